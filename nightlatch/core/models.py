@@ -1,0 +1,191 @@
+"""The words of the house as values: features, reasons, verdicts, agent events and what a session came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+
+class Outcome(StrEnum):
+    """How a session ended: a closed list, also column 2 of progress.txt."""
+
+    LANDED = "landed"
+    UNPROVED = "unproved"
+    ADVANCED = "advanced"
+    REJECTED = "rejected"
+    HELD = "held"
+    BLOCKED = "blocked"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One item of the plan, whatever dialect it was written in.
+
+    `raw` is the item's own text in the plan file, byte for byte. `key` finds the item again in the file it was read from.
+    """
+
+    id: str
+    title: str
+    done: bool
+    description: str = ""
+    criteria: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    priority: float | None = None
+    depends: tuple[str, ...] = ()
+    verify: tuple[str, ...] = ()
+    supersedes: tuple[str, ...] = ()
+    may_change: tuple[str, ...] = ()
+    skip: bool = False
+    hold: bool = False
+    answer: str = ""
+    notes: str = ""
+    raw: str = ""
+    key: tuple[str | int, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Six hex digits over id, title and criteria: editing any of them makes it another feature to the attempt counter."""
+        return sha256("\0".join((self.id, self.title, *self.criteria)).encode("utf-8", "surrogatepass")).hexdigest()[:6]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The features in file order, the branch they land on ("" when the file names none) and how the file was read.
+
+    `readings` are the rules that needed judgement, one sentence each. `gates` are plan-level check commands.
+    """
+
+    path: str
+    features: tuple[Feature, ...]
+    branch: str = ""
+    readings: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+
+    def feature(self, name: str) -> Feature | None:
+        return next((f for f in self.features if f.id == name), None)
+
+
+class Ruling(StrEnum):
+    """What one reason asks for."""
+
+    REJECT = "reject"
+    HOLD = "hold"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a verdict came out as it did: a stable rule id, one sentence for people, one for the next session."""
+
+    rule: str
+    says: str
+    ruling: Ruling = Ruling.REJECT
+    detail: tuple[str, ...] = ()
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The two answers. `proved` is None where it was not asked or cannot be told."""
+
+    safe: bool
+    proved: bool | None
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    checks: str = ""
+    tests: str = ""
+    verify: str = ""
+    progress: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens and dollars as an agent reported them; `usd` is None where it said nothing of money."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    usd: float | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        usd = None if self.usd is None and other.usd is None else (self.usd or 0.0) + (other.usd or 0.0)
+        return Usage(input=self.input + other.input, cached=self.cached + other.cached, output=self.output + other.output, usd=usd)
+
+
+class Kind(StrEnum):
+    """What a line of an agent's stream is about."""
+
+    SESSION = "session"
+    THOUGHT = "thought"
+    MESSAGE = "message"
+    TOOL_CALL = "tool_call"
+    TOOL_RESULT = "tool_result"
+    USAGE = "usage"
+    RETRY = "retry"
+    LIMIT = "limit"
+    ERROR = "error"
+    RESULT = "result"
+    TODO = "todo"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One normalised event of an agent's stream. `raw` is the line it came from; `data` holds what the kind needs.
+
+    data: session {id, model} · tool_call {id, tool, args} · tool_result {id, ok} · usage {usage: Usage, total: bool} ·
+    retry {delay, status} · limit {status, resets_at (epoch s), type} · error {cls, status} · result {ok, cls, turns}
+    """
+
+    kind: Kind
+    text: str = ""
+    data: Mapping[str, object] = field(default_factory=dict)
+    raw: str = ""
+
+
+class End(StrEnum):
+    """Why an agent stopped, as the loop saw it."""
+
+    FINISHED = "finished"
+    BLOCKED = "blocked"
+    LIMIT = "limit"
+    CONTEXT = "context full"
+    TURNS = "turn limit"
+    WALL = "wall time-out"
+    IDLE = "idle time-out"
+    TOOL = "tool time-out"
+    STOPPED = "stopped by a person"
+    CRASHED = "loop ended"
+    LOGIN = "login"
+    CREDIT = "credit"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentEnd:
+    """How one agent ended: only sorts finished, limited and faulty; it never says anything about the work."""
+
+    end: End
+    says: str = ""
+    usage: Usage = field(default_factory=Usage)
+    resets_at: datetime | None = None
+    question: str = ""
+    seconds: float = 0.0
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """What a session came to; everything its line in progress.txt says."""
+
+    session: str
+    feature: Feature
+    outcome: Outcome
+    end: AgentEnd
+    reasons: tuple[Reason, ...] = ()
+    details: tuple[str, ...] = ()
+    attempt: bool = False
+    commit: str = ""

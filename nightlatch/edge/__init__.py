@@ -1,0 +1,1 @@
+"""The effects: git, files, processes, agents, checks, the clock."""

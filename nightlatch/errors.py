@@ -1,0 +1,61 @@
+"""Every error that a person can meet: what is wrong, where, what to do next, and the exit code it ends with."""
+
+
+class NightlatchError(Exception):
+    """Something a person can put right; shown as sentences, never as a traceback."""
+
+    exit = 70
+
+    def __init__(self, problem: str, *, place: str = "", fix: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.place = place
+        self.fix = fix
+
+    def __str__(self) -> str:
+        head = f"{self.place}: {self.problem}" if self.place else self.problem
+        return f"{head}\nfix: {self.fix}" if self.fix else head
+
+
+class UsageError(NightlatchError):
+    """The command was given something it cannot use."""
+
+    exit = 2
+
+
+class PlanError(UsageError):
+    """The plan cannot be read as it stands."""
+
+
+class ConfigError(UsageError):
+    """loop.toml, the environment or a flag holds something that is not a setting."""
+
+
+class RepoError(UsageError):
+    """The repository is missing, is in a state the loop cannot work from, or is of an unsupported kind."""
+
+
+class PromptError(UsageError):
+    """A prompt template cannot be rendered."""
+
+
+class FaultError(NightlatchError):
+    """The agent or the environment is at fault: nothing about the features is known."""
+
+    exit = 4
+
+
+class SandboxError(FaultError):
+    """There is no sandbox, or it does not start."""
+
+
+class RedBaseError(NightlatchError):
+    """The branch itself fails its own tests or checks."""
+
+    exit = 5
+
+
+class BusyError(NightlatchError):
+    """Somebody else holds what is needed; trying later may work."""
+
+    exit = 75

@@ -1,0 +1,50 @@
+"""What every test stands on: a quiet git, a home of its own, and reasons where a machine lacks something."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+GIT_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the home, the cache or the git configuration of the person who runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [n for n in os.environ if n.startswith(("GIT_", "NIGHTLATCH_"))]:
+        monkeypatch.delenv(name)
+    for name, value in {**GIT_ENVIRONMENT, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}.items():
+        monkeypatch.setenv(name, value)
+
+
+def bubblewrap_works() -> bool:
+    program = shutil.which("bwrap")
+    return bool(program) and subprocess.run([str(program), "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True).returncode == 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reasons = {"sandbox": "" if bubblewrap_works() else "bubblewrap is not installed or may not make namespaces here"}
+    for item in items:
+        for mark, reason in reasons.items():
+            if reason and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """An empty repository with one commit on `main`."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for args in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "start"]):
+        subprocess.run(["git", *args], cwd=folder, check=True)
+    return folder
