@@ -1,0 +1,182 @@
+"""The command line: which commands there are, and how every way to end is told and numbered."""
+
+import io
+import json
+import re
+import runpy
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from os import devnull, dup2
+from pathlib import Path
+
+import click
+
+from nightlatch import __version__
+from nightlatch.core.text import plain
+from nightlatch.errors import NightlatchError, UsageError
+
+COMMANDS = {
+    "Set up": {
+        "init": "write what is missing: loop.py, a plan, checks, prompts, loop.toml",
+        "doctor": "say everything that would stop the night, each with its fix",
+        "demo": "a whole night on a sample project; no account, no network",
+    },
+    "Work": {
+        "run": "work through the plan until nothing is left to run (the default)",
+        "brief": "what the next agent will be told about a feature",
+        "check": "the whole verdict on a commit or on your working tree",
+        "verify": "prove again every feature that says it passes",
+        "sync": "move your checkout to the tip of the branch",
+    },
+    "Look": {
+        "status": "what passes, what is left, what waits for you",
+        "log": "the sessions and what each came to",
+    },
+    "Decide": {
+        "answer": "answer the question an agent asked",
+        "approve": "this held or unproved work is done",
+        "refuse": "this unproved work is not done: take it back",
+        "done": "this feature is done, whatever the checks can show",
+        "retry": "give a feature fresh attempts",
+        "hold": "keep a feature from being worked on until you say so",
+        "skip": "leave a feature out",
+        "revert": "take a landed feature off the branch again",
+    },
+    "Refer": {
+        "config": "every setting and where it comes from",
+        "schema": "the JSON Schema of the plan",
+        "import": "any dialect of plan, as a canonical prd.json",
+        "help": "exit codes, plans, agents, the ratchet, recovery",
+    },
+}
+HELP = ("-h", "--help")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What commands find in `ctx.obj`: how the person started the program, and the loop that `run` runs."""
+
+    name: str
+    loop: Callable[..., int] | None
+
+
+class Commands(click.Group):
+    """All commands by name; one is imported only when it is the one to run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return [name for section in COMMANDS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = import_module(f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}").command
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.list_commands(ctx):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            raise click.UsageError(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(section.items()), col_max=12)
+
+
+def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None = None) -> int:
+    """Run one command and return its exit code; without a command, or with an option of `run` first, it is `run`."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    if not args or (args[0].startswith("-") and args[0] not in (*HELP, "--version")):
+        args.insert(0, "run")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = dispatch(args, loop)
+        sys.stdout.flush()
+    except NightlatchError as error:
+        return tell(error, args)
+    except click.ClickException as error:
+        return tell(usage(error), args)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        with Path(devnull).open("wb") as nowhere:
+            dup2(nowhere.fileno(), 1)
+        return 141
+    except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
+        return tell(crash(bug), args)
+    return code
+
+
+def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
+    """Find the loop where one is needed, then let click find the command."""
+    name = "python loop.py" if loop else "nightlatch"
+    if args[0] == "run" and not loop and not {*HELP} & {*args}:
+        if theirs := own_loop(Path.cwd()):
+            sys.argv[:] = [str(theirs), *args]
+            sys.path.insert(0, str(theirs.parent))
+            runpy.run_path(str(theirs), run_name="__main__")
+            return 0
+        loop = import_module("nightlatch.shipped.loop").run
+    commands = Commands(
+        name=name,
+        help="Coding agents work through your list of features overnight, and nothing that passes slips back.",
+        epilog=f"\b\nExample: {name} run --until 07:00\nWhat a command does: {name} COMMAND --help",
+        context_settings={"help_option_names": list(HELP)},
+    )
+    click.version_option(__version__, prog_name="nightlatch")(commands)
+    with commands.make_context(name, args, obj=Program(name=name, loop=loop)) as context:
+        return commands.invoke(context) or 0
+
+
+def own_loop(folder: Path) -> Path | None:
+    """The loop.py of the project that a folder belongs to, where it uses nightlatch and is not the program that is running."""
+    from nightlatch.edge.house import find_house
+
+    theirs = find_house(folder).repo.project / "loop.py"
+    running = getattr(sys.modules["__main__"], "__file__", None)
+    if not theirs.is_file() or (running and Path(running).resolve() == theirs.resolve()):
+        return None
+    return theirs if re.search(r"^\s*(from|import)\s+nightlatch\b", theirs.read_text(errors="replace"), re.MULTILINE) else None
+
+
+def tell(error: NightlatchError, args: Sequence[str]) -> int:
+    """Show an error in the form that was asked for; returns its exit code."""
+    options = args[: args.index("--")] if "--" in args else args
+    if "--json" in options:
+        body = {"schema": "nightlatch/error/1", "problem": error.problem, "place": error.place, "fix": error.fix, "exit": error.exit}
+        click.echo(json.dumps(body))
+    else:
+        click.echo("\n".join(plain(line) for line in f"nightlatch: {error}".splitlines()), err=True)
+    return error.exit
+
+
+def usage(error: click.ClickException) -> UsageError:
+    """What click says, as an error of the house."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if not context:
+        return UsageError(error.format_message())
+    place = context.info_name if context.parent else ""
+    return UsageError(error.format_message(), place=place or "", fix=f"{context.command_path} --help")
+
+
+def crash(bug: Exception) -> NightlatchError:
+    """Keep the traceback beside the journal, or show it where there is no journal, and say in one sentence what happened."""
+    text = "".join(traceback.format_exception(bug))
+    what = f"something unexpected happened: {type(bug).__name__}: {bug}"
+    state = next((f / ".nightlatch" for f in (Path.cwd(), *Path.cwd().parents) if (f / ".nightlatch").is_dir()), None)
+    if state is None:
+        click.echo(text, err=True)
+        return NightlatchError(what, fix="report it with the lines above; what has landed is safe")
+    kept = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
+    kept.write_text(text, errors="backslashreplace")
+    return NightlatchError(what, fix=f"report it with {kept}; what has landed is safe, and `nightlatch run` goes on from there")

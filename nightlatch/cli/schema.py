@@ -1,0 +1,14 @@
+"""`schema`: the JSON Schemas that ship with the package, for editors and scripts."""
+
+from importlib.resources import files
+
+import click
+
+NAMES = {"plan": "prd.json"}
+
+
+@click.command(epilog="Example: nightlatch schema > prd.schema.json")
+@click.argument("name", type=click.Choice(list(NAMES)), default="plan")
+def command(name: str) -> None:
+    """Print the JSON Schema (draft 2020-12) of the plan's canonical form."""
+    click.echo(files("nightlatch").joinpath("schema", NAMES[name]).read_text(encoding="utf-8"), nl=False)
