@@ -1,0 +1,352 @@
+"""The grammar of progress.txt: entries and runs to text and back, with anybody else's text kept as it stands."""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from nightlatch.core.models import End, Feature, Outcome, Ruling, SessionEnded
+
+SESSION_WORDS = tuple(outcome.value for outcome in Outcome)
+OTHER_WORDS = ("waiting", "finding", "decision", "note")
+END_LINES = 8
+DETAILS = 12
+TITLE = 120
+DETAIL = 300
+QUESTION = 500
+RULE_OF_END = {
+    End.BLOCKED: "agent.question",
+    End.LIMIT: "agent.limit",
+    End.CONTEXT: "agent.context",
+    End.TURNS: "agent.turns",
+    End.WALL: "agent.wall",
+    End.IDLE: "agent.idle",
+    End.TOOL: "agent.tool",
+    End.STOPPED: "agent.stopped",
+    End.CRASHED: "loop.crash",
+    End.LOGIN: "agent.login",
+    End.CREDIT: "agent.credit",
+    End.FAULT: "agent.fault",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Whatever stands between the entries: untouched, never read as an entry."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A header with details below it. `eol` is its line ending; `cut` says that nothing ends its last line (the end of a file)."""
+
+    details: tuple[str, ...] = ()
+    eol: str = "\n"
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(Block):
+    """One session, decision, finding, note or wait, at a UTC minute; only sessions have tries, minutes, dollars and a rule."""
+
+    at: datetime
+    word: str
+    feature: str = ""
+    tries: int | None = None
+    minutes: int | None = None
+    usd: float | None = None
+    rule: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStart(Block):
+    """The line a run opens with."""
+
+    run: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd(Block):
+    """The block a run closes with; its details are the morning."""
+
+    run: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One decision that waits for the person: the command is `verb`, the feature or its number, `rest`."""
+
+    feature: str
+    says: str
+    verb: str
+    rest: str = ""
+
+
+Item: TypeAlias = Text | Entry | RunStart | RunEnd
+
+
+def _words(words: Iterable[str]) -> str:
+    return "|".join(f"{word:11}".replace(" ", "[ ]") for word in words)
+
+
+_ONE_WORD = r"[^\s\x00-\x1f\x7f-\x9f]+"
+_LINES = r"(\r?\n|\Z)((?:[ ]{4}[^\r\n]+(?:\r?\n|\Z))*)"
+_BLOCK = re.compile(
+    rf"""
+    ([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}Z)[ ]
+    (?: ({_words(SESSION_WORDS)})[ ]({_ONE_WORD})[ ]
+        try=(-|[1-9][0-9]*)[ ]
+        ([ ]{{3}}-|[ ]{{2}}[0-9]m|[ ][1-9][0-9]m|[1-9][0-9]{{2,}}m)[ ]
+        ([ ]{{5}}-|[ ]\$[0-9]\.[0-9]{{2}}|\$[1-9][0-9]+\.[0-9]{{2}})[ ]
+        ({_ONE_WORD})(?:[ ]{{2}}([^\r\n]+))?
+    |   ({_words(OTHER_WORDS)})[ ]({_ONE_WORD})(?:[ ]([^\r\n]+))?
+    ){_LINES}
+    | ==[ ]run[ ]({_ONE_WORD})[ ](start|end)((?:[ ][\w-]+=(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*))*){_LINES}
+    | [^\n]*(?:\n|\Z)
+    """,
+    re.VERBOSE,
+)
+_FIELD = re.compile(r' ([\w-]+)=("(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*)')
+_PLAIN = re.compile(r'[^\s"]*')
+_QUOTED = re.compile(r"[\s%\x00-\x1f\x7f-\x9f]")
+_ESCAPE = re.compile(r"(?:%[0-9A-F]{2})+")
+_PATTERNS = re.compile(r"^##[ ]+codebase patterns[^\n]*\n(.*?)(?=^##? |^---|^== run |^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\Z)", re.I | re.M | re.S)
+
+
+def parse(text: str) -> tuple[Item, ...]:
+    """The items of a progress file, or of what was appended to one; `render` gives the same text back."""
+    items: list[Item] = []
+    other = 0
+    for match in _BLOCK.finditer(text, 1 if text.startswith("\ufeff") else 0):
+        if (item := _item(match)) is not None:
+            if match.start() > other:
+                items.append(Text(text=text[other : match.start()]))
+            items.append(item)
+            other = match.end()
+    if other < len(text):
+        items.append(Text(text=text[other:]))
+    return tuple(items)
+
+
+def render(items: Sequence[Item]) -> str:
+    """The text of the items: each detail indented, each header one line, whatever the fields hold."""
+    last = len(items) - 1
+    return "".join(item.text if isinstance(item, Text) else _text(item, cut=item.cut and n == last) for n, item in enumerate(items))
+
+
+def appended(text: str, items: Sequence[Item]) -> str:
+    """What to write after `text` so that the items follow it on lines of their own."""
+    return ("\n" if text and not text.endswith("\n") else "") + render(items)
+
+
+def _item(match: re.Match[str]) -> Entry | RunStart | RunEnd | None:
+    """What one match of the grammar says, or None where it is somebody else's line."""
+    if match[1] is not None:
+        return _entry(match)
+    if match[14] is not None:
+        block = _details(match[17], match[18], match[0])
+        return _run(match, block) if block is not None else None
+    return None
+
+
+def _details(eol: str, text: str, whole: str) -> tuple[tuple[str, ...], str, bool] | None:
+    """Details, line ending and whether the last line is cut; None where line endings are mixed."""
+    cut = whole[-1] != "\n"
+    if not text:
+        return (), eol or "\n", cut
+    told = text.split(eol)
+    breaks = len(told) - 1
+    if text.count("\n") != breaks or text.count("\r") != breaks * (eol == "\r\n") or (not cut and told.pop()):
+        return None
+    return tuple([part[4:] for part in told]), eol, cut
+
+
+def _entry(match: re.Match[str]) -> Entry | None:
+    at, word, feature, tries, minutes, usd, rule, title, other, subject, rest, eol, text = match.groups()[:13]
+    whole = match[0]
+    block = _details(eol, text, whole)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    if block is None:
+        return None
+    details, eol, cut = block
+    if other:
+        item = Entry(at=moment, word=other.rstrip(), feature=_unquote(subject), title=rest or "", details=details, eol=eol, cut=cut)
+    else:
+        item = Entry(
+            at=moment,
+            word=word.rstrip(),
+            feature=_unquote(feature),
+            tries=None if tries == "-" else int(tries),
+            minutes=None if minutes == "   -" else int(minutes[:-1]),
+            usd=None if usd == "     -" else float(usd.lstrip(" $")),
+            rule="" if rule == "-" else _unquote(rule),
+            title=title or "",
+            details=details,
+            eol=eol,
+            cut=cut,
+        )
+    return item if "%" not in whole or _text(item, cut=cut) == whole else None
+
+
+def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> RunStart | RunEnd | None:
+    kind = RunStart if match[15] == "start" else RunEnd
+    details, eol, cut = block
+    try:
+        fields = tuple((name, json.loads(value) if value.startswith('"') else value) for name, value in _FIELD.findall(match[16]))
+    except ValueError:
+        return None
+    item = kind(run=_unquote(match[14]), fields=fields, details=details, eol=eol, cut=cut)
+    return item if _text(item, cut=cut) == match[0] else None
+
+
+def _text(item: Entry | RunStart | RunEnd, *, cut: bool) -> str:
+    details = [f"    {line}" for detail in item.details for line in re.split(r"[\r\n]+", detail) if line]
+    return item.eol.join([re.sub(r"[\r\n]+", " ", _header(item)), *details]) + ("" if cut else item.eol)
+
+
+def _header(item: Entry | RunStart | RunEnd) -> str:
+    if not isinstance(item, Entry):
+        fields = "".join(f" {name}={_value(value)}" for name, value in item.fields)
+        return f"== run {_quote(item.run)} {'start' if isinstance(item, RunStart) else 'end'}{fields}"
+    head = f"{item.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='minutes')}Z {item.word:11} {_quote(item.feature)}"
+    if item.word in OTHER_WORDS:
+        return f"{head} {item.title}" if item.title else head
+    tries = "-" if item.tries is None else item.tries
+    minutes = "-" if item.minutes is None else f"{item.minutes}m"
+    usd = "-" if item.usd is None else f"${item.usd:.2f}"
+    head = f"{head} try={tries} {minutes:>4} {usd:>6} {_quote(item.rule)}"
+    return f"{head}  {item.title}" if item.title else head
+
+
+def _quote(word: str) -> str:
+    """One word without spaces: "-" stands for nothing."""
+    if word in ("", "-"):
+        return "%2D" if word else "-"
+    return _QUOTED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), word)
+
+
+def _unquote(word: str) -> str:
+    if "%" in word:
+        return _ESCAPE.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), word)
+    return "" if word == "-" else word
+
+
+def _value(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+
+
+def line(text: str, limit: int = DETAIL) -> str:
+    """Anybody's text as one printable line: white space folded, control and direction characters shown as escapes, cut at the limit."""
+    flat = " ".join(text.split())
+    if not flat.isprintable():
+        flat = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat)
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+def lines(text: str, limit: int = DETAIL) -> tuple[str, ...]:
+    """Anybody's text as printable lines, empty ones left out."""
+    return tuple(kept for part in text.splitlines() if (kept := line(part, limit)))
+
+
+def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Entry:
+    """The entry of a session; `tries` is the number of the attempt that it was."""
+    usd = ended.end.usage.usd
+    return Entry(
+        at=minute(at),
+        word=ended.outcome.value,
+        feature=ended.feature.id,
+        tries=tries,
+        minutes=round(ended.end.seconds / 60),
+        usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
+        rule=_rule(ended),
+        title=line(ended.feature.title, TITLE),
+        details=(*_story(ended)[:DETAILS], f"session {ended.session}  digest {ended.feature.digest}"),
+    )
+
+
+def minute(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _rule(ended: SessionEnded) -> str:
+    """How the agent ended where that decided, else the first reason that is more than a flag."""
+    by_end = RULE_OF_END.get(ended.end.end, "")
+    if by_end and ended.outcome in (Outcome.INTERRUPTED, Outcome.FAILED, Outcome.BLOCKED):
+        return by_end
+    reasons = sorted(ended.reasons, key=lambda reason: reason.ruling is Ruling.FLAG)
+    return reasons[0].rule if reasons else ""
+
+
+def _story(ended: SessionEnded) -> tuple[str, ...]:
+    told = [line(f"asks {ended.end.question}", QUESTION)] if ended.end.question else []
+    for reason in ended.reasons:
+        told.append(line(f"{reason.says}: {', '.join(reason.detail)}" if reason.detail else reason.says))
+        told += [line(f"next: {reason.next}")] if reason.next else []
+    if ended.end.says and ended.end.end is not End.FINISHED:
+        told.append(line(f"{ended.end.end.value}: {ended.end.says}"))
+    return (*told, *(kept for detail in ended.details for kept in lines(detail)))
+
+
+def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
+    """What the person decided, under the digest of the feature as it stood: answer, approve, refuse, done, retry, hold, skip, revert."""
+    said = f"{verb} {json.dumps(text, ensure_ascii=False)}" if text else verb
+    return Entry(at=minute(at), word="decision", feature=feature.id, title=said, details=(f"digest {feature.digest}",))
+
+
+def note(word: str, subject: str, text: str, at: datetime, details: Iterable[str] = ()) -> Entry:
+    """A waiting, finding or note entry about a subject (a feature, a finding, or nothing)."""
+    return Entry(at=minute(at), word=word, feature=subject, title=line(text, TITLE), details=tuple(line(detail) for detail in details))
+
+
+def run_end(
+    run: str, entries: Sequence[Entry], *, parent: str, passing: str, stop: str, branch: str, asks: Sequence[Ask], program: str
+) -> RunEnd:
+    """The block that closes a run: eight lines at most, so that `tail -8` shows it all."""
+    words = (Outcome.LANDED, Outcome.UNPROVED, Outcome.REJECTED, Outcome.HELD, Outcome.BLOCKED)
+    counts = ((word.value, str(sum(entry.word == word for entry in entries))) for word in words)
+    lost = sum(entry.usd or 0 for entry in entries if entry.word not in (Outcome.LANDED, Outcome.UNPROVED))
+    cost = sum(entry.usd or 0 for entry in entries)
+    fields = (("parent", parent), ("passing", passing), *counts, ("cost", f"${cost:.2f}"), ("not-landed", f"${lost:.2f}"))
+    read = _read_first(entries)
+    tail = (f"read    {read}",) if read else ()
+    decide = _decide(asks, program, END_LINES - 3 - len(tail))
+    return RunEnd(run=run, fields=fields, details=(f"stop    {line(stop)}", f"branch  {line(branch)}", *decide, *tail))
+
+
+def _decide(asks: Sequence[Ask], program: str, room: int) -> tuple[str, ...]:
+    """One numbered line per decision; ids that are integers go without numbers, for a number would name two things."""
+    numbered = not any(ask.feature.isdecimal() for ask in asks)
+    told = []
+    for number, ask in enumerate(asks, 1):
+        name, head = (str(number), f"{number} {ask.feature}") if numbered else (ask.feature, ask.feature)
+        told.append(f"DECIDE  {head} {line(ask.says, TITLE)}   {' '.join(filter(None, (program, ask.verb, name, ask.rest)))}")
+    if len(told) <= room:
+        return tuple(told)
+    return (*told[: room - 1], f"        and {len(told) - room + 1} more: {program} status")
+
+
+def _read_first(entries: Sequence[Entry]) -> str:
+    """What landed only after a refusal: the work most worth a person's eyes."""
+    refused: dict[str, str] = {}
+    told = []
+    for entry in entries:
+        if entry.word == Outcome.REJECTED:
+            refused[entry.feature] = entry.rule
+        elif entry.word in (Outcome.LANDED, Outcome.UNPROVED) and entry.feature in refused:
+            told.append(f"{entry.feature} (landed after {refused[entry.feature]})")
+    return line(", ".join(told))
+
+
+def patterns(text: str) -> str:
+    """The body of the section "## Codebase Patterns", wherever in the file it stands."""
+    found = _PATTERNS.search(text)
+    return found[1].strip() if found else ""
