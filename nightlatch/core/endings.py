@@ -1,0 +1,161 @@
+"""Why an agent stopped: a summary kept from its events, and one judgement over it that sorts finished, limited and faulty."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from functools import reduce
+
+from nightlatch.core.limits import TAIL, from_epoch, reset_time, sort_of
+from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
+
+SORTS = {"turns": End.TURNS, "context": End.CONTEXT, "credit": End.CREDIT, "limit": End.LIMIT, "login": End.LOGIN}
+CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STOPPED}
+EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their turn limit; gemini with an HTTP status & 255: 429
+MOST_TOOLS = 256
+LONGEST_SAYING = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The agent's own word on its end."""
+
+    ok: bool
+    says: str
+    cls: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a stream came to so far, in bounded memory.
+
+    `words` are the last words said; `stray` is output outside the dialect; `trouble` is the error or retry since which nothing went on;
+    `limited` and `resets_at` (epoch s) are what the last limit event enforced; `todo` pairs each item with whether it is done.
+    """
+
+    session: str = ""
+    model: str = ""
+    words: str = ""
+    speaking: bool = False
+    stray: str = ""
+    trouble: str = ""
+    trouble_status: int = 0
+    result: Result | None = None
+    limited: bool = False
+    resets_at: int = 0
+    open_tools: tuple[str, ...] = ()
+    turns: int = 0
+    usage: Usage = field(default_factory=Usage)
+    todo: tuple[tuple[str, bool], ...] = ()
+
+
+def summarise(events: Iterable[Event]) -> Summary:
+    return reduce(after, events, Summary())
+
+
+def after(summary: Summary, event: Event) -> Summary:
+    """The summary with one more event."""
+    match event.kind:
+        case Kind.OTHER:
+            return replace(summary, stray=f"{summary.stray}\n{event.text}"[-TAIL:]) if event.text else summary
+        case Kind.SESSION:
+            return replace(summary, session=_text(event, "id") or summary.session, model=_text(event, "model") or summary.model)
+        case Kind.RETRY | Kind.ERROR:
+            return replace(summary, trouble=event.text or "retrying", trouble_status=_number(event, "status"))
+        case Kind.USAGE:
+            return _counted(summary, event)
+        case Kind.LIMIT:
+            return replace(summary, limited=_text(event, "status") == "rejected", resets_at=_number(event, "resets_at"))
+        case Kind.RESULT:
+            said = Result(ok=event.data.get("ok") is True, says=event.text, cls=_text(event, "cls"), status=_number(event, "status"))
+            return replace(summary, result=said, turns=_number(event, "turns") or summary.turns, open_tools=())
+        case _:
+            return _went_on(replace(summary, trouble="", trouble_status=0), event)
+
+
+def _went_on(summary: Summary, event: Event) -> Summary:
+    match event.kind:
+        case Kind.MESSAGE:
+            before = summary.words if summary.speaking else ""
+            return replace(summary, words=f"{before}{event.text}"[-TAIL:], speaking=event.data.get("part") is True)
+        case Kind.TOOL_CALL:
+            return replace(summary, speaking=False, open_tools=(*summary.open_tools, _text(event, "id"))[-MOST_TOOLS:])
+        case Kind.TOOL_RESULT:
+            return replace(summary, speaking=False, open_tools=tuple(t for t in summary.open_tools if t != event.data.get("id")))
+        case Kind.TODO:
+            found = event.data.get("items")
+            return replace(summary, todo=found if isinstance(found, tuple) else ())
+        case _:
+            return summary
+
+
+def _counted(summary: Summary, event: Event) -> Summary:
+    """Turns add up until a total replaces them."""
+    used = event.data.get("usage")
+    if not isinstance(used, Usage):
+        return summary
+    if event.data.get("total") is True:
+        return replace(summary, usage=used)
+    return replace(summary, usage=summary.usage + used, turns=summary.turns + 1)
+
+
+def ended(
+    summary: Summary, *, events: str, code: int | None, signal: int | None, by: str, now: datetime, zone: tzinfo,
+    seconds: float = 0.0, question: str = "",
+) -> AgentEnd:
+    """How the agent ended, from its events and from how its process did; `question` is what it asked, if it did."""
+    end, says = _why(summary, events, code, signal, by)
+    if question and end is not End.STOPPED:
+        end, says = End.BLOCKED, question
+    resets = _resets(summary, says, now, zone) if end is End.LIMIT else None
+    says = " ".join(says.split())[:LONGEST_SAYING]
+    return AgentEnd(end=end, says=says, usage=summary.usage, resets_at=resets, question=question, seconds=seconds, turns=summary.turns)
+
+
+def _why(summary: Summary, events: str, code: int | None, signal: int | None, by: str) -> tuple[End, str]:
+    if summary.result and summary.result.ok:
+        return End.FINISHED, ""
+    if by in CUT_OFF:
+        return _cut_off(summary, by)
+    if summary.result:
+        return _failed(summary, summary.result, code)
+    if events == "text" and code == 0:
+        return End.FINISHED, ""
+    return _without_result(summary, events, code, signal)
+
+
+def _cut_off(summary: Summary, by: str) -> tuple[End, str]:
+    """An agent that was only retrying when its time was up failed at what it retried."""
+    if by == "stop" or not summary.trouble:
+        return CUT_OFF[by], ""
+    sort = sort_of(summary.trouble, summary.trouble_status)
+    return SORTS.get(sort, End.FAULT if by == "idle" else CUT_OFF[by]), summary.trouble
+
+
+def _failed(summary: Summary, result: Result, code: int | None) -> tuple[End, str]:
+    says = result.says or summary.trouble or "ended in an error"
+    sort = result.cls or ("limit" if summary.limited else sort_of(says, result.status)) or EXITS.get(code or 0, "")
+    return SORTS.get(sort, End.FAULT), says
+
+
+def _without_result(summary: Summary, events: str, code: int | None, signal: int | None) -> tuple[End, str]:
+    """No result event means not finished, whatever the exit code; only now may plain text say why."""
+    tail = summary.words if events == "text" else f"{summary.stray}\n{summary.trouble}"
+    how = f"killed by signal {signal}" if signal else f"exit {code}" if events == "text" else f"ended without a result (exit {code})"
+    sort = EXITS.get(code or 0, "") or sort_of(tail[-TAIL:], summary.trouble_status)
+    last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
+    return SORTS.get(sort, End.FAULT), (tail if sort == "limit" else f"{how}: {last}" if last else how)
+
+
+def _resets(summary: Summary, says: str, now: datetime, zone: tzinfo) -> datetime | None:
+    return from_epoch(summary.resets_at, now) if summary.limited and summary.resets_at else reset_time(says, now, zone)
+
+
+def _text(event: Event, key: str) -> str:
+    value = event.data.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(event: Event, key: str) -> int:
+    value = event.data.get(key)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,130 @@
+"""What the error texts of agents mean: a limit and when it ends, a full context, a missing login, no credit, an overload."""
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SOONEST = timedelta(seconds=60)
+LATEST = timedelta(days=8)
+JUST_PASSED = timedelta(minutes=10)
+TAIL = 2_000
+_SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+_TURNS = re.compile(r"(?i)max(imum)?[ _]?(number of )?(session )?turns|FatalTurnLimited|turn limit")
+_CONTEXT = re.compile(
+    r"(?i)prompt (is )?too long|context[ _]length|context window|(maximum|max) context|ran out of room|context[ _]limit"
+    r"|input token count.{0,40}exceeds|exceeds the (maximum|model's).{0,30}tokens|input is too long"
+)
+_CREDIT = re.compile(
+    r"(?i)credit balance|billing|insufficient[ _](quota|credits?|funds|balance)|spend(ing)? (limit|cap)|out of (credits?|extra usage)"
+    r"|payment required|budget (has been )?exceeded"
+)
+_LIMIT = re.compile(
+    r"(?i)(rate|usage|session|weekly|daily|hourly|\d-hour|request|token|message|model|opus|sonnet)s?[ _-]?limit"
+    r"|limit.{0,40}(reached|hit|exceeded)|(hit|reached|exceeded) (your|the) .{0,40}limit|out of (extra )?usage"
+    r"|quota|resource.?exhausted|too many requests|\b429\b"
+)
+_LOGIN = re.compile(
+    r"(?i)\b401\b|unauthori[sz]ed|authentication|not logged in|(please )?run /login|log ?in (again|first)"
+    r"|invalid.{0,20}(api.?key|token|credentials)|token (has )?(expired|been revoked)|no api.?key"
+    r"|(api.?key|credentials).{0,20}(missing|not found|not set|not valid|invalid|expired)"
+)
+_BUSY = re.compile(r"(?i)overloaded|at capacity|high demand|unavailable|internal server error|\b5(00|02|03|04|29)\b")
+
+_EPOCH = re.compile(r"""(?i)(?:\||resets?_?at["']?\s*[:=]\s*)(\d{10})(?:\d{3})?\b""")
+_UNIT = r"(?:days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
+_SPAN = re.compile(
+    r"""(?i)(?:\b(?:in|after)\s+(?:about\s+)?|retry_?delay["']?\s*[:=]\s*["']?)"""
+    rf"((?:\d+(?:\.\d+)?\s*{_UNIT}(?:\b|(?=\d))[\s,]*(?:and\s+)?)+)"
+)
+_SECONDS = re.compile(r"""(?i)(?:resets_in_seconds|retry-after)["']?\s*[:=]?\s*["']?(\d+(?:\.\d+)?)\b""")
+_PART = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*([dhms])")
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CLOCK = re.compile(
+    r"(?i)\b(?:resets?|again|until|available|renews?|retry)\b[^\n.;]{0,24}?"
+    rf"(?:\b(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?:(?P<year>20\d\d),?\s+)?(?:at\s+)?)?"
+    r"\b(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?(?:\s*(?P<half>[ap])\.?m\b\.?)?"
+    r"(?:\s*\(?(?P<zone>UTC|GMT|[A-Z][A-Za-z_]+/[A-Za-z_/+-]+)\)?)?"
+)
+_DATE = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+
+
+def sort_of(text: str, status: int = 0) -> str:
+    """What an error is about: turns, context, credit, limit, login, overloaded or "" (unknown). Never ask it about text of a good run."""
+    if _TURNS.search(text):
+        return "turns"
+    if _CONTEXT.search(text):
+        return "context"
+    if status == 402 or (_CREDIT.search(text) and moment(text, _SOME_DAY, UTC) is None):
+        return "credit"
+    if status in {500, 502, 503, 504, 529}:
+        return "overloaded"
+    if status == 429 or (status in {0, 403} and _LIMIT.search(text)):
+        return "limit"
+    if status in {401, 403} or _LOGIN.search(text):
+        return "login"
+    return "overloaded" if _BUSY.search(text) else ""
+
+
+def reset_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """When a limit ends by its own words, in UTC, within [now + 60 s, now + 8 d]; None if it does not say. Bare clocks show `zone`."""
+    when = moment(text, now, zone)
+    return None if when is None else clamp(when, now)
+
+
+def clamp(when: datetime, now: datetime) -> datetime:
+    """A moment that is worth waiting for: neither passed nor beyond the longest limit that anyone sells."""
+    return min(max(when, now + SOONEST), now + LATEST).astimezone(UTC)
+
+
+def from_epoch(seconds: float, now: datetime) -> datetime:
+    """A reset given as epoch seconds, or milliseconds, clamped."""
+    seconds = seconds / 1000 if seconds > 1e11 else seconds
+    return now + SOONEST if not 0 <= seconds < 1e11 else clamp(datetime.fromtimestamp(seconds, UTC), now)
+
+
+def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """The first moment that the text names, most exact form first."""
+    text = text[-TAIL:]
+    if found := _EPOCH.search(text):
+        return datetime.fromtimestamp(int(found[1]), UTC)
+    if found := _DATE.search(text):
+        return datetime.fromisoformat(found[0])
+    if found := _SECONDS.search(text):
+        return now + timedelta(seconds=min(float(found[1]), 1e7))
+    if found := _SPAN.search(text):
+        return now + timedelta(seconds=min(sum(float(n) * _UNITS[unit.lower()] for n, unit in _PART.findall(found[1])), 1e7))
+    return next((when for found in _CLOCK.finditer(text) if (when := _clock(found, now, zone))), None)
+
+
+def _clock(found: re.Match[str], now: datetime, zone: tzinfo) -> datetime | None:
+    """The next time that a clock shows this; None for a number that is no clock time."""
+    if not (found["half"] or found["minute"]):
+        return None
+    hour = int(found["hour"]) % 12 + (12 if found["half"].lower() == "p" else 0) if found["half"] else int(found["hour"])
+    local = now.astimezone(_zone(found["zone"]) or zone)
+    try:
+        when = local.replace(hour=hour, minute=int(found["minute"] or 0), second=0, microsecond=0)
+        return _dated(when, found, local) if found["month"] else _next(when, local)
+    except ValueError:
+        return None
+
+
+def _next(when: datetime, now: datetime) -> datetime:
+    """Today, or tomorrow if that is long past; a reset that has just passed is not a day away."""
+    return when if when > now - JUST_PASSED else when + timedelta(days=1)
+
+
+def _dated(when: datetime, found: re.Match[str], now: datetime) -> datetime:
+    month = _MONTHS.index(found["month"].lower()) + 1
+    dated = when.replace(year=int(found["year"] or when.year), month=month, day=int(found["day"]))
+    passed = not found["year"] and dated < now - timedelta(days=180)
+    return dated.replace(year=dated.year + 1) if passed else dated
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
