@@ -1,0 +1,68 @@
+"""The forms that a setting's value can take: how each is read from TOML or from one line of text, and written back."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightlatch.core import units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One form: its name for people, readers that raise ValueError, and what goes back to TOML."""
+
+    form: str
+    read: Callable[[Any], object]
+    words: Callable[[str], object] = str
+    write: Callable[[Any], object] = lambda value: value
+
+
+def _exactly(*types: type, where: Callable[[Any], bool] = lambda _: True) -> Callable[[Any], Any]:
+    """A reader of values of these very types (true is no number) for which `where` holds."""
+
+    def read(value: Any) -> Any:
+        if type(value) not in types or not where(value):
+            raise ValueError(value)
+        return value
+
+    return read
+
+
+def _measure(parse: Callable[[str], object], nothing: object = None) -> Callable[[Any], object]:
+    """A reader of texts with a unit; `nothing`, where given, is what the empty text says."""
+    return lambda value: nothing if value == "" and nothing is not None else parse(_text(value))
+
+
+def _truth(text: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def count(least: int = 0) -> Kind:
+    return Kind(form=f"a whole number from {least} up", read=_exactly(int, where=lambda number: number >= least), words=int)
+
+
+def choice(*names: str) -> Kind:
+    return Kind(form=" or ".join(json.dumps(name) for name in names), read=_exactly(str, where=names.__contains__))
+
+
+_text = _exactly(str)
+_texts = _exactly(list, tuple, where=lambda parts: all(isinstance(part, str) for part in parts))
+_pairs = _exactly(dict, where=lambda table: all(isinstance(part, str) for part in table.values()))
+TEXT = Kind(form="a text", read=_text)
+FLAG = Kind(form="true or false", read=_exactly(bool), words=_truth)
+MONEY = Kind(form="a number of dollars", read=_exactly(int, float, where=lambda usd: 0 <= usd < float("inf")), words=float)
+TEXTS = Kind(form='a list of texts, such as ["a", "b"]', read=lambda value: tuple(_texts(value)), words=_split, write=list)
+PAIRS = Kind(form='a table of texts, such as { NAME = "value" }', read=_pairs, words=json.loads)
+SPAN = Kind(form='a duration, such as "45m" or "1h30m"', read=_measure(units.duration), write=units.show_duration)
+SPAN_OR_NONE = Kind(form='a duration, such as "8h", or ""', read=_measure(units.duration, 0.0), write=units.show_duration)
+SIZE = Kind(form='a size, such as "2GB"', read=_measure(units.size), write=units.show_size)
+SIZE_OR_NONE = Kind(form='a size, such as "4GB", or ""', read=_measure(units.size, 0), write=units.show_size)
+CLOCK_OR_NONE = Kind(form='a time of day, such as "07:00", or ""', read=_measure(lambda text: f"{units.clock(text):%H:%M}", ""))
