@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ GIT_ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
+NO_SKIPS = pytest.StashKey[bool]()
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +29,32 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NO_SKIPS] = bool(os.environ.get("NIGHTLATCH_NO_SKIPS"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where nothing may be skipped, a skip is a failure that tells its reason."""
+    report = yield
+    if item.config.stash[NO_SKIPS] and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped, and NIGHTLATCH_NO_SKIPS is set: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file that skips itself."""
+    report = yield
+    if collector.config.stash[NO_SKIPS] and report.skipped:
+        report.outcome, report.longrepr = "failed", f"skipped, and NIGHTLATCH_NO_SKIPS is set: {report.longrepr}"
+    return report
+
+
 def bubblewrap_works() -> bool:
     program = shutil.which("bwrap")
-    return bool(program) and subprocess.run([str(program), "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True).returncode == 0
+    command = [str(program), "--unshare-all", "--ro-bind", "/", "/", "true"]
+    return bool(program) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
