@@ -1,0 +1,183 @@
+"""What a process may see and write: bubblewrap with an allow-list of mounts, or nothing but the reaper."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol
+
+from nightlatch.edge import reaper
+from nightlatch.edge.tree import Command
+from nightlatch.errors import ConfigError, SandboxError
+
+DATA = Path(__file__).resolve().parents[1] / "shipped" / "sandbox.toml"
+RESOLVER = Path("/etc/resolv.conf")
+SPARE_HOME = Path("/run/nightlatch/home")
+PROGRAMS = ("bin", "sbin", "lib", "lib64", "libexec", "share/man")
+FIX = 'install bubblewrap (apt install bubblewrap), or set sandbox = "none" under [workspace] in loop.toml'
+
+Pairs = tuple[tuple[Path, Path], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Where a command runs: `tree` is seen at `at`, `home` as HOME, and each (real, inside) pair where it says; `tmp` in bytes."""
+
+    tree: Path
+    at: Path
+    home: Path
+    env: Mapping[str, str]
+    cwd: str = "."
+    writable: Pairs = ()
+    readable: Pairs = ()
+    network: bool = False
+    tmp: int = 10**9
+
+
+class Sandbox(Protocol):
+    """A way to run commands in rooms."""
+
+    @property
+    def name(self) -> str:
+        """What loop.toml calls it."""
+
+    def command(self, room: Room, argv: Sequence[str]) -> Command:
+        """What to start so that `argv` runs in the room."""
+
+    def inside(self, room: Room, path: Path) -> Path:
+        """Where a process in the room finds a real path."""
+
+
+def find_sandbox(setting: str) -> Sandbox:
+    """The sandbox that loop.toml asks for, tried; "auto" never means none."""
+    if setting == "none":
+        return Unconfined()
+    if setting not in ("auto", "bubblewrap"):
+        raise ConfigError(f'"{setting}" is not a sandbox', place="loop.toml [workspace] sandbox", fix='use "auto", "bubblewrap" or "none"')
+    program = shutil.which("bwrap")
+    if program is None:
+        raise SandboxError("bubblewrap is not installed", fix=FIX)
+    trial = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
+    tried = subprocess.run(trial, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    if tried.returncode:
+        said = tried.stderr.decode("utf-8", "replace").strip()
+        raise SandboxError(f"bubblewrap may not make namespaces here ({said})", fix=f"allow unprivileged user namespaces, or {FIX}")
+    return Bubblewrap(program=program, known=tomllib.loads(DATA.read_text(encoding="utf-8")))
+
+
+def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
+    """What a process gets of the loop's own environment: the allowed names and those passed through; `given` goes over it."""
+    allowed = (*tomllib.loads(DATA.read_text(encoding="utf-8"))["environment"], *passed)
+    own = {name: value for name, value in os.environ.items() if among(name, allowed)}
+    return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one
+
+
+def among(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfined:
+    """No sandbox: the command runs as the person would run it, in the workspace itself; only its process tree is held."""
+
+    name: str = "none"
+
+    def command(self, room: Room, argv: Sequence[str]) -> Command:
+        held = (sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), *argv)
+        return Command(argv=held, env=room.env, cwd=str(room.tree / room.cwd))
+
+    def inside(self, room: Room, path: Path) -> Path:  # noqa: ARG002  # every path is seen as it is
+        return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bubblewrap:
+    """Namespaces of its own for everything, and a file system that holds what the room and shipped/sandbox.toml name."""
+
+    program: str
+    known: Mapping[str, Sequence[str]]
+    name: str = "bubblewrap"
+
+    def command(self, room: Room, argv: Sequence[str]) -> Command:
+        home = home_inside(room)
+        mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, argv[0])]
+        mounts += bind("--bind", [(room.tree, room.at)])
+        mounts += [*bind("--ro-bind", room.readable), *bind("--bind", room.writable), "--remount-ro", "/dev", "--remount-ro", "/"]
+        namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
+        start = ["--chdir", str(room.at / room.cwd), "--", "/bin/sh", "-c", 'exec "$@"', "sh", *argv]  # sh: 126 and 127 as everywhere
+        env = {**room.env, "HOME": str(home)}
+        return Command(argv=(self.program, *namespaces, *mounts, *start), env=env, cwd="/", namespace=True)
+
+    def inside(self, room: Room, path: Path) -> Path:
+        pairs = [(room.tree, room.at), (room.home, home_inside(room)), *room.readable, *room.writable]
+        found = [(real, seen) for real, seen in pairs if path.is_relative_to(real)]
+        if not found:
+            return path
+        real, seen = max(found, key=lambda pair: len(pair[0].parts))
+        return seen / path.relative_to(real)
+
+    def _machine(self, room: Room) -> Iterator[str]:
+        """System folders without the machine's secrets, and private places for everything that is not a file of anybody."""
+        for folder in map(Path, self.known["system"]):
+            if folder.is_symlink():
+                yield from ("--symlink", str(folder.readlink()), str(folder))
+            elif folder.is_dir():
+                yield from ("--ro-bind", str(folder), str(folder))
+        for secret in map(Path, self.known["hidden"]):
+            if secret.is_dir():
+                yield from ("--tmpfs", str(secret), "--remount-ro", str(secret))
+            elif secret.exists():
+                yield from ("--ro-bind", os.devnull, str(secret))
+        yield from ("--proc", "/proc", "--dev", "/dev", "--symlink", "/tmp", "/var/tmp")  # noqa: S108  # a private one
+        for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # as above
+            yield from ("--size", str(room.tmp), "--tmpfs", place)
+
+    def _tools(self, room: Room, program: str) -> Iterator[str]:
+        """Toolchains, the program itself and certificates, each where the person has it."""
+        home = Path(room.env.get("HOME", "/"))
+        wanted = [home / name for name in self.known["toolchains"]]
+        wanted += [Path(sys.base_prefix), Path(sys.prefix)]
+        folders = [*map(Path, room.env.get("PATH", "").split(":")), *program_folders(program, room)]
+        wanted += [place for folder in folders for place in prefixes(folder, home, room.at, wanted)]
+        wanted += [Path(value) for name, value in room.env.items() if among(name, self.known["certificates"])]
+        if room.network and RESOLVER.is_symlink():
+            wanted.append(RESOLVER.resolve())
+        shown = [Path(folder) for folder in self.known["system"]]
+        for place in sorted({place for place in wanted if place.is_absolute() and place.exists()}):
+            holds = home.is_relative_to(place) or room.at.is_relative_to(place)
+            if not holds and not any(place.is_relative_to(each) for each in (*shown, room.at)):
+                shown.append(place)
+                yield from bind("--ro-bind", [(place, place)])
+
+
+def bind(how: str, pairs: Iterable[tuple[Path, Path]]) -> Iterator[str]:
+    for real, seen in pairs:
+        yield from (how, str(real), str(seen))
+
+
+def home_inside(room: Room) -> Path:
+    """HOME, unless the repository is it or holds it: then the tree would lie over the private home."""
+    home = Path(room.env.get("HOME", "/"))
+    return home if home.is_absolute() and home != Path("/") and not home.is_relative_to(room.at) else SPARE_HOME
+
+
+def program_folders(program: str, room: Room) -> tuple[Path, ...]:
+    """The folder where a program is named and the one where it really lies."""
+    found = shutil.which(program, path=room.env.get("PATH", ""))
+    return (Path(found).absolute().parent, Path(found).resolve().parent) if found else ()
+
+
+def prefixes(folder: Path, home: Path, at: Path, known: Sequence[Path]) -> Iterator[Path]:
+    """What has to be visible for the programs of a PATH folder to run: `X` for `X/bin`, but never a folder that holds more than tools."""
+    modules = next((parent for parent in reversed((folder, *folder.parents)) if parent.name == "node_modules"), None)
+    prefix = folder.parent if folder.name in ("bin", "sbin") else modules or folder
+    private = prefix.parent == home and prefix.name.startswith(".") and prefix not in known
+    if private or len(prefix.parts) <= 2 or home.is_relative_to(prefix) or at.is_relative_to(prefix):
+        yield from (prefix / name for name in PROGRAMS) if folder.name in ("bin", "sbin") else ()
+    else:
+        yield prefix

@@ -1,0 +1,105 @@
+"""Output of any length in bounded memory: excerpts, lines and the transcript file."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+
+LINE = 1_000_000
+FULL = b"[... the transcript is full: what follows was read but is not kept ...]\n"
+CONTROLS = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x04\x08\x08")
+
+
+class Excerpt:
+    """Head and tail of a stream; where they do not meet, a marker between them counts and signs what was left out."""
+
+    def __init__(self, keep: int) -> None:
+        self.size = 0
+        self._half = keep // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._hash = sha256()
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self._hash.update(chunk)
+        room = self._half - len(self._head)
+        self._head += chunk[:room]
+        self._tail += chunk[room:]
+        if len(self._tail) > 2 * self._half:
+            del self._tail[: -self._half]
+
+    def bytes(self) -> bytes:
+        left_out = self.size - 2 * self._half
+        if left_out <= 0:
+            return bytes(self._head + self._tail)
+        marker = f" [... {left_out} of {self.size} bytes left out, sha256 of all {self._hash.hexdigest()} ...] "
+        return bytes(self._head) + marker.encode() + bytes(self._tail[-self._half :])
+
+
+class Lines:
+    """Cuts a stream into lines without their ends; a line over the limit becomes an excerpt of itself."""
+
+    def __init__(self, limit: int = LINE) -> None:
+        self._limit = limit
+        self._open = Excerpt(limit)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        *whole, rest = chunk.split(b"\n")
+        for part in whole:
+            yield self._close(part)
+        if rest:
+            self._open.add(rest)
+
+    def rest(self) -> Iterator[bytes]:
+        """What came after the last line end, if anything did."""
+        if self._open.size:
+            yield self._close(b"")
+
+    def _close(self, part: bytes) -> bytes:
+        if not self._open.size:
+            return part
+        self._open.add(part)
+        line, self._open = self._open.bytes(), Excerpt(self._limit)
+        return line
+
+
+def plain(line: bytes) -> bytes:
+    """A terminal's line without colours, cursor movements and carriage returns."""
+    return CONTROLS.sub(b"", line).rstrip(b"\r")
+
+
+class Transcript:
+    """A file that gets every line until it has `limit` bytes or the disk is full, then a note."""
+
+    def __init__(self, path: Path | None, limit: int) -> None:
+        self._room = limit
+        self._file = None
+        if path is not None:
+            with suppress(OSError):  # a full disk costs the transcript, never the session
+                self._file = path.open("ab")
+
+    def __enter__(self) -> "Transcript":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def write(self, line: bytes) -> None:
+        if self._file is None:
+            return
+        self._room -= len(line) + 1
+        try:
+            self._file.write(line + b"\n" if self._room >= 0 else FULL)
+        except OSError:
+            self._room = -1
+        if self._room < 0:
+            self._stop()
+
+    def _stop(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with suppress(OSError):
+                file.close()
