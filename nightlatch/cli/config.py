@@ -1,0 +1,34 @@
+"""`config`: every setting in force, as TOML, and on request where each comes from."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from nightlatch.core.config import items
+from nightlatch.edge.house import find_house
+
+
+@click.command(epilog="Example: nightlatch config --show-origin | grep limits")
+@click.option("--show-origin", is_flag=True, help="Say of each whether it is the default or from loop.toml, env or flag.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with the origins.")
+def command(show_origin: bool, as_json: bool) -> None:
+    """Print every setting in force, as TOML.
+
+    The environment (NIGHTLATCH_LIMITS_ATTEMPTS=5) wins over loop.toml, and that over the default.
+    """
+    settings = list(items(find_house(Path.cwd()).config))
+    if as_json:
+        table = {name: {"value": value, "origin": origin} for name, value, origin in settings}
+        click.echo(json.dumps({"schema": "nightlatch/config/1", "settings": table}, indent=2))
+        return
+    for name, value, origin in settings:
+        click.echo(f"{name} = {toml(value)}" + (f"  # {origin}" if show_origin else ""))
+
+
+def toml(value: object) -> str:
+    """A value on one line; JSON's strings, numbers and arrays are TOML's as well."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(name)} = {toml(inner)}" for name, inner in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,21 @@
+"""`help`: short texts on what one wants to look up at night, shipped with the package."""
+
+from importlib.resources import files
+
+import click
+
+TOPICS = ("exit-codes", "prd", "config", "agents", "ratchet", "recovery")
+
+
+@click.command(epilog="Example: nightlatch help exit-codes")
+@click.argument("topic", type=click.Choice(TOPICS), required=False)
+def command(topic: str | None) -> None:
+    """Print what there is to know about TOPIC; without one, which topics there are."""
+    if topic is None:
+        click.echo("\n".join(TOPICS))
+    elif topic == "config":
+        from nightlatch.core.config import default_toml
+
+        click.echo(default_toml(), nl=False)
+    else:
+        click.echo(files("nightlatch").joinpath("shipped", f"help-{topic}.txt").read_text(encoding="utf-8"), nl=False)

@@ -1,0 +1,22 @@
+"""`import`: reads a plan of any dialect and prints it in the canonical one."""
+
+from pathlib import Path
+
+import click
+
+from nightlatch.core import planfile
+from nightlatch.core.text import plain
+
+
+@click.command(epilog="Example: nightlatch import .taskmaster/tasks/tasks.json > prd.json")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(file: Path) -> None:
+    """Print FILE, a plan of any dialect, as a canonical prd.json.
+
+    The file stays as it is. Readings that needed judgement are told on standard error. Plans need not be imported
+    to be used: every dialect is read, and written back, in place.
+    """
+    plan = planfile.read(file.read_bytes(), str(file))
+    for reading in plan.readings:
+        click.echo(plain(reading), err=True)
+    click.echo(planfile.canonical(plan), nl=False)
