@@ -1,0 +1,229 @@
+"""Agents: found, given a private home, run in a room, and read while they run."""
+
+import os
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+
+from nightlatch.core.config import AgentSettings
+from nightlatch.core.dialects import Reader, reader
+from nightlatch.core.endings import Summary, after, ended
+from nightlatch.core.models import AgentEnd, Event
+from nightlatch.edge.homes import Loan, lend, read_regular
+from nightlatch.edge.process import Limits, supervise
+from nightlatch.edge.sandbox import Room, Sandbox
+from nightlatch.errors import ConfigError, FaultError
+
+SCRIPTED = Path(__file__).with_name("scripted.py")
+NEUTRAL = Path("/run/nightlatch")
+LONGEST_QUESTION = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """How one agent CLI is driven.
+
+    `{brief}` in the command stands for the brief's file; without it the brief comes on standard input. `passes` are patterns of
+    variables that it may see, `keys` those of them whose presence means that an API key pays. `home` gets a private copy of each,
+    `credentials` too, and they are brought back when they were refreshed.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    events: str
+    model: str = ""
+    env: Mapping[str, str]
+    passes: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    home: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    tty: bool = False
+    login: str = ""
+    tested: str = ""
+    shipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRun:
+    """What came of one agent: how it ended, and what its stream came to."""
+
+    end: AgentEnd
+    summary: Summary
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the agents that come with the package."""
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files("nightlatch").joinpath("agents").iterdir() if f.name.endswith(".toml")))
+
+
+def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "") -> Agent:
+    """The agent of that name: a shipped one with the person's adjustments, or a command of their own."""
+    given = adjusted.get(name, AgentSettings())
+    if name in shipped() and not given.command:
+        agent = _shipped(name, given, model or given.model)
+    elif given.command:
+        agent = Agent(name=name, command=(*given.command, *given.args), events=given.events or "text", model=model or given.model,
+                      env=given.env, home=given.home, tty=bool(given.tty))
+    else:
+        known = sorted({*shipped(), *adjusted})
+        near = get_close_matches(name, known, 1)
+        fix = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}, or give it a command in [agents.{name}]"
+        raise ConfigError(f"there is no agent {name!r}", fix=fix)
+    reader(agent.events)
+    return agent
+
+
+def _shipped(name: str, given: AgentSettings, model: str) -> Agent:
+    data = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
+    fill = {"{python}": os.path.realpath(sys.executable), "{model}": model}
+    words = (*data["command"], *(data.get("model", ()) if model else ()), *given.args)
+    lists = {key: tuple(data.get(key, ())) for key in ("passes", "keys", "credentials")}
+    return Agent(
+        name=name, command=tuple(fill.get(w, w) for w in words), events=given.events or data["events"], model=model,
+        env={**data.get("env", {}), **given.env}, home=(*data.get("home", ()), *given.home), tty=bool(given.tty),
+        login=data.get("login", ""), tested=data["tested"], shipped=True, **lists,
+    )
+
+
+def which(agent: Agent, project: Path, path: str) -> Path | None:
+    """The agent's program: in the project if its command names a file there, else on PATH."""
+    program = agent.command[0]
+    if "/" in program and not program.startswith("/"):
+        return project / program if os.access(project / program, os.X_OK) else None
+    found = shutil.which(program, path=path)
+    return Path(found) if found else None
+
+
+def find(agent: Agent, project: Path, path: str) -> Path:
+    """As `which`, or the fault that names what is missing."""
+    found = which(agent, project, path)
+    if found is None:
+        fix = "install it, or name another with --agent" if agent.shipped else f"correct command in [agents.{agent.name}]"
+        raise FaultError(f"the agent {agent.name} is not here: no program {agent.command[0]!r}", fix=fix)
+    return found
+
+
+def billed(agent: Agent, environ: Mapping[str, str]) -> str:
+    """Who pays for the agent, as far as the environment tells."""
+    key = next((name for name in agent.keys if environ.get(name)), "")
+    if key:
+        return f"{agent.name} is billed to the API key in {key}"
+    return f"{agent.name} is billed to the account it is logged in to" if agent.login else f"who is billed for {agent.name} cannot be told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One run of an agent: its program and brief, the room it works in, and who listens.
+
+    `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment. `stop` is asked and `tick` (seconds since the start, seconds
+    of silence) is told about once a second; `on_start` gets the identity that ends an orphan.
+    """
+
+    program: Path
+    brief: Path
+    room: Room
+    sandbox: Sandbox
+    out: Path
+    environ: Mapping[str, str]
+    limits: Limits
+    transcript: Path | None
+    on_event: Callable[[Event], None] = lambda _: None
+    on_start: Callable[[str], None] = lambda _: None
+    stop: Callable[[], bool] = lambda: False
+    tick: Callable[[float, float], None] = lambda _elapsed, _silence: None
+
+
+@dataclass(slots=True, kw_only=True)
+class Listener:
+    """Reads an agent's stream as it comes, and answers the supervisor's questions about it."""
+
+    stream: Reader
+    errand: Errand
+    loan: Loan
+    summary: Summary = field(default_factory=Summary)
+    gave_up: bool = False
+    _went_on: float = 0.0
+
+    def hear(self, line: bytes) -> None:
+        for event in self.stream.feed(line):
+            self.summary = after(self.summary, event)
+            self.errand.on_event(event)
+
+    def open_tools(self) -> int:
+        return len(self.summary.open_tools)
+
+    def finished(self) -> bool:
+        return self.summary.result is not None
+
+    def stop(self) -> bool:
+        return self.gave_up or self.errand.stop()
+
+    def tick(self, elapsed: float, silence: float) -> None:
+        """An agent that does nothing but retry is idle, however much it says about it."""
+        self._went_on = self._went_on if self.summary.trouble else elapsed
+        self.gave_up = 0 < self.errand.limits.idle < elapsed - self._went_on
+        self.loan.bring_back()
+        self.errand.tick(elapsed, silence)
+
+
+def run(agent: Agent, errand: Errand) -> AgentRun:
+    """Run the agent on the brief until it ends or is ended; a FaultError if it does not even start."""
+    room = furnished(agent, errand)
+    loan = lend(agent.credentials, agent.home, Path(errand.environ.get("HOME", "/")), room.home)
+    listener = Listener(stream=reader(agent.events), errand=errand, loan=loan)
+    argv = argv_of(agent, errand, room)
+    try:
+        done = supervise(
+            errand.sandbox.command(room, argv),
+            stdin=b"" if any("{brief}" in arg for arg in agent.command) else errand.brief.read_bytes(),
+            on_line=listener.hear,
+            transcript=errand.transcript,
+            limits=errand.limits,
+            watch=listener,
+            tty=agent.tty,
+            on_start=errand.on_start,
+        )
+    finally:
+        loan.bring_back()
+    by = "idle" if listener.gave_up and done.by == "stop" and not errand.stop() else done.by
+    now = datetime.now().astimezone()
+    end = ended(
+        listener.summary, events=agent.events, code=done.exit, signal=done.signal, by=by, now=now, zone=now.tzinfo or UTC,
+        seconds=done.seconds, question=question(errand.out),
+    )
+    return AgentRun(end=end, summary=listener.summary)
+
+
+def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
+    """The command as it runs in the room."""
+    seen = {"{brief}": room.env["NIGHTLATCH_BRIEF"], "{scripted}": str(errand.sandbox.inside(room, SCRIPTED))}
+    first, *rest = agent.command
+    for word, path in seen.items():
+        rest = [arg.replace(word, path) for arg in rest]
+    return [first if "/" in first else str(errand.program), *rest]
+
+
+def question(out: Path) -> str:
+    """The first line of blocked.md, if the agent wrote one."""
+    lines = (read_regular(out, "blocked.md", LONGEST_QUESTION) or b"").decode("utf-8", "replace").splitlines()
+    return next((line.strip() for line in lines if line.strip()), "")
+
+
+def furnished(agent: Agent, errand: Errand) -> Room:
+    """The room with the agent's program, its brief and its variables in it."""
+    passed = {n: v for n, v in errand.environ.items() if any(fnmatchcase(n, pattern) for pattern in agent.passes)}
+    places = {"NIGHTLATCH_BRIEF": (errand.brief, NEUTRAL / "brief.md")}
+    places |= {"": (SCRIPTED, NEUTRAL / "scripted.py")} if "{scripted}" in agent.command else {}
+    if "NIGHTLATCH_SCRIPT" in passed:
+        places["NIGHTLATCH_SCRIPT"] = (Path(passed["NIGHTLATCH_SCRIPT"]).absolute(), NEUTRAL / "script.json")
+    room = replace(errand.room, readable=(*errand.room.readable, *places.values()))
+    seen = {name: str(errand.sandbox.inside(room, real)) for name, (real, _) in places.items() if name}
+    path = f"{errand.program.parent}:{room.env.get('PATH', os.defpath)}"
+    return replace(room, env={**room.env, "PATH": path, **passed, **agent.env, **seen})

@@ -1,0 +1,326 @@
+"""Agents found, given a private home, run and read; the scripted agent is the program that is run."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nightlatch.core.config import AgentSettings
+from nightlatch.core.models import End, Event, Kind
+from nightlatch.edge import agents
+from nightlatch.edge.agents import Agent, AgentRun, Errand
+from nightlatch.edge.homes import lend, read_regular
+from nightlatch.edge.process import Limits
+from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
+from nightlatch.errors import ConfigError, FaultError
+
+QUICK = Limits(wall=20, idle=20, tool=20, grace=1, linger=1, tick=0.05)
+
+
+class Bench:
+    """A folder to work in, a home, and a script for the scripted agent."""
+
+    def __init__(self, folder: Path, setting: str = "none") -> None:
+        self.folder, self.setting, self.events = folder, setting, list[Event]()
+        self.environ = {"HOME": str(folder / "me"), "PATH": os.environ["PATH"]}
+        for name in ("tree", "home", "out", "me"):
+            (folder / name).mkdir()
+        (folder / "brief.md").write_text("Make it so.")
+
+    def errand(self, agent: Agent, limits: Limits = QUICK) -> Errand:
+        out = self.folder / "out"
+        room = Room(
+            tree=self.folder / "tree", at=self.folder / "tree", home=self.folder / "home", cwd=".",
+            env={**self.environ, "NIGHTLATCH_OUT": str(out), "NIGHTLATCH_FEATURE": "US-001"}, writable=((out, out),),
+        )
+        return Errand(
+            program=agents.find(agent, self.folder, self.environ["PATH"]), brief=self.folder / "brief.md", room=room,
+            sandbox=find_sandbox(self.setting), out=out, environ=self.environ, limits=limits,
+            transcript=self.folder / "transcript", on_event=self.events.append,
+        )
+
+    def script(self, script: object, limits: Limits = QUICK, **env: str) -> AgentRun:
+        (self.folder / "script.json").write_text(json.dumps(script))
+        self.environ |= {"NIGHTLATCH_SCRIPT": str(self.folder / "script.json")}
+        errand = self.errand(agents.load("scripted", {}), limits)
+        return agents.run(agents.load("scripted", {}), replace(errand, room=replace(errand.room, env={**errand.room.env, **env})))
+
+    def own(self, text: str, limits: Limits = QUICK, **settings: object) -> AgentRun:
+        program = self.folder / "mine.sh"
+        program.write_text(f"#!/bin/sh\n{text}\n")
+        program.chmod(0o755)
+        given: Mapping[str, object] = {"command": (str(program),), **settings}
+        agent = agents.load("mine", {"mine": AgentSettings(**given)})  # type: ignore[arg-type]  # settings are told by keyword
+        return agents.run(agent, self.errand(agent, limits))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_the_scripted_agent_works_and_finishes(bench: Bench) -> None:
+    write, append = {"write": "a/b.py", "text": "x = 1\n"}, {"append": "a/b.py", "text": "y = 2\n"}
+    ran = bench.script([[write, append, {"run": "echo $NIGHTLATCH_FEATURE > f"}, {"say": "Hi"}]])
+    assert ran.end.end is End.FINISHED
+    assert ran.summary.words == "Hi"
+    assert (bench.folder / "tree/a/b.py").read_text() == "x = 1\ny = 2\n"
+    assert (bench.folder / "tree/f").read_text() == "US-001\n"
+    assert [e.kind for e in bench.events][:3] == [Kind.SESSION, Kind.TOOL_CALL, Kind.TOOL_RESULT]
+    assert b'"kind": "result"' in (bench.folder / "transcript").read_bytes()
+
+
+@pytest.mark.sandbox
+def test_the_scripted_agent_works_in_the_sandbox(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "bubblewrap")
+    ran = bench.script([[{"write": "a.txt", "text": "a"}, {"run": "cat $NIGHTLATCH_BRIEF > brief"}, {"ask": "Which colour?"}]])
+    assert (ran.end.end, ran.end.question) == (End.BLOCKED, "Which colour?")
+    assert (tmp_path / "tree/brief").read_text() == "Make it so."
+    assert sorted(p.name for p in (tmp_path / "tree").iterdir()) == ["a.txt", "brief"]
+
+
+@pytest.mark.parametrize(
+    ("session", "wanted"), [("r-1-s01", "one"), ("r-1-s02", "two"), ("r-1-s07", "two")]
+)
+def test_the_script_has_one_list_for_each_session_and_the_last_repeats(bench: Bench, session: str, wanted: str) -> None:
+    assert bench.script([[{"say": "one"}], [{"say": "two"}]], NIGHTLATCH_SESSION=session).summary.words == wanted
+
+
+def test_a_script_can_have_lists_for_each_feature(bench: Bench) -> None:
+    script = {"US-001": [[{"say": "first"}], [{"say": "second"}]], "*": [[{"say": "any"}]]}
+    assert bench.script(script, NIGHTLATCH_SESSION_NUMBER="9", NIGHTLATCH_FEATURE_SESSION="1").summary.words == "first"
+    assert bench.script(script, NIGHTLATCH_FEATURE="US-002").summary.words == "any"
+
+
+@pytest.mark.parametrize(
+    ("steps", "end"),
+    [
+        ([{"limit": "You've hit your limit · resets 3am (UTC)"}], End.LIMIT),
+        ([{"limit": 4102444800}], End.LIMIT),
+        ([{"crash": 3}], End.FAULT),
+        ([{"crash": "KILL"}], End.FAULT),
+        ([{"nonsense": 1}], End.FAULT),
+        ([{"say": "You've hit your usage limit. Please run /login. Prompt is too long."}], End.FINISHED),
+    ],
+)
+def test_each_way_of_ending_is_told_apart(bench: Bench, steps: list[dict[str, object]], end: End) -> None:
+    assert bench.script([steps]).end.end is end
+
+
+def test_a_reset_time_comes_with_a_limit(bench: Bench) -> None:
+    assert bench.script([[{"limit": 4102444800}]]).end.resets_at is not None
+    assert bench.script([[{"limit": "usage limit reached"}]]).end.resets_at is None
+
+
+def test_what_was_spent_before_a_crash_is_counted(bench: Bench) -> None:
+    assert bench.script([[{"spend": 1.25}, {"spend": 2.5}, {"crash": 1}]]).end.usage.usd == 3.75
+
+
+def test_an_agent_that_hangs_is_ended_as_idle(bench: Bench) -> None:
+    assert bench.script([[{"hang": True}]], replace(QUICK, idle=0.3)).end.end is End.IDLE
+
+
+def test_an_agent_that_ignores_being_asked_is_ended_all_the_same(bench: Bench) -> None:
+    assert bench.script([[{"hang": "stubborn"}]], replace(QUICK, wall=0.5, grace=0.2)).end.end is End.WALL
+
+
+def test_an_agent_that_hangs_after_its_result_has_finished(bench: Bench) -> None:
+    assert bench.script([[{"write": "a", "text": ""}, {"hang_after": True}]], replace(QUICK, linger=0.2)).end.end is End.FINISHED
+
+
+def test_an_agent_that_leaves_a_daemon_holding_its_output_ends(bench: Bench) -> None:
+    ran = bench.script([[{"fork": "sleep 300"}, {"say": "left"}]])
+    assert (ran.end.end, ran.summary.words) == (End.FINISHED, "left")
+    assert ran.end.seconds < 10
+
+
+def test_an_agent_that_does_nothing_but_retry_is_ended_and_at_fault(bench: Bench) -> None:
+    retrying = """while :; do echo '{"kind": "retry", "text": "waiting for network"}'; sleep 0.05; done"""
+    ran = bench.own(retrying, replace(QUICK, idle=0.5), events="jsonl")
+    assert (ran.end.end, ran.end.says) == (End.FAULT, "waiting for network")
+
+
+def test_an_agent_that_goes_on_after_a_retry_is_not_ended_for_it(bench: Bench) -> None:
+    one = """echo '{"kind": "retry"}'; sleep 0.2; echo '{"kind": "message", "text": "on"}'; sleep 0.2;"""
+    ran = bench.own(one * 4 + """echo '{"kind": "result", "ok": true}'""", replace(QUICK, idle=0.7), events="jsonl")
+    assert ran.end.end is End.FINISHED
+
+
+def test_a_command_of_the_persons_own_gets_the_brief_on_standard_input(bench: Bench) -> None:
+    ran = bench.own("cat; echo; echo done")
+    assert (ran.end.end, ran.summary.words) == (End.FINISHED, "Make it so.\ndone\n")
+
+
+def test_a_command_that_names_the_brief_gets_its_file_and_no_input(bench: Bench) -> None:
+    program = bench.folder / "mine.sh"
+    ran = bench.own('cat; cat "$1"', command=(str(program), "{brief}"))
+    assert ran.summary.words == "Make it so.\n"
+
+
+def test_an_agent_that_wants_a_terminal_gets_one(bench: Bench) -> None:
+    ran = bench.own('test -t 0 && test -t 1 && IFS= read -r line && echo "terminal: $line"', tty=True)
+    assert ran.end.end is End.FINISHED
+    assert "terminal: Make it so." in ran.summary.words
+
+
+def test_a_person_who_asks_for_the_end_gets_it(bench: Bench) -> None:
+    agent = agents.load("scripted", {})
+    (bench.folder / "script.json").write_text('[[{"hang": true}]]')
+    bench.environ["NIGHTLATCH_SCRIPT"] = str(bench.folder / "script.json")
+    ran = agents.run(agent, replace(bench.errand(agent), stop=lambda: True))
+    assert ran.end.end is End.STOPPED
+
+
+def test_memory_stays_bounded_with_a_line_of_fifty_megabytes(bench: Bench) -> None:
+    long = f"{sys.executable} -c 'import sys; sys.stdout.write(\"x\" * 50_000_000)'; echo; echo end"
+    ran = bench.own(long, events="text")
+    assert ran.end.end is End.FINISHED
+    assert ran.summary.words.endswith("end\n")
+    assert sum(len(e.raw) + len(e.text) for e in bench.events) < 1_000_000
+
+
+@pytest.mark.parametrize("trick", ["ln -s ~/secret.txt $NIGHTLATCH_OUT/blocked.md", "mkfifo $NIGHTLATCH_OUT/blocked.md"])
+def test_a_question_is_never_read_through_a_link_nor_waited_for_at_a_pipe(bench: Bench, trick: str) -> None:
+    (bench.folder / "me/secret.txt").write_text("secret\n")
+    ran = bench.script([[{"run": trick}]])
+    assert (ran.end.end, ran.end.question) == (End.FINISHED, "")
+
+
+def lent(tmp_path: Path, text: str = '{"token": 1}') -> tuple[Path, Path]:
+    home, private = tmp_path / "me", tmp_path / "private"
+    (home / ".cli").mkdir(parents=True)
+    private.mkdir()
+    (home / ".cli/auth.json").write_text(text)
+    return home / ".cli/auth.json", private / ".cli/auth.json"
+
+
+def test_refreshed_credentials_come_home_and_settings_do_not(tmp_path: Path) -> None:
+    own, copy = lent(tmp_path)
+    (own.parent / "settings.json").write_text("{}")
+    loan = lend((".cli/auth.json",), (".cli/settings.json",), tmp_path / "me", tmp_path / "private")
+    copy.write_text('{"token": 2}')
+    (copy.parent / "settings.json").write_text('{"hooks": 1}')
+    loan.bring_back()
+    assert own.read_text() == '{"token": 2}'
+    assert (own.parent / "settings.json").read_text() == "{}"
+    copy.write_text('{"token": 3}')
+    loan.bring_back()
+    assert own.read_text() == '{"token": 3}'
+
+
+@pytest.mark.parametrize("left", ["", "no json", "[]"])
+def test_credentials_that_no_longer_parse_stay_away(tmp_path: Path, left: str) -> None:
+    own, copy = lent(tmp_path)
+    loan = lend((".cli/auth.json",), (), tmp_path / "me", tmp_path / "private")
+    copy.write_text(left)
+    loan.bring_back()
+    assert own.read_text() == '{"token": 1}'
+
+
+def test_a_login_that_the_person_renewed_meanwhile_is_never_overwritten(tmp_path: Path) -> None:
+    own, copy = lent(tmp_path)
+    loan = lend((".cli/auth.json",), (), tmp_path / "me", tmp_path / "private")
+    own.write_text('{"token": 9}')
+    copy.write_text('{"token": 2}')
+    loan.bring_back()
+    assert own.read_text() == '{"token": 9}'
+
+
+def test_credentials_are_never_brought_back_through_a_link(tmp_path: Path) -> None:
+    own, copy = lent(tmp_path)
+    loan = lend((".cli/auth.json",), (), tmp_path / "me", tmp_path / "private")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/auth.json").write_text('{"other": "secret"}')
+    copy.unlink()
+    copy.parent.rmdir()
+    copy.parent.symlink_to(tmp_path / "elsewhere")
+    loan.bring_back()
+    assert own.read_text() == '{"token": 1}'
+
+
+def test_a_link_that_an_earlier_session_left_is_not_written_through(tmp_path: Path) -> None:
+    _, copy = lent(tmp_path)
+    (tmp_path / "target").mkdir()
+    copy.parent.symlink_to(tmp_path / "target")
+    lend((".cli/auth.json",), (), tmp_path / "me", tmp_path / "private")
+    assert copy.read_text() == '{"token": 1}'
+    assert not list((tmp_path / "target").iterdir())
+
+
+def test_folders_are_lent_whole_and_links_in_them_are_followed(tmp_path: Path) -> None:
+    own, copy = lent(tmp_path)
+    (own.parent / "also.json").symlink_to(own)
+    (own.parent / "gone").symlink_to(tmp_path / "nothing")
+    lend((), (".cli",), tmp_path / "me", tmp_path / "private")
+    assert copy.with_name("also.json").read_text() == '{"token": 1}'
+    assert not copy.with_name("also.json").is_symlink()
+    shutil.rmtree(tmp_path / "private/.cli")
+    assert read_regular(tmp_path / "private", ".cli/auth.json") is None
+
+
+@pytest.mark.parametrize("name", agents.shipped())
+def test_every_shipped_agent_loads_and_says_what_it_needs(name: str) -> None:
+    agent = agents.load(name, {})
+    assert agent.shipped
+    assert agent.tested
+    assert not any("{model}" in word for word in agent.command)
+    assert all(not path.startswith(("/", "~")) for path in (*agent.home, *agent.credentials))
+
+
+def test_the_brief_never_stands_on_a_command_line() -> None:
+    """Only its file's name may, for the agents that read nothing else."""
+    by_file = {name for name in agents.shipped() if any("{brief}" in word for word in agents.load(name, {}).command)}
+    assert by_file == {"aider", "copilot", "mini-swe-agent"}
+
+
+def test_a_shipped_agent_takes_the_persons_model_arguments_and_environment() -> None:
+    agent = agents.load("claude", {"claude": AgentSettings(args=("--max-turns", "9"), model="opus", env={"A": "1"}, home=(".x",))})
+    assert agent.command[-4:] == ("--model", "opus", "--max-turns", "9")
+    assert (agent.env["A"], agent.env["DISABLE_AUTOUPDATER"], agent.home[-1]) == ("1", "1", ".x")
+    assert agents.load("claude", {"claude": AgentSettings(model="opus")}, model="haiku").model == "haiku"
+
+
+def test_an_unknown_agent_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(ConfigError) as error:
+        agents.load("cluade", {})
+    assert error.value.fix == "did you mean claude?"
+
+
+def test_an_unknown_dialect_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="no event dialect 'yaml'"):
+        agents.load("mine", {"mine": AgentSettings(command=("x",), events="yaml")})
+
+
+def test_a_missing_program_is_a_fault_with_a_fix(tmp_path: Path) -> None:
+    with pytest.raises(FaultError) as error:
+        agents.find(agents.load("claude", {}), tmp_path, str(tmp_path))
+    assert "claude" in error.value.problem
+    assert error.value.fix
+
+
+def test_a_program_of_the_project_is_found_there(tmp_path: Path) -> None:
+    agent = agents.load("mine", {"mine": AgentSettings(command=("./mine.sh",))})
+    assert agents.which(agent, tmp_path, "") is None
+    (tmp_path / "mine.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "mine.sh").chmod(0o755)
+    assert agents.which(agent, tmp_path, "") == tmp_path / "mine.sh"
+
+
+def test_who_is_billed_is_told_by_the_environment() -> None:
+    claude = agents.load("claude", {})
+    assert agents.billed(claude, {"ANTHROPIC_API_KEY": "x"}) == "claude is billed to the API key in ANTHROPIC_API_KEY"
+    assert agents.billed(claude, {}) == "claude is billed to the account it is logged in to"
+
+
+def test_only_the_variables_that_an_agent_needs_are_passed(bench: Bench) -> None:
+    bench.environ |= {"ANTHROPIC_API_KEY": "for claude", "OPENAI_API_KEY": "not for claude"}
+    claude = agents.load("claude", {"claude": AgentSettings(command=())})
+    errand = replace(bench.errand(agents.load("scripted", {})), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={}))
+    env = agents.furnished(claude, replace(errand, sandbox=Unconfined())).env
+    assert env["ANTHROPIC_API_KEY"] == "for claude"
+    assert "OPENAI_API_KEY" not in env
