@@ -1,0 +1,113 @@
+"""The prompt of one session: what a template makes of the feature and its past, within a budget of bytes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from nightlatch.core.models import Feature
+from nightlatch.core.progress import line
+from nightlatch.errors import PromptError
+
+BRIEF = "brief.md.j2"
+BUDGET = 24_000
+PATTERNS = 6_000
+TRIED = 1_500
+CUT_FIRST = ("landings", "findings", "patterns", "protected", "tried", "carried", "conflicts")
+NAMES = frozenset(("feature", "answer", "quick", "left_out", *CUT_FIRST))
+Templates: TypeAlias = Callable[[str], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BriefParts:
+    """What a brief is made of. Lists are in order of worth: what comes last is cut first.
+
+    tried: what was refused and why, latest first · carried: lines on the uncommitted work that lies in the checkout ·
+    conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
+    """
+
+    feature: Feature
+    answer: str = ""
+    tried: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    landings: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    patterns: str = ""
+    quick: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a brief and its bytes."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """The text, what it holds and what was cut to stay within the budget. "objective" and "rules" are never cut."""
+
+    text: str
+    kept: tuple[Part, ...]
+    cut: tuple[Part, ...]
+
+
+def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Brief:
+    """The brief; what is too much goes in the order of CUT_FIRST. The feature and the answer stay byte for byte, or it is a PromptError."""
+    from nightlatch.core.templates import renderer
+
+    whole = _lists(parts)
+    lists = {**whole, "patterns": _shorter(whole["patterns"], _bytes(*whole["patterns"]) - PATTERNS)}
+    render = renderer(BRIEF, templates, NAMES)
+    text = render(_values(parts, lists, whole))
+    for name in CUT_FIRST:
+        while (over := _bytes(text) - budget) > 0 and lists[name]:
+            lists[name] = _shorter(lists[name], over)
+            text = render(_values(parts, lists, whole))
+    if _bytes(text) > budget:
+        raise PromptError(
+            f"the brief of {parts.feature.id} takes {_bytes(text)} bytes with nothing left to cut; {budget} is the most",
+            place=templates(BRIEF)[1],
+            fix=f"split {parts.feature.id}, or move its detail to a file that it names",
+        )
+    return Brief(text=text, kept=_kept(parts, lists, text), cut=_cut(lists, whole))
+
+
+def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
+    """The parts that can be cut, each item one printable line; patterns are the person's own lines."""
+    limits = {"landings": 120, "findings": 300, "protected": 200, "tried": TRIED, "carried": 300, "conflicts": 300}
+    lists = {name: tuple(line(item, limit) for item in getattr(parts, name)) for name, limit in limits.items()}
+    return {**lists, "patterns": tuple(parts.patterns.splitlines())}
+
+
+def _shorter(items: tuple[str, ...], over: int) -> tuple[str, ...]:
+    """The items without as many of the last ones as are needed to save `over` bytes."""
+    keep = len(items)
+    while over > 0 and keep:
+        keep -= 1
+        over -= _bytes(items[keep])
+    return items[:keep]
+
+
+def _bytes(*texts: str) -> int:
+    """Bytes of these lines, the line ends of all but the last included."""
+    return len("\n".join(texts).encode("utf-8", "replace"))
+
+
+def _values(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], whole: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    left_out = {name: len(whole[name]) - len(lists[name]) for name in whole}
+    return {"feature": parts.feature, "answer": parts.answer, "quick": parts.quick, "left_out": left_out, **lists}
+
+
+def _kept(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], text: str) -> tuple[Part, ...]:
+    feature = parts.feature
+    own = (feature.id, feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, *feature.verify)
+    sizes = {"objective": _bytes(*own), "answer": _bytes(parts.answer), **{name: _bytes(*lists[name]) for name in reversed(CUT_FIRST)}}
+    sizes["rules"] = _bytes(text) - sum(sizes.values())
+    return tuple(Part(name=name, size=size) for name, size in sizes.items() if size)
+
+
+def _cut(lists: Mapping[str, tuple[str, ...]], whole: Mapping[str, tuple[str, ...]]) -> tuple[Part, ...]:
+    return tuple(Part(name=name, size=_bytes(*lost)) for name in CUT_FIRST if (lost := whole[name][len(lists[name]) :]))
