@@ -1,0 +1,245 @@
+"""The plan file: every dialect read as one plan, and written back in place with nothing changed but a done-flag."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from nightlatch.core import jsontext, plandialect
+from nightlatch.core.jsontext import Key
+from nightlatch.core.models import Feature, Plan
+from nightlatch.core.plandialect import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS, READERS, Dialect, Fields, bare
+from nightlatch.core.planreadings import few, larger_first, numbers_of, readings
+from nightlatch.errors import PlanError
+
+USUAL_PLACES = ("prd.json", "scripts/ralph/prd.json", ".ralph/prd.json", "plans/prd.json", "feature_list.json", "feature-list.json")
+_EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": false}]}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A plan file taken apart: its lists, and its items with the path to each."""
+
+    text: str
+    root: object
+    lists: tuple[Key, ...]
+    keys: tuple[Key, ...]
+    items: tuple[Fields, ...]
+    dialect: Dialect
+    ids: tuple[str, ...]
+
+
+def project_of(place: str) -> str:
+    """The folder that a plan belongs to: the one that its usual place is relative to, else the plan's own."""
+    inside = max((usual for usual in USUAL_PLACES if f"/{place}".endswith(f"/{usual}")), key=len, default=place.rpartition("/")[2])
+    return place[: -len(inside)].rstrip("/")
+
+
+def read(data: bytes, path: str) -> Plan:
+    """The plan in this file, whatever its dialect; no features is a plan too. Raises PlanError with line, column and a caret."""
+    file = _open(data, path)
+    rows = zip(file.keys, file.items, file.ids, _priorities(file), _raws(file), strict=True)
+    features = tuple(plandialect.feature_of(file.dialect, *row) for row in rows)
+    _check_dependencies(file, features)
+    heads = _heads(file)
+    gates = _gates(heads)
+    says = readings(file.dialect, file.root, [_name(place) for place in file.lists], list(zip(file.items, features, strict=True)))
+    if gates:
+        says = (*says, f"{few(gates)} of the whole plan: a check, for the folder checks/, and never what proves one feature")
+    return Plan(path=path, features=features, branch=_branch(heads), readings=says, gates=tuple(_strings([*gates.values()])))
+
+
+def set_done(data: bytes, path: str, feature: str, done: bool) -> bytes:
+    """The same bytes with one value changed: the done-flag of one feature, added in the file's style where it has none."""
+    file = _open(data, path)
+    if feature not in file.ids:
+        raise PlanError(f"no feature is called {feature}", place=path, fix="take an id from: nightlatch status")
+    return _with_flags(file, {feature: done}).encode()
+
+
+def carry_flags(ancestor: bytes, tip: bytes, mine: bytes, path: str) -> bytes:
+    """Mine, with the flags that the tip changed since the ancestor and mine did not.
+
+    A feature that mine edited keeps its own flag, as what the tip has done was another one. A side that cannot be read has none to give.
+    """
+    file = _open(mine, path)
+    try:
+        before, after = ({f.id: f for f in read(side, path).features} for side in (ancestor, tip))
+    except PlanError:
+        return mine
+    same = [f for f in read(mine, path).features if f.id in before and (f.done, f.digest) == (before[f.id].done, before[f.id].digest)]
+    return _with_flags(file, {f.id: after[f.id].done for f in same if f.id in after}).encode()
+
+
+def describe(old: Plan | None, new: Plan) -> str:
+    """What an edit of the plan did, as the subject of its commit."""
+    if old is None:
+        return f"plan: {_count(len(new.features))}"
+    before, after = ({f.id: f for f in plan.features} for plan in (old, new))
+    said = [f"{sign}{_count(n)}" for sign, n in (("+", len(after.keys() - before)), ("-", len(before.keys() - after))) if n]
+    changed: dict[str, list[str]] = {}
+    for name in [name for name in after if name in before and before[name].raw != after[name].raw]:
+        changed.setdefault(_change(before[name], after[name]), []).append(name)
+    said += [f"{few(names)} {word}" for word, names in changed.items()]
+    moved = [name for name in before if name in after] != [name for name in after if name in before]
+    return "plan: " + (", ".join(said) or ("other order" if moved else "edited"))
+
+
+def canonical(plan: Plan) -> str:
+    """The text of the same plan in the canonical form; fields that have no place in it stay in their item."""
+    root = {"branchName": plan.branch, "verifyCommands": plan.gates, "userStories": [_canonical(f) for f in plan.features]}
+    return json.dumps({name: value for name, value in root.items() if value or name == "userStories"}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _count(features: int) -> str:
+    return f"{features} feature{'s' * (features != 1)}"
+
+
+def _change(old: Feature, new: Feature) -> str:
+    """The word for what happened to one feature."""
+    if old.done == new.done or replace(old, done=new.done, raw=new.raw, key=new.key) != new:
+        return "edited"
+    return "done" if new.done else "reopened"
+
+
+def _canonical(feature: Feature) -> dict[str, object]:
+    known = {bare(alias) for field, aliases in NAMES.items() if field != "command" for alias in aliases}
+    rest = {name: value for name, value in json.loads(feature.raw).items() if bare(name) not in known}
+    fields = {spelled: getattr(feature, field) for field, (spelled, *_) in NAMES.items() if field in READERS}
+    said = {name: value for name, value in fields.items() if value not in ("", (), False)}
+    if feature.priority is not None:
+        said["priority"] = int(feature.priority) if feature.priority.is_integer() else feature.priority
+    return {"id": feature.id, "title": feature.title, "passes": feature.done, **said, **rest}
+
+
+def _open(data: bytes, path: str) -> _File:
+    text = jsontext.decode(data, path)
+    root = jsontext.parse(text, path)
+    lists = tuple(_lists(root))
+    if not lists:
+        at = jsontext.start_of(text, ())
+        raise jsontext.error_at(text, path, at, f"no list of features is here ({', '.join(LISTS)}, or the file itself)", _EXAMPLE)
+    keys = tuple((*place, n) for place in lists for n in range(len(_inside(root, place))))
+    items = tuple(item for place in lists for item in _inside(root, place))
+    if odd := next((key for key, item in zip(keys, items, strict=True) if not isinstance(item, dict)), None):
+        raise jsontext.error_at(text, path, jsontext.start_of(text, odd), "a feature is an object, and this is none", _EXAMPLE)
+    dialect = plandialect.dialect_of(path, text, items)
+    ids = tuple(plandialect.ids_of(dialect, keys, items))
+    return _File(text=text, root=root, lists=lists, keys=keys, items=items, dialect=dialect, ids=ids)
+
+
+def _lists(root: object) -> Sequence[Key]:
+    """Where the features are: the file itself, a list of the root, the lists of its phases, or a list one level down."""
+    if isinstance(root, list):
+        return [()]
+    if not isinstance(root, dict):
+        return []
+    phases = [(part, root[part]) for part in PARTS if isinstance(root.get(part), list)]
+    tags = sorted(((tag, value) for tag, value in root.items() if isinstance(value, dict)), key=lambda pair: pair[0] != "master")
+    groups: list[list[Key]] = [[(name,) for name in _best(root)]]
+    groups += [[(part, n, name) for n, phase in enumerate(each) for name in _best(phase)] if each else [(part,)] for part, each in phases]
+    groups += [[(tag, name) for name in _best(value)] for tag, value in tags]
+    found = [group for group in groups if group]
+    return min(found, key=lambda group: min(_emptiness(_inside(root, place)) for place in group) == 2, default=[])
+
+
+def _best(holder: object) -> list[str]:
+    """The name of the list of features in an object, if there is one: rather one of objects than an empty one or one of words."""
+    holds = holder if isinstance(holder, dict) else {}
+    known = [name for usual in LISTS for name in holds if bare(name) == bare(usual) and isinstance(holds[name], list)]
+    return sorted(known, key=lambda name: _emptiness(holds[name]))[:1]
+
+
+def _emptiness(items: Sequence[object]) -> int:
+    """0 for a list with objects, 1 for an empty one, 2 for one of words."""
+    return 0 if any(isinstance(each, dict) for each in items) else 1 + bool(items)
+
+
+def _inside(root: Any, key: Key) -> Any:
+    for step in key:
+        root = root[step]
+    return root
+
+
+def _raws(file: _File) -> Iterator[str]:
+    for place in file.lists:
+        yield from (file.text[start:end] for start, end in jsontext.elements(file.text, jsontext.start_of(file.text, place)))
+
+
+def _name(place: Key) -> str:
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
+
+
+def _heads(file: _File) -> list[dict[str, Any]]:
+    """The objects that speak of the whole plan: the root, and what wraps the list."""
+    around = [_inside(file.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
+    return [head for head in (file.root, *around) if isinstance(head, dict)]
+
+
+def _branch(heads: list[dict[str, Any]]) -> str:
+    return next((head[name] for head in heads for name in BRANCHES if isinstance(head.get(name), str)), "")
+
+
+def _gates(heads: list[dict[str, Any]]) -> dict[str, object]:
+    """The values that hold commands for the whole plan, by name."""
+    holders = [*heads, *(head[name] for head in heads for name in NESTED_GATES if isinstance(head.get(name), dict))]
+    return {name: value for holder in holders for name, value in holder.items() if bare(name) in map(bare, GATES)}
+
+
+def _strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    if isinstance(value, dict):
+        value = [value[name] for name in ("command", "cmd") if name in value] or list(value.values())
+    return [text for each in value for text in _strings(each)] if isinstance(value, list) else []
+
+
+def _priorities(file: _File) -> list[float | None]:
+    """The priority of every item, the lower the sooner."""
+    given = [plandialect.priority_of(file.dialect, item) for item in file.items]
+    numbers = numbers_of(file.dialect, file.items)
+    return [None if each is None else numbers[0] - each for each in given] if larger_first(numbers) else given
+
+
+def _check_dependencies(file: _File, features: Sequence[Feature]) -> None:
+    """Every dependency is a feature of the plan, and none waits for itself by way of others."""
+    place = {called: n for n, called in enumerate(file.ids)}
+    ahead = False
+    for n, feature in enumerate(features):
+        for name in feature.depends:
+            if name not in place:
+                raise _misled(file, n, name, f"{feature.id} depends on {name}, which is not in the plan", "correct the id, or take it out")
+            ahead = ahead or place[name] >= n
+    try:
+        TopologicalSorter({feature.id: feature.depends for feature in features if ahead}).prepare()
+    except CycleError as error:
+        ring = error.args[1][::-1]
+        says = f"these wait for each other: {' -> '.join(ring)}"
+        raise _misled(file, place[ring[0]], ring[1], says, "take one of these dependencies out") from None
+
+
+def _misled(file: _File, n: int, dependency: str, problem: str, fix: str) -> PlanError:
+    return file.dialect.error(plandialect.place_of(file.dialect, file.keys[n], file.items[n], dependency), problem, fix)
+
+
+def _with_flags(file: _File, wanted: Mapping[str, bool]) -> str:
+    edits = []
+    for called, key, item in zip(file.ids, file.keys, file.items, strict=True):
+        name, done = plandialect.state_of(file.dialect, key, item)
+        if wanted.get(called, done) != done:
+            edits.append(_edit(file, key, name, not done))
+    text = file.text
+    for start, end, new in reversed(edits):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+def _edit(file: _File, key: Key, name: str, done: bool) -> tuple[int, int, str]:
+    """What to put where, so that one item's flag says `done`."""
+    if name:
+        start = jsontext.start_of(file.text, (*key, name))
+        return start, jsontext.end_of(file.text, start), plandialect.written(file.dialect, name, done)
+    flag = file.dialect.flag
+    at, new = jsontext.with_member(file.text, jsontext.start_of(file.text, key), flag, plandialect.written(file.dialect, flag, done))
+    return at, at, new

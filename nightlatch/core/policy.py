@@ -1,0 +1,183 @@
+"""What to do next: one question, one answer, with the sentence that a person reads."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from nightlatch.core.history import History
+from nightlatch.core.models import Feature, Outcome, Plan
+from nightlatch.core.planreadings import few
+from nightlatch.core.text import plain
+
+ALL_DONE = "every feature passes"
+NOTHING_PLANNED = "the plan has no features: add one to it"
+_NAMED = 5
+_WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The run ends with this exit code; `waits` are the features that a person decides about."""
+
+    code: int
+    why: str
+    waits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """No agent may work before this moment."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The feature that is next, the rule that chose it, and whether its carried work is left aside."""
+
+    feature: Feature
+    rule: str
+    fresh: bool = False
+
+
+Decision: TypeAlias = Choice | Wait | Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What this run may use (0: no limit) and has used. `fault` is a stop that a fault asks for at once, such as a login.
+
+    `faults` are the rules of the sessions that failed in a row up to now, `stop_asked` the sentence of a person's stop with its exit code.
+    """
+
+    sessions: int = 0
+    used: int = 0
+    usd: float = 0.0
+    spent: float = 0.0
+    until: datetime | None = None
+    attempts: int = 3
+    continues: int = 6
+    faults_allowed: int = 3
+    faults: tuple[str, ...] = ()
+    fault: Stop | None = None
+    limited_until: datetime | None = None
+    only: str = ""
+    once: bool = False
+    stop_asked: str = ""
+    stop_code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why a feature cannot run now: skipped, behind another feature, or waiting for a person."""
+
+    feature: str
+    word: str
+    says: str
+
+    @property
+    def for_person(self) -> bool:
+        return self.word not in ("skipped", "behind")
+
+
+def decide(plan: Plan, history: History, budget: Budget, now: datetime) -> Decision:
+    """The next feature, the moment to wait for, or the reason to stop: dependencies first, then priority, then file order."""
+    if stop := _ended(plan, history, budget, now):
+        return stop
+    waits: list[Waiting] = []
+    for feature, waiting in standing(plan, history, budget):
+        if waiting is None:
+            rule = _rule(feature, plan, budget, waits)
+            return _limited(budget, now) or Choice(feature=feature, rule=rule, fresh=history.of(feature).fresh)
+        waits.append(waiting)
+    return _stuck(waits)
+
+
+def standing(plan: Plan, history: History, budget: Budget) -> Iterator[tuple[Feature, Waiting | None]]:
+    """Every feature that does not pass, in the order of work, with what it waits for; None: it can run."""
+    known = {feature.id: feature for feature in plan.features}
+    left = [f for f in plan.features if not f.done and budget.only in ("", f.id)]
+    for feature in sorted(left, key=lambda f: (f.priority is None, f.priority or 0.0)):
+        word, says = _wait_of(feature, known, history, budget)
+        yield feature, Waiting(feature=feature.id, word=word, says=says) if word else None
+
+
+def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop | None:
+    """The first stop that does not depend on which feature would be next."""
+    asked = plan.feature(budget.only) if budget.only else None
+    same = budget.faults[-budget.faults_allowed :] if budget.faults_allowed else ()
+    stops = (
+        (bool(budget.stop_asked), budget.stop_code, budget.stop_asked),
+        (not plan.features, 3, NOTHING_PLANNED),
+        (all(f.done or _skipped(f, history) for f in plan.features), 0, ALL_DONE),
+        (bool(budget.only) and asked is None, 3, f"{plain(budget.only)} is no longer in the plan"),
+        (asked is not None and asked.done, 0, f"{plain(budget.only)} passes"),
+        (budget.fault is not None, budget.fault and budget.fault.code, budget.fault and budget.fault.why),
+        (bool(same) and same == same[:1] * budget.faults_allowed, 4, f"the same fault {len(same)} times in a row: {', '.join(same[:1])}"),
+        (budget.once and budget.used > 0, 0, "one session has run, as asked"),
+        (0 < budget.sessions <= budget.used, 0, f"all {budget.sessions} sessions of this run are used"),
+        (0 < budget.usd <= budget.spent, 0, f"the budget is used up: ${budget.spent:.2f} of ${budget.usd:.2f}"),
+        (budget.until is not None and budget.until <= now, 0, f"it is {_clock(budget.until)}, the end of this run"),
+    )
+    return next((Stop(code=code or 0, why=why or "") for holds, code, why in stops if holds), None)
+
+
+def _limited(budget: Budget, now: datetime) -> Wait | Stop | None:
+    """Every agent has met a usage limit: wait for the first reset, if that lies inside the run."""
+    reset = budget.limited_until
+    if reset is None or reset <= now:
+        return None
+    says = f"every agent is limited until {_clock(reset)}"
+    if budget.until and budget.until <= reset:
+        return Stop(code=75, why=f"{says}, past the end of this run at {_clock(budget.until)}")
+    return Wait(until=reset, why=says)
+
+
+def _wait_of(feature: Feature, known: Mapping[str, Feature], history: History, budget: Budget) -> tuple[str, str]:
+    """A word and a sentence on what keeps a feature from running, ("", "") when nothing does."""
+    past = history.of(feature)
+    if feature.skip or past.skipped:
+        return "skipped", "is skipped"
+    if feature.hold:
+        return "held", "is on hold in the plan"
+    answered = feature.answer not in ("", past.answer)
+    if past.waiting and not (past.waiting is Outcome.BLOCKED and answered):
+        return past.waiting.value, f"{_WAITS[past.waiting]}: {plain(past.question, 120)}".removesuffix(": ")
+    if 0 < budget.attempts <= past.attempts:
+        return "worn out", f"is worn out after {past.attempts} attempts"
+    if 0 < budget.continues <= past.continues:
+        return "worn out", f"is worn out after {past.continues} sessions that only carried its work on"
+    behind = [name for name in feature.depends if not _satisfied(known[name], history)]
+    return ("behind", f"waits for {few(behind)}") if behind else ("", "")
+
+
+def _satisfied(needed: Feature, history: History) -> bool:
+    """A dependency is met when it passes, or when its work has landed and only its proof waits for a person."""
+    return needed.done or history.of(needed).waiting is Outcome.UNPROVED
+
+
+def _skipped(feature: Feature, history: History) -> bool:
+    return feature.skip or history.of(feature).skipped
+
+
+def _stuck(waits: list[Waiting]) -> Stop:
+    people = [w for w in waits if w.for_person]
+    shown = people or [w for w in waits if w.word == "behind"] or waits
+    more = f"; {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    says = "; ".join(f"{plain(w.feature, 60)} {w.says}" for w in shown[:_NAMED])
+    return Stop(code=3, why=f"nothing left to run: {says}{more}", waits=tuple(w.feature for w in people))
+
+
+def _rule(feature: Feature, plan: Plan, budget: Budget, waits: list[Waiting]) -> str:
+    if budget.only:
+        return "asked for by name"
+    left = sum(not f.done for f in plan.features)
+    order = "in file order" if feature.priority is None else "by priority"
+    over = [f"{w.feature} ({w.word})" for w in waits if w.word != "skipped"]
+    return f"first {order} of {left} left" + (f", passing over {few(over)}" if over else "")
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M %Z}".strip() if moment else ""
