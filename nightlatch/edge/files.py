@@ -1,0 +1,81 @@
+"""Files that are whole or not there: atomic replacement, appending all or nothing, one lock."""
+
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from nightlatch.errors import BusyError
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put these bytes in place of a file, made durable before this returns; a symbolic link stays one and its target changes.
+
+    Whoever reads sees all of the old bytes or all of the new ones, also after a power cut. Permissions stay; owner, hard links
+    and extended attributes do not. Raises OSError, and then the old bytes are still there.
+    """
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".nightlatch-{uuid4().hex}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            if target.exists():
+                os.fchmod(fd, target.stat().st_mode & 0o7777)
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def append(fd: int, data: bytes) -> None:
+    """Add bytes to an append-only descriptor with one write: all of them, or none and OSError. Not synced: that is the caller's barrier."""
+    before = os.fstat(fd).st_size
+    written = os.write(fd, data)
+    if written < len(data):  # a full disk takes a part and says nothing until the next write
+        os.ftruncate(fd, before)
+        raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes could be written")
+
+
+@dataclass(slots=True)
+class Lock:
+    """Held while inside `with`, by this process alone and no longer than it lives; BusyError where somebody else holds it.
+
+    The file is never removed: a lock on a file that has no name protects nothing. Children do not inherit the descriptor.
+    """
+
+    path: Path
+    _fd: int = -1
+
+    def __enter__(self) -> Self:
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(fd)
+            problem = f"another run is at work here (process {holder})"
+            raise BusyError(problem, place=str(self.path), fix="nightlatch stop, or wait for it") from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        os.close(self._fd)
+        self._fd = -1

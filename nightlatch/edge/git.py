@@ -1,0 +1,279 @@
+"""The person's repository as one frozen value, in plumbing form."""
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+from nightlatch.core.scope import Change
+from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, one, words
+from nightlatch.edge.trees import Entry, Trees
+from nightlatch.errors import RepoError
+
+PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
+KEYS = r"^(core\.excludesfile|extensions\.partialclone)$"
+FORM = "%x00".join(("%H", "%T", "%P", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ident:
+    """Who commits."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A tree merged in memory; the files in `conflicts` lie in it with conflict marks."""
+
+    tree: str
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit of a log. Of a trailer that is there twice the last counts."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    at: datetime
+    author: str
+    subject: str
+    body: str
+    trailers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repo:
+    """The person's repository. `top` is their checkout, `project` the folder in it that the plan is about.
+
+    Paths inside the repository are str with surrogate escapes, relative to the top; commits, trees and blobs are hex ids; an entry is
+    (mode, id). `ignores` are the files with the person's own ignore rules, `env` is what every git process gets. A git command that
+    fails is a RepoError.
+    """
+
+    top: Path
+    project: Path
+    git_dir: Path
+    common_dir: Path
+    objects: Path
+    object_format: str
+    ignores: tuple[Path, ...]
+    idents: Mapping[str, Ident]
+    env: Mapping[str, str] = field(repr=False)
+
+    def private(self, *args: str, settings: tuple[str, ...] = HANDED, places: Mapping[str, Path | None] | None = None) -> Call:
+        """A git command without the person's global configuration, hooks, filters, prompts or network."""
+        where = {"GIT_DIR": self.git_dir, **(places or {})}
+        env = {**self.env, **PRIVATE, **{name: str(place) for name, place in where.items() if place}}
+        return Call(args=args, settings=(*PRIVATELY, *settings), env=env, cwd=where.get("GIT_WORK_TREE") or self.top)
+
+    def as_person(self, *args: str, settings: tuple[str, ...] = (), index: Path | None = None) -> Call:
+        """A git command on the person's own checkout, with all their configuration but their hooks."""
+        env = {**self.env, "GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top)}
+        return Call(args=args, settings=(*HOOKLESS, *settings), env=env | ({"GIT_INDEX_FILE": str(index)} if index else {}), cwd=self.top)
+
+    def run(
+        self, *args: str, stdin: bytes = b"", index: Path | None = None, work_tree: Path | None = None, git_dir: Path | None = None,
+        check: bool = True, timeout: float | None = None,
+    ) -> bytes:  # fmt: skip
+        """What a private command prints. With `git_dir` it runs in that one, on this repository's objects; without `check` it may fail.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        own = {"GIT_DIR": git_dir, "GIT_OBJECT_DIRECTORY": self.objects} if git_dir else {}
+        call = self.private(*args, places={**own, "GIT_INDEX_FILE": index, "GIT_WORK_TREE": work_tree})
+        done = call.finish(stdin, timeout)
+        return call.printed(done) if check else done.stdout
+
+    def ask(self, *args: str, stdin: bytes = b"") -> bytes | None:
+        """What a private command prints, None where git says no."""
+        done = self.private(*args).finish(stdin)
+        return None if done.returncode else done.stdout
+
+    def head(self) -> str | None:
+        """The branch that the checkout is on, also one without commits; None when it is detached."""
+        name = self.ask("symbolic-ref", "-q", "HEAD")
+        return None if name is None else os.fsdecode(name).strip().removeprefix("refs/heads/")
+
+    def tip(self, branch: str) -> str | None:
+        return self.tip_of(f"refs/heads/{branch}")
+
+    def tip_of(self, ref: str) -> str | None:
+        """What a ref, or another revision, names; None where it names nothing."""
+        found = self.ask("rev-parse", "-q", "--verify", "--end-of-options", ref)
+        return None if found is None else one(found)
+
+    def tree_of(self, rev: str) -> str:
+        return one(self.run("rev-parse", "-q", "--verify", "--end-of-options", f"{rev}^{{tree}}"))
+
+    def read(self, rev: str, path: str) -> bytes | None:
+        """The bytes of one file, None where there is none."""
+        return self.ask("cat-file", "blob", f"{rev}:{path}")
+
+    def files(self, rev: str) -> dict[str, Entry]:
+        """Every file of a tree and its entry; submodules are among them, with mode 160000."""
+        lines = (line.partition("\t") for line in words(self.run("ls-tree", "-r", "-z", "--full-tree", rev)))
+        return {path: (meta[:6], meta.rpartition(" ")[2]) for meta, _, path in lines}
+
+    def write_blob(self, data: bytes) -> str:
+        return one(self.run("hash-object", "-w", "--stdin", stdin=data))
+
+    def tree_with(self, tree: str, changes: Mapping[str, Entry | None]) -> str:
+        """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty."""
+        top = self.tree_of(tree)
+        if not changes:
+            return top
+        reader, writer = self.private("cat-file", "--batch"), self.private("mktree", "-z", "--batch", "--missing")
+        with reader.talking() as reading, writer.talking() as writing:
+            trees = Trees(reader=reading, writer=writing)
+            return trees.graft(top, changes) or trees.write({})
+
+    def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:
+        """A new commit by the person, durable with all that it holds. No hooks run; signing follows their configuration."""
+        for role in ("AUTHOR", "COMMITTER"):
+            self.ident(role)
+        args = ("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-")
+        call = self.as_person(*args, "-S", settings=SYNCED) if sign else self.private(*args, settings=SYNCED)
+        return one(call.output(message.encode("utf-8", "surrogateescape")))
+
+    def ident(self, role: str) -> Ident:
+        """AUTHOR or COMMITTER, as git knows the person; RepoError where they never said who they are."""
+        known = self.idents.get(role)
+        if known is None:
+            fix = "git config --global user.name 'Your Name' && git config --global user.email you@example.org"
+            raise RepoError("git does not know whose commits these are", place=str(self.top), fix=fix)
+        return known
+
+    def advance(self, ref: str, new: str, old: str) -> bool:
+        """Move a ref from `old` ("": it must not exist) to `new`, durably; False where somebody else moved it first."""
+        call = self.private("update-ref", "-m", "nightlatch", ref, new, old or "0" * len(new), settings=SYNCED)
+        done = call.finish()
+        if done.returncode and (self.tip_of(ref) or "") != old:
+            return False
+        call.printed(done)
+        return True
+
+    def set_ref(self, ref: str, new: str) -> None:
+        self.run("update-ref", ref, new)
+
+    def delete_ref(self, ref: str) -> None:
+        """Take a ref away; one that is not there stays not there."""
+        self.run("update-ref", "-d", ref)
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Every ref below a prefix such as refs/nightlatch/work, and what it names."""
+        lines = os.fsdecode(self.run("for-each-ref", "--format=%(objectname) %(refname)", prefix)).splitlines()
+        return {name: oid for oid, _, name in (line.partition(" ") for line in lines)}
+
+    @staticmethod
+    def work_ref(feature: str) -> str:
+        """The ref of a feature's carried work, for any id that a plan may hold."""
+        name = quote(feature, safe="", errors="surrogatepass").replace(".", "%2E").replace("~", "%7E")
+        short = name if len(name) <= 120 else f"{name[:80]}-{sha256(name.encode()).hexdigest()}"
+        return f"refs/nightlatch/work/{short}"
+
+    def diff(self, old: str, new: str) -> tuple[Change, ...]:
+        """What differs between two trees, by path; a file that moved is a deletion and an addition."""
+        found = words(self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", old, new))
+        return tuple(raw_change(meta, path) for meta, path in zip(found[::2], found[1::2], strict=True))
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        return self.ask("merge-base", "--is-ancestor", old, new) is not None
+
+    def merge(self, ours: str, theirs: str) -> Merged:
+        """Two commits merged in memory, by the rules of the repository's own attributes."""
+        call = self.private("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories", ours, theirs)
+        done = call.finish()
+        if done.returncode not in {0, 1}:
+            raise call.failed(done.stderr)
+        tree, *conflicts = words(done.stdout)
+        return Merged(tree=tree, conflicts=tuple(conflicts))
+
+    def log(self, rev: str, n: int = -1) -> tuple[Commit, ...]:
+        """The newest `n` commits (-1: all) that a revision reaches, newest first."""
+        found = self.run("log", "-z", f"-n{n}", f"--format={FORM}", "--end-of-options", rev).decode("utf-8", "replace").split("\0")
+        return tuple(logged(*found[i : i + 8]) for i in range(0, len(found) - 7, 8))
+
+
+def raw_change(meta: str, path: str) -> Change:
+    """One item of diff-tree --raw: ":old-mode new-mode old-id new-id status"."""
+    old_mode, new_mode, old_oid, new_oid, status = meta.removeprefix(":").split(" ")
+    sides = {"old_mode": old_mode, "old_oid": old_oid} if status != "A" else {}
+    sides |= {"new_mode": new_mode, "new_oid": new_oid} if status != "D" else {}
+    return Change(path=path, status=status, **sides)
+
+
+def logged(oid: str, tree: str, parents: str, at: str, author: str, subject: str, body: str, trailers: str) -> Commit:
+    pairs = {key: value for key, _, value in (line.partition(": ") for line in trailers.splitlines())}
+    when = datetime.fromisoformat(at)
+    return Commit(id=oid, tree=tree, parents=tuple(parents.split()), at=when, author=author, subject=subject, body=body, trailers=pairs)
+
+
+def open_repo(folder: Path) -> Repo:
+    """The repository that a folder lies in. Raises RepoError for none, a bare one, a partial clone, and a folder inside .git.
+
+    One without commits, or with a detached HEAD, opens, because it can be looked at; `checkout.take_branch` refuses it.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(PERSONS)} | QUIET
+    places = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
+    done = looking(folder, env, "rev-parse", "--is-bare-repository", "--show-object-format", *places).finish()
+    answers = os.fsdecode(done.stdout).split("\n")[:-1]
+    if done.returncode or len(answers) != 5:
+        raise no_checkout(folder, answers, done.stderr.decode("utf-8", "replace"))
+    _, object_format, git_dir, common_dir, top = answers
+    settings = words(looking(folder, env, "config", "-z", "--type=path", "--get-regexp", KEYS).finish().stdout)
+    known = {key: value for key, _, value in (item.partition("\n") for item in settings)}
+    if "extensions.partialclone" in known:
+        fix = "git fetch --refetch --no-filter && git config --unset extensions.partialClone"
+        raise RepoError("this is a partial clone: agents work offline and would miss what it has not fetched", place=top, fix=fix)
+    idents = dict(idents_of(folder, env))
+    named = {f"GIT_{role}_{word}": value for role, who in idents.items() for word, value in (("NAME", who.name), ("EMAIL", who.email))}
+    usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "git/ignore")
+    return Repo(
+        top=Path(top),
+        project=Path(top),
+        git_dir=Path(git_dir),
+        common_dir=Path(common_dir),
+        objects=Path(common_dir, "objects"),
+        object_format=object_format,
+        ignores=(Path(known.get("core.excludesfile") or usual), Path(common_dir, "info/exclude")),
+        idents=idents,
+        env={**env, **named},
+    )
+
+
+def looking(folder: Path, env: Mapping[str, str], *args: str) -> Call:
+    """A git command in a folder of which nothing is known yet."""
+    return Call(args=args, settings=HOOKLESS, env=env, cwd=folder)
+
+
+def idents_of(folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Ident]]:
+    """What git knows about who commits; nothing where the person never said."""
+    for role in ("AUTHOR", "COMMITTER"):
+        done = looking(folder, env, "var", f"GIT_{role}_IDENT").finish()
+        name, _, rest = done.stdout.decode("utf-8", "surrogateescape").rpartition(" <")
+        if done.returncode == 0:
+            yield role, Ident(name=name, email=rest.partition(">")[0])
+
+
+def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
+    """Why there is nothing here to work on."""
+    if "dubious ownership" in said:
+        fix = f"git config --global --add safe.directory {shlex.quote(str(folder))}"
+        return RepoError("git does not trust this folder, because it belongs to another user", place=str(folder), fix=fix)
+    if "not a git repository" in said:
+        return RepoError("this folder is in no git repository", place=str(folder), fix="git init && git add -A && git commit -m start")
+    if answers[:1] == ["true"]:
+        return RepoError("this is a bare repository, without a checkout to work from", place=str(folder), fix=f"git clone {folder}")
+    if "must be run in a work tree" in said:
+        return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
+    if len(answers) > 5:
+        return RepoError("the path of this repository has a line break in it", place=repr(str(folder)), fix="rename the folder")
+    return RepoError(f"git cannot open this repository: {said.strip()}", place=str(folder), fix="git status")

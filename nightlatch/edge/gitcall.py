@@ -1,0 +1,114 @@
+"""One git process: what it is told so that it runs nothing of an agent's, and what becomes of its words and its failures."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from nightlatch.errors import RepoError
+
+QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C.UTF-8",
+}
+PRIVATE = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_ASKPASS": "true",
+    "GIT_SSH_COMMAND": "false",
+}
+HOOKLESS = ("core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false", "submodule.recurse=false")
+PRIVATELY = (
+    *(*HOOKLESS, "core.fsmonitor=false", "core.attributesFile=/dev/null", "core.excludesFile=/dev/null"),
+    *("core.trustctime=true", "core.checkStat=default", "core.fileMode=true", "core.symlinks=true", "core.ignoreCase=false"),
+    *("protocol.allow=never", "safe.bareRepository=explicit", "log.showSignature=false"),
+    *("i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8", "core.looseCompression=1"),
+)
+# Blobs and trees are handed to the disk as they are written. The commit and the ref above them are synced in full, which on a
+# journalling file system makes everything before them durable too: two waits a landing, not one a file.
+HANDED = ("core.fsync=loose-object,reference", "core.fsyncMethod=writeout-only")
+SYNCED = ("core.fsync=loose-object,reference", "core.fsyncMethod=fsync")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A git command, ready to run."""
+
+    args: tuple[str, ...]
+    settings: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return ("git", "--no-pager", *(word for setting in self.settings for word in ("-c", setting)), *self.args)
+
+    def finish(self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = ()) -> subprocess.CompletedProcess[bytes]:
+        """Run it to its end, whatever it says. Raises TimeoutError after `timeout` seconds."""
+        try:
+            return subprocess.run(
+                self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False, pass_fds=tuple(fds)
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(str(error)) from error
+        except FileNotFoundError as error:
+            problem = "git, or the folder that it should run in, is not there"
+            raise RepoError(problem, place=str(error.filename), fix="git --version") from error
+
+    def output(self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = ()) -> bytes:
+        """What it prints; RepoError where it fails."""
+        return self.printed(self.finish(stdin, timeout, fds))
+
+    def printed(self, done: subprocess.CompletedProcess[bytes]) -> bytes:
+        if done.returncode:
+            raise self.failed(done.stderr)
+        return done.stdout
+
+    def failed(self, stderr: bytes) -> RepoError:
+        said = stderr.decode("utf-8", "replace").strip() or "it said nothing"
+        return RepoError(f"git {self.args[0]} failed: {said}", place=str(self.cwd), fix=f"see what this says: git {shlex.join(self.args)}")
+
+    @contextmanager
+    def talking(self) -> Iterator["Talk"]:
+        """The command as a process that answers until this ends."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(self.argv, env=self.env, cwd=self.cwd, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            if process.stdin and process.stdout and process.stderr:
+                yield Talk(call=self, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """A git process that is asked and answers."""
+
+    call: Call
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    def answer(self, question: bytes) -> bytes:
+        """The first line of its answer; RepoError where it ends instead."""
+        self.stdin.write(question)
+        self.stdin.flush()
+        line = self.stdout.readline()
+        if not line:
+            raise self.call.failed(self.stderr.read())
+        return line.rstrip(b"\n")
+
+
+def words(printed: bytes) -> list[str]:
+    """What a command with -z printed."""
+    return os.fsdecode(printed).split("\0")[:-1]
+
+
+def one(printed: bytes) -> str:
+    """The id that a command printed."""
+    return printed.decode("ascii").strip()

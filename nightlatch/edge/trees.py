@@ -1,0 +1,64 @@
+"""Trees put together in memory: no index, no checkout, whatever the size of the repository."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nightlatch.edge.gitcall import Talk
+from nightlatch.errors import RepoError
+
+FOLDER, LINK, GITLINK = "040000", "120000", "160000"
+KINDS = {FOLDER: "tree", GITLINK: "commit"}
+Entry = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trees:
+    """Single trees, read by a `cat-file --batch` and written by a `mktree --batch`. An entry is (mode, id)."""
+
+    reader: Talk
+    writer: Talk
+
+    def graft(self, tree: str | None, changes: Mapping[str, Entry | None]) -> str | None:
+        """The tree with these paths set, or gone where None; None where nothing is left of it."""
+        entries = self.read(tree) if tree else {}
+        below: defaultdict[str, dict[str, Entry | None]] = defaultdict(dict)
+        for path, entry in changes.items():
+            name, _, rest = path.partition("/")
+            if rest:
+                below[name][rest] = entry
+            elif entry:
+                entries[name] = entry
+            else:
+                entries.pop(name, None)
+        for name, inner in below.items():
+            self._graft_folder(entries, name, inner)
+        return self.write(entries) if entries else None
+
+    def _graft_folder(self, entries: dict[str, Entry], name: str, inner: Mapping[str, Entry | None]) -> None:
+        mode, oid = entries.get(name, (FOLDER, None))
+        grafted = self.graft(oid if mode == FOLDER else None, inner)
+        if grafted:
+            entries[name] = (FOLDER, grafted)
+        elif mode == FOLDER:
+            entries.pop(name, None)
+
+    def read(self, tree: str) -> dict[str, Entry]:
+        size = self.reader.answer(f"{tree}\n".encode()).rpartition(b" ")[2]
+        if not size.isdigit():
+            raise RepoError(f"the tree {tree} is not in the repository", fix="git fsck")
+        return dict(entries_of(self.reader.stdout.read(int(size) + 1)[:-1], len(tree) // 2))
+
+    def write(self, entries: Mapping[str, Entry]) -> str:
+        lines = "".join(f"{mode} {KINDS.get(mode, 'blob')} {oid}\t{name}\0" for name, (mode, oid) in entries.items())
+        return self.writer.answer(os.fsencode(f"{lines}\0")).decode()
+
+
+def entries_of(tree: bytes, width: int) -> Iterator[tuple[str, Entry]]:
+    """The names and entries in a tree object, whose ids are `width` bytes wide."""
+    at = 0
+    while at < len(tree):
+        space, end = tree.index(b" ", at), tree.index(b"\0", at)
+        yield os.fsdecode(tree[space + 1 : end]), (tree[at:space].decode().rjust(6, "0"), tree[end + 1 : end + 1 + width].hex())
+        at = end + 1 + width

@@ -1,0 +1,165 @@
+"""Git in plumbing form, on real repositories."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nightlatch.core.scope import Change
+from nightlatch.edge.git import Repo, open_repo
+from nightlatch.errors import RepoError
+
+ODD = "odd \n\udcff ü\t\"name\""
+
+
+def git(folder: Path, *args: str) -> str:
+    return subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repo(repository: Path) -> Repo:
+    return open_repo(repository)
+
+
+def tree_of_files(repo: Repo, files: dict[str, str]) -> str:
+    empty = repo.tree_of("HEAD")
+    return repo.tree_with(empty, {path: ("100644", repo.write_blob(text.encode())) for path, text in files.items()})
+
+
+def test_a_tree_is_changed_in_memory_at_any_depth(repo: Repo) -> None:
+    tree = tree_of_files(repo, {"a": "1", "deep/er/still": "2", "deep/b": "3", ODD: "4"})
+    blob = repo.write_blob(b"5")
+
+    changed = repo.tree_with(tree, {"deep/er/still": None, "deep/c/d": ("100755", blob), "a": ("120000", blob)})
+
+    assert {path: mode for path, (mode, _) in repo.files(changed).items()} == {
+        "a": "120000", "deep/b": "100644", "deep/c/d": "100755", ODD: "100644",
+    }  # fmt: skip
+    assert changed == repo.tree_of(repo.commit(changed, [], "x"))
+
+
+def test_a_file_gives_way_to_a_folder_and_a_folder_to_a_file(repo: Repo) -> None:
+    tree = tree_of_files(repo, {"a": "1", "b/c": "2", "b/d": "3"})
+    blob = repo.write_blob(b"new")
+
+    changed = repo.tree_with(tree, {"a/x": ("100644", blob), "a": None, "b": ("120000", blob), "b/c": None, "b/d": None})
+
+    assert set(repo.files(changed)) == {"a/x", "b"}
+
+
+def test_a_tree_that_loses_everything_is_the_empty_tree(repo: Repo) -> None:
+    tree = tree_of_files(repo, {"a/b/c": "1"})
+
+    assert repo.tree_with(tree, {"a/b/c": None}) == repo.tree_of("HEAD")
+    assert repo.tree_with(tree, {}) == tree
+
+
+def test_a_difference_names_every_path_with_both_sides(repo: Repo) -> None:
+    old = tree_of_files(repo, {"same": "1", "changed": "2", ODD: "3"})
+    blob = repo.write_blob(b"new")
+    new = repo.tree_with(old, {"changed": ("100755", blob), ODD: None, "added": ("100644", blob)})
+
+    gone = repo.files(old)[ODD]
+    was = repo.files(old)["changed"]
+    assert repo.diff(old, new) == (
+        Change(path="added", status="A", new_mode="100644", new_oid=blob),
+        Change(path="changed", status="M", old_mode=was[0], old_oid=was[1], new_mode="100755", new_oid=blob),
+        Change(path=ODD, status="D", old_mode=gone[0], old_oid=gone[1]),
+    )
+
+
+def test_a_branch_moves_only_from_where_it_was_seen(repo: Repo) -> None:
+    old = repo.tip("main") or ""
+    mine, theirs = (repo.commit(repo.tree_of(old), [old], text) for text in ("mine", "theirs"))
+
+    assert repo.advance("refs/heads/main", theirs, old)
+    assert not repo.advance("refs/heads/main", mine, old)
+    assert repo.tip("main") == theirs
+    assert repo.advance("refs/heads/new", mine, "")
+    assert not repo.advance("refs/heads/new", mine, "")
+
+
+def test_a_branch_that_cannot_move_for_another_reason_is_an_error_and_not_a_lost_race(repo: Repo) -> None:
+    old = repo.tip("main") or ""
+    (repo.git_dir / "refs/heads/main.lock").touch()
+
+    with pytest.raises(RepoError, match=r"main\.lock"):
+        repo.advance("refs/heads/main", repo.commit(repo.tree_of(old), [old], "x"), old)
+
+
+def test_every_id_of_a_plan_has_a_ref_of_its_own(repo: Repo) -> None:
+    ids = ["US-1", "us 1", "a/b", "..", ".", "@{", "x.lock", "~^:?*[\\", "ü", "\ud800", "%2E", "a" * 400, "a" * 401, "-"]
+    tip = repo.tip("main") or ""
+
+    for feature in ids:
+        repo.set_ref(repo.work_ref(feature), tip)
+
+    assert len(repo.refs("refs/nightlatch/work")) == len(ids)
+    repo.delete_ref(repo.work_ref("a/b"))
+    repo.delete_ref(repo.work_ref("a/b"))
+    assert len(repo.refs("refs/nightlatch/work")) == len(ids) - 1
+
+
+def test_two_commits_merge_in_memory_and_conflicts_are_named(repo: Repo) -> None:
+    start = repo.tip("main") or ""
+    base = repo.commit(tree_of_files(repo, {ODD: "1\n", "b": "1\n"}), [start], "base")
+    blob = {text: ("100644", repo.write_blob(text.encode())) for text in ("2\n", "3\n")}
+    left = repo.commit(repo.tree_with(base, {ODD: blob["2\n"]}), [base], "left")
+    right = repo.commit(repo.tree_with(base, {ODD: blob["3\n"], "b": blob["3\n"]}), [base], "right")
+
+    merged = repo.merge(left, right)
+
+    assert merged.conflicts == (ODD,)
+    assert b"<<<<<<<" in (repo.read(merged.tree, ODD) or b"")
+    assert repo.read(merged.tree, "b") == b"3\n"
+    assert repo.merge(base, right).conflicts == ()
+
+
+def test_the_log_has_trailers(repo: Repo) -> None:
+    tip = repo.tip("main") or ""
+    message = "subject\n\nbody\n\nNightlatch-Feature: US-1\nNightlatch-Session: r-1-s01\n"
+    new = repo.commit(repo.tree_of(tip), [tip], message)
+
+    newest, first = repo.log(new)
+
+    assert (newest.id, newest.parents, newest.subject, newest.author) == (new, (tip,), "subject", "Ada")
+    assert newest.trailers == {"Nightlatch-Feature": "US-1", "Nightlatch-Session": "r-1-s01"}
+    assert first.id == tip
+    assert repo.log(new, 1) == (newest,)
+
+
+def test_a_file_that_is_not_there_is_none(repo: Repo) -> None:
+    assert repo.read("HEAD", "prd.json") is None
+    assert repo.tip("nowhere") is None
+
+
+def test_what_git_was_told_by_its_caller_does_not_reach_the_loop(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
+
+    assert open_repo(repository).top == repository
+
+
+def test_commits_are_made_by_whoever_git_says_the_person_is(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name)
+    settings = tmp_path / "gitconfig"
+    settings.write_text("[user]\nname = Grace Ü\nemail = grace@example.org\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    repo = open_repo(repository)
+
+    repo.set_ref("refs/heads/main", repo.commit(repo.tree_of("HEAD"), ["HEAD"], "x"))
+
+    assert git(repository, "log", "-1", "--format=%an %ae %cn") == "Grace Ü grace@example.org Grace Ü"
+
+
+def test_without_an_identity_the_error_says_what_to_type(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name)
+    git(repository, "config", "user.useConfigOnly", "true")
+    repo = open_repo(repository)
+
+    with pytest.raises(RepoError, match="whose commits") as caught:
+        repo.commit(repo.tree_of("HEAD"), ["HEAD"], "x")
+    assert "git config --global user.name" in caught.value.fix
