@@ -287,13 +287,17 @@ def _rule(ended: SessionEnded) -> str:
 
 
 def _story(ended: SessionEnded) -> tuple[str, ...]:
-    told = [line(f"asks {ended.end.question}", QUESTION)] if ended.end.question else []
+    """What happened, each thing once: the question, the reasons with what is next, the agent's end, then further details."""
+    end = ended.end
+    told = [line(f"asks {end.question}", QUESTION)] if end.question else []
     for reason in ended.reasons:
-        told.append(line(f"{reason.says}: {', '.join(reason.detail)}" if reason.detail else reason.says))
+        if reason.says != end.question:
+            told.append(line(f"{reason.says}: {', '.join(reason.detail)}" if reason.detail else reason.says))
         told += [line(f"next: {reason.next}")] if reason.next else []
-    if ended.end.says and ended.end.end is not End.FINISHED:
-        told.append(line(f"{ended.end.end.value}: {ended.end.says}"))
-    return (*told, *(kept for detail in ended.details for kept in lines(detail)))
+    if end.says and end.end is not End.FINISHED and all(reason.says != end.says for reason in ended.reasons):
+        told.append(line(f"{end.end.value}: {end.says}"))
+    told += [kept for detail in ended.details for kept in lines(detail)]
+    return tuple(dict.fromkeys(filter(None, told)))
 
 
 def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
