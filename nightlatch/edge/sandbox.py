@@ -18,7 +18,8 @@ from nightlatch.errors import ConfigError, SandboxError
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "sandbox.toml"
 RESOLVER = Path("/etc/resolv.conf")
 SPARE_HOME = Path("/run/nightlatch/home")
-PROGRAMS = ("bin", "sbin", "lib", "lib64", "libexec", "share/man")
+PROGRAMS = ("bin", "sbin", "shims")
+BESIDE = ("lib", "lib64", "libexec")
 FIX = 'install bubblewrap (apt install bubblewrap), or set sandbox = "none" under [workspace] in loop.toml'
 
 Pairs = tuple[tuple[Path, Path], ...]
@@ -129,10 +130,8 @@ class Bubblewrap:
             elif folder.is_dir():
                 yield from ("--ro-bind", str(folder), str(folder))
         for secret in map(Path, self.known["hidden"]):
-            if secret.is_dir():
-                yield from ("--tmpfs", str(secret), "--remount-ro", str(secret))
-            elif secret.exists():
-                yield from ("--ro-bind", os.devnull, str(secret))
+            if os.access(secret, os.F_OK):
+                yield from ("--tmpfs", str(secret), "--remount-ro", str(secret)) if secret.is_dir() else ("--ro-bind", os.devnull, str(secret))
         yield from ("--proc", "/proc", "--dev", "/dev", "--symlink", "/tmp", "/var/tmp")  # noqa: S108  # a private one
         for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # as above
             yield from ("--size", str(room.tmp), "--tmpfs", place)
@@ -148,7 +147,7 @@ class Bubblewrap:
         if room.network and RESOLVER.is_symlink():
             wanted.append(RESOLVER.resolve())
         shown = [Path(folder) for folder in self.known["system"]]
-        for place in sorted({place for place in wanted if place.is_absolute() and place.exists()}):
+        for place in sorted({place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)}):
             holds = home.is_relative_to(place) or room.at.is_relative_to(place)
             if not holds and not any(place.is_relative_to(each) for each in (*shown, room.at)):
                 shown.append(place)
@@ -175,9 +174,9 @@ def program_folders(program: str, room: Room) -> tuple[Path, ...]:
 def prefixes(folder: Path, home: Path, at: Path, known: Sequence[Path]) -> Iterator[Path]:
     """What has to be visible for the programs of a PATH folder to run: `X` for `X/bin`, but never a folder that holds more than tools."""
     modules = next((parent for parent in reversed((folder, *folder.parents)) if parent.name == "node_modules"), None)
-    prefix = folder.parent if folder.name in ("bin", "sbin") else modules or folder
+    prefix = modules or (folder.parent if folder.name in PROGRAMS else folder)
     private = prefix.parent == home and prefix.name.startswith(".") and prefix not in known
-    if private or len(prefix.parts) <= 2 or home.is_relative_to(prefix) or at.is_relative_to(prefix):
-        yield from (prefix / name for name in PROGRAMS) if folder.name in ("bin", "sbin") else ()
-    else:
+    if not (private or len(prefix.parts) <= 2 or home.is_relative_to(prefix) or at.is_relative_to(prefix)):
         yield prefix
+    elif prefix != folder:
+        yield from (folder, *(prefix / name for name in BESIDE))

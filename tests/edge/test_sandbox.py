@@ -1,0 +1,345 @@
+"""What a process in a room sees, reaches and may write."""
+
+import os
+import socket
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import pytest
+
+from nightlatch.edge.process import Ran, run
+from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox, prefixes
+from nightlatch.errors import ConfigError, SandboxError
+
+TALK = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+server.accept()[0].sendall(b"hello from inside")
+print(client.recv(100).decode())
+"""
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return find_sandbox("auto")
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    """A project whose candidate differs from the main checkout; HOME holds a secret and a toolchain."""
+    home = Path(os.environ["HOME"])
+    for name in ("project", "tree", "private"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "project" / "value").write_text("main\n")
+    (tmp_path / "tree" / "value").write_text("candidate\n")
+    (tmp_path / "private" / "login").write_text("a private copy\n")
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "key").write_text("secret\n")
+    program(home / ".local" / "bin" / "tool", "echo a tool")
+    return Room(tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "private", env=environment({}))
+
+
+def program(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def shell(sandbox: Sandbox, room: Room, script: str) -> Ran:
+    return run(sandbox.command(room, ["sh", "-c", script]), timeout=60)
+
+
+def said(sandbox: Sandbox, room: Room, script: str) -> str:
+    ran = shell(sandbox, room, script)
+    assert ran.exit == 0, ran.output.decode()
+    return ran.output.decode().strip()
+
+
+@pytest.mark.sandbox
+def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(sandbox: Sandbox, room: Room) -> None:
+    assert said(sandbox, room, "pwd; cat value") == f"{room.at}\ncandidate"
+    assert said(sandbox, room, f"echo new > made; ls {room.at.parent}") == "project"
+    assert (room.tree / "made").read_text() == "new\n"
+    assert not (room.at / "made").exists()
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("where", ["/", "/usr", "/usr/bin", "/etc", "/opt", "/dev", "/proc", "/sys/devices/system/cpu", "{tools}"])
+def test_nothing_can_be_written_outside_the_room(sandbox: Sandbox, room: Room, where: str) -> None:
+    place = where.format(tools=Path.home() / ".local" / "bin")
+    name = uuid4().hex
+    ran = shell(sandbox, room, f"echo bad > {place}/{name}")
+    assert ran.exit != 0
+    assert not (Path(place) / name).exists()
+
+
+@pytest.mark.sandbox
+def test_home_is_a_private_one_with_the_persons_tools(sandbox: Sandbox, room: Room) -> None:
+    listed = said(sandbox, room, "cat ~/login; echo kept > ~/state; echo $HOME; ls -A ~").splitlines()
+    assert listed == ["a private copy", str(Path.home()), ".local", "login", "state"]
+    assert (room.home / "state").read_text() == "kept\n"
+    assert said(sandbox, room, "~/.local/bin/tool") == "a tool"
+    assert shell(sandbox, room, "cat ~/.ssh/key").exit != 0
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("secret", ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssl/private/key"])
+def test_secrets_of_the_machine_are_hidden(sandbox: Sandbox, room: Room, secret: str) -> None:
+    assert shell(sandbox, room, f"test -s {secret} && cat {secret}").exit != 0
+    assert said(sandbox, room, "cat /etc/passwd") == Path("/etc/passwd").read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.sandbox
+def test_temporary_files_are_private_and_bounded(sandbox: Sandbox, room: Room) -> None:
+    small = replace(room, tmp=1_000_000)
+    mark = uuid4().hex
+    assert said(sandbox, small, f"touch /tmp/{mark} /var/tmp/{mark}2; ls /tmp | grep {mark} | wc -l") == "2"
+    assert not Path(f"/tmp/{mark}").exists()  # noqa: S108  # that it is not there is the point
+    for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # the private ones
+        assert shell(sandbox, small, f"head -c 1200000 /dev/zero > {place}/big").exit != 0
+
+
+@pytest.mark.sandbox
+def test_processes_of_the_machine_are_not_seen(sandbox: Sandbox, room: Room) -> None:
+    assert said(sandbox, room, "echo /proc/[0-9]* | wc -w; kill -0 $PPID && echo only bubblewrap").splitlines()[0] in ("2", "3", "4")
+    assert shell(sandbox, room, f"cat /proc/{os.getpid()}/environ").exit != 0
+
+
+@pytest.mark.sandbox
+def test_without_a_network_there_is_a_loopback_of_its_own(sandbox: Sandbox, room: Room) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert said(sandbox, room, f"{sys.executable} -c '{TALK}'") == "hello from inside"
+        dial = f"{sys.executable} -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)'"
+        assert shell(sandbox, room, dial).exit != 0
+        assert shell(sandbox, replace(room, network=True), dial).exit == 0
+
+
+@pytest.mark.sandbox
+def test_the_environment_is_an_allow_list(sandbox: Sandbox, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_TIME", "HTTPS_PROXY", "http_proxy", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "LD_PRELOAD", "MINE"):
+        monkeypatch.setenv(name, "C")
+    env = environment({"NIGHTLATCH_FEATURE": "US-1"}, ["MINE"])
+    inside = dict(line.split("=", 1) for line in said(sandbox, replace(room, env=env), "env").splitlines())
+    assert {"NIGHTLATCH_FEATURE", "MINE", "LC_TIME", "HTTPS_PROXY", "http_proxy", "PATH", "HOME", "LANG"} <= inside.keys()
+    assert not inside.keys() & {"OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "LD_PRELOAD", "MARK"}
+    assert inside["TMPDIR"] == "/tmp"  # noqa: S108  # the private one
+
+
+@pytest.mark.sandbox
+def test_no_secret_of_the_environment_stands_on_a_command_line(sandbox: Sandbox, room: Room) -> None:
+    command = sandbox.command(replace(room, env={**room.env, "KEY": "not-for-ps"}), ["true"])
+    assert "not-for-ps" not in " ".join(command.argv)
+
+
+@pytest.mark.sandbox
+def test_shared_folders_are_read_only_and_writable_ones_are_not(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+    for name in ("cache", "out"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "seen").write_text(name)
+    shared = room.at / "node_modules"
+    room = replace(room, readable=((tmp_path / "cache", shared),), writable=((tmp_path / "out", Path("/run/nightlatch/out")),))
+    assert said(sandbox, room, "cat node_modules/seen /run/nightlatch/out/seen") == "cacheout"
+    assert shell(sandbox, room, "touch node_modules/bad").exit != 0
+    assert said(sandbox, room, "echo note > /run/nightlatch/out/note") == ""
+    assert (tmp_path / "out" / "note").read_text() == "note\n"
+
+
+@pytest.mark.sandbox
+def test_a_real_path_is_found_inside_by_its_closest_mount(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+    room = replace(room, readable=((room.tree / "deps", Path("/run/deps")),))
+    assert sandbox.inside(room, room.tree / "a" / "b") == room.at / "a" / "b"
+    assert sandbox.inside(room, room.tree / "deps" / "b") == Path("/run/deps/b")
+    assert sandbox.inside(room, room.home / "x") == Path.home() / "x"
+    assert sandbox.inside(room, tmp_path / "elsewhere") == tmp_path / "elsewhere"
+    assert find_sandbox("none").inside(room, room.tree / "a") == room.tree / "a"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("at", ["{home}", "{home}/code/project", "/srv/project", "/tmp/elsewhere/project"])  # noqa: S108  # a path inside
+def test_the_repository_may_lie_anywhere(sandbox: Sandbox, room: Room, at: str) -> None:
+    moved = replace(room, at=Path(at.format(home=Path.home())))
+    assert said(sandbox, moved, "pwd; cat value; cat ~/login; touch ~/x ./x") == f"{moved.at}\ncandidate\na private copy"
+
+
+@pytest.mark.sandbox
+def test_a_folder_below_the_top_can_be_the_place_to_work(sandbox: Sandbox, room: Room) -> None:
+    (room.tree / "packages" / "web").mkdir(parents=True)
+    assert said(sandbox, replace(room, cwd="packages/web"), "pwd") == f"{room.at}/packages/web"
+    assert said(find_sandbox("none"), replace(room, cwd="packages/web"), "pwd") == f"{room.tree}/packages/web"
+
+
+@pytest.mark.sandbox
+def test_programs_of_path_are_seen_with_what_they_stand_on(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    (kit / "lib").mkdir(parents=True)
+    (kit / "lib" / "words").write_text("from the library\n")
+    program(kit / "bin" / "speak", 'cat "$(dirname "$0")/../lib/words"')
+    room = replace(room, env={**room.env, "PATH": f"{kit}/bin:{room.env['PATH']}"})
+    assert said(sandbox, room, "speak") == "from the library"
+
+
+@pytest.mark.sandbox
+def test_a_program_behind_a_link_is_seen_where_it_really_lies(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+    modules = tmp_path / "global" / "node_modules"
+    program(modules / "agent" / "bin" / "agent.sh", f'cat "{modules}/sibling"')
+    (modules / "sibling").write_text("a dependency\n")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "agent").symlink_to(modules / "agent" / "bin" / "agent.sh")
+    ran = run(sandbox.command(room, [str(tmp_path / "links" / "agent")]), timeout=60)
+    assert (ran.exit, ran.output) == (0, b"a dependency\n")
+
+
+@pytest.mark.sandbox
+def test_a_path_folder_of_the_project_is_the_candidates(sandbox: Sandbox, room: Room) -> None:
+    program(room.at / "bin" / "which-code", "echo main")
+    program(room.tree / "bin" / "which-code", "echo candidate")
+    room = replace(room, env={**room.env, "PATH": f"{room.at}/bin:{room.env['PATH']}"})
+    assert said(sandbox, room, "which-code") == "candidate"
+    assert run(sandbox.command(room, ["which-code"]), timeout=60).output == b"candidate\n"
+
+
+HOME, AT = Path("/home/ada"), Path("/home/ada/code/shop")
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown", "hidden"),
+    [
+        ("/home/ada/bin", "bin", "/home/ada"),
+        ("/home/ada/.local/bin", "bin", "/home/ada/.local"),
+        ("/home/ada/.docker/bin", "bin", "/home/ada/.docker"),
+        ("/home/ada/code/bin", "bin", "/home/ada/code"),
+        ("/data/bin", "bin", "/data"),
+    ],
+)
+def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(folder: str, shown: str, hidden: str) -> None:
+    found = set(prefixes(Path(folder), HOME, AT, ()))
+    assert Path(hidden) / shown in found
+    assert Path(hidden) not in found
+
+
+@pytest.mark.parametrize(
+    ("folder", "prefix"),
+    [
+        ("/home/ada/.pyenv/shims", "/home/ada/.pyenv"),
+        ("/home/ada/node-v22/bin", "/home/ada/node-v22"),
+        ("/srv/tools/go/bin", "/srv/tools/go"),
+        ("/srv/app/node_modules/.bin", "/srv/app/node_modules"),
+        ("/srv/app/node_modules/x/node_modules/y/bin", "/srv/app/node_modules"),
+        ("/home/ada/scripts", "/home/ada/scripts"),
+    ],
+)
+def test_a_toolchain_is_shown_whole(folder: str, prefix: str) -> None:
+    assert list(prefixes(Path(folder), HOME, AT, [HOME / ".pyenv"])) == [Path(prefix)]
+
+
+@pytest.mark.sandbox
+def test_a_certificate_that_the_environment_names_can_be_read(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+    bundle = tmp_path / "corporate.pem"
+    bundle.write_text("a certificate\n")
+    room = replace(room, env={**room.env, "REQUESTS_CA_BUNDLE": str(bundle)})
+    assert said(sandbox, room, 'cat "$REQUESTS_CA_BUNDLE"') == "a certificate"
+
+
+@pytest.mark.sandbox
+def test_an_editable_install_means_the_candidate(sandbox: Sandbox, room: Room) -> None:
+    """The trap: one virtual environment, shared, whose path file names the main checkout."""
+    for top, value in ((room.at, "main"), (room.tree, "candidate")):
+        (top / "src" / "shop").mkdir(parents=True)
+        (top / "src" / "shop" / "__init__.py").write_text(f"VALUE = {value!r}\n")
+    venv.create(room.at / ".venv", with_pip=False)
+    packages = next((room.at / ".venv" / "lib").glob("python*/site-packages"))
+    (packages / "shop.pth").write_text(f"{room.at}/src\n")
+    room = replace(room, readable=((room.at / ".venv", room.at / ".venv"),))
+    ask = f"{room.at}/.venv/bin/python -c 'import shop; print(shop.VALUE, shop.__file__)'"
+    assert subprocess.run(ask, shell=True, capture_output=True, check=True).stdout.decode().split()[0] == "main"  # noqa: S602  # same line as below
+    assert said(sandbox, room, ask) == f"candidate {room.at}/src/shop/__init__.py"
+
+
+@pytest.mark.sandbox
+def test_git_works_inside_on_borrowed_objects_that_cannot_be_written(sandbox: Sandbox, repository: Path, tmp_path: Path) -> None:
+    tree, home = tmp_path / "clone", tmp_path / "private"
+    home.mkdir()
+    subprocess.run(["git", "clone", "-q", "--shared", str(repository), str(tree)], check=True)
+    objects = Path("/run/nightlatch/objects")
+    (tree / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
+    who = {f"GIT_{role}_{what}": "x@y" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    room = Room(tree=tree, at=repository, home=home, env=environment(who), readable=((repository / ".git" / "objects", objects),))
+    assert said(sandbox, room, "echo 1 > a; git add a; git commit -qm inside; git log --format=%s; git status --short") == "inside\nstart"
+    assert shell(sandbox, room, f"touch {objects}/info/alternates").exit != 0
+    assert subprocess.run(["git", "log", "--format=%s"], cwd=repository, capture_output=True, check=True).stdout == b"start\n"
+
+
+NOBODY = 65534
+AS_USER = """
+import os
+from pathlib import Path
+from nightlatch.edge.process import run
+from nightlatch.edge.sandbox import Room, environment, find_sandbox
+home = Path.home()
+for name in ("tree", "private"):
+    (home / name).mkdir()
+room = Room(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
+ran = run(find_sandbox("auto").command(room, ["sh", "-c", "id -u; pwd; touch x ~/y"]), timeout=60)
+print(ran.exit, ran.output.decode().split(), (home / "tree" / "x").exists(), (home / "private" / "y").exists())
+"""
+
+
+@pytest.fixture
+def as_user() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
+    """Runs a Python program as an ordinary user with a home of their own."""
+    with TemporaryDirectory() as home:
+        os.chown(home, NOBODY, NOBODY)
+        env = {"PATH": os.environ["PATH"], "HOME": home, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+
+        def run_it(program: str, interpreter: str = "") -> subprocess.CompletedProcess[str]:
+            interpreter = interpreter or next(filter(works, (sys.executable, "/usr/bin/python3")), "")
+            if not interpreter:
+                pytest.skip("another user can read neither the interpreter of these tests nor a system one of 3.11 or newer")
+            return subprocess.run(
+                [interpreter, "-c", program], check=False, env=env, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, cwd="/"
+            )
+
+        def works(interpreter: str) -> bool:
+            try:
+                return run_it("import nightlatch.edge.sandbox", interpreter).returncode == 0
+            except PermissionError:
+                return False
+
+        yield run_it
+
+
+@pytest.mark.sandbox
+@pytest.mark.skipif(os.getuid() != 0, reason="run by an ordinary user all tests here show it")
+def test_an_ordinary_user_has_the_same_sandbox(as_user: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
+    done = as_user(AS_USER)
+    assert done.stdout == "0 ['65534', '/srv/project'] True True\n", done.stderr
+
+
+def test_auto_never_means_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SandboxError, match="not installed") as caught:
+        find_sandbox("auto")
+    assert caught.value.exit == 4
+    assert 'sandbox = "none" under [workspace] in loop.toml' in caught.value.fix
+    assert "apt install bubblewrap" in caught.value.fix
+    assert find_sandbox("none").name == "none"
+
+
+def test_a_bubblewrap_that_may_not_work_is_named_with_what_it_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bwrap", "echo 'setting up uid map: Permission denied' >&2; exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SandboxError, match="uid map: Permission denied"):
+        find_sandbox("bubblewrap")
+
+
+def test_a_sandbox_that_nobody_knows_is_a_mistake_in_the_settings() -> None:
+    with pytest.raises(ConfigError, match='"docker" is not a sandbox'):
+        find_sandbox("docker")
