@@ -306,11 +306,6 @@ def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
     return Entry(at=minute(at), word="decision", feature=feature.id, title=said, details=(f"digest {feature.digest}",))
 
 
-def note(word: str, subject: str, text: str, at: datetime, details: Iterable[str] = ()) -> Entry:
-    """A waiting, finding or note entry about a subject (a feature, a finding, or nothing)."""
-    return Entry(at=minute(at), word=word, feature=subject, title=line(text, TITLE), details=tuple(line(detail) for detail in details))
-
-
 def run_end(
     run: str, entries: Sequence[Entry], *, parent: str, passing: str, stop: str, branch: str, asks: Sequence[Ask], program: str
 ) -> RunEnd:

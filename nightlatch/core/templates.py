@@ -35,7 +35,7 @@ def renderer(name: str, templates: Templates, names: frozenset[str]) -> Callable
     def render(values: Mapping[str, object]) -> str:
         try:
             text = environment.get_template(name).render(values)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, OSError, RecursionError) as error:
             fix = "correct it there, or delete the file to use the shipped one"
             raise PromptError(f"{type(error).__name__}: {error}", place=_place(error, loader.paths) or name, fix=fix) from error
         return f"{text.rstrip()}\n".encode("utf-8", "replace").decode()

@@ -195,6 +195,13 @@ def test_every_mistake_in_a_template_is_told_with_its_line(text: str, line: int)
     assert refusal(text).place == f"prompts/brief.md.j2:{line}"
 
 
+def test_a_file_that_cannot_be_read_is_told_with_the_line_that_wants_it(tmp_path: Path) -> None:
+    (tmp_path / "brief.md.j2").write_text("one\n{% include 'absent.md.j2' %}")
+    with pytest.raises(PromptError) as caught:
+        compose(FULL, lambda name: ((tmp_path / name).read_text(), name))
+    assert caught.value.place == "brief.md.j2:2"
+
+
 @pytest.mark.parametrize("text", ["{{ feature.__class__.__mro__ }}", "{{ feature.title.__init__.__globals__ }}"])
 def test_a_template_cannot_leave_the_sandbox(text: str) -> None:
     assert refusal(text).place == "prompts/brief.md.j2:1"
