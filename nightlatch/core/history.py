@@ -120,7 +120,7 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
     word, rule = entry.word, entry.rule
     progress, landed = word in PROGRESS, word in ("landed", "unproved")
     cut = word in ("interrupted", "failed") and rule not in NEVER_AN_ATTEMPT
-    stalled = past.carried and not past.fresh and word != "failed" and rule not in NO_FAULT_OF_THE_FEATURE
+    stalled = past.carried and word != "failed" and rule not in NO_FAULT_OF_THE_FEATURE
     stalls = 0 if progress or past.fresh else past.stalls + stalled
     return FeatureHistory(
         attempts=0 if landed else past.attempts + (word == "rejected" or (cut and past.cuts > 0)),

@@ -162,9 +162,9 @@ def _details(eol: str, text: str, whole: str) -> tuple[tuple[str, ...], str, boo
         return (), eol or "\n", cut
     told = text.split(eol)
     breaks = len(told) - 1
-    if text.count("\n") != breaks or text.count("\r") != breaks * (eol == "\r\n") or (not cut and told.pop()):
+    if text.count("\n") != breaks or text.count("\r") != breaks * (eol == "\r\n"):
         return None
-    return tuple([part[4:] for part in told]), eol, cut
+    return tuple([part[4:] for part in (told if cut else told[:-1])]), eol, cut
 
 
 def _entry(match: re.Match[str]) -> Entry | None:
