@@ -1,0 +1,157 @@
+"""`init`: finds what a project has, writes what is missing, and says both, one line each."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from nightlatch.cli import Program
+from nightlatch.core import detect
+from nightlatch.core.config import default_toml
+from nightlatch.core.text import plain
+from nightlatch.edge.detect import Found, look
+from nightlatch.edge.gitcall import words
+from nightlatch.edge.house import House, find_house, has_settings
+from nightlatch.errors import RepoError
+
+EXAMPLE = {
+    "userStories": [
+        {
+            "id": "US-001",
+            "title": "Say in one line what will be there when it is done",
+            "passes": False,
+            "acceptanceCriteria": ["one sentence for each thing that a person could check"],
+            "verify": "a command that fails today and succeeds when this is done",
+            "skip": True,
+            "notes": "An example, which the loop leaves alone: edit it and take out skip, or replace it.",
+        }
+    ]
+}
+Wanted = tuple[str, str, int]
+
+
+@click.command(epilog="Example: nightlatch init --commit")
+@click.option("--commit", is_flag=True, help="Commit these files and nothing else: run starts only when they are committed.")
+@click.pass_obj
+def command(program: Program, commit: bool) -> None:
+    """Write what a project needs for the night and does not have yet; nothing that is there is changed.
+
+    loop.py, loop.toml, checks/ and prompts/, an example prd.json where there is no plan, and .nightlatch/, which git never sees.
+    """
+    house = here()
+    found = look(house)
+    for word, text in told(found):
+        tell(word, text)
+    for name, text, mode in wanted(house, found):
+        write(house.repo.project / name, text, mode)
+        tell("wrote", name)
+    loose = uncommitted(house)
+    if commit and loose:
+        commit_only(house, loose)
+        tell("commit", f"nightlatch: set up ({len(loose)} files)")
+    for step in next_steps(program.name, found, loose=bool(loose) and not commit):
+        tell("next", step)
+
+
+def here() -> House:
+    """The house of this folder; where there is neither plan nor settings, this folder is the project."""
+    house = find_house(Path.cwd())
+    if house.plan or has_settings(house.repo.project):
+        return house
+    own = replace(house, repo=replace(house.repo, project=Path.cwd().resolve()))
+    return replace(own, progress=own.path(house.config.progress))
+
+
+def told(found: Found) -> Iterator[tuple[str, str]]:
+    """What was found, and what was looked for and not found."""
+    if found.plan:
+        yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
+    for path in found.elsewhere:
+        yield "note", f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in loop.toml"
+    yield from (("found", f"{tool.program}, for checks/{tool.check}") for tool in found.tools)
+    yield from (("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it") for tool in found.absent)
+    if found.agents:
+        yield "found", f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says otherwise"
+    else:
+        yield "note", "no agent CLI on PATH: install one, or name your own command in loop.toml"
+    yield from (("found", f"{name}, shared read-only with every workspace") for name in found.share)
+    if found.unsafe:
+        yield "note", f"no sandbox: {found.unsafe.problem}; {found.unsafe.fix}"
+    else:
+        yield "found", "sandbox bubblewrap, tried"
+
+
+def wanted(house: House, found: Found) -> Iterator[Wanted]:
+    """Name, text and mode of every file that is missing. Folders that are there are left alone, also with files missing in them."""
+    project, package = house.repo.project, files("nightlatch")
+    if not (project / "loop.py").exists():
+        yield "loop.py", package.joinpath("shipped", "loop.py").read_text(encoding="utf-8"), 0o755
+    if not found.plan and not found.elsewhere:
+        yield "prd.json", json.dumps(EXAMPLE, indent=2) + "\n", 0o644
+    if not has_settings(project):
+        yield "loop.toml", default_toml(**settings(found)), 0o644
+    if not (project / "checks").exists():
+        for name in sorted({tool.check for tool in found.tools}):
+            yield f"checks/{name}", detect.check_text(tool for tool in found.tools if tool.check == name), 0o755
+    if not (project / "prompts").exists():
+        for prompt in sorted(package.joinpath("prompts").iterdir(), key=lambda file: file.name):
+            yield f"prompts/{prompt.name}", prompt.read_text(encoding="utf-8"), 0o644
+    if not (project / ".nightlatch/.gitignore").exists():
+        yield ".nightlatch/.gitignore", "*\n", 0o644
+
+
+def settings(found: Found) -> dict[str, object]:
+    """What loop.toml says otherwise than by default."""
+    known: dict[str, object] = {}
+    if found.agents:
+        known["agent"] = [found.agents[0]]
+    if found.share:
+        known["workspace.share"] = list(found.share)
+    if not found.unsafe:
+        known["workspace.sandbox"] = "bubblewrap"
+    return known
+
+
+def write(path: Path, text: str, mode: int) -> None:
+    """Make a file that is not there; one that appeared meanwhile stays."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+        path.chmod(mode)
+    except OSError as error:
+        raise RepoError(f"cannot write it: {error.strerror}", place=str(path), fix=f"ls -ld {shlex.quote(str(path.parent))}") from error
+
+
+def uncommitted(house: House) -> tuple[str, ...]:
+    """The files of the set-up that the last commit does not hold as they are; of the plan only one that git does not know yet."""
+    plan = house.plan or house.path("prd.json")
+    names = [house.path(name) for name in ("loop.py", "loop.toml", "checks", "prompts")]
+    status = words(house.repo.as_person("status", "--porcelain", "-z", "--no-renames", "-uall", "--", *names, plan).output())
+    return tuple(line[3:] for line in status if line[3:] != plan or line.startswith("??"))
+
+
+def commit_only(house: House, paths: tuple[str, ...]) -> None:
+    """One commit of exactly these files; what else is staged stays staged."""
+    house.repo.ident("AUTHOR")
+    if house.repo.head() is None:
+        raise RepoError("HEAD is detached, so a commit would belong to no branch", fix="git switch -c NAME")
+    house.repo.as_person("add", "--intent-to-add", "--", *paths).output()
+    house.repo.as_person("commit", "-q", "--only", "-m", "nightlatch: set up", "--", *paths).output()
+
+
+def next_steps(name: str, found: Found, loose: bool) -> Iterator[str]:
+    if not found.plan:
+        yield "edit prd.json: one item for each feature that you want in the morning"
+    if loose:
+        yield f"{name} init --commit"
+    yield f"{name} doctor"
+    yield f"{name} run"
+
+
+def tell(word: str, text: str) -> None:
+    click.echo(f"{word:<7} {plain(text)}")

@@ -1,0 +1,58 @@
+"""What the files of a project say about its type checkers, its linters and where its plan may be."""
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from posixpath import basename, dirname
+
+from nightlatch.core.planfile import USUAL_PLACES
+
+MYPY_ITSELF = r"^\[(?:tool\.)?mypy\](?:\n(?!\[).*)*?\n(?:files|packages|modules)\s*="
+MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml")
+NOT_PLANS = re.compile(r"(^|/)(node_modules|vendor|[^/]*(?:tests?|fixtures?|examples?|samples?|templates?)[^/]*)/", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A program that a check runs. Each sign is a file and what must stand in it; the first tool seen for a program counts."""
+
+    check: str
+    program: str
+    command: str
+    signs: tuple[tuple[str, str], ...]
+
+
+TOOLS = (
+    Tool(check="20-typecheck", program="mypy", command="mypy", signs=tuple(
+        (file, MYPY_ITSELF) for file in ("pyproject.toml", "mypy.ini", ".mypy.ini", "setup.cfg"))),
+    Tool(check="20-typecheck", program="mypy", command="mypy .", signs=(
+        ("pyproject.toml", r"^\[tool\.mypy\]"), ("mypy.ini", ""), (".mypy.ini", ""), ("setup.cfg", r"^\[mypy\]"))),
+    Tool(check="20-typecheck", program="tsc", command="tsc --noEmit", signs=(("tsconfig.json", ""),)),
+    Tool(check="30-lint", program="ruff", command="ruff check", signs=(
+        ("pyproject.toml", r"^\[tool\.ruff\b"), ("ruff.toml", ""), (".ruff.toml", ""))),
+    Tool(check="30-lint", program="eslint", command="eslint .", signs=tuple(
+        (file, "") for file in (*(f"eslint.config.{end}" for end in ("js", "mjs", "cjs", "ts")), *(f".eslintrc{end}" for end in (
+            "", ".js", ".cjs", ".json", ".yml", ".yaml"))))),
+)  # fmt: skip
+
+
+def tools(paths: Collection[str], read: Callable[[str], str]) -> tuple[Tool, ...]:
+    """The tools that the project's own configuration asks for. `read` gives the text of one of the paths."""
+    seen: dict[str, Tool] = {}
+    for tool in TOOLS:
+        if any(file in paths and re.search(text, read(file), re.MULTILINE) for file, text in tool.signs):
+            seen.setdefault(tool.program, tool)
+    return tuple(seen.values())
+
+
+def check_text(found: Iterable[Tool]) -> str:
+    """The check that runs these tools, the project's own installation of them first."""
+    commands = "".join(f"{tool.command}\n" for tool in found)
+    return f'#!/bin/sh\nset -e\nPATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"\n{commands}'
+
+
+def plans_elsewhere(paths: Collection[str]) -> tuple[str, ...]:
+    """Files called like a plan that lie at no usual place, in no folder of tests or examples and in no project of their own."""
+    names = {basename(place) for place in USUAL_PLACES}
+    found = {path for path in paths if basename(path) in names and path not in USUAL_PLACES and not NOT_PLANS.search(path)}
+    return tuple(sorted(path for path in found if not any(f"{dirname(path)}/{manifest}" in paths for manifest in MANIFESTS)))

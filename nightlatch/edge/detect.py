@@ -1,0 +1,93 @@
+"""What `init` finds in a repository: plan, tools, agents, sandbox, and folders that workspaces can share."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from nightlatch.core import detect, planfile
+from nightlatch.core.detect import Tool
+from nightlatch.edge import agents
+from nightlatch.edge.gitcall import words
+from nightlatch.edge.house import House
+from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.errors import SandboxError
+
+ENVIRONMENTS = (".venv", "node_modules")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is there; paths are relative to the project.
+
+    `elsewhere` are files that look like plans where no plan was found, `absent` are tools that are configured but not installed,
+    `unsafe` says why there is no sandbox.
+    """
+
+    plan: str
+    features: int
+    elsewhere: tuple[str, ...]
+    tools: tuple[Tool, ...]
+    absent: tuple[Tool, ...]
+    agents: tuple[str, ...]
+    share: tuple[str, ...]
+    unsafe: SandboxError | None
+
+
+def look(house: House) -> Found:
+    """Everything that can be told without running anything of the project's. Raises PlanError for a plan that cannot be read."""
+    project = house.repo.project
+    paths = project_files(house)
+    plan = house.repo.top / house.plan if house.plan else None
+    tools = detect.tools(paths, reading(project))
+    return Found(
+        plan=os.path.relpath(plan, project) if plan else "",
+        features=len(planfile.read(plan.read_bytes(), house.plan).features) if plan else 0,
+        elsewhere=() if plan else detect.plans_elsewhere(paths),
+        tools=tuple(tool for tool in tools if has_program(project, tool.program)),
+        absent=tuple(tool for tool in tools if not has_program(project, tool.program)),
+        agents=agents_on_path(project),
+        share=() if "init.sh" in paths else tuple(name for name in ENVIRONMENTS if is_ignored(house, name)),
+        unsafe=unsafe(),
+    )
+
+
+def project_files(house: House) -> frozenset[str]:
+    """The project's files that git holds or would hold, relative to the project."""
+    listed = words(house.repo.as_person("ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or ".").output())
+    above = f"{house.inside}/" if house.inside else ""
+    return frozenset(path.removeprefix(above) for path in listed)
+
+
+def reading(project: Path) -> Callable[[str], str]:
+    """The text of the project's files, each read once."""
+    return cache(lambda path: (project / path).read_text(encoding="utf-8", errors="replace") if (project / path).is_file() else "")
+
+
+def has_program(project: Path, program: str) -> bool:
+    own = (project / ".venv/bin" / program, project / "node_modules/.bin" / program)
+    return any(os.access(path, os.X_OK) for path in own) or shutil.which(program) is not None
+
+
+def agents_on_path(project: Path) -> tuple[str, ...]:
+    """The shipped agents that are installed, those tested with the real CLI first."""
+    known = [agents.load(name, {}) for name in agents.shipped() if name != "scripted"]
+    there = [agent for agent in known if agents.which(agent, project, os.environ.get("PATH", os.defpath))]
+    return tuple(agent.name for agent in sorted(there, key=lambda agent: (not agent.tested[:1].isdigit(), agent.name)))
+
+
+def is_ignored(house: House, name: str) -> bool:
+    """Is this a folder of the project that git is told to ignore?"""
+    asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", house.path(name))
+    return words(house.repo.as_person(*asked).output()) == [f"{house.path(name)}/"]
+
+
+def unsafe() -> SandboxError | None:
+    """Why no sandbox starts here, None where one does."""
+    try:
+        find_sandbox("auto")
+    except SandboxError as error:
+        return error
+    return None

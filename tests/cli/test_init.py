@@ -1,0 +1,250 @@
+"""`init`: what it finds, what it writes, what it never touches, and what --commit commits."""
+
+import json
+import os
+import stat
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from nightlatch.cli import main
+from nightlatch.core import planfile
+
+PLAN = '{"userStories": [{"id": "A", "title": "a", "passes": false}]}\n'
+
+
+def git(folder: Path, *args: str) -> str:
+    return subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file() and ".git" not in f.parts}
+
+
+def program(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository as current folder, on a machine whose PATH holds system programs alone."""
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    return repository
+
+
+def test_an_empty_project_gets_everything_that_a_night_needs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init"]) == 0
+    there = files(project)
+    shipped = Path(planfile.__file__).parents[1]
+    assert there["loop.py"] == (shipped / "shipped/loop.py").read_bytes()
+    assert (project / "loop.py").stat().st_mode & stat.S_IXUSR
+    assert there[".nightlatch/.gitignore"] == b"*\n"
+    assert {n for n in there if n.startswith("prompts/")} == {f"prompts/{f.name}" for f in (shipped / "prompts").iterdir()}
+    assert tomllib.loads(there["loop.toml"].decode())["limits"]["attempts"] == 3
+    assert "progress.txt" not in there
+    said = capsys.readouterr().out
+    assert [name for name in there if f"wrote   {name}\n" not in said] == []
+    assert said.endswith("next    nightlatch init --commit\nnext    nightlatch doctor\nnext    nightlatch run\n")
+
+
+def test_the_example_feature_is_a_plan_that_the_loop_leaves_alone(project: Path) -> None:
+    main(["init"])
+    [feature] = planfile.read((project / "prd.json").read_bytes(), "prd.json").features
+    assert (feature.skip, feature.done) == (True, False)
+
+
+def test_a_second_init_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["init"])
+    before = files(project)
+    capsys.readouterr()
+    assert main(["init"]) == 0
+    assert files(project) == before
+    assert "wrote" not in capsys.readouterr().out
+
+
+def test_nothing_that_is_there_is_changed(project: Path) -> None:
+    mine = {"loop.py": "mine\n", "loop.toml": "agent = ['pi']\n", "checks/mine": "mine\n", "prompts/mine": "mine\n", "plans/prd.json": PLAN}
+    mine |= {".nightlatch/.gitignore": "# mine\n*\n", "ruff.toml": ""}
+    for name, text in mine.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    assert main(["init"]) == 0
+    assert files(project) == {name: text.encode() for name, text in mine.items()}
+
+
+def test_settings_in_pyproject_are_settings(project: Path) -> None:
+    (project / "pyproject.toml").write_text("[tool.nightlatch]\nagent = ['pi']\n")
+    assert main(["init"]) == 0
+    assert not (project / "loop.toml").exists()
+
+
+def test_a_plan_at_a_usual_place_is_found_and_none_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "scripts/ralph").mkdir(parents=True)
+    (project / "scripts/ralph/prd.json").write_text(PLAN)
+    main(["init"])
+    assert "found   plan scripts/ralph/prd.json, 1 feature\n" in capsys.readouterr().out
+    assert not (project / "prd.json").exists()
+
+
+def test_a_plan_at_an_unusual_place_is_named_and_no_second_one_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "docs").mkdir()
+    (project / "docs/prd.json").write_text(PLAN)
+    main(["init"])
+    assert 'write plan = "docs/prd.json" in loop.toml' in capsys.readouterr().out
+    assert not (project / "prd.json").exists()
+
+
+def test_a_broken_plan_is_an_error_before_anything_is_written(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "prd.json").write_text('{"userStories": [}')
+    assert main(["init"]) == 2
+    assert "prd.json:1:" in capsys.readouterr().err
+    assert list(files(project)) == ["prd.json"]
+
+
+def test_agents_that_are_installed_are_named_the_tested_ones_first(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("aider", "gemini", "codex"):
+        program(tmp_path / "bin" / name)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    main(["init"])
+    assert "found   agents codex, gemini, aider: codex works" in capsys.readouterr().out
+    assert tomllib.loads((project / "loop.toml").read_text())["agent"] == ["codex"]
+
+
+def test_checks_are_written_for_tools_that_are_configured_and_installed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "pyproject.toml").write_text("[tool.mypy]\nstrict = true\n[tool.ruff]\n")
+    program(project / ".venv/bin/ruff")
+    main(["init"])
+    assert not (project / "checks/20-typecheck").exists()
+    assert "mypy is configured but not installed" in capsys.readouterr().out
+    assert os.access(project / "checks/30-lint", os.X_OK)
+    (project / ".venv/bin/ruff").write_text('#!/bin/sh\necho "ruff $*"\nexit 3\n')
+    ran = subprocess.run([project / "checks/30-lint"], cwd=project, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (3, "ruff check\n")
+
+
+@pytest.mark.parametrize(("ignored", "init_sh", "share"), [(True, False, [".venv"]), (False, False, []), (True, True, [])])
+def test_an_ignored_environment_is_shared_where_no_init_sh_makes_one(project: Path, ignored: bool, init_sh: bool, share: list[str]) -> None:
+    program(project / ".venv/bin/python")
+    if ignored:
+        (project / ".gitignore").write_text(".venv/\n")
+    if init_sh:
+        program(project / "init.sh")
+    main(["init"])
+    assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["share"] == share
+
+
+@pytest.mark.sandbox
+def test_a_sandbox_that_was_tried_is_written_down(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["init"])
+    assert "found   sandbox bubblewrap, tried\n" in capsys.readouterr().out
+    assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["sandbox"] == "bubblewrap"
+
+
+def test_without_a_sandbox_it_says_so_and_never_chooses_none(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to("/usr/bin/git")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    main(["init"])
+    assert "note    no sandbox: " in capsys.readouterr().out
+    assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["sandbox"] == "auto"
+
+
+def test_commit_commits_the_set_up_and_nothing_else(project: Path) -> None:
+    for name in ("staged.txt", "loose.txt"):
+        (project / name).write_text("mine\n")
+    git(project, "add", "staged.txt")
+    assert main(["init", "--commit"]) == 0
+    committed = git(project, "show", "--name-only", "--format=%an %s", "HEAD").split("\n")
+    assert committed[0] == "Ada nightlatch: set up"
+    assert {"loop.py", "loop.toml", "prd.json"} <= set(committed)
+    assert not {"staged.txt", "loose.txt"} & set(committed)
+    assert git(project, "status", "--porcelain") == "A  staged.txt\n?? loose.txt\n"
+
+
+def test_commit_after_init_commits_what_init_wrote_and_then_has_nothing_more_to_do(project: Path) -> None:
+    main(["init"])
+    main(["init", "--commit"])
+    main(["init", "--commit"])
+    assert git(project, "log", "--format=%s") == "nightlatch: set up\nstart\n"
+
+
+def test_commit_takes_changed_checks_along_but_not_an_edit_of_the_plan(project: Path) -> None:
+    main(["init", "--commit"])
+    program(project / "checks/40-mine")
+    (project / "prompts/brief.md.j2").write_text("mine\n")
+    (project / "prd.json").write_text(PLAN)
+    main(["init", "--commit"])
+    assert git(project, "show", "--name-only", "--format=", "HEAD") == "checks/40-mine\nprompts/brief.md.j2\n"
+    assert git(project, "status", "--porcelain") == " M prd.json\n"
+
+
+def test_commit_makes_the_first_commit_of_a_repository_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tmp_path, "init", "-q", "-b", "main", "new")
+    monkeypatch.chdir(tmp_path / "new")
+    assert main(["init", "--commit"]) == 0
+    assert git(tmp_path / "new", "log", "--format=%s", "main") == "nightlatch: set up\n"
+
+
+def test_commit_runs_no_hook(project: Path) -> None:
+    program(project / ".git/hooks/pre-commit")
+    (project / ".git/hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    assert main(["init", "--commit"]) == 0
+
+
+def test_on_a_detached_head_it_does_not_commit(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    git(project, "switch", "-q", "--detach")
+    assert main(["init", "--commit"]) == 2
+    assert "fix: git switch -c NAME" in capsys.readouterr().err
+
+
+def test_in_a_folder_of_a_monorepo_that_folder_is_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "packages/app").mkdir(parents=True)
+    monkeypatch.chdir(project / "packages/app")
+    assert main(["init", "--commit"]) == 0
+    assert (project / "packages/app/prd.json").exists()
+    assert not (project / "prd.json").exists()
+    assert git(project, "status", "--porcelain") == ""
+
+
+def test_below_a_project_with_a_plan_the_project_is_set_up_and_not_the_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "prd.json").write_text(PLAN)
+    (project / "src").mkdir()
+    monkeypatch.chdir(project / "src")
+    main(["init"])
+    assert (project / "loop.py").exists()
+    assert list((project / "src").iterdir()) == []
+
+
+def test_outside_a_repository_it_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init"]) == 2
+    assert "fix: git init" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_its_place(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / ".nightlatch").write_text("a file where a folder should be")
+    assert main(["init"]) == 2
+    shown = capsys.readouterr().err
+    assert ".nightlatch/.gitignore: cannot write it" in shown
+
+
+def test_the_plan_that_init_writes_validates_against_the_schema_that_ships(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from jsonschema import Draft202012Validator
+
+    main(["init"])
+    capsys.readouterr()
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(schema)
+    assert list(Draft202012Validator(schema).iter_errors(json.loads((project / "prd.json").read_text()))) == []

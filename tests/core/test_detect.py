@@ -1,0 +1,42 @@
+"""What files alone say: tools that the project configures, and plans at unusual places."""
+
+import pytest
+
+from nightlatch.core.detect import check_text, plans_elsewhere, tools
+
+
+def commands(files: dict[str, str]) -> list[tuple[str, str]]:
+    return [(tool.check, tool.command) for tool in tools(files, files.__getitem__)]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, []),
+        ({"pyproject.toml": "[project]\nname = 'mypy-ruff'\n"}, []),
+        ({"mypy.ini": "[mypy]\nstrict = True\n"}, [("20-typecheck", "mypy .")]),
+        ({"mypy.ini": "[mypy]\nstrict = True\nfiles = src\n"}, [("20-typecheck", "mypy")]),
+        ({"pyproject.toml": '[tool.mypy]\nplugins = ["a"]\n'}, [("20-typecheck", "mypy .")]),
+        ({"pyproject.toml": '[tool.mypy]\nplugins = ["a"]\nfiles = ["src"]\n'}, [("20-typecheck", "mypy")]),
+        ({"pyproject.toml": "[tool.mypy]\nstrict = true\n[tool.other]\nfiles = ['src']\n"}, [("20-typecheck", "mypy .")]),
+        ({"tsconfig.json": "{}", "eslint.config.mjs": ""}, [("20-typecheck", "tsc --noEmit"), ("30-lint", "eslint .")]),
+        ({"pyproject.toml": "[tool.ruff.lint]\n", ".eslintrc.json": "{}"}, [("30-lint", "ruff check"), ("30-lint", "eslint .")]),
+        ({"ruff.toml": ""}, [("30-lint", "ruff check")]),
+    ],
+)
+def test_a_tool_is_found_by_its_configuration_and_run_as_configured(files: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    assert commands(files) == expected
+
+
+def test_a_check_fails_with_the_first_of_its_tools_and_prefers_the_projects_own() -> None:
+    text = check_text(tools(["ruff.toml", ".eslintrc"], lambda _path: ""))
+    assert text.startswith("#!/bin/sh\nset -e\nPATH=\"$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH\"\n")
+    assert text.endswith("\nruff check\neslint .\n")
+
+
+def test_plans_elsewhere_leaves_out_usual_places_examples_and_projects_of_their_own() -> None:
+    paths = {
+        "prd.json", "scripts/ralph/prd.json", "docs/prd.json", "planning/feature_list.json", "tests/data/prd.json", "examples/prd.json",
+        "node_modules/x/prd.json", "packages/app/prd.json", "packages/app/package.json", "docs/other.json",
+    }  # fmt: skip
+    assert plans_elsewhere(paths) == ("docs/prd.json", "planning/feature_list.json")
