@@ -121,7 +121,8 @@ def test_an_editor_that_turns_line_ends_into_crlf_or_drops_the_last_hides_no_ent
 
 @pytest.mark.parametrize("ends", ["\n \r\n", "\r\n \n", "\r\n \r\n \n", "\n \n \r\n"])
 def test_an_entry_whose_lines_end_in_two_ways_is_kept_as_text(ends: str) -> None:
-    text = "".join(f"{line}{end}" for line, end in zip(("2026-11-20T23:47Z note        - x", "    a", "    b"), ends.split(" "), strict=False))
+    lines = ("2026-11-20T23:47Z note        - x", "    a", "    b")
+    text = "".join(f"{line}{end}" for line, end in zip(lines, ends.split(" "), strict=False))
     assert parse(text) == (Text(text=text),)
 
 
