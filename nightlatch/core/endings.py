@@ -133,9 +133,9 @@ def _cut_off(summary: Summary, by: str) -> tuple[End, str]:
 
 
 def _failed(summary: Summary, result: Result, code: int | None) -> tuple[End, str]:
-    says = result.says or summary.trouble or "ended in an error"
-    sort = result.cls or ("limit" if summary.limited else sort_of(says, result.status)) or EXITS.get(code or 0, "")
-    return SORTS.get(sort, End.FAULT), says
+    says, status = (result.says, result.status) if result.says else (summary.trouble, result.status or summary.trouble_status)
+    sort = result.cls or ("limit" if summary.limited else sort_of(says, status)) or EXITS.get(code or 0, "")
+    return SORTS.get(sort, End.FAULT), says or f"ended in an error (exit {code})"
 
 
 def _without_result(summary: Summary, events: str, code: int | None, signal: int | None) -> tuple[End, str]:

@@ -89,13 +89,20 @@ def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     text = text[-TAIL:]
     if found := _EPOCH.search(text):
         return datetime.fromtimestamp(int(found[1]), UTC)
-    if found := _DATE.search(text):
-        return datetime.fromisoformat(found[0])
+    if (found := _DATE.search(text)) and (when := _date(found[0])):
+        return when
     if found := _SECONDS.search(text):
         return now + timedelta(seconds=min(float(found[1]), 1e7))
     if found := _SPAN.search(text):
         return now + timedelta(seconds=min(sum(float(n) * _UNITS[unit.lower()] for n, unit in _PART.findall(found[1])), 1e7))
-    return next((when for found in _CLOCK.finditer(text) if (when := _clock(found, now, zone))), None)
+    return next((told for clock in _CLOCK.finditer(text) if (told := _clock(clock, now, zone))), None)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _clock(found: re.Match[str], now: datetime, zone: tzinfo) -> datetime | None:

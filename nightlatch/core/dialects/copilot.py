@@ -24,8 +24,7 @@ class Copilot(wire.JsonReader):
                 yield wire.error(data.get("message"), status=data.get("statusCode"))
             case "result":
                 yield wire.session(line.get("sessionId") or data.get("sessionId"))
-                code = line.get("exitCode", data.get("exitCode"))
-                yield wire.result(code == 0, "" if code == 0 else f"exit code {wire.number(code)}")
+                yield wire.result(line.get("exitCode", data.get("exitCode")) == 0)
 
 
 def _said(data: wire.Json) -> Iterator[Event]:
