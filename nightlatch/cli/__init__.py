@@ -73,7 +73,10 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = import_module(f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}").command
+        if cmd_name in COMMANDS["Decide"]:
+            command = import_module("nightlatch.cli.decide").command(cmd_name)
+        else:
+            command = import_module(f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}").command
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

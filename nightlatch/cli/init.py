@@ -72,6 +72,10 @@ def told(found: Found) -> Iterator[tuple[str, str]]:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
     for path in found.elsewhere:
         yield "note", f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in loop.toml"
+    if found.runner:
+        yield "found", f"test runner {found.runner.name}, for checks/10-tests"
+    else:
+        yield "note", "no test runner: write checks/10-tests, an executable that exits with 0 when all is well"
     yield from (("found", f"{tool.program}, for checks/{tool.check}") for tool in found.tools)
     yield from (("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it") for tool in found.absent)
     if found.agents:
@@ -95,6 +99,8 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
     if not has_settings(project):
         yield "loop.toml", default_toml(**settings(found)), 0o644
     if not (project / "checks").exists():
+        if found.runner:
+            yield "checks/10-tests", detect.suite_text(found.runner), 0o755
         for name in sorted({tool.check for tool in found.tools}):
             yield f"checks/{name}", detect.check_text(tool for tool in found.tools if tool.check == name), 0o755
     if not (project / "prompts").exists():

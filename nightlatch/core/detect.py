@@ -1,4 +1,4 @@
-"""What the files of a project say about its type checkers, its linters and where its plan may be."""
+"""What the files of a project say about its tests, its type checkers, its linters and where its plan may be."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -6,9 +6,21 @@ from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from nightlatch.core.planfile import USUAL_PLACES
+from nightlatch.core.testfiles import SUITE_MARK, Runner
 
 MYPY_ITSELF = r"^\[(?:tool\.)?mypy\](?:\n(?!\[).*)*?\n(?:files|packages|modules)\s*="
 MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml")
+SUITES = {
+    "pytest": "python3 -m pytest -q",
+    "unittest": "python3 -m unittest -q",
+    "vitest": "vitest run",
+    "jest": "jest",
+    "node --test": "node --test",
+    "go test": "go test ./...",
+    "cargo test": "cargo test",
+}
+REQUIREMENTS = re.compile(r"(requirements[^/]*\.txt|pyproject\.toml|setup\.(cfg|py)|tox\.ini|Pipfile|environment\.ya?ml)")
+PREFER_OWN = 'PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"'
 NOT_PLANS = re.compile(r"(^|/)(node_modules|vendor|[^/]*(?:tests?|fixtures?|examples?|samples?|templates?)[^/]*)/", re.IGNORECASE)
 
 
@@ -45,10 +57,20 @@ def tools(paths: Collection[str], read: Callable[[str], str]) -> tuple[Tool, ...
     return tuple(seen.values())
 
 
+def requires(module: str, paths: Collection[str], read: Callable[[str], str]) -> bool:
+    """Does a file that names requirements name this one, so that it will be there once the environment is made?"""
+    return any(re.search(rf"\b{re.escape(module)}\b", read(path)) for path in paths if REQUIREMENTS.fullmatch(path))
+
+
+def suite_text(runner: Runner) -> str:
+    """checks/10-tests: the mark tells the loop that this is the run that it makes itself, for ids."""
+    return f"#!/bin/sh\n{SUITE_MARK}\n{PREFER_OWN} exec {SUITES[runner.name]}\n"
+
+
 def check_text(found: Iterable[Tool]) -> str:
     """The check that runs these tools, the project's own installation of them first."""
     commands = "".join(f"{tool.command}\n" for tool in found)
-    return f'#!/bin/sh\nset -e\nPATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"\n{commands}'
+    return f"#!/bin/sh\nset -e\n{PREFER_OWN}\n{commands}"
 
 
 def plans_elsewhere(paths: Collection[str]) -> tuple[str, ...]:

@@ -1,15 +1,17 @@
-"""What `init` finds in a repository: plan, tools, agents, sandbox, and folders that workspaces can share."""
+"""What `init` finds in a repository: plan, test runner, tools, agents, sandbox, and folders that workspaces can share."""
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from nightlatch.core import detect, planfile
+from nightlatch.core import detect, planfile, testfiles
 from nightlatch.core.detect import Tool
-from nightlatch.edge import agents
+from nightlatch.core.testfiles import Runner
+from nightlatch.edge import agents, runner
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House
 from nightlatch.edge.sandbox import find_sandbox
@@ -29,6 +31,7 @@ class Found:
     plan: str
     features: int
     elsewhere: tuple[str, ...]
+    runner: Runner | None
     tools: tuple[Tool, ...]
     absent: tuple[Tool, ...]
     agents: tuple[str, ...]
@@ -41,11 +44,13 @@ def look(house: House) -> Found:
     project = house.repo.project
     paths = project_files(house)
     plan = house.repo.top / house.plan if house.plan else None
-    tools = detect.tools(paths, reading(project))
+    read = reading(project)
+    tools = detect.tools(paths, read)
     return Found(
         plan=os.path.relpath(plan, project) if plan else "",
         features=len(planfile.read(plan.read_bytes(), house.plan).features) if plan else 0,
         elsewhere=() if plan else detect.plans_elsewhere(paths),
+        runner=testfiles.detect(runner.shipped(), paths, read, lambda name: detect.requires(name, paths, read) or imports(project, name)),
         tools=tuple(tool for tool in tools if has_program(project, tool.program)),
         absent=tuple(tool for tool in tools if not has_program(project, tool.program)),
         agents=agents_on_path(project),
@@ -64,6 +69,15 @@ def project_files(house: House) -> frozenset[str]:
 def reading(project: Path) -> Callable[[str], str]:
     """The text of the project's files, each read once."""
     return cache(lambda path: (project / path).read_text(encoding="utf-8", errors="replace") if (project / path).is_file() else "")
+
+
+def imports(project: Path, module: str) -> bool:
+    """Can the project's own Python import this?"""
+    own = (project / ".venv/bin/python", project / "venv/bin/python")
+    python = next((str(path) for path in own if path.exists()), "python3")
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    asked = [python, "-c", code, module]
+    return has_program(project, python) and subprocess.run(asked, cwd=project, capture_output=True, check=False).returncode == 0
 
 
 def has_program(project: Path, program: str) -> bool:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -23,17 +25,22 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file() and ".git" not in f.parts}
 
 
-def program(path: Path) -> None:
+def program(path: Path, does: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n")
+    path.write_text(f"#!/bin/sh\n{does}\n")
     path.chmod(0o755)
 
 
 @pytest.fixture
-def project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The repository as current folder, on a machine whose PATH holds system programs alone."""
+def project(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository as current folder, on a machine that has git, Python and perhaps bubblewrap, and neither agents nor tools."""
+    (tmp_path / "bin").mkdir()
+    for name in ("git", "sh", "true", "bwrap"):
+        if found := shutil.which(name):
+            (tmp_path / "bin" / name).symlink_to(found)
+    (tmp_path / "bin/python3").symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.chdir(repository)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     return repository
 
 
@@ -107,14 +114,50 @@ def test_a_broken_plan_is_an_error_before_anything_is_written(project: Path, cap
 
 
 def test_agents_that_are_installed_are_named_the_tested_ones_first(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("aider", "gemini", "codex"):
         program(tmp_path / "bin" / name)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     main(["init"])
     assert "found   agents codex, gemini, aider: codex works" in capsys.readouterr().out
     assert tomllib.loads((project / "loop.toml").read_text())["agent"] == ["codex"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "command"),
+    [
+        ({"test_a.py": "import unittest\n"}, "unittest", "python3 -m unittest -q"),
+        ({"test_a.py": "", "requirements.txt": "pytest\n"}, "pytest", "python3 -m pytest -q"),
+        ({"package.json": '{"scripts": {"test": "node --test"}}'}, "node --test", "node --test"),
+        ({"go.mod": "module a\n"}, "go test", "go test ./..."),
+    ],
+)
+def test_the_test_runner_is_found_and_the_check_runs_it(
+    project: Path, capsys: pytest.CaptureFixture[str], written: dict[str, str], name: str, command: str
+) -> None:
+    for file, text in written.items():
+        (project / file).write_text(text)
+    program(project / ".venv/bin/python", "exit 1")
+    main(["init"])
+    assert f"found   test runner {name}, for checks/10-tests\n" in capsys.readouterr().out
+    assert (project / "checks/10-tests").read_text().endswith(f" exec {command}\n")
+
+
+def test_the_projects_own_python_says_whether_pytest_is_there(project: Path) -> None:
+    (project / "test_a.py").write_text("")
+    program(project / ".venv/bin/python")
+    main(["init"])
+    assert (project / "checks/10-tests").read_text().endswith("python3 -m pytest -q\n")
+
+
+def test_the_check_that_was_written_is_red_when_a_test_is(project: Path) -> None:
+    (project / "test_a.py").write_text("import unittest\nclass A(unittest.TestCase):\n    def test_a(self): self.fail()\n")
+    program(project / ".venv/bin/python", "exit 1")
+    main(["init"])
+    run = [str(project / "checks/10-tests")]
+    assert subprocess.run(run, cwd=project, capture_output=True, check=False).returncode == 1
+    (project / "test_a.py").write_text("import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n")
+    assert subprocess.run(run, cwd=project, capture_output=True, check=False).returncode == 0
 
 
 def test_checks_are_written_for_tools_that_are_configured_and_installed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +167,7 @@ def test_checks_are_written_for_tools_that_are_configured_and_installed(project:
     assert not (project / "checks/20-typecheck").exists()
     assert "mypy is configured but not installed" in capsys.readouterr().out
     assert os.access(project / "checks/30-lint", os.X_OK)
-    (project / ".venv/bin/ruff").write_text('#!/bin/sh\necho "ruff $*"\nexit 3\n')
+    program(project / ".venv/bin/ruff", 'echo "ruff $*"; exit 3')
     ran = subprocess.run([project / "checks/30-lint"], cwd=project, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (3, "ruff check\n")
 
@@ -147,12 +190,8 @@ def test_a_sandbox_that_was_tried_is_written_down(project: Path, capsys: pytest.
     assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["sandbox"] == "bubblewrap"
 
 
-def test_without_a_sandbox_it_says_so_and_never_chooses_none(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/git").symlink_to("/usr/bin/git")
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+def test_without_a_sandbox_it_says_so_and_never_chooses_none(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bin/bwrap").unlink(missing_ok=True)
     main(["init"])
     assert "note    no sandbox: " in capsys.readouterr().out
     assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["sandbox"] == "auto"
@@ -195,8 +234,7 @@ def test_commit_makes_the_first_commit_of_a_repository_without_one(tmp_path: Pat
 
 
 def test_commit_runs_no_hook(project: Path) -> None:
-    program(project / ".git/hooks/pre-commit")
-    (project / ".git/hooks/pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    program(project / ".git/hooks/pre-commit", "exit 1")
     assert main(["init", "--commit"]) == 0
 
 

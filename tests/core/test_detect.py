@@ -1,8 +1,11 @@
-"""What files alone say: tools that the project configures, and plans at unusual places."""
+"""What files alone say: tests, tools that the project configures, and plans at unusual places."""
+
+from pathlib import Path
 
 import pytest
 
-from nightlatch.core.detect import check_text, plans_elsewhere, tools
+from nightlatch.core import testfiles
+from nightlatch.core.detect import SUITES, check_text, plans_elsewhere, requires, suite_text, tools
 
 
 def commands(files: dict[str, str]) -> list[tuple[str, str]]:
@@ -40,3 +43,22 @@ def test_plans_elsewhere_leaves_out_usual_places_examples_and_projects_of_their_
         "node_modules/x/prd.json", "packages/app/prd.json", "packages/app/package.json", "docs/other.json",
     }  # fmt: skip
     assert plans_elsewhere(paths) == ("docs/prd.json", "planning/feature_list.json")
+
+
+def test_every_runner_that_ships_has_a_command_for_people() -> None:
+    shipped = [testfiles.parse(file.read_text()) for file in (Path(testfiles.__file__).parents[1] / "runners").glob("*.toml")]
+    assert {runner.name for runner in shipped} == set(SUITES)
+    assert all(suite_text(runner).startswith(f"#!/bin/sh\n{testfiles.SUITE_MARK}\n") for runner in shipped)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "named"),
+    [
+        ("requirements-dev.txt", "flask\npytest>=8\n", True),
+        ("pyproject.toml", 'dev = ["pytest-xdist", "pytest"]', True),
+        ("requirements.txt", "mypytest\n", False),
+        ("notes.txt", "pytest\n", False),
+    ],
+)
+def test_a_requirement_that_is_not_installed_yet_counts_as_there(path: str, text: str, named: bool) -> None:
+    assert requires("pytest", [path], lambda _path: text) is named
