@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from typing import Any, TypeAlias
 
 from nightlatch.core.jsontext import Key, error_at, start_of
@@ -87,16 +88,10 @@ def dialect_of(path: str, text: str, items: Sequence[Fields]) -> Dialect:
         used.setdefault(bare(name), []).append(name)
     names = {field: tuple(name for alias in aliases for name in used.get(bare(alias), ())) for field, aliases in NAMES.items()}
     words = Counter(item[name] for name in names["status"][:1] for item in items if isinstance(item.get(name), str))
-    done = next((word for word, _ in words.most_common() if bare(word) in DONE), "")
-    fresh = next((word for word, _ in words.most_common() if bare(word) in FRESH), "")
-    return Dialect(
-        path=path,
-        text=text,
-        names=names,
-        flag=(*names["flag"], *names["status"], "passes")[0],
-        done=done or ("passing" if bare(fresh) == "failing" else "done"),
-        fresh=fresh or ("failing" if bare(done) == "passing" else "pending"),
-    )
+    done, fresh = (next((word for word, _ in words.most_common() if bare(word) in known), "") for known in (DONE, FRESH))
+    done = done or ("passing" if bare(fresh) == "failing" else "done")
+    fresh = fresh or ("failing" if bare(done) == "passing" else "pending")
+    return Dialect(path=path, text=text, names=names, flag=(*names["flag"], *names["status"], "passes")[0], done=done, fresh=fresh)
 
 
 def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[str, bool]:
@@ -110,13 +105,6 @@ def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[str, bool]:
     if name and not isinstance(item[name], str | None):
         raise dialect.error((*key, name), f'"{name}" is not a word', f'write "{name}": "{dialect.done}" or "{name}": "{dialect.fresh}"')
     return name, bool(name) and bare(item[name]) in DONE
-
-
-def written(dialect: Dialect, name: str, done: bool) -> str:
-    """The JSON text of a state field of this file."""
-    if name in dialect.names["status"]:
-        return json.dumps(dialect.done if done else dialect.fresh, ensure_ascii=False)
-    return "true" if done else "false"
 
 
 def ids_of(dialect: Dialect, keys: Sequence[Key], items: Sequence[Fields]) -> list[str]:
@@ -144,11 +132,8 @@ def _id(value: object) -> str | None:
 
 def _made(dialect: Dialect, item: Fields, seen: set[str]) -> str:
     text = f"{item.get('category')}\0{_text(item, dialect.names['description']) or _text(item, dialect.names['title'])}"
-    stem = made = f"f-{sha256(text.encode()).hexdigest()[:8]}"
-    tie = 1
-    while made in seen:
-        tie += 1
-        made = f"{stem}-{tie}"
+    stem = f"f-{sha256(text.encode()).hexdigest()[:8]}"
+    made = stem if stem not in seen else next(tied for n in count(2) if (tied := f"{stem}-{n}") not in seen)
     seen.add(made)
     return made
 
@@ -163,60 +148,46 @@ def priority_of(dialect: Dialect, item: Fields) -> float | None:
 
 def feature_of(dialect: Dialect, key: Key, item: Fields, called: str, priority: float | None, raw: str) -> Feature:
     """One item as a feature. Raises PlanError where a field cannot mean what its name says."""
-    try:
-        found = {field: reader(item, names) for field, reader in READERS.items() if (names := dialect.names[field])}
-    except _WrongError as wrong:
-        raise dialect.error((*key, *wrong.below), wrong.problem, wrong.fix) from None
+    found = {field: reader(item, names) for field, reader in _READERS.items() if (names := dialect.names[field])}
     title = found.pop("title", "") or " ".join(found.get("description", "").split())
     if not title:
         raise dialect.error(key, "this feature has neither title nor description", 'give it a "title"')
-    done = state_of(dialect, key, item)[1]
-    if found.get("skip") is not True and bare(dialect.value("status", item)) in SKIPPED:
-        found["skip"] = True
-    return Feature(id=called, title=title, done=done, priority=priority, raw=raw, key=key, **found)
+    found["skip"] = found.get("skip", False) or bare(dialect.value("status", item)) in SKIPPED
+    return Feature(
+        id=called,
+        title=title,
+        done=state_of(dialect, key, item)[1],
+        priority=priority,
+        depends=tuple(name for name, _ in depends_of(dialect, key, item)),
+        verify=_commands(dialect, key, item),
+        raw=raw,
+        key=key,
+        **found,
+    )
 
 
-def place_of(dialect: Dialect, key: Key, item: Fields, dependency: str) -> Key:
-    """Where an item names one of its dependencies."""
-    return next((*key, *below) for name, below in _dependencies(item, dialect.names["depends"]) if name == dependency)
-
-
-class _WrongError(ValueError):
-    """A value below an item that cannot mean what its name says."""
-
-    def __init__(self, below: Key, problem: str, fix: str) -> None:
-        super().__init__(problem)
-        self.below, self.problem, self.fix = below, problem, fix
-
-
-def _dependencies(item: Fields, names: Iterable[str]) -> Iterator[tuple[str, Key]]:
+def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, Key]]:
     """The ids that an item depends on, each with the place where it is named."""
-    for name in names:
+    for name in dialect.names["depends"]:
         value = item.get(name)
         listed = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
         for n, each in enumerate(listed):
             found = _id(each.get("id") if isinstance(each, dict) else each)
-            below = (name, n) if listed is value else (name,)
+            place = (*key, name, n) if listed is value else (*key, name)
             if found is None:
-                raise _WrongError(below, "this is not the id of a feature", f'write "{name}": ["US-001"]')
+                raise dialect.error(place, "this is not the id of a feature", f'write "{name}": ["US-001"]')
             if found:
-                yield found, below
+                yield found, place
 
 
-def _depends(item: Fields, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name, _ in _dependencies(item, names))
-
-
-def _commands(item: Fields, names: Iterable[str]) -> tuple[str, ...]:
+def _commands(dialect: Dialect, key: Key, item: Fields) -> tuple[str, ...]:
     """The item's own check: only `verify` is ever run."""
-    for name in names:
-        value = item.get(name)
-        commands = value if isinstance(value, list) else [value or ""]
-        if not all(isinstance(each, str) for each in commands):
-            fix = f'write "{name}": "pytest tests/test_it.py"'
-            raise _WrongError((name,), f'"{name}" is neither a command nor a list of commands', fix)
-        return tuple(each for each in commands if each.strip())
-    return ()
+    value = dialect.value("verify", item)
+    commands = value if isinstance(value, list) else [value or ""]
+    if not all(isinstance(each, str) for each in commands):
+        name, fix = dialect.first("verify", item), '"verify": "pytest tests/test_it.py"'
+        raise dialect.error((*key, name), f'"{name}" is neither a command nor a list of commands', f"write {fix}")
+    return tuple(each for each in commands if each.strip())
 
 
 def _text(item: Fields, names: Iterable[str]) -> str:
@@ -235,10 +206,6 @@ def _texts(item: Fields, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _lines(item: Fields, names: Iterable[str]) -> str:
-    return "\n".join(_texts(item, names))
-
-
 def _plain(value: object) -> str:
     if isinstance(value, str):
         return value
@@ -254,17 +221,8 @@ def _yes(item: Fields, names: Iterable[str]) -> bool:
     return any(value.strip().lower() not in ("", "false", "no") if isinstance(value, str) else value for value in values)
 
 
-READERS: Mapping[str, Callable[[Fields, Iterable[str]], Any]] = {
-    "title": _text,
-    "description": _text,
-    "criteria": _texts,
-    "steps": _texts,
-    "depends": _depends,
-    "verify": _commands,
-    "supersedes": _texts,
-    "may_change": _texts,
-    "skip": _yes,
-    "hold": _yes,
-    "answer": _text,
-    "notes": _lines,
+_READERS: Mapping[str, Callable[[Fields, Iterable[str]], Any]] = {
+    **dict.fromkeys(("title", "description", "answer", "notes"), _text),
+    **dict.fromkeys(("criteria", "steps", "supersedes", "may_change"), _texts),
+    **dict.fromkeys(("skip", "hold"), _yes),
 }

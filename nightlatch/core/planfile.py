@@ -9,7 +9,7 @@ from typing import Any
 from nightlatch.core import jsontext, plandialect
 from nightlatch.core.jsontext import Key
 from nightlatch.core.models import Feature, Plan
-from nightlatch.core.plandialect import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS, READERS, Dialect, Fields, bare
+from nightlatch.core.plandialect import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS, Dialect, Fields, bare
 from nightlatch.core.planreadings import few, larger_first, numbers_of, readings
 from nightlatch.errors import PlanError
 
@@ -106,8 +106,8 @@ def _change(old: Feature, new: Feature) -> str:
 def _canonical(feature: Feature) -> dict[str, object]:
     known = {bare(alias) for field, aliases in NAMES.items() if field != "command" for alias in aliases}
     rest = {name: value for name, value in json.loads(feature.raw).items() if bare(name) not in known}
-    fields = {spelled: getattr(feature, field) for field, (spelled, *_) in NAMES.items() if field in READERS}
-    said = {name: value for name, value in fields.items() if value not in ("", (), False)}
+    fields = {spelled: getattr(feature, field) for field, (spelled, *_) in NAMES.items() if field in Feature.__slots__}
+    said = {name: value for name, value in fields.items() if value not in ("", (), False, None)}
     if feature.priority is not None:
         said["priority"] = int(feature.priority) if feature.priority.is_integer() else feature.priority
     return {"id": feature.id, "title": feature.title, "passes": feature.done, **said, **rest}
@@ -220,7 +220,8 @@ def _check_dependencies(file: _File, features: Sequence[Feature]) -> None:
 
 
 def _misled(file: _File, n: int, dependency: str, problem: str, fix: str) -> PlanError:
-    return file.dialect.error(plandialect.place_of(file.dialect, file.keys[n], file.items[n], dependency), problem, fix)
+    named = plandialect.depends_of(file.dialect, file.keys[n], file.items[n])
+    return file.dialect.error(next(place for name, place in named if name == dependency), problem, fix)
 
 
 def _with_flags(file: _File, wanted: Mapping[str, bool]) -> str:
@@ -237,9 +238,11 @@ def _with_flags(file: _File, wanted: Mapping[str, bool]) -> str:
 
 def _edit(file: _File, key: Key, name: str, done: bool) -> tuple[int, int, str]:
     """What to put where, so that one item's flag says `done`."""
+    field, dialect = name or file.dialect.flag, file.dialect
+    word = (dialect.done if done else dialect.fresh) if field in dialect.names["status"] else done
+    value = json.dumps(word, ensure_ascii=False)
     if name:
         start = jsontext.start_of(file.text, (*key, name))
-        return start, jsontext.end_of(file.text, start), plandialect.written(file.dialect, name, done)
-    flag = file.dialect.flag
-    at, new = jsontext.with_member(file.text, jsontext.start_of(file.text, key), flag, plandialect.written(file.dialect, flag, done))
+        return start, jsontext.end_of(file.text, start), value
+    at, new = jsontext.with_member(file.text, jsontext.start_of(file.text, key), field, value)
     return at, at, new

@@ -70,7 +70,7 @@ def _states(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
     if len(several) > 1:
         yield f"{', '.join(several)} all tell the state: the first that a feature has is read and written, the others stay as they are"
     elif several and statuses:
-        yield f'{several[0]} "{dialect.done}" is what done is written as; {", ".join(DONE)} are read as done'
+        yield f'{several[0]} tells what is done: {", ".join(DONE)} are read as done, "{dialect.done}" is written'
     words = {item[name]: None for name in statuses for item, f in pairs if isinstance(item.get(name), str)}
     if odd := [word for word in words if bare(word) not in (*DONE, *OPEN, *SKIPPED)]:
         yield f"the words {few(odd)} are read as not done"
@@ -95,7 +95,7 @@ def _priorities(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
         yield f"priorities fall down the file from {numbers[0]:g} to {numbers[-1]:g}: the larger goes first"
     elif falls(numbers):
         yield "priorities fall down the file: the lower number still goes first"
-    if given and (last := [f.id for _, f in pairs if f.priority is None]):
+    if given and (last := [f.id for _, f in pairs if f.priority is None and not f.done]):
         yield f"{few(last)} without a priority that is a number or a known word: after the others"
 
 
