@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""The loop, from top to bottom: what happens in a night. It is yours: read it, change it, commit it.
+
+    python loop.py          work through the plan until nothing is left to run
+    python loop.py --help   everything else: init, doctor, status, log, answer, approve, ...
+"""
+
+import os
+import shutil
+import sys
+
+try:
+    from nightlatch.cli import main
+    from nightlatch.edge import night
+except ModuleNotFoundError as missing:
+    if missing.name != "nightlatch":
+        raise
+    if installed := shutil.which("nightlatch"):
+        os.execv(installed, [installed, *sys.argv[1:]])  # noqa: S606  # the same program, by the Python that has the package
+    sys.exit("loop.py: this Python has no nightlatch; fix: pip install nightlatch, or run it with the Python that has it")
+
+
+def run(options: night.Options) -> int:
+    """One run: decide, work, record, until there is a reason to stop. Returns the exit code."""
+    with night.opened(options) as site:
+        while True:
+            night.settle(site, conclude)
+            match night.decide(site):
+                case night.Stop() as stop:
+                    return night.close(site, stop)
+                case night.Wait() as wait:
+                    night.wait(site, wait)
+                case night.Choice() as choice:
+                    night.record(site, session(site, choice))
+
+
+def session(site: night.Site, choice: night.Choice) -> night.SessionEnded:
+    """One fresh agent on one feature in one workspace, prepared ahead and thrown away afterwards."""
+    started = night.provision(site, choice)
+    if needless := night.already_green(site, started):
+        return needless
+    brief = night.brief(site, started)
+    end = night.work(site, started, brief)
+    return conclude(site, started, end)
+
+
+def conclude(site: night.Site, started: night.Started, end: night.AgentEnd) -> night.SessionEnded:
+    """What became of the workspace, however the agent ended: the verdict compares it with the base, never with a claim."""
+    candidate = night.collect(site, started)
+    verdict = night.examine(site, started, candidate, end)
+    while verdict.outcome in night.LANDS:
+        if landed := night.land(site, started, candidate, verdict, end):
+            return landed
+        candidate, verdict = night.again(site, started, candidate, verdict, end)
+    return night.carry(site, started, candidate, verdict, end)
+
+
+if __name__ == "__main__":
+    sys.exit(main(loop=run))

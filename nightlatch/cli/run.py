@@ -1,0 +1,58 @@
+"""`run`: work through the plan. The loop itself is loop.py."""
+
+from pathlib import Path
+
+import click
+
+from nightlatch.cli import Program
+from nightlatch.core import planfile
+from nightlatch.core.history import History
+from nightlatch.core.policy import Budget, standing
+from nightlatch.core.text import plain
+from nightlatch.edge.house import find_house, require_plan
+from nightlatch.edge.site import Options
+
+LIMITS = ("until", "budget", "sessions")
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="One session, then stop.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and start and write nothing.")
+@click.option("--feature", default="", metavar="ID", help="Work on this feature only.")
+@click.option("--until", metavar="07:00", help="Start no session after this local time.")
+@click.option("--budget", type=float, metavar="DOLLARS", help="Stop when the agents say that they have cost this much.")
+@click.option("--sessions", "--max-iterations", "sessions", type=int, metavar="N", help="Stop after so many sessions.")
+@click.option("--agent", metavar="NAME", help="Use this agent instead of the configured ones.")
+@click.option("--accept-red", is_flag=True, help="Go on although more tests fail on the branch than is usual.")
+@click.pass_obj
+def command(program: Program, /, *, once: bool, dry_run: bool, feature: str, accept_red: bool, agent: str | None, **limits: object) -> int:
+    """Work through the plan until nothing is left to run; this is what `python loop.py` does.
+
+    \b
+    Example: python loop.py run --until 07:00 --budget 20
+    """
+    flags = {f"limits.{name}": limits[name] for name in LIMITS if limits[name] is not None}
+    options = Options(once=once, feature=feature, accept_red=accept_red, flags={**flags, **({"agent": (agent,)} if agent else {})})
+    if dry_run:
+        return rehearse(options)
+    return program.loop(options) if program.loop else 0
+
+
+def rehearse(options: Options) -> int:
+    """Which features would run, in what order and by what rule, and why the others would not."""
+    house = require_plan(find_house(Path.cwd(), options.flags))
+    plan = planfile.read(house.worktree_plan() or b"", house.plan)
+    tip = house.repo.tip_of("HEAD")
+    history = house.history(tip) if tip else History()
+    limits = house.config.limits
+    budget = Budget(attempts=limits.attempts, continues=limits.continues, only=options.feature)
+    verb = "would run"
+    for feature, waiting in standing(plan, history, budget):
+        behind = waiting is not None and waiting.word == "behind"
+        word = verb if waiting is None else "then" if behind else "passes over"
+        click.echo(f"{word:<12} {plain(feature.id)} {plain(feature.title, 60)}" + (f"   {plain(waiting.says)}" if waiting else ""))
+        verb = "then"
+    click.echo(f"{'agent':<12} {', '.join(house.config.agent)}")
+    click.echo(f"{'limits':<12} {limits.sessions} sessions, {limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session")
+    click.echo("nothing was started or written")
+    return 0

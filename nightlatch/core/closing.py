@@ -1,0 +1,68 @@
+"""What a session comes to: how the agent ended and the verdict on its candidate, put together into one outcome and its words."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, SessionEnded, Verdict
+from nightlatch.core.progress import rule_of
+
+FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
+LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
+MOVED = {
+    "land.feature-changed": "the feature was changed or taken away while the agent worked on it",
+    "land.conflict": "the branch moved, and both changed the same lines; the next session begins with the merge",
+}
+DROPPED = {
+    rule: Verdict(safe=False, proved=None, outcome=Outcome.ADVANCED, reasons=(Reason(rule=rule, says=says),))
+    for rule, says in MOVED.items()
+}
+
+
+def close(verdict: Verdict, end: AgentEnd) -> Verdict:
+    """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end."""
+    if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED:
+        return verdict
+    outcome = Outcome.BLOCKED if end.end is End.BLOCKED else Outcome.FAILED if end.end in FAULTS else Outcome.INTERRUPTED
+    return replace(verdict, outcome=outcome)
+
+
+def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd) -> SessionEnded:
+    """The session as its line in progress.txt will tell it."""
+    return SessionEnded(session=session, feature=feature, outcome=verdict.outcome, end=end, reasons=verdict.reasons)
+
+
+def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
+    """The proof of a landing, as it travels with the commit."""
+    cost = "unknown" if done.end.usage.usd is None else f"${done.end.usage.usd:.2f}"
+    return proof(done.feature, done.session, verdict, {"Cost": cost})
+
+
+def proof(feature: Feature, session: str, verdict: Verdict, more: Mapping[str, str]) -> Mapping[str, str]:
+    said = {"Feature": feature.id, "Session": session, "Checks": verdict.checks, "Tests": verdict.tests, "Verify": verdict.verify, **more}
+    return {f"Nightlatch-{name}": one_line(value) for name, value in said.items() if value}
+
+
+def message(feature: Feature, note: str, lines: Mapping[str, str]) -> str:
+    tail = "\n".join(f"{name}: {value}" for name, value in lines.items())
+    return f"{one_line(feature.id)} {one_line(feature.title)}{note}\n\n{tail}\n"
+
+
+def landing_message(done: SessionEnded, verdict: Verdict) -> str:
+    """Subject and trailers of a landing commit."""
+    return message(done.feature, "" if done.outcome is Outcome.LANDED else " (unproved)", trailers(done, verdict))
+
+
+def approved_message(feature: Feature, session: str, verdict: Verdict) -> str:
+    """Subject and trailers of a held candidate that a person approved."""
+    rules = ", ".join(dict.fromkeys(reason.rule for reason in verdict.reasons)) or "held"
+    return message(feature, " (approved)", proof(feature, session, verdict, {"Approved": rules}))
+
+
+def progress_subject(done: SessionEnded) -> str:
+    """Subject of the commit that only writes down what happened."""
+    rule = rule_of(done)
+    return f"progress: {one_line(done.feature.id)} {done.outcome}" + (f" ({rule})" if rule else "")
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,98 @@
+"""Journal lines and what they add up to: the one session that may be in flight, and the limits that still hold."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeAlias
+from zlib import crc32
+
+Fields: TypeAlias = Mapping[str, object]
+
+
+def encode(event: str, at: datetime, fields: Fields) -> bytes:
+    """One line, its checksum last. Lone surrogates of file names survive as JSON escapes."""
+    body = json.dumps({"event": event, "at": at.isoformat(timespec="milliseconds"), **fields}, ensure_ascii=True, separators=(",", ":"))
+    return f'{body[:-1]},"crc":"{crc32(body.encode()):08x}"}}\n'.encode()
+
+
+def decode(line: bytes) -> Fields | None:
+    """The fields of one line, or None where the line is torn or its checksum does not hold."""
+    text, comma, crc = line.rstrip(b"\n").rpartition(b',"crc":"')
+    body = text + b"}"
+    if not comma or crc != b'%08x"}' % crc32(body):
+        return None
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A session between its start and its end, as far as the journal tells.
+
+    `process` names the agent's process (pid, start time, boot) until it ended; `tree` is the candidate once it was built.
+    """
+
+    session: str
+    feature: str
+    digest: str
+    base: str
+    folder: str
+    agent: str = ""
+    process: str = ""
+    end: Fields = field(default_factory=dict)
+    tree: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the journal says of work in flight; everything else is read from the branch.
+
+    `publishing` is a commit about to become the branch's tip: commit, parent and branch. `scripts` counts the sessions that each
+    script of the scripted agent has had.
+    """
+
+    run: str = ""
+    flight: Flight | None = None
+    limits: Mapping[str, datetime] = field(default_factory=dict)
+    scripts: Mapping[str, int] = field(default_factory=dict)
+    publishing: Fields = field(default_factory=dict)
+
+
+def after(state: State, line: Fields) -> State:
+    """The state once one more event has happened; unknown events change nothing."""
+    text = {name: str(line.get(name, "")) for name in ("run", "session", "feature", "digest", "base", "folder", "agent", "process", "tree")}
+    flight = state.flight
+    match line.get("event"):
+        case "run.started":
+            return replace(state, run=text["run"])
+        case "session.started":
+            script = str(line.get("script", ""))
+            counted = {**state.scripts, script: state.scripts.get(script, 0) + 1} if script else state.scripts
+            flight = Flight(
+                session=text["session"],
+                feature=text["feature"],
+                digest=text["digest"],
+                base=text["base"],
+                folder=text["folder"],
+                agent=text["agent"],
+            )
+            return replace(state, flight=flight, scripts=counted)
+        case "agent.started" if flight:
+            return replace(state, flight=replace(flight, process=text["process"]))
+        case "agent.ended" if flight:
+            return replace(state, flight=replace(flight, process="", end=line))
+        case "candidate.built" if flight:
+            return replace(state, flight=replace(flight, tree=text["tree"]))
+        case "publish.started":
+            return replace(state, publishing=line)
+        case "publish.ended":
+            return replace(state, publishing={})
+        case "session.ended":
+            return replace(state, flight=None)
+        case "limit.met":
+            return replace(state, limits={**state.limits, text["agent"]: datetime.fromisoformat(str(line["until"]))})
+    return state

@@ -1,0 +1,61 @@
+"""What the person sees while the loop runs: one plain line an event, and on a terminal one live line as well."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TextIO
+
+from nightlatch.core.text import plain
+
+HEARTBEAT = 600.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Console:
+    """Progress on standard error. Text of agents is made plain first: no escape of theirs reaches the terminal."""
+
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    quiet: bool = False
+    _live: object = None
+    _beat: float = 0.0
+
+    def say(self, word: str, text: str) -> None:
+        """One event: time, word, text."""
+        if self.quiet:
+            return
+        self.rest()
+        self.out.write(f"{self.now():%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}\n")
+        self.out.flush()
+
+    def alive(self, elapsed: float, text: str) -> None:
+        """A sign of life: the live line on a terminal, elsewhere one line every ten minutes."""
+        if self.quiet:
+            return
+        if self.out.isatty():
+            self._show(f"{elapsed:5.0f}s  {plain(text)}")
+        elif elapsed - self._beat >= HEARTBEAT:
+            self._beat = elapsed
+            self.say("alive", text)
+
+    def begin(self) -> None:
+        """A new session: the heartbeat starts again."""
+        self._beat = 0.0
+
+    def rest(self) -> None:
+        """Take the live line away."""
+        if self._live is not None:
+            self._live.stop()  # type: ignore[attr-defined]  # a rich Status; imported only where there is a terminal
+            self._live = None
+
+    def _show(self, text: str) -> None:
+        from rich.console import Console as Terminal
+        from rich.status import Status
+        from rich.text import Text
+
+        if self._live is None:
+            self._live = Status(Text(text), console=Terminal(file=self.out))
+            self._live.start()
+        elif isinstance(self._live, Status):
+            self._live.update(Text(text))

@@ -1,0 +1,78 @@
+"""The person's decisions, carried out on the branch: each exactly once, each with its line in progress.txt."""
+
+from dataclasses import replace
+
+from nightlatch.core.models import Feature, Outcome
+from nightlatch.core.progress import Entry, decision
+from nightlatch.edge import inbox, landing
+from nightlatch.edge.git import Commit
+from nightlatch.edge.inbox import Decision
+from nightlatch.edge.site import Site
+
+
+def carry_out(site: Site) -> None:
+    """Every decision that waits, oldest first. A decision whose line the branch already has was carried out before a crash."""
+    for path, said in list(inbox.waiting(site.house)):
+        if f"as {said.id}" not in site.progress_text(site.tip()):
+            decide(site, said)
+        path.unlink()
+
+
+def decide(site: Site, said: Decision) -> None:
+    plan = site.plan(site.tip())
+    feature = plan.feature(said.feature) if plan else None
+    if feature is None:
+        site.console.say("decision", f"{said.verb} {said.feature}: the plan has no such feature any more")
+        return
+    past = site.history(site.tip()).of(feature)
+    match said.verb:
+        case "approve" if past.held and site.house.repo.tip_of(f"refs/nightlatch/sessions/{past.held}"):
+            outcome = landing.land_held(site, feature, past.held, line_of(said, feature))
+        case "approve" | "done":
+            outcome = set_flag(site, feature, said, done=True)
+        case "refuse" if past.waiting is Outcome.UNPROVED:
+            outcome = take_back(site, feature, past.landed, said)
+        case "revert":
+            outcome = take_back(site, feature, past.landed, said)
+        case _:
+            outcome = write(site, feature, said)
+    site.console.say("decision", f"{feature.id} {said.verb}: {outcome}")
+
+
+def line_of(said: Decision, feature: Feature) -> Entry:
+    entry = decision(said.verb, said.text, feature, said.at)
+    return replace(entry, details=(f"as {said.id}", *entry.details))
+
+
+def write(site: Site, feature: Feature, said: Decision) -> str:
+    """The line alone: the next decision of the loop reads it."""
+    landing.write_down(site, (line_of(said, feature),), f"progress: {feature.id} {said.verb}")
+    return "written down"
+
+
+def set_flag(site: Site, feature: Feature, said: Decision, *, done: bool) -> str:
+    """The flag by the person's word, in one commit with its line."""
+    message = f"{feature.id} {said.verb} by the person\n\nNightlatch-Feature: {feature.id}\nNightlatch-Approved: {said.verb}\n"
+    landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, done))
+    return "done"
+
+
+def take_back(site: Site, feature: Feature, session: str, said: Decision) -> str:
+    """Undo a landing by a commit of its own; where later commits changed the same lines, say so and write down the decision alone."""
+    commit = next((c for c in site.house.repo.log(site.tip()) if is_landing(c, session)), None)
+    if commit is None:
+        write(site, feature, said)
+        return "no landing of this feature is on the branch; written down"
+    undone = landing.undone(site, commit)
+    if conflicts := undone(site.tip()).conflicts:
+        write(site, feature, said)
+        return f"later commits changed the same lines ({', '.join(conflicts[:3])}); revert {commit.id[:9]} by hand"
+    message = f'Revert "{commit.subject}"\n\nNightlatch-Feature: {feature.id}\nNightlatch-Reverts: {commit.id}\n'
+    landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, False), tree=lambda tip: undone(tip).tree)
+    return "taken back"
+
+
+def is_landing(commit: Commit, session: str) -> bool:
+    return bool(session) and commit.trailers.get("Nightlatch-Session") == session
+
+

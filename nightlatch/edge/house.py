@@ -1,0 +1,130 @@
+"""Where everything stands in one repository: the project folder, its plan, its progress file, its settings."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from nightlatch.core import config as settings
+from nightlatch.core import planfile
+from nightlatch.core.config import Config
+from nightlatch.core.history import History, replay
+from nightlatch.core.models import Plan
+from nightlatch.core.planfile import USUAL_PLACES
+from nightlatch.core.progress import parse
+from nightlatch.edge.git import Repo, open_repo
+from nightlatch.errors import RepoError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One project: all paths of files are relative to the repository's top, as git names them.
+
+    `plan` is "" where none was found; `branch` is where the run lands, None when detached or without commits.
+    """
+
+    repo: Repo
+    config: Config
+    plan: str
+    progress: str
+
+    @property
+    def state(self) -> Path:
+        """The folder of the journal and the sessions; never committed."""
+        return self.repo.project / ".nightlatch"
+
+    @property
+    def inside(self) -> str:
+        """The project folder as seen from the repository's top, "" when they are the same."""
+        below = os.path.relpath(self.repo.project, self.repo.top)
+        return "" if below == "." else below
+
+    def path(self, name: str) -> str:
+        """A path of the project as git names it."""
+        return f"{self.inside}/{name}" if self.inside else name
+
+    @property
+    def cache(self) -> Path:
+        """The folder of this project's workspaces, outside the repository."""
+        root = os.environ.get("NIGHTLATCH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightlatch"
+        name = sha256(os.fsencode(f"{self.repo.common_dir}\0{self.repo.project}")).hexdigest()[:16]
+        return Path(root) / name
+
+    def protected(self) -> tuple[str, ...]:
+        """The patterns of files that only the person and the loop may change."""
+        named = (*self.config.protect.paths, self.config.progress, f"{self.config.phase_progress}/**")
+        return (*dict.fromkeys(self.path(name) for name in named), self.plan)
+
+    def read_plan(self, rev: str) -> Plan | None:
+        """The plan at a commit, None where there is none; PlanError where it cannot be read."""
+        data = self.repo.read(rev, self.plan) if self.plan else None
+        return None if data is None else planfile.read(data, self.plan)
+
+    def progress_text(self, rev: str) -> str:
+        data = self.repo.read(rev, self.progress)
+        return "" if data is None else data.decode("utf-8", "surrogateescape")
+
+    def history(self, rev: str) -> History:
+        """Attempts and outcomes as the commit tells them."""
+        return replay(parse(self.progress_text(rev)))
+
+    def worktree_plan(self) -> bytes | None:
+        """The plan as it lies in the person's checkout."""
+        file = self.repo.top / self.plan
+        return file.read_bytes() if self.plan and file.is_file() else None
+
+
+def find_house(folder: Path, flags: Mapping[str, object] | None = None) -> House:
+    """The house that a folder belongs to: its settings, then its plan, looked for upwards to the repository's top.
+
+    Raises RepoError, ConfigError, or UsageError for a plan that is named and not there.
+    """
+    repo = open_repo(folder)
+    start = [f for f in (folder.resolve(), *folder.resolve().parents) if f.is_relative_to(repo.top)]
+    home = next((f for f in start if has_settings(f)), None)
+    toml, pyproject = (read_text((home or repo.top) / name) for name in ("loop.toml", "pyproject.toml"))
+    config = settings.load(toml, pyproject, os.environ, flags or {})
+    if config.plan:
+        project = home or folder.resolve()
+        plan = project / config.plan
+        if not plan.is_file():
+            raise UsageError(f"the plan {config.plan} is not there", place=str(project), fix="correct `plan` in loop.toml, or create the file")
+    else:
+        found = next(usual_plans([home] if home else start), None)
+        project, plan = found or (home or repo.top, repo.top)
+    where = "" if plan == repo.top else os.path.relpath(plan, repo.top)
+    if where.startswith("../"):
+        raise UsageError(f"the plan {plan} lies outside the repository", fix="keep the plan in the repository that it plans")
+    repo = replace(repo, project=project)
+    house = House(repo=repo, config=config, plan=where, progress="")
+    return replace(house, progress=house.path(config.progress))
+
+
+def usual_plans(folders: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """(project folder, plan file) for every plan at a usual place, nearest folder first."""
+    return ((folder, folder / place) for folder in folders for place in USUAL_PLACES if (folder / place).is_file())
+
+
+def has_settings(folder: Path) -> bool:
+    if (folder / "loop.toml").is_file():
+        return True
+    text = read_text(folder / "pyproject.toml")
+    try:
+        return text is not None and "nightlatch" in tomllib.loads(text).get("tool", {})
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+def read_text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def require_plan(house: House) -> House:
+    """The same house, once it is sure that there is a plan that git may hold."""
+    if not house.plan:
+        raise UsageError("there is no plan", place=str(house.repo.project), fix="nightlatch init, or write a prd.json")
+    if house.repo.as_person("check-ignore", "-q", "--", house.plan).finish().returncode == 0:
+        raise RepoError(f"{house.plan} is ignored by git, so nothing it says would last", fix=f"take {house.plan} out of .gitignore")
+    return house

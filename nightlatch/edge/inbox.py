@@ -1,0 +1,42 @@
+"""Decisions of the person on their way to the branch: recorded at once, carried out by the running loop or the next one."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from secrets import token_hex
+
+from nightlatch.edge import files
+from nightlatch.edge.house import House
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision: what (`verb`), about which feature, in whose words. `id` keeps it from being carried out twice."""
+
+    id: str
+    verb: str
+    feature: str
+    text: str
+    at: datetime
+
+
+def leave(house: House, verb: str, feature: str, text: str, at: datetime) -> Decision:
+    """Record a decision durably."""
+    decision = Decision(id=f"d-{token_hex(3)}", verb=verb, feature=feature, text=text, at=at)
+    body = {"id": decision.id, "verb": verb, "feature": feature, "text": text, "at": at.isoformat()}
+    folder(house).mkdir(parents=True, exist_ok=True)
+    files.replace(folder(house) / f"{at:%Y%m%dT%H%M%S%f}-{decision.id}.json", json.dumps(body).encode())
+    return decision
+
+
+def waiting(house: House) -> Iterator[tuple[Path, Decision]]:
+    """The decisions that nobody has carried out yet, oldest first."""
+    for path in sorted(folder(house).glob("*.json")):
+        body = json.loads(path.read_bytes())
+        yield path, Decision(**{**body, "at": datetime.fromisoformat(body["at"])})
+
+
+def folder(house: House) -> Path:
+    return house.state / "inbox"

@@ -1,0 +1,158 @@
+"""The branch moves here and nowhere else: landings, progress, the person's plan edits, each one commit by compare-and-swap."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from nightlatch.core import closing, planfile
+from nightlatch.core.models import AgentEnd, Feature, Outcome, SessionEnded, Verdict
+from nightlatch.core.progress import Entry, Item, appended, entry_of
+from nightlatch.edge import checkout
+from nightlatch.edge.git import Commit, Merged
+from nightlatch.edge.site import Candidate, Site, Started
+from nightlatch.errors import PlanError
+
+FILE = "100644"
+Flag: TypeAlias = tuple[str, bool] | None
+
+
+def publish(site: Site, commit: str, parent: str) -> bool:
+    """Move the branch from `parent` to `commit`, or say False and leave it: somebody else moved it first.
+
+    The journal knows of the commit before the branch does, so a loop killed in between finishes here (`finish_publishing`).
+    """
+    site.journal.write("publish.started", commit=commit, parent=parent, branch=site.branch)
+    moved = site.house.repo.advance(site.ref, commit, parent)
+    if moved:
+        bring_checkout(site, parent, commit)
+    site.journal.write("publish.ended", commit=commit, moved=moved)
+    return moved
+
+
+def finish_publishing(site: Site) -> None:
+    """What a killed loop left between moving the branch and moving the checkout."""
+    left = site.journal.state.publishing
+    if not left:
+        return
+    commit, parent, tip = str(left["commit"]), str(left["parent"]), site.tip()
+    moved = left.get("branch") == site.branch and site.house.repo.is_ancestor(commit, tip)
+    if moved:
+        bring_checkout(site, parent, commit)
+    site.journal.write("publish.ended", commit=commit, moved=moved)
+
+
+def bring_checkout(site: Site, old: str, new: str) -> None:
+    """Move the person's checkout along where it is clean; what they edited stays, and `sync` brings the rest later."""
+    behind = checkout.sync(site.house.repo, site.branch, old, new, texts=(site.house.plan,))
+    if behind:
+        site.console.say("checkout", f"{len(behind)} files are edited in your checkout and stay as they are; later: python loop.py sync")
+
+
+def write_down(site: Site, items: tuple[Item, ...], message: str, *, flag: Flag = None, tree: Callable[[str], str] | None = None) -> str:
+    """One commit on the branch's tip with these lines in progress.txt, and with it a done-flag or another tree. Returns its id."""
+    while True:
+        tip = site.tip()
+        onto = (tree or site.house.repo.tree_of)(tip)
+        commit = site.house.repo.commit(with_record(site, tip, onto, items, flag), [tip], message, sign=site.sign)
+        if publish(site, commit, tip):
+            return commit
+
+
+def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: Flag = None) -> str:
+    """The tree with the tip's progress plus these lines, and with the tip's plan, one flag of it changed."""
+    house = site.house
+    text = site.progress_text(tip)
+    head = () if site.run_is_open(tip) else (site.run_start(tip),)
+    files = {house.progress: (text + appended(text, (*head, *items))).encode("utf-8", "surrogateescape")}
+    if flag:
+        files[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag)
+    return house.repo.tree_with(tree, {path: (FILE, house.repo.write_blob(data)) for path, data in files.items()})
+
+
+def commit_plan_edits(site: Site) -> str:
+    """Commit what the person changed in the plan, as its own commit, and return the tip.
+
+    A flag that a landing set meanwhile is kept. A plan that cannot be read stays where it is and the last good one in force.
+    """
+    house = site.house
+    mine, tip = checkout.plan_edit(house.repo, site.branch, house.plan), site.tip()
+    if mine is None:
+        return tip
+    known = house.repo.read(tip, house.plan)
+    try:
+        new = planfile.read(mine.data, house.plan)
+        text = planfile.carry_flags(mine.ancestor, known, mine.data, house.plan) if known and mine.ancestor else mine.data
+        subject = planfile.describe(planfile.read(known, house.plan) if known else None, new)
+    except PlanError as error:
+        site.console.say("plan", f"kept as it was, because {error.problem.splitlines()[0]} ({error.place})")
+        return tip
+    if text == known:
+        checkout.replace_plan(house.repo, house.plan, mine.data, text)
+        return tip
+    tree = house.repo.tree_with(house.repo.tree_of(tip), {house.plan: (mine.mode, house.repo.write_blob(text))})
+    commit = house.repo.commit(tree, [tip], subject, sign=site.sign)
+    if not publish(site, commit, tip):
+        return commit_plan_edits(site)
+    site.console.say("plan", subject)
+    return commit
+
+
+def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded | None:
+    """Advance the branch by one commit: code, flag and progress together. None when the branch has moved: look again."""
+    repo = site.house.repo
+    tip = commit_plan_edits(site)
+    if tip != candidate.base:
+        return None
+    ended = closing.ended(started.id, started.feature, verdict, end)
+    flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
+    tries = site.history(tip).of(started.feature).attempts + 1
+    tree = with_record(site, tip, candidate.tree, (entry_of(ended, site.now(), tries),), flag)
+    commit = repo.commit(tree, [tip], closing.landing_message(ended, verdict), sign=site.sign)
+    if not publish(site, commit, tip):
+        return None
+    repo.delete_ref(repo.work_ref(started.feature.id))
+    return replace(ended, commit=commit)
+
+
+def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded:
+    """Keep work that does not land where the next session finds it, and write down what happened."""
+    repo = site.house.repo
+    ended = closing.ended(started.id, started.feature, verdict, end)
+    ref = repo.work_ref(started.feature.id)
+    tree = site.lab.without_weakened_tests(candidate.base, candidate.tree, verdict)
+    if tree == repo.tree_of(candidate.base):
+        repo.delete_ref(ref)
+    else:
+        repo.set_ref(ref, repo.commit(tree, [candidate.base], f"work on {started.feature.id} carried from {started.id}"))
+    tries = site.history(site.tip()).of(started.feature).attempts + 1
+    commit = write_down(site, (entry_of(ended, site.now(), tries),), closing.progress_subject(ended))
+    return replace(ended, commit=commit)
+
+
+def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
+    """Land a candidate that was held, by the person's approval: merged onto the tip, judged there once more, its flag set."""
+    repo = site.house.repo
+    while True:
+        tip = commit_plan_edits(site)
+        merged = repo.merge(tip, f"refs/nightlatch/sessions/{session}")
+        if merged.conflicts:
+            write_down(site, (said,), f"progress: {feature.id} approve")
+            return f"the branch has changed the same lines since ({', '.join(merged.conflicts[:3])}); the next session begins with the merge"
+        verdict = site.lab.examine(tip, merged.tree, feature, (), finished=True)
+        if verdict.outcome not in {*closing.LANDS, Outcome.HELD}:
+            write_down(site, (said,), f"progress: {feature.id} approve")
+            return f"does not land: {verdict.reasons[0].says if verdict.reasons else verdict.outcome}"
+        message = closing.approved_message(feature, session, verdict)
+        commit = repo.commit(with_record(site, tip, merged.tree, (said,), (feature.id, True)), [tip], message, sign=site.sign)
+        if publish(site, commit, tip):
+            repo.delete_ref(repo.work_ref(feature.id))
+            return "landed"
+
+
+def undone(site: Site, landed: Commit) -> Callable[[str], Merged]:
+    """For any tip: the tip without what one landing changed, its plan and record aside."""
+    repo, house = site.house.repo, site.house
+    kept = repo.files(landed.id)
+    record = {path: kept.get(path) for path in (house.plan, house.progress)}
+    before = repo.commit(repo.tree_with(f"{landed.id}^", record), [landed.id], f"before {landed.subject}")
+    return lambda tip: repo.merge(tip, before)

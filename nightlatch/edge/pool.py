@@ -1,0 +1,179 @@
+"""Workspaces made ready while somebody else works: checked out, with what init.sh makes, handed over by rename."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from nightlatch.core.globs import matcher
+from nightlatch.edge import process, rooms, workspace
+from nightlatch.edge.house import House
+from nightlatch.edge.sandbox import Sandbox
+from nightlatch.edge.workspace import Workspace
+from nightlatch.errors import FaultError
+
+INIT = "init.sh"
+INIT_TIMEOUT = 1800.0
+MANIFESTS = (
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lock*"),
+    *("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "poetry.lock", "uv.lock", "Pipfile*"),
+    *("go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "Gemfile*", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """Prepared workspaces of one project. One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from."""
+
+    house: House
+    sandbox: Sandbox
+    branch: str
+    size: int = 2
+    _ready: deque[Workspace] = field(default_factory=deque)
+    _wanted: deque[str] = field(default_factory=deque)
+    _busy: bool = False
+    _closed: bool = False
+    _fault: FaultError | None = None
+    _turn: threading.Condition = field(default_factory=threading.Condition)
+    _thread: threading.Thread | None = None
+
+    def take(self, base: str) -> Workspace:
+        """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
+        with self._turn:
+            while not self._ready and (self._busy or self._wanted):
+                self._turn.wait()
+            ready = self._ready.popleft() if self._ready else None
+            fault, self._fault = self._fault, None
+        if fault:
+            raise fault
+        if ready and ready.env == self.env_key(base):
+            return workspace.retarget(self.house.repo, ready, base)
+        if ready:
+            workspace.discard(ready)
+        return self.prepare(base)
+
+    @contextmanager
+    def checkout(self, base: str, tree: str) -> Iterator[Workspace]:
+        """A pristine workspace that holds `tree` over what init.sh makes at `base`; gone afterwards."""
+        place = self.take(base)
+        try:
+            workspace.lay(self.house.repo, place, tree)
+            yield place
+        finally:
+            workspace.discard(place)
+
+    def ahead(self, base: str) -> None:
+        """Have workspaces at `base` prepared while the caller does something else."""
+        with self._turn:
+            missing = self.size - len(self._ready) - len(self._wanted) - self._busy
+            self._wanted.extend([base] * missing)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+            self._turn.notify_all()
+
+    def close(self) -> None:
+        """Stop preparing and put what is prepared away."""
+        with self._turn:
+            self._closed = True
+            self._wanted.clear()
+            self._turn.notify_all()
+        if self._thread:
+            self._thread.join()
+        for place in self._ready:
+            workspace.discard(place)
+        workspace.empty_trash(self.house.cache)
+
+    def _work(self) -> None:
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._closed or self._wanted)
+                if self._closed:
+                    return
+                base, self._busy = self._wanted.popleft(), True
+            made, fault = None, None
+            try:
+                made = self.prepare(base)
+            except FaultError as error:
+                fault = error
+            with self._turn:
+                self._busy, self._fault = False, fault
+                self._ready.extend([made] if made else [])
+                self._turn.notify_all()
+            workspace.empty_trash(self.house.cache)
+
+    def prepare(self, base: str) -> Workspace:
+        """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
+        key = self.env_key(base)
+        folder = self.house.cache / "ws" / uuid4().hex[:12]
+        place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
+        for name in self.house.config.workspace.copy:
+            copy_into(self.house.repo.project / name, place.tree / self.house.path(name))
+            with (place.git / "info/exclude").open("a") as rules:
+                rules.write(f"/{self.house.path(name)}\n")
+        if key:
+            self.furnish(place, base, self.house.cache / "env" / key)
+        return place
+
+    def env_key(self, base: str) -> str:
+        """What init.sh depends on: itself and the tracked manifests and lock files. "" where there is no init.sh."""
+        files = self.house.repo.files(base)
+        script = self.house.path(INIT)
+        if files.get(script, ("", ""))[0] != "100755":
+            return ""
+        counts = matcher(MANIFESTS)
+        inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in files.items() if path == script or counts(path.rpartition("/")[2]))
+        return sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    def furnish(self, place: Workspace, base: str, template: Path) -> None:
+        if not template.is_dir():
+            self.run_init(place)
+            keep_made(place.tree, set(self.house.repo.files(base)), template)
+            return
+        for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
+            copy_into(made, place.tree / made.name)
+
+    def run_init(self, place: Workspace) -> None:
+        command = self.sandbox.command(rooms.room(self.house, place, network=True), [f"./{INIT}"])
+        ran = process.run(command, timeout=INIT_TIMEOUT)
+        if ran.exit != 0:
+            tail = ran.output.decode("utf-8", "replace").strip()[-600:]
+            raise FaultError(f"it failed in a fresh workspace: {tail or 'it said nothing'}", place=INIT, fix="make it succeed in a fresh clone")
+
+
+def keep_made(tree: Path, tracked: set[str], template: Path) -> None:
+    """Copy what is in the tree and not tracked into the template, whole or not at all."""
+    parents = {path[:cut] for path in tracked for cut in range(len(path)) if path[cut] == "/"}
+    draft = template.with_name(template.name + f".{os.getpid()}")
+    (draft / "tree").mkdir(parents=True)
+    for made in untracked(tree, "", tracked, parents):
+        copy_into(tree / made, draft / "tree" / made)
+    if template.exists():
+        shutil.rmtree(draft)
+    else:
+        draft.rename(template)
+
+
+def untracked(tree: Path, below: str, tracked: set[str], parents: set[str]) -> Iterator[str]:
+    """The topmost entries that git does not know."""
+    with os.scandir(tree / below) as entries:
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if path in parents and entry.is_dir(follow_symlinks=False):
+                yield from untracked(tree, path, tracked, parents)
+            elif path not in tracked and path != ".git":
+                yield path
+
+
+def copy_into(source: Path, target: Path) -> None:
+    """Copy a file or folder, sharing blocks where the file system can; merges into folders that are there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.exists():
+        subprocess.run(["cp", "-a", "--reflink=auto", "-T", "--", source, target], check=True, capture_output=True)

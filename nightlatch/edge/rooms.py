@@ -1,0 +1,47 @@
+"""What a process of this project sees when it runs in one workspace: the same for agents, checks and init.sh."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nightlatch.edge.house import House
+from nightlatch.edge.sandbox import Pairs, Room, environment
+from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
+
+OUT = Path("/run/nightlatch/out")
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
+    """The workspace at the repository's own path, shared folders and caches read-only, everything else hidden."""
+    repo, wanted = house.repo, house.config.workspace
+    shares = [repo.project / name for name in wanted.share]
+    caches = [Path.home() / name for name in wanted.see]
+    return Room(
+        tree=workspace.tree,
+        at=repo.top,
+        home=workspace.home,
+        env=environment({**identity(house), **(env or {})}, wanted.env),
+        cwd=house.inside or ".",
+        readable=(
+            (repo.objects, Path(OBJECTS_INSIDE)),
+            (PACKAGE, PACKAGE),
+            *((path, path) for path in (*shares, *caches) if path.exists()),
+        ),
+        writable=writable,
+        network=network,
+        tmp=wanted.tmp,
+    )
+
+
+def identity(house: House) -> dict[str, str]:
+    """Who commits inside a workspace: the person, so that `git commit` works there; the loop commits its own way."""
+    names: dict[str, str] = {}
+    for role in ("AUTHOR", "COMMITTER"):
+        who = house.repo.ident(role)
+        names |= {f"GIT_{role}_NAME": who.name, f"GIT_{role}_EMAIL": who.email}
+    return names
+
+
+def out_folder(workspace: Workspace, *, sandboxed: bool) -> Path:
+    """Where an agent finds NIGHTLATCH_OUT."""
+    return OUT if sandboxed else workspace.out

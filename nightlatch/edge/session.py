@@ -1,0 +1,202 @@
+"""One session, verb by verb: provision, brief, work, collect, examine; and what it becomes when the branch moved meanwhile."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from nightlatch.core import brief as briefs
+from nightlatch.core import closing, scope
+from nightlatch.core.closing import DROPPED
+from nightlatch.core.models import AgentEnd, End, Feature, Outcome, SessionEnded, Verdict
+from nightlatch.core.policy import Choice
+from nightlatch.core.results import Answer
+from nightlatch.edge import agents, candidate, landing, rooms, workspace
+from nightlatch.edge.house import House
+from nightlatch.edge.process import Limits
+from nightlatch.edge.site import Candidate, Site, Started
+
+SNAPSHOT = 180.0
+LANDINGS = 12
+
+
+def provision(site: Site, choice: Choice) -> Started:
+    """A fresh workspace at the branch's tip, with the feature's carried work in it as uncommitted changes."""
+    base = site.tip()
+    number = site.sessions_used(base) + 1
+    started = Started(
+        id=f"{site.run}-s{number:02}", feature=choice.feature, base=base, workspace=site.pool.take(base), agent=site.agent()
+    )
+    started = lay_carried(site, started, fresh=choice.fresh)
+    site.journal.write(
+        "session.started",
+        session=started.id,
+        feature=choice.feature.id,
+        digest=choice.feature.digest,
+        base=base,
+        folder=str(started.workspace.folder),
+        agent=started.agent.name,
+        script=script_digest(started.agent.name),
+    )
+    site.console.say("session", f"{choice.feature.id} {choice.feature.title}: {choice.rule}")
+    return started
+
+
+def lay_carried(site: Site, started: Started, *, fresh: bool) -> Started:
+    """Merge the feature's work tree onto the base and lay it down; a conflict lies there with its marks."""
+    repo = site.house.repo
+    ref = repo.work_ref(started.feature.id)
+    work = repo.tip_of(ref)
+    if work is None:
+        return started
+    if fresh:
+        repo.delete_ref(ref)
+        return started
+    merged = repo.merge(started.base, work)
+    workspace.lay(repo, started.workspace, merged.tree)
+    return replace(started, laid=merged.tree, conflicts=merged.conflicts, carried=tuple(change.path for change in repo.diff(started.base, merged.tree)))
+
+
+def already_green(site: Site, started: Started) -> SessionEnded | None:
+    """A verify that is green before any agent worked: done if this branch has seen it red, else a person looks. None: work is needed."""
+    verdict = site.lab.needless(started.base, site.memory.start_base, started.feature)
+    if verdict is None:
+        return None
+    nothing = Candidate(tree=site.house.repo.tree_of(started.base), base=started.base)
+    end = AgentEnd(end=End.FINISHED)
+    landed = landing.land(site, started, nothing, verdict, end) if verdict.outcome in closing.LANDS else None
+    return landed or landing.carry(site, started, nothing, verdict, end)
+
+
+def brief(site: Site, started: Started) -> str:
+    """The prompt of this session."""
+    past = site.history(started.base)
+    parts = brief_parts(site.house, started.feature, past.of(started.feature).reasons, site.memory.patterns)
+    carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
+    answer = past.of(started.feature).answer or started.feature.answer
+    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts, answer=answer), templates(site.house)).text
+
+
+def brief_parts(house: House, feature: Feature, tried: tuple[str, ...], known: str) -> briefs.BriefParts:
+    """What any session on this feature is told, apart from what lies in its workspace."""
+    landed = [commit for commit in house.repo.log("HEAD", 4 * LANDINGS) if "Nightlatch-Session" in commit.trailers]
+    return briefs.BriefParts(
+        feature=feature,
+        tried=tried,
+        protected=house.protected(),
+        landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
+        patterns=known,
+        quick=house.config.checks.quick,
+    )
+
+
+def templates(house: House) -> Callable[[str], tuple[str, str]]:
+    """Templates by name: the person's in prompts/, else the shipped ones. Text and where it stands."""
+
+    def find(name: str) -> tuple[str, str]:
+        own = house.repo.project / "prompts" / name
+        source = own if own.is_file() else Path(str(files("nightlatch"))) / "prompts" / name
+        return source.read_text(encoding="utf-8"), str(source)
+
+    return find
+
+
+def work(site: Site, started: Started, text: str) -> AgentEnd:
+    """Run the agent on the brief until it ends or is ended; the journal knows its process, so that no later loop leaves it running."""
+    place, limits, folder = started.workspace, site.house.config.limits, site.house.state / "sessions" / started.id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "brief.md").write_text(text, encoding="utf-8", errors="surrogateescape")
+    out = rooms.out_folder(place, sandboxed=site.sandbox.name != "none")
+    env = {"NIGHTLATCH_SESSION": started.id, "NIGHTLATCH_FEATURE": started.feature.id, "NIGHTLATCH_OUT": str(out)}
+    if script := script_digest(started.agent.name):
+        env["NIGHTLATCH_SESSION_NUMBER"] = str(site.journal.state.scripts[script])
+    errand = agents.Errand(
+        program=agents.find(started.agent, site.house.repo.project, os.environ.get("PATH", os.defpath)),
+        brief=folder / "brief.md",
+        room=rooms.room(site.house, place, network=True, env=env, writable=((place.out, out),)),
+        sandbox=site.sandbox,
+        out=place.out,
+        environ=os.environ,
+        limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
+        transcript=folder / "transcript.jsonl",
+        on_start=lambda process: site.journal.write("agent.started", process=process),
+        stop=lambda: bool(site.signals.asked),
+        tick=Snapshots(site=site, started=started).tick,
+    )
+    site.pool.ahead(started.base)
+    end = agents.run(started.agent, errand).end
+    told = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
+    site.journal.write("agent.ended", end=end.end.value, says=end.says, question=end.question, seconds=end.seconds, **told)
+    if end.end is End.LIMIT:
+        site.met_limit(started.agent, end.resets_at)
+    return end
+
+
+class Snapshots:
+    """Saves the workspace every few minutes, so that not even a lost machine costs more than that; and shows a sign of life."""
+
+    def __init__(self, *, site: Site, started: Started) -> None:
+        self._site, self._started, self._saved = site, started, 0.0
+
+    def tick(self, elapsed: float, silence: float) -> None:
+        self._site.console.alive(elapsed, f"{self._started.feature.id} agent, last output {silence:.0f}s ago")
+        if elapsed - self._saved >= SNAPSHOT:
+            self._saved = elapsed
+            keep(self._site, self._started, build(self._site, self._started).tree)
+
+
+def script_digest(agent: str) -> str:
+    """What the scripted agent's sessions are counted by: a new script begins at its first list. "" for any other agent."""
+    script = os.environ.get("NIGHTLATCH_SCRIPT", "")
+    return sha256(Path(script).read_bytes()).hexdigest()[:12] if agent == "scripted" and Path(script).is_file() else ""
+
+
+def build(site: Site, started: Started) -> candidate.Candidate:
+    allowed = tuple(map(site.house.path, started.feature.may_change))
+    rules = scope.Rules(protected=site.house.protected(), may_change=allowed, project=site.house.inside)
+    return candidate.build(site.house.repo, started.workspace, rules)
+
+
+def keep(site: Site, started: Started, tree: str) -> None:
+    """Name a session's tree, so that git keeps it."""
+    repo = site.house.repo
+    repo.set_ref(f"refs/nightlatch/sessions/{started.id}", repo.commit(tree, [started.base], f"candidate of {started.id}"))
+
+
+def collect(site: Site, started: Started) -> Candidate:
+    """The tree that the session produced, built from files alone, protected paths put back."""
+    built = build(site, started)
+    keep(site, started, built.tree)
+    site.journal.write("candidate.built", tree=built.tree)
+    return Candidate(tree=built.tree, base=started.base, reasons=built.oddities)
+
+
+def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Verdict:
+    """The verdict on the candidate against its base, and with the agent's end the outcome."""
+    site.console.say("verdict", f"{started.feature.id} agent: {end.end}{f' ({end.says})' if end.says else ''}; checks run now")
+    seen_red = bool(started.feature.verify) and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
+    finished, carried = end.end is End.FINISHED, started.laid
+    verdict = site.lab.examine(made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried)
+    return closing.close(verdict, end)
+
+
+def again(site: Site, started: Started, made: Candidate, examined: Verdict, end: AgentEnd) -> tuple[Candidate, Verdict]:
+    """The branch moved: merge in memory and judge the merged tree; a conflict, or a feature that changed, is carried on.
+
+    Where nothing but the plan and the record moved, the verdict stands.
+    """
+    repo, tip = site.house.repo, site.tip()
+    plan = site.plan(tip)
+    now = plan.feature(started.feature.id) if plan else None
+    if now is None or now.digest != started.feature.digest or now.verify != started.feature.verify or now.skip or now.hold:
+        return made, DROPPED["land.feature-changed"]
+    merged = repo.merge(tip, repo.commit(made.tree, [made.base], f"candidate of {started.id}"))
+    if merged.conflicts:
+        conflict = DROPPED["land.conflict"]
+        return made, replace(conflict, reasons=(replace(conflict.reasons[0], detail=merged.conflicts),))
+    moved = Candidate(tree=merged.tree, base=tip, reasons=made.reasons)
+    if site.lab.key(tip) == site.lab.key(made.base):
+        return moved, examined
+    return moved, examine(site, started, moved, end)

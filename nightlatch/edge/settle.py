@@ -1,0 +1,86 @@
+"""Before every decision: finish what an earlier process left, then take in what the person changed and decided meanwhile."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from nightlatch.core.closing import LANDS
+from nightlatch.core.models import AgentEnd, End, SessionEnded, Usage
+from nightlatch.core.progress import rule_of
+from nightlatch.edge import decisions, process, workspace
+from nightlatch.edge.landing import commit_plan_edits, finish_publishing
+from nightlatch.edge.site import Site, Started
+
+AFTER = 300.0
+Conclude = Callable[[Site, Started, AgentEnd], SessionEnded]
+
+
+def settle(site: Site, conclude: Conclude) -> None:
+    """Bring the branch, the refs and the journal to a state that a new session can start from.
+
+    What a killed loop left is taken through the same verdict as any other work: its agent is ended, its workspace becomes
+    a candidate, and the session gets the one commit that it had not got yet.
+    """
+    finish_publishing(site)
+    finish_session(site, conclude)
+    commit_plan_edits(site)
+    decisions.carry_out(site)
+
+
+def finish_session(site: Site, conclude: Conclude) -> None:
+    flight = site.journal.state.flight
+    if flight is None:
+        return
+    if flight.process:
+        process.end_orphan(flight.process)
+    tip = site.tip()
+    started = left_behind(site)
+    if flight.session in site.history(tip).sessions or started is None:
+        site.journal.write("session.ended", session=flight.session)
+    else:
+        site.console.say("settle", f"{flight.session} was cut off; its work goes through the verdict now")
+        record(site, conclude(site, started, how_it_ended(site)))
+        workspace.discard(started.workspace)
+
+
+def left_behind(site: Site) -> Started | None:
+    """The session in flight with its workspace, or None where the workspace or the feature is gone."""
+    flight = site.journal.state.flight
+    if flight is None:
+        return None
+    plan = site.plan(flight.base)
+    feature = plan.feature(flight.feature) if plan else None
+    place = workspace.reopen(Path(flight.folder), flight.base)
+    if feature is None or place is None:
+        return None
+    agent = next((a for a in site.agents if a.name == flight.agent), site.agents[0])
+    return Started(id=flight.session, feature=feature, base=flight.base, workspace=place, agent=agent)
+
+
+def how_it_ended(site: Site) -> AgentEnd:
+    """The agent's end as the journal has it, or that the loop itself was cut off."""
+    flight = site.journal.state.flight
+    told = flight.end if flight else {}
+    if not told:
+        return AgentEnd(end=End.CRASHED, says="the loop was ended while the agent worked")
+    usd = told.get("usd")
+    tokens = {name: int(str(told.get(name, 0))) for name in ("input", "cached", "output")}
+    return AgentEnd(
+        end=End(str(told["end"])),
+        says=str(told["says"]),
+        question=str(told["question"]),
+        usage=Usage(**tokens, usd=None if usd is None else float(str(usd))),
+        seconds=float(str(told["seconds"])),
+    )
+
+
+def record(site: Site, ended: SessionEnded) -> None:
+    """The session is over: say so, put its workspace away, and run the person's own command after a landing."""
+    site.journal.write("session.ended", session=ended.session, outcome=ended.outcome.value)
+    rule = rule_of(ended)
+    says = next((reason.says for reason in ended.reasons if reason.rule == rule), ended.end.says)
+    site.console.say(ended.outcome, f"{ended.feature.id} {ended.feature.title}" + (f" ({rule}: {says})" if rule else ""))
+    command = site.house.config.land.after
+    if command and ended.outcome in LANDS:
+        done = subprocess.run(["sh", "-c", command], cwd=site.house.repo.project, check=False, capture_output=True, timeout=AFTER)
+        site.console.say("after", f"{command}: exit {done.returncode}")

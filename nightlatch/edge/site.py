@@ -1,0 +1,191 @@
+"""The one value that every effect of a run goes through: repository, journal, sandbox, agents, laboratory, console, clock."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import takewhile
+from threading import Event
+from types import FrameType
+
+from nightlatch.core.history import History, replay
+from nightlatch.core.models import Feature, Plan, Reason
+from nightlatch.core.progress import Item, RunStart, parse, patterns
+from nightlatch.edge.agents import Agent
+from nightlatch.edge.console import Console
+from nightlatch.edge.house import House
+from nightlatch.edge.journal import Journal
+from nightlatch.edge.lab import Lab
+from nightlatch.edge.pool import Pool
+from nightlatch.edge.sandbox import Sandbox
+from nightlatch.edge.workspace import Workspace
+
+UNKNOWN_RESET = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What one invocation asked for, over the configuration."""
+
+    once: bool = False
+    feature: str = ""
+    accept_red: bool = False
+    flags: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Signals:
+    """What a person asked by signal: once ends the run after the work is carried, twice ends it at once."""
+
+    asked: str = ""
+    code: int = 0
+    _heard: Event = field(default_factory=Event)
+
+    def hear(self, number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked, self.code = signal.Signals(number).name, 128 + number
+        self._heard.set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait that long, or until a signal is heard."""
+        self._heard.wait(seconds)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """A closed terminal ends nothing; Ctrl-C and TERM are heard."""
+        before = {kind: signal.signal(kind, self.hear) for kind in (signal.SIGINT, signal.SIGTERM)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What the run would otherwise read again: the record of the last tip, and the plan as it was last looked at."""
+
+    tip: str = ""
+    text: str = ""
+    history: History = field(default_factory=History)
+    plan: Plan | None = None
+    patterns: str = ""
+    plan_seen: bytes | None = None
+    start_base: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A session from its provision on.
+
+    `laid` is the tree of earlier work that lies in its workspace, "" for none; `carried` are the files in which it differs from the
+    base, `conflicts` those with conflict marks.
+    """
+
+    id: str
+    feature: Feature
+    base: str
+    workspace: Workspace
+    agent: Agent
+    laid: str = ""
+    conflicts: tuple[str, ...] = ()
+    carried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A tree that a session produced, the commit it is compared with, and what was seen while it was built."""
+
+    tree: str
+    base: str
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Everything a run can do to the world."""
+
+    house: House
+    branch: str
+    run: str
+    options: Options
+    agents: tuple[Agent, ...]
+    sandbox: Sandbox
+    journal: Journal
+    pool: Pool
+    lab: Lab
+    console: Console
+    signals: Signals
+    now: Callable[[], datetime]
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def sign(self) -> bool:
+        return self.house.config.land.sign
+
+    def tip(self) -> str:
+        """The commit that the branch names now."""
+        return self.house.repo.tip(self.branch) or ""
+
+    def _read(self, tip: str) -> Memory:
+        """The record at a commit; what was appended to the last one is all that is parsed."""
+        memory = self.memory
+        if memory.tip != tip:
+            text = self.house.progress_text(tip)
+            grown = memory.tip and text.startswith(memory.text)
+            items = parse(text[len(memory.text) :]) if grown else parse(text)
+            memory.history = replay(items, memory.history if grown else History())
+            memory.patterns = memory.patterns if grown else patterns(text)
+            memory.tip, memory.text, memory.plan = tip, text, self.house.read_plan(tip)
+        return memory
+
+    def history(self, tip: str) -> History:
+        return self._read(tip).history
+
+    def progress_text(self, tip: str) -> str:
+        return self._read(tip).text
+
+    def plan(self, tip: str) -> Plan | None:
+        return self._read(tip).plan
+
+    def sessions_used(self, tip: str) -> int:
+        """How many sessions of this run the branch has on record; they are its last."""
+        return sum(1 for _ in takewhile(lambda session: session.startswith(f"{self.run}-"), reversed([*self.history(tip).sessions])))
+
+    def agent(self) -> Agent:
+        """The first agent that no usage limit holds back."""
+        return next((agent for agent in self.agents if not self.limited(agent)), self.agents[0])
+
+    def limited(self, agent: Agent) -> datetime | None:
+        """When an agent's usage limit ends, None when none holds."""
+        until = self.journal.state.limits.get(agent.name)
+        return until if until and until > self.now() else None
+
+    def met_limit(self, agent: Agent, resets_at: datetime | None) -> None:
+        """An agent met its usage limit: it is not asked again before the reset."""
+        until = resets_at or self.now() + UNKNOWN_RESET
+        self.journal.write("limit.met", agent=agent.name, until=until.isoformat())
+        self.console.say("limit", f"{agent.name} is limited until {until:%Y-%m-%d %H:%M %Z}")
+
+    def run_is_open(self, tip: str) -> bool:
+        """Whether progress.txt has this run's opening line."""
+        return self.history(tip).run == self.run
+
+    def run_start(self, tip: str) -> Item:
+        """The line that opens this run in progress.txt."""
+        budget = self.house.config.limits.budget
+        spend = f"${budget:.2f}" if budget else "none"
+        fields = {"base": tip[:7], "passing": self.passing(tip), "budget": spend, "agent": self.agents[0].name}
+        return RunStart(run=self.run, fields=tuple(fields.items()))
+
+    def passing(self, tip: str) -> str:
+        features = plan.features if (plan := self.plan(tip)) else ()
+        return f"{sum(feature.done for feature in features)}/{len(features)}"
