@@ -16,7 +16,7 @@ from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.endings import Summary, after, ended
 from nightlatch.core.models import AgentEnd, Event
-from nightlatch.edge.homes import Loan, lend, read_regular
+from nightlatch.edge.homes import Loan, lend, read_inside
 from nightlatch.edge.process import Limits, supervise
 from nightlatch.edge.sandbox import Room, Sandbox
 from nightlatch.errors import ConfigError, FaultError
@@ -212,7 +212,7 @@ def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
 
 def question(out: Path) -> str:
     """The first line of blocked.md, if the agent wrote one."""
-    lines = (read_regular(out, "blocked.md", LONGEST_QUESTION) or b"").decode("utf-8", "replace").splitlines()
+    lines = (read_inside(out, "blocked.md", LONGEST_QUESTION) or b"").decode("utf-8", "replace").splitlines()
     return next((line.strip() for line in lines if line.strip()), "")
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import stat
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,15 @@ from nightlatch.edge.files import replace
 MOST = 32_000_000
 
 
-def read_regular(top: Path, name: str, most: int = MOST) -> bytes | None:
-    """A plain file below `top` that is reached through no link: an agent may have left a link, or a pipe that nobody writes to."""
+def read_inside(top: Path, name: str, most: int = MOST) -> bytes | None:
+    """A file below `top`, never through a link and never waiting: an agent may have left a link, or a pipe that nobody writes to."""
     *folders, last = Path(name).parts
     try:
         with ExitStack() as stack:
             here = opened(stack, top, os.O_DIRECTORY)
             for folder in folders:
                 here = opened(stack, folder, os.O_DIRECTORY | os.O_NOFOLLOW, here)
-            here = opened(stack, last, os.O_NOFOLLOW | os.O_NONBLOCK, here)
-            return os.read(here, most) if stat.S_ISREG(os.fstat(here).st_mode) else None
+            return os.read(opened(stack, last, os.O_NOFOLLOW | os.O_NONBLOCK, here), most)
     except OSError:
         return None
 
@@ -46,7 +44,7 @@ class Loan:
     def bring_back(self) -> None:
         """Credentials that the agent refreshed go home: if they still are JSON, and the person's own are still those that were lent."""
         for name in self.credentials:
-            fresh, own = read_regular(self.private, name), Path(os.path.realpath(self.home / name))
+            fresh, own = read_inside(self.private, name), Path(os.path.realpath(self.home / name))
             if fresh is None or fresh == self.lent.get(name, fresh) or not is_object(fresh):
                 continue
             if own.is_file() and own.read_bytes() == self.lent[name]:

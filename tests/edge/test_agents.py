@@ -14,7 +14,7 @@ from nightlatch.core.config import AgentSettings
 from nightlatch.core.models import End, Event, Kind
 from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent, AgentRun, Errand
-from nightlatch.edge.homes import lend, read_regular
+from nightlatch.edge.homes import lend, read_inside
 from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
 from nightlatch.errors import ConfigError, FaultError
@@ -260,7 +260,24 @@ def test_folders_are_lent_whole_and_links_in_them_are_followed(tmp_path: Path) -
     assert copy.with_name("also.json").read_text() == '{"token": 1}'
     assert not copy.with_name("also.json").is_symlink()
     shutil.rmtree(tmp_path / "private/.cli")
-    assert read_regular(tmp_path / "private", ".cli/auth.json") is None
+    assert read_inside(tmp_path / "private", ".cli/auth.json") is None
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("last", ["exit 0", "sleep 60"])
+def test_a_refreshed_login_is_safe_at_once_and_not_only_at_the_end(tmp_path: Path, last: str) -> None:
+    """The old token may be worthless from then on: a loop that is killed must not take the new one with it."""
+    bench = Bench(tmp_path, "bubblewrap")
+    own = tmp_path / "me/.cli/auth.json"
+    own.parent.mkdir()
+    own.write_text('{"token": 1}')
+    agent = replace(agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", REFRESH + last))}), credentials=(".cli/auth.json",))
+    seen = agents.run(agent, replace(bench.errand(agent), stop=lambda: "2" in own.read_text()))
+    assert own.read_text() == '{"token": 2}'
+    assert seen.end.end is (End.FINISHED if last == "exit 0" else End.STOPPED)
+
+
+REFRESH = """grep -q 1 ~/.cli/auth.json && echo '{"token": 2}' | tr -d '\\n' > ~/.cli/auth.json; """
 
 
 @pytest.mark.parametrize("name", agents.shipped())

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from nightlatch.core.models import Event, Kind, Usage
 
-LONGEST_LINE = 8_000_000
 LONGEST_TEXT = 16_000
 LONGEST_ARGUMENT = 2_000
 LONGEST_RAW = 64_000
@@ -40,7 +39,7 @@ class JsonReader:
 
 def parsed(line: bytes) -> Json | None:
     """The object on a line, or None."""
-    if len(line) > LONGEST_LINE or not line.lstrip().startswith(b"{"):
+    if not line.lstrip().startswith(b"{"):
         return None
     try:
         found = json.loads(line)
