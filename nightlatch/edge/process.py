@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a process ended: `exit` as a shell gives it (128+n for signal n, which is then `signal`), None when the whole tree was killed.
+    """How a process ended: `exit` as a shell gives it (128+n for signal n, which is then `signal`), None when what held it was killed.
 
     `by` is self, or what asked it to end: wall, idle, tool, stop or result. `tail` is the last of its output.
     """
@@ -149,7 +150,7 @@ class Patience:
         before, self._open = self._open, self._watch.open_tools()
         if self._open < before or not before:
             self._tool = now
-        if self._open and self._limits.idle:
+        if self._open and self._limits.idle and now - self._heard >= self._limits.tick:
             before_cpu, self._cpu = self._cpu, tree.cpu()
             if self._cpu - before_cpu > BUSY * self._limits.tick:
                 self._heard = now
@@ -180,7 +181,7 @@ def supervise(
 ) -> Ended:
     """Run an agent to its end, or to the end that a limit sets. Lines of both streams go to `on_line`; `on_start` gets the identity."""
     patience = Patience(limits, watch)
-    with Transcript(transcript, TRANSCRIPT) as record:
+    with closing(Transcript(transcript, TRANSCRIPT)) as record:
         with Tree(command, stdin=stdin, tty=tty) as tree:
             on_start(identity(tree.root))
             feed = Feed(tree.outputs, on_line, record, tty)

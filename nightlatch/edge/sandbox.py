@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -129,9 +129,9 @@ class Bubblewrap:
                 yield from ("--symlink", str(folder.readlink()), str(folder))
             elif folder.is_dir():
                 yield from ("--ro-bind", str(folder), str(folder))
-        for secret in map(Path, self.known["hidden"]):
-            if os.access(secret, os.F_OK):
-                yield from ("--tmpfs", str(secret), "--remount-ro", str(secret)) if secret.is_dir() else ("--ro-bind", os.devnull, str(secret))
+        for secret in (name for name in map(Path, self.known["hidden"]) if os.access(name, os.F_OK)):
+            cover = ("--tmpfs", str(secret), "--remount-ro") if secret.is_dir() else ("--ro-bind", os.devnull)
+            yield from (*cover, str(secret))
         yield from ("--proc", "/proc", "--dev", "/dev", "--symlink", "/tmp", "/var/tmp")  # noqa: S108  # a private one
         for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # as above
             yield from ("--size", str(room.tmp), "--tmpfs", place)
@@ -139,18 +139,16 @@ class Bubblewrap:
     def _tools(self, room: Room, program: str) -> Iterator[str]:
         """Toolchains, the program itself and certificates, each where the person has it."""
         home = Path(room.env.get("HOME", "/"))
-        wanted = [home / name for name in self.known["toolchains"]]
-        wanted += [Path(sys.base_prefix), Path(sys.prefix)]
-        folders = [*map(Path, room.env.get("PATH", "").split(":")), *program_folders(program, room)]
-        wanted += [place for folder in folders for place in prefixes(folder, home, room.at, wanted)]
+        holders = {home, room.at, *home.parents, *room.at.parents}
+        wanted = [*(home / name for name in self.known["toolchains"]), Path(sys.base_prefix), Path(sys.prefix)]
+        folders = {*map(Path, room.env.get("PATH", "").split(":")), *program_folders(program, room)}
+        wanted += [place for folder in folders for place in prefixes(folder, home, holders, wanted)]
         wanted += [Path(value) for name, value in room.env.items() if among(name, self.known["certificates"])]
-        if room.network and RESOLVER.is_symlink():
-            wanted.append(RESOLVER.resolve())
-        shown = [Path(folder) for folder in self.known["system"]]
-        for place in sorted({place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)}):
-            holds = home.is_relative_to(place) or room.at.is_relative_to(place)
-            if not holds and not any(place.is_relative_to(each) for each in (*shown, room.at)):
-                shown.append(place)
+        wanted += [RESOLVER.resolve()] if room.network else []
+        shown = {room.at, *map(Path, self.known["system"])}
+        for place in sorted({place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)} - holders):
+            if shown.isdisjoint((place, *place.parents)):
+                shown.add(place)
                 yield from bind("--ro-bind", [(place, place)])
 
 
@@ -171,12 +169,12 @@ def program_folders(program: str, room: Room) -> tuple[Path, ...]:
     return (Path(found).absolute().parent, Path(found).resolve().parent) if found else ()
 
 
-def prefixes(folder: Path, home: Path, at: Path, known: Sequence[Path]) -> Iterator[Path]:
+def prefixes(folder: Path, home: Path, holders: Container[Path], known: Container[Path]) -> Iterator[Path]:
     """What has to be visible for the programs of a PATH folder to run: `X` for `X/bin`, but never a folder that holds more than tools."""
     modules = next((parent for parent in reversed((folder, *folder.parents)) if parent.name == "node_modules"), None)
     prefix = modules or (folder.parent if folder.name in PROGRAMS else folder)
     private = prefix.parent == home and prefix.name.startswith(".") and prefix not in known
-    if not (private or len(prefix.parts) <= 2 or home.is_relative_to(prefix) or at.is_relative_to(prefix)):
+    if not (private or len(prefix.parts) <= 2 or prefix in holders):
         yield prefix
     elif prefix != folder:
         yield from (folder, *(prefix / name for name in BESIDE))

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
 
 LINE = 1_000_000
 FULL = b"[... the transcript is full: what follows was read but is not kept ...]\n"
@@ -72,34 +71,22 @@ def plain(line: bytes) -> bytes:
 
 
 class Transcript:
-    """A file that gets every line until it has `limit` bytes or the disk is full, then a note."""
+    """A file that gets every line as it comes, until it holds `limit` bytes; a full disk costs lines of it, never the session."""
 
     def __init__(self, path: Path | None, limit: int) -> None:
         self._room = limit
-        self._file = None
-        if path is not None:
-            with suppress(OSError):  # a full disk costs the transcript, never the session
-                self._file = path.open("ab")
-
-    def __enter__(self) -> "Transcript":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop()
+        self._file = path.open("ab", buffering=0) if path else None
 
     def write(self, line: bytes) -> None:
         if self._file is None:
             return
         self._room -= len(line) + 1
-        try:
+        with suppress(OSError):
             self._file.write(line + b"\n" if self._room >= 0 else FULL)
-        except OSError:
-            self._room = -1
         if self._room < 0:
-            self._stop()
+            self.close()
 
-    def _stop(self) -> None:
-        file, self._file = self._file, None
-        if file is not None:
-            with suppress(OSError):
-                file.close()
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

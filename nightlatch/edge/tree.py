@@ -7,7 +7,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,9 @@ from nightlatch.edge.reaper import descendants, stat
 from nightlatch.errors import FaultError
 
 CHUNK = 65_536
-END_OF_INPUT = b"\x04"
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+END_OF_INPUT = b"\x04"  # Ctrl-D, as a person ends the input of a terminal
+PATIENCE = 5.0  # seconds for the kernel or the reaper to end a tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,98 +32,65 @@ class Command:
     namespace: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A process as its ends: `hang_up` says that no more input follows, `wait` gives Popen's return code and closes the rest."""
-
-    pid: int
-    stdin: int
-    outputs: tuple[int, ...]
-    data: bytes
-    hang_up: Callable[[], None]
-    wait: Callable[[], int]
-
-
-def on_pipes(argv: list[str], command: Command, keep: tuple[int, ...], data: bytes, merged: bool) -> Started:
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        argv,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=subprocess.STDOUT if merged else pipe,
-        env=dict(command.env),
-        cwd=command.cwd,
-        start_new_session=True,
-        pass_fds=keep,
-        bufsize=0,
-    )
-    streams = [stream for stream in (process.stdout, process.stderr) if stream]
-
-    def wait() -> int:
-        with process:
-            return process.wait()
-
-    assert process.stdin  # noqa: S101  # asked for above
-    outputs = tuple(stream.fileno() for stream in streams)
-    return Started(pid=process.pid, stdin=process.stdin.fileno(), outputs=outputs, data=data, hang_up=process.stdin.close, wait=wait)
-
-
-def on_terminal(argv: list[str], command: Command, keep: tuple[int, ...], data: bytes) -> Started:
-    """Under a pseudo-terminal of its own, wide and without echo; the input ends as a person ends it, by Ctrl-D on a new line."""
-    from ptyprocess import PtyProcess  # type: ignore[import-untyped]  # pexpect's allocator: pexpect itself cannot hand a descriptor on
-
-    for descriptor in keep:
-        os.set_inheritable(descriptor, True)
-    process = PtyProcess.spawn(argv, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500), pass_fds=keep)
-    process.delayafterclose = 0
-
-    def wait() -> int:
-        process.wait()
-        process.close()
-        return -process.signalstatus if process.signalstatus else int(process.exitstatus)
-
-    typed = data if not data or data.endswith(b"\n") else data + b"\n"
-    return Started(pid=process.pid, stdin=process.fd, outputs=(process.fd,), data=typed + END_OF_INPUT, hang_up=lambda: None, wait=wait)
-
-
 class Tree:
-    """A started command and everything that came of it; leaving the context ends them all. `code` is Popen's, known after that."""
+    """A started command and everything that came of it; leaving the context ends them all.
+
+    `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code` is as Popen gives it, known at the end.
+    """
 
     def __init__(self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False) -> None:
-        self._namespace = command.namespace
-        self._status, write = os.pipe()
-        argv, keep = list(command.argv), (write,) if command.namespace else ()
-        if command.namespace:
-            argv[1:1] = ["--json-status-fd", str(write), *([] if tty else ["--new-session"])]
+        self._namespace, self.ended, self.code, self._killed = command.namespace, False, 0, False
+        self._status, status = os.pipe()
         try:
-            started = on_terminal(argv, command, keep, stdin) if tty else on_pipes(argv, command, keep, stdin, merged)
+            self._start(command, (status,) if command.namespace else (), stdin, tty, merged)
         except OSError as error:
             os.close(self._status)
-            raise FaultError(f"{argv[0]} does not start: {error.strerror}", fix="nightlatch doctor") from error
+            raise FaultError(f"{command.argv[0]} does not start: {error.strerror}", fix="nightlatch doctor") from error
         finally:
-            os.close(write)
-        self._process = started
+            os.close(status)
         self._said = os.read(self._status, CHUNK)
         child = re.search(rb'"child-pid": *(\d+)', self._said)
-        self.pid, self.root = started.pid, int(child[1]) if child else started.pid
-        self._handles = [handle for handle in map(handle_of, (self.pid, self.root)) if handle is not None]
-        self._input = memoryview(started.data)
-        self.outputs, self.ended, self.code, self._killed = started.outputs, False, 0, False
+        self.root = int(child[1]) if child else self.pid
+        self._handles = handles_of((self.pid, self.root))
         self._selector = selectors.DefaultSelector()
         self._listen()
 
+    def _start(self, command: Command, kept: tuple[int, ...], stdin: bytes, tty: bool, merged: bool) -> None:
+        program, *rest = command.argv
+        told = ["--json-status-fd", str(kept[0]), *([] if tty else ["--new-session"])] if kept else []
+        (self._on_terminal if tty else self._on_pipes)([program, *told, *rest], command, kept, stdin, merged)
+
+    def _on_pipes(self, argv: list[str], command: Command, kept: tuple[int, ...], stdin: bytes, merged: bool) -> None:
+        pipe, errors = subprocess.PIPE, subprocess.STDOUT if merged else subprocess.PIPE
+        process = subprocess.Popen(
+            argv, bufsize=0, stdin=pipe, stdout=pipe, stderr=errors,
+            env=dict(command.env), cwd=command.cwd, start_new_session=True, pass_fds=kept,
+        )
+        self.pid, self._process, self._input, self._source = process.pid, process, memoryview(stdin), process.stdin
+        self._stdin, *outputs = (stream.fileno() for stream in (process.stdin, process.stdout, process.stderr) if stream)
+        self.outputs = tuple(outputs)
+
+    def _on_terminal(self, argv: list[str], command: Command, kept: tuple[int, ...], stdin: bytes, _merged: bool) -> None:
+        from ptyprocess import PtyProcess  # type: ignore[import-untyped]  # pexpect's allocator: pexpect itself cannot hand a descriptor on
+
+        for descriptor in kept:
+            os.set_inheritable(descriptor, True)
+        process = PtyProcess.spawn(argv, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500), pass_fds=kept)
+        process.delayafterclose = 0
+        typed = stdin if not stdin or stdin.endswith(b"\n") else stdin + b"\n"
+        self.pid, self._process, self._input, self._source = process.pid, process, memoryview(typed + END_OF_INPUT), None
+        self._stdin, self.outputs = process.fd, (process.fd,)
+
     def _listen(self) -> None:
-        self._selector.register(self._handles[0], selectors.EVENT_READ)
-        for end in {*self.outputs, self._process.stdin}:
-            os.set_blocking(end, False)
+        self._selector.register(self._handles[0], READ)
         for output in self.outputs:
-            self._selector.register(output, selectors.EVENT_READ)
-        if not self._input:
-            self._process.hang_up()
-        elif self._process.stdin in self.outputs:
-            self._selector.modify(self._process.stdin, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            self._selector.register(output, READ)
+        for end in {*self.outputs, self._stdin}:
+            os.set_blocking(end, False)
+        if self._source:
+            self._selector.register(self._stdin, WRITE)
         else:
-            self._selector.register(self._process.stdin, selectors.EVENT_WRITE)
+            self._selector.modify(self._stdin, READ | WRITE)
 
     def __enter__(self) -> "Tree":
         return self
@@ -129,12 +98,20 @@ class Tree:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.end()
         self._selector.close()
-        self.code = self._process.wait()
+        self.code = self._wait()
         os.set_blocking(self._status, False)
         with suppress(BlockingIOError):
             self._said += os.read(self._status, CHUNK)
         for descriptor in (self._status, *self._handles):
             os.close(descriptor)
+
+    def _wait(self) -> int:
+        if isinstance(self._process, subprocess.Popen):
+            with self._process as process:
+                return process.wait()
+        self._process.wait()
+        self._process.close()
+        return -self._process.signalstatus if self._process.signalstatus else int(self._process.exitstatus)
 
     @property
     def unstarted(self) -> bool:
@@ -148,9 +125,9 @@ class Tree:
                 self.ended = True
                 self._selector.unregister(key.fd)
                 continue
-            if mask & selectors.EVENT_WRITE:
-                self._feed(key.fd)
-            if mask & selectors.EVENT_READ:
+            if mask & WRITE:
+                self._feed()
+            if mask & READ:
                 yield key.fd, self._take(key.fd)
 
     def drain(self, seconds: float) -> Iterator[tuple[int, bytes]]:
@@ -170,59 +147,58 @@ class Tree:
             self._selector.unregister(output)
         return chunk
 
-    def _feed(self, stdin: int) -> None:
+    def _feed(self) -> None:
         try:
-            self._input = self._input[os.write(stdin, self._input[:CHUNK]) :]
+            self._input = self._input[os.write(self._stdin, self._input[:CHUNK]) :]
         except BlockingIOError:
             return
         except OSError:  # it reads no more
             self._input = self._input[:0]
         if self._input:
             return
-        if stdin in self.outputs:
-            self._selector.modify(stdin, selectors.EVENT_READ)
+        if self._source:
+            self._selector.unregister(self._stdin)
+            self._source.close()
         else:
-            self._selector.unregister(stdin)
-        self._process.hang_up()
+            self._selector.modify(self._stdin, READ)
 
     def terminate(self) -> None:
         """Ask the command itself, not what holds it, so that it may write down what it knows."""
-        below = next(iter(descendants(self.root)), self.root)
         with suppress(ProcessLookupError):
-            os.kill(below, signal.SIGTERM)
+            os.kill(next(iter(descendants(self.root)), self.root), signal.SIGTERM)
 
     def end(self) -> None:
         """End every process and wait until they are gone: a namespace goes with its first process; the reaper ends what it holds."""
-        below = descendants(self.root) if not self._namespace else ()
-        send(self._handles[-1], signal.SIGKILL if self._namespace else signal.SIGTERM)
-        if not gone(self._handles, 5):
+        self._killed = self._killed or not self.ended
+        below = () if self._namespace else descendants(self.root)
+        send(self._handles[-1:], signal.SIGKILL if self._namespace else signal.SIGTERM)
+        if not gone(self._handles, PATIENCE):
             for pid in (*below, self.root, self.pid):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            gone(self._handles, 5)
-        self._killed = self._killed or not self.ended
+            gone(self._handles, PATIENCE)
 
     def cpu(self) -> float:
         """Seconds of processor time that what the command started has used; the command itself and its holders do not count."""
         below = descendants(self.root)
         holders = {self.root, next(iter(below), self.root)}
-        ticks = 0
-        for pid, fields in (below | {self.root: stat(self.root)}).items():
-            ticks += sum(map(int, fields[13:15] if pid in holders else fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        used = (fields[13:15] if pid in holders else fields[11:15] for pid, fields in (below | {self.root: stat(self.root)}).items())
+        return sum(int(ticks) for times in used for ticks in times) / os.sysconf("SC_CLK_TCK")
 
 
-def handle_of(pid: int) -> int | None:
-    """A descriptor that names this process and never another one that gets its number later."""
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
+def handles_of(pids: Iterable[int]) -> list[int]:
+    """Descriptors that name these processes, and never others that get their numbers later; those that are gone are left out."""
+    handles = []
+    for pid in pids:
+        with suppress(OSError):
+            handles.append(os.pidfd_open(pid))
+    return handles
 
 
-def send(handle: int, number: int) -> None:
-    with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(handle, number)
+def send(handles: Iterable[int], number: int) -> None:
+    for handle in handles:
+        with suppress(OSError):
+            signal.pidfd_send_signal(handle, number)
 
 
 def gone(handles: Iterable[int], seconds: float) -> bool:
@@ -240,20 +216,16 @@ def identity(pid: int) -> str:
 
 def end_orphan(name: str, grace: float = 2) -> bool:
     """End what an earlier loop left, with everything below it, if exactly that process still runs; whether it did."""
-    pid = int(name.partition(":")[0] or 0)
-    handle = handle_of(pid) if pid and identity(pid) == name else None
-    if handle is None:
-        return False
-    below = [found for found in map(handle_of, descendants(pid)) if found is not None]
+    pid = int(name.partition(":")[0] or -1)
+    handles = handles_of((pid, *descendants(pid)))
     try:
-        if identity(pid) != name:
+        if not handles or identity(pid) != name:
             return False
-        send(handle, signal.SIGTERM)
-        if not gone([handle, *below], grace):
-            for each in (handle, *below):
-                send(each, signal.SIGKILL)
-            gone([handle, *below], grace)
+        send(handles, signal.SIGTERM)
+        if not gone(handles, grace):
+            send(handles, signal.SIGKILL)
+            gone(handles, grace)
         return True
     finally:
-        for each in (handle, *below):
-            os.close(each)
+        for handle in handles:
+            os.close(handle)

@@ -203,10 +203,13 @@ def test_a_path_folder_of_the_project_is_the_candidates(sandbox: Sandbox, room: 
     program(room.tree / "bin" / "which-code", "echo candidate")
     room = replace(room, env={**room.env, "PATH": f"{room.at}/bin:{room.env['PATH']}"})
     assert said(sandbox, room, "which-code") == "candidate"
-    assert run(sandbox.command(room, ["which-code"]), timeout=60).output == b"candidate\n"
+    command = sandbox.command(room, ["which-code"])
+    assert run(command, timeout=60).output == b"candidate\n"
+    assert f"{room.at}/bin" not in command.argv
 
 
-HOME, AT = Path("/home/ada"), Path("/home/ada/code/shop")
+HOME = Path("/home/ada")
+HOLDERS = {HOME, *HOME.parents, HOME / "code", HOME / "code" / "shop"}
 
 
 @pytest.mark.parametrize(
@@ -220,7 +223,7 @@ HOME, AT = Path("/home/ada"), Path("/home/ada/code/shop")
     ],
 )
 def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(folder: str, shown: str, hidden: str) -> None:
-    found = set(prefixes(Path(folder), HOME, AT, ()))
+    found = set(prefixes(Path(folder), HOME, HOLDERS, ()))
     assert Path(hidden) / shown in found
     assert Path(hidden) not in found
 
@@ -237,7 +240,7 @@ def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(folder: str, sho
     ],
 )
 def test_a_toolchain_is_shown_whole(folder: str, prefix: str) -> None:
-    assert list(prefixes(Path(folder), HOME, AT, [HOME / ".pyenv"])) == [Path(prefix)]
+    assert list(prefixes(Path(folder), HOME, HOLDERS, [HOME / ".pyenv"])) == [Path(prefix)]
 
 
 @pytest.mark.sandbox
@@ -246,6 +249,14 @@ def test_a_certificate_that_the_environment_names_can_be_read(sandbox: Sandbox, 
     bundle.write_text("a certificate\n")
     room = replace(room, env={**room.env, "REQUESTS_CA_BUNDLE": str(bundle)})
     assert said(sandbox, room, 'cat "$REQUESTS_CA_BUNDLE"') == "a certificate"
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("name", ["SSL_CERT_DIR", "PATH"])
+def test_no_setting_of_the_environment_shows_the_home_or_what_is_above_it(sandbox: Sandbox, room: Room, name: str) -> None:
+    for place in (Path.home(), Path.home().parent, Path("/")):
+        exposed = replace(room, env={**room.env, name: f"{place}:{room.env['PATH']}" if name == "PATH" else str(place)})
+        assert shell(sandbox, exposed, "cat ~/.ssh/key").exit != 0
 
 
 @pytest.mark.sandbox
@@ -303,8 +314,9 @@ def as_user() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
             interpreter = interpreter or next(filter(works, (sys.executable, "/usr/bin/python3")), "")
             if not interpreter:
                 pytest.skip("another user can read neither the interpreter of these tests nor a system one of 3.11 or newer")
+            argv = [interpreter, "-c", program]
             return subprocess.run(
-                [interpreter, "-c", program], check=False, env=env, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, cwd="/"
+                argv, cwd="/", env=env, user=NOBODY, group=NOBODY, extra_groups=[], check=False, capture_output=True, text=True
             )
 
         def works(interpreter: str) -> bool:
