@@ -1,0 +1,125 @@
+"""Which runner a project's tests belong to, which of its files are tests, and which of them a feature may change."""
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from nightlatch.core.globs import matcher
+from nightlatch.core.results import file_of
+
+CHECKS = "checks/**"
+BYTECODE = ("**/__pycache__/**", "**/*.pyc")
+MOST_READ = 50
+PROOF_NAME = re.compile(r"test|check|verif|spec|accept", re.IGNORECASE)
+SUITE_MARK = "# nightlatch: tests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One sign of a runner: a file, and perhaps what stands in it."""
+
+    file: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """One way to run tests, as its TOML file says.
+
+    In `command` and `again` stand {python}, {runners}, {report}, {only} (a file with one id a line; empty: all), and as whole arguments
+    {files}, {names} and {pattern} of the wanted ids. `module` is what the project's Python must be able to import.
+    """
+
+    name: str
+    report: str
+    command: tuple[str, ...]
+    tests: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    found: tuple[Found, ...] = ()
+    patterns: str = ""
+    script: str = ""
+    module: str = ""
+    empty: tuple[int, ...] = ()
+    stdout: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def python(self) -> bool:
+        return "{python}" in self.command
+
+
+def parse(text: str) -> Runner:
+    """A runner from its TOML file."""
+    data = tomllib.loads(text)
+    found = tuple(Found(**sign) for sign in data.pop("found", ()))
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return Runner(**fields, found=found)
+
+
+def detect(runners: Iterable[Runner], paths: Collection[str], read: Callable[[str], str], has: Callable[[str], bool]) -> Runner | None:
+    """The first runner that the files point to. `read` gives the text of one file; `has`: can the project's own Python import this?"""
+    for runner in runners:
+        if any(_seen(sign, paths, read) for sign in runner.found) and (not runner.module or has(runner.module)):
+            return own_script(own_patterns(runner, paths, read), paths, read)
+    return None
+
+
+def _seen(sign: Found, paths: Collection[str], read: Callable[[str], str]) -> bool:
+    plain = not set(sign.file) & set("*?{")
+    hits = [path for path in [sign.file] if path in paths] if plain else list(filter(matcher([sign.file]), sorted(paths)))
+    return bool(hits) and (not sign.text or any(re.search(sign.text, read(path), re.MULTILINE) for path in hits[:MOST_READ]))
+
+
+def own_patterns(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
+    """The runner, with the test-file patterns that the project's own configuration adds."""
+    texts = [read(path) for path in runner.config if runner.patterns and path in paths]
+    named = {word for text in texts for line in re.findall(runner.patterns, text, re.MULTILINE) for word in re.findall(r"[\w*?./-]+", line)}
+    more = tuple(f"**/{word}" for word in sorted(named))
+    return replace(runner, tests=(*runner.tests, *more))
+
+
+def own_script(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
+    """The runner, started by the project's own "test" script of package.json where that one only lacks the report."""
+    if not runner.script or "package.json" not in paths:
+        return runner
+    try:
+        line = json.loads(read("package.json"))["scripts"]["test"]
+    except (ValueError, KeyError, TypeError):
+        return runner
+    added = " ".join(f"'{argument}'" for argument in runner.command if argument.startswith("--test"))
+    own, count = re.subn(runner.script, lambda _: added, str(line))
+    shell = ("sh", "-c", f'PATH="$PWD/node_modules/.bin:$PATH"; {own}')
+    return replace(runner, command=shell, again=shell) if count else runner
+
+
+def supersedes(names: Iterable[str], test: str) -> bool:
+    """Is this test id, or this file, named by the feature: by id, class, function, file, folder or glob?"""
+    file, inner = file_of(test), test.partition("::")[2]
+    bare = inner.split("[", 1)[0]
+    options = {test, file, inner, bare, bare.rsplit("::", 1)[-1], f"{file}::{bare}"}
+    return any(name in options or test.startswith((f"{name}::", f"{name.rstrip('/')}/")) or _globbed(name, test) for name in names)
+
+
+def _globbed(name: str, test: str) -> bool:
+    return "*" in name and any(fnmatchcase(option, name) for option in (test, file_of(test)))
+
+
+def touches(command: str, test: str) -> bool:
+    """Does this shell line name the test: its id, its file, its folder, or its name after -k?"""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    return any(supersedes([word.removeprefix("./")], test) for word in words if word not in {".", "/"})
+
+
+def proof_files(commands: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
+    """Of these paths, the ones that a verify command names and that look like a test or a check by name."""
+    words = {word.removeprefix("./") for command in commands for word in re.split(r"[\s;&|()<>'\"=]+", command)}
+    return frozenset(path for path in paths if path in words and PROOF_NAME.search(path))

@@ -1,0 +1,198 @@
+"""Runs suites, checks and verify commands in rooms, and reads what they leave behind."""
+
+import json
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, read_report, weigh
+from nightlatch.core.testfiles import Runner, parse
+from nightlatch.core.verdict import Said
+from nightlatch.edge import process
+from nightlatch.edge.process import Ran
+from nightlatch.edge.sandbox import Room, Sandbox
+from nightlatch.errors import FaultError
+
+RUNNERS = Path(__file__).resolve().parents[1] / "runners"
+ORDER = ("pytest", "unittest", "vitest", "jest", "node", "go", "cargo")
+INSIDE = Path("/run/nightlatch")
+PYTHONS = 'for p in .venv/bin/python venv/bin/python python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
+MISSING = re.compile(r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory")
+MOST_BYTES = 64_000_000
+SKIPS = 77
+ABSENT = frozenset({126, 127})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What commands are run with: a sandbox, and seconds after which a command is a fault."""
+
+    sandbox: Sandbox
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A room with a folder of its own for reports, which no later command shares."""
+
+    room: Room
+    folder: Path
+    seen: str
+    runners: str
+
+
+def shipped() -> tuple[Runner, ...]:
+    """The runners that come with the package, in the order in which they are looked for."""
+    return tuple(parse((RUNNERS / f"{name}.toml").read_text(encoding="utf-8")) for name in ORDER)
+
+
+@contextmanager
+def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
+    """The room with NIGHTLATCH_REPORTS in it."""
+    with tempfile.TemporaryDirectory(prefix="nightlatch-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "reports").mkdir()
+        wide = replace(
+            room,
+            readable=(*room.readable, (RUNNERS, INSIDE / "runners")),
+            writable=(*room.writable, (folder, INSIDE / "desk")),
+        )
+        seen = str(hands.sandbox.inside(wide, folder))
+        wide = replace(wide, env={**wide.env, **(env or {}), "NIGHTLATCH_REPORTS": f"{seen}/reports"})
+        yield Desk(room=wide, folder=folder, seen=seen, runners=str(hands.sandbox.inside(wide, RUNNERS)))
+
+
+def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = ()) -> Results:
+    """The suite by id, or only some ids of it where the runner can; then others may be among the results."""
+    with desk(hands, room, runner.env) as place:
+        (place.folder / "only").write_text("".join(f"{name}\n" for name in sorted(only)), encoding="utf-8", errors="surrogateescape")
+        report = place.folder / "report"
+        argv = arguments(runner, place, python, only)
+        if runner.stdout:
+            argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
+        ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
+        tail = text(ran.output) or text((bounded(report) or b"")[-20_000:])
+        if (answer := answered(ran)) is Answer.FAULT:
+            return Results(answer=answer, tail=f"{tail}\n{ended(ran)}")
+        if runner.report == "folder":
+            return of_folder(read_folder(place.folder / "reports"), ran.exit or 0, tail)
+        data = bounded(report)
+        root = str(hands.sandbox.inside(place.room, room.tree / room.cwd))
+        found = read_report(runner.report, data, root) if data is not None else None
+        return weigh(found, ran.exit or 0, tail, empty=runner.empty)
+
+
+def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> list[str]:
+    """The runner's command line, with what it stands for filled in."""
+    names = sorted({name.split("::", 1)[-1] for name in only})
+    lists = {
+        "{files}": sorted({name.split("::", 1)[0] for name in only}),
+        "{names}": names,
+    }
+    words = {
+        "{python}": python,
+        "{runners}": place.runners,
+        "{report}": f"{place.seen}/report",
+        "{only}": f"{place.seen}/only",
+        "{pattern}": "|".join(dict.fromkeys(re.escape(name.split("/", 1)[0]) for name in names)),
+    }
+    command = runner.again if names and runner.again else runner.command
+    return [filled(word, words) for part in command for word in lists.get(part, [part])]
+
+
+def filled(word: str, words: Mapping[str, str]) -> str:
+    return re.sub(r"\{\w+\}", lambda found: words.get(found[0], found[0]), word)
+
+
+def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str) -> Results:
+    """The results of the person's own test command: by id where it left JUnit XML, by exit code elsewhere."""
+    if ids is None:
+        return Results(answer=Answer.GREEN if exit_code == 0 else Answer.RED, by_id=False, tail=tail)
+    return weigh(Report(ids=ids), exit_code, tail)
+
+
+def read_folder(folder: Path) -> dict[str, Result] | None:
+    """The ids of every JUnit report that a command left; None where there is none."""
+    reports = [read_report("junit", bounded(file) or b"", "") for file in sorted(folder.glob("*.xml"))]
+    return merge(pair for report in reports if report for pair in report.ids.items()) if reports else None
+
+
+def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str]) -> Check:
+    """One executable of checks/, or one gate of the plan."""
+    with desk(hands, room, env) as place:
+        ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
+        answer = Answer.SKIP if ran.exit == SKIPS and not ran.timed_out else answered(ran)
+        tail = text(ran.output) + (f"\n{ended(ran)}" if answer is Answer.FAULT else "")
+        return Check(name=name, answer=answer, tail=tail[-20_000:], ids=read_folder(place.folder / "reports") or {})
+
+
+def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[str, str]) -> Said:
+    """A feature's commands in turn, until one is not green. What is missing inside the project is red, not a fault."""
+    said = Said(answer=Answer.GREEN)
+    with desk(hands, room, env) as place:
+        for command in commands:
+            ran = process.run(hands.sandbox.command(place.room, ["sh", "-c", command]), timeout=hands.timeout)
+            tail, answer = text(ran.output), answered(ran)
+            if answer is Answer.FAULT and ran.exit in ABSENT and missing_inside(place.room, tail):
+                answer = Answer.RED
+            said = Said(answer=answer, tail=f"$ {command}\n{tail}\n{ended(ran)}"[-20_000:])
+            if answer is not Answer.GREEN:
+                break
+    return said
+
+
+def missing_inside(room: Room, said: str) -> bool:
+    """Did a shell miss a file that would belong to the project? A name without a slash is looked for on PATH, so it does not."""
+    for found in MISSING.finditer(said):
+        name = found[1] or found[2]
+        place = Path(os.path.normpath(room.at / room.cwd / name))
+        if "/" in name and place.is_relative_to(room.at) and not os.path.lexists(room.tree / place.relative_to(room.at)):
+            return True
+    return False
+
+
+def answered(ran: Ran) -> Answer:
+    """Green or red; a time-out, a signal, and a command that is not there or not executable are faults."""
+    if ran.timed_out or ran.signal or ran.exit is None or ran.exit in ABSENT:
+        return Answer.FAULT
+    return Answer.RED if ran.exit else Answer.GREEN
+
+
+def ended(ran: Ran) -> str:
+    if ran.timed_out:
+        return f"timed out after {ran.seconds:.0f} s"
+    return f"ended by signal {ran.signal}" if ran.signal else f"exit code {ran.exit}"
+
+
+def probe(hands: Hands, room: Room, modules: Iterable[str]) -> tuple[str, Mapping[str, str], str]:
+    """The project's own Python, where it would import these modules from ("" for nowhere), and its working folder."""
+    with desk(hands, room) as place:
+        argv = ["sh", "-c", PYTHONS, "sh", f"{place.runners}/nightlatch_probe.py", *modules]
+        ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
+    python, _, rest = text(ran.output).partition("\n")
+    try:
+        said = json.loads(rest)
+        return python, dict(said["origins"]), str(said["cwd"])
+    except (ValueError, KeyError) as error:
+        fix = "make init.sh create .venv, or name it under share in [workspace] of loop.toml"
+        raise FaultError(f"the project's Python cannot be started: {text(ran.output).strip()[-300:]}", place=python, fix=fix) from error
+
+
+def bounded(file: Path) -> bytes | None:
+    """A regular file of bearable size: the folder was open to code that nobody vouches for, so no links and no pipes."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as stream:
+        about = os.fstat(handle)
+        return stream.read(MOST_BYTES) if stat.S_ISREG(about.st_mode) and about.st_size <= MOST_BYTES else None
+
+
+def text(output: bytes) -> str:
+    return output.decode("utf-8", "replace")

@@ -1,0 +1,58 @@
+"""Runs pytest in a project's own Python, and is the plugin that writes each result down as soon as it is known."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+
+class Recorder:
+    """One line of JSON for every result: a report that breaks off still tells what ran."""
+
+    def __init__(self, path: str) -> None:
+        self.out = open(path, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # open as long as the process lives
+
+    def line(self, **item: object) -> None:
+        print(json.dumps(item), file=self.out, flush=True)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.line(uncollected=report.nodeid)
+        elif report.skipped:
+            self.line(id=report.nodeid, result="skipped")
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and report.when != "call":
+            self.line(id=report.nodeid, result="error")
+        elif report.outcome in ("passed", "failed", "skipped") and (report.when == "call" or not report.passed):
+            self.line(id=report.nodeid, result=report.outcome)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.line(end=int(exitstatus))
+
+
+def pytest_configure(config: Any) -> None:
+    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist report to the first process
+        config.pluginmanager.register(Recorder(os.environ["NIGHTLATCH_REPORT"]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    if wanted := frozenset(wanted_ids()):
+        items[:] = [item for item in items if item.nodeid in wanted]
+
+
+def wanted_ids() -> list[str]:
+    with open(os.environ["NIGHTLATCH_ONLY"], encoding="utf-8") as only:  # noqa: PTH123  # the project's Python may be any
+        return only.read().splitlines()
+
+
+if __name__ == "__main__":
+    os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
+    files = sorted({name.split("::")[0] for name in wanted_ids()})
+    sys.path.insert(1, os.getcwd())  # noqa: PTH109  # where `python -m pytest` has it; pytest itself is already imported
+    options = ["--rootdir=.", "--maxfail=0", "-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
+    sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

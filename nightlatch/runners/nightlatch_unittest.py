@@ -1,0 +1,102 @@
+"""Runs the standard library's unittest in a project's own Python and writes each result down as soon as it is known."""
+
+import json
+import os
+import sys
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+
+class Recorder(unittest.TextTestResult):
+    """One line of JSON for every result: a report that breaks off still tells what ran."""
+
+    out: Any
+
+    def line(self, test: Any, result: str) -> None:
+        name = test_id(test)
+        item = {"uncollected": name} if unreadable(test) else {"id": name, "result": result}
+        print(json.dumps(item), file=self.out, flush=True)
+
+    def addSuccess(self, test: Any) -> None:  # noqa: N802  # unittest's own name, as all below
+        super().addSuccess(test)
+        self.line(test, "passed")
+
+    def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+        super().addFailure(test, err)
+        self.line(test, "failed")
+
+    def addError(self, test: Any, err: Any) -> None:  # noqa: N802
+        super().addError(test, err)
+        self.line(test, "error")
+
+    def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
+        super().addSkip(test, reason)
+        self.line(test, "skipped")
+
+    def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+        super().addExpectedFailure(test, err)
+        self.line(test, "skipped")
+
+    def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802
+        super().addUnexpectedSuccess(test)
+        self.line(test, "failed")
+
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.line(test, "failed")
+
+
+def unreadable(test: Any) -> bool:
+    """Is this what discovery puts in the place of a module that cannot be imported?"""
+    return type(test).__name__ == "_FailedTest"
+
+
+def test_id(test: Any) -> str:
+    """file::Class::method, with the file relative to the project."""
+    module = sys.modules.get(type(test).__module__)
+    if unreadable(test):
+        return str(test._testMethodName).replace(".", "/") + ".py"
+    if module is None or not isinstance(test, unittest.TestCase):
+        return str(test.id())
+    file = os.path.relpath(getattr(module, "__file__", None) or type(test).__module__)
+    return f"{file}::{type(test).__qualname__}::{test._testMethodName}"
+
+
+def start_folders() -> list[str]:
+    """The folders where discovery has to begin: the project, and every folder with tests that no package leads to."""
+    found = []
+    for folder, names, files in os.walk("."):
+        names[:] = sorted(n for n in names if not n.startswith(".") and n not in ("node_modules", "venv", "__pycache__"))
+        package = os.path.exists(os.path.join(folder, "__init__.py"))  # noqa: PTH110, PTH118  # the project's Python may be any
+        if folder == "." or (not package and any(f.startswith("test") and f.endswith(".py") for f in files)):
+            found.append(folder)
+    return found
+
+
+def cases(suite: Any) -> Iterator[Any]:
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from cases(item)
+        else:
+            yield item
+
+
+def main(report: str, only: str) -> int:
+    sys.path.insert(1, os.getcwd())  # noqa: PTH109  # where `python -m unittest` has it
+    with open(only, encoding="utf-8") as names:  # noqa: PTH123  # the project's Python may be any
+        wanted = frozenset(names.read().splitlines())
+    suite = unittest.TestSuite()
+    for folder in start_folders():
+        suite.addTests(unittest.TestLoader().discover(folder, "test*.py", folder))
+    if wanted:
+        suite = unittest.TestSuite(case for case in cases(suite) if test_id(case) in wanted)
+    with open(report, "w", encoding="utf-8") as Recorder.out:  # noqa: PTH123  # as above
+        result = unittest.TextTestRunner(resultclass=Recorder).run(suite)  # type: ignore[arg-type]  # its stubs ask for more than it does
+        print(json.dumps({"end": 0 if result.wasSuccessful() else 1}), file=Recorder.out)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
