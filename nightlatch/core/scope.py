@@ -1,11 +1,52 @@
-"""What a candidate may reach: pure rules over its changes."""
+"""What a candidate may reach: pure rules that put forbidden changes back to the base and say so."""
 
-from dataclasses import dataclass
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from nightlatch.core.globs import matcher
+from nightlatch.core.models import Reason, Ruling
+
+LINK, GITLINK = "120000", "160000"
+LARGE = 5_000_000
+SHOWN = 20
+DOT_GIT = re.compile(r"(?:\A|[/\\])(?:\.git|git~1)[ .]*(?:[/\\:]|\Z)", re.IGNORECASE)
+DOT_GITMODULES = re.compile(r"(?:\A|/)(?:\.gitmodules[ .]*|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)(?::.*)?\Z", re.IGNORECASE)
+UNSEEN = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
+RULES = {
+    "scope.nested-repository": (
+        *(Ruling.REJECT, "a repository lies inside the work, and nothing in it can be committed"),
+        "Remove the .git in it, or the whole folder.",
+    ),
+    "scope.gitlink": (Ruling.REJECT, "a submodule was added or moved", "Leave submodules as they are."),
+    "scope.link-leaves-tree": (
+        *(Ruling.REJECT, "a symbolic link may lead out of the repository"),
+        "Link to a file of the repository, with .. only at the start of the target, or copy the file.",
+    ),
+    "scope.runner-shadow": (
+        *(Ruling.REJECT, "a new file would be imported in place of the test runner, or whenever Python starts"),
+        "Give the file another name.",
+    ),
+    "scope.unreadable": (Ruling.REJECT, "files could not be read", "Make every file readable (chmod u+r)."),
+    "scope.may-change": (Ruling.HOLD, "protected files changed, as the feature's mayChange allows", ""),
+    "scope.outside-project": (Ruling.HOLD, "files outside the project folder changed", "Change only files of the project folder."),
+    "scope.protected-path": (
+        *(Ruling.FLAG, "protected files were changed and are as the base has them again"),
+        "Leave these files alone: whatever is changed in them is put back.",
+    ),
+    "scope.large-file": (Ruling.FLAG, "large files came in", ""),
+    "scope.special-file": (Ruling.FLAG, "pipes, sockets and devices were left out", ""),
+    "scope.unnamable": (Ruling.FLAG, "git takes no files of these names, so they were left out", ""),
+}
+SHADOW = re.compile(
+    r"(?:.*/)?(?:(?:_?pytest|unittest|sitecustomize|usercustomize)(?:/__init__)?\.(?:pyc?|(?:[\w-]+\.)?so)|(?:site|dist)-packages/[^/]+\.pth)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One path that differs between two trees. `status` is A, M, D or T (its type changed); the missing side has mode and oid ""."""
+    """One path that differs between two trees. `status` is A, M, D or T (its type changed); the missing side has mode and id ""."""
 
     path: str
     status: str
@@ -13,3 +54,98 @@ class Change:
     new_mode: str = ""
     old_oid: str = ""
     new_oid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What holds for one feature; all patterns are relative to the repository's top. `project` is its folder, "" for the top itself."""
+
+    protected: tuple[str, ...] = ()
+    may_change: tuple[str, ...] = ()
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen in a workspace. `links` are the targets of changed symbolic links, `sizes` the bytes of changed files; the rest are
+    paths that cannot be in a candidate: repositories inside it, pipes and devices, what could not be read."""
+
+    changes: tuple[Change, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    nested: tuple[str, ...] = ()
+    special: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The changes that stay in the candidate, and what is to be said about those and about the others."""
+
+    changes: tuple[Change, ...]
+    reasons: tuple[Reason, ...]
+
+
+def judge(seen: Seen, rules: Rules) -> Judged:
+    """Sort out what may be in a candidate. What is refused is put back as well, so that carried work does not carry it."""
+    protected, allowed = matcher(rules.protected), matcher(rules.may_change)
+    back = [c for c in seen.changes if protected(c.path) and not allowed(c.path)]
+    free = [c for c in seen.changes if not protected(c.path) or allowed(c.path)]
+    gitlinks = [c for c in free if GITLINK in (c.old_mode, c.new_mode)]
+    leaving = [c for c in free if c.new_mode == LINK and leaves(c.path, seen.links.get(c.path, ""))]
+    shadows = [c for c in free if c.status == "A" and SHADOW.fullmatch(c.path)]
+    unnamable = [c for c in free if c.new_mode and not namable(c)]
+    over = {folder for c in back if c.old_mode for folder in folders(c.path)}
+    out = over | {c.path for c in (*gitlinks, *leaving, *shadows, *unnamable)}
+    kept = tuple(c for c in free if c.path not in out)
+    inside = posixpath.join(rules.project, "")
+    found = {
+        "scope.gitlink": [c.path for c in gitlinks if c.new_mode],
+        "scope.link-leaves-tree": [f"{c.path} -> {seen.links.get(c.path, '')}" for c in leaving],
+        "scope.runner-shadow": paths(shadows),
+        "scope.may-change": [c.path for c in kept if protected(c.path)],
+        "scope.outside-project": [c.path for c in kept if not c.path.startswith(inside)],
+        "scope.protected-path": [*paths(back), *(c.path for c in free if c.path in over)],
+        "scope.unnamable": paths(unnamable),
+    }
+    return Judged(changes=kept, reasons=tuple(remarks(seen, kept, found)))
+
+
+def leaves(path: str, target: str) -> bool:
+    """Can a symbolic link lead out of the tree, or into .git? Only leading `..` can be followed on paper: further on, the folder that
+    is climbed out of may be a link itself."""
+    parts = target.split("/")
+    climbs = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
+    rest = parts[climbs:]
+    return target.startswith("/") or climbs > path.count("/") or ".." in rest or ".git" in (part.lower() for part in rest)
+
+
+def namable(change: Change) -> bool:
+    """Does git accept this name? A tree with one that it does not could be written, and then never be checked out again."""
+    path = change.path.translate(UNSEEN)
+    return not (DOT_GIT.search(path) or (change.new_mode == LINK and DOT_GITMODULES.search(path)))
+
+
+def folders(path: str) -> Iterator[str]:
+    """The folders above a path."""
+    yield from (path[:at] for at, letter in enumerate(path) if letter == "/")
+
+
+def remarks(seen: Seen, kept: Iterable[Change], found: Mapping[str, Iterable[str]]) -> Iterator[Reason]:
+    """A reason for every rule that has something to name, refusals first."""
+    named = {
+        **found,
+        "scope.nested-repository": seen.nested,
+        "scope.unreadable": seen.unreadable,
+        "scope.special-file": seen.special,
+        "scope.large-file": [f"{c.path} ({seen.sizes[c.path] / 1e6:.1f} MB)" for c in kept if seen.sizes.get(c.path, 0) > LARGE],
+    }
+    for rule, (ruling, says, after) in RULES.items():
+        names = sorted(named[rule])
+        more = (f"and {len(names) - SHOWN} more",) if len(names) > SHOWN else ()
+        if names:
+            yield Reason(rule=rule, says=says, ruling=ruling, detail=(*names[:SHOWN], *more), next=after)
+
+
+def paths(changes: Iterable[Change]) -> list[str]:
+    return [change.path for change in changes]

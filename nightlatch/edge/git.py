@@ -2,11 +2,12 @@
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from nightlatch.core.scope import Change
@@ -15,6 +16,7 @@ from nightlatch.edge.trees import Entry, Trees
 from nightlatch.errors import RepoError
 
 PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 KEYS = r"^(core\.excludesfile|extensions\.partialclone)$"
 FORM = "%x00".join(("%H", "%T", "%P", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)"))
 
@@ -68,29 +70,32 @@ class Repo:
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
 
-    def private(self, *args: str, settings: tuple[str, ...] = HANDED, places: Mapping[str, Path | None] | None = None) -> Call:
+    def private(self, *args: str, settings: tuple[str, ...] = HANDED, env: Mapping[str, Path | str | None] = NOTHING) -> Call:
         """A git command without the person's global configuration, hooks, filters, prompts or network."""
-        where = {"GIT_DIR": self.git_dir, **(places or {})}
-        env = {**self.env, **PRIVATE, **{name: str(place) for name, place in where.items() if place}}
-        return Call(args=args, settings=(*PRIVATELY, *settings), env=env, cwd=where.get("GIT_WORK_TREE") or self.top)
+        own = {"GIT_DIR": self.git_dir, **env}
+        full = {**self.env, **PRIVATE, **{name: str(value) for name, value in own.items() if value}}
+        return Call(args=args, settings=(*PRIVATELY, *settings), env=full, cwd=Path(own.get("GIT_WORK_TREE") or self.top))
 
-    def as_person(self, *args: str, settings: tuple[str, ...] = (), index: Path | None = None) -> Call:
+    def as_person(self, *args: str, settings: tuple[str, ...] = (), env: Mapping[str, str] = NOTHING) -> Call:
         """A git command on the person's own checkout, with all their configuration but their hooks."""
-        env = {**self.env, "GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top)}
-        return Call(args=args, settings=(*HOOKLESS, *settings), env=env | ({"GIT_INDEX_FILE": str(index)} if index else {}), cwd=self.top)
+        full = {**self.env, "GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top), **env}
+        return Call(args=args, settings=(*HOOKLESS, *settings), env=full, cwd=self.top)
+
+    def lenders(self) -> tuple[Path, ...]:
+        """The object folders that this repository itself borrows from, as after `git clone --shared`."""
+        return tuple(lenders_of(self.objects))
 
     def run(
         self, *args: str, stdin: bytes = b"", index: Path | None = None, work_tree: Path | None = None, git_dir: Path | None = None,
-        check: bool = True, timeout: float | None = None,
+        accept: Collection[int] = (0,), timeout: float | None = None,
     ) -> bytes:  # fmt: skip
-        """What a private command prints. With `git_dir` it runs in that one, on this repository's objects; without `check` it may fail.
+        """What a private command prints. With `git_dir` it runs in that one, on this repository's objects.
 
-        Raises TimeoutError after `timeout` seconds.
+        Raises RepoError for an exit code that is not accepted, TimeoutError after `timeout` seconds.
         """
-        own = {"GIT_DIR": git_dir, "GIT_OBJECT_DIRECTORY": self.objects} if git_dir else {}
-        call = self.private(*args, places={**own, "GIT_INDEX_FILE": index, "GIT_WORK_TREE": work_tree})
-        done = call.finish(stdin, timeout)
-        return call.printed(done) if check else done.stdout
+        objects = self.objects if git_dir else None
+        env = {"GIT_DIR": git_dir, "GIT_OBJECT_DIRECTORY": objects, "GIT_INDEX_FILE": index, "GIT_WORK_TREE": work_tree}
+        return self.private(*args, env=env).output(stdin, timeout, accept=accept)
 
     def ask(self, *args: str, stdin: bytes = b"") -> bytes | None:
         """What a private command prints, None where git says no."""
@@ -127,13 +132,12 @@ class Repo:
 
     def tree_with(self, tree: str, changes: Mapping[str, Entry | None]) -> str:
         """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty."""
-        top = self.tree_of(tree)
         if not changes:
-            return top
+            return self.tree_of(tree)
         reader, writer = self.private("cat-file", "--batch"), self.private("mktree", "-z", "--batch", "--missing")
         with reader.talking() as reading, writer.talking() as writing:
-            trees = Trees(reader=reading, writer=writing)
-            return trees.graft(top, changes) or trees.write({})
+            trees = Trees(reader=reading, writer=writing, width=32 if self.object_format == "sha256" else 20)
+            return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})
 
     def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:
         """A new commit by the person, durable with all that it holds. No hooks run; signing follows their configuration."""
@@ -189,11 +193,8 @@ class Repo:
 
     def merge(self, ours: str, theirs: str) -> Merged:
         """Two commits merged in memory, by the rules of the repository's own attributes."""
-        call = self.private("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories", ours, theirs)
-        done = call.finish()
-        if done.returncode not in {0, 1}:
-            raise call.failed(done.stderr)
-        tree, *conflicts = words(done.stdout)
+        options = ("--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories")
+        tree, *conflicts = words(self.run("merge-tree", *options, ours, theirs, accept=(0, 1)))
         return Merged(tree=tree, conflicts=tuple(conflicts))
 
     def log(self, rev: str, n: int = -1) -> tuple[Commit, ...]:
@@ -247,6 +248,14 @@ def open_repo(folder: Path) -> Repo:
         idents=idents,
         env={**env, **named},
     )
+
+
+def lenders_of(objects: Path, depth: int = 5) -> Iterator[Path]:
+    listed = objects / "info/alternates"
+    for line in listed.read_text().splitlines() if depth and listed.is_file() else ():
+        if line and not line.startswith("#"):
+            yield (objects / line).resolve()
+            yield from lenders_of((objects / line).resolve(), depth - 1)
 
 
 def looking(folder: Path, env: Mapping[str, str], *args: str) -> Call:

@@ -3,7 +3,7 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,12 +63,14 @@ class Call:
             problem = "git, or the folder that it should run in, is not there"
             raise RepoError(problem, place=str(error.filename), fix="git --version") from error
 
-    def output(self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = ()) -> bytes:
-        """What it prints; RepoError where it fails."""
-        return self.printed(self.finish(stdin, timeout, fds))
+    def output(
+        self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = (), accept: Collection[int] = (0,)
+    ) -> bytes:  # fmt: skip
+        """What it prints; RepoError where its exit code is not accepted."""
+        return self.printed(self.finish(stdin, timeout, fds), accept)
 
-    def printed(self, done: subprocess.CompletedProcess[bytes]) -> bytes:
-        if done.returncode:
+    def printed(self, done: subprocess.CompletedProcess[bytes], accept: Collection[int] = (0,)) -> bytes:
+        if done.returncode not in accept:
             raise self.failed(done.stderr)
         return done.stdout
 
@@ -102,6 +104,14 @@ class Talk:
         if not line:
             raise self.call.failed(self.stderr.read())
         return line.rstrip(b"\n")
+
+
+    def object(self, name: str) -> bytes:
+        """The bytes of an object, asked of a `cat-file --batch`."""
+        size = self.answer(os.fsencode(f"{name}\n")).rpartition(b" ")[2]
+        if not size.isdigit():
+            raise RepoError(f"{name} is not in the repository", place=str(self.call.cwd), fix="git fsck")
+        return self.stdout.read(int(size) + 1)[:-1]
 
 
 def words(printed: bytes) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nightlatch.edge.gitcall import Talk
-from nightlatch.errors import RepoError
 
 FOLDER, LINK, GITLINK = "040000", "120000", "160000"
 KINDS = {FOLDER: "tree", GITLINK: "commit"}
@@ -19,6 +18,7 @@ class Trees:
 
     reader: Talk
     writer: Talk
+    width: int
 
     def graft(self, tree: str | None, changes: Mapping[str, Entry | None]) -> str | None:
         """The tree with these paths set, or gone where None; None where nothing is left of it."""
@@ -45,10 +45,7 @@ class Trees:
             entries.pop(name, None)
 
     def read(self, tree: str) -> dict[str, Entry]:
-        size = self.reader.answer(f"{tree}\n".encode()).rpartition(b" ")[2]
-        if not size.isdigit():
-            raise RepoError(f"the tree {tree} is not in the repository", fix="git fsck")
-        return dict(entries_of(self.reader.stdout.read(int(size) + 1)[:-1], len(tree) // 2))
+        return dict(entries_of(self.reader.object(tree), self.width))
 
     def write(self, entries: Mapping[str, Entry]) -> str:
         lines = "".join(f"{mode} {KINDS.get(mode, 'blob')} {oid}\t{name}\0" for name, (mode, oid) in entries.items())

@@ -1,0 +1,135 @@
+"""The candidate: a tree built from the files of a workspace alone, never running, trusting or reading its .git."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from nightlatch.core import scope
+from nightlatch.core.models import Reason
+from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
+from nightlatch.edge import workspace
+from nightlatch.edge.beneath import Grip, entered, hold
+from nightlatch.edge.git import Repo, raw_change
+from nightlatch.edge.gitcall import words
+from nightlatch.edge.workspace import Workspace
+
+PATIENCE = 60.0
+TOGETHER = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The tree that a workspace holds, what it changes over the base, and what was seen while it was built."""
+
+    tree: str
+    changes: tuple[Change, ...]
+    oddities: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One path whose bytes are in the repository now, as far as there is no problem."""
+
+    grip: Grip
+    oid: str = ""
+
+
+def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE) -> Candidate:
+    """The candidate of a workspace. The workspace stays as it is; nothing in it is run, and no link in it is followed.
+
+    A file that is not tracked at the base is left out where the base's rules, the workspace's own or the person's ignore it. Also to be
+    called while an agent works: what changes under the reader is a RepoError, or is seen next time. A listing that takes longer than
+    `patience` seconds is tried once more without pipes and devices, on which git can wait for ever.
+    """
+    judged = scope.judge(look(repo, space, patience), rules)
+    tree = repo.tree_with(space.base, {c.path: (c.new_mode, c.new_oid) if c.new_mode else None for c in judged.changes})
+    return Candidate(tree=tree, changes=judged.changes, oddities=judged.reasons)
+
+
+def look(repo: Repo, space: Workspace, patience: float) -> Seen:
+    """Everything in which a workspace differs from its base."""
+    swept: tuple[str, ...] = ()
+    try:
+        tracked, new = listing(repo, space, patience)
+    except TimeoutError:
+        swept = tuple(sweep(space))
+        tracked, new = listing(repo, space, 10 * patience)
+    added = without_ignored(repo, space, [Change(path=path, status="A") for path in new if not path.endswith("/")])
+    closed = [change for change in tracked if change.status == "D" or change.old_mode == GITLINK]
+    to_read = {change.path: change for change in (*tracked, *added) if change.status != "D" and change.old_mode != GITLINK}
+    taken = list(take(repo, space, list(to_read)))
+    found = (found_change(to_read[one.grip.path], one) for one in taken)
+    grips = [one.grip for one in taken]
+    return Seen(
+        changes=(*closed, *(change for change in found if (change.old_mode, change.old_oid) != (change.new_mode, change.new_oid))),
+        links={held.path: held.target for held in grips if held.mode == LINK},
+        sizes={held.path: held.size for held in grips},
+        nested=(*(path for path in new if path.endswith("/")), *with_problem(grips, "folder")),
+        special=(*swept, *with_problem(grips, "special")),
+        unreadable=with_problem(grips, "unreadable"),
+    )
+
+
+def with_problem(grips: Iterable[Grip], problem: str) -> tuple[str, ...]:
+    return tuple(grip.path for grip in grips if grip.problem == problem)
+
+
+def listing(repo: Repo, space: Workspace, patience: float) -> tuple[list[Change], list[str]]:
+    """The tracked files that may have changed, and what is there beside them; folders, with a slash, are repositories of their own."""
+    with ThreadPoolExecutor(1) as beside:
+        new = beside.submit(workspace.git, repo, space, "ls-files", "-z", "-o", "--exclude-standard", timeout=patience)
+        # Without "dirty" git would run `git status` inside a submodule, and with it whatever its configuration names.
+        raw = words(workspace.git(repo, space, "diff-files", "-z", "--raw", "--ignore-submodules=dirty", timeout=patience))
+        return [raw_change(meta, path) for meta, path in zip(raw[::2], raw[1::2], strict=True)], words(new.result())
+
+
+def sweep(space: Workspace) -> Iterator[str]:
+    """Remove pipes, sockets and devices; no candidate can hold them."""
+    for place, _, names in os.walk(space.tree):
+        for name in names:
+            kind = os.lstat(os.path.join(place, name)).st_mode  # noqa: PTH118  # names may be bytes that no Path survives
+            if not stat.S_ISREG(kind) and not stat.S_ISLNK(kind):
+                os.unlink(os.path.join(place, name))  # noqa: PTH108, PTH118  # the same
+                yield os.path.relpath(os.path.join(place, name), space.tree)  # noqa: PTH118  # the same
+
+
+def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[Change]:
+    """What the base's own rules let through: an agent that rewrites .gitignore, or hides a second one, does not bring in .env."""
+    if not added:
+        return added
+    names = os.fsencode("".join(f"./{change.path}\0" for change in added))
+    # check-ignore knows no literal pathspecs; behind "./" a name such as ":!x" means itself all the same.
+    env = {"GIT_DIR": str(space.git), "GIT_WORK_TREE": str(space.rules), "GIT_LITERAL_PATHSPECS": "0"}
+    ignored = set(words(repo.private("check-ignore", "-z", "--stdin", "--no-index", env=env).output(names, accept=(0, 1))))
+    return [change for change in added if f"./{change.path}" not in ignored]
+
+
+def found_change(change: Change, taken: Taken) -> Change:
+    """The change with what was read on its new side."""
+    mode, oid = taken.grip.mode, taken.oid
+    if taken.grip.problem == "unreadable":
+        mode, oid = change.old_mode, change.old_oid
+    status = "D" if not mode else "A" if not change.old_mode else "M" if mode[:3] == change.old_mode[:3] else "T"
+    return replace(change, status=status, new_mode=mode, new_oid=oid)
+
+
+def take(repo: Repo, space: Workspace, paths: list[str]) -> Iterator[Taken]:
+    """Write the bytes of these paths into the repository, through descriptors: a path could be swapped for a link between two looks."""
+    with entered(space.tree) as top:
+        for start in range(0, len(paths), TOGETHER):
+            yield from take_some(repo, top, paths[start : start + TOGETHER])
+
+
+def take_some(repo: Repo, top: int, paths: Iterable[str]) -> list[Taken]:
+    with ExitStack() as after:
+        grips = [hold(top, path) for path in paths]
+        fds = [held.fd for held in grips if held.fd >= 0]
+        for fd in fds:
+            after.callback(os.close, fd)
+        names = "".join(f"/proc/self/fd/{fd}\n" for fd in fds).encode()
+        write = repo.private("hash-object", "-w", "--no-filters", "--stdin-paths")
+        oids = iter(write.output(names, fds=fds).decode().split() if fds else ())
+        return [Taken(grip=held, oid=next(oids) if held.fd >= 0 else "") for held in grips]

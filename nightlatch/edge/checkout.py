@@ -1,0 +1,215 @@
+"""The person's own checkout: it follows the branch where it is clean, and what the person edited stays as it is."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from nightlatch.core.scope import GITLINK, LINK, Change
+from nightlatch.edge import files
+from nightlatch.edge.beneath import FILE, PROGRAM
+from nightlatch.edge.git import Repo
+from nightlatch.edge.gitcall import one, words
+from nightlatch.edge.trees import Entry
+from nightlatch.errors import RepoError
+
+NAMED = 500
+BEHIND = "refs/nightlatch/checkout"
+UNDER_WAY = {
+    "rebase-merge": "rebase", "rebase-apply": "rebase", "MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A file that the person edited and did not commit. `data` is what git would keep of it, `seen` what lies on disk, `ancestor` what
+    the edit started from (None: the file is new)."""
+
+    data: bytes
+    seen: bytes
+    mode: str
+    ancestor: bytes | None
+
+
+def take_branch(repo: Repo, wanted: str = "") -> str:
+    """The branch to land on: the wanted one, made at HEAD and switched to where need be, else the one that is checked out.
+
+    Raises RepoError where there is no commit yet, HEAD is detached, a merge or the like is under way, or a switch would touch edits.
+    """
+    top, head = str(repo.top), repo.head()
+    under_way = next((what for file, what in UNDER_WAY.items() if (repo.git_dir / file).exists()), None)
+    if under_way:
+        fix = f"git {under_way} --continue, or git {under_way} --abort"
+        raise RepoError(f"a {under_way} is under way in the checkout", place=top, fix=fix)
+    if head is None and not wanted:
+        raise RepoError("HEAD is detached, so there is no branch to land on", place=top, fix="git switch main, or git switch -c night")
+    if repo.tip_of("HEAD") is None:
+        raise RepoError("there is no commit yet to start from", place=top, fix="git add -A && git commit -m start")
+    if not wanted or wanted == head:
+        return head or ""
+    make = ("-c",) if repo.tip(wanted) is None else ()
+    line = " ".join(("git", "switch", *make, wanted))
+    if repo.as_person("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").output():
+        problem = f"the plan lands on {wanted}, and the checkout is on {head or 'no branch'} with uncommitted edits"
+        raise RepoError(problem, place=top, fix=line)
+    repo.as_person("switch", "-q", *make, "--", wanted).output()
+    return wanted
+
+
+def is_ignored(repo: Repo, path: str) -> bool:
+    """Would git leave this file out, though it lies there?"""
+    return repo.as_person("check-ignore", "-q", f"./{path}", env={"GIT_LITERAL_PATHSPECS": "0"}).finish().returncode == 0
+
+
+def plan_edit(repo: Repo, branch: str, path: str) -> Edit | None:
+    """What the person changed in the plan since the checkout last followed the branch, staged or not.
+
+    None where they changed nothing, where the file is gone, and where the checkout is on another branch: its files belong to that one.
+    """
+    file = repo.top / path
+    if not file.is_file() or not on(repo, branch):
+        return None
+    seen, tip = file.read_bytes(), repo.read(f"refs/heads/{branch}", path)
+    if seen == tip:
+        return None
+    data = repo.run("cat-file", "blob", one(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen)))
+    behind = repo.tip_of(BEHIND)
+    ancestor = repo.read(behind, path) if behind else tip
+    if data in (tip, ancestor):
+        return None
+    return Edit(data=data, seen=seen, mode=PROGRAM if file.stat().st_mode & 0o100 else FILE, ancestor=ancestor)
+
+
+def put_back(repo: Repo, path: str, seen: bytes, data: bytes) -> bool:
+    """Write a file of the checkout, as the person's configuration wants it there. False, and nothing done, where it no longer holds the
+    bytes that were seen.
+
+    They are compared last thing before the file is replaced whole: only an editor that writes into the old file in those
+    microseconds loses what it wrote.
+    """
+    return put_blob(repo, path, seen, repo.write_blob(data))
+
+
+def put_blob(repo: Repo, path: str, seen: bytes, blob: str) -> bool:
+    """The same with bytes that are in the repository."""
+    file = repo.top / path
+    text = repo.as_person("cat-file", "--filters", f"--path={path}", blob).output()
+    if file.is_symlink() or not file.is_file() or file.read_bytes() != seen:
+        return False
+    if text != seen:
+        files.replace(file, text)
+    return True
+
+
+def sync(repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = ()) -> tuple[str, ...]:
+    """Bring the checkout and its index from one commit of the branch to another. Returns the paths that had to stay behind.
+
+    Promised: a path that the person edited or staged, or where a file of theirs is in the way, keeps its bytes and its index entry;
+    every other path moves; no other staged or unstaged work is touched; a path that already is as the new commit has it counts as
+    moved. Paths in `texts` are replaced as `put_back` does it, the others as git does. What stays behind is remembered, so that any later
+    call brings it along once it can. Not promised: that all paths move at once. While another branch is checked out nothing happens.
+    """
+    if not on(repo, branch):
+        return ()
+    behind = repo.tip_of(BEHIND)
+    since = behind or f"{old}^{{tree}}"
+    changes = repo.diff(since, new)
+    doubtful = [c for c in changes if c.path in texts or (not c.old_mode and os.path.lexists(repo.top / c.path))]
+    for looked_at in (doubtful, changes):
+        stays = move(repo, since, new, changes, sort_out(repo, looked_at, texts))
+        if stays is not None:
+            break
+    else:
+        stays = {change.path for change in changes}
+        repo.set_ref(BEHIND, since)
+    if behind and not stays:
+        repo.delete_ref(BEHIND)
+    return tuple(sorted(stays))
+
+
+def on(repo: Repo, branch: str) -> bool:
+    """Is this branch checked out?"""
+    return (repo.git_dir / "HEAD").read_bytes() == os.fsencode(f"ref: refs/heads/{branch}\n")
+
+
+def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out: tuple[list[Change], set[str]]) -> set[str] | None:
+    """Have git move what is neither there nor to stay. Returns what stays, or None where git refuses: then all is as it was."""
+    there, stays = sorted_out
+    target = repo.tree_with(since, {c.path: new_side(c) for c in changes if c.path not in stays}) if stays else new
+    lines = "".join(f"{c.new_mode or '0'} {c.new_oid or '0' * len(c.old_oid)}\t{c.path}\0" for c in there)
+    try:
+        if lines:
+            repo.as_person("update-index", "-z", "--index-info").output(os.fsencode(lines))
+        repo.as_person("read-tree", "-m", "-u", since, target).output()
+    except RepoError:
+        return None
+    if stays:
+        repo.set_ref(BEHIND, repo.tree_of(target))
+    return stays
+
+
+def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str]) -> tuple[list[Change], set[str]]:
+    """The changes that lie in the checkout already, or do from now on, and the paths that must stay; git can move the others."""
+    there: list[Change] = []
+    stays: set[str] = set()
+    index, disk = staged(repo, changes), on_disk(repo, changes)
+    for change in changes:
+        path, old, new = change.path, old_side(change), new_side(change)
+        known, hidden = index.get(path, (None, False))
+        if known not in (old, new):
+            stays.add(path)
+        elif disk.get(path) == new or (path in texts and bring(repo, change)):
+            there.append(change)
+        elif disk.get(path) != old and not hidden:
+            stays.add(path)
+    return there, stays
+
+
+def bring(repo: Repo, change: Change) -> bool:
+    """Replace a file that is as it was; False where it is not."""
+    file = repo.top / change.path
+    if GITLINK in (change.old_mode, change.new_mode) or not change.new_mode or file.is_symlink() or not file.is_file():
+        return False
+    seen = file.read_bytes()
+    kept = one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen))
+    return kept == change.old_oid and change.old_mode == change.new_mode and put_blob(repo, change.path, seen, change.new_oid)
+
+
+def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool]]:
+    """What the index has for these paths, and whether a sparse checkout keeps the file away."""
+    paths = [change.path for change in changes]
+    if not paths:
+        return {}
+    named = ("--", *paths) if len(paths) <= NAMED else ()
+    lines = (line.partition("\t") for line in words(repo.as_person("ls-files", "-z", "-s", "-t", *named).output()))
+    found = ((path, meta.split(" ")) for meta, _, path in lines)
+    return {path: ((mode, oid), tag == "S") for path, (tag, mode, oid, _) in found}
+
+
+def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
+    """What lies in the checkout at these paths, as git would keep it."""
+    places = {change.path: repo.top / change.path for change in changes}
+    links = {path: (LINK, blob_id(repo, os.fsencode(place.readlink()))) for path, place in places.items() if place.is_symlink()}
+    texts = [path for path, place in places.items() if path not in links and place.is_file()]
+    names = os.fsencode("".join(f"{c_quoted(path)}\n" for path in texts))
+    oids = repo.as_person("hash-object", "--stdin-paths").output(names).decode().split() if texts else []
+    modes = (PROGRAM if places[path].stat().st_mode & stat.S_IXUSR else FILE for path in texts)
+    return links | dict(zip(texts, zip(modes, oids, strict=True), strict=True))
+
+
+def blob_id(repo: Repo, data: bytes) -> str:
+    return hashlib.new(repo.object_format, b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def c_quoted(path: str) -> str:
+    """A path as git reads it from a list of lines."""
+    return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def old_side(change: Change) -> Entry | None:
+    return (change.old_mode, change.old_oid) if change.old_mode else None
+
+
+def new_side(change: Change) -> Entry | None:
+    return (change.new_mode, change.new_oid) if change.new_mode else None

@@ -1,0 +1,179 @@
+"""Workspaces: disposable checkouts outside the repository, each with a .git that the agent may use and the loop never trusts."""
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from nightlatch.core.scope import GITLINK, Change
+from nightlatch.edge.beneath import entered, put, remove
+from nightlatch.edge.git import Repo
+
+OBJECTS_INSIDE = "/run/nightlatch/objects"
+# The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword or encoding of any .gitattributes.
+AS_IT_IS = "* -text -filter -ident !working-tree-encoding\n"
+CACHES = (
+    *("__pycache__/", "*.py[cod]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/", ".tox/", ".nox/", ".coverage"),
+    *("node_modules/", ".vite/", ".turbo/", ".parcel-cache/", ".eslintcache", "*.tsbuildinfo", ".venv/", ".nightlatch/", ".DS_Store"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """One folder of the cache, `<cache>/ws/<name>`. `env` names what init.sh left in it."""
+
+    folder: Path
+    base: str
+    branch: str = ""
+    sandboxed: bool = True
+    env: str = ""
+
+    @property
+    def tree(self) -> Path:
+        """The checkout; its .git is the agent's."""
+        return self.folder / "tree"
+
+    @property
+    def index(self) -> Path:
+        """The loop's own index, at the base."""
+        return self.folder / "index"
+
+    @property
+    def git(self) -> Path:
+        """The loop's own git folder: attributes and ignore rules, no refs, no objects."""
+        return self.folder / "git"
+
+    @property
+    def rules(self) -> Path:
+        """A folder with the base's .gitignore files and nothing else."""
+        return self.folder / "rules"
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+
+def prepare(repo: Repo, folder: Path, base: str, branch: str, *, sandboxed: bool = True, env: str = "") -> Workspace:
+    """A new checkout of a commit. Inside a sandbox the agent's .git borrows the objects from OBJECTS_INSIDE, else from where they are."""
+    space = Workspace(folder=folder, base=base, branch=branch, sandboxed=sandboxed, env=env)
+    for made in (space.tree, space.out, space.home, space.rules):
+        made.mkdir(parents=True)
+    write_git(repo, space.git, base)
+    git(repo, space, "read-tree", "-m", "-u", base)
+    keep_rules(repo, space)
+    give_git(repo, space)
+    return space
+
+
+def reopen(folder: Path, base: str) -> Workspace | None:
+    """A workspace that an earlier process left, None where it is gone."""
+    space = Workspace(folder=folder, base=base)
+    return space if space.tree.is_dir() and space.index.is_file() else None
+
+
+def git(repo: Repo, space: Workspace, *args: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
+    """A git command on the workspace's files, which never looks at the .git that lies among them."""
+    return repo.run(*args, stdin=stdin, git_dir=space.git, index=space.index, work_tree=space.tree, timeout=timeout)
+
+
+def lay(repo: Repo, space: Workspace, tree: str) -> None:
+    """Put another tree's files over a pristine checkout, as uncommitted changes: the index stays at the base."""
+    spread(repo, space, repo.diff(space.base, tree))
+
+
+def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
+    """A pristine workspace moved to another commit; only what differs is written."""
+    if base == space.base:
+        return space
+    moved, changes = replace(space, base=base), repo.diff(space.base, base)
+    spread(repo, space, changes)
+    lines = sorted(f"{c.new_mode or '0'} {c.new_oid or '0' * len(c.old_oid)}\t{c.path}\0" for c in changes)  # removals first
+    git(repo, space, "update-index", "-z", "--index-info", stdin=os.fsencode("".join(lines)))
+    if any(change.path.rpartition("/")[2] == ".gitignore" for change in changes):
+        shutil.rmtree(moved.rules)
+        moved.rules.mkdir()
+        keep_rules(repo, moved)
+    shutil.rmtree(moved.tree / ".git")
+    give_git(repo, moved)
+    return moved
+
+
+def spread(repo: Repo, space: Workspace, changes: tuple[Change, ...]) -> None:
+    """Carry changes out on the files of a checkout, without its index: what this costs does not grow with the repository."""
+    with entered(space.tree) as top, repo.private("cat-file", "--batch").talking() as blobs:
+        for change in changes:
+            if not change.new_mode:
+                remove(top, change.path)
+        for change in changes:
+            if change.new_mode:
+                put(top, change.path, change.new_mode, b"" if change.new_mode == GITLINK else blobs.object(change.new_oid))
+
+
+def discard(space: Workspace) -> None:
+    """Out of the way at once; `empty_trash` removes it."""
+    trash = space.folder.parent.parent / "trash"
+    trash.mkdir(exist_ok=True)
+    space.folder.rename(trash / uuid4().hex)
+
+
+def empty_trash(cache: Path) -> None:
+    """Remove what was discarded below <cache>. What is still being written to stays for the next time."""
+    for folder in (cache / "trash").glob("*"):
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            unlock(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def unlock(folder: Path) -> None:
+    """Take back the rights to folders that an agent, or its package manager, made read-only."""
+    for place, names, _ in os.walk(folder):
+        for name in names:
+            inner = Path(place, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+
+
+def keep_rules(repo: Repo, space: Workspace) -> None:
+    """Copy the base's .gitignore files aside, where no agent can soften them."""
+    names = git(repo, space, "ls-files", "-z", "-c", "-i", "--exclude=.gitignore")
+    git(repo, space, "checkout-index", "-z", "--stdin", f"--prefix={space.rules}/", stdin=names)
+
+
+def write_git(repo: Repo, folder: Path, head: str) -> None:
+    """A git folder by hand, with nothing in it that could run."""
+    person = [file.read_text(encoding="utf-8", errors="surrogateescape") for file in repo.ignores if file.is_file()]
+    extension = "" if repo.object_format == "sha1" else f"[extensions]\n\tobjectFormat = {repo.object_format}\n"
+    version = 1 if extension else 0
+    files = {
+        "HEAD": f"{head}\n",
+        "config": f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = false\n[gc]\n\tauto = 0\n[index]\n\tversion = 4\n{extension}",
+        "info/attributes": AS_IT_IS,
+        "info/exclude": "\n".join((*person, *CACHES, "")),
+    }
+    for name in ("info", "objects/info", "refs/heads"):
+        (folder / name).mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
+def give_git(repo: Repo, space: Workspace) -> None:
+    """The agent's own .git: this branch at the base, the objects borrowed, no other ref, no remote, no hook, and a clean status."""
+    own = space.tree / ".git"
+    write_git(repo, own, f"ref: refs/heads/{space.branch}")
+    tip = own / "refs/heads" / space.branch
+    tip.parent.mkdir(parents=True, exist_ok=True)
+    tip.write_text(f"{space.base}\n")
+    objects = OBJECTS_INSIDE if space.sandboxed else str(repo.objects)
+    (own / "objects/info/alternates").write_text("".join(f"{place}\n" for place in (objects, *repo.lenders())))
+    shutil.copyfile(space.index, own / "index")
+    shallow = repo.common_dir / "shallow"
+    if shallow.is_file():
+        shutil.copyfile(shallow, own / "shallow")
+
+
