@@ -1,0 +1,206 @@
+"""The house stays in order: layers, purity of core, no hidden state, reasons on every exception, rooms of a bearable size."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = ("nightlatch.errors", "nightlatch.core", "nightlatch.edge", "nightlatch.cli")
+PROGRAMS = ("loop", "nightlatch.__main__")
+PURE = {
+    "__future__", "ast", "base64", "bisect", "codecs", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum",
+    "fnmatch", "functools", "graphlib", "hashlib", "heapq", "html", "io", "itertools", "jinja2", "json", "jsonschema",
+    "junitparser", "math", "operator", "posixpath", "re", "shlex", "statistics", "string", "textwrap", "tokenize", "tomli_w",
+    "tomllib", "types", "typing", "unicodedata", "urllib.parse", "xml", "zlib", "zoneinfo",
+}
+HEAVY = {"apprise", "jinja2", "jsonschema", "junitparser", "pexpect", "rich"}
+MUTATORS = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
+EXCUSE = re.compile(r"#\s*(noqa|type:\s*ignore)", re.IGNORECASE)
+REASONED = re.compile(r"# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])  # \S+ \S+")
+
+Rule = Callable[[str, ast.Module], Iterator[str]]
+
+
+def sources(*folders: str) -> dict[str, Path]:
+    """Module name to file, for every Python file of these folders."""
+    found = [f for folder in folders for f in sorted((ROOT / folder).rglob("*.py"))]
+    return {".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f for f in found}
+
+
+def package() -> dict[str, Path]:
+    """Every module that is installed, and the loop, of which nightlatch/shipped holds the copy."""
+    modules = sources("nightlatch")
+    return {name: file for name, file in modules.items() if not name.startswith("nightlatch.shipped")} | {"loop": ROOT / "loop.py"}
+
+
+def complaints(rule: "Rule", modules: dict[str, Path]) -> list[str]:
+    return [f"{name} {complaint}" for name, file in modules.items() for complaint in rule(name, ast.parse(file.read_bytes()))]
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Everything a tree imports; of `from a import b` both a and a.b, as b may be a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def needs(tree: ast.AST, modules: set[str]) -> set[str]:
+    """The modules that a tree imports: b alone where it says `from a import b` and b is one."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            paths = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {path if path in modules else str(node.module) for path in paths}
+    return found & modules
+
+
+def layer(name: str) -> int:
+    """How high a module lies; what is started lies on top, and what does not belong to the house at the bottom."""
+    if name in PROGRAMS:
+        return len(LAYERS)
+    return next((i for i, prefix in enumerate(LAYERS) if name == prefix or name.startswith(f"{prefix}.")), -1)
+
+
+def within(name: str, allowed: set[str]) -> bool:
+    return any(name == a or name.startswith(f"{a}.") for a in allowed)
+
+
+def climbing(name: str, tree: ast.Module) -> Iterator[str]:
+    """A layer imports only itself and those below."""
+    yield from (f"imports {other}, which lies above" for other in imports(tree) if layer(other) > layer(name))
+
+
+def impure(name: str, tree: ast.Module) -> Iterator[str]:
+    """Core reaches no clock, disk, process or network."""
+    if layer(name) != LAYERS.index("nightlatch.core"):
+        return
+    for other in imports(tree):
+        if not within(other, PURE | {"nightlatch"}):
+            yield f"imports {other}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in {"open", "print", "input"} or re.search(r"\b(date|datetime)\.(now|today|utcnow)$", called):
+                yield f"calls {called} in line {node.lineno}"
+
+
+def stateful(_name: str, tree: ast.Module) -> Iterator[str]:
+    """No module keeps state: no `global`, and nothing assigned at the top is changed later."""
+    assigned = [node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    tops = {n.id for node in assigned for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Global():
+                yield f"says global in line {node.lineno}"
+            case ast.Subscript(value=ast.Name(id=owner), ctx=ast.Store() | ast.Del()) if owner in tops:
+                yield f"changes {owner} in line {node.lineno}"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=verb)) if owner in tops and verb in MUTATORS:
+                yield f"changes {owner} in line {node.lineno}"
+
+
+def roomy(_name: str, tree: ast.Module) -> Iterator[str]:
+    """No module over 400 lines and no function over 40."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            if length > 40:
+                yield f"{node.name} has {length} lines"
+    last = max((node.end_lineno or 0 for node in tree.body), default=0)
+    if last > 400:
+        yield f"has {last} lines"
+
+
+def faking(_name: str, tree: ast.Module) -> Iterator[str]:
+    """Tests use real things, and wait for events instead of sleeping."""
+    yield from (f"imports {other}" for other in imports(tree) if other.startswith("unittest.mock") or other in {"mock", "time.sleep"})
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"monkeypatch.setattr", "time.sleep", "mocker.patch"}:
+            yield f"uses {ast.unparse(node)} in line {node.lineno}"
+
+
+def unreasoned(source: str) -> list[str]:
+    """Comments that silence a checker without saying why."""
+    comments = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT]
+    return [f"line {t.start[0]}: {t.string}" for t in comments if EXCUSE.search(t.string) and not REASONED.search(t.string)]
+
+
+@pytest.mark.parametrize("rule", [climbing, impure, stateful, roomy])
+def test_the_package_keeps_the_rules_of_the_house(rule: Rule) -> None:
+    assert complaints(rule, package()) == []
+
+
+def test_tests_fake_nothing_and_never_sleep() -> None:
+    assert complaints(faking, sources("tests")) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "bad"),
+    [
+        (climbing, "nightlatch.core.plan", "from nightlatch.edge import git"),
+        (climbing, "nightlatch.edge.git", "def f():\n    import nightlatch.cli"),
+        (climbing, "nightlatch.errors", "from nightlatch.core.models import Plan"),
+        (impure, "nightlatch.core.plan", "from os import path"),
+        (impure, "nightlatch.core.plan", "import urllib.request"),
+        (impure, "nightlatch.core.plan", "now = datetime.now(UTC)"),
+        (impure, "nightlatch.core.plan", "text = open('x').read()"),
+        (stateful, "nightlatch.edge.git", "def f():\n    global seen"),
+        (stateful, "nightlatch.edge.git", "SEEN: dict[str, int] = {}\ndef f():\n    SEEN['a'] = 1"),
+        (stateful, "nightlatch.edge.git", "seen = []\ndef f():\n    seen.append(1)"),
+        (roomy, "nightlatch.edge.git", "def f():\n" + "    pass\n" * 40),
+        (roomy, "nightlatch.edge.git", "\n" * 400 + "x = 1"),
+        (faking, "tests.test_x", "from unittest.mock import patch"),
+        (faking, "tests.test_x", "def f(monkeypatch):\n    monkeypatch.setattr('a', 1)"),
+        (faking, "tests.test_x", "import time\ntime.sleep(1)"),
+        (faking, "tests.test_x", "from time import sleep"),
+    ],
+)
+def test_each_rule_speaks_up_where_it_is_broken(rule: Rule, name: str, bad: str) -> None:
+    assert list(rule(name, ast.parse(bad))) != []
+
+
+def test_no_import_goes_in_circles() -> None:
+    modules = package()
+    list(TopologicalSorter({name: needs(ast.parse(file.read_bytes()), set(modules)) for name, file in modules.items()}).static_order())
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())
+
+
+def at_start(tree: ast.Module) -> ast.Module:
+    """What runs when a module is imported, as far as imports go."""
+    return ast.Module(body=[node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))], type_ignores=[])
+
+
+def slow_to_start(modules: dict[str, ast.Module], program: str) -> list[str]:
+    """The heavy libraries that starting a program imports, and the modules that do it."""
+    seen, ahead = set(), [program]
+    while ahead:
+        name = ahead.pop()
+        if name not in seen:
+            seen.add(name)
+            ahead += needs(modules[name], set(modules))
+    return [f"{name} imports {other}" for name in sorted(seen) for other in sorted(set(imports(modules[name]))) if within(other, HEAVY)]
+
+
+def test_no_command_waits_for_a_library_that_it_may_not_need() -> None:
+    modules = {name: at_start(ast.parse(file.read_bytes())) for name, file in package().items()}
+    starts = [name for name in modules if name in PROGRAMS or name.startswith("nightlatch.cli")]
+    assert {program: slow_to_start(modules, program) for program in starts if slow_to_start(modules, program)} == {}
+    bad = {"a": at_start(ast.parse("import b")), "b": at_start(ast.parse("from rich.text import Text"))}
+    assert slow_to_start(bad, "a") == ["b imports rich.text", "b imports rich.text.Text"]
+
+
+def test_the_loop_is_short_and_its_copies_are_equal() -> None:
+    loop = (ROOT / "loop.py").read_bytes()
+    assert loop == (ROOT / "nightlatch" / "shipped" / "loop.py").read_bytes()
+    assert len(loop.splitlines()) < 80
