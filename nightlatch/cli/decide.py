@@ -1,0 +1,116 @@
+"""The person's decisions, from `answer` to `revert`: recorded at once, carried out by the loop."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from nightlatch.core.choices import needless, objection
+from nightlatch.core.history import replay
+from nightlatch.core.progress import decision
+from nightlatch.core.text import plain
+from nightlatch.edge import inbox, look
+from nightlatch.edge.house import House, find_house, require_plan
+from nightlatch.errors import UsageError
+
+NUMBERS = "FEATURE is an id of the plan, or the number that `status` and progress.txt show under DECIDE."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One decision on the command line: what it does, an example, and whether it takes words ("", "[TEXT]" or "TEXT")."""
+
+    does: str
+    example: str
+    text: str = ""
+
+
+VERBS = {
+    "answer": Verb(
+        does="Answer the question that the agent on FEATURE asked; the next session is told TEXT, word for word.",
+        example='nightlatch answer 1 "Use reportlab; it is already a dependency."', text="TEXT",
+    ),
+    "approve": Verb(
+        does="Say that held or unproved work is right: what is held lands, what landed unproved passes.",
+        example="nightlatch approve US-004",
+    ),
+    "refuse": Verb(
+        does="Say that held or unproved work is not right: what landed is taken back by a revert commit; the next session is told TEXT.",
+        example='nightlatch refuse US-004 "The total must include tax."', text="[TEXT]",
+    ),
+    "done": Verb(does="Say that FEATURE is done, by your own word and without any proof.", example="nightlatch done US-004"),
+    "retry": Verb(
+        does="Give FEATURE fresh attempts: after it was worn out, held, skipped, or its question has settled itself.",
+        example="nightlatch retry US-004 --fresh",
+    ),
+    "hold": Verb(
+        does="Keep FEATURE from being worked on until you say retry.",
+        example='nightlatch hold US-004 "waiting for the new API"', text="[TEXT]",
+    ),
+    "skip": Verb(does="Leave FEATURE out until you say retry.", example="nightlatch skip US-004"),
+    "revert": Verb(
+        does="Take a landed feature off the branch again, by a revert commit; its done-flag becomes false.",
+        example="nightlatch revert US-004",
+    ),
+}  # fmt: skip
+
+
+def command(name: str) -> click.Command:
+    """The click command of one verb."""
+    verb = VERBS[name]
+    params: list[click.Parameter] = [click.Argument(["feature"])]
+    if verb.text:
+        params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT", default=""))
+    if name == "retry":
+        params.append(click.Option(["--fresh"], is_flag=True, help="Start clean; the work so far stays under its session's name."))
+    params.append(click.Option(["--now"], is_flag=True, help="Carry it out at once instead of leaving it to the running or the next loop."))
+
+    def callback(feature: str, text: str = "", *, fresh: bool = False, now: bool = False) -> None:
+        decide(name, feature, "--fresh" if fresh else text, now=now)
+
+    return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")
+
+
+def decide(verb: str, name: str, text: str, *, now: bool) -> None:
+    """Record the decision, or say why it makes no sense, and who carries it out."""
+    house = require_plan(find_house(Path.cwd()))
+    seen = look.view(house)
+    feature = seen.survey.find(name)
+    waiting = [known for _, known in inbox.waiting(house) if known.feature == feature.id]
+    past = replay([decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history).of(feature)
+    problem, fix = objection(verb, feature, past)
+    if problem:
+        raise UsageError(f"{plain(feature.id)} {problem}, so there is nothing to {verb}", place=house.plan, fix=fix)
+    what = f"{plain(feature.id)} {plain(feature.title, 60)}"
+    if needless(verb, feature, past):
+        click.echo(f"{what}: nothing to do, it is so already")
+        return
+    if not waiting or (waiting[-1].verb, waiting[-1].text) != (verb, text):
+        from nightlatch.edge.night import state_folder
+
+        state_folder(house)
+        inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
+    if now and look.holder(house) is None:
+        carry_out()
+    click.echo(f"{what}: {verb} {progress_of(house)}")
+
+
+def carry_out() -> None:
+    """Everything in the inbox, as a run would before its first session."""
+    from nightlatch.edge import decisions, landing, night
+    from nightlatch.edge.site import Options
+
+    with night.entered(Options()) as site:
+        landing.finish_publishing(site)
+        landing.commit_plan_edits(site)
+        decisions.carry_out(site)
+
+
+def progress_of(house: House) -> str:
+    """Where the decision has got to."""
+    if not any(inbox.waiting(house)):
+        return "is carried out"
+    if look.holder(house) is not None:
+        return "is recorded; the running loop carries it out before its next session"
+    return "is recorded; the next run carries it out, or add --now"

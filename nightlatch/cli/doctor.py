@@ -1,0 +1,38 @@
+"""`doctor`: everything that would stop the night, each with its fix, and a forecast of what will prove each feature."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nightlatch.core.forecast import Finding, Level
+from nightlatch.core.text import plain
+from nightlatch.edge import doctor
+from nightlatch.edge.house import find_house
+
+
+@click.command(epilog="Example: nightlatch doctor --json | jq '.findings[] | select(.level == \"FAIL\")'")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(as_json: bool) -> int:
+    """Look at git, plan, checks, sandbox, agents, disk and the branch's own tests, and say what will prove each feature.
+
+    Calls each agent with one word, which it may bill. Ends with 1 if something would stop the night.
+    """
+    found = []
+    for finding in doctor.examine(find_house(Path.cwd())):
+        found.append(finding)
+        if not as_json:
+            show(finding)
+    bad = any(finding.level is Level.FAIL for finding in found)
+    if as_json:
+        click.echo(json.dumps({"schema": "nightlatch/doctor/1", "ok": not bad, "findings": [asdict(one) for one in found]}, indent=2))
+    else:
+        click.echo("something would stop the night" if bad else "nothing would stop the night")
+    return int(bad)
+
+
+def show(finding: Finding) -> None:
+    click.echo(f"{finding.level:<5} {finding.topic}: {plain(finding.says)}")
+    if finding.fix:
+        click.echo(f"      fix: {plain(finding.fix)}")

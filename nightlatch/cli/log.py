@@ -1,0 +1,111 @@
+"""`log`: the sessions and what each came to, as progress.txt tells them. Writes nothing."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, parse, render
+from nightlatch.core.text import plain
+from nightlatch.edge import look
+from nightlatch.edge.house import House, find_house
+from nightlatch.errors import ConfigError, UsageError
+
+TAIL = 200_000
+LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session of the record. `commit` is its landing, "" where nothing landed; `agent` is the one that its run began with."""
+
+    id: str
+    entry: Entry
+    agent: str
+    commit: str
+
+
+@click.command(epilog="Example: nightlatch log US-033")
+@click.argument("name", metavar="[SESSION|FEATURE]", default="")
+@click.option("-n", "count", type=click.IntRange(min=0), default=LINES, show_default=True, help="How many of the last sessions; 0: all.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(name: str, count: int, as_json: bool) -> None:
+    """Say what each session came to: of all, or of one feature; of one session the details and the end of its transcript too."""
+    house = find_house(Path.cwd())
+    sessions = chosen(house, name)[-count:]
+    if as_json:
+        click.echo(json.dumps({"schema": "nightlatch/log/1", "sessions": [told(house, one) for one in sessions]}, indent=2))
+        return
+    for one in sessions:
+        header, *details = render((one.entry,)).splitlines()
+        click.echo(plain(f"{header}   {one.commit[:9] or '-'} {one.id}"))
+        click.echo("".join(f"{plain(line)}\n" for line in details if name), nl=False)
+    if name and [one.id for one in sessions] == [name]:
+        click.echo("".join(f"{line}\n" for line in ending(house, sessions[0])), nl=False)
+
+
+def chosen(house: House, name: str) -> list[Session]:
+    """The sessions of this name, or of the feature of this name."""
+    seen = look.view(house)
+    items = parse(house.progress_text(seen.tip)) if seen.tip else ()
+    known = list(sessions_of(items, look.landings(house.repo, seen.tip)))
+    found = [one for one in known if name in ("", one.id, one.entry.feature)]
+    if name and not found:
+        if seen.plan.feature(name) is None:
+            raise UsageError(f"no session and no feature is called {plain(name)}", place=house.progress, fix="nightlatch log")
+        click.echo(f"{plain(name)} has had no session yet", err=True)
+    return found
+
+
+def sessions_of(items: Sequence[Item], commits: Mapping[str, str]) -> Iterator[Session]:
+    agent = ""
+    for item in items:
+        if isinstance(item, RunStart):
+            agent = dict(item.fields).get("agent", "")
+        elif isinstance(item, Entry) and item.word in SESSION_WORDS and item.details and item.details[-1].startswith("session "):
+            session = item.details[-1].split()[1]
+            yield Session(id=session, entry=item, agent=agent, commit=commits.get(session, ""))
+
+
+def folder(house: House, session: Session) -> Path | None:
+    """Where its brief and its transcript lie, None where this machine has neither."""
+    found = house.state / "sessions" / session.id
+    return found if "/" not in session.id and found.is_dir() else None
+
+
+def told(house: House, session: Session) -> dict[str, object]:
+    entry, kept = session.entry, folder(house, session)
+    return {
+        "session": session.id, "at": entry.at.isoformat(), "feature": entry.feature, "title": entry.title, "outcome": entry.word,
+        "rule": entry.rule, "try": entry.tries, "minutes": entry.minutes, "usd": entry.usd, "details": list(entry.details[:-1]),
+        "commit": session.commit or None, "folder": str(kept) if kept else None,
+    }  # fmt: skip
+
+
+def ending(house: House, session: Session) -> Iterator[str]:
+    """Where the transcript lies, and its last lines as the agent's own words."""
+    kept = folder(house, session)
+    transcript = kept / "transcript.jsonl" if kept else None
+    if transcript is None or not transcript.is_file():
+        yield "its transcript is not on this machine"
+        return
+    yield f"transcript: {transcript}, ending:"
+    with transcript.open("rb") as file:
+        file.seek(max(0, transcript.stat().st_size - TAIL))
+        lines = file.read().splitlines()
+    yield from [f"    {plain(said, 300)}" for said in words(house, session.agent, lines)][-LINES:]
+
+
+def words(house: House, agent: str, lines: Sequence[bytes]) -> list[str]:
+    """What the events of a stream say, by the agent's dialect; the lines themselves where nobody knows it."""
+    from nightlatch.core.dialects import reader
+    from nightlatch.edge import agents
+
+    said: list[str] = []
+    with suppress(ConfigError):
+        stream = reader(agents.load(agent, house.config.agents).events)
+        said = [f"{event.kind}: {event.text}" for line in lines for event in stream.feed(line) if event.text.strip()]
+    return said or [line.decode("utf-8", "replace") for line in lines]

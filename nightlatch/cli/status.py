@@ -1,0 +1,113 @@
+"""`status`: what passes, what is left, what waits for the person, and whether a run is going. Writes nothing."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nightlatch.cli import Program
+from nightlatch.core.survey import Survey
+from nightlatch.core.text import plain
+from nightlatch.edge import inbox, look
+from nightlatch.edge.house import House, find_house
+from nightlatch.edge.look import View
+
+SHOWN = 10
+
+
+@click.command(epilog="Example: nightlatch status --json | jq .features")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def command(program: Program, /, *, as_json: bool) -> None:
+    """Say what passes, what is left and what waits for you, each decision with its command.
+
+    Reads only: safe at any time, also while a run is going.
+    """
+    seen = look.view(find_house(Path.cwd()))
+    if as_json:
+        click.echo(json.dumps(told(seen, program.name), indent=2))
+        return
+    for word, text in shown(seen, program.name):
+        click.echo(f"{word:<7} {plain(text)}")
+
+
+def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
+    """The same as words and lines."""
+    stands, house = seen.survey, seen.house
+    yield "plan", f"{passing(stands)}; {house.plan}" if seen.plan.features else nothing(house)
+    yield "run", running(seen) or "none is going"
+    behind = f"your checkout is behind: {program} sync" if seen.behind else ""
+    yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
+    for number, (feature, waiting) in enumerate(stands.left):
+        if number < SHOWN and (waiting is None or not waiting.for_person or feature.hold):
+            yield "left" if waiting else "next", f"{feature.id} {plain(feature.title, 80)}" + (f"   {waiting.says}" if waiting else "")
+    if len(stands.left) > SHOWN:
+        yield "", f"{len(stands.left)} are left in all"
+    for name, ask, what in stands.decisions(program):
+        yield "DECIDE", f"{name} {plain(ask.says, 120)}   {what}"
+    for _, said in inbox.waiting(house):
+        yield "inbox", f"{said.feature} {said.verb}: recorded, not carried out yet"
+
+
+def passing(stands: Survey) -> str:
+    return f"{stands.passing} of {len(stands.plan.features)} pass, {stands.count()} can run, {stands.waiting} wait for you"
+
+
+def nothing(house: House) -> str:
+    """Why there is nothing to say about features."""
+    return f"no features in {house.plan}: add one to it" if house.plan else "none here, so 0 features; nightlatch init writes one"
+
+
+def running(seen: View) -> str:
+    """What the run at work is doing, or what was cut off; "" when nothing is going on."""
+    run = going(seen.house)
+    doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
+    if run.get("process") is None:
+        return f"none is going; the last was cut off at {run['feature']}, which the next one finishes" if run else ""
+    return f"{doing} since {run['since']} (process {run['process']})"
+
+
+def going(house: House) -> dict[str, object]:
+    """The run at work, or with process None the session that a killed run left."""
+    process, turn = look.holder(house), look.last_turn(house)
+    started = turn.get("event") == "session.started"
+    if process is None and not started:
+        return {}
+    names = ("session", "feature", "agent")
+    return {"process": process, "since": turn.get("at"), **{name: turn.get(name) if started else None for name in names}}
+
+
+def on_branch(seen: View) -> str:
+    checked_out = seen.head or "detached HEAD"
+    here = f"{checked_out}{'' if seen.tip else ', no commit yet'}"
+    return here if seen.branch in ("", checked_out) else f"{here}; the plan lands on {seen.branch}"
+
+
+def pushed(seen: View) -> str:
+    count = look.unpushed(seen)
+    return "" if count is None else f"{count} commits not pushed" if count else "all pushed"
+
+
+def told(seen: View, program: str) -> dict[str, object]:
+    stands = seen.survey
+    run = going(seen.house)
+    return {
+        "schema": "nightlatch/status/1",
+        "plan": seen.house.plan or None,
+        "branch": seen.head,
+        "features": {
+            "total": len(stands.plan.features), "passing": stands.passing, "runnable": stands.count(), "waiting": stands.waiting,
+            "behind": stands.count("behind"), "skipped": stands.count("skipped"),
+        },
+        "run": run if run.get("process") is not None else None,
+        "cut_off": run if run and run["process"] is None else None,
+        "unpushed": look.unpushed(seen),
+        "behind": seen.behind,
+        "left": [
+            {"feature": f.id, "title": f.title, "state": w.word if w else "runnable", "says": w.says if w else ""} for f, w in stands.left
+        ],
+        "decide": [{"name": name, **asdict(ask), "command": what} for name, ask, what in stands.decisions(program)],
+        "inbox": [{"feature": said.feature, "verb": said.verb, "text": said.text} for _, said in inbox.waiting(seen.house)],
+    }  # fmt: skip

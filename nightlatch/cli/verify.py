@@ -1,0 +1,89 @@
+"""`verify`: every feature that says it passes, proved again in a fresh checkout of HEAD."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from nightlatch.core.models import Feature
+from nightlatch.core.proofs import Proof, by_tests
+from nightlatch.core.text import plain
+from nightlatch.core.verdict import last_lines
+from nightlatch.edge import look, workshop
+from nightlatch.edge.house import House, find_house, require_plan
+from nightlatch.edge.lab import Lab
+from nightlatch.errors import UsageError
+
+
+@click.command(epilog="Example: nightlatch verify US-004")
+@click.argument("name", metavar="[F]", default="")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(name: str, as_json: bool) -> int:
+    """Prove again every feature that says it passes, or only F: by its verify command, or by the tests of its landing.
+
+    What only a person marked as done is listed and not failed. Ends with 1 if anything fails.
+    """
+    house = require_plan(find_house(Path.cwd()))
+    proofs = []
+    for proof in proved(house, passing(house, name)):
+        proofs.append(proof)
+        if not as_json:
+            show(proof)
+    failed = sum(proof.failed for proof in proofs)
+    if as_json:
+        click.echo(json.dumps({"schema": "nightlatch/verify/1", "failed": failed, "features": [told(proof) for proof in proofs]}, indent=2))
+    else:
+        person = sum(proof.answer is None for proof in proofs)
+        click.echo(f"{len(proofs) - failed - person} proved again, {person} by a person's word, {failed} failed")
+    return int(failed > 0)
+
+
+def passing(house: House, name: str) -> list[Feature]:
+    """The features to prove, as the plan at HEAD says."""
+    stands = look.view(house).survey
+    asked = stands.find(name) if name else None
+    if asked and not asked.done:
+        raise UsageError(f"{plain(asked.id)} does not say that it passes", place=house.plan, fix="nightlatch status")
+    plan = house.read_plan("HEAD")
+    return [feature for feature in plan.features if feature.done and name in ("", feature.id)] if plan else []
+
+
+def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
+    """One proof after another."""
+    if not features:
+        return
+    head = house.repo.tip_of("HEAD") or ""
+    landed = look.landings(house.repo, head, "Feature")
+    with workshop.opened(house) as (_, lab):
+        for feature in features:
+            if feature.verify:
+                said = lab.verify(head, head, feature)
+                yield Proof(feature=feature, how="verify", answer=said.answer, tail=said.tail)
+            else:
+                yield by_landing(lab, head, landed.get(feature.id, ""), feature)
+
+
+def by_landing(lab: Lab, head: str, commit: str, feature: Feature) -> Proof:
+    """Proved by the test files that its landing added or changed."""
+    suite = lab.suite(head, head)
+    changes = lab.repo.diff(f"{commit}^", commit) if commit else ()
+    files = {lab.own(change.path) for change in changes if change.status != "D" and suite.files(lab.own(change.path))}
+    if not files:
+        return Proof(feature=feature, how="person")
+    return by_tests(feature, files, lab.results(head, head, suite), {lab.own(path) for path in lab.repo.files(head)})
+
+
+def show(proof: Proof) -> None:
+    word = "FAIL" if proof.failed else "ok" if proof.answer else "-"
+    hows = {"verify": "its verify command", "tests": "the tests of its landing", "person": "a person's word alone"}
+    click.echo(f"{word:<5} {plain(proof.feature.id)} {plain(proof.feature.title, 60)}: {hows[proof.how]}")
+    if proof.failed:
+        click.echo("".join(f"    {plain(line)}\n" for line in last_lines(proof.tail)), nl=False)
+
+
+def told(proof: Proof) -> dict[str, object]:
+    return {
+        "feature": proof.feature.id, "title": proof.feature.title, "how": proof.how,
+        "answer": proof.answer, "tail": list(last_lines(proof.tail)) if proof.failed else [],
+    }  # fmt: skip

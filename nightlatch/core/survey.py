@@ -1,0 +1,75 @@
+"""What stands now: what passes, what can run, what waits, and what the person is asked, each with the command that answers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from nightlatch.core.history import FeatureHistory, History
+from nightlatch.core.models import Feature, Plan
+from nightlatch.core.policy import Budget, Waiting, standing
+from nightlatch.core.progress import Ask
+from nightlatch.core.text import plain
+from nightlatch.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The features that do not pass, in the order of work, and what each waits for (None: it can run).
+
+    `asks` are the decisions in the order of their numbers; `numbered` is False where a number could also be a feature's id.
+    """
+
+    plan: Plan
+    left: tuple[tuple[Feature, Waiting | None], ...]
+    asks: tuple[Ask, ...]
+
+    @property
+    def numbered(self) -> bool:
+        return not any(feature.id.isdecimal() for feature in self.plan.features)
+
+    @property
+    def passing(self) -> int:
+        return sum(feature.done for feature in self.plan.features)
+
+    def count(self, *words: str) -> int:
+        """How many wait for one of these words; without words, how many can run."""
+        return sum((waiting.word if waiting else "") in (words or ("",)) for _, waiting in self.left)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the person."""
+        return sum(waiting is not None and waiting.for_person for _, waiting in self.left)
+
+    def decisions(self, program: str) -> Iterator[tuple[str, Ask, str]]:
+        """Each decision under the name that it is called by, with the command that answers it."""
+        for number, ask in enumerate(self.asks, 1):
+            name = str(number) if self.numbered else ask.feature
+            yield f"{number} {ask.feature}" if self.numbered else name, ask, " ".join(filter(None, (program, ask.verb, name, ask.rest)))
+
+    def find(self, name: str) -> Feature:
+        """The feature of this id, or of this number under DECIDE; UsageError with the nearest id where there is none."""
+        found = self.plan.feature(name)
+        if found is None and self.numbered and name.isdecimal() and 0 < int(name) <= len(self.asks):
+            found = self.plan.feature(self.asks[int(name) - 1].feature)
+        if found is None:
+            near = get_close_matches(name, [feature.id for feature in self.plan.features], n=1)
+            hint = f"did you mean {plain(near[0])}?" if near else "take an id from: nightlatch status"
+            raise UsageError(f"no feature is called {plain(name)}", place=self.plan.path, fix=hint)
+        return found
+
+
+def survey(plan: Plan, history: History, *, attempts: int, continues: int) -> Survey:
+    left = tuple(standing(plan, history, Budget(attempts=attempts, continues=continues)))
+    asks = [ask_of(feature, waiting, history.of(feature)) for feature, waiting in left if waiting]
+    return Survey(plan=plan, left=left, asks=tuple(ask for ask in asks if ask))
+
+
+def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | None:
+    """What a waiting feature asks of the person, None where the plan itself holds it or nobody can do anything."""
+    if feature.hold or not waiting.for_person:
+        return None
+    held = "approve" if past.held else "retry"
+    verb = {"blocked": "answer", "held": held, "unproved": "approve", "worn out": "retry"}[waiting.word]
+    return Ask(feature=feature.id, says=f"{feature.title} {waiting.says}", verb=verb, rest='"..."' if verb == "answer" else "")
+
+

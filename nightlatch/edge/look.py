@@ -1,0 +1,95 @@
+"""What can be seen of a project without writing anything: the plan as it stands, the run at work, what is pushed."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightlatch.core import journal as lines
+from nightlatch.core import planfile
+from nightlatch.core.history import History
+from nightlatch.core.models import Plan
+from nightlatch.core.survey import Survey, survey
+from nightlatch.edge.checkout import BEHIND
+from nightlatch.edge.git import Repo
+from nightlatch.edge.house import House
+
+NO_PLAN = Plan(path="", features=())
+TURNS = frozenset({"run.started", "session.started", "session.ended", "run.ended"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The plan as it lies in the checkout, and what the branch that it lands on remembers. `tip` is "" without commits.
+
+    `head` is the branch that is checked out, None when HEAD is detached; `behind`: the branch went on, and files that are edited in the
+    checkout could not.
+    """
+
+    house: House
+    head: str | None
+    branch: str
+    tip: str
+    behind: bool
+    history: History
+    survey: Survey
+
+    @property
+    def plan(self) -> Plan:
+        return self.survey.plan
+
+
+def view(house: House) -> View:
+    """Raises PlanError where the plan cannot be read."""
+    repo, limits, data = house.repo, house.config.limits, house.worktree_plan()
+    plan, head = NO_PLAN if data is None else planfile.read(data, house.plan), repo.head()
+    planned = repo.tip(plan.branch) if plan.branch else None
+    branch, tip = plan.branch if planned else head or "", planned or repo.tip_of("HEAD") or ""
+    behind = repo.tip_of(BEHIND) if head == branch else None
+    if data is not None and behind:
+        old, new = repo.read(behind, house.plan), repo.read(tip, house.plan)
+        plan = planfile.read(planfile.carry_flags(old, new, data, house.plan), house.plan) if old and new else plan
+    history = house.history(tip) if tip else History()
+    stands = survey(plan, history, attempts=limits.attempts, continues=limits.continues)
+    return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, history=history, survey=stands)
+
+
+def unpushed(seen: View) -> int | None:
+    """How many commits the branch is ahead of where it is pushed to, None where it is pushed nowhere."""
+    told = seen.house.repo.ask("rev-list", "--count", f"{seen.branch}@{{upstream}}..refs/heads/{seen.branch}") if seen.branch else None
+    return None if told is None else int(told)
+
+
+def holder(house: House) -> int | None:
+    """The process of the run that is at work, None where there is none."""
+    try:
+        fd = os.open(house.state / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(fd, 32) or 0)
+    finally:
+        os.close(fd)
+    return None
+
+
+def last_turn(house: House) -> Mapping[str, object]:
+    """The last thing that the journal says about where a run is: a start or an end, of the run or of a session."""
+    return next((event for event in backwards(house.state / "journal.jsonl") if event.get("event") in TURNS), {})
+
+
+def backwards(path: Path) -> Iterator[lines.Fields]:
+    """The good lines of the journal, last first; a torn tail is left out."""
+    for line in reversed(path.read_bytes().split(b"\n")[:-1] if path.is_file() else []):
+        if event := lines.decode(line + b"\n"):
+            yield event
+
+
+def landings(repo: Repo, tip: str, trailer: str = "Session") -> dict[str, str]:
+    """The last commit that each session, or each feature, landed as, by the trailers that travel with it."""
+    form = f"%H %(trailers:key=Nightlatch-{trailer},valueonly,separator=%x20)"
+    told = os.fsdecode(repo.run("log", f"--format={form}", "--grep=^Nightlatch-Session: ", "--end-of-options", tip)) if tip else ""
+    return {name: commit for commit, _, name in (line.partition(" ") for line in reversed(told.splitlines()))}

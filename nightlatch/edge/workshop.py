@@ -1,0 +1,36 @@
+"""Where single trees are tried out beside the loop: for `verify`, `check` and `doctor`."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nightlatch.edge import night
+from nightlatch.edge.git import Repo
+from nightlatch.edge.gitcall import one
+from nightlatch.edge.house import House
+from nightlatch.edge.lab import Lab
+from nightlatch.edge.pool import Pool
+from nightlatch.edge.sandbox import find_sandbox
+
+
+@contextmanager
+def opened(house: House) -> Iterator[tuple[Pool, Lab]]:
+    """Fresh checkouts and a laboratory that uses them, without the lock of a run."""
+    night.state_folder(house)
+    pool = Pool(house=house, sandbox=find_sandbox(house.config.workspace.sandbox), branch=house.repo.head() or "detached")
+    try:
+        yield pool, night.laboratory(house, pool)
+    finally:
+        pool.close()
+
+
+def working_tree(repo: Repo) -> str:
+    """The tree of what lies in the person's checkout, ignored files aside; their own index stays as it is."""
+    with TemporaryDirectory(prefix="nightlatch-") as folder:
+        index = Path(folder) / "index"
+        if (repo.git_dir / "index").is_file():
+            shutil.copyfile(repo.git_dir / "index", index)
+        repo.as_person("add", "-A", index=index).output()
+        return one(repo.as_person("write-tree", index=index).output())
