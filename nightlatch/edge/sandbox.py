@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nightlatch.edge import reaper
-from nightlatch.edge.tree import Command
+from nightlatch.edge.tree import DOOR, Command
 from nightlatch.errors import ConfigError, SandboxError
 
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "sandbox.toml"
@@ -110,7 +110,7 @@ class Bubblewrap:
         mounts += bind("--bind", [(room.tree, room.at)])
         mounts += [*bind("--ro-bind", room.readable), *bind("--bind", room.writable), "--remount-ro", "/dev", "--remount-ro", "/"]
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
-        start = ["--chdir", str(room.at / room.cwd), "--", "/bin/sh", "-c", 'exec "$@"', "sh", *argv]  # sh: 126 and 127 as everywhere
+        start = ["--chdir", str(room.at / room.cwd), "--", *DOOR, *argv]
         env = {**room.env, "HOME": str(home)}
         return Command(argv=(self.program, *namespaces, *mounts, *start), env=env, cwd="/", namespace=True)
 

@@ -10,16 +10,24 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from nightlatch.edge.reaper import descendants, stat
 from nightlatch.errors import FaultError
 
+if TYPE_CHECKING:
+    import pexpect
+
 CHUNK = 65_536
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-END_OF_INPUT = b"\x04"  # Ctrl-D, as a person ends the input of a terminal
-PATIENCE = 5.0  # seconds for the kernel or the reaper to end a tree
+# A sandboxed command first says that it is up and waits for a line. If the loop died meanwhile, before bubblewrap could ask to die
+# with it, there is nobody to send the line; and no command can be over before the loop has a hold of its namespace.
+DOOR = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
+NOT_TYPED = bytes({*range(32), 127} - {*b"\t\n"})
+UP, PATIENCE = 60.0, 5.0  # seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,47 +47,47 @@ class Tree:
     """
 
     def __init__(self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False) -> None:
-        self._namespace, self.ended, self.code, self._killed = command.namespace, False, 0, False
-        self._status, status = os.pipe()
+        self._namespace, self.ended, self.code, self._killed, self._unread = command.namespace, False, 0, False, b""
+        self._input = memoryview(typed(stdin) if tty else stdin)
         try:
-            self._start(command, (status,) if command.namespace else (), stdin, tty, merged)
+            (self._on_terminal if tty else self._on_pipes)(command, merged)
         except OSError as error:
-            os.close(self._status)
             raise FaultError(f"{command.argv[0]} does not start: {error.strerror}", fix="nightlatch doctor") from error
-        finally:
-            os.close(status)
-        self._said = os.read(self._status, CHUNK)
-        child = re.search(rb'"child-pid": *(\d+)', self._said)
-        self.root = int(child[1]) if child else self.pid
-        self._handles = handles_of((self.pid, self.root))
+        self.root, self._begun = self.pid, True
+        self._handles = handles_of((self.pid,))
+        if self._namespace:
+            self._let_in()
         self._selector = selectors.DefaultSelector()
         self._listen()
 
-    def _start(self, command: Command, kept: tuple[int, ...], stdin: bytes, tty: bool, merged: bool) -> None:
-        program, *rest = command.argv
-        told = ["--json-status-fd", str(kept[0]), *([] if tty else ["--new-session"])] if kept else []
-        (self._on_terminal if tty else self._on_pipes)([program, *told, *rest], command, kept, stdin, merged)
-
-    def _on_pipes(self, argv: list[str], command: Command, kept: tuple[int, ...], stdin: bytes, merged: bool) -> None:
+    def _on_pipes(self, command: Command, merged: bool) -> None:
         pipe, errors = subprocess.PIPE, subprocess.STDOUT if merged else subprocess.PIPE
-        process = subprocess.Popen(
-            argv, bufsize=0, stdin=pipe, stdout=pipe, stderr=errors,
-            env=dict(command.env), cwd=command.cwd, start_new_session=True, pass_fds=kept,
-        )
-        self.pid, self._process, self._input, self._source = process.pid, process, memoryview(stdin), process.stdin
+        argv, env = with_session(command), dict(command.env)
+        process = subprocess.Popen(argv, 0, stdin=pipe, stdout=pipe, stderr=errors, env=env, cwd=command.cwd, start_new_session=True)
+        self.pid, self._source, self._wait = process.pid, process.stdin, partial(end_of_pipes, process)
         self._stdin, *outputs = (stream.fileno() for stream in (process.stdin, process.stdout, process.stderr) if stream)
         self.outputs = tuple(outputs)
 
-    def _on_terminal(self, argv: list[str], command: Command, kept: tuple[int, ...], stdin: bytes, _merged: bool) -> None:
-        from ptyprocess import PtyProcess  # type: ignore[import-untyped]  # pexpect's allocator: pexpect itself cannot hand a descriptor on
+    def _on_terminal(self, command: Command, _merged: bool) -> None:
+        import pexpect
 
-        for descriptor in kept:
-            os.set_inheritable(descriptor, True)
-        process = PtyProcess.spawn(argv, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500), pass_fds=kept)
-        process.delayafterclose = 0
-        typed = stdin if not stdin or stdin.endswith(b"\n") else stdin + b"\n"
-        self.pid, self._process, self._input, self._source = process.pid, process, memoryview(typed + END_OF_INPUT), None
-        self._stdin, self.outputs = process.fd, (process.fd,)
+        program, *rest = command.argv
+        process = pexpect.spawn(program, rest, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500))
+        self.pid, self._source, self._wait = process.pid or 0, None, partial(end_of_terminal, process)
+        self._stdin, self.outputs = process.fileno(), (process.fileno(),)
+
+    def _let_in(self) -> None:
+        """Meet the command at the door (see DOOR): when it says that it is up, get hold of its namespace, then let it go on."""
+        door = self.outputs[0]
+        select.select([door, *self._handles], [], [], UP)
+        os.set_blocking(door, False)
+        with suppress(OSError):
+            self._unread = os.read(door, 1)
+        self._begun = self._unread == b"\0"
+        if self._begun:
+            self._unread, self._input = b"", memoryview(b"\n" + self._input)
+            self.root = first_child(self.pid)
+            self._handles += handles_of((self.root,))
 
     def _listen(self) -> None:
         self._selector.register(self._handles[0], READ)
@@ -99,24 +107,13 @@ class Tree:
         self.end()
         self._selector.close()
         self.code = self._wait()
-        os.set_blocking(self._status, False)
-        with suppress(BlockingIOError):
-            self._said += os.read(self._status, CHUNK)
-        for descriptor in (self._status, *self._handles):
-            os.close(descriptor)
-
-    def _wait(self) -> int:
-        if isinstance(self._process, subprocess.Popen):
-            with self._process as process:
-                return process.wait()
-        self._process.wait()
-        self._process.close()
-        return -self._process.signalstatus if self._process.signalstatus else int(self._process.exitstatus)
+        for handle in self._handles:
+            os.close(handle)
 
     @property
     def unstarted(self) -> bool:
-        """Whether bubblewrap ended by itself before the command had begun: only then does it name no exit code."""
-        return self._namespace and not self._killed and self.code > 0 and b'"exit-code"' not in self._said
+        """Whether the sandbox ended by itself before it came to the command."""
+        return not self._begun and not self._killed
 
     def turn(self, timeout: float) -> Iterator[tuple[int, bytes]]:
         """Wait at most `timeout` seconds for output, room for input or the end; what was read, with the descriptor it came from."""
@@ -138,7 +135,7 @@ class Tree:
 
     def _take(self, output: int) -> bytes:
         try:
-            chunk = os.read(output, CHUNK)
+            chunk, self._unread = self._unread + os.read(output, CHUNK), b""
         except BlockingIOError:
             return b""
         except OSError:  # EIO: the last process has let go of the terminal
@@ -184,6 +181,40 @@ class Tree:
         holders = {self.root, next(iter(below), self.root)}
         used = (fields[13:15] if pid in holders else fields[11:15] for pid, fields in (below | {self.root: stat(self.root)}).items())
         return sum(int(ticks) for times in used for ticks in times) / os.sysconf("SC_CLK_TCK")
+
+
+def typed(text: bytes) -> bytes:
+    """Input as a person gives it to a terminal: no control characters, the last line ended, then Ctrl-D.
+
+    A terminal drops what a line has beyond 4095 bytes; Ctrl-D inside a line hands over what there is of it.
+    """
+    lines = re.sub(rb"[^\n]{1000}(?=[^\n])", b"\\g<0>\x04", text.translate(None, NOT_TYPED))
+    return (lines if not lines or lines.endswith(b"\n") else lines + b"\n") + b"\x04"
+
+
+def end_of_pipes(process: subprocess.Popen[bytes]) -> int:
+    with process:
+        return process.wait()
+
+
+def end_of_terminal(process: "pexpect.spawn[str]") -> int:
+    process.wait()
+    process.ptyproc.delayafterclose = 0  # type: ignore[attr-defined]  # missing in the stubs
+    process.close()
+    return -process.signalstatus if process.signalstatus else process.exitstatus or 0
+
+
+def with_session(command: Command) -> list[str]:
+    """On pipes the command has a session of its own, so that signals to its group miss bubblewrap; the reaper does this itself."""
+    program, *rest = command.argv
+    return [program, "--new-session", *rest] if command.namespace else [program, *rest]
+
+
+def first_child(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
+    except (OSError, IndexError):  # a kernel without this file
+        return next(iter(descendants(pid)), pid)
 
 
 def handles_of(pids: Iterable[int]) -> list[int]:

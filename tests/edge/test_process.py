@@ -280,10 +280,16 @@ def test_an_agent_that_insists_on_a_terminal_gets_one(place: Place) -> None:
 
 
 def test_a_terminal_takes_a_long_brief(place: Place) -> None:
-    brief = b"".join(b"line %d\n" % n for n in range(20_000))
+    brief = b"".join(b"line %d\n" % n for n in range(20_000)) + b"x" * 9_000 + b"\n\nend\n"
     watch = Watching()
     place.supervise("cat", watch, stdin=brief, tty=True)
     assert b"\n".join(watch.lines) + b"\n" == brief
+
+
+def test_a_terminal_takes_no_orders_from_a_brief(place: Place) -> None:
+    watch = Watching()
+    place.supervise("cat", watch, stdin=b"one\x03\x1a\x1c\x04\n\x04\tt\xc3\xa9\x7fo\n", tty=True)
+    assert watch.lines == [b"one", b"\tt\xc3\xa9o"]
 
 
 def test_nothing_outlives_a_terminal_that_is_cut_off(place: Place) -> None:
@@ -329,6 +335,13 @@ def test_a_reaper_whose_loop_died_before_it_could_listen_starts_nothing(tmp_path
     argv = [sys.executable, "-I", "-S", reaper.__file__, "1", "touch", str(tmp_path / "made")]
     assert subprocess.run(argv, check=False).returncode == 128 + signal.SIGTERM
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.sandbox
+def test_a_sandbox_whose_loop_died_before_it_was_up_starts_nothing(tmp_path: Path) -> None:
+    command = find_sandbox("auto").command(room_in(tmp_path, ""), ["touch", "made"])
+    assert subprocess.run(command.argv, env=command.env, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 1
+    assert not (tmp_path / "tree" / "made").exists()
 
 
 @pytest.mark.sandbox
