@@ -277,7 +277,7 @@ def minute(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 
-def _rule(ended: SessionEnded) -> str:
+def rule_of(ended: SessionEnded) -> str:
     """How the agent ended where that decided, else the first reason that is more than a flag."""
     by_end = RULE_OF_END.get(ended.end.end, "")
     if by_end and ended.outcome in (Outcome.INTERRUPTED, Outcome.FAILED, Outcome.BLOCKED):

@@ -16,6 +16,17 @@ def carry_out(site: Site) -> None:
         if f"as {said.id}" not in site.progress_text(site.tip()):
             decide(site, said)
         path.unlink()
+    take_answers(site)
+
+
+def take_answers(site: Site) -> None:
+    """An answer that the person wrote into the plan counts as one given by command."""
+    tip = site.tip()
+    plan, history = site.plan(tip), site.history(tip)
+    for feature in plan.features if plan else ():
+        past = history.of(feature)
+        if past.waiting is Outcome.BLOCKED and feature.answer not in ("", past.answer):
+            landing.write_down(site, (decision("answer", feature.answer, feature, site.now()),), f"progress: {feature.id} answered in the plan")
 
 
 def decide(site: Site, said: Decision) -> None:

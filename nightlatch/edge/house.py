@@ -14,6 +14,7 @@ from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.progress import parse
+from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo, open_repo
 from nightlatch.errors import RepoError, UsageError
 
@@ -90,7 +91,7 @@ def find_house(folder: Path, flags: Mapping[str, object] | None = None) -> House
         project = home or folder.resolve()
         plan = project / config.plan
         if not plan.is_file():
-            raise UsageError(f"the plan {config.plan} is not there", place=str(project), fix="correct `plan` in loop.toml, or create the file")
+            raise UsageError(f"the plan {config.plan} is not there", place=str(project), fix="correct `plan` in loop.toml")
     else:
         found = next(usual_plans([home] if home else start), None)
         project, plan = found or (home or repo.top, repo.top)
@@ -125,6 +126,6 @@ def require_plan(house: House) -> House:
     """The same house, once it is sure that there is a plan that git may hold."""
     if not house.plan:
         raise UsageError("there is no plan", place=str(house.repo.project), fix="nightlatch init, or write a prd.json")
-    if house.repo.as_person("check-ignore", "-q", "--", house.plan).finish().returncode == 0:
+    if checkout.is_ignored(house.repo, house.plan):
         raise RepoError(f"{house.plan} is ignored by git, so nothing it says would last", fix=f"take {house.plan} out of .gitignore")
     return house

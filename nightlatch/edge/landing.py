@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from nightlatch.core import closing, planfile
-from nightlatch.core.models import AgentEnd, Feature, Outcome, SessionEnded, Verdict
+from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, SessionEnded, Verdict
 from nightlatch.core.progress import Entry, Item, appended, entry_of
 from nightlatch.edge import checkout
 from nightlatch.edge.git import Commit, Merged
@@ -72,29 +72,41 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
 def commit_plan_edits(site: Site) -> str:
     """Commit what the person changed in the plan, as its own commit, and return the tip.
 
-    A flag that a landing set meanwhile is kept. A plan that cannot be read stays where it is and the last good one in force.
+    A flag that a landing set since the last look is kept: the edit was begun on the text before it. A plan that cannot be read stays
+    where it is, and the last good one in force.
     """
     house = site.house
-    mine, tip = checkout.plan_edit(house.repo, site.branch, house.plan), site.tip()
-    if mine is None:
+    edit, tip = checkout.plan_edit(house.repo, site.branch, house.plan), site.tip()
+    ancestor, known = site.memory.plan_seen, house.repo.read(tip, house.plan)
+    site.memory.plan_seen = known
+    if edit is None:
         return tip
-    known = house.repo.read(tip, house.plan)
     try:
-        new = planfile.read(mine.data, house.plan)
-        text = planfile.carry_flags(mine.ancestor, known, mine.data, house.plan) if known and mine.ancestor else mine.data
-        subject = planfile.describe(planfile.read(known, house.plan) if known else None, new)
+        planfile.read(edit.data, house.plan)
+        text = planfile.carry_flags(ancestor or edit.ancestor or b"", known or b"", edit.data, house.plan)
     except PlanError as error:
         site.console.say("plan", f"kept as it was, because {error.problem.splitlines()[0]} ({error.place})")
         return tip
     if text == known:
-        checkout.replace_plan(house.repo, house.plan, mine.data, text)
+        checkout.put_back(house.repo, house.plan, edit.seen, text)
         return tip
-    tree = house.repo.tree_with(house.repo.tree_of(tip), {house.plan: (mine.mode, house.repo.write_blob(text))})
+    subject = planfile.describe(readable(known, house.plan), planfile.read(text, house.plan))
+    tree = house.repo.tree_with(tip, {house.plan: (edit.mode, house.repo.write_blob(text))})
     commit = house.repo.commit(tree, [tip], subject, sign=site.sign)
     if not publish(site, commit, tip):
         return commit_plan_edits(site)
+    checkout.put_back(house.repo, house.plan, edit.seen, text)
+    site.memory.plan_seen = text
     site.console.say("plan", subject)
     return commit
+
+
+def readable(data: bytes | None, path: str) -> Plan | None:
+    """A plan that was committed once, None where it is gone or broken."""
+    try:
+        return None if data is None else planfile.read(data, path)
+    except PlanError:
+        return None
 
 
 def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded | None:
@@ -137,7 +149,7 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
         merged = repo.merge(tip, f"refs/nightlatch/sessions/{session}")
         if merged.conflicts:
             write_down(site, (said,), f"progress: {feature.id} approve")
-            return f"the branch has changed the same lines since ({', '.join(merged.conflicts[:3])}); the next session begins with the merge"
+            return f"the branch changed the same lines ({', '.join(merged.conflicts[:3])}); the next session begins with the merge"
         verdict = site.lab.examine(tip, merged.tree, feature, (), finished=True)
         if verdict.outcome not in {*closing.LANDS, Outcome.HELD}:
             write_down(site, (said,), f"progress: {feature.id} approve")

@@ -1,6 +1,7 @@
 """The verbs of the loop: a run opened, one decision after another, and the summary at the end."""
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from nightlatch.core import policy
 from nightlatch.core.closing import LANDS
+from nightlatch.core.history import History
 from nightlatch.core.models import AgentEnd, Feature, SessionEnded
 from nightlatch.core.policy import Choice, Stop, Wait, Waiting
 from nightlatch.core.progress import Ask, Entry, Item, RunEnd, RunStart, parse, render, run_end
@@ -57,7 +59,7 @@ def entered(options: Options) -> Iterator[Site]:
     state_folder(house)
     with files.Lock(house.state / "lock"), signals.listening():
         name = branch.choose(house)
-        branch.require_committed(house, name)
+        branch.require_committed(house)
         sandbox = find_sandbox(settings.workspace.sandbox)
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         journal = open_journal(house.state / "journal.jsonl")
@@ -96,7 +98,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
 
     def gates(base: str) -> tuple[str, ...]:
         plan = house.read_plan(base)
-        return plan.gates if plan else ()
+        return tuple(gate for gate in (plan.gates if plan else ()) if shutil.which(gate.split()[0]))  # what begins with no program is prose
 
     return Lab(
         repo=house.repo,
@@ -147,13 +149,19 @@ def budget(site: Site, tip: str) -> policy.Budget:
         continues=limits.continues,
         faults_allowed=limits.faults,
         faults=history.faults if own else (),
-        fault=needs_the_person(history.faults if own else (), site.agents[0]),
+        fault=needs_the_person(history.faults if own else (), site.agents[0]) or day_is_spent(site, history),
         limited_until=min((until for until in held_back if until), default=None) if all(held_back) else None,
         only=options.feature,
         once=options.once,
         stop_asked=f"stopped by {site.signals.asked}" if site.signals.asked else "",
         stop_code=site.signals.code,
     )
+
+
+def day_is_spent(site: Site, history: History) -> Stop | None:
+    """The dollars of one UTC day, over all runs of it."""
+    most, spent = site.house.config.limits.budget_day, history.spent_on(site.now().date())
+    return Stop(code=0, why=f"the budget of the day is used up: ${spent:.2f} of ${most:.2f}") if 0 < most <= spent else None
 
 
 def needs_the_person(faults: tuple[str, ...], agent: Agent) -> Stop | None:
@@ -220,7 +228,7 @@ def asks(standing: Iterable[tuple[Feature, Waiting | None]]) -> list[Ask]:
 
 def tests_at(site: Site, tip: str) -> str:
     """What is known of the branch's tests, without running them."""
-    known = site.lab.recall(site.lab.tests_name(tip, site.lab.suite(tip, tip)), results_from)
+    known = site.lab.recall(site.lab.tests_name(tip, tip, site.lab.suite(tip, tip)), results_from)
     return f"{'red' if known.failing else 'green'}, {known.summary()}" if known else "its tests were not run"
 
 

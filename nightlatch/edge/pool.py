@@ -145,7 +145,8 @@ class Pool:
         ran = process.run(command, timeout=INIT_TIMEOUT)
         if ran.exit != 0:
             tail = ran.output.decode("utf-8", "replace").strip()[-600:]
-            raise FaultError(f"it failed in a fresh workspace: {tail or 'it said nothing'}", place=INIT, fix="make it succeed in a fresh clone")
+            says = f"it failed in a fresh workspace: {tail or 'it said nothing'}"
+            raise FaultError(says, place=INIT, fix="make it succeed in a fresh clone")
 
 
 def keep_made(tree: Path, tracked: set[str], template: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from nightlatch.core import brief as briefs
 from nightlatch.core import closing, scope
 from nightlatch.core.closing import DROPPED
-from nightlatch.core.models import AgentEnd, End, Feature, Outcome, SessionEnded, Verdict
+from nightlatch.core.models import AgentEnd, End, Feature, SessionEnded, Verdict
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
 from nightlatch.edge import agents, candidate, landing, rooms, workspace
@@ -56,7 +56,8 @@ def lay_carried(site: Site, started: Started, *, fresh: bool) -> Started:
         return started
     merged = repo.merge(started.base, work)
     workspace.lay(repo, started.workspace, merged.tree)
-    return replace(started, laid=merged.tree, conflicts=merged.conflicts, carried=tuple(change.path for change in repo.diff(started.base, merged.tree)))
+    changed = tuple(change.path for change in repo.diff(started.base, merged.tree))
+    return replace(started, laid=merged.tree, conflicts=merged.conflicts, carried=changed)
 
 
 def already_green(site: Site, started: Started) -> SessionEnded | None:

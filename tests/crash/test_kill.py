@@ -1,0 +1,88 @@
+"""The loop is killed where it hurts, and started again: the same landings, nothing twice, nothing left running."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nightlatch.edge import journal
+from tests.loop.village import ROOT, Project, feature, make_project
+
+pytestmark = pytest.mark.sandbox
+AGENT = 'n=${NIGHTLATCH_FEATURE#US-00}\necho "$n" > "n$n.txt"\necho "def f(): return $n" > "part$n.py"'
+SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
+MOST_STARTS = 60
+
+
+def village(folder: Path, features: int) -> Project:
+    folder.mkdir(exist_ok=True)
+    files = {"agent.sh": f"#!/bin/sh\n{AGENT}\n"}
+    project = make_project(folder, [feature(n) for n in range(1, features + 1)], settings=SETTINGS, files=files)
+    (project.folder / "agent.sh").chmod(0o755)
+    project.commit("the agent may run")
+    return project
+
+
+def killed(project: Project, at: int, points: Path) -> int:
+    """One start that is killed at its `at`-th point; its return code."""
+    env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"], cwd=project.folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
+    return done.returncode
+
+
+def undisturbed(folder: Path, features: int) -> list[str]:
+    project = village(folder, features)
+    project.run("run")
+    return project.landings()
+
+
+def assert_whole(project: Project, expected: list[str], features: int) -> None:
+    assert project.landings() == expected
+    assert project.passing() == [f"US-{n:03}" for n in range(1, features + 1)]
+    assert project.git("status", "--porcelain") == ""
+    sessions = [entry.details[-1].split()[1] for entry in project.entries() if entry.word == "landed"]
+    assert len(sessions) == len(set(sessions)) == features
+    assert all(event is not None for event in journal.read(project.folder / ".nightlatch/journal.jsonl"))
+    assert left_running(project) == []
+
+
+def left_running(project: Project) -> list[str]:
+    """Processes whose working folder or command names this project."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + os.fsencode((process / "cwd").readlink())
+        except OSError:
+            continue
+        if os.fsencode(project.folder.parent) in told:
+            found.append(told.decode(errors="replace"))
+    return found
+
+
+def test_a_night_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    expected = undisturbed(tmp_path / "calm", 5)
+    project, points = village(tmp_path / "storm", 5), tmp_path / "points"
+    codes = [killed(project, at, points) for at in range(1, MOST_STARTS)]
+    assert codes.count(-signal.SIGKILL) > 5
+    project.run("run")
+    assert_whole(project, expected, 5)
+
+
+@pytest.mark.parametrize("start", range(1, 12))
+def test_one_kill_at_every_point_of_a_session(tmp_path: Path, start: int) -> None:
+    """Each worker takes every eleventh point of a one-feature night; NIGHTLATCH_FULL takes five features."""
+    features = 5 if os.environ.get("NIGHTLATCH_FULL") else 1
+    expected = undisturbed(tmp_path / "calm", features)
+    for at in range(start, 500, 11):
+        folder = tmp_path / f"at{at}"
+        project = village(folder, features)
+        if killed(project, at, tmp_path / "points") == 0:
+            break
+        project.run("run")
+        assert_whole(project, expected, features)

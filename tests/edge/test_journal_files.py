@@ -1,0 +1,57 @@
+"""The journal on a real disk: torn tails, bad lines, segments."""
+
+from pathlib import Path
+
+from nightlatch.edge import journal
+from nightlatch.edge.journal import open_journal
+
+SESSION = {"session": "s1", "feature": "US-001", "digest": "abcdef", "base": "b", "folder": "/w", "agent": "a"}
+
+
+def written(path: Path) -> Path:
+    book = open_journal(path)
+    book.write("run.started", run="r-1")
+    book.write("session.started", **SESSION)
+    book.close()
+    return path
+
+
+def test_a_torn_tail_is_dropped_and_the_next_event_stands_on_its_own_line(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    whole = path.read_bytes()
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        book = open_journal(path)
+        book.write("note", text="after")
+        book.close()
+        kept = whole[: whole[:cut].rfind(b"\n") + 1]
+        assert path.read_bytes().startswith(kept)
+        assert all(event is not None for event in journal.read(path))
+        assert path.read_bytes().count(b"\n") == kept.count(b"\n") + 1
+
+
+def test_a_bad_line_in_the_middle_is_counted_and_costs_no_later_event(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b'{"event":"forged"}\n' + second)
+    book = open_journal(path)
+    assert book.bad == 1
+    assert book.state.flight is not None
+    book.close()
+
+
+def test_a_full_segment_is_put_aside_between_sessions_only_and_limits_go_over(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    book = open_journal(path)
+    book.write("limit.met", agent="a", until="2026-11-21T03:00:00+00:00")
+    book.write("note", text="x" * (journal.SEGMENT + 1))
+    book.close()
+    book = open_journal(path)
+    assert path.stat().st_size > journal.SEGMENT, "a session is in flight"
+    book.write("session.ended", session="s1")
+    book.close()
+    book = open_journal(path)
+    book.close()
+    assert path.stat().st_size < 1000
+    assert [old.name for old in tmp_path.glob("journal-*.jsonl")] == ["journal-0001.jsonl"]
+    assert "a" in journal.load(path)[0].limits

@@ -1,0 +1,138 @@
+"""A small project with a plan, an agent of any manners, and nights worked through on it by the real program."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nightlatch.core.progress import Entry, parse
+
+ROOT = Path(__file__).parents[2]
+TILL = '"""The till."""\n\n\ndef price(cents, count):\n    return cents * count\n'
+TESTS = """import unittest
+
+from till import price
+
+
+class Till(unittest.TestCase):
+    def test_three_apples(self):
+        self.assertEqual(price(40, 3), 120)
+"""
+Steps = Sequence[Mapping[str, object]]
+
+
+def feature(n: int, **more: object) -> dict[str, object]:
+    """A feature whose verify asks for a file with its own number in it."""
+    return {
+        "id": f"US-{n:03}",
+        "title": f"Number {n}",
+        "priority": n,
+        "passes": False,
+        "acceptanceCriteria": [f"n{n}.txt holds {n}"],
+        "verify": f"test \"$(cat n{n}.txt)\" = {n}",
+        **more,
+    }
+
+
+def writes(n: int) -> dict[str, object]:
+    """The honest step for `feature(n)`."""
+    return {"write": f"n{n}.txt", "text": f"{n}\n"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A repository on disk and how the program is started in it."""
+
+    folder: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def git(self, *args: str) -> str:
+        return subprocess.run(["git", *args], cwd=self.folder, check=True, capture_output=True, text=True, errors="surrogateescape").stdout
+
+    def write(self, name: str, text: str, *, mode: int = 0o644) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def commit(self, message: str = "more") -> str:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "nightlatch", *args],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *args: str, env: Mapping[str, str] | None = None, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """The program to its end; its exit code is checked unless `code` is None."""
+        process = self.start(*args, env=env)
+        out, err = process.communicate(timeout=90)
+        assert code is None or process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def night(self, script: Sequence[Steps], *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """A run with the scripted agent."""
+        return self.run("run", "--agent", "scripted", *args, env={"NIGHTLATCH_SCRIPT": str(self.script(script))}, code=code)
+
+    def script(self, steps: object) -> Path:
+        file = self.folder.parent / "script.json"
+        file.write_text(json.dumps(steps))
+        return file
+
+    def agent(self, text: str) -> None:
+        """A command of the person's own as the agent: a shell script outside the tree's protected paths."""
+        self.write("agent.sh", f"#!/bin/sh\n{text}\n", mode=0o755)
+
+    def plan(self) -> list[dict[str, object]]:
+        stories: list[dict[str, object]] = json.loads((self.folder / "prd.json").read_text())["userStories"]
+        return stories
+
+    def passing(self) -> list[str]:
+        return [str(story["id"]) for story in self.plan() if story["passes"]]
+
+    def entries(self) -> list[Entry]:
+        return [item for item in parse(self.git("show", "HEAD:progress.txt")) if isinstance(item, Entry)]
+
+    def outcomes(self) -> list[tuple[str, str, str]]:
+        """(outcome, feature, rule) of every session, oldest first."""
+        return [(entry.word, entry.feature, entry.rule) for entry in self.entries()]
+
+    def subjects(self) -> list[str]:
+        return self.git("log", "--reverse", "--format=%s").splitlines()
+
+    def landings(self) -> list[str]:
+        """Trees of the landing commits, oldest first, without plan, progress and findings."""
+        commits = self.git("log", "--reverse", "--format=%H %(trailers:key=Nightlatch-Session,valueonly,separator=%x2C)").splitlines()
+        return [self.bare_tree(line.split()[0]) for line in commits if len(line.split()) > 1]
+
+    def bare_tree(self, commit: str) -> str:
+        lines = self.git("ls-tree", "-r", commit).splitlines()
+        return "\n".join(line for line in lines if not line.partition("\t")[2].startswith(("prd.json", "progress", "findings")))
+
+
+def make_project(
+    folder: Path, stories: Sequence[Mapping[str, object]], *, settings: str = "", files: Mapping[str, str] | None = None
+) -> Project:
+    """A till with one test, set up by `init --commit`, with these stories as its plan."""
+    project = Project(folder=folder / "shop", env={"NIGHTLATCH_CACHE": str(folder / "cache")})
+    project.folder.mkdir()
+    project.git("init", "-q", "-b", "main")
+    for name, text in {"till.py": TILL, "tests/__init__.py": "", "tests/test_till.py": TESTS, **(files or {})}.items():
+        project.write(name, text)
+    project.write("prd.json", json.dumps({"userStories": list(stories)}, indent=2) + "\n")
+    if settings:
+        project.write("loop.toml", settings)
+    project.commit("a small shop")
+    project.run("init", "--commit")
+    return project
