@@ -13,7 +13,7 @@ from nightlatch.core.scope import GITLINK, LINK, folders
 
 FILE, PROGRAM = "100644", "100755"
 ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}  # EINVAL: what was a link when it was looked at is none any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,18 @@ def make_folder(at: int, name: str) -> None:
         os.mkdir(name, dir_fd=at)
 
 
+@contextmanager
+def held(top: int, path: str) -> Iterator[Grip]:
+    """What is at a path, open as long as this lasts."""
+    grip = hold(top, path)
+    try:
+        yield grip
+    finally:
+        if grip.fd >= 0:
+            os.close(grip.fd)
+
+
 def hold(top: int, path: str) -> Grip:
-    """Open what is at a path, for the caller to close."""
     try:
         with parent_of(top, path) as folder:
             return hold_in(folder, path)

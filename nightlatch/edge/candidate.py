@@ -11,7 +11,7 @@ from nightlatch.core import scope
 from nightlatch.core.models import Reason
 from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
 from nightlatch.edge import workspace
-from nightlatch.edge.beneath import Grip, entered, hold
+from nightlatch.edge.beneath import Grip, entered, held
 from nightlatch.edge.git import Repo, raw_change
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.workspace import Workspace
@@ -61,12 +61,12 @@ def look(repo: Repo, space: Workspace, patience: float) -> Seen:
     closed = [change for change in tracked if change.status == "D" or change.old_mode == GITLINK]
     to_read = {change.path: change for change in (*tracked, *added) if change.status != "D" and change.old_mode != GITLINK}
     taken = list(take(repo, space, list(to_read)))
-    found = (found_change(to_read[one.grip.path], one) for one in taken)
-    grips = [one.grip for one in taken]
+    found = (found_change(to_read[read.grip.path], read) for read in taken)
+    grips = [read.grip for read in taken]
     return Seen(
         changes=(*closed, *(change for change in found if (change.old_mode, change.old_oid) != (change.new_mode, change.new_oid))),
-        links={held.path: held.target for held in grips if held.mode == LINK},
-        sizes={held.path: held.size for held in grips},
+        links={one.path: one.target for one in grips if one.mode == LINK},
+        sizes={one.path: one.size for one in grips},
         nested=(*(path for path in new if path.endswith("/")), *with_problem(grips, "folder")),
         special=(*swept, *with_problem(grips, "special")),
         unreadable=with_problem(grips, "unreadable"),
@@ -125,11 +125,9 @@ def take(repo: Repo, space: Workspace, paths: list[str]) -> Iterator[Taken]:
 
 def take_some(repo: Repo, top: int, paths: Iterable[str]) -> list[Taken]:
     with ExitStack() as after:
-        grips = [hold(top, path) for path in paths]
-        fds = [held.fd for held in grips if held.fd >= 0]
-        for fd in fds:
-            after.callback(os.close, fd)
+        grips = [after.enter_context(held(top, path)) for path in paths]
+        fds = [one.fd for one in grips if one.fd >= 0]
         names = "".join(f"/proc/self/fd/{fd}\n" for fd in fds).encode()
         write = repo.private("hash-object", "-w", "--no-filters", "--stdin-paths")
         oids = iter(write.output(names, fds=fds).decode().split() if fds else ())
-        return [Taken(grip=held, oid=next(oids) if held.fd >= 0 else "") for held in grips]
+        return [Taken(grip=one, oid=next(oids) if one.fd >= 0 else "") for one in grips]
