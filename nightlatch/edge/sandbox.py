@@ -73,7 +73,8 @@ def find_sandbox(setting: str) -> Sandbox:
 
 def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
     """What a process gets of the loop's own environment: the allowed names and those passed through; `given` goes over it."""
-    allowed = (*tomllib.loads(DATA.read_text(encoding="utf-8"))["environment"], *passed)
+    known = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    allowed = (*known["environment"], *known["places"], *passed)
     own = {name: value for name, value in os.environ.items() if among(name, allowed)}
     return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one
 
@@ -137,13 +138,13 @@ class Bubblewrap:
             yield from ("--size", str(room.tmp), "--tmpfs", place)
 
     def _tools(self, room: Room, program: str) -> Iterator[str]:
-        """Toolchains, the program itself and certificates, each where the person has it."""
+        """Toolchains, the program itself and what variables name, each where the person has it."""
         home = Path(room.env.get("HOME", "/"))
         holders = {home, room.at, *home.parents, *room.at.parents}
         wanted = [*(home / name for name in self.known["toolchains"]), Path(sys.base_prefix), Path(sys.prefix)]
         folders = {*map(Path, room.env.get("PATH", "").split(":")), *program_folders(program, room)}
         wanted += [place for folder in folders for place in prefixes(folder, home, holders, wanted)]
-        wanted += [Path(value) for name, value in room.env.items() if among(name, self.known["certificates"])]
+        wanted += [Path(value) for name, value in room.env.items() if among(name, self.known["places"])]
         wanted += [RESOLVER.resolve()] if room.network else []
         shown = {room.at, *map(Path, self.known["system"])}
         for place in sorted({place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)} - holders):

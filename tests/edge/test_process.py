@@ -348,7 +348,7 @@ def test_a_sandbox_whose_loop_died_before_it_was_up_starts_nothing(tmp_path: Pat
 def test_a_sandbox_that_does_not_start_is_a_fault_and_not_a_result(tmp_path: Path) -> None:
     room = room_in(tmp_path, "")
     room.tree.rmdir()
-    with pytest.raises(SandboxError, match="Can't find source path"):
+    with pytest.raises(SandboxError, match="bwrap: Can't find source path"):
         run(find_sandbox("auto").command(room, ["true"]), timeout=60)
 
 

@@ -244,11 +244,11 @@ def test_a_toolchain_is_shown_whole(folder: str, prefix: str) -> None:
 
 
 @pytest.mark.sandbox
-def test_a_certificate_that_the_environment_names_can_be_read(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
-    bundle = tmp_path / "corporate.pem"
-    bundle.write_text("a certificate\n")
-    room = replace(room, env={**room.env, "REQUESTS_CA_BUNDLE": str(bundle)})
-    assert said(sandbox, room, 'cat "$REQUESTS_CA_BUNDLE"') == "a certificate"
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "JAVA_HOME"])
+def test_a_place_that_the_environment_names_can_be_read(sandbox: Sandbox, room: Room, tmp_path: Path, name: str) -> None:
+    place = tmp_path / "corporate.pem"
+    place.write_text("a certificate\n")
+    assert said(sandbox, replace(room, env={**room.env, name: str(place)}), f'cat "${name}"') == "a certificate"
 
 
 @pytest.mark.sandbox
