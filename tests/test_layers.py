@@ -200,6 +200,14 @@ def test_no_command_waits_for_a_library_that_it_may_not_need() -> None:
     assert slow_to_start(bad, "a") == ["b imports rich.text", "b imports rich.text.Text"]
 
 
+def test_every_silenced_warning_carries_its_reason() -> None:
+    files = sources("nightlatch", "tests", "bench") | {"loop": ROOT / "loop.py"}
+    assert [f"{name} {complaint}" for name, file in files.items() for complaint in unreasoned(file.read_text(encoding="utf-8"))] == []
+    assert unreasoned("x = 1  # noqa: E501\n") != []
+    assert unreasoned("x = 1  # type: ignore\n") != []
+    assert unreasoned("x = 1  # noqa: S602  # the person's own shell line\n") == []
+
+
 def test_the_loop_is_short_and_its_copies_are_equal() -> None:
     loop = (ROOT / "loop.py").read_bytes()
     assert loop == (ROOT / "nightlatch" / "shipped" / "loop.py").read_bytes()
