@@ -6,12 +6,12 @@ import stat
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from nightlatch.core.scope import GITLINK, LINK, Change
+from nightlatch.core.scope import GITLINK, LINK, Change, folders
 from nightlatch.edge import files
 from nightlatch.edge.beneath import FILE, PROGRAM
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one, words
-from nightlatch.edge.trees import Entry
+from nightlatch.edge.trees import FOLDER, Entry
 from nightlatch.errors import RepoError
 
 NAMED = 500
@@ -48,12 +48,14 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
         raise RepoError("there is no commit yet to start from", place=top, fix="git add -A && git commit -m start")
     if not wanted or wanted == head:
         return head or ""
+    if wanted.startswith("-") or repo.ask("check-ref-format", f"refs/heads/{wanted}") is None:
+        raise RepoError(f"{wanted!r} is no name for a branch", place=top, fix="correct branchName in the plan")
     make = ("-c",) if repo.tip(wanted) is None else ()
     line = " ".join(("git", "switch", *make, wanted))
     if repo.as_person("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").output():
         problem = f"the plan lands on {wanted}, and the checkout is on {head or 'no branch'} with uncommitted edits"
         raise RepoError(problem, place=top, fix=line)
-    repo.as_person("switch", "-q", *make, "--", wanted).output()
+    repo.as_person("switch", "-q", *make, wanted).output()
     return wanted
 
 
@@ -116,11 +118,11 @@ def sync(repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = (
     since = behind or f"{old}^{{tree}}"
     changes = repo.diff(since, new)
     doubtful = [c for c in changes if c.path in texts or (not c.old_mode and os.path.lexists(repo.top / c.path))]
-    for looked_at in (doubtful, changes):
-        stays = move(repo, since, new, changes, sort_out(repo, looked_at, texts))
-        if stays is not None:
-            break
-    else:
+    stays = move(repo, since, new, changes, sort_out(repo, doubtful, texts))
+    if stays is None:
+        repo.as_person("update-index", "-q", "--refresh").finish()
+        stays = move(repo, since, new, changes, sort_out(repo, changes, texts))
+    if stays is None:
         stays = {change.path for change in changes}
         repo.set_ref(BEHIND, since)
     if behind and not stays:
@@ -157,6 +159,8 @@ def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str]) -> t
     for change in changes:
         path, old, new = change.path, old_side(change), new_side(change)
         known, hidden = index.get(path, (None, False))
+        if GITLINK in (change.old_mode, change.new_mode):
+            continue
         if known not in (old, new):
             stays.add(path)
         elif disk.get(path) == new or (path in texts and bring(repo, change)):
@@ -188,14 +192,22 @@ def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool
 
 
 def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
-    """What lies in the checkout at these paths, as git would keep it."""
+    """What lies in the checkout at these paths, as git would keep it; a folder stands for whatever else is there or in the way."""
     places = {change.path: repo.top / change.path for change in changes}
+    ours = {change.path for change in changes if change.old_mode}
+    blocked = (path for path, place in places.items() if place.is_dir() or any(in_the_way(repo, f) for f in {*folders(path)} - ours))
+    others = dict.fromkeys(blocked, (FOLDER, ""))
     links = {path: (LINK, blob_id(repo, os.fsencode(place.readlink()))) for path, place in places.items() if place.is_symlink()}
     texts = [path for path, place in places.items() if path not in links and place.is_file()]
     names = os.fsencode("".join(f"{c_quoted(path)}\n" for path in texts))
     oids = repo.as_person("hash-object", "--stdin-paths").output(names).decode().split() if texts else []
     modes = (PROGRAM if places[path].stat().st_mode & stat.S_IXUSR else FILE for path in texts)
-    return links | dict(zip(texts, zip(modes, oids, strict=True), strict=True))
+    return others | links | dict(zip(texts, zip(modes, oids, strict=True), strict=True))
+
+
+def in_the_way(repo: Repo, folder: str) -> bool:
+    place = repo.top / folder
+    return place.is_symlink() or (place.exists() and not place.is_dir())
 
 
 def blob_id(repo: Repo, data: bytes) -> str:

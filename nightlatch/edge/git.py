@@ -17,7 +17,7 @@ from nightlatch.errors import RepoError
 
 PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 NOTHING: Mapping[str, str] = MappingProxyType({})
-KEYS = r"^(core\.excludesfile|extensions\.partialclone)$"
+KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
 FORM = "%x00".join(("%H", "%T", "%P", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)"))
 
 
@@ -70,11 +70,11 @@ class Repo:
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
 
-    def private(self, *args: str, settings: tuple[str, ...] = HANDED, env: Mapping[str, Path | str | None] = NOTHING) -> Call:
+    def private(self, *args: str, settings: tuple[str, ...] = HANDED, env: Mapping[str, Path | str] = NOTHING) -> Call:
         """A git command without the person's global configuration, hooks, filters, prompts or network."""
         own = {"GIT_DIR": self.git_dir, **env}
-        full = {**self.env, **PRIVATE, **{name: str(value) for name, value in own.items() if value}}
-        return Call(args=args, settings=(*PRIVATELY, *settings), env=full, cwd=Path(own.get("GIT_WORK_TREE") or self.top))
+        full = {**self.env, **PRIVATE, **{name: str(value) for name, value in own.items()}}
+        return Call(args=args, settings=(*PRIVATELY, *settings), env=full, cwd=Path(own.get("GIT_WORK_TREE", self.top)))
 
     def as_person(self, *args: str, settings: tuple[str, ...] = (), env: Mapping[str, str] = NOTHING) -> Call:
         """A git command on the person's own checkout, with all their configuration but their hooks."""
@@ -93,9 +93,9 @@ class Repo:
 
         Raises RepoError for an exit code that is not accepted, TimeoutError after `timeout` seconds.
         """
-        objects = self.objects if git_dir else None
-        env = {"GIT_DIR": git_dir, "GIT_OBJECT_DIRECTORY": objects, "GIT_INDEX_FILE": index, "GIT_WORK_TREE": work_tree}
-        return self.private(*args, env=env).output(stdin, timeout, accept=accept)
+        own = {"GIT_DIR": git_dir, "GIT_OBJECT_DIRECTORY": self.objects} if git_dir else {}
+        places = {**own, **({"GIT_INDEX_FILE": index} if index else {}), **({"GIT_WORK_TREE": work_tree} if work_tree else {})}
+        return self.private(*args, env=places).output(stdin, timeout, accept=accept)
 
     def ask(self, *args: str, stdin: bytes = b"") -> bytes | None:
         """What a private command prints, None where git says no."""
@@ -231,8 +231,9 @@ def open_repo(folder: Path) -> Repo:
     _, object_format, git_dir, common_dir, top = answers
     settings = words(looking(folder, env, "config", "-z", "--type=path", "--get-regexp", KEYS).finish().stdout)
     known = {key: value for key, _, value in (item.partition("\n") for item in settings)}
-    if "extensions.partialclone" in known:
-        fix = "git fetch --refetch --no-filter && git config --unset extensions.partialClone"
+    lazy = next((key.removesuffix(".promisor") for key in known if key.endswith(".promisor")), None)
+    if lazy:
+        fix = f"git config --unset {lazy}.partialclonefilter; git fetch --refetch && git config --unset {lazy}.promisor"
         raise RepoError("this is a partial clone: agents work offline and would miss what it has not fetched", place=top, fix=fix)
     idents = dict(idents_of(folder, env))
     named = {f"GIT_{role}_{word}": value for role, who in idents.items() for word, value in (("NAME", who.name), ("EMAIL", who.email))}

@@ -169,8 +169,8 @@ def give_git(repo: Repo, space: Workspace) -> None:
     tip = own / "refs/heads" / space.branch
     tip.parent.mkdir(parents=True, exist_ok=True)
     tip.write_text(f"{space.base}\n")
-    objects = OBJECTS_INSIDE if space.sandboxed else str(repo.objects)
-    (own / "objects/info/alternates").write_text("".join(f"{place}\n" for place in (objects, *repo.lenders())))
+    objects = OBJECTS_INSIDE if space.sandboxed else repo.objects
+    (own / "objects/info/alternates").write_bytes(os.fsencode("".join(f"{place}\n" for place in (objects, *repo.lenders()))))
     shutil.copyfile(space.index, own / "index")
     shallow = repo.common_dir / "shallow"
     if shallow.is_file():
