@@ -9,7 +9,7 @@ from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results, S
 from nightlatch.core.rules import reason
 from nightlatch.core.testfiles import supersedes
 
-UNFINISHED = frozenset({"tests.failed", "check.failed", "verify.red"})
+UNFINISHED = frozenset({"tests.failed", "verify.red"})
 LAST_LINES = 20
 
 
@@ -64,9 +64,11 @@ class Evidence:
 
 def next_step(e: Evidence) -> Step | None:
     """What to find out next, cheapest refusal first; None where the rest is pointless."""
-    if any(r.ruling is Ruling.REJECT and r.rule != "verify.red" for r in reasons(e)) or already_green(e):
+    rejects = {r.rule for r in reasons(e) if r.ruling is Ruling.REJECT}
+    if rejects - UNFINISHED or already_green(e):
         return None
-    return next((step for step, wanted in _wishes(e) if wanted), None)
+    useful = [Step.PROOF] if "tests.failed" in rejects else list(Step)
+    return next((step for step, wanted in _wishes(e) if wanted and step in useful), None)
 
 
 def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
@@ -138,10 +140,10 @@ def new_passing(e: Evidence) -> frozenset[str]:
 
 
 def progress(e: Evidence) -> bool:
-    """Do more ids pass that did not pass at the base than when the session started? New ids count once they fail on the base's code."""
+    """Do more ids pass than when the session started, of those that fail at the base and new ones that fail on the base's code?"""
     if e.own is None or e.own.broken or e.own.answer is Answer.FAULT:
         return False
-    counted = e.base.tests.failing | (new_passing(e) if e.proof is None else e.proof)
+    counted = e.base.tests.failing | (e.proof or frozenset())
     known = e.base.tests.uncollected
     won = {i for i in e.own.passed - e.base.tests.passed if i in counted or file_of(i) in known}
     return len(won) > len(won & e.carried)

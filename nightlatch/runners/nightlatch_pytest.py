@@ -54,5 +54,5 @@ if __name__ == "__main__":
     os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
     files = sorted({name.split("::")[0] for name in wanted_ids()})
     sys.path.insert(1, os.getcwd())  # noqa: PTH109  # where `python -m pytest` has it; pytest itself is already imported
-    options = ["--rootdir=.", "--maxfail=0", "-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
+    options = ["--rootdir=.", "--maxfail=0", "--continue-on-collection-errors", "-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

@@ -22,27 +22,27 @@ class Recorder(unittest.TextTestResult):
         super().addSuccess(test)
         self.line(test, "passed")
 
-    def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+    def addFailure(self, test: Any, err: Any) -> None:  # noqa: N802  # as above
         super().addFailure(test, err)
         self.line(test, "failed")
 
-    def addError(self, test: Any, err: Any) -> None:  # noqa: N802
+    def addError(self, test: Any, err: Any) -> None:  # noqa: N802  # as above
         super().addError(test, err)
         self.line(test, "error")
 
-    def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802  # as above
         super().addSkip(test, reason)
         self.line(test, "skipped")
 
-    def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+    def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802  # as above
         super().addExpectedFailure(test, err)
         self.line(test, "skipped")
 
-    def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802
+    def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802  # as above
         super().addUnexpectedSuccess(test)
         self.line(test, "failed")
 
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802  # as above
         super().addSubTest(test, subtest, err)
         if err is not None:
             self.line(test, "failed")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
-from nightlatch.core.results import Answer
-from nightlatch.core.verdict import Evidence
+from nightlatch.core.results import Answer, results_from
 from nightlatch.edge.git import Repo, open_repo
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.runner import Hands
@@ -21,7 +20,8 @@ from nightlatch.errors import FaultError, RedBaseError
 
 CALC = "def add(a, b):\n    return a + b\n"
 TESTS = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n\n\ndef test_zero():\n    assert add(0, 0) == 0\n"
-COUNTED = "import os\nfrom pathlib import Path\n\n\ndef pytest_sessionfinish():\n    with Path(os.environ['COUNT']).open('a') as out:\n        out.write('x')\n"
+ONLY_ADD = TESTS.split("\n\n\ndef test_zero")[0] + "\n"
+COUNTED = "import os\n\n\ndef pytest_sessionfinish():\n    with open(os.environ['COUNT'], 'a') as out:\n        out.write('x')\n"
 SUB = CALC + "\n\ndef sub(a, b):\n    return a - b\n"
 TEST_SUB = "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n"
 BASE = {"calc.py": CALC, "test_calc.py": TESTS, "conftest.py": COUNTED, "prd.json": "[]\n"}
@@ -37,16 +37,16 @@ class World:
     folder: Path
     rooms: list[str] = field(default_factory=list)
 
-    def commit(self, files: Tree, onto: str = "HEAD", programs: tuple[str, ...] = ()) -> str:
-        """A commit with these files over another's; None takes one away."""
-        mode = {name: "100755" if name in programs or name.startswith("checks/") else "100644" for name in files}
+    def commit(self, files: Tree, onto: str = "HEAD") -> str:
+        """A commit with these files over another's, scripts executable; None takes one away."""
+        mode = {name: "100755" if text and text.startswith("#!") else "100644" for name, text in files.items()}
         entries = {name: None if text is None else (mode[name], self.repo.write_blob(text.encode())) for name, text in files.items()}
         return self.repo.commit(self.repo.tree_with(self.repo.tree_of(onto), entries), [], "state")
 
     def lab(self, **settings: object) -> Lab:
         known: dict[str, object] = {
-            "repo": self.repo, "hands": Hands(sandbox=Unconfined(), timeout=60.0), "open_room": self.open_room, "cache": self.folder / "cache",
-            "aside": ("prd.json", "progress.txt", "progress", "findings"),
+            "repo": self.repo, "hands": Hands(sandbox=Unconfined(), timeout=60.0), "open_room": self.open_room,
+            "cache": self.folder / "cache", "aside": ("prd.json", "progress.txt", "progress", "findings"),
         }  # fmt: skip
         return Lab(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
 
@@ -107,6 +107,490 @@ def test_a_new_test_that_passes_on_the_base_too_proves_nothing(world: World) -> 
 
 
 def test_an_agent_that_deletes_a_test_never_lands(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.split("\n\n\ndef test_zero")[0] + "\n"})
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": ONLY_ADD})
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_zero",)
+
+
+def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
+    assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
+
+
+@pytest.mark.parametrize("mark", ["skip(reason='pre-existing')", "skipif(True, reason='x')", "xfail"])
+def test_an_agent_that_skips_a_test_never_lands(world: World, mark: str) -> None:
+    broken = SUB.replace("a + b", "a + b + (b == 0)")
+    skipped = "import pytest\n" + TESTS.replace("def test_zero", f"@pytest.mark.{mark}\ndef test_zero")
+    verdict = world.examine(BASE, {"calc.py": broken, "test_sub.py": TEST_SUB, "test_calc.py": skipped})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-skipped"])
+
+
+def test_a_whole_file_that_skips_itself_is_seen_as_skipped(world: World) -> None:
+    verdict = world.examine(BASE, {"test_calc.py": "import pytest\npytest.skip('later', allow_module_level=True)\n" + TESTS})
+    assert rules(verdict) == ["ratchet.test-skipped"]
+
+
+def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
+    assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
+
+
+def test_a_test_weakened_while_nothing_fails_is_not_seen_by_this_form(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("== 3", "> 0")})
+    assert verdict.outcome is Outcome.LANDED
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("conftest.py", "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if 'zero' not in i.name]\n"),
+        ("pytest.ini", "[pytest]\naddopts = --deselect test_calc.py::test_zero\n"),
+        ("pytest.ini", "[pytest]\naddopts = --collect-only\n"),
+        ("test_calc.py", TESTS + "\n\nif True:\n    del test_zero\n"),
+    ],
+)
+def test_tests_that_are_no_longer_chosen_are_missed(world: World, file: str, text: str) -> None:
+    verdict = world.examine(BASE, {"calc.py": SUB.replace("a + b", "a + b or 1"), "test_sub.py": TEST_SUB, file: text})
+    assert verdict.outcome is Outcome.REJECTED
+    assert "ratchet.test-removed" in rules(verdict)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        COUNTED + "    import os\n    os._exit(0)\n",
+        COUNTED.replace("():", "(session):") + "    session.exitstatus = 0\n",
+        "import os\nimport atexit\natexit.register(os._exit, 0)\n" + COUNTED,
+    ],
+)
+def test_a_report_that_breaks_off_or_disagrees_with_the_exit_code_is_no_pass(world: World, text: str) -> None:
+    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b"), "conftest.py": text})
+    assert verdict.outcome is Outcome.REJECTED
+    assert {"tests.broken", "ratchet.test-failed"} & set(rules(verdict))
+
+
+def test_a_suite_that_leaves_early_with_exit_code_0_is_no_pass(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": "import os\n\n\ndef test_sub():\n    os._exit(0)\n"})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["tests.broken"])
+
+
+def test_a_feature_may_change_the_tests_that_it_names(world: World) -> None:
+    tests = TESTS.replace("== 3", "== 4").replace("== 0", "== 1")
+    changed = {"calc.py": SUB.replace("a + b", "a + b + 1"), "test_calc.py": tests, "test_sub.py": TEST_SUB}
+    assert rules(world.examine(BASE, changed)) == ["ratchet.test-failed"]
+    for names in [("test_calc.py",), ("test_*.py",), ("test_calc.py::test_add", "test_zero")]:
+        assert world.examine(BASE, changed, replace(PROSE, supersedes=names)).outcome is Outcome.LANDED
+    assert world.examine(BASE, changed, replace(PROSE, supersedes=("test_add",))).reasons[0].detail == ("test_calc.py::test_zero",)
+
+
+def test_a_removed_name_that_a_superseded_test_imports_does_not_condemn_the_whole_file(world: World) -> None:
+    base = {**BASE, "calc.py": SUB, "test_calc.py": "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"}
+    feature = replace(PROSE, supersedes=("test_sub",))
+    assert world.examine(base, {"calc.py": CALC, "test_calc.py": TESTS}, feature).outcome is Outcome.UNPROVED
+    worse = world.examine(base, {"calc.py": CALC, "test_calc.py": ONLY_ADD}, feature)
+    assert worse.reasons[0].detail == ("test_calc.py::test_zero",)
+
+
+def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    lab.state(first)
+    started = len(world.rooms)
+    verdict = lab.examine(first, world.repo.tree_of(first), PROSE)
+    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (Outcome.REJECTED, ["scope.empty"], started)
+
+
+def test_what_the_scope_refuses_is_never_run(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    lab.state(first)
+    started = len(world.rooms)
+    tree = world.repo.tree_of(world.commit({"calc.py": SUB}, first))
+    verdict = lab.examine(first, tree, PROSE, [Reason(rule="scope.link", says="a link")])
+    assert (verdict.outcome, len(world.rooms)) == (Outcome.REJECTED, started)
+    held = lab.examine(first, tree, PROSE, [Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)])
+    assert (held.outcome, held.safe, held.tests) == (Outcome.HELD, False, "2 pass, 0 fail, 0 skipped")
+
+
+def test_the_suite_runs_once_where_no_test_changed_and_twice_where_one_did(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    lab.state(first)
+    assert world.suite_runs() == 1
+    second = world.commit({"calc.py": SUB}, first)
+    assert lab.examine(first, world.repo.tree_of(second), PROSE).outcome is Outcome.UNPROVED
+    assert world.suite_runs() == 2
+    landed = world.commit({"progress.txt": "landed\n", "prd.json": "[1]\n"}, second)
+    lab.state(landed)
+    assert world.suite_runs() == 2
+    third = world.commit({"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(2, 2) == 4\n"}, landed)
+    feature = replace(PROSE, verify=("test -f calc.py",))
+    assert lab.examine(landed, world.repo.tree_of(third), feature, seen_red=True).outcome is Outcome.LANDED
+    assert world.suite_runs() == 4
+
+
+def test_the_proof_run_starts_only_the_new_tests(world: World) -> None:
+    slow = "\n\ndef test_once():\n    open(os.environ['COUNT'] + '-full', 'a').write('x')\n"
+    world.examine({**BASE, "test_calc.py": "import os\n" + TESTS + slow}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    assert (world.folder / "count-full").read_text() == "xxx"
+    assert world.suite_runs() == 4
+
+
+FLAKY = """import os
+from pathlib import Path
+
+
+def flips(name, bad):
+    file = Path(os.environ["COINS"], name)
+    n = int(file.read_text()) if file.exists() else 0
+    file.write_text(str(n + 1))
+    return n % 3 == bad
+"""
+THREE = """import pytest
+from coins import flips
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_coin(n):
+    assert not flips(f"coin-{n}", 1)
+"""
+
+
+def test_three_tests_that_are_flaky_at_the_base_hold_nothing_up(world: World) -> None:
+    base = {**BASE, "coins.py": FLAKY, "test_coins.py": THREE}
+    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, ["tests.flaky"])
+    assert verdict.reasons[0].ruling is Ruling.FLAG
+    assert len(verdict.reasons[0].detail) == 3
+
+
+def test_a_test_that_flakes_on_the_candidate_alone_is_held(world: World) -> None:
+    shaky = "from coins import flips\n\n\ndef add(a, b):\n    return a + b + flips('add', 0)\n"
+    verdict = world.examine({**BASE, "coins.py": FLAKY, "test_calc.py": ONLY_ADD}, {"calc.py": shaky})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["tests.unsteady"])
+
+
+def test_a_test_that_really_fails_is_run_again_before_it_is_refused(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b")})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
+    assert world.suite_runs() == 1 + 1 + 2 * 2
+
+
+def test_a_test_whose_name_changes_from_run_to_run_is_not_missed(world: World) -> None:
+    odd = "import uuid\nimport pytest\n\n\n@pytest.mark.parametrize('name', [uuid.uuid4().hex])\ndef test_any(name):\n    assert name\n"
+    assert world.examine({**BASE, "test_odd.py": odd}, {"calc.py": SUB, "test_sub.py": TEST_SUB}).outcome is Outcome.LANDED
+
+
+def test_known_failures_of_the_base_are_tolerated_by_id_and_may_only_shrink(world: World) -> None:
+    red = {**BASE, "test_red.py": "def test_one():\n    assert 0\n\n\ndef test_two():\n    assert 0\n"}
+    better = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_red.py": red["test_red.py"].replace("assert 0", "assert 1", 1)}
+    assert world.examine(red, better).outcome is Outcome.LANDED
+    worse = {"calc.py": SUB, "test_more.py": "def test_three():\n    assert 0\n"}
+    assert world.examine(red, worse).reasons[0].detail == ("test_more.py::test_three",)
+
+
+def test_a_new_test_that_fails_is_refused(world: World) -> None:
+    verdict = world.examine(BASE, {"test_sub.py": TEST_SUB})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["tests.failed"])
+    assert verdict.reasons[0].detail == ("test_sub.py",)
+
+
+def plan_of(*features: Feature) -> Plan:
+    return Plan(path="prd.json", features=features)
+
+
+def test_a_red_base_is_named_before_any_agent_is_paid_for(world: World) -> None:
+    many = "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_red(n):\n    assert n < 0\n"
+    lab, first = world.lab(), world.commit({**BASE, "test_red.py": many})
+    with pytest.raises(RedBaseError, match=r"test_red.py::test_red\[0\]") as error:
+        lab.require_green(first, plan_of(PROSE))
+    assert "--accept-red" in error.value.fix
+    lab.require_green(first, plan_of(PROSE), accept=True)
+    lab.require_green(first, plan_of(replace(PROSE, verify=("pytest test_red.py",))))
+    few = world.commit({"test_red.py": many.replace("6", "5")}, first)
+    lab.require_green(few, plan_of(PROSE))
+
+
+def test_an_empty_suite_is_not_a_red_one(world: World) -> None:
+    for files in ({"readme": "x"}, {"calc.py": CALC, "conftest.py": COUNTED}, {"calc.py": CALC, "tests/__init__.py": ""}):
+        first = world.commit(files)
+        world.lab().require_green(first, plan_of(PROSE))
+        assert world.lab().state(first).tests.answer is Answer.GREEN
+
+
+def test_the_first_tests_of_a_project_count_at_once(world: World) -> None:
+    verdict = world.examine({"readme": "x"}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "1 pass, 0 fail, 0 skipped")
+
+
+VERIFIED = replace(PROSE, verify=("python -c 'from calc import sub; assert sub(3, 1) == 2'",))
+
+
+def test_a_verify_that_was_red_and_is_green_proves_the_feature(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": SUB}, VERIFIED)
+    assert (verdict.outcome, verdict.proved, verdict.verify) == (Outcome.LANDED, True, "red->green")
+
+
+def test_a_verify_that_stays_red_is_rejected_with_the_end_of_its_output(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": CALC + "\n\ndef sub(a, b):\n    return a + b\n"}, VERIFIED)
+    assert (verdict.outcome, verdict.safe, verdict.proved, rules(verdict)) == (Outcome.REJECTED, True, False, ["verify.red"])
+    assert "AssertionError" in "\n".join(verdict.reasons[0].detail)
+
+
+def test_measured_progress_is_advanced_and_only_more_of_it_is_again(world: World) -> None:
+    feature = replace(PROSE, verify=("pytest -q test_wanted.py",))
+    base = {**BASE, "test_wanted.py": "import calc\n" + "".join(f"\n\ndef test_{n}():\n    assert calc.{n}() == 1\n" for n in "abc")}
+    first, lab = world.commit(base), world.lab()
+    one = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n"}, first)
+    two = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\ndef b():\n    return 1\n"}, first)
+    tree = {commit: world.repo.tree_of(commit) for commit in (one, two)}
+    assert lab.examine(first, tree[one], feature).outcome is Outcome.ADVANCED
+    verdict = lab.examine(first, tree[two], feature, carried=tree[one])
+    assert (verdict.outcome, verdict.progress) == (Outcome.ADVANCED, True)
+    still = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\nB = 1\n"}, first)
+    assert lab.examine(first, world.repo.tree_of(still), feature, carried=tree[one]).outcome is Outcome.REJECTED
+
+
+def test_new_tests_that_are_partly_red_are_progress_once_some_of_them_prove_something(world: World) -> None:
+    text = TEST_SUB + "\n\ndef test_much():\n    assert sub(1, 1) == 1\n"
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": text})
+    assert (verdict.outcome, verdict.safe, rules(verdict)) == (Outcome.ADVANCED, False, ["tests.failed"])
+    padding = "def test_true():\n    assert 1\n\n\ndef test_much():\n    assert 0\n"
+    assert world.examine(BASE, {"calc.py": SUB, "test_sub.py": padding}).outcome is Outcome.REJECTED
+
+
+def test_a_missing_verify_file_is_red_and_a_missing_program_is_a_fault(world: World) -> None:
+    lab, first = world.lab(), world.commit({**BASE, "plain.sh": "exit 0\n"})
+    answers = {
+        "pytest -q test_none.py": Answer.RED,
+        "./verify/us1.sh": Answer.RED,
+        "sh verify/us1.sh": Answer.RED,
+        "python verify/us1.py": Answer.RED,
+        "no-such-program --check": Answer.FAULT,
+        "./plain.sh": Answer.FAULT,
+        "exit 126": Answer.FAULT,
+        "exit 127": Answer.FAULT,
+        "kill -9 $$": Answer.FAULT,
+        "exit 1": Answer.RED,
+        "true": Answer.GREEN,
+    }
+    assert {line: lab.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers} == answers
+    slow = world.lab(hands=Hands(sandbox=Unconfined(), timeout=0.2))
+    assert slow.verify_at(first, replace(PROSE, verify=("sleep 30",))).answer is Answer.FAULT
+
+
+def test_a_verify_whose_test_the_base_owned_needs_no_proof_test(world: World) -> None:
+    feature = replace(PROSE, verify=("pytest -q test_sub.py",))
+    base = {**BASE, "test_sub.py": TEST_SUB}
+    assert world.examine(base, {"calc.py": SUB}, feature).outcome is Outcome.LANDED
+    gutted = {"calc.py": CALC + "\n\nsub = None\n", "test_sub.py": "def test_sub():\n    assert True\n"}
+    verdict = world.examine(base, gutted, feature)
+    assert (verdict.outcome, verdict.proved) == (Outcome.UNPROVED, None)
+
+
+def test_a_verify_whose_test_the_candidate_wrote_is_proved_by_that_test_failing_on_the_base(world: World) -> None:
+    feature = replace(PROSE, verify=("pytest -q test_sub.py",))
+    assert world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB}, feature).outcome is Outcome.LANDED
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"}, feature)
+    assert (verdict.outcome, verdict.verify) == (Outcome.UNPROVED, "red->green")
+
+
+def test_a_verify_script_that_the_candidate_wrote_itself_proves_nothing(world: World) -> None:
+    feature = replace(PROSE, verify=("sh verify/us1.sh",))
+    assert world.examine(BASE, {"calc.py": SUB, "verify/us1.sh": "exit 0\n"}, feature).outcome is Outcome.UNPROVED
+
+
+def test_a_verify_that_is_green_before_any_work_is_held(world: World) -> None:
+    feature, lab = replace(PROSE, verify=("test -f calc.py",)), world.lab()
+    first = world.commit(BASE)
+    held = lab.needless(first, first, feature)
+    assert held is not None
+    assert (held.outcome, rules(held)) == (Outcome.HELD, ["verify.already-green"])
+    before = world.commit({"calc.py": None, "test_calc.py": None}, first)
+    done = lab.needless(first, before, feature)
+    assert done is not None
+    assert (done.outcome, done.proved) == (Outcome.LANDED, True)
+    assert lab.needless(before, before, feature) is None
+    assert lab.needless(first, first, PROSE) is None
+    assert lab.examine(first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), feature).outcome is Outcome.HELD
+
+
+def test_a_verify_that_cannot_be_run_is_a_fault_and_never_a_pass(world: World) -> None:
+    verdict = world.examine(BASE, {"calc.py": SUB}, replace(PROSE, verify=("no-such-program",)))
+    assert (verdict.outcome, rules(verdict)) == (Outcome.FAILED, ["verify.fault"])
+
+
+def test_work_that_was_cut_off_lands_only_when_it_is_proved(world: World) -> None:
+    assert world.examine(BASE, {"calc.py": SUB}, finished=False).outcome is Outcome.INTERRUPTED
+    assert world.examine(BASE, {"calc.py": "def"}, finished=False).outcome is Outcome.INTERRUPTED
+    assert world.examine(BASE, {"calc.py": SUB}, VERIFIED, finished=False).outcome is Outcome.LANDED
+
+
+def test_the_checks_of_the_base_decide_and_not_the_candidates(world: World) -> None:
+    base = {**BASE, "checks/20-size": "#!/bin/sh\necho too long; test $(wc -l < calc.py) -lt 4\n", "checks/README.md": "no program"}
+    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "checks/20-size": "#!/bin/sh\nexit 0\n"})
+    assert (verdict.outcome, rules(verdict), verdict.checks) == (Outcome.REJECTED, ["check.failed"], "0/1")
+    assert verdict.reasons[0].detail == ("checks/20-size\ntoo long",)
+
+
+def test_checks_know_what_they_check(world: World) -> None:
+    script = '#!/bin/sh\ntest -d "$NIGHTLATCH_REPORTS" && test -n "$NIGHTLATCH_BASE" && echo "$NIGHTLATCH_FEATURE" >> "$COINS/features"\n'
+    world.examine({**BASE, "checks/20-env": script}, {"calc.py": SUB})
+    assert (world.folder / "features").read_text() == "\nUS-1\n"
+
+
+def test_check_exit_codes_are_pass_skip_fault_or_fail(world: World) -> None:
+    codes = {"10-ok": 0, "20-skip": 77, "30-bad": 1, "40-lost": 126, "50-lost": 127}
+    checks = {f"checks/{name}": f"#!/bin/sh\nexit {code}\n" for name, code in codes.items()}
+    signal = {"checks/60-dies": "#!/bin/sh\nkill -9 $$\n"}
+    state = world.lab().state(world.commit({**BASE, **checks, **signal}))
+    wanted = [Answer.GREEN, Answer.SKIP, Answer.RED, Answer.FAULT, Answer.FAULT, Answer.FAULT]
+    assert [check.answer for check in state.checks] == wanted
+    with pytest.raises(FaultError, match="checks/40-lost could not be run"):
+        world.lab().require_green(world.commit({**BASE, **checks}), plan_of(PROSE))
+
+
+def test_a_check_that_faults_on_the_candidate_is_neither_a_pass_nor_an_attempt(world: World) -> None:
+    base = {**BASE, "checks/20-dies": "#!/bin/sh\ngrep -q sub calc.py && kill -9 $$\nexit 0\n"}
+    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.FAILED, ["check.fault"])
+
+
+def test_a_check_that_was_red_at_the_base_may_stay_red(world: World) -> None:
+    base = {**BASE, "checks/30-lint": "#!/bin/sh\nexit 1\n"}
+    assert world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB}).outcome is Outcome.LANDED
+    with pytest.raises(RedBaseError, match="checks/30-lint"):
+        world.lab().require_green(world.commit(base), plan_of(PROSE))
+    world.lab().require_green(world.commit(base), plan_of(VERIFIED))
+
+
+def test_the_tests_that_a_check_reports_are_held_to_by_id(world: World) -> None:
+    check = "#!/bin/sh\ngrep -h . cases/* > $NIGHTLATCH_REPORTS/r.xml 2>/dev/null || true\n"
+    one, two = (f"<testcase classname='s' name='{name}'/>" for name in ("one", "two"))
+    base = {**BASE, "checks/40-cases": check, "cases/a": f"<testsuite>{one}{two}</testsuite>\n"}
+    verdict = world.examine(base, {"cases/a": f"<testsuite>{one}</testsuite>\n"})
+    assert (verdict.outcome, rules(verdict), verdict.reasons[0].detail) == (Outcome.REJECTED, ["ratchet.test-removed"], ("s::two",))
+
+
+def test_the_check_that_init_writes_for_the_tests_is_the_loops_own_run(world: World) -> None:
+    own = "#!/bin/sh\n# nightlatch: tests\nexit 1\n"
+    verdict = world.examine({**BASE, "checks/10-tests": own}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    assert (verdict.outcome, verdict.checks) == (Outcome.LANDED, "")
+
+
+def test_gates_of_the_plan_are_checks(world: World) -> None:
+    first = world.commit(BASE)
+    lab = world.lab(gates=lambda _base: ("grep -q add calc.py", "! grep -q sub calc.py"))
+    verdict = lab.examine(first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), PROSE)
+    assert (verdict.outcome, verdict.checks, rules(verdict)) == (Outcome.REJECTED, "1/2", ["check.failed"])
+
+
+def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports(world: World) -> None:
+    first = world.commit({"value": "1\n"})
+    tree = world.repo.tree_of(world.commit({"value": "2\n"}, first))
+    assert rules(world.lab(tests="grep -q 1 value").examine(first, tree, PROSE)) == ["tests.failed"]
+    assert world.lab(tests="grep -q . value").examine(first, tree, PROSE).tests == "pass"
+    junit = "echo \"<testsuite><testcase classname='v' name='$(cat value)'/></testsuite>\" > $NIGHTLATCH_REPORTS/v.xml"
+    verdict = world.lab(tests=junit).examine(first, tree, PROSE)
+    assert (rules(verdict), verdict.reasons[0].detail) == (["ratchet.test-removed"], ("v::1",))
+
+
+def test_a_red_suite_without_ids_stops_the_run_only_if_no_feature_can_turn_it_green(world: World) -> None:
+    lab, first = world.lab(tests="exit 1"), world.commit(BASE)
+    with pytest.raises(RedBaseError, match="the tests"):
+        lab.require_green(first, plan_of(PROSE))
+    lab.require_green(first, plan_of(VERIFIED))
+
+
+def test_after_a_ratchet_refusal_the_tests_are_restored_and_the_rest_is_carried(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    tree = world.repo.tree_of(world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None}, first))
+    carried = lab.without_weakened_tests(first, tree, lab.examine(first, tree, PROSE))
+    assert carried == world.repo.tree_of(world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB}, first))
+    assert lab.examine(first, carried, PROSE).outcome is Outcome.LANDED
+    files = {"calc.py": SUB, "pytest.ini": "[pytest]\naddopts = -k add\n", "test_sub.py": TEST_SUB}
+    deselected = world.repo.tree_of(world.commit(files, first))
+    assert lab.without_weakened_tests(first, deselected, lab.examine(first, deselected, PROSE)) == carried
+
+
+def test_a_project_below_the_top_is_tested_where_it_lies(world: World) -> None:
+    files = {f"app/{name}": text for name, text in BASE.items()}
+    first = world.commit(files)
+    lab = world.lab(inside="app", open_room=lambda base, tree: in_folder(world, base, tree, "app"))
+    verdict = lab.examine(first, world.repo.tree_of(world.commit({"app/calc.py": SUB, "app/test_sub.py": TEST_SUB}, first)), PROSE)
+    assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "3 pass, 0 fail, 0 skipped")
+    removed = lab.examine(first, world.repo.tree_of(world.commit({"app/test_calc.py": None}, first)), PROSE)
+    assert removed.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
+
+
+@contextmanager
+def in_folder(world: World, base: str, tree: str, folder: str) -> Iterator[Room]:
+    with world.open_room(base, tree) as room:
+        yield replace(room, cwd=folder)
+
+
+def test_bytecode_that_somebody_committed_is_never_run(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    stale = ("100644", world.repo.write_blob(b"stale"))
+    tree = world.repo.tree_with(world.repo.tree_of(first), {"__pycache__/calc.cpython-311.pyc": stale, "deep/x.pyc": stale})
+    lab.run(first, tree, lab.suite(first, first))
+    assert not [path for path in world.repo.files(world.rooms[-1]) if path.endswith(".pyc")]
+
+
+def test_an_editable_install_that_leads_to_the_main_checkout_is_a_fault(world: World) -> None:
+    main = world.repo.top / "src" / "thing"
+    main.mkdir(parents=True)
+    (main / "__init__.py").write_text("")
+    first = world.commit({"src/thing/__init__.py": "", "test_thing.py": "import thing\n"})
+    shared = {**world.env, "PYTHONPATH": str(main.parent)}
+
+    @contextmanager
+    def room(base: str, tree: str) -> Iterator[Room]:
+        with world.open_room(base, tree) as plain:
+            yield replace(plain, env=shared)
+
+    with pytest.raises(FaultError, match="would import thing from the main checkout") as error:
+        world.lab(open_room=room).state(first)
+    assert "[workspace]" in error.value.fix
+    world.lab().state(first)
+
+
+@pytest.mark.sandbox
+def test_in_the_sandbox_the_same_path_means_the_candidate(world: World) -> None:
+    main = world.repo.top / "src" / "thing"
+    main.mkdir(parents=True)
+    (main / "__init__.py").write_text("where = 'main'\n")
+    sandbox = find_sandbox("bubblewrap")
+    env = {**world.env, "PYTHONPATH": str(main.parent)}
+
+    @contextmanager
+    def room(base: str, tree: str) -> Iterator[Room]:
+        with world.open_room(base, tree) as plain:
+            yield replace(plain, env=env, at=world.repo.top)
+
+    text = "import thing\n\n\ndef test_where():\n    assert thing.where == 'candidate'\n"
+    first = world.commit({"src/thing/__init__.py": "where = 'candidate'\n", "test_thing.py": text})
+    lab = world.lab(open_room=room, hands=Hands(sandbox=sandbox, timeout=60.0))
+    assert lab.state(first).tests.passed == {"test_thing.py::test_where"}
+
+
+def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(world: World, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.xml"
+    secret.write_text("<testsuite><testcase classname='s' name='secret'/></testsuite>")
+    for line in (f"ln -s {secret} $NIGHTLATCH_REPORTS/r.xml", "mkfifo $NIGHTLATCH_REPORTS/r.xml"):
+        state = world.lab(tests=line).state(world.commit({"a": line}))
+        assert not state.tests.ids
+
+
+def test_a_fault_is_never_remembered(world: World) -> None:
+    lab, first = world.lab(tests="exit 127"), world.commit(BASE)
+    assert lab.state(first).tests.answer is Answer.FAULT
+    assert lab.recall(lab.tests_name(first, lab.suite(first, first)), results_from) is None
+
+
+def test_a_torn_file_of_the_cache_is_as_good_as_none(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    lab.state(first)
+    for file in (world.folder / "cache").glob("tests-*.json"):
+        file.write_text('{"answer": "green", "ids"')
+    assert len(lab.state(first).tests.passed) == 2
+    assert world.suite_runs() == 2

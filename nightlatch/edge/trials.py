@@ -1,0 +1,203 @@
+"""Trials of trees: their tests, checks and verify commands are run in fresh checkouts, and never twice what is known already."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from nightlatch.core import results as codec
+from nightlatch.core.globs import matcher
+from nightlatch.core.models import Feature
+from nightlatch.core.results import Answer, Check, Results, passing
+from nightlatch.core.testfiles import BYTECODE, SUITE_MARK, Runner, detect
+from nightlatch.core.verdict import Said
+from nightlatch.edge import files, runner
+from nightlatch.edge.git import Repo
+from nightlatch.edge.runner import Hands
+from nightlatch.edge.sandbox import Room
+from nightlatch.edge.trees import Entry
+from nightlatch.errors import FaultError
+
+Known = TypeVar("Known", Results, tuple[Check, ...])
+MOST_AGAIN = 50
+MOST_CACHED = 100
+MOST_LISTED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """How the tests of one tree are run: a runner, None where there are no tests, and the project's own Python."""
+
+    runner: Runner | None
+    python: str = ""
+    env: str = ""
+    files: Callable[[str], bool] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """What is needed to try out trees of one project.
+
+    `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base. `aside` are the paths that no test
+    depends on: plan, progress, findings. `env_key(base)` changes when what init.sh makes does.
+    """
+
+    repo: Repo
+    hands: Hands
+    open_room: Callable[[str, str], AbstractContextManager[Room]]
+    cache: Path
+    inside: str = ""
+    aside: tuple[str, ...] = ()
+    tests: str = ""
+    gates: Callable[[str], tuple[str, ...]] = lambda _base: ()
+    env_key: Callable[[str], str] = lambda _base: ""
+    listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    suites: dict[str, Suite] = field(default_factory=dict)
+    pythons: dict[str, tuple[str, bool]] = field(default_factory=dict)
+
+    def key(self, tree: str) -> str:
+        """The tree without what no test depends on: equal keys, equal results."""
+        return self.repo.tree_with(tree, dict.fromkeys(self.aside))
+
+    def files(self, rev: str) -> dict[str, Entry]:
+        """Every file of a tree; the last few listings are kept, for a large one takes a while."""
+        tree = self.repo.tree_of(rev)
+        if tree not in self.listings:
+            for old in list(self.listings)[: -MOST_LISTED + 1]:
+                del self.listings[old]
+            self.listings[tree] = self.repo.files(tree)
+        return self.listings[tree]
+
+    def path(self, name: str) -> str:
+        """A path of the project as the repository names it."""
+        return f"{self.inside}/{name}" if self.inside else name
+
+    def own(self, path: str) -> str:
+        """A path of the repository as the project names it; outside the project it begins with two dots."""
+        return os.path.relpath(path, self.inside) if self.inside else path
+
+    def suite(self, base: str, tree: str) -> Suite:
+        """How this tree's tests are run, by what its files say. Python is looked for at the base only."""
+        oid = self.repo.tree_of(tree)
+        if oid not in self.suites:
+            paths = [self.own(path) for path in self.files(oid)]
+            found = self.find_runner(base, oid, paths)
+            known = [found] if found and found.report != "folder" else runner.shipped()
+            test_file = matcher(pattern for each in known for pattern in (*each.tests, *each.config))
+            python = self.python(base)[0] if found and found.python else ""
+            self.suites[oid] = Suite(runner=found, python=python, env=self.env_key(base), files=test_file)
+        return self.suites[oid]
+
+    def find_runner(self, base: str, tree: str, paths: Iterable[str]) -> Runner | None:
+        if self.tests:
+            return Runner(name="tests", report="folder", command=("sh", "-c", self.tests), tests=())
+        return detect(
+            runner.shipped(),
+            frozenset(paths),
+            lambda path: (self.repo.read(tree, self.path(path)) or b"").decode("utf-8", "replace"),
+            lambda module: module == "pytest" and self.python(base)[1],
+        )
+
+    def python(self, base: str) -> tuple[str, bool]:
+        """The project's own Python and whether it has pytest. Raises FaultError where it would import the project from another checkout."""
+        key = self.env_key(base)
+        if key not in self.pythons:
+            packages = {path.removesuffix("/__init__.py") for path in map(self.own, self.files(base)) if path.endswith("/__init__.py")}
+            names = sorted(name for name in {path.removeprefix("src/") for path in packages} if name.isidentifier())
+            with self.open_room(base, base) as room:
+                python, origins, _ = runner.probe(self.hands, room, ["pytest", *names])
+                self.refuse_elsewhere(room, origins)
+            self.pythons[key] = python, bool(origins.get("pytest"))
+        return self.pythons[key]
+
+    def refuse_elsewhere(self, room: Room, origins: Mapping[str, str]) -> None:
+        """The trap of an editable install in a shared environment: the tests would pass or fail on the person's checkout."""
+        main, here = self.repo.top.resolve(), self.hands.sandbox.inside(room, room.tree).resolve()
+        for name, origin in origins.items():
+            place = Path(origin)
+            strange = place.is_relative_to(main) and not place.is_relative_to(here) and "site-packages" not in place.parts
+            if origin and main != here and strange:
+                fix = f'set sandbox = "auto" under [workspace], or make init.sh install {name} into a .venv of its own'
+                raise FaultError(f"the checks would import {name} from the main checkout, not from the candidate", place=origin, fix=fix)
+
+    def results(self, base: str, tree: str, suite: Suite, *, steady: bool = False) -> Results:
+        """The suite's results on a tree. `steady`: what fails runs once more, and passes if it passes then."""
+        if suite.runner is None:
+            return Results(answer=Answer.GREEN)
+        name = self.tests_name(tree, suite)
+        known = self.recall(name, codec.results_from)
+        if known:
+            return known
+        found = self.run(base, tree, suite)
+        again = found.failing & found.ids.keys() if steady else frozenset()
+        if 0 < len(again) <= MOST_AGAIN:
+            found = passing(found, self.run(base, tree, suite, again).passed & again)
+        self.save(name, found)
+        return found
+
+    def tests_name(self, tree: str, suite: Suite) -> str:
+        return "tests-" + digest(self.key(tree), suite.env, self.inside, repr(suite.runner), suite.python)
+
+    def run(self, base: str, tree: str, suite: Suite, only: Iterable[str] = ()) -> Results:
+        """One run of a suite in a fresh checkout; bytecode that somebody committed is left out, for it need not match its source."""
+        if suite.runner is None:
+            return Results(answer=Answer.GREEN)
+        with self.open_room(base, self.clean(tree)) as room:
+            return runner.run_suite(self.hands, room, suite.runner, suite.python, tuple(only))
+
+    def clean(self, tree: str) -> str:
+        stale = filter(matcher(BYTECODE), self.files(tree))
+        return self.repo.tree_with(tree, dict.fromkeys(stale))
+
+    def checks(self, base: str, tree: str, feature: str = "") -> tuple[Check, ...]:
+        """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
+        gates = self.gates(base)
+        name = "checks-" + digest(self.key(tree), self.env_key(base), self.inside, *gates)
+        known = self.recall(name, codec.checks_from)
+        if known is not None:
+            return known
+        argvs = {**{file: [f"./{file}"] for file in self.check_files(base)}, **{gate: ["sh", "-c", gate] for gate in gates}}
+        found: tuple[Check, ...] = ()
+        if argvs:
+            with self.open_room(base, tree) as room:
+                env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature}
+                found = tuple(runner.run_check(self.hands, room, name, argv, env) for name, argv in argvs.items())
+        self.save(name, found)
+        return found
+
+    def check_files(self, base: str) -> list[str]:
+        """The executables of checks/, in name order, the stand-in for the tests aside."""
+        folder = self.path("checks/")
+        modes = {path: mode for path, (mode, _) in self.files(base).items() if path.rpartition("/")[0] + "/" == folder}
+        named = sorted(path for path, mode in modes.items() if mode == "100755")
+        return [self.own(path) for path in named if SUITE_MARK.encode() not in (self.repo.read(base, path) or b"").splitlines()]
+
+    def verify(self, base: str, tree: str, feature: Feature) -> Said:
+        env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature.id}
+        with self.open_room(base, self.clean(tree)) as room:
+            return runner.run_verify(self.hands, room, feature.verify, env)
+
+    def recall(self, name: str, read: Callable[[str], Known]) -> Known | None:
+        """What was found out before; a file that cannot be read is as good as none."""
+        try:
+            return read((self.cache / f"{name}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def save(self, name: str, value: Results | tuple[Check, ...]) -> None:
+        """Keep what is known for certain; a fault says nothing about the tree."""
+        answers = [check.answer for check in value] if isinstance(value, tuple) else [value.answer]
+        if Answer.FAULT in answers:
+            return
+        self.cache.mkdir(parents=True, exist_ok=True)
+        old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
+        for file in old[: max(len(old) - MOST_CACHED, 0)]:
+            file.unlink(missing_ok=True)
+        files.replace(self.cache / f"{name}.json", codec.dump(value).encode("utf-8", "surrogatepass"))
+
+
+def digest(*parts: str) -> str:
+    return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
