@@ -61,13 +61,13 @@ def command(name: str) -> click.Command:
     verb = VERBS[name]
     params: list[click.Parameter] = [click.Argument(["feature"])]
     if verb.text:
-        params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT", default=""))
+        params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
     if name == "retry":
         params.append(click.Option(["--fresh"], is_flag=True, help="Start clean; the work so far stays under its session's name."))
     params.append(click.Option(["--now"], is_flag=True, help="Carry it out at once instead of leaving it to the running or the next loop."))
 
-    def callback(feature: str, text: str = "", *, fresh: bool = False, now: bool = False) -> None:
-        decide(name, feature, "--fresh" if fresh else text, now=now)
+    def callback(feature: str, text: str | None = None, *, fresh: bool = False, now: bool = False) -> None:
+        decide(name, feature, "--fresh" if fresh else text or "", now=now)
 
     return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")
 
@@ -87,7 +87,7 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
         click.echo(f"{what}: nothing to do, it is so already")
         return
     if not waiting or (waiting[-1].verb, waiting[-1].text) != (verb, text):
-        from nightlatch.edge.night import state_folder
+        from nightlatch.edge.opening import state_folder
 
         state_folder(house)
         inbox.leave(house, verb, feature.id, text, datetime.now(UTC))

@@ -79,7 +79,7 @@ def show(proof: Proof) -> None:
     hows = {"verify": "its verify command", "tests": "the tests of its landing", "person": "a person's word alone"}
     click.echo(f"{word:<5} {plain(proof.feature.id)} {plain(proof.feature.title, 60)}: {hows[proof.how]}")
     if proof.failed:
-        click.echo("".join(f"    {plain(line)}\n" for line in last_lines(proof.tail)), nl=False)
+        click.echo("".join(f"    {plain(line)}\n" for line in last_lines(proof.tail) if line.strip()), nl=False)
 
 
 def told(proof: Proof) -> dict[str, object]:

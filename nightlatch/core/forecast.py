@@ -48,7 +48,7 @@ def _told(feature: Feature, said: Said | None, *, tests: bool) -> tuple[Level, s
         case Answer.RED:
             return Level.OK, "its verify is red now; green will prove it", ""
         case Answer.FAULT | Answer.SKIP:
-            tail = " / ".join(last_lines(said.tail)[-2:]) if said else ""
+            tail = " / ".join([line for line in last_lines(said.tail) if line][-2:]) if said else ""
             return Level.FAIL, f"its verify cannot be run: {plain(tail, 200)}", "install what it needs in init.sh, or correct the command"
     if tests:
         return Level.OK, "no verify: a new test that fails on today's code will prove it, else it waits for you", ""

@@ -49,7 +49,7 @@ def guarded(topic: str, probe: Callable[[], Iterator[Finding]]) -> Iterator[Find
         yield from probe()
     except NightlatchError as error:
         place = f" ({error.place})" if error.place else ""
-        yield Finding(level=Level.FAIL, topic=topic, says=f"{error.problem}{place}", fix=error.fix)
+        yield Finding(level=Level.FAIL, topic=topic, says=f"{error.problem.splitlines()[0]}{place}", fix=error.fix)
 
 
 def ok(topic: str, says: str) -> Finding:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.edge import night
+from nightlatch.edge import opening
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one
 from nightlatch.edge.house import House
@@ -18,10 +18,10 @@ from nightlatch.edge.sandbox import find_sandbox
 @contextmanager
 def opened(house: House) -> Iterator[tuple[Pool, Lab]]:
     """Fresh checkouts and a laboratory that uses them, without the lock of a run."""
-    night.state_folder(house)
+    opening.state_folder(house)
     pool = Pool(house=house, sandbox=find_sandbox(house.config.workspace.sandbox), branch=house.repo.head() or "detached")
     try:
-        yield pool, night.laboratory(house, pool)
+        yield pool, opening.laboratory(house, pool)
     finally:
         pool.close()
 
@@ -32,5 +32,6 @@ def working_tree(repo: Repo) -> str:
         index = Path(folder) / "index"
         if (repo.git_dir / "index").is_file():
             shutil.copyfile(repo.git_dir / "index", index)
-        repo.as_person("add", "-A", index=index).output()
-        return one(repo.as_person("write-tree", index=index).output())
+        env = {"GIT_INDEX_FILE": str(index)}
+        repo.as_person("add", "-A", env=env).output()
+        return one(repo.as_person("write-tree", env=env).output())

@@ -16,10 +16,10 @@ from tests.cli.kit import HOLD, RUN, Project, story
 def waiting_for_the_person(project: Project) -> None:
     """One feature of every kind of wait."""
     names = ("passes", "asks", "held", "unproved", "worn", "next", "behind", "skipped", "kept")
-    more = {
+    more: dict[str, dict[str, object]] = {
         "passes": {"passes": True}, "behind": {"dependsOn": ["next"]}, "skipped": {"skip": True}, "kept": {"hold": True},
     }  # fmt: skip
-    project.plan(*(story(f"{name}", **more.get(name, {})) for name in names))
+    project.plan(*({**story(name), **more.get(name, {})} for name in names))
     project.record([
         project.session("asks", "blocked", "asks Which library may I add?", number=1, rule="agent.question"),
         project.session("held", "held", "tests that pass and fail by chance: 1: t.py::t", number=2, rule="tests.unsteady"),

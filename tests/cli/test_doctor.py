@@ -1,0 +1,190 @@
+"""`doctor`: everything that would stop the night is found before it, each with its fix; and what will prove each feature."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from nightlatch.core.forecast import NOTHING, ONE, Finding, Level, forecast, overhead
+from nightlatch.core.models import Feature
+from nightlatch.core.results import Answer
+from nightlatch.core.verdict import Said
+from tests.cli.kit import Project, Told, story
+
+PLAIN = Feature(id="F", title="", done=False)
+WITH = replace(PLAIN, verify=("pytest x",))
+TEST = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): self.assertTrue({})\n"
+
+
+@pytest.fixture
+def ready(project: Project) -> Project:
+    """A project whose night would go well, with an agent that answers."""
+    project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
+    project.monkeypatch.setenv("NIGHTLATCH_LIMITS_DISK", "1kB")
+    project.write("test_a.py", TEST.format("True"))
+    agent(project, 'read word; test "$word" && echo ready')
+    project.plan(story("US-001", verify="test -f one"), story("US-002", acceptanceCriteria=["it works"]))
+    project.commit("ready")
+    return project
+
+
+def agent(project: Project, text: str) -> None:
+    project.write("agent.sh", f"#!/bin/sh\n{text}\n").chmod(0o755)
+    project.write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "text"\n[limits]\nbudget = 20.0\n')
+
+
+def findings(told: Told) -> list[tuple[str, str, str]]:
+    """(level, topic, says) of all that is not ok."""
+    found = json.loads(told.out)["findings"]
+    return [(one["level"], one["topic"], one["says"]) for one in found if one["level"] != "ok"]
+
+
+def test_when_all_is_well_every_line_says_so(ready: Project) -> None:
+    told = ready.nightlatch("doctor")
+    lines = [line for line in told.out.splitlines() if not line.startswith("ok    ")]
+    assert lines == [
+        "warn  sandbox: none: agents may read and write whatever you may",
+        '      fix: workspace.sandbox = "auto" in loop.toml',
+        "nothing would stop the night",
+    ]
+    assert told.code == 0
+    assert "ok    agent: mine answered in " in told.out
+    assert "ok    base: 1 pass, 0 fail, 0 skipped; 0 of 0 checks pass; " in told.out
+    assert "ok    US-001: its verify is red now; green will prove it\n" in told.out
+    assert "ok    US-002: no verify: a new test that fails on today's code will prove it, else it waits for you\n" in told.out
+    assert ready.git("status", "--porcelain") == ""
+
+
+@pytest.mark.sandbox
+def test_the_sandbox_is_tried_and_the_agent_is_called_inside_it(ready: Project) -> None:
+    ready.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "auto")
+    agent(ready, f"ls {ready.folder.parent} >&2; test ! -e $HOME/.bashrc && echo ready")
+    ready.commit()
+    told = ready.nightlatch("doctor")
+    assert "ok    sandbox: bubblewrap, tried\n" in told.out
+    assert "ok    agent: mine answered in " in told.out
+
+
+def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:
+    agent(ready, "echo 'cannot reach the model' >&2; exit 1")
+    ready.commit()
+    told = ready.nightlatch("doctor", "--json")
+    assert told.code == 1
+    assert [(level, topic) for level, topic, _ in findings(told)] == [("warn", "sandbox"), ("FAIL", "agent")]
+
+
+def test_an_agent_that_is_not_installed_is_found(ready: Project) -> None:
+    ready.write("loop.toml", 'agent = ["mine", "other"]\n[agents.mine]\ncommand = ["nowhere"]\n[agents.other]\ncommand = ["nor-here"]\n')
+    told = ready.nightlatch("doctor", "--json")
+    assert ("FAIL", "agent", "mine is not here: no program 'nowhere'") in findings(told)
+    assert ("warn", "agent", "other is not here: no program 'nor-here'") in findings(told)
+    assert ("warn", "limits", "no budget: 100 sessions may cost anything") in findings(told)
+
+
+def test_no_plan_a_broken_one_and_an_empty_one(project: Project) -> None:
+    assert "FAIL  plan: there is no plan" in project.nightlatch("doctor").out
+    project.write("prd.json", "{")
+    told = project.nightlatch("doctor")
+    assert told.code == 1
+    assert "FAIL  plan: the file ends in the middle (prd.json:1:2)\n      fix: close what is open" in told.out
+    project.plan()
+    assert "FAIL  plan: prd.json has no features\n      fix: add one to it\n" in project.nightlatch("doctor").out
+
+
+def test_readings_that_needed_judgement_are_told(project: Project) -> None:
+    project.write("prd.json", '[{"id": "A", "title": "a", "status": "maybe"}]')
+    assert "warn  plan: read so: the words maybe are read as not done\n" in project.nightlatch("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("arranged", "wanted"),
+    [
+        (["checkout", "-q", "--detach"], "HEAD is detached, so there is no branch to land on"),
+        (["update-ref", "-d", "HEAD"], "there is no commit yet to start from"),
+    ],
+)
+def test_a_repository_that_a_run_would_refuse_is_found(project: Project, arranged: list[str], wanted: str) -> None:
+    project.plan(story("US-001"))
+    project.commit()
+    project.git(*arranged)
+    told = project.nightlatch("doctor", "--json")
+    assert ("FAIL", "branch", wanted) in findings(told)
+
+
+def test_what_is_not_committed_is_found(ready: Project) -> None:
+    ready.write("checks/10-tests", "true")
+    ready.write("test_a.py", "changed")
+    told = ready.nightlatch("doctor", "--json")
+    assert ("warn", "branch", "the checkout has uncommitted edits: agents do not see them, but for the plan's") in findings(told)
+    assert [says.partition(" (")[0] for level, topic, says in findings(told) if topic == "committed"] == ["not committed: checks/10-tests"]
+
+
+def test_a_plan_that_git_does_not_know_yet_is_told(ready: Project) -> None:
+    ready.git("rm", "-q", "--cached", "prd.json")
+    ready.git("commit", "-q", "-m", "without the plan")
+    assert ("warn", "plan", "prd.json is not committed yet: the first run commits it") in findings(ready.nightlatch("doctor", "--json"))
+
+
+def test_a_red_branch_is_found(ready: Project) -> None:
+    ready.write("checks/20-lint", "#!/bin/sh\nexit 1\n").chmod(0o755)
+    ready.plan(story("US-001"))
+    ready.commit()
+    assert ("FAIL", "base", "the branch itself is red: checks/20-lint") in findings(ready.nightlatch("doctor", "--json"))
+
+
+def test_known_failures_are_no_more_than_a_warning(ready: Project) -> None:
+    ready.write("test_b.py", TEST.format("False"))
+    ready.commit()
+    told = ready.nightlatch("doctor")
+    assert "warn  base: 1 pass, 1 fail, 0 skipped; " in told.out
+    assert told.code == 0
+
+
+def test_a_full_disk_is_found(ready: Project) -> None:
+    ready.monkeypatch.setenv("NIGHTLATCH_LIMITS_DISK", "900TB")
+    assert [(level, topic) for level, topic, _ in findings(ready.nightlatch("doctor", "--json"))][:1] == [("FAIL", "disk")]
+
+
+def test_what_is_special_about_a_repository_is_told(ready: Project) -> None:
+    ready.write(".gitattributes", "*.bin filter=lfs\n")
+    ready.git("update-index", "--add", "--cacheinfo", f"160000,{ready.git('rev-parse', 'HEAD')},vendor")
+    ready.git("add", ".gitattributes")
+    ready.git("commit", "-q", "-m", "special")
+    told = ready.nightlatch("doctor").out
+    assert "warn  repository: submodules are empty folders in a workspace: fetch them in init.sh\n" in told
+    assert "warn  repository: files under Git LFS are pointers in a workspace: fetch them in init.sh\n" in told
+
+
+def test_features_that_wait_for_the_person_are_named(ready: Project) -> None:
+    ready.record([ready.session("US-001", "blocked", "asks Which?")])
+    assert ("warn", "US-001", "asks: Which?") in findings(ready.nightlatch("doctor", "--json"))
+
+
+def test_one_feature_alone_is_said_to_be_less_than_a_night(ready: Project) -> None:
+    ready.plan(story("US-001", verify="test -f one"))
+    ready.commit()
+    assert f"warn  overhead: {ONE}\n" in ready.nightlatch("doctor").out
+
+
+@pytest.mark.parametrize(
+    ("feature", "said", "level", "says"),
+    [
+        (WITH, Said(answer=Answer.RED), Level.OK, "its verify is red now; green will prove it"),
+        (WITH, Said(answer=Answer.GREEN), Level.WARN, "its verify is green already"),
+        (WITH, Said(answer=Answer.FAULT, tail="a\nx: no\n\nexit 127"), Level.FAIL, "its verify cannot be run: x: no / exit 127"),
+        (replace(PLAIN, verify=(" true ",)), Said(answer=Answer.GREEN), Level.WARN, "its verify ( true ) says nothing: it is always green"),
+        (PLAIN, None, Level.OK, "no verify: a new test that fails on today's code will prove it, else it waits for you"),
+    ],
+)
+def test_what_will_prove_a_feature(feature: Feature, said: Said | None, level: Level, says: str) -> None:
+    found = forecast(feature, said, tests=True)
+    assert (found.level, found.topic, found.says) == (level, "F", says)
+    assert bool(found.fix) == (level is not Level.OK)
+
+
+def test_without_a_way_to_run_tests_only_a_verify_proves_anything() -> None:
+    found = forecast(PLAIN, None, tests=False)
+    assert (found.level, found.says) == (Level.WARN, "nothing can prove it: it will wait for you")
+    assert overhead([PLAIN, PLAIN], [found, found]) == NOTHING
+    assert overhead([PLAIN, PLAIN], [found, Finding(level=Level.OK, topic="", says="")]) == ""
+    assert overhead([], []) == ""
