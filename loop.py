@@ -5,6 +5,8 @@
     python loop.py --help   everything else: init, doctor, status, log, answer, approve, ...
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import sys

@@ -98,10 +98,10 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
 
 def carry_out() -> None:
     """Everything in the inbox, as a run would before its first session."""
-    from nightlatch.edge import decisions, landing, night
+    from nightlatch.edge import decisions, landing, opening
     from nightlatch.edge.site import Options
 
-    with night.entered(Options()) as site:
+    with opening.entered(Options()) as site:
         landing.finish_publishing(site)
         landing.commit_plan_edits(site)
         decisions.carry_out(site)

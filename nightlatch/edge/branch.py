@@ -8,7 +8,7 @@ from nightlatch.errors import PlanError, UsageError
 
 
 def choose(house: House) -> str:
-    """The plan's own branch, made at HEAD and checked out where needed, else the branch that is checked out; RepoError where it cannot be."""
+    """The plan's own branch, made at HEAD and checked out where needed, else the one that is checked out; RepoError where it cannot be."""
     data = house.worktree_plan()
     if data is None:
         raise PlanError("the plan is not in the checkout", place=house.plan, fix=f"git checkout -- {house.plan}")

@@ -26,7 +26,8 @@ def take_answers(site: Site) -> None:
     for feature in plan.features if plan else ():
         past = history.of(feature)
         if past.waiting is Outcome.BLOCKED and feature.answer not in ("", past.answer):
-            landing.write_down(site, (decision("answer", feature.answer, feature, site.now()),), f"progress: {feature.id} answered in the plan")
+            line = decision("answer", feature.answer, feature, site.now())
+            landing.write_down(site, (line,), f"progress: {feature.id} answered in the plan")
 
 
 def decide(site: Site, said: Decision) -> None:

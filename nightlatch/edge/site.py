@@ -54,9 +54,9 @@ class Signals:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """A closed terminal ends nothing; Ctrl-C and TERM are heard."""
+        """A closed terminal ends nothing; Ctrl-C and TERM are heard. What is ignored would be ignored by every child too: so nothing is."""
         before = {kind: signal.signal(kind, self.hear) for kind in (signal.SIGINT, signal.SIGTERM)}
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _number, _frame: None)
         try:
             yield
         finally:

@@ -29,9 +29,8 @@ def village(folder: Path, features: int) -> Project:
 def killed(project: Project, at: int, points: Path) -> int:
     """One start that is killed at its `at`-th point; its return code."""
     env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"], cwd=project.folder, env=env, capture_output=True, text=True, check=False
-    )
+    killer = [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"]
+    done = subprocess.run(killer, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
     return done.returncode
 

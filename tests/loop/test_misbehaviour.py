@@ -19,7 +19,7 @@ MANNERS = {
         "rejected",
         "ratchet.test-skipped",
     ),
-    "breaks a test and leaves it": (f"{BREAK_TILL}; echo 1 > n1.txt", "rejected", "tests.failed"),
+    "breaks a test and leaves it": (f"{BREAK_TILL}; echo 1 > n1.txt", "rejected", "ratchet.test-failed"),
     "flips every flag": ("sed -i 's/false/true/' prd.json", "rejected", "scope.empty"),
     "edits the criteria": ("sed -i 's/holds 1/exists/; s/test .*cat n1.*= 1/true/' prd.json", "rejected", "scope.empty"),
     "edits the checks": ("printf '#!/bin/sh\\n' > checks/10-tests; rm -f checks/20-ours", "rejected", "scope.empty"),
@@ -67,9 +67,9 @@ def test_no_manners_of_an_agent_make_a_feature_pass(tmp_path: Path, manners: str
     assert project.landings() == []
 
 
-@pytest.mark.parametrize("survivor", ["setsid sleep 1000 &", "(setsid sh -c 'sleep 1000 &' &)", "nohup sleep 1000 & disown", "sleep 1000 &"])
+@pytest.mark.parametrize("survivor", ["setsid sleep 1000 &", "(setsid sh -c 'sleep 1000 &' &)", "nohup sleep 1000 &", "sleep 1000 &"])
 def test_daemons_and_holders_of_the_output_end_with_their_session_and_good_work_lands(tmp_path: Path, survivor: str) -> None:
-    project = village(tmp_path, f"echo 1 > n1.txt\n{survivor.replace('& disown', '&')}\n")
+    project = village(tmp_path, f"echo 1 > n1.txt\n{survivor}\n")
     project.run("run", "--sessions", "1")
     assert project.outcomes() == [("landed", "US-001", "")]
     assert left_running(project) == []

@@ -1,0 +1,75 @@
+"""What is next: the policy asked with what the branch, the journal and the disk say."""
+
+import os
+
+from nightlatch.core import policy
+from nightlatch.core.history import History
+from nightlatch.core.policy import Choice, Stop, Wait
+from nightlatch.edge.agents import Agent
+from nightlatch.edge.site import Site
+
+
+def decide(site: Site) -> Choice | Wait | Stop:
+    """The next feature by the rules, with what must hold before any agent is paid for."""
+    tip = site.tip()
+    plan = site.plan(tip)
+    if plan is None:
+        return Stop(code=2, why=f"{site.house.plan} is no longer on the branch")
+    answer = policy.decide(plan, site.history(tip), budget(site, tip), site.now())
+    if isinstance(answer, Choice) and (short := too_little_disk(site)):
+        return Stop(code=4, why=short)
+    if isinstance(answer, Choice):
+        site.lab.require_green(tip, plan, accept=site.options.accept_red)
+    return answer
+
+
+def budget(site: Site, tip: str) -> policy.Budget:
+    """What this run may use and has used, replayed from the branch and the journal."""
+    limits, history, options = site.house.config.limits, site.history(tip), site.options
+    held_back = [site.limited(agent) for agent in site.agents]
+    own = history.run == site.run
+    return policy.Budget(
+        sessions=limits.sessions,
+        used=site.sessions_used(tip),
+        usd=limits.budget,
+        spent=history.spent(site.run),
+        until=site.memory.until,
+        attempts=limits.attempts,
+        continues=limits.continues,
+        faults_allowed=limits.faults,
+        faults=history.faults if own else (),
+        fault=needs_the_person(history.faults if own else (), site.agents[0]) or day_is_spent(site, history),
+        limited_until=min((until for until in held_back if until), default=None) if all(held_back) else None,
+        only=options.feature,
+        once=options.once,
+        stop_asked=f"stopped by {site.signals.asked}" if site.signals.asked else "",
+        stop_code=site.signals.code,
+    )
+
+
+def day_is_spent(site: Site, history: History) -> Stop | None:
+    """The dollars of one UTC day, over all runs of it."""
+    most, spent = site.house.config.limits.budget_day, history.spent_on(site.now().date())
+    return Stop(code=0, why=f"the budget of the day is used up: ${spent:.2f} of ${most:.2f}") if 0 < most <= spent else None
+
+
+def needs_the_person(faults: tuple[str, ...], agent: Agent) -> Stop | None:
+    """A login or a credit that is missing does not come back by trying again."""
+    says = {"agent.login": f"{agent.name} is not logged in", "agent.credit": f"{agent.name} has no credit left, or met its spend limit"}
+    return Stop(code=4, why=f"{says[faults[-1]]}; fix: {agent.login or 'see its account'}") if faults and faults[-1] in says else None
+
+
+def too_little_disk(site: Site) -> str:
+    """A sentence when the disk is too full to start a session, else ""."""
+    wanted = site.house.config.limits.disk
+    place = os.statvfs(site.house.repo.project)
+    free = place.f_bavail * place.f_frsize
+    return f"only {free / 1e9:.1f} GB are free on the disk, and limits.disk wants {wanted / 1e9:.1f} GB" if free < wanted else ""
+
+
+def wait(site: Site, until: Wait) -> None:
+    """Sleep until a limit is over, with a sign of life, and no longer than a person lets it."""
+    site.console.say("waiting", until.why)
+    while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked:
+        site.console.alive(0, f"{until.why}; {left / 60:.0f} min left")
+        site.signals.pause(min(left, 1.0))

@@ -1,0 +1,102 @@
+"""A run opened: the house found, the lock held, the signals heard, everything that a night needs put together."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from nightlatch.core.units import next_clock
+from nightlatch.edge import agents, branch, files, rooms
+from nightlatch.edge.console import Console
+from nightlatch.edge.house import House, find_house, require_plan
+from nightlatch.edge.journal import open_journal
+from nightlatch.edge.lab import Lab
+from nightlatch.edge.pool import Pool
+from nightlatch.edge.runner import Hands
+from nightlatch.edge.sandbox import Room, find_sandbox
+from nightlatch.edge.site import Options, Signals, Site
+
+
+@contextmanager
+def opened(options: Options) -> Iterator[Site]:
+    """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
+    with entered(options) as site:
+        site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
+        limits, now = site.house.config.limits, site.now()
+        clock = next_clock(limits.until, datetime.now().astimezone()) if limits.until else None
+        wall = now + timedelta(seconds=limits.wall) if limits.wall else None
+        site.memory.until = min((moment for moment in (clock, wall) if moment), default=None)
+        site.memory.start_base = site.tip()
+        site.console.say("run", f"{site.run} on {site.branch}")
+        site.pool.ahead(site.tip())
+        yield site
+
+
+@contextmanager
+def entered(options: Options) -> Iterator[Site]:
+    """The same without a run: for decisions that are carried out at once."""
+    house = require_plan(find_house(Path.cwd(), options.flags))
+    settings, signals = house.config, Signals()
+    state_folder(house)
+    with files.Lock(house.state / "lock"), signals.listening():
+        name = branch.choose(house)
+        branch.require_committed(house)
+        sandbox = find_sandbox(settings.workspace.sandbox)
+        hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
+        journal = open_journal(house.state / "journal.jsonl")
+        pool = Pool(house=house, sandbox=sandbox, branch=name)
+        console = Console()
+        site = Site(
+            house=house,
+            branch=name,
+            run=f"r-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+            options=options,
+            agents=hired,
+            sandbox=sandbox,
+            journal=journal,
+            pool=pool,
+            lab=laboratory(house, pool),
+            console=console,
+            signals=signals,
+            now=lambda: datetime.now(UTC),
+        )
+        try:
+            yield site
+        finally:
+            console.rest()
+            pool.close()
+            journal.close()
+
+
+def laboratory(house: House, pool: Pool) -> Lab:
+    """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network."""
+    checks = house.config.checks
+
+    @contextmanager
+    def open_room(base: str, tree: str) -> Iterator[Room]:
+        with pool.checkout(base, tree) as place:
+            yield rooms.room(house, place, network=checks.network)
+
+    def gates(base: str) -> tuple[str, ...]:
+        plan = house.read_plan(base)
+        return tuple(gate for gate in (plan.gates if plan else ()) if shutil.which(gate.split()[0]))  # what begins with no program is prose
+
+    return Lab(
+        repo=house.repo,
+        hands=Hands(sandbox=pool.sandbox, timeout=house.config.limits.check),
+        open_room=open_room,
+        cache=house.state / "cache",
+        inside=house.inside,
+        aside=(house.plan, house.progress, house.path("findings"), house.path(house.config.phase_progress)),
+        tests=checks.tests,
+        gates=gates,
+        env_key=pool.env_key,
+    )
+
+
+def state_folder(house: House) -> None:
+    """Make .nightlatch, which ignores itself."""
+    (house.state / "sessions").mkdir(parents=True, exist_ok=True)
+    if not (ignore := house.state / ".gitignore").exists():
+        files.replace(ignore, b"*\n")
