@@ -42,6 +42,10 @@ class Lab(Trials):
         suite = self.suite(base, base)
         return State(tests=self.results(base, base, suite, steady=True), checks=self.checks(base, base))
 
+    def known(self, base: str) -> Results | None:
+        """What is known of a base's tests without running them."""
+        return self.recall(self.tests_name(base, base, self.suite(base, base)), codec.results_from)
+
     def require_green(self, base: str, plan: Plan, *, accept: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
         refuse_red(self.state(base), plan.features, accept=accept)
@@ -118,7 +122,7 @@ class Lab(Trials):
 
     def passed_in(self, case: Case, tree: str) -> frozenset[str]:
         """The ids that passed in a tree, if that is known."""
-        known = self.recall(self.tests_name(tree, case.suite), codec.results_from) if tree else None
+        known = self.recall(self.tests_name(case.base, tree, case.suite), codec.results_from) if tree else None
         return known.passed if known else frozenset()
 
 
@@ -135,7 +139,7 @@ def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     found = lab.results(case.base, case.tree, case.suite)
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if case.suite.runner:
-        lab.save(lab.tests_name(case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
+        lab.save(lab.tests_name(case.base, case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
     return e
 
 

@@ -33,7 +33,6 @@ class Suite:
 
     runner: Runner | None
     python: str = ""
-    env: str = ""
     files: Callable[[str], bool] = field(compare=False)
 
 
@@ -88,7 +87,7 @@ class Trials:
             known = [found] if found and found.report != "folder" else runner.shipped()
             test_file = matcher(pattern for each in known for pattern in (*each.tests, *each.config))
             python = self.python(base)[0] if found and found.python else ""
-            self.suites[oid] = Suite(runner=found, python=python, env=self.env_key(base), files=test_file)
+            self.suites[oid] = Suite(runner=found, python=python, files=test_file)
         return self.suites[oid]
 
     def find_runner(self, base: str, tree: str, paths: Iterable[str]) -> Runner | None:
@@ -127,7 +126,7 @@ class Trials:
         """The suite's results on a tree. `steady`: what fails runs once more, and passes if it passes then."""
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
-        name = self.tests_name(tree, suite)
+        name = self.tests_name(base, tree, suite)
         known = self.recall(name, codec.results_from)
         if known:
             return known
@@ -138,8 +137,8 @@ class Trials:
         self.save(name, found)
         return found
 
-    def tests_name(self, tree: str, suite: Suite) -> str:
-        return "tests-" + digest(self.key(tree), suite.env, self.inside, repr(suite.runner), suite.python)
+    def tests_name(self, base: str, tree: str, suite: Suite) -> str:
+        return "tests-" + digest(self.key(tree), self.env_key(base), self.inside, repr(suite.runner), suite.python)
 
     def run(self, base: str, tree: str, suite: Suite, only: Iterable[str] = ()) -> Results:
         """One run of a suite in a fresh checkout; bytecode that somebody committed is left out, for it need not match its source."""

@@ -53,6 +53,7 @@ def wanted_ids() -> list[str]:
 if __name__ == "__main__":
     os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
     files = sorted({name.split("::")[0] for name in wanted_ids()})
-    sys.path.insert(1, os.getcwd())  # noqa: PTH109  # where `python -m pytest` has it; pytest itself is already imported
+    site = next((i for i, place in enumerate(sys.path) if "site-packages" in place), len(sys.path))
+    sys.path.insert(site, os.getcwd())  # noqa: PTH109  # as `python -m pytest` does, but below the standard library
     options = ["--rootdir=.", "--maxfail=0", "--continue-on-collection-errors", "-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
-from nightlatch.core.results import Answer, results_from
+from nightlatch.core.results import Answer
 from nightlatch.edge.git import Repo, open_repo
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.runner import Hands
@@ -584,7 +584,9 @@ def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(world: World, tm
 def test_a_fault_is_never_remembered(world: World) -> None:
     lab, first = world.lab(tests="exit 127"), world.commit(BASE)
     assert lab.state(first).tests.answer is Answer.FAULT
-    assert lab.recall(lab.tests_name(first, lab.suite(first, first)), results_from) is None
+    assert lab.known(first) is None
+    fine = world.lab()
+    assert fine.state(first).tests == fine.known(first)
 
 
 def test_a_torn_file_of_the_cache_is_as_good_as_none(world: World) -> None:

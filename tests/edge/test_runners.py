@@ -1,0 +1,333 @@
+"""Every runner that the machine has, on a small real project: found, run, read, and run again by id."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from nightlatch.core.results import Answer, Result, Results, file_of
+from nightlatch.core.testfiles import Runner, detect
+from nightlatch.edge import runner
+from nightlatch.edge.runner import Hands
+from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
+
+HANDS = Hands(sandbox=Unconfined(), timeout=120.0)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with files, seen as a room."""
+
+    folder: Path
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            path = self.folder / "tree" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    @property
+    def room(self) -> Room:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        tree = self.folder / "tree"
+        return Room(tree=tree, at=Path("/project"), home=self.folder, env={"PATH": path, "HOME": str(Path.home())})
+
+    def found(self, *, has_pytest: bool = True) -> Runner | None:
+        tree = self.folder / "tree"
+        paths = frozenset(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
+        return detect(runner.shipped(), paths, lambda path: (tree / path).read_text(), lambda _: has_pytest)
+
+    def run(self, *only: str, has_pytest: bool = True, hands: Hands = HANDS) -> Results:
+        chosen = self.found(has_pytest=has_pytest)
+        assert chosen is not None
+        return runner.run_suite(hands, self.room, chosen, "python3", only)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "tree").mkdir()
+    return Project(folder=tmp_path)
+
+
+def needs(program: str) -> None:
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+
+
+def words(results: Results) -> dict[str, str]:
+    return {name: result.value for name, result in results.ids.items()}
+
+
+PYTEST = """import pytest
+
+
+class TestGroup:
+    def test_in_class(self):
+        pass
+
+
+@pytest.mark.parametrize("n", ["a b", "ü", "x::y"])
+def test_many(n):
+    assert n != "ü"
+
+
+@pytest.fixture
+def broken():
+    raise RuntimeError
+
+
+@pytest.fixture
+def untidy():
+    yield
+    raise RuntimeError
+
+
+def test_setup(broken):
+    pass
+
+
+def test_teardown(untidy):
+    pass
+
+
+@pytest.mark.skip
+def test_skipped():
+    pass
+
+
+@pytest.mark.xfail
+def test_expected():
+    assert 0
+"""
+
+
+def test_pytest_gives_every_id_its_result(project: Project) -> None:
+    project.write({"tests/test_one.py": PYTEST, "tests/test_broken.py": "import nothing_of_this_name\n"})
+    results = project.run()
+    one = "tests/test_one.py::"
+    assert words(results) == {
+        one + "TestGroup::test_in_class": "passed", one + "test_many[a b]": "passed", one + "test_many[\\xfc]": "failed",
+        one + "test_many[x::y]": "passed", one + "test_setup": "error", one + "test_teardown": "error", one + "test_skipped": "skipped",
+        one + "test_expected": "skipped",
+    }  # fmt: skip
+    assert (results.uncollected, results.answer, results.broken) == (("tests/test_broken.py",), Answer.RED, "")
+
+
+def test_pytest_runs_again_only_what_is_asked_for_and_only_what_is_there(project: Project) -> None:
+    project.write({"tests/test_one.py": PYTEST, "test_two.py": "def test_two():\n    pass\n"})
+    wanted = ("tests/test_one.py::test_many[a b]", "tests/test_one.py::test_gone", "test_three.py::test_three")
+    assert words(project.run(*wanted)) == {"tests/test_one.py::test_many[a b]": "passed"}
+
+
+def test_the_projects_own_folder_is_importable_and_cannot_pose_as_the_runner(project: Project) -> None:
+    fake = "import sys\nsys.exit(0)\n"
+    project.write(dict.fromkeys(("pytest.py", "_pytest.py", "pluggy.py", "unittest.py", "json.py"), fake))
+    project.write({"app.py": "", "tests/test_app.py": "import app\n\n\ndef test_app():\n    assert 0\n"})
+    assert words(project.run()) == {"tests/test_app.py::test_app": "failed"}
+
+
+def test_an_option_of_the_project_that_stops_at_the_first_failure_hides_nothing(project: Project) -> None:
+    project.write({"pytest.ini": "[pytest]\naddopts = -x\n", "test_a.py": "def test_a():\n    assert 0\n\n\ndef test_b():\n    pass\n"})
+    assert words(project.run()) == {"test_a.py::test_a": "failed", "test_a.py::test_b": "passed"}
+
+
+def test_tests_that_run_in_parallel_are_recorded_once(project: Project) -> None:
+    project.write({"pytest.ini": "[pytest]\naddopts = -n 2\n", "test_a.py": "def test_a():\n    pass\n\n\ndef test_b():\n    pass\n"})
+    assert words(project.run()) == {"test_a.py::test_a": "passed", "test_a.py::test_b": "passed"}
+    assert words(project.run("test_a.py::test_b")) == {"test_a.py::test_b": "passed"}
+
+
+def test_a_suite_without_tests_is_green(project: Project) -> None:
+    project.write({"conftest.py": ""})
+    assert project.run().answer is Answer.GREEN
+
+
+UNITTEST = """import unittest
+
+
+class Sums(unittest.TestCase):
+    def test_good(self):
+        pass
+
+    def test_bad(self):
+        self.assertEqual(1, 2)
+
+    def test_error(self):
+        raise RuntimeError
+
+    @unittest.skip("later")
+    def test_skipped(self):
+        pass
+
+    @unittest.expectedFailure
+    def test_expected(self):
+        self.fail()
+
+    @unittest.expectedFailure
+    def test_unexpected(self):
+        pass
+
+    def test_parts(self):
+        for n in range(3):
+            with self.subTest(n=n):
+                self.assertNotEqual(n, 1)
+"""
+
+
+@pytest.mark.parametrize("folder", ["", "tests/", "pkg/tests/"])
+def test_unittest_gives_every_id_its_result_with_nothing_installed(project: Project, folder: str) -> None:
+    project.write({f"{folder}test_sums.py": "import app\n" + UNITTEST, "app.py": ""})
+    project.write({f"{folder}test_broken.py": "import nothing_of_this_name\n"})
+    results = project.run(has_pytest=False)
+    sums = f"{folder}test_sums.py::Sums::test_"
+    assert {name.removeprefix(sums): word for name, word in words(results).items()} == {
+        "good": "passed", "bad": "failed", "error": "error", "skipped": "skipped", "expected": "skipped", "unexpected": "failed",
+        "parts": "failed",
+    }  # fmt: skip
+    assert [Path(name).name for name in results.uncollected] == ["test_broken.py"]
+    assert words(project.run(f"{sums}good", has_pytest=False)) == {f"{sums}good": "passed"}
+
+
+def test_unittest_names_the_same_ids_in_a_package(project: Project) -> None:
+    project.write({"tests/__init__.py": "", "tests/deep/__init__.py": "", "tests/deep/test_sums.py": UNITTEST})
+    assert "tests/deep/test_sums.py::Sums::test_good" in project.run(has_pytest=False).passed
+
+
+def test_a_unittest_suite_that_leaves_early_with_exit_code_0_is_no_pass(project: Project) -> None:
+    project.write({"test_a.py": UNITTEST.replace("raise RuntimeError", "import os; os._exit(0)")})
+    results = project.run(has_pytest=False)
+    assert (results.answer, results.broken) == (Answer.RED, "the report breaks off (exit code 0)")
+
+
+NODE = """import { test, describe, it } from "node:test";
+import assert from "node:assert";
+test("top", () => {});
+test("bad", () => assert.equal(1, 2));
+test("skipped", { skip: true }, () => {});
+test("later", { todo: true }, () => assert.equal(1, 2));
+describe("group", () => { it("inner", () => {}); describe("deep", () => { it("inner", () => assert.ok(false)); }); });
+"""
+
+
+def test_node_gives_every_test_its_file_and_its_titles(project: Project) -> None:
+    needs("node")
+    project.write({"a.test.mjs": NODE, "sub/b.test.mjs": NODE})
+    project.write({"c.test.mjs": "import './nothing.mjs'\n", "plain.test.mjs": "console.log(1)\n"})
+    results = project.run()
+    assert {name: word for name, word in words(results).items() if name.startswith("sub/")} == {
+        "sub/b.test.mjs::top": "passed", "sub/b.test.mjs::bad": "failed", "sub/b.test.mjs::skipped": "skipped",
+        "sub/b.test.mjs::later": "skipped", "sub/b.test.mjs::group::inner": "passed", "sub/b.test.mjs::group::deep::inner": "failed",
+    }  # fmt: skip
+    assert (results.uncollected, results.ids["plain.test.mjs"], results.broken) == (("c.test.mjs",), Result.PASSED, "")
+    assert {file_of(name) for name in project.run("a.test.mjs::top").ids} == {"a.test.mjs"}
+
+
+def test_node_is_started_by_the_projects_own_script_where_it_has_one(project: Project) -> None:
+    needs("node")
+    script = "node --no-warnings --test --import ./setup.mjs odd/one.mjs"
+    project.write({"package.json": json.dumps({"scripts": {"test": script}}), "setup.mjs": "globalThis.ready = 1\n"})
+    project.write({"odd/one.mjs": "import { test } from 'node:test';\ntest('ready', () => { if (!globalThis.ready) throw 1 });\n"})
+    assert words(project.run()) == {"odd/one.mjs::ready": "passed"}
+
+
+def test_a_node_test_that_leaves_early_takes_its_ids_along(project: Project) -> None:
+    needs("node")
+    project.write({"a.test.mjs": "import { test } from 'node:test';\nprocess.exit(0);\ntest('never', () => {});\n"})
+    assert "a.test.mjs::never" not in project.run().ids
+
+
+CARGO = '[package]\nname = "thing"\nversion = "0.1.0"\nedition = "2021"\n'
+RUST = """#[cfg(test)]
+mod tests {
+    #[test]
+    fn good() {}
+    #[test]
+    fn bad() { panic!() }
+    #[test]
+    #[ignore]
+    fn later() {}
+}
+"""
+
+
+def test_cargo_is_read_by_binary_and_name(project: Project) -> None:
+    needs("cargo")
+    project.write({"Cargo.toml": CARGO, "src/lib.rs": RUST, "tests/out.rs": "#[test]\nfn outer() {}\n"})
+    home = Path(shutil.which("cargo") or "/").parents[2]
+    env = {**project.room.env, "HOME": str(home), "CARGO_TARGET_DIR": str(project.folder / "target")}
+    chosen = project.found()
+    assert chosen is not None
+    room = Room(tree=project.room.tree, at=project.room.at, home=project.folder, env=env)
+    results = runner.run_suite(HANDS, room, chosen, "")
+    assert words(results) == {
+        "src/lib.rs::tests::good": "passed", "src/lib.rs::tests::bad": "failed", "src/lib.rs::tests::later": "skipped",
+        "tests/out.rs::outer": "passed",
+    }  # fmt: skip
+    again = runner.run_suite(HANDS, room, chosen, "", ["src/lib.rs::tests::bad"])
+    assert words(again) == {"src/lib.rs::tests::bad": "failed"}
+
+
+def test_a_runner_that_is_not_installed_is_a_fault(project: Project) -> None:
+    project.write({"package.json": '{"devDependencies": {"vitest": "3"}}', "a.test.ts": ""})
+    results = project.run()
+    assert results.answer is Answer.FAULT
+    assert "vitest" in results.tail
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ({"pytest.ini": ""}, "pytest"),
+        ({"pyproject.toml": "[tool.pytest.ini_options]\n"}, "pytest"),
+        ({"pyproject.toml": "[project]\n"}, ""),
+        ({"tests/test_a.py": ""}, "pytest"),
+        ({"package.json": '{"devDependencies": {"vitest": "3"}}'}, "vitest"),
+        ({"package.json": '{"devDependencies": {"jest": "30"}}'}, "jest"),
+        ({"package.json": '{"scripts": {"test": "tsc && node --test dist/"}}'}, "node --test"),
+        ({"package.json": "{}", "src/a.test.ts": "import test from 'node:test'"}, "node --test"),
+        ({"package.json": "{}", "src/a.test.ts": "import test from 'somewhere'"}, ""),
+        ({"go.mod": ""}, "go test"),
+        ({"Cargo.toml": ""}, "cargo test"),
+        ({"README.md": "test_a.py"}, ""),
+    ],
+)
+def test_the_runner_is_found_by_the_files(project: Project, files: dict[str, str], name: str) -> None:
+    project.write(files)
+    found = project.found()
+    assert (found.name if found else "") == name
+
+
+def test_without_pytest_in_the_projects_python_its_tests_are_unittests(project: Project) -> None:
+    project.write({"tests/test_a.py": ""})
+    found = project.found(has_pytest=False)
+    assert found is not None
+    assert found.name == "unittest"
+
+
+def test_test_files_are_also_what_the_configuration_says(project: Project) -> None:
+    project.write({"pyproject.toml": "[tool.pytest.ini_options]\npython_files = ['check_*.py', 'spec/*.py']\n"})
+    found = project.found()
+    assert found is not None
+    assert {"**/check_*.py", "**/spec/*.py"} <= set(found.tests)
+
+
+@pytest.mark.sandbox
+def test_a_suite_runs_in_the_sandbox_and_its_report_comes_out(project: Project) -> None:
+    project.write({"test_a.py": "def test_a():\n    pass\n"})
+    hands = Hands(sandbox=find_sandbox("bubblewrap"), timeout=60.0)
+    assert words(project.run(hands=hands)) == {"test_a.py::test_a": "passed"}
+
+
+def test_the_own_python_of_a_project_is_its_virtual_environment(project: Project) -> None:
+    project.write({"pkg/__init__.py": "raise SystemExit('never imported')\n"})
+    python, origins, _ = runner.probe(HANDS, project.room, ["pkg", "nothing_of_this_name"])
+    assert (python.rpartition("/")[2], origins["nothing_of_this_name"]) == ("python3", "")
+    assert origins["pkg"] == str(project.folder.resolve() / "tree" / "pkg" / "__init__.py")
+    project.write({".venv/bin/python": f"#!/bin/sh\nexec {sys.executable} \"$@\"\n"})
+    (project.folder / "tree" / ".venv" / "bin" / "python").chmod(0o755)
+    assert runner.probe(HANDS, project.room, [])[0] == ".venv/bin/python"
