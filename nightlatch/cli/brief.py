@@ -20,10 +20,10 @@ from nightlatch.edge.session import brief_parts, templates
 def command(feature: str, explain: bool, as_json: bool) -> None:
     """Print what the next agent on FEATURE will be told, apart from carried work that meets new commits."""
     house = require_plan(find_house(Path.cwd()))
-    seen = look.view(house)
+    seen = look.with_commit(house)
     found = seen.survey.find(feature)
     past = seen.history.of(found)
-    known = patterns(house.progress_text(seen.tip)) if seen.tip else ""
+    known = patterns(house.progress_text(seen.tip))
     parts = replace(brief_parts(house, found, past.reasons, known), answer=past.answer or found.answer)
     made = briefs.compose(parts, templates(house))
     if as_json:

@@ -26,9 +26,9 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
     Ends with 0 for accept and hold, with 1 for reject. Lands nothing.
     """
     house = require_plan(find_house(Path.cwd()))
+    stands = look.with_commit(house).survey
     base, tree, named = subject(house, rev)
-    plan = look.view(house).survey
-    feature = plan.find(name) if name else plan.plan.feature(named) or NAMELESS
+    feature = stands.find(name) if name else stands.plan.feature(named) or NAMELESS
     verdict = judged(house, base, tree, feature)
     word = WORDS.get(verdict.outcome, "reject")
     proved = None if feature is NAMELESS else verdict.proved

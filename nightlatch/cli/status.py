@@ -66,7 +66,7 @@ def running(seen: View) -> str:
     doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
     if run.get("process") is None:
         return f"none is going; the last was cut off at {run['feature']}, which the next one finishes" if run else ""
-    return f"{doing} since {run['since']} (process {run['process']})"
+    return f"{doing} since {str(run['since'])[:16]}Z (process {run['process']})"
 
 
 def going(house: House) -> dict[str, object]:

@@ -14,7 +14,7 @@ from nightlatch.errors import RepoError
 def command() -> None:
     """Move your checkout to the tip of the branch. Files that you edited stay as they are and are named."""
     house = find_house(Path.cwd())
-    seen = look.view(house)
+    seen = look.with_commit(house)
     if seen.head is None or seen.head != seen.branch:
         problem = f"the checkout is on {seen.head or 'no branch'}, and the plan lands on {seen.branch or 'none yet'}"
         raise RepoError(problem, place=str(house.repo.top), fix=f"git switch {seen.branch or 'main'}")

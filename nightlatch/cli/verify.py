@@ -41,19 +41,21 @@ def command(name: str, as_json: bool) -> int:
 
 def passing(house: House, name: str) -> list[Feature]:
     """The features to prove, as the plan at HEAD says."""
-    stands = look.view(house).survey
+    stands = look.with_commit(house).survey
     asked = stands.find(name) if name else None
     if asked and not asked.done:
         raise UsageError(f"{plain(asked.id)} does not say that it passes", place=house.plan, fix="nightlatch status")
     plan = house.read_plan("HEAD")
-    return [feature for feature in plan.features if feature.done and name in ("", feature.id)] if plan else []
+    if plan is None:
+        raise UsageError(f"{house.plan} is not committed, and what HEAD holds is what is proved", fix=f"git add {house.plan} && git commit")
+    return [feature for feature in plan.features if feature.done and (asked is None or feature.id == asked.id)]
 
 
 def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
     """One proof after another."""
-    if not features:
+    head = house.repo.tip_of("HEAD")
+    if not head or not features:
         return
-    head = house.repo.tip_of("HEAD") or ""
     landed = look.landings(house.repo, head, "Feature")
     with workshop.opened(house) as (_, lab):
         for feature in features:

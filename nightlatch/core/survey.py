@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature, Plan
@@ -52,6 +51,8 @@ class Survey:
         if found is None and self.numbered and name.isdecimal() and 0 < int(name) <= len(self.asks):
             found = self.plan.feature(self.asks[int(name) - 1].feature)
         if found is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, [feature.id for feature in self.plan.features], n=1)
             hint = f"did you mean {plain(near[0])}?" if near else "take an id from: nightlatch status"
             raise UsageError(f"no feature is called {plain(name)}", place=self.plan.path, fix=hint)

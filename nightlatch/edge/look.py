@@ -11,11 +11,12 @@ from nightlatch.core import planfile
 from nightlatch.core.history import History
 from nightlatch.core.models import Plan
 from nightlatch.core.survey import Survey, survey
-from nightlatch.edge.checkout import BEHIND
 from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
+from nightlatch.errors import RepoError
 
 NO_PLAN = Plan(path="", features=())
+BEHIND = "refs/nightlatch/checkout"  # checkout.BEHIND, without the price of its import
 TURNS = frozenset({"run.started", "session.started", "session.ended", "run.ended"})
 
 
@@ -53,6 +54,14 @@ def view(house: House) -> View:
     history = house.history(tip) if tip else History()
     stands = survey(plan, history, attempts=limits.attempts, continues=limits.continues)
     return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, history=history, survey=stands)
+
+
+def with_commit(house: House) -> View:
+    """The view where there is a commit; RepoError where there is none yet."""
+    seen = view(house)
+    if not seen.tip:
+        raise RepoError("there is no commit yet to start from", place=str(house.repo.top), fix="git add -A && git commit -m start")
+    return seen
 
 
 def unpushed(seen: View) -> int | None:

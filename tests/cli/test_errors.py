@@ -282,6 +282,14 @@ COMMANDS = {
     "proof of what does not pass": Case(
         args=["verify", "US-001"], arrange=[planned()], says="prd.json: US-001 does not say that it passes", fix="nightlatch status",
     ),
+    "proof of a plan that is not committed": Case(
+        args=["verify"], arrange=[write("prd.json", '[{"id": "A", "title": "a", "passes": true}]')],
+        says="prd.json is not committed, and what HEAD holds is what is proved", fix="git add prd.json && git commit",
+    ),
+    "a brief before the first commit": Case(
+        args=["brief", "US-001"], arrange=[git("update-ref", "-d", "HEAD"), lambda p: p.plan(story("US-001"))],
+        says="{top}: there is no commit yet to start from", fix="git add -A && git commit -m start",
+    ),
     "no such session": Case(
         args=["log", "r-1"], arrange=[planned()], says="progress.txt: no session and no feature is called r-1", fix="nightlatch log",
     ),

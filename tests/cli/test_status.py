@@ -139,7 +139,7 @@ def test_a_run_at_work_is_told_with_its_feature_and_since_when(project: Project)
     assert told.at("run") == {
         "process": holder.pid, "since": "2026-11-20T23:00:00.000+00:00", "session": f"{RUN}-s01", "feature": "US-001", "agent": "claude",
     }  # fmt: skip
-    assert f"run     works on US-001 since 2026-11-20T23:00:00.000+00:00 (process {holder.pid})\n" in text
+    assert f"run     works on US-001 since 2026-11-20T23:00Z (process {holder.pid})\n" in text
 
 
 def test_a_run_that_was_killed_is_told_as_cut_off(project: Project) -> None:
