@@ -162,16 +162,26 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
     )
 
 
+def _whole_run(e: Evidence, results: Results | None, rule: str) -> Reason | None:
+    """What there is to say against a run before any of its ids is looked at."""
+    base = e.base.tests
+    if results is None:
+        return None
+    said = last_lines(results.tail)
+    if results.answer is Answer.FAULT:
+        return reason("tests.fault", said)
+    if results.broken and not base.broken:
+        return reason("tests.broken", (results.broken, *said))
+    if not results.by_id and base.by_id and base.ids:
+        return reason("tests.broken", ("no report was written, though there was one at the base", *said))
+    return reason(rule, said) if not results.by_id and results.red and not base.red else None
+
+
 def _suite(e: Evidence) -> Iterator[Reason]:
-    for results in (e.own, e.old):
-        if results and results.answer is Answer.FAULT:
-            yield reason("tests.fault", last_lines(results.tail))
+    for results, rule in ((e.own, "tests.failed"), (e.old, "ratchet.test-failed")):
+        if objection := _whole_run(e, results, rule):
+            yield objection
             return
-        if results and results.broken and not e.base.tests.broken:
-            yield reason("tests.broken", (results.broken, *last_lines(results.tail)))
-            return
-    if e.own and not e.own.by_id and e.own.red and not e.base.tests.red:
-        yield reason("tests.failed", last_lines(e.own.tail))
     chance = e.flaky | e.unsteady
     worst: dict[str, str] = {}
     for results in (e.own, e.old):

@@ -118,8 +118,9 @@ def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str) -> Re
 
 def read_folder(folder: Path) -> dict[str, Result] | None:
     """The ids of every JUnit report that a command left; None where there is none."""
-    reports = [read_report("junit", bounded(file) or b"", "") for file in sorted(folder.glob("*.xml"))]
-    return merge(pair for report in reports if report for pair in report.ids.items()) if reports else None
+    found = (read_report("junit", bounded(file) or b"", "") for file in sorted(folder.glob("*.xml")))
+    reports = [report for report in found if report]
+    return merge(pair for report in reports for pair in report.ids.items()) if reports else None
 
 
 def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str]) -> Check:

@@ -489,6 +489,9 @@ def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports
     tree = world.repo.tree_of(world.commit({"value": "2\n"}, first))
     assert rules(world.lab(tests="grep -q 1 value").examine(first, tree, PROSE)) == ["tests.failed"]
     assert world.lab(tests="grep -q . value").examine(first, tree, PROSE).tests == "pass"
+    bent = world.repo.tree_of(world.commit({"value": "2\n", "tests/wanted": "2\n"}, world.commit({"value": "1\n", "tests/wanted": "1\n"})))
+    verdict = world.lab(tests="cmp value tests/wanted").examine(world.commit({"value": "1\n", "tests/wanted": "1\n"}), bent, PROSE)
+    assert rules(verdict) == ["ratchet.test-failed"]
     junit = "echo \"<testsuite><testcase classname='v' name='$(cat value)'/></testsuite>\" > $NIGHTLATCH_REPORTS/v.xml"
     verdict = world.lab(tests=junit).examine(first, tree, PROSE)
     assert (rules(verdict), verdict.reasons[0].detail) == (["ratchet.test-removed"], ("v::1",))
