@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar, cast
 P = ParamSpec("P")
 T = TypeVar("T")
 TOP = Path(__file__).parents[2]
-LONGEST = 120
+LONGEST = 300
 
 
 def alone(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
