@@ -1,12 +1,14 @@
 """What every test stands on: a quiet git, a home of its own, and reasons where a machine lacks something."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.errors import SandboxError
 
 GIT_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -51,14 +53,17 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
     return report
 
 
-def bubblewrap_works() -> bool:
-    program = shutil.which("bwrap")
-    command = [str(program), "--unshare-all", "--ro-bind", "/", "/", "true"]
-    return bool(program) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+def no_sandbox() -> str:
+    """Why there is no sandbox here, "" where there is one."""
+    try:
+        find_sandbox("auto")
+    except SandboxError as error:
+        return error.problem
+    return ""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reasons = {"sandbox": "" if bubblewrap_works() else "bubblewrap is not installed or may not make namespaces here"}
+    reasons = {"sandbox": no_sandbox()}
     for item in items:
         for mark, reason in reasons.items():
             if reason and item.get_closest_marker(mark):

@@ -1,7 +1,7 @@
 """`brief`: what the next agent will be told about a feature, by the composition that the loop uses."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -22,9 +22,7 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     house = require_plan(find_house(Path.cwd()))
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
-    past = seen.history.of(found)
-    known = patterns(house.progress_text(seen.tip))
-    parts = replace(brief_parts(house, found, past.reasons, known), answer=past.answer or found.answer)
+    parts = brief_parts(house, seen.tip, found, seen.history.of(found), patterns(house.progress_text(seen.tip)))
     made = briefs.compose(parts, templates(house))
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/brief/1", "feature": found.id, **asdict(made)}, indent=2))

@@ -5,10 +5,8 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import Program
-from nightlatch.core import planfile
-from nightlatch.core.history import History
-from nightlatch.core.policy import Budget, standing
 from nightlatch.core.text import plain
+from nightlatch.edge import look
 from nightlatch.edge.house import find_house, require_plan
 from nightlatch.edge.site import Options
 
@@ -39,20 +37,15 @@ def command(program: Program, /, *, once: bool, dry_run: bool, feature: str, acc
 
 
 def rehearse(options: Options) -> int:
-    """Which features would run, in what order and by what rule, and why the others would not."""
-    house = require_plan(find_house(Path.cwd(), options.flags))
-    plan = planfile.read(house.worktree_plan() or b"", house.plan)
-    tip = house.repo.tip_of("HEAD")
-    history = house.history(tip) if tip else History()
-    limits = house.config.limits
-    budget = Budget(attempts=limits.attempts, continues=limits.continues, only=options.feature)
-    verb = "would run"
-    for feature, waiting in standing(plan, history, budget):
-        behind = waiting is not None and waiting.word == "behind"
-        word = verb if waiting is None else "then" if behind else "passes over"
-        click.echo(f"{word:<12} {plain(feature.id)} {plain(feature.title, 60)}" + (f"   {plain(waiting.says)}" if waiting else ""))
-        verb = "then"
-    click.echo(f"{'agent':<12} {', '.join(house.config.agent)}")
+    """Which features would run, in what order, and why the others would not."""
+    seen = look.view(require_plan(find_house(Path.cwd(), options.flags)))
+    limits, verb = seen.house.config.limits, "would run"
+    for feature, waiting in seen.survey.left:
+        if options.feature in ("", feature.id):
+            word = verb if waiting is None else "then" if waiting.word == "behind" else "passes over"
+            click.echo(f"{word:<12} {plain(feature.id)} {plain(feature.title, 60)}" + (f"   {plain(waiting.says)}" if waiting else ""))
+            verb = "then"
+    click.echo(f"{'agent':<12} {', '.join(seen.house.config.agent)}")
     click.echo(f"{'limits':<12} {limits.sessions} sessions, {limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session")
     click.echo("nothing was started or written")
     return 0

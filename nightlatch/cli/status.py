@@ -86,7 +86,7 @@ def on_branch(seen: View) -> str:
 
 
 def pushed(seen: View) -> str:
-    count = look.unpushed(seen)
+    count = look.unpushed(seen.house.repo, seen.branch)
     return "" if count is None else f"{count} commits not pushed" if count else "all pushed"
 
 
@@ -103,7 +103,7 @@ def told(seen: View, program: str) -> dict[str, object]:
         },
         "run": run if run.get("process") is not None else None,
         "cut_off": run if run and run["process"] is None else None,
-        "unpushed": look.unpushed(seen),
+        "unpushed": look.unpushed(seen.house.repo, seen.branch),
         "behind": seen.behind,
         "left": [
             {"feature": f.id, "title": f.title, "state": w.word if w else "runnable", "says": w.says if w else ""} for f, w in stands.left

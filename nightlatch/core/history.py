@@ -150,7 +150,8 @@ def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
         case "answer":
             return replace(now, answer=text)
         case "approve":
-            return replace(now, approved=past.waiting is Outcome.HELD and bool(past.held), given=past.waiting is Outcome.UNPROVED)
+            held = past.waiting is Outcome.HELD and bool(past.held)
+            return replace(now, approved=held, landed=past.held if held else past.landed, given=past.waiting is Outcome.UNPROVED)
         case "done":
             return replace(now, given=True, attempts=0)
         case "refuse" | "revert":

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -306,9 +306,18 @@ def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
     return Entry(at=minute(at), word="decision", feature=feature.id, title=said, details=(f"digest {feature.digest}",))
 
 
+def decisions(asks: Sequence[Ask], program: str, *, numbered: bool) -> Iterator[tuple[str, Ask, str]]:
+    """Each decision under the name that it is called by, with the command that answers it. Where a number could also be an id of the
+    plan, they go without numbers."""
+    for number, ask in enumerate(asks, 1):
+        name = str(number) if numbered else ask.feature
+        yield f"{number} {ask.feature}" if numbered else name, ask, " ".join(filter(None, (program, ask.verb, name, ask.rest)))
+
+
 def run_end(
-    run: str, entries: Sequence[Entry], *, parent: str, passing: str, stop: str, branch: str, asks: Sequence[Ask], program: str
-) -> RunEnd:
+    run: str, entries: Sequence[Entry], *, parent: str, passing: str, stop: str, branch: str,
+    asks: Sequence[Ask], program: str, numbered: bool,
+) -> RunEnd:  # fmt: skip
     """The block that closes a run: eight lines at most, so that `tail -8` shows it all."""
     words = (Outcome.LANDED, Outcome.UNPROVED, Outcome.REJECTED, Outcome.HELD, Outcome.BLOCKED)
     counts = ((word.value, str(sum(entry.word == word for entry in entries))) for word in words)
@@ -317,17 +326,13 @@ def run_end(
     fields = (("parent", parent), ("passing", passing), *counts, ("cost", f"${cost:.2f}"), ("not-landed", f"${lost:.2f}"))
     read = _read_first(entries)
     tail = (f"read    {read}",) if read else ()
-    decide = _decide(asks, program, END_LINES - 3 - len(tail))
+    decide = _decide(list(decisions(asks, program, numbered=numbered)), program, END_LINES - 3 - len(tail))
     return RunEnd(run=run, fields=fields, details=(f"stop    {line(stop)}", f"branch  {line(branch)}", *decide, *tail))
 
 
-def _decide(asks: Sequence[Ask], program: str, room: int) -> tuple[str, ...]:
-    """One numbered line per decision; ids that are integers go without numbers, for a number would name two things."""
-    numbered = not any(ask.feature.isdecimal() for ask in asks)
-    told = []
-    for number, ask in enumerate(asks, 1):
-        name, head = (str(number), f"{number} {ask.feature}") if numbered else (ask.feature, ask.feature)
-        told.append(f"DECIDE  {head} {line(ask.says, TITLE)}   {' '.join(filter(None, (program, ask.verb, name, ask.rest)))}")
+def _decide(wanted: Sequence[tuple[str, Ask, str]], program: str, room: int) -> tuple[str, ...]:
+    """One line per decision, as many as there is room for."""
+    told = [f"DECIDE  {head} {line(ask.says, TITLE)}   {command}" for head, ask, command in wanted]
     if len(told) <= room:
         return tuple(told)
     return (*told[: room - 1], f"        and {len(told) - room + 1} more: {program} status")

@@ -39,7 +39,7 @@ def red_names(state: State, todo: Sequence[Feature]) -> list[str]:
 def _base_fault(state: State) -> NightlatchError | None:
     suite = [("the tests", state.tests.tail)] if state.tests.answer is Answer.FAULT else []
     for name, tail in (*suite, *((c.name, c.tail) for c in state.checks if c.answer is Answer.FAULT)):
-        said = " / ".join(last_lines(tail)[-2:])
+        said = " / ".join([told for told in last_lines(tail) if told.strip()][-2:])
         fix = "make the environment complete in init.sh, or raise limits.check"
         return FaultError(f"{name} could not be run at the base: {said}", place=name, fix=fix)
     return None

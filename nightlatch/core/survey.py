@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.policy import Budget, Waiting, standing
-from nightlatch.core.progress import Ask
+from nightlatch.core.progress import Ask, decisions
 from nightlatch.core.text import plain
 from nightlatch.errors import UsageError
 
@@ -41,9 +41,7 @@ class Survey:
 
     def decisions(self, program: str) -> Iterator[tuple[str, Ask, str]]:
         """Each decision under the name that it is called by, with the command that answers it."""
-        for number, ask in enumerate(self.asks, 1):
-            name = str(number) if self.numbered else ask.feature
-            yield f"{number} {ask.feature}" if self.numbered else name, ask, " ".join(filter(None, (program, ask.verb, name, ask.rest)))
+        return decisions(self.asks, program, numbered=self.numbered)
 
     def find(self, name: str) -> Feature:
         """The feature of this id, or of this number under DECIDE; UsageError with the nearest id where there is none."""

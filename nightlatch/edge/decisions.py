@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from nightlatch.core.choices import needless, objection
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.progress import Entry, decision
 from nightlatch.edge import inbox, landing
@@ -37,6 +38,10 @@ def decide(site: Site, said: Decision) -> None:
         site.console.say("decision", f"{said.verb} {said.feature}: the plan has no such feature any more")
         return
     past = site.history(site.tip()).of(feature)
+    says, _ = objection(said.verb, feature, past)
+    if says or needless(said.verb, feature, past):
+        site.console.say("decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}")
+        return
     match said.verb:
         case "approve" if past.held and site.house.repo.tip_of(f"refs/nightlatch/sessions/{past.held}"):
             outcome = landing.land_held(site, feature, past.held, line_of(said, feature))

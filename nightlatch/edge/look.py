@@ -64,9 +64,9 @@ def with_commit(house: House) -> View:
     return seen
 
 
-def unpushed(seen: View) -> int | None:
-    """How many commits the branch is ahead of where it is pushed to, None where it is pushed nowhere."""
-    told = seen.house.repo.ask("rev-list", "--count", f"{seen.branch}@{{upstream}}..refs/heads/{seen.branch}") if seen.branch else None
+def unpushed(repo: Repo, branch: str) -> int | None:
+    """How many commits a branch is ahead of where it is pushed to, None where it is pushed nowhere."""
+    told = repo.ask("rev-list", "--count", f"{branch}@{{upstream}}..refs/heads/{branch}") if branch else None
     return None if told is None else int(told)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from nightlatch.core import brief as briefs
 from nightlatch.core import closing, scope
 from nightlatch.core.closing import DROPPED
+from nightlatch.core.history import FeatureHistory
 from nightlatch.core.models import AgentEnd, End, Feature, SessionEnded, Verdict
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
@@ -74,18 +75,18 @@ def already_green(site: Site, started: Started) -> SessionEnded | None:
 def brief(site: Site, started: Started) -> str:
     """The prompt of this session."""
     past = site.history(started.base)
-    parts = brief_parts(site.house, started.feature, past.of(started.feature).reasons, site.memory.patterns)
+    parts = brief_parts(site.house, started.base, started.feature, past.of(started.feature), site.memory.patterns)
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
-    answer = past.of(started.feature).answer or started.feature.answer
-    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts, answer=answer), templates(site.house)).text
+    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(site.house)).text
 
 
-def brief_parts(house: House, feature: Feature, tried: tuple[str, ...], known: str) -> briefs.BriefParts:
+def brief_parts(house: House, rev: str, feature: Feature, past: FeatureHistory, known: str) -> briefs.BriefParts:
     """What any session on this feature is told, apart from what lies in its workspace."""
-    landed = [commit for commit in house.repo.log("HEAD", 4 * LANDINGS) if "Nightlatch-Session" in commit.trailers]
+    landed = [commit for commit in house.repo.log(rev, 4 * LANDINGS) if "Nightlatch-Session" in commit.trailers]
     return briefs.BriefParts(
         feature=feature,
-        tried=tried,
+        answer=past.answer or feature.answer,
+        tried=past.reasons,
         protected=house.protected(),
         landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
         patterns=known,

@@ -317,6 +317,8 @@ COMMANDS = {
     ),
 }  # fmt: skip
 ALL = {**REPOSITORY, **PLAN, **SETTINGS, **ENVIRONMENT, **COMMANDS}
+INSIDE = {"an init.sh that fails", "a check that cannot be run", "a branch that is red", "an agent that is not installed"}
+CASES = [pytest.param(case, id=name, marks=[pytest.mark.sandbox] if name in INSIDE else []) for name, case in ALL.items()]
 
 
 def arranged(case: Case, project: Project) -> Project:
@@ -339,7 +341,7 @@ def alike(text: str, wanted: str) -> bool:
     return text.startswith(parts[0]) and text.endswith(parts[-1])
 
 
-@pytest.mark.parametrize("case", ALL.values(), ids=ALL)
+@pytest.mark.parametrize("case", CASES)
 def test_each_error_has_its_sentence_its_next_step_and_its_exit_code(case: Case, project: Project) -> None:
     told = arranged(case, project).nightlatch(*case.args, cwd=case.cwd)
     wanted = f"nightlatch: {case.says}\nfix: {case.fix}\n".replace("{top}", str(project.folder))

@@ -16,7 +16,7 @@ from nightlatch.core.progress import Entry, Item, RunStart, Text, decision, pars
 
 AT = datetime(2026, 11, 20, 23, 47, tzinfo=UTC)
 FEATURE = Feature(id="US-033", title="Search ignores accents", done=False, criteria=("é finds e",))
-UNCOUNTED = ("agent.limit", "agent.context", "agent.turns", "agent.stopped", "agent.login", "agent.credit")
+UNCOUNTED = ("agent.limit", "agent.context", "agent.turns", "agent.stopped", "agent.login", "agent.credit", "loop.crash")
 
 
 def session(word: str, rule: str = "", *, feature: Feature = FEATURE, number: int = 1, usd: float | None = None, says: str = "") -> Entry:
@@ -50,7 +50,7 @@ def test_each_rejection_is_an_attempt() -> None:
 def test_being_cut_off_counts_only_when_it_repeats(word: str) -> None:
     assert after_all(f"{word} agent.wall").attempts == 0
     assert after_all(f"{word} agent.wall", f"{word} agent.idle").attempts == 1
-    assert after_all(f"{word} agent.wall", f"{word} agent.idle", f"{word} loop.crash").attempts == 2
+    assert after_all(f"{word} agent.wall", f"{word} agent.idle", f"{word} agent.tool").attempts == 2
 
 
 @pytest.mark.parametrize("rule", UNCOUNTED)
@@ -216,7 +216,7 @@ def test_faults_in_a_row_are_counted_across_features_until_anything_else_happens
 
 
 words = st.sampled_from([*Outcome]).map(str)
-rules = st.sampled_from(["", "suite.red", "agent.wall", "loop.crash", history.CONFLICT, *UNCOUNTED])
+rules = st.sampled_from(["", "suite.red", "agent.wall", history.CONFLICT, *UNCOUNTED])
 dollars = st.integers(0, 400).map(lambda quarters: quarters / 4)
 sessions = st.builds(session, words, rules, number=st.integers(1, 5), usd=st.none() | dollars)
 verbs = st.sampled_from(["answer", "approve", "refuse", "done", "retry", "hold", "skip", "revert", "dance"])

@@ -242,8 +242,9 @@ def night(*words: str) -> tuple[Entry, ...]:
 
 def closed(asks: Sequence[Ask], entries: Sequence[Entry] = ()) -> str:
     end = progress.run_end(
-        "r-1", entries, parent="2f80ac6", passing="47/50", stop="nothing left", branch="green", asks=asks, program="python loop.py"
-    )
+        "r-1", entries, parent="2f80ac6", passing="47/50", stop="nothing left", branch="green", asks=asks, program="python loop.py",
+        numbered=not any(ask.feature.isdecimal() for ask in asks),
+    )  # fmt: skip
     assert parse(render((end,))) == (end,)
     return render((end,))
 
