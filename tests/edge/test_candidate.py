@@ -252,6 +252,13 @@ def test_a_submodule_keeps_its_place_and_cannot_be_moved(repository: Path, tmp_p
     assert built((repo, space)).changes == ()
 
     git(tmp_path, "clone", "-q", "library", str(space.tree / "lib"))
+    git(space.tree / "lib", "config", "filter.x.clean", f"touch {tmp_path}/ran; cat")
+    write(space.tree / "lib", {".git/info/attributes": "* filter=x\n", "x": "2"})
+    assert built((repo, space)).changes == ()
+    assert not (tmp_path / "ran").exists()
+    git(space.tree / "lib", "status")
+    assert (tmp_path / "ran").exists()
+
     git(space.tree / "lib", "commit", "-q", "--allow-empty", "-m", "moved")
     made = built((repo, space))
     assert (made.tree, said(made)) == (repo.tree_of(space.base), {"scope.gitlink": (Ruling.REJECT, ("lib",))})

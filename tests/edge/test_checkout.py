@@ -84,6 +84,26 @@ def test_an_edited_path_stays_behind_and_comes_along_once_it_is_clean(repo: Repo
     assert repo.tip_of(checkout.BEHIND) is None
 
 
+def test_what_is_staged_alone_stays_staged(repo: Repo) -> None:
+    write(repo.top, {"a": "staged\n"})
+    git(repo.top, "add", "a")
+    write(repo.top, {"a": "a1\n"})
+
+    assert land(repo, {"a": "a2\n", "b": "b2\n"}) == ("a",)
+
+    assert (git(repo.top, "show", ":a"), text(repo, "a"), text(repo, "b")) == ("staged", "a1\n", "b2\n")
+
+
+def test_the_plan_is_replaced_whole_and_never_taken_away_for_a_moment(repo: Repo) -> None:
+    """Git would remove the file and make another one, with rights of its own."""
+    (repo.top / "prd.json").chmod(0o640)
+
+    assert land(repo, {"prd.json": '{"x": 1}\n'}) == ()
+
+    assert text(repo, "prd.json") == '{"x": 1}\n'
+    assert (repo.top / "prd.json").stat().st_mode & 0o777 == 0o640
+
+
 @pytest.mark.parametrize("path", ["new", "new.log"])
 def test_an_untracked_or_ignored_file_in_the_way_is_kept(repo: Repo, path: str) -> None:
     write(repo.top, {path: "mine\n"})

@@ -138,7 +138,10 @@ def test_what_git_was_told_by_its_caller_does_not_reach_the_loop(repository: Pat
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
 
-    assert open_repo(repository).top == repository
+    repo = open_repo(repository)
+
+    assert (repo.top, repo.git_dir) == (repository, repository / ".git")
+    assert repo.tip("main")
 
 
 def test_commits_are_made_by_whoever_git_says_the_person_is(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

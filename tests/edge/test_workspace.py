@@ -164,8 +164,8 @@ def test_a_prepared_workspace_moves_to_a_new_base_touching_only_what_differs(rep
     assert (moved.rules / "sub/.gitignore").is_file()
     built = candidate.build(repo, moved, Rules())
     assert (built.tree, built.changes) == (repo.tree_of(base), ())
-    write(moved.tree, {"a.tmp": "x", "b.log": "x", "c": "x", "sub/x": "x"})
-    assert [c.path for c in candidate.build(repo, moved, Rules()).changes] == ["c"]
+    write(moved.tree, {"a.tmp": "x", "b.log": "x", "c": "x", "sub/x": "x", ".gitignore": "", "sub/.gitignore": ""})
+    assert [c.path for c in candidate.build(repo, moved, Rules()).changes] == [".gitignore", "sub/.gitignore", "c"]
 
 
 def test_a_workspace_is_found_again_after_a_crash(repository: Path, tmp_path: Path) -> None:
