@@ -83,16 +83,19 @@ TYPESCRIPT = {
     "tsconfig.json": '{"compilerOptions": {"strict": true, "module": "nodenext", "noEmit": true}}\n',
     ".gitignore": "node_modules/\n",
     "tools/strip.mjs": STRIP,
-    "src/till.ts": "export type Price = number;\nexport function total(prices: Price[]): number {\n  return prices.reduce((a, b) => a + b, 0);\n}\n",
+    "src/till.ts": (
+        "export type Price = number;\nexport function total(prices: Price[]): number {\n  return prices.reduce((a, b) => a + b, 0);\n}\n"
+    ),
     "tests/till.test.ts": (
         'import assert from "node:assert/strict";\nimport { describe, it } from "node:test";\nimport { total } from "../src/till.ts";\n\n'
         'describe("the till", () => {\n  it("adds", () => assert.equal(total([40, 60]), 100));\n});\n'
     ),
 }
 NODE = "node --import ./tools/strip.mjs"
+COUNTS = f"""{NODE} -e 'import("./src/till.ts").then((m) => process.exit(m.count([1, 2]) - 2))'"""
 TYPESCRIPT_STORIES = [
     story(1, "Tax", "gross adds 20 %", verify=f"{NODE} --test tests/tax.test.ts"),
-    story(2, "Count", "count says how many", verify=f"""{NODE} -e 'import("./src/till.ts").then((m) => process.exit(m.count([1, 2]) - 2))'"""),
+    story(2, "Count", "count says how many", verify=COUNTS),
     story(3, "Average", "average of no prices is 0"),
     story(4, "Receipt", "a line for each price"),
     story(5, "Signed receipt", "receipts carry a name", dependsOn=["US-004"], verify="grep -q signed src/receipt.ts"),
