@@ -4,8 +4,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nightlatch.core import scope
 from nightlatch.core.models import Reason
@@ -13,7 +14,7 @@ from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
 from nightlatch.edge import workspace
 from nightlatch.edge.beneath import Grip, entered, held
 from nightlatch.edge.git import Repo, raw_change
-from nightlatch.edge.gitcall import words
+from nightlatch.edge.gitcall import SlowError, words
 from nightlatch.edge.workspace import Workspace
 
 PATIENCE = 60.0
@@ -27,14 +28,6 @@ class Candidate:
     tree: str
     changes: tuple[Change, ...]
     oddities: tuple[Reason, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """One path whose bytes are in the repository now, as far as there is no problem."""
-
-    grip: Grip
-    oid: str = ""
 
 
 def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE) -> Candidate:
@@ -54,19 +47,19 @@ def look(repo: Repo, space: Workspace, patience: float) -> Seen:
     swept: tuple[str, ...] = ()
     try:
         tracked, new = listing(repo, space, patience)
-    except TimeoutError:
+    except SlowError:
         swept = tuple(sweep(space))
         tracked, new = listing(repo, space, 10 * patience)
     added = without_ignored(repo, space, [Change(path=path, status="A") for path in new if not path.endswith("/")])
     closed = [change for change in tracked if change.status == "D" or change.old_mode == GITLINK]
     to_read = {change.path: change for change in (*tracked, *added) if change.status != "D" and change.old_mode != GITLINK}
     taken = list(take(repo, space, list(to_read)))
-    found = (found_change(to_read[read.grip.path], read) for read in taken)
-    grips = [read.grip for read in taken]
+    found = (found_change(to_read[grip.path], grip, oid) for grip, oid in taken)
+    grips = [grip for grip, _ in taken]
     return Seen(
         changes=(*closed, *(change for change in found if (change.old_mode, change.old_oid) != (change.new_mode, change.new_oid))),
-        links={one.path: one.target for one in grips if one.mode == LINK},
-        sizes={one.path: one.size for one in grips},
+        links={grip.path: grip.target for grip in grips if grip.mode == LINK},
+        sizes={grip.path: grip.size for grip in grips},
         nested=(*(path for path in new if path.endswith("/")), *with_problem(grips, "folder")),
         special=(*swept, *with_problem(grips, "special")),
         unreadable=with_problem(grips, "unreadable"),
@@ -89,11 +82,12 @@ def listing(repo: Repo, space: Workspace, patience: float) -> tuple[list[Change]
 def sweep(space: Workspace) -> Iterator[str]:
     """Remove pipes, sockets and devices; no candidate can hold them."""
     for place, _, names in os.walk(space.tree):
-        for name in names:
-            kind = os.lstat(os.path.join(place, name)).st_mode  # noqa: PTH118  # names may be bytes that no Path survives
-            if not stat.S_ISREG(kind) and not stat.S_ISLNK(kind):
-                os.unlink(os.path.join(place, name))  # noqa: PTH108, PTH118  # the same
-                yield os.path.relpath(os.path.join(place, name), space.tree)  # noqa: PTH118  # the same
+        for file in (Path(place, name) for name in names):
+            with suppress(FileNotFoundError):
+                kind = file.lstat().st_mode
+                if not stat.S_ISREG(kind) and not stat.S_ISLNK(kind):
+                    file.unlink()
+                    yield os.fspath(file.relative_to(space.tree))
 
 
 def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[Change]:
@@ -107,27 +101,27 @@ def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[C
     return [change for change in added if f"./{change.path}" not in ignored]
 
 
-def found_change(change: Change, taken: Taken) -> Change:
-    """The change with what was read on its new side."""
-    mode, oid = taken.grip.mode, taken.oid
-    if taken.grip.problem == "unreadable":
+def found_change(change: Change, grip: Grip, oid: str) -> Change:
+    """The change with what was read on its new side; what cannot be read counts as unchanged."""
+    mode = grip.mode
+    if grip.problem == "unreadable":
         mode, oid = change.old_mode, change.old_oid
     status = "D" if not mode else "A" if not change.old_mode else "M" if mode[:3] == change.old_mode[:3] else "T"
     return replace(change, status=status, new_mode=mode, new_oid=oid)
 
 
-def take(repo: Repo, space: Workspace, paths: list[str]) -> Iterator[Taken]:
+def take(repo: Repo, space: Workspace, paths: list[str]) -> Iterator[tuple[Grip, str]]:
     """Write the bytes of these paths into the repository, through descriptors: a path could be swapped for a link between two looks."""
     with entered(space.tree) as top:
         for start in range(0, len(paths), TOGETHER):
             yield from take_some(repo, top, paths[start : start + TOGETHER])
 
 
-def take_some(repo: Repo, top: int, paths: Iterable[str]) -> list[Taken]:
+def take_some(repo: Repo, top: int, paths: Iterable[str]) -> list[tuple[Grip, str]]:
     with ExitStack() as after:
         grips = [after.enter_context(held(top, path)) for path in paths]
-        fds = [one.fd for one in grips if one.fd >= 0]
+        fds = [grip.fd for grip in grips if grip.fd >= 0]
         names = "".join(f"/proc/self/fd/{fd}\n" for fd in fds).encode()
         write = repo.private("hash-object", "-w", "--no-filters", "--stdin-paths")
         oids = iter(write.output(names, fds=fds).decode().split() if fds else ())
-        return [Taken(grip=one, oid=next(oids) if one.fd >= 0 else "") for one in grips]
+        return [(grip, next(oids) if grip.fd >= 0 else "") for grip in grips]

@@ -136,7 +136,7 @@ def on(repo: Repo, branch: str) -> bool:
 
 
 def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out: tuple[list[Change], set[str]]) -> set[str] | None:
-    """Have git move what is neither there nor to stay. Returns what stays, or None where git refuses: then all is as it was."""
+    """Have git move what is neither there nor to stay. Returns what stays, or None where git refuses and no file has moved."""
     there, stays = sorted_out
     target = repo.tree_with(since, {c.path: new_side(c) for c in changes if c.path not in stays}) if stays else new
     lines = "".join(f"{c.new_mode or '0'} {c.new_oid or '0' * len(c.old_oid)}\t{c.path}\0" for c in there)
@@ -173,11 +173,11 @@ def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str]) -> t
 def bring(repo: Repo, change: Change) -> bool:
     """Replace a file that is as it was; False where it is not."""
     file = repo.top / change.path
-    if GITLINK in (change.old_mode, change.new_mode) or not change.new_mode or file.is_symlink() or not file.is_file():
+    if change.old_mode != change.new_mode or file.is_symlink() or not file.is_file():
         return False
     seen = file.read_bytes()
     kept = one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen))
-    return kept == change.old_oid and change.old_mode == change.new_mode and put_blob(repo, change.path, seen, change.new_oid)
+    return kept == change.old_oid and put_blob(repo, change.path, seen, change.new_oid)
 
 
 def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool]]:

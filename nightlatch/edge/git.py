@@ -91,7 +91,7 @@ class Repo:
     ) -> bytes:  # fmt: skip
         """What a private command prints. With `git_dir` it runs in that one, on this repository's objects.
 
-        Raises RepoError for an exit code that is not accepted, TimeoutError after `timeout` seconds.
+        Raises RepoError for an exit code that is not accepted, SlowError after `timeout` seconds.
         """
         own = {"GIT_DIR": git_dir, "GIT_OBJECT_DIRECTORY": self.objects} if git_dir else {}
         places = {**own, **({"GIT_INDEX_FILE": index} if index else {}), **({"GIT_WORK_TREE": work_tree} if work_tree else {})}

@@ -38,6 +38,10 @@ HANDED = ("core.fsync=loose-object,reference", "core.fsyncMethod=writeout-only")
 SYNCED = ("core.fsync=loose-object,reference", "core.fsyncMethod=fsync")
 
 
+class SlowError(RepoError):
+    """A git command was given up after the time it was allowed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A git command, ready to run."""
@@ -52,13 +56,14 @@ class Call:
         return ("git", "--no-pager", *(word for setting in self.settings for word in ("-c", setting)), *self.args)
 
     def finish(self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = ()) -> subprocess.CompletedProcess[bytes]:
-        """Run it to its end, whatever it says. Raises TimeoutError after `timeout` seconds."""
+        """Run it to its end, whatever it says. Raises SlowError after `timeout` seconds."""
         try:
             return subprocess.run(
                 self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False, pass_fds=tuple(fds)
             )
         except subprocess.TimeoutExpired as error:
-            raise TimeoutError(str(error)) from error
+            problem = f"git {self.args[0]} was not done after {timeout:.0f} seconds"
+            raise SlowError(problem, place=str(self.cwd), fix=f"see what this does: git {shlex.join(self.args)}") from error
         except FileNotFoundError as error:
             problem = "git, or the folder that it should run in, is not there"
             raise RepoError(problem, place=str(error.filename), fix="git --version") from error
