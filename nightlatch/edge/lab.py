@@ -104,7 +104,7 @@ class Lab(Trials):
 
     def case(self, base: str, tree: str, feature: Feature) -> Case:
         """The candidate beside its base, and what is put back where."""
-        changes = self.repo.diff(self.repo.tree_of(base), tree)
+        changes = self.repo.diff(self.tree(base), tree)
         suite = self.suite(base, base)
         if suite.runner is None:
             suite = self.suite(base, tree)

@@ -14,7 +14,7 @@ from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.testfiles import BYTECODE, SUITE_MARK, Runner, detect
 from nightlatch.core.verdict import Said
-from nightlatch.edge import files, runner
+from nightlatch.edge import runner
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
@@ -53,17 +53,32 @@ class Trials:
     tests: str = ""
     gates: Callable[[str], tuple[str, ...]] = lambda _base: ()
     env_key: Callable[[str], str] = lambda _base: ""
+    trees: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
     listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    bytecode: dict[str, tuple[str, ...]] = field(default_factory=dict)
     suites: dict[str, Suite] = field(default_factory=dict)
     pythons: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
-    def key(self, tree: str) -> str:
+    def tree(self, rev: str) -> str:
+        """The tree of a commit; what an id names never changes, so it is asked for once."""
+        if rev not in self.trees:
+            found = self.repo.tree_of(rev)
+            ids = [name for name in (rev, found) if len(name) == len(found)]
+            self.trees.update(dict.fromkeys(ids, found))
+            return found
+        return self.trees[rev]
+
+    def key(self, rev: str) -> str:
         """The tree without what no test depends on: equal keys, equal results."""
-        return self.repo.tree_with(tree, dict.fromkeys(self.aside))
+        tree = self.tree(rev)
+        if tree not in self.keys:
+            self.keys[tree] = self.repo.tree_with(tree, dict.fromkeys(self.aside))
+        return self.keys[tree]
 
     def files(self, rev: str) -> dict[str, Entry]:
         """Every file of a tree; the last few listings are kept, for a large one takes a while."""
-        tree = self.repo.tree_of(rev)
+        tree = self.tree(rev)
         if tree not in self.listings:
             for old in list(self.listings)[: -MOST_LISTED + 1]:
                 del self.listings[old]
@@ -80,7 +95,7 @@ class Trials:
 
     def suite(self, base: str, tree: str) -> Suite:
         """How this tree's tests are run, by what its files say. Python is looked for at the base only."""
-        oid = self.repo.tree_of(tree)
+        oid = self.tree(tree)
         if oid not in self.suites:
             paths = [self.own(path) for path in self.files(oid)]
             found = self.find_runner(base, oid, paths)
@@ -144,12 +159,17 @@ class Trials:
         """One run of a suite in a fresh checkout; bytecode that somebody committed is left out, for it need not match its source."""
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
-        with self.open_room(base, self.clean(tree)) as room:
+        with self.open_room(base, self.clean(base, tree)) as room:
             return runner.run_suite(self.hands, room, suite.runner, suite.python, tuple(only))
 
-    def clean(self, tree: str) -> str:
-        stale = filter(matcher(BYTECODE), self.files(tree))
-        return self.repo.tree_with(tree, dict.fromkeys(stale))
+    def clean(self, base: str, tree: str) -> str:
+        """The tree without the bytecode that its base or its candidate committed."""
+        own = self.tree(base)
+        if own not in self.bytecode:
+            self.bytecode[own] = tuple(filter(matcher(BYTECODE), self.files(base)))
+        added = (change.path for change in self.repo.diff(own, tree)) if tree not in (own, base) else ()
+        stale = {*self.bytecode[own], *filter(matcher(BYTECODE), added)}
+        return self.repo.tree_with(tree, dict.fromkeys(stale)) if stale else tree
 
     def checks(self, base: str, tree: str, feature: str = "") -> tuple[Check, ...]:
         """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
@@ -176,7 +196,7 @@ class Trials:
 
     def verify(self, base: str, tree: str, feature: Feature) -> Said:
         env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature.id}
-        with self.open_room(base, self.clean(tree)) as room:
+        with self.open_room(base, self.clean(base, tree)) as room:
             return runner.run_verify(self.hands, room, feature.verify, env)
 
     def recall(self, name: str, read: Callable[[str], Known]) -> Known | None:
@@ -187,7 +207,7 @@ class Trials:
             return None
 
     def save(self, name: str, value: Results | tuple[Check, ...]) -> None:
-        """Keep what is known for certain; a fault says nothing about the tree."""
+        """Keep what is known for certain; a fault says nothing about the tree. Not durable: a torn file only costs another run."""
         answers = [check.answer for check in value] if isinstance(value, tuple) else [value.answer]
         if Answer.FAULT in answers:
             return
@@ -195,7 +215,7 @@ class Trials:
         old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
         for file in old[: max(len(old) - MOST_CACHED, 0)]:
             file.unlink(missing_ok=True)
-        files.replace(self.cache / f"{name}.json", codec.dump(value).encode("utf-8", "surrogatepass"))
+        (self.cache / f"{name}.json").write_bytes(codec.dump(value).encode("utf-8", "surrogatepass"))
 
 
 def digest(*parts: str) -> str:
