@@ -70,7 +70,7 @@ class Lock:
             holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(fd)
             problem = f"another run is at work here (process {holder})"
-            raise BusyError(problem, place=str(self.path), fix="nightlatch stop, or wait for it") from None
+            raise BusyError(problem, place=str(self.path), fix=f"wait for it, or end it, its work carried: kill -INT {holder}") from None
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd

@@ -368,7 +368,8 @@ def test_a_second_run_is_told_to_try_later(project: Project) -> None:
         told = project.nightlatch(*SCRIPTED)
         holder.terminate()
     assert told.code == 75
-    assert told.err == f"nightlatch: {lock}: another run is at work here (process {holder.pid})\nfix: nightlatch stop, or wait for it\n"
+    fix = f"wait for it, or end it, its work carried: kill -INT {holder.pid}"
+    assert told.err == f"nightlatch: {lock}: another run is at work here (process {holder.pid})\nfix: {fix}\n"
 
 
 def test_zero_features_are_not_all_done(project: Project) -> None:
