@@ -11,7 +11,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from nightlatch.core.scope import Change
-from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, one, words
+from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, Standing, one, words
 from nightlatch.edge.trees import Entry, Trees
 from nightlatch.errors import RepoError
 
@@ -69,6 +69,7 @@ class Repo:
     ignores: tuple[Path, ...]
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
+    standing: dict[str, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def private(self, *args: str, settings: tuple[str, ...] = HANDED, env: Mapping[str, Path | str] = NOTHING) -> Call:
         """A git command without the person's global configuration, hooks, filters, prompts or network."""
@@ -110,17 +111,33 @@ class Repo:
     def tip(self, branch: str) -> str | None:
         return self.tip_of(f"refs/heads/{branch}")
 
+    def stand(self, *args: str) -> Standing:
+        """A git process that stays for the next question of its kind: to start one takes longer than most answers."""
+        return self.standing.setdefault(args[0], Standing(self.private(*args)))
+
+    def find(self, name: str) -> tuple[str, str, bytes] | None:
+        """Id, type and bytes of what a name such as `main:a.py` means; None where it means nothing."""
+        if "\n" in name:
+            oid = self.ask("rev-parse", "-q", "--verify", "--end-of-options", name)
+            return self.find(one(oid)) if oid else None
+        with self.stand("cat-file", "--batch").talking() as talk:
+            return talk.find(name)
+
     def tip_of(self, ref: str) -> str | None:
         """What a ref, or another revision, names; None where it names nothing."""
-        found = self.ask("rev-parse", "-q", "--verify", "--end-of-options", ref)
-        return None if found is None else one(found)
+        found = self.find(ref)
+        return found[0] if found else None
 
     def tree_of(self, rev: str) -> str:
-        return one(self.run("rev-parse", "-q", "--verify", "--end-of-options", f"{rev}^{{tree}}"))
+        found = self.find(f"{rev}^{{tree}}")
+        if found is None:
+            raise RepoError(f"{rev} names no tree", place=str(self.top), fix="git fsck")
+        return found[0]
 
     def read(self, rev: str, path: str) -> bytes | None:
         """The bytes of one file, None where there is none."""
-        return self.ask("cat-file", "blob", f"{rev}:{path}")
+        found = self.find(f"{rev}:{path}")
+        return found[2] if found and found[1] == "blob" else None
 
     def files(self, rev: str) -> dict[str, Entry]:
         """Every file of a tree and its entry; submodules are among them, with mode 160000."""
@@ -134,7 +151,7 @@ class Repo:
         """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty."""
         if not changes:
             return self.tree_of(tree)
-        reader, writer = self.private("cat-file", "--batch"), self.private("mktree", "-z", "--batch", "--missing")
+        reader, writer = self.stand("cat-file", "--batch"), self.stand("mktree", "-z", "--batch", "--missing")
         with reader.talking() as reading, writer.talking() as writing:
             trees = Trees(reader=reading, writer=writing, width=32 if self.object_format == "sha256" else 20)
             return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})

@@ -3,10 +3,12 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import RLock
 from typing import IO
 
 from nightlatch.errors import RepoError
@@ -36,6 +38,8 @@ PRIVATELY = (
 # journalling file system makes everything before them durable too: two waits a landing, not one a file.
 HANDED = ("core.fsync=loose-object,reference", "core.fsyncMethod=writeout-only")
 SYNCED = ("core.fsync=loose-object,reference", "core.fsyncMethod=fsync")
+
+KINDS = {b"blob", b"tree", b"commit", b"tag"}
 
 
 class SlowError(RepoError):
@@ -83,13 +87,40 @@ class Call:
         said = stderr.decode("utf-8", "replace").strip() or "it said nothing"
         return RepoError(f"git {self.args[0]} failed: {said}", place=str(self.cwd), fix=f"see what this says: git {shlex.join(self.args)}")
 
+
+class Standing:
+    """A git process that answers for as long as somebody holds this: one thread at a time, and a new process where one ended."""
+
+    def __init__(self, call: Call) -> None:
+        self._call, self._lock, self._talk = call, RLock(), None
+        self._end: Callable[[], object] = bool
+
+    _talk: "Talk | None"
+
     @contextmanager
     def talking(self) -> Iterator["Talk"]:
-        """The command as a process that answers until this ends."""
-        pipe = subprocess.PIPE
-        with subprocess.Popen(self.argv, env=self.env, cwd=self.cwd, stdin=pipe, stdout=pipe, stderr=pipe) as process:
-            if process.stdin and process.stdout and process.stderr:
-                yield Talk(call=self, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)
+        with self._lock:
+            talk = self._talk or self._start()
+            try:
+                yield talk
+            except BaseException:
+                self._end()
+                self._talk = None
+                raise
+
+    def _start(self) -> "Talk":
+        call, pipe = self._call, subprocess.PIPE
+        process = subprocess.Popen(call.argv, env=call.env, cwd=call.cwd, stdin=pipe, stdout=pipe, stderr=pipe)
+        self._end = weakref.finalize(self, hang_up, process)
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  # asked for in the line before
+        self._talk = Talk(call=call, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)
+        return self._talk
+
+
+def hang_up(process: subprocess.Popen[bytes]) -> None:
+    """End a process by closing its input, and wait for it."""
+    with suppress(BrokenPipeError), process:
+        process.kill()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +142,18 @@ class Talk:
         return line.rstrip(b"\n")
 
 
+    def find(self, name: str) -> tuple[str, str, bytes] | None:
+        """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name, without a line break, names none."""
+        oid, _, rest = self.answer(os.fsencode(f"{name}\n")).partition(b" ")
+        kind, _, size = rest.rpartition(b" ")
+        return (oid.decode(), kind.decode(), self.stdout.read(int(size) + 1)[:-1]) if size.isdigit() and kind in KINDS else None
+
     def object(self, name: str) -> bytes:
-        """The bytes of an object, asked of a `cat-file --batch`."""
-        size = self.answer(os.fsencode(f"{name}\n")).rpartition(b" ")[2]
-        if not size.isdigit():
+        """The bytes of an object that has to be there."""
+        found = self.find(name)
+        if found is None:
             raise RepoError(f"{name} is not in the repository", place=str(self.call.cwd), fix="git fsck")
-        return self.stdout.read(int(size) + 1)[:-1]
+        return found[2]
 
 
 def words(printed: bytes) -> list[str]:

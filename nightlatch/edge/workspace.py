@@ -105,7 +105,7 @@ def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
 
 def spread(repo: Repo, space: Workspace, changes: tuple[Change, ...]) -> None:
     """Carry changes out on the files of a checkout, without its index: what this costs does not grow with the repository."""
-    with entered(space.tree) as top, repo.private("cat-file", "--batch").talking() as blobs:
+    with entered(space.tree) as top, repo.stand("cat-file", "--batch").talking() as blobs:
         for change in changes:
             if not change.new_mode:
                 remove(top, change.path)
