@@ -40,10 +40,10 @@ def every_third_time(counts: Path) -> str:
 def test_three_flaky_tests_of_the_base_refuse_no_honest_work_and_excuse_no_broken_test(tmp_path: Path) -> None:
     files = {"tests/test_flaky.py": every_third_time(tmp_path / "counts")}
     agent = f"if mkdir {tmp_path}/broke; then {BREAKS}; else git checkout -q till.py; fi\n{HONEST}"
-    project = village(tmp_path, files, [feature(1), feature(2), feature(3)], agent=agent, more='[workspace]\nsandbox = "none"\n')
+    project = village(tmp_path, files, [feature(1), feature(2)], agent=agent, more='[workspace]\nsandbox = "none"\n')
     project.run("run")
-    told = [("rejected", "US-001", "ratchet.test-failed"), *(("landed", f"US-00{n}", "tests.flaky") for n in (1, 2, 3))]
-    assert_morning(project, told, passing=["US-001", "US-002", "US-003"])
+    told = [("rejected", "US-001", "ratchet.test-failed"), *(("landed", f"US-00{n}", "tests.flaky") for n in (1, 2))]
+    assert_morning(project, told, passing=["US-001", "US-002"])
     refused = next(entry for entry in project.entries() if entry.word == "rejected")
     assert refused.details[0] == "tests that passed at the base fail now: 1: tests/test_till.py::Till::test_three_apples"
 
@@ -157,3 +157,4 @@ def test_a_check_of_the_persons_own_that_is_red_at_the_base_stops_the_run_where_
     done = project.run("run", code=5)
     assert "the branch itself is red: checks/20-ours" in done.stderr
     assert agents_started(project) == 0
+    assert project.git("status", "--porcelain") == ""
