@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from nightlatch.core.scope import Change
 from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, Standing, one, words
-from nightlatch.edge.trees import Entry, Trees
+from nightlatch.edge.trees import Entry, Trees, differing
 from nightlatch.errors import RepoError
 
 PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
@@ -111,6 +111,11 @@ class Repo:
     def tip(self, branch: str) -> str | None:
         return self.tip_of(f"refs/heads/{branch}")
 
+    @property
+    def width(self) -> int:
+        """How many bytes an id takes in a tree."""
+        return 32 if self.object_format == "sha256" else 20
+
     def stand(self, *args: str) -> Standing:
         """A git process that stays for the next question of its kind: to start one takes longer than most answers."""
         return self.standing.setdefault(args[0], Standing(self.private(*args)))
@@ -153,7 +158,7 @@ class Repo:
             return self.tree_of(tree)
         reader, writer = self.stand("cat-file", "--batch"), self.stand("mktree", "-z", "--batch", "--missing")
         with reader.talking() as reading, writer.talking() as writing:
-            trees = Trees(reader=reading, writer=writing, width=32 if self.object_format == "sha256" else 20)
+            trees = Trees(reader=reading, writer=writing, width=self.width)
             return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})
 
     def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:
@@ -186,6 +191,8 @@ class Repo:
 
     def delete_ref(self, ref: str) -> None:
         """Take a ref away; one that is not there stays not there."""
+        if self.tip_of(ref) is None:
+            return
         self.run("update-ref", "-d", ref)
 
     def refs(self, prefix: str) -> dict[str, str]:
@@ -202,8 +209,9 @@ class Repo:
 
     def diff(self, old: str, new: str) -> tuple[Change, ...]:
         """What differs between two trees, by path; a file that moved is a deletion and an addition."""
-        found = words(self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", old, new))
-        return tuple(raw_change(meta, path) for meta, path in zip(found[::2], found[1::2], strict=True))
+        with self.stand("cat-file", "--batch").talking() as reader:
+            found = differing(reader, self.width, f"{old}^{{tree}}", f"{new}^{{tree}}")
+            return tuple(sorted((change_of(path, was, now) for path, was, now in found), key=lambda change: change.path))
 
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.ask("merge-base", "--is-ancestor", old, new) is not None
@@ -226,6 +234,13 @@ def raw_change(meta: str, path: str) -> Change:
     sides = {"old_mode": old_mode, "old_oid": old_oid} if status != "A" else {}
     sides |= {"new_mode": new_mode, "new_oid": new_oid} if status != "D" else {}
     return Change(path=path, status=status, **sides)
+
+
+def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:
+    """The change from one entry to another, None where there is none."""
+    (old_mode, old_oid), (new_mode, new_oid) = was or ("", ""), now or ("", "")
+    status = "A" if not was else "D" if not now else "M" if old_mode[:3] == new_mode[:3] else "T"
+    return Change(path=path, status=status, old_mode=old_mode, old_oid=old_oid, new_mode=new_mode, new_oid=new_oid)
 
 
 def logged(oid: str, tree: str, parents: str, at: str, author: str, subject: str, body: str, trailers: str) -> Commit:

@@ -43,6 +43,7 @@ class Pool:
     _fault: FaultError | None = None
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
+    _keyed: tuple[str, str] = ("", "")
 
     def take(self, base: str) -> Workspace:
         """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
@@ -123,7 +124,18 @@ class Pool:
         return place
 
     def env_key(self, base: str) -> str:
-        """What init.sh depends on: itself and the tracked manifests and lock files. "" where there is no init.sh."""
+        """What init.sh depends on: itself and the tracked manifests and lock files. "" where there is no init.sh.
+
+        Where nothing of that differs from the last base that was asked about, neither does the key.
+        """
+        last, key = self._keyed
+        matters = matcher((INIT, *MANIFESTS))
+        if not last or any(matters(change.path.rpartition("/")[2]) for change in self.house.repo.diff(last, base)):
+            key = self.key_of(base)
+        self._keyed = base, key
+        return key
+
+    def key_of(self, base: str) -> str:
         files = self.house.repo.files(base)
         script = self.house.path(INIT)
         if files.get(script, ("", ""))[0] != "100755":

@@ -114,6 +114,11 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
     env = {"NIGHTLATCH_SESSION": started.id, "NIGHTLATCH_FEATURE": started.feature.id, "NIGHTLATCH_OUT": str(out)}
     if script := script_digest(started.agent.name):
         env["NIGHTLATCH_SESSION_NUMBER"] = str(site.journal.state.scripts[script])
+
+    def begun(process: str) -> None:
+        site.journal.write("agent.started", process=process)
+        site.pool.ahead(started.base)
+
     errand = agents.Errand(
         program=agents.find(started.agent, site.house.repo.project, os.environ.get("PATH", os.defpath)),
         brief=folder / "brief.md",
@@ -123,11 +128,10 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         environ=os.environ,
         limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
         transcript=folder / "transcript.jsonl",
-        on_start=lambda process: site.journal.write("agent.started", process=process),
+        on_start=begun,
         stop=lambda: bool(site.signals.asked),
         tick=Snapshots(site=site, started=started).tick,
     )
-    site.pool.ahead(started.base)
     end = agents.run(started.agent, errand).end
     told = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
     site.journal.write("agent.ended", end=end.end.value, says=end.says, question=end.question, seconds=end.seconds, **told)

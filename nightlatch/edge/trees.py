@@ -52,6 +52,21 @@ class Trees:
         return self.writer.answer(os.fsencode(f"{lines}\0")).decode()
 
 
+def differing(reader: Talk, width: int, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """Every path whose entry differs between two trees ("": none), with both entries; only folders that differ are read."""
+    before, after = ({} if not tree else dict(entries_of(reader.object(tree), width)) for tree in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        inner = [entry[1] if entry and entry[0] == FOLDER else "" for entry in (was, now)]
+        if any(inner):
+            yield from differing(reader, width, inner[0], inner[1], f"{folder}{name}/")
+        sides = tuple(entry if entry and entry[0] != FOLDER else None for entry in (was, now))
+        if any(sides):
+            yield f"{folder}{name}", sides[0], sides[1]
+
+
 def entries_of(tree: bytes, width: int) -> Iterator[tuple[str, Entry]]:
     """The names and entries in a tree object, whose ids are `width` bytes wide."""
     at = 0
