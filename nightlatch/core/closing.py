@@ -23,7 +23,8 @@ def close(verdict: Verdict, end: AgentEnd) -> Verdict:
     if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED:
         return verdict
     outcome = Outcome.BLOCKED if end.end is End.BLOCKED else Outcome.FAILED if end.end in FAULTS else Outcome.INTERRUPTED
-    return replace(verdict, outcome=outcome)
+    told = tuple(reason for reason in verdict.reasons if reason.rule != "scope.empty")  # why it ended says more
+    return replace(verdict, outcome=outcome, reasons=told)
 
 
 def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd) -> SessionEnded:

@@ -176,8 +176,8 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 
 
 def _question(entry: Entry) -> str:
-    """What the person is asked: the agent's question, or why the work waits."""
-    return entry.details[0].removeprefix("asks ") if len(entry.details) > 1 else entry.title
+    """What the person is asked: the agent's question, or why the work waits; "" where nothing more is known."""
+    return entry.details[0].removeprefix("asks ") if len(entry.details) > 1 else ""
 
 
 def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:

@@ -115,13 +115,17 @@ def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop 
         (bool(budget.only) and asked is None, 3, f"{plain(budget.only)} is no longer in the plan"),
         (asked is not None and asked.done, 0, f"{plain(budget.only)} passes"),
         (budget.fault is not None, budget.fault and budget.fault.code, budget.fault and budget.fault.why),
-        (bool(same) and same == same[:1] * budget.faults_allowed, 4, f"the same fault {len(same)} times in a row: {', '.join(same[:1])}"),
+        (bool(same) and same == same[:1] * budget.faults_allowed, 4, _again(same)),
         (budget.once and budget.used > 0, 0, "one session has run, as asked"),
         (0 < budget.sessions <= budget.used, 0, f"all {budget.sessions} sessions of this run are used"),
         (0 < budget.usd <= budget.spent, 0, f"the budget is used up: ${budget.spent:.2f} of ${budget.usd:.2f}"),
         (budget.until is not None and budget.until <= now, 0, f"it is {_clock(budget.until)}, the end of this run"),
     )
     return next((Stop(code=code or 0, why=why or "") for holds, code, why in stops if holds), None)
+
+
+def _again(same: tuple[str, ...]) -> str:
+    return f"the same fault {len(same)} times in a row: {same[0]}" if same[1:] else f"a fault: {', '.join(same)}"
 
 
 def _limited(budget: Budget, now: datetime) -> Wait | Stop | None:
