@@ -62,7 +62,7 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
     """The tree with the tip's progress plus these lines, and with the tip's plan, one flag of it changed."""
     house = site.house
     text = site.progress_text(tip)
-    head = () if site.run_is_open(tip) else (site.run_start(tip),)
+    head = (site.run_start(tip),) if site.run and not site.run_is_open(tip) else ()
     files = {house.progress: (text + appended(text, (*head, *items))).encode("utf-8", "surrogateescape")}
     if flag:
         files[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag)

@@ -21,7 +21,7 @@ from nightlatch.edge.site import Options, Signals, Site
 @contextmanager
 def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
-    with entered(options) as site:
+    with entered(options, run=f"r-{datetime.now(UTC):%Y%m%d-%H%M%S}") as site:
         site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
         limits, now = site.house.config.limits, site.now()
         clock = next_clock(limits.until, datetime.now().astimezone()) if limits.until else None
@@ -34,7 +34,7 @@ def opened(options: Options) -> Iterator[Site]:
 
 
 @contextmanager
-def entered(options: Options) -> Iterator[Site]:
+def entered(options: Options, run: str = "") -> Iterator[Site]:
     """The same without a run: for decisions that are carried out at once."""
     house = require_plan(find_house(Path.cwd(), options.flags))
     settings, signals = house.config, Signals()
@@ -50,7 +50,7 @@ def entered(options: Options) -> Iterator[Site]:
         site = Site(
             house=house,
             branch=name,
-            run=f"r-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+            run=run,
             options=options,
             agents=hired,
             sandbox=sandbox,
