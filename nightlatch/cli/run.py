@@ -31,6 +31,8 @@ def command(program: Program, /, *, once: bool, dry_run: bool, feature: str, acc
     """
     flags = {f"limits.{name}": limits[name] for name in LIMITS if limits[name] is not None}
     options = Options(once=once, feature=feature, accept_red=accept_red, flags={**flags, **({"agent": (agent,)} if agent else {})})
+    if feature:
+        look.view(require_plan(find_house(Path.cwd(), options.flags))).survey.find(feature)
     if dry_run:
         return rehearse(options)
     return program.loop(options) if program.loop else 0

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, SessionEnded, Verdict
+from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Ruling, SessionEnded, Verdict
 from nightlatch.core.progress import rule_of
 
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
+UNPROVED = Reason(rule="land.unproved", says="nothing proves this work, and [land] unproved is hold", ruling=Ruling.HOLD)
 MOVED = {
     "land.feature-changed": "the feature was changed or taken away while the agent worked on it",
     "land.conflict": "the branch moved, and both changed the same lines; the next session begins with the merge",
@@ -18,8 +19,10 @@ DROPPED = {
 }
 
 
-def close(verdict: Verdict, end: AgentEnd) -> Verdict:
+def close(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False) -> Verdict:
     """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end."""
+    if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and hold_unproved:
+        return replace(verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, UNPROVED))
     if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED:
         return verdict
     outcome = Outcome.BLOCKED if end.end is End.BLOCKED else Outcome.FAILED if end.end in FAULTS else Outcome.INTERRUPTED

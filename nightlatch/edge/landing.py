@@ -93,9 +93,9 @@ def commit_plan_edits(site: Site) -> str:
     subject = planfile.describe(readable(known, house.plan), planfile.read(text, house.plan))
     tree = house.repo.tree_with(tip, {house.plan: (edit.mode, house.repo.write_blob(text))})
     commit = house.repo.commit(tree, [tip], subject, sign=site.sign)
+    checkout.put_back(house.repo, house.plan, edit.seen, text)
     if not publish(site, commit, tip):
         return commit_plan_edits(site)
-    checkout.put_back(house.repo, house.plan, edit.seen, text)
     site.memory.plan_seen = text
     site.console.say("plan", subject)
     return commit

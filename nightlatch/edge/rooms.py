@@ -25,7 +25,7 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         readable=(
             (repo.objects, Path(OBJECTS_INSIDE)),
             (PACKAGE, PACKAGE),
-            *((path, path) for path in (*shares, *caches) if path.exists()),
+            *((path, path) for path in (*repo.lenders(), *shares, *caches) if path.exists()),
         ),
         writable=writable,
         network=network,

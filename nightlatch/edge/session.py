@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
@@ -18,6 +19,7 @@ from nightlatch.edge import agents, candidate, landing, rooms, workspace
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
+from nightlatch.errors import RepoError
 
 SNAPSHOT = 180.0
 LANDINGS = 12
@@ -150,7 +152,8 @@ class Snapshots:
         self._site.console.alive(elapsed, f"{self._started.feature.id} agent, last output {silence:.0f}s ago")
         if elapsed - self._saved >= SNAPSHOT:
             self._saved = elapsed
-            keep(self._site, self._started, build(self._site, self._started).tree)
+            with suppress(RepoError):  # a file that the agent changes under the reader: the next snapshot has it
+                keep(self._site, self._started, build(self._site, self._started).tree)
 
 
 def script_digest(agent: str) -> str:
@@ -185,7 +188,7 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     seen_red = bool(started.feature.verify) and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
     finished, carried = end.end is End.FINISHED, started.laid
     verdict = site.lab.examine(made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried)
-    return closing.close(verdict, end)
+    return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold")
 
 
 def again(site: Site, started: Started, made: Candidate, examined: Verdict, end: AgentEnd) -> tuple[Candidate, Verdict]:

@@ -35,6 +35,16 @@ def events(project: Project, running: subprocess.Popen[str]) -> Iterator[str]:
             return
 
 
+def patiently(project: Project, *args: str) -> None:
+    """A git command as a person gives it: again, when another git has the index for a moment."""
+    for _ in range(100):
+        done = subprocess.run(["git", *args], cwd=project.folder, check=False, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        assert "index.lock" in done.stderr or "cannot lock ref" in done.stderr, done.stderr
+    raise AssertionError(done.stderr)
+
+
 def has_ended(running: subprocess.Popen[str], seconds: float) -> bool:
     try:
         running.wait(seconds)
@@ -54,8 +64,8 @@ def test_fifty_edits_of_the_plan_and_ten_commits_during_a_night_lose_nothing(tmp
             plan.write_text(json.dumps(body, indent=2) + "\n")
             if n % 5 == 0:
                 project.write(f"mine{n}.txt", f"{n}\n")
-                project.git("add", f"mine{n}.txt")
-                project.git("commit", "-q", "-m", f"mine {n}", "--", f"mine{n}.txt")
+                patiently(project, "add", f"mine{n}.txt")
+                patiently(project, "commit", "-q", "-m", f"mine {n}", "--", f"mine{n}.txt")
         edits = min(edits + 2, 50)
     out, err = running.communicate()
     assert running.returncode == 0, f"{out}\n{err}"
