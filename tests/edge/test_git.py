@@ -133,6 +133,24 @@ def test_a_file_that_is_not_there_is_none(repo: Repo) -> None:
     assert repo.tip("nowhere") is None
 
 
+def test_a_name_with_a_line_break_is_read_like_any_other(repo: Repo) -> None:
+    commit = repo.commit(repo.tree_with("HEAD", {"a\nb": ("100644", repo.write_blob(b"here"))}), ["HEAD"], "odd")
+    assert repo.read(commit, "a\nb") == b"here"
+    assert repo.read(commit, "a\nc") is None
+
+
+def test_what_has_no_tree_is_an_error_that_names_it(repo: Repo) -> None:
+    with pytest.raises(RepoError, match="nowhere names no tree"):
+        repo.tree_of("nowhere")
+
+
+def test_a_git_process_that_ends_is_started_again(repo: Repo) -> None:
+    before = repo.tip_of("HEAD")
+    with pytest.raises(KeyError), repo.stand("cat-file", "--batch").talking():
+        raise KeyError
+    assert repo.tip_of("HEAD") == before
+
+
 def test_what_git_was_told_by_its_caller_does_not_reach_the_loop(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "other")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
