@@ -8,7 +8,6 @@ from nightlatch.edge.sandbox import Pairs, Room, environment
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 
 OUT = Path("/run/nightlatch/out")
-PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
@@ -24,7 +23,6 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         cwd=house.inside or ".",
         readable=(
             (repo.objects, Path(OBJECTS_INSIDE)),
-            (PACKAGE, PACKAGE),
             *((path, path) for path in (*repo.lenders(), *shares, *caches) if path.exists()),
         ),
         writable=writable,

@@ -272,6 +272,38 @@ def test_cargo_is_read_by_binary_and_name(project: Project) -> None:
     assert words(again) == {"src/lib.rs::tests::bad": "failed"}
 
 
+GO = """package thing
+
+import "testing"
+
+func TestGood(t *testing.T) {
+	t.Run("inner", func(t *testing.T) {})
+}
+
+func TestBad(t *testing.T) { t.Error("no") }
+
+func TestLater(t *testing.T) { t.Skip("later") }
+"""
+
+
+@pytest.mark.parametrize("sandboxed", [False, pytest.param(True, marks=pytest.mark.sandbox)])
+def test_go_is_read_by_package_and_name(project: Project, *, sandboxed: bool) -> None:
+    needs("go")
+    project.write({"go.mod": "module example.org/thing\n\ngo 1.19\n", "thing.go": "package thing\n", "thing_test.go": GO})
+    hands = Hands(sandbox=find_sandbox("auto"), timeout=120.0) if sandboxed else HANDS
+    told = {name.rpartition("::")[2]: result for name, result in words(project.run(hands=hands)).items()}
+    assert told == {"TestGood": "passed", "TestGood/inner": "passed", "TestBad": "failed", "TestLater": "skipped"}
+    bad = next(name for name in project.run(hands=hands).ids if name.endswith("TestBad"))
+    assert {name.rpartition("::")[2] for name in project.run(bad, hands=hands).ids} == {"TestBad"}
+
+
+def test_a_go_test_that_leaves_early_takes_its_ids_along(project: Project) -> None:
+    needs("go")
+    early = "package thing\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(m *testing.M) { os.Exit(0) }\n"
+    project.write({"go.mod": "module example.org/thing\n\ngo 1.19\n", "thing_test.go": GO, "main_test.go": early})
+    assert not any("TestGood" in name for name in project.run().ids)
+
+
 def test_a_runner_that_is_not_installed_is_a_fault(project: Project) -> None:
     project.write({"package.json": '{"devDependencies": {"vitest": "3"}}', "a.test.ts": ""})
     results = project.run()
