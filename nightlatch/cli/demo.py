@@ -21,7 +21,7 @@ from nightlatch.errors import SandboxError
 def command(obj: object, *, keep: bool) -> None:  # noqa: ARG001  # every command is handed the program
     """Work a night through on a sample project, in under a minute.
 
-    The agent is a script that behaves as agents do: honest, then deleting a test, then claiming without working, then cut off.
+    The agent is a script that behaves as agents do: honest, then deleting a test, then claiming without working, then hanging.
 
     \b
     Example: python loop.py demo --keep
@@ -51,8 +51,8 @@ def play(folder: Path) -> None:
     nightlatch(project, env, "run", "--agent", "scripted")
     say("progress.txt, as you would read it in the morning:")
     click.echo((project / "progress.txt").read_text().rstrip())
-    say("Four things landed or were refused by what the loop itself saw, none by what the agent said.")
-    click.echo("Next, in a repository of your own:\n\n    python loop.py init --commit\n    python loop.py doctor\n    python loop.py")
+    say("What landed and what was refused, the loop decided by what it saw itself. What the agent said counted for nothing.")
+    click.echo("Next, in a repository of your own:\n\n    nightlatch init --commit\n    nightlatch doctor\n    python loop.py")
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -63,7 +63,7 @@ def environment(folder: Path) -> dict[str, str]:
     person = {"NAME": "You", "EMAIL": "you@example.org"}
     own = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in person.items()}
     own |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), "GIT_CONFIG_GLOBAL": os.devnull}
-    own["NIGHTLATCH_SCRIPT"] = str(folder / "script.json")
+    own |= {"NIGHTLATCH_SCRIPT": str(folder / "script.json"), "NIGHTLATCH_LIMITS_IDLE": "2s"}
     try:
         find_sandbox("auto")
     except SandboxError:

@@ -115,7 +115,8 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
     out = rooms.out_folder(place, sandboxed=site.sandbox.name != "none")
     env = {"NIGHTLATCH_SESSION": started.id, "NIGHTLATCH_FEATURE": started.feature.id, "NIGHTLATCH_OUT": str(out)}
     if script := script_digest(started.agent.name):
-        env["NIGHTLATCH_SESSION_NUMBER"] = str(site.journal.state.scripts[script])
+        turn = len(site.history(started.base).of(started.feature).sessions) + 1
+        env |= {"NIGHTLATCH_SESSION_NUMBER": str(site.journal.state.scripts[script]), "NIGHTLATCH_FEATURE_SESSION": str(turn)}
 
     def begun(process: str) -> None:
         site.journal.write("agent.started", process=process)

@@ -79,7 +79,8 @@ def record(site: Site, ended: SessionEnded) -> None:
     site.journal.write("session.ended", session=ended.session, outcome=ended.outcome.value)
     rule = rule_of(ended)
     says = next((reason.says for reason in ended.reasons if reason.rule == rule), ended.end.says)
-    site.console.say(ended.outcome, f"{ended.feature.id} {ended.feature.title}" + (f" ({rule}: {says})" if rule else ""))
+    why = f" ({': '.join(filter(None, (rule, says)))})" if rule else ""
+    site.console.say(ended.outcome, f"{ended.feature.id} {ended.feature.title}{why}")
     command = site.house.config.land.after
     if command and ended.outcome in LANDS:
         done = subprocess.run(["sh", "-c", command], cwd=site.house.repo.project, check=False, capture_output=True, timeout=AFTER)
