@@ -15,11 +15,9 @@ try:
     from nightlatch.cli import main
     from nightlatch.edge import night
 except ModuleNotFoundError as missing:
-    if missing.name != "nightlatch":
-        raise
     if installed := shutil.which("nightlatch"):
         os.execv(installed, [installed, *sys.argv[1:]])  # noqa: S606  # the same program, by the Python that has the package
-    sys.exit("loop.py: this Python has no nightlatch; fix: pip install nightlatch, or run it with the Python that has it")
+    sys.exit(f"loop.py: this Python has no {missing.name}; fix: pip install nightlatch, or in a clone of it: ./init.sh python loop.py")
 
 
 def run(options: night.Options) -> int:

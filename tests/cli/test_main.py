@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -166,3 +167,16 @@ def test_every_error_class_says_what_it_is_and_has_an_exit_code() -> None:
     errors = [e for e in vars(import_module("nightlatch.errors")).values() if isinstance(e, type) and issubclass(e, NightlatchError)]
     assert {e.exit for e in errors} == {2, 4, 5, 70, 75}
     assert all(e.__doc__ for e in errors)
+
+
+def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has_it(tmp_path: Path) -> None:
+    loop = shutil.copy(Path(__file__).parents[2] / "loop.py", tmp_path)
+    bare = [sys.executable, "-I", "-S", str(loop), "--version"]
+    done = subprocess.run(bare, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "this Python has no nightlatch; fix: pip install nightlatch" in done.stderr
+    installed = tmp_path / "nightlatch"
+    installed.write_text('#!/bin/sh\necho "installed $1"\n')
+    installed.chmod(0o755)
+    found = subprocess.run(bare, env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "installed --version\n")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nightlatch.core.dialects import wire
+import nightlatch.core.dialects.wire as wire
 from nightlatch.core.models import Event, Usage
 
 SORTS = {

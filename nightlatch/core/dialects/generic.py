@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nightlatch.core.dialects import wire
+import nightlatch.core.dialects.wire as wire
 from nightlatch.core.models import Event, Kind, Usage
 
 
