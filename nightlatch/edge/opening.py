@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from nightlatch.core import planfile
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, branch, files, rooms
+from nightlatch.edge import agents, branch, files, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -45,6 +46,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
         sandbox = find_sandbox(settings.workspace.sandbox)
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         journal = open_journal(house.state / "journal.jsonl")
+        workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)
         console = Console()
         site = Site(
@@ -71,7 +73,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
 
 def laboratory(house: House, pool: Pool) -> Lab:
     """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network."""
-    checks = house.config.checks
+    checks, known = house.config.checks, dict[str, tuple[str, ...]]()
 
     @contextmanager
     def open_room(base: str, tree: str) -> Iterator[Room]:
@@ -79,8 +81,11 @@ def laboratory(house: House, pool: Pool) -> Lab:
             yield rooms.room(house, place, network=checks.network)
 
     def gates(base: str) -> tuple[str, ...]:
-        plan = house.read_plan(base)
-        return tuple(gate for gate in (plan.gates if plan else ()) if shutil.which(gate.split()[0]))  # what begins with no program is prose
+        found = house.repo.find(f"{base}:{house.plan}")
+        if found and found[0] not in known:
+            plan = planfile.read(found[2], house.plan)
+            known[found[0]] = tuple(gate for gate in plan.gates if shutil.which(gate.split()[0]))  # what begins with no program is prose
+        return known[found[0]] if found else ()
 
     return Lab(
         repo=house.repo,

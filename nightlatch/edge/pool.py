@@ -17,7 +17,7 @@ from nightlatch.edge import process, rooms, workspace
 from nightlatch.edge.house import House
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
-from nightlatch.errors import FaultError
+from nightlatch.errors import FaultError, NightlatchError
 
 INIT = "init.sh"
 INIT_TIMEOUT = 1800.0
@@ -35,12 +35,13 @@ class Pool:
     house: House
     sandbox: Sandbox
     branch: str
-    size: int = 2
+    size: int = 4
     _ready: deque[Workspace] = field(default_factory=deque)
-    _wanted: deque[str] = field(default_factory=deque)
+    _missing: int = 0
+    _base: str = ""
     _busy: bool = False
     _closed: bool = False
-    _fault: FaultError | None = None
+    _fault: NightlatchError | None = None
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _keyed: tuple[str, str] = ("", "")
@@ -48,16 +49,19 @@ class Pool:
     def take(self, base: str) -> Workspace:
         """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
         with self._turn:
-            while not self._ready and (self._busy or self._wanted):
+            while not self._ready and (self._busy or self._missing):
                 self._turn.wait()
             ready = self._ready.popleft() if self._ready else None
             fault, self._fault = self._fault, None
         if fault:
             raise fault
-        if ready and ready.env == self.env_key(base):
-            return workspace.retarget(self.house.repo, ready, base)
-        if ready:
-            workspace.discard(ready)
+        return self.renew(ready, base) if ready else self.prepare(base)
+
+    def renew(self, place: Workspace, base: str) -> Workspace:
+        """A prepared workspace moved to another base, or a new one where that would need another init.sh."""
+        if place.env == self.env_key(base):
+            return workspace.retarget(self.house.repo, place, base)
+        workspace.discard(place)
         return self.prepare(base)
 
     @contextmanager
@@ -73,8 +77,7 @@ class Pool:
     def ahead(self, base: str) -> None:
         """Have workspaces at `base` prepared while the caller does something else."""
         with self._turn:
-            missing = self.size - len(self._ready) - len(self._wanted) - self._busy
-            self._wanted.extend([base] * missing)
+            self._base, self._missing = base, self.size - len(self._ready) - self._busy
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
@@ -83,8 +86,7 @@ class Pool:
     def close(self) -> None:
         """Stop preparing and put what is prepared away."""
         with self._turn:
-            self._closed = True
-            self._wanted.clear()
+            self._closed, self._missing = True, 0
             self._turn.notify_all()
         if self._thread:
             self._thread.join()
@@ -93,27 +95,38 @@ class Pool:
         workspace.empty_trash(self.house.cache)
 
     def _work(self) -> None:
+        """Move what is ready to the newest base, then make what is missing; an error waits for the one who takes next."""
         while True:
             with self._turn:
-                self._turn.wait_for(lambda: self._closed or self._wanted)
+                self._turn.wait_for(lambda: self._closed or self._missing > 0 or self._stale())
                 if self._closed:
                     return
-                base, self._busy = self._wanted.popleft(), True
-            made, fault = None, None
+                old, base, self._busy = self._stale(), self._base, True
+                if old:
+                    self._ready.remove(old)
+                else:
+                    self._missing -= 1
+            made: Workspace | None = None
+            fault: NightlatchError | None = None
             try:
-                made = self.prepare(base)
-            except FaultError as error:
+                made = self.renew(old, base) if old else self.prepare(base)
+            except NightlatchError as error:
                 fault = error
-            with self._turn:
-                self._busy, self._fault = False, fault
-                self._ready.extend([made] if made else [])
-                self._turn.notify_all()
+            finally:
+                with self._turn:
+                    self._busy, self._fault = False, fault
+                    self._missing = self._missing if made or fault else 0  # a bug ends this thread: nobody is to wait for it
+                    self._ready.extend([made] if made else [])
+                    self._turn.notify_all()
             workspace.empty_trash(self.house.cache)
+
+    def _stale(self) -> Workspace | None:
+        return next((place for place in self._ready if place.base != self._base), None)
 
     def prepare(self, base: str) -> Workspace:
         """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
         key = self.env_key(base)
-        folder = self.house.cache / "ws" / uuid4().hex[:12]
+        folder = self.house.cache / "ws" / f"{os.getpid()}-{uuid4().hex[:8]}"
         place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
         for name in self.house.config.workspace.copy:
             copy_into(self.house.repo.project / name, place.tree / self.house.path(name))

@@ -36,11 +36,19 @@ def finish_session(site: Site, conclude: Conclude) -> None:
     tip = site.tip()
     started = left_behind(site)
     if flight.session in site.history(tip).sessions or started is None:
-        site.journal.write("session.ended", session=flight.session)
+        end(site, flight.session)
     else:
         site.console.say("settle", f"{flight.session} was cut off; its work goes through the verdict now")
         record(site, conclude(site, started, how_it_ended(site)))
-        workspace.discard(started.workspace)
+
+
+def end(site: Site, session: str) -> None:
+    """Nothing of a session is in flight any more: the journal says so, and its workspace goes."""
+    flight = site.journal.state.flight
+    place = workspace.reopen(Path(flight.folder), flight.base) if flight else None
+    site.journal.write("session.ended", session=session)
+    if place:
+        workspace.discard(place)
 
 
 def left_behind(site: Site) -> Started | None:
@@ -76,7 +84,7 @@ def how_it_ended(site: Site) -> AgentEnd:
 
 def record(site: Site, ended: SessionEnded) -> None:
     """The session is over: say so, put its workspace away, and run the person's own command after a landing."""
-    site.journal.write("session.ended", session=ended.session, outcome=ended.outcome.value)
+    end(site, ended.session)
     rule = rule_of(ended)
     says = next((reason.says for reason in ended.reasons if reason.rule == rule), ended.end.says)
     why = f" ({': '.join(filter(None, (rule, says)))})" if rule else ""

@@ -121,6 +121,13 @@ def discard(space: Workspace) -> None:
     space.folder.rename(trash / uuid4().hex)
 
 
+def sweep(cache: Path, keep: str) -> None:
+    """Put away the workspaces that processes left which are no more, apart from the one that is still in flight."""
+    for folder in (cache / "ws").glob("*-*"):
+        if not Path("/proc", folder.name.partition("-")[0]).exists() and str(folder) != keep:
+            discard(Workspace(folder=folder, base=""))
+
+
 def empty_trash(cache: Path) -> None:
     """Remove what was discarded below <cache>. What is still being written to stays for the next time."""
     for folder in (cache / "trash").glob("*"):

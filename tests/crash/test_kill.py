@@ -49,6 +49,7 @@ def assert_whole(project: Project, expected: list[str], features: int) -> None:
     assert len(sessions) == len(set(sessions)) == features
     assert all(event is not None for event in journal.read(project.folder / ".nightlatch/journal.jsonl"))
     assert left_running(project) == []
+    assert [*project.folder.parent.glob("cache/*/ws/*"), *project.folder.parent.glob("cache/*/trash/*")] == []
 
 
 def left_running(project: Project) -> list[str]:

@@ -17,6 +17,7 @@ def test_a_night_of_honest_work_lands_one_commit_a_feature(tmp_path: Path) -> No
     assert project.subjects()[-4:-1] == ["US-001 Number 1", "US-002 Number 2", "US-003 Number 3"]
     assert len(project.git("rev-list", f"{start}..HEAD").split()) == 4
     assert project.git("status", "--porcelain") == ""
+    assert [*tmp_path.glob("cache/*/ws/*"), *tmp_path.glob("cache/*/trash/*")] == []
     assert (project.folder / "n2.txt").read_text() == "2\n"
     trailers = project.git("log", "-1", "--skip=1", "--format=%(trailers:unfold)")
     assert "Nightlatch-Feature: US-003" in trailers
