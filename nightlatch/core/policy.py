@@ -11,6 +11,8 @@ from nightlatch.core.planreadings import few
 from nightlatch.core.text import plain
 
 ALL_DONE = "every feature passes"
+REST_SKIPPED = "every feature that is not skipped passes"
+ALL_SKIPPED = "every feature is skipped: there is nothing to work on"
 NOTHING_PLANNED = "the plan has no features: add one to it"
 _NAMED = 5
 _WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
@@ -111,7 +113,9 @@ def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop 
     stops = (
         (bool(budget.stop_asked), budget.stop_code, budget.stop_asked),
         (not plan.features, 3, NOTHING_PLANNED),
-        (all(f.done or _skipped(f, history) for f in plan.features), 0, ALL_DONE),
+        (all(not f.done and _skipped(f, history) for f in plan.features), 3, ALL_SKIPPED),
+        (all(f.done for f in plan.features), 0, ALL_DONE),
+        (all(f.done or _skipped(f, history) for f in plan.features), 0, REST_SKIPPED),
         (bool(budget.only) and asked is None, 3, f"{plain(budget.only)} is no longer in the plan"),
         (asked is not None and asked.done, 0, f"{plain(budget.only)} passes"),
         (budget.fault is not None, budget.fault and budget.fault.code, budget.fault and budget.fault.why),
