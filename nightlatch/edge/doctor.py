@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nightlatch.core.config import items, load
 from nightlatch.core.forecast import Finding, Level, forecast, overhead
 from nightlatch.core.models import AgentEnd, End
 from nightlatch.core.redbase import refuse_red
@@ -27,6 +28,10 @@ from nightlatch.errors import NightlatchError
 OLDEST_GIT = (2, 38)
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
+NOT_YET = (
+    *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes", "checks.held_back"),
+    *("judge.", "notify.", "phase_progress"),
+)
 
 
 def examine(house: House) -> Iterator[Finding]:
@@ -137,10 +142,14 @@ def kinds(seen: View) -> Iterator[Finding]:
 
 def limits(seen: View) -> Iterator[Finding]:
     wanted = seen.house.config.limits
-    money = wanted.budget or wanted.budget_day or wanted.budget_hour
+    money = wanted.budget or wanted.budget_day
     says = f"a run may cost ${money:.2f}, and {wanted.sessions} sessions"
     none = warn("limits", f"no budget: {wanted.sessions} sessions may cost anything", "limits.budget in loop.toml, or run --budget 20")
     yield ok("limits", says) if money else none
+    usual = {key: value for key, value, _ in items(load(None, None, {}, {}))}
+    idle = [key for key, value, _ in items(seen.house.config) if key.startswith(NOT_YET) and value != usual[key]]
+    if idle:
+        yield warn("settings", f"{', '.join(idle)}: read, and without effect in this version")
 
 
 def tried_out(seen: View) -> Iterator[Finding]:

@@ -73,6 +73,11 @@ def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:
     assert [(level, topic) for level, topic, _ in findings(told)] == [("warn", "sandbox"), ("FAIL", "agent")]
 
 
+def test_a_setting_that_has_no_effect_yet_is_told(ready: Project) -> None:
+    ready.write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["nowhere"]\n[limits]\ntokens = 5\nattempts = 2\n')
+    assert ("warn", "settings", "limits.tokens: read, and without effect in this version") in findings(ready.nightlatch("doctor", "--json"))
+
+
 def test_an_agent_that_is_not_installed_is_found(ready: Project) -> None:
     ready.write("loop.toml", 'agent = ["mine", "other"]\n[agents.mine]\ncommand = ["nowhere"]\n[agents.other]\ncommand = ["nor-here"]\n')
     told = ready.nightlatch("doctor", "--json")
