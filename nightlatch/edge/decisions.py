@@ -6,7 +6,7 @@ from nightlatch.core.choices import needless, objection
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.progress import Entry, decision
 from nightlatch.edge import inbox, landing
-from nightlatch.edge.git import Commit
+from nightlatch.edge.git import Commit, session_ref
 from nightlatch.edge.inbox import Decision
 from nightlatch.edge.site import Site
 
@@ -43,10 +43,10 @@ def decide(site: Site, said: Decision) -> None:
         site.console.say("decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}")
         return
     match said.verb:
-        case "approve" if past.held and site.house.repo.tip_of(f"refs/nightlatch/sessions/{past.held}"):
+        case "approve" if past.held and site.house.repo.tip_of(session_ref(past.held)):
             outcome = landing.land_held(site, feature, past.held, line_of(said, feature))
         case "approve" | "done":
-            outcome = set_flag(site, feature, said, done=True)
+            outcome = set_flag(site, feature, said)
         case "refuse" if past.waiting is Outcome.UNPROVED:
             outcome = take_back(site, feature, past.landed, said)
         case "revert":
@@ -67,10 +67,10 @@ def write(site: Site, feature: Feature, said: Decision) -> str:
     return "written down"
 
 
-def set_flag(site: Site, feature: Feature, said: Decision, *, done: bool) -> str:
+def set_flag(site: Site, feature: Feature, said: Decision) -> str:
     """The flag by the person's word, in one commit with its line."""
     message = f"{feature.id} {said.verb} by the person\n\nNightlatch-Feature: {feature.id}\nNightlatch-Approved: {said.verb}\n"
-    landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, done))
+    landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, True))
     return "done"
 
 

@@ -228,6 +228,11 @@ class Repo:
         return tuple(logged(*found[i : i + 8]) for i in range(0, len(found) - 7, 8))
 
 
+def session_ref(session: str) -> str:
+    """The ref of the candidate that a session left."""
+    return f"refs/nightlatch/sessions/{session}"
+
+
 def raw_change(meta: str, path: str) -> Change:
     """One item of diff-tree --raw: ":old-mode new-mode old-id new-id status"."""
     old_mode, new_mode, old_oid, new_oid, status = meta.removeprefix(":").split(" ")

@@ -8,7 +8,7 @@ from nightlatch.core import closing, planfile
 from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, SessionEnded, Verdict
 from nightlatch.core.progress import Entry, Item, appended, entry_of
 from nightlatch.edge import checkout
-from nightlatch.edge.git import Commit, Merged
+from nightlatch.edge.git import Commit, Merged, session_ref
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import PlanError
 
@@ -146,7 +146,7 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
     repo = site.house.repo
     while True:
         tip = commit_plan_edits(site)
-        merged = repo.merge(tip, f"refs/nightlatch/sessions/{session}")
+        merged = repo.merge(tip, session_ref(session))
         if merged.conflicts:
             write_down(site, (said,), f"progress: {feature.id} approve")
             return f"the branch changed the same lines ({', '.join(merged.conflicts[:3])}); the next session begins with the merge"

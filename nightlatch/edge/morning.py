@@ -2,7 +2,6 @@
 
 from nightlatch.core.policy import Stop
 from nightlatch.core.progress import Entry, Item, RunEnd, RunStart, parse, render, run_end
-from nightlatch.core.results import results_from
 from nightlatch.core.survey import survey
 from nightlatch.core.text import plain
 from nightlatch.edge import look
@@ -44,5 +43,5 @@ def end_block(site: Site, tip: str, items: tuple[Item, ...], stop: Stop) -> RunE
 
 def tests_at(site: Site, tip: str) -> str:
     """What is known of the branch's tests, without running them."""
-    known = site.lab.recall(site.lab.tests_name(tip, tip, site.lab.suite(tip, tip)), results_from)
+    known = site.lab.known(tip)
     return f"{'red' if known.failing else 'green'}, {known.summary()}" if known else "its tests were not run"

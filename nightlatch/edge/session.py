@@ -16,6 +16,7 @@ from nightlatch.core.models import AgentEnd, End, Feature, SessionEnded, Verdict
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
 from nightlatch.edge import agents, candidate, landing, rooms, workspace
+from nightlatch.edge.git import session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
@@ -172,7 +173,7 @@ def build(site: Site, started: Started) -> candidate.Candidate:
 def keep(site: Site, started: Started, tree: str) -> None:
     """Name a session's tree, so that git keeps it."""
     repo = site.house.repo
-    repo.set_ref(f"refs/nightlatch/sessions/{started.id}", repo.commit(tree, [started.base], f"candidate of {started.id}"))
+    repo.set_ref(session_ref(started.id), repo.commit(tree, [started.base], f"candidate of {started.id}"))
 
 
 def collect(site: Site, started: Started) -> Candidate:
