@@ -1,9 +1,7 @@
 """Why an agent stopped: a summary kept from its events, and one judgement over it that sorts finished, limited and faulty."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
-from functools import reduce
 
 from nightlatch.core.limits import TAIL, from_epoch, reset_time, sort_of
 from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
@@ -47,10 +45,6 @@ class Summary:
     turns: int = 0
     usage: Usage = field(default_factory=Usage)
     todo: tuple[tuple[str, bool], ...] = ()
-
-
-def summarise(events: Iterable[Event]) -> Summary:
-    return reduce(after, events, Summary())
 
 
 def after(summary: Summary, event: Event) -> Summary:

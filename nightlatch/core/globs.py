@@ -20,8 +20,3 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 def expression(pattern: str) -> str:
     return "".join(WILD.get(token, re.escape(token)) for token in TOKEN.findall(pattern))
-
-
-def matches(path: str, patterns: Iterable[str]) -> bool:
-    """The same for one path."""
-    return matcher(patterns)(path)

@@ -30,12 +30,6 @@ class _File:
     ids: tuple[str, ...]
 
 
-def project_of(place: str) -> str:
-    """The folder that a plan belongs to: the one that its usual place is relative to, else the plan's own."""
-    inside = max((usual for usual in USUAL_PLACES if f"/{place}".endswith(f"/{usual}")), key=len, default=place.rpartition("/")[2])
-    return place[: -len(inside)].rstrip("/")
-
-
 def read(data: bytes, path: str) -> Plan:
     """The plan in this file, whatever its dialect; no features is a plan too. Raises PlanError with line, column and a caret."""
     file = _open(data, path)

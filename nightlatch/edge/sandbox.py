@@ -83,6 +83,11 @@ def among(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
+def held(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Command:
+    """A command as the person would run it; only its process tree is held."""
+    return Command(argv=(sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), *argv), env=env, cwd=str(cwd))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfined:
     """No sandbox: the command runs as the person would run it, in the workspace itself; only its process tree is held."""
@@ -90,8 +95,7 @@ class Unconfined:
     name: str = "none"
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
-        held = (sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), *argv)
-        return Command(argv=held, env=room.env, cwd=str(room.tree / room.cwd))
+        return held(argv, env=room.env, cwd=room.tree / room.cwd)
 
     def inside(self, room: Room, path: Path) -> Path:  # noqa: ARG002  # every path is seen as it is
         return path

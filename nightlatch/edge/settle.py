@@ -1,17 +1,17 @@
 """Before every decision: finish what an earlier process left, then take in what the person changed and decided meanwhile."""
 
-import subprocess
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from nightlatch.core.closing import LANDS
 from nightlatch.core.models import AgentEnd, End, SessionEnded, Usage
 from nightlatch.core.progress import rule_of
-from nightlatch.edge import decisions, process, workspace
+from nightlatch.edge import decisions, process, runner, workspace
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing
+from nightlatch.edge.sandbox import held
 from nightlatch.edge.site import Site, Started
 
-AFTER = 300.0
 Conclude = Callable[[Site, Started, AgentEnd], SessionEnded]
 
 
@@ -91,5 +91,5 @@ def record(site: Site, ended: SessionEnded) -> None:
     site.console.say(ended.outcome, f"{ended.feature.id} {ended.feature.title}{why}")
     command = site.house.config.land.after
     if command and ended.outcome in LANDS:
-        done = subprocess.run(["sh", "-c", command], cwd=site.house.repo.project, check=False, capture_output=True, timeout=AFTER)
-        site.console.say("after", f"{command}: exit {done.returncode}")
+        done = process.run(held(["sh", "-c", command], env=os.environ, cwd=site.house.repo.project), timeout=site.house.config.limits.check)
+        site.console.say("after", f"{command}: {runner.ended(done)}")

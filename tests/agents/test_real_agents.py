@@ -4,12 +4,13 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
 from nightlatch.core.dialects import reader
-from nightlatch.core.endings import summarise
+from nightlatch.core.endings import Summary, after
 from nightlatch.core.models import End
 from nightlatch.edge import agents
 from tests.agents import clis
@@ -32,7 +33,7 @@ def test_it_reads_the_brief_works_and_finishes(name: str, programs: Path, tmp_pa
     assert end.usage.usd == pytest.approx(0.00732 if name in {"claude", "pi"} else None)
     stream = (tmp_path / "transcript").read_bytes().splitlines()
     again = reader(agents.load(name, {}).events)
-    assert replace(summarise(e for line in stream for e in again.feed(line)), stray="") == replace(summary, stray="")
+    assert replace(reduce(after, (e for line in stream for e in again.feed(line)), Summary()), stray="") == replace(summary, stray="")
 
 
 @every_cli

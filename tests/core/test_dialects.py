@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core.dialects import DIALECTS, reader
-from nightlatch.core.endings import Summary, ended, summarise
+from nightlatch.core.endings import Summary, after, ended
 from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
 from nightlatch.errors import ConfigError
 
@@ -46,7 +47,7 @@ def events(dialect: str, lines: list[Line]) -> list[Event]:
 
 
 def summary(dialect: str, lines: list[Line]) -> Summary:
-    return summarise(events(dialect, lines))
+    return reduce(after, events(dialect, lines), Summary())
 
 
 def end(dialect: str, lines: list[Line], *, code: int | None = 0, by: str = "self", question: str = "") -> AgentEnd:
@@ -56,7 +57,7 @@ def end(dialect: str, lines: list[Line], *, code: int | None = 0, by: str = "sel
 @pytest.mark.parametrize("dialect", SAYS_DONE)
 def test_a_session_reads_the_same_in_every_dialect(dialect: str) -> None:
     found = events(dialect, SAYS_DONE[dialect])
-    came = summarise(found)
+    came = reduce(after, found, Summary())
     assert (came.session, came.words, came.open_tools) == ("s1", "Done.", ())
     assert came.result
     assert came.result.ok
@@ -279,7 +280,7 @@ def test_no_line_breaks_a_reader(dialect: str, kind: str, rest: dict[str, object
 @given(st.binary())
 def test_no_bytes_break_a_reader(line: bytes) -> None:
     for dialect in DIALECTS:
-        summarise(reader(dialect).feed(line))
+        reduce(after, reader(dialect).feed(line), Summary())
 
 
 def test_an_unknown_dialect_is_named_with_the_known_ones() -> None:

@@ -345,20 +345,6 @@ def test_the_schema_refuses_what_is_not_canonical(wrong: dict[str, Any]) -> None
         validate({"userStories": [{"id": "A", "title": "x", "passes": False, **wrong}]})
 
 
-@pytest.mark.parametrize(
-    ("place", "folder"),
-    [
-        *((usual, "") for usual in planfile.USUAL_PLACES),
-        ("apps/web/scripts/ralph/prd.json", "apps/web"),
-        ("apps/web/.ralph/prd.json", "apps/web"),
-        ("docs/plan.json", "docs"),
-        ("plan.json", ""),
-    ],
-)
-def test_the_project_is_the_folder_that_a_usual_place_is_relative_to(place: str, folder: str) -> None:
-    assert planfile.project_of(place) == folder
-
-
 def test_ten_thousand_features_are_one_plan() -> None:
     items = [{"id": f"US-{n}", "title": "x", "passes": False, "dependsOn": [f"US-{n + 1}"] if n < 9_999 else []} for n in range(10_000)]
     assert len(read(items).features) == 10_000

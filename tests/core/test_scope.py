@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightlatch.core.globs import matches
+from nightlatch.core.globs import matcher
 from nightlatch.core.models import Ruling
 from nightlatch.core.scope import LARGE, Change, Judged, Rules, Seen, judge, leaves
 
@@ -51,11 +51,11 @@ def kept(judged: Judged) -> list[str]:
     ],
 )
 def test_a_pattern_names_files_and_folders_with_all_that_lies_in_them(path: str, pattern: str, named: bool) -> None:
-    assert matches(path, [pattern]) is named
+    assert matcher([pattern])(path) is named
 
 
 def test_no_pattern_names_nothing() -> None:
-    assert not matches("a", [])
+    assert not matcher([])("a")
 
 
 def test_protected_files_are_put_back_and_that_refuses_nothing() -> None:

@@ -96,3 +96,19 @@ def test_a_question_blocks_the_feature_and_its_answer_reaches_the_next_brief(tmp
     project.run("answer", "US-001", "none at all")
     project.night([[{"run": "grep 'none at all' $NIGHTLATCH_BRIEF && echo 1 > n1.txt"}]])
     assert project.passing() == ["US-001"]
+
+
+def test_the_persons_own_command_runs_once_after_a_landing(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings='[land]\nafter = "git log -1 --format=%s >> ../after.txt"\n')
+    said = project.night([[writes(1)]]).stderr
+    assert (tmp_path / "after.txt").read_text() == "US-001 Number 1\n"
+    assert "exit code 0" in said
+
+
+def test_a_command_after_a_landing_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    settings = '[limits]\ncheck = "4s"\n[land]\nafter = "sleep 1000 & echo $! > ../child; wait"\n'
+    project = make_project(tmp_path, [feature(1)], settings=settings)
+    said = project.night([[writes(1)]]).stderr
+    assert "timed out after 4 s" in said
+    assert not Path("/proc", (tmp_path / "child").read_text().strip()).exists()
+    assert project.passing() == ["US-001"]
