@@ -88,6 +88,20 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a rule id stands for. `says` may hold {n}, the number of details; `next` is what the next session must know.
+
+    `example` is something that it refuses, `wrong` what to do where it is mistaken: both for docs/ratchet.md.
+    """
+
+    says: str
+    next: str
+    ruling: Ruling = Ruling.REJECT
+    example: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The two answers. `proved` is None where it was not asked or cannot be told."""
 

@@ -1,23 +1,13 @@
 """Every reason that a verdict of the laboratory can give: rule id, what it says to people, what the next session must know."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from nightlatch.core.models import Reason, Ruling
+from nightlatch.core.models import Reason, Rule, Ruling
+from nightlatch.core.ratchet.rules import STATIC
 
 MOST_DETAILS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """`says` may hold {n}, the number of details."""
-
-    says: str
-    next: str
-    ruling: Ruling = Ruling.REJECT
-
-
 RULES = {
+    **STATIC,
     "scope.empty": Rule(
         says="the candidate changes nothing",
         next="The last session left no change. Do the work, or ask in blocked.md.",
