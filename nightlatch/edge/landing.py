@@ -1,7 +1,8 @@
 """The branch moves here and nowhere else: landings, progress, the person's plan edits, each one commit by compare-and-swap."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TypeAlias
 
 from nightlatch.core import closing, planfile
@@ -14,6 +15,8 @@ from nightlatch.errors import PlanError
 
 FILE = "100644"
 Flag: TypeAlias = tuple[str, bool] | None
+Files: TypeAlias = Mapping[str, bytes | None]
+NO_FILES: Files = MappingProxyType({})
 
 
 def publish(site: Site, commit: str, parent: str) -> bool:
@@ -48,25 +51,32 @@ def bring_checkout(site: Site, old: str, new: str) -> None:
         site.console.say("checkout", f"{len(behind)} files are edited in your checkout and stay as they are; later: python loop.py sync")
 
 
-def write_down(site: Site, items: tuple[Item, ...], message: str, *, flag: Flag = None, tree: Callable[[str], str] | None = None) -> str:
-    """One commit on the branch's tip with these lines in progress.txt, and with it a done-flag or another tree. Returns its id."""
+def write_down(
+    site: Site, items: tuple[Item, ...], message: str, *,
+    flag: Flag = None, tree: Callable[[str], str] | None = None, files: Callable[[str], Files] = lambda _tip: NO_FILES,
+) -> str:  # fmt: skip
+    """One commit on the branch's tip with these lines in progress.txt, and with it a done-flag, files or another tree. Returns its id."""
     while True:
         tip = site.tip()
         onto = (tree or site.house.repo.tree_of)(tip)
-        commit = site.house.repo.commit(with_record(site, tip, onto, items, flag), [tip], message, sign=site.sign)
+        commit = site.house.repo.commit(with_record(site, tip, onto, items, flag, files(tip)), [tip], message, sign=site.sign)
         if publish(site, commit, tip):
             return commit
 
 
-def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: Flag = None) -> str:
-    """The tree with the tip's progress plus these lines, and with the tip's plan, one flag of it changed."""
+def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: Flag = None, files: Files = NO_FILES) -> str:
+    """The tree with the tip's progress plus these lines, with the tip's plan, one flag of it changed, and with these files of the record.
+
+    A file of None is taken away; paths are the repository's.
+    """
     house = site.house
     text = site.progress_text(tip)
     head = (site.run_start(tip),) if site.run and not site.run_is_open(tip) else ()
-    files = {house.progress: (text + appended(text, (*head, *items))).encode("utf-8", "surrogateescape")}
+    told = text + appended(text, (*head, *items)) if items else text
+    whole = {**files, **({house.progress: told.encode("utf-8", "surrogateescape")} if told else {})}
     if flag:
-        files[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag)
-    return house.repo.tree_with(tree, {path: (FILE, house.repo.write_blob(data)) for path, data in files.items()})
+        whole[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag)
+    return house.repo.tree_with(tree, {path: None if data is None else (FILE, house.repo.write_blob(data)) for path, data in whole.items()})
 
 
 def commit_plan_edits(site: Site) -> str:
