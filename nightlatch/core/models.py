@@ -21,6 +21,20 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One part of the work on a feature, done in a session of its own. `agent` and `model` are "" where the run's own are meant.
+
+    `artifact` is the file that says that it is complete, "" for none.
+    """
+
+    name: str
+    depends: tuple[str, ...] = ()
+    agent: str = ""
+    model: str = ""
+    artifact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One item of the plan, whatever dialect it was written in.
 
@@ -38,6 +52,7 @@ class Feature:
     verify: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     may_change: tuple[str, ...] = ()
+    phases: tuple[Phase, ...] = ()
     skip: bool = False
     hold: bool = False
     answer: str = ""

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, TypeAlias
 
 from nightlatch.core.jsontext import Key, error_at, start_of
-from nightlatch.core.models import Feature
+from nightlatch.core.models import Feature, Phase
 from nightlatch.errors import PlanError
 
 Fields: TypeAlias = Mapping[str, Any]
@@ -32,6 +32,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "verify": ("verify",),
     "supersedes": ("supersedes",),
     "may_change": ("mayChange",),
+    "phases": ("phases",),
     "skip": ("skip", "skipped", "deprecated", "deferred", "deferredReason", "cancelled", "canceled", "obsolete"),
     "hold": ("hold",),
     "answer": ("answer",),
@@ -44,6 +45,7 @@ DONE = ("done", "completed", "complete", "passing", "passed", "pass", "finished"
 FRESH = ("pending", "open", "todo", "notstarted", "failing", "backlog", "planned", "ready", "new")
 OPEN = frozenset((*FRESH, "", "fail", "failed", "inprogress", "started", "active", "wip", "review"))
 SKIPPED = frozenset(("deferred", "skipped", "skip", "cancelled", "canceled", "deprecated", "obsolete", "wontfix", "archived"))
+LONGEST_PHASE = 60
 RANKS = (("critical", "urgent", "p0"), ("high", "p1"), ("medium", "normal", "p2"), ("low", "p3"), ("lowest", "p4"))
 PRIORITIES = {word: float(rank) for rank, words in enumerate(RANKS) for word in words}
 
@@ -160,6 +162,7 @@ def feature_of(dialect: Dialect, key: Key, item: Fields, called: str, priority: 
         priority=priority,
         depends=tuple(name for name, _ in depends_of(dialect, key, item)),
         verify=_commands(dialect, key, item),
+        phases=tuple(_phases(dialect, key, item)),
         raw=raw,
         key=key,
         **found,
@@ -178,6 +181,25 @@ def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, 
                 raise dialect.error(place, "this is not the id of a feature", f'write "{name}": ["US-001"]')
             if found:
                 yield found, place
+
+
+def _phases(dialect: Dialect, key: Key, item: Fields) -> Iterator[Phase]:
+    """The phases of an item: a list of objects or of bare names, or an object with one for each name. Raises PlanError."""
+    field, value = dialect.first("phases", item), dialect.value("phases", item)
+    rows = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    given = [(step, {"name": step, **each} if isinstance(each, dict) else {"name": each}) for step, each in rows]
+    inner = dialect_of(dialect.path, dialect.text, [each for _, each in given]) if given else dialect
+    for step, each in given:
+        said = {bare(name): text for name, text in each.items() if isinstance(text, str)}
+        name = next((" ".join(said[alias].split()) for alias in ("name", "phase", "title", "id") if said.get(alias, "").strip()), "")
+        if not name.isprintable() or not 0 < len(name) <= LONGEST_PHASE:
+            problem = f"this phase has no name of one line, up to {LONGEST_PHASE} characters"
+            raise dialect.error((*key, field, step), problem, 'write {"name": "architecture"}')
+        depends = tuple(dict.fromkeys(other for other, _ in depends_of(inner, (*key, field, step), each)))
+        more = {what: said.get(what, "").strip() for what in ("agent", "model", "artifact")}
+        yield Phase(name=name, depends=depends, **more)
+    if not given and value:
+        raise dialect.error((*key, field), f'"{field}" is not a list of phases', f'write "{field}": [{{"name": "architecture"}}]')
 
 
 def _commands(dialect: Dialect, key: Key, item: Fields) -> tuple[str, ...]:

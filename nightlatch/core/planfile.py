@@ -8,7 +8,7 @@ from typing import Any
 
 from nightlatch.core import jsontext, plandialect
 from nightlatch.core.jsontext import Key
-from nightlatch.core.models import Feature, Plan
+from nightlatch.core.models import Feature, Phase, Plan
 from nightlatch.core.plandialect import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS, Dialect, Fields, bare
 from nightlatch.core.planreadings import few, larger_first, numbers_of, readings
 from nightlatch.errors import PlanError
@@ -36,6 +36,8 @@ def read(data: bytes, path: str) -> Plan:
     rows = zip(file.keys, file.items, file.ids, _priorities(file), _raws(file), strict=True)
     features = tuple(plandialect.feature_of(file.dialect, *row) for row in rows)
     _check_dependencies(file, features)
+    for key, feature in zip(file.keys, features, strict=True):
+        _check_phases(file, key, feature)
     heads = _heads(file)
     gates = _gates(heads)
     says = readings(file.dialect, file.root, [_name(place) for place in file.lists], list(zip(file.items, features, strict=True)))
@@ -104,7 +106,14 @@ def _canonical(feature: Feature) -> dict[str, object]:
     said = {name: value for name, value in fields.items() if value not in ("", (), False, None)}
     if feature.priority is not None:
         said["priority"] = int(feature.priority) if feature.priority.is_integer() else feature.priority
+    if feature.phases:
+        said["phases"] = [_canonical_phase(phase) for phase in feature.phases]
     return {"id": feature.id, "title": feature.title, "passes": feature.done, **said, **rest}
+
+
+def _canonical_phase(phase: Phase) -> dict[str, object]:
+    fields = {"name": phase.name, "dependsOn": phase.depends, "agent": phase.agent, "model": phase.model, "artifact": phase.artifact}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _open(data: bytes, path: str) -> _File:
@@ -211,6 +220,26 @@ def _check_dependencies(file: _File, features: Sequence[Feature]) -> None:
         ring = error.args[1][::-1]
         says = f"these wait for each other: {' -> '.join(ring)}"
         raise _misled(file, place[ring[0]], ring[1], says, "take one of these dependencies out") from None
+
+
+def _check_phases(file: _File, key: Key, feature: Feature) -> None:
+    """The phases of a feature have names of their own, depend on each other only, and none waits for itself. Raises PlanError."""
+    names = [phase.name for phase in feature.phases]
+    if not names:
+        return
+    field = (*key, file.dialect.first("phases", _inside(file.root, key)))
+    steps = list(_inside(file.root, field)) if isinstance(_inside(file.root, field), dict) else range(len(names))
+    for step, phase in zip(steps, feature.phases, strict=True):
+        if names.count(phase.name) > 1:
+            raise file.dialect.error((*field, step), f"two phases of {feature.id} are called {phase.name}", "give one of them another name")
+        if unknown := [name for name in phase.depends if name not in names]:
+            problem = f"the phase {phase.name} of {feature.id} depends on {unknown[0]}, which is none of its phases"
+            raise file.dialect.error((*field, step), problem, f"take one of {few(names)}")
+    try:
+        TopologicalSorter({phase.name: phase.depends for phase in feature.phases}).prepare()
+    except CycleError as error:
+        problem = f"these phases of {feature.id} wait for each other: {' -> '.join(error.args[1][::-1])}"
+        raise file.dialect.error(field, problem, "take one of these dependencies out") from None
 
 
 def _misled(file: _File, n: int, dependency: str, problem: str, fix: str) -> PlanError:

@@ -1,6 +1,7 @@
 """Plans as people write them: every shape of the survey, with fixtures of our own, read as what it says."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any
@@ -9,7 +10,7 @@ import jsonschema
 import pytest
 
 from nightlatch.core import planfile
-from nightlatch.core.models import Feature, Plan
+from nightlatch.core.models import Feature, Phase, Plan
 from nightlatch.errors import PlanError
 
 
@@ -43,7 +44,7 @@ FULL = {
             "verify": ["pytest tests/test_a.py", "pytest tests/test_b.py"],
             "supersedes": ["tests/test_old.py"],
             "mayChange": ["checks/**"],
-            "phases": [{"name": "plan", "agent": "claude"}],
+            "phases": [{"name": "plan", "agent": "claude"}, {"name": "build", "dependsOn": ["plan"], "model": "m", "artifact": "a.md"}],
             "passes": False,
             "hold": True,
             "answer": "reportlab",
@@ -72,11 +73,38 @@ def test_the_canonical_form_is_read_whole_and_needs_no_judgement() -> None:
         verify=("pytest tests/test_a.py", "pytest tests/test_b.py"),
         supersedes=("tests/test_old.py",),
         may_change=("checks/**",),
+        phases=(Phase(name="plan", agent="claude"), Phase(name="build", depends=("plan",), model="m", artifact="a.md")),
         hold=True,
         answer="reportlab",
         notes="later",
     )
     assert (second.done, second.skip, second.hold) == (True, True, False)
+
+
+Wrap = Callable[[object], object]
+PHASES: dict[str, tuple[object, tuple[Phase, ...]]] = {
+    "objects": ([{"name": "a"}, {"name": "b", "dependsOn": ["a"]}], (Phase(name="a"), Phase(name="b", depends=("a",)))),
+    "other names": (
+        [{"title": "a"}, {"id": "b", "depends_on": "a, c"}, {"phase": "c"}],
+        (Phase(name="a"), Phase(name="b", depends=("a", "c")), Phase(name="c")),
+    ),
+    "words": (["a", "b"], (Phase(name="a"), Phase(name="b"))),
+    "an object of objects": (
+        {"a": {"Agent": "codex"}, "b": {"blockedBy": ["a"]}},
+        (Phase(name="a", agent="codex"), Phase(name="b", depends=("a",))),
+    ),
+    "none": ([], ()),
+    "null": (None, ()),
+}
+
+
+@pytest.mark.parametrize(("value", "phases"), PHASES.values(), ids=PHASES)
+@pytest.mark.parametrize("around", [lambda item: [item], lambda item: {"phases": [{"name": "one", "stories": [item]}]}])
+def test_phases_of_a_feature_are_read_in_every_spelling(value: object, phases: tuple[Phase, ...], around: Wrap) -> None:
+    (feature,) = read(around({"title": "x", "phases": value})).features
+    assert feature.phases == phases
+    (again,) = read(json.loads(planfile.canonical(Plan(path="", features=(feature,))))).features
+    assert again.phases == phases
 
 
 def test_a_feature_keeps_its_own_text_byte_for_byte() -> None:

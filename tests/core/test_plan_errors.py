@@ -108,6 +108,42 @@ WRONG = {
         '"verify" is neither a command nor a list of commands',
         'write "verify": "pytest tests/test_it.py"',
     ),
+    "a phase without a name": (
+        '[{"title": "x", "phases": [{"agent": "a"}]}]',
+        "1:28",
+        "this phase has no name of one line, up to 60 characters",
+        'write {"name": "architecture"}',
+    ),
+    "a phase that is a number": (
+        '[{"title": "x", "phases": ["a", 1]}]',
+        "1:33",
+        "this phase has no name of one line, up to 60 characters",
+        'write {"name": "architecture"}',
+    ),
+    "phases in one word": (
+        '[{"title": "x", "phases": "a, b"}]',
+        "1:27",
+        '"phases" is not a list of phases',
+        'write "phases": [{"name": "architecture"}]',
+    ),
+    "a phase twice": (
+        '[{"id": "A", "title": "x", "phases": ["a",\n {"name": " a "}]}]',
+        "1:39",
+        "two phases of A are called a",
+        "give one of them another name",
+    ),
+    "an unknown phase": (
+        '[{"id": "A", "title": "x", "phases": ["a",\n {"name": "b", "dependsOn": ["c"]}]}]',
+        "2:2",
+        "the phase b of A depends on c, which is none of its phases",
+        "take one of a, b",
+    ),
+    "phases in a ring": (
+        '[{"id": "A", "title": "x", "phases": {"a": {"dependsOn": "b"}, "b": {"dependsOn": "a"}}}]',
+        "1:38",
+        "these phases of A wait for each other: a -> b -> a",
+        "take one of these dependencies out",
+    ),
 }
 ALL = {**BROKEN, **WRONG}
 
