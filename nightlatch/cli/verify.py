@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from nightlatch.core.evidence import last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.proofs import Proof, by_tests
 from nightlatch.core.text import plain
-from nightlatch.core.verdict import last_lines
 from nightlatch.edge import look, workshop
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.lab import Lab

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nightlatch.core.evidence import Said, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
-from nightlatch.core.verdict import Said, last_lines
 
 VACUOUS = frozenset({"", "true", ":", "exit", "exit 0", "/bin/true"})
 ONE = "one feature only: an agent by hand is quicker than a night; nightlatch is overhead here"

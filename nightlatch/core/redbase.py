@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from nightlatch.core.evidence import last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer, State
 from nightlatch.core.testfiles import touches
-from nightlatch.core.verdict import last_lines
 from nightlatch.errors import FaultError, NightlatchError, RedBaseError
 
 RED_ALLOWED = 5

@@ -56,7 +56,8 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """One run of a suite. `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known."""
+    """One run of a suite. `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known;
+    `rewritten` are the tracked test files that differ after the run."""
 
     answer: Answer
     ids: Mapping[str, Result] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class Results:
     by_id: bool = True
     broken: str = ""
     tail: str = ""
+    rewritten: tuple[str, ...] = ()
 
     def having(self, *wanted: Result) -> frozenset[str]:
         return frozenset(name for name, result in self.ids.items() if result in wanted)
@@ -234,7 +236,8 @@ def dump(value: Results | tuple[Check, ...]) -> str:
 def results_from(text: str) -> Results:
     """Raises ValueError, KeyError or TypeError for anything that `dump` did not write."""
     data = json.loads(text)
-    return Results(**{**data, "answer": Answer(data["answer"]), "ids": _ids(data["ids"]), "uncollected": tuple(data["uncollected"])})
+    lists = {key: tuple(data[key]) for key in ("uncollected", "rewritten")}
+    return Results(**{**data, **lists, "answer": Answer(data["answer"]), "ids": _ids(data["ids"])})
 
 
 def checks_from(text: str) -> tuple[Check, ...]:

@@ -3,9 +3,23 @@
 from collections.abc import Iterable
 
 from nightlatch.core.models import Reason, Rule, Ruling
-from nightlatch.core.ratchet.rules import STATIC
+from nightlatch.core.ratchet.rules import STATIC, WEAKENING
 
 MOST_DETAILS = 100
+LAYERS = {
+    "selection": ("runner-selection", "runner-hook", "test-startup", "protected-path"),
+    "old": ("superseded-unnamed",),
+    "integrity": ("canary", "tests-rewritten"),
+    "expected": ("expected-ignored",),
+    "ids": ("test-removed", "test-skipped", "test-unmatched", "fewer-cases"),
+    "weaker": ("weaker",),
+    "strength": ("skip-added", "unreadable-test", *(rule.removeprefix("ratchet.") for rule in WEAKENING)),
+    "source": ("knows-tests",),
+    "dependencies": ("new-dependency", "runner-dependency"),
+    "budget": ("not-measured",),
+}
+WEAKER = frozenset(f"ratchet.{rule}" for layer in ("old", "ids", "weaker", "strength") for rule in LAYERS[layer])
+
 RULES = {
     **STATIC,
     "scope.empty": Rule(
@@ -15,10 +29,67 @@ RULES = {
     "ratchet.test-removed": Rule(
         says="tests that passed at the base are gone: {n}",
         next="These tests were restored. Keep them; where a feature must change them, a person names them in its `supersedes`.",
+        example="def test_zero() is deleted, and no test with the same assertions came in its place",
+        wrong="name the tests in the feature's supersedes",
     ),
     "ratchet.test-skipped": Rule(
         says="tests that passed at the base are skipped now: {n}",
         next="These tests were restored. Make them run and pass without a skip or an expected failure.",
+        example="@pytest.mark.skip(reason='pre-existing') over a test that passed",
+        wrong="name the tests in the feature's supersedes",
+    ),
+    "ratchet.test-unmatched": Rule(
+        says="tests that passed at the base are gone, and changed code shows no loss: {n}",
+        next="Keep the tests that are there, or keep their assertions in another test.",
+        ruling=Ruling.HOLD,
+        example="a test is deleted that no mutant of the code needs",
+        wrong="approve it, or name the tests in the feature's supersedes",
+    ),
+    "ratchet.fewer-cases": Rule(
+        says="functions that test fewer cases than at the base: {n}",
+        next="Keep every parameter case.",
+        ruling=Ruling.HOLD,
+        example="a row of @pytest.mark.parametrize, or of a table in Go, is deleted",
+        wrong="approve it, or name the function in the feature's supersedes",
+    ),
+    "ratchet.superseded-unnamed": Rule(
+        says="tests were changed together with the behaviour that they test, and the feature does not name them: {n}",
+        next="The base's version of these tests fails on the new code. Unless the feature needs it, make the code pass them as they were.",
+        ruling=Ruling.HOLD,
+        example="the feature rounds half up now, and test_half expects 3 where it expected 2",
+        wrong="approve it; next time name the tests in the feature's supersedes",
+    ),
+    "ratchet.canary": Rule(
+        says="a test that must fail does not fail with this code: {n}",
+        next="Nothing in the code may change how the test runner judges or reports a test, or end its process.",
+        example="a module that replaces pytest's TestReport when it is imported, or ends the process with 0",
+        wrong="a module that changes assertions for a good reason belongs into the base by the person's own commit",
+    ),
+    "ratchet.tests-rewritten": Rule(
+        says="the run itself rewrites tests, golden files or the runner's configuration: {n}",
+        next="A test run may only read these files. Write to a temporary folder.",
+        example="a conftest.py that saves what the code printed as the golden file",
+        wrong="a suite that does so at the base already is let through",
+    ),
+    "ratchet.expected-ignored": Rule(
+        says="tests pass with this code whatever they expect: {n}",
+        next="Results must be what the tests compare them with: no object that equals everything, nothing read from the tests.",
+        example="def __eq__(self, other): return True",
+        wrong="approve is not enough: commit the change yourself",
+    ),
+    "ratchet.weaker": Rule(
+        says="changed code that the base's tests notice and the new ones do not: {n}",
+        next="Make the tests notice each of these changes of the code again.",
+        ruling=Ruling.HOLD,
+        example="assert total(x) == 3 became assert total(x)",
+        wrong="approve it, or name the tests in the feature's supersedes",
+    ),
+    "ratchet.not-measured": Rule(
+        says="what was not looked at for want of time: {n}",
+        next="",
+        ruling=Ruling.HOLD,
+        example="the suite is so slow that 3 of 20 mutants fit into the time",
+        wrong="approve it, or raise limits.check",
     ),
     "ratchet.test-failed": Rule(
         says="tests that passed at the base fail now: {n}",
@@ -70,8 +141,15 @@ RULES = {
 }
 
 
-def reason(rule: str, detail: Iterable[str] = ()) -> Reason:
-    """The reason of one rule, with what it is about."""
+def reason(rule: str, detail: Iterable[str] = (), ruling: Ruling | None = None) -> Reason:
+    """The reason of one rule, with what it is about, and perhaps another ruling than usual."""
     known, lines = RULES[rule], tuple(detail)
     more = (f"and {len(lines) - MOST_DETAILS} more",) if len(lines) > MOST_DETAILS else ()
-    return Reason(rule=rule, says=known.says.format(n=len(lines)), ruling=known.ruling, detail=lines[:MOST_DETAILS] + more, next=known.next)
+    says = known.says.format(n=len(lines))
+    return Reason(rule=rule, says=says, ruling=ruling or known.ruling, detail=lines[:MOST_DETAILS] + more, next=known.next)
+
+
+def layer_of(rule: str) -> str:
+    """The layer that a rule belongs to, which a test may leave out: that of LAYERS, else the part before the dot."""
+    family, _, name = rule.partition(".")
+    return next((layer for layer, rules in LAYERS.items() if family == "ratchet" and name in rules), family)

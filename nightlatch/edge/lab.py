@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from nightlatch.core import results as codec
+from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Verdict
 from nightlatch.core.redbase import refuse_red
@@ -11,7 +12,7 @@ from nightlatch.core.results import Answer, Check, Results, State, file_of, pass
 from nightlatch.core.rules import reason
 from nightlatch.core.scope import Change
 from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
-from nightlatch.core.verdict import Evidence, Said, Step, by_chance, decide, last_lines, new_passing, next_step, suspects
+from nightlatch.core.verdict import decide, next_step
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import MOST_AGAIN, Suite, Trials, digest
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nightlatch.core.evidence import Said
 from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, read_report, weigh
 from nightlatch.core.testfiles import Runner, parse
-from nightlatch.core.verdict import Said
 from nightlatch.edge import process
 from nightlatch.edge.process import Ran
 from nightlatch.edge.sandbox import Room, Sandbox

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from nightlatch.core import results as codec
+from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.testfiles import BYTECODE, SUITE_MARK, Runner, detect
-from nightlatch.core.verdict import Said
 from nightlatch.edge import runner
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands

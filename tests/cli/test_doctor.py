@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from nightlatch.core.evidence import Said
 from nightlatch.core.forecast import NOTHING, ONE, Finding, Level, forecast, overhead
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
-from nightlatch.core.verdict import Said
 from tests.cli.kit import Project, Told, story
 
 PLAIN = Feature(id="F", title="", done=False)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, by_chance, lost_ids
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import Answer, Check, Result, Results, State
 from nightlatch.core.rules import MOST_DETAILS, RULES, reason
-from nightlatch.core.verdict import Evidence, Said, Step, by_chance, decide, lost_ids, next_step
+from nightlatch.core.verdict import decide, next_step
 from nightlatch.errors import FaultError, RedBaseError
 
 PASSED, FAILED, SKIPPED = Result.PASSED, Result.FAILED, Result.SKIPPED
@@ -62,16 +63,18 @@ def test_the_table_of_the_two_answers(evidence: Evidence, outcome: Outcome, prov
 
 
 def test_what_is_asked_comes_cheapest_first_and_stops_when_the_rest_is_pointless() -> None:
-    e = Evidence(feature=VERIFIED, base=BASE, tests_changed=True, proof_changed=True)
+    wants = frozenset({Step.INTEGRITY, Step.WEAKER})
+    e = Evidence(feature=VERIFIED, base=BASE, tests_changed=True, proof_changed=True, wants=wants)
     answers: dict[Step, dict[str, object]] = {
         Step.BEFORE: {"before": RED}, Step.OWN: {"own": FINE.own}, Step.CHECKS: {"checks": ()}, Step.OLD: {"old": BASE.tests},
         Step.NOW: {"now": GREEN}, Step.OWNED: {"owned": RED}, Step.PROOF: {"proof": frozenset()},
+        Step.INTEGRITY: {"integrity": Integrity()}, Step.WEAKER: {"weaker": Compared()},
     }  # fmt: skip
     asked = []
     while step := next_step(e):
         asked.append(step)
         e = replace(e, **answers[step])  # type: ignore[arg-type]  # each answer fits its field
-    assert asked == list(Step)
+    assert asked == [step for step in Step if step in answers]
     assert next_step(replace(FINE, own=None, scope=(Reason(rule="scope.link", says="a link"),))) is None
     assert next_step(replace(FINE, own=None, empty=True)) is None
     assert next_step(replace(FINE, checks=None, own=results(a=PASSED))) is None

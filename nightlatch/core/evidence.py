@@ -1,0 +1,193 @@
+"""What is known about a candidate so far, and what each test id came to; None is what was not looked at."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from nightlatch.core.models import Feature, Reason
+from nightlatch.core.results import Answer, Check, Result, Results, State, file_of
+from nightlatch.core.testfiles import supersedes
+
+LAST_LINES = 20
+CASE = re.compile(r"((?:.*?::)?(?:\w+::)*\w+)[\[/]")
+
+
+class Step(StrEnum):
+    """One thing that can be found out about a candidate."""
+
+    BEFORE = "verify at the base"
+    OWN = "the candidate's tests on its code"
+    CHECKS = "the base's checks on the candidate"
+    OLD = "the base's tests on the candidate's code"
+    NOW = "verify on the candidate"
+    OWNED = "verify on the candidate with the base's tests"
+    PROOF = "the candidate's new tests on the base's code"
+    INTEGRITY = "tests that must fail, on the candidate's code"
+    WEAKER = "changed code, by the base's tests and the candidate's"
+    HELD = "held-back checks"
+    JUDGE = "the judge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a verify command answered, and the end of what it printed."""
+
+    answer: Answer
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integrity:
+    """What came out green, or not at all, though it had to fail: canaries, and ids whose expected values were changed.
+
+    `left` names what was not run for want of time.
+    """
+
+    canaries: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The base's tests beside the candidate's on the same mutants of the code. `killed` mutants died under the base's tests; `survivors`
+    of those live on under the candidate's; `left` names what was not tried for want of time."""
+
+    killed: int = 0
+    survivors: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def no_weaker(self) -> bool:
+        """Was something measured, all of it, and nothing lost?"""
+        return bool(self.killed) and not self.survivors and not self.left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known about one candidate so far; None is what was not looked at.
+
+    `static` is what was seen without running anything. `tests_changed`: a test or configuration file differs from the base.
+    `proof_changed`: a file that verify may rest on does. `wants` are the steps beyond tests, checks and verify that this candidate calls
+    for and that can be taken. `moved` says of lost ids where they went, `goldens` how files of expected output differ. `flaky` ids came
+    out both ways on base and candidate, `unsteady` ones on the candidate alone. `carried` are the ids that passed in the work that the
+    session started from. `off` names the layers that a test leaves out.
+    """
+
+    feature: Feature
+    base: State
+    scope: tuple[Reason, ...] = ()
+    static: tuple[Reason, ...] = ()
+    empty: bool = False
+    finished: bool = True
+    seen_red: bool = False
+    tests_changed: bool = False
+    proof_changed: bool = False
+    wants: frozenset[Step] = frozenset()
+    moved: Mapping[str, str] = field(default_factory=dict)
+    goldens: tuple[str, ...] = ()
+    own: Results | None = None
+    checks: tuple[Check, ...] | None = None
+    old: Results | None = None
+    flaky: frozenset[str] = frozenset()
+    unsteady: frozenset[str] = frozenset()
+    before: Said | None = None
+    now: Said | None = None
+    owned: Said | None = None
+    proof: frozenset[str] | None = None
+    integrity: Integrity | None = None
+    weaker: Compared | None = None
+    held_back: tuple[Reason, ...] | None = None
+    judged: tuple[Reason, ...] | None = None
+    carried: frozenset[str] = frozenset()
+    off: frozenset[str] = frozenset()
+
+
+def new_passing(e: Evidence) -> frozenset[str]:
+    """Ids that pass and that the base does not have."""
+    return e.own.passed - frozenset(e.base.tests.ids) if e.own else frozenset()
+
+
+def progress(e: Evidence) -> bool:
+    """Do more ids pass than when the session started, of those that fail at the base and new ones that fail on the base's code?"""
+    if e.own is None or e.own.broken or e.own.answer is Answer.FAULT:
+        return False
+    counted = e.base.tests.failing | (e.proof or frozenset())
+    known = e.base.tests.uncollected
+    won = {i for i in e.own.passed - e.base.tests.passed if i in counted or file_of(i) in known}
+    return len(won) > len(won & e.carried)
+
+
+def slipped(e: Evidence, results: Results | None) -> Mapping[str, str]:
+    """The ids that passed at the base and do not pass in these results, with the rule that each breaks; superseded ones aside."""
+    if results is None or results.broken or not (results.by_id and e.base.tests.by_id):
+        return {}
+    names = e.feature.supersedes
+    named_files = {file_of(i) for i in e.base.tests.ids if supersedes(names, i)}
+    whole_files = named_files & set(results.uncollected)
+    lost = lost_ids(e.base.tests.ids, results.ids, results.uncollected)
+    return {i: rule for i, rule in lost.items() if not supersedes(names, i) and not (results is e.old and file_of(i) in whole_files)}
+
+
+def lost_ids(before: Mapping[str, Result], after: Mapping[str, Result], uncollected: Iterable[str] = ()) -> dict[str, str]:
+    """What became of the ids that passed before and do not pass after, by rule."""
+    unreadable = frozenset(uncollected)
+    lost = {}
+    for name in (i for i, result in before.items() if result is Result.PASSED and after.get(i) is not Result.PASSED):
+        match after.get(name, after.get(file_of(name))):
+            case None:
+                lost[name] = "ratchet.test-failed" if file_of(name) in unreadable else "ratchet.test-removed"
+            case Result.SKIPPED:
+                lost[name] = "ratchet.test-skipped"
+            case _:
+                lost[name] = "ratchet.test-failed"
+    return lost
+
+
+def newly_failing(e: Evidence, results: Results) -> frozenset[str]:
+    """What fails and was not known at the base, by id or by a file that could not be loaded there."""
+    known, files = e.base.tests, frozenset(e.base.tests.uncollected)
+    return frozenset(i for i in results.failing - known.failing - known.passed if file_of(i) not in files)
+
+
+def suspects(e: Evidence, results: Results) -> frozenset[str]:
+    """The ids that would be held against the candidate: they run again before any refusal."""
+    return frozenset(slipped(e, results)) | (newly_failing(e, results) if results is e.own else frozenset())
+
+
+def by_chance(
+    names: Iterable[str], base: Sequence[Results], candidate: Sequence[Results], known: Iterable[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """(flaky on base and candidate, unsteady on the candidate alone) of the ids that were run again; `known` are the base's ids.
+
+    An id that the base itself no longer finds has a name that changes from run to run: flaky.
+    """
+    at_base = frozenset(known)
+    wavered = {name for name in names if name in at_base and any(run.ids.get(name) is not Result.PASSED for run in base)}
+    nameless = {name for name in wavered if all(name not in run.ids for run in (*base, *candidate))}
+    recovered = {name for name in names if any(run.ids.get(name) is Result.PASSED for run in candidate)}
+    return frozenset(recovered & wavered | nameless), frozenset(recovered - wavered)
+
+
+def last_lines(text: str) -> tuple[str, ...]:
+    """The end of what a command printed."""
+    return tuple(text.strip("\n").splitlines()[-LAST_LINES:])
+
+
+def function_of(name: str) -> str:
+    """The id without its parameters: of pytest's `file::test[case]` and Go's `package::Test/case` what stands before the case."""
+    found = CASE.match(name)
+    return found[1] if found else name
+
+
+def fewer_cases(before: Iterable[str], after: Iterable[str], lost: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Of the lost ids, those whose whole function is gone, and those of functions with fewer cases left than before.
+
+    A case whose name alone changed leaves as many as before, and is in neither.
+    """
+    had, has = Counter(map(function_of, before)), Counter(map(function_of, after))
+    gone = sorted(name for name in lost if not has[function_of(name)])
+    fewer = sorted(name for name in lost if 0 < has[function_of(name)] < had[function_of(name)])
+    return gone, fewer

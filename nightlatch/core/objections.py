@@ -1,0 +1,154 @@
+"""Every objection and remark that the evidence about a candidate gives."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, fewer_cases, last_lines, lost_ids, newly_failing, slipped
+from nightlatch.core.models import Reason, Ruling
+from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results
+from nightlatch.core.rules import WEAKER, layer_of, reason
+from nightlatch.core.testfiles import supersedes
+
+UNNAMED, FAILED = "ratchet.superseded-unnamed", "ratchet.test-failed"
+QUESTIONS = ("scope.", "judge.", "ratchet.protected-path", "ratchet.runner-dependency")
+
+
+def reasons(e: Evidence) -> tuple[Reason, ...]:
+    """Every objection and remark that the evidence gives so far."""
+    named = {"tests.flaky": e.flaky, "tests.unsteady": e.unsteady}
+    found = (
+        *e.scope,
+        *e.static,
+        *((reason("scope.empty"),) if e.empty else ()),
+        *_suite(e),
+        *(reason(rule, sorted(ids)) for rule, ids in named.items() if ids),
+        *_measured(e),
+        *_checks(e),
+        *_verify(e),
+        *(e.held_back or ()),
+        *(e.judged or ()),
+    )
+    return combined(r for r in found if layer_of(r.rule) not in e.off)
+
+
+def combined(found: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Two signs of weakening together are a refusal; changed tests wait for a person only where nothing else is objected to."""
+    said = tuple(found)
+    objections = {r.rule for r in said if r.ruling is not Ruling.FLAG and not r.rule.startswith(QUESTIONS)}
+    signs = objections & WEAKER - ({"ratchet.fewer-rows"} if "ratchet.fewer-cases" in objections else set())
+    if UNNAMED in objections and len(objections) > 1:
+        return tuple(reason(FAILED, r.detail) if r.rule == UNNAMED else refused(r, signs) for r in said)
+    return tuple(refused(r, signs) if len(signs) > 1 else r for r in said)
+
+
+def refused(found: Reason, rules: Collection[str]) -> Reason:
+    return replace(found, ruling=Ruling.REJECT) if found.rule in rules else found
+
+
+def _whole_run(e: Evidence, results: Results | None, rule: str) -> Reason | None:
+    """What there is to say against a run before any of its ids is looked at."""
+    base = e.base.tests
+    if results is None:
+        return None
+    said = last_lines(results.tail)
+    if results.answer is Answer.FAULT:
+        return reason("tests.fault", said)
+    if results.broken and not base.broken:
+        return reason("tests.broken", (results.broken, *said))
+    if not results.by_id and base.by_id and base.ids:
+        return reason("tests.broken", ("no report was written, though there was one at the base", *said))
+    return reason(rule, said) if not results.by_id and results.red and not base.red else None
+
+
+def _suite(e: Evidence) -> Iterator[Reason]:
+    for results, rule in ((e.own, "tests.failed"), (e.old, "ratchet.test-failed")):
+        if objection := _whole_run(e, results, rule):
+            yield objection
+            return
+    yield from _rewritten(e)
+    chance = e.flaky | e.unsteady
+    own, old = ({i: rule for i, rule in slipped(e, run).items() if i not in chance} for run in (e.own, e.old))
+    worst = {**old, **own}
+    yield from _removed(e, [i for i in own if own[i] == "ratchet.test-removed"], [i for i in old if worst[i] == "ratchet.test-removed"])
+    if names := sorted(i for i in worst if worst[i] == "ratchet.test-skipped"):
+        yield reason("ratchet.test-skipped", names)
+    if names := sorted(i for i in worst if worst[i] == FAILED):
+        bent = not own and all(e.own is not None and e.own.ids.get(i) is Result.PASSED for i in names)
+        yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and e.weaker.no_weaker else reason(FAILED, names)
+    if e.own and (names := sorted(newly_failing(e, e.own) - chance)):
+        yield reason("tests.failed", names)
+
+
+def _removed(e: Evidence, own: Collection[str], old: Collection[str]) -> Iterator[Reason]:
+    """What became of ids that are not there any more, in the candidate's own suite and in the base's on its code."""
+    before, passed = e.base.tests.passed, e.own.passed if e.own else frozenset()
+    gone, fewer = fewer_cases(before, passed, (i for i in own if e.moved.get(i) not in passed))
+    still_gone, still_fewer = fewer_cases(before, e.old.passed if e.old else (), set(old) - set(own))
+    unmatched = bool(e.weaker and e.weaker.no_weaker) and not still_gone
+    if names := sorted({*gone, *still_gone}):
+        yield reason("ratchet.test-unmatched" if unmatched else "ratchet.test-removed", names)
+    if names := sorted({*fewer, *still_fewer}):
+        yield reason("ratchet.fewer-cases", names)
+
+
+def _rewritten(e: Evidence) -> Iterator[Reason]:
+    """Test files that a run changed, those aside that the base's own run changes too."""
+    if names := {name for run in (e.own, e.old) if run for name in run.rewritten} - set(e.base.tests.rewritten):
+        yield reason("ratchet.tests-rewritten", sorted(names))
+
+
+def _measured(e: Evidence) -> Iterator[Reason]:
+    """What came of tests that must fail, and of changed code."""
+    seen, told = e.integrity or Integrity(), e.weaker or Compared()
+    lost = [i for i, rule in slipped(e, e.own).items() if rule == "ratchet.test-removed"]
+    gone, _ = fewer_cases(e.base.tests.passed, e.own.passed if e.own else (), lost)
+    for rule, detail in (("ratchet.canary", seen.canaries), ("ratchet.expected-ignored", seen.ignored)):
+        if detail:
+            yield reason(rule, detail)
+    if told.survivors:
+        yield reason("ratchet.weaker", told.survivors, Ruling.REJECT if gone else None)
+    if left := (*seen.left, *told.left):
+        yield reason("ratchet.not-measured", left)
+
+
+def _checks(e: Evidence) -> Iterator[Reason]:
+    base = {check.name: check for check in e.base.checks}
+    checks = e.checks or ()
+    if faults := [c for c in checks if c.answer is Answer.FAULT]:
+        yield reason("check.fault", (_quoted(c) for c in faults))
+    if failed := [c for c in checks if c.answer is Answer.RED and not _tolerated(c, base.get(c.name))]:
+        yield reason("check.failed", (_quoted(c) for c in failed))
+    lost = {i: rule for c in checks if c.name in base for i, rule in lost_ids(base[c.name].ids, c.ids).items()}
+    for rule in sorted(set(lost.values())):
+        if names := sorted(i for i in lost if lost[i] == rule and not supersedes(e.feature.supersedes, i)):
+            yield reason(rule, names)
+
+
+def _tolerated(check: Check, before: Check | None) -> bool:
+    """A check that was red at the base may stay red, with no further id failing."""
+    if before is None or before.answer is not Answer.RED:
+        return False
+    failing = {i for i, result in check.ids.items() if result in NOT_GREEN}
+    return all(before.ids.get(i) in NOT_GREEN for i in failing)
+
+
+def _quoted(check: Check) -> str:
+    return "\n".join((check.name, *last_lines(check.tail)))
+
+
+def _verify(e: Evidence) -> Iterator[Reason]:
+    if already_green(e):
+        yield reason("verify.already-green", e.feature.verify)
+    for said in (e.before, e.now):
+        if said and said.answer is Answer.FAULT:
+            yield reason("verify.fault", last_lines(said.tail))
+    if e.now and e.now.answer is Answer.RED:
+        yield reason("verify.red", last_lines(e.now.tail))
+
+
+def already_green(e: Evidence) -> bool:
+    return green(e.before) and not e.seen_red
+
+
+def green(said: Said | None) -> bool:
+    return said is not None and said.answer is Answer.GREEN
