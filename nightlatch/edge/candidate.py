@@ -120,8 +120,5 @@ def take(repo: Repo, space: Workspace, paths: list[str]) -> Iterator[tuple[Grip,
 def take_some(repo: Repo, top: int, paths: Iterable[str]) -> list[tuple[Grip, str]]:
     with ExitStack() as after:
         grips = [after.enter_context(held(top, path)) for path in paths]
-        fds = [grip.fd for grip in grips if grip.fd >= 0]
-        names = "".join(f"/proc/self/fd/{fd}\n" for fd in fds).encode()
-        write = repo.private("hash-object", "-w", "--no-filters", "--stdin-paths")
-        oids = iter(write.output(names, fds=fds).decode().split() if fds else ())
+        oids = iter(repo.write_files(grip.fd for grip in grips if grip.fd >= 0))
         return [(grip, next(oids) if grip.fd >= 0 else "") for grip in grips]

@@ -15,6 +15,7 @@ from nightlatch.edge.trees import FOLDER, Entry
 from nightlatch.errors import RepoError
 
 NAMED = 500
+SMALL = 1_000_000
 BEHIND = "refs/nightlatch/checkout"
 UNDER_WAY = {
     "rebase-merge": "rebase", "rebase-apply": "rebase", "MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert",
@@ -176,8 +177,9 @@ def bring(repo: Repo, change: Change) -> bool:
     if change.old_mode != change.new_mode or file.is_symlink() or not file.is_file():
         return False
     seen = file.read_bytes()
-    kept = one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen))
-    return kept == change.old_oid and put_blob(repo, change.path, seen, change.new_oid)
+    same = blob_id(repo, seen) == change.old_oid
+    kept = same or one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen)) == change.old_oid
+    return kept and put_blob(repo, change.path, seen, change.new_oid)
 
 
 def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool]]:
@@ -199,10 +201,19 @@ def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
     others = dict.fromkeys(blocked, (FOLDER, ""))
     links = {path: (LINK, blob_id(repo, os.fsencode(place.readlink()))) for path, place in places.items() if place.is_symlink()}
     texts = [path for path, place in places.items() if path not in links and place.is_file()]
-    names = os.fsencode("".join(f"{c_quoted(path)}\n" for path in texts))
-    oids = repo.as_person("hash-object", "--stdin-paths").output(names).decode().split() if texts else []
     modes = (PROGRAM if places[path].stat().st_mode & stat.S_IXUSR else FILE for path in texts)
-    return others | links | dict(zip(texts, zip(modes, oids, strict=True), strict=True))
+    return others | links | dict(zip(texts, zip(modes, kept_as(repo, changes, texts), strict=True), strict=True))
+
+
+def kept_as(repo: Repo, changes: Sequence[Change], paths: Sequence[str]) -> list[str]:
+    """The ids under which git would keep these files. Only what is not byte for byte one side of its change is asked of git's filters."""
+    sides = {change.path: (change.old_oid, change.new_oid) for change in changes}
+    raw = {path: blob_id(repo, (repo.top / path).read_bytes()) for path in paths if (repo.top / path).stat().st_size < SMALL}
+    filtered = [path for path in paths if raw.get(path) not in sides[path]]
+    names = os.fsencode("".join(f"{c_quoted(path)}\n" for path in filtered))
+    oids = repo.as_person("hash-object", "--stdin-paths").output(names).decode().split() if filtered else []
+    known = raw | dict(zip(filtered, oids, strict=True))
+    return [known[path] for path in paths]
 
 
 def in_the_way(repo: Repo, folder: str) -> bool:

@@ -69,7 +69,7 @@ class Repo:
     ignores: tuple[Path, ...]
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
-    standing: dict[str, Standing] = field(default_factory=dict, repr=False, compare=False)
+    standing: dict[tuple[str, ...], Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def private(self, *args: str, settings: tuple[str, ...] = HANDED, env: Mapping[str, Path | str] = NOTHING) -> Call:
         """A git command without the person's global configuration, hooks, filters, prompts or network."""
@@ -116,9 +116,9 @@ class Repo:
         """How many bytes an id takes in a tree."""
         return 32 if self.object_format == "sha256" else 20
 
-    def stand(self, *args: str) -> Standing:
+    def stand(self, *args: str, settings: tuple[str, ...] = HANDED) -> Standing:
         """A git process that stays for the next question of its kind: to start one takes longer than most answers."""
-        return self.standing.setdefault(args[0], Standing(self.private(*args)))
+        return self.standing.setdefault((*args, *settings), Standing(self.private(*args, settings=settings)))
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Id, type and bytes of what a name such as `main:a.py` means; None where it means nothing."""
@@ -150,7 +150,15 @@ class Repo:
         return {path: (meta[:6], meta.rpartition(" ")[2]) for meta, _, path in lines}
 
     def write_blob(self, data: bytes) -> str:
-        return one(self.run("hash-object", "-w", "--stdin", stdin=data))
+        with os.fdopen(os.memfd_create("blob"), "w+b") as file:
+            file.write(data)
+            file.flush()
+            return self.write_files([file.fileno()])[0]
+
+    def write_files(self, fds: Iterable[int]) -> list[str]:
+        """Write what open files hold into the repository, by their descriptors. Returns the ids in the same order."""
+        with self.stand("hash-object", "-w", "--no-filters", "--stdin-paths").talking() as talk:
+            return [talk.answer(f"/proc/{os.getpid()}/fd/{fd}\n".encode()).decode() for fd in fds]
 
     def tree_with(self, tree: str, changes: Mapping[str, Entry | None]) -> str:
         """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty."""
@@ -179,21 +187,28 @@ class Repo:
 
     def advance(self, ref: str, new: str, old: str) -> bool:
         """Move a ref from `old` ("": it must not exist) to `new`, durably; False where somebody else moved it first."""
-        call = self.private("update-ref", "-m", "nightlatch", ref, new, old or "0" * len(new), settings=SYNCED)
-        done = call.finish()
-        if done.returncode and (self.tip_of(ref) or "") != old:
+        try:
+            self._move(f"update {ref} {new} {old or '0' * len(new)}", SYNCED)
+        except RepoError:
+            if (self.tip_of(ref) or "") == old:
+                raise
             return False
-        call.printed(done)
         return True
 
+    def _move(self, order: str, settings: tuple[str, ...] = HANDED) -> None:
+        """One change of one ref, in a transaction of its own."""
+        with self.stand("update-ref", "-m", "nightlatch", "--stdin", settings=settings).talking() as talk:
+            talk.answer(b"start\n")
+            talk.answer(f"{order}\ncommit\n".encode())
+
     def set_ref(self, ref: str, new: str) -> None:
-        self.run("update-ref", ref, new)
+        self._move(f"update {ref} {new}")
 
     def delete_ref(self, ref: str) -> None:
         """Take a ref away; one that is not there stays not there."""
         if self.tip_of(ref) is None:
             return
-        self.run("update-ref", "-d", ref)
+        self._move(f"delete {ref}")
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Every ref below a prefix such as refs/nightlatch/work, and what it names."""

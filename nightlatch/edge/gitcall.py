@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,12 +59,10 @@ class Call:
     def argv(self) -> tuple[str, ...]:
         return ("git", "--no-pager", *(word for setting in self.settings for word in ("-c", setting)), *self.args)
 
-    def finish(self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = ()) -> subprocess.CompletedProcess[bytes]:
+    def finish(self, stdin: bytes = b"", timeout: float | None = None) -> subprocess.CompletedProcess[bytes]:
         """Run it to its end, whatever it says. Raises SlowError after `timeout` seconds."""
         try:
-            return subprocess.run(
-                self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False, pass_fds=tuple(fds)
-            )
+            return subprocess.run(self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False)
         except subprocess.TimeoutExpired as error:
             problem = f"git {self.args[0]} was not done after {timeout:.0f} seconds"
             raise SlowError(problem, place=str(self.cwd), fix=f"see what this does: git {shlex.join(self.args)}") from error
@@ -72,11 +70,9 @@ class Call:
             problem = "git, or the folder that it should run in, is not there"
             raise RepoError(problem, place=str(error.filename), fix="git --version") from error
 
-    def output(
-        self, stdin: bytes = b"", timeout: float | None = None, fds: Iterable[int] = (), accept: Collection[int] = (0,)
-    ) -> bytes:  # fmt: skip
+    def output(self, stdin: bytes = b"", timeout: float | None = None, accept: Collection[int] = (0,)) -> bytes:
         """What it prints; RepoError where its exit code is not accepted."""
-        return self.printed(self.finish(stdin, timeout, fds), accept)
+        return self.printed(self.finish(stdin, timeout), accept)
 
     def printed(self, done: subprocess.CompletedProcess[bytes], accept: Collection[int] = (0,)) -> bytes:
         if done.returncode not in accept:
@@ -140,7 +136,6 @@ class Talk:
         if not line:
             raise self.call.failed(self.stderr.read())
         return line.rstrip(b"\n")
-
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name, without a line break, names none."""
