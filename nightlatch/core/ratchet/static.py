@@ -1,10 +1,11 @@
 """Everything that can be said against a change without running anything."""
 
-import ast
 from collections.abc import Iterator, Sequence
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
+from nightlatch.core.ratchet.reading import readable
+from nightlatch.core.ratchet.strength import weakened
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.rules import reason
 
@@ -19,19 +20,13 @@ def static_reasons(
     """
     changed = [text for text in texts if text.old != text.new and text.path not in supersedes and runner is not None]
     is_protected = matcher(protected)
-    found = {("ratchet.protected-path", text.path) for text in changed if is_protected(text.path)} | set(_findings(changed))
+    found = {("ratchet.protected-path", text.path) for text in changed if is_protected(text.path)} | set(_findings(changed, supersedes))
     return tuple(reason(rule, sorted(line for name, line in found if name == rule)) for rule in sorted({rule for rule, _ in found}))
 
 
-def _findings(texts: Sequence[Text]) -> Iterator[tuple[str, str]]:
-    for text in texts:
-        if text.test and text.path.endswith(".py") and _readable(text.old) and not _readable(text.new):
+def _findings(texts: Sequence[Text], names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    tests = [text for text in texts if text.test]
+    for text in tests:
+        if text.old is not None and text.new is not None and readable(text.path, text.old) and not readable(text.path, text.new):
             yield "ratchet.unreadable-test", text.path
-
-
-def _readable(text: str | None) -> bool:
-    try:
-        ast.parse(text or "")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    yield from weakened(tests, names)

@@ -1,0 +1,102 @@
+"""Where tests went: renamed, moved, merged, split, or turned into rows of another test."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+
+from nightlatch.core.ratchet.reading import Sources, read_all
+from nightlatch.core.ratchet.seen import Assertion, Test
+from nightlatch.core.ratchet.texts import Text
+from nightlatch.core.results import file_of
+
+ALIKE = 0.8
+MOST_COMPARED = 4_000
+LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|(?<![\w.])\d[\w.]*")
+WORD = re.compile(r"\w+|[^\w\s]")
+OPERAND = re.compile(r"(?<![\w.])_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
+Place = tuple[str, str]
+
+
+def explained(lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]) -> Mapping[str, str]:
+    """For each lost id that is explained, the test that has taken its place: `path::name`, which may be several ids.
+
+    A lost row of parameters is explained by nothing here: its function is still there.
+    """
+    old, new = read_all(texts, "old"), read_all(texts, "new")
+    found = successors(old, new)
+    fresh = frozenset(added)
+    gone: dict[str, str] = {}
+    for name in lost:
+        place = next((p for p in found if _names(name, p)), None)
+        if place and any(_names(i, after) for after in found[place] for i in fresh):
+            gone[name] = ", ".join(f"{path}::{test}" for path, test in found[place])
+    return gone
+
+
+def _names(wanted: str, place: Place) -> bool:
+    """Is this id of that test? A package stands for its files, and titles are joined in the runner's own way."""
+    path, test = place
+    file, inner = file_of(wanted), wanted.partition("::")[2]
+    inner = inner.replace(" > ", "::")
+    test = test.replace(" > ", "::")
+    folder = path.rpartition("/")[0]
+    package = path.endswith(".rs") or (path.endswith(".go") and folder.endswith(file.rpartition("/")[2] if folder else ""))
+    if path != file and not package:
+        return False
+    return test in {inner, inner.split("[", 1)[0]} or inner.startswith(f"{test}/") or inner.endswith(f"::{test}")
+
+
+def successors(old: Sources, new: Sources) -> dict[Place, tuple[Place, ...]]:
+    """For each test that is no longer where it was, the tests that say the same, if there are any."""
+    before = {(path, name): test for path, source in old.items() for name, test in source.tests.items() if not test.helper}
+    after = {(path, name): test for path, source in new.items() for name, test in source.tests.items() if not test.helper}
+    lost = {place: test for place, test in before.items() if place not in after}
+    if len(lost) * len(after) > MOST_COMPARED:
+        after = {place: test for place, test in after.items() if place not in before or before[place].text != test.text}
+    fresh = {place: test for place, test in after.items() if place not in before or before[place].text != test.text}
+    return {place: found for place, test in lost.items() if (found := _successor(place, test, fresh))}
+
+
+def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[Place, ...]:
+    same = [p for p in fresh if p[1] == place[1]]
+    last = [p for p in fresh if p[1].rpartition("::")[2] == place[1].rpartition("::")[2]]
+    if found := next((p for p in (*same, *last) if similar(test, fresh[p])), None):
+        return (found,)
+    if found := next((p for p in fresh if covers(test, [fresh[p]])), None):
+        return (found,)
+    near = max(fresh, key=lambda p: likeness(test, fresh[p]), default=None) if len(fresh) < MOST_COMPARED / 20 else None
+    if near and similar(test, fresh[near]):
+        return (near,)
+    parts = tuple(p for p in fresh if {a.text for a in test.assertions} & {a.text for a in fresh[p].assertions})
+    return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
+
+
+def likeness(one: Test, other: Test) -> float:
+    matcher = SequenceMatcher(None, WORD.findall(one.text), WORD.findall(other.text), autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= ALIKE else 0.0
+
+
+def similar(one: Test, other: Test) -> bool:
+    return likeness(one, other) >= ALIKE
+
+
+def covers(test: Test, others: Sequence[Test]) -> bool:
+    """Do these tests together assert all that the first one does, word for word or with its values among their rows?"""
+    texts = {a.text for other in others for a in other.assertions if a.weight}
+    shapes = {shape(a) for other in others for a in other.assertions if a.weight}
+    values = {value for other in others for value in LITERAL.findall(whole(other))}
+
+    def said(a: Assertion) -> bool:
+        own = set(LITERAL.findall(a.text))
+        return a.text in texts or (bool(own) and own <= values and shape(a) in shapes)
+
+    return bool(test.assertions) and all(said(a) for a in test.assertions)
+
+
+def whole(test: Test) -> str:
+    return "\n".join((test.text, *(test.rows or ())))
+
+
+def shape(assertion: Assertion) -> str:
+    """The assertion with what it is called with, and what it expects, left open."""
+    return re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", assertion.text)))

@@ -1,0 +1,318 @@
+"""Reads the tests of a Python file."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from nightlatch.core.ratchet.claims import claims, true_anyway, unittest_claims
+from nightlatch.core.ratchet.seen import (
+    CONSTANT,
+    EXACT,
+    LOOSER,
+    MANY,
+    MOCKED,
+    SKIP,
+    SWALLOWED,
+    Assertion,
+    Marks,
+    Source,
+    Test,
+    UnreadableError,
+)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Found = tuple[str, Function, tuple[ast.ClassDef, ...]]
+SKIPS = re.compile(r"(?:(?:pytest|unittest)\b.*\.)(?:skip\w*|xfail|SkipTest|importorskip|expectedFailure)\b|\b(?:self|cls)\.skipTest\b")
+RETRIES = re.compile(r"\b(?:mark\.)?(?:flaky|rerun\w*|retry)\b")
+RAISES = re.compile(r"(?:^|\.)(?:raises|warns|assertRaises(?:Regex)?|assertWarns(?:Regex)?|deprecated_call|assertLogs)$")
+ASSERTING = re.compile(r"(?:assert|check|verify|expect|ensure|validate)(?:_|[A-Z]|$)")
+FAILS = re.compile(r"(?:^|\.)fail$")
+SETUPS = re.compile(r"set[uU]p|set_?up_?(?:class|method|module|function)|pytestmark|asyncSetUp")
+PATCHES = re.compile(r"(?:^|\.)(?:patch(?:\.object)?|setattr)$")
+GATES = re.compile(r"environ|getenv|\btime\.|datetime|\bdate\.|platform|gethostname|getuser|\bCI\b|sys\.modules|TYPE_CHECKING")
+SUPPRESSES = re.compile(r"suppress\(.*\b(?:BaseException|Exception|AssertionError)\b")
+TOLERANCES = {"abs": 1, "rel": 1, "rel_tol": 1, "abs_tol": 1, "rtol": 1, "atol": 1, "delta": 1, "timeout": 1, "places": -1, "decimal": -1}
+FAIL = Assertion(subject="fail", rank=EXACT, text="fail")
+WIDE = {"", "Exception", "BaseException", "AssertionError"}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is known of the file around a test. `helpers` says how many assertions the functions that a test may call make."""
+
+    imports: Mapping[str, str]
+    constants: Mapping[str, ast.expr]
+    skips: frozenset[str]
+    helpers: Mapping[str, int]
+
+    def full(self, node: ast.AST) -> str:
+        """The dotted name with its imported root in full."""
+        text = ast.unparse(node)
+        root, dot, rest = text.partition(".")
+        return f"{self.imports.get(root, root)}{dot}{rest}"
+
+
+def read(text: str, helpers: Mapping[str, int] | None = None) -> Source:
+    """Raises UnreadableError."""
+    try:
+        return _read(ast.parse(text), helpers or {})
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UnreadableError from error
+
+
+def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
+    imports = imported(tree)
+    constants = {t.id: node.value for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
+    plain = _File(imports, constants, frozenset(), {})
+    skips = frozenset(name for name, value in constants.items() if _skips(plain, ast.walk(value)) and name != "pytestmark")
+    found = list(_functions(tree.body))
+    own = {fn.name: sum(a.weight for a in _walk(plain, fn.body, fn)) for _, fn, _ in found if not fn.name.startswith("test")}
+    file = _File(imports, constants, skips, {**helpers, **own})
+    top = _inherited(file, tree.body)
+    above = {c: _inherited(file, c.body, c.decorator_list) for _, _, classes in found for c in classes}
+    tests = [_test(file, name, fn, sum((above[c] for c in classes), top)) for name, fn, classes in found]
+    names = Counter(test.name for test in tests if not test.helper)
+    return Source(
+        tests={test.name: test for test in tests if not test.helper or test.assertions},
+        imports=imports,
+        defined=frozenset(constants) | {node.name for node in tree.body if isinstance(node, (Function, ast.ClassDef))},
+        shadowed=frozenset(name for name, count in names.items() if count > 1),
+    )
+
+
+def imported(tree: ast.Module) -> dict[str, str]:
+    """Every imported name with the full name of what it stands for."""
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {a.asname or a.name: f"{'.' * node.level}{node.module or ''}.{a.name}" for a in node.names}
+    return found
+
+
+def _functions(body: Iterable[ast.stmt], name: str = "", classes: tuple[ast.ClassDef, ...] = ()) -> Iterator[Found]:
+    for node in body:
+        if isinstance(node, Function):
+            yield f"{name}{node.name}", node, classes
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{name}{node.name}::", (*classes, node))
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            yield from _functions([*node.body, *getattr(node, "orelse", ())], name, classes)
+
+
+def _skips(file: _File, nodes: Iterable[ast.AST]) -> int:
+    """How often a skip or an expected failure is asked for."""
+    named = [n for n in nodes if isinstance(n, (ast.Attribute, ast.Name))]
+    return sum(1 for n in named if SKIPS.fullmatch(file.full(n)) or (isinstance(n, ast.Name) and n.id in file.skips))
+
+
+def _inherited(file: _File, body: Sequence[ast.stmt], decorators: Sequence[ast.expr] = ()) -> Marks:
+    """What the top of a file, or a class, does to all of its tests."""
+    nodes: list[ast.AST] = list(decorators)
+    off = 0
+    for node in body:
+        names = {t.id for t in node.targets if isinstance(t, ast.Name)} if isinstance(node, ast.Assign) else set()
+        off += "__test__" in names and isinstance(node, ast.Assign) and ast.unparse(node.value) == "False"
+        if isinstance(node, Function):
+            autouse = any("autouse=True" in ast.unparse(d) for d in node.decorator_list)
+            nodes += [node] if autouse or SETUPS.match(node.name) else []
+        elif not isinstance(node, (ast.ClassDef, ast.Import, ast.ImportFrom)) and not (names & file.skips):
+            nodes.append(node)
+    inner = [n for node in nodes for n in ast.walk(node)]
+    return Counter({(SKIP, "skip"): _skips(file, inner) + off}) + Counter(dict.fromkeys(((MOCKED, name) for name in _mocked(inner)), 1))
+
+
+def _test(file: _File, name: str, fn: Function, inherited: Marks) -> Test:
+    nodes = [n for n in ast.walk(fn) if n is not fn]
+    assertions = tuple(_walk(file, fn.body, fn))
+    marks = Counter({(SKIP, "skip"): _skips(file, nodes), (SWALLOWED, "try around an assertion"): sum(_swallows(file, nodes, fn))})
+    marks[LOOSER, "retry"] = sum(1 for d in fn.decorator_list if RETRIES.search(ast.unparse(d)))
+    marks[CONSTANT, "always true"] = sum(1 for n in nodes if isinstance(n, ast.Assert) and true_anyway(n.test, _locals(fn)))
+    for mocked in _mocked(nodes):
+        marks[MOCKED, mocked] += 1
+    calls = {ast.unparse(n.func).rpartition(".")[2] for n in nodes if isinstance(n, ast.Call)}
+    body = fn.body[1:] if ast.get_docstring(fn) is not None else fn.body
+    return Test(
+        name=name, line=fn.lineno, text="\n".join(map(ast.unparse, body)), assertions=assertions, marks=inherited + marks,
+        limits=_limits(nodes), raises=tuple(_raises(nodes)), rows=_rows(file, fn), calls=frozenset(calls),
+        helper=not name.rpartition("::")[2].startswith("test"),
+    )  # fmt: skip
+
+
+def _locals(fn: Function) -> dict[str, str]:
+    """The local names that are assigned once, with what they stand for."""
+    assigned = [n for n in ast.walk(fn) if isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name)]
+    count = Counter(ast.unparse(n.targets[0]) for n in assigned)
+    return {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in assigned if count[ast.unparse(n.targets[0])] == 1}
+
+
+def _walk(file: _File, body: Sequence[ast.stmt], fn: Function, weight: int = 1) -> Iterator[Assertion]:
+    """The assertions that are reached, each as often as can be told."""
+    for node in body:
+        yield from _one(file, node, fn, weight)
+        if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
+            return
+        if isinstance(node, ast.If) and _leaves(node.body) and (_constant(node.test) or GATES.search(ast.unparse(node.test))):
+            weight = 0
+
+
+def _one(file: _File, node: ast.stmt, fn: Function, weight: int) -> Iterator[Assertion]:
+    match node:
+        case ast.Assert():
+            yield from claims(node.test, weight, _locals(fn))
+        case ast.If():
+            known = _constant(node.test)
+            gated = bool(GATES.search(ast.unparse(node.test)))
+            yield from _walk(file, node.body, fn, 0 if known is False or gated else weight)
+            yield from _walk(file, node.orelse, fn, 0 if known else weight)
+        case ast.For() | ast.AsyncFor():
+            yield from _walk(file, node.body, fn, weight * _length(file, node.iter, fn))
+        case ast.While():
+            yield from _walk(file, node.body, fn, 0 if _constant(node.test) is False else weight)
+        case ast.With() | ast.AsyncWith():
+            for item in node.items:
+                yield from _called(file, item.context_expr, weight)
+            yield from _walk(file, node.body, fn, weight)
+        case ast.Try():
+            for part in (node.body, node.orelse, node.finalbody, *(h.body for h in node.handlers)):
+                yield from _walk(file, part, fn, weight)
+        case ast.Match():
+            for case in node.cases:
+                yield from _walk(file, case.body, fn, weight)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            used = any(isinstance(n, ast.Name) and n.id == node.name for n in ast.walk(fn)) or bool(node.decorator_list)
+            yield from _walk(file, node.body, fn, weight if used else 0)
+        case ast.Raise(exc=exc) if exc and ast.unparse(exc).startswith("AssertionError"):
+            yield replace(FAIL, weight=weight)
+        case ast.ClassDef():
+            return
+        case _:
+            yield from _called(file, node, weight)
+
+
+def _called(file: _File, node: ast.AST, weight: int) -> Iterator[Assertion]:
+    """Assertions that are calls: unittest's, raises, and helpers, of which those that are not in sight count as MANY."""
+    for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
+        name = ast.unparse(call.func)
+        last = name.rpartition(".")[2]
+        text = ast.unparse(call)
+        if known := unittest_claims(call, weight):
+            yield from known
+        elif FAILS.search(name):
+            yield replace(FAIL, weight=weight)
+        elif RAISES.search(name):
+            yield Assertion(subject=f"raises {text}", rank=EXACT, text=text, weight=weight)
+        elif last in file.helpers:
+            yield Assertion(subject=text, rank=EXACT, text=text, weight=weight * file.helpers[last])
+        elif last.startswith("assert_") or "assert" in name.partition(".")[0] or re.search(r"\btesting\.", name):
+            yield Assertion(subject=text, rank=EXACT, text=text, weight=weight)
+        elif ASSERTING.match(last):
+            yield Assertion(subject=text, rank=EXACT, text=text, weight=weight * MANY)
+
+
+def _constant(node: ast.expr) -> bool | None:
+    return bool(node.value) if isinstance(node, ast.Constant) else None
+
+
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], ast.Return)
+
+
+def _length(file: _File, node: ast.expr, fn: Function) -> int:
+    """How often a loop runs, MANY where that cannot be told."""
+    match node:
+        case ast.List() | ast.Tuple() | ast.Set():
+            return len(node.elts)
+        case ast.Dict():
+            return len(node.keys)
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(count))]):
+            return max(0, count)
+        case ast.Call(func=ast.Name(id="enumerate" | "zip" | "sorted" | "reversed"), args=[first, *_]):
+            return _length(file, first, fn)
+        case ast.Call(func=ast.Attribute(value=inner, attr="items" | "values" | "keys")):
+            return _length(file, inner, fn)
+        case ast.Name(id=name):
+            local = [n.value for n in ast.walk(fn) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == name]
+            value = local[0] if len(local) == 1 else None if local else file.constants.get(name)
+            return _length(file, value, fn) if isinstance(value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) else MANY
+    return MANY
+
+
+def _swallows(file: _File, nodes: Iterable[ast.AST], fn: Function) -> Iterator[bool]:
+    for node in nodes:
+        match node:
+            case ast.Try() if any(True for _ in _walk(file, node.body, fn)):
+                for handler in node.handlers:
+                    caught = set(re.findall(r"\w+", ast.unparse(handler.type))) if handler.type else {""}
+                    again = any(isinstance(n, ast.Raise) for part in handler.body for n in ast.walk(part))
+                    yield bool(caught & WIDE) and not again and not any(_walk(file, handler.body, fn))
+            case ast.With() if any(True for _ in _walk(file, node.body, fn)):
+                yield any(SUPPRESSES.search(ast.unparse(item.context_expr)) for item in node.items)
+
+
+def _mocked(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The last names of what is replaced by a stand-in."""
+    for node in nodes:
+        match node:
+            case ast.Call(func=func, args=[first, *rest]) if PATCHES.search(ast.unparse(func)):
+                words = [a.value for a in (first, *rest[:1]) if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                yield from (word.rpartition(".")[2] for word in words[:1])
+            case ast.Assign(targets=[ast.Attribute(attr=attr)]):
+                yield attr
+
+
+def _limits(nodes: Iterable[ast.AST]) -> dict[str, tuple[float, ...]]:
+    """Tolerances, time-outs and thresholds, turned so that larger is looser."""
+    found: dict[str, list[float]] = {}
+    for node in nodes:
+        match node:
+            case ast.Call(keywords=words):
+                for word in words:
+                    if (sign := TOLERANCES.get(word.arg or "")) and (number := _number(word.value)) is not None:
+                        found.setdefault(f"{ast.unparse(node.func).rpartition('.')[2]} {word.arg}", []).append(sign * number)
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                sign = {ast.Lt: 1, ast.LtE: 1, ast.Gt: -1, ast.GtE: -1}.get(type(op), 0)
+                for subject, limit, turn in ((left, right, sign), (right, left, -sign)):
+                    if turn and (number := _number(limit)) is not None:
+                        found.setdefault(f"limit of {ast.unparse(subject)}", []).append(turn * number)
+    return {key: tuple(sorted(numbers)) for key, numbers in found.items()}
+
+
+def _number(node: ast.expr) -> float | None:
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -float(value)
+        case ast.Constant(value=bool()):
+            return None
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Pow() as op, right=right):
+            a, b = _number(left), _number(right)
+            if a is not None and b is not None and abs(b) < 100:
+                return a * b if isinstance(op, ast.Mult) else a**b if abs(a) < 100 else None
+    return None
+
+
+def _raises(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    for node in nodes:
+        match node:
+            case ast.Call(func=func, args=[kind, *rest], keywords=words) if RAISES.search(ast.unparse(func)):
+                said = [w.value for w in words if w.arg == "match"] + (rest[:1] if ast.unparse(func).endswith("Regex") else [])
+                yield ast.unparse(kind), ast.unparse(said[0]) if said else ""
+
+
+def _rows(file: _File, fn: Function) -> tuple[str, ...] | None:
+    """The rows of all parametrize decorators together, None where there are none or one cannot be told."""
+    rows: tuple[str, ...] | None = None
+    for mark in fn.decorator_list:
+        if not (isinstance(mark, ast.Call) and ast.unparse(mark.func).endswith("parametrize") and len(mark.args) > 1):
+            continue
+        value = mark.args[1]
+        value = file.constants.get(value.id, value) if isinstance(value, ast.Name) else value
+        if not isinstance(value, (ast.List, ast.Tuple, ast.Set)) or any(isinstance(e, ast.Starred) for e in value.elts):
+            return None
+        rows = (*(rows or ()), *(ast.unparse(e) for e in value.elts))
+    return rows

@@ -1,0 +1,57 @@
+"""What a test looks like to the ratchet, whatever language it is written in."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MANY = 1000
+EXACT, PARTLY, VAGUE = 3, 2, 1
+SKIP, CONSTANT, SWALLOWED, MOCKED, LOOSER = (
+    f"ratchet.{name}" for name in ("skip-added", "constant-assertion", "swallowed", "unit-mocked", "looser")
+)
+Marks = Counter[tuple[str, str]]
+
+
+class UnreadableError(Exception):
+    """The text is not in its language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """One thing that a test claims of its `subject`, and how often it does so: 0 never, MANY: it cannot be told."""
+
+    subject: str
+    rank: int
+    text: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """One test, or one helper with assertions. `marks` count what weakens it; of `limits`, by what they limit, larger is looser.
+
+    `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are the last names of what it calls,
+    `raises` the exceptions it expects, as (type, message).
+    """
+
+    __test__ = False
+    name: str
+    line: int
+    text: str
+    assertions: tuple[Assertion, ...]
+    marks: Marks
+    limits: Mapping[str, tuple[float, ...]]
+    raises: tuple[tuple[str, str], ...] = ()
+    rows: tuple[str, ...] | None = None
+    calls: frozenset[str] = frozenset()
+    helper: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One test file: its tests by name, where its imported names come from, and what it defines at its top."""
+
+    tests: Mapping[str, Test] = field(default_factory=dict)
+    imports: Mapping[str, str] = field(default_factory=dict)
+    defined: frozenset[str] = frozenset()
+    shadowed: frozenset[str] = frozenset()
