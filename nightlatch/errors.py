@@ -39,6 +39,10 @@ class PromptError(UsageError):
     """A prompt template cannot be rendered."""
 
 
+class FindingError(UsageError):
+    """A finding cannot be read, or what is said of one may not be said that way."""
+
+
 class FaultError(NightlatchError):
     """The agent or the environment is at fault: nothing about the features is known."""
 

@@ -1,0 +1,308 @@
+"""Findings: claims with a state, evidence and citations, one append-only TOML file each, and who may say what of them."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from nightlatch.errors import FindingError
+
+ID = re.compile(r"\bN-[0-9a-z]{5,12}\b")
+_HEAD = re.compile(r"(\[\[?)([a-z.]+)\]\]?")
+_JSON_ONLY = re.compile(r"\\/|\\u[dD]")
+_KEY = re.compile(r"[a-z0-9]+")
+_DIFFERENT = {"born": "state", "events": "event"}
+_ALWAYS = ("state", "kind")
+_TYPES = {"exit": int, "fails": int, "of": int, "failed": int, "runs": int, "challenge": bool}
+_ITEMS = {"lines": int, "alternatives": str}
+Table: TypeAlias = dict[str, Any]
+
+
+class State(StrEnum):
+    """What is known of a claim. Stale is computed from the code, never written by an agent."""
+
+    VERIFIED = "verified"
+    REJECTED = "rejected"
+    OPEN = "open"
+    BLOCKED = "blocked"
+    STALE = "stale"
+
+
+class FindingKind(StrEnum):
+    """What a finding is: a claim, a choice that was made, or how things are done here."""
+
+    FINDING = "finding"
+    DECISION = "decision"
+    PATTERN = "pattern"
+
+
+class Author(StrEnum):
+    """Whose word it is."""
+
+    AGENT = "agent"
+    LOOP = "loop"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cite:
+    """Code that a claim is about, as it was at `commit`: the file's blob, of each cited line that is not blank six hex digits (`text`),
+    and for Python the enclosing symbol with a digest of its syntax tree. Without `lines` it is the whole file.
+    """
+
+    path: str
+    lines: tuple[int, int] | None = None
+    commit: str = ""
+    blob: str = ""
+    text: str = ""
+    symbol: str = ""
+    syntax: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A command with its exit code and a digest of what it printed, a file with its sha256, or the name of a trace or run."""
+
+    command: str = ""
+    exit: int | None = None
+    digest: str = ""
+    file: str = ""
+    sha256: str = ""
+    trace: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduction:
+    """A command that is expected to fail `fails` times of `of`."""
+
+    command: str
+    fails: int = 1
+    of: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingEvent:
+    """One thing that was added to a finding. Without a state it leaves that as it was; `failed` of `runs` is how often a reproduction
+    failed when the loop ran it; new cites take the place of the old ones.
+    """
+
+    at: datetime
+    by: Author
+    session: str = ""
+    state: State | None = None
+    challenge: bool = False
+    why: str = ""
+    failed: int = 0
+    runs: int = 0
+    commit: str = ""
+    next: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    cites: tuple[Cite, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A claim and all that was ever said about it. `born` is its state when it was written, `says` what its author held it to be."""
+
+    id: str
+    kind: FindingKind = FindingKind.FINDING
+    feature: str = ""
+    claim: str
+    born: State = State.OPEN
+    says: State = State.OPEN
+    by: Author
+    session: str = ""
+    at: datetime
+    choice: str = ""
+    why: str = ""
+    alternatives: tuple[str, ...] = ()
+    next: str = ""
+    reproduction: Reproduction | None = None
+    evidence: tuple[Evidence, ...] = ()
+    cites: tuple[Cite, ...] = ()
+    events: tuple[FindingEvent, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """As the last event left it."""
+        return next((event.state for event in reversed(self.events) if event.state), self.born)
+
+    @property
+    def standing_cites(self) -> tuple[Cite, ...]:
+        """The code that it was last seen to hold for."""
+        return next((event.cites for event in reversed(self.events) if event.cites), self.cites)
+
+    @property
+    def next_action(self) -> str:
+        return next((event.next for event in reversed(self.events) if event.next), self.next)
+
+    @property
+    def seen(self) -> tuple[int, int]:
+        """How often the reproduction failed, of how many runs of the loop."""
+        return sum(event.failed for event in self.events), sum(event.runs for event in self.events)
+
+    @property
+    def challenges(self) -> tuple[FindingEvent, ...]:
+        return tuple(event for event in self.events if event.challenge)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What can be run again to confirm it."""
+        own = (self.reproduction.command,) if self.reproduction else ()
+        return (*own, *(each.command for each in self.evidence if each.command))
+
+
+_BUILT = {
+    Finding: ("kind", "born", "state", "says", "by", "at", "reproduction", "evidence", "cites", "events"),
+    FindingEvent: ("at", "by", "state", "evidence", "cites"),
+}
+
+
+def ruled(by: Author, says: State, *, seen: bool = False) -> State:
+    """The state that a word amounts to: a person's is what it says, the loop's only after its own run, an agent's is open."""
+    if by is Author.PERSON or (by is Author.LOOP and (seen or says not in (State.VERIFIED, State.REJECTED))):
+        return says
+    return State.OPEN
+
+
+def challenge(
+    at: datetime, by: Author, why: str, evidence: tuple[Evidence, ...], session: str = "", state: State | None = None
+) -> FindingEvent:
+    """A contradiction, added under the finding that it contradicts. Raises FindingError where it comes without evidence."""
+    if not evidence:
+        raise FindingError("a finding is challenged with evidence or not at all", fix="give --evidence CMD or --file PATH")
+    given = state if by is Author.PERSON else None
+    return FindingEvent(at=at, by=by, session=session, state=given, challenge=True, why=why, evidence=evidence)
+
+
+def render(finding: Finding) -> str:
+    """The text of its file."""
+    return _text(finding, "")
+
+
+def event_text(event: FindingEvent) -> str:
+    """What is written at the end of a finding's file to add an event."""
+    return f"\n[[event]]\n{_text(event, 'event.')}"
+
+
+def added(text: str, *events: FindingEvent) -> str:
+    """A finding's file with these events at its end; what it held stays byte for byte."""
+    return text + ("" if text.endswith("\n") else "\n") + "".join(map(event_text, events))
+
+
+def read(text: str, place: str) -> Finding:
+    """The finding that a file holds; unknown keys are passed over. Raises FindingError where it is not one."""
+    try:
+        return _finding(_tables(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"this is no finding: {error}" if not isinstance(error, KeyError) else f"this is no finding: it has no {error}"
+        raise FindingError(problem, place=place, fix=f"git log -p -- {place}; findings are only ever added to") from error
+
+
+def _text(value: object, prefix: str) -> str:
+    """Keys, then tables; what is as it is by default is left out."""
+    rows, blocks = [], []
+    for field in fields(value):  # type: ignore[arg-type]  # always one of the classes above
+        held, name = getattr(value, field.name), _DIFFERENT.get(field.name, field.name)
+        if held is None or (held == field.default and name not in _ALWAYS) or held == ():
+            continue
+        if is_dataclass(held):
+            blocks.append(f"\n[{prefix}{name}]\n{_text(held, f'{prefix}{name}.')}")
+        elif isinstance(held, tuple) and is_dataclass(held[0]):
+            blocks += [f"\n[[{prefix}{name}]]\n{_text(each, f'{prefix}{name}.')}" for each in held]
+        else:
+            rows.append(f"{name} = {_value(held)}\n")
+    return "".join((*rows, *blocks))
+
+
+def _value(held: object) -> str:
+    """JSON, which for these values is TOML too."""
+    wire = f"{held.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if isinstance(held, datetime) else held
+    return json.dumps(wire, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _tables(text: str) -> Table:
+    """The tables of a file: at once where every line is one that this program writes, else by the whole grammar of TOML."""
+    top: Table = {}
+    here = top
+    for line in text.split("\n"):
+        name, equals, value = line.partition(" = ")
+        if equals and _KEY.fullmatch(name) and name not in here:
+            try:
+                here[name] = json.loads(value)
+            except ValueError:
+                return tomllib.loads(text)
+        elif found := _HEAD.fullmatch(line):
+            if (opened := _opened(top, found[2].split("."), many=found[1] == "[[")) is None:
+                return tomllib.loads(text)
+            here = opened
+        elif line:
+            return tomllib.loads(text)
+    return tomllib.loads(text) if _JSON_ONLY.search(text) else top
+
+
+def _opened(top: Table, path: list[str], *, many: bool) -> Table | None:
+    """The table that a header opens; None where this is not the plain case."""
+    here = top
+    for name in path[:-1]:
+        held = here.get(name)
+        if not isinstance(held, list) or not isinstance(held[-1], dict):
+            return None
+        here = held[-1]
+    made: Table = {}
+    if many:
+        held = here.setdefault(path[-1], [])
+        if not isinstance(held, list) or (held and not isinstance(held[-1], dict)):
+            return None
+        held.append(made)
+        return made
+    return None if path[-1] in here else here.setdefault(path[-1], made)
+
+
+def _finding(table: Table) -> Finding:
+    values = dict(_plain(Finding, table))
+    reproduction = table.get("reproduction")
+    return Finding(
+        **values,
+        kind=FindingKind(table.get("kind", FindingKind.FINDING)),
+        born=State(table.get("state", State.OPEN)),
+        says=State(table.get("says", State.OPEN)),
+        by=Author(table["by"]),
+        at=_moment(table["at"]),
+        reproduction=Reproduction(**dict(_plain(Reproduction, reproduction))) if reproduction else None,
+        events=tuple(map(_event, table.get("event", ()))),
+        **_proof(table),
+    )
+
+
+def _event(table: Table) -> FindingEvent:
+    state = table.get("state")
+    values = dict(_plain(FindingEvent, table))
+    return FindingEvent(**values, at=_moment(table["at"]), by=Author(table["by"]), state=State(state) if state else None, **_proof(table))
+
+
+def _proof(table: Table) -> Table:
+    evidence = tuple(Evidence(**dict(_plain(Evidence, each))) for each in table.get("evidence", ()))
+    return {"evidence": evidence, "cites": tuple(Cite(**dict(_plain(Cite, each))) for each in table.get("cites", ()))}
+
+
+def _moment(text: str | datetime) -> datetime:
+    moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _plain(kind: type, table: Table) -> Iterator[tuple[str, Any]]:
+    """The keys that hold words, numbers and lists, each of the right type."""
+    for name, value in table.items():
+        if name in kind.__slots__ and name not in _BUILT.get(kind, ()):  # type: ignore[attr-defined]  # every class above has slots
+            item, many = _ITEMS.get(name), value if isinstance(value, list) else []
+            if not isinstance(value, list if item else _TYPES.get(name, str)) or any(type(each) is not item for each in many):
+                raise ValueError(f"{name} is {value!r}")
+            if name == "lines" and len(many) != 2:
+                raise ValueError("lines are a first and a last")
+            yield name, tuple(many) if item else value
