@@ -117,6 +117,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one step of a verdict took: runs of the suite or of a part of it, and seconds; `budget` is what it might, 0 without a limit."""
+
+    step: str
+    runs: int
+    seconds: float
+    budget: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The two answers. `proved` is None where it was not asked or cannot be told."""
 
@@ -128,6 +138,7 @@ class Verdict:
     tests: str = ""
     verify: str = ""
     progress: bool = False
+    costs: tuple[Cost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

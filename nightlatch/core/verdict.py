@@ -14,10 +14,15 @@ UNFINISHED = frozenset({"tests.failed", "verify.red"})
 def next_step(e: Evidence) -> Step | None:
     """What to find out next, cheapest refusal first; None where the rest is pointless."""
     rejects = {r.rule for r in reasons(hopeful(e)) if r.ruling is Ruling.REJECT}
-    if rejects - UNFINISHED or already_green(e):
+    if hopeless(e) or already_green(e):
         return None
     useful = [Step.PROOF] if "tests.failed" in rejects else list(Step)
     return next((step for step, wanted in _wishes(e) if wanted and step in useful), None)
+
+
+def hopeless(e: Evidence) -> bool:
+    """Is there something that nothing which could still be found out would lift?"""
+    return any(r.ruling is Ruling.REJECT and r.rule not in UNFINISHED for r in reasons(hopeful(e)))
 
 
 def hopeful(e: Evidence) -> Evidence:

@@ -5,38 +5,24 @@ from dataclasses import dataclass, replace
 
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
-from nightlatch.core.globs import matcher
-from nightlatch.core.models import Feature, Outcome, Plan, Reason, Verdict
+from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
+from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
 from nightlatch.core.rules import reason
-from nightlatch.core.scope import Change
-from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
-from nightlatch.core.verdict import decide, next_step
-from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import MOST_AGAIN, Suite, Trials, digest
+from nightlatch.core.verdict import decide, hopeless, next_step
+from nightlatch.edge.case import Case, case_of, is_config
+from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One candidate beside its base, with the base's checks. `back` restores the base's tests, `proof` all that verify may rest on."""
-
-    base: str
-    tree: str
-    feature: Feature
-    suite: Suite
-    changes: tuple[Change, ...]
-    tests: tuple[Change, ...]
-    back: Mapping[str, Entry | None]
-    proof: Mapping[str, Entry | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lab(Trials):
-    """Draws verdicts from trials."""
+    """Draws verdicts from trials. `protected` are patterns of files that only people change, where nothing puts them back."""
+
+    protected: tuple[str, ...] = ()
 
     def state(self, base: str) -> State:
         """All that is known about a base, found out now where it was not known. Raises FaultError where the checks would see other code."""
@@ -53,18 +39,26 @@ class Lab(Trials):
 
     def examine(
         self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,
-        finished: bool = True, seen_red: bool = False, carried: str = "",
+        finished: bool = True, seen_red: bool = False, carried: str = "", off: frozenset[str] = frozenset(),
     ) -> Verdict:  # fmt: skip
-        """The verdict on a candidate tree. `scope` was seen while it was built; `carried` is the tree that the session started from."""
-        case = self.case(base, tree, feature)
+        """The verdict on a candidate tree. `scope` was seen while it was built; `carried` is the tree that the session started from.
+        `off` are layers that a test leaves out."""
+        case, meter = case_of(self, base, tree, feature), Meter(trials=self)
+        runner = case.suite.runner.name if case.suite.runner else ""
         e = Evidence(
-            feature=feature, base=self.state(base), scope=tuple(scope), finished=finished, seen_red=seen_red, empty=not case.changes,
-            tests_changed=bool(case.back) and case.suite.runner is not None, proof_changed=bool(case.proof),
-            carried=self.passed_in(case, carried),
+            feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
+            static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
+            tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
+            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off,
         )  # fmt: skip
+        if hopeless(e):
+            return decide(e)
+        with meter.step("the base"):
+            e = replace(e, base=self.state(base))
         while step := next_step(e):
-            e = STEPS[step](self, case, e)
-        return decide(e)
+            with meter.step(step):
+                e = STEPS[step](self, case, e)
+        return replace(decide(e), costs=tuple(meter.costs))
 
     def verify_at(self, base: str, feature: Feature) -> Said:
         """What a feature's verify says at a base."""
@@ -91,45 +85,20 @@ class Lab(Trials):
         return Verdict(safe=True, proved=None, outcome=outcome, reasons=(why,), verify=said.answer.value)
 
     def without_weakened_tests(self, base: str, tree: str, verdict: Verdict) -> str:
-        """The tree that is carried on: tests that the ratchet objected to are the base's again, new ones stay."""
-        ids = [line for r in verdict.reasons if r.rule.startswith("ratchet.") for line in r.detail]
+        """The tree that is carried on: tests that the ratchet refused are the base's again, new ones stay."""
+        refused = [r for r in verdict.reasons if r.ruling is Ruling.REJECT and r.rule.startswith("ratchet.")]
+        ids = [line.split(" (line ", 1)[0] for r in refused for line in r.detail]
         if not ids:
             return tree
-        case = self.case(base, tree, Feature(id="", title="", done=False))
-        old = {path: entry for path, entry in case.back.items() if entry or self.is_config(case.suite, path)}
+        case = case_of(self, base, tree, Feature(id="", title="", done=False))
+        old = {path: entry for path, entry in case.back.items() if entry or is_config(self, case.suite, path)}
         named = {path: entry for path, entry in old.items() if any(self.path(file_of(i)) == path for i in ids)}
         return self.repo.tree_with(tree, named if all(self.path(file_of(i)) in named for i in ids) else old)
-
-    def is_config(self, suite: Suite, path: str) -> bool:
-        return suite.runner is not None and matcher(suite.runner.config)(self.own(path))
-
-    def case(self, base: str, tree: str, feature: Feature) -> Case:
-        """The candidate beside its base, and what is put back where."""
-        changes = self.repo.diff(self.tree(base), tree)
-        suite = self.suite(base, base)
-        if suite.runner is None:
-            suite = self.suite(base, tree)
-        named = proof_files(feature.verify, (self.own(c.path) for c in changes))
-        is_check = matcher([CHECKS])
-        tests = [c for c in changes if suite.files(self.own(c.path))]
-        kept = [c for c in tests if not supersedes(feature.supersedes, self.own(c.path))]
-        checks = [c for c in changes if is_check(self.own(c.path))]
-        proof = [*tests, *checks, *(c for c in changes if self.own(c.path) in named)]
-        whole = self.repo.tree_with(tree, put_back(checks)) if checks else tree
-        return Case(
-            base=base, tree=whole, feature=feature, suite=suite, changes=changes, tests=tuple(tests),
-            back=put_back(kept), proof=put_back(proof),
-        )  # fmt: skip
 
     def passed_in(self, case: Case, tree: str) -> frozenset[str]:
         """The ids that passed in a tree, if that is known."""
         known = self.recall(self.tests_name(case.base, tree, case.suite), codec.results_from) if tree else None
         return known.passed if known else frozenset()
-
-
-def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:
-    """What undoes these changes: the base's files, and new ones gone."""
-    return {c.path: (c.old_mode, c.old_oid) if c.old_oid and c.status != "A" else None for c in changes}
 
 
 def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:

@@ -1,17 +1,18 @@
 """Trials of trees: their tests, checks and verify commands are run in fresh checkouts, and never twice what is known already."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Feature
+from nightlatch.core.models import Cost, Feature
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.testfiles import BYTECODE, SUITE_MARK, Runner, detect
 from nightlatch.edge import runner
@@ -41,7 +42,7 @@ class Trials:
     """What is needed to try out trees of one project.
 
     `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base. `aside` are the paths that no test
-    depends on: plan, progress, findings. `env_key(base)` changes when what init.sh makes does.
+    depends on: plan, progress, findings. `env_key(base)` changes when what init.sh makes does. `ran` counts the runs of a suite.
     """
 
     repo: Repo
@@ -59,6 +60,7 @@ class Trials:
     bytecode: dict[str, tuple[str, ...]] = field(default_factory=dict)
     suites: dict[str, Suite] = field(default_factory=dict)
     pythons: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
 
     def tree(self, rev: str) -> str:
         """The tree of a commit; what an id names never changes, so it is asked for once."""
@@ -159,6 +161,7 @@ class Trials:
         """One run of a suite in a fresh checkout; bytecode that somebody committed is left out, for it need not match its source."""
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
+        self.ran.append(tree)
         with self.open_room(base, self.clean(base, tree)) as room:
             return runner.run_suite(self.hands, room, suite.runner, suite.python, tuple(only))
 
@@ -220,3 +223,17 @@ class Trials:
 
 def digest(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """What each step of a verdict costs."""
+
+    trials: Trials
+    costs: list[Cost] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        runs, start = len(self.trials.ran), monotonic()
+        yield
+        self.costs.append(Cost(step=name, runs=len(self.trials.ran) - runs, seconds=monotonic() - start))

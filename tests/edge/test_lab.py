@@ -26,6 +26,7 @@ SUB = CALC + "\n\ndef sub(a, b):\n    return a - b\n"
 TEST_SUB = "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n"
 BASE = {"calc.py": CALC, "test_calc.py": TESTS, "conftest.py": COUNTED, "prd.json": "[]\n"}
 PROSE = Feature(id="US-1", title="Subtract", done=False)
+RUN_ONLY = frozenset({"selection", "strength", "source", "dependencies"})
 Tree = Mapping[str, str | None]
 
 
@@ -73,10 +74,12 @@ class World:
         counter = self.folder / "count"
         return len(counter.read_text()) if counter.exists() else 0
 
-    def examine(self, base: Tree, candidate: Tree, feature: Feature = PROSE, *, finished: bool = True) -> Verdict:
+    def examine(
+        self, base: Tree, candidate: Tree, feature: Feature = PROSE, *, finished: bool = True, off: frozenset[str] = frozenset()
+    ) -> Verdict:  # fmt: skip
         """The verdict on a candidate that is the base with some files changed."""
         first = self.commit(base)
-        return self.lab().examine(first, self.repo.tree_of(self.commit(candidate, first)), feature, finished=finished)
+        return self.lab().examine(first, self.repo.tree_of(self.commit(candidate, first)), feature, finished=finished, off=off)
 
 
 @pytest.fixture
@@ -122,12 +125,17 @@ def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> No
 def test_an_agent_that_skips_a_test_never_lands(world: World, mark: str) -> None:
     broken = SUB.replace("a + b", "a + b + (b == 0)")
     skipped = "import pytest\n" + TESTS.replace("def test_zero", f"@pytest.mark.{mark}\ndef test_zero")
-    verdict = world.examine(BASE, {"calc.py": broken, "test_sub.py": TEST_SUB, "test_calc.py": skipped})
+    candidate = {"calc.py": broken, "test_sub.py": TEST_SUB, "test_calc.py": skipped}
+    verdict = world.examine(BASE, candidate, off=RUN_ONLY)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-skipped"])
+    started = len(world.rooms)
+    verdict = world.examine(BASE, candidate)
+    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (Outcome.REJECTED, ["ratchet.skip-added"], started + 1)  # its Python
 
 
 def test_a_whole_file_that_skips_itself_is_seen_as_skipped(world: World) -> None:
-    verdict = world.examine(BASE, {"test_calc.py": "import pytest\npytest.skip('later', allow_module_level=True)\n" + TESTS})
+    text = "import pytest\npytest.skip('later', allow_module_level=True)\n" + TESTS
+    verdict = world.examine(BASE, {"test_calc.py": text}, off=RUN_ONLY)
     assert rules(verdict) == ["ratchet.test-skipped"]
 
 
@@ -137,9 +145,11 @@ def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -
     assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
 
 
-def test_a_test_weakened_while_nothing_fails_is_not_seen_by_this_form(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("== 3", "> 0")})
-    assert verdict.outcome is Outcome.LANDED
+def test_a_test_weakened_while_nothing_fails_is_held_for_what_its_text_says(world: World) -> None:
+    candidate = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("== 3", "> 0")}
+    verdict = world.examine(BASE, candidate)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.looser"])
+    assert world.examine(BASE, candidate, off=frozenset({"strength", "weaker"})).outcome is Outcome.LANDED
 
 
 @pytest.mark.parametrize(
@@ -283,7 +293,7 @@ def test_a_test_whose_name_changes_from_run_to_run_is_not_missed(world: World) -
 def test_known_failures_of_the_base_are_tolerated_by_id_and_may_only_shrink(world: World) -> None:
     red = {**BASE, "test_red.py": "def test_one():\n    assert 0\n\n\ndef test_two():\n    assert 0\n"}
     better = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_red.py": red["test_red.py"].replace("assert 0", "assert 1", 1)}
-    assert world.examine(red, better).outcome is Outcome.LANDED
+    assert world.examine(red, better, off=RUN_ONLY).outcome is Outcome.LANDED
     worse = {"calc.py": SUB, "test_more.py": "def test_three():\n    assert 0\n"}
     assert world.examine(red, worse).reasons[0].detail == ("test_more.py::test_three",)
 
@@ -383,7 +393,7 @@ def test_a_verify_whose_test_the_base_owned_needs_no_proof_test(world: World) ->
     base = {**BASE, "test_sub.py": TEST_SUB}
     assert world.examine(base, {"calc.py": SUB}, feature).outcome is Outcome.LANDED
     gutted = {"calc.py": CALC + "\n\nsub = None\n", "test_sub.py": "def test_sub():\n    assert True\n"}
-    verdict = world.examine(base, gutted, feature)
+    verdict = world.examine(base, gutted, feature, off=RUN_ONLY)
     assert (verdict.outcome, verdict.proved) == (Outcome.UNPROVED, None)
 
 

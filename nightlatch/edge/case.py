@@ -1,0 +1,87 @@
+"""One candidate beside its base: what changed, as entries and as texts, and what is put back where."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from nightlatch.core.globs import matcher
+from nightlatch.core.models import Feature
+from nightlatch.core.ratchet.texts import Text
+from nightlatch.core.scope import Change
+from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
+from nightlatch.edge.trees import Entry
+from nightlatch.edge.trials import Suite, Trials
+
+MOST_BYTES = 500_000
+FILES = ("100644", "100755")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One candidate beside its base, with the base's checks. `back` restores the base's tests, `proof` all that verify may rest on.
+
+    `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and golden files that differ, with
+    configuration that is new.
+    """
+
+    base: str
+    tree: str
+    feature: Feature
+    suite: Suite
+    changes: tuple[Change, ...]
+    tests: tuple[Change, ...]
+    back: Mapping[str, Entry | None]
+    proof: Mapping[str, Entry | None]
+    texts: tuple[Text, ...]
+    sources: tuple[str, ...]
+    touched: tuple[str, ...]
+
+
+def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:
+    """The candidate beside its base."""
+    changes = trials.repo.diff(trials.tree(base), tree)
+    suite = trials.suite(base, base)
+    if suite.runner is None:
+        suite = trials.suite(base, tree)
+    named = proof_files(feature.verify, (trials.own(c.path) for c in changes))
+    is_check, is_code = matcher([CHECKS]), matcher(suite.runner.code if suite.runner else ())
+    tests = [c for c in changes if suite.files(trials.own(c.path))]
+    kept = [c for c in tests if not supersedes(feature.supersedes, trials.own(c.path))]
+    checks = [c for c in changes if is_check(trials.own(c.path))]
+    others = [c for c in changes if c not in tests and c not in checks]
+    proof = [*tests, *checks, *(c for c in changes if trials.own(c.path) in named)]
+    return Case(
+        base=base,
+        tree=trials.repo.tree_with(tree, put_back(checks)) if checks else tree,
+        feature=feature,
+        suite=suite,
+        changes=changes,
+        tests=tuple(tests),
+        back=put_back(kept),
+        proof=put_back(proof),
+        texts=tuple(texts_of(trials, suite, changes)),
+        sources=tuple(c.path for c in others if c.status != "D" and is_code(trials.own(c.path))),
+        touched=tuple(c.path for c in kept if c.status != "A" or is_config(trials, suite, c.path)),
+    )
+
+
+def texts_of(trials: Trials, suite: Suite, changes: Iterable[Change]) -> Iterator[Text]:
+    """Both versions of every changed file, asked for in one go; what is no text, or too much of it, is ""."""
+    with trials.repo.stand("cat-file", "--batch").talking() as blobs:
+        for change in changes:
+            sides = ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
+            old, new = (text_of(blobs.object(oid)) if mode in FILES else "" if mode else None for mode, oid in sides)
+            path = trials.own(change.path)
+            yield Text(path=path, old=old, new=new, test=suite.files(path))
+
+
+def text_of(data: bytes) -> str:
+    return "" if len(data) > MOST_BYTES or b"\0" in data else data.decode("utf-8", "replace")
+
+
+def is_config(trials: Trials, suite: Suite, path: str) -> bool:
+    return suite.runner is not None and matcher(suite.runner.config)(trials.own(path))
+
+
+def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:
+    """What undoes these changes: the base's files, and new ones gone."""
+    return {c.path: (c.old_mode, c.old_oid) if c.old_oid and c.status != "A" else None for c in changes}
