@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
+from nightlatch.core.ratchet.dependencies import brought_in
+from nightlatch.core.ratchet.hooks import steering
 from nightlatch.core.ratchet.reading import readable
+from nightlatch.core.ratchet.selection import selected
 from nightlatch.core.ratchet.strength import weakened
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.rules import reason
@@ -18,15 +21,20 @@ def static_reasons(
     `runner` is the name of the base's runner, "" where it has none. `protected` are patterns of files that only people change: empty
     where such changes are put back anyway.
     """
-    changed = [text for text in texts if text.old != text.new and text.path not in supersedes and runner is not None]
+    changed = [text for text in texts if text.old != text.new]
     is_protected = matcher(protected)
-    found = {("ratchet.protected-path", text.path) for text in changed if is_protected(text.path)} | set(_findings(changed, supersedes))
+    found = {("ratchet.protected-path", text.path) for text in changed if is_protected(text.path)}
+    found |= set(_findings(changed, supersedes, runner))
     return tuple(reason(rule, sorted(line for name, line in found if name == rule)) for rule in sorted({rule for rule, _ in found}))
 
 
-def _findings(texts: Sequence[Text], names: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _findings(texts: Sequence[Text], names: Sequence[str], runner: str) -> Iterator[tuple[str, str]]:
     tests = [text for text in texts if text.test]
-    for text in tests:
-        if text.old is not None and text.new is not None and readable(text.path, text.old) and not readable(text.path, text.new):
+    for text in texts:
+        both = text.test and text.old is not None and text.new is not None
+        if both and readable(text.path, text.old or "") and not readable(text.path, text.new or ""):
             yield "ratchet.unreadable-test", text.path
+        yield from brought_in(text, runner)
+        yield from steering(text)
+    yield from selected([text for text in texts if runner or text.old is not None])
     yield from weakened(tests, names)
