@@ -17,7 +17,7 @@ PURE = {
     "__future__", "ast", "base64", "bisect", "codecs", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum",
     "fnmatch", "functools", "graphlib", "hashlib", "heapq", "html", "io", "itertools", "jinja2", "json", "jsonschema",
     "junitparser", "math", "operator", "posixpath", "re", "shlex", "statistics", "string", "textwrap", "tokenize", "tomli_w",
-    "tomllib", "types", "typing", "unicodedata", "urllib.parse", "xml", "zlib", "zoneinfo",
+    "tomllib", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml", "zlib", "zoneinfo",
 }
 HEAVY = {"apprise", "jinja2", "jsonschema", "junitparser", "pexpect", "rich"}
 MUTATORS = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
