@@ -109,7 +109,7 @@ HONEST = [
     ("pyproject.toml", TOML + 'addopts = "-k fast"\n[project]\nversion = "1"\n', TOML + 'addopts = "-k fast"\n[project]\nversion = "2"\n'),
     ("pyproject.toml", TOML, TOML + "xfail_strict = true\n"),
     ("conftest.py", HOOK, HOOK + "\n\nimport pytest\n\n@pytest.fixture\ndef calc():\n    return 1\n"),
-    ("conftest.py", "", "@pytest.fixture(autouse=True)\ndef here(monkeypatch):\n    monkeypatch.chdir('/')\n    monkeypatch.setenv('A', '1')\n"),
+    ("conftest.py", "", "@pytest.fixture(autouse=True)\ndef a(monkeypatch):\n    monkeypatch.setenv('A', '1')\n"),
     ("conftest.py", "", 'def pytest_configure(config):\n    """Marks."""\n    config.addinivalue_line("markers", "slow: takes long")\n'),
     ("conftest.py", "", "def pytest_addoption(parser):\n    parser.addoption('--slow', action='store_true')\n"),
     ("conftest.py", "x = 1\n", "from hypothesis import settings\nDATA = {'a': 1}\nsettings.register_profile('ci')\n"),

@@ -8,6 +8,7 @@ from nightlatch.core.ratchet.dependencies import brought_in
 from nightlatch.core.ratchet.hooks import steering
 from nightlatch.core.ratchet.reading import readable
 from nightlatch.core.ratchet.selection import selected
+from nightlatch.core.ratchet.sourcescan import knowing
 from nightlatch.core.ratchet.strength import weakened
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.rules import reason
@@ -36,5 +37,6 @@ def _findings(texts: Sequence[Text], names: Sequence[str], runner: str) -> Itera
             yield "ratchet.unreadable-test", text.path
         yield from brought_in(text, runner)
         yield from steering(text)
+        yield from knowing(text)
     yield from selected([text for text in texts if runner or text.old is not None])
     yield from weakened(tests, names)

@@ -1,0 +1,147 @@
+"""Code outside the tests that looks at how it is tested, in what a change adds."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from posixpath import basename
+
+from nightlatch.core.ratchet.python import Function
+from nightlatch.core.ratchet.selection import JS_CONFIG, Finding
+from nightlatch.core.ratchet.texts import Text
+from nightlatch.core.ratchet.tokens import brackets, code, language, tokens
+
+KNOWS = "ratchet.knows-tests"
+PEOPLE = re.compile(r"(?:noxfile|setup|tasks|fabfile|manage)\.py")
+FOLDER = r"(?:tests?|testdata|__tests__|__snapshots__|goldens?)"
+FILING = r"(?:open|read\w*|Path|join\w*|resolve|listdir|glob|scandir|File|load\w*|include_str|include_bytes|Stat)\b"
+ANYWHERE = {
+    r"PYTEST_(?:CURRENT_TEST|VERSION|XDIST\w*|ADDOPTS|PLUGINS)|\b(?:NODE_TEST_CONTEXT|VITEST(?:_\w+)?|JEST_WORKER_ID|NEXTEST\w*)\b"
+    r"|NIGHTLATCH\w*|npm_lifecycle_event": "a variable of the test runner",
+    rf"[\"'](?:[\w.-]*/)*{FOLDER}/[^\"'\n]*\.\w+[\"']|{FILING}.*[\"'](?:[\w.-]*/)*{FOLDER}(?:/[^\"'\n]*)?[\"']"
+    rf"|{FILING}.*\.snap[\"']": "files of the tests",
+}
+PYTHON = {
+    r"[\"'](?:_?pytest|unittest|nose2?)(?:\.\w+)*[\"'] (?:not )?in .*modules|modules(?:\.get\(|\[)[\"'](?:_?pytest|unittest)":
+        "loaded test runners",
+    r"\b_getframe\b|\binspect\.(?:stack|currentframe|getouterframes|trace)\b|\btraceback\.(?:extract|walk)_stack\b|\bf_back\b":
+        "its callers",
+    r"\bos\._exit\(|\bos\.abort\(|\bos\.kill\(os\.getpid": "an end of the process",
+    r"\b(?:pytest|_pytest|unittest|builtins|pluggy|doctest)(?:\.\w+)+ = |setattr\((?:pytest|_pytest|unittest|builtins)\b":
+        "the test runner, changed",
+    r"^\s*(?:import|from) (?:_pytest|pytest|pluggy|nose2?)\b|import_module\([\"']_?pytest": "the test runner",
+    r"modules\[[\"']__main__[\"']\]|\bimport __main__|\bargv\[0\].*(?:test|py\.)|\bargv.*pytest|\bgc\.get_(?:objects|referrers)\(":
+        "the program that runs it",
+}  # fmt: skip
+JS = {
+    r"process \. env \. NODE_ENV (?:===?|!==?) [\"']test[\"']|import \. meta \. (?:vitest|jest)": "a variable of the test runner",
+    r"new Error \([^)]*\) (?:\?\. |\. )stack|captureStackTrace|prepareStackTrace|getCallSites?\b": "its callers",
+    r"(?:from|require \() [\"'](?:node:test|vitest|@jest/globals|jest|chai)[\"']": "the test runner",
+    r"\bassert \. \w+ = |\bexpect \. extend \(|(?:globalThis|global) \. (?:expect|assert|test|it|describe)\b": "the test runner, changed",
+    r"process \. on \( [\"'](?:exit|beforeExit)[\"']|process \. exitCode = 0|process \. reallyExit": "an end of the process",
+    r"asymmetricMatch\b|Symbol \. toPrimitive": "what compares equal to anything",
+    r"process \. (?:argv|execArgv)\b.*(?:test|vitest|jest)|require \. main\b.*(?:test|vitest|jest)": "the program that runs it",
+}
+GO = {
+    r"testing \. Testing \(|flag \. Lookup \( \"test\.": "a variable of the test runner",
+    r"os \. Args \[ 0 \].*(?:\.test|_test)|(?:HasSuffix|Contains) \([^)]*Args \[ 0 \].*test": "the program that runs it",
+    r"runtime \. (?:Callers?|CallersFrames|Stack) \(|debug \. Stack \(": "its callers",
+    r"(?m)^import .*\"testing\"|^ ?\"testing\"$": "the test runner",
+}
+RUST = {
+    r"cfg ! \( test \)|cfg \( not \( test \) \)|option_env ! \( \"(?:CARGO_TEST|NEXTEST)": "a variable of the test runner",
+    r"Location :: caller \(|Backtrace ::": "its callers",
+    r"current_exe \( \).*(?:deps|test)": "the program that runs it",
+}
+EXITS = re.compile(r"(?:sys\.exit|^exit|^quit|SystemExit)\b")
+BY_LANGUAGE = {"py": PYTHON, "js": JS, "go": GO, "rust": RUST}
+
+
+def knowing(text: Text) -> Iterator[Finding]:
+    """(rule, detail) for each thing that the new version of a source file looks at more often than the old one did."""
+    name, lang = basename(text.path), "py" if text.path.endswith(".py") else language(text.path)
+    if text.test or not text.new or lang not in BY_LANGUAGE or PEOPLE.fullmatch(name) or JS_CONFIG.fullmatch(name):
+        return
+    before = Counter(what for _, what in _looks(lang, text.old or ""))
+    for line, what in _looks(lang, text.new):
+        before[what] -= 1
+        if before[what] < 0:
+            yield KNOWS, f"{text.path} (line {line}): {what}"
+
+
+def _looks(lang: str, text: str) -> Iterator[tuple[int, str]]:
+    lines = list(python_lines(text) if lang == "py" else block_lines(text, lang))
+    for pattern, what in (ANYWHERE | BY_LANGUAGE[lang]).items():
+        wanted = re.compile(pattern)
+        yield from ((number, what) for number, line in lines if wanted.search(line))
+    if lang == "py":
+        yield from _python(text)
+    else:
+        yield from _ends(lines, text, lang)
+
+
+def python_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The statements without comments and docstrings, each on one line, words put together from pieces as one word."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            continue
+        bodies = [child for name in ("body", "orelse", "finalbody", "handlers", "cases") for child in getattr(node, name, ())]
+        parts = [child for child in ast.iter_child_nodes(node) if child not in bodies]
+        line = ast.unparse(node) if not bodies else " ".join(map(ast.unparse, parts))
+        yield node.lineno, re.sub(r"(['\"]) \+ f?\1", "", line)
+
+
+def block_lines(text: str, lang: str) -> Iterator[tuple[int, str]]:
+    """The lines of other languages without comments, with one space between tokens."""
+    number, words = 1, list[str]()
+    for token in tokens(text, lang):
+        if token.kind not in {"space", "comment"}:
+            words.append(token.text)
+        if breaks := token.text.count("\n"):
+            yield number, re.sub(r"([\"'`]) \+ [\"'`]", "", " ".join(words)).replace("`", '"')
+            number, words = number + breaks, []
+    yield number, " ".join(words)
+
+
+def _python(text: str) -> Iterator[tuple[int, str]]:
+    """Equality that is always true, and a process that ends while the module is imported."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and node.name in {"__eq__", "__ne__", "__instancecheck__"}:
+            returns = [ast.unparse(n.value) for n in ast.walk(node) if isinstance(n, ast.Return) and n.value]
+            if returns and set(returns) == {str(node.name != "__ne__")}:
+                yield node.lineno, "what compares equal to anything"
+        elif isinstance(node, ast.Assign) and re.search(r"(?s)__eq__ = lambda.*: True$", ast.unparse(node)):
+            yield node.lineno, "what compares equal to anything"
+    for node in tree.body:
+        main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+        if not (main or isinstance(node, (Function, ast.ClassDef, ast.Import, ast.ImportFrom))) and EXITS.search(ast.unparse(node)):
+            yield node.lineno, "an end of the process"
+
+
+def _ends(lines: list[tuple[int, str]], text: str, lang: str) -> Iterator[tuple[int, str]]:
+    """A process that ends with success at the top of a module or in init, and equality that is always true."""
+    found = code(tokens(text, lang))
+    words, pairs = " ".join(t.text for t in found), brackets(found)
+    if lang == "go":
+        for body in re.findall(r"func init \( \) \{ (.*?) \}(?= func| var| type|$)", words):
+            yield from [(_where(lines, "os . Exit"), "an end of the process")] * ("os . Exit (" in body)
+        if not words.startswith("package main "):
+            yield from [(_where(lines, "os . Exit ( 0"), "an end of the process")] * ("os . Exit ( 0" in words)
+    elif lang == "rust":
+        yield from [(_where(lines, "fn eq"), "what compares equal to anything")] * bool(re.search(r"fn eq \([^{]*\{ true \}", words))
+    else:
+        inside = {k for start, end in pairs.items() if found[start].text == "{" for k in range(start, end)}
+        top = " ".join(t.text for k, t in enumerate(found) if k not in inside)
+        yield from [(_where(lines, "process . exit"), "an end of the process")] * bool(re.search(r"process \. exit \( 0? ?\)", top))
+
+
+def _where(lines: list[tuple[int, str]], words: str) -> int:
+    return next((number for number, line in lines if words in line), 1)
