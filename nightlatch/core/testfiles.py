@@ -14,6 +14,10 @@ from nightlatch.core.results import file_of
 
 CHECKS = "checks/**"
 BYTECODE = ("**/__pycache__/**", "**/*.pyc")
+ENVIRONMENT = (
+    *(".venv/**", "venv/**", "node_modules/**", "**/.npmrc", "**/site-packages/**"),
+    *(f"{folder}*.{kind}" for folder in ("", "src/") for kind in ("pth", "dist-info/**", "egg-info/**")),
+)
 MOST_READ = 50
 PROOF_NAME = re.compile(r"test|check|verif|spec|accept", re.IGNORECASE)
 SUITE_MARK = "# nightlatch: tests"

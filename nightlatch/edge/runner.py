@@ -170,15 +170,15 @@ def ended(ran: Ran) -> str:
     return f"ended by signal {ran.signal}" if ran.signal else f"exit code {ran.exit}"
 
 
-def probe(hands: Hands, room: Room, modules: Iterable[str]) -> tuple[str, Mapping[str, str], str]:
-    """The project's own Python, where it would import these modules from ("" for nowhere), and its working folder."""
+def probe(hands: Hands, room: Room, modules: Iterable[str]) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
+    """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself."""
     with desk(hands, room) as place:
         argv = ["sh", "-c", PYTHONS, "sh", f"{place.runners}/nightlatch_probe.py", *modules]
         ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
     python, _, rest = text(ran.output).partition("\n")
     try:
         said = json.loads(rest)
-        return python, dict(said["origins"]), str(said["cwd"])
+        return python, dict(said["origins"]), tuple(map(str, said["plugins"]))
     except (ValueError, KeyError) as error:
         fix = "make init.sh create .venv, or name it under share in [workspace] of loop.toml"
         raise FaultError(f"the project's Python cannot be started: {text(ran.output).strip()[-300:]}", place=python, fix=fix) from error

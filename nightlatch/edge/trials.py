@@ -14,7 +14,7 @@ from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Cost, Feature
 from nightlatch.core.results import Answer, Check, Results, passing
-from nightlatch.core.testfiles import BYTECODE, SUITE_MARK, Runner, detect
+from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK, Runner, detect
 from nightlatch.edge import runner
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
@@ -58,8 +58,9 @@ class Trials:
     keys: dict[str, str] = field(default_factory=dict)
     listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
     bytecode: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    around: dict[str, Callable[[str], bool]] = field(default_factory=dict)
     suites: dict[str, Suite] = field(default_factory=dict)
-    pythons: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    pythons: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
 
     def tree(self, rev: str) -> str:
@@ -114,19 +115,22 @@ class Trials:
             runner.shipped(),
             frozenset(paths),
             lambda path: (self.repo.read(tree, self.path(path)) or b"").decode("utf-8", "replace"),
-            lambda module: module == "pytest" and self.python(base)[1],
+            lambda module: module in self.python(base)[1],
         )
 
-    def python(self, base: str) -> tuple[str, bool]:
-        """The project's own Python and whether it has pytest. Raises FaultError where it would import the project from another checkout."""
+    def python(self, base: str) -> tuple[str, tuple[str, ...]]:
+        """The project's own Python, and what is there of pytest: itself and the top modules of its plugins.
+
+        Raises FaultError where it would import the project from another checkout.
+        """
         key = self.env_key(base)
         if key not in self.pythons:
             packages = {path.removesuffix("/__init__.py") for path in map(self.own, self.files(base)) if path.endswith("/__init__.py")}
             names = sorted(name for name in {path.removeprefix("src/") for path in packages} if name.isidentifier())
             with self.open_room(base, base) as room:
-                python, origins, _ = runner.probe(self.hands, room, ["pytest", *names])
+                python, origins, plugins = runner.probe(self.hands, room, ["pytest", *names])
                 self.refuse_elsewhere(room, origins)
-            self.pythons[key] = python, bool(origins.get("pytest"))
+            self.pythons[key] = python, ("pytest", *plugins) if origins.get("pytest") else ()
         return self.pythons[key]
 
     def refuse_elsewhere(self, room: Room, origins: Mapping[str, str]) -> None:
@@ -166,13 +170,25 @@ class Trials:
             return runner.run_suite(self.hands, room, suite.runner, suite.python, tuple(only))
 
     def clean(self, base: str, tree: str) -> str:
-        """The tree without the bytecode that its base or its candidate committed."""
+        """The tree as it is run: without committed bytecode, and with what surrounds a test runner as the base has it."""
         own = self.tree(base)
         if own not in self.bytecode:
             self.bytecode[own] = tuple(filter(matcher(BYTECODE), self.files(base)))
-        added = (change.path for change in self.repo.diff(own, tree)) if tree not in (own, base) else ()
-        stale = {*self.bytecode[own], *filter(matcher(BYTECODE), added)}
-        return self.repo.tree_with(tree, dict.fromkeys(stale)) if stale else tree
+        changes = self.repo.diff(own, tree) if tree not in (own, base) else ()
+        stale = {*self.bytecode[own], *filter(matcher(BYTECODE), (change.path for change in changes))}
+        if changes and own not in self.around:
+            self.around[own] = self.surroundings(base)
+        back = {c.path: (c.old_mode, c.old_oid) if c.old_mode else None for c in changes if self.around[own](self.own(c.path))}
+        back |= dict.fromkeys(stale)
+        return self.repo.tree_with(tree, back) if back else tree
+
+    def surroundings(self, base: str) -> Callable[[str], bool]:
+        """What no candidate brings along: environments, packages beside the code, and modules that pytest would take for its plugins."""
+        paths = set(map(self.own, self.files(base)))
+        tops = {path.partition("/")[0].partition(".")[0] for path in paths}
+        plugins = {plugin for _, modules in self.pythons.values() for plugin in modules} - tops
+        kept = () if any("node_modules/" in path for path in paths) else ("**/node_modules/**",)
+        return matcher((*ENVIRONMENT, *kept, *(f"{name}{end}" for name in plugins for end in ("", ".py"))))
 
     def checks(self, base: str, tree: str, feature: str = "") -> tuple[Check, ...]:
         """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
@@ -184,7 +200,7 @@ class Trials:
         argvs = {**{file: [f"./{file}"] for file in self.check_files(base)}, **{gate: ["sh", "-c", gate] for gate in gates}}
         found: tuple[Check, ...] = ()
         if argvs:
-            with self.open_room(base, tree) as room:
+            with self.open_room(base, self.clean(base, tree)) as room:
                 env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature}
                 found = tuple(runner.run_check(self.hands, room, name, argv, env) for name, argv in argvs.items())
         self.save(name, found)

@@ -1,5 +1,6 @@
-"""Asks a project's own Python where it would import the project's packages from, and whether it has a test runner. Imports none of them."""
+"""Asks a project's own Python where it would import packages from, and which modules pytest would load as plugins. Imports none of them."""
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -15,6 +16,14 @@ def origin(name: str) -> str:
     return os.path.realpath(places[0]) if places else ""
 
 
+def plugins() -> list[str]:
+    """The top modules of everything that pytest loads by itself."""
+    points = importlib.metadata.entry_points()
+    found = points.select(group="pytest11") if hasattr(points, "select") else points.get("pytest11", ())  # Python 3.9 has no select
+    return sorted({point.value.partition(":")[0].partition(".")[0] for point in found})
+
+
 if __name__ == "__main__":
+    own = plugins()
     sys.path[0] = ""
-    print(json.dumps({"cwd": os.path.realpath("."), "origins": {name: origin(name) for name in sys.argv[1:]}}))
+    print(json.dumps({"plugins": own, "origins": {name: origin(name) for name in sys.argv[1:]}}))

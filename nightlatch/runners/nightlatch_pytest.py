@@ -39,6 +39,15 @@ def pytest_configure(config: Any) -> None:
         config.pluginmanager.register(Recorder(os.environ["NIGHTLATCH_REPORT"]))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """The project's folder comes before site-packages, as with `python -m pytest`, but only now that every plugin is loaded."""
+    here = os.getcwd()  # noqa: PTH109  # the project's Python may be any
+    if here in sys.path[1:]:
+        sys.path.remove(here)
+        sys.path.insert(next((i for i, place in enumerate(sys.path) if "site-packages" in place), len(sys.path)), here)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     if wanted := frozenset(wanted_ids()):
@@ -53,7 +62,6 @@ def wanted_ids() -> list[str]:
 if __name__ == "__main__":
     os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
     files = sorted({name.split("::")[0] for name in wanted_ids()})
-    site = next((i for i, place in enumerate(sys.path) if "site-packages" in place), len(sys.path))
-    sys.path.insert(site, os.getcwd())  # noqa: PTH109  # as `python -m pytest` does, but below the standard library
+    sys.path.append(os.getcwd())  # noqa: PTH109  # as above
     options = ["--rootdir=.", "--maxfail=0", "--continue-on-collection-errors", "-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above
