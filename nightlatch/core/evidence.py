@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from nightlatch.core.models import Feature, Reason
+from nightlatch.core.judge import Judged, NotMet
+from nightlatch.core.models import Feature, Reason, Usage
 from nightlatch.core.results import Answer, Check, Result, Results, State, file_of
 from nightlatch.core.testfiles import supersedes
 
@@ -73,7 +74,8 @@ class Evidence:
     `proof_changed`: a file that verify may rest on does. `wants` are the steps beyond tests, checks and verify that this candidate calls
     for and that can be taken. `moved` says of lost ids where they went, `goldens` how files of expected output differ. `flaky` ids came
     out both ways on base and candidate, `unsteady` ones on the candidate alone. `carried` are the ids that passed in the work that the
-    session started from. `off` names the layers that a test leaves out.
+    session started from. `always`: the judge is asked even where a verify proves the feature; `met_before` is the most criteria that it
+    found met so far, `usage` what it cost now. `off` names the layers that a test leaves out.
     """
 
     feature: Feature
@@ -100,7 +102,10 @@ class Evidence:
     integrity: Integrity | None = None
     weaker: Compared | None = None
     held_back: tuple[Reason, ...] | None = None
-    judged: tuple[Reason, ...] | None = None
+    judged: Judged | None = None
+    always: bool = False
+    met_before: int = 0
+    usage: Usage = field(default_factory=Usage)
     carried: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
 
@@ -111,9 +116,14 @@ def new_passing(e: Evidence) -> frozenset[str]:
 
 
 def progress(e: Evidence) -> bool:
-    """Do more ids pass than when the session started, of those that fail at the base and new ones that fail on the base's code?"""
+    """Do more ids pass than when the session started, of those that fail at the base and new ones that fail on the base's code?
+
+    Or are more criteria met than ever before?
+    """
     if e.own is None or e.own.broken or e.own.answer is Answer.FAULT:
         return False
+    if isinstance(e.judged, NotMet) and e.judged.met > e.met_before:
+        return True
     counted = e.base.tests.failing | (e.proof or frozenset())
     known = e.base.tests.uncollected
     won = {i for i in e.own.passed - e.base.tests.passed if i in counted or file_of(i) in known}

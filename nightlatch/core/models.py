@@ -127,21 +127,6 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The two answers. `proved` is None where it was not asked or cannot be told."""
-
-    safe: bool
-    proved: bool | None
-    outcome: Outcome
-    reasons: tuple[Reason, ...] = ()
-    checks: str = ""
-    tests: str = ""
-    verify: str = ""
-    progress: bool = False
-    costs: tuple[Cost, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens and dollars as an agent reported them; `usd` is None where it said nothing of money."""
 
@@ -153,6 +138,23 @@ class Usage:
     def __add__(self, other: "Usage") -> "Usage":
         usd = None if self.usd is None and other.usd is None else (self.usd or 0.0) + (other.usd or 0.0)
         return Usage(input=self.input + other.input, cached=self.cached + other.cached, output=self.output + other.output, usd=usd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The two answers. `proved` is None where it was not asked or cannot be told; `usage` is what the judge cost."""
+
+    safe: bool
+    proved: bool | None
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    checks: str = ""
+    tests: str = ""
+    verify: str = ""
+    judge: str = ""
+    usage: Usage = field(default_factory=Usage)
+    progress: bool = False
+    costs: tuple[Cost, ...] = ()
 
 
 class Kind(StrEnum):

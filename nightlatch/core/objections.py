@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, fewer_cases, last_lines, lost_ids, newly_failing, slipped
+from nightlatch.core.judge import ruled
 from nightlatch.core.models import Reason, Ruling
 from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results
 from nightlatch.core.rules import WEAKER, layer_of, reason
@@ -26,7 +27,7 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
         *_checks(e),
         *_verify(e),
         *(e.held_back or ()),
-        *(e.judged or ()),
+        *ruled(e.judged),
     )
     return combined(r for r in found if layer_of(r.rule) not in e.off)
 

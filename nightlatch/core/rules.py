@@ -125,6 +125,32 @@ RULES = {
         says="checks that could not be run: {n}",
         next="A check was cut off, or a program it needs is missing: neither red nor green.",
     ),
+    "check.held-back": Rule(
+        says="a held-back check failed",
+        next="A check that only the person knows failed. Its hint is all there is to know: do what the feature says, in every case of it.",
+        example="the feature asks for all currencies, and a check outside the repository tries one that no test names",
+        wrong="correct the check: its folder is named in checks.held_back",
+    ),
+    "judge.not-met": Rule(
+        says="the judge does not find a criterion met",
+        next="Do what these criteria say, wholly; the judge sees the change and the checks, and nothing that is said about them.",
+        example='"search ignores accents", and the change folds only lower-case letters',
+        wrong="make the criterion a verify command: a judge is not asked about what a command proves",
+    ),
+    "judge.cannot-tell": Rule(
+        says="the judge cannot tell whether all criteria are met",
+        next="Write a test that shows what the criterion says.",
+        ruling=Ruling.FLAG,
+        example='"the page looks calm", and no check left a picture',
+        wrong="it refuses nothing: the work lands unproved and waits for a person",
+    ),
+    "judge.no-answer": Rule(
+        says="the judge gave no answer that counts",
+        next="",
+        ruling=Ruling.FLAG,
+        example="a usage limit, or two answers that are not the JSON that was asked for",
+        wrong="it refuses nothing: the work lands unproved and waits for a person",
+    ),
     "verify.red": Rule(
         says="the feature's own verify command still fails",
         next="The verify command decides. The end of what it printed is quoted.",

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from nightlatch.core.evidence import Compared, Evidence, Step, new_passing, progress
+from nightlatch.core.judge import Met, NotMet, summary
 from nightlatch.core.models import Outcome, Reason, Ruling, Verdict
 from nightlatch.core.objections import already_green, green, reasons
 from nightlatch.core.results import Answer, Check
 
-UNFINISHED = frozenset({"tests.failed", "verify.red"})
+NOT_DONE = frozenset({"verify.red", "judge.not-met"})
+UNFINISHED = frozenset({"tests.failed", "check.held-back", *NOT_DONE})
 
 
 def next_step(e: Evidence) -> Step | None:
@@ -17,7 +19,8 @@ def next_step(e: Evidence) -> Step | None:
     if hopeless(e) or already_green(e):
         return None
     useful = [Step.PROOF] if "tests.failed" in rejects else list(Step)
-    return next((step for step, wanted in _wishes(e) if wanted and step in useful), None)
+    wishes = (*_wishes(e), *(() if rejects else _last_wishes(e)))
+    return next((step for step, wanted in wishes if wanted and step in useful), None)
 
 
 def hopeless(e: Evidence) -> bool:
@@ -43,10 +46,18 @@ def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     yield Step.WEAKER, Step.WEAKER in e.wants and e.weaker is None
 
 
+def _last_wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
+    """What is only asked where nothing was refused, of a session that ended by itself or has a proof. A person decides what is held."""
+    could_land = e.finished or base_owned(e) or bool(e.proof)
+    held = any(r.ruling is Ruling.HOLD for r in reasons(e))
+    yield Step.HELD, could_land and Step.HELD in e.wants and e.held_back is None
+    yield Step.JUDGE, could_land and Step.JUDGE in e.wants and e.judged is None and not held and (e.always or not base_owned(e))
+
+
 def decide(e: Evidence) -> Verdict:
     """The two answers, from what was found out."""
     said, gained = reasons(e), progress(e)
-    safe = not any(r.ruling in (Ruling.REJECT, Ruling.HOLD) and r.rule != "verify.red" for r in said)
+    safe = not any(r.ruling in (Ruling.REJECT, Ruling.HOLD) and r.rule not in NOT_DONE for r in said)
     answer = proved(e) if safe else None
     return Verdict(
         safe=safe,
@@ -56,6 +67,8 @@ def decide(e: Evidence) -> Verdict:
         checks=_checks_text(e.checks),
         tests=e.own.summary() if e.own else "",
         verify="->".join(s.answer.value for s in (e.before, e.now) if s),
+        judge=summary(e.judged, e.feature),
+        usage=e.usage,
         progress=gained,
     )
 
@@ -79,7 +92,11 @@ def proved(e: Evidence) -> bool | None:
     """Is the feature done? Only asked of what is safe; None where nothing tells."""
     if e.feature.verify and not green(e.now):
         return False
-    return True if base_owned(e) or e.proof else None
+    if isinstance(e.judged, NotMet):
+        return False
+    if base_owned(e):
+        return True
+    return True if e.proof and (Step.JUDGE not in e.wants or isinstance(e.judged, Met)) else None
 
 
 def base_owned(e: Evidence) -> bool:
