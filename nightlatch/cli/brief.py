@@ -8,7 +8,7 @@ import click
 
 from nightlatch.core import brief as briefs
 from nightlatch.core.progress import patterns
-from nightlatch.edge import look
+from nightlatch.edge import look, phases
 from nightlatch.edge.house import find_house, require_plan
 from nightlatch.edge.session import brief_parts, templates
 
@@ -23,6 +23,8 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
     parts = brief_parts(house, seen.tip, found, seen.history.of(found), patterns(house.progress_text(seen.tip)))
+    record = seen.history.phases_of(found)
+    parts = phases.briefed(house, parts, phases.stage(house, seen.tip, found, record), record)
     made = briefs.compose(parts, templates(house))
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/brief/1", "feature": found.id, **asdict(made)}, indent=2))

@@ -4,11 +4,11 @@ from importlib.resources import files
 
 import click
 
-NAMES = {"plan": "prd.json"}
+NAMES = {"plan": "prd.json", "phase": "phase.json"}
 
 
 @click.command(epilog="Example: nightlatch schema > prd.schema.json")
 @click.argument("name", type=click.Choice(list(NAMES)), default="plan")
 def command(name: str) -> None:
-    """Print the JSON Schema (draft 2020-12) of the plan's canonical form."""
+    """Print a JSON Schema (draft 2020-12): of the plan's canonical form, or of what an agent leaves at the end of a phase."""
     click.echo(files("nightlatch").joinpath("schema", NAMES[name]).read_text(encoding="utf-8"), nl=False)

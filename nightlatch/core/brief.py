@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from nightlatch.core.models import Feature
+from nightlatch.core.models import Feature, Phase
 from nightlatch.core.progress import line
 from nightlatch.errors import PromptError
 
@@ -12,8 +12,8 @@ BRIEF = "brief.md.j2"
 BUDGET = 24_000
 PATTERNS = 6_000
 TRIED = 1_500
-CUT_FIRST = ("landings", "findings", "patterns", "protected", "tried", "carried", "conflicts")
-NAMES = frozenset(("feature", "answer", "quick", "left_out", *CUT_FIRST))
+CUT_FIRST = ("landings", "findings", "patterns", "protected", "checklist", "tried", "carried", "earlier", "errors", "conflicts")
+NAMES = frozenset(("feature", "answer", "quick", "left_out", "phase", "last_phase", *CUT_FIRST))
 Templates: TypeAlias = Callable[[str], tuple[str, str]]
 
 
@@ -23,6 +23,8 @@ class BriefParts:
 
     tried: what was refused and why, latest first · carried: lines on the uncommitted work that lies in the checkout ·
     conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
+    Of a feature with phases: the phase, whether it is the last, earlier: what the complete ones left · errors: those pending ·
+    checklist: what is done and what is not. `template` is the prompt's name.
     """
 
     feature: Feature
@@ -35,6 +37,12 @@ class BriefParts:
     findings: tuple[str, ...] = ()
     patterns: str = ""
     quick: str = ""
+    phase: Phase | None = None
+    last_phase: bool = True
+    earlier: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    checklist: tuple[str, ...] = ()
+    template: str = BRIEF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,7 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
 
     whole = _lists(parts)
     lists = {**whole, "patterns": _shorter(whole["patterns"], _bytes(*whole["patterns"]) - PATTERNS)}
-    render = renderer(BRIEF, templates, NAMES)
+    render = renderer(parts.template, templates, NAMES)
     text = render(_values(parts, lists, whole))
     for name in CUT_FIRST:
         while (over := _bytes(text) - budget) > 0 and lists[name]:
@@ -69,7 +77,7 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
     if _bytes(text) > budget:
         raise PromptError(
             f"the brief of {parts.feature.id} takes {_bytes(text)} bytes with nothing left to cut; {budget} is the most",
-            place=templates(BRIEF)[1],
+            place=templates(parts.template)[1],
             fix=f"split {parts.feature.id}, or move its detail to a file that it names",
         )
     return Brief(text=text, kept=_kept(parts, lists, text), cut=_cut(lists, whole))
@@ -78,6 +86,7 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
 def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
     """The parts that can be cut, each item one printable line; patterns are the person's own lines."""
     limits = {"landings": 120, "findings": 300, "protected": 200, "tried": TRIED, "carried": 300, "conflicts": 300}
+    limits |= {"earlier": 360, "errors": 360, "checklist": 500}
     lists = {name: tuple(line(item, limit) for item in getattr(parts, name)) for name, limit in limits.items()}
     return {**lists, "patterns": tuple(parts.patterns.splitlines())}
 
@@ -98,7 +107,8 @@ def _bytes(*texts: str) -> int:
 
 def _values(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], whole: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
     left_out = {name: len(whole[name]) - len(lists[name]) for name in whole}
-    return {"feature": parts.feature, "answer": parts.answer, "quick": parts.quick, "left_out": left_out, **lists}
+    own = {"feature": parts.feature, "answer": parts.answer, "quick": parts.quick, "phase": parts.phase, "last_phase": parts.last_phase}
+    return {**own, "left_out": left_out, **lists}
 
 
 def _kept(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], text: str) -> tuple[Part, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Ruling, SessionEnded, Verdict
+from nightlatch.core.phases import COMPLETE
 from nightlatch.core.progress import rule_of
 
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
@@ -23,11 +24,15 @@ def close(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False) -> Ve
     """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end."""
     if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and hold_unproved:
         return replace(verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, UNPROVED))
-    if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED:
+    if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED or phase_complete(verdict):
         return verdict
     outcome = Outcome.BLOCKED if end.end is End.BLOCKED else Outcome.FAILED if end.end in FAULTS else Outcome.INTERRUPTED
     told = tuple(reason for reason in verdict.reasons if reason.rule != "scope.empty")  # why it ended says more
     return replace(verdict, outcome=outcome, reasons=told)
+
+
+def phase_complete(verdict: Verdict) -> bool:
+    return any(reason.rule == COMPLETE for reason in verdict.reasons)
 
 
 def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd) -> SessionEnded:

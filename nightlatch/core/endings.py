@@ -103,7 +103,10 @@ def ended(
         end, says = End.BLOCKED, question
     resets = _resets(summary, says, now, zone) if end is End.LIMIT else None
     says = " ".join(says.split())[:LONGEST_SAYING]
-    return AgentEnd(end=end, says=says, usage=summary.usage, resets_at=resets, question=question, seconds=seconds, turns=summary.turns)
+    return AgentEnd(
+        end=end, says=says, usage=summary.usage, resets_at=resets, question=question, seconds=seconds, turns=summary.turns,
+        todo=summary.todo,
+    )  # fmt: skip
 
 
 def _why(summary: Summary, events: str, code: int | None, signal: int | None, by: str) -> tuple[End, str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from nightlatch.core.models import Feature, Outcome
-from nightlatch.core.progress import OTHER_WORDS, Entry, Item, RunStart
+from nightlatch.core.phases import COMPLETE, worked
+from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunStart, line
 
 PROGRESS = ("landed", "unproved", "advanced")
 WAITING = ("held", "unproved", "blocked")
@@ -64,6 +65,7 @@ NEW = FeatureHistory()
 class History:
     """Everything progress.txt says that decisions stand on; `sessions` maps each recorded session to its outcome.
 
+    `phased` has the sessions in phases since the last landing, with the decisions between them, by the feature's id.
     `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run.
     """
 
@@ -74,6 +76,12 @@ class History:
     run: str = ""
     landings: tuple[Entry, ...] = ()
     faults: tuple[str, ...] = ()
+    phased: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+
+    def phases_of(self, feature: Feature) -> tuple[Entry, ...]:
+        """What was recorded of the phases of a feature: an edit of its criteria changes nothing, another title is another feature."""
+        past = self.phased.get(feature.id, ())
+        return past if any(entry.title == line(feature.title, TITLE) for entry in past if worked(entry)) else ()
 
     def of(self, feature: Feature) -> FeatureHistory:
         return self.features.get((feature.id, feature.digest), NEW)
@@ -95,7 +103,7 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
     """The history of these items, or of a history and what was appended since."""
     past = history or History()
     features, sessions, runs, days = dict(past.features), dict(past.sessions), dict(past.runs), dict(past.days)
-    run, landings, faults = past.run, past.landings, past.faults
+    run, landings, faults, phased = past.run, past.landings, past.faults, dict(past.phased)
     for item in items:
         if isinstance(item, RunStart):
             run, faults = item.run, ()
@@ -103,6 +111,7 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
         if not isinstance(item, Entry) or not item.details or not (tail := _TAIL.fullmatch(item.details[-1])):
             continue
         key = (item.feature, tail[2])
+        _phased(phased, item)
         known = features.get(key, NEW)
         if item.word == "decision":
             features[key] = _decided(known, item)
@@ -113,7 +122,20 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             days[item.at.date()] = days.get(item.at.date(), 0.0) + (item.usd or 0.0)
             landings = (item, *landings)[:KEPT] if item.word in ("landed", "unproved") else landings
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
-    return History(features=features, sessions=sessions, runs=runs, days=days, run=run, landings=landings, faults=faults)
+    return History(features=features, sessions=sessions, runs=runs, days=days, run=run, landings=landings, faults=faults, phased=phased)
+
+
+def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
+    """Keep what belongs to the phases of a feature, until it lands, begins afresh, or another one has its id."""
+    past, session = phased.get(entry.feature, ()), entry.word not in OTHER_WORDS
+    fresh = entry.word == "decision" and decision_of(entry) in (("retry", "fresh"), ("retry", "--fresh"))
+    if entry.word in ("landed", "unproved") or fresh:
+        phased.pop(entry.feature, None)
+    elif session and worked(entry):
+        same = [one for one in past if one.title == entry.title or not worked(one)]
+        phased[entry.feature] = (*same, entry)
+    elif past and not session:
+        phased[entry.feature] = (*past, entry)
 
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:
@@ -125,7 +147,9 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
     return FeatureHistory(
         attempts=0 if landed else past.attempts + (word == "rejected" or (cut and past.cuts > 0)),
         cuts=0 if progress else past.cuts + cut,
-        continues=0 if landed else past.continues + (word in ("advanced", "interrupted") and rule not in NO_FAULT_OF_THE_FEATURE),
+        continues=0
+        if landed or rule == COMPLETE
+        else past.continues + (word in ("advanced", "interrupted") and rule not in NO_FAULT_OF_THE_FEATURE),
         waiting=Outcome(word) if word in WAITING else None,
         question=_question(entry) if word in WAITING else "",
         last=Outcome(word),
@@ -177,13 +201,14 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 
 def _question(entry: Entry) -> str:
     """What the person is asked: the agent's question, or why the work waits; "" where nothing more is known."""
-    return entry.details[0].removeprefix("asks ") if len(entry.details) > 1 else ""
+    said = entry.details[:-1]
+    return said[0].removeprefix("asks ") if said and not said[0].startswith("phase ") else ""
 
 
 def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:
     if entry.word == "landed":
         return ()
-    says_something = entry.word != "failed" and entry.rule not in NO_FAULT_OF_THE_FEATURE
+    says_something = entry.word != "failed" and entry.rule not in (*NO_FAULT_OF_THE_FEATURE, COMPLETE)
     return (entry, *past.tried)[:KEPT] if says_something else past.tried
 
 

@@ -208,7 +208,10 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEnd:
-    """How one agent ended: only sorts finished, limited and faulty; it never says anything about the work."""
+    """How one agent ended: only sorts finished, limited and faulty; it never says anything about the work.
+
+    `todo` is the agent's own list as it last told it, each item with whether it is done.
+    """
 
     end: End
     says: str = ""
@@ -217,11 +220,12 @@ class AgentEnd:
     question: str = ""
     seconds: float = 0.0
     turns: int = 0
+    todo: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
-    """What a session came to; everything its line in progress.txt says."""
+    """What a session came to; everything its line in progress.txt says. `phase` are the details on its phase, if it worked in one."""
 
     session: str
     feature: Feature
@@ -229,5 +233,6 @@ class SessionEnded:
     end: AgentEnd
     reasons: tuple[Reason, ...] = ()
     details: tuple[str, ...] = ()
+    phase: tuple[str, ...] = ()
     attempt: bool = False
     commit: str = ""

@@ -269,7 +269,7 @@ def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Ent
         usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
         rule=rule_of(ended),
         title=line(ended.feature.title, TITLE),
-        details=(*_story(ended)[:DETAILS], f"session {ended.session}  digest {ended.feature.digest}"),
+        details=(*_story(ended)[:DETAILS], *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
     )
 
 

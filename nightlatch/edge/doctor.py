@@ -30,7 +30,7 @@ WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
 NOT_YET = (
     *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes", "checks.held_back"),
-    *("judge.", "notify.", "phase_progress"),
+    *("judge.", "notify."),
 )
 
 

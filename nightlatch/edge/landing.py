@@ -8,7 +8,7 @@ from typing import TypeAlias
 from nightlatch.core import closing, planfile
 from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, SessionEnded, Verdict
 from nightlatch.core.progress import Entry, Item, appended, entry_of
-from nightlatch.edge import checkout
+from nightlatch.edge import checkout, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import PlanError
@@ -70,6 +70,8 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
     A file of None is taken away; paths are the repository's.
     """
     house = site.house
+    notes, sheets = phases.sheets(site, tip, items, flag[0] if flag and flag[1] else "")
+    items, files = (*items, *notes), {**files, **sheets}
     text = site.progress_text(tip)
     head = (site.run_start(tip),) if site.run and not site.run_is_open(tip) else ()
     told = text + appended(text, (*head, *items)) if items else text
@@ -125,7 +127,7 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     tip = commit_plan_edits(site)
     if tip != candidate.base:
         return None
-    ended = closing.ended(started.id, started.feature, verdict, end)
+    ended = phases.told(site, started, candidate, verdict, closing.ended(started.id, started.feature, verdict, end))
     flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
     tries = site.history(tip).of(started.feature).attempts + 1
     tree = with_record(site, tip, candidate.tree, (entry_of(ended, site.now(), tries),), flag)
@@ -139,7 +141,7 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
 def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded:
     """Keep work that does not land where the next session finds it, and write down what happened."""
     repo = site.house.repo
-    ended = closing.ended(started.id, started.feature, verdict, end)
+    ended = phases.told(site, started, candidate, verdict, closing.ended(started.id, started.feature, verdict, end))
     ref = repo.work_ref(started.feature.id)
     tree = site.lab.without_weakened_tests(candidate.base, candidate.tree, verdict)
     if tree == repo.tree_of(candidate.base):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, branch, files, rooms, workspace
+from nightlatch.edge import agents, branch, files, phases, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -30,6 +30,7 @@ def opened(options: Options) -> Iterator[Site]:
         site.memory.until = min((moment for moment in (clock, wall) if moment), default=None)
         site.memory.start_base = site.tip()
         site.console.say("run", f"{site.run} on {site.branch}")
+        phases.resume(site)
         site.pool.ahead(site.tip())
         yield site
 

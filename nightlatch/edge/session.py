@@ -12,10 +12,11 @@ from nightlatch.core import brief as briefs
 from nightlatch.core import closing, scope
 from nightlatch.core.closing import DROPPED
 from nightlatch.core.history import FeatureHistory
-from nightlatch.core.models import AgentEnd, End, Feature, SessionEnded, Verdict
+from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, SessionEnded, Verdict
+from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
-from nightlatch.edge import agents, candidate, landing, rooms, workspace
+from nightlatch.edge import agents, candidate, landing, phases, rooms, workspace
 from nightlatch.edge.git import session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
@@ -23,6 +24,7 @@ from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import RepoError
 
 SNAPSHOT = 180.0
+RENDERING = 1800.0
 LANDINGS = 12
 
 
@@ -30,9 +32,11 @@ def provision(site: Site, choice: Choice) -> Started:
     """A fresh workspace at the branch's tip, with the feature's carried work in it as uncommitted changes."""
     base = site.tip()
     number = site.sessions_used(base) + 1
+    stage = phases.stage_at(site, base, choice.feature) if choice.feature.phases else None
     started = Started(
-        id=f"{site.run}-s{number:02}", feature=choice.feature, base=base, workspace=site.pool.take(base), agent=site.agent()
-    )
+        id=f"{site.run}-s{number:02}", feature=choice.feature, base=base, workspace=site.pool.take(base),
+        agent=phases.hired(site, stage) if stage else site.agent(), stage=stage,
+    )  # fmt: skip
     started = lay_carried(site, started, fresh=choice.fresh)
     site.journal.write(
         "session.started",
@@ -44,19 +48,23 @@ def provision(site: Site, choice: Choice) -> Started:
         agent=started.agent.name,
         script=script_digest(started.agent.name),
     )
-    site.console.say("session", f"{choice.feature.id} {choice.feature.title}: {choice.rule}")
+    part = f", phase {stage.phase.name} by {started.agent.name}" if stage else ""
+    site.console.say("session", f"{choice.feature.id} {choice.feature.title}{part}: {choice.rule}")
     return started
 
 
 def lay_carried(site: Site, started: Started, *, fresh: bool) -> Started:
-    """Merge the feature's work tree onto the base and lay it down; a conflict lies there with its marks."""
+    """Merge the feature's work tree onto the base and lay it down; a conflict lies there with its marks.
+
+    A fresh start of a feature with phases is the tree of the last one that is complete.
+    """
     repo = site.house.repo
     ref = repo.work_ref(started.feature.id)
-    work = repo.tip_of(ref)
-    if work is None:
-        return started
     if fresh:
         repo.delete_ref(ref)
+    complete = phases.last_complete(site, started.feature, started.base) if fresh else ""
+    work = repo.tip_of(session_ref(complete) if complete else ref)
+    if work is None:
         return started
     merged = repo.merge(started.base, work)
     workspace.lay(repo, started.workspace, merged.tree)
@@ -79,6 +87,7 @@ def brief(site: Site, started: Started) -> str:
     """The prompt of this session."""
     past = site.history(started.base)
     parts = brief_parts(site.house, started.base, started.feature, past.of(started.feature), site.memory.patterns)
+    parts = phases.briefed(site.house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
     return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(site.house)).text
 
@@ -112,9 +121,12 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
     """Run the agent on the brief until it ends or is ended; the journal knows its process, so that no later loop leaves it running."""
     place, limits, folder = started.workspace, site.house.config.limits, site.house.state / "sessions" / started.id
     folder.mkdir(parents=True, exist_ok=True)
+    snapshots = Snapshots(site=site, started=started)
     (folder / "brief.md").write_text(text, encoding="utf-8", errors="surrogateescape")
     out = rooms.out_folder(place, sandboxed=site.sandbox.name != "none")
     env = {"NIGHTLATCH_SESSION": started.id, "NIGHTLATCH_FEATURE": started.feature.id, "NIGHTLATCH_OUT": str(out)}
+    if started.stage:
+        env["NIGHTLATCH_PHASE"] = started.stage.phase.name
     if script := script_digest(started.agent.name):
         turn = len(site.history(started.base).of(started.feature).sessions) + 1
         env |= {"NIGHTLATCH_SESSION_NUMBER": str(site.journal.state.scripts[script]), "NIGHTLATCH_FEATURE_SESSION": str(turn)}
@@ -134,24 +146,36 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         transcript=folder / "transcript.jsonl",
         on_start=begun,
         stop=lambda: bool(site.signals.asked),
-        tick=Snapshots(site=site, started=started).tick,
+        on_event=snapshots.hear,
+        tick=snapshots.tick,
     )
-    end = agents.run(started.agent, errand).end
+    end = phases.asked(started, agents.run(started.agent, errand).end)
     told = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
-    site.journal.write("agent.ended", end=end.end.value, says=end.says, question=end.question, seconds=end.seconds, **told)
+    site.journal.write("agent.ended", end=end.end.value, says=end.says, question=end.question, seconds=end.seconds, todo=end.todo, **told)
     if end.end is End.LIMIT:
         site.met_limit(started.agent, end.resets_at)
     return end
 
 
 class Snapshots:
-    """Saves the workspace every few minutes, so that not even a lost machine costs more than that; and shows a sign of life."""
+    """Saves the workspace every few minutes, so that not even a lost machine costs more than that; and shows a sign of life.
+
+    The progress file of a long phase is rendered beside its transcript: the committed one follows with the session's commit.
+    """
 
     def __init__(self, *, site: Site, started: Started) -> None:
-        self._site, self._started, self._saved = site, started, 0.0
+        self._site, self._started, self._saved, self._rendered = site, started, 0.0, -RENDERING
+        self._began, self._todo = site.now(), ""
+
+    def hear(self, event: Event) -> None:
+        items = event.data.get("items") if event.kind is Kind.TODO else None
+        self._todo = listed(items) if isinstance(items, tuple) else self._todo
 
     def tick(self, elapsed: float, silence: float) -> None:
         self._site.console.alive(elapsed, f"{self._started.feature.id} agent, last output {silence:.0f}s ago")
+        if self._started.stage and elapsed - self._rendered >= RENDERING:
+            self._rendered = elapsed
+            phases.sketch(self._site, self._started, self._began, self._todo)
         if elapsed - self._saved >= SNAPSHOT:
             self._saved = elapsed
             with suppress(RepoError):  # a file that the agent changes under the reader: the next snapshot has it
@@ -190,6 +214,7 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     seen_red = bool(started.feature.verify) and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
     finished, carried = end.end is End.FINISHED, started.laid
     verdict = site.lab.examine(made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried)
+    verdict = phases.conclude(site, started, made, verdict, end)
     return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold")
 
 

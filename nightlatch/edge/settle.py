@@ -7,7 +7,7 @@ from pathlib import Path
 from nightlatch.core.closing import LANDS
 from nightlatch.core.models import AgentEnd, End, SessionEnded, Usage
 from nightlatch.core.progress import rule_of
-from nightlatch.edge import decisions, process, runner, workspace
+from nightlatch.edge import decisions, phases, process, runner, workspace
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing
 from nightlatch.edge.sandbox import held
 from nightlatch.edge.site import Site, Started
@@ -61,8 +61,9 @@ def left_behind(site: Site) -> Started | None:
     place = workspace.reopen(Path(flight.folder), flight.base)
     if feature is None or place is None:
         return None
-    agent = next((a for a in site.agents if a.name == flight.agent), site.agents[0])
-    return Started(id=flight.session, feature=feature, base=flight.base, workspace=place, agent=agent)
+    stage = phases.stage_at(site, flight.base, feature) if feature.phases else None
+    agent = next((a for a in phases.crew(site, stage) if a.name == flight.agent), site.agents[0])
+    return Started(id=flight.session, feature=feature, base=flight.base, workspace=place, agent=agent, stage=stage)
 
 
 def how_it_ended(site: Site) -> AgentEnd:
@@ -79,7 +80,12 @@ def how_it_ended(site: Site) -> AgentEnd:
         question=str(told["question"]),
         usage=Usage(**tokens, usd=None if usd is None else float(str(usd))),
         seconds=float(str(told["seconds"])),
+        todo=tuple((str(words), bool(done)) for words, done in list_of(told.get("todo"))),
     )
+
+
+def list_of(value: object) -> list[list[object]]:
+    return value if isinstance(value, list) else []
 
 
 def record(site: Site, ended: SessionEnded) -> None:

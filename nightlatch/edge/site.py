@@ -11,6 +11,7 @@ from types import FrameType
 
 from nightlatch.core.history import History, replay
 from nightlatch.core.models import Feature, Plan, Reason
+from nightlatch.core.phases import Stage
 from nightlatch.core.progress import Item, RunStart, parse, patterns
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.console import Console
@@ -82,8 +83,8 @@ class Memory:
 class Started:
     """A session from its provision on.
 
-    `laid` is the tree of earlier work that lies in its workspace, "" for none; `carried` are the files in which it differs from the
-    base, `conflicts` those with conflict marks.
+    `stage` is the phase that it works in, None for a feature without phases. `laid` is the tree of earlier work that lies in its
+    workspace, "" for none; `carried` are the files in which it differs from the base, `conflicts` those with conflict marks.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Started:
     base: str
     workspace: Workspace
     agent: Agent
+    stage: Stage | None = None
     laid: str = ""
     conflicts: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightlatch.core.brief import BUDGET, CUT_FIRST, Brief, BriefParts, compose
-from nightlatch.core.models import Feature
+from nightlatch.core.models import Feature, Phase
 from nightlatch.errors import PromptError
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,11 @@ FULL = BriefParts(
     findings=("verified: date sort has no index",),
     patterns="- money is in cents\n- dates are UTC",
     quick="pytest -q -x",
+    phase=Phase(name="testing", artifact="tests/test_search.py"),
+    last_phase=False,
+    earlier=("architecture, decided: one index",),
+    errors=("tests.failed in implementation: 1",),
+    checklist=("[x] phase architecture", "[ ] phase testing"),
 )
 
 
@@ -53,7 +58,8 @@ def refusal(text: str) -> PromptError:
 
 def test_everything_that_fits_is_told() -> None:
     brief = compose(FULL, shipped)
-    told = (FULL.answer, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
+    phases = (*FULL.earlier, *FULL.errors, *FULL.checklist)
+    told = (FULL.answer, *phases, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
     assert [part for part in (*told, FULL.quick, *FEATURE.verify) if part not in brief.text] == []
     assert brief.cut == ()
     assert {part.name for part in brief.kept} == {"objective", "answer", "rules", *CUT_FIRST}
@@ -209,4 +215,4 @@ def test_a_template_cannot_leave_the_sandbox(text: str) -> None:
 
 def test_the_prompts_of_this_project_are_the_shipped_ones() -> None:
     ours = {path.name: path.read_bytes() for path in (ROOT / "prompts").iterdir()}
-    assert ours == {path.name: path.read_bytes() for path in SHIPPED.glob("*.j2")}
+    assert ours == {path.name: path.read_bytes() for path in SHIPPED.iterdir()}

@@ -1,0 +1,178 @@
+"""The progress file of a feature with phases: a rendering of the record, named, sealed, and read where people already have one."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import chain
+
+from nightlatch.core.models import Feature, Phase, Plan
+from nightlatch.core.phases import Worked, checklist, stage, troubles, worked
+from nightlatch.core.plandialect import bare
+from nightlatch.core.progress import Entry, line
+
+FULL = 5
+FIELDS = frozenset((
+    *("feature", "status", "started", "updated", "summary", "full", "done", "current", "pending", "decisions", "files", "depends"),
+    *("blocks", "blockers", "errors", "sessions", "notes", "steps", "todo", "by_hand", "quoted"),
+))  # fmt: skip
+DOMAINS = ("domain", "category", "epic", "area", "module")
+_NAME = re.compile(r"[^\w-]+")
+_SEAL = re.compile(r"\n<!-- a rendering of progress\.txt by nightlatch; edits are kept apart; ([0-9a-f]{12}) -->\n\Z")
+_STATUS = re.compile(r"^\W*status\W+(in[ _-]?progress|blocked|completed?|done)\b", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(r"^##[ ]+(.*)$", re.MULTILINE)
+_MARKS = re.compile(r"\[[ x~]\]|[^\w\[]+|\[|\d+[.)]|(?:name|current|phase)(?:\s+\d+)?[\s*]*[-:.]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a progress file says for certain, in names of the feature's phases."""
+
+    status: str
+    completed: tuple[str, ...]
+    current: str
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The phase at work or next; `started` is "" before its first session."""
+
+    name: str
+    agent: str
+    started: str
+
+
+def file_name(feature: Feature) -> str:
+    """`<domain>-<feature>.md`, for no two features the same: what a file name cannot hold is told apart by a digest."""
+    try:
+        fields = json.loads(feature.raw)
+    except ValueError:
+        fields = {}
+    given = next((text for name in DOMAINS if isinstance(text := fields.get(name), str) and text.strip()), "feature")
+    domain = slug(given).replace("-", "_").lower() or "feature"
+    short = slug(feature.id)[:80]
+    known = short if short == feature.id else f"{short}-{sha256(feature.id.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    return f"{domain[:40]}-{known}.md"
+
+
+def slug(text: str) -> str:
+    """A text as a part of a file name."""
+    return _NAME.sub("-", text).strip("-")
+
+
+def prompt_name(phase: Phase) -> str:
+    """The template of a phase, in prompts/."""
+    return f"phase-{slug(phase.name).lower()}.md"
+
+
+def values(
+    feature: Feature, plan: Plan, past: Sequence[Entry], agent: Callable[[Phase], str], *,
+    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "",
+) -> Mapping[str, object]:  # fmt: skip
+    """What the template shows, all of it from the record; `now` is the start of a session that is at work, `waiting` what for."""
+    sessions = [session for entry in past if (session := worked(entry))]
+    done = [session for session in sessions if session.complete]
+    ahead = stage(feature, past)
+    phase = None if finished or ahead is None else ahead.phase
+    begun = [session.began for session in sessions if phase and session.phase == phase.name] or ([now] if now else [])
+    complete = {one.phase for one in done} | {name for one in sessions for name in one.said.get("before", ())}
+    known = {word: _all(done, word) for word in ("decided", "key", "created", "blocker", "prefers", "constraint", "target")}
+    return {
+        "feature": feature,
+        "quoted": quoted,
+        "status": "complete" if finished else "blocked" if waiting else "in_progress",
+        "started": _clock(sessions[0].began if sessions else now),
+        "updated": _clock(max((entry.at for entry in past), default=now) if past else now),
+        "summary": _all(done[-1:], "summary") if finished else (),
+        "full": len(feature.phases) >= FULL,
+        "done": [(one, _clock(one.began), _clock(one.ended)) for one in done],
+        "current": phase and Current(name=phase.name, agent=agent(phase), started=_clock(min(begun, default=None))),
+        "pending": [] if finished else [each for each in feature.phases if each != phase and each.name not in complete],
+        "decisions": known["decided"],
+        "files": tuple(dict.fromkeys((*known["key"], *known["created"]))),
+        "depends": feature.depends,
+        "blocks": [other.id for other in plan.features if feature.id in other.depends],
+        "blockers": ([waiting] if waiting else []) if not sessions else [*([waiting] if waiting else []), *_all(sessions[-1:], "blocker")],
+        "errors": [(trouble, _clock(trouble.at)) for trouble in troubles(past)],
+        "sessions": [one for one in sessions if any(one.said.get(word) for word in ("summary", "output"))],
+        "notes": [(kind, text) for kind, word in _NOTES for text in known[word]],
+        "steps": checklist(feature, past, finished=finished),
+        "todo": todo or next(iter(_all(sessions[-1:], "todo")), ""),
+        "by_hand": tuple(chain.from_iterable(entry.details[:-1] for entry in past if entry.word == "note")),
+    }
+
+
+_NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
+
+
+def _all(sessions: Sequence[Worked], word: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for one in sessions for text in one.said.get(word, ())))
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}" if moment else ""
+
+
+def quoted(text: str) -> str:
+    """Somebody's words in Markdown: no markup of theirs is read."""
+    return f"`{line(text).replace('`', chr(39))}`"
+
+
+def sealed(text: str) -> bytes:
+    """The file with its last line, by which an edit is known."""
+    body = text.rstrip("\n")
+    digest = sha256(body.encode("utf-8", "replace")).hexdigest()[:12]
+    return f"{body}\n\n<!-- a rendering of progress.txt by nightlatch; edits are kept apart; {digest} -->\n".encode("utf-8", "replace")
+
+
+def is_ours(data: bytes) -> bool:
+    """Is this what a rendering left, with nobody's edit in it?"""
+    return _SEAL.search(text := data.decode("utf-8", "replace")) is not None and sealed(_SEAL.sub("", text)) == data
+
+
+def by_hand(edited: bytes, rendered: bytes) -> tuple[str, ...]:
+    """The lines that a rendering does not have."""
+    known = {each.strip() for each in rendered.decode("utf-8", "replace").splitlines()}
+    lines = (each.strip() for each in edited.decode("utf-8", "replace").splitlines())
+    return tuple(line(each) for each in lines if each and each not in known and not each.startswith("<!-- a rendering"))
+
+
+def is_progress(text: str) -> bool:
+    """Is this a progress file in this form, anybody's?"""
+    return _STATUS.search(text) is not None and _HEADING.search(text) is not None
+
+
+def read(text: str, phases: Sequence[Phase]) -> Found | None:
+    """Status and phases of a progress file in this form, anybody's; None where it is not, or names none of these phases."""
+    status = _STATUS.search(text)
+    parts = _HEADING.split(text)
+    sections = {bare(heading): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+    named = {word: _named(next((body for title, body in sections.items() if title.startswith(word)), ""), phases) for word in
+             ("completed", "current", "pending")}  # fmt: skip
+    if not status or not any(named.values()):
+        return None
+    word = bare(status[1])
+    current = next(iter(named["current"]), "")
+    return Found(
+        status="in_progress" if word == "inprogress" else "blocked" if word == "blocked" else "complete",
+        completed=tuple(name for name in named["completed"] if name not in (current, *named["pending"])),
+        current=current,
+        pending=named["pending"],
+    )
+
+
+def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
+    """The phases that a section names: at the start of its headings, or of its lines where it has none."""
+    lines = section.splitlines()
+    named = [_first(text, phases) for text in [each for each in lines if each.startswith("###")] or lines]
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def _first(text: str, phases: Sequence[Phase]) -> str:
+    """The phase that a line begins with, marks and numbers aside; the longest name where several fit."""
+    names = [phase.name for phase in phases if re.match(rf"{re.escape(phase.name)}(?![\w-])", text, re.IGNORECASE)]
+    mark = _MARKS.match(text)
+    return max(names, key=len) if names else _first(text[mark.end() :], phases) if mark else ""

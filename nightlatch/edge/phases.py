@@ -1,0 +1,255 @@
+"""Phases at work: the agent of each, what it left behind, and its progress file, which goes with the commits of the record."""
+
+import json
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from itertools import count
+
+from nightlatch.core import phasefile
+from nightlatch.core import phases as core
+from nightlatch.core.brief import BRIEF, BriefParts
+from nightlatch.core.history import FeatureHistory, replay
+from nightlatch.core.models import AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
+from nightlatch.core.phases import LANDED, Output, Stage, worked
+from nightlatch.core.progress import DETAILS, Entry, Item, minute
+from nightlatch.core.text import plain
+from nightlatch.edge import agents
+from nightlatch.edge.agents import Agent
+from nightlatch.edge.files import replace as replace_file
+from nightlatch.edge.homes import read_inside
+from nightlatch.edge.house import House
+from nightlatch.edge.site import Candidate, Site, Started
+from nightlatch.errors import ConfigError
+
+OUTPUT = "phase.json"
+LONGEST = 100_000
+ARCHIVE = "archived"
+TEMPLATE = "progress.md.j2"
+
+
+def stage(house: House, tip: str, feature: Feature, past: Sequence[Entry]) -> Stage | None:
+    """The phase that is next. Where the record knows of none, a progress file that a person had says where to start."""
+    known = not feature.phases or any(map(worked, past))
+    found = None if known else next((phasefile.read(text, feature.phases) for text in own_files(house, tip, feature).values()), None)
+    return core.stage(feature, past, found.completed, found.current) if found else core.stage(feature, past)
+
+
+def stage_at(site: Site, tip: str, feature: Feature) -> Stage | None:
+    return stage(site.house, tip, feature, site.history(tip).phases_of(feature))
+
+
+def own_files(house: House, tip: str, feature: Feature) -> dict[str, str]:
+    """The progress files of a feature: the one with its name first, then those that end in its id or title."""
+    ends = tuple(f"-{phasefile.slug(name).casefold()}.md" for name in (feature.id, feature.title))
+    exact = phasefile.file_name(feature)
+    return {name: text for name, text in sorted(folder(house, tip).items(), key=lambda item: item[0] != exact)
+            if name == exact or f"-{name.casefold()}".endswith(ends)}  # fmt: skip
+
+
+def folder(house: House, tip: str) -> dict[str, str]:
+    """The progress files that are not archived, by name."""
+    place = house.path(house.config.phase_progress)
+    known = house.repo.files(f"{tip}:{place}") if house.repo.find(f"{tip}:{place}") else {}
+    texts = {name: house.repo.read(tip, f"{place}/{name}") for name in known if name.endswith(".md") and "/" not in name}
+    return {name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None}
+
+
+def crew(site: Site, at: Stage | None) -> tuple[Agent, ...]:
+    """Who may work, in order: the phase's own agent, then those of the run. ConfigError where the phase names nobody."""
+    phase = at.phase if at else Phase(name="")
+    if not (phase.agent or phase.model):
+        return site.agents
+    return (agents.load(phase.agent or site.agents[0].name, site.house.config.agents, phase.model), *site.agents)
+
+
+def hired(site: Site, at: Stage | None) -> Agent:
+    """The first of them that no usage limit holds back. A name that the plan got during the run, and nobody has, stops no night."""
+    try:
+        known = crew(site, at)
+    except ConfigError as error:
+        site.console.say("agent", f"{error.problem}: {site.agents[0].name} works on the phase {at.phase.name if at else ''}; {error.fix}")
+        known = site.agents
+    return next((agent for agent in known if not site.limited(agent)), known[0])
+
+
+def briefed(house: House, parts: BriefParts, at: Stage | None, past: Sequence[Entry]) -> BriefParts:
+    """The parts of a brief with what there is to say of the phase, and with its template: the person's, a shipped one, or the usual."""
+    if at is None:
+        return parts
+    own, shipped = house.repo.project / "prompts", files("nightlatch").joinpath("prompts")
+    name = phasefile.prompt_name(at.phase)
+    template = name if (own / name).is_file() or shipped.joinpath(name).is_file() else BRIEF
+    earlier, errors, checklist = core.briefed(parts.feature, past)
+    said = replace(parts, earlier=earlier, errors=errors, checklist=checklist)
+    return replace(said, template=template, phase=at.phase, last_phase=at.last)
+
+
+@cache
+def schema() -> Mapping[str, object]:
+    told: Mapping[str, object] = json.loads(files("nightlatch").joinpath("schema", OUTPUT).read_text(encoding="utf-8"))
+    return told
+
+
+def output(started: Started) -> Output | None:
+    """The agent's phase.json, as it lies in its workspace."""
+    return core.output_of(read_inside(started.workspace.out, OUTPUT, LONGEST), schema())
+
+
+def asked(started: Started, end: AgentEnd) -> AgentEnd:
+    """An agent that says in phase.json that it is blocked asks, like one that wrote blocked.md."""
+    told = output(started) if started.stage and end.end is End.FINISHED else None
+    if told is None or told.status != "blocked":
+        return end
+    question = " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split())
+    return replace(end, end=End.BLOCKED, says=question, question=question)
+
+
+def conclude(site: Site, started: Started, made: Candidate, verdict: Verdict, end: AgentEnd) -> Verdict:
+    """The verdict of a phase: the last one's as it is, an earlier one's by whether its artifact is there."""
+    at, repo, house = started.stage, site.house.repo, site.house
+    if at is None or at.last:
+        return verdict
+    told = output(started)
+    names = {posixpath.normpath(path.removeprefix(f"{repo.project}/")): path for path in (told.files if told else ())}
+    absent = [path for name, path in names.items() if not repo.find(f"{made.tree}:{house.path(name)}")]
+    changed = {change.path for change in repo.diff(laid(site, started), made.tree)}
+    own = replace(at, phase=replace(at.phase, artifact=at.phase.artifact and house.path(at.phase.artifact)))
+    return core.conclude(verdict, at, end, core.missing(own, told, changed, absent, 0, end.end))
+
+
+def laid(site: Site, started: Started) -> str:
+    """The work that the session started from."""
+    return started.laid or site.house.repo.tip_of(site.house.repo.work_ref(started.feature.id)) or started.base
+
+
+def told(site: Site, started: Started, candidate: Candidate, verdict: Verdict, ended: SessionEnded) -> SessionEnded:
+    """The session with the lines on its phase."""
+    if started.stage is None:
+        return ended
+    created = [change.path for change in site.house.repo.diff(laid(site, started), candidate.tree) if change.status == "A"]
+    return replace(ended, phase=core.lines(started.stage, started.agent.name, output(started), created, verdict, ended.end.todo))
+
+
+def last_complete(site: Site, feature: Feature, tip: str) -> str:
+    """The session that completed a phase last: a fresh start goes back to its tree, not behind it."""
+    known = [session.session for entry in site.history(tip).phases_of(feature) if (session := worked(entry)) and session.complete]
+    return known[-1] if known else ""
+
+
+def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> tuple[tuple[Item, ...], dict[str, bytes | None]]:
+    """What a commit with these items changes of the progress files, and items that say what a person had edited there.
+
+    `done` is the feature whose flag the commit sets.
+    """
+    own, plan = [item for item in items if isinstance(item, Entry)], site.plan(tip)
+    notes: list[Item] = []
+    changed: dict[str, bytes | None] = {}
+    for name in dict.fromkeys(entry.feature for entry in own):
+        feature = plan.feature(name) if plan else None
+        if plan and feature and feature.phases:
+            more, brought = sheet(site, tip, plan, feature, [entry for entry in own if entry.feature == name], done=done == name)
+            notes += more
+            changed |= brought
+    return tuple(notes), changed
+
+
+def sheet(
+    site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[Entry] = (), *, done: bool = False
+) -> tuple[tuple[Item, ...], dict[str, bytes | None]]:
+    """The progress file of one feature after these items: rendered, archived when it is finished and holds decisions, else deleted."""
+    house, history = site.house, site.history(tip)
+    past, after = history.phases_of(feature), replay(items, history)
+    finished = done or any(entry.word in LANDED for entry in items)
+    now = (*past, *items) if finished else after.phases_of(feature)
+    path = place(house, feature)
+    old = house.repo.read(tip, path)
+    if not any(map(worked, now)):
+        return (), {path: None} if old is not None and phasefile.is_ours(old) else {}
+    notes, changed = kept_by_hand(site, tip, plan, feature, old) if old is not None and not phasefile.is_ours(old) else ((), {})
+    text = rendered(house, plan, feature, (*now, *notes), finished=finished, waiting=waits_for(after.of(feature), feature))
+    if not finished:
+        return notes, {**changed, path: text} if len(feature.phases) > 1 or old is not None else changed
+    worth = any(session.said.get("decided") for entry in now if (session := worked(entry)))
+    archived = {free(house, tip, path, ""): text} if worth else {}
+    return notes, {**changed, **archived, **({path: None} if old is not None else {})}
+
+
+def kept_by_hand(site: Site, tip: str, plan: Plan, feature: Feature, edited: bytes) -> tuple[tuple[Entry, ...], dict[str, bytes | None]]:
+    """What a person wrote into a progress file stays: the file as it was in the archive, its lines in the record."""
+    path, past = place(site.house, feature), site.history(tip).phases_of(feature)
+    kept = free(site.house, tip, path, "-by-hand")
+    lines = phasefile.by_hand(edited, rendered(site.house, plan, feature, past))
+    title = f"{plain(path)} was edited by hand; it is kept as {plain(kept)}"
+    site.console.say("progress", title)
+    details = (*lines[:DETAILS], f"digest {feature.digest}")
+    return (Entry(at=minute(site.now()), word="note", feature=feature.id, title=title, details=details),), {kept: edited}
+
+
+def rendered(
+    house: House, plan: Plan, feature: Feature, past: Sequence[Entry], *,
+    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "",
+) -> bytes:  # fmt: skip
+    """The progress file of a feature, whether or not the record has one: also for whoever asks for it."""
+    from nightlatch.core.templates import renderer
+
+    source = files("nightlatch").joinpath("shipped", TEMPLATE).read_text(encoding="utf-8")
+    show = renderer(TEMPLATE, lambda _name: (source, TEMPLATE), phasefile.FIELDS)
+    own = house.config.agent[0]
+    shown = phasefile.values(
+        feature, plan, past, lambda phase: phase.agent or own, finished=finished, waiting=waiting, now=now, todo=todo
+    )
+    return phasefile.sealed(show(shown))
+
+
+def sketch(site: Site, started: Started, began: datetime, todo: str) -> None:
+    """The progress file as it stands inside a session: it is not committed, and the next one replaces it."""
+    plan, past = site.plan(started.base), site.history(started.base).phases_of(started.feature)
+    text = rendered(site.house, plan, started.feature, past, now=began, todo=todo) if plan else b""
+    replace_file(site.house.state / "sessions" / started.id / "progress.md", text)
+
+
+def waits_for(past: FeatureHistory, feature: Feature) -> str:
+    """What a feature waits for, in words; "" when it can go on."""
+    word = past.waiting.value if past.waiting else "skipped" if past.skipped or feature.skip else "held" if feature.hold else ""
+    return f"{word}: {past.question}" if word and past.question else word
+
+
+def place(house: House, feature: Feature) -> str:
+    return house.path(f"{house.config.phase_progress}/{phasefile.file_name(feature)}")
+
+
+def free(house: House, tip: str, path: str, ending: str) -> str:
+    """The first name in the archive that nothing has."""
+    above, _, name = path.rpartition("/")
+    stems = (f"{name.removesuffix('.md')}{ending}{f'-{n}' if n > 1 else ''}" for n in count(1))
+    return next(there for stem in stems if not house.repo.find(f"{tip}:{(there := f'{above}/{ARCHIVE}/{stem}.md')}"))
+
+
+def resume(site: Site) -> None:
+    """Name what is unfinished, with the phase that is next; ConfigError where a phase names an agent that there is not."""
+    tip = site.tip()
+    plan = site.plan(tip)
+    for feature in plan.features if plan else ():
+        if not feature.phases or feature.done:
+            continue
+        for phase in feature.phases:
+            crew(site, Stage(phase=phase, last=False))
+        past, at = site.history(tip).phases_of(feature), stage_at(site, tip, feature)
+        if at and (any(map(worked, past)) or at.before):
+            done, pending = core.completed(past) | {*at.before}, sum(not trouble.resolution for trouble in core.troubles(past))
+            path = place(site.house, feature)
+            site.console.say("resume", f"{feature.id} at phase {at.phase.name}: {len(done)} of {len(feature.phases)} complete, "
+                                       f"{pending} errors pending; {path}")
+    for name in unfinished(site.house, tip, plan):
+        site.console.say("resume", f"{site.house.config.phase_progress}/{name} is unfinished, and belongs to no feature that is left")
+
+
+def unfinished(house: House, tip: str, plan: Plan | None) -> list[str]:
+    """Progress files that nothing will ever finish: their feature is gone, done, or has no phases any more."""
+    left = [feature for feature in plan.features if feature.phases and not feature.done] if plan else []
+    owned = {name for feature in left for name in own_files(house, tip, feature)}
+    return [name for name, text in folder(house, tip).items() if name not in owned and phasefile.is_progress(text)]
