@@ -58,9 +58,9 @@ def refusal(text: str) -> PromptError:
 
 def test_everything_that_fits_is_told() -> None:
     brief = compose(FULL, shipped)
-    phases = (*FULL.earlier, *FULL.errors, *FULL.checklist)
-    told = (FULL.answer, *phases, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
-    assert [part for part in (*told, FULL.quick, *FEATURE.verify) if part not in brief.text] == []
+    phased = (*FULL.earlier, *FULL.errors, *FULL.checklist)
+    told = (FULL.answer, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
+    assert [part for part in (*told, *phased, FULL.quick, *FEATURE.verify) if part not in brief.text] == []
     assert brief.cut == ()
     assert {part.name for part in brief.kept} == {"objective", "answer", "rules", *CUT_FIRST}
     assert sum(part.size for part in brief.kept) == len(brief.text.encode())
