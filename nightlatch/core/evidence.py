@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ from nightlatch.core.results import Answer, Check, Result, Results, State, file_
 from nightlatch.core.testfiles import supersedes
 
 LAST_LINES = 20
-CASE = re.compile(r"((?:.*?::)?(?:\w+::)*\w+)[\[/]")
+CASE = re.compile(r"(.*?::(?:\w+::)*\w+)[\[/]")
 
 
 class Step(StrEnum):
@@ -192,7 +192,7 @@ def function_of(name: str) -> str:
     return found[1] if found else name
 
 
-def fewer_cases(before: Iterable[str], after: Iterable[str], lost: Iterable[str]) -> tuple[list[str], list[str]]:
+def fewer_cases(before: Iterable[str], after: Iterable[str], lost: Collection[str]) -> tuple[list[str], list[str]]:
     """Of the lost ids, those whose whole function is gone, and those of functions with fewer cases left than before.
 
     A case whose name alone changed leaves as many as before, and is in neither.

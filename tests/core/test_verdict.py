@@ -1,13 +1,12 @@
 """The verdict as a table: what is known, what is asked next, and what it comes to."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, by_chance, lost_ids
+from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, by_chance, fewer_cases, function_of, lost_ids
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import Answer, Check, Result, Results, State
@@ -188,8 +187,17 @@ def test_a_long_list_of_tests_is_cut_and_says_so() -> None:
     assert (found.says, len(found.detail), found.detail[-1]) == ("tests that passed at the base are gone: 103", 101, "and 3 more")
 
 
-def test_the_docs_list_every_rule_in_the_words_of_the_code() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
-    for name, rule in RULES.items():
-        says = rule.says.removesuffix(": {n}")
-        assert f"| `{name}` | {says} | {rule.ruling.value} |" in text
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("tests/test_a.py::test_x", "tests/test_a.py::test_x"),
+        ("tests/test_a.py::T::test_x[a/b::c]", "tests/test_a.py::T::test_x"),
+        ("example.com/till::TestSum/zero", "example.com/till::TestSum"),
+        ("src/a.test.js::till > adds a/b [x]", "src/a.test.js::till > adds a/b [x]"),
+        ("tests/test_x", "tests/test_x"),
+    ],
+)
+def test_the_folder_of_a_test_is_no_function_with_cases(name: str, function: str) -> None:
+    assert function_of(name) == function
+    other = name.replace("x", "y").replace("Sum", "Product").replace("adds", "takes")
+    assert fewer_cases([name, other], [other], [name]) == ([name], [])
