@@ -29,6 +29,7 @@ COMMANDS = {
         "run": "work through the plan until nothing is left to run (the default)",
         "brief": "what the next agent will be told about a feature",
         "check": "the whole verdict on a commit or on your working tree",
+        "ratchet": "whether a range of commits weakens its tests; for CI and hooks",
         "verify": "prove again every feature that says it passes",
         "sync": "move your checkout to the tip of the branch",
     },
@@ -116,7 +117,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
             dup2(nowhere.fileno(), 1)
         return 141
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
-        return tell(crash(bug), args)
+        return tell(crash(bug, args[0]), args)
     return code
 
 
@@ -172,14 +173,17 @@ def usage(error: click.ClickException) -> UsageError:
     return UsageError(error.format_message(), place=place or "", fix=f"{context.command_path} --help")
 
 
-def crash(bug: Exception) -> NightlatchError:
-    """Keep the traceback beside the journal, or show it where there is no journal, and say in one sentence what happened."""
+def crash(bug: Exception, command: str) -> NightlatchError:
+    """Keep the traceback beside the journal, or show it where there is none to write to, and say in one sentence what happened."""
     text = "".join(traceback.format_exception(bug))
     what = f"something unexpected happened: {type(bug).__name__}: {bug}"
     state = next((f / ".nightlatch" for f in (Path.cwd(), *Path.cwd().parents) if (f / ".nightlatch").is_dir()), None)
-    if state is None:
-        click.echo(text, err=True)
-        return NightlatchError(what, fix="report it with the lines above; what has landed is safe")
-    kept = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
-    kept.write_text(text, errors="backslashreplace")
-    return NightlatchError(what, fix=f"report it with {kept}; what has landed is safe, and `nightlatch run` goes on from there")
+    try:
+        if state and command != "ratchet":
+            kept = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
+            kept.write_text(text, errors="backslashreplace")
+            return NightlatchError(what, fix=f"report it with {kept}; what has landed is safe, and `nightlatch run` goes on from there")
+    except OSError as full:
+        text += f"{full}\n"
+    click.echo(text, err=True)
+    return NightlatchError(what, fix="report it with the lines above; what has landed is safe")

@@ -3,20 +3,37 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Ruling, SessionEnded, Verdict
+from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Rule, Ruling, SessionEnded, Verdict
 from nightlatch.core.phases import COMPLETE
 from nightlatch.core.progress import rule_of
 
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
-UNPROVED = Reason(rule="land.unproved", says="nothing proves this work, and [land] unproved is hold", ruling=Ruling.HOLD)
-MOVED = {
-    "land.feature-changed": "the feature was changed or taken away while the agent worked on it",
-    "land.conflict": "the branch moved, and both changed the same lines; the next session begins with the merge",
+LANDING = {
+    "land.unproved": Rule(
+        says="nothing proves this work, and [land] unproved is hold",
+        next="",
+        ruling=Ruling.HOLD,
+        example="a feature without verify, and no new test that fails on the old code",
+        wrong="`approve` it, give the feature a verify, or set unproved = \"land\".",
+    ),
+    "land.feature-changed": Rule(
+        says="the feature was changed or taken away while the agent worked on it",
+        next="",
+        example="a criterion that was edited in the plan during the session",
+        wrong="Nothing is lost: the next session goes on from the work, with the feature as it is now.",
+    ),
+    "land.conflict": Rule(
+        says="the branch moved, and both changed the same lines; the next session begins with the merge",
+        next="",
+        example="your commit and the session's both changed line 12 of till.py",
+        wrong="Nothing is lost, and it counts as no attempt.",
+    ),
 }
+UNPROVED = Reason(rule="land.unproved", says=LANDING["land.unproved"].says, ruling=Ruling.HOLD)
 DROPPED = {
-    rule: Verdict(safe=False, proved=None, outcome=Outcome.ADVANCED, reasons=(Reason(rule=rule, says=says),))
-    for rule, says in MOVED.items()
+    rule: Verdict(safe=False, proved=None, outcome=Outcome.ADVANCED, reasons=(Reason(rule=rule, says=LANDING[rule].says),))
+    for rule in ("land.feature-changed", "land.conflict")
 }
 
 

@@ -25,6 +25,8 @@ RULES = {
     "scope.empty": Rule(
         says="the candidate changes nothing",
         next="The last session left no change. Do the work, or ask in blocked.md.",
+        example="a session that only talked",
+        wrong="A feature that needs no change is `done F`.",
     ),
     "ratchet.test-removed": Rule(
         says="tests that passed at the base are gone: {n}",
@@ -94,36 +96,66 @@ RULES = {
     "ratchet.test-failed": Rule(
         says="tests that passed at the base fail now: {n}",
         next="The base's own version of these tests fails on the new code. Make the code pass them as they were.",
+        example="`== 2.67` became `== 2.68`, and the code returns 2.68 now",
+        wrong="Name the tests that are meant to change in the feature's `supersedes`.",
+    ),
+    "ratchet.red-base": Rule(
+        says="so much is red at the base that little is protected: {n}",
+        next="Repair what fails at the base first; what fails there protects nothing.",
+        ruling=Ruling.HOLD,
+        example="a suite whose dependencies are not installed, so that every test fails before and after",
+        wrong="Make the tests pass at the base where the ratchet runs: install what they need, or name the command with --tests.",
+    ),
+    "ratchet.no-tests": Rule(
+        says="no tests were found at the base, so nothing but its checks is protected",
+        next="",
+        ruling=Ruling.FLAG,
+        example="a repository whose tests are started by a script that no shipped runner knows",
+        wrong="Name the command that runs them: --tests, or [checks] tests in loop.toml.",
     ),
     "tests.failed": Rule(
         says="new or changed tests fail: {n}",
         next="Make these tests pass, or correct them where they are wrong.",
+        example="a new test for a case that the code does not handle yet",
+        wrong="Correct the test: a new one may be changed freely.",
     ),
     "tests.broken": Rule(
         says="the report of the test run cannot be believed",
         next="The suite must run to its end: no early exit, no changed exit code, no error outside a test.",
+        example="`os._exit(0)` in a test, so that the report breaks off; all pass, and yet the exit code is 1",
+        wrong="Make the suite run to its end by itself; a suite that cannot be believed at the base already is let through.",
     ),
     "tests.fault": Rule(
         says="the tests could not be run: neither red nor green",
         next="The test run was cut off or could not start. Look for an endless loop or for something that the environment lacks.",
+        example="an endless loop: the run is cut off after `limits.check`",
+        wrong="Raise `limits.check`, or give the environment what it lacks in init.sh.",
     ),
     "tests.flaky": Rule(
         says="tests that are flaky at the base too, left out of this verdict: {n}",
         next="These tests pass and fail by chance, also without your change.",
         ruling=Ruling.FLAG,
+        example="a test that needs a free port and does not always get it",
+        wrong="It refuses nothing; make the test steady.",
     ),
     "tests.unsteady": Rule(
         says="tests that pass and fail by chance on the candidate, and were never seen to at the base: {n}",
         next="Make these tests, or the code under them, steady.",
         ruling=Ruling.HOLD,
+        example="a new cache makes a test pass two times out of three",
+        wrong="`approve` it when you know that chance, and not the change, is to blame.",
     ),
     "check.failed": Rule(
         says="checks that fail: {n}",
         next="Every check must exit 0 on the result. The end of what they printed is quoted.",
+        example="`checks/20-typecheck` ends with 1",
+        wrong="Correct the check in a commit of your own, or name it in the feature's `mayChange`.",
     ),
     "check.fault": Rule(
         says="checks that could not be run: {n}",
         next="A check was cut off, or a program it needs is missing: neither red nor green.",
+        example="a linter that init.sh does not install",
+        wrong="Make init.sh install it.",
     ),
     "check.held-back": Rule(
         says="a held-back check failed",
@@ -154,15 +186,21 @@ RULES = {
     "verify.red": Rule(
         says="the feature's own verify command still fails",
         next="The verify command decides. The end of what it printed is quoted.",
+        example="`pytest tests/test_search.py` still fails after the session",
+        wrong="Correct the feature's verify in the plan.",
     ),
     "verify.fault": Rule(
         says="the feature's verify command could not be run: neither red nor green",
         next="The verify command was cut off, or a program it needs is missing.",
+        example="verify names a program that the machine lacks",
+        wrong="Install it in init.sh, or correct the command.",
     ),
     "verify.already-green": Rule(
         says="the feature's verify command passes before any work",
         next="Already passes: a person says `done`, or gives the feature a check that fails.",
         ruling=Ruling.HOLD,
+        example="`verify` is `test -f README.md`",
+        wrong="`done F`, or give the feature a command that fails today.",
     ),
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Reason, Ruling
+from nightlatch.core.models import Reason, Rule, Ruling
 
 LINK, GITLINK = "120000", "160000"
 LARGE = 5_000_000
@@ -14,30 +14,70 @@ SHOWN = 20
 DOT_GIT = re.compile(r"(?:\A|[/\\])(?:\.git|git~1)[ .]*(?:[/\\:]|\Z)", re.IGNORECASE)
 DOT_GITMODULES = re.compile(r"(?:\A|/)(?:\.gitmodules[ .]*|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)(?::.*)?\Z", re.IGNORECASE)
 UNSEEN = dict.fromkeys((*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF))
+TO_A_PERSON = "Make such a change in a commit of your own: what a person commits is the next base."
 RULES = {
-    "scope.nested-repository": (
-        *(Ruling.REJECT, "a repository lies inside the work, and nothing in it can be committed"),
-        "Remove the .git in it, or the whole folder.",
+    "scope.nested-repository": Rule(
+        says="a repository lies inside the work, and nothing in it can be committed",
+        next="Remove the .git in it, or the whole folder.",
+        example="`git clone` of a dependency into `vendor/`",
+        wrong="A submodule is for a person to add.",
     ),
-    "scope.gitlink": (Ruling.REJECT, "a submodule was added or moved", "Leave submodules as they are."),
-    "scope.link-leaves-tree": (
-        *(Ruling.REJECT, "a symbolic link may lead out of the repository"),
-        "Link to a file of the repository, with .. only at the start of the target, or copy the file.",
+    "scope.gitlink": Rule(
+        says="a submodule was added or moved",
+        next="Leave submodules as they are.",
+        example="`vendor/lib` at another commit of its own repository, which nobody can look into here",
+        wrong=TO_A_PERSON,
     ),
-    "scope.runner-shadow": (
-        *(Ruling.REJECT, "a new file would be imported in place of the test runner, or whenever Python starts"),
-        "Give the file another name.",
+    "scope.link-leaves-tree": Rule(
+        says="a symbolic link may lead out of the repository",
+        next="Link to a file of the repository, with .. only at the start of the target, or copy the file.",
+        example="`tests/data -> /etc`",
+        wrong=TO_A_PERSON,
     ),
-    "scope.unreadable": (Ruling.REJECT, "files could not be read", "Make every file readable (chmod u+r)."),
-    "scope.may-change": (Ruling.HOLD, "protected files changed, as the feature's mayChange allows", ""),
-    "scope.outside-project": (Ruling.HOLD, "files outside the project folder changed", "Change only files of the project folder."),
-    "scope.protected-path": (
-        *(Ruling.FLAG, "protected files were changed and are as the base has them again"),
-        "Leave these files alone: whatever is changed in them is put back.",
+    "scope.runner-shadow": Rule(
+        says="a new file would be imported in place of the test runner, or whenever Python starts",
+        next="Give the file another name.",
+        example="`pytest.py`, `sitecustomize.py`, a `.pth` file in site-packages",
+        wrong=TO_A_PERSON,
     ),
-    "scope.large-file": (Ruling.FLAG, "large files came in", ""),
-    "scope.special-file": (Ruling.FLAG, "pipes, sockets and devices were left out", ""),
-    "scope.unnamable": (Ruling.FLAG, "git takes no files of these names, so they were left out", ""),
+    "scope.unreadable": Rule(
+        says="files could not be read",
+        next="Make every file readable (chmod u+r).",
+        example="a file with mode 000",
+        wrong="There is nothing to judge in what cannot be read.",
+    ),
+    "scope.may-change": Rule(
+        says="protected files changed, as the feature's mayChange allows",
+        next="",
+        ruling=Ruling.HOLD,
+        example="`checks/20-lint`, by a feature with `\"mayChange\": [\"checks/**\"]`",
+        wrong="`approve` the feature; the change is shown with it.",
+    ),
+    "scope.outside-project": Rule(
+        says="files outside the project folder changed",
+        next="Change only files of the project folder.",
+        ruling=Ruling.HOLD,
+        example="`other/setup.py`, where the plan is `shop/prd.json`",
+        wrong="`approve` the feature, or keep the plan further up.",
+    ),
+    "scope.protected-path": Rule(
+        says="protected files were changed and are as the base has them again",
+        next="Leave these files alone: whatever is changed in them is put back.",
+        ruling=Ruling.FLAG,
+        example="`prd.json` with a done-flag that an agent set itself",
+        wrong="Name the files in the feature's `mayChange`, or take them out of `protect.paths`.",
+    ),
+    "scope.large-file": Rule(
+        says="large files came in", next="", ruling=Ruling.FLAG, example="a video of 40 MB", wrong="It refuses nothing.",
+    ),
+    "scope.special-file": Rule(
+        says="pipes, sockets and devices were left out", next="", ruling=Ruling.FLAG, example="a socket that a server left behind",
+        wrong="git cannot hold them.",
+    ),
+    "scope.unnamable": Rule(
+        says="git takes no files of these names, so they were left out", next="", ruling=Ruling.FLAG, example="`a/.GIT/config`",
+        wrong="git refuses such a tree.",
+    ),
 }
 SHADOW = re.compile(
     r"(?:.*/)?(?:(?:_?pytest|unittest|sitecustomize|usercustomize)(?:/__init__)?\.(?:pyc?|(?:[\w-]+\.)?so)|(?:site|dist)-packages/[^/]+\.pth)"
@@ -140,11 +180,11 @@ def remarks(seen: Seen, kept: Iterable[Change], found: Mapping[str, Iterable[str
         "scope.special-file": seen.special,
         "scope.large-file": [f"{c.path} ({seen.sizes[c.path] / 1e6:.1f} MB)" for c in kept if seen.sizes.get(c.path, 0) > LARGE],
     }
-    for rule, (ruling, says, after) in RULES.items():
+    for rule, known in RULES.items():
         names = sorted(named[rule])
         more = (f"and {len(names) - SHOWN} more",) if len(names) > SHOWN else ()
         if names:
-            yield Reason(rule=rule, says=says, ruling=ruling, detail=(*names[:SHOWN], *more), next=after)
+            yield Reason(rule=rule, says=known.says, ruling=known.ruling, detail=(*names[:SHOWN], *more), next=known.next)
 
 
 def paths(changes: Iterable[Change]) -> list[str]:

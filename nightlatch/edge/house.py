@@ -23,18 +23,19 @@ from nightlatch.errors import RepoError, UsageError
 class House:
     """One project: all paths of files are relative to the repository's top, as git names them.
 
-    `plan` is "" where none was found; `branch` is where the run lands, None when detached or without commits.
+    `plan` is "" where none was found. `apart`: everything is written below this folder, and init.sh is not run: the tools are the caller's.
     """
 
     repo: Repo
     config: Config
     plan: str
     progress: str
+    apart: Path | None = None
 
     @property
     def state(self) -> Path:
         """The folder of the journal and the sessions; never committed."""
-        return self.repo.project / ".nightlatch"
+        return self.apart or self.repo.project / ".nightlatch"
 
     @property
     def inside(self) -> str:
@@ -49,6 +50,8 @@ class House:
     @property
     def cache(self) -> Path:
         """The folder of this project's workspaces, outside the repository."""
+        if self.apart:
+            return self.apart
         root = os.environ.get("NIGHTLATCH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightlatch"
         name = sha256(os.fsencode(f"{self.repo.common_dir}\0{self.repo.project}")).hexdigest()[:16]
         return Path(root) / name

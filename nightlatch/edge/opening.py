@@ -82,7 +82,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
             yield rooms.room(house, place, network=checks.network)
 
     def gates(base: str) -> tuple[str, ...]:
-        found = house.repo.find(f"{base}:{house.plan}")
+        found = house.repo.find(f"{base}:{house.plan}") if house.plan else None
         if found and found[0] not in known:
             plan = planfile.read(found[2], house.plan)
             known[found[0]] = tuple(gate for gate in plan.gates if shutil.which(gate.split()[0]))  # what begins with no program is prose
@@ -94,7 +94,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
         open_room=open_room,
         cache=house.state / "cache",
         inside=house.inside,
-        aside=(house.plan, house.progress, house.path("findings"), house.path(house.config.phase_progress)),
+        aside=tuple(filter(None, (house.plan, house.progress, house.path("findings"), house.path(house.config.phase_progress)))),
         tests=checks.tests,
         gates=gates,
         env_key=pool.env_key,

@@ -316,7 +316,29 @@ COMMANDS = {
         says="HEAD is detached, so a commit would belong to no branch", fix="git switch -c NAME",
     ),
 }  # fmt: skip
-ALL = {**REPOSITORY, **PLAN, **SETTINGS, **ENVIRONMENT, **COMMANDS}
+RANGES = {
+    "no range": Case(
+        args=["ratchet", "main"], says="main is not a range BASE..HEAD",
+        fix="write two commits with two dots: nightlatch ratchet $(git merge-base main HEAD)..HEAD",
+    ),
+    "three dots": Case(
+        args=["ratchet", "v1...v2"], says="v1...v2 is not a range BASE..HEAD",
+        fix="write two commits with two dots: nightlatch ratchet $(git merge-base v1 v2)..v2",
+    ),
+    "a range from no commit": Case(args=["ratchet", "nope\n..HEAD"], says="{top}: there is no commit nope ", fix="git log --oneline"),
+    "a range from a tree": Case(
+        args=["ratchet", "HEAD^{tree}..HEAD"], says="{top}: there is no commit HEAD^{tree}", fix="git log --oneline",
+    ),
+    "a range backwards": Case(
+        args=["ratchet", "HEAD..HEAD~"], arrange=[write("a", ""), saved], says="{top}: HEAD is not an ancestor of HEAD~",
+        fix="take the commit where the two parted: git merge-base HEAD HEAD~",
+    ),
+    "a range of a bare repository": Case(
+        args=["ratchet", "HEAD~..HEAD"], arrange=[git("init", "-q", "--bare", "bare")], cwd="bare",
+        says="{top}/bare: this is a bare repository, without a checkout to work from", fix="git clone {top}/bare",
+    ),
+}
+ALL = {**REPOSITORY, **PLAN, **SETTINGS, **ENVIRONMENT, **COMMANDS, **RANGES}
 INSIDE = {"an init.sh that fails", "a check that cannot be run", "a branch that is red", "an agent that is not installed"}
 CASES = [pytest.param(case, id=name, marks=[pytest.mark.sandbox] if name in INSIDE else []) for name, case in ALL.items()]
 

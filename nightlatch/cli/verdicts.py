@@ -1,0 +1,42 @@
+"""How `check` and `ratchet` tell a verdict: to a person at 80 columns, and as JSON."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from nightlatch.core.models import Outcome, Verdict
+from nightlatch.core.text import plain
+
+WIDTH = 80
+WORDS = {Outcome.LANDED: "accept", Outcome.UNPROVED: "accept", Outcome.HELD: "hold"}
+ANSWERS = {True: "proved", False: "not proved", None: "nothing tells whether it is proved"}
+
+
+def word(verdict: Verdict) -> str:
+    return WORDS.get(verdict.outcome, "reject")
+
+
+def told(verdict: Verdict, proved: bool | None) -> dict[str, object]:
+    reasons = [{"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value} for r in verdict.reasons]
+    runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify}
+    return {"verdict": word(verdict), "safe": verdict.safe, "proved": proved, "reasons": reasons, **runs}
+
+
+def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:
+    """The answer, then each reason with what it names and what to do about it."""
+    yield from folded(head(verdict, proved), 0)
+    for reason in verdict.reasons:
+        yield f"{reason.ruling:<6} {reason.rule}"
+        yield from folded(reason.says, 7)
+        for detail in reason.detail:
+            yield from (line for part in detail.splitlines() for line in folded(part, 9))
+        yield from folded(f"next: {reason.next}" if reason.next else "", 7)
+
+
+def head(verdict: Verdict, proved: bool | None) -> str:
+    return f"{word(verdict)}: {'safe' if verdict.safe else 'not safe'}, {ANSWERS[proved]}; tests {verdict.tests or 'not run'}"
+
+
+def folded(text: str, indent: int) -> list[str]:
+    """Anybody's text, wrapped; ids and paths are never broken."""
+    space = " " * indent
+    return wrap(plain(text), WIDTH, initial_indent=space, subsequent_indent=f"{space}  ", break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,55 @@
+"""Every rule that a verdict can name, in one listing, and the part of docs/ratchet.md that is made from it."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from nightlatch.core import scope
+from nightlatch.core.closing import LANDING
+from nightlatch.core.models import Rule, Ruling
+from nightlatch.core.rules import RULES
+
+FAMILIES = {
+    "scope": "What a candidate may hold at all, before anything runs",
+    "ratchet": "What protected the base may not become weaker",
+    "tests": "The suite as such",
+    "check": "The base's checks",
+    "verify": "The feature's own command",
+    "judge": "What no command can tell",
+    "land": "On the way to the branch",
+}
+MARKS = ("<!-- rules: made by docs/make.py -->", "<!-- end of the rules -->")
+RULINGS = {Ruling.REJECT: "refused", Ruling.HOLD: "held for a person", Ruling.FLAG: "only said"}
+
+
+def listing() -> Mapping[str, Rule]:
+    """Every rule by its id, by family and name."""
+    known = {**scope.RULES, **RULES, **LANDING}
+    return MappingProxyType({name: known[name] for name in sorted(known, key=lambda name: (place(name), name))})
+
+
+def place(rule: str) -> int:
+    return [*FAMILIES].index(rule.partition(".")[0])
+
+
+def page(text: str) -> str:
+    """The page with the rules between its two marks made anew, the rest as somebody wrote it."""
+    before, _, rest = text.partition(MARKS[0])
+    return "\n".join((f"{before}{MARKS[0]}", "", *sections(), MARKS[1])) + rest.partition(MARKS[1])[2]
+
+
+def sections() -> Iterator[str]:
+    rules = listing()
+    for family, title in FAMILIES.items():
+        if named := [name for name in rules if name.startswith(f"{family}.")]:
+            yield from (f"## {title}", "")
+        for name in named:
+            yield from told(name, rules[name])
+
+
+def told(name: str, rule: Rule) -> Iterator[str]:
+    """One rule: what it says, what it refuses, what the next session is told, and what to do where it is wrong."""
+    yield from (f"### `{name}`", "", f"{rule.says.removesuffix(': {n}').format(n='some')}: **{RULINGS[rule.ruling]}**.", "")
+    for word, text in (("For example", rule.example), ("The next session is told", rule.next), ("When it is wrong", rule.wrong)):
+        if text:
+            yield f"- {word}: {text}"
+    yield ""

@@ -1,0 +1,141 @@
+"""A range of commits looked at by itself: without plan or settings of the repository, and without a byte written into it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nightlatch.core import config as settings
+from nightlatch.core import scope
+from nightlatch.core.approvals import SUPERSEDED, Approved, names_in
+from nightlatch.core.globs import matcher
+from nightlatch.core.models import Feature, Outcome, Reason, Verdict
+from nightlatch.core.planfile import USUAL_PLACES
+from nightlatch.core.redbase import red_names, refuse_red
+from nightlatch.core.results import State, file_of
+from nightlatch.core.rules import reason
+from nightlatch.core.scope import LINK, Change, Rules, Seen
+from nightlatch.core.text import plain
+from nightlatch.edge import workshop
+from nightlatch.edge.git import Ident, Repo, open_repo
+from nightlatch.edge.house import House
+from nightlatch.errors import RedBaseError, UsageError
+
+NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")
+RECORD = matcher((*USUAL_PLACES, "progress.txt", "progress/**", "findings/**"))
+TOOLS = ("bin", "Scripts", ".bin")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Two commits, the older one first, as ids."""
+
+    base: str
+    head: str
+
+
+@contextmanager
+def opened(folder: Path, tests: str) -> Iterator[House]:
+    """A house without plan: what it writes, objects among it, lies in a folder that is gone when this ends; tools are the caller's."""
+    repo = open_repo(folder)
+    with TemporaryDirectory(prefix="nightlatch-", ignore_cleanup_errors=True) as name:
+        objects = Path(name, "objects")
+        (objects / "info").mkdir(parents=True)
+        (objects / "info/alternates").write_bytes(os.fsencode(repo.objects) + b"\n")
+        idents = dict.fromkeys(("AUTHOR", "COMMITTER"), NOBODY) | dict(repo.idents)
+        env = {**repo.env, "GIT_OBJECT_DIRECTORY": str(objects)}
+        config = settings.load(None, None, os.environ, {"checks.tests": tests or None})
+        brought = replace(config.workspace, share=(*config.workspace.share, *tools_inside(repo)))
+        apart = replace(repo, objects=objects, idents=idents, env=env, standing={})
+        yield House(repo=apart, config=replace(config, workspace=brought), plan="", progress=config.progress, apart=Path(name))
+
+
+def tools_inside(repo: Repo) -> Iterator[str]:
+    """The caller's own tools that lie in the checkout, by PATH and as node_modules; what is tracked comes from the commits."""
+    named = [Path(folder) for folder in os.environ.get("PATH", "").split(":") if Path(folder).is_relative_to(repo.top)]
+    prefixes = [folder.parent if folder.name in TOOLS else folder for folder in named]
+    for place in dict.fromkeys((*prefixes, repo.top / "node_modules")):
+        if place.is_dir() and place != repo.top and repo.ask("ls-files", "--error-unmatch", "--", str(place)) is None:
+            yield os.fspath(place.relative_to(repo.top))
+
+
+def find(repo: Repo, text: str) -> Range:
+    """What BASE..HEAD names; UsageError where it names nothing that can be compared."""
+    old, dots, new = text.partition("..")
+    if not dots or new.startswith("."):
+        parted = f"$(git merge-base {plain(old) or 'main'} {plain(new[1:]) or 'HEAD'})"
+        fix = f"write two commits with two dots: nightlatch ratchet {parted}..{plain(new[1:]) or 'HEAD'}"
+        raise UsageError(f"{plain(text)} is not a range BASE..HEAD", fix=fix)
+    base, head = commit(repo, old or "HEAD"), commit(repo, new or "HEAD")
+    if not repo.is_ancestor(base, head):
+        fix = "take the commit where the two parted: git merge-base " + f"{plain(old)} {plain(new or 'HEAD')}"
+        raise UsageError(f"{plain(old)} is not an ancestor of {plain(new or 'HEAD')}", place=str(repo.top), fix=deeper(repo) or fix)
+    return Range(base=base, head=head)
+
+
+def commit(repo: Repo, name: str) -> str:
+    found = repo.tip_of(f"{name}^{{commit}}")
+    if found is None:
+        raise UsageError(f"there is no commit {plain(name)}", place=str(repo.top), fix=deeper(repo) or "git log --oneline")
+    return found
+
+
+def deeper(repo: Repo) -> str:
+    """What brings the commits that a shallow clone lacks, "" where it is none."""
+    return "git fetch --unshallow, in GitHub Actions fetch-depth: 0" if (repo.common_dir / "shallow").is_file() else ""
+
+
+def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str]]:
+    """The verdict on a range, with the files that differ. Nothing is put back, for a person may have meant it."""
+    repo = house.repo
+    changes = repo.diff(span.base, span.head)
+    if not changes and not asked.verify:
+        return Verdict(safe=True, proved=None, outcome=Outcome.UNPROVED), []
+    approved = approvals(repo, span)
+    named = (*asked.supersedes, *superseded(repo, span), *(name for rule in approved.keys() & SUPERSEDED for name in approved[rule]))
+    with workshop.opened(house) as (_, lab):
+        seen = (*of_scope(repo, changes), *too_red(lab.state(span.base)))
+        verdict = lab.examine(span.base, repo.tree_of(span.head), replace(asked, supersedes=named), seen)
+    return verdict, [change.path for change in changes]
+
+
+def of_scope(repo: Repo, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
+    """What there is to say against the kinds of the changed files."""
+    links = {c.path: os.fsdecode((repo.find(c.new_oid) or ("", "", b""))[2]) for c in changes if c.new_mode == LINK}
+    return scope.judge(Seen(changes=changes, links=links), Rules()).reasons
+
+
+def too_red(state: State) -> Iterator[Reason]:
+    """What is to be said of a base that protects little. Raises FaultError where its tests or checks cannot be run at all."""
+    try:
+        refuse_red(state, (), accept=False)
+    except RedBaseError:
+        yield reason("ratchet.red-base", red_names(state, ()))
+    if not state.tests.ids and state.tests.by_id and not state.tests.broken:
+        yield reason("ratchet.no-tests")
+
+
+def trailers(repo: Repo, span: Range, key: str) -> list[tuple[str, str]]:
+    """(commit, value) of every trailer of this name in the range, newest commit first."""
+    form = f"%H%x00%(trailers:key=Nightlatch-{key},valueonly,unfold)"
+    told = repo.run("log", "-z", f"--format={form}", "--end-of-options", f"{span.base}..{span.head}").decode("utf-8", "replace").split("\0")
+    return [(oid, value) for oid, text in zip(told[::2], told[1::2], strict=False) for value in text.splitlines() if value]
+
+
+def superseded(repo: Repo, span: Range) -> list[str]:
+    """The tests that commits of the range name as superseded."""
+    return [name for _, value in trailers(repo, span, "Supersedes") for name in names_in(value)]
+
+
+def approvals(repo: Repo, span: Range) -> Approved:
+    """What commits of the range say a person approved, as far as no later commit of it went over the same files again."""
+    found: dict[str, frozenset[str]] = {}
+    for oid, value in trailers(repo, span, "Approved"):
+        rule, _, names = value.partition(" ")
+        later = {change.path for change in repo.diff(oid, span.head)}
+        own = {change.path for change in repo.diff(f"{oid}^", oid) if not RECORD(change.path)} if repo.tip_of(f"{oid}^") else later
+        stands = (name for name in names_in(names) if not later & ({file_of(name)} if repo.tip_of(f"{oid}:{file_of(name)}") else own))
+        found[rule] = found.get(rule, frozenset()).union(stands)
+    return found
