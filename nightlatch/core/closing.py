@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from nightlatch.core.history import NO_FAULT_OF_THE_FEATURE
 from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Rule, Ruling, SessionEnded, Verdict
+from nightlatch.core.notes import Found
 from nightlatch.core.phases import COMPLETE
-from nightlatch.core.progress import rule_of
+from nightlatch.core.progress import RULE_OF_END, rule_of
+from nightlatch.core.verdict import UNFINISHED
 
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
@@ -37,8 +40,20 @@ DROPPED = {
 }
 
 
-def close(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False) -> Verdict:
-    """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end."""
+def close(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confirmed: bool = False) -> Verdict:
+    """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end.
+
+    A session that only found something out has advanced, once the loop has `confirmed` it and only unfinished work speaks against it.
+    """
+    closed = _closed(verdict, end, hold_unproved=hold_unproved)
+    rejects = {reason.rule for reason in verdict.reasons if reason.ruling is Ruling.REJECT}
+    cut = closed.outcome is Outcome.INTERRUPTED and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
+    found_out = confirmed and (cut or closed.outcome is Outcome.REJECTED) and rejects <= {*UNFINISHED, "scope.empty"}
+    told = tuple(reason for reason in closed.reasons if reason.rule != "scope.empty")
+    return replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=told) if found_out else closed
+
+
+def _closed(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool) -> Verdict:
     if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and hold_unproved:
         return replace(verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, UNPROVED))
     if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED or phase_complete(verdict):
@@ -52,15 +67,17 @@ def phase_complete(verdict: Verdict) -> bool:
     return any(reason.rule == COMPLETE for reason in verdict.reasons)
 
 
-def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd) -> SessionEnded:
+def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found: Found) -> SessionEnded:
     """The session as its line in progress.txt will tell it."""
-    return SessionEnded(session=session, feature=feature, outcome=verdict.outcome, end=end, reasons=verdict.reasons)
+    details = (*((f"findings: {found.told}",) if found.told else ()), *found.remarks)
+    outcome, reasons = verdict.outcome, verdict.reasons
+    return SessionEnded(session=session, feature=feature, outcome=outcome, end=end, reasons=reasons, details=details, findings=found.told)
 
 
 def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
     """The proof of a landing, as it travels with the commit."""
     cost = "unknown" if done.end.usage.usd is None else f"${done.end.usage.usd:.2f}"
-    return proof(done.feature, done.session, verdict, {"Cost": cost})
+    return proof(done.feature, done.session, verdict, {"Cost": cost, "Findings": done.findings})
 
 
 def proof(feature: Feature, session: str, verdict: Verdict, more: Mapping[str, str]) -> Mapping[str, str]:

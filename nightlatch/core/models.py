@@ -236,3 +236,4 @@ class SessionEnded:
     phase: tuple[str, ...] = ()
     attempt: bool = False
     commit: str = ""
+    findings: str = ""

@@ -4,19 +4,22 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from nightlatch.core import config as settings
 from nightlatch.core import planfile
 from nightlatch.core.config import Config
+from nightlatch.core.findings import Author, Finding, read
 from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.progress import parse
 from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo, open_repo
-from nightlatch.errors import RepoError, UsageError
+from nightlatch.edge.trees import FOLDER, entries_of
+from nightlatch.errors import FindingError, RepoError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +77,35 @@ class House:
         """Attempts and outcomes as the commit tells them."""
         return replay(parse(self.progress_text(rev)))
 
+    def finding_path(self, name: str) -> str:
+        return self.path(f"findings/{name}.toml")
+
+    def findings(self, rev: str, known: dict[str, Finding]) -> tuple[Finding, ...]:
+        """Every finding at a commit, oldest first; a file that cannot be read stands there as one that says so.
+
+        `known` keeps what was read, by blob: the next commit's costs only what is new in it.
+        """
+        found = []
+        with self.repo.stand("cat-file", "--batch").talking() as talk:
+            folder = talk.find(f"{rev}:{self.path('findings')}")
+            for name, (mode, oid) in entries_of(folder[2], self.repo.width) if folder and folder[1] == "tree" else ():
+                if name.endswith(".toml") and mode != FOLDER:
+                    known[oid] = known.get(oid) or readable(talk.object(oid), name.removesuffix(".toml"))
+                    found.append(known[oid])
+        return tuple(sorted(found, key=lambda finding: (finding.at, finding.id)))
+
     def worktree_plan(self) -> bytes | None:
         """The plan as it lies in the person's checkout."""
         file = self.repo.top / self.plan
         return file.read_bytes() if self.plan and file.is_file() else None
+
+
+def readable(data: bytes, name: str) -> Finding:
+    """The finding in a file, or in its place one that says why it cannot be read."""
+    try:
+        return read(data.decode("utf-8"), f"findings/{name}.toml")
+    except (FindingError, UnicodeDecodeError) as error:
+        return Finding(id=name, claim=f"findings/{name}.toml cannot be read: {error}", by=Author.LOOP, at=datetime.fromtimestamp(0, UTC))
 
 
 def find_house(folder: Path, flags: Mapping[str, object] | None = None) -> House:

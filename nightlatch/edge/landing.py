@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
 
 from nightlatch.core import closing, planfile
 from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, SessionEnded, Verdict
 from nightlatch.core.progress import Entry, Item, appended, entry_of
-from nightlatch.edge import checkout, phases
+from nightlatch.edge import checkout, notebook, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import PlanError
@@ -127,10 +128,12 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     tip = commit_plan_edits(site)
     if tip != candidate.base:
         return None
-    ended = phases.told(site, started, candidate, verdict, closing.ended(started.id, started.feature, verdict, end))
+    ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
+    ended = phases.told(site, started, candidate, verdict, ended)
     flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
     tries = site.history(tip).of(started.feature).attempts + 1
-    tree = with_record(site, tip, candidate.tree, (entry_of(ended, site.now(), tries),), flag)
+    lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
+    tree = with_record(site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found))
     commit = repo.commit(tree, [tip], closing.landing_message(ended, verdict), sign=site.sign)
     if not publish(site, commit, tip):
         return None
@@ -141,7 +144,8 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
 def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded:
     """Keep work that does not land where the next session finds it, and write down what happened."""
     repo = site.house.repo
-    ended = phases.told(site, started, candidate, verdict, closing.ended(started.id, started.feature, verdict, end))
+    ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
+    ended = phases.told(site, started, candidate, verdict, ended)
     ref = repo.work_ref(started.feature.id)
     tree = site.lab.without_weakened_tests(candidate.base, candidate.tree, verdict)
     if tree == repo.tree_of(candidate.base):
@@ -149,7 +153,9 @@ def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, 
     else:
         repo.set_ref(ref, repo.commit(tree, [candidate.base], f"work on {started.feature.id} carried from {started.id}"))
     tries = site.history(site.tip()).of(started.feature).attempts + 1
-    commit = write_down(site, (entry_of(ended, site.now(), tries),), closing.progress_subject(ended))
+    lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
+    files = partial(notebook.record, site.house, found=candidate.found)
+    commit = write_down(site, lines, closing.progress_subject(ended), files=files)
     return replace(ended, commit=commit)
 
 

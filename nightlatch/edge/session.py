@@ -16,7 +16,7 @@ from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, SessionE
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
-from nightlatch.edge import agents, candidate, landing, phases, rooms, workspace
+from nightlatch.edge import agents, candidate, landing, notebook, phases, rooms, workspace
 from nightlatch.edge.git import session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
@@ -178,7 +178,8 @@ class Snapshots:
             phases.sketch(self._site, self._started, self._began, self._todo)
         if elapsed - self._saved >= SNAPSHOT:
             self._saved = elapsed
-            with suppress(RepoError):  # a file that the agent changes under the reader: the next snapshot has it
+            with suppress(RepoError, OSError):  # a file that the agent changes under the reader: the next snapshot has it
+                notebook.harvest(self._site, self._started)
                 keep(self._site, self._started, build(self._site, self._started).tree)
 
 
@@ -201,11 +202,11 @@ def keep(site: Site, started: Started, tree: str) -> None:
 
 
 def collect(site: Site, started: Started) -> Candidate:
-    """The tree that the session produced, built from files alone, protected paths put back."""
+    """The tree that the session produced, built from files alone, protected paths put back; and what it noted, confirmed or not."""
     built = build(site, started)
     keep(site, started, built.tree)
     site.journal.write("candidate.built", tree=built.tree)
-    return Candidate(tree=built.tree, base=started.base, reasons=built.oddities)
+    return Candidate(tree=built.tree, base=started.base, reasons=built.oddities, found=notebook.gather(site, started, built.tree))
 
 
 def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Verdict:
@@ -215,7 +216,7 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     finished, carried = end.end is End.FINISHED, started.laid
     verdict = site.lab.examine(made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried)
     verdict = phases.conclude(site, started, made, verdict, end)
-    return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold")
+    return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed))
 
 
 def again(site: Site, started: Started, made: Candidate, examined: Verdict, end: AgentEnd) -> tuple[Candidate, Verdict]:
@@ -232,7 +233,7 @@ def again(site: Site, started: Started, made: Candidate, examined: Verdict, end:
     if merged.conflicts:
         conflict = DROPPED["land.conflict"]
         return made, replace(conflict, reasons=(replace(conflict.reasons[0], detail=merged.conflicts),))
-    moved = Candidate(tree=merged.tree, base=tip, reasons=made.reasons)
+    moved = replace(made, tree=merged.tree, base=tip)
     if site.lab.key(tip) == site.lab.key(made.base):
         return moved, examined
     return moved, examine(site, started, moved, end)

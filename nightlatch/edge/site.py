@@ -9,8 +9,10 @@ from itertools import takewhile
 from threading import Event
 from types import FrameType
 
+from nightlatch.core.findings import Finding
 from nightlatch.core.history import History, replay
 from nightlatch.core.models import Feature, Plan, Reason
+from nightlatch.core.notes import NOTHING_FOUND, Found
 from nightlatch.core.phases import Stage
 from nightlatch.core.progress import Item, RunStart, parse, patterns
 from nightlatch.edge.agents import Agent
@@ -77,6 +79,9 @@ class Memory:
     plan_seen: bytes | None = None
     start_base: str = ""
     until: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    findings_at: str = ""
+    read: dict[str, Finding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +105,12 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A tree that a session produced, the commit it is compared with, and what was seen while it was built."""
+    """A tree that a session produced, the commit it is compared with, what was seen while it was built, and what the session noted."""
 
     tree: str
     base: str
     reasons: tuple[Reason, ...] = ()
+    found: Found = NOTHING_FOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +163,12 @@ class Site:
 
     def plan(self, tip: str) -> Plan | None:
         return self._read(tip).plan
+
+    def findings(self, tip: str) -> tuple[Finding, ...]:
+        """Everything that is on record, oldest first."""
+        if self.memory.findings_at != tip:
+            self.memory.findings, self.memory.findings_at = self.house.findings(tip, self.memory.read), tip
+        return self.memory.findings
 
     def sessions_used(self, tip: str) -> int:
         """How many sessions of this run the branch has on record; they are its last."""
