@@ -83,7 +83,7 @@ def _suite(e: Evidence) -> Iterator[Reason]:
 def _removed(e: Evidence, own: Collection[str], old: Collection[str]) -> Iterator[Reason]:
     """What became of ids that are not there any more, in the candidate's own suite and in the base's on its code."""
     before, passed = e.base.tests.passed, e.own.passed if e.own else frozenset()
-    gone, fewer = fewer_cases(before, passed, [i for i in own if e.moved.get(i) not in passed])
+    gone, fewer = fewer_cases(before, passed, [i for i in own if i not in e.moved])
     still_gone, still_fewer = fewer_cases(before, e.old.passed if e.old else (), set(old) - set(own))
     unmatched = bool(e.weaker and e.weaker.no_weaker) and not still_gone
     if names := sorted({*gone, *still_gone}):

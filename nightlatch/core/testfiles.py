@@ -32,6 +32,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A test file of which five tests must fail and the sixth must pass: its name, the end of its ids, and its text, with {name}, {n},
+    {modules} and {package} to be filled in."""
+
+    file: str
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """One way to run tests, as its TOML file says.
 
@@ -54,6 +64,7 @@ class Runner:
     empty: tuple[int, ...] = ()
     stdout: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
+    canary: Canary | None = None
 
     @property
     def python(self) -> bool:
@@ -64,8 +75,9 @@ def parse(text: str) -> Runner:
     """A runner from its TOML file."""
     data = tomllib.loads(text)
     found = tuple(Found(**sign) for sign in data.pop("found", ()))
+    canary = Canary(**data.pop("canary")) if "canary" in data else None
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return Runner(**fields, found=found)
+    return Runner(**fields, found=found, canary=canary)
 
 
 def detect(runners: Iterable[Runner], paths: Collection[str], read: Callable[[str], str], has: Callable[[str], bool]) -> Runner | None:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
+from nightlatch.core.ratchet.moves import explained
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.verdict import decide, hopeless, next_step
+from nightlatch.edge import integrity
 from nightlatch.edge.case import Case, case_of, is_config
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 
@@ -49,7 +51,7 @@ class Lab(Trials):
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
-            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off,
+            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), wants=wanted(case, off), off=off,
         )  # fmt: skip
         if hopeless(e):
             return decide(e)
@@ -101,12 +103,21 @@ class Lab(Trials):
         return known.passed if known else frozenset()
 
 
+def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
+    """The steps beyond the plain ones that a change calls for."""
+    runner = case.suite.runner
+    must_fail = bool(runner and runner.canary and case.sources) and not off >= {"integrity", "expected"}
+    return frozenset({Step.INTEGRITY} if must_fail else ())
+
+
 def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, before=lab.verify_at(case.base, case.feature))
 
 
 def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     found = lab.results(case.base, case.tree, case.suite)
+    lost = [i for i in e.base.tests.passed if i not in found.passed]
+    e = replace(e, moved=explained(lost, found.passed, case.texts) if lost else {})
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if case.suite.runner:
         lab.save(lab.tests_name(case.base, case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
@@ -161,6 +172,10 @@ def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, proof=frozenset(i for i in wanted if nothing_ran or i in found.failing or file_of(i) in found.uncollected))
 
 
+def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    return replace(e, integrity=integrity.examined(lab, case, e))
+
+
 STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.BEFORE: _before,
     Step.OWN: _own,
@@ -169,4 +184,5 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.NOW: _now,
     Step.OWNED: _owned,
     Step.PROOF: _proof,
+    Step.INTEGRITY: _integrity,
 }

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
@@ -161,13 +161,14 @@ class Trials:
     def tests_name(self, base: str, tree: str, suite: Suite) -> str:
         return "tests-" + digest(self.key(tree), self.env_key(base), self.inside, repr(suite.runner), suite.python)
 
-    def run(self, base: str, tree: str, suite: Suite, only: Iterable[str] = ()) -> Results:
-        """One run of a suite in a fresh checkout; bytecode that somebody committed is left out, for it need not match its source."""
+    def run(self, base: str, tree: str, suite: Suite, only: Iterable[str] = (), seconds: float = 0.0) -> Results:
+        """One run of a suite, or only of these ids and files, in a fresh checkout; `seconds` limits it further than every command is."""
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
         self.ran.append(tree)
         with self.open_room(base, self.clean(base, tree)) as room:
-            return runner.run_suite(self.hands, room, suite.runner, suite.python, tuple(only))
+            hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
+            return runner.run_suite(hands, room, suite.runner, suite.python, tuple(only))
 
     def clean(self, base: str, tree: str) -> str:
         """The tree as it is run: without committed bytecode, and with what surrounds a test runner as the base has it."""

@@ -51,7 +51,7 @@ def pytest_load_initial_conftests() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     if wanted := frozenset(wanted_ids()):
-        items[:] = [item for item in items if item.nodeid in wanted]
+        items[:] = [item for item in items if item.nodeid in wanted or item.nodeid.split("::")[0] in wanted]
 
 
 def wanted_ids() -> list[str]:

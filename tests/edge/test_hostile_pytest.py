@@ -60,6 +60,7 @@ class Attack:
     off: frozenset[str] = frozenset()
 
 
+PASSES = "def test_b():\n    pass\n"
 VENV = ("./.venv/bin/python", "-m", "pytest")
 CACHED = f"__pycache__/calc.{sys.implementation.cache_tag}.pyc"
 POINT = "[pytest11]\nevil = evil\n"
@@ -72,7 +73,7 @@ ATTACKS = {
     "a hook that ends the process": Attack({"conftest.py": LEAVE}),
     "a new pytest.ini": Attack({"pytest.ini": "[pytest]\naddopts = --collect-only\n"}),
     "addopts in pyproject.toml": Attack(
-        {"pyproject.toml": BASE["pyproject.toml"] + "addopts = '--deselect test_calc.py::test_add'\n", "test_b.py": "def test_b():\n    pass\n"}
+        {"pyproject.toml": BASE["pyproject.toml"] + "addopts = '--deselect test_calc.py::test_add'\n", "test_b.py": PASSES}
     ),
     "a plugin by entry point": Attack({"evil.dist-info/entry_points.txt": POINT, "evil.dist-info/METADATA": META, "evil.py": REPORT}),
     "a plugin of the environment shadowed": Attack({"xdist/__init__.py": LEAVE, "xdist/plugin.py": LEAVE}),
@@ -82,6 +83,7 @@ ATTACKS = {
         {".venv/bin/python": f'#!/bin/sh\nexec {sys.executable} -c "import site, sys; site.addsitedir(\'.venv/site-packages\')"\n',
          ".venv/site-packages/evil.pth": "import os; os._exit(0)\n"}, command=VENV,
     ),
+    "source that replaces the report": Attack({"calc.py": BAD + REPORT}),
     "source that ends the process at exit": Attack({"calc.py": BAD + AT_EXIT}),
 }  # fmt: skip
 

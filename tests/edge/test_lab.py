@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from nightlatch.core.evidence import Step
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
 from nightlatch.core.results import Answer
 from nightlatch.edge.git import Repo, open_repo
@@ -26,6 +27,7 @@ SUB = CALC + "\n\ndef sub(a, b):\n    return a - b\n"
 TEST_SUB = "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n"
 BASE = {"calc.py": CALC, "test_calc.py": TESTS, "conftest.py": COUNTED, "prd.json": "[]\n"}
 PROSE = Feature(id="US-1", title="Subtract", done=False)
+PLAIN = frozenset({"integrity", "expected", "weaker"})
 RUN_ONLY = frozenset({"selection", "strength", "source", "dependencies"})
 Tree = Mapping[str, str | None]
 
@@ -227,20 +229,65 @@ def test_the_suite_runs_once_where_no_test_changed_and_twice_where_one_did(world
     lab.state(first)
     assert world.suite_runs() == 1
     second = world.commit({"calc.py": SUB}, first)
-    assert lab.examine(first, world.repo.tree_of(second), PROSE).outcome is Outcome.UNPROVED
+    assert lab.examine(first, world.repo.tree_of(second), PROSE, off=PLAIN).outcome is Outcome.UNPROVED
     assert world.suite_runs() == 2
     landed = world.commit({"progress.txt": "landed\n", "prd.json": "[1]\n"}, second)
     lab.state(landed)
     assert world.suite_runs() == 2
     third = world.commit({"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(2, 2) == 4\n"}, landed)
     feature = replace(PROSE, verify=("test -f calc.py",))
-    assert lab.examine(landed, world.repo.tree_of(third), feature, seen_red=True).outcome is Outcome.LANDED
+    assert lab.examine(landed, world.repo.tree_of(third), feature, seen_red=True, off=PLAIN).outcome is Outcome.LANDED
     assert world.suite_runs() == 4
+
+
+def test_tests_that_must_fail_run_once_for_a_base_and_once_for_each_candidate(world: World) -> None:
+    lab, first = world.lab(), world.commit(BASE)
+    lab.state(first)
+    runs = []
+    for text in (SUB, SUB + "\n\nONE = 1\n"):
+        verdict = lab.examine(first, world.repo.tree_of(world.commit({"calc.py": text}, first)), PROSE)
+        runs += [cost.runs for cost in verdict.costs if cost.step == Step.INTEGRITY]
+    assert runs == [2, 1]
+    docs = lab.examine(first, world.repo.tree_of(world.commit({"README.md": "x"}, first)), PROSE)
+    assert Step.INTEGRITY not in {cost.step for cost in docs.costs}
+
+
+PATCHED = """
+from _pytest import reports
+
+made = reports.TestReport.from_item_and_call.__func__
+
+
+def green(cls, item, call):
+    report = made(cls, item, call)
+    report.outcome = "passed"
+    return report
+
+
+reports.TestReport.from_item_and_call = classmethod(green)
+"""
+
+
+def test_code_that_turns_every_report_green_is_seen_by_tests_that_must_fail(world: World) -> None:
+    candidate = {"calc.py": SUB.replace("a + b", "a - b") + PATCHED, "test_sub.py": TEST_SUB}
+    verdict = world.examine(BASE, candidate, off=RUN_ONLY)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.canary", "ratchet.expected-ignored"])
+    off = RUN_ONLY | {"integrity", "expected"}
+    assert world.examine(BASE, candidate, off=off).safe
+
+
+def test_an_object_that_equals_everything_is_seen_by_other_expected_values(world: World) -> None:
+    equal = "class Sum(int):\n    __hash__ = int.__hash__\n\n    def __eq__(self, other):\n        return True\n\n\n"
+    candidate = {"calc.py": equal + SUB.replace("return a + b", "return Sum(a - b)"), "test_sub.py": TEST_SUB}
+    verdict = world.examine(BASE, candidate, off=RUN_ONLY)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.expected-ignored"])
+    assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
+    assert world.examine(BASE, candidate, off=RUN_ONLY | {"expected"}).outcome is Outcome.LANDED
 
 
 def test_the_proof_run_starts_only_the_new_tests(world: World) -> None:
     slow = "\n\ndef test_once():\n    open(os.environ['COUNT'] + '-full', 'a').write('x')\n"
-    world.examine({**BASE, "test_calc.py": "import os\n" + TESTS + slow}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    world.examine({**BASE, "test_calc.py": "import os\n" + TESTS + slow}, {"calc.py": SUB, "test_sub.py": TEST_SUB}, off=PLAIN)
     assert (world.folder / "count-full").read_text() == "xxx"
     assert world.suite_runs() == 4
 

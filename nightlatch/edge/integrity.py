@@ -1,0 +1,116 @@
+"""Tests that must fail, run in the same kind of run as the candidate's own: canaries, and base's tests with other expected values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nightlatch.core import results as codec
+from nightlatch.core.evidence import Evidence, Integrity, function_of
+from nightlatch.core.globs import matcher
+from nightlatch.core.ratchet import canary
+from nightlatch.core.ratchet.canary import Laid
+from nightlatch.core.ratchet.expected import other_expectations
+from nightlatch.core.results import Answer, Results, file_of
+from nightlatch.core.testfiles import supersedes
+from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.trees import Entry
+from nightlatch.edge.trials import Trials, digest
+
+SHARE = 0.25
+MOST_READ = 400
+MOST_FILES = 8
+MOST_IDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A few test files of the base with other expected values, and a canary for the base and for the candidate."""
+
+    files: Mapping[str, Entry]
+    ids: tuple[str, ...]
+    base: Laid
+    own: Laid
+
+
+def sample_of(trials: Trials, case: Case, e: Evidence) -> Sample | None:
+    """What the tests of the base that speak of the changed code have to say; None where there is nothing to put beside them."""
+    kind = case.suite.runner.canary if case.suite.runner else None
+    texts = test_texts(trials, case, e)
+    if kind is None or not texts:
+        return None
+    files = canary.ranked([*texts], [*texts.values()], case.sources)
+    changed = {path: other_expectations(path, texts[path]) for path in files[:MOST_FILES]}
+    written = {trials.path(path): trials.repo.write_blob(text.encode("utf-8", "surrogateescape")) for path, text in changed.items() if text}
+    passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in changed))
+    ids = sorted(i for i in passed if not supersedes(case.feature.supersedes, i))
+    modules = [trials.own(path) for path in case.sources]
+    base, own = (
+        canary.laid(kind, f"q{digest(*seed)[:10]}", files[0], texts[files[0]], sources)
+        for seed, sources in (((case.base,), ()), ((case.base, case.tree), modules))
+    )
+    return Sample(files={path: ("100644", oid) for path, oid in written.items()}, ids=tuple(ids[:MOST_IDS]), base=base, own=own)
+
+
+def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
+    """The base's test files that have ids which pass, as texts: those beside changed code first, where there are many."""
+    if case.suite.runner is None:
+        return {}
+    is_test, is_code = matcher(case.suite.runner.tests), matcher(case.suite.runner.code)
+    listed = ((trials.own(path), entry) for path, entry in trials.files(case.base).items())
+    entries = {path: entry for path, entry in listed if is_test(path) and is_code(path)}
+    known = {file_of(i) for i in e.base.tests.passed}
+    there = [path for path in entries if any(among(file, path) for file in known)]
+    chosen = canary.ranked(there, there, case.sources)[:MOST_READ]
+    with trials.repo.stand("cat-file", "--batch").talking() as blobs:
+        return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
+
+
+def among(file: str, path: str) -> bool:
+    """Does this part of an id mean the file? Go's ids name its package instead."""
+    folder = path.rpartition("/")[0]
+    return file == path or (path.endswith("_test.go") and (f"/{file}/".endswith(f"/{folder}/") if folder else "::" not in file))
+
+
+def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
+    """What comes out green on the candidate though it has to fail; what the base's own run cannot tell apart is left aside."""
+    sample = sample_of(trials, case, e)
+    if sample is None:
+        return Integrity()
+    before = on_base(trials, case, sample)
+    if before.answer is Answer.FAULT:
+        return Integrity(left=("tests that must fail: their run on the base was cut off",))
+    found = Integrity()
+    for _ in range(2):  # once more before any refusal
+        after = laid_run(trials, case, case.tree, sample, sample.own)
+        found = compared(e, sample, before, after)
+        if not (found.canaries or found.ignored):
+            break
+    return found
+
+
+def on_base(trials: Trials, case: Case, sample: Sample) -> Results:
+    files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
+    name = "must-fail-" + digest(trials.tests_name(case.base, case.base, case.suite), sample.base.path, *files)
+    known = trials.recall(name, codec.results_from)
+    if known is None:
+        known = laid_run(trials, case, case.base, sample, sample.base)
+        trials.save(name, known)
+    return known
+
+
+def laid_run(trials: Trials, case: Case, tree: str, sample: Sample, bird: Laid) -> Results:
+    entry = ("100644", trials.repo.write_blob(bird.text.encode()))
+    whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
+    names = (*map(trials.own, sample.files), *sample.ids, *bird.wanted())
+    return trials.run(case.base, whole, case.suite, names, SHARE * trials.hands.timeout)
+
+
+def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> Integrity:
+    """The candidate's run beside the base's."""
+    if after.answer is Answer.FAULT:
+        return Integrity(left=("tests that must fail: their run was cut off",))
+    plain = e.old or e.own or e.base.tests
+    steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(map(function_of, plain.failing))
+    ignored = sorted(i for i in before.failing & after.passed if function_of(i) in steady)
+    told = not sample.base.wrong(before)
+    wrong = sample.own.wrong(after) if told else ""
+    return Integrity(canaries=(wrong,) if wrong else (), ignored=tuple(ignored))
