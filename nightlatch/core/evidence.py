@@ -134,11 +134,8 @@ def slipped(e: Evidence, results: Results | None) -> Mapping[str, str]:
     """The ids that passed at the base and do not pass in these results, with the rule that each breaks; superseded ones aside."""
     if results is None or results.broken or not (results.by_id and e.base.tests.by_id):
         return {}
-    names = e.feature.supersedes
-    named_files = {file_of(i) for i in e.base.tests.ids if supersedes(names, i)}
-    whole_files = named_files & set(results.uncollected)
     lost = lost_ids(e.base.tests.ids, results.ids, results.uncollected)
-    return {i: rule for i, rule in lost.items() if not supersedes(names, i) and not (results is e.old and file_of(i) in whole_files)}
+    return {i: rule for i, rule in lost.items() if not supersedes(e.feature.supersedes, i)}
 
 
 def lost_ids(before: Mapping[str, Result], after: Mapping[str, Result], uncollected: Iterable[str] = ()) -> dict[str, str]:

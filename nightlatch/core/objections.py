@@ -93,9 +93,10 @@ def _removed(e: Evidence, own: Collection[str], old: Collection[str]) -> Iterato
 
 
 def _rewritten(e: Evidence) -> Iterator[Reason]:
-    """Test files that a run changed, those aside that the base's own run changes too."""
-    if names := {name for run in (e.own, e.old) if run for name in run.rewritten} - set(e.base.tests.rewritten):
-        yield reason("ratchet.tests-rewritten", sorted(names))
+    """Test files that a run changed, those aside that the base's own run changes too, or that the feature is meant to change."""
+    changed = {name for run in (e.own, e.old) if run for name in run.rewritten} - set(e.base.tests.rewritten)
+    if names := sorted(name for name in changed if not supersedes(e.feature.supersedes, name)):
+        yield reason("ratchet.tests-rewritten", names)
 
 
 def _measured(e: Evidence) -> Iterator[Reason]:

@@ -9,10 +9,9 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
 from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Suite, Trials
+from nightlatch.edge.trials import FILES, Suite, Trials
 
 MOST_BYTES = 500_000
-FILES = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
 from nightlatch.core.ratchet.moves import explained
+from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
@@ -127,6 +128,13 @@ def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
 def _old(lab: Lab, case: Case, e: Evidence) -> Evidence:
     tree = lab.repo.tree_with(case.tree, case.back)
     found = lab.run(case.base, tree, case.suite)
+    names = case.feature.supersedes
+    texts = {file: (lab.repo.read(case.base, lab.path(file)) or b"").decode("utf-8", "replace") for file in found.uncollected if names}
+    shorter = {lab.path(file): pruned(file, text, names) for file, text in texts.items()}
+    entries = {path: ("100644", lab.repo.write_blob(text.encode())) for path, text in shorter.items() if text}
+    if entries:
+        tree = lab.repo.tree_with(tree, entries)
+        found = lab.run(case.base, tree, case.suite)
     return _again(lab, case, replace(e, old=found), tree, found)
 
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import TypeVar
 
 from nightlatch.core import results as codec
@@ -26,6 +26,8 @@ Known = TypeVar("Known", Results, tuple[Check, ...])
 MOST_AGAIN = 50
 MOST_CACHED = 100
 MOST_LISTED = 4
+FILES = ("100644", "100755")
+TICK = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class Trials:
     keys: dict[str, str] = field(default_factory=dict)
     listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
     bytecode: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    watched: dict[str, dict[str, Entry]] = field(default_factory=dict)
     around: dict[str, Callable[[str], bool]] = field(default_factory=dict)
     suites: dict[str, Suite] = field(default_factory=dict)
     pythons: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -166,9 +169,24 @@ class Trials:
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
         self.ran.append(tree)
-        with self.open_room(base, self.clean(base, tree)) as room:
+        whole = self.clean(base, tree)
+        with self.open_room(base, whole) as room:
             hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
-            return runner.run_suite(hands, room, suite.runner, suite.python, tuple(only))
+            began = time()
+            found = runner.run_suite(hands, room, suite.runner, suite.python, tuple(only))
+            return replace(found, rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
+
+    def rewritten(self, base: str, tree: str, suite: Suite, room: Room, since: float) -> Iterator[str]:
+        """The test files of a tree that a run changed: looked at where they were touched since, compared byte for byte."""
+        if base not in self.watched:
+            self.watched[base] = {path: entry for path, entry in self.files(base).items() if suite.files(self.own(path))}
+        changed = {c.path: (c.new_mode, c.new_oid) for c in self.repo.diff(self.tree(base), tree) if suite.files(self.own(c.path))}
+        for path, (mode, oid) in {**self.watched[base], **changed}.items():
+            place = room.tree / path
+            if mode in FILES and not (os.path.lexists(place) and place.lstat().st_ctime < since - TICK):
+                data = place.read_bytes() if place.is_file() and not place.is_symlink() else b""
+                if (known := self.repo.find(oid)) and data != known[2]:
+                    yield self.own(path)
 
     def clean(self, base: str, tree: str) -> str:
         """The tree as it is run: without committed bytecode, and with what surrounds a test runner as the base has it."""

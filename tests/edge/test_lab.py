@@ -205,6 +205,28 @@ def test_a_removed_name_that_a_superseded_test_imports_does_not_condemn_the_whol
     assert worse.reasons[0].detail == ("test_calc.py::test_zero",)
 
 
+def test_a_superseded_test_excuses_no_other_test_of_its_file(world: World) -> None:
+    base = {**BASE, "calc.py": SUB, "test_calc.py": "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"}
+    feature = replace(PROSE, supersedes=("test_sub",))
+    verdict = world.examine(base, {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")}, feature)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
+    assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
+
+
+def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too(world: World) -> None:
+    golden = "from pathlib import Path\n\nfrom calc import add\n\n\ndef test_add():\n    file = Path('tests/golden.txt')\n"
+    compares = golden + "    assert file.read_text() == str(add(1, 2))\n"
+    rewrites = golden + "    file.write_text(str(add(1, 2)))\n"
+    base = {**BASE, "test_calc.py": None, "tests/test_golden.py": compares, "tests/golden.txt": "3"}
+    kind = {"calc.py": SUB.replace("a + b", "a - b"), "test_sub.py": TEST_SUB, "tests/test_golden.py": rewrites}
+    verdict = world.examine(base, kind, off=RUN_ONLY | {"old"})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.tests-rewritten"])
+    assert verdict.reasons[0].detail == ("tests/golden.txt",)
+    assert world.examine(base, kind, off=RUN_ONLY | {"old", "integrity"}).outcome is Outcome.LANDED
+    used = {**base, "tests/test_golden.py": rewrites, "tests/golden.txt": "2"}
+    assert world.examine(used, {"calc.py": SUB.replace("a + b", "b - a"), "test_sub.py": TEST_SUB}, off=RUN_ONLY).outcome is Outcome.LANDED
+
+
 def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: World) -> None:
     lab, first = world.lab(), world.commit(BASE)
     lab.state(first)
