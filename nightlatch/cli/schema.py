@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import click
 
-NAMES = {"plan": "prd.json", "phase": "phase.json"}
+NAMES = {"note": "note.json", "plan": "prd.json", "phase": "phase.json"}
 
 
 @click.command(epilog="Example: nightlatch schema > prd.schema.json")

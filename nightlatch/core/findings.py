@@ -133,6 +133,11 @@ class Finding:
         return next((event.state for event in reversed(self.events) if event.state), self.born)
 
     @property
+    def word_of(self) -> Author:
+        """Whose word the state is."""
+        return next((event.by for event in reversed(self.events) if event.state), self.by)
+
+    @property
     def standing_cites(self) -> tuple[Cite, ...]:
         """The code that it was last seen to hold for."""
         return next((event.cites for event in reversed(self.events) if event.cites), self.cites)

@@ -29,6 +29,10 @@ class Note:
     event: FindingEvent | None = None
     at_base: bool = False
 
+    @property
+    def said(self) -> str:
+        return self.finding.claim if self.finding else self.event.why if self.event else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -153,7 +157,9 @@ def take(texts: Iterable[str], schema: Mapping[str, object], feature: str, sessi
 def made(name: str, note: Mapping[str, object], *, feature: str, session: str, at: datetime, by: Author) -> Note:
     """A note that validates, as what it adds to the record."""
     words = {key: str(note[key]) for key in ("choice", "why", "next") if key in note}
-    claim, says = str(note["claim"]), State(str(note.get("state", State.OPEN)))
+    kind = FindingKind(str(note.get("kind", FindingKind.FINDING)))
+    settled = by is Author.PERSON and kind is not FindingKind.FINDING
+    claim, says = str(note["claim"]), State(str(note.get("state", State.VERIFIED if settled else State.OPEN)))
     proof, at_base = tuple(map(_evidence, _list(note.get("evidence")))), note.get("at") == "base"
     if "challenge" in note:
         given = says if "state" in note else None
@@ -161,7 +167,7 @@ def made(name: str, note: Mapping[str, object], *, feature: str, session: str, a
     again = note.get("reproduction")
     finding = Finding(
         id=name, claim=claim, by=by, session=session, at=at, says=says, born=ruled(by, says), **words,  # type: ignore[arg-type]  # texts by name
-        feature=str(note.get("feature", feature)), kind=FindingKind(str(note.get("kind", FindingKind.FINDING))), evidence=proof,
+        feature=str(note.get("feature", feature)), kind=kind, evidence=proof,
         alternatives=tuple(map(str, _list(note.get("alternatives")))), cites=tuple(map(cite, map(str, _list(note.get("cites"))))),
         reproduction=Reproduction(**again) if isinstance(again, dict) else None,
     )  # fmt: skip

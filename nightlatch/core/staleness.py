@@ -103,6 +103,15 @@ class Standing:
     lost: bool = False
     commit: str = ""
 
+    @property
+    def told(self) -> str:
+        where = f"{self.path}:{self.lines[0]}-{self.lines[1]}" if self.lines else self.path
+        if self.fresh:
+            return f"fresh, {where}" if where else ""
+        by = f" by {self.commit[:9]}" if self.commit else ""
+        what = "is gone" if self.orphaned else "is another file now" if self.lost else f"has {self.share:.0%} of its lines changed"
+        return f"{where} {what}{by}"
+
 
 def anchor(cite: Cite, blob: Blob, commit: str) -> Cite:
     """A cite with all that is needed to find its code again."""

@@ -1,11 +1,15 @@
 """The person's decisions, carried out on the branch: each exactly once, each with its line in progress.txt."""
 
+import json
 from dataclasses import replace
+from functools import partial
 
+from nightlatch.core import notes
 from nightlatch.core.choices import needless, objection
+from nightlatch.core.findings import Author
 from nightlatch.core.models import Feature, Outcome
-from nightlatch.core.progress import Entry, decision
-from nightlatch.edge import inbox, landing
+from nightlatch.core.progress import Entry, decision, line
+from nightlatch.edge import inbox, landing, notebook
 from nightlatch.edge.git import Commit, session_ref
 from nightlatch.edge.inbox import Decision
 from nightlatch.edge.site import Site
@@ -14,10 +18,33 @@ from nightlatch.edge.site import Site
 def carry_out(site: Site) -> None:
     """Every decision that waits, oldest first. A decision whose line the branch already has was carried out before a crash."""
     for path, said in list(inbox.waiting(site.house)):
-        if f"as {said.id}" not in site.progress_text(site.tip()):
+        if said.verb == "note":
+            take_note(site, said)
+        elif f"as {said.id}" not in site.progress_text(site.tip()):
             decide(site, said)
         path.unlink()
     take_answers(site)
+
+
+def take_note(site: Site, said: Decision) -> None:
+    """The person's note, in a commit of its own, exactly once: its finding's id, or its event's session, follows from the decision.
+
+    It has no line in progress.txt, so that branches on which notes were made merge without conflict.
+    """
+    tip = site.tip()
+    name = notes.name_of(said.id)
+    made = notes.made(name, json.loads(said.text), feature=said.feature, session=said.id, at=said.at, by=Author.PERSON)
+    on_record = {finding.id: finding for finding in site.findings(tip)}
+    known = on_record.get(made.id)
+    if made.event and (known is None or any(event.session == said.id for event in known.events)):
+        return
+    if made.finding and known:
+        return
+    new = (notebook.anchored(site.house, tip, tip, made.finding),) if made.finding else ()
+    events = ((made.id, replace(made.event, evidence=notebook.pinned(site.house, tip, made.event.evidence, None))),) if made.event else ()
+    found = notes.Found(new=new, events=events)
+    landing.write_down(site, (), f"note: {made.id} {line(made.said, 60)}", files=partial(notebook.record, site.house, found=found))
+    site.console.say("note", f"{made.id} is on record")
 
 
 def take_answers(site: Site) -> None:

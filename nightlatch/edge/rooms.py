@@ -1,13 +1,18 @@
 """What a process of this project sees when it runs in one workspace: the same for agents, checks and init.sh."""
 
+import os
+import shlex
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from nightlatch.edge.house import House
-from nightlatch.edge.sandbox import Pairs, Room, environment
+from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 
 OUT = Path("/run/nightlatch/out")
+NOTING = Path(__file__).with_name("noting.py")
 
 
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
@@ -43,3 +48,15 @@ def identity(house: House) -> dict[str, str]:
 def out_folder(workspace: Workspace, *, sandboxed: bool) -> Path:
     """Where an agent finds NIGHTLATCH_OUT."""
     return OUT if sandboxed else workspace.out
+
+
+def with_notes(room: Room, workspace: Workspace, sandbox: Sandbox) -> Room:
+    """The room with `nightlatch note` on its PATH: by the loop's own Python, whatever the project's environment holds."""
+    folder = workspace.folder / "bin"
+    folder.mkdir(exist_ok=True)
+    room = replace(room, readable=(*room.readable, (folder, OUT.with_name("bin")), (NOTING, OUT.with_name("noting.py"))))
+    launcher = folder / "nightlatch"
+    words = (os.path.realpath(sys.executable), "-I", "-S", str(sandbox.inside(room, NOTING)))
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+    launcher.chmod(0o755)
+    return replace(room, env={**room.env, "PATH": f"{sandbox.inside(room, folder)}:{room.env.get('PATH', os.defpath)}"})

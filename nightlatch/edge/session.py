@@ -138,7 +138,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
     errand = agents.Errand(
         program=agents.find(started.agent, site.house.repo.project, os.environ.get("PATH", os.defpath)),
         brief=folder / "brief.md",
-        room=rooms.room(site.house, place, network=True, env=env, writable=((place.out, out),)),
+        room=rooms.with_notes(rooms.room(site.house, place, network=True, env=env, writable=((place.out, out),)), place, site.sandbox),
         sandbox=site.sandbox,
         out=place.out,
         environ=os.environ,

@@ -1,0 +1,119 @@
+"""`note`: what is known, said and seen by agents, the loop and you."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from nightlatch.core.text import plain
+from nightlatch.edge import noting
+from nightlatch.errors import FindingError, UsageError
+
+ANY = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+class Notes(click.Group):
+    """`list` and `show` look; every other word is said as agents say it."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in noting.WORDS:
+            return super().get_command(ctx, cmd_name)
+        words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+        return click.Command(cmd_name, params=[words], callback=saying(cmd_name), context_settings=dict(ANY))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*noting.WORDS, *super().list_commands(ctx)]
+
+
+@click.group(cls=Notes, epilog='Example: nightlatch note open "Why is the second page slow?" --cite src/page.py:10-20')
+def command() -> None:
+    """Write down what you found out, or see what is known. In a workspace a note waits for the loop; at your desk your word counts."""
+
+
+def saying(word: str) -> Callable[..., int]:
+    def callback(words: tuple[str, ...]) -> int:
+        if os.environ.get("NIGHTLATCH_OUT") or "--help" in words:
+            return noting.main(["note", word, *words], os.environ)
+        try:
+            note = noting.read([word, *words])
+        except ValueError as error:
+            raise UsageError(str(error), place=f"note {word}", fix="nightlatch note open --help") from error
+        click.echo(said(note))
+        return 0
+
+    return callback
+
+
+def said(note: dict[str, object]) -> str:
+    """The person's note, left for the loop, or written at once where none is at work."""
+    from nightlatch.cli.decide import carry_out, progress_of
+    from nightlatch.core.notes import name_of
+    from nightlatch.edge import inbox, look
+    from nightlatch.edge.house import find_house, require_plan
+
+    house = require_plan(find_house(Path.cwd()))
+    seen = look.with_commit(house)
+    feature = seen.survey.find(str(note["feature"])).id if "feature" in note else ""
+    against = str(note.get("challenge", ""))
+    if against and against not in {finding.id for finding in house.findings(seen.tip, {})}:
+        raise FindingError(f"there is no finding {against!r}", fix="nightlatch note list")
+    left = inbox.leave(house, "note", feature, json.dumps({**note, **({"feature": feature} if feature else {})}), datetime.now(UTC))
+    if look.holder(house) is None:
+        carry_out()
+    return f"{against or name_of(left.id)}: {'challenge' if against else 'note'} {progress_of(house)}"
+
+
+@command.command(name="list")
+@click.option("--feature", metavar="F", help="Of this feature only.")
+@click.option("--state", metavar="S", help="verified, rejected, open, blocked or stale.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
+def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
+    """What is on record, oldest first; what cites code that has changed since is stale."""
+    told = [each for each in known() if feature in (None, each["feature"]) and state in (None, each["state"])]
+    if as_json:
+        click.echo(json.dumps({"schema": "nightlatch/notes/1", "findings": told}, indent=2))
+        return
+    for each in told:
+        shown = f"{each['id']} {each['state']:<8} {each['by']:<6} {each['feature'] or '-'} {each['claim']}"
+        click.echo(plain(shown, 200))
+
+
+@command.command(epilog="Example: nightlatch note show N-7f3k2aa")
+@click.argument("name", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
+def show(name: str, *, as_json: bool) -> None:
+    """All that was ever said about one finding, its file first, then how it stands."""
+    found = next((each for each in known(name) if each["id"] == name), None)
+    if found is None:
+        raise FindingError(f"there is no finding {name!r}", fix="nightlatch note list")
+    if as_json:
+        click.echo(json.dumps({"schema": "nightlatch/note/1", **found}, indent=2))
+        return
+    for line in str(found["file"]).splitlines():
+        click.echo(plain(line))
+    click.echo(plain(f"\n# {found['state']}{': ' if found['stands'] else ''}{found['stands']}"[1:]))
+
+
+def known(blame: str = "") -> list[dict[str, object]]:
+    """The findings of the branch as they stand now; for the one called `blame` also the commit that made it stale."""
+    from nightlatch.core.findings import render
+    from nightlatch.edge import freshness, look
+    from nightlatch.edge.house import find_house, require_plan
+
+    house = require_plan(find_house(Path.cwd()))
+    tip = look.with_commit(house).tip
+    findings = house.findings(tip, {})
+    standings = freshness.standings(house.repo, tip, findings)
+    told = []
+    for each in findings:
+        stands = standings.get(each.id)
+        stands = freshness.blamed(house.repo, tip, each, stands) if stands and each.id == blame else stands
+        state = "stale" if stands and not stands.fresh else str(each.state)
+        word = {"id": each.id, "kind": str(each.kind), "state": state, "was": str(each.state), "feature": each.feature, "claim": each.claim}
+        who = {"says": str(each.says), "by": str(each.word_of), "session": each.session}
+        ran = {"failed": each.seen[0], "runs": each.seen[1], "challenges": len(each.challenges), "next": each.next_action}
+        told.append({**word, **who, **ran, "stands": stands.told if stands else "", "file": render(each)})
+    return told

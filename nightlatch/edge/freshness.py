@@ -1,0 +1,87 @@
+"""How all findings stand at a commit: read by one `git cat-file`, with renames looked up once for all of them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+
+from nightlatch.core.findings import Cite, Finding
+from nightlatch.core.staleness import Blob, Standing, judge
+from nightlatch.edge.git import Repo
+from nightlatch.edge.gitcall import words
+
+Lookup = Callable[[str], Blob | None]
+MOST_STEPS = 50
+
+
+def standings(repo: Repo, tip: str, findings: Iterable[Finding]) -> dict[str, Standing]:
+    """The worst of each finding's cites and evidence files; what cites nothing is not among them."""
+    asked = [finding for finding in findings if finding.standing_cites or any(each.sha256 for each in finding.evidence)]
+    seen: dict[str, Blob | None] = {}
+
+    def at_tip(path: str) -> Blob | None:
+        if path not in seen:
+            seen[path] = blob(repo, f"{tip}:{path}", path)
+        return seen[path]
+
+    gone = [cite for finding in asked for cite in finding.standing_cites if at_tip(cite.path) is None]
+    moved = renames(repo, tip, gone) if gone else {}
+    return {finding.id: worst(finding, at_tip, moved) for finding in asked}
+
+
+def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]) -> Standing:
+    found = [judge(cite, at_tip(moved.get((cite.commit, cite.path), cite.path))) for cite in finding.standing_cites]
+    for each in finding.evidence:
+        held = at_tip(each.file) if each.sha256 and each.file else None
+        if held and sha256(held.data).hexdigest() != each.sha256:
+            found.append(Standing(fresh=False, path=each.file, share=1.0, lost=True))
+    return min(found, key=lambda standing: (standing.fresh, -standing.share), default=Standing(fresh=True, path=""))
+
+
+def blob(repo: Repo, name: str, path: str) -> Blob | None:
+    found = None if "\n" in name else repo.find(name)
+    return Blob(path=path, oid=found[0], data=found[2]) if found and found[1] == "blob" else None
+
+
+def renames(repo: Repo, tip: str, gone: Iterable[Cite]) -> dict[tuple[str, str], str]:
+    """Where cited files are that left their path: where the same bytes are, else as git sees renames since the citing commit."""
+    wanted = {(cite.commit, cite.path): cite.blob for cite in gone}
+    homes = {oid: path for path, (_, oid) in repo.files(tip).items()}
+    found = {key: homes[oid] for key, oid in wanted.items() if oid in homes}
+    trees = {tree[0]: commit for commit, path in wanted.keys() - found.keys() if commit and (tree := repo.find(f"{commit}^{{tree}}"))}
+    if trees:
+        pairs = "".join(f"{old} {repo.tree_of(tip)}\n" for old in trees)
+        told = repo.run("diff-tree", "--stdin", "-r", "-z", "-M", "--diff-filter=R", "--name-status", stdin=pairs.encode())
+        for before, path, now in renamed(words(told)):
+            found.setdefault((trees[before], path), now)
+    return {key: path for key, path in found.items() if key in wanted}
+
+
+def renamed(told: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(old tree, old path, new path) from `diff-tree --stdin -z`, which writes each pair of trees on a line of its own."""
+    tree, each = "", iter(told)
+    for word in each:
+        *headers, status = word.split("\n")
+        tree = headers[-1].split()[0] if headers else tree
+        if status:
+            yield tree, next(each), next(each)
+
+
+def blamed(repo: Repo, tip: str, finding: Finding, standing: Standing) -> Standing:
+    """A stale standing with the commit that made it so: the last whose file no longer bears the cite out, though the one before did."""
+    if standing.fresh:
+        return standing
+    cited = finding.standing_cites
+    moved = cited[0] if cited and not standing.lost else Cite(path=standing.path)
+    cite = next((each for each in cited if each.path == standing.path), moved)
+    log = repo.run("log", "--raw", "--no-abbrev", "--no-renames", "-z", f"-n{MOST_STEPS}", "--format=%x01%H", tip, "--", standing.path)
+    commit, steps = "", []
+    for word in words(log):
+        if "\1" in word:
+            commit = word.rpartition("\1")[2].strip()
+        elif word.lstrip("\n").startswith(":"):
+            steps.append((commit, word.split()[2]))
+    for commit, old in steps:
+        before = blob(repo, old, standing.path)
+        if before is None or not cite.blob or judge(cite, before).fresh:
+            return replace(standing, commit=commit)
+    return standing

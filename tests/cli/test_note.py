@@ -1,0 +1,152 @@
+"""`nightlatch note`: at the desk by the person's word, exactly once; in a workspace a line for the loop and nothing else."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nightlatch.cli.decide import carry_out
+from nightlatch.core.findings import Author, State, read
+from nightlatch.edge import inbox, noting
+from nightlatch.edge.house import find_house
+from tests.cli.kit import Project, story
+
+
+@pytest.fixture
+def desk(project: Project) -> Project:
+    project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
+    project.plan(story("US-001"), story("US-002"))
+    project.commit("start", **{"till.py": "def price(cents, count):\n    return cents * count\n", "slow.log": "412 ms\n"})
+    return project
+
+
+def noted(project: Project, *args: str) -> str:
+    told = project.nightlatch("note", *args)
+    assert told.code == 0, told.err
+    return told.out.partition(":")[0]
+
+
+def test_the_person_says_any_state_and_it_is_committed_at_once(desk: Project) -> None:
+    more = ("--cite", "till.py:2", "--feature", "US-001", "--file", "slow.log", "--next", "test it")
+    name = noted(desk, "verified", "the price", "is a product", *more)
+    found = read(desk.git("show", f"HEAD:findings/{name}.toml"), name)
+    assert (found.state, found.by, found.feature, found.claim) == (State.VERIFIED, Author.PERSON, "US-001", "the price is a product")
+    assert (found.cites[0].symbol, len(found.evidence[0].sha256), found.next) == ("price", 64, "test it")
+    assert desk.git("log", "-1", "--format=%s") == f"note: {name} the price is a product"
+    assert desk.git("status", "--porcelain") == ""
+    assert not (desk.folder / "progress.txt").exists()
+
+
+def test_a_decision_of_the_person_needs_no_confirmation(desk: Project) -> None:
+    name = noted(desk, "decision", "prices are whole cents", "--choice", "int", "--why", "no rounding", "--alternatives", "Decimal")
+    found = read(desk.git("show", f"HEAD:findings/{name}.toml"), name)
+    assert (found.state, found.kind, found.choice, found.alternatives) == (State.VERIFIED, "decision", "int", ("Decimal",))
+
+
+def test_a_note_waits_for_the_running_loop_and_is_carried_out_exactly_once(desk: Project) -> None:
+    house = find_house(desk.folder)
+    name = noted(desk, "open", "is it slow?")
+    head = desk.git("rev-parse", "HEAD")
+    left = inbox.leave(house, "note", "", json.dumps({"claim": "is it slow?"}), datetime.now(UTC))
+    again = inbox.folder(house) / "again.json"
+    again.write_bytes(next(inbox.folder(house).glob(f"*{left.id}*")).read_bytes())
+    desk.monkeypatch.chdir(desk.folder)
+    carry_out()
+    assert len(desk.git("ls-tree", "--name-only", "HEAD", "findings/").split()) == 2
+    assert desk.git("rev-parse", "HEAD~1") == head
+    assert list(inbox.waiting(house)) == []
+    assert name
+
+
+def test_a_contradiction_is_added_and_both_stay_readable(desk: Project) -> None:
+    name = noted(desk, "verified", "the price is a product")
+    before = desk.git("show", f"HEAD:findings/{name}.toml")
+    assert noted(desk, "challenge", name, "--evidence", "grep -q + till.py", "it is a sum") == name
+    after = desk.git("show", f"HEAD:findings/{name}.toml")
+    assert after.startswith(before)
+    shown = desk.nightlatch("note", "show", name).out
+    assert "the price is a product" in shown
+    assert "it is a sum" in shown
+
+
+def test_what_is_known_is_listed_by_feature_and_state_and_stale_is_shown(desk: Project) -> None:
+    first = noted(desk, "verified", "the price is a product", "--cite", "till.py:2", "--feature", "US-001")
+    noted(desk, "blocked", "no access to the \x1b[31mlog", "--feature", "US-002")
+    listed = desk.nightlatch("note", "list").out.splitlines()
+    assert listed[0] == f"{first} verified person US-001 the price is a product"
+    assert "\x1b" not in listed[1]
+    assert [desk.nightlatch("note", "list", "--feature", "US-002", "--json").at("findings", 0, "state")] == ["blocked"]
+    desk.commit("sum", **{"till.py": "def price(cents, count):\n    return cents + count\n"})
+    assert desk.nightlatch("note", "list", "--state", "stale").out == f"{first} stale    person US-001 the price is a product\n"
+    changed = desk.git("rev-parse", "--short=9", "HEAD")
+    assert desk.nightlatch("note", "show", first).out.endswith(f"# stale: till.py:2-2 has 100% of its lines changed by {changed}\n")
+    assert desk.nightlatch("note", "show", first, "--json").at("was") == "verified"
+
+
+def test_a_file_that_is_no_finding_is_shown_and_stops_nothing(desk: Project) -> None:
+    desk.commit("odd", **{"findings/N-odd00.toml": "what is this"})
+    assert desk.nightlatch("note", "list").out.startswith("N-odd00 open     loop   - findings/N-odd00.toml cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "says", "fix"),
+    [
+        (("show", "N-00000"), "there is no finding 'N-00000'", "nightlatch note list"),
+        (("challenge", "N-00000", "no", "--evidence", "true"), "there is no finding 'N-00000'", "nightlatch note list"),
+        (("challenge", "N-00000", "no"), "a finding is challenged with evidence or not at all", "note open --help"),
+        (("open",), "the following arguments are required: text", "note open --help"),
+        (("open", " "), "a text is empty or longer than 2000 characters", "note open --help"),
+        (("open", "x", "--reproduce", "x", "--fails", "11/10"), "--fails 11/10 is not how often of how often, such as 3/10", "open --help"),
+        (("open", "x", "--fails", "1/10"), "--fails says how often the command of --reproduce fails", "note open --help"),
+        (("open", "x", "--feature", "US-9"), "US-9", ""),
+    ],
+)
+def test_what_cannot_be_said(desk: Project, args: tuple[str, ...], says: str, fix: str) -> None:
+    head = desk.git("rev-parse", "HEAD")
+    told = desk.nightlatch("note", *args)
+    assert told.code == 2
+    assert says in told.err
+    assert fix in told.err
+    assert desk.git("rev-parse", "HEAD") == head
+
+
+def in_workspace(out: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """The program as agents have it: no package, no git, nothing but Python."""
+    command = [sys.executable, "-I", "-S", noting.__file__, *args]
+    return subprocess.run(command, env={"NIGHTLATCH_OUT": str(out)}, cwd=out, capture_output=True, text=True, check=False)
+
+
+def test_in_a_workspace_a_note_is_a_line_and_needs_nothing(tmp_path: Path) -> None:
+    done = in_workspace(tmp_path, "note", "rejected", "the limiter causes it", "--reproduce", "./invite.sh", "--fails", "3 of 10", "--base")
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "notes.jsonl").open("a") as file:
+        file.write('{"claim": "torn')
+    assert in_workspace(tmp_path, "note", "challenge", "N-7f3k2", "--evidence", "true", "no, the cache").returncode == 0
+    first, torn, second = (tmp_path / "notes.jsonl").read_text().splitlines()
+    again = {"command": "./invite.sh", "fails": 3, "of": 10}
+    assert json.loads(first) == {"claim": "the limiter causes it", "state": "rejected", "reproduction": again, "at": "base"}
+    assert json.loads(second) == {"claim": "no, the cache", "challenge": "N-7f3k2", "evidence": ["true"]}
+    assert torn == '{"claim": "torn'
+
+
+@pytest.mark.parametrize("args", [("note",), ("note", "open"), ("status",), ("note", "challenge", "N-7f3k2", "no")])
+def test_in_a_workspace_what_makes_no_note_writes_nothing_and_says_why(tmp_path: Path, args: tuple[str, ...]) -> None:
+    done = in_workspace(tmp_path, *args)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert done.stderr.startswith("nightlatch: ")
+
+
+def test_the_installed_program_too_only_writes_the_line_in_a_workspace(desk: Project, tmp_path: Path) -> None:
+    desk.monkeypatch.setenv("NIGHTLATCH_OUT", str(tmp_path))
+    before = desk.files()
+    assert desk.nightlatch("note", "verified", "it is so").code == 0
+    assert (desk.files(), json.loads((tmp_path / "notes.jsonl").read_text())) == (before, {"claim": "it is so", "state": "verified"})
+
+
+def test_the_schema_of_a_note_is_printed(desk: Project) -> None:
+    assert desk.nightlatch("schema", "note").at("title") == "nightlatch note"
+    with pytest.raises(SystemExit):
+        desk.nightlatch("note", "open", "--help")
