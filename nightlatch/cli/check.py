@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from nightlatch.cli import verdicts
 from nightlatch.core.models import Feature, Outcome, Verdict
 from nightlatch.core.scope import Rules
 from nightlatch.core.text import plain
@@ -64,7 +65,7 @@ def judged(house: House, base: str, tree: str, feature: Feature) -> Verdict:
 
 def told(verdict: Verdict, base: str, feature: Feature) -> dict[str, object]:
     reasons = [{"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value} for r in verdict.reasons]
-    runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify}
+    runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify, "costs": verdicts.costs(verdict)}
     return {"safe": verdict.safe, "reasons": reasons, "feature": feature.id or None, "base": base, **runs}
 
 
@@ -75,3 +76,5 @@ def show(word: str, verdict: Verdict, proved: bool | None) -> None:
         click.echo(f"{reason.ruling.value:<6} {reason.rule:<24} {plain(reason.says)}")
         for detail in reason.detail:
             click.echo("".join(f"    {plain(line)}\n" for line in detail.splitlines()), nl=False)
+    for line in verdicts.spent(verdict):
+        click.echo(line)

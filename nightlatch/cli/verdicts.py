@@ -7,6 +7,7 @@ from nightlatch.core.models import Outcome, Verdict
 from nightlatch.core.text import plain
 
 WIDTH = 80
+TO_TELL = 0.05
 WORDS = {Outcome.LANDED: "accept", Outcome.UNPROVED: "accept", Outcome.HELD: "hold"}
 ANSWERS = {True: "proved", False: "not proved", None: "nothing tells whether it is proved"}
 
@@ -18,7 +19,20 @@ def word(verdict: Verdict) -> str:
 def told(verdict: Verdict, proved: bool | None) -> dict[str, object]:
     reasons = [{"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value} for r in verdict.reasons]
     runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify}
-    return {"verdict": word(verdict), "safe": verdict.safe, "proved": proved, "reasons": reasons, **runs}
+    return {"verdict": word(verdict), "safe": verdict.safe, "proved": proved, "reasons": reasons, "costs": costs(verdict), **runs}
+
+
+def costs(verdict: Verdict) -> list[dict[str, object]]:
+    """What each step took, and what it might: seconds, and runs of the suite or of a part of it."""
+    return [{"step": c.step, "runs": c.runs, "seconds": round(c.seconds, 2), "budget": c.budget or None} for c in verdict.costs]
+
+
+def spent(verdict: Verdict) -> Iterator[str]:
+    """The same as a table for people, without what was known already."""
+    for cost in verdict.costs:
+        if cost.runs or cost.seconds >= TO_TELL:
+            limit = f" of {cost.budget:.0f} s" if cost.budget else " s"
+            yield f"{cost.seconds:8.1f}{limit:<9} {cost.runs:3} run{'s' if cost.runs != 1 else ' '}  {cost.step}"
 
 
 def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:

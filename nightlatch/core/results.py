@@ -145,6 +145,8 @@ def read_report(kind: str, data: bytes, root: str) -> Report | None:
                 return _go(data)
             case "cargo":
                 return _cargo(data.decode("utf-8", "replace"))
+            case "tap":
+                return Report(ids=merge(_tap(data.decode("utf-8", "replace"), root)))
         return _lines(data)
     except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):  # a torn XML file is a SyntaxError
         return None
@@ -226,6 +228,32 @@ def _cargo(text: str) -> Report | None:
             ids.append((f"{binary}::{found[1]}", words[found[2]]))
         ended = ended or line.startswith("test result:")
     return Report(ids=merge(ids)) if ended else None
+
+
+TAP = re.compile(
+    r"( *)(?:(not )?ok\b(?:\s+\d+)?(?:\s*-)?\s*(.*?)(?:\s+#\s*(skip|todo)\b.*)?|# Subtest: (.*)|1\.\.(\d+).*|(Bail out!).*)", re.IGNORECASE
+)
+
+
+def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
+    """The Test Anything Protocol: results by their titles, those of subtests below their own. What breaks off is no report."""
+    above: dict[int, str] = {}
+    planned, seen = -1, 0
+    for found in filter(None, map(TAP.fullmatch, text.splitlines())):
+        spaces, bad, title, aside, subtest, plan, bail = found.groups()
+        depth = len(spaces)
+        if bail:
+            raise ValueError("the run bailed out")
+        if subtest is not None:
+            above = {at: name for at, name in above.items() if at < depth} | {depth: subtest}
+        elif plan:
+            planned = int(plan) if not depth else planned
+        else:
+            seen += not depth
+            outer = [name for at, name in sorted(above.items()) if at < depth]
+            yield "::".join((root, *outer, title or str(seen))), Result.SKIPPED if aside else Result.FAILED if bad else Result.PASSED
+    if planned != seen:
+        raise ValueError(f"{planned} results were promised, and {seen} came")
 
 
 def dump(value: Results | tuple[Check, ...]) -> str:

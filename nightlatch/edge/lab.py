@@ -19,6 +19,7 @@ from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
+SHARES = {Step.INTEGRITY: integrity.SHARE}  # of limits.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Lab(Trials):
         with meter.step("the base"):
             e = replace(e, base=self.state(base))
         while step := next_step(e):
-            with meter.step(step):
+            with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)
         return replace(decide(e), costs=tuple(meter.costs))
 

@@ -110,15 +110,17 @@ def filled(word: str, words: Mapping[str, str]) -> str:
 
 
 def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str) -> Results:
-    """The results of the person's own test command: by id where it left JUnit XML, by exit code elsewhere."""
+    """The results of the person's own test command: by id where it left JUnit XML or TAP, by exit code elsewhere."""
     if ids is None:
         return Results(answer=Answer.GREEN if exit_code == 0 else Answer.RED, by_id=False, tail=tail)
     return weigh(Report(ids=ids), exit_code, tail)
 
 
 def read_folder(folder: Path) -> dict[str, Result] | None:
-    """The ids of every JUnit report that a command left; None where there is none."""
-    found = (read_report("junit", bounded(file) or b"", "") for file in sorted(folder.glob("*.xml")))
+    """The ids of every JUnit or TAP report that a command left; None where there is none."""
+    kinds = {".xml": "junit", ".tap": "tap"}
+    files = (file for file in sorted(folder.iterdir()) if file.suffix in kinds)
+    found = (read_report(kinds[file.suffix], bounded(file) or b"", file.stem) for file in files)
     reports = [report for report in found if report]
     return merge(pair for report in reports for pair in report.ids.items()) if reports else None
 

@@ -268,7 +268,7 @@ class Meter:
     costs: list[Cost] = field(default_factory=list)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str, budget: float = 0.0) -> Iterator[None]:
         runs, start = len(self.trials.ran), monotonic()
         yield
-        self.costs.append(Cost(step=name, runs=len(self.trials.ran) - runs, seconds=monotonic() - start))
+        self.costs.append(Cost(step=str(name), runs=len(self.trials.ran) - runs, seconds=monotonic() - start, budget=budget))

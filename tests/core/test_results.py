@@ -56,7 +56,33 @@ def test_junit_that_is_torn_or_brings_a_document_type_is_no_report(data: bytes) 
     assert read_report("junit", data, "") is None
 
 
-@pytest.mark.parametrize("kind", ["junit", "jest", "go", "cargo", "lines"])
+TAP = b"""TAP version 13
+# Subtest: sums
+    ok 1 - adds
+    not ok 2 - carries
+    1..2
+not ok 1 - sums
+ok 2 later # SKIP no network
+not ok 3 - wished # TODO
+ok 4
+# a remark
+1..4
+"""
+
+
+def test_tap_is_read_with_the_titles_that_subtests_lie_in() -> None:
+    assert words(read_report("tap", TAP, "unit")) == {
+        "unit::sums::adds": "passed", "unit::sums::carries": "failed", "unit::sums": "failed", "unit::later": "skipped",
+        "unit::wished": "skipped", "unit::4": "passed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [b"ok 1\n", b"1..2\nok 1\n", b"1..1\nok 1\nok 2\n", b"1..2\nok 1\nBail out! no disk\nok 2\n", b"hello\n"])
+def test_tap_that_breaks_off_or_promises_something_else_is_no_report(data: bytes) -> None:
+    assert read_report("tap", data, "") is None
+
+
+@pytest.mark.parametrize("kind", ["junit", "jest", "go", "cargo", "lines", "tap"])
 @given(data=st.binary(max_size=60))
 def test_no_report_however_mangled_raises(kind: str, data: bytes) -> None:
     read_report(kind, data, "")
