@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import unified_diff
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
-from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
+from nightlatch.core.testfiles import CHECKS, Runner, proof_files, supersedes
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import FILES, Suite, Trials
 
 MOST_BYTES = 500_000
+MOST_LINES = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,19 @@ def texts_of(trials: Trials, suite: Suite, changes: Iterable[Change]) -> Iterato
             old, new = (text_of(blobs.object(oid)) if mode in FILES else "" if mode else None for mode, oid in sides)
             path = trials.own(change.path)
             yield Text(path=path, old=old, new=new, test=suite.files(path))
+
+
+def goldens_of(texts: Iterable[Text], runner: Runner | None) -> tuple[str, ...]:
+    """How files of expected output differ: snapshots, golden files, and all else among the tests that is no code."""
+    other = matcher((*runner.code, *runner.config) if runner else ("**",))
+    kept = [text for text in texts if text.test and text.old and text.new and not other(text.path)]
+    return tuple("\n".join([text.path, *difference(text.old or "", text.new or "")]) for text in kept)
+
+
+def difference(old: str, new: str) -> list[str]:
+    """The lines that differ, and one around them; no more than a person would read."""
+    lines = list(unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
+    return [*lines[:MOST_LINES], *([f"and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else [])]
 
 
 def text_of(data: bytes) -> str:

@@ -14,7 +14,7 @@ from nightlatch.core.results import Answer, Check, Results, State, file_of, pass
 from nightlatch.core.rules import reason
 from nightlatch.core.verdict import decide, hopeless, next_step
 from nightlatch.edge import integrity
-from nightlatch.edge.case import Case, case_of, is_config
+from nightlatch.edge.case import Case, case_of, goldens_of, is_config
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 
 ROUNDS = 2
@@ -54,6 +54,7 @@ class Lab(Trials):
             static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), wants=wanted(case, off), off=off,
+            goldens=goldens_of(case.texts, case.suite.runner),
         )  # fmt: skip
         if hopeless(e):
             return decide(e)

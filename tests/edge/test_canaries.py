@@ -22,6 +22,7 @@ NODE += "test('adds', () => assert.equal(add(1, 2), 3));\n"
 GO_TEST = 'package thing\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3 {\n\t\tt.Error("no")\n\t}\n}\n'
 GO_CODE = "package thing\n\nfunc Add(a, b int) int { return a + b }\n"
 GO = {"go.mod": "module example.org/thing\n\ngo 1.19\n", "calc.go": GO_CODE, "calc_test.go": GO_TEST}
+GO_MAIN = 'package thing\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n'
 RUST_TEST = "#[test]\nfn adds() { assert_eq!(thing::add(1, 2), 3); }\n"
 RUST = {"Cargo.toml": CARGO, "src/lib.rs": "pub fn add(a: u8, b: u8) -> u8 { a + b }\n", "tests/calc.rs": RUST_TEST}
 JS = {"package.json": "{}", "calc.mjs": "export const add = (a, b) => a + b;\n", "test/calc.test.mjs": NODE}
@@ -71,7 +72,7 @@ CHEATS = {
     "pytest": {"calc.py": PY["calc.py"] + "\n\nimport os\nimport atexit\n\natexit.register(os._exit, 0)\n"},
     "unittest": {"calc.py": PY["calc.py"] + "\n\nimport unittest\n\nunittest.TestCase.assertEqual = lambda *_: None\n"},
     "node --test": {"calc.mjs": "import assert from 'node:assert';\nassert.strictEqual = () => {};\nexport const add = (a, b) => a + b;\n"},
-    "go test": {"init_test.go": 'package thing\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n'},
+    "go test": {"init_test.go": GO_MAIN},
 }
 
 
