@@ -1,7 +1,7 @@
 """One session, verb by verb: provision, brief, work, collect, examine; and what it becomes when the branch moved meanwhile."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -11,8 +11,10 @@ from pathlib import Path
 from nightlatch.core import brief as briefs
 from nightlatch.core import closing, scope
 from nightlatch.core.closing import DROPPED
+from nightlatch.core.findings import Finding
 from nightlatch.core.history import FeatureHistory
 from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, SessionEnded, Verdict
+from nightlatch.core.notes import recalled
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
@@ -86,13 +88,16 @@ def already_green(site: Site, started: Started) -> SessionEnded | None:
 def brief(site: Site, started: Started) -> str:
     """The prompt of this session."""
     past = site.history(started.base)
-    parts = brief_parts(site.house, started.base, started.feature, past.of(started.feature), site.memory.patterns)
+    found = site.findings(started.base)
+    parts = brief_parts(site.house, started.base, started.feature, past.of(started.feature), site.memory.patterns, found)
     parts = phases.briefed(site.house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
     return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(site.house)).text
 
 
-def brief_parts(house: House, rev: str, feature: Feature, past: FeatureHistory, known: str) -> briefs.BriefParts:
+def brief_parts(
+    house: House, rev: str, feature: Feature, past: FeatureHistory, known: str, findings: Sequence[Finding]
+) -> briefs.BriefParts:
     """What any session on this feature is told, apart from what lies in its workspace."""
     landed = [commit for commit in house.repo.log(rev, 4 * LANDINGS) if "Nightlatch-Session" in commit.trailers]
     return briefs.BriefParts(
@@ -101,6 +106,7 @@ def brief_parts(house: House, rev: str, feature: Feature, past: FeatureHistory, 
         tried=past.reasons,
         protected=house.protected(),
         landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
+        findings=recalled(findings, feature.id),
         patterns=known,
         quick=house.config.checks.quick,
     )

@@ -1,0 +1,182 @@
+"""What sessions find out: the loop sees for itself what an agent claims, and each note is one finding, whatever is killed when."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from nightlatch.core.findings import Author, Finding, State, read
+from nightlatch.core.progress import Entry
+from tests.loop.village import Project, feature, make_project, writes
+
+pytestmark = pytest.mark.sandbox
+FLAKY = """n=$(cat /tmp/n 2>/dev/null || cat n 2>/dev/null || echo 0)
+echo $((n + 1)) > n
+test $((n % 10)) -lt 7
+"""
+TRIES = "[limits]\nattempts = 1\n"
+
+
+def findings(project: Project, rev: str = "HEAD") -> dict[str, Finding]:
+    """By claim."""
+    names = project.git("ls-tree", "--name-only", rev, "findings/").split()
+    found = [read(project.git("show", f"{rev}:{name}"), name) for name in names]
+    assert len({each.claim for each in found}) == len(found)
+    return {each.claim: each for each in found}
+
+
+def note(*words: str) -> dict[str, object]:
+    """One `nightlatch note` as an agent calls it."""
+    return {"run": "nightlatch note " + " ".join(word if word.startswith("--") else f"'{word}'" for word in words)}
+
+
+def told(project: Project, word: str) -> list[Entry]:
+    return [entry for entry in project.entries() if entry.word == word]
+
+
+def test_an_agent_that_writes_verified_gets_open_and_only_the_loops_run_makes_it_verified(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    claims = [
+        note("verified", "the till multiplies", "--evidence", "grep -q \"cents [*] count\" till.py", "--cite", "till.py:4-5"),
+        note("verified", "the till adds", "--evidence", "grep -q \"cents + count\" till.py"),
+        note("verified", "I looked into it"),
+        note("rejected", "the tests are empty", "--evidence", "test -s tests/test_till.py"),
+        {"run": 'echo \'{"claim": "sure", "state": "verified", "by": "loop"}\' >> $NIGHTLATCH_OUT/notes.jsonl'},
+    ]
+    project.night([claims, [writes(1)]])
+    found = findings(project)
+    states = {claim: (each.born, each.state, each.word_of) for claim, each in found.items()}
+    assert states.pop("the till multiplies") == (State.OPEN, State.VERIFIED, Author.LOOP)
+    assert states.pop("the tests are empty") == (State.OPEN, State.REJECTED, Author.LOOP)
+    assert set(states.values()) == {(State.OPEN, State.OPEN, Author.AGENT)}
+    assert len(states) == 3
+    seen = found["the till adds"].events[0]
+    assert (seen.by, seen.state, seen.evidence[0].exit) == (Author.LOOP, None, 1)
+    assert "kept as text" in next(each.why for claim, each in found.items() if "sure" in claim)
+
+
+def test_a_session_that_only_finds_out_has_advanced_and_uses_no_attempt(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=TRIES)
+    claim = note("verified", "the till multiplies", "--evidence", "grep -q \"cents [*] count\" till.py")
+    project.night([[claim], [{"run": "grep -q 'verified: the till multiplies' $NIGHTLATCH_BRIEF && echo 1 > n1.txt"}]])
+    assert [word for word, *_ in project.outcomes()] == ["advanced", "finding", "landed"]
+    name = next(iter(findings(project).values())).id
+    line = told(project, "advanced")[0]
+    assert (line.tries, line.details[0]) == (1, f"findings: confirmed {name}")
+    assert told(project, "landed")[0].tries == 1
+    assert told(project, "finding")[0].title == "verified US-001 the till multiplies"
+
+
+@pytest.mark.parametrize("second", ["verified it", "verified the till multiplies"])
+def test_what_is_known_already_is_no_progress(tmp_path: Path, second: str) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=TRIES)
+    proof = ("--evidence", "grep -q \"cents [*] count\" till.py")
+    project.night([[note("verified", "the till multiplies", *proof)], [note(*second.split(" ", 1), *proof)]], code=3)
+    assert [word for word, *_ in project.outcomes() if word != "finding"] == ["advanced", "rejected"]
+
+
+def test_a_claim_that_is_not_so_is_no_progress(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=TRIES)
+    project.night([[note("verified", "the till adds", "--evidence", "false")]], code=3)
+    assert [word for word, *_ in project.outcomes()] == ["rejected", "finding"]
+
+
+def test_three_green_runs_do_not_reject_a_failure_of_three_in_ten(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], files={"flaky.sh": FLAKY})
+    again = ("--reproduce", "sh flaky.sh", "--fails", "3/10")
+    never = ("--reproduce", "true", "--fails", "3/10")
+    rare = ("--reproduce", "true", "--fails", "1/100")
+    claims = [note("verified", "it fails", *again), note("verified", "it never does", *never), note("verified", "rarely", *rare)]
+    project.night([claims, [writes(1)]])
+    found = findings(project)
+    assert {claim: (each.state, each.seen) for claim, each in found.items()} == {
+        "it fails": (State.VERIFIED, (1, 8)),
+        "it never does": (State.REJECTED, (0, 9)),
+        "rarely": (State.OPEN, (0, 60)),
+    }
+    assert [word for word, *_ in project.outcomes() if word != "finding"] == ["advanced", "landed"]
+
+
+def test_a_failure_that_the_candidate_may_have_mended_is_not_ruled_out_unless_the_claim_is_about_the_base(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    broken = ("--reproduce", "test -e n1.txt")
+    project.night([[writes(1), note("verified", "n1 is missing", *broken), note("verified", "n1 was missing", *broken, "--base")]])
+    states = {claim: each.state for claim, each in findings(project).items()}
+    assert states == {"n1 is missing": State.OPEN, "n1 was missing": State.VERIFIED}
+    assert told(project, "landed")[0].details[0].startswith("findings: confirmed N-")
+    trailers = project.git("log", "-1", "--skip=1", "--format=%(trailers:key=Nightlatch-Findings,valueonly)")
+    assert trailers.startswith("confirmed N-")
+
+
+def test_an_agent_contradicts_with_evidence_and_both_remain(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    project.night([[note("verified", "the till multiplies", "--evidence", "grep -q \"cents [*] count\" till.py")]], "--once")
+    [first] = findings(project).values()
+    against = note("challenge", first.id, "--evidence", "grep -q \"return\" till.py", "it only returns")
+    unknown = note("challenge", "N-00000", "--evidence", "true", "no such thing")
+    project.night([[against, unknown, note("open", f"as {first.id} says")], [writes(1)]], "--once", code=None)
+    found = findings(project)
+    contested = found["the till multiplies"]
+    assert [(event.by, event.challenge, event.state) for event in contested.events] == [
+        (Author.LOOP, False, State.VERIFIED),
+        (Author.AGENT, True, None),
+        (Author.LOOP, False, State.OPEN),
+    ]
+    assert "contradicts N-00000, which is not on record: no such thing" in found
+    assert any(f"challenged {first.id}" in detail for entry in told(project, "rejected") for detail in entry.details)
+
+
+def test_evidence_that_cannot_be_run_is_kept_with_its_digest_and_stays_open(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    project.night([[{"run": "echo 412 ms > $NIGHTLATCH_OUT/slow.log"}, note("verified", "slow", "--file", "slow.log"), writes(1)]])
+    [found] = findings(project).values()
+    assert (found.state, found.evidence[0].file, len(found.evidence[0].sha256)) == (State.OPEN, "slow.log", 64)
+    kept = next(project.folder.glob(".nightlatch/sessions/*/slow.log"))
+    assert kept.read_text() == "412 ms\n"
+
+
+def test_a_million_notes_are_a_hundred_findings_and_it_is_said(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=TRIES)
+    flood = {"run": "seq 1000000 | sed 's/.*/{\"claim\": \"note &\"}/' > $NIGHTLATCH_OUT/notes.jsonl"}
+    project.night([[flood]], code=3)
+    assert len(findings(project)) == 100
+    assert "more than 100 notes: the rest is left out" in told(project, "rejected")[0].details
+
+
+def test_a_pipe_or_a_link_in_place_of_the_notes_holds_nobody_up(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    project.night([[{"run": "mkfifo $NIGHTLATCH_OUT/notes.jsonl"}, writes(1)]])
+    assert findings(project) == {}
+    assert project.passing() == ["US-001"]
+
+
+AGENT = """#!/bin/sh
+test -n "$(git log --oneline | grep advanced)" && exec sh -c 'echo 1 > n1.txt'
+nightlatch note verified 'the till multiplies' --evidence 'grep -q "cents [*] count" till.py'
+nightlatch note rejected 'the tests are empty' --evidence 'test -s tests/test_till.py && {wait}'
+"""
+
+
+def test_a_loop_that_is_killed_while_it_runs_the_claims_writes_each_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings='agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n')
+    project.write("agent.sh", AGENT.replace("{wait}", "sleep 4"), mode=0o755)
+    project.commit("the agent")
+    night = project.start("run")
+    assert night.stderr
+    for line in night.stderr:
+        if " notes " in line:
+            os.kill(night.pid, signal.SIGKILL)
+            break
+    night.communicate()
+    kept = next(project.folder.glob(".nightlatch/sessions/*/notes.jsonl")).read_text()
+    assert len(kept.splitlines()) == 2
+    project.run("run")
+    assert {claim: each.state for claim, each in findings(project).items()} == {
+        "the till multiplies": State.VERIFIED,
+        "the tests are empty": State.REJECTED,
+    }
+    lines = [entry.feature for entry in told(project, "finding")]
+    assert sorted(lines) == sorted(each.id for each in findings(project).values())
+    assert json.loads(kept.splitlines()[0])["state"] == "verified"
