@@ -190,7 +190,7 @@ def entry(finding: Finding, state: State, why: str, at: datetime) -> Entry:
 
 def recalled(findings: Sequence[Finding], feature: str) -> tuple[str, ...]:
     """What a brief says of the findings: those of its feature first, then the latest."""
-    ranked = sorted(findings[::-1], key=lambda finding: finding.feature != feature)
+    ranked = sorted(findings, key=lambda finding: (finding.feature != feature, -finding.at.timestamp()))
     return tuple(f"{f.id} {f.state}: {f.claim}{f'; next: {f.next_action}' if f.next_action else ''}" for f in ranked[:RECALLED])
 
 

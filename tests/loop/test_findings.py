@@ -9,7 +9,7 @@ import pytest
 
 from nightlatch.core.findings import Author, Finding, State, read
 from nightlatch.core.progress import Entry
-from tests.loop.village import Project, feature, make_project, writes
+from tests.loop.village import Project, Steps, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 FLAKY = """n=$(cat /tmp/n 2>/dev/null || cat n 2>/dev/null || echo 0)
@@ -38,7 +38,7 @@ def told(project: Project, word: str) -> list[Entry]:
 
 def test_an_agent_that_writes_verified_gets_open_and_only_the_loops_run_makes_it_verified(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
-    claims = [
+    claims: Steps = [
         note("verified", "the till multiplies", "--evidence", "grep -q \"cents [*] count\" till.py", "--cite", "till.py:4-5"),
         note("verified", "the till adds", "--evidence", "grep -q \"cents + count\" till.py"),
         note("verified", "I looked into it"),
@@ -88,7 +88,7 @@ def test_three_green_runs_do_not_reject_a_failure_of_three_in_ten(tmp_path: Path
     again = ("--reproduce", "sh flaky.sh", "--fails", "3/10")
     never = ("--reproduce", "true", "--fails", "3/10")
     rare = ("--reproduce", "true", "--fails", "1/100")
-    claims = [note("verified", "it fails", *again), note("verified", "it never does", *never), note("verified", "rarely", *rare)]
+    claims: Steps = [note("verified", "it fails", *again), note("verified", "it never does", *never), note("verified", "rarely", *rare)]
     project.night([claims, [writes(1)]])
     found = findings(project)
     assert {claim: (each.state, each.seen) for claim, each in found.items()} == {
