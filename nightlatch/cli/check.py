@@ -9,8 +9,9 @@ from nightlatch.cli import verdicts
 from nightlatch.core.models import Feature, Outcome, Verdict
 from nightlatch.core.scope import Rules
 from nightlatch.core.text import plain
-from nightlatch.edge import candidate, look, workshop
+from nightlatch.edge import candidate, judge, look, workshop
 from nightlatch.edge.house import House, find_house, require_plan
+from nightlatch.edge.session import templates
 from nightlatch.errors import UsageError
 
 WORDS = {Outcome.LANDED: "accept", Outcome.UNPROVED: "accept", Outcome.HELD: "hold"}
@@ -60,13 +61,15 @@ def judged(house: House, base: str, tree: str, feature: Feature) -> Verdict:
     with workshop.opened(house) as (pool, lab):
         with pool.checkout(base, tree) as place:
             built = candidate.build(house.repo, place, rules)
-        return lab.examine(base, built.tree, feature, built.oddities)
+        agent = next(iter(house.config.agent), "")
+        bench = judge.bench(house, agent, pool.sandbox, templates(house), house.state / "sessions" / "check")
+        return lab.examine(base, built.tree, feature, built.oddities, judge=None if feature is NAMELESS else bench)
 
 
 def told(verdict: Verdict, base: str, feature: Feature) -> dict[str, object]:
     reasons = [{"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value} for r in verdict.reasons]
     runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify, "costs": verdicts.costs(verdict)}
-    return {"safe": verdict.safe, "reasons": reasons, "feature": feature.id or None, "base": base, **runs}
+    return {"safe": verdict.safe, "reasons": reasons, "feature": feature.id or None, "base": base, "judge": verdict.judge, **runs}
 
 
 def show(word: str, verdict: Verdict, proved: bool | None) -> None:

@@ -68,10 +68,12 @@ def phase_complete(verdict: Verdict) -> bool:
 
 
 def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found: Found) -> SessionEnded:
-    """The session as its line in progress.txt will tell it."""
+    """The session as its line in progress.txt will tell it; what its judge cost is part of what it cost."""
     details = (*((f"findings: {found.told}",) if found.told else ()), *found.remarks)
-    outcome, reasons = verdict.outcome, verdict.reasons
-    return SessionEnded(session=session, feature=feature, outcome=outcome, end=end, reasons=reasons, details=details, findings=found.told)
+    outcome, reasons, whole = verdict.outcome, verdict.reasons, replace(end, usage=end.usage + verdict.usage)
+    return SessionEnded(
+        session=session, feature=feature, outcome=outcome, end=whole, reasons=reasons, details=details, findings=found.told
+    )  # fmt: skip
 
 
 def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
@@ -81,7 +83,8 @@ def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
 
 
 def proof(feature: Feature, session: str, verdict: Verdict, more: Mapping[str, str]) -> Mapping[str, str]:
-    said = {"Feature": feature.id, "Session": session, "Checks": verdict.checks, "Tests": verdict.tests, "Verify": verdict.verify, **more}
+    said = {"Feature": feature.id, "Session": session, "Checks": verdict.checks, "Tests": verdict.tests, "Verify": verdict.verify}
+    said |= {"Judge": verdict.judge, **more}
     return {f"Nightlatch-{name}": one_line(value) for name, value in said.items() if value}
 
 

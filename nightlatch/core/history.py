@@ -17,6 +17,7 @@ NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.context", "agent.turns", "a
 CONFLICT = "land.conflict"
 STALLS = 2
 KEPT = 6
+_MET = re.compile(r"the judge finds (\d+) of \d+ criteria met")
 _TAIL = re.compile(r"(?:session (\S+)  )?digest ([0-9a-f]{6})")
 
 
@@ -29,7 +30,7 @@ class FeatureHistory:
     sessions: ids, oldest first · answer: the person's · fresh: the next session starts clean · conflict: the carried work met the branch ·
     held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
     given: done by the person's word · decided: their last decision since the last session · carried: there is work to carry on ·
-    stalls, cuts: continuations, and sessions cut off, since the last measured progress.
+    stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met.
     """
 
     attempts: int = 0
@@ -51,6 +52,7 @@ class FeatureHistory:
     carried: bool = False
     stalls: int = 0
     cuts: int = 0
+    met: int = 0
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -163,6 +165,7 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         skipped=past.skipped,
         landed=session if landed else past.landed,
         carried=not landed,
+        met=0 if landed else max(past.met, *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))), 0),
     )
 
 

@@ -85,6 +85,10 @@ def after(state: State, line: Fields) -> State:
             return replace(state, flight=replace(flight, process=text["process"]))
         case "agent.ended" if flight:
             return replace(state, flight=replace(flight, process="", end=line))
+        case "judge.started" if flight:
+            return replace(state, flight=replace(flight, process=text["process"]))
+        case "judge.ended" if flight:
+            return replace(state, flight=replace(flight, process="", end=_with_cost(flight.end, line)))
         case "candidate.built" if flight:
             return replace(state, flight=replace(flight, tree=text["tree"]))
         case "publish.started":
@@ -96,3 +100,14 @@ def after(state: State, line: Fields) -> State:
         case "limit.met":
             return replace(state, limits={**state.limits, text["agent"]: datetime.fromisoformat(str(line["until"]))})
     return state
+
+
+def _with_cost(end: Fields, judge: Fields) -> Fields:
+    """The agent's end with what a judge took besides."""
+    sums = {name: _number(end, name) + _number(judge, name) for name in ("input", "cached", "output", "usd") if judge.get(name) is not None}
+    return {**end, **sums} if end else end
+
+
+def _number(fields: Fields, name: str) -> int | float:
+    value = fields.get(name)
+    return value if isinstance(value, int | float) else 0

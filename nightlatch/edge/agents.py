@@ -63,11 +63,14 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in files("nightlatch").joinpath("agents").iterdir() if f.name.endswith(".toml")))
 
 
-def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "") -> Agent:
-    """The agent of that name: a shipped one with the person's adjustments, or a command of their own."""
+def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "", *, judging: bool = False) -> Agent:
+    """The agent of that name: a shipped one with the person's adjustments, or a command of their own.
+
+    `judging`: a shipped one is started so that it only reads, where it knows how to.
+    """
     given = adjusted.get(name, AgentSettings())
     if name in shipped() and not given.command:
-        agent = _shipped(name, given, model or given.model)
+        agent = _shipped(name, given, model or given.model, "judge" if judging else "command")
     elif given.command:
         agent = Agent(name=name, command=(*given.command, *given.args), events=given.events or "text", model=model or given.model,
                       env=given.env, home=given.home, tty=bool(given.tty))
@@ -80,10 +83,10 @@ def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "") -> A
     return agent
 
 
-def _shipped(name: str, given: AgentSettings, model: str) -> Agent:
+def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
     data = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
     fill = {"{python}": os.path.realpath(sys.executable), "{model}": model}
-    words = (*data["command"], *(data.get("model", ()) if model else ()), *given.args)
+    words = (*data.get(how, data["command"]), *(data.get("model", ()) if model else ()), *given.args)
     lists = {key: tuple(data.get(key, ())) for key in ("passes", "keys", "credentials")}
     return Agent(
         name=name, command=tuple(fill.get(w, w) for w in words), events=given.events or data["events"], model=model,

@@ -9,6 +9,7 @@ from nightlatch.core.models import Feature
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
 from nightlatch.core.testfiles import CHECKS, Runner, proof_files, supersedes
+from nightlatch.edge.judge import Bench
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import FILES, Suite, Trials
 
@@ -35,6 +36,7 @@ class Case:
     texts: tuple[Text, ...]
     sources: tuple[str, ...]
     touched: tuple[str, ...]
+    judge: Bench | None = None
 
 
 def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:

@@ -15,7 +15,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.core.units import show_size
-from nightlatch.edge import agents, branch, look, rooms, workshop
+from nightlatch.edge import agents, branch, heldback, judge, look, rooms, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.checkout import UNDER_WAY
 from nightlatch.edge.house import House, require_plan
@@ -29,8 +29,7 @@ OLDEST_GIT = (2, 38)
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
 NOT_YET = (
-    *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes", "checks.held_back"),
-    *("judge.", "notify."),
+    *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes", "notify."),
 )
 
 
@@ -160,6 +159,7 @@ def tried_out(seen: View) -> Iterator[Finding]:
         yield none if name == "none" else ok("sandbox", f"{name}, tried")
         for number, agent in enumerate(seen.house.config.agent):
             yield from guarded("agent", lambda agent=agent, number=number: hired(seen, pool, agent, first=number == 0))  # type: ignore[misc]  # as above
+        yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
         yield from guarded("base", lambda: base(seen, lab))
         yield from guarded("forecast", lambda: foretold(seen, lab))
 
@@ -175,6 +175,24 @@ def hired(seen: View, pool: Pool, name: str, *, first: bool) -> Iterator[Finding
     yield ok("agent", f"{name} is {program}; {agents.billed(agent, os.environ)}")
     if name != "scripted":
         yield answered(agent, call(seen, pool, agent, program))
+
+
+def judged(seen: View, sandbox: str) -> Iterator[Finding]:
+    """Who judges, and the checks that nobody else may see."""
+    config, house = seen.house.config, seen.house
+    agent = judge.hired(house, config.agent[0])
+    if agent is None:
+        yield ok("judge", "nobody judges: a proof test is enough, and what has none waits for you")
+    elif agents.which(agent, house.repo.project, os.environ.get("PATH", os.defpath)) is None:
+        yield warn("judge", f"{agent.name} is to judge and is not here", "install it, or name another under judge.agent")
+    else:
+        when = "every feature" if config.judge.when == "always" else "what no verify of the base proves"
+        yield ok("judge", f"{agent.name} judges {when}; {agents.billed(agent, os.environ)}")
+    if place := heldback.folder(house):
+        count, nobody = len(heldback.checks_in(place)), warn("held-back", f"no executable in {place}", f"chmod +x {place}/*")
+        yield ok("held-back", f"{count} held-back checks") if count else nobody
+        if sandbox == "none":
+            yield warn("held-back", "without a sandbox agents can read the held-back checks", 'workspace.sandbox = "auto" in loop.toml')
 
 
 def call(seen: View, pool: Pool, agent: Agent, program: Path) -> AgentEnd:

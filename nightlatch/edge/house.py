@@ -59,6 +59,12 @@ class House:
         name = sha256(os.fsencode(f"{self.repo.common_dir}\0{self.repo.project}")).hexdigest()[:16]
         return Path(root) / name
 
+    @property
+    def held_back(self) -> Path | None:
+        """The folder of the checks that nobody else may see, if there is one."""
+        named = self.config.checks.held_back
+        return (self.repo.project / Path(named).expanduser()).resolve() if named else None
+
     def protected(self) -> tuple[str, ...]:
         """The patterns of files that only the person and the loop may change."""
         named = (*self.config.protect.paths, self.config.progress, f"{self.config.phase_progress}/**")

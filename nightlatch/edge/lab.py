@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
-from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
+from nightlatch.core.judge import asked, came_to
+from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
 from nightlatch.core.ratchet.moves import explained
 from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
@@ -13,8 +15,9 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.verdict import decide, hopeless, next_step
-from nightlatch.edge import integrity
+from nightlatch.edge import heldback, integrity
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
+from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 
 ROUNDS = 2
@@ -24,9 +27,11 @@ SHARES = {Step.INTEGRITY: integrity.SHARE}  # of limits.check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab(Trials):
-    """Draws verdicts from trials. `protected` are patterns of files that only people change, where nothing puts them back."""
+    """Draws verdicts from trials. `protected` are patterns of files that only people change, where nothing puts them back; `held_back`
+    is the folder of the checks that nobody else may see."""
 
     protected: tuple[str, ...] = ()
+    held_back: Path | None = None
 
     def state(self, base: str) -> State:
         """All that is known about a base, found out now where it was not known. Raises FaultError where the checks would see other code."""
@@ -44,16 +49,18 @@ class Lab(Trials):
     def examine(
         self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,
         finished: bool = True, seen_red: bool = False, carried: str = "", off: frozenset[str] = frozenset(),
+        judge: Bench | None = None, met_before: int = 0,
     ) -> Verdict:  # fmt: skip
         """The verdict on a candidate tree. `scope` was seen while it was built; `carried` is the tree that the session started from.
-        `off` are layers that a test leaves out."""
-        case, meter = case_of(self, base, tree, feature), Meter(trials=self)
+        `off` are layers that a test leaves out; `met_before` is the most criteria that a judge found met before."""
+        case, meter = replace(case_of(self, base, tree, feature), judge=judge), Meter(trials=self)
         runner = case.suite.runner.name if case.suite.runner else ""
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
-            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), wants=wanted(case, off), off=off,
+            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before,
+            wants=wanted(case, off) | self.last_wanted(judge), always=judge is not None and judge.always,
             goldens=goldens_of(case.texts, case.suite.runner),
         )  # fmt: skip
         if hopeless(e):
@@ -64,6 +71,10 @@ class Lab(Trials):
             with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)
         return replace(decide(e), costs=tuple(meter.costs))
+
+    def last_wanted(self, judge: Bench | None) -> frozenset[Step]:
+        """The last things to find out, as far as there is something to find them out with."""
+        return frozenset(step for step, can in ((Step.HELD, self.held_back), (Step.JUDGE, judge)) if can)
 
     def verify_at(self, base: str, feature: Feature) -> Said:
         """What a feature's verify says at a base."""
@@ -186,6 +197,25 @@ def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, integrity=integrity.examined(lab, case, e))
 
 
+def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    env = {"NIGHTLATCH_BASE": case.base, "NIGHTLATCH_FEATURE": case.feature.id}
+    with lab.open_room(case.base, lab.clean(case.base, case.tree)) as room:
+        return replace(e, held_back=heldback.examine(lab.hands, room, lab.held_back, env) if lab.held_back else ())
+
+
+def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    texts, pictures = left(lab.kept(case.base, case.tree))
+    green = ["tests"] if e.own and e.own.passed and e.own.answer is Answer.GREEN else []
+    green += [check.name for check in e.checks or () if check.answer is Answer.GREEN]
+    verify = "\n".join(case.feature.verify) if e.now else ""
+    brought = Brought(
+        feature=case.feature, asked=asked(case.feature, green), texts=case.texts, pictures=pictures,
+        results={**came_to(e.own, e.checks or (), e.proof or (), verify), **texts},
+    )  # fmt: skip
+    judged, usage = case.judge.hear(brought) if case.judge else (None, Usage())
+    return replace(e, judged=judged, usage=usage)
+
+
 STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.BEFORE: _before,
     Step.OWN: _own,
@@ -195,4 +225,6 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.OWNED: _owned,
     Step.PROOF: _proof,
     Step.INTEGRITY: _integrity,
+    Step.HELD: _held,
+    Step.JUDGE: _judge,
 }

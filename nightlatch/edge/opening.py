@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, branch, files, phases, rooms, workspace
+from nightlatch.edge import agents, branch, files, heldback, phases, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -98,6 +98,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
         tests=checks.tests,
         gates=gates,
         env_key=pool.env_key,
+        held_back=heldback.folder(house),
     )
 
 

@@ -31,6 +31,7 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
             *((path, path) for path in (*repo.lenders(), *shares, *caches) if path.exists()),
         ),
         writable=writable,
+        hidden=(house.held_back,) if house.held_back else (),
         network=network,
         tmp=wanted.tmp,
     )

@@ -24,6 +24,8 @@ INSIDE = Path("/run/nightlatch")
 PYTHONS = 'for p in .venv/bin/python venv/bin/python python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
 MISSING = re.compile(r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory")
 MOST_BYTES = 64_000_000
+MOST_KEPT = 20
+LARGEST_KEPT = 5_000_000
 SKIPS = 77
 ABSENT = frozenset({126, 127})
 
@@ -125,13 +127,25 @@ def read_folder(folder: Path) -> dict[str, Result] | None:
     return merge(pair for report in reports for pair in report.ids.items()) if reports else None
 
 
-def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str]) -> Check:
-    """One executable of checks/, or one gate of the plan."""
+def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str], keep: Path | None = None) -> Check:
+    """One executable of checks/, or one gate of the plan; pictures, HTML and texts that it leaves are kept in `keep`."""
     with desk(hands, room, env) as place:
         ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
         answer = Answer.SKIP if ran.exit == SKIPS and not ran.timed_out else answered(ran)
         tail = text(ran.output) + (f"\n{ended(ran)}" if answer is Answer.FAULT else "")
+        if keep:
+            keep_reports(place.folder / "reports", keep, name)
         return Check(name=name, answer=answer, tail=tail[-20_000:], ids=read_folder(place.folder / "reports") or {})
+
+
+def keep_reports(folder: Path, into: Path, name: str) -> None:
+    """Plain files of a bearable size, a few of them, under the name of their check; a name from the candidate's side is made harmless."""
+    found = sorted(file for file in folder.iterdir() if file.suffix != ".xml")
+    for file in found[:MOST_KEPT]:
+        data = bounded(file)
+        if data and len(data) <= LARGEST_KEPT:
+            into.mkdir(parents=True, exist_ok=True)
+            (into / re.sub(r"[^\w.-]", "_", f"{name}-{file.name}")[-120:]).write_bytes(data)
 
 
 def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[str, str]) -> Said:

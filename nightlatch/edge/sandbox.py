@@ -27,7 +27,10 @@ Pairs = tuple[tuple[Path, Path], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Where a command runs: `tree` is seen at `at`, `home` as HOME, and each (real, inside) pair where it says; `tmp` in bytes."""
+    """Where a command runs: `tree` is seen at `at`, `home` as HOME, and each (real, inside) pair where it says; `tmp` in bytes.
+
+    `hidden` are folders that are empty wherever they would be seen.
+    """
 
     tree: Path
     at: Path
@@ -36,6 +39,7 @@ class Room:
     cwd: str = "."
     writable: Pairs = ()
     readable: Pairs = ()
+    hidden: tuple[Path, ...] = ()
     network: bool = False
     tmp: int = 10**9
 
@@ -113,7 +117,8 @@ class Bubblewrap:
         home = home_inside(room)
         mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, argv[0])]
         mounts += bind("--bind", [(room.tree, room.at)])
-        mounts += [*bind("--ro-bind", room.readable), *bind("--bind", room.writable), "--remount-ro", "/dev", "--remount-ro", "/"]
+        mounts += [*bind("--ro-bind", room.readable), *bind("--bind", room.writable)]
+        mounts += [*covers(mounts, room.hidden), "--remount-ro", "/dev", "--remount-ro", "/"]
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
         start = ["--chdir", str(room.at / room.cwd), "--", *DOOR, *argv]
         env = {**room.env, "HOME": str(home)}
@@ -155,6 +160,16 @@ class Bubblewrap:
             if shown.isdisjoint((place, *place.parents)):
                 shown.add(place)
                 yield from bind("--ro-bind", [(place, place)])
+
+
+def covers(mounts: Sequence[str], hidden: Iterable[Path]) -> Iterator[str]:
+    """An empty place over every folder that these mounts would show and nobody may see."""
+    shown = [(Path(mounts[n + 1]), Path(mounts[n + 2])) for n, word in enumerate(mounts) if word in ("--ro-bind", "--bind")]
+    for folder in (place.resolve() for place in hidden):
+        for real, seen in ((real.resolve(), seen) for real, seen in shown):
+            if folder.is_relative_to(real) or real.is_relative_to(folder):
+                place = seen / folder.relative_to(real) if folder.is_relative_to(real) else seen
+                yield from ("--tmpfs", str(place), "--remount-ro", str(place))
 
 
 def bind(how: str, pairs: Iterable[tuple[Path, Path]]) -> Iterator[str]:

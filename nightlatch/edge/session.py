@@ -18,7 +18,7 @@ from nightlatch.core.notes import recalled
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
-from nightlatch.edge import agents, candidate, landing, notebook, phases, rooms, workspace
+from nightlatch.edge import agents, candidate, judge, landing, notebook, phases, rooms, workspace
 from nightlatch.edge.git import session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
@@ -220,9 +220,22 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     site.console.say("verdict", f"{started.feature.id} agent: {end.end}{f' ({end.says})' if end.says else ''}; checks run now")
     seen_red = bool(started.feature.verify) and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
     finished, carried = end.end is End.FINISHED, started.laid
-    verdict = site.lab.examine(made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried)
+    verdict = site.lab.examine(
+        made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried,
+        judge=bench(site, started), met_before=site.history(started.base).of(started.feature).met,
+    )  # fmt: skip
     verdict = phases.conclude(site, started, made, verdict, end)
     return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed))
+
+
+def bench(site: Site, started: Started) -> judge.Bench | None:
+    """Where this session's work is judged; an earlier phase than the last one is not meant to be done."""
+    if started.stage and not started.stage.last:
+        return None
+    return judge.bench(
+        site.house, started.agent.name, site.sandbox, templates(site.house), site.house.state / "sessions" / started.id,
+        note=site.journal.write, limited=site.met_limit, stop=lambda: bool(site.signals.asked),
+    )  # fmt: skip
 
 
 def again(site: Site, started: Started, made: Candidate, examined: Verdict, end: AgentEnd) -> tuple[Candidate, Verdict]:
@@ -234,12 +247,13 @@ def again(site: Site, started: Started, made: Candidate, examined: Verdict, end:
     plan = site.plan(tip)
     now = plan.feature(started.feature.id) if plan else None
     if now is None or now.digest != started.feature.digest or now.verify != started.feature.verify or now.skip or now.hold:
-        return made, DROPPED["land.feature-changed"]
+        return made, replace(DROPPED["land.feature-changed"], usage=examined.usage)
     merged = repo.merge(tip, repo.commit(made.tree, [made.base], f"candidate of {started.id}"))
     if merged.conflicts:
         conflict = DROPPED["land.conflict"]
-        return made, replace(conflict, reasons=(replace(conflict.reasons[0], detail=merged.conflicts),))
+        return made, replace(conflict, usage=examined.usage, reasons=(replace(conflict.reasons[0], detail=merged.conflicts),))
     moved = replace(made, tree=merged.tree, base=tip)
     if site.lab.key(tip) == site.lab.key(made.base):
         return moved, examined
-    return moved, examine(site, started, moved, end)
+    verdict = examine(site, started, moved, end)
+    return moved, replace(verdict, usage=examined.usage + verdict.usage)

@@ -1,6 +1,7 @@
 """Trials of trees: their tests, checks and verify commands are run in fresh checkouts, and never twice what is known already."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -211,8 +212,8 @@ class Trials:
 
     def checks(self, base: str, tree: str, feature: str = "") -> tuple[Check, ...]:
         """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
-        gates = self.gates(base)
-        name = "checks-" + digest(self.key(tree), self.env_key(base), self.inside, *gates)
+        gates, kept = self.gates(base), self.kept(base, tree)
+        name = kept.name
         known = self.recall(name, codec.checks_from)
         if known is not None:
             return known
@@ -221,9 +222,13 @@ class Trials:
         if argvs:
             with self.open_room(base, self.clean(base, tree)) as room:
                 env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature}
-                found = tuple(runner.run_check(self.hands, room, name, argv, env) for name, argv in argvs.items())
+                found = tuple(runner.run_check(self.hands, room, check, argv, env, kept) for check, argv in argvs.items())
         self.save(name, found)
         return found
+
+    def kept(self, base: str, tree: str) -> Path:
+        """Where the pictures and texts lie that the checks left on a tree."""
+        return self.cache / f"checks-{digest(self.key(tree), self.env_key(base), self.inside, *self.gates(base))}"
 
     def check_files(self, base: str) -> list[str]:
         """The executables of checks/, in name order, the stand-in for the tests aside."""
@@ -253,6 +258,7 @@ class Trials:
         old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
         for file in old[: max(len(old) - MOST_CACHED, 0)]:
             file.unlink(missing_ok=True)
+            shutil.rmtree(file.with_suffix(""), ignore_errors=True)
         (self.cache / f"{name}.json").write_bytes(codec.dump(value).encode("utf-8", "surrogatepass"))
 
 

@@ -1,0 +1,55 @@
+"""Held-back checks: run at the verdict only, and nobody but the person learns more of them than their hint."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nightlatch.core.models import Reason
+from nightlatch.core.progress import line
+from nightlatch.core.results import Answer
+from nightlatch.core.rules import reason
+from nightlatch.edge import runner
+from nightlatch.edge.house import House
+from nightlatch.edge.runner import INSIDE, Hands, bounded
+from nightlatch.edge.sandbox import Room
+from nightlatch.errors import ConfigError
+
+HINT = re.compile(rb"^\s*(?:#|//|--|;)\s*hint:\s*(.+)$", re.MULTILINE)
+LONGEST_HINT = 200
+
+
+def folder(house: House) -> Path | None:
+    """Where they lie. Raises ConfigError for a folder that is not there, or that agents would find in their checkout."""
+    place = house.held_back
+    if place is None:
+        return None
+    homes = (house.repo.top, house.repo.common_dir, house.cache)
+    if any(place.is_relative_to(home.resolve()) for home in homes):
+        fix = "move it out of the repository and name it there"
+        raise ConfigError("checks.held_back lies where agents work", place=str(place), fix=fix)
+    if not place.is_dir():
+        raise ConfigError("checks.held_back names no folder", place=str(place), fix="make it, or correct checks.held_back")
+    return place
+
+
+def checks_in(place: Path) -> list[Path]:
+    return sorted(file for file in place.iterdir() if file.is_file() and os.access(file, os.X_OK))
+
+
+def examine(hands: Hands, room: Room, place: Path, env: Mapping[str, str]) -> tuple[Reason, ...]:
+    """What each check in name order comes to, told by its hint alone."""
+    inside = replace(room, hidden=(), readable=(*room.readable, (place, INSIDE / "held-back")))
+    said = []
+    for file in checks_in(place):
+        check = runner.run_check(hands, inside, "", [str(hands.sandbox.inside(inside, file))], env)
+        if check.answer in (Answer.RED, Answer.FAULT):
+            rule, what = ("check.held-back", "") if check.answer is Answer.RED else ("check.fault", "a held-back check: ")
+            said.append(reason(rule, [what + hint(file)]))
+    return tuple(said)
+
+
+def hint(file: Path) -> str:
+    found = HINT.search(bounded(file) or b"")
+    return line(found[1].decode("utf-8", "replace"), LONGEST_HINT) if found else "it gives no hint"

@@ -1,0 +1,193 @@
+"""Where the judge sits: another agent in a room of its own, with nothing in it but what it is to judge."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nightlatch.core import judge
+from nightlatch.core.judge import Hearing, Judged, Met, NoAnswer
+from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Usage
+from nightlatch.core.ratchet.texts import Text
+from nightlatch.edge import agents
+from nightlatch.edge.agents import Agent
+from nightlatch.edge.house import House
+from nightlatch.edge.process import Limits
+from nightlatch.edge.runner import bounded
+from nightlatch.edge.sandbox import Room, Sandbox, environment
+from nightlatch.errors import FaultError
+
+PLACE = Path("/run/nightlatch/case")
+WALL, IDLE, GRACE = 900.0, 300.0, 3.0
+MOST_OUTPUT = 4_000_000
+LONGEST_WORDS = 64_000
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
+TEXTS = frozenset({".txt", ".md", ".html", ".htm", ".json", ".csv", ".log", ".tap", ""})
+LONGEST_TEXT = 20_000
+Templates = Callable[[str], tuple[str, str]]
+
+
+def nothing(*_args: object, **_fields: object) -> None:
+    """For whoever has no journal."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Ears:
+    """The last words of a judge, and whether it does not stop talking."""
+
+    words: str = ""
+    size: int = 0
+    _speaking: bool = False
+
+    def hear(self, event: Event) -> None:
+        self.size += len(event.raw)
+        if event.kind is Kind.MESSAGE:
+            self.words = ((self.words if self._speaking else "") + event.text)[-LONGEST_WORDS:]
+            self._speaking = event.data.get("part") is True
+        elif event.kind in (Kind.TOOL_CALL, Kind.TOOL_RESULT):
+            self._speaking = False
+
+    def flooded(self) -> bool:
+        return self.size > MOST_OUTPUT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What is brought before a judge: a feature, the criteria that nothing else proves, what changed, and what checks came to and left."""
+
+    feature: Feature
+    asked: tuple[judge.Criterion, ...]
+    texts: tuple[Text, ...]
+    results: Mapping[str, str]
+    pictures: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A judge, and where it is heard. `folder` keeps its transcripts; `note` tells the journal, `limited` of a usage limit; `off` names
+    what a test leaves out: "second", "fences"."""
+
+    agent: Agent
+    project: Path
+    sandbox: Sandbox
+    templates: Templates
+    folder: Path
+    always: bool = False
+    env: tuple[str, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    wall: float = WALL
+    note: Callable[..., None] = nothing
+    limited: Callable[[Agent, datetime | None], None] = nothing
+    stop: Callable[[], bool] = lambda: False
+    off: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def schema(self) -> Mapping[str, object]:
+        return json.loads(files("nightlatch").joinpath("schema", "judge.json").read_text("utf-8"))  # type: ignore[no-any-return]  # a file of ours
+
+    def hear(self, case: Brought) -> tuple[Judged, Usage]:
+        """The answer, and what it cost. Who says met looks again, where comments, prose or pictures could have talked to it."""
+        first = Hearing(
+            feature=case.feature, asked=case.asked, exhibits=judge.matter(case.texts, case.results), nonce=secrets.token_hex(8),
+            pictures=tuple(f"picture-{n}{file.suffix}" for n, file in enumerate(case.pictures, 1)), fenced="fences" not in self.off,
+        )  # fmt: skip
+        answer, usage = self.look(first, case.pictures)
+        if isinstance(answer, Met) and "second" not in self.off:
+            again = judge.second(first, case.texts, case.results, secrets.token_hex(8))
+            if again is not None:
+                answer, more = self.look(again, ())
+                usage += more
+        return answer, usage
+
+    def look(self, hearing: Hearing, pictures: Iterable[Path]) -> tuple[Judged, Usage]:
+        """One look; an answer that cannot be read is asked for once more."""
+        usage, complaint = Usage(), ""
+        for _ in range(2):
+            said, end = self.ask(judge.brief(hearing, self.templates, complaint), dict(zip(hearing.pictures, pictures, strict=False)))
+            usage += end.usage
+            if end.end is not End.FINISHED:
+                return NoAnswer(why=f"{self.agent.name}: {end.end}{f', {end.says}' if end.says else ''}"), usage
+            answer = judge.heard(said, hearing, self.schema)
+            if not isinstance(answer, str):
+                return answer, usage
+            complaint = answer
+        return NoAnswer(why=f"{self.agent.name} answered twice in a way that cannot be read: {complaint}"), usage
+
+    def ask(self, brief: str, pictures: Mapping[str, Path]) -> tuple[str, AgentEnd]:
+        """Run the agent on a brief in an empty room, and give its last words."""
+        ears, number = Ears(), len([*self.folder.glob("judge-*.md")]) + 1
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = self.folder / f"judge-{number}.md"
+        text.write_text(brief, encoding="utf-8", errors="replace")
+        with TemporaryDirectory(prefix="nightlatch-judge-", ignore_cleanup_errors=True) as name:
+            place = Path(name)
+            for part in ("case", "home", "out"):
+                (place / part).mkdir()
+            for picture, file in pictures.items():
+                (place / "case" / picture).write_bytes(bounded(file) or b"")
+            end = self.run(text, place, self.folder / f"judge-{number}.jsonl", ears)
+        end = replace(end, end=End.FAULT, says="it does not stop talking") if ears.flooded() else end
+        used = end.usage
+        self.note("judge.ended", end=end.end.value, says=end.says, input=used.input, cached=used.cached, output=used.output, usd=used.usd)
+        if end.end is End.LIMIT:
+            self.limited(self.agent, end.resets_at)
+        return ears.words, end
+
+
+    def run(self, brief: Path, place: Path, transcript: Path, ears: Ears) -> AgentEnd:
+        """The agent in its room. A program of the project is started from the person's checkout: the room holds nothing of it."""
+        room = Room(tree=place / "case", at=PLACE, home=place / "home", env=environment({}, self.env), hidden=self.hidden, network=True)
+        try:
+            program = agents.find(self.agent, self.project, os.environ.get("PATH", os.defpath))
+            first, *rest = self.agent.command
+            agent = self.agent
+            if "/" in first:
+                agent, room = replace(agent, command=(str(program), *rest)), replace(room, readable=((program, program),))
+            return agents.run(agent, agents.Errand(
+                program=program, brief=brief, room=room, sandbox=self.sandbox, out=place / "out", environ=os.environ,
+                limits=Limits(wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE),
+                transcript=transcript, on_event=ears.hear, stop=lambda: ears.flooded() or self.stop(),
+                on_start=lambda process: self.note("judge.started", agent=agent.name, process=process),
+            )).end  # fmt: skip
+        except FaultError as error:
+            return AgentEnd(end=End.FAULT, says=error.problem)
+
+
+def hired(house: House, worker: str) -> Agent | None:
+    """Who judges the work of an agent: whom loop.toml names, else the same shipped CLI if it is here; None where nobody does."""
+    wanted, config = house.config.judge, house.config
+    name = wanted.agent or worker
+    if wanted.when == "never" or name == "scripted":
+        return None
+    agent = agents.load(name, config.agents, wanted.model, judging=True)
+    here = agent.shipped and agents.which(agent, house.repo.project, os.environ.get("PATH", os.defpath))
+    return agent if wanted.agent or here else None
+
+
+def bench(
+    house: House, worker: str, sandbox: Sandbox, templates: Templates, folder: Path, *, note: Callable[..., None] = nothing,
+    limited: Callable[[Agent, datetime | None], None] = nothing, stop: Callable[[], bool] = lambda: False,
+) -> Bench | None:  # fmt: skip
+    """The bench of one session, None where nobody judges it."""
+    agent = hired(house, worker)
+    if agent is None:
+        return None
+    config = house.config
+    return Bench(
+        agent=agent, project=house.repo.project, sandbox=sandbox, templates=templates, folder=folder,
+        always=config.judge.when == "always", env=config.workspace.env, hidden=(house.held_back,) if house.held_back else (),
+        wall=min(WALL, config.limits.session or WALL), note=note, limited=limited, stop=stop,
+    )  # fmt: skip
+
+
+def left(folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """The texts, by a name that says nothing, and the pictures that checks left."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    texts = [(bounded(file) or b"").decode("utf-8", "replace")[:LONGEST_TEXT] for file in found if file.suffix in TEXTS]
+    return {f"text {n} that a check left": text for n, text in enumerate(texts, 1)}, tuple(f for f in found if f.suffix in PICTURES)
