@@ -45,6 +45,8 @@ def command(name: str, count: int, as_json: bool) -> None:
         click.echo("".join(f"{plain(line)}\n" for line in details if name), nl=False)
     if name and [one.id for one in sessions] == [name]:
         click.echo("".join(f"{line}\n" for line in ending(house, sessions[0])), nl=False)
+    if name and sessions and (page := about_held(house, sessions[-1])):
+        click.echo(f"\n{page}", nl=False)
 
 
 def chosen(house: House, name: str) -> list[Session]:
@@ -74,6 +76,12 @@ def folder(house: House, session: Session) -> Path | None:
     """Where its brief and its transcript lie, None where this machine has neither."""
     found = house.state / "sessions" / session.id
     return found if "/" not in session.id and found.is_dir() else None
+
+
+def about_held(house: House, session: Session) -> str:
+    """The page about what is held of a session, "" where nothing is."""
+    page = house.state / "sessions" / session.id / "held.md"
+    return page.read_text(encoding="utf-8") if session.entry.word == "held" and folder(house, session) and page.is_file() else ""
 
 
 def told(house: House, session: Session) -> dict[str, object]:

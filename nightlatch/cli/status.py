@@ -47,8 +47,17 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
         yield "", f"{len(stands.left)} are left in all"
     for name, ask, what in stands.decisions(program):
         yield "DECIDE", f"{name} {plain(ask.says, 120)}   {what}"
+        if ask.verb == "approve" and shown_page(seen, ask.feature):
+            yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
     for _, said in inbox.waiting(house):
         yield "inbox", f"{said.feature} {said.verb}: recorded, not carried out yet"
+
+
+def shown_page(seen: View, name: str) -> bool:
+    """Is there a page about the held work of this feature?"""
+    feature = seen.plan.feature(name)
+    session = seen.history.of(feature).held if feature else ""
+    return bool(session) and (seen.house.state / "sessions" / session / "held.md").is_file()
 
 
 def passing(stands: Survey) -> str:

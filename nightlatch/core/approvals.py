@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TypeAlias
 from urllib.parse import unquote
 
@@ -13,11 +14,17 @@ MOST_NAMES = 50
 SUPERSEDED = frozenset({"ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed", "ratchet.test-skipped"})
 NUMBER = re.compile(r":\d+\b| \(line \d+\)")
 Approved: TypeAlias = Mapping[str, frozenset[str]]
+NOTHING: Approved = MappingProxyType({})
 
 
 def name_of(detail: str) -> str:
     """What one detail of a reason is known by: its first line, without line numbers, which move when somebody works above them."""
     return line(NUMBER.sub("", detail.partition("\n")[0]), 200)
+
+
+def path_of(name: str) -> str:
+    """The file that a name begins with, where it begins with one."""
+    return name.partition("::")[0].partition(" ")[0].rstrip(":")
 
 
 def names_of(reason: Reason) -> list[str]:
@@ -28,9 +35,15 @@ def held(reasons: Iterable[Reason]) -> Sequence[Reason]:
     return [reason for reason in reasons if reason.ruling is Ruling.HOLD]
 
 
-def written(reasons: Iterable[Reason]) -> tuple[str, ...]:
+def asked(reasons: Iterable[Reason], also: Approved = NOTHING) -> Approved:
+    """What a person is asked to approve, and what they have approved already."""
+    new = {reason.rule: frozenset(names_of(reason)) for reason in reasons}
+    return {rule: new.get(rule, frozenset()) | also.get(rule, frozenset()) for rule in sorted({*new, *also})}
+
+
+def written(approved: Approved) -> tuple[str, ...]:
     """One value of a trailer for each rule: "rule id, id". Of very many ids the first stand there; the rest is asked about again."""
-    return tuple(f"{reason.rule} {', '.join(map(escaped, names_of(reason)[:MOST_NAMES]))}".strip() for reason in reasons)
+    return tuple(f"{rule} {', '.join(map(escaped, sorted(names)[:MOST_NAMES]))}".strip() for rule, names in approved.items())
 
 
 def escaped(name: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from nightlatch.core.approvals import Approved, written
 from nightlatch.core.history import NO_FAULT_OF_THE_FEATURE
 from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Rule, Ruling, SessionEnded, Verdict
 from nightlatch.core.notes import Found
@@ -98,10 +99,10 @@ def landing_message(done: SessionEnded, verdict: Verdict) -> str:
     return message(done.feature, "" if done.outcome is Outcome.LANDED else " (unproved)", trailers(done, verdict))
 
 
-def approved_message(feature: Feature, session: str, verdict: Verdict) -> str:
-    """Subject and trailers of a held candidate that a person approved."""
-    rules = ", ".join(dict.fromkeys(reason.rule for reason in verdict.reasons)) or "held"
-    return message(feature, " (approved)", proof(feature, session, verdict, {"Approved": rules}))
+def approved_message(feature: Feature, session: str, verdict: Verdict, approved: Approved) -> str:
+    """Subject and trailers of a held candidate that a person approved: one line for each rule that they were asked about."""
+    lines = "".join(f"Nightlatch-Approved: {value}\n" for value in written(approved) or ("held",))
+    return message(feature, " (approved)", proof(feature, session, verdict, {})) + lines
 
 
 def progress_subject(done: SessionEnded) -> str:

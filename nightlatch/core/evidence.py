@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from nightlatch.core.approvals import Approved
 from nightlatch.core.judge import Judged, NotMet
 from nightlatch.core.models import Feature, Reason, Usage
 from nightlatch.core.results import Answer, Check, Result, Results, State, file_of
@@ -75,7 +76,8 @@ class Evidence:
     for and that can be taken. `moved` says of lost ids where they went, `goldens` how files of expected output differ. `flaky` ids came
     out both ways on base and candidate, `unsteady` ones on the candidate alone. `carried` are the ids that passed in the work that the
     session started from. `always`: the judge is asked even where a verify proves the feature; `met_before` is the most criteria that it
-    found met so far, `usage` what it cost now. `off` names the layers that a test leaves out.
+    found met so far, `usage` what it cost now. `off` names the layers that a test leaves out,
+    `approved` what a person has answered already.
     """
 
     feature: Feature
@@ -108,6 +110,7 @@ class Evidence:
     usage: Usage = field(default_factory=Usage)
     carried: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
+    approved: Approved = field(default_factory=dict)
 
 
 def new_passing(e: Evidence) -> frozenset[str]:

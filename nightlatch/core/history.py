@@ -177,6 +177,8 @@ def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
         case "answer":
             return replace(now, answer=text)
         case "approve":
+            if text:  # it could not be followed, and says why
+                return replace(now, tried=(entry, *past.tried)[:KEPT])
             held = past.waiting is Outcome.HELD and bool(past.held)
             return replace(now, approved=held, landed=past.held if held else past.landed, given=past.waiting is Outcome.UNPROVED)
         case "done":

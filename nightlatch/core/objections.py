@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
+from nightlatch.core.approvals import settle
 from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, fewer_cases, last_lines, lost_ids, newly_failing, slipped
 from nightlatch.core.judge import ruled
 from nightlatch.core.models import Reason, Ruling
@@ -29,7 +30,7 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
         *(e.held_back or ()),
         *ruled(e.judged),
     )
-    return combined(r for r in found if layer_of(r.rule) not in e.off)
+    return combined(settle((r for r in found if layer_of(r.rule) not in e.off), e.approved))
 
 
 def combined(found: Iterable[Reason]) -> tuple[Reason, ...]:

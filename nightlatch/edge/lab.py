@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightlatch.core import results as codec
+from nightlatch.core.approvals import NOTHING, Approved
 from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
@@ -49,17 +50,18 @@ class Lab(Trials):
     def examine(
         self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,
         finished: bool = True, seen_red: bool = False, carried: str = "", off: frozenset[str] = frozenset(),
-        judge: Bench | None = None, met_before: int = 0,
+        judge: Bench | None = None, met_before: int = 0, approved: Approved = NOTHING,
     ) -> Verdict:  # fmt: skip
         """The verdict on a candidate tree. `scope` was seen while it was built; `carried` is the tree that the session started from.
-        `off` are layers that a test leaves out; `met_before` is the most criteria that a judge found met before."""
+        `off` are layers that a test leaves out; `met_before` is the most criteria that a judge found met before; what is `approved` is
+        not held again."""
         case, meter = replace(case_of(self, base, tree, feature), judge=judge), Meter(trials=self)
         runner = case.suite.runner.name if case.suite.runner else ""
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
-            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before,
+            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
             wants=wanted(case, off) | self.last_wanted(judge), always=judge is not None and judge.always,
             goldens=goldens_of(case.texts, case.suite.runner),
         )  # fmt: skip

@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from nightlatch.core import closing, planfile
-from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, SessionEnded, Verdict
-from nightlatch.core.progress import Entry, Item, appended, entry_of
-from nightlatch.edge import checkout, notebook, phases
+from nightlatch.core.approvals import NOTHING
+from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
+from nightlatch.core.progress import Entry, Item, appended, decision, entry_of, line
+from nightlatch.edge import checkout, held, notebook, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import PlanError
@@ -155,28 +156,53 @@ def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, 
     tries = site.history(site.tip()).of(started.feature).attempts + 1
     lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
     files = partial(notebook.record, site.house, found=candidate.found)
+    if verdict.outcome is Outcome.HELD:
+        held.keep(site.house, started.id, started.feature, candidate.base, candidate.tree, verdict)
     commit = write_down(site, lines, closing.progress_subject(ended), files=files)
     return replace(ended, commit=commit)
 
 
 def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
-    """Land a candidate that was held, by the person's approval: merged onto the tip, judged there once more, its flag set."""
-    repo = site.house.repo
+    """Land a candidate that was held, by the person's approval: merged onto the tip, judged there once more, its flag set.
+
+    What they were asked is not asked again while the candidate changes the same lines. Anything else that is held now waits for them
+    anew; what is refused now goes to the next session.
+    """
+    repo, known = site.house.repo, held.find(site.house.repo, session)
     while True:
         tip = commit_plan_edits(site)
         merged = repo.merge(tip, session_ref(session))
         if merged.conflicts:
-            write_down(site, (said,), f"progress: {feature.id} approve")
-            return f"the branch changed the same lines ({', '.join(merged.conflicts[:3])}); the next session begins with the merge"
-        verdict = site.lab.examine(tip, merged.tree, feature, (), finished=True)
-        if verdict.outcome not in {*closing.LANDS, Outcome.HELD}:
-            write_down(site, (said,), f"progress: {feature.id} approve")
-            return f"does not land: {verdict.reasons[0].says if verdict.reasons else verdict.outcome}"
-        message = closing.approved_message(feature, session, verdict)
+            where = ", ".join(merged.conflicts[:3])
+            return back(site, feature, said, f"the branch changed the same lines ({where}); the next session begins with the merge")
+        approved = known.asked if held.same_patch(repo, known, tip, merged.tree) else NOTHING
+        verdict = site.lab.examine(tip, merged.tree, feature, (), finished=True, approved=approved)
+        if verdict.outcome is Outcome.HELD:
+            held.keep(site.house, session, feature, tip, merged.tree, verdict, approved)
+            asks = f"held again on the branch as it is now: {first(verdict, Ruling.HOLD)}"
+            note = replace(said, word="note", title=line(f"approve: {asks}"))
+            write_down(site, (note,), f"progress: {feature.id} held again")
+            return asks
+        if verdict.outcome not in closing.LANDS:
+            return back(site, feature, said, f"on the branch as it is now: {first(verdict, Ruling.REJECT)}")
+        message = closing.approved_message(feature, session, verdict, approved)
         commit = repo.commit(with_record(site, tip, merged.tree, (said,), (feature.id, True)), [tip], message, sign=site.sign)
         if publish(site, commit, tip):
             repo.delete_ref(repo.work_ref(feature.id))
             return "landed"
+
+
+def back(site: Site, feature: Feature, said: Entry, why: str) -> str:
+    """The approval stands in the record with why it could not be followed, which the next session is told."""
+    told = decision("approve", f"but it does not land, {why}", feature, said.at)
+    write_down(site, (replace(told, details=said.details),), f"progress: {feature.id} approve")
+    return f"does not land, {why}"
+
+
+def first(verdict: Verdict, ruling: Ruling) -> str:
+    """The first reason of a kind, with what it names."""
+    found = next((reason for reason in verdict.reasons if reason.ruling is ruling), None)
+    return line(": ".join((found.says, ", ".join(found.detail[:3])))).rstrip(": ") if found else str(verdict.outcome)
 
 
 def undone(site: Site, landed: Commit) -> Callable[[str], Merged]:

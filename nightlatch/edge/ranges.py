@@ -9,12 +9,13 @@ from tempfile import TemporaryDirectory
 
 from nightlatch.core import config as settings
 from nightlatch.core import scope
-from nightlatch.core.approvals import SUPERSEDED, Approved, names_in
+from nightlatch.core.approvals import SUPERSEDED, Approved, names_in, path_of
+from nightlatch.core.closing import LANDS
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Feature, Outcome, Reason, Verdict
+from nightlatch.core.models import Feature, Outcome, Reason, Ruling, Verdict
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.redbase import red_names, refuse_red
-from nightlatch.core.results import State, file_of
+from nightlatch.core.results import State
 from nightlatch.core.rules import reason
 from nightlatch.core.scope import LINK, Change, Rules, Seen
 from nightlatch.core.text import plain
@@ -24,7 +25,12 @@ from nightlatch.edge.house import House
 from nightlatch.errors import RedBaseError, UsageError
 
 NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")
-RECORD = matcher((*USUAL_PLACES, "progress.txt", "progress/**", "findings/**"))
+RECORDS = (*USUAL_PLACES, "progress.txt", "progress/**", "findings/**")
+RECORD = matcher(RECORDS)
+CI = (
+    *(".ci/**", ".circleci/**", ".buildkite/**", ".gitlab/**", ".gitlab-ci.yml", ".travis.yml", "azure-pipelines.yml", "Jenkinsfile"),
+    *("bitbucket-pipelines.yml", ".woodpecker/**", ".drone.yml", ".pre-commit-config.yaml", "lefthook.yml"),
+)
 TOOLS = ("bin", "Scripts", ".bin")
 
 
@@ -93,12 +99,25 @@ def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str
     changes = repo.diff(span.base, span.head)
     if not changes and not asked.verify:
         return Verdict(safe=True, proved=None, outcome=Outcome.UNPROVED), []
-    approved = approvals(repo, span)
-    named = (*asked.supersedes, *superseded(repo, span), *(name for rule in approved.keys() & SUPERSEDED for name in approved[rule]))
-    with workshop.opened(house) as (_, lab):
-        seen = (*of_scope(repo, changes), *too_red(lab.state(span.base)))
-        verdict = lab.examine(span.base, repo.tree_of(span.head), replace(asked, supersedes=named), seen)
-    return verdict, [change.path for change in changes]
+    known = approvals(repo, span)
+    named = (*asked.supersedes, *superseded(repo, span), *(name for rule in known.keys() & SUPERSEDED for name in known[rule]))
+    with workshop.opened(house) as (_, opened_lab):
+        lab, feature = replace(opened_lab, protected=peoples(house)), replace(asked, supersedes=named)
+        verdict = lab.examine(span.base, repo.tree_of(span.head), feature, of_scope(repo, changes), approved=known)
+        more = tuple(too_red(lab.state(span.base))) if verdict.costs else ()
+    return with_more(verdict, more), [change.path for change in changes]
+
+
+def peoples(house: House) -> tuple[str, ...]:
+    """The files that only people change, plan and record aside: checks, CI and prompts."""
+    return (*(name for name in house.config.protect.paths if name not in RECORDS), *CI)
+
+
+def with_more(verdict: Verdict, more: tuple[Reason, ...]) -> Verdict:
+    """The verdict with further reasons, held where one of them asks for it."""
+    holds = verdict.outcome in LANDS and any(reason.ruling is Ruling.HOLD for reason in more)
+    now = replace(verdict, reasons=(*verdict.reasons, *more))
+    return replace(now, safe=False, proved=None, outcome=Outcome.HELD) if holds else now
 
 
 def of_scope(repo: Repo, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
@@ -136,6 +155,7 @@ def approvals(repo: Repo, span: Range) -> Approved:
         rule, _, names = value.partition(" ")
         later = {change.path for change in repo.diff(oid, span.head)}
         own = {change.path for change in repo.diff(f"{oid}^", oid) if not RECORD(change.path)} if repo.tip_of(f"{oid}^") else later
-        stands = (name for name in names_in(names) if not later & ({file_of(name)} if repo.tip_of(f"{oid}:{file_of(name)}") else own))
+        paths = {name: path_of(name) for name in names_in(names)}
+        stands = (name for name, path in paths.items() if not later & ({path} if repo.tip_of(f"{oid}:{path}") else own))
         found[rule] = found.get(rule, frozenset()).union(stands)
     return found

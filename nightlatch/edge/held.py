@@ -1,0 +1,58 @@
+"""Held candidates: kept under their session's name, with what was asked about them and one page for the person."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from nightlatch.core import approvals, heldpage
+from nightlatch.core.approvals import NOTHING, Approved
+from nightlatch.core.models import Feature, Verdict
+from nightlatch.edge import files
+from nightlatch.edge.git import Repo, session_ref
+from nightlatch.edge.house import House
+from nightlatch.edge.ranges import Range, trailers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A candidate as it was when a person was asked about it; `asked` is what they answer."""
+
+    base: str
+    tree: str
+    asked: Approved
+
+
+def keep(house: House, session: str, feature: Feature, base: str, tree: str, verdict: Verdict, also: Approved = NOTHING) -> None:
+    """Keep a candidate and what is held against it, and write the page. The ref is the truth; the page can be lost."""
+    repo, reasons = house.repo, approvals.held(verdict.reasons)
+    asked = "".join(f"Nightlatch-Held: {value}\n" for value in approvals.written(approvals.asked(reasons, also)))
+    repo.set_ref(session_ref(session), repo.commit(tree, [base], f"held candidate of {session}\n\n{asked}"))
+    changes = repo.diff(base, tree)
+    named = heldpage.flagged(reasons, changes)
+    pictures = [change.path for change in changes if heldpage.is_picture(change.path)]
+    diffs = {path: difference(repo, base, tree, path) for path in named if path not in pictures}
+    folder = house.state / "sessions" / session
+    folder.mkdir(parents=True, exist_ok=True)
+    page = heldpage.page(feature, session, base, reasons, diffs, pictures)
+    files.replace(folder / "held.md", page.encode("utf-8", "backslashreplace"))
+
+
+def find(repo: Repo, session: str) -> Held:
+    ref = session_ref(session)
+    asked = approvals.read(value for _, value in trailers(repo, Range(base=f"{ref}^", head=ref), "Held"))
+    return Held(base=repo.tip_of(f"{ref}^") or "", tree=repo.tree_of(ref), asked=asked)
+
+
+def difference(repo: Repo, old: str, new: str, *paths: str) -> str:
+    args = ("diff-tree", "-r", "-p", "--no-ext-diff", "--no-textconv", "--no-renames", old, new, "--", *paths)
+    return repo.run(*args).decode("utf-8", "replace")
+
+
+def same_patch(repo: Repo, held: Held, tip: str, tree: str) -> bool:
+    """Are the lines that the candidate takes away and brings in the same on another base? Where they stand does not count."""
+    return patch(repo, held.base, held.tree) == patch(repo, tip, tree)
+
+
+def patch(repo: Repo, old: str, new: str) -> str:
+    args = ("diff-tree", "-r", "-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-renames", "--text", old, new)
+    lines = repo.run(*args).split(b"\n")
+    return sha256(b"\n".join(line for line in lines if not line.startswith((b"@@ ", b"index ")))).hexdigest()
