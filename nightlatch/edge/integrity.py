@@ -8,7 +8,7 @@ from nightlatch.core.evidence import Evidence, Integrity, function_of
 from nightlatch.core.globs import matcher
 from nightlatch.core.ratchet import canary
 from nightlatch.core.ratchet.canary import Laid
-from nightlatch.core.ratchet.expected import other_expectations
+from nightlatch.core.ratchet.expected import KEPT, other_expectations
 from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
@@ -23,9 +23,11 @@ MOST_IDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A few test files of the base with other expected values, and a canary for the base and for the candidate."""
+    """A few test and golden files of the base with other expected values, test files that run `beside` them, and a canary for the base and
+    for the candidate."""
 
     files: Mapping[str, Entry]
+    beside: tuple[str, ...]
     ids: tuple[str, ...]
     base: Laid
     own: Laid
@@ -38,16 +40,21 @@ def sample_of(trials: Trials, case: Case, e: Evidence) -> Sample | None:
     if kind is None or not texts:
         return None
     files = canary.ranked([*texts], [*texts.values()], case.sources)
-    changed = {path: other_expectations(path, texts[path]) for path in files[:MOST_FILES]}
+    kept = goldens(trials, case)
+    sampled = kept | {path: texts[path] for path in files[:MOST_FILES]}
+    changed = {path: other_expectations(path, text) for path, text in sampled.items()}
     written = {trials.path(path): trials.repo.write_blob(text.encode("utf-8", "surrogateescape")) for path, text in changed.items() if text}
-    passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in changed))
+    reading = [path for path in files[MOST_FILES:] if any(golden_of(golden, path, texts[path]) for golden in kept)]
+    ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
+    passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in ran))
     ids = sorted(i for i in passed if not supersedes(case.feature.supersedes, i))
     modules = [trials.own(path) for path in case.sources]
     base, own = (
         canary.laid(kind, f"q{digest(*seed)[:10]}", files[0], texts[files[0]], sources)
         for seed, sources in (((case.base,), ()), ((case.base, case.tree), modules))
     )
-    return Sample(files={path: ("100644", oid) for path, oid in written.items()}, ids=tuple(ids[:MOST_IDS]), base=base, own=own)
+    entries = {path: ("100644", oid) for path, oid in written.items()}
+    return Sample(files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own)
 
 
 def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
@@ -62,6 +69,18 @@ def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
     chosen = canary.ranked(there, there, case.sources)[:MOST_READ]
     with trials.repo.stand("cat-file", "--batch").talking() as blobs:
         return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
+
+
+def goldens(trials: Trials, case: Case) -> dict[str, str]:
+    """The base's files of expected output, as texts."""
+    paths = [path for path in trials.files(case.base) if KEPT.search(trials.own(path)) and case.suite.files(trials.own(path))]
+    return {trials.own(path): text_of(trials.repo.read(case.base, path) or b"") for path in sorted(paths)[:MOST_FILES]}
+
+
+def golden_of(golden: str, path: str, text: str) -> bool:
+    """Does a test file read this golden file, by what it says or by their names?"""
+    name = golden.rpartition("/")[2]
+    return name.startswith(path.rpartition("/")[2]) or name.partition(".")[0] in text
 
 
 def among(file: str, path: str) -> bool:
@@ -99,9 +118,11 @@ def on_base(trials: Trials, case: Case, sample: Sample) -> Results:
 
 def laid_run(trials: Trials, case: Case, tree: str, sample: Sample, bird: Laid) -> Results:
     entry = ("100644", trials.repo.write_blob(bird.text.encode()))
+    is_code = matcher(case.suite.runner.code if case.suite.runner else ())
     whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
-    names = (*map(trials.own, sample.files), *sample.ids, *bird.wanted())
-    return trials.run(case.base, whole, case.suite, names, SHARE * trials.hands.timeout)
+    fresh = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
+    names = dict.fromkeys((*filter(is_code, fresh), *sample.beside, *sample.ids, *bird.wanted()))  # the canary comes last
+    return trials.run(case.base, whole, case.suite, [*names], SHARE * trials.hands.timeout)
 
 
 def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> Integrity:

@@ -7,6 +7,7 @@ from pathlib import Path
 from nightlatch.core import results as codec
 from nightlatch.core.approvals import NOTHING, Approved
 from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
+from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
 from nightlatch.core.ratchet.moves import explained
@@ -21,6 +22,7 @@ from nightlatch.edge.case import Case, case_of, goldens_of, is_config
 from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 
+DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
 SHARES = {Step.INTEGRITY: integrity.SHARE}  # of limits.check
@@ -122,7 +124,8 @@ class Lab(Trials):
 def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     """The steps beyond the plain ones that a change calls for."""
     runner = case.suite.runner
-    must_fail = bool(runner and runner.canary and case.sources) and not off >= {"integrity", "expected"}
+    talk = matcher(DOCUMENTS)
+    must_fail = bool(runner and runner.canary) and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
     return frozenset({Step.INTEGRITY} if must_fail else ())
 
 

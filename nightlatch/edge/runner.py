@@ -70,9 +70,10 @@ def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iter
 
 
 def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = ()) -> Results:
-    """The suite by id, or only some ids of it where the runner can; then others may be among the results."""
+    """The suite by id, or only some ids and files of it where the runner can; then others may be among the results. A list keeps order."""
+    names = only if isinstance(only, list) else sorted(only)
     with desk(hands, room, runner.env) as place:
-        (place.folder / "only").write_text("".join(f"{name}\n" for name in sorted(only)), encoding="utf-8", errors="surrogateescape")
+        (place.folder / "only").write_text("".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape")
         report = place.folder / "report"
         argv = arguments(runner, place, python, only)
         if runner.stdout:

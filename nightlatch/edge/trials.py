@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -165,7 +165,7 @@ class Trials:
     def tests_name(self, base: str, tree: str, suite: Suite) -> str:
         return "tests-" + digest(self.key(tree), self.env_key(base), self.inside, repr(suite.runner), suite.python)
 
-    def run(self, base: str, tree: str, suite: Suite, only: Iterable[str] = (), seconds: float = 0.0) -> Results:
+    def run(self, base: str, tree: str, suite: Suite, only: Collection[str] = (), seconds: float = 0.0) -> Results:
         """One run of a suite, or only of these ids and files, in a fresh checkout; `seconds` limits it further than every command is."""
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
@@ -174,7 +174,7 @@ class Trials:
         with self.open_room(base, whole) as room:
             hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
             began = time()
-            found = runner.run_suite(hands, room, suite.runner, suite.python, tuple(only))
+            found = runner.run_suite(hands, room, suite.runner, suite.python, only)
             return replace(found, rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
 
     def rewritten(self, base: str, tree: str, suite: Suite, room: Room, since: float) -> Iterator[str]:

@@ -59,9 +59,21 @@ def wanted_ids() -> list[str]:
         return only.read().splitlines()
 
 
+def config_file() -> str:
+    """The configuration that pytest finds when it is told of no file: one beside some test would else win where only that test runs."""
+    marks = {"pytest.toml": "", ".pytest.toml": "", "pytest.ini": "", ".pytest.ini": "", "pyproject.toml": "[tool.pytest"}
+    for name, mark in {**marks, "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]"}.items():
+        if os.path.isfile(name):  # noqa: PTH113  # as above
+            with open(name, encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # as above
+                if mark in file.read():
+                    return name
+    return os.devnull
+
+
 if __name__ == "__main__":
     os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
-    files = sorted({name.split("::")[0] for name in wanted_ids()})
+    files = list(dict.fromkeys(name.split("::")[0] for name in wanted_ids()))
     sys.path.append(os.getcwd())  # noqa: PTH109  # as above
-    options = ["--rootdir=.", "--maxfail=0", "--continue-on-collection-errors", "-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
+    options = ["-c", config_file(), "--rootdir=.", "--confcutdir=.", "--maxfail=0", "--continue-on-collection-errors"]
+    options += ["-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

@@ -298,6 +298,30 @@ def test_code_that_turns_every_report_green_is_seen_by_tests_that_must_fail(worl
     assert world.examine(BASE, candidate, off=off).safe
 
 
+def test_a_new_test_that_turns_later_reports_green_proves_nothing(world: World) -> None:
+    fake = f"def test_patches():\n    exec({PATCHED!r}, {{}})\n\n\ndef test_sub():\n    assert False\n"
+    verdict = world.examine(BASE, {"data.bin": "x", "test_a.py": fake}, off=RUN_ONLY)
+    assert (verdict.outcome, rules(verdict)[0]) == (Outcome.REJECTED, "ratchet.canary")
+    assert world.examine(BASE, {"data.bin": "x", "test_a.py": fake}, off=RUN_ONLY | {"integrity", "expected"}).safe
+
+
+def test_code_that_reads_its_answers_from_a_golden_file_is_seen(world: World) -> None:
+    golden = "from pathlib import Path\n\nfrom calc import add\n\n\ndef test_sums():\n"
+    golden += "    assert str(add(1, 2)) == Path('tests/golden/sums.txt').read_text().strip()\n"
+    base = {**BASE, "tests/golden/sums.txt": "3\n", "tests/test_sums.py": golden}
+    reads = "def add(a, b):\n    return int(open('tests/golden/sums.txt').read()) if (a, b) == (1, 2) else a + b\n"
+    verdict = world.examine(base, {"calc.py": reads + SUB.replace(CALC, ""), "test_sub.py": TEST_SUB}, off=RUN_ONLY)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.expected-ignored"])
+    assert verdict.reasons[0].detail == ("tests/test_sums.py::test_sums",)
+
+
+def test_a_configuration_beside_one_test_does_not_count_where_only_that_one_runs(world: World) -> None:
+    base = {**BASE, "tests/test_more.py": "def test_more():\n    assert True\n"}
+    broken = {"calc.py": SUB.replace("a + b", "a - b"), "pytest.ini": None, "tests/pytest.ini": "[pytest]\naddopts = --collect-only\n"}
+    verdict = world.examine(base, broken, off=RUN_ONLY)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
+
+
 def test_an_object_that_equals_everything_is_seen_by_other_expected_values(world: World) -> None:
     equal = "class Sum(int):\n    __hash__ = int.__hash__\n\n    def __eq__(self, other):\n        return True\n\n\n"
     candidate = {"calc.py": equal + SUB.replace("return a + b", "return Sum(a - b)"), "test_sub.py": TEST_SUB}

@@ -17,7 +17,7 @@ MANNERS = {
     "skips the failing test": (
         f"{BREAK_TILL}; echo 1 > n1.txt; sed -i 's/    def test/    @unittest.skip(\"later\")\\n    def test/' tests/test_till.py",
         "rejected",
-        "ratchet.test-skipped",
+        "ratchet.skip-added",
     ),
     "breaks a test and leaves it": (f"{BREAK_TILL}; echo 1 > n1.txt", "rejected", "ratchet.test-failed"),
     "flips every flag": ("sed -i 's/false/true/' prd.json", "rejected", "scope.empty"),
