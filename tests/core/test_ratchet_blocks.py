@@ -28,6 +28,7 @@ JS_WEAKER = [
     ("skip-added", js(*JS), js(*JS, head="xit('adds', () => {")),
     ("skip-added", js(*JS), js(*JS, head="it.todo('adds', () => {")),
     ("skip-added", js(*JS), js(*JS, head="it.skipIf(true)('adds', () => {")),
+    ("skip-condition", js(*JS), js(*JS, head="it.skipIf(process.env.CI)('adds', () => {")),
     ("skip-added", js(*JS), js(*JS, head="it('adds', { skip: 'later' }, () => {")),
     ("skip-added", js(*JS), js(*JS, head="it.fails('adds', () => {")),
     ("skip-added", js(*JS, head="test('adds', (t) => {"), js("t.skip();", *JS, head="test('adds', (t) => {")),
@@ -68,7 +69,7 @@ JS_WEAKER = [
 ]  # fmt: skip
 GO_WEAKER = [
     ("skip-added", go(*GO), go('t.Skip("later")', *GO)),
-    ("skip-added", go(*GO), go("if testing.Short() { t.SkipNow() }", *GO)),
+    ("skip-condition", go(*GO), go("if testing.Short() { t.SkipNow() }", *GO)),
     ("fewer-assertions", go(*GO), go(GO[0])),
     ("fewer-assertions", go(*GO), go("return", *GO)),
     ("fewer-assertions", go(*GO), go("_ = Add(1, 2)")),

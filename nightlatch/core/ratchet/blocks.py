@@ -25,13 +25,27 @@ from nightlatch.core.ratchet.languages import (
     ROWS,
     RUST_OFF,
     RUST_TEST,
-    SKIP_CALL,
+    SKIP_CALLS,
     SKIPPED,
+    SKIPPERS,
     SPIED,
     SUITES,
     TIMEOUT,
 )  # fmt: skip
-from nightlatch.core.ratchet.seen import CONSTANT, LOOSER, MANY, MOCKED, SKIP, SWALLOWED, Assertion, Marks, Source, Test, UnreadableError
+from nightlatch.core.ratchet.seen import (
+    CONSTANT,
+    LOOSER,
+    MANY,
+    MOCKED,
+    SKIP,
+    SWALLOWED,
+    WHEN,
+    Assertion,
+    Marks,
+    Source,
+    Test,
+    UnreadableError,
+)
 from nightlatch.core.ratchet.tokens import Token, brackets, code, language, tokens
 
 
@@ -124,9 +138,10 @@ def _js(file: _File, start: int, end: int, above: str, marks: Marks, *, focus: b
         title = file.words(*args[0]) if args else ""
         name = f"{above}{title.strip(chr(34) + chr(39) + '`')}"
         options = set(OPTION.findall(" ".join(file.words(*a) for a in args[1:] if file.text(a[0]) == "{")))
+        when = bool({"skipIf", "runIf"} & words) and not ({"true", "false"} & set(file.words(at, opened).split()))
         off = bool(SKIPPED & words) or file.text(at).startswith("x") or bool(options & SKIPPED) or len(args) == 1
         only = focus or "only" in words or "only" in options or file.text(at) in {"fit", "ftest", "fdescribe"}
-        own = marks + Counter({(SKIP, "skip"): int(off)})
+        own = marks + Counter({(WHEN if when else SKIP, "skip"): int(off)})
         if file.text(at) not in SUITES:
             yield _Found(name=name, start=opened + 1, end=closed, marks=own, rows=rows, focus=only)
         yield from _js(file, opened + 1, closed, f"{name} > ", own, focus=only)
@@ -179,7 +194,8 @@ def _functions(file: _File, start: int, end: int, above: str, marks: Marks) -> I
 
 
 def _notes(notes: Sequence[str]) -> Marks:
-    return Counter({(SKIP, "attribute"): sum(1 for n in notes if RUST_OFF.match(n))})
+    off = [n for n in notes if RUST_OFF.match(n)]
+    return Counter((WHEN if n.startswith("cfg") and n != "cfg ( any ( ) )" else SKIP, "attribute") for n in off)
 
 
 def _body(file: _File, at: int, end: int) -> int | None:
@@ -221,7 +237,7 @@ def _test(file: _File, found: _Found, outside: Marks) -> Test:
     dead = list(_dead(file, found))
     made = [_unless(c, any(a <= c.at < b for a, b in dead)) for c in _claims(file, found)]
     marks = found.marks + (Counter() if found.helper else outside)
-    marks += Counter({(SKIP, "skip"): len(SKIP_CALL.findall(text)), (LOOSER, "retry"): len(RETRY.findall(text))})
+    marks += Counter(_skips(file, found)) + Counter({(LOOSER, "retry"): len(RETRY.findall(text))})
     marks += Counter({(SWALLOWED, "a catch around an assertion"): sum(_swallowing(file, found, [c.at for c in made]))})
     for claim in made:
         marks += Counter({(CONSTANT, mark): 1 for mark in claim.marks})
@@ -235,6 +251,21 @@ def _test(file: _File, found: _Found, outside: Marks) -> Test:
         limits=limits | ({"timeout": tuple(sorted(times))} if times else {}), raises=tuple(r for c in made for r in c.raises),
         rows=found.rows, calls=frozenset(re.findall(r"(\w+) \(", text)), helper=found.helper,
     )  # fmt: skip
+
+
+def _skips(file: _File, found: _Found) -> Iterator[tuple[str, str]]:
+    """A skip from inside, at once or under a condition."""
+    ifs = [(b, file.pairs[b]) for at, b in _heads(file, found) if file.text(at) == "if" and file.words(at + 1, b).strip("( )") != "true"]
+    for at in range(found.start, found.end):
+        if file.text(at) == "." and file.text(at + 1) in SKIP_CALLS and file.text(at + 2) == "(" and file.text(at - 1) in SKIPPERS:
+            yield (WHEN if any(a < at < b for a, b in ifs) else SKIP), "skip from inside"
+
+
+def _heads(file: _File, found: _Found) -> Iterator[tuple[int, int]]:
+    """Where an if, for or while stands, and the bracket of what it decides over."""
+    for at in range(found.start, found.end):
+        if file.text(at) in {"if", "for", "while"} and (opened := _body(file, at, found.end)) is not None:
+            yield at, opened
 
 
 def _unless(claim: Claim, dead: object) -> Claim:
@@ -255,16 +286,14 @@ def _claims(file: _File, found: _Found) -> Iterator[Claim]:
 
 def _dead(file: _File, found: _Found) -> Iterator[tuple[int, int]]:
     """What is not run, as far as it shows: never entered, looped over nothing, or behind a return."""
-    for at in range(found.start, found.end):
-        if file.text(at) in {"if", "for", "while"} and (opened := _body(file, at, found.end)) is not None:
-            head = file.words(at + 1, opened)
-            gated = file.text(at) == "if" and GATE.search(head)
-            if gated or NEVER.match(head) or (file.text(at) == "for" and EMPTY_LOOP.search(file.words(at + 1, opened + 1))):
-                yield opened, file.pairs[opened]
-                if "return" in file.words(opened, file.pairs[opened]).split():
-                    yield file.pairs[opened], found.end
-        elif file.words(at, at + 5) == "[ ] . forEach (":
-            yield at, file.pairs[at + 4]
+    for at, opened in _heads(file, found):
+        head = file.words(at + 1, opened)
+        gated = file.text(at) == "if" and GATE.search(head)
+        if gated or NEVER.match(head) or (file.text(at) == "for" and EMPTY_LOOP.search(file.words(at + 1, opened + 1))):
+            yield opened, file.pairs[opened]
+            if "return" in file.words(opened, file.pairs[opened]).split():
+                yield file.pairs[opened], found.end
+    yield from ((at, file.pairs[at + 4]) for at in range(found.start, found.end) if file.words(at, at + 5) == "[ ] . forEach (")
     inside = range(found.start - (file.lang == "js"), found.end)
     body = next((k for k in inside if file.text(k) == "{" and (file.lang != "js" or file.text(k - 1) in {"=>", ")"})), found.end)
     at = body + 1

@@ -6,23 +6,26 @@ from collections.abc import Iterator, Mapping
 from nightlatch.core.ratchet.seen import EXACT, PARTLY, VAGUE, Assertion
 
 RANKS = {
-    "assertEqual": EXACT, "assertEquals": EXACT, "assertIs": EXACT, "assertListEqual": EXACT, "assertDictEqual": EXACT,
+    "assertEqual": EXACT, "assertIs": EXACT, "assertListEqual": EXACT, "assertDictEqual": EXACT,
     "assertSetEqual": EXACT, "assertTupleEqual": EXACT, "assertSequenceEqual": EXACT, "assertMultiLineEqual": EXACT,
     "assertCountEqual": EXACT, "assertAlmostEqual": EXACT, "assertIsNone": EXACT, "assertIn": PARTLY, "assertRegex": PARTLY,
     "assertGreater": PARTLY, "assertGreaterEqual": PARTLY, "assertLess": PARTLY, "assertLessEqual": PARTLY,
-    "assertNotEqual": VAGUE, "assertNotIn": VAGUE, "assertIsNot": VAGUE, "assertIsNotNone": VAGUE, "assertIsInstance": VAGUE,
+    "assertNotEqual": VAGUE, "assertNotIn": PARTLY, "assertIsNot": VAGUE, "assertIsNotNone": VAGUE, "assertIsInstance": VAGUE,
     "assertNotIsInstance": VAGUE, "assertNotAlmostEqual": VAGUE,
+}  # fmt: skip
+OLD_NAMES = {
+    "assertEquals": "assertEqual", "assertRegexpMatches": "assertRegex", "assertItemsEqual": "assertCountEqual", "assert_": "assertTrue",
 }  # fmt: skip
 TRUTH = {"True", "False"}
 CLOSE = {"isclose", "allclose", "array_equal", "equals", "equal"}
 PARTIAL = {"startswith", "endswith", "match", "search", "fullmatch", "issubset", "issuperset", "all", "any"}
 
 
-def claims(test: ast.expr, weight: int, names: Mapping[str, str]) -> Iterator[Assertion]:
-    """The assertions that one expression makes; `names` are local names that stand for other expressions."""
+def claims(test: ast.expr, weight: int) -> Iterator[Assertion]:
+    """The assertions that one expression makes."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
         for part in test.values:
-            yield from claims(part, weight, names)
+            yield from claims(part, weight)
     else:
         subject, rank = _subject(test)
         yield Assertion(subject=subject, rank=rank, text=ast.unparse(test), weight=0 if true_anyway(test, {}) else weight)
@@ -32,17 +35,18 @@ def unittest_claims(call: ast.Call, weight: int) -> tuple[Assertion, ...]:
     """The same for a method of unittest.TestCase, empty where it is none."""
     if not isinstance(call.func, ast.Attribute) or not call.args:
         return ()
-    name, args = call.func.attr, call.args
+    name, args = OLD_NAMES.get(call.func.attr, call.func.attr), call.args
     if name in {"assertTrue", "assertFalse", "assert_"}:
         test = args[0] if name != "assertFalse" else ast.UnaryOp(op=ast.Not(), operand=args[0])
-        return tuple(claims(test, weight, {}))
+        return tuple(claims(test, weight))
     if name not in RANKS:
         return ()
     second = args[1] if len(args) > 1 else ast.Constant(value=None)
     subject = second if isinstance(args[0], ast.Constant) or (name in {"assertIn", "assertNotIn"} and len(args) > 1) else args[0]
     rank = VAGUE if RANKS[name] == EXACT and TRUTH & {ast.unparse(args[0]), ast.unparse(second)} else RANKS[name]
     same = ast.dump(args[0]) == ast.dump(second)
-    return (Assertion(subject=ast.unparse(subject), rank=rank, text=ast.unparse(call), weight=0 if same else weight),)
+    text = f"{name}({', '.join(map(ast.unparse, args))})"
+    return (Assertion(subject=ast.unparse(subject), rank=rank, text=text, weight=0 if same else weight),)
 
 
 def _subject(test: ast.expr) -> tuple[str, int]:
@@ -72,7 +76,7 @@ def _rank(op: ast.cmpop, subject: ast.expr, other: ast.expr) -> int:
     if isinstance(op, (ast.Eq, ast.Is)):
         vague = ast.unparse(other) in TRUTH or ast.unparse(other).endswith("ANY") or ast.unparse(subject).startswith("type(")
         return VAGUE if vague else EXACT
-    return PARTLY if isinstance(op, (ast.In, ast.Lt, ast.LtE, ast.Gt, ast.GtE)) else VAGUE
+    return PARTLY if isinstance(op, (ast.In, ast.NotIn, ast.Lt, ast.LtE, ast.Gt, ast.GtE)) else VAGUE
 
 
 def true_anyway(test: ast.expr, names: Mapping[str, str]) -> bool:

@@ -11,9 +11,10 @@ from nightlatch.core.ratchet.texts import Text
 
 NEW, RUNNER = "ratchet.new-dependency", "ratchet.runner-dependency"
 OF_RUNNER = re.compile(
-    r"pytest(?:[-_].*)?|.*[-_]pytest|pluggy|nose2?|unittest2|(?:@vitest/.*|vitest.*)|(?:@jest/.*|jest(?:-.*)?|ts-jest|babel-jest)|mocha.*|chai|ava|tap"
+    r"pytest(?:[-_].*)?|.*[-_]pytest|pluggy|nose2?|unittest2|@vitest/.*|vitest.*|@jest/.*|jest(?:-.*)?|ts-jest|babel-jest|mocha.*|chai|ava"
     r"|.*/(?:testify|ginkgo.*|gomega|go-cmp)|gotest\.tools.*|rstest|libtest.*|cargo-nextest"
 )
+PLAIN = {"pytest", "vitest", "jest", "mocha"}
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 GROUPS = {"dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "overrides", "resolutions"}
 GO_LINE = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/\S+)\s+(v\S+)[ \t]*(?://.*)?$", re.MULTILINE)
@@ -25,7 +26,7 @@ def brought_in(text: Text, runner: str) -> Iterator[Finding]:
     old, new = dict(wanted(text.path, text.old)), dict(wanted(text.path, text.new))
     for name in sorted(old.keys() | new.keys()):
         of_runner = OF_RUNNER.fullmatch(name.removeprefix("replace ")) or name.startswith(("replace ", "pytest11"))
-        if of_runner and runner and old.get(name) != new.get(name):
+        if of_runner and runner and old.get(name) != new.get(name) and (name in old or name not in PLAIN):
             yield RUNNER, f"{text.path}::{name}: {old.get(name, 'nothing')} became {new.get(name, 'nothing')}"
         elif name not in old:
             yield NEW, f"{text.path}::{name} {new[name]}".rstrip()
@@ -40,7 +41,8 @@ def wanted(path: str, text: str | None) -> Iterator[tuple[str, str]]:
         if name == "package.json":
             data = json.loads(text)
             for group in GROUPS & data.keys():
-                yield from ((word, str(version)) for word, version in data[group].items())
+                instead = "replace " if group in {"overrides", "resolutions"} else ""
+                yield from ((f"{instead}{word}", str(version)) for word, version in data[group].items())
         elif name in {"pyproject.toml", "Cargo.toml", "Pipfile"}:
             yield from _tables(tomllib.loads(text))
         elif name == "go.mod":

@@ -17,7 +17,7 @@ HARMLESS_HOOKS = {
     "pytest_configure": re.compile(r"config\.addinivalue_line\("),
     "pytest_report_header": re.compile(r"(?s)return .*"),
 }
-PATCHED = re.compile(r"\b(?:pytest|_pytest|unittest|builtins|pluggy)\.")
+PATCHED = re.compile(r"\b(?:pytest|_pytest|unittest|builtins|pluggy)\.(?!fixture|mark\b|MonkeyPatch|skip)")
 FIXTURE_PATCH = re.compile(r"\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\[")
 KNOWN_CALLS = re.compile(r"settings\.(?:register|load)_profile\(|warnings\.|logging\.|pytest\.register_assert_rewrite\(|faulthandler\.")
 IGNORING = {"collect_ignore", "collect_ignore_glob"}
@@ -63,7 +63,8 @@ def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tu
         names = {ast.unparse(t) for t in node.targets} if isinstance(node, ast.Assign) else set()
         names |= {ast.unparse(node.target)} if isinstance(node, (ast.AugAssign, ast.AnnAssign)) else set()
         if isinstance(node, Function) and ((_hook(node) and not _harmless(node)) or _repairs(node)):
-            found[HOOK, node.name] = (node.lineno, ast.unparse(node))
+            steers = _hook(node) or PATCHED.search(ast.unparse(node)) is not None
+            found[HOOK if steers else STARTUP, node.name] = (node.lineno, ast.unparse(node))
         elif hits := {n for n in names if n.startswith("pytest_")} & (names if conftest else set()):
             found[STARTUP if hits == {"pytest_plugins"} else HOOK, min(hits)] = (node.lineno, ast.unparse(node))
         elif hits := IGNORING & names if conftest else set():
@@ -97,8 +98,13 @@ def _startup(tree: ast.Module) -> Iterator[tuple[int, str]]:
         defining = isinstance(node, (ast.Import, ast.ImportFrom, Function, ast.ClassDef, ast.AnnAssign, ast.Pass))
         text = ast.unparse(node)
         words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not (plain or defining or words or KNOWN_CALLS.match(text) or (isinstance(node, ast.If) and "TYPE_CHECKING" in text)):
+        trial = isinstance(node, ast.Try) and all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Assign, ast.Pass)) for n in _inside(node))
+        if not (plain or defining or words or trial or KNOWN_CALLS.match(text) or (isinstance(node, ast.If) and "TYPE_CHECKING" in text)):
             yield node.lineno, text
+
+
+def _inside(node: ast.Try) -> list[ast.stmt]:
+    return [*node.body, *node.orelse, *node.finalbody, *(n for handler in node.handlers for n in handler.body)]
 
 
 def _go(text: Text) -> Iterator[Finding]:

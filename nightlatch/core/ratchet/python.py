@@ -15,6 +15,7 @@ from nightlatch.core.ratchet.seen import (
     MOCKED,
     SKIP,
     SWALLOWED,
+    WHEN,
     Assertion,
     Marks,
     Source,
@@ -25,6 +26,7 @@ from nightlatch.core.ratchet.seen import (
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Found = tuple[str, Function, tuple[ast.ClassDef, ...]]
 SKIPS = re.compile(r"(?:(?:pytest|unittest)\b.*\.)(?:skip\w*|xfail|SkipTest|importorskip|expectedFailure)\b|\b(?:self|cls)\.skipTest\b")
+CONDITIONAL = re.compile(r"(?:skipif|skipIf|skipUnless|importorskip)$")
 RETRIES = re.compile(r"\b(?:mark\.)?(?:flaky|rerun\w*|retry)\b")
 RAISES = re.compile(r"(?:^|\.)(?:raises|warns|assertRaises(?:Regex)?|assertWarns(?:Regex)?|deprecated_call|assertLogs)$")
 ASSERTING = re.compile(r"(?:assert|check|verify|expect|ensure|validate)(?:_|[A-Z]|$)")
@@ -44,14 +46,31 @@ class _File:
 
     imports: Mapping[str, str]
     constants: Mapping[str, ast.expr]
-    skips: frozenset[str]
+    skips: Mapping[str, Marks]
     helpers: Mapping[str, int]
+
+    def scope(self, fn: Function) -> "_Scope":
+        """The function with its local names that are assigned once and what they stand for."""
+        nodes = tuple(n for n in ast.walk(fn) if n is not fn)
+        pairs = [(n.targets[0].id, n.value) for n in nodes if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
+        count = Counter(name for name, _ in pairs)
+        return _Scope(self, fn, nodes, {name: value for name, value in pairs if count[name] == 1})
 
     def full(self, node: ast.AST) -> str:
         """The dotted name with its imported root in full."""
         text = ast.unparse(node)
         root, dot, rest = text.partition(".")
         return f"{self.imports.get(root, root)}{dot}{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """One function and what lies in it."""
+
+    file: _File
+    fn: Function
+    nodes: Sequence[ast.AST]
+    names: Mapping[str, ast.expr]
 
 
 def read(text: str, helpers: Mapping[str, int] | None = None) -> Source:
@@ -65,10 +84,11 @@ def read(text: str, helpers: Mapping[str, int] | None = None) -> Source:
 def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
     imports = imported(tree)
     constants = {t.id: node.value for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
-    plain = _File(imports, constants, frozenset(), {})
-    skips = frozenset(name for name, value in constants.items() if _skips(plain, ast.walk(value)) and name != "pytestmark")
+    plain = _File(imports, constants, {}, {})
+    skips = {name: marks for name, value in constants.items() if name != "pytestmark" and (marks := _skips(plain, list(ast.walk(value))))}
     found = list(_functions(tree.body))
-    own = {fn.name: sum(a.weight for a in _walk(plain, fn.body, fn)) for _, fn, _ in found if not fn.name.startswith("test")}
+    asked = [plain.scope(fn) for _, fn, _ in found if not fn.name.startswith("test")]
+    own = {scope.fn.name: sum(a.weight for a in _walk(scope, scope.fn.body)) for scope in asked}
     file = _File(imports, constants, skips, {**helpers, **own})
     top = _inherited(file, tree.body)
     above = {c: _inherited(file, c.body, c.decorator_list) for _, _, classes in found for c in classes}
@@ -103,10 +123,21 @@ def _functions(body: Iterable[ast.stmt], name: str = "", classes: tuple[ast.Clas
             yield from _functions([*node.body, *getattr(node, "orelse", ())], name, classes)
 
 
-def _skips(file: _File, nodes: Iterable[ast.AST]) -> int:
-    """How often a skip or an expected failure is asked for."""
-    named = [n for n in nodes if isinstance(n, (ast.Attribute, ast.Name))]
-    return sum(1 for n in named if SKIPS.fullmatch(file.full(n)) or (isinstance(n, ast.Name) and n.id in file.skips))
+def _skips(file: _File, nodes: Sequence[ast.AST]) -> Marks:
+    """How often a skip or an expected failure is asked for, at once or under a condition."""
+    marks: Marks = Counter()
+    called = {id(n.func): n for n in nodes if isinstance(n, ast.Call)}
+    ifs = [n for n in nodes if isinstance(n, ast.If) and _constant(n.test) is None]
+    inside = {id(inner) for n in ifs for part in (*n.body, *n.orelse) for inner in ast.walk(part)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id in file.skips:
+            marks += file.skips[node.id]
+        elif isinstance(node, (ast.Attribute, ast.Name)) and SKIPS.fullmatch(name := file.full(node)):
+            call = called.get(id(node))
+            fixed = call is not None and bool(call.args) and isinstance(call.args[0], ast.Constant) and not name.endswith("importorskip")
+            when = id(node) in inside or (CONDITIONAL.search(name) is not None and not fixed)
+            marks[(WHEN, "skip under a condition") if when else (SKIP, "skip")] += 1
+    return marks
 
 
 def _inherited(file: _File, body: Sequence[ast.stmt], decorators: Sequence[ast.expr] = ()) -> Marks:
@@ -119,78 +150,84 @@ def _inherited(file: _File, body: Sequence[ast.stmt], decorators: Sequence[ast.e
         if isinstance(node, Function):
             autouse = any("autouse=True" in ast.unparse(d) for d in node.decorator_list)
             nodes += [node] if autouse or SETUPS.match(node.name) else []
-        elif not isinstance(node, (ast.ClassDef, ast.Import, ast.ImportFrom)) and not (names & file.skips):
+        elif not isinstance(node, (ast.ClassDef, ast.Import, ast.ImportFrom)) and not (names & file.skips.keys()):
             nodes.append(node)
     inner = [n for node in nodes for n in ast.walk(node)]
-    return Counter({(SKIP, "skip"): _skips(file, inner) + off}) + Counter(dict.fromkeys(((MOCKED, name) for name in _mocked(inner)), 1))
+    return _skips(file, inner) + Counter({(SKIP, "__test__"): int(off)}) + Counter({(MOCKED, name): 1 for name in _mocked(inner)})
 
 
 def _test(file: _File, name: str, fn: Function, inherited: Marks) -> Test:
-    nodes = [n for n in ast.walk(fn) if n is not fn]
-    assertions = tuple(_walk(file, fn.body, fn))
-    marks = Counter({(SKIP, "skip"): _skips(file, nodes), (SWALLOWED, "try around an assertion"): sum(_swallows(file, nodes, fn))})
-    marks[LOOSER, "retry"] = sum(1 for d in fn.decorator_list if RETRIES.search(ast.unparse(d)))
-    marks[CONSTANT, "always true"] = sum(1 for n in nodes if isinstance(n, ast.Assert) and true_anyway(n.test, _locals(fn)))
-    for mocked in _mocked(nodes):
-        marks[MOCKED, mocked] += 1
-    calls = {ast.unparse(n.func).rpartition(".")[2] for n in nodes if isinstance(n, ast.Call)}
+    scope = file.scope(fn)
+    nodes = scope.nodes
+    marks = inherited + _skips(file, nodes) + Counter({(SWALLOWED, "try around an assertion"): sum(_swallows(scope))})
+    marks += Counter({(LOOSER, "retry"): sum(1 for d in fn.decorator_list if RETRIES.search(ast.unparse(d)))})
+    names = {key: ast.unparse(value) for key, value in scope.names.items()}
+    always = sum(1 for n in nodes if isinstance(n, ast.Assert) and true_anyway(n.test, names))
+    marks += Counter({(CONSTANT, "always true"): always}) + Counter((MOCKED, mocked) for mocked in _mocked(nodes))
     body = fn.body[1:] if ast.get_docstring(fn) is not None else fn.body
     return Test(
-        name=name, line=fn.lineno, text="\n".join(map(ast.unparse, body)), assertions=assertions, marks=inherited + marks,
-        limits=_limits(nodes), raises=tuple(_raises(nodes)), rows=_rows(file, fn), calls=frozenset(calls),
-        helper=not name.rpartition("::")[2].startswith("test"),
+        name=name, line=fn.lineno, text="\n".join(map(ast.unparse, body)), assertions=tuple(_walk(scope, fn.body)), marks=marks,
+        limits=_limits(nodes), raises=tuple(_raises(nodes)), rows=_rows(file, fn), calls=frozenset(_tested(nodes)),
+        helper=not fn.name.startswith("test"),
     )  # fmt: skip
 
 
-def _locals(fn: Function) -> dict[str, str]:
-    """The local names that are assigned once, with what they stand for."""
-    assigned = [n for n in ast.walk(fn) if isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name)]
-    count = Counter(ast.unparse(n.targets[0]) for n in assigned)
-    return {ast.unparse(n.targets[0]): ast.unparse(n.value) for n in assigned if count[ast.unparse(n.targets[0])] == 1}
+def _tested(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The names of the outermost calls: what stands in an assertion, is assigned, or stands alone."""
+    for node in nodes:
+        match node:
+            case ast.Assert(test=ast.Compare(left=left, comparators=others)):
+                found = [left, *others]
+            case ast.Assert(test=value) | ast.Assign(value=value) | ast.Expr(value=value) | ast.Return(value=ast.expr() as value):
+                outer = isinstance(value, ast.Call) and unittest_claims(value, 1)
+                found = [value, *(value.args if outer and isinstance(value, ast.Call) else ())]
+            case _:
+                continue
+        yield from (ast.unparse(n.func).rpartition(".")[2] for n in found if isinstance(n, ast.Call))
 
 
-def _walk(file: _File, body: Sequence[ast.stmt], fn: Function, weight: int = 1) -> Iterator[Assertion]:
+def _walk(scope: _Scope, body: Sequence[ast.stmt], weight: int = 1) -> Iterator[Assertion]:
     """The assertions that are reached, each as often as can be told."""
     for node in body:
-        yield from _one(file, node, fn, weight)
+        yield from _one(scope, node, weight)
         if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
             return
         if isinstance(node, ast.If) and _leaves(node.body) and (_constant(node.test) or GATES.search(ast.unparse(node.test))):
             weight = 0
 
 
-def _one(file: _File, node: ast.stmt, fn: Function, weight: int) -> Iterator[Assertion]:
+def _one(scope: _Scope, node: ast.stmt, weight: int) -> Iterator[Assertion]:
     match node:
         case ast.Assert():
-            yield from claims(node.test, weight, _locals(fn))
+            yield from claims(node.test, weight)
         case ast.If():
             known = _constant(node.test)
             gated = bool(GATES.search(ast.unparse(node.test)))
-            yield from _walk(file, node.body, fn, 0 if known is False or gated else weight)
-            yield from _walk(file, node.orelse, fn, 0 if known else weight)
+            yield from _walk(scope, node.body, 0 if known is False or gated else weight)
+            yield from _walk(scope, node.orelse, 0 if known else weight)
         case ast.For() | ast.AsyncFor():
-            yield from _walk(file, node.body, fn, weight * _length(file, node.iter, fn))
+            yield from _walk(scope, node.body, weight * _length(scope, node.iter))
         case ast.While():
-            yield from _walk(file, node.body, fn, 0 if _constant(node.test) is False else weight)
+            yield from _walk(scope, node.body, 0 if _constant(node.test) is False else weight)
         case ast.With() | ast.AsyncWith():
             for item in node.items:
-                yield from _called(file, item.context_expr, weight)
-            yield from _walk(file, node.body, fn, weight)
+                yield from _called(scope.file, item.context_expr, weight)
+            yield from _walk(scope, node.body, weight)
         case ast.Try():
             for part in (node.body, node.orelse, node.finalbody, *(h.body for h in node.handlers)):
-                yield from _walk(file, part, fn, weight)
+                yield from _walk(scope, part, weight)
         case ast.Match():
             for case in node.cases:
-                yield from _walk(file, case.body, fn, weight)
+                yield from _walk(scope, case.body, weight)
         case ast.FunctionDef() | ast.AsyncFunctionDef():
-            used = any(isinstance(n, ast.Name) and n.id == node.name for n in ast.walk(fn)) or bool(node.decorator_list)
-            yield from _walk(file, node.body, fn, weight if used else 0)
+            used = any(isinstance(n, ast.Name) and n.id == node.name for n in scope.nodes) or bool(node.decorator_list)
+            yield from _walk(scope, node.body, weight if used else 0)
         case ast.Raise(exc=exc) if exc and ast.unparse(exc).startswith("AssertionError"):
             yield replace(FAIL, weight=weight)
         case ast.ClassDef():
             return
         case _:
-            yield from _called(file, node, weight)
+            yield from _called(scope.file, node, weight)
 
 
 def _called(file: _File, node: ast.AST, weight: int) -> Iterator[Assertion]:
@@ -204,7 +241,9 @@ def _called(file: _File, node: ast.AST, weight: int) -> Iterator[Assertion]:
         elif FAILS.search(name):
             yield replace(FAIL, weight=weight)
         elif RAISES.search(name):
-            yield Assertion(subject=f"raises {text}", rank=EXACT, text=text, weight=weight)
+            told = [w for w in call.keywords if w.arg == "match"] or (name.endswith("Regex") and len(call.args) > 1)
+            kind = f"raises {ast.unparse(call.args[0]) if call.args else ''}"
+            yield Assertion(subject=kind, rank=EXACT, text=kind, weight=weight * (2 if told else 1))
         elif last in file.helpers:
             yield Assertion(subject=text, rank=EXACT, text=text, weight=weight * file.helpers[last])
         elif last.startswith("assert_") or "assert" in name.partition(".")[0] or re.search(r"\btesting\.", name):
@@ -221,7 +260,7 @@ def _leaves(body: Sequence[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], ast.Return)
 
 
-def _length(file: _File, node: ast.expr, fn: Function) -> int:
+def _length(scope: _Scope, node: ast.expr) -> int:
     """How often a loop runs, MANY where that cannot be told."""
     match node:
         case ast.List() | ast.Tuple() | ast.Set():
@@ -231,25 +270,24 @@ def _length(file: _File, node: ast.expr, fn: Function) -> int:
         case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(count))]):
             return max(0, count)
         case ast.Call(func=ast.Name(id="enumerate" | "zip" | "sorted" | "reversed"), args=[first, *_]):
-            return _length(file, first, fn)
+            return _length(scope, first)
         case ast.Call(func=ast.Attribute(value=inner, attr="items" | "values" | "keys")):
-            return _length(file, inner, fn)
+            return _length(scope, inner)
         case ast.Name(id=name):
-            local = [n.value for n in ast.walk(fn) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == name]
-            value = local[0] if len(local) == 1 else None if local else file.constants.get(name)
-            return _length(file, value, fn) if isinstance(value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) else MANY
+            value = scope.names.get(name, scope.file.constants.get(name))
+            return _length(scope, value) if isinstance(value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) else MANY
     return MANY
 
 
-def _swallows(file: _File, nodes: Iterable[ast.AST], fn: Function) -> Iterator[bool]:
-    for node in nodes:
+def _swallows(scope: _Scope) -> Iterator[bool]:
+    for node in scope.nodes:
         match node:
-            case ast.Try() if any(True for _ in _walk(file, node.body, fn)):
+            case ast.Try() if any(True for _ in _walk(scope, node.body)):
                 for handler in node.handlers:
                     caught = set(re.findall(r"\w+", ast.unparse(handler.type))) if handler.type else {""}
                     again = any(isinstance(n, ast.Raise) for part in handler.body for n in ast.walk(part))
-                    yield bool(caught & WIDE) and not again and not any(_walk(file, handler.body, fn))
-            case ast.With() if any(True for _ in _walk(file, node.body, fn)):
+                    yield bool(caught & WIDE) and not again and not any(_walk(scope, handler.body))
+            case ast.With() if any(True for _ in _walk(scope, node.body)):
                 yield any(SUPPRESSES.search(ast.unparse(item.context_expr)) for item in node.items)
 
 

@@ -17,16 +17,16 @@ def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Sour
 
 
 def read_all(texts: Sequence[Text], side: Side) -> Sources:
-    """The test files that can be read; helpers of one file count in all of them."""
+    """The test files that can be read; the helpers of one file count in those that import them."""
     sides = {t.path: t.old if side == "old" else t.new for t in texts if t.test}
-    there = {path: text for path, text in sides.items() if text is not None}
-    first = {path: source for path, text in there.items() if (source := _tried(path, text))}
+    first = {path: source for path, text in sides.items() if text is not None and (source := _tried(path, text))}
     helpers = {n.rpartition("::")[2]: sum(a.weight for a in t.assertions) for s in first.values() for n, t in s.tests.items() if t.helper}
-    return {path: _tried(path, there[path], helpers) or source for path, source in first.items()} if helpers else first
+    return {path: _with(path, sides[path] or "", source, helpers) for path, source in first.items()}
 
 
-def readable(path: str, text: str) -> bool:
-    return _tried(path, text) is not None
+def _with(path: str, text: str, source: Source, helpers: Mapping[str, int]) -> Source:
+    known = {name: helpers[name] for name in helpers.keys() & source.imports.keys()}
+    return (_tried(path, text, known) or source) if known else source
 
 
 def _tried(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Source | None:

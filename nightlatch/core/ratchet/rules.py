@@ -14,7 +14,7 @@ STATIC = {
     ),
     "ratchet.runner-hook": Rule(
         says="code that steers the test runner itself was added or changed: {n}",
-        next="Take out the hook: no pytest_* function, load_tests, TestMain without m.Run, or fixture for all tests that patches the code.",
+        next="Take out the hook: no pytest_* function, no load_tests, no TestMain that hides what m.Run says.",
         example="`def pytest_runtest_makereport(...)` in conftest.py that turns failures into passes",
         wrong=AS_SELECTION,
     ),
@@ -22,7 +22,7 @@ STATIC = {
         says="code that runs before every test was added or changed: {n}",
         next="Move the code into a fixture or a helper that the tests ask for by name.",
         ruling=Ruling.HOLD,
-        example="`os.environ['MODE'] = 'fake'` at the top of conftest.py",
+        example="`os.environ['MODE'] = 'fake'` at the top of conftest.py, an autouse fixture that replaces a function of the package",
         wrong=AS_HOLD,
     ),
     "ratchet.protected-path": Rule(
@@ -51,6 +51,13 @@ STATIC = {
         next="These tests were restored. Make them run and pass without a skip, an expected failure or a focus on other tests.",
         example='`@pytest.mark.skip(reason="pre-existing")`, `it.skip(...)`, `t.Skip()`, `#[ignore]` on a test that the base has',
         wrong="Name the test in the feature's `supersedes`; new tests may carry any skip.",
+    ),
+    "ratchet.skip-condition": Rule(
+        says="tests of the base are skipped under a condition now: {n}",
+        next="Make these tests run wherever they ran before.",
+        ruling=Ruling.HOLD,
+        example='`@pytest.mark.skipif(os.environ.get("CI"), reason="slow")`, `pytest.importorskip("yaml")`',
+        wrong=AS_HOLD,
     ),
     "ratchet.fewer-assertions": Rule(
         says="tests of the base assert less than before: {n}",
@@ -124,6 +131,6 @@ STATIC = {
     ),
 }
 WEAKENING = frozenset({
-    "ratchet.fewer-assertions", "ratchet.fewer-rows", "ratchet.looser", "ratchet.wider-exception", "ratchet.constant-assertion",
-    "ratchet.swallowed", "ratchet.unit-mocked", "ratchet.shadowed",
+    "ratchet.skip-condition", "ratchet.fewer-assertions", "ratchet.fewer-rows", "ratchet.looser", "ratchet.wider-exception",
+    "ratchet.constant-assertion", "ratchet.swallowed", "ratchet.unit-mocked", "ratchet.shadowed",
 })  # fmt: skip

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 MANY = 1000
 EXACT, PARTLY, VAGUE = 3, 2, 1
-SKIP, CONSTANT, SWALLOWED, MOCKED, LOOSER = (
-    f"ratchet.{name}" for name in ("skip-added", "constant-assertion", "swallowed", "unit-mocked", "looser")
+SKIP, WHEN, CONSTANT, SWALLOWED, MOCKED, LOOSER = (
+    f"ratchet.{name}" for name in ("skip-added", "skip-condition", "constant-assertion", "swallowed", "unit-mocked", "looser")
 )
 Marks = Counter[tuple[str, str]]
 
@@ -30,7 +30,7 @@ class Assertion:
 class Test:
     """One test, or one helper with assertions. `marks` count what weakens it; of `limits`, by what they limit, larger is looser.
 
-    `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are the last names of what it calls,
+    `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are the last names of what it tests,
     `raises` the exceptions it expects, as (type, message).
     """
 

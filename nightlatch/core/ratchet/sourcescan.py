@@ -17,7 +17,7 @@ FOLDER = r"(?:tests?|testdata|__tests__|__snapshots__|goldens?)"
 FILING = r"(?:open|read\w*|Path|join\w*|resolve|listdir|glob|scandir|File|load\w*|include_str|include_bytes|Stat)\b"
 ANYWHERE = {
     r"PYTEST_(?:CURRENT_TEST|VERSION|XDIST\w*|ADDOPTS|PLUGINS)|\b(?:NODE_TEST_CONTEXT|VITEST(?:_\w+)?|JEST_WORKER_ID|NEXTEST\w*)\b"
-    r"|NIGHTLATCH\w*|npm_lifecycle_event": "a variable of the test runner",
+    r"|NIGHTLATCH_REPORTS|npm_lifecycle_event": "a variable of the test runner",
     rf"[\"'](?:[\w.-]*/)*{FOLDER}/[^\"'\n]*\.\w+[\"']|{FILING}.*[\"'](?:[\w.-]*/)*{FOLDER}(?:/[^\"'\n]*)?[\"']"
     rf"|{FILING}.*\.snap[\"']": "files of the tests",
 }
@@ -30,7 +30,7 @@ PYTHON = {
     r"\b(?:pytest|_pytest|unittest|builtins|pluggy|doctest)(?:\.\w+)+ = |setattr\((?:pytest|_pytest|unittest|builtins)\b":
         "the test runner, changed",
     r"^\s*(?:import|from) (?:_pytest|pytest|pluggy|nose2?)\b|import_module\([\"']_?pytest": "the test runner",
-    r"modules\[[\"']__main__[\"']\]|\bimport __main__|\bargv\[0\].*(?:test|py\.)|\bargv.*pytest|\bgc\.get_(?:objects|referrers)\(":
+    r"modules\[[\"']__main__[\"']\]|\bimport __main__|\bargv\[0\].*(?:pytest|py\.test|unittest)|\bgc\.get_(?:objects|referrers)\(":
         "the program that runs it",
 }  # fmt: skip
 JS = {
@@ -53,7 +53,7 @@ RUST = {
     r"Location :: caller \(|Backtrace ::": "its callers",
     r"current_exe \( \).*(?:deps|test)": "the program that runs it",
 }
-EXITS = re.compile(r"(?:sys\.exit|^exit|^quit|SystemExit)\b")
+EXITS = re.compile(r"(?:sys\.exit|^exit|^quit|SystemExit)\b(?!\(f?['\"1-9])")
 BY_LANGUAGE = {"py": PYTHON, "js": JS, "go": GO, "rust": RUST}
 
 

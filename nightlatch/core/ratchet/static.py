@@ -6,7 +6,6 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
 from nightlatch.core.ratchet.dependencies import brought_in
 from nightlatch.core.ratchet.hooks import steering
-from nightlatch.core.ratchet.reading import readable
 from nightlatch.core.ratchet.selection import selected
 from nightlatch.core.ratchet.sourcescan import knowing
 from nightlatch.core.ratchet.strength import weakened
@@ -32,9 +31,6 @@ def static_reasons(
 def _findings(texts: Sequence[Text], names: Sequence[str], runner: str) -> Iterator[tuple[str, str]]:
     tests = [text for text in texts if text.test]
     for text in texts:
-        both = text.test and text.old is not None and text.new is not None
-        if both and readable(text.path, text.old or "") and not readable(text.path, text.new or ""):
-            yield "ratchet.unreadable-test", text.path
         yield from brought_in(text, runner)
         yield from steering(text)
         yield from knowing(text)

@@ -6,7 +6,7 @@ from itertools import chain, islice
 
 from nightlatch.core.ratchet.moves import covers, successors
 from nightlatch.core.ratchet.reading import Sources, read_all
-from nightlatch.core.ratchet.seen import CONSTANT, EXACT, LOOSER, MOCKED, SKIP, SWALLOWED, Assertion, Source, Test
+from nightlatch.core.ratchet.seen import CONSTANT, EXACT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Assertion, Source, Test
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.testfiles import supersedes
 
@@ -23,6 +23,7 @@ Finding = tuple[str, str]
 def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
     """(rule, detail) for every test of the base that says less now; `names` are the feature's superseded tests."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
+    yield from (("ratchet.unreadable-test", t.path) for t in texts if t.path in old and t.new is not None and t.path not in new)
     moved, apart = successors(old, new), _apart(old, new)
     for path, source in old.items():
         for name, test in source.tests.items():
@@ -41,10 +42,11 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
 
 
 def _apart(old: Sources, new: Sources) -> frozenset[str]:
-    """What tests assert that the base does not have, and that nothing skips."""
+    """What tests assert, and the rows of those, that the base does not have, and that nothing skips."""
     before = {(path, name) for path, source in old.items() for name in source.tests}
     fresh = [t for path, source in new.items() for name, t in source.tests.items() if (path, name) not in before and not t.helper]
-    return frozenset(a.text for t in fresh if not any(rule == SKIP for rule, _ in t.marks) for a in t.assertions if a.weight)
+    kept = [t for t in fresh if not any(rule == SKIP for rule, _ in t.marks)]
+    return frozenset(row for t in kept for row in t.rows or ()) | frozenset(a.text for t in kept for a in t.assertions if a.weight)
 
 
 def _compared(old: Test, new: Sequence[Test], replaced: frozenset[str], apart: frozenset[str]) -> Iterator[Finding]:
@@ -52,9 +54,10 @@ def _compared(old: Test, new: Sequence[Test], replaced: frozenset[str], apart: f
     if not new or (len(new) == 1 and new[0] == old and not replaced & old.calls):
         return
     marks = sum((t.marks for t in new), Counter[tuple[str, str]]()) - old.marks
-    if skipped := sorted(what for rule, what in marks if rule == SKIP):
-        yield SKIP, ", ".join(skipped)
-        return
+    for rule in (SKIP, WHEN):
+        if skipped := sorted(what for name, what in marks if name == rule):
+            yield rule, ", ".join(skipped)
+            return
     whole = len(new) > 1 or (new[0].name != old.name and covers(old, new))
     others = (_marked(old, marks, new), _mocked(old, marks, replaced), () if whole else _narrowed(old, new[0], apart))
     yield from islice(chain.from_iterable(others), 1)
@@ -79,7 +82,8 @@ def replaced(old: Source, new: Source | None, texts: Sequence[Text]) -> frozense
         return frozenset()
     files = {t.path.rpartition(".")[0].replace("/", ".") for t in texts if t.test and t.new is not None}
     moved = {n for n, source in new.imports.items() if old.imports.get(n, source) != source and _from(source, files)}
-    return frozenset(set(old.imports) & (new.defined - old.defined) | moved)
+    own = {name for name, source in old.imports.items() if not _from(source, files)}
+    return frozenset(own & (new.defined - old.defined | moved))
 
 
 def _from(source: str, files: set[str]) -> bool:
@@ -89,14 +93,15 @@ def _from(source: str, files: set[str]) -> bool:
 
 def _narrowed(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding]:
     lost, gained = _difference(old, new), _difference(new, old)
+    same = old.text == new.text
     lost = [a for a in lost if a.text not in apart and not any(_merged(a, g) for g in gained)]
     yield from _wider(old, new)
     yield from _looser(old, new, lost, gained)
-    if old.rows and new.rows and len(new.rows) < len(old.rows):
+    if old.rows and new.rows and len(new.rows) < len(old.rows) and not set(old.rows) - set(new.rows) <= apart:
         yield "ratchet.fewer-rows", f"{len(old.rows)} became {len(new.rows)}"
     before, after = _total(old.assertions, old, new), _total(new.assertions, new, old)
     gone = sum(a.weight for a in _difference(old, new)) - sum(a.weight for a in lost)
-    if after < before - gone:
+    if after < before - gone and (not same or old.helper):
         yield "ratchet.fewer-assertions", ", ".join(a.text[:80] for a in lost[:3]) or "they are not reached any more"
 
 
