@@ -11,7 +11,7 @@ from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results
 from nightlatch.core.rules import WEAKER, layer_of, reason
 from nightlatch.core.testfiles import supersedes
 
-UNNAMED, FAILED = "ratchet.superseded-unnamed", "ratchet.test-failed"
+UNNAMED, FAILED, REMOVED = "ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed"
 QUESTIONS = ("scope.", "judge.", "ratchet.protected-path", "ratchet.runner-dependency")
 
 
@@ -71,11 +71,15 @@ def _suite(e: Evidence) -> Iterator[Reason]:
     chance = e.flaky | e.unsteady
     own, old = ({i: rule for i, rule in slipped(e, run).items() if i not in chance} for run in (e.own, e.old))
     worst = {**old, **own}
-    yield from _removed(e, [i for i in own if own[i] == "ratchet.test-removed"], [i for i in old if worst[i] == "ratchet.test-removed"])
+    removed = tuple(_removed(e, [i for i in own if own[i] == REMOVED], [i for i in old if worst[i] == REMOVED]))
+    yield from removed
     if names := sorted(i for i in worst if worst[i] == "ratchet.test-skipped"):
         yield reason("ratchet.test-skipped", names)
-    if names := sorted(i for i in worst if worst[i] == FAILED):
-        bent = not own and all(e.own is not None and e.own.ids.get(i) is Result.PASSED for i in names)
+    told = {i for r in removed for i in r.detail}
+    failed = {i for i in worst if worst[i] == FAILED} | {i for i in old if (old[i], worst[i]) == (FAILED, REMOVED)} - told
+    if names := sorted(failed):
+        renamed = {i for i in own if own[i] == REMOVED and i not in told and i not in e.moved}
+        bent = own.keys() <= renamed and all(i in renamed or (e.own is not None and e.own.ids.get(i) is Result.PASSED) for i in names)
         yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and e.weaker.no_weaker else reason(FAILED, names)
     if e.own and (names := sorted(newly_failing(e, e.own) - chance)):
         yield reason("tests.failed", names)
@@ -103,7 +107,7 @@ def _rewritten(e: Evidence) -> Iterator[Reason]:
 def _measured(e: Evidence) -> Iterator[Reason]:
     """What came of tests that must fail, and of changed code."""
     seen, told = e.integrity or Integrity(), e.weaker or Compared()
-    lost = [i for i, rule in slipped(e, e.own).items() if rule == "ratchet.test-removed"]
+    lost = [i for i, rule in slipped(e, e.own).items() if rule == REMOVED]
     gone, _ = fewer_cases(e.base.tests.passed, e.own.passed if e.own else (), lost)
     for rule, detail in (("ratchet.canary", seen.canaries), ("ratchet.expected-ignored", seen.ignored)):
         if detail:

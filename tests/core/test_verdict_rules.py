@@ -38,6 +38,9 @@ CHANGED = Evidence(
     tests_changed=True, wants=WANTS, weaker=SAME,
 )  # fmt: skip
 BENT = replace(CHANGED, old=results(a=FAILED, b=PASSED))
+ROWS = replace(
+    BENT, base=State(tests=results(**{"a[1]": PASSED})), own=results(**{"a[2]": PASSED}), old=results(**{"a[1]": FAILED}),
+)  # fmt: skip
 LOST = replace(CHANGED, own=results(a=PASSED, new=PASSED))
 
 
@@ -87,6 +90,10 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         (replace(LOST, feature=replace(PROSE, supersedes=("b",)), weaker=LESS), {"weaker": HOLD}),
         (replace(LOST, old=results(a=PASSED)), {"test-unmatched": HOLD}),
         (replace(CHANGED, old=results(a=PASSED)), {"test-removed": REJECT}),
+        # ids that have another name, and fail under the old one
+        (replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}), {"test-failed": REJECT}),
+        (replace(ROWS, weaker=None), {"test-failed": REJECT}),
+        (ROWS, {"superseded-unnamed": HOLD}),
         # what must fail
         (replace(CHANGED, integrity=Integrity(ignored=("t.py::a",))), {"expected-ignored": REJECT}),
         (replace(CHANGED, integrity=Integrity(left=("cut off",))), {"not-measured": HOLD}),
