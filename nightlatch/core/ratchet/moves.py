@@ -65,7 +65,7 @@ def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[P
     if found := next((p for p in fresh if covers(test, [fresh[p]])), None):
         return (found,)
     near = max(fresh, key=lambda p: likeness(test, fresh[p]), default=None) if len(fresh) < MOST_COMPARED / 20 else None
-    if near and similar(test, fresh[near]):
+    if near and similar(test, fresh[near]) and reached(fresh[near]) >= reached(test):
         return (near,)
     parts = tuple(p for p in fresh if {a.text for a in test.assertions} & {a.text for a in fresh[p].assertions})
     return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
@@ -78,6 +78,10 @@ def likeness(one: Test, other: Test) -> float:
 
 def similar(one: Test, other: Test) -> bool:
     return likeness(one, other) >= ALIKE
+
+
+def reached(test: Test) -> int:
+    return sum(a.weight for a in test.assertions)
 
 
 def covers(test: Test, others: Sequence[Test]) -> bool:
