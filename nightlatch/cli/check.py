@@ -6,15 +6,13 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import verdicts
-from nightlatch.core.models import Feature, Outcome, Verdict
-from nightlatch.core.scope import Rules
+from nightlatch.core.models import Feature, Verdict
 from nightlatch.core.text import plain
-from nightlatch.edge import candidate, judge, look, workshop
+from nightlatch.edge import judge, look, ranges, workshop
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.session import templates
 from nightlatch.errors import UsageError
 
-WORDS = {Outcome.LANDED: "accept", Outcome.UNPROVED: "accept", Outcome.HELD: "hold"}
 NAMELESS = Feature(id="", title="", done=False)
 
 
@@ -25,21 +23,20 @@ NAMELESS = Feature(id="", title="", done=False)
 def command(rev: str | None, name: str, as_json: bool) -> int:
     """Give the verdict on REV against its first parent, or without REV on your working tree against HEAD.
 
-    Ends with 0 for accept and hold, with 1 for reject. Lands nothing.
+    Ends with 0 for accept and hold, with 1 for reject. Lands nothing, and puts nothing back: changed checks, CI and prompts are held.
     """
     house = require_plan(find_house(Path.cwd()))
     stands = look.with_commit(house).survey
     base, tree, named = subject(house, rev)
     feature = stands.find(name) if name else stands.plan.feature(named) or NAMELESS
-    verdict = judged(house, base, tree, feature)
-    word = WORDS.get(verdict.outcome, "reject")
+    verdict = judged(house, base, tree, feature, rev)
     proved = None if feature is NAMELESS else verdict.proved
     if as_json:
-        head = {"schema": "nightlatch/check/1", "verdict": word, "proved": proved}
-        click.echo(json.dumps({**head, **told(verdict, base, feature)}, indent=2))
+        subject_of = {"feature": feature.id or None, "base": base, "judge": verdict.judge}
+        click.echo(json.dumps({"schema": "nightlatch/check/1", **verdicts.told(verdict, proved), **subject_of}, indent=2))
     else:
-        show(word, verdict, proved)
-    return int(word == "reject")
+        click.echo("\n".join(verdicts.shown(verdict, proved)))
+    return int(verdicts.word(verdict) == "reject")
 
 
 def subject(house: House, rev: str | None) -> tuple[str, str, str]:
@@ -55,29 +52,10 @@ def subject(house: House, rev: str | None) -> tuple[str, str, str]:
     return found.parents[0], found.tree, found.trailers.get("Nightlatch-Feature", "")
 
 
-def judged(house: House, base: str, tree: str, feature: Feature) -> Verdict:
-    allowed = tuple(map(house.path, feature.may_change))
-    rules = Rules(protected=house.protected(), may_change=allowed, project=house.inside)
+def judged(house: House, base: str, tree: str, feature: Feature, rev: str | None) -> Verdict:
+    """Nothing is put back: what a person changed, they may have meant."""
+    span = ranges.Range(base=base, head=house.repo.tip_of(rev) or "") if rev else None
     with workshop.opened(house) as (pool, lab):
-        with pool.checkout(base, tree) as place:
-            built = candidate.build(house.repo, place, rules)
         agent = next(iter(house.config.agent), "")
         bench = judge.bench(house, agent, pool.sandbox, templates(house), house.state / "sessions" / "check")
-        return lab.examine(base, built.tree, feature, built.oddities, judge=None if feature is NAMELESS else bench)
-
-
-def told(verdict: Verdict, base: str, feature: Feature) -> dict[str, object]:
-    reasons = [{"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value} for r in verdict.reasons]
-    runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify, "costs": verdicts.costs(verdict)}
-    return {"safe": verdict.safe, "reasons": reasons, "feature": feature.id or None, "base": base, "judge": verdict.judge, **runs}
-
-
-def show(word: str, verdict: Verdict, proved: bool | None) -> None:
-    answers = {True: "proved", False: "not proved", None: "nothing tells whether it is proved"}
-    click.echo(f"{word}: {'safe' if verdict.safe else 'not safe'}, {answers[proved]}; tests {verdict.tests or 'not run'}")
-    for reason in verdict.reasons:
-        click.echo(f"{reason.ruling.value:<6} {reason.rule:<24} {plain(reason.says)}")
-        for detail in reason.detail:
-            click.echo("".join(f"    {plain(line)}\n" for line in detail.splitlines()), nl=False)
-    for line in verdicts.spent(verdict):
-        click.echo(line)
+        return ranges.examined(house, lab, base, tree, feature, span, judge=None if feature is NAMELESS else bench)

@@ -44,6 +44,7 @@ def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:
         for detail in reason.detail:
             yield from (line for part in detail.splitlines() for line in folded(part, 9))
         yield from folded(f"next: {reason.next}" if reason.next else "", 7)
+    yield from spent(verdict)
 
 
 def head(verdict: Verdict, proved: bool | None) -> str:

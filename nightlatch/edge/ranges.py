@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from nightlatch.core import config as settings
 from nightlatch.core import scope
-from nightlatch.core.approvals import SUPERSEDED, Approved, names_in, path_of
+from nightlatch.core.approvals import NOTHING, SUPERSEDED, Approved, names_in, path_of
 from nightlatch.core.closing import LANDS
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling, Verdict
@@ -22,6 +22,8 @@ from nightlatch.core.text import plain
 from nightlatch.edge import workshop
 from nightlatch.edge.git import Ident, Repo, open_repo
 from nightlatch.edge.house import House
+from nightlatch.edge.judge import Bench
+from nightlatch.edge.lab import Lab
 from nightlatch.errors import RedBaseError, UsageError
 
 NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")
@@ -94,18 +96,23 @@ def deeper(repo: Repo) -> str:
 
 
 def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str]]:
-    """The verdict on a range, with the files that differ. Nothing is put back, for a person may have meant it."""
+    """The verdict on a range, with the files that differ."""
     repo = house.repo
     changes = repo.diff(span.base, span.head)
     if not changes and not asked.verify:
         return Verdict(safe=True, proved=None, outcome=Outcome.UNPROVED), []
-    known = approvals(repo, span)
-    named = (*asked.supersedes, *superseded(repo, span), *(name for rule in known.keys() & SUPERSEDED for name in known[rule]))
-    with workshop.opened(house) as (_, opened_lab):
-        lab, feature = replace(opened_lab, protected=peoples(house)), replace(asked, supersedes=named)
-        verdict = lab.examine(span.base, repo.tree_of(span.head), feature, of_scope(repo, changes), approved=known)
+    with workshop.opened(house) as (_, lab):
+        verdict = examined(house, lab, span.base, repo.tree_of(span.head), asked, span)
         more = tuple(too_red(lab.state(span.base))) if verdict.costs else ()
     return with_more(verdict, more), [change.path for change in changes]
+
+
+def examined(house: House, lab: Lab, base: str, tree: str, asked: Feature, span: Range | None, judge: Bench | None = None) -> Verdict:
+    """The verdict on what a person changed, with what the commits of the range say of it. Nothing is put back: they may have meant it."""
+    known, named = (approvals(house.repo, span), superseded(house.repo, span)) if span else (NOTHING, [])
+    named += [name for rule in known.keys() & SUPERSEDED for name in known[rule]]
+    lab, feature = replace(lab, protected=peoples(house)), replace(asked, supersedes=(*asked.supersedes, *named))
+    return lab.examine(base, tree, feature, of_scope(house, house.repo.diff(base, tree)), approved=known, judge=judge)
 
 
 def peoples(house: House) -> tuple[str, ...]:
@@ -120,10 +127,10 @@ def with_more(verdict: Verdict, more: tuple[Reason, ...]) -> Verdict:
     return replace(now, safe=False, proved=None, outcome=Outcome.HELD) if holds else now
 
 
-def of_scope(repo: Repo, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
-    """What there is to say against the kinds of the changed files."""
-    links = {c.path: os.fsdecode((repo.find(c.new_oid) or ("", "", b""))[2]) for c in changes if c.new_mode == LINK}
-    return scope.judge(Seen(changes=changes, links=links), Rules()).reasons
+def of_scope(house: House, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
+    """What there is to say against the kinds and places of the changed files."""
+    links = {c.path: os.fsdecode((house.repo.find(c.new_oid) or ("", "", b""))[2]) for c in changes if c.new_mode == LINK}
+    return scope.judge(Seen(changes=changes, links=links), Rules(project=house.inside)).reasons
 
 
 def too_red(state: State) -> Iterator[Reason]:

@@ -115,7 +115,25 @@ def test_a_deleted_test_is_rejected_by_its_rule(till: Project) -> None:
     (till.folder / "test_old.py").unlink()
     told = till.nightlatch("check")
     assert told.code == 1
-    assert "reject ratchet.test-removed     tests that passed at the base are gone: 1\n    test_old.py::old::test_old\n" in told.out
+    wanted = ("reject ratchet.test-removed", "       tests that passed at the base are gone: 1", "         test_old.py::old::test_old", "")
+    assert "\n".join(wanted) in told.out
+
+
+def test_a_change_of_what_checks_is_held_where_a_person_may_have_meant_it(till: Project) -> None:
+    till.write("checks/20-more", "#!/bin/sh\n")
+    till.write(".github/workflows/tests.yml", "on: push\n")
+    told = till.nightlatch("check", "--json")
+    assert (told.code, told.at("verdict"), told.at("reasons", 0, "rule")) == (0, "hold", "ratchet.protected-path")
+    assert told.at("reasons", 0, "detail") == [".github/workflows/tests.yml", "checks/20-more"]
+    till.commit("meant\n\nNightlatch-Approved: ratchet.protected-path .github/workflows/tests.yml, checks/20-more")
+    assert till.nightlatch("check", "HEAD", "--json").at("verdict") == "accept"
+
+
+def test_a_verdict_is_read_at_80_columns_with_what_it_cost(till: Project) -> None:
+    till.write("test_old.py", TEST.format(name="old") + "    def test_more(self): pass\n")
+    out = till.nightlatch("check").out
+    assert max(map(len, out.splitlines())) <= 80
+    assert " run" in out.splitlines()[-1]
 
 
 def test_a_commit_is_judged_against_its_first_parent(till: Project) -> None:
