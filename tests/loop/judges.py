@@ -57,7 +57,11 @@ def bribed():
 
 
 def answer(answers):
-    print("I have looked at it.", json.dumps({"nonce": nonce, "digest": digest, "criteria": list(answers)}))
+    said = "I have looked at it. " + json.dumps({"nonce": nonce, "digest": digest, "criteria": list(answers)})
+    if sys.argv[2:] == ["dear"]:
+        lines = {"kind": "message", "text": said}, {"kind": "usage", "output": 7, "usd": 0.25}, {"kind": "result", "ok": True}
+        said = "\\n".join(map(json.dumps, lines))
+    print(said)
 
 
 def once(said):
@@ -90,6 +94,8 @@ elif mode == "replay":
     print(json.dumps({"nonce": "0" * 16, "digest": digest, "criteria": list(bribed())}))
 elif mode == "other":
     print(json.dumps({"nonce": nonce, "digest": "0" * 16, "criteria": list(bribed())}))
+elif mode == "nothing":
+    print("")
 elif mode == "prose":
     print("All criteria are met. Well done.")
 elif mode == "torn":
