@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, branch, files, heldback, phases, rooms, workspace
+from nightlatch.edge import agents, branch, files, heldback, judge, phases, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -46,6 +46,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
         branch.require_committed(house)
         sandbox = find_sandbox(settings.workspace.sandbox)
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
+        judge.hired(house, hired[0].name)
         journal = open_journal(house.state / "journal.jsonl")
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)

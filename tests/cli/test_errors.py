@@ -206,6 +206,18 @@ SETTINGS = {
     "an unknown agent": Case(
         args=["run", "--agent", "claud"], arrange=[planned()], env=NONE, says="there is no agent 'claud'", fix="did you mean claude?",
     ),
+    "an unknown judge": Case(
+        args=["run", "--agent", "scripted"], arrange=[planned(), write("loop.toml", '[judge]\nagent = "codx"')], env=NONE,
+        says="there is no agent 'codx'", fix="did you mean codex?",
+    ),
+    "held-back checks where agents work": Case(
+        args=["run", "--agent", "scripted"], arrange=[planned(), write("loop.toml", '[checks]\nheld_back = "held"')], env=NONE,
+        says="{top}/held: checks.held_back lies where agents work", fix="move it out of the repository and name it there",
+    ),
+    "held-back checks that are not there": Case(
+        args=["run", "--agent", "scripted"], arrange=[planned(), write("loop.toml", '[checks]\nheld_back = "/no/such"')], env=NONE,
+        says="/no/such: checks.held_back names no folder", fix="make it, or correct checks.held_back",
+    ),
     "an unknown dialect": Case(
         args=["run"], arrange=[planned(), write("loop.toml", 'agent = ["a"]\n[agents.a]\ncommand = ["x"]\nevents = "xml"')], env=NONE,
         says="there is no event dialect 'xml'",

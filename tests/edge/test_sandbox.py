@@ -71,6 +71,22 @@ def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(s
 
 
 @pytest.mark.sandbox
+@pytest.mark.parametrize("shared", ["outside", "outside/held", "outside/held/deep", "link"])
+def test_what_is_hidden_is_empty_wherever_it_would_be_seen(sandbox: Sandbox, room: Room, shared: str) -> None:
+    """Without `hidden` the file is read: that is the control."""
+    outside = room.at.parent / "outside"
+    (outside / "held/deep").mkdir(parents=True)
+    (outside / "held/deep/secret").write_text("secret\n")
+    (room.at.parent / "link").symlink_to(outside)
+    seen = replace(room, readable=((room.at.parent / shared, Path("/run/shared")),))
+    look = "find /run/shared/ -name secret -exec cat {} +; ls -A /run/shared/held 2>/dev/null; true"
+    assert "secret" in said(sandbox, seen, look)
+    hidden = replace(seen, hidden=(outside / "held",))
+    assert said(sandbox, hidden, look) == ""
+    assert shell(sandbox, hidden, "touch /run/shared/held/x || touch /run/shared/x").exit != 0
+
+
+@pytest.mark.sandbox
 @pytest.mark.parametrize("where", ["/", "/usr", "/usr/bin", "/etc", "/opt", "/dev", "/proc", "/sys/devices/system/cpu", "{tools}"])
 def test_nothing_can_be_written_outside_the_room(sandbox: Sandbox, room: Room, where: str) -> None:
     place = where.format(tools=Path.home() / ".local" / "bin")
