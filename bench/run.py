@@ -14,6 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 from statistics import median
 
+from bench.findings import full, took
 from bench.ground import ROOT, Ground, Shape, Stamp, ground
 
 OUT = ROOT / "bench/out/bench.json"
@@ -164,6 +165,15 @@ def memory(scale: Scale) -> Iterator[Row]:
     yield row(f"memory of the loop, {scale.noise / 1e6:.0f} MB of agent output", [most], unit="MB", most=80)
 
 
+def findings(scale: Scale) -> Iterator[Row]:
+    """Reading 5,000 findings, and telling how each stands beside code that changed and moved."""
+    with full(5_000, 500) as top:
+        cold, judged, warm = took(top, max(3, scale.sessions))
+    yield row("5,000 findings: read and judged", [one + two for one, two in zip(cold, judged, strict=True)], most=1000)
+    yield row("5,000 findings: judged, once they are read", judged, budget="shown")
+    yield row("5,000 findings: read at the next commit", warm, budget="shown")
+
+
 def line(one: Row) -> str:
     beside = (f"{one.bare:.4g}", f"{one.p50 / one.bare:.1f}") if one.bare else ("", "")
     numbers = (f"{number:.4g}" for number in (one.p50, one.least, one.p95))
@@ -182,12 +192,12 @@ def machine() -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="50,000 files, 10,000 sessions and features, init.sh of 60 s")
-    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, starts, memory")
+    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, starts, findings, memory")
     parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where the numbers go")
     options = parser.parse_args()
     scale, rows = FULL if options.full else SHORT, []
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    for part in (starts, memory, suites, preparations, turns):
+    for part in (starts, findings, memory, suites, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)

@@ -12,6 +12,7 @@ from nightlatch.core.findings import Cite
 
 Symbol: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Lines: TypeAlias = tuple[int, int]
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 MOST_SOURCE = 1_000_000
 
 
@@ -45,8 +46,8 @@ class Blob:
             tree = ast.parse(self.data) if self.python else None
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
-        for node in ast.walk(tree) if tree else ():
-            if isinstance(node, Symbol | ast.Module) and node.body and ast.get_docstring(node, clean=False) is not None:
+        for node in (tree, *(symbol for _, symbol in below(tree, ""))) if tree else ():
+            if node.body and ast.get_docstring(node, clean=False) is not None:
                 node.body = node.body[1:] or [ast.Pass()]
         return tree
 
@@ -158,8 +159,8 @@ def first_line(node: Symbol) -> int:
 
 
 def below(node: ast.AST, prefix: str) -> Iterator[tuple[str, Symbol]]:
-    """Every function and class below a node, by its dotted name."""
-    for child in ast.iter_child_nodes(node):
+    """Every function and class below a node, by its dotted name; they stand among statements only."""
+    for child in (each for name in BLOCKS for each in getattr(node, name, ())):
         if isinstance(child, Symbol):
             yield f"{prefix}{child.name}", child
             yield from below(child, f"{prefix}{child.name}.")

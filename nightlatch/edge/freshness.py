@@ -16,16 +16,12 @@ MOST_STEPS = 50
 def standings(repo: Repo, tip: str, findings: Iterable[Finding]) -> dict[str, Standing]:
     """The worst of each finding's cites and evidence files; what cites nothing is not among them."""
     asked = [finding for finding in findings if finding.standing_cites or any(each.sha256 for each in finding.evidence)]
-    seen: dict[str, Blob | None] = {}
-
-    def at_tip(path: str) -> Blob | None:
-        if path not in seen:
-            seen[path] = blob(repo, f"{tip}:{path}", path)
-        return seen[path]
-
-    gone = [cite for finding in asked for cite in finding.standing_cites if at_tip(cite.path) is None]
+    files = {each.file for finding in asked for each in finding.evidence if each.sha256}
+    seen = blobs(repo, tip, {*files, *(cite.path for finding in asked for cite in finding.standing_cites)})
+    gone = [cite for finding in asked for cite in finding.standing_cites if seen.get(cite.path) is None]
     moved = renames(repo, tip, gone) if gone else {}
-    return {finding.id: worst(finding, at_tip, moved) for finding in asked}
+    seen |= blobs(repo, tip, moved.values())
+    return {finding.id: worst(finding, seen.get, moved) for finding in asked}
 
 
 def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]) -> Standing:
@@ -35,6 +31,14 @@ def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]
         if held and sha256(held.data).hexdigest() != each.sha256:
             found.append(Standing(fresh=False, path=each.file, share=1.0, lost=True))
     return min(found, key=lambda standing: (standing.fresh, -standing.share), default=Standing(fresh=True, path=""))
+
+
+def blobs(repo: Repo, tip: str, paths: Iterable[str]) -> dict[str, Blob | None]:
+    """Files as they are at a commit, None where there are none, all asked for together."""
+    asked = sorted({path for path in paths if "\n" not in path})
+    with repo.stand("cat-file", "--batch").talking() as talk:
+        found = zip(asked, talk.find_all(f"{tip}:{path}" for path in asked), strict=True)
+        return {path: Blob(path=path, oid=held[0], data=held[2]) if held and held[1] == "blob" else None for path, held in found}
 
 
 def blob(repo: Repo, name: str, path: str) -> Blob | None:

@@ -91,14 +91,14 @@ class House:
 
         `known` keeps what was read, by blob: the next commit's costs only what is new in it.
         """
-        found = []
         with self.repo.stand("cat-file", "--batch").talking() as talk:
             folder = talk.find(f"{rev}:{self.path('findings')}")
-            for name, (mode, oid) in entries_of(folder[2], self.repo.width) if folder and folder[1] == "tree" else ():
-                if name.endswith(".toml") and mode != FOLDER:
-                    known[oid] = known.get(oid) or readable(talk.object(oid), name.removesuffix(".toml"))
-                    found.append(known[oid])
-        return tuple(sorted(found, key=lambda finding: (finding.at, finding.id)))
+            entries = entries_of(folder[2], self.repo.width) if folder and folder[1] == "tree" else ()
+            named = {oid: name.removesuffix(".toml") for name, (mode, oid) in entries if name.endswith(".toml") and mode != FOLDER}
+            for found in talk.find_all(oid for oid in named if oid not in known):
+                if found:
+                    known[found[0]] = readable(found[2], named[found[0]])
+        return tuple(sorted((known[oid] for oid in named if oid in known), key=lambda finding: (finding.at, finding.id)))
 
     def worktree_plan(self) -> bytes | None:
         """The plan as it lies in the person's checkout."""
