@@ -197,6 +197,8 @@ def fewer_cases(before: Iterable[str], after: Iterable[str], lost: Collection[st
 
     A case whose name alone changed leaves as many as before, and is in neither.
     """
+    if not lost:
+        return [], []
     had, has = Counter(map(function_of, before)), Counter(map(function_of, after))
     gone = sorted(name for name in lost if not has[function_of(name)])
     fewer = sorted(name for name in lost if 0 < has[function_of(name)] < had[function_of(name)])

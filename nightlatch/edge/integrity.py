@@ -62,10 +62,10 @@ def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
     if case.suite.runner is None:
         return {}
     is_test, is_code = matcher(case.suite.runner.tests), matcher(case.suite.runner.code)
-    listed = ((trials.own(path), entry) for path, entry in trials.files(case.base).items())
+    listed = ((trials.own(path), entry) for path, entry in trials.test_files(case.base, case.suite).items())
     entries = {path: entry for path, entry in listed if is_test(path) and is_code(path)}
     known = {file_of(i) for i in e.base.tests.passed}
-    there = [path for path in entries if any(among(file, path) for file in known)]
+    there = [path for path in entries if path in known or (path.endswith(".go") and any(among(file, path) for file in known))]
     chosen = canary.ranked(there, there, case.sources)[:MOST_READ]
     with trials.repo.stand("cat-file", "--batch").talking() as blobs:
         return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
@@ -73,7 +73,7 @@ def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
 
 def goldens(trials: Trials, case: Case) -> dict[str, str]:
     """The base's files of expected output, as texts."""
-    paths = [path for path in trials.files(case.base) if KEPT.search(trials.own(path)) and case.suite.files(trials.own(path))]
+    paths = [path for path in trials.test_files(case.base, case.suite) if KEPT.search(trials.own(path))]
     return {trials.own(path): text_of(trials.repo.read(case.base, path) or b"") for path in sorted(paths)[:MOST_FILES]}
 
 

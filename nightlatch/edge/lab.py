@@ -135,7 +135,7 @@ def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     found = lab.results(case.base, case.tree, case.suite)
-    lost = [i for i in e.base.tests.passed if i not in found.passed]
+    lost = e.base.tests.passed - found.passed
     e = replace(e, moved=explained(lost, found.passed, case.texts) if lost else {})
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if case.suite.runner:

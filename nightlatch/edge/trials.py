@@ -177,12 +177,16 @@ class Trials:
             found = runner.run_suite(hands, room, suite.runner, suite.python, only)
             return replace(found, rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
 
-    def rewritten(self, base: str, tree: str, suite: Suite, room: Room, since: float) -> Iterator[str]:
-        """The test files of a tree that a run changed: looked at where they were touched since, compared byte for byte."""
+    def test_files(self, base: str, suite: Suite) -> Mapping[str, Entry]:
+        """The base's tests, helpers and configuration, as the repository names them."""
         if base not in self.watched:
             self.watched[base] = {path: entry for path, entry in self.files(base).items() if suite.files(self.own(path))}
+        return self.watched[base]
+
+    def rewritten(self, base: str, tree: str, suite: Suite, room: Room, since: float) -> Iterator[str]:
+        """The test files of a tree that a run changed: looked at where they were touched since, compared byte for byte."""
         changed = {c.path: (c.new_mode, c.new_oid) for c in self.repo.diff(self.tree(base), tree) if suite.files(self.own(c.path))}
-        for path, (mode, oid) in {**self.watched[base], **changed}.items():
+        for path, (mode, oid) in {**self.test_files(base, suite), **changed}.items():
             place = room.tree / path
             if mode in FILES and not (os.path.lexists(place) and place.lstat().st_ctime < since - TICK):
                 data = place.read_bytes() if place.is_file() and not place.is_symlink() else b""
