@@ -35,6 +35,8 @@ JS_WEAKER = [
     ("skip-added", js("it('adds', () => {", *JS, "});", head="describe('sum', () => {"),
      js("it('adds', () => {", *JS, "});", head="describe.skip('sum', () => {")),
     ("skip-added", js(*JS), js(*JS) + "it.only('more', () => { expect(1 + add(1, 1)).toBe(3) });\n"),
+    ("skip-added", js(*JS), js("process.exit(0);", *JS)),
+    ("skip-added", js(*JS), js("skip();", *JS, head="it('adds', ({ skip }) => {")),
     ("fewer-assertions", js(*JS), js(JS[0])),
     ("fewer-assertions", js(*JS), js("return;", *JS)),
     ("fewer-assertions", js(*JS), js("add(1, 2);")),
@@ -69,6 +71,9 @@ JS_WEAKER = [
 ]  # fmt: skip
 GO_WEAKER = [
     ("skip-added", go(*GO), go('t.Skip("later")', *GO)),
+    ("skip-added", go(*GO), go("later(t)", *GO) + "func later(t *testing.T) { t.Skip() }\n"),
+    ("skip-added", go(*GO), go("skip := t.Skip", "skip()", *GO)),
+    ("skip-added", go(*GO), go("runtime.Goexit()", *GO)),
     ("skip-condition", go(*GO), go("if testing.Short() { t.SkipNow() }", *GO)),
     ("fewer-assertions", go(*GO), go(GO[0])),
     ("fewer-assertions", go(*GO), go("return", *GO)),
@@ -114,6 +119,7 @@ HONEST = [
     ("js", js(*JS), js("vi.spyOn(console, 'log');", *JS)),
     ("js", js(*JS), "vi.mock('./http.js');\n" + js(*JS)),
     ("js", js(*JS), js("const x = `${'it.skip(`a`)'} it.only(`;", *JS)),
+    ("js", js("const got = skip(3);", *JS), js("const got = skip(3);", "expect(skip(4)).toBe(1);", *JS)),
     ("js", js("parser.skip(3);", *JS), js("parser.skip(3);", "parser.skip(4);", *JS)),
     ("js", js("await expect(add(1)).rejects.toThrow();"), js("await expect(add(2)).rejects.toThrow();")),
     ("js", js("expect(() => add()).toThrow();"), js("expect(() => add()).toThrow(RangeError);")),

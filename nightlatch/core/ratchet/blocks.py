@@ -16,6 +16,7 @@ from nightlatch.core.ratchet.languages import (
     HANDLED,
     HELPER,
     IMPORT,
+    LEAVES,
     MOCK,
     MODULE_MOCK,
     NEVER,
@@ -56,6 +57,7 @@ class _File:
     pairs: Mapping[int, int]
     breaks: Sequence[int]
     helpers: Mapping[str, int]
+    skippers: frozenset[str] = frozenset()
 
     def words(self, start: int, end: int) -> str:
         return " ".join(t.text for t in self.found[start:end])
@@ -110,7 +112,9 @@ def _source(file: _File) -> Source:
         tests = list(_functions(file, 0, len(file.found), "", Counter()))
     tests += [h for h in _helpers(file) if not any(t.start <= h.start < t.end for t in tests)]
     counts = {h.name: sum(a.weight for a in _test(file, h, Counter()).assertions) for h in tests if h.helper}
-    wide = replace(file, helpers={**file.helpers, **counts})
+    wide = replace(
+        file, helpers={**file.helpers, **counts}, skippers=file.skippers | {t.name for t in tests if t.helper and any(_skips(file, t))},
+    )  # fmt: skip
     imports = dict(_imports(file.words(0, len(file.found))))
     outside = _outside(wide, tests, imports)
     focused = any(t.focus for t in tests)
@@ -256,8 +260,12 @@ def _test(file: _File, found: _Found, outside: Marks) -> Test:
 def _skips(file: _File, found: _Found) -> Iterator[tuple[str, str]]:
     """A skip from inside, at once or under a condition."""
     ifs = [(b, file.pairs[b]) for at, b in _heads(file, found) if file.text(at) == "if" and file.words(at + 1, b).strip("( )") != "true"]
+    own = re.search(r"\( \{ [^}]*\bskip\b", file.words(found.start, min(found.start + 40, found.end)))
+    names = file.skippers | ({"skip"} if own else set())
     for at in range(found.start, found.end):
-        if file.text(at) == "." and file.text(at + 1) in SKIP_CALLS and file.text(at + 2) == "(" and file.text(at - 1) in SKIPPERS:
+        called = file.text(at) == "." and file.text(at + 1) in SKIP_CALLS and file.text(at - 1) in SKIPPERS
+        helped = file.text(at) in names and file.text(at + 1) == "(" and file.text(at - 1) != "."
+        if called or helped or LEAVES.match(file.words(at, at + 4)):
             yield (WHEN if any(a < at < b for a, b in ifs) else SKIP), "skip from inside"
 
 

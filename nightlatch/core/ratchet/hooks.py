@@ -13,12 +13,10 @@ from nightlatch.core.ratchet.tokens import brackets, code, tokens
 
 HOOK = "ratchet.runner-hook"
 HARMLESS_HOOKS = {
-    "pytest_addoption": re.compile(r"\w*\.?(?:addoption|getgroup|addini)\("),
-    "pytest_configure": re.compile(r"config\.addinivalue_line\("),
-    "pytest_report_header": re.compile(r"(?s)return .*"),
-}
+    "pytest_addoption": {"addoption", "getgroup", "addini"}, "pytest_configure": {"addinivalue_line"}, "pytest_report_header": {"join"},
+}  # fmt: skip
 PATCHED = re.compile(r"\b(?:pytest|_pytest|unittest|builtins|pluggy)\.(?!fixture|mark\b|MonkeyPatch|skip)")
-FIXTURE_PATCH = re.compile(r"\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\[")
+FIXTURE_PATCH = re.compile(r"\b_?exit\(|\bexitstatus\b|\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\[")
 KNOWN_CALLS = re.compile(r"settings\.(?:register|load)_profile\(|warnings\.|logging\.|pytest\.register_assert_rewrite\(|faulthandler\.")
 IGNORING = {"collect_ignore", "collect_ignore_glob"}
 GO_MAIN = re.compile(r"\bm \. Run \( \)")
@@ -60,7 +58,7 @@ def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tu
         if name.startswith("pytest_") or name == "*":
             found[HOOK, name] = (1, source)
     for node in (n for n in ast.walk(tree) if isinstance(n, ast.stmt)):
-        names = {ast.unparse(t) for t in node.targets} if isinstance(node, ast.Assign) else set()
+        names = {w for t in node.targets for w in re.findall(r"[\w.]+", ast.unparse(t))} if isinstance(node, ast.Assign) else set()
         names |= {ast.unparse(node.target)} if isinstance(node, (ast.AugAssign, ast.AnnAssign)) else set()
         if isinstance(node, Function) and ((_hook(node) and not _harmless(node)) or _repairs(node)):
             steers = _hook(node) or PATCHED.search(ast.unparse(node)) is not None
@@ -74,14 +72,16 @@ def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tu
 
 def _hook(node: Function) -> bool:
     marks = " ".join(map(ast.unparse, node.decorator_list))
-    return "hookimpl" in marks or node.name == "load_tests" or (node.name.startswith("pytest_") and "fixture" not in marks)
+    return "hookimpl" in marks or node.name in {"load_tests", "__getattr__"} or (node.name.startswith("pytest_") and "fixture" not in marks)
 
 
 def _harmless(node: Function) -> bool:
     """Does this hook only declare options, markers or a header?"""
-    allowed = HARMLESS_HOOKS.get(node.name)
-    body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
-    return allowed is not None and all(allowed.match(re.sub(r"^\w+ = ", "", ast.unparse(n))) for n in body)
+    allowed = HARMLESS_HOOKS.get(node.name, set())
+    called = {ast.unparse(n.func).rpartition(".")[2] for n in ast.walk(node) if isinstance(n, ast.Call)}
+    steps = all(isinstance(n, (ast.Expr, ast.Assign, ast.Return, ast.For)) for n in node.body)
+    assigned = [t for n in ast.walk(node) if isinstance(n, ast.Assign) for t in n.targets]
+    return bool(allowed) and called <= allowed and steps and all(isinstance(t, ast.Name) for t in assigned)
 
 
 def _repairs(node: Function) -> bool:
@@ -124,4 +124,6 @@ def _go_functions(text: str) -> dict[str, str]:
             start = next((k for k in range(i, len(found)) if found[k].text == "{" and k in pairs), None)
             if start is not None:
                 bodies[found[i + 1].text] = " ".join(t.text for t in found[start : pairs[start] + 1])
+        elif [t.text for t in found[i : i + 4]] == ["var", "_", "=", "func"]:
+            bodies["var _"] = " ".join(t.text for t in found[i : i + 80])
     return bodies

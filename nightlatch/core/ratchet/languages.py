@@ -11,6 +11,7 @@ ROWS = {"each", "for"}
 RECEIVERS = {"t", "ctx", "context", "suite"}
 SKIPPERS = {"t", "tb", "b", "ctx", "context", "this", "test", ")"}
 SKIP_CALLS = {"skip", "todo", "Skip", "Skipf", "SkipNow"}
+LEAVES = re.compile(r"process (?:\.|::) exit \(|runtime \. Goexit \(|os \. Exit \(")
 OPTION = re.compile(r"\{ (?:[^{}]* )?(skip|todo|only|fails) : (?!false)")
 RETRY = re.compile(r"\b(?:retry|retries|flakyTestRetries) : [1-9]|\b(?:retries|retryTimes) \( [1-9]")
 TIMEOUT = re.compile(r"\btimeout : ([\d_]+)|\bsetTimeout \( ([\d_]+) \)")

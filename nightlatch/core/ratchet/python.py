@@ -25,7 +25,10 @@ from nightlatch.core.ratchet.seen import (
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Found = tuple[str, Function, tuple[ast.ClassDef, ...]]
-SKIPS = re.compile(r"(?:(?:pytest|unittest)\b.*\.)(?:skip\w*|xfail|SkipTest|importorskip|expectedFailure)\b|\b(?:self|cls)\.skipTest\b")
+SKIPS = re.compile(
+    r"os\._exit|pytest\.exit|(?:(?:pytest|unittest)\b.*\.)(?:skip\w*|xfail|SkipTest|importorskip|expectedFailure)\b"
+    r"|\b(?:self|cls)\.skipTest\b"
+)
 CONDITIONAL = re.compile(r"(?:skipif|skipIf|skipUnless|importorskip)$")
 RETRIES = re.compile(r"\b(?:mark\.)?(?:flaky|rerun\w*|retry)\b")
 RAISES = re.compile(r"(?:^|\.)(?:raises|warns|assertRaises(?:Regex)?|assertWarns(?:Regex)?|deprecated_call|assertLogs)$")
@@ -89,6 +92,7 @@ def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
     found = list(_functions(tree.body))
     asked = [plain.scope(fn) for _, fn, _ in found if not fn.name.startswith("test")]
     own = {scope.fn.name: sum(a.weight for a in _walk(scope, scope.fn.body)) for scope in asked}
+    skips |= {s.fn.name: marks for s in asked if (marks := _skips(plain, s.nodes)) and not SETUPS.match(s.fn.name)}
     file = _File(imports, constants, skips, {**helpers, **own})
     top = _inherited(file, tree.body)
     above = {c: _inherited(file, c.body, c.decorator_list) for _, _, classes in found for c in classes}
@@ -98,7 +102,7 @@ def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
         tests={test.name: test for test in tests if not test.helper or test.assertions},
         imports=imports,
         defined=frozenset(constants) | {node.name for node in tree.body if isinstance(node, (Function, ast.ClassDef))},
-        shadowed=frozenset(name for name, count in names.items() if count > 1),
+        shadowed=frozenset(name for name, count in names.items() if count > 1 or name in constants),
     )
 
 
@@ -130,7 +134,9 @@ def _skips(file: _File, nodes: Sequence[ast.AST]) -> Marks:
     ifs = [n for n in nodes if isinstance(n, ast.If) and _constant(n.test) is None]
     inside = {id(inner) for n in ifs for part in (*n.body, *n.orelse) for inner in ast.walk(part)}
     for node in nodes:
-        if isinstance(node, ast.Name) and node.id in file.skips:
+        if isinstance(node, ast.Call) and re.match(r"getattr\(.*(?:skip|xfail)", ast.unparse(node)):
+            marks[SKIP, "skip"] += 1
+        elif isinstance(node, ast.Name) and node.id in file.skips:
             marks += file.skips[node.id]
         elif isinstance(node, (ast.Attribute, ast.Name)) and SKIPS.fullmatch(name := file.full(node)):
             call = called.get(id(node))
@@ -146,7 +152,7 @@ def _inherited(file: _File, body: Sequence[ast.stmt], decorators: Sequence[ast.e
     off = 0
     for node in body:
         names = {t.id for t in node.targets if isinstance(t, ast.Name)} if isinstance(node, ast.Assign) else set()
-        off += "__test__" in names and isinstance(node, ast.Assign) and ast.unparse(node.value) == "False"
+        off += isinstance(node, ast.Assign) and re.search(r"\b__test__ = (?:False|0|None)$", ast.unparse(node)) is not None
         if isinstance(node, Function):
             autouse = any("autouse=True" in ast.unparse(d) for d in node.decorator_list)
             nodes += [node] if autouse or SETUPS.match(node.name) else []
@@ -159,7 +165,9 @@ def _inherited(file: _File, body: Sequence[ast.stmt], decorators: Sequence[ast.e
 def _test(file: _File, name: str, fn: Function, inherited: Marks) -> Test:
     scope = file.scope(fn)
     nodes = scope.nodes
-    marks = inherited + _skips(file, nodes) + Counter({(SWALLOWED, "try around an assertion"): sum(_swallows(scope))})
+    asked = {a.arg for a in fn.args.args} | {n.value for d in fn.decorator_list for n in ast.walk(d) if isinstance(n, ast.Constant)}
+    marks = inherited + sum((file.skips[str(name)] for name in asked & file.skips.keys()), Counter[tuple[str, str]]())
+    marks += _skips(file, nodes) + Counter({(SWALLOWED, "try around an assertion"): sum(_swallows(scope))})
     marks += Counter({(LOOSER, "retry"): sum(1 for d in fn.decorator_list if RETRIES.search(ast.unparse(d)))})
     names = {key: ast.unparse(value) for key, value in scope.names.items()}
     always = sum(1 for n in nodes if isinstance(n, ast.Assert) and true_anyway(n.test, names))

@@ -28,9 +28,9 @@ KEYS = (
 )  # fmt: skip
 USUAL_FOLDERS = {"test", "tests", "testing", "src", "./tests", "tests/", "."}
 HARMLESS = re.compile(
-    r"-[qv]+|-r\w*|-n|auto|logical|\d+|-l|--showlocals|--strict(?:-markers|-config)?|-s|--tb|short|long|line|native|--color|yes|--durations"
-    r"|-W|error|--cov(?!-fail).*|--import-mode|importlib|--doctest-(?:modules|glob)|--dist|load\w*|worksteal|--verbose|--quiet|--runxfail"
-    r"|(?:--tb|--durations|--color|--import-mode|--dist|--numprocesses|--junit-?xml|--code-highlight|--timeout)=\S*|-p|no:cacheprovider"
+    r"-[qvls]+|-r\w*|-n (?:auto|logical|\d+)|--showlocals|--strict(?:-markers|-config)?|--tb (?:auto|short|long|line|native)|--color yes"
+    r"|--durations \d+|-W error\S*|--cov(?!-fail)\S*(?: \S+)?|--import-mode importlib|--doctest-(?:modules|glob)(?: \S+)?|--dist \w+"
+    r"|--verbose|--quiet|--runxfail|--(?:tb|durations|color|import-mode|dist|numprocesses|timeout)=\S*|-p no:cacheprovider"
 )
 NEEDED = re.compile(r"--doctest-.*|--runxfail|--strict.*|--cov-fail-under.*")
 JS_CONFIG = re.compile(r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+|playwright\.config\.[cm]?[jt]s")
@@ -44,6 +44,8 @@ JS_KEYS = {
 }  # fmt: skip
 WIDENING = {"include", "testMatch", "roots", "projects", "spec"}
 NARROWING = {"exclude", "testPathIgnorePatterns", "ignore", "testIgnore"}
+JS_INDIRECT = re.compile(r"(?:import|from|require\()\s*[\"'`]\.|\]\s*:(?!\s*\w+\s*[=;)])|\.test\.\w+\s*=")
+JS_NAMED = re.compile(rf"(?m)^(?:const|let|var)\s+(?:\w*(?:{'|'.join(sorted(JS_KEYS))}|list|tests|files|patterns)\w*)\b.*$", re.IGNORECASE)
 SCRIPT = re.compile(r"(?:pre|post)?test")
 THRESHOLD = re.compile(r"(?:fail[_-]under[\"']?\s*[=: ]|\b(?:branches|functions|lines|statements)[\"']?\s*:)\s*[\"']?(\d+(?:\.\d+)?)")
 Finding = tuple[str, str]
@@ -58,6 +60,10 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
         if JS_CONFIG.fullmatch(name):
             shared = name.startswith("vite.")
             yield from _settings(text, _js_settings(old, shared=shared), _js_settings(new, shared=shared))
+            if len(JS_INDIRECT.findall(new)) > len(JS_INDIRECT.findall(old)) or JS_NAMED.findall(old) != JS_NAMED.findall(new):
+                yield STARTUP, text.path
+            elif "workspace" in name:
+                yield SELECTION, text.path
         elif name == "package.json":
             yield from _package(text, _json(old), _json(new))
         elif name == "Cargo.toml":
@@ -127,8 +133,8 @@ def _fine(key: str, before: tuple[str, ...] | None, after: tuple[str, ...] | Non
     old, new = set(before or usual), set(after or usual)
     match key:
         case "addopts":
-            plain = all(HARMLESS.fullmatch(w) for w in new - old) and _plugs(before) == _plugs(after)
-            return plain and not any(NEEDED.fullmatch(w) for w in old - new)
+            had, has = _options(before), _options(after)
+            return all(map(HARMLESS.fullmatch, has - had)) and not any(map(NEEDED.fullmatch, had - has))
         case "testpaths":
             return after is None or (new <= USUAL_FOLDERS if before is None else old <= new)
         case "norecursedirs":
@@ -142,10 +148,15 @@ def _fine(key: str, before: tuple[str, ...] | None, after: tuple[str, ...] | Non
     return False
 
 
-def _plugs(words: Sequence[str] | None) -> list[str]:
-    """The plugins that options load or turn off."""
-    pairs = zip(words or (), (words or ())[1:], strict=False)
-    return sorted(after for word, after in pairs if word == "-p" and after != "no:cacheprovider")
+def _options(words: Sequence[str] | None) -> set[str]:
+    """Each option with its value."""
+    found = list[str]()
+    for word in words or ():
+        if word.startswith("-") or not found or " " in found[-1] or "=" in found[-1]:
+            found.append(word)
+        else:
+            found[-1] += f" {word}"
+    return set(found)
 
 
 def _settings(text: Text, old: Settings, new: Settings) -> Iterator[Finding]:
