@@ -23,7 +23,7 @@ _NAME = re.compile(r"[^\w-]+")
 _SEAL = re.compile(r"\n<!-- a rendering of progress\.txt by nightlatch; edits are kept apart; ([0-9a-f]{12}) -->\n\Z")
 _STATUS = re.compile(r"^\W*status\W+(in[ _-]?progress|blocked|completed?|done)\b", re.IGNORECASE | re.MULTILINE)
 _HEADING = re.compile(r"^##[ ]+(.*)$", re.MULTILINE)
-_MARKS = re.compile(r"\[[ x~]\]|[^\w\[]+|\[|\d+[.)]|(?:name|current|phase)(?:\s+\d+)?[\s*]*[-:.]", re.IGNORECASE)
+_MARKS = re.compile(r"\[[ x~]\]|[^\w\[]|\[|\d+[.)]|(?:name|current|phase)(?:\s+\d+)?[\s*]*[-:.]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,10 @@ def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
 
 def _first(text: str, phases: Sequence[Phase]) -> str:
     """The phase that a line begins with, marks and numbers aside; the longest name where several fit."""
-    names = [phase.name for phase in phases if re.match(rf"{re.escape(phase.name)}(?![\w-])", text, re.IGNORECASE)]
-    mark = _MARKS.match(text)
-    return max(names, key=len) if names else _first(text[mark.end() :], phases) if mark else ""
+    at: re.Match[str] | None = re.match("", text)
+    while at:
+        text = text[at.end() :]
+        if names := [phase.name for phase in phases if re.match(rf"{re.escape(phase.name)}(?![\w-])", text, re.IGNORECASE)]:
+            return max(names, key=len)
+        at = _MARKS.match(text)
+    return ""

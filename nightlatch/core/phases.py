@@ -19,6 +19,7 @@ ASKS = {
 }  # fmt: skip
 _EXPECTED = frozenset({"verify.red", "scope.empty"})
 _MOST = 8
+DONE = Reason(rule=COMPLETE, says="", ruling=Ruling.FLAG)  # the lines on the phase say the rest
 _NEXT = 'Finish the phase, then write phase.json to $NIGHTLATCH_OUT with "status": "complete", naming only files that are there.'
 
 
@@ -133,9 +134,8 @@ def conclude(verdict: Verdict, stage: Stage, end: AgentEnd, gap: str) -> Verdict
     and the work is carried on."""
     told = tuple(reason for reason in verdict.reasons if reason.rule not in _EXPECTED)
     if not gap and end.end is not End.BLOCKED:
-        says = Reason(rule=COMPLETE, says=f"the phase {stage.phase.name} is complete", ruling=Ruling.FLAG)
-        flags = tuple(replace(reason, ruling=Ruling.FLAG) for reason in told)
-        return replace(verdict, proved=None, outcome=Outcome.ADVANCED, reasons=(says, *flags))
+        remarks = tuple(replace(reason, ruling=Ruling.FLAG) for reason in told)
+        return replace(verdict, proved=None, outcome=Outcome.ADVANCED, reasons=(DONE, *remarks))
     lacks = Reason(rule=OPEN, says=f"the phase {stage.phase.name} is not complete: {gap}", next=_NEXT)
     outcome = verdict.outcome
     if outcome in (Outcome.LANDED, Outcome.UNPROVED, Outcome.HELD, Outcome.REJECTED):
@@ -203,11 +203,11 @@ def _kinds(one: Worked) -> str:
 
 
 def _resolution(one: Worked, later: Sequence[Entry]) -> str:
-    """An answer to what was asked, else the first session that went on with nothing to object to."""
+    """An answer to what was asked, else the first session that went on, with nothing to object to if that was the error."""
     for entry in later:
         if entry.word == "decision" and one.word in ("blocked", "held"):
             return f"the person said {line(entry.title, 200)}"
-        if (after := worked(entry)) and after.clear and after.word in ("advanced", *LANDED):
+        if (after := worked(entry)) and after.word in ("advanced", *LANDED) and (one.clear or after.clear):
             return f"gone in {after.session}"
     return ""
 

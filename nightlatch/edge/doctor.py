@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.core.units import show_size
-from nightlatch.edge import agents, branch, heldback, judge, look, rooms, workshop
+from nightlatch.edge import agents, branch, heldback, judge, look, phases, rooms, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.checkout import UNDER_WAY
 from nightlatch.edge.house import House, require_plan
@@ -41,7 +42,11 @@ def examine(house: House) -> Iterator[Finding]:
     if any(finding.level is Level.FAIL for finding in plan):
         return
     seen = look.view(house)
-    for topic, probe in (("branch", landing), ("committed", committed), ("machine", machine), ("repository", kinds), ("limits", limits)):
+    probes = (
+        *(("branch", landing), ("committed", committed), ("machine", machine), ("repository", kinds), ("limits", limits)),
+        ("phases", phased),
+    )
+    for topic, probe in probes:
         yield from guarded(topic, lambda probe=probe: probe(seen))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     if seen.tip:
         yield from guarded("sandbox", lambda: tried_out(seen))
@@ -149,6 +154,17 @@ def limits(seen: View) -> Iterator[Finding]:
     idle = [key for key, value, _ in items(seen.house.config) if key.startswith(NOT_YET) and value != usual[key]]
     if idle:
         yield warn("settings", f"{', '.join(idle)}: read, and without effect in this version")
+
+
+def phased(seen: View) -> Iterator[Finding]:
+    """The agents that phases name, and progress files that nothing will ever finish."""
+    config, named = seen.house.config, {phase.agent for feature in seen.plan.features for phase in feature.phases if not feature.done}
+    for name in sorted(named - {"", *config.agent}):
+        agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ.get("PATH", os.defpath))
+        yield ok("phases", f"{plain(name)} is here")
+    for name in phases.unfinished(seen.house, seen.tip, seen.plan) if seen.tip else ():
+        path, fix = f"{config.phase_progress}/{name}", "or move it to the folder archived/"
+        yield warn("phases", f"{plain(path)}: its feature is done, gone or without phases", f"git rm {shlex.quote(plain(path))}, {fix}")
 
 
 def tried_out(seen: View) -> Iterator[Finding]:

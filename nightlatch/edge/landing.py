@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from nightlatch.core import closing, planfile
 from nightlatch.core.approvals import NOTHING
+from nightlatch.core.globs import matcher
 from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
 from nightlatch.core.progress import Entry, Item, appended, decision, entry_of, line
 from nightlatch.edge import checkout, held, notebook, phases
@@ -104,8 +105,11 @@ def commit_plan_edits(site: Site) -> str:
     if text == known:
         checkout.put_back(house.repo, house.plan, edit.seen, text)
         return tip
-    subject = planfile.describe(readable(known, house.plan), planfile.read(text, house.plan))
+    old, new = readable(known, house.plan), planfile.read(text, house.plan)
+    subject = planfile.describe(old, new)
+    notes, sheets = phases.edited(site, tip, old, new)
     tree = house.repo.tree_with(tip, {house.plan: (edit.mode, house.repo.write_blob(text))})
+    tree = with_record(site, tip, tree, notes, files=sheets) if sheets else tree
     commit = house.repo.commit(tree, [tip], subject, sign=site.sign)
     checkout.put_back(house.repo, house.plan, edit.seen, text)
     if not publish(site, commit, tip):
@@ -208,7 +212,9 @@ def first(verdict: Verdict, ruling: Ruling) -> str:
 def undone(site: Site, landed: Commit) -> Callable[[str], Merged]:
     """For any tip: the tip without what one landing changed, its plan and record aside."""
     repo, house = site.house.repo, site.house
-    kept = repo.files(landed.id)
-    record = {path: kept.get(path) for path in (house.plan, house.progress)}
+    folders = map(house.path, ("findings", house.config.phase_progress))
+    kept, recorded = repo.files(landed.id), matcher((house.plan, house.progress, *folders))
+    changed = (change.path for change in repo.diff(f"{landed.id}^", landed.id))
+    record = {path: kept.get(path) for path in changed if recorded(path)}
     before = repo.commit(repo.tree_with(f"{landed.id}^", record), [landed.id], f"before {landed.subject}")
     return lambda tip: repo.merge(tip, before)

@@ -15,7 +15,7 @@ from nightlatch.core.brief import BRIEF, BriefParts
 from nightlatch.core.history import FeatureHistory, replay
 from nightlatch.core.models import AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import LANDED, Output, Stage, worked
-from nightlatch.core.progress import DETAILS, Entry, Item, minute
+from nightlatch.core.progress import DETAILS, SESSION_WORDS, Entry, Item, minute
 from nightlatch.core.text import plain
 from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent
@@ -145,7 +145,8 @@ def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> tuple
 
     `done` is the feature whose flag the commit sets.
     """
-    own, plan = [item for item in items if isinstance(item, Entry)], site.plan(tip)
+    own = [item for item in items if isinstance(item, Entry) and item.word in (*SESSION_WORDS, "decision")]
+    plan = site.plan(tip) if own else None
     notes: list[Item] = []
     changed: dict[str, bytes | None] = {}
     for name in dict.fromkeys(entry.feature for entry in own):
@@ -155,6 +156,14 @@ def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> tuple
             notes += more
             changed |= brought
     return tuple(notes), changed
+
+
+def edited(site: Site, tip: str, old: Plan | None, new: Plan) -> tuple[tuple[Item, ...], dict[str, bytes | None]]:
+    """The same for an edit of the plan: every progress file whose feature has another text now."""
+    known = {feature.id: feature.raw for feature in old.features} if old else {}
+    moved = [feature for feature in new.features if feature.phases and known.get(feature.id, feature.raw) != feature.raw]
+    made = [sheet(site, tip, new, feature, done=feature.done) for feature in moved]
+    return tuple(note for notes, _ in made for note in notes), {path: data for _, changed in made for path, data in changed.items()}
 
 
 def sheet(
