@@ -19,7 +19,7 @@ ASKS = {
 }  # fmt: skip
 _EXPECTED = frozenset({"verify.red", "scope.empty"})
 _MOST = 8
-DONE = Reason(rule=COMPLETE, says="", ruling=Ruling.FLAG)  # the lines on the phase say the rest
+DONE = Reason(rule=COMPLETE, says="", ruling=Ruling.HOLD)  # the lines on the phase say the rest; no flag, so that its rule is told first
 _NEXT = 'Finish the phase, then write phase.json to $NIGHTLATCH_OUT with "status": "complete", naming only files that are there.'
 
 
@@ -134,8 +134,7 @@ def conclude(verdict: Verdict, stage: Stage, end: AgentEnd, gap: str) -> Verdict
     and the work is carried on."""
     told = tuple(reason for reason in verdict.reasons if reason.rule not in _EXPECTED)
     if not gap and end.end is not End.BLOCKED:
-        remarks = tuple(replace(reason, ruling=Ruling.FLAG) for reason in told)
-        return replace(verdict, proved=None, outcome=Outcome.ADVANCED, reasons=(DONE, *remarks))
+        return replace(verdict, proved=None, outcome=Outcome.ADVANCED, reasons=(DONE, *told))
     lacks = Reason(rule=OPEN, says=f"the phase {stage.phase.name} is not complete: {gap}", next=_NEXT)
     outcome = verdict.outcome
     if outcome in (Outcome.LANDED, Outcome.UNPROVED, Outcome.HELD, Outcome.REJECTED):

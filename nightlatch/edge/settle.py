@@ -35,7 +35,10 @@ def finish_session(site: Site, conclude: Conclude) -> None:
         process.end_orphan(flight.process)
     tip = site.tip()
     started = left_behind(site)
-    if flight.session in site.history(tip).sessions or started is None:
+    known = site.history(tip).sessions.get(flight.session)
+    if known or started is None:
+        if known in LANDS:
+            site.house.repo.delete_ref(site.house.repo.work_ref(flight.feature))
         end(site, flight.session)
     else:
         site.console.say("settle", f"{flight.session} was cut off; its work goes through the verdict now")
