@@ -116,7 +116,8 @@ def completed(past: Iterable[Entry]) -> frozenset[str]:
 
 
 def missing(stage: Stage, output: Output | None, changed: Collection[str], absent: Sequence[str], findings: int, end: End) -> str:
-    """Why the phase is not complete, "" where its artifact is there: phase.json, the file that the plan names, or a finding.
+    """Why the phase is not complete, "" where its artifact is there: phase.json, the file that the plan names, or a finding (a decision,
+    or one that the loop confirmed).
 
     `absent` are files that phase.json names and the candidate lacks. Of an agent that was cut off only phase.json counts.
     """

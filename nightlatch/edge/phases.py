@@ -12,6 +12,7 @@ from itertools import count
 from nightlatch.core import phasefile
 from nightlatch.core import phases as core
 from nightlatch.core.brief import BRIEF, BriefParts
+from nightlatch.core.findings import FindingKind
 from nightlatch.core.history import FeatureHistory, replay
 from nightlatch.core.models import AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import LANDED, Output, Stage, worked
@@ -33,8 +34,8 @@ TEMPLATE = "progress.md.j2"
 
 def stage(house: House, tip: str, feature: Feature, past: Sequence[Entry]) -> Stage | None:
     """The phase that is next. Where the record knows of none, a progress file that a person had says where to start."""
-    known = not feature.phases or any(map(worked, past))
-    found = None if known else next((phasefile.read(text, feature.phases) for text in own_files(house, tip, feature).values()), None)
+    known = {} if not feature.phases or any(map(worked, past)) else folder(house, tip)
+    found = next(filter(None, (phasefile.read(known[name], feature.phases) for name in own_files(known, feature))), None)
     return core.stage(feature, past, found.completed, found.current) if found else core.stage(feature, past)
 
 
@@ -42,12 +43,14 @@ def stage_at(site: Site, tip: str, feature: Feature) -> Stage | None:
     return stage(site.house, tip, feature, site.history(tip).phases_of(feature))
 
 
-def own_files(house: House, tip: str, feature: Feature) -> dict[str, str]:
-    """The progress files of a feature: the one with its name first, then those that end in its id or title."""
-    ends = tuple(f"-{phasefile.slug(name).casefold()}.md" for name in (feature.id, feature.title))
+def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
+    """Which of these progress files are a feature's: the one with its name first, then those called by its id or title, in any domain."""
+    called = {f"{phasefile.slug(name)}.md".casefold() for name in (feature.id, feature.title)}
     exact = phasefile.file_name(feature)
-    return {name: text for name, text in sorted(folder(house, tip).items(), key=lambda item: item[0] != exact)
-            if name == exact or f"-{name.casefold()}".endswith(ends)}  # fmt: skip
+    return [
+        *filter(known.__contains__, [exact]),
+        *(name for name in known if name != exact and called & {name.casefold(), name.casefold().partition("-")[2]}),
+    ]
 
 
 def folder(house: House, tip: str) -> dict[str, str]:
@@ -58,21 +61,24 @@ def folder(house: House, tip: str) -> dict[str, str]:
     return {name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None}
 
 
+def named(site: Site, phase: Phase) -> tuple[Agent, ...]:
+    """The phase's own agent, if it has one. ConfigError where it names nobody."""
+    own = phase.agent or phase.model
+    return (agents.load(phase.agent or site.agents[0].name, site.house.config.agents, phase.model),) if own else ()
+
+
 def crew(site: Site, at: Stage | None) -> tuple[Agent, ...]:
-    """Who may work, in order: the phase's own agent, then those of the run. ConfigError where the phase names nobody."""
-    phase = at.phase if at else Phase(name="")
-    if not (phase.agent or phase.model):
+    """Who may work, in order: the phase's own agent, then those of the run. A name that nobody has stops no night that is under way."""
+    try:
+        return (*(named(site, at.phase) if at else ()), *site.agents)
+    except ConfigError as error:
+        site.console.say("agent", f"{error.problem}: {site.agents[0].name} takes its place; {error.fix}")
         return site.agents
-    return (agents.load(phase.agent or site.agents[0].name, site.house.config.agents, phase.model), *site.agents)
 
 
 def hired(site: Site, at: Stage | None) -> Agent:
-    """The first of them that no usage limit holds back. A name that the plan got during the run, and nobody has, stops no night."""
-    try:
-        known = crew(site, at)
-    except ConfigError as error:
-        site.console.say("agent", f"{error.problem}: {site.agents[0].name} works on the phase {at.phase.name if at else ''}; {error.fix}")
-        known = site.agents
+    """The first of them that no usage limit holds back."""
+    known = crew(site, at)
     return next((agent for agent in known if not site.limited(agent)), known[0])
 
 
@@ -118,7 +124,8 @@ def conclude(site: Site, started: Started, made: Candidate, verdict: Verdict, en
     absent = [path for name, path in names.items() if not repo.find(f"{made.tree}:{house.path(name)}")]
     changed = {change.path for change in repo.diff(laid(site, started), made.tree)}
     own = replace(at, phase=replace(at.phase, artifact=at.phase.artifact and house.path(at.phase.artifact)))
-    return core.conclude(verdict, at, end, core.missing(own, told, changed, absent, 0, end.end))
+    found = len(made.found.confirmed) + sum(finding.kind is FindingKind.DECISION for finding in made.found.new)
+    return core.conclude(verdict, at, end, core.missing(own, told, changed, absent, found, end.end))
 
 
 def laid(site: Site, started: Started) -> str:
@@ -246,7 +253,7 @@ def resume(site: Site) -> None:
         if not feature.phases or feature.done:
             continue
         for phase in feature.phases:
-            crew(site, Stage(phase=phase, last=False))
+            named(site, phase)
         past, at = site.history(tip).phases_of(feature), stage_at(site, tip, feature)
         if at and (any(map(worked, past)) or at.before):
             done, pending = core.completed(past) | {*at.before}, sum(not trouble.resolution for trouble in core.troubles(past))
@@ -259,6 +266,7 @@ def resume(site: Site) -> None:
 
 def unfinished(house: House, tip: str, plan: Plan | None) -> list[str]:
     """Progress files that nothing will ever finish: their feature is gone, done, or has no phases any more."""
-    left = [feature for feature in plan.features if feature.phases and not feature.done] if plan else []
-    owned = {name for feature in left for name in own_files(house, tip, feature)}
-    return [name for name, text in folder(house, tip).items() if name not in owned and phasefile.is_progress(text)]
+    known = folder(house, tip)
+    left = [feature for feature in plan.features if feature.phases and not feature.done] if plan and known else []
+    owned = {name for feature in left for name in own_files(known, feature)}
+    return [name for name, text in known.items() if name not in owned and phasefile.is_progress(text)]
