@@ -113,6 +113,8 @@ PYTHON_HONEST = [
     (python("with pytest.raises(KeyError):", "    parse('')"), python("with pytest.raises(ValueError):", "    parse('')")),
     (python(*THREE), python(*THREE).replace("add():", "add(monkeypatch):\n    monkeypatch.setattr(calc, 'now', int)")),
     (python(*THREE), python(*THREE).replace("from calc import add, parse", "from calc.core import add, parse")),
+    (python("x = stub(1)", *THREE), python("x = stub(1)", *THREE).replace("import calc\n", "import calc\ndef stub(n): return n\n")),
+    ("from pretend import stub\n" + python("x = stub(1)", *THREE), "def stub(n):\n    return n\n" + python("x = stub(1)", *THREE)),
     (python(*THREE), python("assert True, 'always'", *THREE)),
     (python("assert parse('x') == True"), python("assert parse('x')")),
     (python("assert parse('x') == None"), python("assert parse('x') is None")),

@@ -1,5 +1,6 @@
 """Whether tests of the base were weakened: each beside the test of its name, or the one that has taken its place."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -17,6 +18,7 @@ PARENTS = {
     "ValueError": {"UnicodeError", "UnicodeDecodeError", "json.JSONDecodeError"}, "RuntimeError": {"NotImplementedError", "RecursionError"},
     "OSError": {"FileNotFoundError", "PermissionError", "FileExistsError", "ConnectionError", "TimeoutError", "NotADirectoryError"},
 }  # fmt: skip
+CALLED = re.compile(r"(?:await )?([\w. ]+?) ?\(")
 Finding = tuple[str, str]
 
 
@@ -72,8 +74,9 @@ def _marked(old: Test, marks: Counter[tuple[str, str]], new: Sequence[Test]) -> 
 
 
 def _mocked(old: Test, marks: Counter[tuple[str, str]], replaced: frozenset[str]) -> Iterator[Finding]:
-    names = {what for rule, what in marks if rule == MOCKED} | replaced
-    yield from ((MOCKED, name) for name in sorted(names & old.calls))
+    asserted = {found[1].rpartition(".")[2].strip() for a in old.assertions if (found := CALLED.match(a.subject))}
+    names = {what for rule, what in marks if rule == MOCKED} & old.calls
+    yield from ((MOCKED, name) for name in sorted(names | replaced & asserted))
 
 
 def replaced(old: Source, new: Source | None, texts: Sequence[Text]) -> frozenset[str]:
