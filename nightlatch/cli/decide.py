@@ -77,7 +77,7 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
     house = require_plan(find_house(Path.cwd()))
     seen = look.view(house)
     feature = seen.survey.find(name)
-    waiting = [known for _, known in inbox.waiting(house) if known.feature == feature.id]
+    waiting = [known for _, known in inbox.waiting(house) if known.feature == feature.id and known.verb != "note"]
     past = replay([decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history).of(feature)
     problem, fix = objection(verb, feature, past)
     if problem:

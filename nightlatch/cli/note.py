@@ -51,7 +51,7 @@ def said(note: dict[str, object]) -> str:
     """The person's note, left for the loop, or written at once where none is at work."""
     from nightlatch.cli.decide import carry_out, progress_of
     from nightlatch.core.notes import name_of
-    from nightlatch.edge import inbox, look
+    from nightlatch.edge import inbox, look, opening
     from nightlatch.edge.house import find_house, require_plan
 
     house = require_plan(find_house(Path.cwd()))
@@ -60,6 +60,7 @@ def said(note: dict[str, object]) -> str:
     against = str(note.get("challenge", ""))
     if against and against not in {finding.id for finding in house.findings(seen.tip, {})}:
         raise FindingError(f"there is no finding {against!r}", fix="nightlatch note list")
+    opening.state_folder(house)
     left = inbox.leave(house, "note", feature, json.dumps({**note, **({"feature": feature} if feature else {})}), datetime.now(UTC))
     if look.holder(house) is None:
         carry_out()

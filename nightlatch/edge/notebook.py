@@ -88,10 +88,14 @@ def weighed(site: Site, started: Started, tree: str, known: Mapping[str, Finding
     finding = anchored(site.house, tree, started.base, note.finding, started)
     ran = tried(model.trials(finding))
     state = model.outcome(finding.says, [trial for trial, _ in ran], unchanged=unchanged)
-    finding = replace(finding, events=seen(site, started, ran, state if state in CONFIRMED else None))
+    own = seen(site, started, ran, state if state in CONFIRMED else None)
+    finding = replace(finding, events=own)
+    again = [each for each in known.values() if state is finding.says is each.state and {*each.commands} == {*finding.commands}]
+    more = [(each.id, replace(event, cites=finding.cites)) for each in again for event in own]  # seen again: what is stale is fresh
     shown = {command for each in (*known.values(), *found.new) if each.state is state for command in each.commands}
     fresh = state in CONFIRMED and state is finding.says and not shown.issuperset(finding.commands)
-    return replace(found, new=(*found.new, finding), confirmed=(*found.confirmed, finding.id) if fresh else found.confirmed)
+    confirmed = (*found.confirmed, finding.id) if fresh else found.confirmed
+    return replace(found, new=(*found.new, finding), events=(*found.events, *more), confirmed=confirmed)
 
 
 def seen(site: Site, started: Started, ran: Iterable[tuple[Trial, Evidence]], state: State | None) -> tuple[FindingEvent, ...]:
@@ -123,9 +127,9 @@ def run(site: Site, room: Room, trial: Trial, until: float) -> tuple[Trial, Evid
     command = site.sandbox.command(room, ["sh", "-c", trial.command])
     while trial.open:
         left = until - time.monotonic()
-        if left <= 0:
+        if left <= 0 or site.signals.asked:
             return replace(trial, fault="" if trial.runs else "no time was left"), ended
-        ran = process.run(command, timeout=left)
+        ran = process.run(command, timeout=min(left, site.house.config.limits.check / 3))
         if (answer := runner.answered(ran)) is Answer.FAULT:
             return replace(trial, fault=runner.ended(ran)), ended
         ended = Evidence(command=trial.command, exit=ran.exit, digest=sha256(ran.output).hexdigest()[:16])

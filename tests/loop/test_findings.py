@@ -9,7 +9,7 @@ import pytest
 
 from nightlatch.core.findings import Author, Finding, State, read
 from nightlatch.core.progress import Entry
-from tests.loop.village import Project, Steps, feature, make_project, writes
+from tests.loop.village import TILL, Project, Steps, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 FLAKY = """n=$(cat /tmp/n 2>/dev/null || cat n 2>/dev/null || echo 0)
@@ -180,3 +180,33 @@ def test_a_loop_that_is_killed_while_it_runs_the_claims_writes_each_once(tmp_pat
     lines = [entry.feature for entry in told(project, "finding")]
     assert sorted(lines) == sorted(each.id for each in findings(project).values())
     assert json.loads(kept.splitlines()[0])["state"] == "verified"
+
+
+def test_a_stale_finding_is_fresh_again_once_its_command_was_seen_to_hold_again(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    claim = ("--evidence", "grep -q \"cents [*] count\" till.py", "--cite", "till.py:4-5")
+    project.night([[note("verified", "the till multiplies", *claim)]], "--once")
+    [first] = findings(project).values()
+    project.write("till.py", TILL.replace("return cents", "# whole cents\n    return 1 * cents"))
+    project.commit("the till changed")
+    assert project.run("note", "list", "--state", "stale").stdout.startswith(first.id)
+    project.night([[note("verified", "it still multiplies", "--cite", "till.py:4-6", *claim[:2]), writes(1)]], "--once", code=None)
+    assert project.run("note", "list", "--state", "stale").stdout == ""
+    assert [event.by for event in findings(project)["the till multiplies"].events] == [Author.LOOP, Author.LOOP]
+
+
+def test_a_person_notes_while_a_loop_is_at_work_and_the_loop_writes_it_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    wait = {"run": "while test ! -e $NIGHTLATCH_OUT/on; do sleep 0.1; done"}
+    night = project.start("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(project.script([[wait, writes(1)]]))})
+    assert night.stderr
+    said = ""
+    for line in night.stderr:
+        if " session " in line:
+            said = project.run("note", "open", "is the till slow?").stdout
+            break
+    for out in tmp_path.glob("cache/*/ws/*/out"):
+        (out / "on").touch()
+    night.communicate(timeout=90)
+    assert "the running loop carries it out" in said
+    assert list(findings(project)) == ["is the till slow?"]
