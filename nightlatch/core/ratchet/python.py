@@ -132,7 +132,8 @@ def _skips(file: _File, nodes: Sequence[ast.AST]) -> Marks:
     marks: Marks = Counter()
     called = {id(n.func): n for n in nodes if isinstance(n, ast.Call)}
     ifs = [n for n in nodes if isinstance(n, ast.If) and _constant(n.test) is None]
-    inside = {id(inner) for n in ifs for part in (*n.body, *n.orelse) for inner in ast.walk(part)}
+    parts = [p for n in ifs for p in (*n.body, *n.orelse)] + [p for n in nodes if isinstance(n, ast.ExceptHandler) for p in n.body]
+    inside = {id(inner) for part in parts for inner in ast.walk(part)}
     for node in nodes:
         if isinstance(node, ast.Call) and re.match(r"getattr\(.*(?:skip|xfail)", ast.unparse(node)):
             marks[SKIP, "skip"] += 1
@@ -253,7 +254,7 @@ def _called(file: _File, node: ast.AST, weight: int) -> Iterator[Assertion]:
             kind = f"raises {ast.unparse(call.args[0]) if call.args else ''}"
             yield Assertion(subject=kind, rank=EXACT, text=kind, weight=weight * (2 if told else 1))
         elif last in file.helpers:
-            yield Assertion(subject=text, rank=EXACT, text=text, weight=weight * file.helpers[last])
+            yield from [Assertion(subject=text, rank=EXACT, text=text, weight=weight * file.helpers[last])] * bool(file.helpers[last])
         elif last.startswith("assert_") or "assert" in name.partition(".")[0] or re.search(r"\btesting\.", name):
             yield Assertion(subject=text, rank=EXACT, text=text, weight=weight)
         elif ASSERTING.match(last):
