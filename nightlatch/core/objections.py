@@ -75,10 +75,11 @@ def _suite(e: Evidence) -> Iterator[Reason]:
     yield from removed
     if names := sorted(i for i in worst if worst[i] == "ratchet.test-skipped"):
         yield reason("ratchet.test-skipped", names)
-    told = {i for r in removed for i in r.detail}
+    gone = {i for r in removed for i in r.detail}
+    told = {i for r in removed if r.ruling is Ruling.REJECT for i in r.detail}
     failed = {i for i in worst if worst[i] == FAILED} | {i for i in old if (old[i], worst[i]) == (FAILED, REMOVED)} - told
     if names := sorted(failed):
-        renamed = {i for i in own if own[i] == REMOVED and i not in told and i not in e.moved}
+        renamed = {i for i in own if own[i] == REMOVED and i not in gone and i not in e.moved}
         bent = own.keys() <= renamed and all(i in renamed or (e.own is not None and e.own.ids.get(i) is Result.PASSED) for i in names)
         yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and e.weaker.no_weaker else reason(FAILED, names)
     if e.own and (names := sorted(newly_failing(e, e.own) - chance)):

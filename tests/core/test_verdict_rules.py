@@ -41,6 +41,7 @@ BENT = replace(CHANGED, old=results(a=FAILED, b=PASSED))
 ROWS = replace(
     BENT, base=State(tests=results(**{"a[1]": PASSED})), own=results(**{"a[2]": PASSED}), old=results(**{"a[1]": FAILED}),
 )  # fmt: skip
+FEWER = replace(CHANGED, base=State(tests=results(**{"a[1]": PASSED, "a[2]": PASSED})), own=results(**{"a[1]": PASSED}))
 LOST = replace(CHANGED, own=results(a=PASSED, new=PASSED))
 
 
@@ -90,6 +91,8 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         (replace(LOST, feature=replace(PROSE, supersedes=("b",)), weaker=LESS), {"weaker": HOLD}),
         (replace(LOST, old=results(a=PASSED)), {"test-unmatched": HOLD}),
         (replace(CHANGED, old=results(a=PASSED)), {"test-removed": REJECT}),
+        (replace(LOST, old=results(a=PASSED, b=FAILED)), {"test-unmatched": HOLD, "test-failed": REJECT}),
+        (replace(FEWER, old=results(**{"a[1]": PASSED, "a[2]": FAILED})), {"fewer-cases": HOLD, "test-failed": REJECT}),
         # ids that have another name, and fail under the old one
         (replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}), {"test-failed": REJECT}),
         (replace(ROWS, weaker=None), {"test-failed": REJECT}),
