@@ -62,18 +62,28 @@ def wanted_ids() -> list[str]:
 def config_file() -> str:
     """The configuration that pytest finds when it is told of no file: one beside some test would else win where only that test runs."""
     marks = {"pytest.toml": "", ".pytest.toml": "", "pytest.ini": "", ".pytest.ini": "", "pyproject.toml": "[tool.pytest"}
-    for name, mark in {**marks, "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]"}.items():
-        if os.path.isfile(name):  # noqa: PTH113  # as above
-            with open(name, encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # as above
-                if mark in file.read():
-                    return name
-    return os.devnull
+    folder = "."
+    while True:
+        for name, mark in {**marks, "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]"}.items():
+            path = os.path.join(folder, name)  # noqa: PTH118  # as above
+            if os.path.isfile(path) and mark in text_of(path):  # noqa: PTH113  # as above
+                return path
+        if os.path.exists(os.path.join(folder, ".git")) or os.path.samefile(folder, "/"):  # noqa: PTH110, PTH118, PTH121  # as above
+            return os.devnull
+        folder = os.path.join(folder, "..")  # noqa: PTH118  # as above
+
+
+def text_of(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # as above
+        return file.read()
 
 
 if __name__ == "__main__":
     os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
     files = list(dict.fromkeys(name.split("::")[0] for name in wanted_ids()))
     sys.path.append(os.getcwd())  # noqa: PTH109  # as above
-    options = ["-c", config_file(), "--rootdir=.", "--confcutdir=.", "--maxfail=0", "--continue-on-collection-errors"]
+    config = config_file()
+    top = os.path.dirname(config) if config != os.devnull else "."  # noqa: PTH120  # as above
+    options = ["-c", config, "--rootdir=.", f"--confcutdir={top}", "--maxfail=0", "--continue-on-collection-errors"]
     options += ["-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

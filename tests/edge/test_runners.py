@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,20 @@ def test_the_projects_own_folder_is_importable_and_cannot_pose_as_the_runner(pro
 def test_an_option_of_the_project_that_stops_at_the_first_failure_hides_nothing(project: Project) -> None:
     project.write({"pytest.ini": "[pytest]\naddopts = -x\n", "test_a.py": "def test_a():\n    assert 0\n\n\ndef test_b():\n    pass\n"})
     assert words(project.run()) == {"test_a.py::test_a": "failed", "test_a.py::test_b": "passed"}
+
+
+def test_the_configuration_is_the_nearest_above_the_project_and_none_below_it(project: Project) -> None:
+    fixture = "import pytest\n\n\n@pytest.fixture\ndef top():\n    return 1\n"
+    project.write({"pytest.ini": "[pytest]\npython_functions = check_*\n", "conftest.py": fixture})
+    project.write({"sub/test_a.py": "def check_a(top):\n    pass\n\n\ndef test_b():\n    pass\n", "sub/deep/pytest.ini": "[pytest]\n"})
+    project.write({"sub/deep/test_c.py": "def check_c():\n    pass\n\n\ndef test_d():\n    pass\n", ".git/HEAD": ""})
+    chosen = project.found()
+    assert chosen is not None
+    below = replace(project.room, cwd="sub")
+    wanted = {"test_a.py::check_a": "passed", "deep/test_c.py::check_c": "passed"}
+    assert words(runner.run_suite(HANDS, below, chosen, "python3")) == wanted
+    only = runner.run_suite(HANDS, below, chosen, "python3", ("deep/test_c.py", "test_a.py::test_b"))
+    assert words(only) == {"deep/test_c.py::check_c": "passed"}
 
 
 def test_tests_that_run_in_parallel_are_recorded_once(project: Project) -> None:
