@@ -39,7 +39,7 @@ JS = {
     r"(?:from|require \() [\"'](?:node:test|vitest|@jest/globals|jest|chai)[\"']": "the test runner",
     r"\bassert \. \w+ = |\bexpect \. extend \(|(?:globalThis|global) \. (?:expect|assert|test|it|describe)\b": "the test runner, changed",
     r"process \. on \( [\"'](?:exit|beforeExit)[\"']|process \. exitCode = 0|process \. reallyExit": "an end of the process",
-    r"asymmetricMatch\b|Symbol \. toPrimitive": "what compares equal to anything",
+    r"asymmetricMatch\b|Symbol \. toPrimitive|\bvalueOf :": "what compares equal to anything",
     r"process \. (?:argv|execArgv)\b.*(?:test|vitest|jest)|require \. main\b.*(?:test|vitest|jest)": "the program that runs it",
 }
 GO = {
