@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
+from operator import attrgetter
 
 from nightlatch.core.ratchet.reading import Sources, read_all
 from nightlatch.core.ratchet.seen import Assertion, Test
@@ -12,6 +14,7 @@ from nightlatch.core.results import file_of
 ALIKE = 0.8
 MOST_COMPARED = 4_000
 LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|(?<![\w.])\d[\w.]*")
+TITLE = re.compile(r"\A(?:'[^']*'|\"[^\"]*\"|`[^`]*`) , ")
 WORD = re.compile(r"\w+|[^\w\s]")
 OPERAND = re.compile(r"(?<![\w.])_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
 Place = tuple[str, str]
@@ -54,7 +57,15 @@ def successors(old: Sources, new: Sources) -> dict[Place, tuple[Place, ...]]:
     if len(lost) * len(after) > MOST_COMPARED:
         after = {place: test for place, test in after.items() if place not in before or before[place].text != test.text}
     fresh = {place: test for place, test in after.items() if place not in before or before[place].text != test.text}
-    return {place: found for place, test in lost.items() if (found := _successor(place, test, fresh))}
+    kept = {place: test for place, test in after.items() if place not in fresh}
+    return {place: found for place, test in lost.items() if (found := _successor(place, test, fresh) or _twin(place, test, kept))}
+
+
+def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, ...]:
+    """A test of the same file that says the same word for word, and stays."""
+    twin = replace(test, name="", line=0, text=TITLE.sub("", test.text))
+    same = (p for p, t in kept.items() if p[0] == place[0] and replace(t, name="", line=0, text=TITLE.sub("", t.text)) == twin)
+    return tuple(same)[:1] if test.assertions else ()
 
 
 def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[Place, ...]:
@@ -67,7 +78,8 @@ def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[P
     near = max(fresh, key=lambda p: likeness(test, fresh[p]), default=None) if len(fresh) < MOST_COMPARED / 20 else None
     if near and similar(test, fresh[near]) and reached(fresh[near]) >= reached(test):
         return (near,)
-    parts = tuple(p for p in fresh if {a.text for a in test.assertions} & {a.text for a in fresh[p].assertions})
+    how = shape if test.rows else attrgetter("text")
+    parts = tuple(p for p in fresh if set(map(how, test.assertions)) & set(map(how, fresh[p].assertions)))
     return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
 
 
@@ -85,13 +97,18 @@ def reached(test: Test) -> int:
 
 
 def covers(test: Test, others: Sequence[Test]) -> bool:
-    """Do these tests together assert all that the first one does, word for word or with its values among their rows?"""
+    """Do these tests together assert all that the first one does: word for word, its values among their rows, or each of its rows?"""
     texts = {a.text for other in others for a in other.assertions if a.weight}
     shapes = {shape(a) for other in others for a in other.assertions if a.weight}
     values = {value for other in others for value in LITERAL.findall(whole(other))}
 
+    made = [(shape(a), set(LITERAL.findall(a.text))) for other in others for a in other.assertions if a.weight]
+
     def said(a: Assertion) -> bool:
         own = set(LITERAL.findall(a.text))
+        rows = [own | set(LITERAL.findall(row)) for row in test.rows or ()]
+        if rows and all(any(form == shape(a) and row <= found for form, found in made) for row in rows):
+            return True
         return a.text in texts or (bool(own) and own <= values and shape(a) in shapes)
 
     return bool(test.assertions) and all(said(a) for a in test.assertions)
