@@ -163,7 +163,7 @@ def phased(seen: View) -> Iterator[Finding]:
         agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ.get("PATH", os.defpath))
         yield ok("phases", f"{plain(name)} is here")
     for name in phases.unfinished(seen.house, seen.tip, seen.plan) if seen.tip else ():
-        path, fix = f"{config.phase_progress}/{name}", "or move it to the folder archived/"
+        path, fix = f"{seen.house.sheets}/{name}", "or move it to the folder archived/"
         yield warn("phases", f"{plain(path)}: its feature is done, gone or without phases", f"git rm {shlex.quote(plain(path))}, {fix}")
 
 

@@ -51,6 +51,12 @@ class House:
         return f"{self.inside}/{name}" if self.inside else name
 
     @property
+    def sheets(self) -> str:
+        """The folder of the progress files, always inside the project."""
+        parts = [part for part in self.config.phase_progress.split("/") if part not in ("", ".", "..")]
+        return self.path("/".join(parts) or "progress")
+
+    @property
     def cache(self) -> Path:
         """The folder of this project's workspaces, outside the repository."""
         if self.apart:
@@ -67,8 +73,8 @@ class House:
 
     def protected(self) -> tuple[str, ...]:
         """The patterns of files that only the person and the loop may change."""
-        named = (*self.config.protect.paths, self.config.progress, f"{self.config.phase_progress}/**")
-        return (*dict.fromkeys(self.path(name) for name in named), self.plan)
+        named = (*self.config.protect.paths, self.config.progress)
+        return (*dict.fromkeys((*map(self.path, named), f"{self.sheets}/**")), self.plan)
 
     def read_plan(self, rev: str) -> Plan | None:
         """The plan at a commit, None where there is none; PlanError where it cannot be read."""

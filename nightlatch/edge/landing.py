@@ -212,8 +212,7 @@ def first(verdict: Verdict, ruling: Ruling) -> str:
 def undone(site: Site, landed: Commit) -> Callable[[str], Merged]:
     """For any tip: the tip without what one landing changed, its plan and record aside."""
     repo, house = site.house.repo, site.house
-    folders = map(house.path, ("findings", house.config.phase_progress))
-    kept, recorded = repo.files(landed.id), matcher((house.plan, house.progress, *folders))
+    kept, recorded = repo.files(landed.id), matcher((house.plan, house.progress, house.path("findings"), house.sheets))
     changed = (change.path for change in repo.diff(f"{landed.id}^", landed.id))
     record = {path: kept.get(path) for path in changed if recorded(path)}
     before = repo.commit(repo.tree_with(f"{landed.id}^", record), [landed.id], f"before {landed.subject}")

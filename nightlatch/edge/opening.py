@@ -95,7 +95,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
         open_room=open_room,
         cache=house.state / "cache",
         inside=house.inside,
-        aside=tuple(filter(None, (house.plan, house.progress, house.path("findings"), house.path(house.config.phase_progress)))),
+        aside=tuple(filter(None, (house.plan, house.progress, house.path("findings"), house.sheets))),
         tests=checks.tests,
         gates=gates,
         env_key=pool.env_key,

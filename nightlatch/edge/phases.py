@@ -55,7 +55,7 @@ def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
 
 def folder(house: House, tip: str) -> dict[str, str]:
     """The progress files that are not archived, by name."""
-    place = house.path(house.config.phase_progress)
+    place = house.sheets
     known = house.repo.files(f"{tip}:{place}") if house.repo.find(f"{tip}:{place}") else {}
     texts = {name: house.repo.read(tip, f"{place}/{name}") for name in known if name.endswith(".md") and "/" not in name}
     return {name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None}
@@ -110,7 +110,7 @@ def asked(started: Started, end: AgentEnd) -> AgentEnd:
     told = output(started) if started.stage and end.end is End.FINISHED else None
     if told is None or told.status != "blocked":
         return end
-    question = " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split())
+    question = " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split()) or told.status
     return replace(end, end=End.BLOCKED, says=question, question=question)
 
 
@@ -120,8 +120,9 @@ def conclude(site: Site, started: Started, made: Candidate, verdict: Verdict, en
     if at is None or at.last:
         return verdict
     told = output(started)
-    names = {posixpath.normpath(path.removeprefix(f"{repo.project}/")): path for path in (told.files if told else ())}
-    absent = [path for name, path in names.items() if not repo.find(f"{made.tree}:{house.path(name)}")]
+    named = {path: house.path(posixpath.normpath(path.removeprefix(f"{repo.project}/"))) for path in (told.files if told else ())}
+    there = repo.files(made.tree) if named else {}  # a listing: what an agent names is no text for git to read
+    absent = [name for name, path in named.items() if not any(f"{each}/".startswith(f"{path}/") for each in there)]
     changed = {change.path for change in repo.diff(laid(site, started), made.tree)}
     own = replace(at, phase=replace(at.phase, artifact=at.phase.artifact and house.path(at.phase.artifact)))
     found = len(made.found.confirmed) + sum(finding.kind is FindingKind.DECISION for finding in made.found.new)
@@ -235,7 +236,7 @@ def waits_for(past: FeatureHistory, feature: Feature) -> str:
 
 
 def place(house: House, feature: Feature) -> str:
-    return house.path(f"{house.config.phase_progress}/{phasefile.file_name(feature)}")
+    return f"{house.sheets}/{phasefile.file_name(feature)}"
 
 
 def free(house: House, tip: str, path: str, ending: str) -> str:
@@ -261,7 +262,7 @@ def resume(site: Site) -> None:
             site.console.say("resume", f"{feature.id} at phase {at.phase.name}: {len(done)} of {len(feature.phases)} complete, "
                                        f"{pending} errors pending; {path}")
     for name in unfinished(site.house, tip, plan):
-        site.console.say("resume", f"{site.house.config.phase_progress}/{name} is unfinished, and belongs to no feature that is left")
+        site.console.say("resume", f"{site.house.sheets}/{name} is unfinished, and belongs to no feature that is left")
 
 
 def unfinished(house: House, tip: str, plan: Plan | None) -> list[str]:

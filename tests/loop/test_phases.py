@@ -161,7 +161,19 @@ def test_a_phase_that_leaves_no_artifact_is_tried_again_and_wears_out(tmp_path: 
     project = shop(tmp_path, roles={"architecture": "echo x > x.txt"})
     project.run("run", code=3)
     assert project.outcomes() == [("rejected", "US-001", "phase.open")] * 3
+    assert "it left no artifact" in project.git("show", "HEAD:progress.txt")
     assert "Status: in_progress" in files(project)["feature-US-001.md"]
+
+
+def test_names_of_files_that_no_git_would_take_complete_nothing_and_stop_nothing(tmp_path: Path) -> None:
+    names = json.dumps(["./x.txt", "docs", "../../etc/passwd", "a\nb", "\udcff", "\0", "/etc/passwd", "x.txt:y", "x.tx"])
+    role = f"mkdir docs; echo x | tee docs/a > x.txt; say complete done '{names}' []"
+    project = shop(tmp_path, roles={"architecture": role}, place="./.claude//progress/")
+    project.run("run", "--once")
+    (entry,) = project.entries()
+    says = "phase.json names files that are not there: ../../etc/passwd, a b, \\udcff and 4 more"
+    assert (entry.rule, entry.details[0]) == ("phase.open", f"the phase architecture is not complete: {says}")
+    assert list(files(project, ".claude/progress")) == ["feature-US-001.md"]
 
 
 def test_a_phase_never_lands_even_when_its_work_already_proves_the_feature(tmp_path: Path) -> None:
