@@ -171,7 +171,7 @@ def test_names_of_files_that_no_git_would_take_complete_nothing_and_stop_nothing
     project = shop(tmp_path, roles={"architecture": role}, place="./.claude//progress/")
     project.run("run", "--once")
     (entry,) = project.entries()
-    says = "phase.json names files that are not there: ../../etc/passwd, a b, \\udcff and 4 more"
+    says = "phase.json names files that are not there: ../../etc/passwd, a b, \\xdcff and 4 more"
     assert (entry.rule, entry.details[0]) == ("phase.open", f"the phase architecture is not complete: {says}")
     assert list(files(project, ".claude/progress")) == ["feature-US-001.md"]
 
