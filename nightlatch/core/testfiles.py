@@ -46,8 +46,8 @@ class Runner:
     """One way to run tests, as its TOML file says.
 
     In `command` and `again` stand {python}, {runners}, {report}, {only} (a file with one id a line; empty: all), and as whole arguments
-    {files}, {names} and {pattern} of the wanted ids. `code` are the patterns of files that hold code. `module` is what the project's
-    Python must be able to import.
+    {files}, {names} and {pattern} of the wanted ids. `code` are the patterns of files that hold code, `built` of what the toolchain itself
+    keeps below the tree and HOME. `module` is what the project's Python must be able to import.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Runner:
     again: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
     found: tuple[Found, ...] = ()
     patterns: str = ""
     script: str = ""

@@ -4,35 +4,48 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 from nightlatch.core.ratchet import codefaults, pyfaults
 from nightlatch.core.ratchet.edits import Edit, applied, parses
 from nightlatch.core.ratchet.tokens import language
 from nightlatch.core.text import plain
 
+Named = tuple[str, Edit]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One fault in one file: the file's text with it, what it is, and a name that stays the same where the code around it changes."""
+    """One fault in one file: the file's text with it, what it is, and a name that stays the same where the code around it changes.
+
+    `line` is the line as it was before.
+    """
 
     path: str
     text: str
     says: str
     name: str
+    line: str
 
 
-def mutants(path: str, text: str, *, most: int, seed: str, lines: Collection[int] | None = None) -> tuple[Mutant, ...]:
-    """At most `most` faults of one source file; () where its language is not known or it cannot be read."""
+def mutants(
+    path: str, text: str, *, most: int, seed: str, lines: Collection[int] | None = None, near: Collection[str] = ()
+) -> tuple[Mutant, ...]:  # fmt: skip
+    """At most `most` faults of one source file, three of four in functions that `near` names; () where its language is not known."""
     found = [edit for edit in _edits(path, text) if lines is None or edit.line in lines]
     chosen: dict[str, Mutant] = {}
-    for name, edit in _spread(found, f"{seed}\0{path}"):
+    parts: tuple[list[Edit], list[Edit]] = ([], [])
+    for edit in found:
+        parts[edit.place.rpartition(".")[2] not in near].append(edit)
+    close, far = (_spread(part, f"{seed}\0{path}") for part in parts)
+    for name, edit in _mixed(close, far):
         if len(chosen) == most:
             break
         whole = applied(text, [edit])
         if whole not in {text, *chosen} and parses(path, whole):
             says = plain(f"{path}:{edit.line} {edit.says}", 160)
-            chosen[whole] = Mutant(path=path, text=whole, says=says, name=f"{path} {name}")
+            line = text.split("\n")[edit.line - 1]
+            chosen[whole] = Mutant(path=path, text=whole, says=says, name=f"{path} {name}", line=line)
     return tuple(chosen.values())
 
 
@@ -42,7 +55,12 @@ def _edits(path: str, text: str) -> Iterator[Edit]:
     return codefaults.edits(text, language(path)) if language(path) else iter(())
 
 
-def _spread(edits: Iterable[Edit], seed: str) -> Iterator[tuple[str, Edit]]:
+def _mixed(close: Iterator[Named], far: Iterator[Named]) -> Iterator[Named]:
+    while row := [*islice(close, 3), *islice(far, 1)]:
+        yield from row
+
+
+def _spread(edits: Iterable[Edit], seed: str) -> Iterator[Named]:
     """The edits by name, one of each function in turn. The order hangs on the names alone, so it outlives edits elsewhere."""
     places: dict[str, dict[str, Edit]] = defaultdict(dict)
     for edit in edits:

@@ -1,0 +1,84 @@
+"""A room that is used for one run of a suite after another, as long as no run leaves a trace in it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+from nightlatch.core.globs import matcher
+from nightlatch.core.results import Results
+from nightlatch.core.testfiles import Runner
+from nightlatch.edge import runner
+from nightlatch.edge.beneath import entered, put
+from nightlatch.edge.sandbox import Room
+from nightlatch.edge.trials import Trials
+
+Trace = tuple[int, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class KeptRoom:
+    """One tree with at most one other text in it. Not even a file's times can be set back unseen: whoever writes costs a fresh room."""
+
+    trials: Trials
+    base: str
+    tree: str
+    suite: Runner
+    python: str = ""
+    stack: ExitStack = field(default_factory=ExitStack)
+    room: Room | None = None
+    traces: dict[str, Trace] = field(default_factory=dict)
+    other: str = ""
+
+    def __enter__(self) -> "KeptRoom":
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None) -> None:
+        self.stack.close()
+
+    def run(self, only: Iterable[str], timeout: float, path: str = "", text: str = "") -> Results:
+        """The results of these ids with another text in one file. Bytecode is not written, so that none can be stale."""
+        room = self.room or self.enter()
+        self.put(room, path, text)
+        self.trials.ran.append(self.tree)
+        hands = replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout))
+        found = runner.run_suite(hands, room, self.suite, self.python, tuple(only))
+        if traces(room, self.suite.built) != self.traces:
+            self.stack.close()
+            self.room = None
+        return found
+
+    def enter(self) -> Room:
+        room = self.stack.enter_context(self.trials.open_room(self.base, self.trials.clean(self.base, self.tree)))
+        self.room = replace(room, env={**room.env, "PYTHONDONTWRITEBYTECODE": "1"})
+        self.traces, self.other = dict(traces(room, self.suite.built)), ""
+        return self.room
+
+    def put(self, room: Room, path: str, text: str) -> None:
+        """This file with this text, and the last one as the tree has it."""
+        files = self.trials.files(self.tree)
+        with entered(room.tree) as top:
+            for name, data in ((self.other, None), (path, text.encode("utf-8", "surrogateescape"))):
+                if name:
+                    put(top, name, files[name][0], self.trials.repo.read(self.tree, name) or b"" if data is None else data)
+                    self.traces[str(room.tree / name)] = trace(room.tree / name)
+        self.other = path
+
+
+def traces(room: Room, built: Iterable[str]) -> Mapping[str, Trace]:
+    """What tells whether anything was written below the tree and HOME, `built` files aside."""
+    aside, found = matcher(built), dict[str, Trace]()
+    for top in (room.tree, room.home):
+        for folder, folders, names in os.walk(top):
+            below = "" if folder == str(top) else f"{os.path.relpath(folder, top)}/"
+            folders[:] = [name for name in folders if not aside(below + name)]
+            found |= {f"{folder}/{name}": trace(Path(folder, name)) for name in (*folders, *names) if not aside(below + name)}
+    return found
+
+
+def trace(path: Path) -> Trace:
+    """A folder's own times change with every file in it, so they are left out."""
+    info = path.lstat()
+    return (info.st_ino, info.st_mode) if path.is_dir() else (info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)

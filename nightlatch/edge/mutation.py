@@ -1,0 +1,167 @@
+"""Do the candidate's tests notice less than the base's? Both are run on the same small faults in the code."""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from posixpath import dirname
+from time import monotonic
+
+from nightlatch.core.evidence import Compared
+from nightlatch.core.globs import matcher
+from nightlatch.core.ratchet.mutants import Mutant, mutants
+from nightlatch.core.ratchet.reach import reached, users
+from nightlatch.core.results import Answer, Results, file_of
+from nightlatch.core.testfiles import Runner, supersedes
+from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.keptroom import KeptRoom
+from nightlatch.edge.trials import FILES, Trials
+
+MOST, LEAST, MOST_A_FILE = 60, 10, 20
+ENOUGH = 3
+SECONDS = 120.0
+SPARE_SECONDS, SPARE_TIMES = 5.0, 4
+CONTEXT = 6
+TEST = re.compile(r"(?:^|/)test[^/]*$|[-_.](?:test|spec)s?\.\w+$")
+Pair = tuple[Mutant, Mutant]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Some ids that pass in one tree, the room that it is tried in, and the seconds that this takes."""
+
+    place: KeptRoom
+    ids: frozenset[str]
+    seconds: float
+    fault: str = ""
+
+    def kills(self, mutant: Mutant) -> Results | None:
+        """The results where one of the ids does not pass any more: it fails, hangs, or cannot be loaded."""
+        timeout = SPARE_TIMES * self.seconds + SPARE_SECONDS
+        found = self.place.run(self.ids, timeout, self.place.trials.path(mutant.path), mutant.text)
+        return found if not self.ids <= found.passed or found.broken or found.answer is Answer.FAULT else None
+
+
+def compare(
+    trials: Trials, case: Case, before: Collection[str], after: Collection[str], *, seconds: float = SECONDS, most: int = MOST
+) -> Compared:
+    """What the base's versions of the changed tests notice and the candidate's do not; `before` and `after` are the ids that pass in each.
+
+    Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves otherwise now, are run on the base's
+    instead, and count with the faults that can be put into unchanged lines of both. `left` says what there was no time for.
+    """
+    suite, began = case.suite.runner, monotonic()
+    changed = changed_tests(trials, case)
+    old = ids_of(trials, case.base, changed, before, suite) if suite and changed else frozenset()
+    old = frozenset(i for i in old if not supersedes(case.feature.supersedes, i))
+    if suite is None or not old:
+        return Compared()
+    with ExitStack() as stack:
+
+        def side(tree: str, ids: frozenset[str]) -> Side:
+            place = KeptRoom(trials=trials, base=case.base, tree=tree, suite=suite, python=case.suite.python)
+            return tried(stack.enter_context(place), ids)
+
+        new = side(case.tree, ids_of(trials, case.tree, changed, after, suite))
+        same = side(trials.repo.tree_with(case.tree, case.back), old)
+        other = side(case.base, old - same.ids)
+        if fault := new.fault or same.fault or other.fault:
+            return Compared(left=(fault,))
+        one = max(same.seconds, other.seconds) + new.seconds
+        share = min(most, max(LEAST, int(seconds / (1.5 * one)))) // (bool(same.ids) + bool(other.ids) or 1)
+        sides = [(s, tree) for s, tree in ((same, case.tree), (other, trials.tree(case.base))) if s.ids]
+        return total(weighed(s, new, pairs(trials, case, suite, changed, tree, share), began + seconds) for s, tree in sides)
+
+
+def changed_tests(trials: Trials, case: Case) -> frozenset[str]:
+    """What differs and is a test, a helper or test data; mere configuration is judged by its text."""
+    suite = case.suite.runner
+    test, config = matcher(suite.tests if suite else ()), matcher(suite.config if suite else ())
+    return frozenset(path for path in map(trials.own, case.back) if test(path) or not config(path))
+
+
+def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
+    """The ids that pass with nothing changed, and how long they take."""
+    began = monotonic()
+    found = place.run(ids, place.trials.hands.timeout) if ids else Results(answer=Answer.GREEN)
+    fault = "the tests cannot be run on their own" if found.answer is Answer.FAULT or found.broken else ""
+    return Side(place=place, ids=found.passed & ids, seconds=monotonic() - began, fault=fault)
+
+
+def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Compared:
+    """Each fault that the old tests notice is shown to the new ones; before it is held against them, to the old ones once more."""
+    killed, unloaded, survivors, left = 0, 0, list[str](), list[str]()
+    for mutant, twin in faults:
+        if monotonic() > deadline:
+            left.append(mutant.says)
+        elif len(survivors) < ENOUGH and (found := old.kills(mutant)):
+            loads = found.answer is Answer.FAULT or not old.ids.isdisjoint(found.ids)
+            killed, unloaded = killed + loads, unloaded + (not loads)
+            if loads and not (new.ids and new.kills(twin)) and old.kills(mutant):
+                survivors.append(twin.says)
+    if unloaded and not killed:
+        left.append("the code cannot be loaded with any change in it")
+    return Compared(killed=killed, survivors=tuple(survivors), left=tuple(left))
+
+
+def total(parts: Iterable[Compared]) -> Compared:
+    every = tuple(parts)
+    return Compared(
+        killed=sum(part.killed for part in every),
+        survivors=tuple(name for part in every for name in part.survivors),
+        left=tuple(name for part in every for name in part.left),
+    )
+
+
+def pairs(trials: Trials, case: Case, suite: Runner, changed: frozenset[str], tree: str, most: int) -> list[Pair]:
+    """Faults of what the changed tests reach, each with its twin in the candidate's code, in an order that the base alone decides."""
+    kind = matcher(suite.code)
+    found, seed = list[Pair](), trials.key(case.base)
+    own = {trials.own(path): entry for path, entry in trials.files(tree).items() if entry[0] in FILES}
+    sources = [path for path in own if kind(path) and not case.suite.files(path) and not path.startswith("../")]
+    helpers = [path for path in own if kind(path) and case.suite.files(path)]
+    texts = {path: text(trials, case.base, path) for path in concerned(trials, case.base, changed, suite)}
+    differing = {t.path: (t.old or "", t.new or "") for t in case.texts if t.path in changed}
+    near = words([*differing.values(), *((whole, "") for path, whole in texts.items() if path not in differing)])
+    paths = reached(texts, sources, helpers, lambda path: text(trials, tree, path))
+    each = max(LEAST // 2, min(MOST_A_FILE, most // max(len(paths), 1)))
+    for path in paths:
+        mine = mutants(path, text(trials, tree, path), most=each, seed=seed, near=near)
+        other = mine if tree == case.tree else mutants(path, text(trials, case.tree, path), most=10 * each, seed=seed, near=near)
+        twins = {(mutant.name, mutant.line): mutant for mutant in other}
+        found += [(mutant, twins[mutant.name, mutant.line]) for mutant in mine if (mutant.name, mutant.line) in twins]
+    return found[:most]
+
+
+def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The names around everything that differs."""
+    lines = (line for old, new in texts for line in difflib.unified_diff(old.splitlines(), new.splitlines(), n=CONTEXT, lineterm=""))
+    return frozenset(word for line in lines for word in re.findall(r"\w{2,}", line))
+
+
+def ids_of(trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Runner) -> frozenset[str]:
+    """The ids of the test files that changes concern; all of them where data changed, for who reads that is not known."""
+    there = frozenset(map(trials.own, trials.files(rev)))
+    code = matcher(suite.code)
+    blind = [path for path in changed & there if not code(path) and not any(belongs(i, [path]) for i in ids)]
+    paths = concerned(trials, rev, changed, suite)
+    return frozenset(i for i in ids if blind or belongs(i, paths))
+
+
+def concerned(trials: Trials, rev: str, changed: Collection[str], suite: Runner) -> frozenset[str]:
+    """Changed test files, and those that import them, also by way of others."""
+    tests, code = matcher(suite.tests), matcher(suite.code)
+    there = [path for path in map(trials.own, trials.files(rev)) if tests(path) and code(path)]
+    helpers = [path for path in changed if path not in there or not TEST.search(path)]
+    return frozenset(changed) | (users(helpers, {path: text(trials, rev, path) for path in there}) if helpers else frozenset())
+
+
+def belongs(name: str, paths: Iterable[str]) -> bool:
+    """Is this id of one of these files? Go names the package alone."""
+    file = file_of(name)
+    return any(path == file or (path.endswith(".go") and f"/{file}/".endswith(f"/{dirname(path)}/".replace("//", "/"))) for path in paths)
+
+
+def text(trials: Trials, rev: str, path: str) -> str:
+    return text_of(trials.repo.read(rev, trials.path(path)) or b"")
