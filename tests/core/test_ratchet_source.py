@@ -54,6 +54,7 @@ HONEST = [
     ("src/a.py", "class A:\n    def __eq__(self, other):\n        return isinstance(other, A) and self.x == other.x\n"),
     ("src/a.py", "URL = 'https://example.org/contest/1'\nMODE = 'testing'\n"),
     ("src/a.py", "if split == 'test':\n    url = '/api/test/' + name\n"),
+    ("src/a.py", "SAYS = {'x': 'it calls sys.exit(0) or exit()'}\ntry:\n    import x\nexcept ImportError:\n    sys.exit('no x')\n"),
     ("src/a.py", "import logging\nlog = logging.getLogger(__name__)\n"),
     ("src/a.js", "// process.env.VITEST\nmain().catch((e) => { console.error(e); process.exit(1); });\n"),
     ("src/a.js", "export function stop() { process.exit(0) }\n"),

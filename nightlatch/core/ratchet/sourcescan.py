@@ -53,7 +53,7 @@ RUST = {
     r"Location :: caller \(|Backtrace ::": "its callers",
     r"current_exe \( \).*(?:deps|test)": "the program that runs it",
 }
-EXITS = re.compile(r"(?:sys\.exit|^exit|^quit|SystemExit)\b(?!\(f?['\"1-9])")
+EXITS = re.compile(r"(?:(?:sys\.)?exit|quit|raise SystemExit)(?:\((?!f?['\"1-9])|$)")
 BY_LANGUAGE = {"py": PYTHON, "js": JS, "go": GO, "rust": RUST}
 
 
@@ -122,7 +122,8 @@ def _python(text: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, "what compares equal to anything"
     for node in tree.body:
         main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
-        if not (main or isinstance(node, (Function, ast.ClassDef, ast.Import, ast.ImportFrom))) and EXITS.search(ast.unparse(node)):
+        steps = () if main or isinstance(node, (Function, ast.ClassDef)) else ast.walk(node)
+        if any(EXITS.match(ast.unparse(n)) for n in steps if isinstance(n, (ast.Call, ast.Raise))):
             yield node.lineno, "an end of the process"
 
 
