@@ -26,6 +26,8 @@ PASSES = "pass passes passing passed clean green succeed succeeds ok"
 FILLERS = "all the unit existing and check checks checking checker run runs npm pnpm yarn make is are still test"
 MOST = 200_000
 MOST_OF_ONE = 60_000
+MOST_OF_RESULTS = 20_000
+MOST_COMPARED = 6_000
 LONGEST_LINE = 1_000
 LONGEST_SAID = 32_000
 AROUND = 8
@@ -161,43 +163,54 @@ def came_to(own: Results | None, checks: Iterable[Check], proof: Iterable[str], 
 
 
 def matter(texts: Sequence[Text], results: Mapping[str, str], own: str | None = None) -> tuple[Exhibit, ...]:
-    """What there is to show: source first, then tests, then what checks came to; masked where `own` gives the person's words."""
+    """What there is to show, within what a judge can read: source first, then tests, then what checks came to.
+
+    It is masked where `own` gives the person's words. What is left out is said; nobody misses what a lock file holds.
+    """
     mask, rename = (masker(own), path_masker(own)) if own is not None else (lambda _path, text: text, lambda path: path)
-    found = []
-    for text in sorted(texts, key=lambda text: text.test):
+    shown, room = [], MOST
+    changes = sorted(texts, key=lambda text: (text.test, text.path))
+    for n, text in enumerate(changes):
+        kind, name = "test" if text.test else "source", rename(text.path)
+        if room <= 0:
+            shown.append(Exhibit(kind=kind, name=f"and {len(changes) - n} more files", lines=(), cut=True))
+            break
+        if LOCKS.fullmatch(text.path):
+            shown.append(Exhibit(kind=kind, name=name, lines=("(a lock file, which is not shown)",)))
+            continue
         old, new = (None if side is None else mask(text.path, side) for side in (text.old, text.new))
-        found.append(Exhibit(kind="test" if text.test else "source", name=rename(text.path), lines=tuple(diff(old, new)), diff=True))
-    found += [Exhibit(kind="results", name=name, lines=tuple(mask("", said).splitlines())) for name, said in results.items()]
-    return tuple(fitting(found))
+        lines, cut = fitting(tuple(diff(old, new)), min(room, MOST_OF_ONE))
+        shown.append(Exhibit(kind=kind, name=name, lines=lines, diff=True, cut=cut))
+        room -= sum(map(len, lines))
+    for name, said in results.items():
+        lines, cut = fitting(tuple(mask("", said).splitlines()), MOST_OF_RESULTS)
+        shown.append(Exhibit(kind="results", name=name, lines=lines, cut=cut))
+    return tuple(shown)
 
 
 def diff(old: str | None, new: str | None) -> Iterator[str]:
-    """What became of one file, with marked lines; of a file that is gone only that."""
+    """What became of one file, with marked lines; of a file that is gone only that, and of one too large to compare all of the new one."""
+    before, after = (old or "").splitlines(), (new or "").splitlines()
     if new is None:
-        yield f"-(the file is gone; it had {len((old or '').splitlines())} lines)"
-    elif not old:
-        yield from (f"+{line}" for line in new.splitlines() or ["(empty, or not text)"])
+        yield f"-(the file is gone; it had {len(before)} lines)"
+    elif not before or len(before) + len(after) > MOST_COMPARED:
+        yield from (f"-({len(before)} lines were there before)",) if before else ()
+        yield from (f"+{line}" for line in after or ["(empty, or not text)"])
     else:
-        yield from islice(unified_diff(old.splitlines(), new.splitlines(), n=AROUND, lineterm=""), 2, None)
+        yield from islice(unified_diff(before, after, n=AROUND, lineterm=""), 2, None)
 
 
-def fitting(exhibits: Iterable[Exhibit]) -> Iterator[Exhibit]:
-    """The exhibits within what a judge can read; what is left out is said. Nobody misses what a lock file holds."""
-    room = MOST
-    for exhibit in exhibits:
-        if LOCKS.fullmatch(exhibit.name):
-            yield replace(exhibit, lines=(f"({len(exhibit.lines)} lines of a lock file changed)",), diff=False)
-            continue
-        kept, size = [], 0
-        for line in exhibit.lines:
-            size += min(len(line), LONGEST_LINE) + 1
-            if size > min(room, MOST_OF_ONE):
-                break
-            kept.append(line[:LONGEST_LINE])
-        room -= size
-        cut = len(kept) < len(exhibit.lines) or any(len(line) > LONGEST_LINE for line in exhibit.lines)
-        note = (f"({len(exhibit.lines) - len(kept)} more lines are not shown, and long ones are cut)",) if cut else ()
-        yield replace(exhibit, lines=(*kept, *note), cut=cut)
+def fitting(lines: Sequence[str], room: int) -> tuple[tuple[str, ...], bool]:
+    """As many of the lines as there is room for, none too long, and whether something is missing, which is said."""
+    kept = []
+    for line in lines:
+        room -= min(len(line), LONGEST_LINE) + 1
+        if room < 0:
+            break
+        kept.append(line[:LONGEST_LINE])
+    cut = len(kept) < len(lines) or any(len(line) > LONGEST_LINE for line in lines)
+    note = (f"({len(lines) - len(kept)} more lines are not shown, and long ones are cut)",) if cut else ()
+    return (*kept, *note), cut
 
 
 def second(first: Hearing, texts: Sequence[Text], results: Mapping[str, str], nonce: str) -> Hearing | None:

@@ -5,21 +5,26 @@ from collections.abc import Callable
 from hashlib import sha256
 
 LONGEST_WORD = 40
-TRIPLE = r'"""(?:\\.|[^\\])*?(?:"""|\Z)' + r"|'''(?:\\.|[^\\])*?(?:'''|\Z)"
-QUOTED = r'"(?:\\.|[^"\\\n])*"' + r"|'(?:\\.|[^'\\\n])*'" + r"|`(?:\\.|[^`\\])*`"
+# What does not end hides the rest, rather than nothing.
+TRIPLE = r'"""(?:\\.|[^\\])*?(?:"""|\\?\Z)' + r"|'''(?:\\.|[^\\])*?(?:'''|\\?\Z)"
+QUOTED = r'"(?:\\.|[^"\\\n])*+(?:"|\\?$)|`(?:\\.|[^`\\])*+(?:`|\\?\Z)'
+APOSTROPHES = r"'(?:\\.|[^'\\\n])*+(?:'|\\?$)"
+TICKED = {"rust": r"'(?:\\.|[^'\\\n])'"}
 COMMENTS = {
-    "hash": r"(?:\A|(?<=[\s;,({\[\]})]))#[^\n]*|^=begin\b.*?^=end\b[^\n]*",
-    "c": r"//[^\n]*|/\*.*?(?:\*/|\Z)|<!--[^\n]*|^#if 0\b.*?^#endif",
+    "hash": r"(?:\A|(?<=[\s;,({\[\]})]))#[^\n]*|^=begin\b.*?(?:^=end\b[^\n]*|\Z)",
+    "c": r"//[^\n]*|/\*.*?(?:\*/|\Z)|<!--[^\n]*|^#if 0\b.*?(?:^#endif|\Z)",
+    "rust": r"//[^\n]*|/\*.*?(?:\*/|\Z)",
     "dash": r"--[^\n]*|/\*.*?(?:\*/|\Z)|\{-.*?(?:-\}|\Z)",
     "python": r"#[^\n]*",
     "markup": r"<!--.*?(?:-->|\Z)|/\*.*?(?:\*/|\Z)|(?<!:)//[^\n]*",
-    "lisp": r";[^\n]*|#\|.*?\|#",
+    "lisp": r";[^\n]*|#\|.*?(?:\|#|\Z)",
     "percent": r"%[^\n]*",
 }
 ENDINGS = {
     "python": "py pyi pyx",
     "hash": "sh bash zsh fish rb pl pm r jl ex exs nim tcl mk tf",
-    "c": "js jsx mjs cjs ts tsx mts cts go rs c h cc cpp cxx hpp cs java kt kts swift scala dart php css scss less groovy zig proto sol",
+    "c": "js jsx mjs cjs ts tsx mts cts go c h cc cpp cxx hpp cs java kt kts swift scala dart php css scss less groovy zig proto sol",
+    "rust": "rs",
     "dash": "sql lua hs elm ada adb vhd",
     "markup": "html htm xml svg vue svelte astro erb ejs hbs xhtml",
     "lisp": "clj cljs el lisp scm rkt",
@@ -27,14 +32,16 @@ ENDINGS = {
 }
 FAMILIES = {ending: family for family, endings in ENDINGS.items() for ending in endings.split()}
 TOKENS = {
-    family: re.compile(rf"(?P<comment>{pattern})|(?P<string>{TRIPLE}|{QUOTED})", re.DOTALL | re.MULTILINE)
+    family: re.compile(rf"(?P<comment>{pattern})|(?P<string>{TRIPLE}|{QUOTED}|{TICKED.get(family, APOSTROPHES)})", re.DOTALL | re.MULTILINE)
     for family, pattern in {**COMMENTS, "": r"(?!)"}.items()
 }
-WORD = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}|[^\W\d_a-zA-Z]{2}")
+WORD = re.compile(r"[^\W\d_a-z]?[a-z]{2,}|[^\W\d_]{2,}")
+FOREIGN = re.compile(r"[^\W\d_a-zA-Z]")
 NAME = re.compile(r"[^\W\d][\w-]*")
-CHAIN = re.compile(r"[^\W\d][\w-]*(?:[./:]+[^\W\d][\w-]*){5,}")
-IN_A_ROW = {"python": 0, "c": 6, "dash": 6}  # in Python two words never stand side by side
-ROWS = {least: re.compile(rf"(?:[^\W\d_]+['’]?[^\W\d_]*[,.;:!?\"')]*\s+){{{least - 1},}}[^\W\d_]+") for least in (4, 6)}
+CHAIN = re.compile(r"(?<![\w-])[^\W\d][\w-]*+(?:[./:]++[^\W\d][\w-]*+){5,}")
+IN_A_ROW = {"python": 0, "c": 6, "rust": 6, "dash": 6}  # in Python two words never stand side by side
+WORD_OF_ROW = r"[^\W\d_]++(?:['’][^\W\d_]++)*+"
+ROWS = {least: re.compile(rf"(?<![\w'’])(?:{WORD_OF_ROW}[,.;:!?\"')]*+\s++){{{least - 1},}}{WORD_OF_ROW}") for least in (4, 6)}
 PLAIN_PATH = re.compile(r"[\w./@+-]*")
 ANSWERS = frozenset({"met", "not_met", "cannot_tell"})
 
@@ -73,7 +80,7 @@ def path_masker(own: str) -> Callable[[str], str]:
     said = folded(own)
 
     def mask(path: str) -> str:
-        strange = PLAIN_PATH.fullmatch(path) is None or any(words(part) > 3 for part in path.split("/"))
+        strange = PLAIN_PATH.fullmatch(path) is None or words(path) > 8 or any(words(part) > 3 for part in path.split("/"))
         if not strange or folded(path) in said:
             return path
         ending = path.rpartition(".")[2]
@@ -83,7 +90,8 @@ def path_masker(own: str) -> Callable[[str], str]:
 
 
 def words(text: str) -> int:
-    return len(WORD.findall(text))
+    """How many words there are, also in scripts that do not part them."""
+    return max(len(WORD.findall(text)), len(FOREIGN.findall(text)) // 2)
 
 
 def hidden(text: str) -> str:

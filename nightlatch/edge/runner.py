@@ -6,7 +6,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from nightlatch.core.evidence import Said
 from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, read_report, weigh
 from nightlatch.core.testfiles import Runner, parse
 from nightlatch.edge import process
+from nightlatch.edge.homes import opened, read_inside
 from nightlatch.edge.process import Ran
 from nightlatch.edge.sandbox import Room, Sandbox
 from nightlatch.errors import FaultError
@@ -141,12 +142,16 @@ def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Map
 
 def keep_reports(folder: Path, into: Path, name: str) -> None:
     """Plain files of a bearable size, a few of them, under the name of their check; a name from the candidate's side is made harmless."""
-    found = sorted(file for file in folder.iterdir() if file.suffix != ".xml")
-    for file in found[:MOST_KEPT]:
-        data = bounded(file)
+    try:
+        with ExitStack() as stack:
+            found = sorted(os.listdir(opened(stack, folder, os.O_DIRECTORY | os.O_NOFOLLOW)))  # noqa: PTH208  # never through a link
+    except OSError:
+        return
+    for left in [left for left in found if not left.endswith((".xml", ".tap"))][:MOST_KEPT]:
+        data = read_inside(folder.parent, f"{folder.name}/{left}", LARGEST_KEPT + 1)
         if data and len(data) <= LARGEST_KEPT:
             into.mkdir(parents=True, exist_ok=True)
-            (into / re.sub(r"[^\w.-]", "_", f"{name}-{file.name}")[-120:]).write_bytes(data)
+            (into / re.sub(r"[^\w.-]", "_", f"{name}-{left}")[-120:]).write_bytes(data)
 
 
 def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[str, str]) -> Said:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from nightlatch.core.judge import CannotTell, Met, NoAnswer, NotMet
+from nightlatch.core.judge import CannotTell, Met, NoAnswer, NotMet, asked
 from nightlatch.core.models import Feature, Outcome
+from nightlatch.edge.judge import Brought, left
+from nightlatch.edge.runner import keep_reports
 from tests.edge.test_lab import CALC, World, rules
 from tests.edge.test_lab import world as world
-from tests.loop.judges import DONE, INJECTIONS, OF_RESULTS, bench, changed, heard, in_till, write_judge
+from tests.loop.judges import DONE, FEATURE, INJECTIONS, OF_RESULTS, bench, changed, heard, in_till, write_judge
 from tests.loop.village import Project, feature, make_project
 
 SECOND, FENCES = frozenset({"second"}), frozenset({"second", "fences"})
@@ -206,3 +208,31 @@ def test_of_a_held_back_check_only_the_hint_is_told(tmp_path: Path) -> None:
     texts += [project.git("cat-file", kind, oid).encode() for oid, kind in map(str.split, objects) if kind != "tree"]
     assert [text for text in texts if b"secret-currencies" in text or b"zloty is missing" in text] == []
     assert "No such file" in project.git("show", "HEAD:seen.txt")
+
+
+def test_what_checks_left_is_kept_as_plain_files_and_never_through_a_link(tmp_path: Path) -> None:
+    reports, kept, mine = tmp_path / "reports", tmp_path / "kept", tmp_path / "mine"
+    for folder in (reports, mine):
+        folder.mkdir()
+    (mine / "id_rsa").write_text("secret")
+    (reports / "page <b>.html").write_text("<p>a page</p>")
+    (reports / "page.png").write_bytes(b"\x89PNG")
+    (reports / "junit.xml").write_text("<testsuite/>")
+    (reports / "key").symlink_to(mine / "id_rsa")
+    keep_reports(reports, kept, "checks/20-ui")
+    assert sorted(file.name for file in kept.iterdir()) == ["checks_20-ui-page.png", "checks_20-ui-page__b_.html"]
+    assert left(kept) == ({"text 1 that a check left": "<p>a page</p>"}, (kept / "checks_20-ui-page.png",))
+    reports.rename(tmp_path / "aside")
+    reports.symlink_to(mine)
+    keep_reports(reports, tmp_path / "none", "checks/20-ui")
+    assert left(tmp_path / "none") == ({}, ())
+
+
+def test_a_picture_is_seen_in_the_first_look_only(tmp_path: Path) -> None:
+    judge, picture = bench(tmp_path, "honest"), tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG")
+    brought = Brought(feature=FEATURE, asked=asked(FEATURE, ()), texts=in_till("", code=DONE), results={}, pictures=(picture,))
+    assert judge.hear(brought)[0] == Met(of=1)
+    first, second = ((judge.folder / f"judge-{n}.md").read_text() for n in (1, 2))
+    assert "picture-1.png" in first
+    assert "picture" not in second.replace("pictures and", "")
