@@ -16,6 +16,8 @@ HEAD = "import pytest\nfrom calc import add\n\n"
 ONE = "def test_one():\n    assert add(1, 2) == 3\n    assert add(2, 2) == 4\n"
 TWO = "def test_two():\n    assert add(5, 5) == 10\n"
 SIX = TWO.replace("two", "six").replace("5, 5", "5, 6")
+MIXED = "class Mixin:\n" + indent(TWO.replace("()", "(self)"), "    ") + "\n\nclass TestTen(Mixin):\n    limit = 10\n"
+SORTED = MIXED.replace("two", "ten").replace("add(5, 5) == 10", "sorted([2, 1])")
 ROWS = """@pytest.mark.parametrize(("a", "b", "c"), [(1, 2, 3), (2, 2, 4), (5, 5, 10)])
 def test_rows(a, b, c):
     assert add(a, b) == c
@@ -40,6 +42,8 @@ def texts(old: str, new: str, old_b: str | None = None, new_b: str | None = None
         (f"{A}::test_one", (f"{A}::test_x", f"{A}::test_y"), texts(
             ONE, "def test_x():\n    assert add(1, 2) == 3\n\ndef test_y():\n    assert add(2, 2) == 4\n")),
         (f"{A}::test_rows[1-2-3]", (f"{A}::test_x", f"{A}::test_y"), texts(ROWS, ONE.replace("one", "x") + TWO.replace("two", "y"))),
+        (f"{A}::TestTen::test_two", (f"{A}::TestTen::test_ten",), texts(MIXED, MIXED.replace("test_two", "test_ten"))),
+        (f"{A}::TestTen::test_two", (f"{A}::TestMore::test_two",), texts(MIXED, MIXED.replace("TestTen", "TestMore"))),
         (f"{A}::test_two", (f"{A}::test_also_two",), texts(TWO + TWO.replace("two", "also_two"), TWO.replace("two", "also_two"))),
     ],
 )  # fmt: skip
@@ -57,6 +61,9 @@ def test_a_test_that_went_elsewhere_is_explained(lost: str, added: tuple[str, ..
         (f"{A}::test_one", (f"{A}::test_x",), texts(ONE, ONE.replace("one():", "x():\n    return"))),
         (f"{A}::test_one", (), texts(ONE, ONE.replace("test_one", "check_one"))),
         (f"{A}::test_rows[1-2-3]", (f"{A}::test_x",), texts(ROWS, ONE.replace("one", "x"))),
+        (f"{A}::TestTen::test_two", (f"{A}::TestTen::test_ten",), texts(MIXED, SORTED)),
+        (f"{A}::TestTen::test_two", (f"{A}::TestMore::test_ten",), texts(MIXED, MIXED.replace("TestTen", "TestMore"))),
+        (f"{A}::TestTen::test_two", (f"{A}::TestMore::test_two",), texts(MIXED, MIXED.replace("TestTen(Mixin)", "TestMore"))),
         (f"{A}::test_two", (f"{A}::test_six",), texts(TWO + SIX, SIX)),
         (f"{A}::test_one", (), texts(ONE, '"""' + ONE + '"""\n')),
     ],

@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from operator import attrgetter
 
+from nightlatch.core.ratchet.inherited import moved
 from nightlatch.core.ratchet.reading import Sources, read_all
 from nightlatch.core.ratchet.seen import Assertion, Test
 from nightlatch.core.ratchet.texts import Text
@@ -28,8 +29,9 @@ def explained(lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]) 
     old, new = read_all(texts, "old"), read_all(texts, "new")
     found = successors(old, new)
     fresh = frozenset(added)
-    gone: dict[str, str] = {}
-    for name in lost:
+    names = tuple(lost)
+    gone = moved(names, fresh, texts, found)
+    for name in names:
         place = next((p for p in found if _names(name, p)), None)
         if place and any(_names(i, after) for after in found[place] for i in fresh):
             gone[name] = ", ".join(f"{path}::{test}" for path, test in found[place])
