@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 
 from nightlatch.core.text import plain
 from nightlatch.edge import noting
-from nightlatch.errors import FindingError, UsageError
+from nightlatch.errors import BusyError, FaultError, FindingError, UsageError
 
 ANY = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -63,7 +64,8 @@ def said(note: dict[str, object]) -> str:
     opening.state_folder(house)
     left = inbox.leave(house, "note", feature, json.dumps({**note, **({"feature": feature} if feature else {})}), datetime.now(UTC))
     if look.holder(house) is None:
-        carry_out()
+        with suppress(FaultError, BusyError):  # the next run can do what this machine cannot do now
+            carry_out()
     return f"{against or name_of(left.id)}: {'challenge' if against else 'note'} {progress_of(house)}"
 
 

@@ -120,8 +120,9 @@ def outcome(says: State, done: Iterable[Trial], *, unchanged: bool) -> State:
 def told_of(trial: Trial) -> str:
     if trial.fault:
         return f"`{trial.command}` could not be run: {trial.fault}"
-    expected = f"{trial.fails} of {trial.of}" if trial.fails else "none"
-    return f"`{trial.command}` failed {trial.failed} of {trial.runs}; stated: {expected}; {trial.shown.value}"
+    if not trial.fails:
+        return f"`{trial.command}` {'failed' if trial.failed else 'succeeded'}: {trial.shown.value}"
+    return f"`{trial.command}` failed {trial.failed} of {trial.runs}, stated {trial.fails} of {trial.of}: {trial.shown.value}"
 
 
 def name_of(*parts: str) -> str:

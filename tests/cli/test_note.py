@@ -1,6 +1,7 @@
 """`nightlatch note`: at the desk by the person's word, exactly once; in a workspace a line for the loop and nothing else."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -59,6 +60,17 @@ def test_a_note_waits_for_the_running_loop_and_is_carried_out_exactly_once(desk:
     assert desk.git("rev-parse", "HEAD~1") == head
     assert list(inbox.waiting(house)) == []
     assert name
+
+
+def test_where_there_is_no_sandbox_a_note_is_kept_for_the_next_run(desk: Project) -> None:
+    desk.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "bubblewrap")
+    programs = desk.folder.parent / "programs"
+    programs.mkdir()
+    (programs / "git").symlink_to(shutil.which("git") or "git")
+    desk.monkeypatch.setenv("PATH", str(programs))
+    told = desk.nightlatch("note", "open", "is it slow?")
+    assert (told.code, "is recorded" in told.out) == (0, True)
+    assert [said.verb for _, said in inbox.waiting(find_house(desk.folder))] == ["note"]
 
 
 def test_a_contradiction_is_added_and_both_stay_readable(desk: Project) -> None:

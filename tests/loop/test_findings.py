@@ -57,6 +57,12 @@ def test_an_agent_that_writes_verified_gets_open_and_only_the_loops_run_makes_it
     assert "kept as text" in next(each.why for claim, each in found.items() if "sure" in claim)
 
 
+def test_without_a_sandbox_too_an_agent_finds_the_command(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings='[workspace]\nsandbox = "none"\n')
+    project.night([[note("verified", "the till is there", "--evidence", "test -f till.py"), writes(1)]])
+    assert [each.state for each in findings(project).values()] == [State.VERIFIED]
+
+
 def test_a_session_that_only_finds_out_has_advanced_and_uses_no_attempt(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)], settings=TRIES)
     claim = note("verified", "the till multiplies", "--evidence", "grep -q \"cents [*] count\" till.py")
