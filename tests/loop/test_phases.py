@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from nightlatch.core.models import Event, Kind
 from nightlatch.core.phases import Worked, worked
+from nightlatch.core.policy import Choice
+from nightlatch.edge.opening import entered
+from nightlatch.edge.session import Snapshots, provision
+from nightlatch.edge.site import Options
 from tests.loop.village import ROOT, Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
@@ -302,3 +307,21 @@ def test_a_long_phase_is_rendered_beside_its_transcript(tmp_path: Path) -> None:
         (out / "go").touch()
     process.communicate(timeout=60)
     assert files(project)["feature-US-001.md"] != text
+
+
+def test_a_long_phase_is_rendered_anew_every_half_hour_with_the_agents_own_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = shop(tmp_path)
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("NIGHTLATCH_CACHE", project.env["NIGHTLATCH_CACHE"])
+    with entered(Options()) as site:
+        plan = site.plan(site.tip())
+        assert plan
+        started = provision(site, Choice(feature=plan.features[0], rule="it is the first"))
+        snapshots, seen = Snapshots(site=site, started=started), []
+        place = project.folder / ".nightlatch/sessions" / started.id
+        place.mkdir()
+        for elapsed in (0.0, 1799.0, 1800.0, 3599.0, 3600.0):
+            snapshots.hear(Event(kind=Kind.TODO, data={"items": ((f"draw <b>{elapsed:.0f}</b>", False),)}))
+            snapshots.tick(elapsed, 0.0)
+            seen += re.findall(r"own list, in its words: `(.*)`", (place / "progress.md").read_text())
+    assert seen == [f"[ ] draw <b>{elapsed}</b>" for elapsed in (0, 0, 1800, 1800, 3600)]
