@@ -9,7 +9,7 @@ from hashlib import sha256
 from itertools import chain
 
 from nightlatch.core.models import Feature, Phase, Plan
-from nightlatch.core.phases import Worked, checklist, stage, troubles, worked
+from nightlatch.core.phases import Worked, checklist, completed, sessions, stage, troubles
 from nightlatch.core.plandialect import bare
 from nightlatch.core.progress import Entry, line
 
@@ -18,6 +18,7 @@ FIELDS = frozenset((
     *("feature", "status", "started", "updated", "summary", "full", "done", "current", "pending", "decisions", "files", "depends"),
     *("blocks", "blockers", "errors", "sessions", "notes", "steps", "todo", "by_hand", "quoted"),
 ))  # fmt: skip
+NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
 DOMAINS = ("domain", "category", "epic", "area", "module")
 _NAME = re.compile(r"[^\w-]+")
 _SEAL = re.compile(r"\n<!-- a rendering of progress\.txt by nightlatch; edits are kept apart; ([0-9a-f]{12}) -->\n\Z")
@@ -34,15 +35,6 @@ class Found:
     completed: tuple[str, ...]
     current: str
     pending: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Current:
-    """The phase at work or next; `started` is "" before its first session."""
-
-    name: str
-    agent: str
-    started: str
 
 
 def file_name(feature: Feature) -> str:
@@ -73,43 +65,39 @@ def values(
     finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "",
 ) -> Mapping[str, object]:  # fmt: skip
     """What the template shows, all of it from the record; `now` is the start of a session that is at work, `waiting` what for."""
-    sessions = [session for entry in past if (session := worked(entry))]
-    done = [session for session in sessions if session.complete]
-    ahead = stage(feature, past)
+    worked, ahead = sessions(past), stage(feature, past)
+    done = [session for session in worked if session.complete]
     phase = None if finished or ahead is None else ahead.phase
-    begun = [session.began for session in sessions if phase and session.phase == phase.name] or ([now] if now else [])
-    complete = {one.phase for one in done} | {name for one in sessions for name in one.said.get("before", ())}
+    begun = min((session.began for session in worked if phase and session.phase == phase.name), default=now)
+    left = () if finished else (each for each in feature.phases if each != phase and each.name not in completed(past))
     known = {word: _all(done, word) for word in ("decided", "key", "created", "blocker", "prefers", "constraint", "target")}
     return {
         "feature": feature,
         "quoted": quoted,
         "status": "complete" if finished else "blocked" if waiting else "in_progress",
-        "started": _clock(sessions[0].began if sessions else now),
-        "updated": _clock(max((entry.at for entry in past), default=now) if past else now),
+        "started": _clock(worked[0].began if worked else now),
+        "updated": _clock(max((entry.at for entry in past), default=now)),
         "summary": _all(done[-1:], "summary") if finished else (),
         "full": len(feature.phases) >= FULL,
         "done": [(one, _clock(one.began), _clock(one.ended)) for one in done],
-        "current": phase and Current(name=phase.name, agent=agent(phase), started=_clock(min(begun, default=None))),
-        "pending": [] if finished else [each for each in feature.phases if each != phase and each.name not in complete],
+        "current": phase and (phase.name, agent(phase), _clock(begun)),
+        "pending": list(left),
         "decisions": known["decided"],
         "files": tuple(dict.fromkeys((*known["key"], *known["created"]))),
         "depends": feature.depends,
         "blocks": [other.id for other in plan.features if feature.id in other.depends],
-        "blockers": ([waiting] if waiting else []) if not sessions else [*([waiting] if waiting else []), *_all(sessions[-1:], "blocker")],
+        "blockers": [*filter(None, [waiting]), *_all(worked[-1:], "blocker")],
         "errors": [(trouble, _clock(trouble.at)) for trouble in troubles(past)],
-        "sessions": [one for one in sessions if any(one.said.get(word) for word in ("summary", "output"))],
-        "notes": [(kind, text) for kind, word in _NOTES for text in known[word]],
+        "sessions": [one for one in worked if any(one.said.get(word) for word in ("summary", "output"))],
+        "notes": [(kind, text) for kind, word in NOTES for text in known[word]],
         "steps": checklist(feature, past, finished=finished),
-        "todo": todo or next(iter(_all(sessions[-1:], "todo")), ""),
+        "todo": todo or next(iter(_all(worked[-1:], "todo")), ""),
         "by_hand": tuple(chain.from_iterable(entry.details[:-1] for entry in past if entry.word == "note")),
     }
 
 
-_NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
-
-
-def _all(sessions: Sequence[Worked], word: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for one in sessions for text in one.said.get(word, ())))
+def _all(known: Sequence[Worked], word: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for one in known for text in one.said.get(word, ())))
 
 
 def _clock(moment: datetime | None) -> str:

@@ -101,18 +101,23 @@ def stage(feature: Feature, past: Sequence[Entry], imported: Sequence[str] = (),
     """
     if not feature.phases:
         return None
-    before = () if any(map(worked, past)) else tuple(phase.name for phase in feature.phases if phase.name in imported)
+    known = bool(sessions(past))
+    before = () if known else tuple(phase.name for phase in feature.phases if phase.name in imported)
     done = completed(past) | {*before}
     left = [phase for phase in feature.phases if phase.name not in done]
     ready = [phase for phase in left if done.issuperset(phase.depends)] or list(feature.phases[-1:])
-    wanted = [phase for phase in ready if phase.name == current and not any(map(worked, past))]
+    wanted = [phase for phase in ready if phase.name == current and not known]
     return Stage(phase=(wanted or ready)[0], last=len(left) <= 1, before=before)
 
 
 def completed(past: Iterable[Entry]) -> frozenset[str]:
     """The names of the phases that are complete."""
-    known = [session for entry in past if (session := worked(entry))]
-    return frozenset(name for one in known for name in (*one.said.get("before", ()), *((one.phase,) if one.complete else ())))
+    return frozenset(name for one in sessions(past) for name in (*one.said.get("before", ()), *((one.phase,) if one.complete else ())))
+
+
+def sessions(past: Iterable[Entry]) -> list[Worked]:
+    """Those of the entries that are sessions in a phase."""
+    return [session for entry in past if (session := worked(entry))]
 
 
 def missing(stage: Stage, output: Output | None, changed: Collection[str], absent: Sequence[str], findings: int, end: End) -> str:
@@ -189,10 +194,10 @@ def worked(entry: Entry) -> Worked | None:
 
 def troubles(past: Sequence[Entry]) -> tuple[Trouble, ...]:
     """The error log: what sessions met, oldest first, each with what resolved it."""
-    met = [(one, past[n + 1 :]) for n, entry in enumerate(past) if (one := worked(entry)) and _kinds(one)]
     return tuple(
-        Trouble(at=one.ended, kind=_kinds(one), phase=one.phase, agent=one.agent, error=one.tale, resolution=_resolution(one, later))
-        for one, later in met
+        Trouble(at=one.ended, kind=kinds, phase=one.phase, agent=one.agent, error=one.tale, resolution=_resolution(one, past[n:]))
+        for n, entry in enumerate(past, 1)
+        if (one := worked(entry)) and (kinds := _kinds(one))
     )
 
 
@@ -214,22 +219,22 @@ def _resolution(one: Worked, later: Sequence[Entry]) -> str:
 
 def checklist(feature: Feature, past: Sequence[Entry], *, finished: bool = False) -> tuple[tuple[str, bool], ...]:
     """The phases and the steps after them, ticked from facts alone."""
-    done, sessions = completed(past), [session for entry in past if (session := worked(entry))]
+    done, known = completed(past), sessions(past)
     return (
         *((f"phase {phase.name}", finished or phase.name in done) for phase in feature.phases),
-        ("the last verdict has no objection", bool(sessions) and sessions[-1].clear),
-        ("no error is pending", bool(sessions) and all(trouble.resolution for trouble in troubles(past))),
+        ("the last verdict has no objection", bool(known) and known[-1].clear),
+        ("no error is pending", bool(known) and all(trouble.resolution for trouble in troubles(past))),
         ("proved and landed", finished),
     )
 
 
 def briefed(feature: Feature, past: Sequence[Entry]) -> tuple[tuple[str, ...], ...]:
     """What the next agent is told: what complete phases left, errors that are pending, latest first, and the checklist."""
-    sessions = [session for entry in past if (session := worked(entry))]
+    known = sessions(past)
     words = ("summary", "decided", "key", "created", "constraint", "prefers", "target")
-    earlier = [f"{one.phase}, {word}: {text}" for one in sessions if one.complete for word in words for text in one.said.get(word, ())]
+    earlier = [f"{one.phase}, {word}: {text}" for one in known if one.complete for word in words for text in one.said.get(word, ())]
     pending = [f"{trouble.kind} in {trouble.phase}: {trouble.error}" for trouble in troubles(past) if not trouble.resolution]
     ticked = [f"[{'x' if done else ' '}] {what}" for what, done in checklist(feature, past)]
-    todo = [f"the last agent's own list, in its words: {text}" for one in sessions[-1:] for text in one.said.get("todo", ())]
+    todo = [f"the last agent's own list, in its words: {text}" for one in known[-1:] for text in one.said.get("todo", ())]
     by_hand = [f"the person wrote: {text}" for entry in past if entry.word == "note" for text in entry.details[:-1]]
     return (*earlier, *by_hand), tuple(reversed(pending)), (*ticked, *todo)

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from itertools import count
+from typing import TypeAlias
 
 from nightlatch.core import phasefile
 from nightlatch.core import phases as core
@@ -15,7 +16,7 @@ from nightlatch.core.brief import BRIEF, BriefParts
 from nightlatch.core.findings import FindingKind
 from nightlatch.core.history import FeatureHistory, replay
 from nightlatch.core.models import AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
-from nightlatch.core.phases import LANDED, Output, Stage, worked
+from nightlatch.core.phases import LANDED, Output, Stage
 from nightlatch.core.progress import DETAILS, SESSION_WORDS, Entry, Item, minute
 from nightlatch.core.text import plain
 from nightlatch.edge import agents
@@ -29,12 +30,13 @@ from nightlatch.errors import ConfigError
 OUTPUT = "phase.json"
 LONGEST = 100_000
 ARCHIVE = "archived"
+Changes: TypeAlias = tuple[tuple[Entry, ...], dict[str, bytes | None]]
 TEMPLATE = "progress.md.j2"
 
 
 def stage(house: House, tip: str, feature: Feature, past: Sequence[Entry]) -> Stage | None:
     """The phase that is next. Where the record knows of none, a progress file that a person had says where to start."""
-    known = {} if not feature.phases or any(map(worked, past)) else folder(house, tip)
+    known = {} if not feature.phases or core.sessions(past) else folder(house, tip)
     found = next(filter(None, (phasefile.read(known[name], feature.phases) for name in own_files(known, feature))), None)
     return core.stage(feature, past, found.completed, found.current) if found else core.stage(feature, past)
 
@@ -90,8 +92,7 @@ def briefed(house: House, parts: BriefParts, at: Stage | None, past: Sequence[En
     name = phasefile.prompt_name(at.phase)
     template = name if (own / name).is_file() or shipped.joinpath(name).is_file() else BRIEF
     earlier, errors, checklist = core.briefed(parts.feature, past)
-    said = replace(parts, earlier=earlier, errors=errors, checklist=checklist)
-    return replace(said, template=template, phase=at.phase, last_phase=at.last)
+    return replace(parts, template=template, phase=at.phase, last_phase=at.last, earlier=earlier, errors=errors, checklist=checklist)
 
 
 @cache
@@ -144,39 +145,37 @@ def told(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
 
 def last_complete(site: Site, feature: Feature, tip: str) -> str:
     """The session that completed a phase last: a fresh start goes back to its tree, not behind it."""
-    known = [session.session for entry in site.history(tip).phases_of(feature) if (session := worked(entry)) and session.complete]
-    return known[-1] if known else ""
+    return next((one.session for one in reversed(core.sessions(site.history(tip).phases_of(feature))) if one.complete), "")
 
 
-def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> tuple[tuple[Item, ...], dict[str, bytes | None]]:
+def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> Changes:
     """What a commit with these items changes of the progress files, and items that say what a person had edited there.
 
     `done` is the feature whose flag the commit sets.
     """
     own = [item for item in items if isinstance(item, Entry) and item.word in (*SESSION_WORDS, "decision")]
     plan = site.plan(tip) if own else None
-    notes: list[Item] = []
-    changed: dict[str, bytes | None] = {}
-    for name in dict.fromkeys(entry.feature for entry in own):
-        feature = plan.feature(name) if plan else None
-        if plan and feature and feature.phases:
-            more, brought = sheet(site, tip, plan, feature, [entry for entry in own if entry.feature == name], done=done == name)
-            notes += more
-            changed |= brought
-    return tuple(notes), changed
+    touched = [plan.feature(name) for name in dict.fromkeys(entry.feature for entry in own)] if plan else []
+    return together(
+        sheet(site, tip, plan, feature, [entry for entry in own if entry.feature == feature.id], done=done == feature.id)
+        for feature in touched
+        if plan and feature and feature.phases
+    )
 
 
-def edited(site: Site, tip: str, old: Plan | None, new: Plan) -> tuple[tuple[Item, ...], dict[str, bytes | None]]:
+def edited(site: Site, tip: str, old: Plan | None, new: Plan) -> Changes:
     """The same for an edit of the plan: every progress file whose feature has another text now."""
     known = {feature.id: feature.raw for feature in old.features} if old else {}
     moved = [feature for feature in new.features if feature.phases and known.get(feature.id, feature.raw) != feature.raw]
-    made = [sheet(site, tip, new, feature, done=feature.done) for feature in moved]
-    return tuple(note for notes, _ in made for note in notes), {path: data for _, changed in made for path, data in changed.items()}
+    return together(sheet(site, tip, new, feature, done=feature.done) for feature in moved)
 
 
-def sheet(
-    site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[Entry] = (), *, done: bool = False
-) -> tuple[tuple[Item, ...], dict[str, bytes | None]]:
+def together(made: Iterable[Changes]) -> Changes:
+    each = list(made)
+    return tuple(note for notes, _ in each for note in notes), {path: data for _, changed in each for path, data in changed.items()}
+
+
+def sheet(site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[Entry] = (), *, done: bool = False) -> Changes:
     """The progress file of one feature after these items: rendered, archived when it is finished and holds decisions, else deleted."""
     house, history = site.house, site.history(tip)
     past, after = history.phases_of(feature), replay(items, history)
@@ -184,18 +183,18 @@ def sheet(
     now = (*past, *items) if finished else after.phases_of(feature)
     path = place(house, feature)
     old = house.repo.read(tip, path)
-    if not any(map(worked, now)):
+    if not core.sessions(now):
         return (), {path: None} if old is not None and phasefile.is_ours(old) else {}
     notes, changed = kept_by_hand(site, tip, plan, feature, old) if old is not None and not phasefile.is_ours(old) else ((), {})
     text = rendered(house, plan, feature, (*now, *notes), finished=finished, waiting=waits_for(after.of(feature), feature))
     if not finished:
         return notes, {**changed, path: text} if len(feature.phases) > 1 or old is not None else changed
-    worth = any(session.said.get("decided") for entry in now if (session := worked(entry)))
+    worth = any(session.said.get("decided") for session in core.sessions(now))
     archived = {free(house, tip, path, ""): text} if worth else {}
     return notes, {**changed, **archived, **({path: None} if old is not None else {})}
 
 
-def kept_by_hand(site: Site, tip: str, plan: Plan, feature: Feature, edited: bytes) -> tuple[tuple[Entry, ...], dict[str, bytes | None]]:
+def kept_by_hand(site: Site, tip: str, plan: Plan, feature: Feature, edited: bytes) -> Changes:
     """What a person wrote into a progress file stays: the file as it was in the archive, its lines in the record."""
     path, past = place(site.house, feature), site.history(tip).phases_of(feature)
     kept = free(site.house, tip, path, "-by-hand")
@@ -256,7 +255,7 @@ def resume(site: Site) -> None:
         for phase in feature.phases:
             named(site, phase)
         past, at = site.history(tip).phases_of(feature), stage_at(site, tip, feature)
-        if at and (any(map(worked, past)) or at.before):
+        if at and (core.sessions(past) or at.before):
             done, pending = core.completed(past) | {*at.before}, sum(not trouble.resolution for trouble in core.troubles(past))
             path = place(site.house, feature)
             site.console.say("resume", f"{feature.id} at phase {at.phase.name}: {len(done)} of {len(feature.phases)} complete, "
