@@ -37,7 +37,7 @@ def harvest(site: Site, started: Started, *, over: bool = False) -> list[str]:
 
     A line counts once it is whole, or the session is over. Kept whole or not at all, so that no crash leaves half a note.
     """
-    kept = site.house.state / "sessions" / started.id / "notes.jsonl"
+    kept = kept_notes(site, started.id)
     known = kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []
     data = read_inside(started.workspace.out, "notes.jsonl", MOST_BYTES) or b""
     *lines, last = data.decode("utf-8", "replace").replace("\0", "").split("\n")
@@ -47,6 +47,22 @@ def harvest(site: Site, started: Started, *, over: bool = False) -> list[str]:
         kept.parent.mkdir(parents=True, exist_ok=True)
         files.replace(kept, "\n".join(found).encode())
     return found
+
+
+def kept_notes(site: Site, session: str) -> Path:
+    return site.house.state / "sessions" / session / "notes.jsonl"
+
+
+def left(site: Site, session: str, feature: str, base: str) -> Found:
+    """What a session had noted whose workspace is gone: as it was said, and nothing of it run. What is on record is left out."""
+    kept = kept_notes(site, session)
+    texts = kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []
+    known = {finding.id: finding for finding in site.findings(site.tip())}
+    taken = [*model.take(texts[:MOST], schema(), feature, session, site.now())]
+    new = tuple(anchored(site.house, base, base, note.finding) for note in taken if note.finding and note.id not in known)
+    heard = {finding.id for finding in known.values() if session in {event.session for event in finding.events}}
+    events = tuple((note.id, note.event) for note in taken if note.event and note.id in known.keys() - heard)
+    return Found(new=new, events=events)
 
 
 def gather(site: Site, started: Started, tree: str) -> Found:

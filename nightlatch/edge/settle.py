@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nightlatch.core.closing import LANDS
 from nightlatch.core.models import AgentEnd, End, SessionEnded, Usage
+from nightlatch.core.notes import Found
 from nightlatch.core.progress import rule_of
-from nightlatch.edge import decisions, phases, process, runner, workspace
-from nightlatch.edge.landing import commit_plan_edits, finish_publishing
+from nightlatch.edge import decisions, notebook, phases, process, runner, workspace
+from nightlatch.edge.landing import commit_plan_edits, finish_publishing, write_down
 from nightlatch.edge.sandbox import held
 from nightlatch.edge.site import Site, Started
 
@@ -39,10 +41,19 @@ def finish_session(site: Site, conclude: Conclude) -> None:
     if known or started is None:
         if known in LANDS:
             site.house.repo.delete_ref(site.house.repo.work_ref(flight.feature))
+        elif not known:
+            keep_notes(site, notebook.left(site, flight.session, flight.feature, flight.base), flight.session)
         end(site, flight.session)
     else:
         site.console.say("settle", f"{flight.session} was cut off; its work goes through the verdict now")
         record(site, conclude(site, started, how_it_ended(site)))
+
+
+def keep_notes(site: Site, found: Found, session: str) -> None:
+    """The notes of a session of which nothing else is left."""
+    if found.new or found.events:
+        files = partial(notebook.record, site.house, found=found)
+        write_down(site, notebook.entries(site, found), f"progress: what {session} had noted", files=files)
 
 
 def end(site: Site, session: str) -> None:

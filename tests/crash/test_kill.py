@@ -12,7 +12,11 @@ from nightlatch.edge import journal
 from tests.loop.village import ROOT, Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
-AGENT = 'n=${NIGHTLATCH_FEATURE#US-00}\necho "$n" > "n$n.txt"\necho "def f(): return $n" > "part$n.py"'
+AGENT = """n=${NIGHTLATCH_FEATURE#US-00}
+nightlatch note verified "part $n is a till" --evidence "test -f till.py" --cite till.py:4-5
+echo "$n" > "n$n.txt"
+echo "def f(): return $n" > "part$n.py"
+"""
 SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
 MOST_STARTS = 60
 
@@ -49,6 +53,11 @@ def assert_whole(project: Project, expected: list[str], features: int) -> None:
     assert len(sessions) == len(set(sessions)) == features
     assert all(event is not None for event in journal.read(project.folder / ".nightlatch/journal.jsonl"))
     assert left_running(project) == []
+    found = project.git("ls-tree", "--name-only", "HEAD", "findings/").split()
+    told = [f"findings/{entry.feature}.toml" for entry in project.entries() if entry.word == "finding"]
+    noted = [note for kept in project.folder.glob(".nightlatch/sessions/*/notes.jsonl") for note in kept.read_text().splitlines()]
+    assert {*told} == {*found}
+    assert len(noted) == len(found) >= features
     assert [*project.folder.parent.glob("cache/*/ws/*"), *project.folder.parent.glob("cache/*/trash/*")] == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -216,3 +217,25 @@ def test_a_person_notes_while_a_loop_is_at_work_and_the_loop_writes_it_once(tmp_
     night.communicate(timeout=90)
     assert "the running loop carries it out" in said
     assert list(findings(project)) == ["is the till slow?"]
+
+
+def test_what_was_harvested_is_on_record_even_where_the_workspace_is_lost(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    night = project.start("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(project.script([[{"hang": True}]]))})
+    assert night.stderr
+    for line in night.stderr:
+        if " session " in line:
+            os.kill(night.pid, signal.SIGKILL)
+            break
+    night.communicate()
+    journal = (project.folder / ".nightlatch/journal.jsonl").read_text().splitlines()
+    session = next(json.loads(line)["session"] for line in journal if "session.started" in line)
+    kept = project.folder / ".nightlatch/sessions" / session / "notes.jsonl"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text('{"claim": "the till multiplies", "state": "verified", "evidence": "true", "cites": ["till.py:4-5"]}')
+    for space in tmp_path.glob("cache/*/ws"):
+        shutil.rmtree(space)
+    project.night([[writes(1)]])
+    [found] = findings(project).values()
+    assert (found.state, found.session, found.cites[0].symbol) == (State.OPEN, session, "price")
+    assert project.passing() == ["US-001"]
