@@ -81,7 +81,7 @@ def _suite(e: Evidence) -> Iterator[Reason]:
     if names := sorted(failed):
         renamed = {i for i in own if own[i] == REMOVED and i not in gone and i not in e.moved}
         bent = own.keys() <= renamed and all(i in renamed or (e.own is not None and e.own.ids.get(i) is Result.PASSED) for i in names)
-        yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and e.weaker.no_weaker else reason(FAILED, names)
+        yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and e.weaker.clear else reason(FAILED, names)
     if e.own and (names := sorted(newly_failing(e, e.own) - chance)):
         yield reason("tests.failed", names)
 

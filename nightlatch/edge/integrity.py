@@ -17,7 +17,7 @@ from nightlatch.edge.trials import Trials, digest
 
 SHARE = 0.25
 MOST_READ = 400
-MOST_FILES = 8
+MOST_FILES = 5
 MOST_IDS = 300
 
 

@@ -17,7 +17,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.verdict import decide, hopeless, next_step
-from nightlatch.edge import heldback, integrity
+from nightlatch.edge import heldback, integrity, mutation
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
 from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
@@ -25,7 +25,8 @@ from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-SHARES = {Step.INTEGRITY: integrity.SHARE}  # of limits.check
+MOST_MUTANTS = 24
+SHARES = {Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25}  # of limits.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     runner = case.suite.runner
     talk = matcher(DOCUMENTS)
     must_fail = bool(runner and runner.canary) and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
-    return frozenset({Step.INTEGRITY} if must_fail else ())
+    compared = bool(runner and case.touched) and "weaker" not in off
+    return frozenset(step for step, asked in ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared)) if asked)
 
 
 def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -221,6 +223,12 @@ def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, judged=judged, usage=usage)
 
 
+def _weaker(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    after = e.own.passed if e.own else frozenset[str]()
+    seconds = SHARES[Step.WEAKER] * lab.hands.timeout
+    return replace(e, weaker=mutation.compare(lab, case, e.base.tests.passed, after, seconds=seconds, most=MOST_MUTANTS))
+
+
 STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.BEFORE: _before,
     Step.OWN: _own,
@@ -230,6 +238,7 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.OWNED: _owned,
     Step.PROOF: _proof,
     Step.INTEGRITY: _integrity,
+    Step.WEAKER: _weaker,
     Step.HELD: _held,
     Step.JUDGE: _judge,
 }

@@ -48,7 +48,7 @@ class World:
 
     def lab(self, **settings: object) -> Lab:
         known: dict[str, object] = {
-            "repo": self.repo, "hands": Hands(sandbox=Unconfined(), timeout=60.0), "open_room": self.open_room,
+            "repo": self.repo, "hands": Hands(sandbox=Unconfined(), timeout=600.0), "open_room": self.open_room,
             "cache": self.folder / "cache", "aside": ("prd.json", "progress.txt", "progress", "findings"),
         }  # fmt: skip
         return Lab(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
@@ -113,13 +113,16 @@ def test_a_new_test_that_passes_on_the_base_too_proves_nothing(world: World) -> 
 
 def test_an_agent_that_deletes_a_test_never_lands(world: World) -> None:
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": ONLY_ADD})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.test-unmatched"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_zero",)
+    only_zero = TESTS.replace("def test_add():\n    assert add(1, 2) == 3\n\n\n", "")
+    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": only_zero})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed", "ratchet.weaker"])
 
 
 def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> None:
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed", "ratchet.weaker"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
 
 
@@ -186,6 +189,67 @@ def test_a_report_that_breaks_off_or_disagrees_with_the_exit_code_is_no_pass(wor
 def test_a_suite_that_leaves_early_with_exit_code_0_is_no_pass(world: World) -> None:
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": "import os\n\n\ndef test_sub():\n    os._exit(0)\n"})
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["tests.broken"])
+
+
+ROUNDED = "def half(n):\n    return n // 2\n"
+TEST_HALF = "from half import half\n\n\ndef test_half():\n    assert half(5) == 2\n\n\ndef test_even():\n    assert half(8) == 4\n"
+HALVES = {**BASE, "half.py": ROUNDED, "test_half.py": TEST_HALF}
+UP = {"half.py": "def half(n):\n    return (n + 1) // 2\n", "test_half.py": TEST_HALF.replace("== 2", "== 3")}
+PROOF_UP = {"test_up.py": "from half import half\n\n\ndef test_up():\n    assert half(7) == 4\n"}
+
+
+def test_a_changed_behaviour_with_its_test_waits_for_a_person_where_nothing_else_speaks_against_it(world: World) -> None:
+    verdict = world.examine(HALVES, {**UP, **PROOF_UP})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.superseded-unnamed"])
+    assert verdict.reasons[0].detail == ("test_half.py::test_half",)
+    named = replace(PROSE, supersedes=("test_half",))
+    assert world.examine(HALVES, {**UP, **PROOF_UP}, named).outcome is Outcome.LANDED
+    off = frozenset({"old"})
+    assert world.examine(HALVES, {**UP, **PROOF_UP}, off=off).outcome is Outcome.LANDED
+
+
+@pytest.mark.parametrize(
+    ("bent", "more"),
+    [
+        ({"test_half.py": UP["test_half.py"].replace("assert half(8) == 4", "half(8)")}, "something weaker beside it"),
+        ({"test_half.py": UP["test_half.py"].replace("assert half(5) == 3", "assert half(5) > 2")}, "the bent test itself looser"),
+    ],
+)
+def test_a_changed_behaviour_with_anything_else_against_it_is_refused(world: World, bent: Tree, more: str) -> None:
+    verdict = world.examine(HALVES, {**UP, **PROOF_UP, **bent})
+    assert verdict.outcome is Outcome.REJECTED, more
+
+
+def test_a_changed_behaviour_whose_verify_stays_red_is_refused(world: World) -> None:
+    verdict = world.examine(HALVES, {**UP, **PROOF_UP}, replace(PROSE, verify=("false",)))
+    assert verdict.outcome is Outcome.REJECTED
+    assert "ratchet.test-failed" in rules(verdict)
+
+
+def test_a_changed_golden_file_is_held_with_its_difference(world: World) -> None:
+    test = "from pathlib import Path\n\nfrom half import half\n\n\ndef test_table():\n"
+    test += "    assert Path('tests/golden/table.txt').read_text() == ''.join(f'{n} {half(n)}\\n' for n in range(4))\n"
+    base = {**BASE, "half.py": ROUNDED, "tests/test_table.py": test, "tests/golden/table.txt": "0 0\n1 0\n2 1\n3 1\n"}
+    verdict = world.examine(base, {**PROOF_UP, "half.py": UP["half.py"], "tests/golden/table.txt": "0 0\n1 1\n2 1\n3 2\n"})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.superseded-unnamed"])
+    difference = "tests/golden/table.txt\n@@ -1,4 +1,4 @@\n 0 0\n-1 0\n+1 1\n 2 1\n-3 1\n+3 2"
+    assert verdict.reasons[0].detail == ("tests/test_table.py::test_table", difference)
+
+
+def test_a_test_that_is_renamed_lands(world: World) -> None:
+    renamed = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("test_zero", "test_nothing_and_nothing")}
+    assert world.examine(BASE, renamed).outcome is Outcome.LANDED
+    gone = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": ONLY_ADD}
+    assert world.examine(BASE, gone, off=frozenset({"ids"})).outcome is Outcome.LANDED
+
+
+def test_fewer_cases_of_a_function_are_held(world: World) -> None:
+    rows = "import pytest\nfrom calc import add\n\n\n@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n"
+    rows += "    assert add(n, n) == 2 * n\n"
+    base = {**BASE, "test_calc.py": rows}
+    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": rows.replace(", 3", "")})
+    assert (verdict.outcome, verdict.reasons[-1].rule) == (Outcome.HELD, "ratchet.fewer-cases")
+    assert verdict.reasons[-1].detail == ("test_calc.py::test_n[3]",)
 
 
 def test_a_feature_may_change_the_tests_that_it_names(world: World) -> None:
