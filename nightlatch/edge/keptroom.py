@@ -1,10 +1,10 @@
 """A room that is used for one run of a suite after another, as long as no run leaves a trace in it."""
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import TracebackType
 
 from nightlatch.core.globs import matcher
@@ -63,7 +63,7 @@ class KeptRoom:
             for name, data in ((self.other, None), (path, text.encode("utf-8", "surrogateescape"))):
                 if name:
                     put(top, name, files[name][0], self.trials.repo.read(self.tree, name) or b"" if data is None else data)
-                    self.traces[str(room.tree / name)] = trace(room.tree / name)
+                    self.traces[f"{room.tree}/{name}"] = trace(f"{room.tree}/{name}")
         self.other = path
 
 
@@ -74,11 +74,12 @@ def traces(room: Room, built: Iterable[str]) -> Mapping[str, Trace]:
         for folder, folders, names in os.walk(top):
             below = "" if folder == str(top) else f"{os.path.relpath(folder, top)}/"
             folders[:] = [name for name in folders if not aside(below + name)]
-            found |= {f"{folder}/{name}": trace(Path(folder, name)) for name in (*folders, *names) if not aside(below + name)}
+            found.update((f"{folder}/{name}", trace(f"{folder}/{name}")) for name in (*folders, *names) if not aside(below + name))
     return found
 
 
-def trace(path: Path) -> Trace:
+def trace(path: str) -> Trace:
     """A folder's own times change with every file in it, so they are left out."""
-    info = path.lstat()
-    return (info.st_ino, info.st_mode) if path.is_dir() else (info.st_ino, info.st_mode, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    info = os.lstat(path)
+    both = info.st_ino, info.st_mode
+    return both if stat.S_ISDIR(info.st_mode) else (*both, info.st_size, info.st_mtime_ns, info.st_ctime_ns)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from posixpath import dirname
+from posixpath import basename, dirname
 from time import monotonic
 
 from nightlatch.core.evidence import Compared
@@ -16,9 +16,9 @@ from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.testfiles import Runner, supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.keptroom import KeptRoom
-from nightlatch.edge.trials import FILES, Trials
+from nightlatch.edge.trials import FILES, Trials, digest
 
-MOST, LEAST, MOST_A_FILE = 60, 10, 20
+MOST, LEAST, MOST_A_FILE, MOST_USERS = 60, 10, 20, 10
 ENOUGH = 3
 SECONDS = 120.0
 SPARE_SECONDS, SPARE_TIMES = 5.0, 4
@@ -49,7 +49,7 @@ def compare(
     """What the base's versions of the changed tests notice and the candidate's do not; `before` and `after` are the ids that pass in each.
 
     Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves otherwise now, are run on the base's
-    instead, and count with the faults that can be put into unchanged lines of both. `left` says what there was no time for.
+    instead, and count with the faults that can be put into both. `left` says what there was no time for.
     """
     suite, began = case.suite.runner, monotonic()
     changed = changed_tests(trials, case)
@@ -129,8 +129,8 @@ def pairs(trials: Trials, case: Case, suite: Runner, changed: frozenset[str], tr
     for path in paths:
         mine = mutants(path, text(trials, tree, path), most=each, seed=seed, near=near)
         other = mine if tree == case.tree else mutants(path, text(trials, case.tree, path), most=10 * each, seed=seed, near=near)
-        twins = {(mutant.name, mutant.line): mutant for mutant in other}
-        found += [(mutant, twins[mutant.name, mutant.line]) for mutant in mine if (mutant.name, mutant.line) in twins]
+        twins = {mutant.name: mutant for mutant in other}
+        found += [(mutant, twins[mutant.name]) for mutant in mine if mutant.name in twins]
     return found[:most]
 
 
@@ -141,20 +141,24 @@ def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 
 def ids_of(trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Runner) -> frozenset[str]:
-    """The ids of the test files that changes concern; all of them where data changed, for who reads that is not known."""
-    there = frozenset(map(trials.own, trials.files(rev)))
-    code = matcher(suite.code)
-    blind = [path for path in changed & there if not code(path) and not any(belongs(i, [path]) for i in ids)]
-    paths = concerned(trials, rev, changed, suite)
-    return frozenset(i for i in ids if blind or belongs(i, paths))
+    """The ids of the test files that changes concern; all of them where ids do not tell their files."""
+    paths, there = concerned(trials, rev, changed, suite), frozenset(map(trials.own, trials.files(rev)))
+    found = frozenset(i for i in ids if belongs(i, paths))
+    return found or frozenset(() if any(belongs(i, there) for i in ids) else ids)
 
 
-def concerned(trials: Trials, rev: str, changed: Collection[str], suite: Runner) -> frozenset[str]:
-    """Changed test files, and those that import them, also by way of others."""
+def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Runner) -> frozenset[str]:
+    """Changed test files, and a few of those that import changed helpers, also by way of others, or name changed data."""
     tests, code = matcher(suite.tests), matcher(suite.code)
     there = [path for path in map(trials.own, trials.files(rev)) if tests(path) and code(path)]
-    helpers = [path for path in changed if path not in there or not TEST.search(path)]
-    return frozenset(changed) | (users(helpers, {path: text(trials, rev, path) for path in there}) if helpers else frozenset())
+    helpers = [path for path in changed if code(path) and not TEST.search(path)]
+    data = {word for path in changed if not code(path) for word in (basename(path), basename(dirname(path))) if word}
+    if not (helpers or data):
+        return changed
+    texts = {path: text(trials, rev, path) for path in there}
+    reading = {path for path, whole in texts.items() if any(word in whole or basename(path) in word for word in data)}
+    more = (users(helpers, texts) if helpers else frozenset()) | (reading or set(there if data else ()))
+    return changed | frozenset(sorted(more - changed, key=digest)[:MOST_USERS])
 
 
 def belongs(name: str, paths: Iterable[str]) -> bool:

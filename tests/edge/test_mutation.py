@@ -8,6 +8,7 @@ import pytest
 from nightlatch.core.evidence import Compared
 from nightlatch.core.models import Feature
 from nightlatch.edge.case import case_of
+from nightlatch.edge.keptroom import KeptRoom
 from nightlatch.edge.mutation import compare
 from tests.edge.test_lab import PROSE, Tree, World, world
 
@@ -65,7 +66,7 @@ GO = {
 }
 
 
-def compared(world: World, base: Tree, candidate: Tree, feature: Feature = PROSE, seconds: float = 60, most: int = 10) -> Compared:
+def compared(world: World, base: Tree, candidate: Tree, feature: Feature = PROSE, seconds: float = 900, most: int = 10) -> Compared:
     lab, first = world.lab(), world.commit(base)
     tree = lab.repo.tree_of(world.commit(candidate, first))
     case = case_of(lab, first, tree, feature)
@@ -136,6 +137,24 @@ def test_code_that_writes_into_its_room_gets_a_fresh_one(world: World) -> None:
     before = len(world.rooms)
     assert compared(world, PYTHON, {"shop.py": planted + SHOP, **WEAKER["test gone"]}).survivors
     assert len(world.rooms) - before > 10
+
+
+def test_no_bytecode_of_an_earlier_fault_is_run(world: World) -> None:
+    lab, tree = world.lab(), world.commit({**PYTHON, "test_shop.py": HEAD + PRICE})
+    suite = lab.suite(tree, tree)
+    assert suite.runner
+    with KeptRoom(trials=lab, base=tree, tree=tree, suite=suite.runner, python=suite.python) as room:
+        texts = [SHOP.replace("+ 1", "- 1"), SHOP, SHOP.replace("+ 1", "* 1"), ""]
+        failing = [bool(room.run(["test_shop.py::test_price"], 60, "shop.py" if text else "", text).failing) for text in texts]
+    assert failing == [True, False, True, False]
+
+
+def test_data_concerns_the_tests_that_name_it(world: World) -> None:
+    data = {"tests/data/few.txt": "few", "tests/data/many.txt": "many"}
+    reading = "from pathlib import Path\nfrom shop import label\n\n\ndef test_label():\n"
+    few = "    assert label(2) == Path('tests/data/few.txt').read_text()[:9]\n"
+    base = {"shop.py": SHOP, "pytest.ini": "", **data, "tests/test_few.py": reading + few, "tests/test_x.py": "def test_x():\n    pass\n"}
+    assert compared(world, base, {"shop.py": SHOP.replace("few", "less"), "tests/data/few.txt": "less"}, most=6).no_weaker
 
 
 def test_a_clean_run_leaves_its_room_to_the_next(world: World) -> None:

@@ -16,16 +16,12 @@ Named = tuple[str, Edit]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One fault in one file: the file's text with it, what it is, and a name that stays the same where the code around it changes.
-
-    `line` is the line as it was before.
-    """
+    """One fault in one file: the file's text with it, what it is, and a name that stays the same where the code around it changes."""
 
     path: str
     text: str
     says: str
     name: str
-    line: str
 
 
 def mutants(
@@ -44,8 +40,7 @@ def mutants(
         whole = applied(text, [edit])
         if whole not in {text, *chosen} and parses(path, whole):
             says = plain(f"{path}:{edit.line} {edit.says}", 160)
-            line = text.split("\n")[edit.line - 1]
-            chosen[whole] = Mutant(path=path, text=whole, says=says, name=f"{path} {name}", line=line)
+            chosen[whole] = Mutant(path=path, text=whole, says=says, name=f"{path} {name}")
     return tuple(chosen.values())
 
 
