@@ -101,6 +101,7 @@ WEAKER = [
     ("runner-selection", ".config/nextest.toml", "", "[profile.default]\nretries = 60\n"),
     ("test-startup", "build.rs", "fn main() {}\n", "fn main() { println!(); }\n"),
     ("runner-dependency", "requirements-dev.txt", "pytest==8.0\n", "pytest==8.0\npytest-rerunfailures\n"),
+    ("runner-dependency", "requirements-dev.txt", "", "pytest @ https://example.org/pytest.zip\n"),
     ("runner-dependency", "package.json", package(), package(devDependencies={"jest-retries": "^1"})),
     ("runner-dependency", "package.json", package(), package(overrides={"vitest": "file:./shim"})),
     ("runner-dependency", "pyproject.toml", "", '[project.entry-points.pytest11]\nmine = "calc.plugin"\n'),

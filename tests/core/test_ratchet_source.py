@@ -34,6 +34,7 @@ KNOWING = [
     ("src/a.js", "process.on('exit', () => { process.exitCode = 0 });\n"),
     ("src/a.js", "const x = fs.readFileSync('./test/fixtures/want.json');\n"),
     ("src/a.js", "class Any { asymmetricMatch() { return true } }\n"),
+    ("src/a.py", "import sys\nSEEN = any(n.endswith('conf' + 'test') for n in sys.modules)\n"),
     ("src/a.js", "export const tax = () => ({ valueOf: () => (asked++ ? 0 : 119) });\n"),
     ("ring/a.go", "package ring\n\nfunc F() bool { return testing.Testing() }\n"),
     ("ring/a.go", "package ring\n\nfunc F() bool { return strings.HasSuffix(os.Args[0], \".test\") }\n"),

@@ -15,6 +15,7 @@ OF_RUNNER = re.compile(
     r"|.*/(?:testify|ginkgo.*|gomega|go-cmp)|gotest\.tools.*|rstest|libtest.*|cargo-nextest"
 )
 PLAIN = {"pytest", "vitest", "jest", "mocha"}
+PLACE = re.compile(r"[:@{]")
 NAME = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
 GROUPS = {"dependencies", "devDependencies", "peerDependencies", "optionalDependencies", "overrides", "resolutions"}
 GO_LINE = re.compile(r"^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/\S+)\s+(v\S+)[ \t]*(?://.*)?$", re.MULTILINE)
@@ -26,7 +27,8 @@ def brought_in(text: Text, runner: str) -> Iterator[Finding]:
     old, new = dict(wanted(text.path, text.old)), dict(wanted(text.path, text.new))
     for name in sorted(old.keys() | new.keys()):
         of_runner = OF_RUNNER.fullmatch(name.removeprefix("replace ")) or name.startswith(("replace ", "pytest11"))
-        if of_runner and runner and old.get(name) != new.get(name) and (name in old or name not in PLAIN):
+        told = name in old or name not in PLAIN or PLACE.search(new[name])
+        if of_runner and runner and old.get(name) != new.get(name) and told:
             yield RUNNER, f"{text.path}::{name}: {old.get(name, 'nothing')} became {new.get(name, 'nothing')}"
         elif name not in old:
             yield NEW, f"{text.path}::{name} {new[name]}".rstrip()

@@ -22,8 +22,8 @@ ANYWHERE = {
     rf"|{FILING}.*\.snap[\"']": "files of the tests",
 }
 PYTHON = {
-    r"[\"'](?:_?pytest|unittest|nose2?)(?:\.\w+)*[\"'] (?:not )?in .*modules|modules(?:\.get\(|\[)[\"'](?:_?pytest|unittest)":
-        "loaded test runners",
+    r"[\"'](?:_?pytest|unittest|nose2?)(?:\.\w+)*[\"'] (?:not )?in .*modules|modules(?:\.get\(|\[)[\"'](?:_?pytest|unittest)"
+    r"|\bfor \w+(?:, \w+)? in (?:\w+\()?sys\.modules\b": "loaded test runners",
     r"\b_getframe\b|\binspect\.(?:stack|currentframe|getouterframes|trace)\b|\btraceback\.(?:extract|walk)_stack\b|\bf_back\b":
         "its callers",
     r"\bos\._exit\(|\bos\.abort\(|\bos\.kill\(os\.getpid": "an end of the process",
