@@ -32,7 +32,7 @@ def spent(verdict: Verdict) -> Iterator[str]:
     for cost in verdict.costs:
         if cost.runs or cost.seconds >= TO_TELL:
             limit = f" of {cost.budget:.0f} s" if cost.budget else " s"
-            yield f"{cost.seconds:8.1f}{limit:<9} {cost.runs:3} run{'s' if cost.runs != 1 else ' '}  {cost.step}"
+            yield f"{cost.seconds:7.1f}{limit:<9} {cost.runs:2} run{'s' if cost.runs != 1 else ' '} {cost.step}"
 
 
 def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:

@@ -132,3 +132,16 @@ def test_a_feature_that_names_what_it_supersedes_lands_by_itself(tmp_path: Path)
     project = make_project(tmp_path, [feature(1, supersedes=["tests/test_till.py::Till::test_three_apples"])])
     project.night([TAXED])
     assert project.outcomes() == [("landed", "US-001", "")]
+
+def test_tests_that_changed_with_what_they_test_are_asked_about_by_id_and_then_land(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    before = project.git("rev-parse", "HEAD").strip()
+    project.night([TAXED], code=3)
+    rule, test = "ratchet.superseded-unnamed", "tests/test_till.py::Till::test_three_apples"
+    assert project.outcomes() == [("held", "US-001", rule)]
+    page = project.run("log", "US-001").stdout
+    assert f"## {rule}\n" in page
+    assert "    -        self.assertEqual(price(40, 3), 120)\n    +        self.assertEqual(price(40, 3), 126)\n" in page
+    assert "US-001 approve: landed" in approved(project)
+    assert f"\nNightlatch-Approved: {rule} {test}\n" in project.git("log", "-1", "--format=%B")
+    project.run("ratchet", f"{before}..HEAD")
