@@ -1,6 +1,7 @@
 """`brief`: what the next agent will be told about a feature, by the composition that the loop uses."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,30 +9,48 @@ import click
 
 from nightlatch.core import brief as briefs
 from nightlatch.core.progress import patterns
+from nightlatch.core.recall import Recalled
+from nightlatch.core.text import plain
 from nightlatch.edge import look, phases
 from nightlatch.edge.house import find_house, require_plan
-from nightlatch.edge.session import brief_parts, templates
+from nightlatch.edge.session import brief_parts, remembered, templates
 
 
 @click.command(epilog="Example: nightlatch brief US-004 --explain")
 @click.argument("feature")
-@click.option("--explain", is_flag=True, help="Instead of the text: its parts, what was cut, and the bytes of each.")
+@click.option("--explain", is_flag=True, help="Instead of the text: its parts, why each is in, what was cut, and the bytes of each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def command(feature: str, explain: bool, as_json: bool) -> None:
     """Print what the next agent on FEATURE will be told, apart from carried work that meets new commits."""
     house = require_plan(find_house(Path.cwd()))
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
-    known = patterns(house.progress_text(seen.tip))
-    parts = brief_parts(house, seen.tip, found, seen.history.of(found), known, house.findings(seen.tip, {}))
-    record = seen.history.phases_of(found)
+    past, record = seen.history.of(found), seen.history.phases_of(found)
+    known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}))
+    parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known)
     parts = phases.briefed(house, parts, phases.stage(house, seen.tip, found, record), record)
     made = briefs.compose(parts, templates(house))
     if as_json:
-        click.echo(json.dumps({"schema": "nightlatch/brief/1", "feature": found.id, **asdict(made)}, indent=2))
+        why = {each.finding.id: each.why for each in (*known.findings, *known.decisions, *known.patterns)}
+        told = {"feature": found.id, "objective": briefs.objective(found), **asdict(made), "findings": why, "left": dict(known.left or {})}
+        click.echo(json.dumps({"schema": "nightlatch/brief/1", **told}, indent=2))
     elif explain:
-        for word, part in (*(("kept", part) for part in made.kept), *(("cut", part) for part in made.cut)):
-            click.echo(f"{word:<5} {part.size:>6} bytes  {part.name}")
-        click.echo(f"all   {len(made.text.encode()):>6} of {briefs.BUDGET} bytes")
+        for line in explained(made, known):
+            click.echo(plain(line))
     else:
         click.echo(made.text, nl=False)
+
+
+def explained(made: briefs.Brief, known: Recalled) -> Iterator[str]:
+    """Each part and each finding with its reason, then what is left out and why."""
+    for part in made.kept:
+        yield f"kept  {part.size:>6} bytes  {part.name:<13} {briefs.WHY[part.name]}"
+    for each in (*known.decisions, *known.findings, *known.patterns):
+        same = f"; the same as {' '.join(each.twins)}" if each.twins else ""
+        yield f"      {each.finding.id:<12} {each.state:<8} {each.why}{same}"
+    for part in made.cut:
+        order = f"number {briefs.CUT_FIRST.index(part.name) + 1} of {len(briefs.CUT_FIRST)} to be cut, from its end"
+        yield f"cut   {part.size:>6} bytes  {part.name:<13} {order}"
+    for why, count in (known.left or {}).items():
+        yield f"left  {count:>6} findings that {why}"
+    yield f"all   {len(made.text.encode()):>6} of {briefs.BUDGET} bytes"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeAlias
 
 from nightlatch.core.models import Feature, Phase
@@ -12,8 +13,29 @@ BRIEF = "brief.md.j2"
 BUDGET = 24_000
 PATTERNS = 6_000
 TRIED = 1_500
-CUT_FIRST = ("landings", "findings", "patterns", "protected", "checklist", "tried", "carried", "earlier", "errors", "conflicts")
-NAMES = frozenset(("feature", "answer", "quick", "left_out", "phase", "last_phase", *CUT_FIRST))
+CUT_FIRST = (
+    "landings", "patterns", "findings", "protected", "decisions", "checklist", "tried", "reproductions", "carried", "earlier", "errors",
+    "conflicts",
+)  # fmt: skip
+NAMES = frozenset(("feature", "objective", "answer", "next", "quick", "left_out", "phase", "last_phase", *CUT_FIRST))
+WHY = {
+    "objective": "what the plan says, byte for byte; never cut",
+    "answer": "the person's; never cut",
+    "next": "what the last session left to do; never cut",
+    "rules": "the template's own words; never cut",
+    "conflicts": "files of the carried work that met the branch",
+    "errors": "errors of earlier phases that are pending",
+    "earlier": "what complete phases left",
+    "carried": "work that lies in the checkout",
+    "reproductions": "the commands that show the failure",
+    "tried": "sessions on this feature and why they were refused, latest first",
+    "checklist": "where the feature's phases stand",
+    "decisions": "choices that touch this feature or its files",
+    "protected": "files that are put back",
+    "findings": "claims that touch this feature or its files: confirmed, then open, then stale",
+    "patterns": "the section of progress.txt, then what sessions noted",
+    "landings": "the last landings of all features",
+}
 Templates: TypeAlias = Callable[[str], tuple[str, str]]
 
 
@@ -21,6 +43,7 @@ Templates: TypeAlias = Callable[[str], tuple[str, str]]
 class BriefParts:
     """What a brief is made of. Lists are in order of worth: what comes last is cut first.
 
+    next: what the last session left to do · reproductions: commands that show the failure · decisions, findings: one line each ·
     tried: what was refused and why, latest first · carried: lines on the uncommitted work that lies in the checkout ·
     conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
     Of a feature with phases: the phase, whether it is the last, earlier: what the complete ones left · errors: those pending ·
@@ -35,6 +58,9 @@ class BriefParts:
     protected: tuple[str, ...] = ()
     landings: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
+    reproductions: tuple[str, ...] = ()
+    next: str = ""
     patterns: str = ""
     quick: str = ""
     phase: Phase | None = None
@@ -85,8 +111,8 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
 
 def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
     """The parts that can be cut, each item one printable line; patterns are the person's own lines."""
-    limits = {"landings": 120, "findings": 300, "protected": 200, "tried": TRIED, "carried": 300, "conflicts": 300}
-    limits |= {"earlier": 360, "errors": 360, "checklist": 500}
+    limits = {"landings": 120, "findings": 900, "protected": 200, "tried": TRIED, "carried": 300, "conflicts": 300}
+    limits |= {"earlier": 360, "errors": 360, "checklist": 500, "decisions": 900, "reproductions": 500}
     lists = {name: tuple(line(item, limit) for item in getattr(parts, name)) for name, limit in limits.items()}
     return {**lists, "patterns": tuple(parts.patterns.splitlines())}
 
@@ -108,13 +134,22 @@ def _bytes(*texts: str) -> int:
 def _values(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], whole: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
     left_out = {name: len(whole[name]) - len(lists[name]) for name in whole}
     own = {"feature": parts.feature, "answer": parts.answer, "quick": parts.quick, "phase": parts.phase, "last_phase": parts.last_phase}
-    return {**own, "left_out": left_out, **lists}
+    return {**own, "objective": objective(parts.feature), "next": line(parts.next, 500), "left_out": left_out, **lists}
+
+
+def wanted(feature: Feature) -> tuple[str, ...]:
+    """Every text of the plan that a session on a feature is told."""
+    return (feature.id, feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, *feature.verify)
+
+
+def objective(feature: Feature) -> str:
+    """Twelve hex digits over all of them: two briefs with the same ones want the same, to the byte."""
+    return sha256("\0".join(wanted(feature)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _kept(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], text: str) -> tuple[Part, ...]:
-    feature = parts.feature
-    own = (feature.id, feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, *feature.verify)
-    sizes = {"objective": _bytes(*own), "answer": _bytes(parts.answer), **{name: _bytes(*lists[name]) for name in reversed(CUT_FIRST)}}
+    own = {"objective": _bytes(*wanted(parts.feature)), "answer": _bytes(parts.answer), "next": _bytes(line(parts.next, 500))}
+    sizes = {**own, **{name: _bytes(*lists[name]) for name in reversed(CUT_FIRST)}}
     sizes["rules"] = _bytes(text) - sum(sizes.values())
     return tuple(Part(name=name, size=size) for name, size in sizes.items() if size)
 

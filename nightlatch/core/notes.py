@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,6 @@ from nightlatch.core.findings import Author, Cite, Evidence, Finding, FindingEve
 from nightlatch.core.progress import TITLE, Entry, line, minute
 
 MOST = 100
-RECALLED = 12
 LONGEST = 16_000
 MOST_RUNS = 60
 SURE = 0.05
@@ -187,12 +186,6 @@ def entry(finding: Finding, state: State, why: str, at: datetime) -> Entry:
     """A finding's line in progress.txt."""
     title = line(" ".join(filter(None, (state, finding.feature, finding.claim))), TITLE)
     return Entry(at=minute(at), word="finding", feature=finding.id, title=title, details=(line(why),) if why else ())
-
-
-def recalled(findings: Sequence[Finding], feature: str) -> tuple[str, ...]:
-    """What a brief says of the findings: those of its feature first, then the latest."""
-    ranked = sorted(findings, key=lambda finding: (finding.feature != feature, -finding.at.timestamp()))
-    return tuple(f"{f.id} {f.state}: {f.claim}{f'; next: {f.next_action}' if f.next_action else ''}" for f in ranked[:RECALLED])
 
 
 def _list(value: object) -> list[object]:

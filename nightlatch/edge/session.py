@@ -4,22 +4,22 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 from nightlatch.core import brief as briefs
-from nightlatch.core import closing, scope
+from nightlatch.core import closing, recall, scope
 from nightlatch.core.closing import DROPPED
 from nightlatch.core.findings import Finding
 from nightlatch.core.history import FeatureHistory
 from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, SessionEnded, Verdict
-from nightlatch.core.notes import recalled
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
-from nightlatch.edge import agents, candidate, judge, landing, notebook, phases, rooms, workspace
-from nightlatch.edge.git import session_ref
+from nightlatch.edge import agents, candidate, freshness, judge, landing, notebook, phases, rooms, workspace
+from nightlatch.edge.git import Repo, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
@@ -28,6 +28,7 @@ from nightlatch.errors import RepoError
 SNAPSHOT = 180.0
 RENDERING = 1800.0
 LANDINGS = 12
+LOOKED_BACK = 3
 
 
 def provision(site: Site, choice: Choice) -> Started:
@@ -87,27 +88,46 @@ def already_green(site: Site, started: Started) -> SessionEnded | None:
 
 def brief(site: Site, started: Started) -> str:
     """The prompt of this session."""
-    past = site.history(started.base)
-    found = site.findings(started.base)
-    parts = brief_parts(site.house, started.base, started.feature, past.of(started.feature), site.memory.patterns, found)
-    parts = phases.briefed(site.house, parts, started.stage, past.phases_of(started.feature))
+    past, house = site.history(started.base), site.house
+    own = past.of(started.feature)
+    known = remembered(house, started.base, started.feature, own, site.findings(started.base))
+    parts = brief_parts(house, started.base, started.feature, own, site.memory.patterns, known)
+    parts = phases.briefed(house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
-    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(site.house)).text
+    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(house)).text
+
+
+def remembered(
+    house: House, rev: str, feature: Feature, past: FeatureHistory, findings: Sequence[Finding], most: int = recall.MOST
+) -> recall.Recalled:  # fmt: skip
+    """What the record holds for any session on this feature, and how it stands at a commit."""
+    return recall.choose(findings, feature, past, touched(house.repo, feature, past), partial(freshness.standings, house.repo, rev), most)
+
+
+def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str]:
+    """The files of the feature's carried work and of what its last sessions left."""
+    names = (repo.work_ref(feature.id), *map(session_ref, past.sessions[-LOOKED_BACK:]))
+    pairs = {(parent, tip) for name in names if (tip := repo.tip_of(name)) and (parent := repo.tip_of(f"{tip}^"))}
+    return frozenset(change.path for parent, tip in pairs for change in repo.diff(parent, tip))
 
 
 def brief_parts(
-    house: House, rev: str, feature: Feature, past: FeatureHistory, known: str, findings: Sequence[Finding]
+    house: House, rev: str, feature: Feature, past: FeatureHistory, section: str, known: recall.Recalled
 ) -> briefs.BriefParts:
     """What any session on this feature is told, apart from what lies in its workspace."""
     landed = [commit for commit in house.repo.log(rev, 4 * LANDINGS) if "Nightlatch-Session" in commit.trailers]
+    patterns = (section, *(f"- {each.told}" for each in known.patterns))
     return briefs.BriefParts(
         feature=feature,
         answer=past.answer or feature.answer,
+        next=known.next,
         tried=past.reasons,
         protected=house.protected(),
         landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
-        findings=recalled(findings, feature.id),
-        patterns=known,
+        findings=tuple(each.told for each in known.findings),
+        decisions=tuple(each.told for each in known.decisions),
+        reproductions=known.reproductions,
+        patterns="\n".join(filter(None, patterns)),
         quick=house.config.checks.quick,
     )
 

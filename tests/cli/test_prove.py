@@ -155,6 +155,7 @@ def test_work_whose_verify_is_red_is_rejected(till: Project) -> None:
 
 
 def test_the_brief_tells_the_feature_the_answer_and_what_was_tried(till: Project) -> None:
+    before = till.nightlatch("brief", "US-005").out
     till.record([
         till.session("US-005", "rejected", "tests are gone: t.py::a", rule="ratchet.test-removed", number=1),
         till.session("US-005", "blocked", "asks Which?", number=2),
@@ -163,11 +164,14 @@ def test_the_brief_tells_the_feature_the_answer_and_what_was_tried(till: Project
     assert "The story US-005" in shown
     assert "tests are gone: t.py::a" in shown
     assert till.nightlatch("brief", "US-005").out == shown
+    objective = [line for line in shown.splitlines() if line.startswith("objective ")]
+    assert len(objective) == 1
+    assert objective[0] in before
 
 
 def test_the_brief_explains_its_parts_and_stays_within_its_bytes(till: Project) -> None:
     explained = till.nightlatch("brief", "US-005", "--explain").out
-    assert "objective\n" in explained
+    assert "objective     what the plan says, byte for byte" in explained
     assert explained.splitlines()[-1].endswith(" of 24000 bytes")
     told = till.nightlatch("brief", "US-005", "--json")
     assert told.at("schema") == "nightlatch/brief/1"
