@@ -45,10 +45,10 @@ def full(findings: int, files: int) -> Iterator[Path]:
         git("commit", "-q", "-m", "start")
         commit = git("rev-parse", "HEAD")
         oids = {line.split()[3]: line.split()[2] for line in git("ls-tree", "-r", "HEAD", "src/").splitlines()}
+        blobs = [Blob(path=f"src/m{n}.py", oid=oids[f"src/m{n}.py"], data=source(n).encode()) for n in range(files)]
         for n in range(findings):
-            path, first = f"src/m{n % files}.py", 1 + 6 * (n // files % 50)
-            blob = Blob(path=path, oid=oids[path], data=source(n % files).encode())
-            cite = anchor(Cite(path=path, lines=(first, first + 3)), blob, commit)
+            blob, first = blobs[n % files], 1 + 6 * (n // files % 50)
+            cite = anchor(Cite(path=blob.path, lines=(first, first + 3)), blob, commit)
             (top / f"findings/N-{n:07}.toml").write_text(render(finding(n, cite)))
         for n in range(0, files, 3):
             (top / f"src/m{n}.py").write_text(source(n, " + 1"))
