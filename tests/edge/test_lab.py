@@ -145,9 +145,12 @@ def test_a_whole_file_that_skips_itself_is_seen_as_skipped(world: World) -> None
 
 
 def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
+    bent = {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")}
+    verdict = world.examine(BASE, bent)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.superseded-unnamed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
+    verdict = world.examine(BASE, bent, off=frozenset({"weaker"}))
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
 
 
 def test_a_test_weakened_while_nothing_fails_is_held_for_what_its_text_says(world: World) -> None:
@@ -167,9 +170,9 @@ def test_a_test_weakened_while_nothing_fails_is_held_for_what_its_text_says(worl
     ],
 )
 def test_tests_that_are_no_longer_chosen_are_missed(world: World, file: str, text: str) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB.replace("a + b", "a + b or 1"), "test_sub.py": TEST_SUB, file: text})
+    verdict = world.examine(BASE, {"calc.py": SUB.replace("a + b", "a + b or 1"), "test_sub.py": TEST_SUB, file: text}, off=RUN_ONLY)
     assert verdict.outcome is Outcome.REJECTED
-    assert "ratchet.test-removed" in rules(verdict)
+    assert {"ratchet.test-removed", "ratchet.test-failed"} & set(rules(verdict))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_tests_that_are_no_longer_chosen_are_missed(world: World, file: str, tex
     ],
 )
 def test_a_report_that_breaks_off_or_disagrees_with_the_exit_code_is_no_pass(world: World, text: str) -> None:
-    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b"), "conftest.py": text})
+    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b"), "conftest.py": text}, off=RUN_ONLY)
     assert verdict.outcome is Outcome.REJECTED
     assert {"tests.broken", "ratchet.test-failed"} & set(rules(verdict))
 
@@ -255,7 +258,7 @@ def test_fewer_cases_of_a_function_are_held(world: World) -> None:
 def test_a_feature_may_change_the_tests_that_it_names(world: World) -> None:
     tests = TESTS.replace("== 3", "== 4").replace("== 0", "== 1")
     changed = {"calc.py": SUB.replace("a + b", "a + b + 1"), "test_calc.py": tests, "test_sub.py": TEST_SUB}
-    assert rules(world.examine(BASE, changed)) == ["ratchet.test-failed"]
+    assert rules(world.examine(BASE, changed)) == ["ratchet.superseded-unnamed"]
     for names in [("test_calc.py",), ("test_*.py",), ("test_calc.py::test_add", "test_zero")]:
         assert world.examine(BASE, changed, replace(PROSE, supersedes=names)).outcome is Outcome.LANDED
     assert world.examine(BASE, changed, replace(PROSE, supersedes=("test_add",))).reasons[0].detail == ("test_calc.py::test_zero",)
@@ -272,7 +275,8 @@ def test_a_removed_name_that_a_superseded_test_imports_does_not_condemn_the_whol
 def test_a_superseded_test_excuses_no_other_test_of_its_file(world: World) -> None:
     base = {**BASE, "calc.py": SUB, "test_calc.py": "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"}
     feature = replace(PROSE, supersedes=("test_sub",))
-    verdict = world.examine(base, {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")}, feature)
+    bent = {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")}
+    verdict = world.examine(base, bent, feature, off=frozenset({"weaker"}))
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
 
@@ -283,10 +287,10 @@ def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too
     rewrites = golden + "    file.write_text(str(add(1, 2)))\n"
     base = {**BASE, "test_calc.py": None, "tests/test_golden.py": compares, "tests/golden.txt": "3"}
     kind = {"calc.py": SUB.replace("a + b", "a - b"), "test_sub.py": TEST_SUB, "tests/test_golden.py": rewrites}
-    verdict = world.examine(base, kind, off=RUN_ONLY | {"old"})
+    verdict = world.examine(base, kind, off=RUN_ONLY | {"old", "weaker"})
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.tests-rewritten"])
     assert verdict.reasons[0].detail == ("tests/golden.txt",)
-    assert world.examine(base, kind, off=RUN_ONLY | {"old", "integrity"}).outcome is Outcome.LANDED
+    assert world.examine(base, kind, off=RUN_ONLY | {"old", "integrity", "weaker"}).outcome is Outcome.LANDED
     used = {**base, "tests/test_golden.py": rewrites, "tests/golden.txt": "2"}
     assert world.examine(used, {"calc.py": SUB.replace("a + b", "b - a"), "test_sub.py": TEST_SUB}, off=RUN_ONLY).outcome is Outcome.LANDED
 
