@@ -14,6 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 from statistics import median
 
+from bench import thousand
 from bench.findings import full, took
 from bench.ground import ROOT, Ground, Shape, Stamp, ground
 
@@ -174,6 +175,14 @@ def findings(scale: Scale) -> Iterator[Row]:
     yield row("5,000 findings: read at the next commit", warm, budget="shown")
 
 
+def verdicts(scale: Scale) -> Iterator[Row]:
+    """The verdict's own work in a project with a thousand tests, and the runs that it starts; mutants and what must fail are runs too."""
+    for what, found in thousand.verdicts(scale.sessions):
+        own = [1000 * (one.whole - one.commands) for one in found]
+        yield row(f"verdict on 1,000 tests without its commands, {what}", own, most=1000 if what == "no test changed" else None)
+        yield row(f"runs of tests, {what}", [float(sum(one.runs.values())) for one in found], unit="runs", budget="shown")
+
+
 def line(one: Row) -> str:
     beside = (f"{one.bare:.4g}", f"{one.p50 / one.bare:.1f}") if one.bare else ("", "")
     numbers = (f"{number:.4g}" for number in (one.p50, one.least, one.p95))
@@ -192,12 +201,12 @@ def machine() -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="50,000 files, 10,000 sessions and features, init.sh of 60 s")
-    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, starts, findings, memory")
+    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, verdicts, starts, findings, memory")
     parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where the numbers go")
     options = parser.parse_args()
     scale, rows = FULL if options.full else SHORT, []
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    for part in (starts, findings, memory, suites, preparations, turns):
+    for part in (starts, findings, memory, suites, verdicts, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)

@@ -4,11 +4,13 @@ import os
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
+from tests.ratchet import table
 
 GIT_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -68,6 +70,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, reason in reasons.items():
             if reason and item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of the corpus of tests/ratchet, as far as it was run; its cases come from all workers."""
+    reports = [report for group in terminalreporter.stats.values() for report in group if isinstance(report, pytest.TestReport)]
+    rows: list[Any] = [row for report in reports if report.when == "call" for name, row in report.user_properties if name == "ratchet"]
+    if rows:
+        terminalreporter.section("the corpus of the ratchet")
+        terminalreporter.write_line("\n".join(table.lines(rows)))
 
 
 @pytest.fixture

@@ -1,0 +1,145 @@
+"""Where cases are tried: a repository for each base, a workspace for each case, a naive loop, and the verdict."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+from nightlatch.core.config import Protect
+from nightlatch.core.models import Outcome, Verdict
+from nightlatch.core.scope import LINK, Rules
+from nightlatch.edge import candidate, workspace
+from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.lab import Lab
+from nightlatch.edge.runner import Hands
+from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment
+from nightlatch.edge.workspace import Workspace
+from tests.ratchet.case import Base, Case, applied
+
+LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
+PATIENCE = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """One base in a repository of its own. `known` holds what is known of it, `installed` is the folder that it links to."""
+
+    base: Base
+    repo: Repo
+    folder: Path
+    lab: Lab
+    env: Mapping[str, str]
+    installed: Path | None
+
+    def workspace(self, case: Case) -> Workspace:
+        """A workspace in which somebody did what the case says."""
+        head = self.repo.tip_of("HEAD") or ""
+        space = workspace.prepare(self.repo, self.folder / "ws" / uuid4().hex, head, "main", sandboxed=False)
+        furnish(space.tree, self.base, self.installed)
+        for name, text in applied(self.base.files, case.files).items():
+            put(space.tree / name, text)
+        if case.shell:
+            subprocess.run(["sh", "-ec", case.shell], cwd=space.tree, env=self.env, check=True, timeout=PATIENCE)
+        return space
+
+    def naive(self, case: Case, space: Workspace) -> subprocess.CompletedProcess[str]:
+        """What a loop that believes an exit code does."""
+        command = ["sh", "-c", case.command or self.base.command]
+        return subprocess.run(command, cwd=space.tree, env=self.env, check=False, capture_output=True, text=True, timeout=PATIENCE)
+
+    def verdict(self, case: Case, space: Workspace, off: frozenset[str] = frozenset()) -> Verdict:
+        """The whole verdict on what the workspace holds, as a run would give it; `off` are layers that a control leaves out."""
+        made = candidate.build(self.repo, space, Rules(protected=() if "scope" in off else Protect().paths))
+        with TemporaryDirectory(dir=self.folder) as name:
+            cache, hidden = Path(name, "cache"), Path(name, "held-back")
+            shutil.copytree(self.lab.cache, cache)
+            hidden.mkdir()
+            if case.held_back and "held" not in off:
+                put(hidden / "10-more", f"#!/bin/sh\n# hint: other values\nPYTHONPATH=. exec python3 -c '{case.held_back}'\n")
+            lab = replace(self.lab, cache=cache, held_back=hidden)
+            return lab.examine(space.base, made.tree, case.feature, made.oddities, off=off)
+
+
+def called(verdict: Verdict) -> str:
+    """What a verdict comes to for this corpus."""
+    if verdict.outcome in LANDS:
+        return "landed"
+    return "held" if verdict.outcome is Outcome.HELD else "refused"
+
+
+def make(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None) -> Ground:
+    """The base as the first commit of a repository."""
+    top = folder / "shop"
+    top.mkdir(parents=True)
+    for name, text in base.files.items():
+        put(top / name, text)
+    for args in (["init", "-q", "-b", "main"], ["add", "-A", "-f"], ["commit", "-q", "-m", "a till"]):
+        subprocess.run(["git", *args], cwd=top, check=True)
+    return opened(base, folder, sandbox, caches, installed)
+
+
+def opened(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None) -> Ground:
+    """The same, made before."""
+    repo = open_repo(folder / "shop")
+    go = {"GOCACHE": str(caches / "go-build"), "GOPATH": str(caches / "go"), "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    who = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
+    env = {**environment({"HOME": str(folder / "home")}), **go, **who, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for place in (folder / "home", folder / "known", caches / "go-build", caches / "go"):
+        place.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def open_room(_base: str, tree: str) -> Iterator[Room]:
+        with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
+            place, home = Path(name, "tree"), Path(name, "home")
+            home.mkdir()
+            export(repo, tree, place)
+            furnish(place, base, installed)
+            shared: Pairs = ((installed, installed),) if installed else ()
+            yield Room(tree=place, at=repo.top, home=home, env=env, readable=shared, writable=((caches, caches),))
+
+    hands, aside = Hands(sandbox=sandbox, timeout=PATIENCE), ("prd.json", "progress.txt", "progress", "findings")
+    lab = Lab(repo=repo, hands=hands, open_room=open_room, cache=folder / "known", aside=aside)
+    return Ground(base=base, repo=repo, folder=folder, lab=lab, env=env, installed=installed)
+
+
+def furnish(tree: Path, base: Base, installed: Path | None) -> None:
+    """Links to all that is installed, in a folder that can be written to: vite keeps its own files there."""
+    if base.link and installed and not os.path.lexists(tree / base.link):
+        (tree / base.link).mkdir()
+        for file in (place for place in installed.iterdir() if not place.name.startswith(".vite")):
+            (tree / base.link / file.name).symlink_to(file)
+
+
+def put(path: Path, text: str | None) -> None:
+    """One file as a case wants it; a script is executable, and what begins with an arrow is a link."""
+    if text is None:
+        path.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if text.startswith("-> "):
+        path.unlink(missing_ok=True)
+        path.symlink_to(text.removeprefix("-> "))
+        return
+    path.write_text(text, encoding="utf-8")
+    if text.startswith("#!"):
+        path.chmod(0o755)
+
+
+def export(repo: Repo, tree: str, into: Path) -> None:
+    """A plain checkout of a tree."""
+    into.mkdir()
+    with repo.stand("cat-file", "--batch").talking() as blobs:
+        for path, (mode, oid) in repo.files(tree).items():
+            file = into / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if mode == LINK:
+                file.symlink_to(os.fsdecode(blobs.object(oid)))
+                continue
+            file.write_bytes(blobs.object(oid))
+            file.chmod(0o755 if mode == "100755" else 0o644)

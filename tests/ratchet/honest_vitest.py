@@ -1,0 +1,24 @@
+"""What good developers do to a vitest suite."""
+
+from tests.ratchet.case import Book
+from tests.ratchet.tampered_vitest import BASKET, CONFIG, FEATURE, INCLUDE, LAYOUT, MONEY, SNAP, SPLIT_LINE, TAX_LINE
+
+BOOK = Book(base="vitest")
+honest = BOOK.honest
+TAX_TEST = f'it("adds the tax", () => {{\n{TAX_LINE}}});\n'
+
+honest("a feature with its tests", FEATURE)
+honest("a test renamed", {MONEY: [("refuses words", "takes no words")]})
+honest("a test moved to a file of its own", {
+    MONEY: [(f"\n{TAX_TEST}", ""), (", split, withTax", ", split")],
+    "test/tax.test.js": f'import {{ expect, it }} from "vitest";\nimport {{ withTax }} from "../src/money.js";\n\n{TAX_TEST}',
+})  # fmt: skip
+honest("rows turned into tests", {MONEY: [(
+    '  it.each([["0", 0], ["1.25", 125], ["2.675", 268], ["19.995", 2000]])("reads %s", (text, expected) => {\n    expect(cents(text)).toBe(expected);\n  });\n',
+    '  it("reads whole cents", () => {\n    expect(cents("0")).toBe(0);\n    expect(cents("1.25")).toBe(125);\n  });\n\n'
+    '  it("rounds half a cent up", () => {\n    expect(cents("2.675")).toBe(268);\n    expect(cents("19.995")).toBe(2000);\n  });\n',
+)]})  # fmt: skip
+honest("a snapshot that the feature names", LAYOUT, {SNAP: [("apple          120\nbread          170", "apple         120\nbread         170")]}, supersedes=(SNAP,))
+honest("coverage is configured", FEATURE, {CONFIG: [(INCLUDE, INCLUDE.replace(" }", ', coverage: { reporter: ["text"] } }'))]})
+honest("a sharper assertion", {MONEY: [("toBeCloseTo(119, 6)", "toBeCloseTo(119, 8)"), (SPLIT_LINE, SPLIT_LINE + "    expect(split(7, 7)).toEqual([1, 1, 1, 1, 1, 1, 1]);\n")], BASKET: [(
+    "const made = () =>", "/** Two things. */\nconst made = () =>")]})  # fmt: skip

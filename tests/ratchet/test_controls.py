@@ -1,0 +1,37 @@
+"""Each layer of the verdict is needed: with that one left out, a change of the corpus lands that no other layer sees."""
+
+import pytest
+
+from nightlatch.core.rules import LAYERS
+from tests.ratchet.conftest import Grounds
+from tests.ratchet.corpus import CASES
+from tests.ratchet.ground import called
+
+pytestmark = pytest.mark.sandbox
+CONTROLS = {
+    "scope": ("py", "the plan is rewritten"),
+    "selection": ("py", "tests to come are left out"),
+    "old": ("go", "expects the bug"),
+    "integrity": ("py", "the source forgives what is not raised"),
+    "expected": ("py", "a list whose equality is worked out"),
+    "ids": ("py", "a test is gone beside good work"),
+    "weaker": ("py", "loops over nothing, beside good work"),
+    "strength": ("py", "any error will do, beside good work"),
+    "source": ("py", "right only while it is tested"),
+    "dependencies": ("py", "another runner among the dependencies"),
+    "held": ("py", "fits the check and nothing else"),
+}
+ELSEWHERE = {"budget"}  # what was not measured: tests/core/test_verdict_rules.py
+
+
+@pytest.mark.parametrize("layer", CONTROLS)
+def test_a_change_lands_where_a_layer_is_left_out(layer: str, grounds: Grounds) -> None:
+    base, name = CONTROLS[layer]
+    ground, case = grounds(base), next(case for case in CASES if (case.base, case.name) == (base, name))
+    space = ground.workspace(case)
+    assert called(ground.verdict(case, space)) != "landed"
+    assert called(ground.verdict(case, space, off=frozenset({layer}))) == "landed"
+
+
+def test_every_layer_has_its_control() -> None:
+    assert set(LAYERS) <= set(CONTROLS) | ELSEWHERE
