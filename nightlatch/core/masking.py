@@ -13,22 +13,26 @@ TICKED = {"rust": r"'(?:\\.|[^'\\\n])'"}
 COMMENTS = {
     "hash": r"(?:\A|(?<=[\s;,({\[\]})]))#[^\n]*|^=begin\b.*?(?:^=end\b[^\n]*|\Z)",
     "c": r"//[^\n]*|/\*.*?(?:\*/|\Z)|<!--[^\n]*|^#if 0\b.*?(?:^#endif|\Z)",
+    "php": r"#(?!\[)[^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z)",
     "rust": r"//[^\n]*|/\*.*?(?:\*/|\Z)",
     "dash": r"--[^\n]*|/\*.*?(?:\*/|\Z)|\{-.*?(?:-\}|\Z)",
     "python": r"#[^\n]*",
     "markup": r"<!--.*?(?:-->|\Z)|/\*.*?(?:\*/|\Z)|(?<!:)//[^\n]*",
     "lisp": r";[^\n]*|#\|.*?(?:\|#|\Z)",
     "percent": r"%[^\n]*",
+    "json": r"(?!)",
 }
 ENDINGS = {
     "python": "py pyi pyx",
     "hash": "sh bash zsh fish rb pl pm r jl ex exs nim tcl mk tf",
-    "c": "js jsx mjs cjs ts tsx mts cts go c h cc cpp cxx hpp cs java kt kts swift scala dart php css scss less groovy zig proto sol",
+    "c": "js jsx mjs cjs ts tsx mts cts go c h cc cpp cxx hpp cs java kt kts swift scala dart css scss less groovy zig proto sol",
+    "php": "php",
     "rust": "rs",
     "dash": "sql lua hs elm ada adb vhd",
     "markup": "html htm xml svg vue svelte astro erb ejs hbs xhtml",
     "lisp": "clj cljs el lisp scm rkt",
     "percent": "erl hrl tex m",
+    "json": "json jsonc ipynb",
 }
 FAMILIES = {ending: family for family, endings in ENDINGS.items() for ending in endings.split()}
 TOKENS = {
@@ -39,9 +43,12 @@ WORD = re.compile(r"[^\W\d_a-z]?[a-z]{2,}|[^\W\d_]{2,}")
 FOREIGN = re.compile(r"[^\W\d_a-zA-Z]")
 NAME = re.compile(r"[^\W\d][\w-]*")
 CHAIN = re.compile(r"(?<![\w-])[^\W\d][\w-]*+(?:[./:]++[^\W\d][\w-]*+){5,}")
-IN_A_ROW = {"python": 0, "c": 6, "rust": 6, "dash": 6}  # in Python two words never stand side by side
+PAGE_TEXT = re.compile(r"(?<=>)[^<>{}=;()\n]++(?=</)")
+# So many words in a row are prose; in Python two never stand side by side.
+IN_A_ROW = {"python": 0, "json": 0, "c": 6, "php": 6, "rust": 6, "dash": 6, "hash": 4, "lisp": 4}
 WORD_OF_ROW = r"[^\W\d_]++(?:['’][^\W\d_]++)*+"
-ROWS = {least: re.compile(rf"(?<![\w'’])(?:{WORD_OF_ROW}[,.;:!?\"')]*+\s++){{{least - 1},}}{WORD_OF_ROW}") for least in (4, 6)}
+BETWEEN = {2: r"[^\w{}\[\]=:<>/]++", 4: r"[,.;:!?\"')]*+\s++", 6: r"[,.;:!?\"')]*+\s++"}
+ROWS = {least: re.compile(rf"(?<![\w'’])(?:{WORD_OF_ROW}{gap}){{{least - 1},}}{WORD_OF_ROW}") for least, gap in BETWEEN.items()}
 PLAIN_PATH = re.compile(r"[\w./@+-]*")
 ANSWERS = frozenset({"met", "not_met", "cannot_tell"})
 
@@ -62,15 +69,20 @@ def masker(own: str) -> Callable[[str, str], str]:
         hides = words(body) > 1 or len(body) > LONGEST_WORD or body in ANSWERS
         return f"{quote}{hidden(body)}{quote}" if hides and not known(body) else whole
 
+    def prose(found: re.Match[str]) -> str:
+        return hidden(found[0]) if words(found[0]) > 1 and not known(found[0]) else found[0]
+
     def named(most: int) -> Callable[[re.Match[str]], str]:
         return lambda found: alias(found[0]) if words(found[0]) > most and not known(found[0]) else found[0]
 
     def mask(path: str, text: str) -> str:
         family = FAMILIES.get(path.rpartition(".")[2].lower(), "")
         text = TOKENS[family].sub(token, text)
-        if least := IN_A_ROW.get(family, 4):
-            text = ROWS[least].sub(lambda found: found[0] if known(found[0]) else hidden(found[0]), text)
-        return NAME.sub(named(4), CHAIN.sub(named(6), text))
+        if family == "c":
+            text = PAGE_TEXT.sub(prose, text)
+        if least := IN_A_ROW.get(family, 2):
+            text = ROWS[least].sub(prose, text)
+        return NAME.sub(named(3), CHAIN.sub(named(6), text))
 
     return mask
 

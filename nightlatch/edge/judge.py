@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,7 +67,7 @@ class Brought:
     pictures: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """A judge, and where it is heard. `folder` keeps its transcripts; `note` tells the journal, `limited` of a usage limit; `off` names
     what a test leaves out: "second", "fences"."""
@@ -87,10 +86,6 @@ class Bench:
     stop: Callable[[], bool] = lambda: False
     off: frozenset[str] = field(default_factory=frozenset)
 
-    @cached_property
-    def schema(self) -> Mapping[str, object]:
-        return json.loads(files("nightlatch").joinpath("schema", "judge.json").read_text("utf-8"))  # type: ignore[no-any-return]  # a file of ours
-
     def hear(self, case: Brought) -> tuple[Judged, Usage]:
         """The answer, and what it cost. Who says met looks again, where comments, prose or pictures could have talked to it."""
         first = Hearing(
@@ -108,12 +103,13 @@ class Bench:
     def look(self, hearing: Hearing, pictures: Iterable[Path]) -> tuple[Judged, Usage]:
         """One look; an answer that cannot be read is asked for once more."""
         usage, complaint = Usage(), ""
+        schema = json.loads(files("nightlatch").joinpath("schema", "judge.json").read_text("utf-8"))
         for _ in range(2):
             said, end = self.ask(judge.brief(hearing, self.templates, complaint), dict(zip(hearing.pictures, pictures, strict=False)))
             usage += end.usage
             if end.end is not End.FINISHED:
                 return NoAnswer(why=f"{self.agent.name}: {end.end}{f', {end.says}' if end.says else ''}"), usage
-            answer = judge.heard(said, hearing, self.schema)
+            answer = judge.heard(said, hearing, schema)
             if not isinstance(answer, str):
                 return answer, usage
             complaint = answer

@@ -193,3 +193,26 @@ def test_without_a_way_to_run_tests_only_a_verify_proves_anything() -> None:
     assert overhead([PLAIN, PLAIN], [found, found]) == NOTHING
     assert overhead([PLAIN, PLAIN], [found, Finding(level=Level.OK, topic="", says="")]) == ""
     assert overhead([], []) == ""
+
+
+def test_it_says_who_judges_and_whether_held_back_checks_can_be_hidden(ready: Project) -> None:
+    assert "ok    judge: nobody judges: a proof test is enough, and what has none waits for you\n" in ready.nightlatch("doctor").out
+    held = ready.folder.parent / "held"
+    held.mkdir()
+    ready.monkeypatch.setenv("NIGHTLATCH_CHECKS_HELD_BACK", str(held))
+    ready.monkeypatch.setenv("NIGHTLATCH_JUDGE_AGENT", "codex")
+    ready.monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert findings(ready.nightlatch("doctor", "--json"))[1:] == [
+        ("warn", "judge", "codex is to judge and is not here"),
+        ("warn", "held-back", f"no executable in {held}"),
+        ("warn", "held-back", "without a sandbox agents can read the held-back checks"),
+    ]
+    (held / "10-a").write_text("#!/bin/sh\n")
+    (held / "10-a").chmod(0o755)
+    program = ready.write("tools/codex", "#!/bin/sh\n")
+    program.chmod(0o755)
+    ready.monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    ready.monkeypatch.setenv("NIGHTLATCH_JUDGE_WHEN", "always")
+    told = ready.nightlatch("doctor").out
+    assert "ok    judge: codex judges every feature; codex is billed to the account it is logged in to\n" in told
+    assert "ok    held-back: 1 held-back checks\n" in told
