@@ -36,6 +36,7 @@ COMMANDS = {
     "Look": {
         "status": "what passes, what is left, what waits for you",
         "log": "the sessions and what each came to",
+        "handoff": "the restart note of a feature, for a person or an issue",
         "note": "what was found out: say it, list it, show it, contradict it",
     },
     "Decide": {

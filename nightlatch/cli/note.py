@@ -17,7 +17,7 @@ ANY = {"ignore_unknown_options": True, "help_option_names": []}
 
 
 class Notes(click.Group):
-    """`list` and `show` look; every other word is said as agents say it."""
+    """`list`, `show` and `lint` look; every other word is said as agents say it."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in noting.WORDS:
@@ -98,6 +98,41 @@ def show(name: str, *, as_json: bool) -> None:
     for line in str(found["file"]).splitlines():
         click.echo(plain(line))
     click.echo(plain(f"\n# {found['state']}{': ' if found['stands'] else ''}{found['stands']}"[1:]))
+
+
+@command.command(name="lint", epilog="Example: nightlatch note lint US-004")
+@click.argument("name", metavar="FILE|F")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
+def lint(name: str, *, as_json: bool) -> int:
+    """Say whether somebody could go on from a restart note alone: from a file, or from the note that `handoff F` writes. 1: not so."""
+    import tomllib
+    from importlib.resources import files
+
+    from nightlatch.core.lint import lint as flaws_of
+
+    data = tomllib.loads(files("nightlatch").joinpath("shipped/lint.toml").read_text(encoding="utf-8"))
+    text = note_of(name)
+    stale = {str(each["id"]) for each in known() if each["state"] == "stale"}
+    flaws = [{"rule": each.rule, "says": data["rules"][each.rule], "at": each.at} for each in flaws_of(text, data["words"], stale)]
+    if as_json:
+        click.echo(json.dumps({"schema": "nightlatch/lint/1", "operational": not flaws, "flaws": flaws}, indent=2))
+    else:
+        for each in flaws:
+            click.echo(plain(f"{each['rule']:<20} {each['says']}{': ' if each['at'] else ''}{each['at']}"))
+        click.echo("" if flaws else "operational\n", nl=False)
+    return int(bool(flaws))
+
+
+def note_of(name: str) -> str:
+    """The text of a file, or else the restart note of a feature."""
+    if (file := Path(name)).is_file():
+        return file.read_text(encoding="utf-8", errors="replace")
+    from nightlatch.cli.handoff import restart_note
+    from nightlatch.edge import look
+    from nightlatch.edge.house import find_house, require_plan
+
+    house = require_plan(find_house(Path.cwd()))
+    return restart_note(house, look.with_commit(house), name)[1]
 
 
 def known(blame: str = "") -> list[dict[str, object]]:

@@ -1,5 +1,6 @@
 """What the next agent is told of the record: the findings that touch its feature or its files, few, ranked, each said once."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ SPARE = 4
 CONFIRMED = (State.VERIFIED, State.REJECTED)
 ORDER = (*CONFIRMED, State.OPEN, State.BLOCKED, State.STALE)
 NEXT = "next: "
+FENCE = re.compile("`+")
 Standings = Callable[[Sequence[Finding]], Mapping[str, Standing]]
 
 
@@ -38,9 +40,9 @@ class Known:
         """What bears it out, in a few words."""
         found, (failed, runs) = self.finding, self.finding.seen
         done = [each for event in found.events for each in event.evidence] or [*found.evidence]
-        told = [f"`{line(each.command, 160)}`" + ("" if each.exit is None else f" exit {each.exit}") for each in done if each.command]
-        told += [f"{line(each.file, 100)} sha256 {each.sha256[:12]}" for each in found.evidence if each.file]
-        told += [f"trace {line(each.trace, 60)}" for each in found.evidence if each.trace]
+        told = [quoted(each.command, 160) + ("" if each.exit is None else f" exit {each.exit}") for each in done if each.command]
+        told += [f"{quoted(each.file, 100)} sha256 {each.sha256[:12]}" for each in found.evidence if each.file]
+        told += [f"trace {quoted(each.trace, 60)}" for each in found.evidence if each.trace]
         return ", ".join([*dict.fromkeys(told), *([f"failed {failed} of {runs}"] if runs and found.reproduction else [])])
 
     @property
@@ -149,7 +151,7 @@ def reproductions(told: Sequence[Known]) -> Iterator[str]:
         if again and each.finding.state is not State.REJECTED and each.state is not State.STALE:
             did = f"; it did {failed} of {runs}" if runs else ""
             rate = f"{again.fails} of {again.of}" if again.of > 1 else "every time"
-            seen.setdefault(again.command, f"`{line(again.command, 300)}` fails {rate}{did} ({each.finding.id})")
+            seen.setdefault(again.command, f"{quoted(again.command)} fails {rate}{did} ({each.finding.id})")
     yield from [*seen.values()][:REPRODUCTIONS]
 
 
@@ -165,3 +167,16 @@ def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> 
 
 def place(cite: Cite) -> str:
     return line(f"{cite.path}:{cite.lines[0]}-{cite.lines[1]}" if cite.lines else cite.path, 120)
+
+
+def quoted(text: str, limit: int = 300) -> str:
+    """Anybody's text as a code span: no markup, no link, no mention of a person or an issue comes out of it."""
+    flat = line(text, limit)
+    fence = fence_of(flat, 1)
+    space = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{space}{flat}{space}{fence}"
+
+
+def fence_of(text: str, least: int) -> str:
+    """More backticks than stand together anywhere in a text."""
+    return "`" * max([least, *(len(run) + 1 for run in FENCE.findall(text))])

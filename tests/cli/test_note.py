@@ -162,3 +162,17 @@ def test_the_schema_of_a_note_is_printed(desk: Project) -> None:
     assert desk.nightlatch("schema", "note").at("title") == "nightlatch note"
     with pytest.raises(SystemExit):
         desk.nightlatch("note", "open", "--help")
+
+
+def test_the_restart_note_is_printed_and_linted_from_the_record_and_from_a_file(desk: Project) -> None:
+    noted(desk, "verified", "the price is a product", "--feature", "US-001", "--evidence", "grep -q cents till.py", "--cite", "till.py:2")
+    assert "no-next" in desk.nightlatch("note", "lint", "US-001").out
+    noted(desk, "open", "is it slow?", "--feature", "US-001", "--reproduce", "./slow.sh", "--next", "Time price() in till.py")
+    told = desk.nightlatch("handoff", "US-001")
+    assert "## Next action\n\n`Time price() in till.py`\n" in told.out
+    assert desk.nightlatch("handoff", "US-001", "--json").at("text") == told.out
+    assert desk.nightlatch("note", "lint", "US-001").out == "operational\n"
+    desk.commit("the price changes", **{"till.py": "def price(cents, count):\n    return 2 * cents * count\n", "note.md": told.out})
+    linted = desk.nightlatch("note", "lint", "note.md", "--json")
+    assert (linted.code, linted.at("flaws", 0, "rule")) == (1, "note.stale")
+    assert "was verified; check again" in desk.nightlatch("handoff", "US-001").out
