@@ -15,6 +15,7 @@ from shutil import rmtree
 from statistics import median
 
 from bench import thousand
+from bench.briefs import briefs as measured
 from bench.findings import full, took
 from bench.ground import ROOT, Ground, Shape, Stamp, ground
 
@@ -183,6 +184,14 @@ def verdicts(scale: Scale) -> Iterator[Row]:
         yield row(f"runs of tests, {what}", [float(sum(one.runs.values())) for one in found], unit="runs", budget="shown")
 
 
+def briefs(scale: Scale) -> Iterator[Row]:
+    """A brief beside a short record and beside long ones: its time and its size."""
+    for sessions, known in ((10, 10), (1_000, 1_000), (10_000, 5_000)):
+        times, sizes = measured(sessions, known, max(5, scale.sessions))
+        yield row(f"a brief after {sessions:,} sessions, {known:,} findings", times, budget="shown")
+        yield row(f"its size after {sessions:,} sessions, {known:,} findings", sizes, unit="bytes", most=24_000)
+
+
 def line(one: Row) -> str:
     beside = (f"{one.bare:.4g}", f"{one.p50 / one.bare:.1f}") if one.bare else ("", "")
     numbers = (f"{number:.4g}" for number in (one.p50, one.least, one.p95))
@@ -201,12 +210,12 @@ def machine() -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="50,000 files, 10,000 sessions and features, init.sh of 60 s")
-    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, verdicts, starts, findings, memory")
+    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, verdicts, starts, findings, briefs, memory")
     parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where the numbers go")
     options = parser.parse_args()
     scale, rows = FULL if options.full else SHORT, []
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    for part in (starts, findings, memory, suites, verdicts, preparations, turns):
+    for part in (starts, findings, briefs, memory, suites, verdicts, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)
