@@ -56,7 +56,7 @@ class Known:
         said += [f"chosen: {line(found.choice, 120)}"] if found.choice else []
         said += [f"because {line(found.why, 160)}"] if found.why else []
         said += [f"not {line(', '.join(found.alternatives), 120)}"] if found.alternatives else []
-        said += [f"shown by {self.proof}"] if self.proof else []
+        said += [f"evidence {self.proof}"] if self.proof else []
         said += [f"contradicted: {line(event.why, 120)}" for event in found.challenges[-1:]]
         said += [f"at {', '.join(map(place, found.standing_cites[:3]))}"] if found.standing_cites else []
         return "; ".join((*said, *([NEXT + line(found.next_action, 160)] if found.next_action else [])))
