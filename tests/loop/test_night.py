@@ -106,9 +106,9 @@ def test_the_persons_own_command_runs_once_after_a_landing(tmp_path: Path) -> No
 
 
 def test_a_command_after_a_landing_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    settings = '[limits]\ncheck = "4s"\n[land]\nafter = "sleep 1000 & echo $! > ../child; wait"\n'
+    settings = '[limits]\ncheck = "12s"\n[land]\nafter = "sleep 1000 & echo $! > ../child; wait"\n'
     project = make_project(tmp_path, [feature(1)], settings=settings)
     said = project.night([[writes(1)]]).stderr
-    assert "timed out after 4 s" in said
+    assert "timed out after 12 s" in said
     assert not Path("/proc", (tmp_path / "child").read_text().strip()).exists()
     assert project.passing() == ["US-001"]
