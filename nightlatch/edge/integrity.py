@@ -1,7 +1,7 @@
 """Tests that must fail, run in the same kind of run as the candidate's own: canaries, and base's tests with other expected values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Integrity, function_of
@@ -97,13 +97,12 @@ def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
     before = on_base(trials, case, sample)
     if before.answer is Answer.FAULT:
         return Integrity(left=("tests that must fail: their run on the base was cut off",))
-    found = Integrity()
-    for _ in range(2):  # once more before any refusal
-        after = laid_run(trials, case, case.tree, sample, sample.own)
-        found = compared(e, sample, before, after)
-        if not (found.canaries or found.ignored):
-            break
-    return found
+    found = compared(e, sample, before, laid_run(trials, case, case.tree, sample, sample.own))
+    if not (found.canaries or found.ignored):
+        return found
+    before = laid_run(trials, case, case.base, sample, sample.base)  # before any refusal both run once more
+    again = compared(e, sample, before, laid_run(trials, case, case.tree, sample, sample.own))
+    return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
 
 
 def on_base(trials: Trials, case: Case, sample: Sample) -> Results:
@@ -130,7 +129,8 @@ def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> In
     if after.answer is Answer.FAULT:
         return Integrity(left=("tests that must fail: their run was cut off",))
     plain = e.old or e.own or e.base.tests
-    steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(map(function_of, plain.failing))
+    by_chance = {*plain.failing, *e.flaky, *e.unsteady}
+    steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(map(function_of, by_chance))
     ignored = sorted(i for i in before.failing & after.passed if function_of(i) in steady)
     told = not sample.base.wrong(before)
     wrong = sample.own.wrong(after) if told else ""

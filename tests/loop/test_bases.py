@@ -26,7 +26,7 @@ def suite(names: Mapping[str, str]) -> str:
 
 
 def failing(count: int, first: int = 0) -> str:
-    return suite({f"old_{n}": "self.fail('as always')" for n in range(first, first + count)})
+    return suite({f"old_{n}": f"import os; self.assertTrue(os.path.exists('old_{n}'))" for n in range(first, first + count)})
 
 
 def every_third_time(counts: Path) -> str:
@@ -72,7 +72,7 @@ def test_a_pytest_suite_that_collects_nothing_is_empty_and_not_red(tmp_path: Pat
 def test_six_known_failures_stop_the_night_before_any_agent_until_a_person_accepts_them_and_then_only_shrink(tmp_path: Path) -> None:
     agent = f"""{HONEST}
 case $NIGHTLATCH_FEATURE in
-US-001) sed -i '0,/self.fail(.*)/s//pass/' tests/test_old.py;;
+US-001) touch old_0;;
 US-002) sed -i "s/assertEqual(price(40, 3), 120)/fail('too')/" tests/test_till.py;;
 esac"""
     more = "[limits]\nattempts = 1\n"

@@ -1,4 +1,6 @@
-"""All cases of the corpus."""
+"""All cases of the corpus. Every fourth is tried each time; NIGHTLATCH_FULL=1 tries them all, which takes half an hour."""
+
+from zlib import crc32
 
 from tests.ratchet import (
     honest_go,
@@ -21,5 +23,6 @@ CASES: tuple[Case, ...] = tuple(case for book in BOOKS for case in book.cases)
 TAMPERED = tuple(case for case in CASES if case.kind and not case.outside)
 OUTSIDE = tuple(case for case in CASES if case.outside)
 HONEST = tuple(case for case in CASES if not case.kind)
-# Not tried on a quiet machine since changed code is asked: an expectation here is a wish.
-LATER = frozenset(f"{case.base} {case.name}" for case in (*TAMPERED, *OUTSIDE) if case.name.endswith("beside good work"))
+WISHES = {"go easier rows under the old names"}  # held up to now: an expectation here is a wish
+LATER = WISHES | {f"{case.base} {case.name}" for case in (*TAMPERED, *OUTSIDE) if case.name.endswith("beside good work")}
+SHORT = tuple(case for case in CASES if crc32(f"{case.base} {case.name}".encode()) % 4 == 0)

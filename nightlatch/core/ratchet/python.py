@@ -285,6 +285,8 @@ def _length(scope: _Scope, node: ast.expr) -> int:
         case ast.Name(id=name):
             value = scope.names.get(name, scope.file.constants.get(name))
             return _length(scope, value) if isinstance(value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) else MANY
+        case ast.Subscript(value=inner, slice=ast.Slice(lower=None, upper=ast.Constant(value=int(count)))) if count >= 0:
+            return min(count, _length(scope, inner))
     return MANY
 
 
