@@ -2,14 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from nightlatch.edge import journal
-from tests.loop.village import ROOT, Project, feature, make_project
+from tests.loop.village import Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
 AGENT = """n=${NIGHTLATCH_FEATURE#US-00}
@@ -28,15 +26,6 @@ def village(folder: Path, features: int) -> Project:
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     return project
-
-
-def killed(project: Project, at: int, points: Path) -> int:
-    """One start that is killed at its `at`-th point; its return code."""
-    env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
-    killer = [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"]
-    done = subprocess.run(killer, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
-    return done.returncode
 
 
 def undisturbed(folder: Path, features: int) -> list[str]:
@@ -77,7 +66,7 @@ def left_running(project: Project) -> list[str]:
 def test_a_night_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     expected = undisturbed(tmp_path / "calm", 5)
     project, points = village(tmp_path / "storm", 5), tmp_path / "points"
-    codes = [killed(project, at, points) for at in range(1, MOST_STARTS)]
+    codes = [project.killed(at, points) for at in range(1, MOST_STARTS)]
     assert codes.count(-signal.SIGKILL) > 5
     project.run("run")
     assert_whole(project, expected, 5)
@@ -91,7 +80,7 @@ def test_one_kill_at_every_point_of_a_session(tmp_path: Path, start: int) -> Non
     for at in range(start, 500, 11):
         folder = tmp_path / f"at{at}"
         project = village(folder, features)
-        if killed(project, at, tmp_path / "points") == 0:
+        if project.killed(at, tmp_path / "points") == 0:
             break
         project.run("run")
         assert_whole(project, expected, features)

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from nightlatch.core.policy import Choice
 from nightlatch.edge.opening import entered
 from nightlatch.edge.session import Snapshots, provision
 from nightlatch.edge.site import Options
-from tests.loop.village import ROOT, Project, feature, make_project
+from tests.loop.village import Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
 GOLDEN = Path(__file__).with_name("progress_files")
@@ -129,15 +127,6 @@ def test_the_next_agent_is_told_what_the_others_left(tmp_path: Path) -> None:
     assert "# US-001: Number 1" in brief
 
 
-def killed(project: Project, at: int, points: Path) -> int:
-    """One start that is killed at its `at`-th point; its return code."""
-    env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
-    killer = [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"]
-    done = subprocess.run(killer, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
-    return done.returncode
-
-
 EAGER = {**ROLES, "implementation": ROLES["implementation"].split("fi\n", 1)[1]}
 
 
@@ -146,7 +135,7 @@ def test_killed_between_and_inside_phases_it_ends_as_an_undisturbed_one(tmp_path
     (tmp_path / "storm").mkdir()
     calm, storm = (shop(tmp_path / name, roles=EAGER) for name in ("calm", "storm"))
     calm.run("run")
-    codes = [killed(storm, at, tmp_path / "points") for at in range(2, 44, 3)]
+    codes = [storm.killed(at, tmp_path / "points") for at in range(2, 44, 3)]
     assert codes.count(-signal.SIGKILL) > 8
     points = set((tmp_path / "points").read_text().splitlines())
     assert {"after agent.started", "before publish.started", "after session.ended"} <= points

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -80,6 +81,14 @@ class Project:
         out, err = process.communicate(timeout=90)
         assert code is None or process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def killed(self, at: int, points: Path) -> int:
+        """One run that is killed at its `at`-th point; its return code. The names of the points go to a file."""
+        env = {**os.environ, **self.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
+        killer = [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"]
+        done = subprocess.run(killer, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
+        return done.returncode
 
     def night(self, script: Sequence[Steps], *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """A run with the scripted agent."""
