@@ -44,12 +44,13 @@ class Said:
 class Integrity:
     """What came out green, or not at all, though it had to fail: canaries, and ids whose expected values were changed.
 
-    `left` names what was not run for want of time.
+    `left` names what was not run for want of time, `blind` why canaries cannot be told apart at the base already.
     """
 
     canaries: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    blind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

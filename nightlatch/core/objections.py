@@ -115,6 +115,8 @@ def _measured(e: Evidence) -> Iterator[Reason]:
             yield reason(rule, detail)
     if told.survivors:
         yield reason("ratchet.weaker", told.survivors, Ruling.REJECT if gone else None)
+    if seen.blind:
+        yield reason("ratchet.canary-blind", (seen.blind,))
     if left := (*seen.left, *told.left):
         yield reason("ratchet.not-measured", left)
 

@@ -9,7 +9,7 @@ MOST_DETAILS = 100
 LAYERS = {
     "selection": ("runner-selection", "runner-hook", "test-startup", "protected-path"),
     "old": ("superseded-unnamed",),
-    "integrity": ("canary", "tests-rewritten"),
+    "integrity": ("canary", "canary-blind", "tests-rewritten"),
     "expected": ("expected-ignored",),
     "ids": ("test-removed", "test-skipped", "test-unmatched", "fewer-cases"),
     "weaker": ("weaker",),
@@ -66,6 +66,13 @@ RULES = {
         next="Nothing in the code may change how the test runner judges or reports a test, or end its process.",
         example="a module that replaces pytest's TestReport when it is imported, or ends the process with 0",
         wrong="a module that changes assertions for a good reason belongs into the base by the person's own commit",
+    ),
+    "ratchet.canary-blind": Rule(
+        says="tests that must fail cannot be told apart at the base already, so nothing is known of how this code is judged",
+        next="",
+        ruling=Ruling.FLAG,
+        example="a runner whose report names no single tests of a file, or whose configuration only takes files of one name",
+        wrong="make the runner's report name every test: `nightlatch doctor` shows its command",
     ),
     "ratchet.tests-rewritten": Rule(
         says="the run itself rewrites tests, golden files or the runner's configuration: {n}",

@@ -103,7 +103,8 @@ def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
     before = laid_run(trials, case, case.base, sample, sample.base)  # before any refusal both run once more
     again = compared(e, sample, before, laid_run(trials, case, case.tree, sample, sample.own))
     if again.canaries:  # a compiled test of the base cannot be built beside one that moved: the canary has its say without them
-        again = replace(again, canaries=compared(e, sample, before, laid_run(trials, case, case.tree, replace(sample, files={}), sample.own)).canaries)
+        alone = laid_run(trials, case, case.tree, replace(sample, files={}), sample.own)
+        again = replace(again, canaries=compared(e, sample, before, alone).canaries)
     return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
 
 
@@ -134,6 +135,6 @@ def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> In
     by_chance = {*plain.failing, *e.flaky, *e.unsteady}
     steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(map(function_of, by_chance))
     ignored = sorted(i for i in before.failing & after.passed if function_of(i) in steady)
-    told = not sample.base.wrong(before)
-    wrong = sample.own.wrong(after) if told else ""
-    return Integrity(canaries=(wrong,) if wrong else (), ignored=tuple(ignored))
+    blind = sample.base.wrong(before)
+    wrong = "" if blind else sample.own.wrong(after)
+    return Integrity(canaries=(wrong,) if wrong else (), ignored=tuple(ignored), blind=blind)

@@ -123,10 +123,19 @@ def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str) -> Re
 def read_folder(folder: Path) -> dict[str, Result] | None:
     """The ids of every JUnit or TAP report that a command left; None where there is none."""
     kinds = {".xml": "junit", ".tap": "tap"}
-    files = (file for file in sorted(folder.iterdir()) if file.suffix in kinds)
+    files = (folder / name for name in names_in(folder) if Path(name).suffix in kinds)
     found = (read_report(kinds[file.suffix], bounded(file) or b"", file.stem) for file in files)
     reports = [report for report in found if report]
     return merge(pair for report in reports for pair in report.ids.items()) if reports else None
+
+
+def names_in(folder: Path) -> list[str]:
+    """What a command left in its folder for reports; nothing where it put something else in that folder's place."""
+    try:
+        with ExitStack() as stack:
+            return sorted(os.listdir(opened(stack, folder, os.O_DIRECTORY | os.O_NOFOLLOW)))  # noqa: PTH208  # never through a link
+    except OSError:
+        return []
 
 
 def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str], keep: Path | None = None) -> Check:
@@ -142,12 +151,7 @@ def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Map
 
 def keep_reports(folder: Path, into: Path, name: str) -> None:
     """Plain files of a bearable size, a few of them, under the name of their check; a name from the candidate's side is made harmless."""
-    try:
-        with ExitStack() as stack:
-            found = sorted(os.listdir(opened(stack, folder, os.O_DIRECTORY | os.O_NOFOLLOW)))  # noqa: PTH208  # never through a link
-    except OSError:
-        return
-    for left in [left for left in found if not left.endswith((".xml", ".tap"))][:MOST_KEPT]:
+    for left in [left for left in names_in(folder) if not left.endswith((".xml", ".tap"))][:MOST_KEPT]:
         data = read_inside(folder.parent, f"{folder.name}/{left}", LARGEST_KEPT + 1)
         if data and len(data) <= LARGEST_KEPT:
             into.mkdir(parents=True, exist_ok=True)

@@ -373,6 +373,13 @@ def test_a_new_test_that_turns_later_reports_green_proves_nothing(world: World) 
     assert world.examine(BASE, {"data.bin": "x", "test_a.py": fake}, off=RUN_ONLY | {"integrity", "expected"}).safe
 
 
+def test_where_tests_that_must_fail_cannot_be_told_apart_at_the_base_it_is_said(world: World) -> None:
+    named = {"pytest.ini": "[pytest]\npython_functions = check_*\n", "test_calc.py": TESTS.replace("def test_", "def check_")}
+    base = {**BASE, **named}
+    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB.replace("def test_", "def check_")}, off=RUN_ONLY)
+    assert (verdict.safe, rules(verdict)) == (True, ["ratchet.canary-blind"])
+
+
 def test_code_that_reads_its_answers_from_a_golden_file_is_seen(world: World) -> None:
     golden = "from pathlib import Path\n\nfrom calc import add\n\n\ndef test_sums():\n"
     golden += "    assert str(add(1, 2)) == Path('tests/golden/sums.txt').read_text().strip()\n"

@@ -10,7 +10,7 @@ import pytest
 from nightlatch.core.judge import CannotTell, Met, NoAnswer, NotMet, asked
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.edge.judge import Brought, left
-from nightlatch.edge.runner import keep_reports
+from nightlatch.edge.runner import keep_reports, read_folder
 from tests.edge.test_lab import CALC, World, rules
 from tests.edge.test_lab import world as world
 from tests.loop.judges import DONE, FEATURE, INJECTIONS, OF_RESULTS, bench, changed, heard, in_till, write_judge
@@ -225,6 +225,8 @@ def test_what_checks_left_is_kept_as_plain_files_and_never_through_a_link(tmp_pa
     reports.rename(tmp_path / "aside")
     reports.symlink_to(mine)
     keep_reports(reports, tmp_path / "none", "checks/20-ui")
+    (mine / "junit.xml").write_text("<testsuite><testcase name='mine'/></testsuite>")
+    assert read_folder(reports) is None
     assert left(tmp_path / "none") == ({}, ())
 
 
