@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
-from nightlatch.core.limits import TAIL, from_epoch, reset_time, sort_of
+from nightlatch.core.limits import FULL, TAIL, from_epoch, reset_time, sort_of
 from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
 
 SORTS = {"turns": End.TURNS, "context": End.CONTEXT, "credit": End.CREDIT, "limit": End.LIMIT, "login": End.LOGIN}
-CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STOPPED}
+CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STOPPED, "budget": End.BUDGET}
 EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their turn limit; gemini with an HTTP status & 255: 429
 MOST_TOOLS = 256
 LONGEST_SAYING = 500
+LAST_LINES = 6  # of plain text, where what the agent read cannot be told from what it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class Summary:
     """What a stream came to so far, in bounded memory.
 
     `words` are the last words said; `stray` is output outside the dialect; `trouble` is the error or retry since which nothing went on;
-    `limited` and `resets_at` (epoch s) are what the last limit event enforced; `todo` pairs each item with whether it is done.
+    `limited` and `resets_at` (epoch s) are what the last limit event enforced, `full_until` when the windows end of which it said that
+    nearly all is gone; `plan`: a subscription pays; `todo` pairs each item with whether it is done.
     """
 
     session: str = ""
@@ -41,6 +43,8 @@ class Summary:
     result: Result | None = None
     limited: bool = False
     resets_at: int = 0
+    full_until: int = 0
+    plan: bool = False
     open_tools: tuple[str, ...] = ()
     turns: int = 0
     usage: Usage = field(default_factory=Usage)
@@ -59,7 +63,7 @@ def after(summary: Summary, event: Event) -> Summary:
         case Kind.USAGE:
             return _counted(summary, event)
         case Kind.LIMIT:
-            return replace(summary, limited=_text(event, "status") == "rejected", resets_at=_number(event, "resets_at"))
+            return _limited(summary, event)
         case Kind.RESULT:
             said = Result(ok=event.data.get("ok") is True, says=event.text, cls=_text(event, "cls"), status=_number(event, "status"))
             return replace(summary, result=said, turns=_number(event, "turns") or summary.turns, open_tools=())
@@ -83,6 +87,13 @@ def _went_on(summary: Summary, event: Event) -> Summary:
             return summary
 
 
+def _limited(summary: Summary, event: Event) -> Summary:
+    windows = event.data.get("windows")
+    full = max((resets for share, resets in windows if share >= FULL), default=0) if isinstance(windows, tuple) else 0
+    limited, plan = _text(event, "status") == "rejected", event.data.get("plan") is True
+    return replace(summary, limited=limited, resets_at=_number(event, "resets_at"), full_until=full, plan=plan)
+
+
 def _counted(summary: Summary, event: Event) -> Summary:
     """Turns add up until a total replaces them."""
     used = event.data.get("usage")
@@ -102,10 +113,11 @@ def ended(
     if question and end is not End.STOPPED:
         end, says = End.BLOCKED, question
     resets = _resets(summary, says, now, zone) if end is End.LIMIT else None
+    full = from_epoch(summary.full_until, now) if summary.full_until else None
     says = " ".join(says.split())[:LONGEST_SAYING]
     return AgentEnd(
-        end=end, says=says, usage=summary.usage, resets_at=resets, question=question, seconds=seconds, turns=summary.turns,
-        todo=summary.todo,
+        end=end, says=says, usage=summary.usage, resets_at=resets, full_until=full, listed=summary.plan, question=question,
+        seconds=seconds, turns=summary.turns, todo=summary.todo,
     )  # fmt: skip
 
 
@@ -123,7 +135,7 @@ def _why(summary: Summary, events: str, code: int | None, signal: int | None, by
 
 def _cut_off(summary: Summary, by: str) -> tuple[End, str]:
     """An agent that was only retrying when its time was up failed at what it retried."""
-    if by == "stop" or not summary.trouble:
+    if by in ("stop", "budget") or not summary.trouble:
         return CUT_OFF[by], ""
     sort = sort_of(summary.trouble, summary.trouble_status)
     return SORTS.get(sort, End.FAULT if by == "idle" else CUT_OFF[by]), summary.trouble
@@ -137,11 +149,15 @@ def _failed(summary: Summary, result: Result, code: int | None) -> tuple[End, st
 
 def _without_result(summary: Summary, events: str, code: int | None, signal: int | None) -> tuple[End, str]:
     """No result event means not finished, whatever the exit code; only now may plain text say why."""
-    tail = summary.words if events == "text" else f"{summary.stray}\n{summary.trouble}"
+    tail = last_lines(summary.words) if events == "text" else f"{summary.stray}\n{summary.trouble}"
     how = f"killed by signal {signal}" if signal else f"exit {code}" if events == "text" else f"ended without a result (exit {code})"
     sort = EXITS.get(code or 0, "") or sort_of(tail[-TAIL:], summary.trouble_status)
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
     return SORTS.get(sort, End.FAULT), (tail if sort == "limit" else f"{how}: {last}" if last else how)
+
+
+def last_lines(text: str) -> str:
+    return "\n".join([line for line in text.splitlines() if line.strip()][-LAST_LINES:])
 
 
 def _resets(summary: Summary, says: str, now: datetime, zone: tzinfo) -> datetime | None:

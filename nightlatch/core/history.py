@@ -12,7 +12,7 @@ from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunStart, 
 
 PROGRESS = ("landed", "unproved", "advanced")
 WAITING = ("held", "unproved", "blocked")
-NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.stopped", "loop.crash")
+NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.budget", "agent.stopped", "loop.crash")
 NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.context", "agent.turns", "agent.login", "agent.credit")
 CONFLICT = "land.conflict"
 STALLS = 2

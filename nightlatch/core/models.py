@@ -179,7 +179,7 @@ class Event:
     """One normalised event of an agent's stream. `raw` is the line it came from; `data` holds what the kind needs.
 
     data: session {id, model} · tool_call {id, tool, args} · tool_result {id, ok} · usage {usage: Usage, total: bool} ·
-    retry {delay, status} · limit {status, resets_at (epoch s), type} · error {cls, status} · result {ok, cls, turns}
+    retry {delay, status} · limit {status, resets_at (epoch s), type, windows, plan} · error {cls, status} · result {ok, cls, turns}
     """
 
     kind: Kind
@@ -194,6 +194,7 @@ class End(StrEnum):
     FINISHED = "finished"
     BLOCKED = "blocked"
     LIMIT = "limit"
+    BUDGET = "budget"
     CONTEXT = "context full"
     TURNS = "turn limit"
     WALL = "wall time-out"
@@ -210,13 +211,16 @@ class End(StrEnum):
 class AgentEnd:
     """How one agent ended: only sorts finished, limited and faulty; it never says anything about the work.
 
-    `todo` is the agent's own list as it last told it, each item with whether it is done.
+    `todo` is the agent's own list as it last told it, each item with whether it is done. `full_until`: nearly all of a usage window is
+    gone, and it ends then. `listed`: a subscription pays, so the dollars are a list price.
     """
 
     end: End
     says: str = ""
     usage: Usage = field(default_factory=Usage)
     resets_at: datetime | None = None
+    full_until: datetime | None = None
+    listed: bool = False
     question: str = ""
     seconds: float = 0.0
     turns: int = 0

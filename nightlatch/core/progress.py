@@ -19,6 +19,7 @@ QUESTION = 500
 RULE_OF_END = {
     End.BLOCKED: "agent.question",
     End.LIMIT: "agent.limit",
+    End.BUDGET: "agent.budget",
     End.CONTEXT: "agent.context",
     End.TURNS: "agent.turns",
     End.WALL: "agent.wall",

@@ -30,8 +30,7 @@ class Claude(wire.JsonReader):
             case "user":
                 yield from _results(wire.obj(line.get("message")))
             case "rate_limit_event":
-                told = wire.obj(line.get("rate_limit_info"))
-                yield wire.limit(told.get("status"), told.get("resetsAt"), told.get("rateLimitType"))
+                yield _limit(wire.obj(line.get("rate_limit_info")))
             case "result":
                 yield from self._result(line)
 
@@ -75,6 +74,14 @@ class Claude(wire.JsonReader):
         cls = "" if ok else next((SORTS[r] for r in reasons if isinstance(r, str) and r in SORTS), "")
         words = wire.text(line.get("result")) or _errors(line)
         yield wire.result(ok, words, status=line.get("api_error_status"), cls=cls, turns=line.get("num_turns"))
+
+
+def _limit(told: wire.Json) -> Event:
+    """Only a subscription tells of its windows; with `isUsingOverage` it pays by use."""
+    windows = [wire.obj(window) for window in wire.obj(told.get("unifiedWindows")).values()] or [told]
+    full = ((window.get("utilization"), window.get("resetsAt")) for window in windows)
+    plan = told.get("isUsingOverage") is not True
+    return wire.limit(told.get("status"), told.get("resetsAt"), told.get("rateLimitType"), full, plan=plan)
 
 
 def _by_model(models: wire.Json) -> Usage | None:

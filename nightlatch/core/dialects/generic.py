@@ -35,7 +35,8 @@ class JsonLines(wire.JsonReader):
             case "retry":
                 yield wire.retry(words, status=line.get("status"), delay=wire.number(line.get("delay")))
             case "limit":
-                yield wire.limit(line.get("status"), line.get("resets_at"), words)
+                resets, full = line.get("resets_at"), line.get("full")
+                yield wire.limit(line.get("status"), resets, words, [(full, resets)], plan=line.get("plan") is True)
             case "error":
                 yield wire.error(words, status=line.get("status"))
             case "result":

@@ -50,5 +50,7 @@ def _step(part: wire.Json) -> Iterator[Event]:
 def _failed(told: wire.Json) -> Iterator[Event]:
     data = wire.obj(told.get("data"))
     words = f"{wire.text(data.get('message')) or wire.text(told.get('name'))} {wire.text(data.get('responseBody'))}".strip()
+    later = wire.text(wire.obj(data.get("responseHeaders")).get("retry-after"))
+    words += f" retry-after: {later}" if later else ""
     yield wire.error(words, status=data.get("statusCode"))
     yield wire.result(False, words, status=data.get("statusCode"))

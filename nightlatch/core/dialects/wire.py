@@ -124,8 +124,11 @@ def todo(found: Iterable[tuple[object, bool]]) -> Event:
     return Event(kind=Kind.TODO, data={"items": tuple((text(words), done) for words, done in found)})
 
 
-def limit(status: object, resets_at: object, name: object) -> Event:
-    return Event(kind=Kind.LIMIT, text=text(name), data={"status": text(status), "resets_at": number(resets_at), "type": text(name)})
+def limit(status: object, resets_at: object, name: object, windows: Iterable[tuple[object, object]] = (), *, plan: bool = False) -> Event:
+    """`windows`: how full each is (1: all of it), and when it resets. `plan`: a subscription pays, and dollars are list prices."""
+    told = tuple((float(full), number(resets)) for full, resets in windows if isinstance(full, int | float))
+    data = {"status": text(status), "resets_at": number(resets_at), "type": text(name), "windows": told, "plan": plan}
+    return Event(kind=Kind.LIMIT, text=text(name), data=data)
 
 
 def retry(words: object, *, status: object = 0, delay: float = 0.0) -> Event:
