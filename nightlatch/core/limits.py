@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from email.utils import parsedate_to_datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SOONEST = timedelta(seconds=60)
@@ -123,7 +122,7 @@ def _date(found: re.Match[str], zone: tzinfo) -> datetime | None:
     """A date as ISO or HTTP write it; one that names no zone is a clock's of ours."""
     try:
         if found.re is _HTTP_DATE:
-            return parsedate_to_datetime(found[0])
+            return datetime.strptime(found[0], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
         offset = (found[2] or "").strip()
         when = datetime.fromisoformat(found[1] + ("+00:00" if offset.isalpha() else offset))
         return when if when.tzinfo else when.replace(tzinfo=zone)
