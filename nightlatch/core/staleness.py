@@ -1,7 +1,8 @@
 """Does a finding still hold for the code it cites? Asked of the code, never of an agent: pure over texts and ids that are handed in."""
 
 import ast
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -14,6 +15,9 @@ Symbol: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Lines: TypeAlias = tuple[int, int]
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 MOST_SOURCE = 1_000_000
+STRING = "|".join((r"'''(?s:\\.|[^\\])*?'''", r'"""(?s:\\.|[^\\])*?"""', r"'(?:\\(?s:.)|[^'\\\n])*'", r'"(?:\\(?s:.)|[^"\\\n])*"'))
+TOKEN = re.compile(rf"\n|([(\[{{])|([)\]}}])|#[^\n]*|\\\r?\n|{STRING}")
+BEGINS = re.compile(r"([ \t]*)(?:(@)|(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)|[^\s#])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,68 +29,82 @@ class Blob:
     data: bytes
 
     @cached_property
-    def lines(self) -> list[str]:
-        return self.data.decode("utf-8", "replace").splitlines()
+    def text(self) -> str:
+        return self.data.decode("utf-8", "replace")
 
-    @property
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    @cached_property
     def python(self) -> bool:
         return self.path.endswith(".py") and len(self.data) < MOST_SOURCE
 
     @cached_property
-    def marked(self) -> list["Marked"]:
-        """The lines that are not blank, marked: once for each depth that a cited block may have begun at."""
-        bases = sorted({depth(line) for line in self.lines if line.strip()}) if self.python else [0]
-        numbers = [number for number, line in enumerate(self.lines, 1) if line.strip()]
-        return [Marked(numbers, [mark(self.lines[number - 1], base, python=self.python) for number in numbers]) for base in bases]
+    def said(self) -> list[tuple[int, int, str]]:
+        """(number, depth, words) of every line that is not blank; only in Python is the depth part of what a line says."""
+        return [(n, depth(line) if self.python else 0, " ".join(line.split())) for n, line in enumerate(self.lines, 1) if line.strip()]
 
     @cached_property
-    def module(self) -> ast.Module | None:
-        """Its syntax tree without docstrings; None where it has none."""
-        try:
-            tree = ast.parse(self.data) if self.python else None
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        for node in (tree, *(symbol for _, symbol in below(tree, ""))) if tree else ():
-            if node.body and ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
-        return tree
+    def starts(self) -> dict[str, list[int]]:
+        """Where among those a cited block may begin, by the mark of its first line."""
+        found: dict[str, list[int]] = {}
+        for place, (_, _, words) in enumerate(self.said):
+            found.setdefault(self.mark(0, words), []).append(place)
+        return found
+
+    def mark(self, below: int, words: str) -> str:
+        """Six hex digits for a line whatever its spacing; in Python how far below the block's first line it stands is part of it."""
+        return f"{crc32((f'{below} {words}' if self.python else words).encode('utf-8', 'replace')) & 0xFFFFFF:06x}"
+
+    def places(self, wanted: list[str]) -> Iterator[Lines]:
+        """Wherever lines with these marks stand one after the other: first and last line."""
+        for at in self.starts.get(wanted[0], ()) if wanted else ():
+            block = self.said[at : at + len(wanted)]
+            marks = [self.mark(deep - block[0][1], words) for _, deep, words in block]
+            if marks == wanted:
+                yield block[0][0], block[-1][0]
+
+    def gone(self, wanted: list[str]) -> int:
+        """How many of these lines are nowhere in the file, at whatever depth the block may stand now."""
+        bases = {deep for _, deep, _ in self.said}
+        return min((len([each for each in wanted if each not in self.marks(base)]) for base in bases), default=len(wanted))
+
+    def marks(self, base: int) -> set[str]:
+        if base not in self._marks:
+            self._marks[base] = {self.mark(deep - base, words) for _, deep, words in self.said}
+        return self._marks[base]
 
     @cached_property
-    def symbols(self) -> dict[str, Symbol]:
-        return dict(below(self.module, "")) if self.module else {}
+    def _marks(self) -> dict[int, set[str]]:
+        return {}
+
+    @cached_property
+    def symbols(self) -> dict[str, Lines]:
+        """First and last line of every function and class, decorators included, by its dotted name."""
+        return dict(outline(self.text)) if self.python else {}
 
     @cached_property
     def _digests(self) -> dict[str, str]:
         return {}
 
     def syntax(self, symbol: str) -> str:
-        """A digest of what a symbol, or the module, does; "" where there is no such thing."""
-        node = self.symbols.get(symbol) if symbol else self.module
-        if node and symbol not in self._digests:
-            self._digests[symbol] = sha256(ast.dump(node).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        """A digest of what a symbol, or the module, does; "" where there is no such thing. No more than that is parsed."""
+        if self.python and symbol not in self._digests and (not symbol or symbol in self.symbols):
+            self._digests[symbol] = digest(self.source(symbol), whole=not symbol)
         return self._digests.get(symbol, "")
+
+    def source(self, symbol: str) -> str:
+        """The text of a symbol, below a line that makes room for its depth; of the module without one."""
+        first, last = self.symbols[symbol] if symbol else (1, None)
+        text = self.text.split("\n")[first - 1 : last]
+        return "\n".join(["if True:"] * bool(symbol and depth(text[0])) + text)
 
     def symbol_at(self, lines: Lines | None) -> str:
         """The innermost function or class that holds these lines, as `Class.method`; "" for the module."""
-        spans = ((name, first_line(node), node.end_lineno or 0) for name, node in self.symbols.items()) if lines else ()
-        held = (name for name, first, last in spans if lines and first <= lines[0] and lines[1] <= last)
+        spans = self.symbols.items() if lines else ()
+        held = (name for name, (first, last) in spans if lines and first <= lines[0] and lines[1] <= last)
         return max(held, key=lambda name: name.count("."), default="")
-
-
-class Marked:
-    """The marks of a file's lines, found again by any of them."""
-
-    def __init__(self, numbers: Sequence[int], marks: Sequence[str]) -> None:
-        self._numbers, self._marks = numbers, marks
-        self.at: dict[str, list[int]] = {}
-        for place, each in enumerate(marks):
-            self.at.setdefault(each, []).append(place)
-
-    def places(self, wanted: list[str]) -> Iterator[Lines]:
-        """Wherever these lines stand one after the other: first and last line."""
-        for at in self.at.get(wanted[0], ()) if wanted else ():
-            if self._marks[at : at + len(wanted)] == wanted:
-                yield self._numbers[at], self._numbers[at + len(wanted) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +136,8 @@ def anchor(cite: Cite, blob: Blob, commit: str) -> Cite:
     """A cite with all that is needed to find its code again."""
     text = ""
     if cite.lines:
-        cited = [line for line in blob.lines[cite.lines[0] - 1 : cite.lines[1]] if line.strip()]
-        text = " ".join(mark(line, depth(cited[0]), python=blob.python) for line in cited)
+        cited = [(deep, words) for number, deep, words in blob.said if cite.lines[0] <= number <= cite.lines[1]]
+        text = " ".join(blob.mark(deep - cited[0][0], words) for deep, words in cited)
     symbol = blob.symbol_at(cite.lines)
     return replace(cite, commit=commit, blob=blob.oid, text=text, symbol=symbol, syntax=blob.syntax(symbol))
 
@@ -131,16 +149,15 @@ def judge(cite: Cite, blob: Blob | None) -> Standing:
     if blob.oid == cite.blob:
         return Standing(fresh=True, path=blob.path, lines=cite.lines)
     wanted = cite.text.split()
-    places = [place for marked in blob.marked for place in marked.places(wanted)]
-    if cite.symbol in blob.symbols:  # the same words in another function are other code
+    places = [*blob.places(wanted)]
+    if places and cite.symbol in blob.symbols:  # the same words in another function are other code
         places = [place for place in places if blob.symbol_at(place).startswith(cite.symbol)]
     if places:
         near = cite.lines[0] if cite.lines else 1
         return Standing(fresh=True, path=blob.path, lines=min(places, key=lambda place: abs(place[0] - near)))
     if cite.syntax and cite.syntax == blob.syntax(cite.symbol):
         return Standing(fresh=True, path=blob.path, lines=cite.lines)
-    gone = min((sum(each not in marked.at for each in wanted) for marked in blob.marked), default=len(wanted))
-    return Standing(fresh=False, path=blob.path, lines=cite.lines, share=max(gone, 1) / len(wanted) if wanted else 1.0)
+    return Standing(fresh=False, path=blob.path, lines=cite.lines, share=max(blob.gone(wanted), 1) / len(wanted) if wanted else 1.0)
 
 
 def depth(line: str) -> int:
@@ -148,21 +165,59 @@ def depth(line: str) -> int:
     return len(flat) - len(flat.lstrip())
 
 
-def mark(line: str, base: int, *, python: bool) -> str:
-    """Six hex digits for a line whatever its spacing; in Python its depth, counted from `base`, is part of what it says."""
-    flat = " ".join(line.split())
-    return f"{crc32((f'{depth(line) - base} {flat}' if python else flat).encode('utf-8', 'replace')) & 0xFFFFFF:06x}"
+def outline(text: str) -> Iterator[tuple[str, Lines]]:
+    """Every function and class of a Python source by its dotted name, without parsing it: a block lasts until code stands no deeper."""
+    opened: list[tuple[str, int, int]] = []
+    decorated, last = 0, 0
+    for number, end, (indent, decorator, name) in statements(text):
+        deep = len(indent.expandtabs())
+        while opened and opened[-1][1] >= deep:
+            yield named(opened), (opened.pop()[2], last)
+        if name:
+            opened.append((name, deep, decorated or number))
+        decorated = (decorated or number) if decorator else 0
+        last = end
+    while opened:
+        yield named(opened), (opened.pop()[2], last)
 
 
-def first_line(node: Symbol) -> int:
-    return min([node.lineno, *(each.lineno for each in node.decorator_list)])
+def named(opened: list[tuple[str, int, int]]) -> str:
+    return ".".join(name for name, _, _ in opened)
 
 
-def below(node: ast.AST, prefix: str) -> Iterator[tuple[str, Symbol]]:
-    """Every function and class below a node, by its dotted name; they stand among statements only."""
+def statements(text: str) -> Iterator[tuple[int, int, tuple[str, str, str]]]:
+    """First and last line of each logical line, and how it begins; what stands in strings and brackets begins none."""
+    number, within, began, begins = 1, 0, 1, BEGINS.match(text)
+    for token in TOKEN.finditer(text):
+        if token[0] != "\n":
+            number += token[0].count("\n")
+            within = max(0, within + bool(token[1]) - bool(token[2]))
+            continue
+        if not within:
+            if begins:
+                yield began, number, begins.groups("")  # type: ignore[misc]  # three of them
+            began, begins = number + 1, BEGINS.match(text, token.end())
+        number += 1
+    if begins:
+        yield began, number, begins.groups("")  # type: ignore[misc]  # three of them
+
+
+def digest(source: str, *, whole: bool) -> str:
+    """Of the syntax tree of a module, or of the function or class that a source holds, without docstrings; "" where it has none."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    found = tree if whole else next(below(tree), None)
+    for node in (found, *below(found)) if found else ():
+        if node.body and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return sha256(ast.dump(found).encode("utf-8", "surrogatepass")).hexdigest()[:16] if found else ""
+
+
+def below(node: ast.AST) -> Iterator[Symbol]:
+    """Every function and class below a node; they stand among statements only."""
     for child in (each for name in BLOCKS for each in getattr(node, name, ())):
         if isinstance(child, Symbol):
-            yield f"{prefix}{child.name}", child
-            yield from below(child, f"{prefix}{child.name}.")
-        else:
-            yield from below(child, prefix)
+            yield child
+        yield from below(child)

@@ -3,11 +3,18 @@
 NIGHTLATCH_MANY=1 tries 2,000 random edits instead of 200.
 """
 
+import argparse
 import ast
+import dataclasses
+import enum
 import os
 import random
-from collections.abc import Callable
+import sys
+import typing
+from collections.abc import Callable, Iterator
 from hashlib import sha1
+from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -116,6 +123,70 @@ def test_bytes_that_are_no_text_and_cites_beyond_the_end_hold_nobody_up() -> Non
     odd = Blob(path="src/invite.py", oid="1", data=b"\xff\x00def (\n")
     far = anchor(Cite(path="src/invite.py", lines=(900, 901)), odd, "c1")
     assert judge(far, Blob(path="src/invite.py", oid="2", data=b"\xff")).share == 1.0
+
+
+def parses(work: Callable[[], object]) -> int:
+    """How often something is parsed meanwhile."""
+    count = 0
+
+    def hear(_frame: FrameType, event: str, of: object) -> None:
+        nonlocal count
+        count += event == "c_call" and of is compile
+
+    sys.setprofile(hear)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_only_the_one_symbol_is_parsed_whose_lines_changed_however_many_findings_cite_the_file() -> None:
+    source = "".join(f"def f{n}(x):\n    y = x + {n}\n    return y * {n}\n\n\n" for n in range(100))
+    cites = [anchor(Cite(path="m.py", lines=(5 * n + 1, 5 * n + 3)), blob(source, "m.py"), "c") for n in range(100)]
+    now = blob(f"import os\n{source}".replace("x + 7\n", "x + 8\n"), "m.py")
+    found: list[Standing] = []
+    assert parses(lambda: found.extend(judge(cite, now) for cite in (*cites, *cites))) == 1
+    assert [n for n, each in enumerate(found) if not each.fresh] == [7, 107]
+
+
+def spans(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
+    """First and last line of every symbol, as the syntax tree has them."""
+    for child in ast.iter_child_nodes(node):
+        name = prefix
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = f"{prefix}{child.name}."
+            yield name[:-1], (min([child.lineno, *(each.lineno for each in child.decorator_list)]), child.end_lineno or 0)
+        yield from spans(child, name)
+
+
+ODD = """
+@decorated(
+    "a",
+)
+async def f(
+    a,
+):
+    '''def not_one():
+class Nor_this: pass'''
+    if a:
+        def inner(): return 1
+    x = a \\
++ 1
+    return [
+1, '# no', "\\"]"]
+    # the end
+
+
+class C:
+\tdef m(self): pass
+"""
+REAL = [Path(module.__file__ or "").read_text(encoding="utf-8") for module in (argparse, ast, dataclasses, enum, random, typing)]
+
+
+@pytest.mark.parametrize("text", [ODD, *REAL], ids=range(len(REAL) + 1))
+def test_where_symbols_stand_is_told_without_parsing_as_the_syntax_tree_has_it(text: str) -> None:
+    assert blob(text, "m.py").symbols == dict(spans(ast.parse(text)))
 
 
 def functions(rng: random.Random) -> list[list[str]]:
