@@ -80,7 +80,8 @@ class Evidence:
     `static` is what was seen without running anything. `tests_changed`: a test or configuration file differs from the base.
     `proof_changed`: a file that verify may rest on does. `wants` are the steps beyond tests, checks and verify that this candidate calls
     for and that can be taken. `moved` says of lost ids where they went, `goldens` how files of expected output differ. `flaky` ids came
-    out both ways on base and candidate, `unsteady` ones on the candidate alone. `carried` are the ids that passed in the work that the
+    out both ways on base and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of
+    how many runs. `carried` are the ids that passed in the work that the
     session started from. `always`: the judge is asked even where a verify proves the feature; `met_before` is the most criteria that it
     found met so far, `usage` what it cost now. `off` names the layers that a test leaves out,
     `approved` what a person has answered already.
@@ -103,6 +104,7 @@ class Evidence:
     old: Results | None = None
     flaky: frozenset[str] = frozenset()
     unsteady: frozenset[str] = frozenset()
+    chances: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     before: Said | None = None
     now: Said | None = None
     owned: Said | None = None
@@ -185,6 +187,12 @@ def by_chance(
     nameless = {name for name in wavered if all(name not in run.ids for run in (*base, *candidate))}
     recovered = {name for name in names if any(run.ids.get(name) is Result.PASSED for run in candidate)}
     return frozenset(recovered & wavered | nameless), frozenset(recovered - wavered)
+
+
+def chances(names: Iterable[str], runs: Sequence[Results]) -> dict[str, tuple[int, int]]:
+    """How often each id failed, and of how many runs that had it; what came out one way only, such as a name of the moment, is left out."""
+    came = {name: [run.ids[name] is not Result.PASSED for run in runs if name in run.ids] for name in names}
+    return {name: (sum(failed), len(failed)) for name, failed in came.items() if 0 < sum(failed) < len(failed)}
 
 
 def last_lines(text: str) -> tuple[str, ...]:

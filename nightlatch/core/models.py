@@ -155,6 +155,7 @@ class Verdict:
     usage: Usage = field(default_factory=Usage)
     progress: bool = False
     costs: tuple[Cost, ...] = ()
+    chances: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Kind(StrEnum):

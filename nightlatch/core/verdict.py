@@ -70,6 +70,7 @@ def decide(e: Evidence) -> Verdict:
         judge=summary(e.judged, e.feature),
         usage=e.usage,
         progress=gained,
+        chances=e.chances,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nightlatch.core import results as codec
 from nightlatch.core.approvals import NOTHING, Approved
-from nightlatch.core.evidence import Evidence, Said, Step, by_chance, last_lines, new_passing, suspects
+from nightlatch.core.evidence import Evidence, Said, Step, by_chance, chances, last_lines, new_passing, suspects
 from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
@@ -174,7 +174,8 @@ def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evid
             break
         base.append(lab.run(case.base, case.base, case.suite, unsteady & known))
         flaky, unsteady = by_chance(names, base, candidate, known)
-    return replace(e, flaky=e.flaky | flaky, unsteady=e.unsteady | unsteady)
+    seen = {**e.chances, **chances(flaky, (found, *base, *candidate))}
+    return replace(e, flaky=e.flaky | flaky, unsteady=e.unsteady | unsteady, chances=seen)
 
 
 def _checks(lab: Lab, case: Case, e: Evidence) -> Evidence:

@@ -133,6 +133,7 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     tip = commit_plan_edits(site)
     if tip != candidate.base:
         return None
+    candidate = notebook.with_chances(site, candidate, verdict, started.id)
     ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases.told(site, started, candidate, verdict, ended)
     flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
@@ -149,6 +150,7 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
 def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded:
     """Keep work that does not land where the next session finds it, and write down what happened."""
     repo = site.house.repo
+    candidate = notebook.with_chances(site, candidate, verdict, started.id)
     ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases.told(site, started, candidate, verdict, ended)
     ref = repo.work_ref(started.feature.id)

@@ -12,16 +12,17 @@ from importlib.resources import files as package
 from pathlib import Path
 
 from nightlatch.core import notes as model
-from nightlatch.core.findings import ID, Author, Evidence, Finding, FindingEvent, State, added, render
+from nightlatch.core.findings import ID, Author, Cite, Evidence, Finding, FindingEvent, State, added, render
+from nightlatch.core.models import Verdict
 from nightlatch.core.notes import LONGEST, MOST, NOTHING_FOUND, Found, Note, Shown, Trial
 from nightlatch.core.progress import Entry
-from nightlatch.core.results import Answer
+from nightlatch.core.results import Answer, file_of
 from nightlatch.core.staleness import Blob, anchor
 from nightlatch.edge import files, process, runner
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House
 from nightlatch.edge.sandbox import Room
-from nightlatch.edge.site import Site, Started
+from nightlatch.edge.site import Candidate, Site, Started
 
 MOST_BYTES = 1_000_000
 CONFIRMED = frozenset({State.VERIFIED, State.REJECTED})
@@ -181,6 +182,19 @@ def pinned(house: House, tree: str, evidence: tuple[Evidence, ...], started: Sta
                 files.replace(house.state / "sessions" / started.id / Path(each.file).name, data)
         done.append(each if data is None else replace(each, file=path or each.file, sha256=sha256(data).hexdigest()))
     return tuple(done)
+
+
+def with_chances(site: Site, candidate: Candidate, verdict: Verdict, session: str) -> Candidate:
+    """The candidate with a finding for each flaky test that its verdict tolerated, unless that is on record: open, for whoever comes by."""
+    known, new = {finding.id for finding in site.findings(site.tip())}, []
+    for name, (failed, runs) in verdict.chances.items():
+        said = f"failed {failed} of {runs} runs on the base and on the candidate"
+        event = FindingEvent(at=site.now(), by=Author.LOOP, session=session, why=said, commit=candidate.base, failed=failed, runs=runs)
+        lone = Finding(id=model.name_of("flaky", name), claim=f"{name} passes and fails by chance", by=Author.LOOP, session=session,
+                       at=event.at, cites=(Cite(path=file_of(name)),), events=(event,))  # fmt: skip
+        made = anchored(site.house, candidate.base, candidate.base, lone)
+        new += [replace(made, cites=tuple(cite for cite in made.cites if cite.blob))] if made.id not in known else []
+    return replace(candidate, found=replace(candidate.found, new=(*candidate.found.new, *new)))
 
 
 def record(house: House, tip: str, found: Found) -> dict[str, bytes | None]:

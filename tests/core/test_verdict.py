@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, by_chance, fewer_cases, function_of, lost_ids
+from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, by_chance, chances, fewer_cases, function_of, lost_ids
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import Answer, Check, Result, Results, State
@@ -125,6 +125,7 @@ def test_what_flakes_on_both_is_flaky_and_on_the_candidate_alone_unsteady() -> N
     failed, passed = results(a=FAILED, b=PASSED), results(a=PASSED, b=PASSED, new=PASSED)
     assert by_chance(names, [failed], [passed], names[:2]) == (frozenset({"t.py::a"}), frozenset({"t.py::b", "t.py::new"}))
     assert by_chance(names[:1], [failed], [failed], names[:1]) == (frozenset(), frozenset())
+    assert chances(names, [failed, passed, failed]) == {"t.py::a": (2, 3)}
     assert by_chance(["t.py::0x1"], [passed], [passed], ["t.py::0x1"]) == (frozenset({"t.py::0x1"}), frozenset())
 
 

@@ -439,6 +439,7 @@ def test_three_tests_that_are_flaky_at_the_base_hold_nothing_up(world: World) ->
     assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, ["tests.flaky"])
     assert verdict.reasons[0].ruling is Ruling.FLAG
     assert len(verdict.reasons[0].detail) == 3
+    assert [0 < failed < runs for failed, runs in verdict.chances.values()] == [True] * 3
 
 
 def test_a_test_that_flakes_on_the_candidate_alone_is_held(world: World) -> None:

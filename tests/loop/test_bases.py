@@ -42,8 +42,11 @@ def test_three_flaky_tests_of_the_base_refuse_no_honest_work_and_excuse_no_broke
     agent = f"if mkdir {tmp_path}/broke; then {BREAKS}; else git checkout -q till.py; fi\n{HONEST}"
     project = village(tmp_path, files, [feature(1), feature(2)], agent=agent, more='[workspace]\nsandbox = "none"\n')
     project.run("run")
-    seen = [entry.rule for entry in project.entries()][1:]  # which of them a run happens to meet is chance
+    seen = [entry.rule for entry in project.entries() if entry.word == "landed"]  # which of them a run happens to meet is chance
     assert set(seen) <= {"tests.flaky", ""}
+    found = [entry.title for entry in project.entries() if entry.word == "finding"]
+    assert len({*found}) == len(found) >= bool(any(seen))
+    assert all("test_flaky" in title and title.startswith("open ") for title in found)
     told = [("rejected", "US-001", "ratchet.test-failed"), *(("landed", f"US-00{n}", rule) for n, rule in enumerate(seen, 1))]
     assert_morning(project, told, passing=["US-001", "US-002"])
     refused = next(entry for entry in project.entries() if entry.word == "rejected")

@@ -4,12 +4,16 @@ import json
 import os
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from nightlatch.core.findings import Author, Finding, State, read
+from nightlatch.core.models import Outcome, Verdict
 from nightlatch.core.progress import Entry
+from nightlatch.edge import landing, notebook, opening
+from nightlatch.edge.site import Candidate, Options
 from tests.loop.village import TILL, Project, Steps, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
@@ -217,6 +221,22 @@ def test_a_person_notes_while_a_loop_is_at_work_and_the_loop_writes_it_once(tmp_
     night.communicate(timeout=90)
     assert "the running loop carries it out" in said
     assert list(findings(project)) == ["is the till slow?"]
+
+
+def test_a_flaky_test_that_a_verdict_tolerates_is_an_open_finding_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    monkeypatch.chdir(project.folder)
+    name = "tests/test_till.py::Till::test_three_apples"
+    with opening.entered(Options()) as site:
+        nothing = Candidate(tree="HEAD", base=site.tip())
+        for session, seen in (("s1", (2, 5)), ("s2", (1, 6))):
+            verdict = Verdict(safe=True, proved=None, outcome=Outcome.LANDED, chances={name: seen})
+            found = notebook.with_chances(site, nothing, verdict, session).found
+            landing.write_down(site, notebook.entries(site, found), "more", files=partial(notebook.record, site.house, found=found))
+    [flaky] = findings(project).values()
+    assert (flaky.claim, flaky.state, flaky.word_of) == (f"{name} passes and fails by chance", State.OPEN, Author.LOOP)
+    assert (flaky.seen, flaky.session, [cite.path for cite in flaky.cites]) == ((2, 5), "s1", ["tests/test_till.py"])
+    assert [entry.feature for entry in told(project, "finding")] == [flaky.id]
 
 
 def test_what_was_harvested_is_on_record_even_where_the_workspace_is_lost(tmp_path: Path) -> None:
