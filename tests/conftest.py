@@ -10,6 +10,7 @@ import pytest
 
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
+from tests.pythons import make_pytest, make_python
 from tests.ratchet import table
 
 GIT_ENVIRONMENT = {
@@ -31,6 +32,18 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.delenv(name)
     for name, value in {**GIT_ENVIRONMENT, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def plain_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a Python that has only the standard library."""
+    return make_python(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="session")
+def slim_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a Python that has pytest without plugins."""
+    return make_pytest(tmp_path_factory.mktemp("pytest"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -57,7 +57,7 @@ def test_id(test: Any) -> str:
     """file::Class::method, with the file relative to the project."""
     module = sys.modules.get(type(test).__module__)
     if unreadable(test):
-        return str(test._testMethodName).replace(".", "/") + ".py"
+        return os.path.normpath(f"{test.found_in}/{test._testMethodName.replace('.', '/')}.py")
     if module is None or not isinstance(test, unittest.TestCase):
         return str(test.id())
     file = os.path.relpath(getattr(module, "__file__", None) or type(test).__module__)
@@ -87,11 +87,14 @@ def main(report: str, only: str) -> int:
     sys.path.append(os.getcwd())  # noqa: PTH109  # as `python -m unittest` does, but below the standard library
     with open(only, encoding="utf-8") as names:  # noqa: PTH123  # the project's Python may be any
         wanted = frozenset(names.read().splitlines())
+    files = {name.split("::")[0] for name in wanted}
     suite = unittest.TestSuite()
     for folder in start_folders():
-        suite.addTests(unittest.TestLoader().discover(folder, "test*.py", folder))
-    if wanted:
-        suite = unittest.TestSuite(case for case in cases(suite) if {test_id(case), test_id(case).split("::")[0]} & wanted)
+        for case in cases(unittest.TestLoader().discover(folder, "test*.py", folder)):
+            case.found_in = folder
+            name = test_id(case)
+            if not wanted or {name, name.split("::")[0]} & wanted or (unreadable(case) and name in files):
+                suite.addTest(case)
     with open(report, "w", encoding="utf-8") as Recorder.out:  # noqa: PTH123  # as above
         result = unittest.TextTestRunner(resultclass=Recorder).run(suite)  # type: ignore[arg-type]  # its stubs ask for more than it does
         print(json.dumps({"end": 0 if result.wasSuccessful() else 1}), file=Recorder.out)

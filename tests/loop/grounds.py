@@ -1,8 +1,6 @@
 """Repositories of any shape to spend a night on, and what every morning after must show."""
 
 import json
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,9 +30,7 @@ def plant(
 
 
 def project_at(folder: Path, home: Path) -> Project:
-    """The program as it is started in a folder, by a Python that has pytest."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return Project(folder=folder, env={"NIGHTLATCH_CACHE": str(home / "cache"), "PATH": path})
+    return Project(folder=folder, env={"NIGHTLATCH_CACHE": str(home / "cache")})
 
 
 def lay(folder: Path, files: Mapping[str, str | bytes]) -> None:

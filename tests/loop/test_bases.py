@@ -66,6 +66,7 @@ def test_a_project_without_any_test_is_not_red_and_its_first_test_proves(tmp_pat
 
 
 @pytest.mark.sandbox
+@pytest.mark.usefixtures("python_with_pytest")
 def test_a_pytest_suite_that_collects_nothing_is_empty_and_not_red(tmp_path: Path) -> None:
     project = plant(tmp_path, {"pytest.ini": "[pytest]\n", "tests/conftest.py": ""}, [feature(1)])
     project.run("init", "--commit")

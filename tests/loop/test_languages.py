@@ -49,6 +49,7 @@ python3 -m pytest
 """
 
 
+@pytest.mark.usefixtures("python_with_pytest")
 def test_a_night_on_a_python_project_with_pytest(tmp_path: Path) -> None:
     project = plant(tmp_path, PYTHON, PYTHON_STORIES, agent=PYTHON_AGENT, branch="ralph/shop")
     assert "test runner pytest" in project.run("init", "--commit").stdout
