@@ -131,7 +131,7 @@ BEFORE = "def price(cents):\n    return cents\n"
 
 
 def write_judge(file: Path) -> Path:
-    file.write_text(PROGRAM.replace("PYTHON", sys.executable))
+    file.write_text(PROGRAM.replace("PYTHON", f"{Path(sys.executable).resolve()} -IS"))
     file.chmod(0o755)
     return file
 
