@@ -1,31 +1,72 @@
 """`handoff`: the restart note of a feature, for a person, an issue or a pull request."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from nightlatch.core import handoff
+from nightlatch.core.models import Feature
+from nightlatch.core.recall import Recalled
+from nightlatch.core.repeats import Count, trodden
 from nightlatch.edge import look
 from nightlatch.edge.house import House, find_house, require_plan
+from nightlatch.errors import UsageError
 
 
 @click.command(epilog="Example: nightlatch handoff US-004 | gh issue comment 12 --body-file -")
 @click.argument("feature")
+@click.option("--trial", is_flag=True, help="Instead: one fresh session with this note alone, one with none; count what each repeats.")
+@click.option("--agent", metavar="NAME", help="The agent of the trial, instead of the configured one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
-def command(feature: str, as_json: bool) -> None:
-    """Print the restart note of FEATURE as Markdown: what is wanted, what is done and known, and what is next."""
-    house = require_plan(find_house(Path.cwd()))
-    name, text = restart_note(house, look.with_commit(house), feature)
-    click.echo(json.dumps({"schema": "nightlatch/handoff/1", "feature": name, "text": text}, indent=2) if as_json else text, nl=as_json)
+def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> None:
+    """Print the restart note of FEATURE as Markdown: what is wanted, what is done and known, and what is next.
+
+    A trial costs two sessions of an agent. It works in workspaces that are thrown away, lands nothing and records nothing.
+    """
+    if agent and not trial:
+        raise UsageError("--agent is the agent of a trial", fix="add --trial")
+    house = require_plan(find_house(Path.cwd(), {"agent": (agent,)} if agent else {}))
+    seen = look.with_commit(house)
+    found, known, text = restart_note(house, seen, feature)
+    if trial:
+        tried = compare(house, seen, found, known, text)
+        each = {name: {"repeated": one.repeated, "calls": one.calls, "what": one.told} for name, one in tried.items()}
+        told = {"schema": "nightlatch/handoff-trial/1", "feature": found.id, **each}
+        click.echo(json.dumps(told, indent=2) if as_json else "\n".join(shown(tried)))
+    else:
+        told = {"schema": "nightlatch/handoff/1", "feature": found.id, "text": text}
+        click.echo(json.dumps(told, indent=2) if as_json else text, nl=as_json)
 
 
-def restart_note(house: House, seen: look.View, feature: str) -> tuple[str, str]:
-    """The feature's id, and its note as the record stands."""
+def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, Recalled, str]:
+    """The feature, what is known of it, and its note as the record stands."""
     from nightlatch.edge.session import remembered, touched
 
     found = seen.survey.find(feature)
     past = seen.history.of(found)
     known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}), handoff.MOST)
     carried = sorted(touched(house.repo, found, past)) if past.carried else []
-    return found.id, handoff.note(found, past, seen.history.phases_of(found), known, carried, seen.tip)
+    return found, known, handoff.note(found, past, seen.history.phases_of(found), known, carried, seen.tip)
+
+
+def compare(house: House, seen: look.View, feature: Feature, known: Recalled, text: str) -> dict[str, Count]:
+    """What a session repeats that has the note, and one that has none."""
+    from nightlatch.edge import agents, trial
+
+    settled = trodden(known.findings)
+    if not settled:
+        raise UsageError(f"nothing is settled about {feature.id}, so no session could repeat it", fix="nightlatch note list")
+    hired = agents.load(house.config.agent[0], house.config.agents)
+    place = trial.ground(house, seen.tip, feature, seen.branch)
+    try:
+        return {name: trial.session(place, hired, note, settled) for name, note in (("note", text), ("empty", ""))}
+    finally:
+        place.pool.close()
+
+
+def shown(tried: Mapping[str, Count]) -> Iterator[str]:
+    for name, words in (("note", "with the note"), ("empty", "with none")):
+        yield f"{words:<14} repeated work: {tried[name].repeated} in {tried[name].calls} tool calls"
+        yield from (f"{'':<14} {what}" for what in tried[name].told)

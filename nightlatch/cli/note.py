@@ -132,7 +132,7 @@ def note_of(name: str) -> str:
     from nightlatch.edge.house import find_house, require_plan
 
     house = require_plan(find_house(Path.cwd()))
-    return restart_note(house, look.with_commit(house), name)[1]
+    return restart_note(house, look.with_commit(house), name)[-1]
 
 
 def known(blame: str = "") -> list[dict[str, object]]:

@@ -302,6 +302,21 @@ COMMANDS = {
         args=["brief", "US-001"], arrange=[git("update-ref", "-d", "HEAD"), lambda p: p.plan(story("US-001"))],
         says="{top}: there is no commit yet to start from", fix="git add -A && git commit -m start",
     ),
+    "a trial of a note in which nothing is settled": Case(
+        args=["handoff", "US-001", "--trial"], arrange=[planned()],
+        says="nothing is settled about US-001, so no session could repeat it", fix="nightlatch note list",
+    ),
+    "a trial with an agent that does nothing": Case(
+        args=["handoff", "US-001", "--trial"], env=NONE, code=4, arrange=[
+            planned(), write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["true"]'), saved,
+            lambda p: p.nightlatch("note", "verified", "it is so", "--feature", "US-001", "--evidence", "true"),
+        ],
+        says="the trial shows nothing: mine made 0 tool calls and ended so: finished",
+        fix="use an agent whose stream tells its tool calls, and that can work here",
+    ),
+    "an agent for no trial": Case(
+        args=["handoff", "US-001", "--agent", "claude"], says="--agent is the agent of a trial", fix="add --trial",
+    ),
     "no such session": Case(
         args=["log", "r-1"], arrange=[planned()], says="progress.txt: no session and no feature is called r-1", fix="nightlatch log",
     ),

@@ -88,8 +88,8 @@ def test_what_is_known_is_listed_by_feature_and_state_and_stale_is_shown(desk: P
     first = noted(desk, "verified", "the price is a product", "--cite", "till.py:2", "--feature", "US-001")
     noted(desk, "blocked", "no access to the \x1b[31mlog", "--feature", "US-002")
     listed = desk.nightlatch("note", "list").out.splitlines()
-    assert listed[0] == f"{first} verified person US-001 the price is a product"
-    assert "\x1b" not in listed[1]
+    assert f"{first} verified person US-001 the price is a product" in listed
+    assert "\x1b" not in "".join(listed)
     assert [desk.nightlatch("note", "list", "--feature", "US-002", "--json").at("findings", 0, "state")] == ["blocked"]
     desk.commit("sum", **{"till.py": "def price(cents, count):\n    return cents + count\n"})
     assert desk.nightlatch("note", "list", "--state", "stale").out == f"{first} stale    person US-001 the price is a product\n"
