@@ -43,6 +43,12 @@ class FindingError(UsageError):
     """A finding cannot be read, or what is said of one may not be said that way."""
 
 
+class PlannerError(NightlatchError):
+    """What a planner answered may not be written into the plan."""
+
+    exit = 1
+
+
 class FaultError(NightlatchError):
     """The agent or the environment is at fault: nothing about the features is known."""
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "Set up": {
         "init": "write what is missing: loop.py, a plan, checks, prompts, loop.toml",
         "doctor": "say everything that would stop the night, each with its fix",
+        "plan": "have an agent expand a specification into failing features",
         "demo": "a whole night on a sample project; no account, no network",
     },
     "Work": {

@@ -18,7 +18,7 @@ _EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": fa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
+class File:
     """A plan file taken apart: its lists, and its items with the path to each."""
 
     text: str
@@ -32,7 +32,7 @@ class _File:
 
 def read(data: bytes, path: str) -> Plan:
     """The plan in this file, whatever its dialect; no features is a plan too. Raises PlanError with line, column and a caret."""
-    file = _open(data, path)
+    file = take_apart(data, path)
     rows = zip(file.keys, file.items, file.ids, _priorities(file), _raws(file), strict=True)
     features = tuple(plandialect.feature_of(file.dialect, *row) for row in rows)
     _check_dependencies(file, features)
@@ -48,7 +48,7 @@ def read(data: bytes, path: str) -> Plan:
 
 def set_done(data: bytes, path: str, feature: str, done: bool) -> bytes:
     """The same bytes with one value changed: the done-flag of one feature, added in the file's style where it has none."""
-    file = _open(data, path)
+    file = take_apart(data, path)
     if feature not in file.ids:
         raise PlanError(f"no feature is called {feature}", place=path, fix="take an id from: nightlatch status")
     return _with_flags(file, {feature: done}).encode()
@@ -59,7 +59,7 @@ def carry_flags(ancestor: bytes, tip: bytes, mine: bytes, path: str) -> bytes:
 
     A feature that mine edited keeps its own flag, as what the tip has done was another one. A side that cannot be read has none to give.
     """
-    file = _open(mine, path)
+    file = take_apart(mine, path)
     try:
         before, after = ({f.id: f for f in read(side, path).features} for side in (ancestor, tip))
     except PlanError:
@@ -84,7 +84,7 @@ def describe(old: Plan | None, new: Plan) -> str:
 
 def canonical(plan: Plan) -> str:
     """The text of the same plan in the canonical form; fields that have no place in it stay in their item."""
-    root = {"branchName": plan.branch, "verifyCommands": plan.gates, "userStories": [_canonical(f) for f in plan.features]}
+    root = {"branchName": plan.branch, "verifyCommands": plan.gates, "userStories": [canonical_item(f) for f in plan.features]}
     return json.dumps({name: value for name, value in root.items() if value or name == "userStories"}, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -99,7 +99,7 @@ def _change(old: Feature, new: Feature) -> str:
     return "done" if new.done else "reopened"
 
 
-def _canonical(feature: Feature) -> dict[str, object]:
+def canonical_item(feature: Feature) -> dict[str, object]:
     known = {bare(alias) for field, aliases in NAMES.items() if field != "command" for alias in aliases}
     rest = {name: value for name, value in json.loads(feature.raw).items() if bare(name) not in known}
     fields = {spelled: getattr(feature, field) for field, (spelled, *_) in NAMES.items() if field in Feature.__slots__}
@@ -116,7 +116,7 @@ def _canonical_phase(phase: Phase) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _open(data: bytes, path: str) -> _File:
+def take_apart(data: bytes, path: str) -> File:
     text = jsontext.decode(data, path)
     root = jsontext.parse(text, path)
     lists = tuple(_lists(root))
@@ -129,7 +129,7 @@ def _open(data: bytes, path: str) -> _File:
         raise jsontext.error_at(text, path, jsontext.start_of(text, odd), "a feature is an object, and this is none", _EXAMPLE)
     dialect = plandialect.dialect_of(path, text, items)
     ids = tuple(plandialect.ids_of(dialect, keys, items))
-    return _File(text=text, root=root, lists=lists, keys=keys, items=items, dialect=dialect, ids=ids)
+    return File(text=text, root=root, lists=lists, keys=keys, items=items, dialect=dialect, ids=ids)
 
 
 def _lists(root: object) -> Sequence[Key]:
@@ -165,7 +165,7 @@ def _inside(root: Any, key: Key) -> Any:
     return root
 
 
-def _raws(file: _File) -> Iterator[str]:
+def _raws(file: File) -> Iterator[str]:
     for place in file.lists:
         yield from (file.text[start:end] for start, end in jsontext.elements(file.text, jsontext.start_of(file.text, place)))
 
@@ -174,7 +174,7 @@ def _name(place: Key) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).lstrip(".")
 
 
-def _heads(file: _File) -> list[dict[str, Any]]:
+def _heads(file: File) -> list[dict[str, Any]]:
     """The objects that speak of the whole plan: the root, and what wraps the list."""
     around = [_inside(file.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
     return [head for head in (file.root, *around) if isinstance(head, dict)]
@@ -198,14 +198,14 @@ def _strings(value: object) -> list[str]:
     return [text for each in value for text in _strings(each)] if isinstance(value, list) else []
 
 
-def _priorities(file: _File) -> list[float | None]:
+def _priorities(file: File) -> list[float | None]:
     """The priority of every item, the lower the sooner."""
     given = [plandialect.priority_of(file.dialect, item) for item in file.items]
     numbers = numbers_of(file.dialect, file.items)
     return [None if each is None else numbers[0] - each for each in given] if larger_first(numbers) else given
 
 
-def _check_dependencies(file: _File, features: Sequence[Feature]) -> None:
+def _check_dependencies(file: File, features: Sequence[Feature]) -> None:
     """Every dependency is a feature of the plan, and none waits for itself by way of others."""
     place = {called: n for n, called in enumerate(file.ids)}
     ahead = False
@@ -222,7 +222,7 @@ def _check_dependencies(file: _File, features: Sequence[Feature]) -> None:
         raise _misled(file, place[ring[0]], ring[1], says, "take one of these dependencies out") from None
 
 
-def _check_phases(file: _File, key: Key, feature: Feature) -> None:
+def _check_phases(file: File, key: Key, feature: Feature) -> None:
     """The phases of a feature have names of their own, depend on each other only, and none waits for itself. Raises PlanError."""
     names = [phase.name for phase in feature.phases]
     if not names:
@@ -242,12 +242,12 @@ def _check_phases(file: _File, key: Key, feature: Feature) -> None:
         raise file.dialect.error(field, problem, "take one of these dependencies out") from None
 
 
-def _misled(file: _File, n: int, dependency: str, problem: str, fix: str) -> PlanError:
+def _misled(file: File, n: int, dependency: str, problem: str, fix: str) -> PlanError:
     named = plandialect.depends_of(file.dialect, file.keys[n], file.items[n])
     return file.dialect.error(next(place for name, place in named if name == dependency), problem, fix)
 
 
-def _with_flags(file: _File, wanted: Mapping[str, bool]) -> str:
+def _with_flags(file: File, wanted: Mapping[str, bool]) -> str:
     edits = []
     for called, key, item in zip(file.ids, file.keys, file.items, strict=True):
         name, done = plandialect.state_of(file.dialect, key, item)
@@ -259,7 +259,7 @@ def _with_flags(file: _File, wanted: Mapping[str, bool]) -> str:
     return text
 
 
-def _edit(file: _File, key: Key, name: str, done: bool) -> tuple[int, int, str]:
+def _edit(file: File, key: Key, name: str, done: bool) -> tuple[int, int, str]:
     """What to put where, so that one item's flag says `done`."""
     field, dialect = name or file.dialect.flag, file.dialect
     word = (dialect.done if done else dialect.fresh) if field in dialect.names["status"] else done

@@ -338,6 +338,26 @@ COMMANDS = {
         says="*the brief of US-001 takes * bytes with nothing left to cut; 24000 is the most",
         fix="split US-001, or move its detail to a file that it names",
     ),
+    "a plan of nothing": Case(
+        args=["plan"], arrange=[planned()], says="plan takes a specification, or --refine F, or --prove", fix="nightlatch plan SPEC.md",
+    ),
+    "a specification that is not there": Case(
+        args=["plan", "SPEC.md"], arrange=[planned()], says="the specification cannot be read: *", fix="name a file of text",
+    ),
+    "an empty specification": Case(
+        args=["plan", "SPEC.md"], arrange=[planned(), write("SPEC.md", "\n")], says="SPEC.md: the specification has 1 characters",
+        fix="write it, in at most 200000",
+    ),
+    "a split of what passes": Case(
+        args=["plan", "--refine", "US-001"], arrange=[planned(story("US-001", passes=True))],
+        says="prd.json: US-001 passes already, so there is nothing to split", fix="nightlatch status",
+    ),
+    "a planner that answers nothing": Case(
+        args=["plan", "--prove", "--agent", "scripted"], arrange=[planned(), write("s.json", "[]")], code=1,
+        env={**NONE, "NIGHTLATCH_SCRIPT": "s.json"},
+        says="what scripted planned cannot be taken, told once what is wrong:\n  - it answered nothing: *",
+        fix="say more clearly what is wanted, or name another with --agent; what it said is in {top}/.nightlatch/plan",
+    ),
     "init on a detached HEAD": Case(
         args=["init", "--commit"], arrange=[planned(), git("checkout", "-q", "--detach")],
         says="HEAD is detached, so a commit would belong to no branch", fix="git switch -c NAME",

@@ -165,7 +165,7 @@ def test_without_a_journal_the_traceback_itself_is_shown(repository: Path) -> No
 
 def test_every_error_class_says_what_it_is_and_has_an_exit_code() -> None:
     errors = [e for e in vars(import_module("nightlatch.errors")).values() if isinstance(e, type) and issubclass(e, NightlatchError)]
-    assert {e.exit for e in errors} == {2, 4, 5, 70, 75}
+    assert {e.exit for e in errors} == {1, 2, 4, 5, 70, 75}
     assert all(e.__doc__ for e in errors)
 
 

@@ -1,0 +1,233 @@
+"""The planner: an agent that answers with features, in a workspace that is thrown away. What it says is tried out before it is taken."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.resources import files as package
+from pathlib import Path
+
+from nightlatch.core import jsontext, planedit, planfile, planner
+from nightlatch.core.models import AgentEnd, End, Feature, Plan
+from nightlatch.core.planner import Aim
+from nightlatch.core.progress import line
+from nightlatch.core.results import Answer
+from nightlatch.core.templates import renderer
+from nightlatch.edge import agents, files, rooms, workshop
+from nightlatch.edge.agents import Agent, Errand
+from nightlatch.edge.beneath import FILE, PROGRAM, entered, held, parent_of
+from nightlatch.edge.homes import read_inside
+from nightlatch.edge.house import House
+from nightlatch.edge.judge import Ears
+from nightlatch.edge.lab import Lab
+from nightlatch.edge.look import View
+from nightlatch.edge.pool import INIT, Pool
+from nightlatch.edge.process import Limits
+from nightlatch.edge.session import templates
+from nightlatch.edge.workspace import Workspace
+from nightlatch.errors import BusyError, FaultError, PlanError, PlannerError
+
+TEMPLATE = "plan.md.j2"
+NAMES = frozenset(("aim", "spec", "feature", "tried", "features", "more", "plan", "init", "checks", "nonce", "problems"))
+MOST_ANSWER = 2_000_000
+MOST_FILE, MOST_FILES = 64_000, 50
+LISTED = 12_000
+VERIFY = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is asked of the planner: to expand a specification, to split a feature (and what was tried on it), or only to prove features."""
+
+    aim: Aim
+    spec: str = ""
+    feature: Feature | None = None
+    tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What would be written: the plan's text, and new executables by their path in the project. `remarks`: what else the planner did."""
+
+    plan: bytes
+    files: Mapping[str, bytes]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planning:
+    """One planner at work on a plan, with its workspace; `data` is the plan as it lies in the person's checkout."""
+
+    house: House
+    agent: Agent
+    task: Task
+    plan: Plan
+    data: bytes
+    base: str
+    place: Workspace
+    pool: Pool
+    lab: Lab
+
+    def drafted(self) -> Draft:
+        """What the planner proposes, once all of it holds. Raises PlannerError with every reason, after it was told them once."""
+        problems: tuple[str, ...] = ()
+        for turn in (1, 2):
+            found = self.examined(self.ask(turn, problems))
+            if isinstance(found, Draft):
+                return found
+            problems = found
+        told = "".join(f"\n  - {problem}" for problem in problems[: planner.MOST_REASONS])
+        fix = f"say more clearly what is wanted, or name another with --agent; what it said is in {self.folder}"
+        raise PlannerError(f"what {self.agent.name} planned cannot be taken, told once what is wrong:{told}", fix=fix)
+
+    @property
+    def folder(self) -> Path:
+        return self.house.state / "plan"
+
+    def ask(self, turn: int, problems: tuple[str, ...]) -> bytes:
+        """Run the agent, and give its answer, however it ended: the file, else what its last message holds."""
+        ears, brief, limits = Ears(), self.folder / f"brief-{turn}.md", self.house.config.limits
+        self.folder.mkdir(exist_ok=True)
+        brief.write_text(self.brief(problems), encoding="utf-8", errors="surrogateescape")
+        out = rooms.out_folder(self.place, sandboxed=self.pool.sandbox.name != "none")
+        env = {"NIGHTLATCH_SESSION": f"plan-s{turn}", "NIGHTLATCH_FEATURE": "plan", "NIGHTLATCH_OUT": str(out)}
+        end = agents.run(self.agent, Errand(
+            program=agents.find(self.agent, self.house.repo.project, os.environ.get("PATH", os.defpath)), brief=brief,
+            room=rooms.room(self.house, self.place, network=True, env=env, writable=((self.place.out, out),)), out=self.place.out,
+            sandbox=self.pool.sandbox, environ=os.environ, limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
+            transcript=self.folder / f"transcript-{turn}.jsonl", on_event=ears.hear, stop=ears.flooded,
+        )).end  # fmt: skip
+        said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
+        if said is None:
+            said = planner.answer_in(ears.words).encode("utf-8", "replace")
+        if not said:
+            self.refuse(end, flooded=ears.flooded())
+        return said
+
+    def refuse(self, end: AgentEnd, *, flooded: bool) -> None:
+        """Raises what kept the agent from answering, if anything did."""
+        name = self.agent.name
+        if end.question:
+            raise PlannerError(f"{name} asks before it plans: {line(end.question)}", fix="answer that in the specification, and plan again")
+        if end.end is not End.FINISHED:
+            says = "it does not stop talking" if flooded else f"{end.end}{f', {line(end.says)}' if end.says else ''}"
+            fault = BusyError if end.end is End.LIMIT else FaultError
+            raise fault(f"{name} gave no plan: {says}", fix="nightlatch doctor tries it; --agent names another")
+
+    def brief(self, problems: tuple[str, ...]) -> str:
+        told, room = [], LISTED
+        for feature in self.plan.features:
+            lacks = [name for name, held in planner.MAY_ADD.items() if not feature.done and not getattr(feature, held)]
+            text = line(f"{feature.id}{' (done)' if feature.done else ''} {feature.title}", 200)
+            text += f" [lacks {', '.join(lacks)}]" if lacks and self.task.aim is Aim.PROVE else ""
+            if (room := room - len(text)) < 0:
+                break
+            told.append(text)
+        names = [self.lab.own(path) for path in self.lab.files(self.base)]
+        split = self.task.feature
+        return renderer(TEMPLATE, templates(self.house), NAMES)({
+            "aim": str(self.task.aim), "spec": self.task.spec, "tried": self.task.tried, "problems": problems, "features": told,
+            "feature": json.dumps(planfile.canonical_item(split), indent=2, ensure_ascii=False) if split else "", "init": INIT in names,
+            "checks": [name for name in names if name.startswith("checks/")], "nonce": secrets.token_hex(8), "plan": self.house.plan,
+            "more": len(self.plan.features) - len(told),
+        })  # fmt: skip
+
+    def examined(self, said: bytes) -> Draft | tuple[str, ...]:
+        """The draft, or why there is none: the answer read, put into the plan's text, and tried out at the base."""
+        made, problems = self.made()
+        try:
+            new, proposal = self.edited(said)
+            plan = planfile.read(new, self.house.plan)
+        except PlanError as error:
+            return (*problems, str(error))
+        problems += (*proposal.problems, *planedit.disturbed(self.plan, plan, proposal.fields))
+        if problems or (problems := tuple(self.untrue(plan, proposal.proved, made))):
+            return problems
+        return Draft(plan=new, files=made, remarks=tuple(self.remarks()))
+
+    def edited(self, said: bytes) -> tuple[bytes, planner.Proposal]:
+        """The plan's text with what an answer adds to it. Raises PlanError."""
+        if len(said) > MOST_ANSWER:
+            return self.data, planner.Proposal(problems=(f"{planner.PLACE} has more than {MOST_ANSWER} bytes",))
+        target = self.task.feature.id if self.task.feature else ""
+        schema = json.loads(package("nightlatch").joinpath("schema", "planner.json").read_text("utf-8"))
+        proposal = planner.read(jsontext.decode(said, planner.PLACE), self.plan, self.task.aim, schema, target)
+        new = planedit.with_features(self.data, self.house.plan, proposal.items, target) if proposal.items else self.data
+        return planedit.with_fields(new, self.house.plan, proposal.fields), proposal
+
+    def made(self) -> tuple[dict[str, bytes], tuple[str, ...]]:
+        """The init.sh and the checks that the planner wrote where there are none, and what is wrong with them."""
+        made: dict[str, bytes] = {}
+        problems: list[str] = []
+        with entered(self.place.tree) as top:
+            for name in self.written(top):
+                with held(top, self.house.path(name)) as grip:
+                    if grip.problem == "gone":
+                        continue
+                    if grip.mode != PROGRAM or grip.size > MOST_FILE:
+                        problems.append(f"{name} is no executable file of at most {MOST_FILE} bytes: chmod +x {name}")
+                    else:
+                        made[name] = os.read(grip.fd, MOST_FILE)
+        return made, tuple(problems)
+
+    def written(self, top: int) -> list[str]:
+        """The paths at which something new may be."""
+        names = [INIT]
+        with suppress(OSError), parent_of(top, self.house.path("checks/")) as folder:
+            names += [f"checks/{name}" for name in sorted(os.listdir(folder))[:MOST_FILES]]  # noqa: PTH208  # never through a link
+        there = self.lab.files(self.base)
+        return [n for n in names if self.house.path(n) not in there and not os.path.lexists(self.house.repo.project / n)]
+
+    def untrue(self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]) -> Iterator[str]:
+        """What does not hold at the base with the new files: init.sh fails, a check is red, a verify is anything but red."""
+        repo, lab = self.house.repo, replace(self.lab, hands=replace(self.lab.hands, timeout=min(VERIFY, self.lab.hands.timeout)))
+        blobs = {self.house.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()}
+        base = repo.commit(repo.tree_with(self.base, blobs), [self.base], "what a planner made") if made else self.base
+        try:
+            for check in lab.checks(base, base) if made else ():
+                if check.name in made and check.answer not in (Answer.GREEN, Answer.SKIP):
+                    yield f"{check.name} is {check.answer} on the untouched project: {line(check.tail[-300:])}"
+            for feature in (feature for feature in plan.features if feature.id in names):
+                if problem := planner.untrue(feature, lab.verify(base, base, feature)):
+                    yield problem
+        except FaultError as error:
+            if INIT not in made:
+                raise
+            yield f"{error.place}: {line(error.problem, 600)}"
+
+    def remarks(self) -> Iterator[str]:
+        """What the planner did besides, for the person to know: its workspace is thrown away."""
+        seen, what = read_inside(self.place.tree, self.house.plan), "it cannot be read any more"
+        if seen != self.data:
+            with suppress(PlanError):
+                what = planfile.describe(self.plan, planfile.read(seen or b"", self.house.plan))
+            yield f"it edited {self.house.plan} in its workspace, which counts for nothing ({what})"
+
+
+def drafted(house: House, seen: View, agent: Agent, task: Task) -> Draft:
+    """Have the agent plan in a fresh checkout of the branch with the plan as it lies in the person's checkout."""
+    data = house.worktree_plan() or planedit.EMPTY
+    with workshop.opened(house) as (pool, lab):
+        tree = house.repo.tree_with(seen.tip, {house.plan: (FILE, house.repo.write_blob(data))})
+        with pool.checkout(seen.tip, tree) as place:
+            plan = planfile.read(data, house.plan)
+            return Planning(
+                house=house, agent=agent, task=task, plan=plan, data=data, base=seen.tip, place=place, pool=pool, lab=lab,
+            ).drafted()  # fmt: skip
+
+
+def write(house: House, old: bytes | None, draft: Draft) -> None:
+    """Write what is new, the plan last and whole. Raises BusyError, and nothing is written, where the plan is no longer what it was."""
+    project = house.repo.project
+    there = [name for name in draft.files if os.path.lexists(project / name)]
+    if house.worktree_plan() != old or there:
+        what = ", ".join(there) or house.plan
+        raise BusyError(f"{what} changed while the planner was at work, so nothing is written", fix="look at it, and plan again")
+    for name, data in draft.files.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        with (project / name).open("xb") as file:
+            file.write(data)
+        (project / name).chmod(0o755)
+    files.replace(house.repo.top / house.plan, draft.plan)
