@@ -32,6 +32,9 @@ COMMANDS = {
         "check": "the whole verdict on a commit or on your working tree",
         "ratchet": "whether a range of commits weakens its tests; for CI and hooks",
         "verify": "prove again every feature that says it passes",
+        "pause": "let the run at work start no new session until you resume it",
+        "resume": "let a paused run go on",
+        "stop": "end the run at work after this session",
         "sync": "move your checkout to the tip of the branch",
     },
     "Look": {
@@ -58,6 +61,7 @@ COMMANDS = {
     },
 }
 HELP = ("-h", "--help")
+WISHES = ("pause", "resume", "stop")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +81,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        if cmd_name in COMMANDS["Decide"]:
-            command = import_module("nightlatch.cli.decide").command(cmd_name)
+        if cmd_name in (*COMMANDS["Decide"], *WISHES):
+            command = import_module(f"nightlatch.cli.{'ask' if cmd_name in WISHES else 'decide'}").command(cmd_name)
         else:
             command = import_module(f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}").command
         return command if isinstance(command, click.Command) else None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 
 import click
 
@@ -12,8 +13,9 @@ from nightlatch.core.progress import decision
 from nightlatch.core.text import plain
 from nightlatch.edge import inbox, look
 from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.errors import UsageError
+from nightlatch.errors import BusyError, UsageError
 
+PATIENCE = 3.0
 NUMBERS = "FEATURE is an id of the plan, or the number that `status` and progress.txt show under DECIDE."
 
 
@@ -83,28 +85,36 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
     if problem:
         raise UsageError(f"{plain(feature.id)} {problem}, so there is nothing to {verb}", place=house.plan, fix=fix)
     what = f"{plain(feature.id)} {plain(feature.title, 60)}"
-    if needless(verb, feature, past):
+    recorded = bool(waiting) and (waiting[-1].verb, waiting[-1].text) == (verb, text)
+    if not recorded and needless(verb, feature, past, text):
         click.echo(f"{what}: nothing to do, it is so already")
         return
-    if not waiting or (waiting[-1].verb, waiting[-1].text) != (verb, text):
+    if not recorded:
         from nightlatch.edge.opening import state_folder
 
         state_folder(house)
+        if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
+            inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
         inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
     if now and look.holder(house) is None:
-        carry_out()
+        carry_out(house)
     click.echo(f"{what}: {verb} {progress_of(house)}")
 
 
-def carry_out() -> None:
-    """Everything in the inbox, as a run would before its first session."""
+def carry_out(house: House) -> None:
+    """Everything in the inbox, as a run would before its first session; somebody else who does just that is waited for, a run is not."""
     from nightlatch.edge import decisions, landing, opening
     from nightlatch.edge.site import Options
 
-    with opening.entered(Options()) as site:
-        landing.finish_publishing(site)
-        landing.commit_plan_edits(site)
-        decisions.carry_out(site)
+    end = monotonic() + PATIENCE
+    while any(inbox.waiting(house)) and monotonic() < end:
+        try:
+            with opening.entered(Options()) as site:
+                landing.finish_publishing(site)
+                landing.commit_plan_edits(site)
+                decisions.carry_out(site)
+        except BusyError:
+            sleep(0.05)
 
 
 def progress_of(house: House) -> str:

@@ -65,7 +65,7 @@ def said(note: dict[str, object]) -> str:
     left = inbox.leave(house, "note", feature, json.dumps({**note, **({"feature": feature} if feature else {})}), datetime.now(UTC))
     if look.holder(house) is None:
         with suppress(FaultError, BusyError):  # the next run can do what this machine cannot do now
-            carry_out()
+            carry_out(house)
     return f"{against or name_of(left.id)}: {'challenge' if against else 'note'} {progress_of(house)}"
 
 

@@ -20,17 +20,21 @@ LIMITS = ("until", "budget", "sessions")
 @click.option("--until", metavar="07:00", help="Start no session after this local time.")
 @click.option("--budget", type=float, metavar="DOLLARS", help="Stop when the agents say that they have cost this much.")
 @click.option("--sessions", "--max-iterations", "sessions", type=int, metavar="N", help="Stop after so many sessions.")
+@click.option("--stay", is_flag=True, help="With nothing left to run, wait for answers, approvals and new features.")
 @click.option("--agent", metavar="NAME", help="Use this agent instead of the configured ones.")
 @click.option("--accept-red", is_flag=True, help="Go on although more tests fail on the branch than is usual.")
 @click.pass_obj
-def command(program: Program, /, *, once: bool, dry_run: bool, feature: str, accept_red: bool, agent: str | None, **limits: object) -> int:
+def command(
+    program: Program, /, *, once: bool, dry_run: bool, feature: str, accept_red: bool, stay: bool, agent: str | None, **limits: object
+) -> int:  # fmt: skip
     """Work through the plan until nothing is left to run; this is what `python loop.py` does.
 
     \b
     Example: python loop.py run --until 07:00 --budget 20
     """
-    flags = {f"limits.{name}": limits[name] for name in LIMITS if limits[name] is not None}
-    options = Options(once=once, feature=feature, accept_red=accept_red, flags={**flags, **({"agent": (agent,)} if agent else {})})
+    flags: dict[str, object] = {f"limits.{name}": limits[name] for name in LIMITS if limits[name] is not None}
+    flags |= {"agent": (agent,)} if agent else {}
+    options = Options(once=once, feature=feature, accept_red=accept_red, stay=stay, flags=flags)
     if feature:
         look.view(require_plan(find_house(Path.cwd(), options.flags))).survey.find(feature)
     if dry_run:

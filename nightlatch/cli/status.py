@@ -10,7 +10,7 @@ import click
 from nightlatch.cli import Program
 from nightlatch.core.survey import Survey
 from nightlatch.core.text import plain
-from nightlatch.edge import inbox, look
+from nightlatch.edge import inbox, look, wishes
 from nightlatch.edge.house import House, find_house
 from nightlatch.edge.look import View
 
@@ -75,7 +75,8 @@ def running(seen: View) -> str:
     doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
     if run.get("process") is None:
         return f"none is going; the last was cut off at {run['feature']}, which the next one finishes" if run else ""
-    return f"{doing} since {str(run['since'])[:16]}Z (process {run['process']})"
+    wish = wishes.TOLD[wishes.asked(seen.house, look.holder(seen.house))]
+    return f"{doing} since {str(run['since'])[:16]}Z (process {run['process']}){wish}"
 
 
 def going(house: House) -> dict[str, object]:

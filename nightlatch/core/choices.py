@@ -27,7 +27,9 @@ def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, s
     return "", ""
 
 
-def needless(verb: str, feature: Feature, past: FeatureHistory) -> bool:
-    """Whether a decision has nothing left to change."""
+def needless(verb: str, feature: Feature, past: FeatureHistory, text: str = "") -> bool:
+    """Whether a decision has nothing left to change: it is so already, or it is the last one in the same words, and no session since."""
+    if not feature.done and verb not in ("approve", "done") and (past.decided, past.said) == (verb, text):
+        return True
     given = {"approve": feature.done, "done": feature.done, "skip": feature.skip or past.skipped, "hold": feature.hold}
     return given.get(verb, False)

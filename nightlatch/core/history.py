@@ -29,7 +29,8 @@ class FeatureHistory:
     waiting: held, unproved or blocked · question: what it waits for, in words · tried: what was refused, latest first ·
     sessions: ids, oldest first · answer: the person's · fresh: the next session starts clean · conflict: the carried work met the branch ·
     held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
-    given: done by the person's word · decided: their last decision since the last session · carried: there is work to carry on ·
+    given: done by the person's word · decided, said: their last decision since the last session, and its words ·
+    answers: every answer of theirs that is on record · carried: there is work to carry on ·
     stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met.
     """
 
@@ -49,6 +50,8 @@ class FeatureHistory:
     landed: str = ""
     given: bool = False
     decided: str = ""
+    said: str = ""
+    answers: tuple[str, ...] = ()
     carried: bool = False
     stalls: int = 0
     cuts: int = 0
@@ -158,6 +161,7 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         tried=_tried(past, entry),
         sessions=(*past.sessions, session),
         answer="" if word == "landed" else past.answer,
+        answers=past.answers,
         fresh=stalls >= STALLS,
         stalls=stalls,
         conflict=rule == CONFLICT,
@@ -172,25 +176,26 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
 def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
     """Each decision ends the wait; what it says beyond that depends on its verb."""
     verb, text = decision_of(entry)
-    now = replace(past, waiting=None, question="", continues=0, cuts=0, stalls=0, fresh=False, approved=False, decided=verb)
+    now = replace(past, waiting=None, question="", continues=0, cuts=0, stalls=0, fresh=False, approved=False, decided=verb, said=text)
+    told = (entry, *past.tried)[:KEPT]
     match verb:
         case "answer":
-            return replace(now, answer=text)
+            return replace(now, answer=text, answers=(*past.answers, text))
         case "approve":
             if text:  # it could not be followed, and says why
-                return replace(now, tried=(entry, *past.tried)[:KEPT])
+                return replace(now, tried=told)
             held = past.waiting is Outcome.HELD and bool(past.held)
             return replace(now, approved=held, landed=past.held if held else past.landed, given=past.waiting is Outcome.UNPROVED)
         case "done":
             return replace(now, given=True, attempts=0)
         case "refuse" | "revert":
-            return replace(now, held="", landed="", given=False, attempts=0, tried=(entry, *past.tried)[:KEPT])
+            return replace(now, held="", landed="", given=False, attempts=0, tried=told)
         case "retry":
-            return replace(now, attempts=0, skipped=False, fresh=text.lstrip("-") == "fresh")
+            return replace(now, attempts=0, skipped=False, fresh=text.lstrip("-") == "fresh", tried=told)
         case "hold":
-            return replace(now, waiting=Outcome.HELD, question=text or "held by you")
+            return replace(now, waiting=Outcome.HELD, question=text or "held by you", tried=told)
         case "skip":
-            return replace(now, skipped=True)
+            return replace(now, skipped=True, tried=told)
     return past
 
 

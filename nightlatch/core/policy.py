@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from nightlatch.core.history import History
@@ -14,25 +14,31 @@ ALL_DONE = "every feature passes"
 REST_SKIPPED = "every feature that is not skipped passes"
 ALL_SKIPPED = "every feature is skipped: there is nothing to work on"
 NOTHING_PLANNED = "the plan has no features: add one to it"
+PAUSED = "paused: no new session starts; go on: nightlatch resume"
+STAYS = "it stays for your answers, approvals and new features"
+FOREVER = datetime.max.replace(tzinfo=UTC)
 _NAMED = 5
+_IDLE = frozenset({ALL_DONE, REST_SKIPPED, ALL_SKIPPED, NOTHING_PLANNED})
 _WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """The run ends with this exit code; `waits` are the features that a person decides about."""
+    """The run ends with this exit code; `waits` are the features that a person decides about. `idle`: only a person can give it work."""
 
     code: int
     why: str
     waits: tuple[str, ...] = ()
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """No agent may work before this moment."""
+    """No agent may work before this moment, or before a person changes something; `waits` as in Stop."""
 
     until: datetime
     why: str
+    waits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,7 @@ class Budget:
     """What this run may use (0: no limit) and has used. `fault` is a stop that a fault asks for at once, such as a login.
 
     `faults` are the rules of the sessions that failed in a row up to now, `stop_asked` the sentence of a person's stop with its exit code.
+    `paused`: a person wants no new session. `stay`: with nothing left to run, it waits for what a person does.
     """
 
     sessions: int = 0
@@ -69,6 +76,8 @@ class Budget:
     once: bool = False
     stop_asked: str = ""
     stop_code: int = 0
+    paused: bool = False
+    stay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +94,16 @@ class Waiting:
 
 
 def decide(plan: Plan, history: History, budget: Budget, now: datetime) -> Decision:
-    """The next feature, the moment to wait for, or the reason to stop: dependencies first, then priority, then file order."""
+    """The next feature, the moment to wait for, or the reason to stop."""
+    answer, over = _next(plan, history, budget, now), budget.until is not None and budget.until <= now
+    if isinstance(answer, Stop):
+        stays = answer.idle and budget.stay and not over
+        return Wait(until=budget.until or FOREVER, why=f"{answer.why}; {STAYS}", waits=answer.waits) if stays else answer
+    return Wait(until=budget.until or FOREVER, why=PAUSED) if budget.paused else answer
+
+
+def _next(plan: Plan, history: History, budget: Budget, now: datetime) -> Decision:
+    """Dependencies first, then priority, then file order."""
     if stop := _ended(plan, history, budget, now):
         return stop
     waits: list[Waiting] = []
@@ -125,7 +143,7 @@ def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop 
         (0 < budget.usd <= budget.spent, 0, f"the budget is used up: ${budget.spent:.2f} of ${budget.usd:.2f}"),
         (budget.until is not None and budget.until <= now, 0, f"it is {_clock(budget.until)}, the end of this run"),
     )
-    return next((Stop(code=code or 0, why=why or "") for holds, code, why in stops if holds), None)
+    return next((Stop(code=code or 0, why=why or "", idle=why in _IDLE) for holds, code, why in stops if holds), None)
 
 
 def _again(same: tuple[str, ...]) -> str:
@@ -150,7 +168,7 @@ def _wait_of(feature: Feature, known: Mapping[str, Feature], history: History, b
         return "skipped", "is skipped"
     if feature.hold:
         return "held", "is on hold in the plan"
-    answered = feature.answer not in ("", past.answer)
+    answered = feature.answer not in ("", *past.answers)
     if past.waiting and not (past.waiting is Outcome.BLOCKED and answered):
         return past.waiting.value, f"{_WAITS[past.waiting]}: {plain(past.question, 120)}".removesuffix(": ")
     if 0 < budget.attempts <= past.attempts:
@@ -175,7 +193,7 @@ def _stuck(waits: list[Waiting]) -> Stop:
     shown = people or [w for w in waits if w.word == "behind"] or waits
     more = f"; {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
     says = "; ".join(f"{plain(w.feature, 60)} {w.says}" for w in shown[:_NAMED])
-    return Stop(code=3, why=f"nothing left to run: {says}{more}", waits=tuple(w.feature for w in people))
+    return Stop(code=3, why=f"nothing left to run: {says}{more}", waits=tuple(w.feature for w in people), idle=True)
 
 
 def _rule(feature: Feature, plan: Plan, budget: Budget, waits: list[Waiting]) -> str:

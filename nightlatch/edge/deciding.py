@@ -5,9 +5,11 @@ import os
 from nightlatch.core import policy
 from nightlatch.core.history import History
 from nightlatch.core.policy import Choice, Stop, Wait
+from nightlatch.edge import inbox, wishes
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.site import Site
 
+STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
 
 def decide(site: Site) -> Choice | Wait | Stop:
     """The next feature by the rules, with what must hold before any agent is paid for."""
@@ -28,6 +30,7 @@ def budget(site: Site, tip: str) -> policy.Budget:
     limits, history, options = site.house.config.limits, site.history(tip), site.options
     held_back = [site.limited(agent) for agent in site.agents]
     own = history.run == site.run
+    wish = site.memory.wish = wishes.asked(site.house, os.getpid())
     return policy.Budget(
         sessions=limits.sessions,
         used=site.sessions_used(tip),
@@ -42,8 +45,10 @@ def budget(site: Site, tip: str) -> policy.Budget:
         limited_until=min((until for until in held_back if until), default=None) if all(held_back) else None,
         only=options.feature,
         once=options.once,
-        stop_asked=f"stopped by {site.signals.asked}" if site.signals.asked else "",
+        stop_asked=f"stopped by {site.signals.asked}" if site.signals.asked else STOPPED if wish == wishes.STOP else "",
         stop_code=site.signals.code,
+        paused=wish == wishes.PAUSE,
+        stay=options.stay,
     )
 
 
@@ -68,8 +73,19 @@ def too_little_disk(site: Site) -> str:
 
 
 def wait(site: Site, until: Wait) -> None:
-    """Sleep until a limit is over, with a sign of life, and no longer than a person lets it."""
-    site.console.say("waiting", until.why)
-    while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked:
-        site.console.alive(0, f"{until.why}; {left / 60:.0f} min left")
+    """Sleep until a limit is over, with a sign of life, and no longer than a person lets it, or wants something else."""
+    if until.why != site.memory.waiting:
+        site.console.say("waiting", until.why)
+    site.memory.waiting, began = until.why, site.now()
+    while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked and not news(site):
+        more = "" if until.until == policy.FOREVER else f"; {left / 60:.0f} min left"
+        site.console.alive((site.now() - began).total_seconds(), f"{until.why}{more}")
         site.signals.pause(min(left, 1.0))
+
+
+def news(site: Site) -> bool:
+    """Whether a person did something that the last decision did not know of."""
+    house, memory = site.house, site.memory
+    if house.plan_stat() != memory.plan_stat or wishes.asked(house, os.getpid()) != memory.wish:
+        return True
+    return any(inbox.folder(house).glob("*.json"))

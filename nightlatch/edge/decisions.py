@@ -16,12 +16,18 @@ from nightlatch.edge.site import Site
 
 
 def carry_out(site: Site) -> None:
-    """Every decision that waits, oldest first. A decision whose line the branch already has was carried out before a crash."""
-    for path, said in list(inbox.waiting(site.house)):
+    """Every decision that waits, oldest first. A decision whose line the branch already has was carried out before a crash.
+
+    What was given twice by then was answered once: a person who says yes twice says no more than once what they have not seen yet.
+    """
+    while left := next(inbox.waiting(site.house), None):
+        path, said = left
         if said.verb == "note":
             take_note(site, said)
         elif f"as {said.id}" not in site.progress_text(site.tip()):
             decide(site, said)
+        for again in inbox.echoes(site.house, said):
+            again.unlink()
         path.unlink()
     take_answers(site)
 
@@ -48,12 +54,13 @@ def take_note(site: Site, said: Decision) -> None:
 
 
 def take_answers(site: Site) -> None:
-    """An answer that the person wrote into the plan counts as one given by command."""
+    """An answer that the person wrote into the plan counts as one given by command; each text once: none answers two questions."""
     tip = site.tip()
     plan, history = site.plan(tip), site.history(tip)
     for feature in plan.features if plan else ():
         past = history.of(feature)
-        if past.waiting is Outcome.BLOCKED and feature.answer not in ("", past.answer):
+        asked = past.waiting is Outcome.BLOCKED or past.decided == "answer"
+        if asked and not feature.done and feature.answer not in ("", *past.answers):
             line = decision("answer", feature.answer, feature, site.now())
             landing.write_down(site, (line,), f"progress: {feature.id} answered in the plan")
 
@@ -66,7 +73,7 @@ def decide(site: Site, said: Decision) -> None:
         return
     past = site.history(site.tip()).of(feature)
     says, _ = objection(said.verb, feature, past)
-    if says or needless(said.verb, feature, past):
+    if says or needless(said.verb, feature, past, said.text):
         site.console.say("decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}")
         return
     match said.verb:

@@ -111,6 +111,14 @@ class House:
         file = self.repo.top / self.plan
         return file.read_bytes() if self.plan and file.is_file() else None
 
+    def plan_stat(self) -> tuple[int, int] | None:
+        """What changes when the person saves the plan."""
+        try:
+            found = (self.repo.top / self.plan).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
 
 def readable(data: bytes, name: str) -> Finding:
     """The finding in a file, or in its place one that says why it cannot be read."""

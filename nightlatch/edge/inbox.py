@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from secrets import token_hex
 
@@ -34,8 +36,16 @@ def leave(house: House, verb: str, feature: str, text: str, at: datetime) -> Dec
 def waiting(house: House) -> Iterator[tuple[Path, Decision]]:
     """The decisions that nobody has carried out yet, oldest first."""
     for path in sorted(folder(house).glob("*.json")):
-        body = json.loads(path.read_bytes())
-        yield path, Decision(**{**body, "at": datetime.fromisoformat(body["at"])})
+        with suppress(FileNotFoundError):  # a loop carried it out between the two looks
+            body = json.loads(path.read_bytes())
+            yield path, Decision(**{**body, "at": datetime.fromisoformat(body["at"])})
+
+
+def echoes(house: House, said: Decision) -> list[Path]:
+    """The same decision given again, or from two places, with no other on the feature between them."""
+    later = ((path, known) for path, known in waiting(house) if known.feature == said.feature and known.id != said.id)
+    own = ((path, known) for path, known in later if known.verb != "note")
+    return [path for path, _ in takewhile(lambda each: (each[1].verb, each[1].text) == (said.verb, said.text), own)]
 
 
 def folder(house: House) -> Path:

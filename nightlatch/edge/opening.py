@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, branch, files, heldback, judge, phases, rooms, workspace
+from nightlatch.edge import agents, branch, files, heldback, judge, phases, rooms, wishes, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -23,6 +23,7 @@ from nightlatch.edge.site import Options, Signals, Site
 def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
     with entered(options, run=f"r-{datetime.now(UTC):%Y%m%d-%H%M%S}") as site:
+        wishes.forget(site.house)
         site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
         limits, now = site.house.config.limits, site.now()
         clock = next_clock(limits.until, datetime.now().astimezone()) if limits.until else None

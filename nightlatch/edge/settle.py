@@ -25,6 +25,7 @@ def settle(site: Site, conclude: Conclude) -> None:
     """
     finish_publishing(site)
     finish_session(site, conclude)
+    site.memory.plan_stat = site.house.plan_stat()
     commit_plan_edits(site)
     decisions.carry_out(site)
 

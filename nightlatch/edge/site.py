@@ -34,6 +34,7 @@ class Options:
     once: bool = False
     feature: str = ""
     accept_red: bool = False
+    stay: bool = False
     flags: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -69,7 +70,10 @@ class Signals:
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """What the run would otherwise read again: the record of the last tip, and the plan as it was last looked at."""
+    """What the run would otherwise read again: the record of the last tip, and the plan as it was last looked at.
+
+    `plan_stat`, `wish` and `waiting` are what the last decision knew of: the plan's file, what is asked of the run, why it waits.
+    """
 
     tip: str = ""
     text: str = ""
@@ -77,6 +81,9 @@ class Memory:
     plan: Plan | None = None
     patterns: str = ""
     plan_seen: bytes | None = None
+    plan_stat: tuple[int, int] | None = None
+    wish: str = ""
+    waiting: str = ""
     start_base: str = ""
     until: datetime | None = None
     findings: tuple[Finding, ...] = ()

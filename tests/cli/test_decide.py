@@ -9,7 +9,8 @@ import pytest
 from nightlatch.core.choices import needless, objection
 from nightlatch.core.history import NEW, FeatureHistory
 from nightlatch.core.models import Feature, Outcome
-from tests.cli.kit import HOLD, Project, story
+from nightlatch.core.progress import decision, parse, render
+from tests.cli.kit import HOLD, START, Project, story
 
 OPEN = Feature(id="F", title="", done=False)
 DONE = Feature(id="F", title="", done=True)
@@ -106,6 +107,29 @@ def test_a_decision_is_recorded_and_returns_with_one_line(night: Project, args: 
 def test_said_twice_it_is_recorded_once(night: Project) -> None:
     assert night.nightlatch("approve", "US-002").out == night.nightlatch("approve", "US-002").out
     assert inbox(night) == [("approve", "US-002", "")]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["answer", "US-001", "the first"], 'answer "the first"'), (["refuse", "US-002", "no"], 'refuse "no"'),
+        (["retry", "US-001", "--fresh"], 'retry "--fresh"'), (["hold", "US-001"], "hold"), (["skip", "US-001"], "skip"),
+    ],
+)  # fmt: skip
+def test_said_again_after_it_was_carried_out_there_is_nothing_to_do(night: Project, args: list[str], said: str) -> None:
+    feature, (verb, _, text) = night.feature(args[1]), said.partition(" ")
+    earlier = parse((night.folder / "progress.txt").read_text())
+    night.write("progress.txt", render((*earlier, decision(verb, json.loads(text or '""'), feature, START))))
+    night.commit("decided")
+    told = night.nightlatch(*args)
+    assert (told.code, told.out) == (0, f"{args[1]} The story {args[1]}: nothing to do, it is so already\n")
+    assert inbox(night) == []
+
+
+def test_an_answer_by_command_goes_over_an_older_one_in_the_plan(night: Project) -> None:
+    night.plan(story("US-001", answer="in the plan"), story("US-002"), story("US-003", passes=True))
+    night.nightlatch("answer", "US-001", "by command")
+    assert [text for _, _, text in inbox(night)] == ["in the plan", "by command"]
 
 
 def test_an_answer_can_be_corrected_before_anybody_read_it(night: Project) -> None:

@@ -275,6 +275,9 @@ COMMANDS = {
         args=["answer", "US-001", "x"], arrange=[planned()], says="prd.json: US-001 has asked nothing, so there is nothing to answer",
         fix=STATUS,
     ),
+    "a stop where no run is": Case(
+        args=["stop"], arrange=[planned()], says="{top}: no run is at work here, so there is nothing to stop", fix="nightlatch run",
+    ),
     "an approval of nothing": Case(
         args=["approve", "US-001"], arrange=[planned()],
         says="prd.json: US-001 has no held or unproved work, so there is nothing to approve", fix=STATUS,

@@ -55,7 +55,7 @@ def test_a_note_waits_for_the_running_loop_and_is_carried_out_exactly_once(desk:
     again = inbox.folder(house) / "again.json"
     again.write_bytes(next(inbox.folder(house).glob(f"*{left.id}*")).read_bytes())
     desk.monkeypatch.chdir(desk.folder)
-    carry_out()
+    carry_out(house)
     assert len(desk.git("ls-tree", "--name-only", "HEAD", "findings/").split()) == 2
     assert desk.git("rev-parse", "HEAD~1") == head
     assert list(inbox.waiting(house)) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature, Outcome, Plan
-from nightlatch.core.policy import Budget, Choice, Decision, Stop, Wait, decide, standing
+from nightlatch.core.policy import FOREVER, PAUSED, Budget, Choice, Decision, Stop, Wait, decide, standing
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)
@@ -124,8 +124,27 @@ def test_dependants_of_unproved_work_may_go_on() -> None:
 def test_an_answer_in_the_plan_lets_a_blocked_feature_go_on_once() -> None:
     asked = feature("A", answer="reportlab")
     assert chosen(plan(asked), A=BLOCKED)[0] == "A"
-    assert stop(plan(asked), None, A=replace(BLOCKED, answer="reportlab"))[0] == 3
-    assert chosen(plan(feature("A", answer="fpdf")), A=replace(BLOCKED, answer="reportlab"))[0] == "A"
+    assert stop(plan(asked), None, A=replace(BLOCKED, answers=("reportlab",)))[0] == 3
+    assert chosen(plan(feature("A", answer="fpdf")), A=replace(BLOCKED, answers=("reportlab",)))[0] == "A"
+
+
+def test_paused_no_session_starts_and_a_run_with_nothing_left_ends_all_the_same() -> None:
+    assert decision(plan("A"), Budget(paused=True)) == Wait(until=FOREVER, why=PAUSED)
+    assert decision(plan("A"), Budget(paused=True, until=LATER)) == Wait(until=LATER, why=PAUSED)
+    assert stop(plan("A"), Budget(paused=True, stop_asked="stopped by SIGINT", stop_code=130))[0] == 130
+    assert stop(plan(feature("A", done=True)), Budget(paused=True)) == (0, "every feature passes", ())
+
+
+def test_a_run_that_stays_waits_with_nothing_left_until_its_end_and_for_no_other_stop() -> None:
+    held = decision(plan("A"), Budget(stay=True, until=LATER), A=HELD)
+    assert isinstance(held, Wait)
+    assert (held.until, held.waits) == (LATER, ("A",))
+    for done in (plan(), plan(feature("A", done=True)), plan(feature("A", skip=True))):
+        assert isinstance(decision(done, Budget(stay=True)), Wait)
+    assert stop(plan("A"), Budget(stay=True, until=NOW), A=HELD)[0] == 0
+    assert stop(plan(feature("A", done=True)), Budget(stay=True, until=NOW))[1] == "every feature passes"
+    assert stop(plan("A"), Budget(stay=True, usd=1.0, spent=1.0))[0] == 0
+    assert stop(plan("A"), Budget(stay=True, faults=("agent.fault",) * 3))[0] == 4
 
 
 @pytest.mark.parametrize("known", [HELD, UNPROVED])

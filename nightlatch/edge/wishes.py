@@ -1,0 +1,32 @@
+"""What a person asks of the run at work: to pause before its next session, to go on, to stop after this one."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from nightlatch.edge import files
+from nightlatch.edge.house import House
+
+PAUSE, STOP, NOTHING = "pause", "stop", ""
+TOLD = {PAUSE: "; paused before the next session", STOP: "; stops after this session", NOTHING: ""}
+
+
+def ask(house: House, process: int, wish: str) -> None:
+    """Of this process and no other: a run that is started later does not stop for what was asked of this one."""
+    files.replace(path(house), f"{process} {wish}\n".encode())
+
+
+def asked(house: House, process: int | None) -> str:
+    """What is asked of this run: pause, stop, or ""."""
+    with suppress(OSError):
+        of, _, wish = path(house).read_text("utf-8").strip().partition(" ")
+        return wish if of == str(process) else NOTHING
+    return NOTHING
+
+
+def forget(house: House) -> None:
+    """A run begins without wishes, also one with the process number of an earlier run."""
+    path(house).unlink(missing_ok=True)
+
+
+def path(house: House) -> Path:
+    return house.state / "wish"
