@@ -3,11 +3,13 @@
 import os
 import subprocess
 from collections.abc import Generator
+from compileall import compile_dir
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import nightlatch
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
 from tests.pythons import make_pytest, make_python
@@ -47,6 +49,9 @@ def slim_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """The program is compiled once, as an installed one is: it is started a thousand times, also where Python may not write bytecode."""
+    if not hasattr(config, "workerinput"):
+        compile_dir(Path(nightlatch.__file__).parent, quiet=1)
     config.stash[NO_SKIPS] = bool(os.environ.get("NIGHTLATCH_NO_SKIPS"))
 
 

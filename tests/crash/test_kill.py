@@ -16,7 +16,11 @@ echo "$n" > "n$n.txt"
 echo "def f(): return $n" > "part$n.py"
 """
 SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
+FULL = bool(os.environ.get("NIGHTLATCH_FULL"))
 MOST_STARTS = 60
+FEATURES = 5 if FULL else 2
+KILLS = range(1, MOST_STARTS) if FULL else range(4, MOST_STARTS, 5)
+STARTS = range(1, 12) if FULL else (3, 8)
 
 
 def village(folder: Path, features: int) -> Project:
@@ -64,18 +68,19 @@ def left_running(project: Project) -> list[str]:
 
 
 def test_a_night_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
-    expected = undisturbed(tmp_path / "calm", 5)
-    project, points = village(tmp_path / "storm", 5), tmp_path / "points"
-    codes = [project.killed(at, points) for at in range(1, MOST_STARTS)]
+    """NIGHTLATCH_FULL takes five features and more starts."""
+    expected = undisturbed(tmp_path / "calm", FEATURES)
+    project, points = village(tmp_path / "storm", FEATURES), tmp_path / "points"
+    codes = [project.killed(at, points) for at in KILLS]
     assert codes.count(-signal.SIGKILL) > 5
     project.run("run")
-    assert_whole(project, expected, 5)
+    assert_whole(project, expected, FEATURES)
 
 
-@pytest.mark.parametrize("start", range(1, 12))
+@pytest.mark.parametrize("start", STARTS)
 def test_one_kill_at_every_point_of_a_session(tmp_path: Path, start: int) -> None:
-    """Each worker takes every eleventh point of a one-feature night; NIGHTLATCH_FULL takes five features."""
-    features = 5 if os.environ.get("NIGHTLATCH_FULL") else 1
+    """Each takes every eleventh point of a night of one feature; NIGHTLATCH_FULL takes every point of one of five."""
+    features = 5 if FULL else 1
     expected = undisturbed(tmp_path / "calm", features)
     for at in range(start, 500, 11):
         folder = tmp_path / f"at{at}"

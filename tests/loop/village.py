@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from nightlatch.core.progress import Entry, parse
 
@@ -130,18 +133,32 @@ class Project:
         return "\n".join(line for line in lines if not line.partition("\t")[2].startswith(("prd.json", "progress", "findings")))
 
 
+def project_in(folder: Path) -> Project:
+    """The shop of this folder, and a cache beside it."""
+    return Project(folder=folder / "shop", env={"NIGHTLATCH_CACHE": str(folder / "cache")})
+
+
 def make_project(
     folder: Path, stories: Sequence[Mapping[str, object]], *, settings: str = "", files: Mapping[str, str] | None = None
 ) -> Project:
     """A till with one test, set up by `init --commit`, with these stories as its plan."""
-    project = Project(folder=folder / "shop", env={"NIGHTLATCH_CACHE": str(folder / "cache")})
+    texts = {"till.py": TILL, "tests/__init__.py": "", "tests/test_till.py": TESTS, **(files or {})}
+    texts["prd.json"] = json.dumps({"userStories": list(stories)}, indent=2) + "\n"
+    if settings:
+        texts["loop.toml"] = settings
+    shutil.copytree(Path(prepared(tuple(texts.items())).name, "shop"), folder / "shop", symlinks=True)
+    return project_in(folder)
+
+
+@cache
+def prepared(texts: Sequence[tuple[str, str]]) -> TemporaryDirectory[str]:
+    """A repository with these files, set up: made once by every worker, and copied for each story that begins with it."""
+    place = TemporaryDirectory()
+    project = project_in(Path(place.name))
     project.folder.mkdir()
     project.git("init", "-q", "-b", "main")
-    for name, text in {"till.py": TILL, "tests/__init__.py": "", "tests/test_till.py": TESTS, **(files or {})}.items():
+    for name, text in texts:
         project.write(name, text)
-    project.write("prd.json", json.dumps({"userStories": list(stories)}, indent=2) + "\n")
-    if settings:
-        project.write("loop.toml", settings)
     project.commit("a small shop")
     project.run("init", "--commit")
-    return project
+    return place
