@@ -122,3 +122,12 @@ def loop(project: Project, environ: Mapping[str, str], *args: str) -> subprocess
     """`python loop.py ARGS`, with nothing in its environment but this."""
     command = [sys.executable, "loop.py", *args]
     return subprocess.run(command, cwd=project.folder, env=environ, capture_output=True, text=True, timeout=LONGEST, check=False)
+
+
+def plan(name: str, folder: Path, programs: Path, first: str, second: str, said: str) -> Morning:
+    """`plan SPEC.md --yes` with this agent: a command when it is asked first, one when it was told what is wrong, and its last words."""
+    project = village([name], folder, Story())
+    project.write("SPEC.md", "The tenth number is kept in n10.txt.\n")
+    with ModelServer(commands=lambda text: [second if "could not be taken" in text else first], last=said) as server:
+        done = loop(project, clean([name], folder, programs, project, server.url), "plan", "SPEC.md", "--yes")
+    return Morning(project=project, code=done.returncode, said=done.stdout + done.stderr, left=left_running(project))
