@@ -1,6 +1,8 @@
 """`verify`, `check`, `brief` and `sync` on small projects."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +20,9 @@ FEATURE = Feature(id="F", title="", done=True)
 
 
 @pytest.fixture
-def till(project: Project) -> Project:
+def till(project: Project, plain_python: Path) -> Project:
     """A till with one test, and a plan of which four features say that they pass."""
+    project.monkeypatch.setenv("PATH", f"{plain_python}{os.pathsep}{os.environ['PATH']}")
     project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
     project.write("till.py", "old = True\n")
     project.write("test_old.py", TEST.format(name="old"))

@@ -1,10 +1,13 @@
 """What is held waits with one page about it, and a person's answer lands it, or sends it back with their reason."""
 
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.loop.village import TESTS, TILL, Project, Steps, feature, make_project, writes
+from tests.loop.village import TESTS, TILL, Project, Steps, feature, make_project, project_in, writes
 
 pytestmark = pytest.mark.sandbox
 QUIET = '\n\ndef quiet():\n    return "pytest" in sys.modules\n'
@@ -26,12 +29,20 @@ class More(unittest.TestCase):
 """
 
 
-def held(folder: Path, **more: object) -> Project:
-    """A night that ends with a feature held, because its code looks at how it is tested."""
-    project = make_project(folder, [feature(1, **more)])
+def held(folder: Path) -> Project:
+    """A night that ended with a feature held, because its code looks at how it is tested."""
+    shutil.copytree(night().name, folder, symlinks=True, dirs_exist_ok=True)
+    return project_in(folder)
+
+
+@cache
+def night() -> TemporaryDirectory[str]:
+    """That night, worked through once by every worker."""
+    place = TemporaryDirectory()
+    project = make_project(Path(place.name), [feature(1)])
     project.night([WORK], code=3)
     assert project.outcomes() == [("held", "US-001", RULE)]
-    return project
+    return place
 
 
 def approved(project: Project) -> str:

@@ -1,6 +1,7 @@
 """The judge as a real program: bribed, broken, endless and lying ones, half-done work before an honest one, and whole nights."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_a_judge_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
     assert isinstance(found, NoAnswer)
 
 
+HALF_DONE = range(20) if os.environ.get("NIGHTLATCH_FULL") else (0, 5, 10, 19)
 STUBS = ("raise NotImplementedError", "pass", "return None", "...")
 SUITE = """cd tests; echo '<testsuite>' > "$NIGHTLATCH_REPORTS/r.xml"; bad=0
 for t in *.sh; do
@@ -103,11 +105,12 @@ echo '</testsuite>' >> "$NIGHTLATCH_REPORTS/r.xml"; exit $bad"""
 
 
 def test_of_twenty_half_done_candidates_none_is_done(world: World, tmp_path: Path) -> None:
-    """Every one comes with green tests and a proof test; only the judge reads what the criteria say. Without one the table holds."""
+    """Every one comes with green tests and a proof test; only the judge reads what the criteria say. Without one the table holds.
+    NIGHTLATCH_FULL tries all twenty, otherwise it is one of every kind."""
     judge, lab = bench(tmp_path, "honest"), world.lab(tests=SUITE)
     base = world.commit({"calc.py": CALC, "tests/add.sh": "grep -q add ../calc.py\n", "run.sh": "#!/bin/sh\n"})
     judged, alone = [], []
-    for n in range(20):
+    for n in HALF_DONE:
         name, stub = f"work_{n}", STUBS[n % len(STUBS)]
         code = f"{CALC}\n\ndef {name}(a):\n    {stub}\n\n\ndef other_{n}(a):\n    return a\n"
         tests = {"tests/new.sh": f"grep -q {name} ../calc.py\n"} if n < 15 else {}

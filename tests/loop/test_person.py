@@ -1,6 +1,7 @@
 """A person who edits the plan, commits and changes their mind while the loop runs loses nothing."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from nightlatch.edge import journal
 from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
+SESSIONS, EDITS = (4, 50) if os.environ.get("NIGHTLATCH_FULL") else (2, 20)
 HONEST = 'n=${NIGHTLATCH_FEATURE#US-}\nexpr $n + 0 > "n$(expr $n + 0).txt"\n'
 SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
 
@@ -54,11 +56,12 @@ def has_ended(running: subprocess.Popen[str], seconds: float) -> bool:
 
 
 def test_fifty_edits_of_the_plan_and_ten_commits_during_a_night_lose_nothing(tmp_path: Path) -> None:
-    project = village(tmp_path, 4)
+    """NIGHTLATCH_FULL makes so many, during four sessions; otherwise it is twenty and four, during two."""
+    project = village(tmp_path, SESSIONS)
     plan, edits = project.folder / "prd.json", 0
     running = project.start("run")
     for _ in events(project, running):
-        for n in range(edits, min(edits + 2, 50)):
+        for n in range(edits, min(edits + 2, EDITS)):
             body = json.loads(plan.read_text())
             body["userStories"].append({**feature(100 + n), "skip": True, "notes": f"edit {n}"})
             plan.write_text(json.dumps(body, indent=2) + "\n")
@@ -66,15 +69,15 @@ def test_fifty_edits_of_the_plan_and_ten_commits_during_a_night_lose_nothing(tmp
                 project.write(f"mine{n}.txt", f"{n}\n")
                 patiently(project, "add", f"mine{n}.txt")
                 patiently(project, "commit", "-q", "-m", f"mine {n}", "--", f"mine{n}.txt")
-        edits = min(edits + 2, 50)
+        edits = min(edits + 2, EDITS)
     out, err = running.communicate()
     assert running.returncode == 0, f"{out}\n{err}"
-    assert edits == 50
+    assert edits == EDITS
     project.run("run")
-    assert {f"US-{n:03}" for n in range(1, 5)} <= set(project.passing())
-    assert {story.get("notes") for story in project.plan()} >= {f"edit {n}" for n in range(50)}
-    assert {f"mine{n}.txt" for n in range(0, 50, 5)} <= set(project.git("ls-tree", "--name-only", "HEAD").split())
-    assert [subject for subject in project.subjects() if subject.startswith("mine")] == [f"mine {n}" for n in range(0, 50, 5)]
+    assert {f"US-{n:03}" for n in range(1, SESSIONS + 1)} <= set(project.passing())
+    assert {story.get("notes") for story in project.plan()} >= {f"edit {n}" for n in range(EDITS)}
+    assert {f"mine{n}.txt" for n in range(0, EDITS, 5)} <= set(project.git("ls-tree", "--name-only", "HEAD").split())
+    assert [subject for subject in project.subjects() if subject.startswith("mine")] == [f"mine {n}" for n in range(0, EDITS, 5)]
     assert project.git("status", "--porcelain") == ""
 
 
