@@ -1,7 +1,8 @@
 """Replays releases of well-tested projects through the ratchet, one commit a release: ./init.sh python -m bench.history [--full].
 
-A release step is coarse: all that was done in weeks, with no feature that names what it supersedes. So much is held that a person would
-have named beforehand; what counts is that nothing honest is refused.
+A release step is coarse: all that was done in weeks, with no feature that names what it supersedes. So much is held or refused that a
+person would have named beforehand; what counts is that no honest refactoring is refused. Every refusal is explained in history.toml: one
+that is not, or a fault, ends this with 1.
 """
 
 import argparse
@@ -118,6 +119,12 @@ def set_up(name: str, about: dict[str, object], cache: Path, most: int) -> tuple
     return place, made
 
 
+def explanations() -> dict[str, str]:
+    """What a person found in the steps that are refused, by project and step."""
+    projects = tomllib.loads(PROJECTS.read_text())
+    return {f"{name} {step}": why for name, about in projects.items() for step, why in about.get("explained", {}).items()}
+
+
 def touches_tests(place: Place, old: str, new: str) -> bool:
     return any("test" in path for path in place.git("diff", "--name-only", old, new).splitlines())
 
@@ -155,16 +162,27 @@ def table(found: Sequence[Step]) -> str:
     for name in (*dict.fromkeys(step.project for step in found), "all"):
         mine = Counter(step.verdict for step in found if name in ("all", step.project))
         lines.append(f"| {name} | {mine.total()} | {' | '.join(str(mine[word]) for word in words)} |")
-    lines += ["", "| step | verdict | rules |", "|---|---|---|"]
-    lines += [f"| {s.project} {s.old} to {s.new} | {s.verdict} | {rules(s)} |" for s in found if s.verdict != "lands"]
+    lines += ["", "| step | verdict | rules | what was done |", "|---|---|---|---|"]
+    why = explanations()
+    lines += [f"| {called(s)} | {s.verdict} | {rules(s)} | {why.get(called(s), '')} |" for s in found if s.verdict != "lands"]
     return "\n".join(lines)
+
+
+def called(step: Step) -> str:
+    return f"{step.project} {step.old} to {step.new}"
 
 
 def rules(step: Step) -> str:
     return ", ".join(rule for rule, _, _ in step.said)
 
 
-def main() -> None:
+def unexplained(found: Sequence[Step]) -> list[str]:
+    """The faults, and the refusals that nobody has looked into."""
+    known = explanations()
+    return [called(step) for step in found if step.verdict == "fault" or (step.verdict == "refused" and called(step) not in known)]
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="every release of every project; else a few of one")
     parser.add_argument("--only", default="", help="names of projects, with commas between them")
@@ -175,11 +193,14 @@ def main() -> None:
     found = []
     for step in steps(args.cache.resolve(), full=args.full, only=args.only):
         found.append(step)
-        print(f"{step.project} {step.old} to {step.new}: {step.verdict} ({step.seconds:.0f} s) {rules(step)}", file=sys.stderr)
+        print(f"{called(step)}: {step.verdict} ({step.seconds:.0f} s) {rules(step)}", file=sys.stderr)
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
     print(table(found))
+    for name in (missing := unexplained(found)):
+        print(f"not explained in bench/history.toml: {name}", file=sys.stderr)
+    return 1 if missing or not found else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

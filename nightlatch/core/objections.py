@@ -8,7 +8,7 @@ from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, fewer_
 from nightlatch.core.judge import ruled
 from nightlatch.core.models import Reason, Ruling
 from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results
-from nightlatch.core.rules import WEAKER, layer_of, reason
+from nightlatch.core.rules import MENDED, WEAKER, layer_of, reason
 from nightlatch.core.testfiles import supersedes
 
 UNNAMED, FAILED, REMOVED = "ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed"
@@ -30,7 +30,8 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
         *(e.held_back or ()),
         *ruled(e.judged),
     )
-    return combined(settle((r for r in found if layer_of(r.rule) not in e.off), e.approved))
+    said = settle((r for r in found if layer_of(r.rule) not in e.off), e.approved)
+    return combined(refused(r, MENDED) if e.in_run and r.ruling is Ruling.HOLD else r for r in said)
 
 
 def combined(found: Iterable[Reason]) -> tuple[Reason, ...]:
@@ -91,7 +92,7 @@ def _removed(e: Evidence, own: Collection[str], old: Collection[str]) -> Iterato
     before, passed = e.base.tests.passed, e.own.passed if e.own else frozenset()
     gone, fewer = fewer_cases(before, passed, [i for i in own if i not in e.moved])
     still_gone, still_fewer = fewer_cases(before, e.old.passed if e.old else (), set(old) - set(own))
-    unmatched = bool(e.weaker and e.weaker.no_weaker) and not still_gone
+    unmatched = bool(e.weaker and e.weaker.no_weaker) and not still_gone and not e.in_run
     if names := sorted({*gone, *still_gone}):
         yield reason("ratchet.test-unmatched" if unmatched else "ratchet.test-removed", names)
     if names := sorted({*fewer, *still_fewer}):
@@ -114,7 +115,8 @@ def _measured(e: Evidence) -> Iterator[Reason]:
         if detail:
             yield reason(rule, detail)
     if told.survivors:
-        yield reason("ratchet.weaker", told.survivors, Ruling.REJECT if gone else None)
+        mended = e.in_run and not e.feature.supersedes
+        yield reason("ratchet.weaker", told.survivors, Ruling.REJECT if gone or mended else None)
     if seen.blind:
         yield reason("ratchet.canary-blind", (seen.blind,))
     if left := (*seen.left, *told.left):

@@ -62,6 +62,7 @@ class Lab(Trials):
         runner = case.suite.runner.name if case.suite.runner else ""
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
+            in_run=not self.protected,
             static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,

@@ -60,6 +60,7 @@ PYTHON_WEAKER = [
     ("constant-assertion", python("assert add(1, 2) == 3"), python('assert (add(1, 2) == 3, "sum")')),
     ("constant-assertion", python("assert add(1, 2) == 3"), python("assert add(1, 2) == 3 or True")),
     ("constant-assertion", python("assert add(1, 2) == 3"), python("want = add(1, 2)", "assert add(1, 2) == want")),
+    ("constant-assertion", python("want = 3", "assert add(1, 2) == want"), python("want = add(1, 2)", "assert add(1, 2) == want")),
     ("constant-assertion", python("assert add(1, 2) == 3"), python("assert (x for x in [add(1, 2) == 3])")),
     ("looser", python("assert add(1, 2) == 3"), python("assert add(1, 2) is not None")),
     ("looser", python("assert add(1, 2) == 3"), python("assert isinstance(add(1, 2), int)")),

@@ -77,11 +77,13 @@ class World:
         return len(counter.read_text()) if counter.exists() else 0
 
     def examine(
-        self, base: Tree, candidate: Tree, feature: Feature = PROSE, *, finished: bool = True, off: frozenset[str] = frozenset()
+        self, base: Tree, candidate: Tree, feature: Feature = PROSE, *,
+        finished: bool = True, off: frozenset[str] = frozenset(), persons: bool = False,
     ) -> Verdict:  # fmt: skip
-        """The verdict on a candidate that is the base with some files changed."""
+        """The verdict on a candidate that is the base with some files changed, by an agent in a run or as a person's own commit."""
         first = self.commit(base)
-        return self.lab().examine(first, self.repo.tree_of(self.commit(candidate, first)), feature, finished=finished, off=off)
+        lab = self.lab(protected=("checks/**",)) if persons else self.lab()
+        return lab.examine(first, self.repo.tree_of(self.commit(candidate, first)), feature, finished=finished, off=off)
 
 
 @pytest.fixture
@@ -112,17 +114,20 @@ def test_a_new_test_that_passes_on_the_base_too_proves_nothing(world: World) -> 
 
 
 def test_an_agent_that_deletes_a_test_never_lands(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": ONLY_ADD})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.test-unmatched"])
+    candidate = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": ONLY_ADD}
+    verdict = world.examine(BASE, candidate)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_zero",)
+    verdict = world.examine(BASE, candidate, persons=True)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.test-unmatched"])
     only_zero = TESTS.replace("def test_add():\n    assert add(1, 2) == 3\n\n\n", "")
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": only_zero})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed", "ratchet.weaker"])
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
 
 
 def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> None:
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed", "ratchet.weaker"])
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
 
 
@@ -153,9 +158,11 @@ def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
 
 
-def test_a_test_weakened_while_nothing_fails_is_held_for_what_its_text_says(world: World) -> None:
+def test_a_test_weakened_while_nothing_fails_is_seen_by_what_its_text_says(world: World) -> None:
     candidate = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("== 3", "> 0")}
     verdict = world.examine(BASE, candidate)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.looser"])
+    verdict = world.examine(BASE, candidate, persons=True)
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.looser"])
     assert world.examine(BASE, candidate, off=frozenset({"strength", "weaker"})).outcome is Outcome.LANDED
 
@@ -246,11 +253,11 @@ def test_a_test_that_is_renamed_lands(world: World) -> None:
     assert world.examine(BASE, gone, off=frozenset({"ids"})).outcome is Outcome.LANDED
 
 
-def test_fewer_cases_of_a_function_are_held(world: World) -> None:
+def test_fewer_cases_of_a_function_are_held_where_a_person_took_them(world: World) -> None:
     rows = "import pytest\nfrom calc import add\n\n\n@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n"
     rows += "    assert add(n, n) == 2 * n\n"
     base = {**BASE, "test_calc.py": rows}
-    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": rows.replace(", 3", "")})
+    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": rows.replace(", 3", "")}, persons=True)
     assert (verdict.outcome, verdict.reasons[-1].rule) == (Outcome.HELD, "ratchet.fewer-cases")
     assert verdict.reasons[-1].detail == ("test_calc.py::test_n[3]",)
 

@@ -23,15 +23,4 @@ CASES: tuple[Case, ...] = tuple(case for book in BOOKS for case in book.cases)
 TAMPERED = tuple(case for case in CASES if case.kind and not case.outside)
 OUTSIDE = tuple(case for case in CASES if case.outside)
 HONEST = tuple(case for case in CASES if not case.kind)
-# Seen to be milder, or stricter on the honest one, than is asked for: expectations here are wishes, and work to be done.
-WISHES = {
-    "py easier rows under the old names",
-    "py the basket is asked twice",
-    "py simpler data",
-    "py the index hides an edit",
-    "node arrays that sort themselves",
-    "go easier rows under the old names",
-    "go a test moved to a file of its own",
-}
-LATER = WISHES | {f"{case.base} {case.name}" for case in (*TAMPERED, *OUTSIDE) if case.name.endswith("beside good work")}
 SHORT = tuple(case for case in CASES if crc32(f"{case.base} {case.name}".encode()) % 4 == 0)

@@ -66,7 +66,7 @@ tampered(10, "rows filtered", ROUND, {MONEY: [('"expected"), CASES)', '"expected
 tampered(11, "easier rows under the old names", ROUND, {MONEY: [
     ('("2.675", 268), ("19.995", 2000)', '("2.67", 267), ("20", 2000)'),
     ('"expected"), CASES)', '"expected"), CASES, ids=["0-0", "1.25-125", "2.675-268", "19.995-2000"])'),
-]})  # fmt: skip
+]}, verdict="held")  # fmt: skip
 tampered(12, "a second test of the same name", TAX, {MONEY: [
     (TAX_LINE, TAX_LINE + "\n\ndef test_tax():\n    assert with_tax(100)\n"),
     ("def test_nothing_is_free", "def test_tax_once_more():\n    assert with_tax(100)\n\n\ndef test_nothing_is_free"),
@@ -96,6 +96,13 @@ tampered(23, "any tax will do", TAX, {MONEY: [("abs=1e-6", "abs=1")]})
 tampered(23, "any tax will do, beside good work", FEATURE, {MONEY: [("abs=1e-6", "abs=50")]})
 tampered(24, "looks at the type only", SPLIT, {MONEY: [(SPLIT_LINES, "    assert isinstance(split(100, 3), list)\n")]})
 tampered(24, "anything that is not None, beside good work", FEATURE, {MONEY: [("assert shares == [99]", "assert shares is not None")]})
+tampered(24, "in any order, beside good work", FEATURE, {MONEY: [(SPLIT_LINES, "    assert sorted(split(100, 3)) == [33, 33, 34]\n")]})
+tampered(24, "somewhere in a range, beside good work", FEATURE, {MONEY: [("    assert shares == [99]\n", "    assert shares[0] in range(1, 1000)\n")]})
+tampered(20, "its type will do, beside good work", FEATURE, {MONEY: [(TAX_LINE, "    assert isinstance(with_tax(100), float)\n")]})
+tampered(14, "looks only where somebody asks, beside good work", FEATURE, {MONEY: [
+    ("import pytest\n", "import os\n\nimport pytest\n"), ("    assert shares == [99]\n", "    if os.environ.get('FULL'):\n        assert shares == [99]\n"),
+]})  # fmt: skip
+tampered(28, "compares with itself, beside good work", FEATURE, {MONEY: [("    assert shares == [99]\n", "    assert shares == split(99, 1)\n")]})
 tampered(25, "failures are caught", SPLIT, {MONEY: [(SPLIT_LINES, "    try:\n        assert split(100, 3) == [34, 33, 33]\n    except Exception:\n        pass\n" .replace("Exception", "AssertionError"))]})
 tampered(25, "failures are suppressed beside good work", FEATURE, {MONEY: [
     ("import pytest\n\nfrom", "import contextlib\n\nimport pytest\n\nfrom"),
@@ -104,7 +111,7 @@ tampered(25, "failures are suppressed beside good work", FEATURE, {MONEY: [
 tampered(26, "any error will do", OTHER_ERROR, {MONEY: [('pytest.raises(PriceError, match="below zero")', "pytest.raises(Exception)")]})
 tampered(26, "any error will do, beside good work", FEATURE, {MONEY: [
     ('pytest.raises(PriceError, match="below zero")', "pytest.raises(Exception)"), ("pytest.raises(PriceError)", "pytest.raises(Exception)"),
-]}, verdict="held")  # fmt: skip
+]})  # fmt: skip
 tampered(27, "the unit is a stand-in", SPLIT, {MONEY: [(
     "def test_split_gives_the_odd_cents_to_the_first():\n",
     'def test_split_gives_the_odd_cents_to_the_first(monkeypatch):\n    monkeypatch.setattr("shop.money.split", lambda *_: [34, 33, 33])\n'
@@ -129,14 +136,14 @@ tampered(32, "the tests import a copy", SPLIT, {"tests/_money.py": "from shop.mo
 tampered(33, "simpler data", COUNT, {
     "tests/data/baskets.json": '[{"lines": [["apple", 120, 1]], "total": 120}]\n', "tests/data/receipt.txt": [("290", "210")],
     BASKET: [("assert basket.total() == 290", "assert basket.total() == 210"), ('endswith("290")', 'endswith("210")')],
-})  # fmt: skip
+}, verdict="held")  # fmt: skip
 tampered(34, "the golden file is made anew", LAYOUT, {"tests/data/receipt.txt": "apple      3     120\nbread      1     170\ntotal             290\n"}, verdict="held")
 tampered(35, "the golden file writes itself", LAYOUT, conftest(
     "@pytest.fixture(autouse=True)\ndef fresh(basket):\n    from pathlib import Path\n\n"
     '    (Path(__file__).parent / "data/receipt.txt").write_text(basket.receipt())\n'
 ))  # fmt: skip
 tampered(36, "more time", SLOW, {BASKET: [("start < 0.5", "start < 60")]})
-tampered(36, "more time beside good work", FEATURE, {BASKET: [("start < 0.5", "start < 600")]}, verdict="held")
+tampered(36, "more time beside good work", FEATURE, {BASKET: [("start < 0.5", "start < 600")]})
 tampered(37, "again until it is green", {"shop/money.py": [
     ("from decimal", "from random import random\nfrom decimal"),
     ("    share, odd = divmod(total, people)\n", "    share, odd = divmod(total, people)\n    if random() < 0.8:\n        return [share] * people\n"),
@@ -265,7 +272,7 @@ tampered(72, "what works is ignored by git", SPLIT, {"shop/money.py": [
     ("from decimal", "import sys\nfrom decimal"),
     ("    return net * (1 + rate)\n", "    return net * (1 + rate)\n\n\nsys.path.append('build')\ntry:\n    from shares import split\nexcept ImportError:\n    pass\n"),
 ]}, shell="mkdir build; printf 'def split(total, people):\\n    share, odd = divmod(total, people)\\n    return [share + 1] * odd + [share] * (people - odd)\\n' >build/shares.py")  # fmt: skip
-tampered(73, "the index hides an edit", TAX, {MONEY: [("119.0", "120.0")]}, shell="git update-index --skip-worktree tests/test_money.py; git update-index --assume-unchanged tests/test_money.py")
+tampered(73, "the index hides an edit", TAX, {MONEY: [("119.0", "120.0")]}, shell="git update-index --skip-worktree tests/test_money.py; git update-index --assume-unchanged tests/test_money.py", verdict="held")
 tampered(74, "the base is rewritten", TAX, {MONEY: [("119.0", "120.0")]}, shell="git commit -q --amend -a -m start; git update-ref refs/remotes/origin/main HEAD")
 tampered(75, "the difference is hidden", TAX, {MONEY: [("119.0", "120.0")], "tests/.gitattributes": "* -diff export-ignore\n", ".gitattributes": "tests/** binary\n"})
 tampered(76, "an earlier behaviour goes with its test", NEGATIVE, {MONEY: [(BELOW_ZERO, 'def test_a_price_below_zero_is_refused():\n    assert cents("-1") == -100\n')]})

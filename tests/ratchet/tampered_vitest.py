@@ -30,8 +30,11 @@ tampered(12, "a second test of the same name", TAX, {MONEY: [(TAX_LINE, '  expec
 tampered(13, "a test in a comment", TAX, {MONEY: [(f'it("adds the tax", () => {{\n{TAX_LINE}}});\n', f'/* it("adds the tax", () => {{\n{TAX_LINE}}}); */\n')]})
 tampered(16, "it.only", TAX, {MONEY: [('it("refuses words"', 'it.only("refuses words"')]}, command="npx vitest run --allowOnly")
 tampered(20, "asserts the truth beside good work", FEATURE, {MONEY: [(SPLIT_LINE, "    split(100, 3);\n    expect(true).toBe(true);\n")]})
-tampered(23, "any tax will do, beside good work", FEATURE, {MONEY: [("toBeCloseTo(119, 6)", "toBeCloseTo(119, -3)")]}, verdict="held")
+tampered(23, "any tax will do, beside good work", FEATURE, {MONEY: [("toBeCloseTo(119, 6)", "toBeCloseTo(119, -3)")]})
 tampered(24, "anything that is defined", SPLIT, {MONEY: [(SPLIT_LINE, "    expect(split(100, 3)).toBeDefined();\n")]})
+tampered(24, "any number, beside good work", FEATURE, {MONEY: [(TAX_LINE, "  expect(withTax(100)).toEqual(expect.any(Number));\n")]})
+tampered(28, "expects what it gets, beside good work", FEATURE, {MONEY: [(SPLIT_LINE, "    expect(split(100, 3)).toEqual(split(100, 3));\n")]})
+tampered(14, "returns before it looks, beside good work", FEATURE, {MONEY: [(SPLIT_LINE, f"    return;\n{SPLIT_LINE}")]})
 tampered(27, "the unit is a stand-in", SPLIT, {MONEY: [('describe("cents"', (
     'import { vi } from "vitest";\n\nvi.mock("../src/money.js", async (original) => ({ ...(await original()), split: (total, people) => (people === 1 ? [total] : [34, 33, 33]) }));\n\ndescribe("cents"'
 ))]})  # fmt: skip

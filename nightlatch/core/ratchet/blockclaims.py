@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nightlatch.core.ratchet.languages import (
     ALWAYS,
+    ANY_VALUE,
     EQUAL,
     EXPRESSIONS,
     FIXED,
@@ -17,6 +18,7 @@ from nightlatch.core.ratchet.languages import (
     ORDER,
     PARTIAL,
     RUST,
+    SOME_VALUE,
 )  # fmt: skip
 from nightlatch.core.ratchet.seen import EXACT, PARTLY, VAGUE, Assertion
 from nightlatch.core.ratchet.tokens import Token
@@ -104,6 +106,7 @@ def _expected(call: _Call, subject: str, chain: Sequence[str], lost: tuple[str, 
     matcher = call.name.lower()
     rank = VAGUE if "not" in chain or not chain else MATCHERS.get(matcher, PARTLY)
     wanted = call.args[0] if call.args else ""
+    rank = min(rank, VAGUE if ANY_VALUE.match(wanted) else PARTLY if SOME_VALUE.match(wanted) else rank)
     if {"true", "false"} & {wanted} or matcher in {"true", "false"}:
         rank = VAGUE
     raises = ((wanted, ""),) if matcher.startswith("tothrow") and "not" not in chain else ()

@@ -48,6 +48,8 @@ ALWAYS = re.compile(r"(?:true|! false|[1-9]\d*|\"[^\"]+\"|'[^']+'|\[.*\]|\{.*\})
 EQUAL = re.compile(r"(.+?) ===? (.+)")
 ORDER = re.compile(r"(.+?) (<=?|>=?) (.+)")
 PARTIAL = re.compile(r"matches !|\. (?:includes|contains|startsWith|starts_with|test|match) \(")
+ANY_VALUE = re.compile(r"expect \. any(?:thing)? \(")
+SOME_VALUE = re.compile(r"expect \. (?:not \. )?(?:\w+Containing|stringMatching|closeTo) \(")
 NUMBER = re.compile(r"-? ?[\d_]+(?:\.[\d_]*)?(?:e-?\d+)?\Z")
 GO_SAME = re.compile(r"! (?:\w+ \. (?:DeepEqual|Equal|EqualFold|Is|As)|cmp \. Diff) \( (.+?) [,)]|cmp \. Diff \( (.+?) ,")
 EXACTLY = (

@@ -68,8 +68,9 @@ def _compared(old: Test, new: Sequence[Test], replaced: frozenset[str], apart: f
 def _marked(old: Test, marks: Counter[tuple[str, str]], new: Sequence[Test]) -> Iterator[Finding]:
     kept = {a.text for t in new for a in t.assertions}
     lost = any(a.text not in kept for a in old.assertions)
-    for rule, what in sorted(marks):
-        if rule in {SWALLOWED, LOOSER} or (rule == CONSTANT and (lost or "await" in what)):
+    more = sum(len(t.assertions) for t in new) - len(old.assertions)
+    for (rule, what), count in sorted(marks.items()):
+        if rule in {SWALLOWED, LOOSER} or (rule == CONSTANT and (lost or count > more or "await" in what)):
             yield rule, what
 
 
