@@ -36,11 +36,11 @@ def briefs(sessions: int, findings: int, rounds: int) -> tuple[list[float], list
         record(top, sessions)
         house = find_house(top)
         tip = house.repo.tip_of("HEAD") or ""
-        past, known, section = house.history(tip).of(FEATURE), house.findings(tip, {}), patterns(house.progress_text(tip))
+        past, known, section = house.history(tip), house.findings(tip, {}), patterns(house.progress_text(tip))
         took, sizes = [], []
         for _ in range(rounds):
             began = time.perf_counter()
-            parts = brief_parts(house, tip, FEATURE, past, section, remembered(house, tip, FEATURE, past, known))
+            parts = brief_parts(house, tip, FEATURE, past, section, remembered(house, tip, FEATURE, past, known), None)
             made = compose(parts, templates(house))
             took.append(1000 * (time.perf_counter() - began))
             sizes.append(float(len(made.text.encode())))

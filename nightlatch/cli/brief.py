@@ -25,9 +25,9 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     house = require_plan(find_house(Path.cwd()))
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
-    past, record = seen.history.of(found), seen.history.phases_of(found)
+    past, record = seen.history, seen.history.phases_of(found)
     known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}))
-    parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known)
+    parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan)
     parts = phases.briefed(house, parts, phases.stage(house, seen.tip, found, record), record)
     made = briefs.compose(parts, templates(house))
     if as_json:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nightlatch.core import handoff
+from nightlatch.core.foreign import before
 from nightlatch.core.models import Feature
 from nightlatch.core.recall import Recalled
 from nightlatch.core.repeats import Count, trodden
@@ -46,9 +47,10 @@ def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, 
 
     found = seen.survey.find(feature)
     past = seen.history.of(found)
-    known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}), handoff.MOST)
+    known = remembered(house, seen.tip, found, seen.history, house.findings(seen.tip, {}), handoff.MOST)
     carried = sorted(touched(house.repo, found, past)) if past.carried else []
-    return found, known, handoff.note(found, past, seen.history.phases_of(found), known, carried, seen.tip)
+    earlier = before(found, seen.plan.features, seen.history.foreign)
+    return found, known, handoff.note(found, past, seen.history.phases_of(found), known, carried, seen.tip, earlier)
 
 
 def compare(house: House, seen: look.View, feature: Feature, known: Recalled, text: str) -> dict[str, Count]:

@@ -13,13 +13,16 @@ MOST = 60
 SECTION = 15
 
 
-def note(feature: Feature, past: FeatureHistory, phases: Sequence[Entry], known: Recalled, carried: Sequence[str], tip: str) -> str:
-    """The note as it stands at a commit; `carried` are the files of the work that has not landed."""
+def note(
+    feature: Feature, past: FeatureHistory, phases: Sequence[Entry], known: Recalled, carried: Sequence[str], tip: str,
+    earlier: Sequence[str] = (),
+) -> str:  # fmt: skip
+    """The note as it stands at a commit; `carried` are the files of the work that has not landed, `earlier` is what other tools wrote."""
     by_state = {state: [each for each in known.findings if each.state is state] for state in State}
     sections = {
         "Objective": [*objectively(feature)],
         "Reproduction": [f"- {text}" for text in known.reproductions] or [f"- {quoted(command)} fails now" for command in feature.verify],
-        "Done": [*done(past, phases, carried)],
+        "Done": [*(f"- {quoted(text, 900)}" for text in earlier), *done(past, phases, carried)],
         "Decisions": items(known.decisions),
         **{state.value.capitalize(): items(by_state[state]) for state in State},
         "Evidence": [f"- {each.finding.id}: {each.proof}" for each in known.findings if each.proof][:SECTION],

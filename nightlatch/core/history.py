@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from nightlatch.core.findings import ID
+from nightlatch.core.foreign import Told, read
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.phases import COMPLETE, worked
-from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunStart, line
+from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunStart, Text, line
 
 PROGRESS = ("landed", "unproved", "advanced")
 WAITING = ("held", "unproved", "blocked")
@@ -71,6 +73,7 @@ class History:
     """Everything progress.txt says that decisions stand on; `sessions` maps each recorded session to its outcome.
 
     `phased` has the sessions in phases since the last landing, with the decisions between them, by the feature's id.
+    `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id.
     `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run.
     """
 
@@ -82,6 +85,8 @@ class History:
     landings: tuple[Entry, ...] = ()
     faults: tuple[str, ...] = ()
     phased: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    foreign: tuple[Told, ...] = ()
+    used: Mapping[str, int] = field(default_factory=dict)
 
     def phases_of(self, feature: Feature) -> tuple[Entry, ...]:
         """What was recorded of the phases of a feature: an edit of its criteria changes nothing, another title is another feature."""
@@ -109,7 +114,10 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
     past = history or History()
     features, sessions, runs, days = dict(past.features), dict(past.sessions), dict(past.runs), dict(past.days)
     run, landings, faults, phased = past.run, past.landings, past.faults, dict(past.phased)
+    foreign, used = [*past.foreign], dict(past.used)
     for item in items:
+        if isinstance(item, Text):
+            foreign += read(item.text)
         if isinstance(item, RunStart):
             run, faults = item.run, ()
             continue
@@ -123,11 +131,19 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
         elif item.word not in OTHER_WORDS and tail[1]:
             features[key] = _session(known, item, tail[1])
             sessions[tail[1]] = item.word
+            for name in reused(item):
+                used[name] = used.get(name, 0) + 1
             runs[run] = runs.get(run, 0.0) + (item.usd or 0.0)
             days[item.at.date()] = days.get(item.at.date(), 0.0) + (item.usd or 0.0)
             landings = (item, *landings)[:KEPT] if item.word in ("landed", "unproved") else landings
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
-    return History(features=features, sessions=sessions, runs=runs, days=days, run=run, landings=landings, faults=faults, phased=phased)
+    return History(features=features, sessions=sessions, runs=runs, days=days, run=run, landings=landings, faults=faults, phased=phased,
+                   foreign=tuple(foreign), used=used)  # fmt: skip
+
+
+def reused(entry: Entry) -> list[str]:
+    """The findings that a session went by, as its line tells (`Found.told`)."""
+    return [name for detail in entry.details if detail.startswith("findings: ") for name in ID.findall(detail.partition("reused ")[2])]
 
 
 def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nightlatch.core.findings import Author, Cite, Finding, FindingKind, State
-from nightlatch.core.history import FeatureHistory
+from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature
 from nightlatch.core.progress import line
 from nightlatch.core.staleness import Standing
@@ -23,13 +23,17 @@ Standings = Callable[[Sequence[Finding]], Mapping[str, Standing]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A finding as it stands now, and why it is told; the lower `far`, the nearer. `twins` are the ids of others that say the same."""
+    """A finding as it stands now, and why it is told; the lower `far`, the nearer.
+
+    `twins` are the ids of others that say the same, `used` is how many sessions went by it.
+    """
 
     finding: Finding
     why: str
     far: int = 0
     standing: Standing | None = None
     twins: tuple[str, ...] = ()
+    used: int = 0
 
     @property
     def state(self) -> State:
@@ -75,15 +79,15 @@ class Recalled:
 
 
 def choose(
-    findings: Sequence[Finding], feature: Feature, past: FeatureHistory, files: Iterable[str], standings: Standings, most: int = MOST
+    findings: Sequence[Finding], feature: Feature, history: History, files: Iterable[str], standings: Standings, most: int = MOST
 ) -> Recalled:  # fmt: skip
     """The findings for a session on a feature whose work touches these files. However many there are, only a few are asked how they stand.
 
     Verified and rejected first, then open and blocked, stale last; in each, those of the files before those of the feature, latest first.
     """
-    touched = frozenset(files)
+    touched, habit = frozenset(files), "is a pattern of the project"
     near = [known for each in findings if (known := touching(each, feature.id, touched))]
-    rules = [Known(finding=each, why="is a pattern of the project") for each in findings if each.kind is FindingKind.PATTERN]
+    rules = [Known(finding=each, why=habit, used=history.used.get(each.id, 0)) for each in findings if each.kind is FindingKind.PATTERN]
     once, habits = [*said_once(sorted(near, key=rank))], [*said_once(sorted(rules, key=use))]
     claims = [each for each in once if each.finding.kind is FindingKind.FINDING][: SPARE * most]
     choices = [each for each in once if each.finding.kind is FindingKind.DECISION][: SPARE * most]
@@ -98,7 +102,7 @@ def choose(
     }
     return Recalled(
         findings=tuple(told), decisions=tuple(chosen), patterns=tuple(shared), reproductions=tuple(reproductions(told)),
-        next=next_action([each.finding for each in near], feature.id, past), left={why: n for why, n in left.items() if n},
+        next=next_action([each.finding for each in near], feature.id, history.of(feature)), left={why: n for why, n in left.items() if n},
     )  # fmt: skip
 
 
@@ -120,9 +124,9 @@ def rank(known: Known) -> tuple[bool, int, int, float]:
 
 
 def use(known: Known) -> tuple[bool, bool, bool, int, float]:
-    """Stale and refuted ones last; the person's word first, then what was seen and said most often, then the latest."""
+    """Stale and refuted ones last; the person's word first, then what sessions went by, saw and said most often, then the latest."""
     found = known.finding
-    said = found.word_of is not Author.PERSON, -len(found.events) - len(known.twins), -latest(found)
+    said = found.word_of is not Author.PERSON, -known.used - len(found.events) - len(known.twins), -latest(found)
     return known.state is State.STALE, known.state is State.REJECTED, *said
 
 

@@ -13,8 +13,9 @@ from nightlatch.core import brief as briefs
 from nightlatch.core import closing, recall, scope
 from nightlatch.core.closing import DROPPED
 from nightlatch.core.findings import Finding
-from nightlatch.core.history import FeatureHistory
-from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, SessionEnded, Verdict
+from nightlatch.core.foreign import before
+from nightlatch.core.history import FeatureHistory, History
+from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.results import Answer
@@ -89,19 +90,19 @@ def already_green(site: Site, started: Started) -> SessionEnded | None:
 def brief(site: Site, started: Started) -> str:
     """The prompt of this session."""
     past, house = site.history(started.base), site.house
-    own = past.of(started.feature)
-    known = remembered(house, started.base, started.feature, own, site.findings(started.base))
-    parts = brief_parts(house, started.base, started.feature, own, site.memory.patterns, known)
+    known = remembered(house, started.base, started.feature, past, site.findings(started.base))
+    parts = brief_parts(house, started.base, started.feature, past, site.memory.patterns, known, site.plan(started.base))
     parts = phases.briefed(house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
     return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(house)).text
 
 
 def remembered(
-    house: House, rev: str, feature: Feature, past: FeatureHistory, findings: Sequence[Finding], most: int = recall.MOST
+    house: House, rev: str, feature: Feature, past: History, findings: Sequence[Finding], most: int = recall.MOST
 ) -> recall.Recalled:  # fmt: skip
     """What the record holds for any session on this feature, and how it stands at a commit."""
-    return recall.choose(findings, feature, past, touched(house.repo, feature, past), partial(freshness.standings, house.repo, rev), most)
+    files = touched(house.repo, feature, past.of(feature))
+    return recall.choose(findings, feature, past, files, partial(freshness.standings, house.repo, rev), most)
 
 
 def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str]:
@@ -112,16 +113,17 @@ def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str
 
 
 def brief_parts(
-    house: House, rev: str, feature: Feature, past: FeatureHistory, section: str, known: recall.Recalled
-) -> briefs.BriefParts:
+    house: House, rev: str, feature: Feature, history: History, section: str, known: recall.Recalled, plan: Plan | None
+) -> briefs.BriefParts:  # fmt: skip
     """What any session on this feature is told, apart from what lies in its workspace."""
+    past, earlier = history.of(feature), before(feature, plan.features if plan else (), history.foreign)
     landed = [commit for commit in house.repo.log(rev, 4 * LANDINGS) if "Nightlatch-Session" in commit.trailers]
     patterns = (section, *(f"- {each.told}" for each in known.patterns))
     return briefs.BriefParts(
         feature=feature,
         answer=past.answer or feature.answer,
         next=known.next,
-        tried=past.reasons,
+        tried=(*past.reasons, *earlier),
         protected=house.protected(),
         landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
         findings=tuple(each.told for each in known.findings),

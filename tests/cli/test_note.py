@@ -164,6 +164,13 @@ def test_the_schema_of_a_note_is_printed(desk: Project) -> None:
         desk.nightlatch("note", "open", "--help")
 
 
+def test_what_another_tool_wrote_about_a_feature_is_told_as_its_word(desk: Project) -> None:
+    desk.commit("an old log", **{"progress.txt": "# Ralph Progress Log\n---\n## 2026-02-24 - US-001\n- the till is *slow*\n---\n"})
+    wrote = "another tool wrote, and nobody checked, under 2026-02-24 - US-001: - the till is *slow*"
+    assert f"- {wrote}\n" in desk.nightlatch("brief", "US-001").out
+    assert f"- `{wrote}`\n" in desk.nightlatch("handoff", "US-001").out
+
+
 def test_the_restart_note_is_printed_and_linted_from_the_record_and_from_a_file(desk: Project) -> None:
     noted(desk, "verified", "the price is a product", "--feature", "US-001", "--evidence", "grep -q cents till.py", "--cite", "till.py:2")
     assert "no-next" in desk.nightlatch("note", "lint", "US-001").out

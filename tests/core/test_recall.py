@@ -9,7 +9,7 @@ import pytest
 
 from nightlatch.core.brief import BUDGET, BriefParts, compose, objective
 from nightlatch.core.findings import Author, Cite, Evidence, Finding, FindingEvent, FindingKind, Reproduction, State
-from nightlatch.core.history import NEW, FeatureHistory
+from nightlatch.core.history import NEW, FeatureHistory, History, replay
 from nightlatch.core.models import Feature
 from nightlatch.core.progress import Entry
 from nightlatch.core.recall import MOST, PATTERNS, SPARE, Recalled, choose
@@ -38,7 +38,7 @@ class Asked:
 
 
 def recalled(*findings: Finding, files: Sequence[str] = (), stale: Sequence[str] = (), past: FeatureHistory = NEW) -> Recalled:
-    return choose(findings, FEATURE, past, files, Asked(*stale))
+    return choose(findings, FEATURE, History(features={(FEATURE.id, FEATURE.digest): past}), files, Asked(*stale))
 
 
 def ids(known: Recalled) -> list[int]:
@@ -103,7 +103,7 @@ def test_a_contradiction_shows_beside_the_claim_and_agents_text_stays_one_line()
 def test_however_many_there_are_a_few_are_asked_for_at_once_and_the_brief_stays_as_small(count: int) -> None:
     many = [finding(n, feature=f"US-{n % 4:03}", cites=(Cite(path=f"src/{n % 9}.py"),), kind=[*FindingKind][n % 3]) for n in range(count)]
     asked = Asked()
-    known = choose(many, FEATURE, NEW, ["src/1.py"], asked)
+    known = choose(many, FEATURE, History(), ["src/1.py"], asked)
     assert (asked.calls, asked.count <= SPARE * (2 * MOST + PATTERNS)) == (1, True)
     parts = BriefParts(feature=FEATURE, findings=tuple(each.told for each in known.findings))
     made = compose(parts, lambda name: ((PROMPTS / name).read_text(), name))
@@ -111,3 +111,12 @@ def test_however_many_there_are_a_few_are_asked_for_at_once_and_the_brief_stays_
     assert (len(made.text.encode()) < BUDGET / 2, made.cut) == (True, ())
     assert f"\nobjective {objective(FEATURE)}," in made.text
     assert objective(FEATURE) == "3d59276c5010"
+
+
+def test_the_patterns_that_sessions_went_by_most_often_come_first() -> None:
+    habits = [finding(n, kind=FindingKind.PATTERN) for n in range(3)]
+    told = [(f"findings: added N-00002; reused {names}", f"session {names}  digest 4f1c2a") for names in ("N-00001", "N-00000")]
+    more = ("findings: reused N-00001 N-00009", "session s3  digest 4f1c2a")
+    past = replay(Entry(at=AT, word="rejected", feature="US-001", details=details) for details in (*told, more))
+    known = choose(habits, FEATURE, past, (), Asked())
+    assert [(each.finding.id, each.used) for each in known.patterns] == [("N-00001", 2), ("N-00000", 1), ("N-00002", 0)]
