@@ -117,7 +117,7 @@ def ended(
     says = " ".join(says.split())[:LONGEST_SAYING]
     return AgentEnd(
         end=end, says=says, usage=summary.usage, resets_at=resets, full_until=full, listed=summary.plan, question=question,
-        seconds=seconds, turns=summary.turns, todo=summary.todo,
+        seconds=seconds, turns=summary.turns, todo=summary.todo, model=summary.model,
     )  # fmt: skip
 
 

@@ -213,7 +213,7 @@ class AgentEnd:
     """How one agent ended: only sorts finished, limited and faulty; it never says anything about the work.
 
     `todo` is the agent's own list as it last told it, each item with whether it is done. `full_until`: nearly all of a usage window is
-    gone, and it ends then. `listed`: a subscription pays, so the dollars are a list price.
+    gone, and it ends then. `listed`: a subscription pays, so the dollars are a list price. `model` is what it said that it is.
     """
 
     end: End
@@ -226,6 +226,7 @@ class AgentEnd:
     seconds: float = 0.0
     turns: int = 0
     todo: tuple[tuple[str, bool], ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -315,42 +315,6 @@ def decisions(asks: Sequence[Ask], program: str, *, numbered: bool) -> Iterator[
         yield f"{number} {ask.feature}" if numbered else name, ask, " ".join(filter(None, (program, ask.verb, name, ask.rest)))
 
 
-def run_end(
-    run: str, entries: Sequence[Entry], *, parent: str, passing: str, stop: str, branch: str,
-    asks: Sequence[Ask], program: str, numbered: bool,
-) -> RunEnd:  # fmt: skip
-    """The block that closes a run: eight lines at most, so that `tail -8` shows it all."""
-    words = (Outcome.LANDED, Outcome.UNPROVED, Outcome.REJECTED, Outcome.HELD, Outcome.BLOCKED)
-    counts = ((word.value, str(sum(entry.word == word for entry in entries))) for word in words)
-    lost = sum(entry.usd or 0 for entry in entries if entry.word not in (Outcome.LANDED, Outcome.UNPROVED))
-    cost = sum(entry.usd or 0 for entry in entries)
-    fields = (("parent", parent), ("passing", passing), *counts, ("cost", f"${cost:.2f}"), ("not-landed", f"${lost:.2f}"))
-    read = _read_first(entries)
-    tail = (f"read    {read}",) if read else ()
-    decide = _decide(list(decisions(asks, program, numbered=numbered)), program, END_LINES - 3 - len(tail))
-    return RunEnd(run=run, fields=fields, details=(f"stop    {line(stop)}", f"branch  {line(branch)}", *decide, *tail))
-
-
-def _decide(wanted: Sequence[tuple[str, Ask, str]], program: str, room: int) -> tuple[str, ...]:
-    """One line per decision, as many as there is room for."""
-    told = [f"DECIDE  {head} {line(ask.says, TITLE)}   {command}" for head, ask, command in wanted]
-    if len(told) <= room:
-        return tuple(told)
-    return (*told[: room - 1], f"        and {len(told) - room + 1} more: {program} status")
-
-
-def _read_first(entries: Sequence[Entry]) -> str:
-    """What landed only after a refusal: the work most worth a person's eyes."""
-    refused: dict[str, str] = {}
-    told = []
-    for entry in entries:
-        if entry.word == Outcome.REJECTED:
-            refused[entry.feature] = entry.rule
-        elif entry.word in (Outcome.LANDED, Outcome.UNPROVED) and entry.feature in refused:
-            told.append(f"{entry.feature} (landed after {refused[entry.feature]})")
-    return line(", ".join(told))
-
-
 def patterns(text: str) -> str:
     """The body of the section "## Codebase Patterns", wherever in the file it stands."""
     found = _PATTERNS.search(text)

@@ -1,12 +1,21 @@
 """The end of a run: what the person reads first in the morning."""
 
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from nightlatch.core import reportviews
 from nightlatch.core.policy import Stop
-from nightlatch.core.progress import Entry, Item, RunEnd, RunStart, parse, render, run_end
+from nightlatch.core.progress import RunEnd, parse, render
+from nightlatch.core.report import Night, build, chosen
+from nightlatch.core.reportvalues import Report
 from nightlatch.core.survey import survey
 from nightlatch.core.text import plain
-from nightlatch.edge import look
+from nightlatch.edge import look, reporting
 from nightlatch.edge.landing import write_down
 from nightlatch.edge.site import Site
+
+PROGRAM = "python loop.py"
 
 
 def close(site: Site, stop: Stop) -> int:
@@ -14,31 +23,32 @@ def close(site: Site, stop: Stop) -> int:
     tip = site.tip()
     items = parse(site.progress_text(tip))
     last = next((item for item in reversed(items) if isinstance(item, RunEnd)), None)
-    block = end_block(site, tip, items, stop)
+    told = report(site, tip, stop)
+    block = reportviews.end_block(told, site.run, code=stop.code, at=site.now())
     if site.run_is_open(tip) or (stop.code and (last is None or last.details[:1] != block.details[:1])):
         tip = write_down(site, (block,), f"progress: {site.run} ended, {site.passing(tip)} pass")
     site.journal.write("run.ended", run=site.run, code=stop.code, why=stop.why)
     site.console.rest()
     print("\n".join(plain(line) for line in render((block,)).splitlines()), flush=True)
+    summarize(told)
     return stop.code
 
 
-def end_block(site: Site, tip: str, items: tuple[Item, ...], stop: Stop) -> RunEnd:
-    start = max((n for n, item in enumerate(items) if isinstance(item, RunStart) and item.run == site.run), default=len(items))
-    limits, upstream = site.house.config.limits, look.unpushed(site.house.repo, site.branch)
+def report(site: Site, tip: str, stop: Stop) -> Report:
+    """The report of this run as it ends now."""
+    items = parse(site.progress_text(tip))
+    picked = chosen(items, site.run) or [Night(run=site.run)]
+    end = RunEnd(run=site.run, fields=(("exit", str(stop.code)),), details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"))
+    limits = site.house.config.limits
     stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), attempts=limits.attempts, continues=limits.continues)
-    pushed = "" if upstream is None else f"{upstream} commits not pushed" if upstream else "all pushed"
-    return run_end(
-        site.run,
-        [item for item in items[start:] if isinstance(item, Entry)],
-        parent=tip[:7],
-        passing=site.passing(tip),
-        stop=stop.why,
-        branch="; ".join(filter(None, (tests_at(site, tip), pushed))),
-        asks=stands.asks,
-        program="python loop.py",
-        numbered=stands.numbered,
-    )
+    return build(reporting.source(site.house, (site.branch, tip), stands, items, picked, PROGRAM, end), picked)
+
+
+def summarize(told: Report) -> None:
+    """The same on the page of a CI job, where there is one; that it cannot be written ends nothing."""
+    if name := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with suppress(OSError), Path(name).open("a", encoding="utf-8") as file:
+            file.write(reportviews.markdown(told))
 
 
 def tests_at(site: Site, tip: str) -> str:

@@ -1,6 +1,7 @@
 """One session, verb by verb: provision, brief, work, collect, examine; and what it becomes when the branch moved meanwhile."""
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
+from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.edge import agents, candidate, freshness, judge, landing, notebook, phases, rooms, workspace
 from nightlatch.edge.git import Repo, session_ref
@@ -30,6 +32,7 @@ SNAPSHOT = 180.0
 RENDERING = 1800.0
 LANDINGS = 12
 LOOKED_BACK = 3
+PICTURES = 4
 
 
 def provision(site: Site, choice: Choice) -> Started:
@@ -178,8 +181,9 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         tick=snapshots.tick,
     )
     end = phases.asked(started, agents.run(started.agent, errand).end)
-    told = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
-    site.journal.write("agent.ended", end=end.end.value, says=end.says, question=end.question, seconds=end.seconds, todo=end.todo, **told)
+    told: dict[str, object] = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
+    told |= {"end": end.end.value, "says": end.says, "question": end.question, "seconds": end.seconds, "todo": end.todo}
+    site.journal.write("agent.ended", **told, model=line(end.model, 80))
     if end.end is End.LIMIT:
         site.met_limit(started.agent, end.resets_at)
     return end
@@ -246,8 +250,20 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
         made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried,
         judge=bench(site, started), met_before=site.history(started.base).of(started.feature).met,
     )  # fmt: skip
+    pictures(site, started, made)
     verdict = phases.conclude(site, started, made, verdict, end)
     return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed))
+
+
+def pictures(site: Site, started: Started, made: Candidate) -> None:
+    """Put the pictures that checks left, before and after, beside the session's transcript: the cache that they lie in forgets."""
+    trees = {"before": made.base, "after": made.tree}
+    found = [(name, file) for name, tree in trees.items() for file in judge.left(site.lab.kept(made.base, tree))[1][:PICTURES]]
+    for name, file in found:
+        folder = site.house.state / "sessions" / started.id / "pictures" / name
+        with suppress(OSError):  # the page does without
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / file.name)
 
 
 def bench(site: Site, started: Started) -> judge.Bench | None:

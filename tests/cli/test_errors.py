@@ -323,6 +323,21 @@ COMMANDS = {
     "no such session": Case(
         args=["log", "r-1"], arrange=[planned()], says="progress.txt: no session and no feature is called r-1", fix="nightlatch log",
     ),
+    "a report on no such run": Case(
+        args=["report", "--run", "r-1"], arrange=[planned()], says="progress.txt: no run is called r-1", fix="nightlatch run",
+    ),
+    "a report on no such run, where there are others": Case(
+        args=["report", "--run", "r-1"], arrange=[planned(), write("progress.txt", "== run r-2 start\n"), saved],
+        says="progress.txt: no run is called r-1", fix="one of: r-2",
+    ),
+    "a report since no time": Case(
+        args=["report", "--since", "dawn"], arrange=[planned()], says="--since dawn is no time",
+        fix="give a date (2026-11-20), a time (2026-11-20T22:00) or a duration (12h)",
+    ),
+    "a page where nothing can be written": Case(
+        args=["report", "--html", "no/such.html"], arrange=[planned()], fix="name a file in a folder that is there",
+        says="no/such.html: the page cannot be written: No such file or directory",
+    ),
     "no such commit": Case(args=["check", "v9"], arrange=[planned()], says="{top}: there is no commit v9", fix="git log --oneline"),
     "the first commit": Case(
         args=["check", "HEAD~"], arrange=[planned()], says="HEAD~ is the first commit: there is nothing to compare it with",

@@ -1,6 +1,5 @@
 """progress.txt: what is written is read back, what others wrote stays, and no agent can forge a line of it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from nightlatch.core import progress
 from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Ruling, SessionEnded, Usage
-from nightlatch.core.progress import Ask, Entry, Item, RunEnd, RunStart, Text, appended, entry_of, parse, render
+from nightlatch.core.progress import Entry, Item, RunEnd, RunStart, Text, appended, entry_of, parse, render
 
 AT = datetime(2026, 11, 20, 23, 47, tzinfo=UTC)
 SAMPLE = """\
@@ -233,46 +232,6 @@ def test_a_long_story_is_cut_but_never_its_last_line() -> None:
     assert len(entry.details) == progress.DETAILS + 1
     assert max(map(len, entry.details)) == progress.DETAIL
     assert entry.details[-1].startswith("session ")
-
-
-def night(*words: str) -> tuple[Entry, ...]:
-    rules = {"rejected": "suite.red"}
-    return tuple(Entry(at=AT, word=word, feature=f"US-{n % 2}", usd=1.5, rule=rules.get(word, "")) for n, word in enumerate(words))
-
-
-def closed(asks: Sequence[Ask], entries: Sequence[Entry] = ()) -> str:
-    end = progress.run_end(
-        "r-1", entries, parent="2f80ac6", passing="47/50", stop="nothing left", branch="green", asks=asks, program="python loop.py",
-        numbered=not any(ask.feature.isdecimal() for ask in asks),
-    )  # fmt: skip
-    assert parse(render((end,))) == (end,)
-    return render((end,))
-
-
-def test_the_end_of_a_run_says_why_how_and_what_to_decide() -> None:
-    ask = Ask(feature="US-036", says="Which library?\nNow", verb="answer", rest='"..."')
-    assert closed([ask], night("rejected", "landed", "landed", "blocked")) == (
-        "== run r-1 end parent=2f80ac6 passing=47/50 landed=2 unproved=0 rejected=1 held=0 blocked=1 cost=$6.00 not-landed=$3.00\n"
-        "    stop    nothing left\n"
-        "    branch  green\n"
-        '    DECIDE  1 US-036 Which library? Now   python loop.py answer 1 "..."\n'
-        "    read    US-0 (landed after suite.red)\n"
-    )
-
-
-@pytest.mark.parametrize("count", [0, 1, 4, 5, 6, 200])
-@pytest.mark.parametrize("words", [(), ("rejected", "held", "landed")])
-def test_the_end_of_a_run_fits_the_eight_lines_of_tail(count: int, words: tuple[str, ...]) -> None:
-    lines = closed([Ask(feature=f"US-{n}", says="?", verb="approve") for n in range(count)], night(*words)).splitlines()
-    assert len(lines) <= 8
-    shown = sum("DECIDE" in line for line in lines)
-    assert shown == count or f"and {count - shown} more: python loop.py status" in "\n".join(lines)
-
-
-def test_a_number_never_stands_beside_an_id_that_is_a_number() -> None:
-    text = closed([Ask(feature="7", says="?", verb="approve"), Ask(feature="US-1", says="?", verb="approve")])
-    assert "    DECIDE  7 ?   python loop.py approve 7\n" in text
-    assert "    DECIDE  US-1 ?   python loop.py approve US-1\n" in text
 
 
 @pytest.mark.parametrize(

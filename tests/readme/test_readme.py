@@ -23,6 +23,7 @@ CHANGING = {
     r"r-\d{8}-\d{6}": "r-RUN",
     r"\d{4}-\d\d-\d\dT\d\d:\d\dZ": "TIME",
     r"(base|parent)=[0-9a-f]{7}": r"\1=COMMIT",
+    r"(US-\d+) [0-9a-f]{7} \(": r"\1 COMMIT (",
     r"\s+\d+m ": " MINUTES ",
 }
 

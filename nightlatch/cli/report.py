@@ -1,0 +1,56 @@
+"""`report`: the morning on one screen or one page. Writes nothing but the page that it is asked for."""
+
+import json
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from nightlatch.cli import Program
+from nightlatch.core.reportvalues import Report
+from nightlatch.edge.house import House, find_house
+from nightlatch.errors import UsageError
+
+
+@click.command(epilog="Example: nightlatch report --html morning.html")
+@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write one self-contained page.")
+@click.option("--md", is_flag=True, help="Markdown, for a job summary.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--run", default="", metavar="ID", help="This run instead of the last one.")
+@click.option("--since", default="", metavar="T", help="All runs since a date, a time (UTC) or for so long: 2026-11-20, 12h.")
+@click.pass_obj
+def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, run: str, since: str) -> None:
+    """Say what landed, what was refused and why, what needs your decision and how to give it, what it cost and what to read first.
+
+    Reads only: safe at any time, also while a run is going.
+    """
+    from nightlatch.core import reportviews
+    from nightlatch.edge import reporting
+
+    house = find_house(Path.cwd())
+    told = reporting.report(house, program.name, run, reporting.when(since, datetime.now(UTC)) if since else None)
+    if page:
+        write_page(house, told, page)
+    elif as_json:
+        click.echo(json.dumps(reportviews.told(told), indent=2))
+    elif md:
+        click.echo(reportviews.markdown(told), nl=False)
+    else:
+        click.echo("\n".join(reportviews.text(told)))
+
+
+def write_page(house: House, told: Report, page: Path) -> None:
+    """The page, with what held, unproved and flagged work changes and the pictures that checks left."""
+    from nightlatch.core import reportpage
+    from nightlatch.edge import reporting
+
+    shown = (*told.of("held"), *told.read)[: reportpage.MOST]
+    template = (files("nightlatch") / "pages" / "report.html.j2").read_text(encoding="utf-8")
+    text = reportpage.page(told, template, reporting.differences(house, shown), reporting.pictures(house, shown))
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fix = "name a file in a folder that is there"
+        raise UsageError(f"the page cannot be written: {error.strerror}", place=str(page), fix=fix) from error
+    click.echo(f"{page} is written", err=True)

@@ -1,0 +1,329 @@
+"""What the branch's record, its commits and the journal come to in the morning: the report of one run, or of all since a moment."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from nightlatch.core.findings import Finding, State
+from nightlatch.core.globs import matcher
+from nightlatch.core.history import decision_of
+from nightlatch.core.progress import SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line
+from nightlatch.core.reportvalues import IS_TEST, LANDS, Change, Decide, Known, Report, Risk, Session
+from nightlatch.core.survey import Survey
+
+LARGE = 400
+PAUSE = timedelta(minutes=5)
+STOPS = {"0": "ended", "3": "needs you", "4": "fault", "5": "red", "75": "limited", "130": "signal", "143": "signal"}
+MANIFESTS = ("pyproject.toml", "requirements*.txt", "package.json", "go.mod", "Cargo.toml", "Pipfile", "setup.py")
+IS_MANIFEST = matcher(f"**/{name}" for name in MANIFESTS)
+_SESSION = re.compile(r"session (\S+)  digest ([0-9a-f]{6})")
+_RUN = re.compile(r"r-(\d{8}-\d{6})")
+_FIX = re.compile(r"; fix: (.+)")
+_FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """The commit that a session landed as: its files (None where they were not looked at), its trailers without their prefix."""
+
+    commit: str
+    trailers: Mapping[str, str]
+    changes: tuple[Change, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """What the journal on this machine adds to the record: all of it is empty in a fresh clone."""
+
+    began: Mapping[str, datetime] = field(default_factory=dict)
+    agents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    limits: tuple[tuple[datetime, str], ...] = ()
+    stops: Mapping[str, tuple[str, str, datetime]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Everything a report is made of. `run` and `since` choose; `reused` and `stale` are ids of findings; `going` is the run at work."""
+
+    project: str
+    program: str
+    branch: str
+    tip: str
+    items: tuple[Item, ...]
+    survey: Survey
+    landings: Mapping[str, Landed] = field(default_factory=dict)
+    times: Times = field(default_factory=Times)
+    findings: tuple[Finding, ...] = ()
+    stale: frozenset[str] = frozenset()
+    unpushed: int | None = None
+    going: str = ""
+    stop: RunEnd | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """One run of the record: what opened it, what closed it (None: nothing did), and its entries."""
+
+    run: str = ""
+    start: RunStart | None = None
+    end: RunEnd | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+def nights(items: Iterable[Item]) -> list[Night]:
+    """The runs of a record, oldest first; what stands before the first one belongs to a run without a name."""
+    found, entries = [Night()], list[Entry]()
+    for item in items:
+        if isinstance(item, RunStart):
+            found[-1] = replace(found[-1], entries=tuple(entries))
+            found.append(Night(run=item.run, start=item))
+            entries = []
+        elif isinstance(item, RunEnd):
+            found[-1] = replace(found[-1], run=found[-1].run or item.run, end=item)
+        elif isinstance(item, Entry):
+            entries.append(item)
+    found[-1] = replace(found[-1], entries=tuple(entries))
+    return [night for night in found if night.run or night.entries]
+
+
+def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) -> list[Night]:
+    """The last run, the run of this name, or all that happened since a moment."""
+    found = nights(items)
+    if since:
+        kept = (replace(night, entries=tuple(entry for entry in night.entries if entry.at >= since)) for night in found)
+        return [night for night in kept if night.entries or (began(night) or since) > since]
+    return [night for night in found if night.run == run][-1:] if run else found[-1:]
+
+
+def began(night: Night) -> datetime | None:
+    """When a run began: its name says so."""
+    found = _RUN.match(night.run)
+    try:
+        return datetime.strptime(found[1], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) if found else night.entries[0].at
+    except (ValueError, IndexError):
+        return None
+
+
+def build(source: Source, picked: Sequence[Night]) -> Report:
+    """The report on these runs; on none it says how things stand."""
+    last = picked[-1] if picked else Night()
+    end = source.stop or last.end
+    latest = not picked or nights(source.items)[-1:] == [last]
+    sessions = tuple(_sessions(source, picked))
+    kind, stop, stopped = _stopped(source, last, end)
+    start = began(picked[0]) if picked else None
+    opened = dict(picked[0].start.fields) if picked and picked[0].start else {}
+    closed = dict(end.fields) if end else {}
+    known = (source.survey.passing, len(source.survey.plan.features))
+    passing, total = known if latest else _counts(closed.get("passing", ""), known)
+    tests = next((detail.removeprefix("branch  ") for detail in (end.details if end else ()) if detail.startswith("branch  ")), "")
+    before = _counts(opened.get("passing", ""), known)[0]
+    fixed = _FIX.search(stop)
+    return Report(
+        project=line(source.project, 60), program=source.program, runs=tuple(night.run for night in picked if night.run),
+        start=start, end=stopped or (sessions[-1].ended if sessions else start), kind=kind, stop=line(_FIX.sub("", stop)),
+        fix=fixed[1] if fixed else _usual_fix(kind, source.program), branch=line(source.branch, 80), tip=source.tip,
+        base=line(opened.get("base", ""), 40), tests=line(tests.partition(";")[0], 120) or _last_tests(sessions), unpushed=source.unpushed,
+        before=before, passing=passing, total=total, budget=line(opened.get("budget", "").replace("none", ""), 20),
+        decide=tuple(_decide(source)) if latest else (), sessions=sessions, waits=tuple(_waits(source, sessions)),
+        burnup=tuple(_burnup(start, before, picked)), findings=tuple(_findings(source, sessions)), missing=source.missing,
+        next=tuple(_next(source, latest)),
+    )  # fmt: skip
+
+
+def _counts(text: str, otherwise: tuple[int, int]) -> tuple[int, int]:
+    done, _, total = text.partition("/")
+    return (int(done), int(total)) if done.isdecimal() and total.isdecimal() else otherwise
+
+
+def _stopped(source: Source, last: Night, end: RunEnd | None) -> tuple[str, str, datetime | None]:
+    """How, why and when the last run ended."""
+    code, why, at = source.times.stops.get(last.run, ("", "", None))
+    if end:
+        fields = dict(end.fields)
+        why = next((detail.removeprefix("stop    ") for detail in end.details if detail.startswith("stop    ")), why)
+        code, at = fields.get("exit", code), _moment(fields.get("at", "")) or at
+        failed = [entry.word for entry in last.entries if entry.word in SESSION_WORDS][-1:] == ["failed"]
+        return STOPS.get(code, "error") if code else "fault" if failed else "ended", why, at
+    if not last.run:
+        return "", "", None
+    if source.going == last.run:
+        return "going", "it is still at work", None
+    return (STOPS.get(code, "error"), why, at) if why else ("cut off", "the run did not come to its end", None)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _usual_fix(kind: str, program: str) -> str:
+    return {
+        "fault": f"{program} doctor", "error": f"{program} doctor", "red": f"{program} doctor", "cut off": f"{program} run",
+    }.get(kind, "")  # fmt: skip
+
+
+def _last_tests(sessions: Sequence[Session]) -> str:
+    """What the last landing's tests came to, where no end block says more."""
+    found = [proof for one in sessions for proof in one.proof if proof.startswith("tests ")]
+    return f"{found[-1].removeprefix('tests ')} at the last landing" if found else ""
+
+
+def _sessions(source: Source, picked: Sequence[Night]) -> Iterator[Session]:
+    ids = {id(entry) for night in picked for entry in night.entries}
+    story = _story(source.items)
+    run = agent = ""
+    refused: dict[str, tuple[int, str]] = {}
+    for item in source.items:
+        if isinstance(item, RunStart):
+            run, agent = item.run, dict(item.fields).get("agent", "")
+        if not isinstance(item, Entry) or item.word not in SESSION_WORDS or not item.details:
+            continue
+        count, rule = refused.get(item.feature, (0, ""))
+        if id(item) in ids and (found := _SESSION.fullmatch(item.details[-1])):
+            cut = "" if found[1].startswith(f"{run}-") else f"began in {line(found[1].rpartition('-')[0], 40)}, which was cut off"
+            yield _session(source, item, found, agent, (count, rule, cut), story.get(id(item), ""))
+        refused[item.feature] = (0, "") if item.word in LANDS else (count + 1, item.rule if item.word == "rejected" else rule)
+
+
+def _session(source: Source, entry: Entry, found: re.Match[str], agent: str, past: tuple[int, str, str], then: str) -> Session:
+    landing = source.landings.get(found[1])
+    began_at = source.times.began.get(found[1]) or entry.at - timedelta(minutes=entry.minutes or 0)
+    who, model = source.times.agents.get(found[1], (agent, ""))
+    return Session(
+        id=line(found[1], 80), feature=line(entry.feature, 60), digest=found[2], title=line(entry.title, TITLE), outcome=entry.word,
+        rule=line(entry.rule, 60), said=tuple(line(detail) for detail in entry.details[:-1]), tries=entry.tries,
+        began=min(began_at, entry.at), ended=entry.at, minutes=entry.minutes, usd=entry.usd, agent=line(who, 40), model=line(model, 60),
+        then=then, commit=landing.commit if landing else "", changes=landing.changes if landing else None,
+        proof=tuple(_proof(landing)) if landing else (), risks=tuple(_risks(landing, *past)) if landing else (),
+    )  # fmt: skip
+
+
+def _story(items: Iterable[Item]) -> dict[int, str]:
+    """What happened next to the feature of each entry, by the entry; "" where nothing did."""
+    told: dict[int, str] = {}
+    later: dict[str, str] = {}
+    for item in reversed([item for item in items if isinstance(item, Entry)]):
+        told[id(item)] = later.get(item.feature, "")
+        if item.word in SESSION_WORDS:
+            later[item.feature] = f"then {item.word}{f' ({line(item.rule, 60)})' if item.rule else ''}"
+        elif item.word == "decision":
+            later[item.feature] = f"you said {line(decision_of(item)[0], 20)}"
+    return told
+
+
+def _proof(landing: Landed) -> Iterator[str]:
+    """What proved it, as its commit says."""
+    for name in ("Verify", "Checks", "Tests", "Judge", "Approved"):
+        if value := landing.trailers.get(name):
+            yield f"{name.lower()} {line(value, 160)}"
+
+
+def _risks(landing: Landed, sessions: int, refused: str, cut: str) -> Iterator[Risk]:
+    changes = landing.changes or ()
+    out = sum(change.removed for change in changes if IS_TEST(change.path))
+    size = sum(change.added + change.removed for change in changes)
+    manifest = next((change.path for change in changes if IS_MANIFEST(change.path)), "")
+    if refused:
+        yield Risk(rule="after-refusal", says=f"landed after {line(refused, 60)}", weight=16)
+    if "Approved" in landing.trailers:
+        yield Risk(rule="approved", says="was held, and you approved it", weight=8)
+    if out:
+        yield Risk(rule="old-tests", says=f"changes old tests (-{out} lines)", weight=8)
+    if manifest:
+        yield Risk(rule="dependencies", says=f"changes {line(manifest, 60)}", weight=4)
+    if size > LARGE:
+        yield Risk(rule="large", says=f"over {LARGE} lines", weight=2)
+    if sessions >= 2:
+        yield Risk(rule="many-sessions", says=f"took {sessions + 1} sessions", weight=2)
+    if cut:
+        yield Risk(rule="cut-off", says=cut, weight=1)
+
+
+def _decide(source: Source) -> Iterator[Decide]:
+    """Every decision that waits now, whichever run it comes from."""
+    left = {feature.id: (feature, waiting) for feature, waiting in source.survey.left}
+    for name, ask, command in source.survey.decisions(source.program):
+        feature, waiting = left[ask.feature]
+        kind = waiting.word if waiting else ""
+        said = waiting.says if waiting else ""
+        question = said.partition(": ")[2] if kind in ("blocked", "held", "unproved") else ""
+        own = [one for one in source.items if isinstance(one, Entry) and _is_of(one, feature.id, feature.digest)]
+        costs = [one.usd for one in own if one.usd is not None]
+        in_plan = '"answer": "..." on it' if kind == "blocked" else '"hold": true on it, to leave it aside'
+        yield Decide(
+            name=line(name, 80), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind=kind,
+            by="the agent asks" if kind == "blocked" else "the loop", question=line(question or said, 500), says=line(ask.says),
+            command=line(command),
+            in_plan=in_plan, holds_up=tuple(line(other.id, 60) for other, _ in source.survey.left if feature.id in other.depends),
+            sessions=len(own), usd=sum(costs) if costs else None,
+        )  # fmt: skip
+
+
+def _is_of(entry: Entry, feature: str, digest: str) -> bool:
+    """Is this a session on the feature as it stands now?"""
+    found = _SESSION.fullmatch(entry.details[-1]) if entry.feature == feature and entry.details else None
+    return entry.word in SESSION_WORDS and found is not None and found[2] == digest
+
+
+def _waits(source: Source, sessions: Sequence[Session]) -> Iterator[tuple[datetime, datetime, str]]:
+    """The pauses between sessions of one run, with the limit that was met where one was."""
+    for before, after in pairwise(sessions):
+        if after.began - before.ended >= PAUSE and before.id.rpartition("-")[0] == after.id.rpartition("-")[0]:
+            met = [agent for at, agent in source.times.limits if before.began <= at <= after.began]
+            yield before.ended, after.began, f"{line(met[-1], 40)} was limited" if met else "no session ran"
+
+
+def _burnup(start: datetime | None, before: int, picked: Sequence[Night]) -> Iterator[tuple[datetime, int]]:
+    """How many features passed when: landings and the person's word count up, what they took back counts down."""
+    if start:
+        yield start, before
+    for entry in (entry for night in picked for entry in night.entries):
+        verb = decision_of(entry)[0] if entry.word == "decision" else ""
+        step = (entry.word == "landed") + (verb in ("approve", "done")) - (verb == "revert")
+        if step:
+            before += step
+            yield entry.at, before
+
+
+def reused(entry: Entry | Session) -> Iterator[tuple[str, str]]:
+    """(word, id) of each finding that a session's lines name."""
+    said = entry.said if isinstance(entry, Session) else entry.details
+    for detail in said:
+        if detail.startswith("findings: "):
+            yield from ((word, name) for word, names in _FOUND.findall(detail) for name in names.split())
+
+
+def _findings(source: Source, sessions: Sequence[Session]) -> Iterator[Known]:
+    """What needs somebody first, then what is certain."""
+    went_by = [name for one in sessions for word, name in reused(one) if word == "reused"]
+    order = (State.BLOCKED, State.STALE, State.OPEN, State.VERIFIED, State.REJECTED)
+    state = {each.id: State.STALE if each.id in source.stale else each.state for each in source.findings}
+    for each in sorted(source.findings, key=lambda each: (order.index(state[each.id]), each.id)):
+        yield Known(
+            id=line(each.id, 20), state=state[each.id].value, claim=line(each.claim, 200), by=each.word_of.value,
+            next=line(each.next_action, 160), reused=went_by.count(each.id),
+        )  # fmt: skip
+
+
+def _next(source: Source, latest: bool) -> Iterator[tuple[str, str]]:
+    """What the next run would do, each with its command."""
+    runs = [line(feature.id, 60) for feature, waiting in source.survey.left if waiting is None]
+    behind = source.survey.count("behind")
+    if not latest:
+        return
+    if runs:
+        more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+        yield f"{', '.join(runs[:3])}{more} can run", f"{source.program} run"
+    elif source.survey.waiting:
+        yield "nothing can run until you decide" + (f"; {behind} wait behind it" if behind else ""), f"{source.program} status"
+    elif not source.survey.plan.features:
+        yield "the plan has no features", "add one to the plan"
+    else:
+        yield "nothing is left to do", "add a feature to the plan"

@@ -1,0 +1,209 @@
+"""The morning as one frozen value, from which every view is drawn, and the sums over its sessions.
+
+Numbers are the loop's. What somebody else wrote is one printable line each, so no view needs to know whose it is.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from nightlatch.core.globs import matcher
+
+LANDS = ("landed", "unproved")
+IS_TEST = matcher(("tests/**", "test/**", "**/tests/**", "**/__tests__/**", "**/test_*.*", "**/*_test.*", "**/*.test.*", "**/*.spec.*"))
+BROKEN = {
+    "fault": "Stopped by a fault.", "red": "The branch itself is red.", "error": "Stopped by an error.",
+    "cut off": "The run was cut off.", "going": "The run is still going.",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Lines that came in and went out of one file; a file that is not text has none."""
+
+    path: str
+    added: int = 0
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """Why a landing is worth a person's eyes: by rule, never by an agent's word. The heavier, the sooner."""
+
+    rule: str
+    says: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One session as a row. `said` are the lines of the record on it; `then` is what happened next to its feature."""
+
+    id: str
+    feature: str
+    digest: str
+    title: str
+    outcome: str
+    rule: str
+    said: tuple[str, ...]
+    tries: int | None
+    began: datetime
+    ended: datetime
+    minutes: int | None
+    usd: float | None
+    agent: str = ""
+    model: str = ""
+    then: str = ""
+    commit: str = ""
+    changes: tuple[Change, ...] | None = None
+    proof: tuple[str, ...] = ()
+    risks: tuple[Risk, ...] = ()
+
+    @property
+    def lines(self) -> tuple[int, int, int, int]:
+        """Lines in and out of all files, and of files of tests."""
+        all_of, tests = self.changes or (), [change for change in self.changes or () if IS_TEST(change.path)]
+        return (
+            sum(c.added for c in all_of), sum(c.removed for c in all_of), sum(c.added for c in tests), sum(c.removed for c in tests),
+        )  # fmt: skip
+
+    @property
+    def weight(self) -> int:
+        return sum(risk.weight for risk in self.risks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide:
+    """One decision that waits, with the command that gives it. `by` is whose words `question` is; `says` is all in one line."""
+
+    name: str
+    feature: str
+    title: str
+    kind: str
+    by: str
+    question: str
+    says: str
+    command: str
+    in_plan: str
+    holds_up: tuple[str, ...]
+    sessions: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A finding that the chosen time touched: how it stands now, whose word that is, and the sessions that went by it."""
+
+    id: str
+    state: str
+    claim: str
+    by: str
+    next: str
+    reused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Sessions added up under one name: a feature, or an agent with its model. `unknown` are those that told no cost."""
+
+    name: str
+    model: str = ""
+    sessions: int = 0
+    landed: int = 0
+    refused: int = 0
+    stopped: int = 0
+    usd: float = 0.0
+    lost: float = 0.0
+    unknown: int = 0
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The morning. `kind` is how the last run ended: ended, needs you, fault, red, limited, signal, error, cut off, going, "" for none.
+
+    `before` and `passing` are numbers of features; `waits` are pauses of at least five minutes and why; `burnup` is when how many passed.
+    """
+
+    project: str
+    program: str
+    runs: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    kind: str
+    stop: str
+    fix: str
+    branch: str
+    tip: str
+    base: str
+    tests: str
+    unpushed: int | None
+    before: int
+    passing: int
+    total: int
+    budget: str
+    decide: tuple[Decide, ...]
+    sessions: tuple[Session, ...]
+    waits: tuple[tuple[datetime, datetime, str], ...]
+    burnup: tuple[tuple[datetime, int], ...]
+    findings: tuple[Known, ...]
+    next: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+
+    def of(self, *outcomes: str) -> tuple[Session, ...]:
+        return tuple(session for session in self.sessions if session.outcome in outcomes)
+
+    @property
+    def landed(self) -> tuple[Session, ...]:
+        """Riskiest first; among equals the larger change."""
+        return tuple(sorted(self.of("landed"), key=lambda one: (-one.weight, -sum(one.lines[:2]))))
+
+    @property
+    def read(self) -> tuple[Session, ...]:
+        """What is worth reading first: unproved work, and the riskiest of what landed."""
+        return (*self.of("unproved"), *(one for one in self.landed if one.risks))
+
+    @property
+    def whole(self) -> Tally:
+        return tally("", self.sessions)
+
+    @property
+    def features(self) -> tuple[Tally, ...]:
+        """What each feature cost, dearest first; where nobody tells a cost, longest first."""
+        found = grouped(self.sessions, lambda one: (one.feature, ""))
+        return tuple(sorted(found, key=lambda each: (-each.usd, -each.minutes)))
+
+    @property
+    def agents(self) -> tuple[Tally, ...]:
+        return grouped(self.sessions, lambda one: (one.agent or "unknown", one.model))
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The first line, sentence by sentence; a fault comes first."""
+        landed, unproved, refused, asks = len(self.of("landed")), len(self.of("unproved")), len(self.of("rejected")), len(self.decide)
+        told = [BROKEN[self.kind]] if self.kind in BROKEN else []
+        told += ["No run is on record yet."] if not self.runs else [f"{landed} landed." if landed else "Nothing landed."]
+        told += [f"{unproved} landed unproved."] if unproved else []
+        told += [f"{asks} decision{'s need' if asks > 1 else ' needs'} you."] if asks else []
+        told += [f"{refused} attempt{'s' * (refused > 1)} rejected."] if refused else []
+        return tuple(told)
+
+
+def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
+    told = tuple(sessions)
+    landed = [one for one in told if one.outcome in LANDS]
+    usd = sum(one.usd or 0.0 for one in told)
+    return Tally(
+        name=name, model=model, sessions=len(told), landed=len(landed), refused=sum(one.outcome == "rejected" for one in told),
+        stopped=sum(one.outcome in ("interrupted", "failed") for one in told), usd=usd,
+        lost=usd - sum(one.usd or 0.0 for one in landed), unknown=sum(one.usd is None for one in told),
+        minutes=sum(one.minutes or 0 for one in told),
+    )  # fmt: skip
+
+
+def grouped(sessions: Iterable[Session], key: Callable[[Session], tuple[str, str]]) -> tuple[Tally, ...]:
+    """Sessions added up by (name, model)."""
+    groups: dict[tuple[str, str], list[Session]] = {}
+    for one in sessions:
+        groups.setdefault(key(one), []).append(one)
+    return tuple(tally(name, found, model) for (name, model), found in groups.items())

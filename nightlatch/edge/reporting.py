@@ -1,0 +1,194 @@
+"""What a report is made of, gathered without writing anything: the branch's record and commits, the journal, the findings."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+from nightlatch.core import journal as lines
+from nightlatch.core.findings import ID, Finding
+from nightlatch.core.progress import Entry, Item, RunEnd, line, parse
+from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reused
+from nightlatch.core.reportvalues import Change, Report, Session
+from nightlatch.core.survey import Survey
+from nightlatch.edge import look
+from nightlatch.edge.git import Repo, session_ref
+from nightlatch.edge.gitcall import words
+from nightlatch.edge.house import House, readable
+from nightlatch.errors import RepoError, UsageError
+
+EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "agent.ended", "limit.met", "run.started", "run.ended"))
+MOST_COMMITS = 2_000
+MOST_FINDINGS = 60
+MOST_PICTURES, PICTURE_BYTES = 8, 300_000
+KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
+Picture: TypeAlias = tuple[str, str, bytes]
+
+
+def report(house: House, program: str, run: str = "", since: datetime | None = None) -> Report:
+    """The last run, the run of this name, or all since a moment. Raises UsageError for a run that is not on record."""
+    seen = look.view(house)
+    items = parse(house.progress_text(seen.tip)) if seen.tip else ()
+    picked = chosen(items, run, since)
+    if run and not picked:
+        known = ", ".join(line(night.run, 40) for night in nights(items)[-3:] if night.run)
+        raise UsageError(f"no run is called {line(run, 60)}", place=house.progress, fix=f"one of: {known}" if known else "nightlatch run")
+    return build(source(house, (seen.branch, seen.tip), seen.survey, items, picked, program), picked)
+
+
+def source(
+    house: House, branch: tuple[str, str], survey: Survey, items: tuple[Item, ...], picked: Sequence[Night], program: str,
+    stop: RunEnd | None = None,
+) -> Source:  # fmt: skip
+    """Everything that these runs have left on a branch (name, tip); what is not on this machine is named."""
+    name, tip = branch
+    times, going = journal_of(house, {night.run for night in picked})
+    here = (house.state / "journal.jsonl").is_file() or not picked
+    missing = () if here else ("there is no journal on this machine: agents, models and exact times are not known",)
+    entries = [entry for night in picked for entry in night.entries]
+    findings, stale = findings_of(house, tip, entries)
+    return Source(
+        project=house.repo.project.name, program=program, branch=name or "detached HEAD", tip=tip, items=items,
+        survey=survey, landings=landings(house.repo, tip, picked) if picked and tip else {}, times=times, findings=findings, stale=stale,
+        unpushed=look.unpushed(house.repo, name), going=going if look.holder(house) else "", stop=stop, missing=missing,
+    )  # fmt: skip
+
+
+def landings(repo: Repo, tip: str, picked: Sequence[Night]) -> dict[str, Landed]:
+    """What the sessions of these runs landed as. Only the last ones' files are looked at, however many there are."""
+    base = dict(picked[0].start.fields).get("base", "") if picked[0].start else ""
+    known = base and repo.ask("rev-parse", "-q", "--verify", "--end-of-options", f"{base}^{{commit}}")
+    commits = [commit for commit in repo.log(f"{base}..{tip}" if known else tip) if "Nightlatch-Session" in commit.trailers]
+    changed = changes(repo, [commit.id for commit in commits[:MOST_COMMITS]])
+    return {
+        commit.trailers["Nightlatch-Session"]: Landed(
+            commit=commit.id, changes=changed.get(commit.id),
+            trailers={name.removeprefix("Nightlatch-"): value for name, value in commit.trailers.items()},
+        )
+        for commit in reversed(commits)
+    }  # fmt: skip
+
+
+def changes(repo: Repo, commits: Iterable[str]) -> dict[str, tuple[Change, ...]]:
+    """Lines in and out of each file, the record's own aside, in one git process for all commits."""
+    asked = "".join(f"{commit}\n" for commit in commits)
+    told = words(repo.run("diff-tree", "--stdin", "-r", "-z", "--root", "--numstat", "--no-renames", stdin=asked.encode())) if asked else ()
+    found: dict[str, list[Change]] = {}
+    current = ""
+    for word in told:
+        head, _, row = word.rpartition("\n")
+        current = head.strip() or current
+        if "\t" not in row:
+            current = row.strip() or current
+            found.setdefault(current, [])
+            continue
+        added, removed, path = row.split("\t", 2)
+        found.setdefault(current, []).append(Change(path=path, added=number(added), removed=number(removed)))
+    return {commit: tuple(change for change in each if not is_record(change.path)) for commit, each in found.items()}
+
+
+def is_record(path: str) -> bool:
+    return path.rpartition("/")[2] in ("prd.json", "progress.txt") or path.startswith(("findings/", "progress/"))
+
+
+def number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
+def journal_of(house: House, runs: Collection[str]) -> tuple[Times, str]:
+    """What the journal tells of these runs, and the run that it speaks of last."""
+    began: dict[str, datetime] = {}
+    agents: dict[str, tuple[str, str]] = {}
+    stops: dict[str, tuple[str, str, datetime]] = {}
+    limits, session, run = list[tuple[datetime, str]](), "", ""
+    for event in events(house.state, runs):
+        text = {name: str(event.get(name, "")) for name in ("event", "session", "run", "agent", "model", "code", "why")}
+        at, session = datetime.fromisoformat(str(event["at"])), text["session"] or session
+        match text["event"]:
+            case "run.started":
+                run = text["run"]
+            case "run.ended":
+                stops[text["run"]] = (text["code"], line(text["why"]), at)
+            case "session.started":
+                began[session], agents[session] = at, (text["agent"], "")
+            case "agent.ended" if session in agents:
+                agents[session] = (agents[session][0], text["model"])
+            case "limit.met":
+                limits.append((at, text["agent"]))
+    return Times(began=began, agents=agents, limits=tuple(limits), stops=stops), run
+
+
+def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:
+    """The events that a report needs, oldest first, from as many segments as reach back to these runs."""
+    found: list[lines.Fields] = []
+    for file in [state / "journal.jsonl", *sorted(state.glob("journal-*.jsonl"), reverse=True)]:
+        kept = [row for row in file.read_bytes().split(b"\n")[:-1] if row.startswith(EVENTS)] if file.is_file() else []
+        found = [event for row in kept if (event := lines.decode(row + b"\n"))] + found
+        if not runs or any(event["event"] == "run.started" and event.get("run") in runs for event in found):
+            break
+    yield from found
+
+
+def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple[Finding, ...], frozenset[str]]:
+    """The findings that these entries name, and which of them the code has left behind."""
+    told = [entry.feature for entry in entries if entry.word == "finding"]
+    named = dict.fromkeys([name for entry in entries for _, name in reused(entry)] + told)
+    asked = [name for name in named if ID.fullmatch(name)][-MOST_FINDINGS:]
+    texts = {name: house.repo.read(tip, house.finding_path(name)) for name in asked}
+    found = tuple(readable(text, name) for name, text in texts.items() if text is not None)
+    if not found:
+        return (), frozenset()
+    from nightlatch.edge import freshness
+
+    return found, frozenset(name for name, standing in freshness.standings(house.repo, tip, found).items() if not standing.fresh)
+
+
+def differences(house: House, shown: Iterable[Session]) -> dict[str, str]:
+    """What held work would change, and what landed work has changed, by session; what is gone is left out."""
+    from nightlatch.edge.held import difference
+
+    found: dict[str, str] = {}
+    for one in shown:
+        commit = one.commit or house.repo.tip_of(session_ref(one.id))
+        try:
+            paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not is_record(change.path)] if commit else []
+            found |= {one.id: difference(house.repo, f"{commit}^", str(commit), *paths)} if paths else {}
+        except RepoError:
+            continue
+    return found
+
+
+def pictures(house: House, shown: Iterable[Session]) -> dict[str, list[Picture]]:
+    """(name, type, bytes) of the pictures that checks left for a session, before and after where they differ; a few, and none large."""
+    found: dict[str, list[Picture]] = {}
+    left = MOST_PICTURES
+    for one in shown:
+        before, after = (dict(read_pictures(house.state / "sessions" / one.id / "pictures" / when)) for when in ("before", "after"))
+        pairs = [(f"{name}, {word}", side.get(name)) for name in after for word, side in (("before", before), ("after", after))
+                 if before.get(name) != after[name]]  # fmt: skip
+        told = [(name, KINDS[name.rpartition(", ")[0][-4:].lower()], data) for name, data in pairs if data][:left]
+        left -= len(told)
+        found |= {one.id: told} if told else {}
+    return found
+
+
+def read_pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if file.suffix.lower() in KINDS and file.is_file() and not file.is_symlink() and file.stat().st_size <= PICTURE_BYTES:
+            yield file.name, file.read_bytes()
+
+
+def when(text: str, now: datetime) -> datetime:
+    """The moment that `--since` names: a date or a time (UTC where it does not say), or how long ago. Raises UsageError."""
+    from nightlatch.core.units import duration
+
+    try:
+        return now - timedelta(seconds=duration(text))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        fix = "give a date (2026-11-20), a time (2026-11-20T22:00) or a duration (12h)"
+        raise UsageError(f"--since {line(text, 40)} is no time", fix=fix) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
