@@ -18,6 +18,7 @@ from nightlatch.edge.lab import Lab
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
 from nightlatch.errors import FaultError, RedBaseError
+from tests.ratchet.ground import export
 
 CALC = "def add(a, b):\n    return a + b\n"
 TESTS = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n\n\ndef test_zero():\n    assert add(0, 0) == 0\n"
@@ -39,6 +40,7 @@ class World:
     repo: Repo
     folder: Path
     rooms: list[str] = field(default_factory=list)
+    python: Path = Path(sys.executable).parent
 
     def commit(self, files: Tree, onto: str = "HEAD") -> str:
         """A commit with these files over another's, scripts executable; None takes one away."""
@@ -58,18 +60,13 @@ class World:
         """A plain checkout of the tree, gone afterwards."""
         self.rooms.append(tree)
         with TemporaryDirectory(dir=self.folder) as name:
-            for path, (mode, oid) in self.repo.files(tree).items():
-                file = Path(name, "tree", path)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(self.repo.run("cat-file", "blob", oid))
-                file.chmod(0o755 if mode == "100755" else 0o644)
-            Path(name, "tree").mkdir(exist_ok=True)
+            export(self.repo, tree, Path(name, "tree"))
             Path(name, "home").mkdir()
             yield Room(tree=Path(name, "tree"), at=self.repo.top, home=Path(name, "home"), env=self.env)
 
     @property
     def env(self) -> dict[str, str]:
-        own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": os.environ["HOME"]}
+        own = {"PATH": f"{self.python}:{os.environ['PATH']}", "HOME": os.environ["HOME"]}
         return {**own, "COUNT": str(self.folder / "count"), "COINS": str(self.folder)}
 
     def suite_runs(self) -> int:
@@ -87,10 +84,10 @@ class World:
 
 
 @pytest.fixture
-def world(repository: Path, tmp_path: Path) -> World:
+def world(repository: Path, tmp_path: Path, slim_pytest: Path) -> World:
     folder = tmp_path / "lab"
     folder.mkdir()
-    return World(repo=open_repo(repository), folder=folder)
+    return World(repo=open_repo(repository), folder=folder, python=slim_pytest)
 
 
 def rules(verdict: Verdict) -> list[str]:
