@@ -83,8 +83,8 @@ def shown(house: House, old: bytes | None, draft: "Draft") -> Iterator[str]:
     """All that would be written, as a diff."""
     files = {house.plan: (old or b"", draft.plan), **{house.path(name): (b"", data) for name, data in draft.files.items()}}
     for path, sides in files.items():
-        before, now = (side.decode("utf-8", "replace").split("\n") for side in sides)
-        yield from unified_diff(before if sides[0] else [], now, f"a/{path}" if sides[0] else "/dev/null", f"b/{path}", lineterm="")
+        before, now = (side.decode("utf-8", "replace").splitlines() for side in sides)
+        yield from unified_diff(before, now, f"a/{path}" if sides[0] else "/dev/null", f"b/{path}", lineterm="")
 
 
 def after(house: House, draft: "Draft", task: "Task") -> Iterator[str]:

@@ -14,8 +14,7 @@ Added = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str = "") -> bytes:
-    """New features in canonical form, not done, spelled as the file spells its own: at the end of its last list, or of the list that
-    holds `beside`."""
+    """New features in canonical form, not done, spelled as the file spells its own: at the end of its last list, or of that of `beside`."""
     file = planfile.take_apart(data, path)
     text, place = file.text, next((key[:-1] for name, key in zip(file.ids, file.keys, strict=True) if name == beside), file.lists[-1])
     start, end, gap, unit, close = _style(text, jsontext.start_of(text, place))
@@ -27,39 +26,38 @@ def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str =
 
 def with_fields(data: bytes, path: str, added: Added) -> bytes:
     """The same with lists as values of canonical fields (`verify`, `depends`, `supersedes`) of features, by id."""
-    for name, fields in added.items():
-        for field, value in fields.items():
-            file = planfile.take_apart(data, path)
-            at = file.ids.index(name)
-            shown = value[0] if field == "verify" and len(value) == 1 else list(value)
-            data = _with_field(file, at, field, json.dumps(shown, ensure_ascii=False)).encode()
-    return data
+    file = planfile.take_apart(data, path)
+    edits = [_edit(file, name, field, value) for name, fields in added.items() for field, value in fields.items()]
+    text = file.text
+    for start, end, new in sorted(edits[::-1], key=lambda edit: edit[0], reverse=True):
+        text = text[:start] + new + text[end:]
+    return text.encode()
 
 
 def disturbed(old: Plan, new: Plan, added: Added) -> Iterator[str]:
-    """What an edit did to features that were there, apart from fields it may add: nothing may come from here before it is written."""
-    now = {feature.id: feature for feature in new.features}
-    if [f.id for f in old.features if f.id in now] != [name for name in now if old.feature(name)]:
+    """What an edit did to features that were there, apart from fields it may add: where this says anything, nothing is written."""
+    before, now = ({feature.id: feature for feature in plan.features} for plan in (old, new))
+    if [name for name in before if name in now] != [name for name in now if name in before]:
         yield "features would change their order"
-    for before in old.features:
-        after, may = now.get(before.id), added.get(before.id, {})
-        if after is None:
-            yield f"{before.id} would be gone"
-            continue
-        same = {field: getattr(before, field) for field in may}
-        if not may and after.raw != before.raw:
-            yield f"the text of {before.id} would change"
-        elif replace(after, raw="", key=(), **same) != replace(before, raw="", key=()):
-            yield f"{before.id} would read otherwise"
+    for name, was in before.items():
+        given, is_now = {field: getattr(was, field) for field in added.get(name, {})}, now.get(name)
+        if is_now is None:
+            yield f"{name} would be gone"
+        elif not given and is_now.raw != was.raw:
+            yield f"the text of {name} would change"
+        elif replace(is_now, raw="", key=(), **given) != replace(was, raw="", key=()):
+            yield f"{name} would read otherwise"
 
 
-def _with_field(file: File, at: int, field: str, value: str) -> str:
-    key, item, text = file.keys[at], file.items[at], file.text
-    if name := file.dialect.first(field, item):
-        start = jsontext.start_of(text, (*key, name))
-        return f"{text[:start]}{value}{text[jsontext.end_of(text, start) :]}"
-    where, new = jsontext.with_member(text, jsontext.start_of(text, key), _name(file, field), value)
-    return text[:where] + new + text[where:]
+def _edit(file: File, called: str, field: str, value: Sequence[str]) -> tuple[int, int, str]:
+    """What to put where, so that one field of one feature has this value."""
+    at = file.ids.index(called)
+    key, shown = file.keys[at], json.dumps(value[0] if field == "verify" and len(value) == 1 else list(value), ensure_ascii=False)
+    if name := file.dialect.first(field, file.items[at]):
+        start = jsontext.start_of(file.text, (*key, name))
+        return start, jsontext.end_of(file.text, start), shown
+    where, new = jsontext.with_member(file.text, jsontext.start_of(file.text, key), _name(file, field), shown)
+    return where, where, new
 
 
 def _name(file: File, field: str) -> str:
@@ -68,8 +66,7 @@ def _name(file: File, field: str) -> str:
 
 def _spelled(file: File, item: Fields) -> dict[str, object]:
     """The item under the names that the file uses, with the flag that it writes."""
-    fields = {aliases[0]: field for field, aliases in NAMES.items()}
-    flag, dialect = file.dialect.flag, file.dialect
+    fields, flag, dialect = {aliases[0]: field for field, aliases in NAMES.items()}, file.dialect.flag, file.dialect
     named = {_name(file, fields[name]): value for name, value in item.items() if name in fields and name != "passes"}
     head = {name: named.pop(name) for name in (_name(file, "id"), _name(file, "title"))}
     return {**head, flag: dialect.fresh if flag in dialect.names["status"] else False, **named}

@@ -22,6 +22,7 @@ MOST = 100
 MOST_REASONS = 40
 MAY_ADD = {"verify": "verify", "dependsOn": "depends", "supersedes": "supersedes"}
 _FENCED = re.compile(r"^```(?:json)?[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_ABSENT = re.compile(r"No module named '?([\w.]+)")
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
@@ -77,12 +78,12 @@ def read(text: str, plan: Plan, aim: Aim, schema: Mapping[str, Any], target: str
 
 
 def untrue(feature: Feature, said: Said) -> str:
-    """Why what a verify says at the base proves nothing, "" where it is red."""
-    match said.answer:
-        case Answer.RED:
-            return ""
-        case Answer.GREEN:
-            return f"{feature.id}: its verify is green at the base, before any work: {line(' && '.join(feature.verify))}"
+    """Why what a verify says at the base proves nothing, "" where it is red. A Python program that is not installed is red to a shell."""
+    if said.answer is Answer.GREEN:
+        return f"{feature.id}: its verify is green at the base, before any work: {line(' && '.join(feature.verify))}"
+    absent = any(re.search(rf"-m\s+{re.escape(name)}(?!\S)", command) for name in _ABSENT.findall(said.tail) for command in feature.verify)
+    if said.answer is Answer.RED and not absent:
+        return ""
     return f"{feature.id}: its verify cannot be run: {line(' / '.join(filter(None, last_lines(said.tail)))[-300:])}"
 
 

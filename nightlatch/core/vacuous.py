@@ -3,40 +3,36 @@
 import re
 from collections.abc import Sequence
 
-_WORD = re.compile(r"""(?:[^\s;&|"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""", re.DOTALL)
-_TOKEN = re.compile(rf"[ \t\r]*(?:(&&|\|\||[;&|\n])|({_WORD.pattern}))", re.DOTALL | re.VERBOSE)
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'""", re.DOTALL)
-_GREEN = frozenset(("true", ":", "echo", "printf", "/bin/true", "/usr/bin/true"))
-_RED = frozenset(("false", "/bin/false", "/usr/bin/false"))
-_OPEN = frozenset(("if", "while", "until", "for", "case", "set", "trap", "exec", "return"))
+_TOKEN = re.compile(rf"""[ \t\r]*(?:(&&|\|\||[;|\n])|((?:[^\s;&|"'\\]|\\.|{_QUOTED.pattern})+))""", re.DOTALL)
+_MORE = re.compile(r"[(){}<>`#]|(?<!&)&(?!&)|(?:^|[\s;&|])(?:if|while|until|for|case|set|trap|exec)(?:\s|$)")
+_KNOWN = {"true": True, ":": True, "echo": True, "printf": True, "false": False}
+Steps = list[tuple[str, list[str]]]
 
 
 def constant(command: str) -> bool | None:
     """True where it always succeeds, False where it always fails, None where that depends on something or cannot be told."""
-    steps = _steps(command)
-    if steps is None:
-        return None
     value: bool | None = True
-    for n, (joined, words) in enumerate(steps):
-        now = _alone(words)
-        leaves = words[:1] == ["exit"]
-        if leaves and joined in ("&&", "||") and n < len(steps) - 1:
+    steps = _steps(command)
+    for n, (joined, words) in enumerate(steps or ()):
+        now, leaves = _alone(words), words[0] == "exit"
+        if leaves and joined != ";" and n < len(steps or ()) - 1:
             return None
-        if joined == "&&":
-            value = False if False in (value, now) else True if value and now else None
-        elif joined == "||":
-            value = True if True in (value, now) else False if value is False and now is False else None
-        else:
+        if joined == ";":
             value = now
-        if leaves and joined == ";":
+        elif (joined == "||") in (value, now):
+            value = joined == "||"
+        else:
+            value = None if None in (value, now) else now
+        if leaves:
             break
-    return value
+    return None if steps is None else value
 
 
-def _steps(command: str) -> list[tuple[str, list[str]]] | None:
+def _steps(command: str) -> Steps | None:
     """The commands of a line, each with what joins it to the one before; of a pipe the last. None for more than a plain list."""
-    outside, end = _QUOTED.sub("", command), 0
-    steps: list[tuple[str, list[str]]] = [(";", [])]
+    steps: Steps = [(";", [])]
+    end = 0
     for token in _TOKEN.finditer(command):
         if token.start() != end:
             return None
@@ -47,25 +43,22 @@ def _steps(command: str) -> list[tuple[str, list[str]]] | None:
             steps[-1][1].clear()
         else:
             steps.append((token[1] if token[1] in ("&&", "||") else ";", []))
-    plain = not command[end:].strip() and not re.search(r"[(){}<>`#]|(?<!&)&(?!&)", outside)
-    steps = [step for step in steps if step[1]]
-    return steps if plain and not any(words[0] in _OPEN for _, words in steps) else None
+    plain = not command[end:].strip() and not _MORE.search(_QUOTED.sub("", command))
+    return [step for step in steps if step[1]] if plain else None
 
 
 def _alone(words: Sequence[str]) -> bool | None:
-    match words:
-        case ["!", *rest]:
-            return None if (value := _alone(rest)) is None else not value
-        case ["exit"]:
-            return True
-        case ["exit", number] if number.isdecimal():
-            return int(number) == 0
+    match [_bare(word) for word in words]:
+        case ["!", *_]:
+            return None if (value := _alone(words[1:])) is None else not value
+        case ["exit", *number] if not number or number[0].isdecimal():
+            return not number or int(number[0]) == 0
         case ["test", *args] | ["[", *args, "]"]:
             return _tested(args)
-        case ["sh" | "bash", "-c", line]:
-            return None if '"' in line and "$" in line else constant(_bare(line))
-        case [name, *_] if name in _GREEN or name in _RED:
-            return name in _GREEN
+        case ["sh" | "bash", "-c", line] if "$" not in line:
+            return constant(line)
+        case [name, *_]:
+            return _KNOWN.get(name.removeprefix("/usr").removeprefix("/bin/"))
     return None
 
 
@@ -73,11 +66,11 @@ def _tested(args: Sequence[str]) -> bool | None:
     """`test` on words that stand there as they are."""
     if any(re.search(r"[$`*?\[]", arg) for arg in args):
         return None
-    match [_bare(arg) for arg in args]:
-        case []:
+    match args:
+        case [] | [""]:
             return False
-        case [text]:
-            return text != ""
+        case [_]:
+            return True
         case ["!", *rest] if len(rest) != 2:
             return None if (value := _tested(rest)) is None else not value
         case ["-n" | "-z" as kind, text]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -34,6 +35,7 @@ NAMES = frozenset(("aim", "spec", "feature", "tried", "features", "more", "plan"
 MOST_ANSWER = 2_000_000
 MOST_FILE, MOST_FILES = 64_000, 50
 LISTED = 12_000
+NAME = re.compile(r"[\w.-]+")
 VERIFY = 300.0
 
 
@@ -49,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What would be written: the plan's text, and new executables by their path in the project. `remarks`: what else the planner did."""
+    """What would be written: the plan's text, and new executables by their path in the project. `remarks`: what to look at beside it."""
 
     plan: bytes
     files: Mapping[str, bytes]
@@ -90,6 +92,8 @@ class Planning:
         """Run the agent, and give its answer, however it ended: the file, else what its last message holds."""
         ears, brief, limits = Ears(), self.folder / f"brief-{turn}.md", self.house.config.limits
         self.folder.mkdir(exist_ok=True)
+        for old in self.folder.glob(f"*-[{turn}-9].*"):
+            old.unlink()
         brief.write_text(self.brief(problems), encoding="utf-8", errors="surrogateescape")
         out = rooms.out_folder(self.place, sandboxed=self.pool.sandbox.name != "none")
         env = {"NIGHTLATCH_SESSION": f"plan-s{turn}", "NIGHTLATCH_FEATURE": "plan", "NIGHTLATCH_OUT": str(out)}
@@ -145,7 +149,7 @@ class Planning:
         problems += (*proposal.problems, *planedit.disturbed(self.plan, plan, proposal.fields))
         if problems or (problems := tuple(self.untrue(plan, proposal.proved, made))):
             return problems
-        return Draft(plan=new, files=made, remarks=tuple(self.remarks()))
+        return Draft(plan=new, files=made, remarks=tuple(self.remarks(plan)))
 
     def edited(self, said: bytes) -> tuple[bytes, planner.Proposal]:
         """The plan's text with what an answer adds to it. Raises PlanError."""
@@ -174,10 +178,10 @@ class Planning:
 
     def written(self, top: int) -> list[str]:
         """The paths at which something new may be."""
-        names = [INIT]
+        names, there = [INIT], self.lab.files(self.base)
         with suppress(OSError), parent_of(top, self.house.path("checks/")) as folder:
-            names += [f"checks/{name}" for name in sorted(os.listdir(folder))[:MOST_FILES]]  # noqa: PTH208  # never through a link
-        there = self.lab.files(self.base)
+            inside = sorted(os.listdir(folder))[:MOST_FILES]  # noqa: PTH208  # never through a link
+            names += [f"checks/{name}" for name in inside if NAME.fullmatch(name)]
         return [n for n in names if self.house.path(n) not in there and not os.path.lexists(self.house.repo.project / n)]
 
     def untrue(self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]) -> Iterator[str]:
@@ -197,8 +201,12 @@ class Planning:
                 raise
             yield f"{error.place}: {line(error.problem, 600)}"
 
-    def remarks(self) -> Iterator[str]:
-        """What the planner did besides, for the person to know: its workspace is thrown away."""
+    def remarks(self, plan: Plan) -> Iterator[str]:
+        """What the person should look at: existing tests that may change, and what was done to the plan in the workspace."""
+        known = {feature.id: feature.supersedes for feature in self.plan.features}
+        for feature in plan.features:
+            if feature.supersedes != known.get(feature.id, ()):
+                yield f"{feature.id} may change tests that are there: {', '.join(feature.supersedes)}"
         seen, what = read_inside(self.place.tree, self.house.plan), "it cannot be read any more"
         if seen != self.data:
             with suppress(PlanError):

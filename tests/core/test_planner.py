@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -152,6 +153,10 @@ def test_only_red_is_a_beginning() -> None:
     assert planner.untrue(feature, Said(answer=Answer.RED)) == ""
     assert "green at the base" in planner.untrue(feature, Said(answer=Answer.GREEN))
     assert "cannot be run: exit code 127" in planner.untrue(feature, Said(answer=Answer.FAULT, tail="exit code 127"))
+    module = replace(feature, verify=("python3 -m pytest tests/test_new.py",))
+    for name, there in (("pytest", False), ("tests.test_new", True)):
+        said = Said(answer=Answer.RED, tail=f"/usr/bin/python3: No module named {name}\nexit code 1")
+        assert (planner.untrue(module, said) == "") is there
 
 
 GREEN = (

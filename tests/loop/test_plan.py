@@ -166,15 +166,23 @@ def test_work_that_is_whole_counts_however_the_agent_ended(project: Project) -> 
     assert [story["id"] for story in project.plan()] == ["US-001", "US-002", "US-003"]
 
 
-def test_a_feature_is_split_and_stays_word_for_word(project: Project) -> None:
-    first = project.plan()[0]
-    done = plan(project, [answer(planned(3), planned(4))], args=("--refine", "US-001", "--yes"))
+def test_a_worn_out_feature_is_split_stays_word_for_word_and_runs_again_after_its_parts(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings="[limits]\nattempts = 1\n")
+    night: dict[str, list[object]] = {"US-001": [[{"write": "half.txt", "text": ""}]]}
+    project.run("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(project.script(night))}, code=3)
+    first, refine = project.plan()[0], ("--refine", "US-001", "--yes")
+    done = plan(project, [answer(planned(3))], [answer(planned(3), planned(4, dependsOn=["US-001"]))], args=refine, code=1)
+    told = (project.folder / ".nightlatch/plan/brief-2.md").read_text()
+    assert "- tried and refused: " in told
+    assert "- it has 1 new features: at least 2" in told
+    assert "these wait for each other: " in done.stderr
+    done = plan(project, [answer(planned(3), planned(4))], args=refine)
     assert project.plan()[0] == {**first, "dependsOn": ["US-003", "US-004"]}
     assert "next    nightlatch retry US-001, if it is worn out" in done.stderr
-    refused = plan(project, [answer(planned(5), planned(6, dependsOn=["US-001"]))], args=("--refine", "US-001", "--yes"), code=1)
-    assert "these wait for each other: " in refused.stderr
-    refused = plan(project, [answer(planned(5))], args=("--refine", "US-001", "--yes"), code=1)
-    assert "it has 1 new features: at least 2" in refused.stderr
+    project.run("retry", "US-001")
+    night = {f"US-{n:03}": [[writes(n)]] for n in (1, 3, 4)}
+    project.run("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(project.script(night))})
+    assert [name for outcome, name, _ in project.outcomes() if outcome == "landed"] == ["US-003", "US-004", "US-001"]
 
 
 def test_prove_adds_what_is_missing_and_nothing_else(project: Project) -> None:
@@ -186,7 +194,9 @@ def test_prove_adds_what_is_missing_and_nothing_else(project: Project) -> None:
     done = plan(project, rewords, adds, args=("--prove", "--yes"), code=1)
     assert "- A: its title would change" in (project.folder / ".nightlatch/plan/brief-2.md").read_text()
     assert "  - C is not in the plan, and --prove adds no features" in done.stderr
-    plan(project, [answer(five)], args=("--prove", "--yes"))
+    done = plan(project, [answer({**five, "supersedes": ["tests/test_till.py::Till"]})], args=("--prove", "--yes"))
+    assert "note    A may change tests that are there: tests/test_till.py::Till" in done.stderr
+    five["supersedes"] = ["tests/test_till.py::Till"]
     assert (project.folder / "prd.json").read_text() == json.dumps({"userStories": [{**bare[0], **dict(list(five.items())[1:])}, bare[1]]})
 
 
