@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import MAGIC_NUMBER, source_hash
 from marshal import dumps
 from pathlib import Path
@@ -52,12 +52,12 @@ def pyc(text: str, source: str) -> bytes:
 
 @dataclass(frozen=True)
 class Attack:
-    """What lies in the candidate beside the bug, and what the environment of a careless run would hold."""
+    """What lies in the candidate beside the bug, and what the environment of a careless run would hold; `plugins`: it needs some there."""
 
     files: Mapping[str, str | bytes]
     env: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = (sys.executable, "-m", "pytest", "-q")
-    off: frozenset[str] = frozenset()
+    plugins: bool = False
 
 
 PASSES = "def test_b():\n    pass\n"
@@ -76,7 +76,7 @@ ATTACKS = {
         {"pyproject.toml": BASE["pyproject.toml"] + "addopts = '--deselect test_calc.py::test_add'\n", "test_b.py": PASSES}
     ),
     "a plugin by entry point": Attack({"evil.dist-info/entry_points.txt": POINT, "evil.dist-info/METADATA": META, "evil.py": REPORT}),
-    "a plugin of the environment shadowed": Attack({"xdist/__init__.py": LEAVE, "xdist/plugin.py": LEAVE}),
+    "a plugin of the environment shadowed": Attack({"xdist/__init__.py": LEAVE, "xdist/plugin.py": LEAVE}, plugins=True),
     "bytecode that needs no check": Attack({CACHED: pyc(GOOD, BAD)}),
     "a virtual environment that is committed": Attack({".venv/bin/python": "#!/bin/sh\nexit 0\n"}, command=VENV),
     "a path file in a committed environment": Attack(
@@ -103,8 +103,9 @@ def candidate(world: World, base: str, files: Mapping[str, str | bytes]) -> str:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_what_lies_around_a_failing_test_changes_no_verdict(world: World, name: str) -> None:
+def test_what_lies_around_a_failing_test_changes_no_verdict(world: World, slim_pytest: Path, name: str) -> None:
     attack, base = ATTACKS[name], world.commit(BASE)
+    world = world if attack.plugins else replace(world, python=slim_pytest)
     tree = candidate(world, base, attack.files)
     verdict = world.lab().examine(base, tree, PROSE, off=RUN_ONLY)
     assert (verdict.outcome, verdict.safe) == (Outcome.REJECTED, False)
