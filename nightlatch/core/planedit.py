@@ -28,10 +28,11 @@ def with_fields(data: bytes, path: str, added: Added) -> bytes:
     """The same with lists as values of canonical fields (`verify`, `depends`, `supersedes`) of features, by id."""
     file = planfile.take_apart(data, path)
     edits = [_edit(file, name, field, value) for name, fields in added.items() for field, value in fields.items()]
-    text = file.text
-    for start, end, new in sorted(edits[::-1], key=lambda edit: edit[0], reverse=True):
-        text = text[:start] + new + text[end:]
-    return text.encode()
+    text, done = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[0]):
+        text += [file.text[done:start], new]
+        done = end
+    return "".join((*text, file.text[done:])).encode()
 
 
 def disturbed(old: Plan, new: Plan, added: Added) -> Iterator[str]:

@@ -79,8 +79,8 @@ class Planning:
             found = self.examined(self.ask(turn, problems))
             if isinstance(found, Draft):
                 return found
-            problems = found
-        told = "".join(f"\n  - {problem}" for problem in problems[: planner.MOST_REASONS])
+            problems = found[: planner.MOST_REASONS]
+        told = "".join(f"\n  - {problem}" for problem in problems)
         fix = f"say more clearly what is wanted, or name another with --agent; what it said is in {self.folder}"
         raise PlannerError(f"what {self.agent.name} planned cannot be taken, told once what is wrong:{told}", fix=fix)
 
