@@ -14,13 +14,14 @@ from nightlatch.edge.house import find_house
 
 @click.command(epilog="Example: nightlatch doctor --json | jq '.findings[] | select(.level == \"FAIL\")'")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(as_json: bool) -> int:
+@click.option("--notify", is_flag=True, help="Only send a test through every channel of [notify], and say what came of it.")
+def command(as_json: bool, notify: bool) -> int:
     """Look at git, plan, checks, sandbox, agents, disk and the branch's own tests, and say what will prove each feature.
 
     Calls each agent with one word, which it may bill. Ends with 1 if something would stop the night.
     """
-    found = []
-    for finding in doctor.examine(find_house(Path.cwd())):
+    found, house = [], find_house(Path.cwd())
+    for finding in (doctor.notified if notify else doctor.examine)(house):
         found.append(finding)
         if not as_json:
             show(finding)

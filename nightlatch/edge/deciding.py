@@ -77,9 +77,11 @@ def wait(site: Site, until: Wait) -> None:
     if until.why != site.memory.waiting:
         site.console.say("waiting", until.why)
     site.memory.waiting, began = until.why, site.now()
+    site.notifier.needs(site.asked(until.waits))
     while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked and not news(site):
         more = "" if until.until == policy.FOREVER else f"; {left / 60:.0f} min left"
         site.console.alive((site.now() - began).total_seconds(), f"{until.why}{more}")
+        site.notifier.ping()
         site.signals.pause(min(left, 1.0))
 
 

@@ -16,7 +16,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.core.units import show_size
-from nightlatch.edge import agents, branch, heldback, judge, look, phases, rooms, workshop
+from nightlatch.edge import agents, branch, heldback, judge, look, notifier, phases, rooms, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.checkout import UNDER_WAY
 from nightlatch.edge.house import House, require_plan
@@ -30,7 +30,7 @@ OLDEST_GIT = (2, 38)
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
 NOT_YET = (
-    *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes", "notify."),
+    *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes"),
 )
 
 
@@ -154,6 +154,16 @@ def limits(seen: View) -> Iterator[Finding]:
     idle = [key for key, value, _ in items(seen.house.config) if key.startswith(NOT_YET) and value != usual[key]]
     if idle:
         yield warn("settings", f"{', '.join(idle)}: read, and without effect in this version")
+
+
+def notified(house: House) -> Iterator[Finding]:
+    """A test through every channel of [notify], with what came of it."""
+    told = notifier.tested(house)
+    if not told:
+        yield warn("notify", "nobody is told of anything", "name a command, a webhook, a ping or urls under [notify] in loop.toml")
+    for one in told:
+        says = f"{one['channel']}: {one['says']}"
+        yield ok("notify", says) if one["ok"] else fail("notify", says, f"correct notify.{one['channel']} in loop.toml")
 
 
 def phased(seen: View) -> Iterator[Finding]:

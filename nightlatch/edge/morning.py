@@ -14,6 +14,7 @@ from nightlatch.core.text import plain
 from nightlatch.edge import look, reporting
 from nightlatch.edge.landing import write_down
 from nightlatch.edge.site import Site
+from nightlatch.errors import FaultError
 
 PROGRAM = "python loop.py"
 
@@ -28,10 +29,19 @@ def close(site: Site, stop: Stop) -> int:
     if site.run_is_open(tip) or (stop.code and (last is None or last.details[:1] != block.details[:1])):
         tip = write_down(site, (block,), f"progress: {site.run} ended, {site.passing(tip)} pass")
     site.journal.write("run.ended", run=site.run, code=stop.code, why=stop.why)
+    if stop.code == 3:
+        site.notifier.needs(site.asked(stop.waits))
+    site.notifier.ended(stop.code, site.words(tip), site.passing(tip), fault(site, stop.code))
     site.console.rest()
     print("\n".join(plain(line) for line in render((block,)).splitlines()), flush=True)
     summarize(told)
     return stop.code
+
+
+def fault(site: Site, code: int) -> str:
+    """What is wrong, in the program's own words, "" where the run ended as planned or waits for a person."""
+    faults = site.history(site.tip()).faults
+    return "" if code not in (4, 5) else faults[-1] if faults else FaultError.__doc__ or ""
 
 
 def report(site: Site, tip: str, stop: Stop) -> Report:

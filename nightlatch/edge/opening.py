@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
 from nightlatch.edge.lab import Lab
+from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room, find_sandbox
 from nightlatch.edge.site import Options, Signals, Site
+from nightlatch.errors import NightlatchError
 
 
 @contextmanager
@@ -33,7 +35,14 @@ def opened(options: Options) -> Iterator[Site]:
         site.console.say("run", f"{site.run} on {site.branch}")
         phases.resume(site)
         site.pool.ahead(site.tip())
-        yield site
+        site.notifier.begin()
+        try:
+            yield site
+        except BaseException as end:
+            with suppress(NightlatchError, OSError):  # what ended the run is told, whatever else is broken
+                tip = site.tip()
+                site.notifier.broke(end, site.words(tip), site.passing(tip))
+            raise
 
 
 @contextmanager
@@ -64,6 +73,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
             lab=laboratory(house, pool),
             console=console,
             signals=signals,
+            notifier=Notifier(house=house, branch=name, run=run, say=console.say),
             now=lambda: datetime.now(UTC),
         )
         try:

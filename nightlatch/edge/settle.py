@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from nightlatch.core.closing import LANDS
-from nightlatch.core.models import AgentEnd, End, SessionEnded, Usage
+from nightlatch.core.models import AgentEnd, End, Outcome, SessionEnded, Usage
 from nightlatch.core.notes import Found
 from nightlatch.core.progress import rule_of
 from nightlatch.edge import decisions, notebook, phases, process, runner, workspace
@@ -110,6 +110,9 @@ def record(site: Site, ended: SessionEnded) -> None:
     says = next((reason.says for reason in ended.reasons if reason.rule == rule), ended.end.says)
     why = f" ({': '.join(filter(None, (rule, says)))})" if rule else ""
     site.console.say(ended.outcome, f"{ended.feature.id} {ended.feature.title}{why}")
+    if ended.outcome in (Outcome.BLOCKED, Outcome.HELD):
+        site.notifier.needs({ended.feature.id: ended.end.question})
+    site.notifier.ping(now=True)
     command = site.house.config.land.after
     if command and ended.outcome in LANDS:
         done = process.run(held(["sh", "-c", command], env=os.environ, cwd=site.house.repo.project), timeout=site.house.config.limits.check)

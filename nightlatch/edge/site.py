@@ -1,7 +1,7 @@
 """The one value that every effect of a run goes through: repository, journal, sandbox, agents, laboratory, console, clock."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from nightlatch.edge.console import Console
 from nightlatch.edge.house import House
 from nightlatch.edge.journal import Journal
 from nightlatch.edge.lab import Lab
+from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
@@ -135,6 +136,7 @@ class Site:
     lab: Lab
     console: Console
     signals: Signals
+    notifier: Notifier
     now: Callable[[], datetime]
     memory: Memory = field(default_factory=Memory)
 
@@ -180,6 +182,17 @@ class Site:
     def sessions_used(self, tip: str) -> int:
         """How many sessions of this run the branch has on record; they are its last."""
         return sum(1 for _ in takewhile(lambda session: session.startswith(f"{self.run}-"), reversed([*self.history(tip).sessions])))
+
+    def words(self, tip: str) -> list[str]:
+        """What the sessions of this run came to, as far as the branch has them."""
+        return [word for session, word in self.history(tip).sessions.items() if session.startswith(f"{self.run}-")]
+
+    def asked(self, waits: Iterable[str]) -> dict[str, str]:
+        """These features with what each asks of the person."""
+        tip = self.tip()
+        plan, history = self.plan(tip), self.history(tip)
+        found = {name: plan.feature(name) for name in waits} if plan else {}
+        return {name: history.of(feature).question if feature else "" for name, feature in found.items()}
 
     def agent(self) -> Agent:
         """The first agent that no usage limit holds back."""
