@@ -18,6 +18,8 @@ TWO = "def test_two():\n    assert add(5, 5) == 10\n"
 SIX = TWO.replace("two", "six").replace("5, 5", "5, 6")
 MIXED = "class Mixin:\n" + indent(TWO.replace("()", "(self)"), "    ") + "\n\nclass TestTen(Mixin):\n    limit = 10\n"
 SORTED = MIXED.replace("two", "ten").replace("add(5, 5) == 10", "sorted([2, 1])")
+OWN = "\n\nclass TestOwn:\n" + indent(TWO.replace("()", "(self)"), "    ")
+MORE = MIXED.replace("test_two", "test_all").replace("== 10\n", "== 10\n        assert add(1, 1) == 2\n")
 ROWS = """@pytest.mark.parametrize(("a", "b", "c"), [(1, 2, 3), (2, 2, 4), (5, 5, 10)])
 def test_rows(a, b, c):
     assert add(a, b) == c
@@ -44,6 +46,7 @@ def texts(old: str, new: str, old_b: str | None = None, new_b: str | None = None
         (f"{A}::test_rows[1-2-3]", (f"{A}::test_x", f"{A}::test_y"), texts(ROWS, ONE.replace("one", "x") + TWO.replace("two", "y"))),
         (f"{A}::TestTen::test_two", (f"{A}::TestTen::test_ten",), texts(MIXED, MIXED.replace("test_two", "test_ten"))),
         (f"{A}::TestTen::test_two", (f"{A}::TestMore::test_two",), texts(MIXED, MIXED.replace("TestTen", "TestMore"))),
+        (f"{A}::TestOwn::test_two", (f"{A}::TestOwn::test_ten",), texts(MIXED + OWN, MORE + OWN.replace("test_two", "test_ten"))),
         (f"{A}::test_two", (f"{A}::test_also_two",), texts(TWO + TWO.replace("two", "also_two"), TWO.replace("two", "also_two"))),
     ],
 )  # fmt: skip

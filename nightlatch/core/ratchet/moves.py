@@ -75,7 +75,7 @@ def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[P
     last = [p for p in fresh if p[1].rpartition("::")[2] == place[1].rpartition("::")[2]]
     if found := next((p for p in (*same, *last) if similar(test, fresh[p])), None):
         return (found,)
-    if found := next((p for p in fresh if covers(test, [fresh[p]])), None):
+    if found := next((p for p in sorted(fresh, key=lambda p: _far(place, test, p, fresh[p])) if covers(test, [fresh[p]])), None):
         return (found,)
     near = max(fresh, key=lambda p: likeness(test, fresh[p]), default=None) if len(fresh) < MOST_COMPARED / 20 else None
     if near and similar(test, fresh[near]) and reached(fresh[near]) >= reached(test):
@@ -83,6 +83,11 @@ def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[P
     how = shape if test.rows else attrgetter("text")
     parts = tuple(p for p in fresh if set(map(how, test.assertions)) & set(map(how, fresh[p].assertions)))
     return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
+
+
+def _far(place: Place, test: Test, there: Place, other: Test) -> tuple[bool, bool, bool]:
+    """How far another test is from where this one was: the same words come first, then the same file, then the same class."""
+    return test.text != other.text, place[0] != there[0], place[1].rpartition("::")[0] != there[1].rpartition("::")[0]
 
 
 def likeness(one: Test, other: Test) -> float:
