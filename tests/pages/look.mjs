@@ -1,9 +1,10 @@
-// Looks at pages in a real Chromium: node look.mjs NODE_MODULES CHROMIUM OUT PAGE... prints one JSON object for each view of each page.
+// Looks at pages in a real Chromium: node look.mjs NODE_MODULES CHROMIUM OUT first|whole PAGE... prints one JSON
+// object for each view of each page, and leaves a picture of its first screen, or also of the whole page.
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { createRequire } from "node:module";
 
-const [modules, chromium, out, ...pages] = process.argv.slice(2);
+const [modules, chromium, out, how, ...pages] = process.argv.slice(2);
 const require = createRequire(resolve(modules, "x.js"));
 const puppeteer = require("puppeteer-core");
 const axe = readFileSync(resolve(modules, "axe-core/axe.min.js"), "utf-8");
@@ -38,13 +39,14 @@ for (const page of pages) {
       await tab.goto(`file://${page}`);
       const told = await tab.evaluate(seen, height);
       const name = `${basename(page, ".html")}-${width}-${scheme}`;
-      await tab.screenshot({ path: `${out}/${name}.png`, clip: { x: 0, y: 0, width, height: Math.min(told.height, 6000) } });
+      await tab.screenshot({ path: `${out}/${name}-first.png` });
+      if (how === "whole") await tab.screenshot({ path: `${out}/${name}.png`, clip: { x: 0, y: 0, width, height: Math.min(told.height, 6000) } });
       const requests = [...heard];
       await tab.setJavaScriptEnabled(true);
       await tab.evaluate(axe);
       const found = await tab.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
       const axed = found.violations.map((v) => ({ id: v.id, impact: v.impact, nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)) }));
-      console.log(JSON.stringify({ page: basename(page, ".html"), width, scheme, requests, axe: axed, ...told }));
+      console.log(JSON.stringify({ page: basename(page, ".html"), file: page, width, scheme, requests, axe: axed, ...told }));
     }
   }
 }

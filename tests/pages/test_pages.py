@@ -1,0 +1,72 @@
+"""The page as a real browser shows it: on a phone and on a desk, light and dark, without scripts, to axe, and with nothing fetched."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nightlatch.core import reportpage
+from nightlatch.core.reportvalues import Report
+from tests.core.reports import RUN, entries, items, report
+from tests.core.test_report import FAILED, FAULT, HOSTILE, TEMPLATE, hostile
+
+HERE = Path(__file__).parent
+CACHE = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME', '')}/.cache"
+MODULES = Path(os.environ.get("NIGHTLATCH_TEST_PAGES") or f"{CACHE}/nightlatch-tests/pages") / "node_modules"
+KEPT = os.environ.get("NIGHTLATCH_TEST_PICTURES")
+CHROMIUM, NODE = shutil.which("chromium"), shutil.which("node")
+DIFF = "diff --git a/till.py b/till.py\n--- a/till.py\n+++ b/till.py\n@@ -1 +1 @@\n-old = '<b>'\n+new = '<i>'\n" + "+" + "x" * 400
+
+
+def absent() -> str:
+    """Why no browser can be had here, "" where one can."""
+    if not (CHROMIUM and NODE):
+        return "chromium and node are not both installed (apt install chromium nodejs npm)"
+    whole = MODULES.with_name("complete")
+    return "" if whole.is_file() and whole.read_bytes() == (HERE / "package.json").read_bytes() else "run tests/pages/install.sh first"
+
+
+def pages() -> dict[str, Report]:
+    return {
+        "good": report(), "bad": report(items(entries(FAILED), stop=FAULT, code="4")), "none": report(()),
+        "hostile": hostile("".join(text for text in HOSTILE if len(text) < 100)),
+        "long": hostile("x" * 3_000), "many": replace(report(), decide=report().decide * 30),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def looks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """Every view of every page. With NIGHTLATCH_TEST_PICTURES=FOLDER its pictures are left there, to be looked at."""
+    if why := absent():
+        pytest.skip(why)
+    folder, out = tmp_path_factory.mktemp("pages"), Path(KEPT or tmp_path_factory.mktemp("pictures"))
+    how = "whole" if KEPT else "first"
+    for name, told in pages().items():
+        (folder / f"{name}.html").write_text(reportpage.page(told, TEMPLATE, {f"{RUN}-s04": DIFF}, {}))
+    files = [str(folder / f"{name}.html") for name in pages()]
+    argv = [str(NODE), str(HERE / "look.mjs"), str(MODULES), str(CHROMIUM), str(out), how, *files]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert len([*out.glob("*-first.png")]) == len(done.stdout.splitlines())
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_every_page_holds_at_every_width_light_and_dark(looks: list[dict[str, object]]) -> None:
+    """One browser for all of it: to start one takes longer than to look."""
+    assert len(looks) == len(pages()) * 6
+    for look in looks:
+        where = f"{look['page']} {look['width']} {look['scheme']}"
+        assert [each for each in look["axe"] if each["impact"] in ("serious", "critical")] == [], where  # type: ignore[attr-defined]  # a list of findings
+        assert (look["overflow"], look["wide"]) == (0, []), where
+        assert look["requests"] == [f"file://{look['file']}"], where
+        assert (look["styled"], look["links"], look["order"]) == ("none", 0, 0), where
+
+
+def test_the_first_screen_answers_all_twelve_questions(looks: list[dict[str, object]]) -> None:
+    for page in ("good", "bad"):
+        found = {look["width"]: look["answers"] for look in looks if look["page"] == page}
+        assert found == {width: [*range(1, 13)] for width in (360, 768, 1280)}
