@@ -192,6 +192,16 @@ def briefs(scale: Scale) -> Iterator[Row]:
         yield row(f"its size after {sessions:,} sessions, {known:,} findings", sizes, unit="bytes", most=24_000)
 
 
+def reports(scale: Scale) -> Iterator[Row]:
+    """The morning after 10,000 sessions, which all belong to one run: its time, and the size of its page."""
+    with ground(Shape(past=10_000)) as place:
+        page = place.folder / "page.html"
+        yield row("report, 10,000 sessions", [1000 * place.nightlatch("report")[0] for _ in range(scale.sessions)], most=1000)
+        pages = [1000 * place.nightlatch("report", "--html", str(page))[0] for _ in range(scale.sessions)]
+        yield row("report --html, 10,000 sessions", pages, most=1000)
+        yield row("its page", [page.stat().st_size / 1000], unit="kB", most=300)
+
+
 def line(one: Row) -> str:
     beside = (f"{one.bare:.4g}", f"{one.p50 / one.bare:.1f}") if one.bare else ("", "")
     numbers = (f"{number:.4g}" for number in (one.p50, one.least, one.p95))
@@ -210,12 +220,12 @@ def machine() -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="50,000 files, 10,000 sessions and features, init.sh of 60 s")
-    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, verdicts, starts, findings, briefs, memory")
+    parser.add_argument("--only", default="", help="one part: turns, preparations, suites, verdicts, starts, reports, ...")
     parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where the numbers go")
     options = parser.parse_args()
     scale, rows = FULL if options.full else SHORT, []
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    for part in (starts, findings, briefs, memory, suites, verdicts, preparations, turns):
+    for part in (starts, findings, briefs, reports, memory, suites, verdicts, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)
