@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, parse, render
+from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, render
 from nightlatch.core.text import plain
 from nightlatch.edge import look
 from nightlatch.edge.house import House, find_house
@@ -52,8 +52,7 @@ def command(name: str, count: int, as_json: bool) -> None:
 def chosen(house: House, name: str) -> list[Session]:
     """The sessions of this name, or of the feature of this name."""
     seen = look.view(house)
-    items = parse(house.progress_text(seen.tip)) if seen.tip else ()
-    known = list(sessions_of(items, look.landings(house.repo, seen.tip)))
+    known = list(sessions_of(seen.items, look.landings(house.repo, seen.tip)))
     found = [one for one in known if name in ("", one.id, one.entry.feature)]
     if name and not found:
         if seen.plan.feature(name) is None:

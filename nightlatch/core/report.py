@@ -90,12 +90,12 @@ def nights(items: Iterable[Item]) -> list[Night]:
 
 
 def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) -> list[Night]:
-    """The last run, the run of this name, or all that happened since a moment."""
-    found = nights(items)
-    if since:
-        kept = (replace(night, entries=tuple(entry for entry in night.entries if entry.at >= since)) for night in found)
-        return [night for night in kept if night.entries or (began(night) or since) > since]
-    return [night for night in found if night.run == run][-1:] if run else found[-1:]
+    """The last run, or the run of this name; since a moment, what happened in all of them."""
+    found = [night for night in nights(items) if run in ("", night.run)]
+    if since is None:
+        return found[-1:]
+    kept = (replace(night, entries=tuple(entry for entry in night.entries if entry.at >= since)) for night in found)
+    return [night for night in kept if night.entries or (began(night) or since) > since]
 
 
 def began(night: Night) -> datetime | None:

@@ -23,6 +23,7 @@ TABLE = 100
 HEIGHT = 110
 DIFF_LINES, DIFF_WIDTH, DIFFS = 150, 200, 120_000
 PIXEL = 0.4
+POLICY = "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -32,11 +33,12 @@ def page(
     """The page. Its own style is the only thing that its policy allows, beside the pictures that lie in it."""
     style = re.search(r"<style>(.*?)</style>", template, re.DOTALL)
     digest = b64encode(sha256((style[1] if style else "").encode()).digest()).decode()
+    whole, landed = report.whole, report.landed
     return compiled(template).render(
-        r=report, policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'",
+        r=report, landed=landed, read=report.read, policy=POLICY.format(digest),
         diffs=shortened(diffs), pictures={name: [*map(inline, each)] for name, each in pictures.items()}, most=MOST, broken=BROKEN,
-        span=span(report), state=[*state(report)], whole=report.whole, known=report.whole.unknown < report.whole.sessions, why=why_read,
-        reason=reason, cost=cost(report.whole, report.budget), links=[*links(report)], **charts(report),
+        span=span(report), state=[*state(report)], whole=whole, known=whole.unknown < whole.sessions, why=why_read,
+        reason=reason, cost=cost(whole, report.budget), links=[*links(report)], **charts(report),
     )  # fmt: skip
 
 
@@ -48,7 +50,7 @@ def compiled(template: str) -> Template:
 
 def links(report: Report) -> Iterator[tuple[str, str, int | str]]:
     yield from (("decide", "Decide", len(report.decide)), ("held", "Held", len(report.of("held"))))
-    yield from (("unproved", "Unproved", len(report.of("unproved"))), ("landed", "Landed", len(report.landed)))
+    yield from (("unproved", "Unproved", len(report.of("unproved"))), ("landed", "Landed", len(report.of("landed"))))
     yield from (("rejected", "Rejected", len(report.of("rejected"))), ("time", "The night", " " if report.sessions else ""))
     yield from (("cost", "Cost", " " if report.sessions else ""), ("findings", "Findings", len(report.findings)), ("raw", "Raw files", " "))
 
@@ -152,18 +154,19 @@ def burnup(report: Report) -> dict[str, object]:
 
 def costs(report: Report) -> dict[str, object]:
     """Bars in dollars, or in minutes where no agent told a cost."""
-    told = any(each.usd for each in report.features)
-    shown = report.features[:LANES]
+    features = report.features
+    told, shown = any(each.usd for each in features), features[:LANES]
     most = max((each.usd if told else each.minutes for each in shown), default=0) or 1
     bars = []
     for each in shown:
         share = each.lost / each.usd if each.usd else 0.0 if each.landed else 1.0
         width = round(100 * (each.usd if told else each.minutes) / most, 1)
-        says = f"{spent(each)}, {each.minutes} min, {each.sessions} session{'s' * (each.sessions != 1)}"
-        bars.append({"name": each.name, "says": says, "good": round(width * (1 - share), 1), "lost": round(width * share, 1)})
+        says = f"{spent(each)}, {each.sessions} session{'s' * (each.sessions != 1)}"
+        good, lost = round(width * (1 - share), 1), round(width * share, 1)
+        bars.append({"name": each.name, "label": says, "says": f"{says}, {each.minutes} min", "good": good, "lost": lost})
     lines = [
         (each.name, each.sessions, each.landed, each.refused, each.stopped, each.minutes, spent(each), money(each.lost))
-        for each in report.features[:TABLE]
+        for each in features[:TABLE]
     ]  # fmt: skip
     return {"bars": bars, "cost_table": lines}
 

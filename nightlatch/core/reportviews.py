@@ -1,7 +1,7 @@
 """The report in plain forms: for the terminal, for the end of progress.txt, as Markdown for a job summary, and as JSON."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -28,8 +28,8 @@ def text(report: Report) -> Iterator[str]:
         yield f"        {each.by}: {line(each.question, 120)}"
         yield f"        {each.command}"
     yield from more(len(report.decide) - ROWS["DECIDE"], f"{report.program} status")
-    yield from rows("LANDED", [landing(one) for one in (*report.of("unproved"), *report.landed)], f"{report.program} log -n 0")
-    yield from rows("REJECT", [refusal(one) for one in report.of("rejected")], f"{report.program} log -n 0")
+    yield from rows("LANDED", (*report.of("unproved"), *report.landed), landing, f"{report.program} log -n 0")
+    yield from rows("REJECT", report.of("rejected"), refusal, f"{report.program} log -n 0")
     for word, name in LEFT.items():
         if found := report.of(word):
             named = Counter(f"{one.feature} {line(one.rule or reason(one), 40)}" for one in found)
@@ -42,11 +42,11 @@ def text(report: Report) -> Iterator[str]:
     yield from (f"        {said}" for said in report.missing)
 
 
-def rows(head: str, told: Sequence[str], command: str) -> Iterator[str]:
+def rows(head: str, sessions: Sequence[Session], how: Callable[[Session], str], command: str) -> Iterator[str]:
     most = ROWS[head]
-    shown = told if len(told) <= most else told[: most - 1]
-    yield from (f"{head if n == 0 else '':<7} {row}" for n, row in enumerate(shown))
-    yield from more(len(told) - len(shown), command)
+    shown = sessions if len(sessions) <= most else sessions[: most - 1]
+    yield from (f"{head if n == 0 else '':<7} {how(one)}" for n, one in enumerate(shown))
+    yield from more(len(sessions) - len(shown), command)
 
 
 def more(left: int, command: str) -> Iterator[str]:

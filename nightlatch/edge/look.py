@@ -8,8 +8,9 @@ from pathlib import Path
 
 from nightlatch.core import journal as lines
 from nightlatch.core import planfile
-from nightlatch.core.history import History
+from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
+from nightlatch.core.progress import Item, parse
 from nightlatch.core.survey import Survey, survey
 from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
@@ -33,6 +34,7 @@ class View:
     branch: str
     tip: str
     behind: bool
+    items: tuple[Item, ...]
     history: History
     survey: Survey
 
@@ -51,9 +53,10 @@ def view(house: House) -> View:
     if data is not None and behind:
         old, new = repo.read(behind, house.plan), repo.read(tip, house.plan)
         plan = planfile.read(planfile.carry_flags(old, new, data, house.plan), house.plan) if old and new else plan
-    history = house.history(tip) if tip else History()
+    items = parse(house.progress_text(tip)) if tip else ()
+    history = replay(items)
     stands = survey(plan, history, attempts=limits.attempts, continues=limits.continues)
-    return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, history=history, survey=stands)
+    return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, items=items, history=history, survey=stands)
 
 
 def with_commit(house: House) -> View:

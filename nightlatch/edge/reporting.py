@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from nightlatch.core import journal as lines
 from nightlatch.core.findings import ID, Finding
-from nightlatch.core.progress import Entry, Item, RunEnd, line, parse
+from nightlatch.core.progress import Entry, Item, RunEnd, line
 from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reused
 from nightlatch.core.reportvalues import Change, Report, Session
 from nightlatch.core.survey import Survey
@@ -28,12 +28,12 @@ Picture: TypeAlias = tuple[str, str, bytes]
 def report(house: House, program: str, run: str = "", since: datetime | None = None) -> Report:
     """The last run, the run of this name, or all since a moment. Raises UsageError for a run that is not on record."""
     seen = look.view(house)
-    items = parse(house.progress_text(seen.tip)) if seen.tip else ()
-    picked = chosen(items, run, since)
-    if run and not picked:
-        known = ", ".join(line(night.run, 40) for night in nights(items)[-3:] if night.run)
-        raise UsageError(f"no run is called {line(run, 60)}", place=house.progress, fix=f"one of: {known}" if known else "nightlatch run")
-    return build(source(house, (seen.branch, seen.tip), seen.survey, items, picked, program), picked)
+    picked = chosen(seen.items, run, since)
+    known = [night.run for night in nights(seen.items) if night.run]
+    if run and run not in known:
+        fix = f"one of: {', '.join(line(name, 40) for name in known[-3:])}" if known else "nightlatch run"
+        raise UsageError(f"no run is called {line(run, 60)}", place=house.progress, fix=fix)
+    return build(source(house, (seen.branch, seen.tip), seen.survey, seen.items, picked, program), picked)
 
 
 def source(

@@ -164,7 +164,7 @@ def test_a_run_is_chosen_by_its_name_or_by_what_happened_since() -> None:
 
 def test_without_any_run_it_says_how_things_stand() -> None:
     told = report(())
-    assert told.verdict == ("No run is on record yet.",)
+    assert told.verdict == ("There is no run to tell of.",)
     assert told.next == (("US-031, US-032, US-033 and 4 more can run", "python loop.py run"),)
     assert all(views(told).values())
 

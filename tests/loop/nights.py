@@ -72,17 +72,17 @@ def refused(folder: Path) -> Project:
 def resumed(folder: Path) -> Project:
     """The loop is killed while the agent works; the next run finishes that session and goes on."""
     project = make_project(folder, [feature(1), feature(2)], settings=SCRIPTED)
-    script = project.script([[writes(1)], [writes(2)]])
-    points = folder / "points"
+    script = project.script([[{"spend": 1.0}, writes(1)], [{"spend": 2.0}, writes(2)]])
     own = Project(folder=project.folder, env={**project.env, "NIGHTLATCH_SCRIPT": str(script)})
-    own.killed(13, points)
-    assert "agent.started" in points.read_text() or points.read_text()
+    own.killed(7, folder / "points")
+    assert (folder / "points").read_text().splitlines()[-1] == "before agent.ended"
     own.run("run")
     return own
 
 
 def night(project: Project, script: object, *args: str, code: int = 0) -> None:
-    process = project.start("run", "--agent", "scripted", *args, env={"NIGHTLATCH_SCRIPT": str(project.script(script))})
+    env = {"NIGHTLATCH_SCRIPT": str(project.script(script)), "GITHUB_STEP_SUMMARY": str(project.folder.parent / "summary.md")}
+    process = project.start("run", "--agent", "scripted", *args, env=env)
     out, err = process.communicate(timeout=600)
     assert process.returncode == code, f"{out}\n{err}"
 

@@ -1,0 +1,112 @@
+"""The morning after five real nights, in every view, beside the files in report_files; to write those again:
+
+NIGHTLATCH_GOLDEN=1 ./init.sh pytest tests/loop/test_report.py
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.loop.nights import NIGHTS
+from tests.loop.village import ROOT, Project
+
+pytestmark = pytest.mark.sandbox
+WRITE = bool(os.environ.get("NIGHTLATCH_GOLDEN"))
+FILES = Path(__file__).with_name("report_files")
+VIEWS = {"txt": (), "md": ("--md",), "json": ("--json",)}
+CHANGING = {
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(\+00:00|Z)?": "TIME",
+    r"(\d{4}-)?(\d\d-\d\d )?\b\d\d:\d\d\b": "TIME",
+    r"\(\d+m\)|\b\d+ min\b|(?<=    )\d+m(?= )": "MINUTES",
+    r'"minutes": \d+': '"minutes": N',
+    r"(?<=<td>TIME</td><td>)\d+": "N",
+    r"(<td>US-\d+</td>(?:<td>\d+</td>){4}<td>)\d+": r"\1N",
+    r' (x|y|x1|x2|y1|y2|width)="[\d.]+%?"': r' \1="N"',
+    r"N-[0-9a-z]{7}": "N-FINDING",
+    r"<style>.*?</style>": "<style></style>",
+    r"sha256-[^']+'": "sha256-...'",
+}
+TWELVE = {
+    1: "What landed?", 2: "Is the branch green?", 3: "Why did it stop, and when?", 4: "What needs me?", 5: "What do I type?",
+    6: "What do I read first, and why that?", 7: "How many features pass?", 8: "How much was refused?", 9: "What did it cost?",
+    10: "What of that did not land?", 11: "What is not pushed?", 12: "What is next?",
+}  # fmt: skip
+
+
+def normal(project: Project, text: str) -> str:
+    """The same for every run: commits and runs by their number, no times, no measures."""
+    for n, commit in enumerate(project.git("rev-list", "--reverse", "--all", "--topo-order").split()):
+        text = re.sub(rf"\b{commit[:7]}({commit[7:9]})?({commit[9:]})?\b", f"COMMIT{n}", text)
+    for n, run in enumerate(dict.fromkeys(re.findall(r"r-\d{8}-\d{6}", text))):
+        text = text.replace(run, f"RUN{n}")
+    for pattern, instead in CHANGING.items():
+        text = re.sub(pattern, instead, text, flags=re.DOTALL)
+    return text
+
+
+def seen(project: Project) -> tuple[str, str, list[tuple[str, int]]]:
+    """All that a report may not change."""
+    kept = sorted((str(file), file.stat().st_mtime_ns) for file in (project.folder / ".nightlatch").rglob("*"))
+    return project.git("for-each-ref"), project.git("status", "--porcelain", "--ignored"), kept
+
+
+def in_every_view(project: Project) -> dict[str, str]:
+    before = seen(project)
+    told = {view: project.run("report", *args).stdout for view, args in VIEWS.items()}
+    project.run("report", "--html", "../page.html")
+    assert seen(project) == before
+    return {**told, "html": (project.folder.parent / "page.html").read_text()}
+
+
+@pytest.mark.parametrize("name", NIGHTS)
+def test_a_night_is_told_alike_in_every_view(tmp_path: Path, name: str) -> None:
+    project = NIGHTS[name](tmp_path)
+    told = {view: normal(project, text) for view, text in in_every_view(project).items()}
+    told["progress"] = normal(project, "".join(f"{line}\n" for line in tail(project))) if name != "empty" else ""
+    for view, text in told.items():
+        if WRITE:
+            FILES.mkdir(exist_ok=True)
+            (FILES / f"{name}.{view}").write_text(text)
+        assert text == (FILES / f"{name}.{view}").read_text(), view
+    if name == "good":
+        says_the_same_everywhere(project)
+
+
+def tail(project: Project) -> list[str]:
+    """What `tail -8 progress.txt` shows."""
+    return project.git("show", "HEAD:progress.txt").splitlines()[-8:]
+
+
+def says_the_same_everywhere(project: Project) -> None:
+    """The end of progress.txt, the job summary, another clone and the JSON are one answer."""
+    told = json.loads(project.run("report", "--json").stdout)
+    shown = "\n".join(tail(project))
+    assert shown.startswith(f"== run {told['run']['id']} end ")
+    assert f"landed={len(told['landed'])} unproved={len(told['unproved'])} rejected={len(told['rejected'])} " in shown
+    assert f"cost=${told['cost']['usd']:.2f} not-landed=${told['cost']['not_landed']:.2f} " in shown
+    for each in told["decide"]:
+        assert each["command"].replace("nightlatch", "python loop.py") in shown
+    assert (project.folder.parent / "summary.md").read_text().startswith(f"## {told['verdict']}\n")
+    subprocess.run(["git", "clone", "-q", str(project.folder), "clone"], cwd=project.folder.parent, check=True)
+    clone = Project(folder=project.folder.parent / "clone", env=project.env)
+    elsewhere = json.loads(clone.run("report", "--json").stdout)
+    assert elsewhere["missing"] == ["there is no journal on this machine: agents, models and exact times are not known"]
+    for key in ("verdict", "cost", "decide", "next", "features"):
+        theirs = json.loads(json.dumps(elsewhere[key]).replace("clone", "shop"))
+        assert theirs == told[key], key
+    assert [row["commit"] for row in elsewhere["landed"]] == [row["commit"] for row in told["landed"]]
+    assert not (clone.folder / ".nightlatch").exists()
+
+
+def test_the_twelve_questions_stand_in_the_docs_with_both_places() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/report.md").read_text(), re.MULTILINE)
+    assert {int(n): question for n, question, _, _ in rows} == TWELVE
+    page, end = (FILES / "good.html").read_text(), (FILES / "good.progress").read_text()
+    answered = {int(n) for numbers in re.findall(r'data-q="([\d ]+)"', page) for n in numbers.split()}
+    assert answered == set(TWELVE)
+    for n, _, _, place in rows:
+        assert re.search(re.escape(place.strip("` ")).replace(r"\.\.\.", ".+"), end), n
