@@ -90,7 +90,7 @@ def shown(house: House, old: bytes | None, draft: "Draft") -> Iterator[str]:
 def after(house: House, draft: "Draft", task: "Task") -> Iterator[str]:
     yield f"wrote   {', '.join((house.plan, *map(house.path, draft.files)))}"
     if draft.files:
-        yield f"next    git add {' '.join(map(house.path, draft.files))} && git commit"
+        yield f"next    git add {' '.join(draft.files)} && git commit"
     if task.feature:
         yield f"next    nightlatch retry {plain(task.feature.id)}, if it is worn out: it runs again once all of these pass"
     yield "next    nightlatch run"

@@ -14,7 +14,6 @@ from nightlatch.core.models import Feature, Plan
 from nightlatch.core.plandialect import Fields
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
-from nightlatch.core.vacuous import constant
 from nightlatch.errors import PlanError
 
 PLACE = "plan.json"
@@ -23,6 +22,9 @@ MOST_REASONS = 40
 MAY_ADD = {"verify": "verify", "dependsOn": "depends", "supersedes": "supersedes"}
 _FENCED = re.compile(r"^```(?:json)?[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _ABSENT = re.compile(r"No module named '?([\w.]+)")
+_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'""", re.DOTALL)
+_WRAPPED = re.compile(r"(?:sh|bash) -c (['\"])([^'\"$]*)\1")
+_NEVER = re.compile(r"(?:/bin/)?false|exit [1-9]\d*|! *(?:true|:)|(?:test|\[) \w+ (?:=|==|!=|-eq|-ne) \w+(?: \])?|test|\[ \]")
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
@@ -85,6 +87,14 @@ def untrue(feature: Feature, said: Said) -> str:
     if said.answer is Answer.RED and not absent:
         return ""
     return f"{feature.id}: its verify cannot be run: {line(' / '.join(filter(None, last_lines(said.tail)))[-300:])}"
+
+
+def hopeless(command: str) -> bool:
+    """Whether a shell line is red whatever is done, as far as its words tell. One that is always green is found by running it."""
+    if inner := _WRAPPED.fullmatch(command.strip()):
+        return hopeless(inner[2])
+    bare = _QUOTED.sub("~", command)
+    return "||" not in bare and any(_NEVER.fullmatch(part.strip()) for part in re.split(r"&&|[;|\n]", bare))
 
 
 def _echoed(rows: Sequence[Fields], known: Mapping[str, Feature]) -> Iterator[str]:
@@ -154,25 +164,19 @@ def _by_schema(row: Fields, schema: Mapping[str, Any], part: str) -> list[str]:
 
 
 def _commands(proposal: Proposal, plan: Plan) -> Iterator[str]:
-    """Commands that say nothing, that look at what no agent may change, or that prove two features at once."""
+    """Commands that never succeed, that look at what no agent may change, or that prove two features at once."""
     added = {str(item["id"]): tuple(map(str, _listed(item["verify"]))) for item in proposal.items}
     added |= {name: fields["verify"] for name, fields in proposal.fields.items() if "verify" in fields}
     owners = {feature.verify: feature.id for feature in plan.features if feature.verify and not feature.done}
     for name, commands in added.items():
-        values = {constant(command) for command in commands}
-        if None not in values:
-            yield f"{name}: its verify is {'red' if False in values else 'green'} whatever is done: {line(' && '.join(commands))}"
-        if False in values and None in values:
-            yield f"{name}: a part of its verify is red whatever is done: {line(' && '.join(commands))}"
-        if record := next((file for file in (plan.path, "progress.txt") if any(_names(file, command) for command in commands)), ""):
-            yield f"{name}: its verify looks at {record}, which no agent may change"
+        if never := next(filter(hopeless, commands), ""):
+            yield f"{name}: its verify is red whatever is done: {line(never)}"
+        records = rf"(?<![\w.-])({re.escape(plan.path.rpartition('/')[2] or 'prd.json')}|progress\.txt)(?![\w-])"
+        if record := next(filter(None, (re.search(records, command) for command in commands)), None):
+            yield f"{name}: its verify looks at {record[1]}, which no agent may change"
         if other := owners.get(commands):
             yield f"{name} and {other} have the same verify, so one of them would prove the other"
         owners[commands] = name
-
-
-def _names(file: str, command: str) -> bool:
-    return bool(file) and bool(re.search(rf"(?<![\w.-]){re.escape(file.rpartition('/')[2])}(?![\w-])", command))
 
 
 def _dependencies(proposal: Proposal, plan: Plan) -> Iterator[str]:

@@ -1,10 +1,13 @@
 """Planners of all manners, with the real program: what they answer is written only where all of it holds, and each refusal says why."""
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.loop.village import ROOT, Project, feature, make_project, writes
@@ -73,6 +76,9 @@ def test_without_a_yes_it_is_only_shown(project: Project) -> None:
     assert "nothing is written: --yes" in done.stderr
 
 
+COMMANDS = ("true", ":", "exit 0", "echo done", "test 1", "pytest || true", "test -f till.py")
+VACUOUS = [planned(n, verify=command) for n, command in enumerate(COMMANDS, 3)]
+GREEN = [f"US-{n:03}: its verify is green at the base, before any work: {command}" for n, command in enumerate(COMMANDS, 3)]
 SAID = "echo '%s' > $NIGHTLATCH_OUT/plan.json"
 BAD: Mapping[str, tuple[tuple[list[dict[str, object]], str], ...]] = {
     "nothing, then broken JSON": (
@@ -90,12 +96,12 @@ BAD: Mapping[str, tuple[tuple[list[dict[str, object]], str], ...]] = {
         ([answer(planned(3, passes=True))], "US-003 is marked done: only a check that the loop ran, or a person"),
         ([answer(planned(3), planned(4, id="US-003"))], "US-003 is called like US-003"),
     ),
-    "vacuous, then in a ring": (
-        ([answer(planned(3, verify="pytest || true"))], "US-003: its verify is green whatever is done: pytest || true"),
+    "never green, then in a ring": (
+        ([answer(planned(3, verify="pytest; exit 1"))], "US-003: its verify is red whatever is done: pytest; exit 1"),
         ([answer(planned(3, dependsOn=["US-004"]), planned(4, dependsOn=["US-003"]))], "these wait for each other: US-00"),
     ),
-    "green already, then not to be run": (
-        ([answer(planned(3, verify="test -f till.py"))], "US-003: its verify is green at the base, before any work"),
+    "vacuous, then not to be run": (
+        ([answer(*VACUOUS)], "".join(f"{told}\n- " for told in GREEN).removesuffix("\n- ")),
         ([answer(planned(3, verify="no-such-program"))], "US-003: its verify cannot be run"),
     ),
     "a check that is no program, then a red one": (
@@ -133,6 +139,19 @@ def test_an_answer_in_the_last_message_counts_as_well(project: Project) -> None:
     said = f"Here it is:\n```json\n{json.dumps({'userStories': [planned(3)]}, indent=1)}\n```\nDone."
     plan(project, [{"say": said}])
     assert [story["id"] for story in project.plan()] == ["US-001", "US-002", "US-003"]
+
+
+def test_on_a_terminal_it_asks(project: Project) -> None:
+    script = str(project.script([[answer(planned(3))]]))
+    env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "NIGHTLATCH_SCRIPT": script}
+    for word, count in (("n", 2), ("y", 3)):
+        command = [sys.executable, "-m", "nightlatch", "plan", "SPEC.md", "--agent", "scripted"]
+        child = pexpect.spawn(command[0], command[1:], cwd=str(project.folder), env=env, encoding="utf-8", timeout=90)
+        child.expect_exact("Write this? [y/N]: ")
+        child.sendline(word)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert (child.exitstatus, len(project.plan())) == (0, count)
 
 
 def test_what_it_does_in_its_workspace_counts_for_nothing_and_is_told(project: Project) -> None:
