@@ -18,6 +18,8 @@ from bench import thousand
 from bench.briefs import briefs as measured
 from bench.findings import full, took
 from bench.ground import ROOT, Ground, Shape, Stamp, ground
+from nightlatch.core.secrets import Screen
+from nightlatch.edge.secrets import guard
 
 OUT = ROOT / "bench/out/bench.json"
 COMMANDS = ("suite", "check", "verify")
@@ -184,6 +186,22 @@ def verdicts(scale: Scale) -> Iterator[Row]:
         yield row(f"runs of tests, {what}", [float(sum(one.runs.values())) for one in found], unit="runs", budget="shown")
 
 
+def secrets(scale: Scale) -> Iterator[Row]:
+    """Looking for keys in a megabyte of what agents print: screened as a stream, and as one file."""
+    lines = [b'{"kind":"tool_result","id":"t1","text":"%d tests passed in src/till.py, http://example.org/a"}' % n for n in range(10_000)]
+    guarded = guard({"SHOP_TOKEN": "t0ps3cret-value"})
+    streamed, whole = [], []
+    for _ in range(scale.sessions):
+        began, screen = time.process_time(), Screen(guarded)
+        assert [*(out for raw in lines for out in screen.feed(raw)), *screen.rest()] == lines
+        middle = time.process_time()
+        guarded.found(b"\n".join(lines).decode())
+        streamed.append(1000 * (middle - began))
+        whole.append(1000 * (time.process_time() - middle))
+    yield row("secrets: a stream of 10,000 lines, 1 MB", streamed, budget="shown")
+    yield row("secrets: the same as one file", whole, budget="shown")
+
+
 def briefs(scale: Scale) -> Iterator[Row]:
     """A brief beside a short record and beside long ones: its time and its size."""
     for sessions, known in ((10, 10), (1_000, 1_000), (10_000, 5_000)):
@@ -225,7 +243,7 @@ def main() -> int:
     options = parser.parse_args()
     scale, rows = FULL if options.full else SHORT, []
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    for part in (starts, findings, briefs, reports, memory, suites, verdicts, preparations, turns):
+    for part in (starts, secrets, findings, briefs, reports, memory, suites, verdicts, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)

@@ -34,6 +34,13 @@ RULES = {
         example="`tests/data -> /etc`",
         wrong=TO_A_PERSON,
     ),
+    "scope.secret": Rule(
+        says="secrets came in, and nothing of these files was kept",
+        next="Write these files again without the secret: read it from the environment, and make test keys up at run time.",
+        example="an `AWS_SECRET_ACCESS_KEY` in `config.py`, or the value of a variable such as `SHOP_TOKEN` in a recorded response",
+        wrong="Where the line holds no secret, a comment on it says so: `nightlatch: allow-secret`. "
+        "Values of variables, and what a file of the base holds already, are told apart without one (docs/secrets.md).",
+    ),
     "scope.runner-shadow": Rule(
         says="a new file would be imported in place of the test runner, or whenever Python starts",
         next="Give the file another name.",
@@ -107,8 +114,9 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What was seen in a workspace. `links` are the targets of changed symbolic links, `sizes` the bytes of changed files; the rest are
-    paths that cannot be in a candidate: repositories inside it, pipes and devices, what could not be read."""
+    """What was seen in a workspace. `links` are the targets of changed symbolic links, `sizes` the bytes of changed files, `secrets` what
+    was found in files that came in as a note in their place, or in names that did not come in; the rest are paths that cannot be in a
+    candidate: repositories inside it, pipes and devices, what could not be read."""
 
     changes: tuple[Change, ...]
     links: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +124,7 @@ class Seen:
     nested: tuple[str, ...] = ()
     special: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +145,8 @@ def judge(seen: Seen, rules: Rules) -> Judged:
     shadows = [c for c in free if c.status == "A" and SHADOW.fullmatch(c.path)]
     unnamable = [c for c in free if c.new_mode and not namable(c)]
     over = {folder for c in back if c.old_mode for folder in folders(c.path)}
-    out = over | {c.path for c in (*gitlinks, *leaving, *shadows, *unnamable)}
+    telling = [c for c in free if c.new_mode == LINK and c.path in seen.secrets]
+    out, put = over | {c.path for c in (*gitlinks, *leaving, *shadows, *unnamable, *telling)}, {c.path for c in back}
     kept = tuple(c for c in free if c.path not in out)
     inside = posixpath.join(rules.project, "")
     found = {
@@ -147,6 +157,7 @@ def judge(seen: Seen, rules: Rules) -> Judged:
         "scope.outside-project": [c.path for c in kept if not c.path.startswith(inside)],
         "scope.protected-path": [*paths(back), *(c.path for c in free if c.path in over)],
         "scope.unnamable": paths(unnamable),
+        "scope.secret": [remark for path, told in seen.secrets.items() if path not in put for remark in told],
     }
     return Judged(changes=kept, reasons=tuple(remarks(seen, kept, found)))
 

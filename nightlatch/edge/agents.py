@@ -16,6 +16,7 @@ from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.endings import Summary, after, ended
 from nightlatch.core.models import AgentEnd, Event
+from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge.homes import Loan, lend, read_inside
 from nightlatch.edge.process import Limits, supervise
 from nightlatch.edge.sandbox import Room, Sandbox
@@ -125,8 +126,9 @@ def billed(agent: Agent, environ: Mapping[str, str]) -> str:
 class Errand:
     """One run of an agent: its program and brief, the room it works in, and who listens.
 
-    `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment. `stop` is asked and `tick` (seconds since the start, seconds
-    of silence) is told about once a second; `on_start` gets the identity that ends an orphan.
+    `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment, `secrets` are hidden in all that is heard and written. `stop`
+    is asked and `tick` (seconds since the start, seconds of silence) is told about once a second; `on_start` gets the identity that ends
+    an orphan.
     """
 
     program: Path
@@ -137,6 +139,7 @@ class Errand:
     environ: Mapping[str, str]
     limits: Limits
     transcript: Path | None
+    secrets: Secrets = NO_SECRETS
     on_event: Callable[[Event], None] = lambda _: None
     on_start: Callable[[str], None] = lambda _: None
     stop: Callable[[], bool] = lambda: False
@@ -192,6 +195,7 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
             watch=listener,
             tty=agent.tty,
             on_start=errand.on_start,
+            secrets=errand.secrets,
         )
     finally:
         loan.bring_back()
@@ -201,7 +205,9 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
         listener.summary, events=agent.events, code=done.exit, signal=done.signal, by=by, now=now, zone=now.tzinfo or UTC,
         seconds=done.seconds, question=question(errand.out),
     )
-    return AgentRun(end=end, summary=listener.summary)
+    hide = errand.secrets.hide
+    todo = tuple((hide(words), finished) for words, finished in end.todo)
+    return AgentRun(end=replace(end, says=hide(end.says), question=hide(end.question), todo=todo), summary=listener.summary)
 
 
 def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -11,7 +11,8 @@ from pathlib import Path
 from nightlatch.core import scope
 from nightlatch.core.models import Reason
 from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
-from nightlatch.edge import workspace
+from nightlatch.core.secrets import NO_SECRETS, Secrets
+from nightlatch.edge import secrets, workspace
 from nightlatch.edge.beneath import Grip, entered, held
 from nightlatch.edge.git import Repo, raw_change
 from nightlatch.edge.gitcall import SlowError, words
@@ -30,19 +31,20 @@ class Candidate:
     oddities: tuple[Reason, ...]
 
 
-def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE) -> Candidate:
+def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE, hidden: Secrets = NO_SECRETS) -> Candidate:
     """The candidate of a workspace. The workspace stays as it is; nothing in it is run, and no link in it is followed.
 
     A file that is not tracked at the base is left out where the base's rules, the workspace's own or the person's ignore it. Also to be
     called while an agent works: what changes under the reader is a RepoError, or is seen next time. A listing that takes longer than
-    `patience` seconds is tried once more without pipes and devices, on which git can wait for ever.
+    `patience` seconds is tried once more without pipes and devices, on which git can wait for ever. A file with one of the secrets that
+    are to be `hidden` never becomes an object of the repository: a line that says so stands in its place.
     """
-    judged = scope.judge(look(repo, space, patience), rules)
+    judged = scope.judge(look(repo, space, patience, hidden), rules)
     tree = repo.tree_with(space.base, {c.path: (c.new_mode, c.new_oid) if c.new_mode else None for c in judged.changes})
     return Candidate(tree=tree, changes=judged.changes, oddities=judged.reasons)
 
 
-def look(repo: Repo, space: Workspace, patience: float) -> Seen:
+def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen:
     """Everything in which a workspace differs from its base."""
     swept: tuple[str, ...] = ()
     try:
@@ -53,7 +55,10 @@ def look(repo: Repo, space: Workspace, patience: float) -> Seen:
     added = without_ignored(repo, space, [Change(path=path, status="A") for path in new if not path.endswith("/")])
     closed = [change for change in tracked if change.status == "D" or change.old_mode == GITLINK]
     to_read = {change.path: change for change in (*tracked, *added) if change.status != "D" and change.old_mode != GITLINK}
-    taken = list(take(repo, space, list(to_read)))
+    named = tuple(path for path in to_read if hidden.found(path))
+    to_read = {path: change for path, change in to_read.items() if path not in named}
+    told: dict[str, tuple[str, ...]] = {}
+    taken = list(take(repo, space, list(to_read), hidden, told))
     found = (found_change(to_read[grip.path], grip, oid) for grip, oid in taken)
     grips = [grip for grip, _ in taken]
     return Seen(
@@ -63,6 +68,7 @@ def look(repo: Repo, space: Workspace, patience: float) -> Seen:
         nested=(*(path for path in new if path.endswith("/")), *with_problem(grips, "folder")),
         special=(*swept, *with_problem(grips, "special")),
         unreadable=with_problem(grips, "unreadable"),
+        secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
 
 
@@ -110,15 +116,36 @@ def found_change(change: Change, grip: Grip, oid: str) -> Change:
     return replace(change, status=status, new_mode=mode, new_oid=oid)
 
 
-def take(repo: Repo, space: Workspace, paths: list[str]) -> Iterator[tuple[Grip, str]]:
-    """Write the bytes of these paths into the repository, through descriptors: a path could be swapped for a link between two looks."""
+def take(
+    repo: Repo, space: Workspace, paths: list[str], hidden: Secrets, told: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[Grip, str]]:  # fmt: skip
+    """Write the bytes of these paths into the repository, through descriptors: a path could be swapped for a link between two looks.
+
+    What is found of secrets is put into `told`, by path.
+    """
+    new = secrets.fresh(repo, space.base)
+
+    def remarks(grip: Grip) -> tuple[str, ...]:
+        return secrets.remarks(hidden, grip.fd, grip.path, new)
+
     with entered(space.tree) as top:
         for start in range(0, len(paths), TOGETHER):
-            yield from take_some(repo, top, paths[start : start + TOGETHER])
+            yield from take_some(repo, top, paths[start : start + TOGETHER], remarks, told)
 
 
-def take_some(repo: Repo, top: int, paths: Iterable[str]) -> list[tuple[Grip, str]]:
+def take_some(
+    repo: Repo, top: int, paths: Iterable[str], remarks: Callable[[Grip], tuple[str, ...]], told: dict[str, tuple[str, ...]]
+) -> list[tuple[Grip, str]]:  # fmt: skip
     with ExitStack() as after:
         grips = [after.enter_context(held(top, path)) for path in paths]
-        oids = iter(repo.write_files(grip.fd for grip in grips if grip.fd >= 0))
+        open_files = []
+        for grip in grips:
+            if grip.fd >= 0 and (found := remarks(grip)):
+                told[grip.path] = found
+                open_files.append(os.memfd_create("note"))
+                after.callback(os.close, open_files[-1])
+                os.write(open_files[-1], secrets.note(found))
+            elif grip.fd >= 0:
+                open_files.append(grip.fd)
+        oids = iter(repo.write_files(open_files))
         return [(grip, next(oids) if grip.fd >= 0 else "") for grip in grips]

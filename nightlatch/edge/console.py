@@ -18,6 +18,7 @@ class Console:
     out: TextIO = field(default_factory=lambda: sys.stderr)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     quiet: bool = False
+    hide: Callable[[str], str] = str
     _live: object = None
     _beat: float = 0.0
 
@@ -26,7 +27,7 @@ class Console:
         if self.quiet:
             return
         self.rest()
-        self.out.write(f"{self.now():%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}\n")
+        self.out.write(f"{self.now():%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(self.hide(text))}\n")
         self.out.flush()
 
     def alive(self, elapsed: float, text: str) -> None:

@@ -33,7 +33,7 @@ def keep(house: House, session: str, feature: Feature, base: str, tree: str, ver
     folder = house.state / "sessions" / session
     folder.mkdir(parents=True, exist_ok=True)
     page = heldpage.page(feature, session, base, reasons, diffs, pictures)
-    files.replace(folder / "held.md", page.encode("utf-8", "backslashreplace"))
+    files.replace(folder / "held.md", house.secrets.hide(page).encode("utf-8", "backslashreplace"))
 
 
 def find(repo: Repo, session: str) -> Held:

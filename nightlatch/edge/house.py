@@ -16,8 +16,10 @@ from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.progress import parse
+from nightlatch.core.secrets import Secrets
 from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
 from nightlatch.errors import FindingError, RepoError, UsageError
 
@@ -70,6 +72,12 @@ class House:
         """The folder of the checks that nobody else may see, if there is one."""
         named = self.config.checks.held_back
         return (self.repo.project / Path(named).expanduser()).resolve() if named else None
+
+    @property
+    def secrets(self) -> Secrets:
+        """What is hidden wherever something is written down: values of the environment and of the agents' own, and shapes of keys."""
+        given = {name: value for agent in self.config.agents.values() for name, value in agent.env.items()}
+        return guard({**given, **os.environ})
 
     def protected(self) -> tuple[str, ...]:
         """The patterns of files that only the person and the loop may change."""

@@ -25,7 +25,8 @@ class Decision:
 
 
 def leave(house: House, verb: str, feature: str, text: str, at: datetime) -> Decision:
-    """Record a decision durably."""
+    """Record a decision durably, without what is secret in it: it will stand in the repository."""
+    text = house.secrets.hide_line(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
     decision = Decision(id=f"d-{token_hex(3)}", verb=verb, feature=feature, text=text, at=at)
     body = {"id": decision.id, "verb": verb, "feature": feature, "text": text, "at": at.isoformat()}
     folder(house).mkdir(parents=True, exist_ok=True)

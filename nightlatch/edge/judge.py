@@ -14,6 +14,7 @@ from nightlatch.core import judge
 from nightlatch.core.judge import Hearing, Judged, Met, NoAnswer
 from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Usage
 from nightlatch.core.ratchet.texts import Text
+from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.house import House
@@ -78,6 +79,7 @@ class Bench:
     templates: Templates
     folder: Path
     always: bool = False
+    secrets: Secrets = NO_SECRETS
     env: tuple[str, ...] = ()
     hidden: tuple[Path, ...] = ()
     wall: float = WALL
@@ -133,7 +135,7 @@ class Bench:
         self.note("judge.ended", end=end.end.value, says=end.says, input=used.input, cached=used.cached, output=used.output, usd=used.usd)
         if end.end is End.LIMIT:
             self.limited(self.agent, end.resets_at)
-        return ears.words, end
+        return self.secrets.hide(ears.words), end
 
 
     def run(self, brief: Path, place: Path, transcript: Path, ears: Ears) -> AgentEnd:
@@ -148,7 +150,7 @@ class Bench:
             return agents.run(agent, agents.Errand(
                 program=program, brief=brief, room=room, sandbox=self.sandbox, out=place / "out", environ=os.environ,
                 limits=Limits(wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE),
-                transcript=transcript, on_event=ears.hear, stop=lambda: ears.flooded() or self.stop(),
+                transcript=transcript, secrets=self.secrets, on_event=ears.hear, stop=lambda: ears.flooded() or self.stop(),
                 on_start=lambda process: self.note("judge.started", agent=agent.name, process=process),
             )).end  # fmt: skip
         except FaultError as error:
@@ -178,7 +180,7 @@ def bench(
     return Bench(
         agent=agent, project=house.repo.project, sandbox=sandbox, templates=templates, folder=folder,
         always=config.judge.when == "always", env=config.workspace.env, hidden=(house.held_back,) if house.held_back else (),
-        wall=min(WALL, config.limits.session or WALL), note=note, limited=limited, stop=stop,
+        secrets=house.secrets, wall=min(WALL, config.limits.session or WALL), note=note, limited=limited, stop=stop,
     )  # fmt: skip
 
 

@@ -10,9 +10,10 @@ from nightlatch.core import closing, planfile
 from nightlatch.core.approvals import NOTHING
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
-from nightlatch.core.progress import Entry, Item, appended, decision, entry_of, line
+from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
 from nightlatch.edge import checkout, held, notebook, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
+from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import PlanError
 
@@ -62,7 +63,8 @@ def write_down(
     while True:
         tip = site.tip()
         onto = (tree or site.house.repo.tree_of)(tip)
-        commit = site.house.repo.commit(with_record(site, tip, onto, items, flag, files(tip)), [tip], message, sign=site.sign)
+        whole = with_record(site, tip, onto, items, flag, files(tip))
+        commit = site.house.repo.commit(whole, [tip], site.house.secrets.hide(message), sign=site.sign)
         if publish(site, commit, tip):
             return commit
 
@@ -73,6 +75,7 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
     A file of None is taken away; paths are the repository's.
     """
     house = site.house
+    items = tuple(hidden(house, item) for item in items)
     notes, sheets = phases.sheets(site, tip, items, flag[0] if flag and flag[1] else "")
     items, files = (*items, *notes), {**files, **sheets}
     text = site.progress_text(tip)
@@ -82,6 +85,15 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
     if flag:
         whole[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag)
     return house.repo.tree_with(tree, {path: None if data is None else (FILE, house.repo.write_blob(data)) for path, data in whole.items()})
+
+
+def hidden(house: House, item: Item) -> Item:
+    """An entry of the record without what is secret in its details, or in what a person said."""
+    if not isinstance(item, Entry):
+        return item
+    hide = house.secrets.hide
+    title = item.title if item.word in SESSION_WORDS else hide(item.title)
+    return replace(item, title=title, details=tuple(map(hide, item.details)))
 
 
 def commit_plan_edits(site: Site) -> str:
@@ -140,7 +152,7 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     tries = site.history(tip).of(started.feature).attempts + 1
     lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
     tree = with_record(site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found))
-    commit = repo.commit(tree, [tip], closing.landing_message(ended, verdict), sign=site.sign)
+    commit = repo.commit(tree, [tip], site.house.secrets.hide(closing.landing_message(ended, verdict)), sign=site.sign)
     if not publish(site, commit, tip):
         return None
     repo.delete_ref(repo.work_ref(started.feature.id))

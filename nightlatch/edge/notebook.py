@@ -38,12 +38,13 @@ def harvest(site: Site, started: Started, *, over: bool = False) -> list[str]:
 
     A line counts once it is whole, or the session is over. Kept whole or not at all, so that no crash leaves half a note.
     """
-    kept = kept_notes(site, started.id)
+    kept, hide = kept_notes(site, started.id), site.house.secrets.hide_line
     known = kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []
     data = read_inside(started.workspace.out, "notes.jsonl", MOST_BYTES) or b""
     *lines, last = data.decode("utf-8", "replace").replace("\0", "").split("\n")
     whole = [*lines, last] if over and len(data) < MOST_BYTES else lines
-    found = list(dict.fromkeys(line.strip()[:LONGEST] for line in (*known, *whole) if line.strip()))[: MOST + 1]
+    shown = (*known, *(hide(line.encode("utf-8", "surrogatepass")).decode("utf-8", "replace") for line in whole))
+    found = list(dict.fromkeys(line.strip()[:LONGEST] for line in shown if line.strip()))[: MOST + 1]
     if found != known:
         kept.parent.mkdir(parents=True, exist_ok=True)
         files.replace(kept, "\n".join(found).encode())
@@ -179,7 +180,7 @@ def pinned(house: House, tree: str, evidence: tuple[Evidence, ...], started: Sta
         data = house.repo.read(tree, path) if path else None
         if data is None and each.file and started and (data := read_inside(started.workspace.out, Path(each.file).name, MOST_BYTES)):
             with suppress(OSError):
-                files.replace(house.state / "sessions" / started.id / Path(each.file).name, data)
+                files.replace(house.state / "sessions" / started.id / Path(each.file).name, house.secrets.hide_bytes(data))
         done.append(each if data is None else replace(each, file=path or each.file, sha256=sha256(data).hexdigest()))
     return tuple(done)
 

@@ -60,7 +60,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
         journal = open_journal(house.state / "journal.jsonl")
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)
-        console = Console()
+        console = Console(hide=house.secrets.hide)
         site = Site(
             house=house,
             branch=name,
@@ -102,7 +102,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
 
     return Lab(
         repo=house.repo,
-        hands=Hands(sandbox=pool.sandbox, timeout=house.config.limits.check),
+        hands=Hands(sandbox=pool.sandbox, timeout=house.config.limits.check, secrets=house.secrets),
         open_room=open_room,
         cache=house.state / "cache",
         inside=house.inside,

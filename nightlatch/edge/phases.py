@@ -101,14 +101,15 @@ def schema() -> Mapping[str, object]:
     return told
 
 
-def output(started: Started) -> Output | None:
-    """The agent's phase.json, as it lies in its workspace."""
-    return core.output_of(read_inside(started.workspace.out, OUTPUT, LONGEST), schema())
+def output(site: Site, started: Started) -> Output | None:
+    """The agent's phase.json, as it lies in its workspace, without what is secret in it."""
+    data = read_inside(started.workspace.out, OUTPUT, LONGEST)
+    return core.output_of(site.house.secrets.hide_line(data) if data else data, schema())
 
 
-def asked(started: Started, end: AgentEnd) -> AgentEnd:
+def asked(site: Site, started: Started, end: AgentEnd) -> AgentEnd:
     """An agent that says in phase.json that it is blocked asks, like one that wrote blocked.md."""
-    told = output(started) if started.stage and end.end is End.FINISHED else None
+    told = output(site, started) if started.stage and end.end is End.FINISHED else None
     if told is None or told.status != "blocked":
         return end
     question = " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split()) or told.status
@@ -120,7 +121,7 @@ def conclude(site: Site, started: Started, made: Candidate, verdict: Verdict, en
     at, repo, house = started.stage, site.house.repo, site.house
     if at is None or at.last:
         return verdict
-    told = output(started)
+    told = output(site, started)
     named = {path: house.path(posixpath.normpath(path.removeprefix(f"{repo.project}/"))) for path in (told.files if told else ())}
     there = repo.files(made.tree) if named else {}  # a listing: what an agent names is no text for git to read
     absent = [name for name, path in named.items() if not any(f"{each}/".startswith(f"{path}/") for each in there)]
@@ -140,7 +141,7 @@ def told(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     if started.stage is None:
         return ended
     created = [change.path for change in site.house.repo.diff(laid(site, started), candidate.tree) if change.status == "A"]
-    return replace(ended, phase=core.lines(started.stage, started.agent.name, output(started), created, verdict, ended.end.todo))
+    return replace(ended, phase=core.lines(started.stage, started.agent.name, output(site, started), created, verdict, ended.end.todo))
 
 
 def last_complete(site: Site, feature: Feature, tip: str) -> str:

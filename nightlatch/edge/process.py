@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge.streams import Excerpt, Lines, Transcript, plain
 from nightlatch.edge.tree import Command, Tree, end_orphan, identity
 from nightlatch.errors import SandboxError
@@ -80,9 +81,9 @@ class Watch(Protocol):
 class Feed:
     """Hands on every line of every stream, whole, and keeps the last of them."""
 
-    def __init__(self, outputs: Iterable[int], on_line: Callable[[bytes], None], record: Transcript, tty: bool) -> None:
+    def __init__(self, outputs: Iterable[int], on_line: Callable[[bytes], None], record: Transcript, tty: bool, secrets: Secrets) -> None:
         self._streams = {output: Lines() for output in outputs}
-        self._on_line, self._record, self._tty = on_line, record, tty
+        self._on_line, self._record, self._tty, self._secrets = on_line, record, tty, secrets
         self.tail = bytearray()
 
     def take(self, got: Iterable[tuple[int, bytes]]) -> bool:
@@ -102,6 +103,7 @@ class Feed:
     def _hand_on(self, line: bytes) -> None:
         line = plain(line) if self._tty else line
         self._record.write(line)
+        line = self._secrets.hide_line(line)
         self.tail += line[-TAIL:] + b"\n"
         del self.tail[:-TAIL]
         self._on_line(line)
@@ -178,13 +180,17 @@ def supervise(
     watch: Watch,
     tty: bool = False,
     on_start: Callable[[str], None] = lambda _: None,
+    secrets: Secrets = NO_SECRETS,
 ) -> Ended:
-    """Run an agent to its end, or to the end that a limit sets. Lines of both streams go to `on_line`; `on_start` gets the identity."""
+    """Run an agent to its end, or to the end that a limit sets. Lines of both streams go to `on_line`; `on_start` gets the identity.
+
+    No line is heard, and none is written, with one of the `secrets` in it.
+    """
     patience = Patience(limits, watch)
-    with closing(Transcript(transcript, TRANSCRIPT)) as record:
+    with closing(Transcript(transcript, TRANSCRIPT, secrets)) as record:
         with Tree(command, stdin=stdin, tty=tty) as tree:
             on_start(identity(tree.root))
-            feed = Feed(tree.outputs, on_line, record, tty)
+            feed = Feed(tree.outputs, on_line, record, tty, secrets)
             while not tree.ended:
                 if feed.take(tree.turn(patience.wait())):
                     patience.heard()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nightlatch.core.evidence import Said
 from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, read_report, weigh
+from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.core.testfiles import Runner, parse
 from nightlatch.edge import process
 from nightlatch.edge.homes import opened, read_inside
@@ -33,10 +34,20 @@ ABSENT = frozenset({126, 127})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
-    """What commands are run with: a sandbox, and seconds after which a command is a fault."""
+    """What commands are run with: a sandbox, seconds after which a command is a fault, and what is hidden in all that they say."""
 
     sandbox: Sandbox
     timeout: float
+    secrets: Secrets = NO_SECRETS
+
+    def run(self, room: Room, argv: Sequence[str]) -> Ran:
+        ran = process.run(self.sandbox.command(room, argv), timeout=self.timeout)
+        return replace(ran, output=self.secrets.hide_bytes(ran.output))
+
+    def report(self, file: Path) -> bytes | None:
+        """What a command left in a file."""
+        data = bounded(file)
+        return None if data is None else self.secrets.hide_bytes(data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +90,13 @@ def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Colle
         argv = arguments(runner, place, python, only)
         if runner.stdout:
             argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
-        ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
-        tail = text(ran.output) or text((bounded(report) or b"")[-20_000:])
+        ran = hands.run(place.room, argv)
+        tail = text(ran.output) or text((hands.report(report) or b"")[-20_000:])
         if (answer := answered(ran)) is Answer.FAULT:
             return Results(answer=answer, tail=f"{tail}\n{ended(ran)}")
         if runner.report == "folder":
-            return of_folder(read_folder(place.folder / "reports"), ran.exit or 0, tail)
-        data = bounded(report)
+            return of_folder(read_folder(hands, place.folder / "reports"), ran.exit or 0, tail)
+        data = hands.report(report)
         root = str(hands.sandbox.inside(place.room, room.tree / room.cwd))
         found = read_report(runner.report, data, root) if data is not None else None
         return weigh(found, ran.exit or 0, tail, empty=runner.empty)
@@ -120,11 +131,11 @@ def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str) -> Re
     return weigh(Report(ids=ids), exit_code, tail)
 
 
-def read_folder(folder: Path) -> dict[str, Result] | None:
+def read_folder(hands: Hands, folder: Path) -> dict[str, Result] | None:
     """The ids of every JUnit or TAP report that a command left; None where there is none."""
     kinds = {".xml": "junit", ".tap": "tap"}
     files = (folder / name for name in names_in(folder) if Path(name).suffix in kinds)
-    found = (read_report(kinds[file.suffix], bounded(file) or b"", file.stem) for file in files)
+    found = (read_report(kinds[file.suffix], hands.report(file) or b"", file.stem) for file in files)
     reports = [report for report in found if report]
     return merge(pair for report in reports for pair in report.ids.items()) if reports else None
 
@@ -141,21 +152,22 @@ def names_in(folder: Path) -> list[str]:
 def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str], keep: Path | None = None) -> Check:
     """One executable of checks/, or one gate of the plan; pictures, HTML and texts that it leaves are kept in `keep`."""
     with desk(hands, room, env) as place:
-        ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
+        ran = hands.run(place.room, argv)
         answer = Answer.SKIP if ran.exit == SKIPS and not ran.timed_out else answered(ran)
         tail = text(ran.output) + (f"\n{ended(ran)}" if answer is Answer.FAULT else "")
         if keep:
-            keep_reports(place.folder / "reports", keep, name)
-        return Check(name=name, answer=answer, tail=tail[-20_000:], ids=read_folder(place.folder / "reports") or {})
+            keep_reports(hands, place.folder / "reports", keep, name)
+        return Check(name=name, answer=answer, tail=tail[-20_000:], ids=read_folder(hands, place.folder / "reports") or {})
 
 
-def keep_reports(folder: Path, into: Path, name: str) -> None:
+def keep_reports(hands: Hands, folder: Path, into: Path, name: str) -> None:
     """Plain files of a bearable size, a few of them, under the name of their check; a name from the candidate's side is made harmless."""
     for left in [left for left in names_in(folder) if not left.endswith((".xml", ".tap"))][:MOST_KEPT]:
         data = read_inside(folder.parent, f"{folder.name}/{left}", LARGEST_KEPT + 1)
         if data and len(data) <= LARGEST_KEPT:
             into.mkdir(parents=True, exist_ok=True)
-            (into / re.sub(r"[^\w.-]", "_", f"{name}-{left}")[-120:]).write_bytes(data)
+            called = re.sub(r"[^\w.-]", "_", hands.secrets.hide(f"{name}-{left}"))[-120:]
+            (into / called).write_bytes(hands.secrets.hide_bytes(data))
 
 
 def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[str, str]) -> Said:
@@ -163,7 +175,7 @@ def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[s
     said = Said(answer=Answer.GREEN)
     with desk(hands, room, env) as place:
         for command in commands:
-            ran = process.run(hands.sandbox.command(place.room, ["sh", "-c", command]), timeout=hands.timeout)
+            ran = hands.run(place.room, ["sh", "-c", command])
             tail, answer = text(ran.output), answered(ran)
             if answer is Answer.FAULT and ran.exit in ABSENT and missing_inside(place.room, tail):
                 answer = Answer.RED
@@ -200,7 +212,7 @@ def probe(hands: Hands, room: Room, modules: Iterable[str]) -> tuple[str, Mappin
     """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself."""
     with desk(hands, room) as place:
         argv = ["sh", "-c", PYTHONS, "sh", f"{place.runners}/nightlatch_probe.py", *modules]
-        ran = process.run(hands.sandbox.command(place.room, argv), timeout=hands.timeout)
+        ran = hands.run(place.room, argv)
     python, _, rest = text(ran.output).partition("\n")
     try:
         said = json.loads(rest)

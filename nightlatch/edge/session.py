@@ -175,12 +175,13 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         environ=os.environ,
         limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
         transcript=folder / "transcript.jsonl",
+        secrets=site.house.secrets,
         on_start=begun,
         stop=lambda: bool(site.signals.asked),
         on_event=snapshots.hear,
         tick=snapshots.tick,
     )
-    end = phases.asked(started, agents.run(started.agent, errand).end)
+    end = phases.asked(site, started, agents.run(started.agent, errand).end)
     told: dict[str, object] = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
     told |= {"end": end.end.value, "says": end.says, "question": end.question, "seconds": end.seconds, "todo": end.todo}
     site.journal.write("agent.ended", **told, model=line(end.model, 80))
@@ -225,7 +226,7 @@ def script_digest(agent: str) -> str:
 def build(site: Site, started: Started) -> candidate.Candidate:
     allowed = tuple(map(site.house.path, started.feature.may_change))
     rules = scope.Rules(protected=site.house.protected(), may_change=allowed, project=site.house.inside)
-    return candidate.build(site.house.repo, started.workspace, rules)
+    return candidate.build(site.house.repo, started.workspace, rules, hidden=site.house.secrets)
 
 
 def keep(site: Site, started: Started, tree: str) -> None:

@@ -6,6 +6,8 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from nightlatch.core.secrets import NO_SECRETS, Screen, Secrets
+
 LINE = 1_000_000
 FULL = b"[... the transcript is full: what follows was read but is not kept ...]\n"
 CONTROLS = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x04\x08\x08")
@@ -71,22 +73,33 @@ def plain(line: bytes) -> bytes:
 
 
 class Transcript:
-    """A file that gets every line as it comes, until it holds `limit` bytes; a full disk costs lines of it, never the session."""
+    """A file that gets every line without what is secret, until it holds `limit` bytes; a full disk costs lines of it, never the session.
 
-    def __init__(self, path: Path | None, limit: int) -> None:
+    A line comes at once, but for one that ends where a secret may have begun.
+    """
+
+    def __init__(self, path: Path | None, limit: int, secrets: Secrets = NO_SECRETS) -> None:
         self._room = limit
+        self._screen = Screen(secrets)
         self._file = path.open("ab", buffering=0) if path else None
 
     def write(self, line: bytes) -> None:
+        for screened in self._screen.feed(line) if self._file else ():
+            self._put(screened)
+
+    def _put(self, line: bytes) -> None:
         if self._file is None:
             return
         self._room -= len(line) + 1
         with suppress(OSError):
             self._file.write(line + b"\n" if self._room >= 0 else FULL)
         if self._room < 0:
-            self.close()
+            self._file.close()
+            self._file = None
 
     def close(self) -> None:
+        for line in self._screen.rest():
+            self._put(line)
         if self._file is not None:
             self._file.close()
             self._file = None

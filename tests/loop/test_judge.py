@@ -11,12 +11,14 @@ import pytest
 from nightlatch.core.judge import CannotTell, Met, NoAnswer, NotMet, asked
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.edge.judge import Brought, left
-from nightlatch.edge.runner import keep_reports, read_folder
+from nightlatch.edge.runner import Hands, keep_reports, read_folder
+from nightlatch.edge.sandbox import Unconfined
 from tests.edge.test_lab import CALC, World, rules
 from tests.edge.test_lab import world as world
 from tests.loop.judges import DONE, FEATURE, INJECTIONS, OF_RESULTS, bench, changed, heard, in_till, write_judge
 from tests.loop.village import Project, feature, make_project
 
+HANDS = Hands(sandbox=Unconfined(), timeout=60.0)
 SECOND, FENCES = frozenset({"second"}), frozenset({"second", "fences"})
 
 
@@ -222,14 +224,14 @@ def test_what_checks_left_is_kept_as_plain_files_and_never_through_a_link(tmp_pa
     (reports / "page.png").write_bytes(b"\x89PNG")
     (reports / "junit.xml").write_text("<testsuite/>")
     (reports / "key").symlink_to(mine / "id_rsa")
-    keep_reports(reports, kept, "checks/20-ui")
+    keep_reports(HANDS, reports, kept, "checks/20-ui")
     assert sorted(file.name for file in kept.iterdir()) == ["checks_20-ui-page.png", "checks_20-ui-page__b_.html"]
     assert left(kept) == ({"text 1 that a check left": "<p>a page</p>"}, (kept / "checks_20-ui-page.png",))
     reports.rename(tmp_path / "aside")
     reports.symlink_to(mine)
-    keep_reports(reports, tmp_path / "none", "checks/20-ui")
+    keep_reports(HANDS, reports, tmp_path / "none", "checks/20-ui")
     (mine / "junit.xml").write_text("<testsuite><testcase name='mine'/></testsuite>")
-    assert read_folder(reports) is None
+    assert read_folder(HANDS, reports) is None
     assert left(tmp_path / "none") == ({}, ())
 
 

@@ -1,0 +1,132 @@
+"""Keys in whatever an agent says, writes and names: none reaches the disk outside its workspace, and none lands."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nightlatch.core.scope import Rules
+from nightlatch.edge import candidate, secrets
+from tests.core.keys import heart, made_up
+from tests.edge.gitkit import committed, git, workspace_of, write
+from tests.loop.village import Project, feature, make_project, writes
+
+KEYS = made_up()
+VALUE = "value-of-the-shop-8842"
+KEEPER = """import json, os, sys
+from pathlib import Path
+def say(kind, text, **more): print(json.dumps({"kind": kind, "text": text, **more}), flush=True)
+sys.stdin.read()
+keys, out = json.loads(Path(os.environ["KEYS"]).read_text()), Path(os.environ["NIGHTLATCH_OUT"])
+say("session", "")
+for n, key in enumerate(keys):
+    half = len(key) // 2
+    say("message", f"I found {key}, and in pieces: ")
+    say("message", key[:half], part=True)
+    say("message", key[half:], part=True)
+    say("tool_call", key, id=str(n), tool="run", args={"command": f"curl -H {key}", key: 1})
+    say("tool_result", f"line\\n{key}\\n", id=str(n))
+    print(f"stray {key}")
+    Path(f"conf{n}.txt").write_text(f"one\\ntwo {key} three\\n")
+    if "/" not in key and len(key) < 200: Path(f"name-{key}").write_text("x")
+Path("split.txt").write_text("".join(keys))
+Path("n1.txt").write_text("1\\n")
+note = {"claim": f"the key is {keys[9]}", "evidence": [{"command": f"test -n {keys[10]}"}, {"file": "proof.txt"}]}
+(out / "notes.jsonl").write_text(json.dumps(note) + "\\n")
+(out / "proof.txt").write_text(keys[11])
+if os.environ.get("ASKS"): (out / "blocked.md").write_text(f"May I use {keys[3]} and {keys[-1]}?\\n")
+say("result", f"done with {keys[4]}", ok=True)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    agent = 'agent = ["keeper"]\n[agents.keeper]\ncommand = ["python3", "keeper.py"]\nevents = "jsonl"\n'
+    settings = f'{agent}[workspace]\nenv = ["KEYS", "ASKS"]\nsandbox = "none"\n[limits]\nattempts = 1\n'
+    (tmp_path / "keys.json").write_text(json.dumps([*KEYS.values(), VALUE]))
+    return make_project(tmp_path, [feature(1)], settings=settings, files={"keeper.py": KEEPER})
+
+
+def kept(project: Project) -> Iterator[tuple[str, bytes]]:
+    """Everything that lies on the disk when a run is over: state and cache folders, what is packed unpacked, every object of git."""
+    for top in (project.folder / ".nightlatch", project.folder.parent / "cache"):
+        for file in (file for file in top.rglob("*") if file.is_file()):
+            data = file.read_bytes()
+            yield str(file), str(file).encode() + (gzip.decompress(data) if file.suffix == ".gz" else data)
+    for line in project.git("cat-file", "--batch-check", "--batch-all-objects").splitlines():
+        oid, kind, _ = line.split()
+        yield f"git {kind} {oid}", project.git("cat-file", kind if kind != "tree" else "-p", oid).encode(errors="surrogateescape")
+
+
+def assert_nowhere(project: Project, *texts: str) -> None:
+    seen = dict(kept(project))
+    assert len(seen) > 40
+    hearts = [heart(key).encode() for key in [*KEYS.values(), VALUE]]
+    assert [(name, part) for name, data in seen.items() for part in hearts if part in data] == []
+    assert [part for text in texts for part in hearts if part.decode() in text] == []
+
+
+@pytest.mark.parametrize("asks", ["", "yes"])
+def test_no_key_reaches_the_disk_and_none_lands(shop: Project, asks: str) -> None:
+    env = {"KEYS": str(shop.folder.parent / "keys.json"), "ASKS": asks, "SHOP_TOKEN": VALUE}
+    ran = shop.run("run", env=env, code=3)
+    word, _, rule = next(each for each in shop.outcomes() if each[0] in ("rejected", "blocked"))
+    assert (word, rule) == (("blocked", "agent.question") if asks else ("rejected", "scope.secret"))
+    told = shop.git("show", "HEAD:progress.txt")
+    assert "scope.secret" in told or asks
+    assert asks or ("conf0.txt:2 aws-access-key" in told)
+    assert "[hidden:" in told
+    shop.run("brief", "US-001", env=env)
+    assert_nowhere(shop, ran.stdout, ran.stderr, shop.git("log", "-p", "--all"))
+    carried = shop.git("show", "refs/nightlatch/work/US-001:conf0.txt")
+    assert carried == "nightlatch kept nothing of this file: there are secrets in it (aws-access-key)\n"
+
+
+def test_a_test_that_prints_a_key_leaves_it_nowhere(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    talks = 'printf "it says %s\\n" "$SHOP_TOKEN"; printf "%s" "$SHOP_TOKEN" > "$NIGHTLATCH_REPORTS/a.txt"; test ! -f n1.txt'
+    project.write("checks/30-talks", f"#!/bin/sh\n{talks}\n", mode=0o755)
+    project.write("loop.toml", '[workspace]\nenv = ["SHOP_TOKEN"]\n[limits]\nattempts = 1\n')
+    project.commit("a check that talks")
+    script = project.script([[writes(1)]])
+    project.run("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(script), "SHOP_TOKEN": VALUE}, code=3)
+    assert project.outcomes()[0][2].startswith("check.")
+    assert_nowhere(project)
+    assert any(b"[hidden:value-of-SHOP_TOKEN]" in data for name, data in kept(project) if "/cache/" in name)
+
+
+def test_what_a_comment_allows_and_what_the_base_has_is_no_objection(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    old, sample, real = KEYS["github"], KEYS["stripe"], "real-secret-4711"
+    committed(folder, {"old.py": f"a\nKEY = '{old}'\n", "b.py": "b\n"})
+    repo, space = workspace_of(folder, tmp_path)
+    write(space.tree, {
+        "moved.py": f"KEY = '{old}'\n", "old.py": f"KEY = '{old}'  # edited\n",
+        "b.py": f"b = '{sample}'  # nightlatch: allow-secret, made up\n", "c.py": f"c = '{real}'  # nightlatch: allow-secret\n",
+    })  # fmt: skip
+    made = candidate.build(repo, space, Rules(), hidden=secrets.guard({"APP_SECRET": real}))
+    assert [(reason.rule, reason.detail) for reason in made.oddities] == [("scope.secret", ("c.py:1 value-of-APP_SECRET",))]
+    assert repo.read(made.tree, "moved.py") == f"KEY = '{old}'\n".encode()
+    assert repo.read(made.tree, "b.py") == f"b = '{sample}'  # nightlatch: allow-secret, made up\n".encode()
+    assert repo.read(made.tree, "c.py") == b"nightlatch kept nothing of this file: there are secrets in it (value-of-APP_SECRET)\n"
+
+
+def test_a_key_far_inside_a_large_file_and_one_in_a_links_target(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    committed(folder, {"a": "a\n"})
+    repo, space = workspace_of(folder, tmp_path)
+    key = KEYS["anthropic"]
+    write(space.tree, {"big.bin": b"\0\n" * 500_000 + b"x" * (secrets.AT_ONCE - 10 - 500_000) + f" {key}\n".encode() + b"\n" * 2_000_000})
+    (space.tree / "link").symlink_to(key)
+    made = candidate.build(repo, space, Rules(), hidden=secrets.guard({}))
+    assert [(reason.rule, reason.detail) for reason in made.oddities] == [
+        ("scope.secret", ("big.bin:500001 model-provider-key", "link:1 model-provider-key")),
+    ]  # fmt: skip
+    assert [change.path for change in made.changes] == ["big.bin"]
+    assert key not in git(folder, "cat-file", "--batch-all-objects", "--batch", "--unordered")
