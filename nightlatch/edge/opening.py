@@ -40,6 +40,8 @@ def opened(options: Options) -> Iterator[Site]:
             yield site
         except BaseException as end:
             with suppress(NightlatchError, OSError):  # what ended the run is told, whatever else is broken
+                if isinstance(end, NightlatchError):
+                    site.journal.write("run.ended", run=site.run, code=end.exit, why=f"{end.problem}; fix: {end.fix}")
                 tip = site.tip()
                 site.notifier.broke(end, site.words(tip), site.passing(tip))
             raise

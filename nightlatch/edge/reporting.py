@@ -1,6 +1,7 @@
 """What a report is made of, gathered without writing anything: the branch's record and commits, the journal, the findings."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from nightlatch.edge.house import House, readable
 from nightlatch.errors import RepoError, UsageError
 
 EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "agent.ended", "limit.met", "run.started", "run.ended"))
+BROKE = ("4", "5", "70")
 MOST_COMMITS = 2_000
 MOST_FINDINGS = 60
 MOST_PICTURES, PICTURE_BYTES = 8, 300_000
@@ -33,7 +35,12 @@ def report(house: House, program: str, run: str = "", since: datetime | None = N
     if run and run not in known:
         fix = f"one of: {', '.join(line(name, 40) for name in known[-3:])}" if known else "nightlatch run"
         raise UsageError(f"no run is called {line(run, 60)}", place=house.progress, fix=fix)
-    return build(source(house, (seen.branch, seen.tip), seen.survey, seen.items, picked, program), picked)
+    times, last = journal_of(house, {night.run for night in picked})
+    going = last if look.holder(house) else ""
+    if not run and not since and last not in known and (going or times.stops.get(last, ("",))[0] in BROKE):
+        picked = [Night(run=last)]  # it has left nothing on the branch, and says more than the run before it
+    told = source(house, (seen.branch, seen.tip), seen.survey, seen.items, picked, program)
+    return build(replace(told, times=times, going=going), picked)
 
 
 def source(
@@ -42,15 +49,14 @@ def source(
 ) -> Source:  # fmt: skip
     """Everything that these runs have left on a branch (name, tip); what is not on this machine is named."""
     name, tip = branch
-    times, going = journal_of(house, {night.run for night in picked})
     here = (house.state / "journal.jsonl").is_file() or not picked
     missing = () if here else ("there is no journal on this machine: agents, models and exact times are not known",)
     entries = [entry for night in picked for entry in night.entries]
     findings, stale = findings_of(house, tip, entries)
     return Source(
         project=house.repo.project.name, program=program, branch=name or "detached HEAD", tip=tip, items=items,
-        survey=survey, landings=landings(house.repo, tip, picked) if picked and tip else {}, times=times, findings=findings, stale=stale,
-        unpushed=look.unpushed(house.repo, name), going=going if look.holder(house) else "", stop=stop, missing=missing,
+        survey=survey, landings=landings(house.repo, tip, picked) if picked and tip else {}, findings=findings, stale=stale,
+        unpushed=look.unpushed(house.repo, name), stop=stop, missing=missing,
     )  # fmt: skip
 
 

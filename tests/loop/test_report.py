@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.loop.nights import NIGHTS
-from tests.loop.village import ROOT, Project
+from tests.loop.village import ROOT, Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
 WRITE = bool(os.environ.get("NIGHTLATCH_GOLDEN"))
@@ -100,6 +100,17 @@ def says_the_same_everywhere(project: Project) -> None:
         assert theirs == told[key], key
     assert [row["commit"] for row in elsewhere["landed"]] == [row["commit"] for row in told["landed"]]
     assert not (clone.folder / ".nightlatch").exists()
+
+
+def test_a_run_that_ended_before_any_session_is_told_with_its_fault_though_the_branch_has_nothing_of_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1, verify=[])], files={"checks/20-ours": "#!/bin/sh\nexit 1\n"})
+    (project.folder / "checks/20-ours").chmod(0o755)
+    project.commit("a check that is red")
+    project.run("run", "--agent", "scripted", code=5)
+    told = json.loads(project.run("report", "--json").stdout)
+    assert told["verdict"] == "The branch itself is red. Nothing landed."
+    assert (told["run"]["ended"], told["run"]["stop"]) == ("red", "the branch itself is red: checks/20-ours")
+    assert told["fix"] == "repair the branch, or accept these failures: nightlatch run --accept-red"
 
 
 def test_the_twelve_questions_stand_in_the_docs_with_both_places() -> None:
