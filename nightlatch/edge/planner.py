@@ -177,7 +177,9 @@ class Planning:
         return made, tuple(problems)
 
     def written(self, top: int) -> list[str]:
-        """The paths at which something new may be."""
+        """The paths at which something new may be: of a planner that begins a project, or a part of it."""
+        if self.task.aim is not Aim.SPEC:
+            return []
         names, there = [INIT], self.lab.files(self.base)
         with suppress(OSError), parent_of(top, self.house.path("checks/")) as folder:
             inside = sorted(os.listdir(folder))[:MOST_FILES]  # noqa: PTH208  # never through a link

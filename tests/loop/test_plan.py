@@ -213,8 +213,10 @@ def test_prove_adds_what_is_missing_and_nothing_else(project: Project) -> None:
     done = plan(project, rewords, adds, args=("--prove", "--yes"), code=1)
     assert "- A: its title would change" in (project.folder / ".nightlatch/plan/brief-2.md").read_text()
     assert "  - C is not in the plan, and --prove adds no features" in done.stderr
-    done = plan(project, [answer({**five, "supersedes": ["tests/test_till.py::Till"]})], args=("--prove", "--yes"))
+    more = {"run": "printf '#!/bin/sh\n' > init.sh; cp init.sh checks/30-more; chmod +x init.sh checks/30-more"}
+    done = plan(project, [more, answer({**five, "supersedes": ["tests/test_till.py::Till"]})], args=("--prove", "--yes"))
     assert "note    A may change tests that are there: tests/test_till.py::Till" in done.stderr
+    assert project.git("status", "--porcelain").split() == ["M", "prd.json"]
     five["supersedes"] = ["tests/test_till.py::Till"]
     assert (project.folder / "prd.json").read_text() == json.dumps({"userStories": [{**bare[0], **dict(list(five.items())[1:])}, bare[1]]})
 
