@@ -27,7 +27,7 @@ def call(command):
 
 
 told = brief + "".join(open(file).read() for file in glob.glob("findings/*") + glob.glob("progress*"))
-told += subprocess.run(["git", "log", "--stat"], capture_output=True, text=True).stdout
+told += subprocess.run(["git", "log", "-p", "--", "progress.txt", "findings"], capture_output=True, text=True).stdout
 for idea, command in (("the till multiplies", "grep -q '[*]' till.py"), ("the tests are empty", "cat tests/test_till.py")):
     if idea not in told:
         call(command)
