@@ -25,7 +25,6 @@ from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-MOST_MUTANTS = 24
 SHARES = {Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25}  # of limits.check
 
 
@@ -36,6 +35,7 @@ class Lab(Trials):
 
     protected: tuple[str, ...] = ()
     held_back: Path | None = None
+    most_mutants: int = 24
 
     def state(self, base: str) -> State:
         """All that is known about a base, found out now where it was not known. Raises FaultError where the checks would see other code."""
@@ -228,7 +228,7 @@ def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
 def _weaker(lab: Lab, case: Case, e: Evidence) -> Evidence:
     after = e.own.passed if e.own else frozenset[str]()
     seconds = SHARES[Step.WEAKER] * lab.hands.timeout
-    return replace(e, weaker=mutation.compare(lab, case, e.base.tests.passed, after, seconds=seconds, most=MOST_MUTANTS))
+    return replace(e, weaker=mutation.compare(lab, case, e.base.tests.passed, after, seconds=seconds, most=lab.most_mutants))
 
 
 STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {

@@ -11,6 +11,7 @@ import pytest
 
 from nightlatch.edge.sandbox import find_sandbox
 from tests.conftest import GIT_ENVIRONMENT
+from tests.pythons import make_pytest
 from tests.ratchet.bases import BASES
 from tests.ratchet.case import Base
 from tests.ratchet.ground import Ground, make, opened
@@ -34,6 +35,8 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     shared = (top.parent if os.environ.get("PYTEST_XDIST_WORKER") else top) / "ratchet"
     shared.mkdir(exist_ok=True)
     sandbox, known, modules = find_sandbox("auto"), dict[str, Ground](), installed()
+    with alone(shared / "python.lock"):
+        python = shared / "python/bin" if (shared / "python").exists() else make_pytest(shared / "python")
 
     def ground(name: str) -> Ground:
         base, folder = BASES[name], shared / name
@@ -41,7 +44,7 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
             pytest.skip(reason)
         if name not in known:
             with alone(shared / f"{name}.lock"):
-                settings = base, folder, sandbox, shared / "caches", modules if base.link else None
+                settings = base, folder, sandbox, shared / "caches", modules if base.link else None, python
                 known[name] = opened(*settings) if folder.exists() else make(*settings)
                 state = known[name].lab.state(known[name].repo.tip_of("HEAD") or "")
             assert state.tests.passed, state.tests.tail

@@ -24,6 +24,7 @@ from tests.ratchet.case import Base, Case, applied
 
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
 PATIENCE = 120.0
+MUTANTS = 24 if os.environ.get("NIGHTLATCH_FULL") else 8  # as a run tries, or enough for what is always tried
 CHECK = 1800.0  # as limits.check is by itself: what is not measured within a share of it is held
 
 
@@ -74,7 +75,7 @@ def called(verdict: Verdict) -> str:
     return "held" if verdict.outcome is Outcome.HELD else "refused"
 
 
-def make(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None) -> Ground:
+def make(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None, python: Path | None = None) -> Ground:
     """The base as the first commit of a repository."""
     top = folder / "shop"
     top.mkdir(parents=True)
@@ -82,15 +83,16 @@ def make(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Pa
         put(top / name, text)
     for args in (["init", "-q", "-b", "main"], ["add", "-A", "-f"], ["commit", "-q", "-m", "a till"]):
         subprocess.run(["git", *args], cwd=top, check=True)
-    return opened(base, folder, sandbox, caches, installed)
+    return opened(base, folder, sandbox, caches, installed, python)
 
 
-def opened(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None) -> Ground:
-    """The same, made before."""
+def opened(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None, python: Path | None = None) -> Ground:
+    """The same, made before. `python` holds the programs of the Python that is first on PATH."""
     repo = open_repo(folder / "shop")
     go = {"GOCACHE": str(caches / "go-build"), "GOPATH": str(caches / "go"), "GOPROXY": "off", "GOTOOLCHAIN": "local"}
     who = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
-    env = {**environment({"HOME": str(folder / "home")}), **go, **who, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{python or Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**environment({"HOME": str(folder / "home")}), **go, **who, "PATH": path}
     for place in (folder / "home", folder / "known", caches / "go-build", caches / "go"):
         place.mkdir(parents=True, exist_ok=True)
 
@@ -105,7 +107,8 @@ def opened(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: 
             yield Room(tree=place, at=repo.top, home=home, env=env, readable=shared, writable=((caches, caches),))
 
     hands, aside = Hands(sandbox=sandbox, timeout=CHECK), ("prd.json", "progress.txt", "progress", "findings")
-    lab = Lab(repo=repo, hands=hands, open_room=open_room, cache=folder / "known", aside=aside)
+    most = 24 if base.language == "go" else MUTANTS  # one of its cases is seen by the faults after the eighth
+    lab = Lab(repo=repo, hands=hands, open_room=open_room, cache=folder / "known", aside=aside, most_mutants=most)
     return Ground(base=base, repo=repo, folder=folder, lab=lab, env=env, installed=installed)
 
 
