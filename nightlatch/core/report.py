@@ -256,13 +256,14 @@ def _decide(source: Source) -> Iterator[Decide]:
         question = said.partition(": ")[2] if kind in ("blocked", "held", "unproved") else ""
         own = [one for one in source.items if isinstance(one, Entry) and _is_of(one, feature.id, feature.digest)]
         costs = [one.usd for one in own if one.usd is not None]
-        in_plan = '"answer": "..." on it' if kind == "blocked" else '"hold": true on it, to leave it aside'
+        plan = 'in the plan: "answer": "..."' if kind == "blocked" else 'to leave it aside, in the plan: "hold": true'
+        refuse = f'if it is not right: {command.replace(" approve ", " refuse ")} "why"'
+        behind = tuple(line(other.id, 60) for other, _ in source.survey.left if feature.id in other.depends)
         yield Decide(
             name=line(name, 80), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind=kind,
             by="the agent asks" if kind == "blocked" else "the loop", question=line(question or said, 500), says=line(ask.says),
-            command=line(command),
-            in_plan=in_plan, holds_up=tuple(line(other.id, 60) for other, _ in source.survey.left if feature.id in other.depends),
-            sessions=len(own), usd=sum(costs) if costs else None,
+            command=line(command), otherwise=line(refuse) if ask.verb == "approve" else plan, holds_up=behind, sessions=len(own),
+            usd=sum(costs) if costs else None,
         )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ class Decide:
     question: str
     says: str
     command: str
-    in_plan: str
+    otherwise: str
     holds_up: tuple[str, ...]
     sessions: int
     usd: float | None

@@ -1,6 +1,6 @@
 """What a report is made of, gathered without writing anything: the branch's record and commits, the journal, the findings."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 from nightlatch.core import journal as lines
 from nightlatch.core.findings import ID, Finding
+from nightlatch.core.globs import matcher
 from nightlatch.core.progress import Entry, Item, RunEnd, line
 from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reused
 from nightlatch.core.reportvalues import Change, Report, Session
 from nightlatch.core.survey import Survey
 from nightlatch.edge import look
-from nightlatch.edge.git import Repo, session_ref
+from nightlatch.edge.git import session_ref
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House, readable
 from nightlatch.errors import RepoError, UsageError
@@ -55,17 +56,18 @@ def source(
     findings, stale = findings_of(house, tip, entries)
     return Source(
         project=house.repo.project.name, program=program, branch=name or "detached HEAD", tip=tip, items=items,
-        survey=survey, landings=landings(house.repo, tip, picked) if picked and tip else {}, findings=findings, stale=stale,
+        survey=survey, landings=landings(house, tip, picked) if picked and tip else {}, findings=findings, stale=stale,
         unpushed=look.unpushed(house.repo, name), stop=stop, missing=missing,
     )  # fmt: skip
 
 
-def landings(repo: Repo, tip: str, picked: Sequence[Night]) -> dict[str, Landed]:
+def landings(house: House, tip: str, picked: Sequence[Night]) -> dict[str, Landed]:
     """What the sessions of these runs landed as. Only the last ones' files are looked at, however many there are."""
     base = dict(picked[0].start.fields).get("base", "") if picked[0].start else ""
+    repo = house.repo
     known = base and repo.ask("rev-parse", "-q", "--verify", "--end-of-options", f"{base}^{{commit}}")
     commits = [commit for commit in repo.log(f"{base}..{tip}" if known else tip) if "Nightlatch-Session" in commit.trailers]
-    changed = changes(repo, [commit.id for commit in commits[:MOST_COMMITS]])
+    changed = changes(house, [commit.id for commit in commits[:MOST_COMMITS]])
     return {
         commit.trailers["Nightlatch-Session"]: Landed(
             commit=commit.id, changes=changed.get(commit.id),
@@ -75,10 +77,11 @@ def landings(repo: Repo, tip: str, picked: Sequence[Night]) -> dict[str, Landed]
     }  # fmt: skip
 
 
-def changes(repo: Repo, commits: Iterable[str]) -> dict[str, tuple[Change, ...]]:
+def changes(house: House, commits: Iterable[str]) -> dict[str, tuple[Change, ...]]:
     """Lines in and out of each file, the record's own aside, in one git process for all commits."""
     asked = "".join(f"{commit}\n" for commit in commits)
-    told = words(repo.run("diff-tree", "--stdin", "-r", "-z", "--root", "--numstat", "--no-renames", stdin=asked.encode())) if asked else ()
+    args = ("diff-tree", "--stdin", "-r", "-z", "--root", "--numstat", "--no-renames")
+    told = words(house.repo.run(*args, stdin=asked.encode())) if asked else ()
     found: dict[str, list[Change]] = {}
     current = ""
     for word in told:
@@ -90,11 +93,13 @@ def changes(repo: Repo, commits: Iterable[str]) -> dict[str, tuple[Change, ...]]
             continue
         added, removed, path = row.split("\t", 2)
         found.setdefault(current, []).append(Change(path=path, added=number(added), removed=number(removed)))
-    return {commit: tuple(change for change in each if not is_record(change.path)) for commit, each in found.items()}
+    own = recorded(house)
+    return {commit: tuple(change for change in each if not own(change.path)) for commit, each in found.items()}
 
 
-def is_record(path: str) -> bool:
-    return path.rpartition("/")[2] in ("prd.json", "progress.txt") or path.startswith(("findings/", "progress/"))
+def recorded(house: House) -> Callable[[str], bool]:
+    """Is a path the loop's own: the plan, or the record?"""
+    return matcher(filter(None, (house.plan, house.progress, house.path("findings"), house.sheets)))
 
 
 def number(text: str) -> int:
@@ -153,11 +158,11 @@ def differences(house: House, shown: Iterable[Session]) -> dict[str, str]:
     """What held work would change, and what landed work has changed, by session; what is gone is left out."""
     from nightlatch.edge.held import difference
 
-    found: dict[str, str] = {}
+    found, own = dict[str, str](), recorded(house)
     for one in shown:
         commit = one.commit or house.repo.tip_of(session_ref(one.id))
         try:
-            paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not is_record(change.path)] if commit else []
+            paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not own(change.path)] if commit else []
             found |= {one.id: difference(house.repo, f"{commit}^", str(commit), *paths)} if paths else {}
         except RepoError:
             continue

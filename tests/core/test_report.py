@@ -93,7 +93,11 @@ def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() ->
     (one,) = report().decide
     assert (one.by, one.question) == ("the agent asks", "Which PDF library may I add: reportlab or weasyprint?")
     assert (one.holds_up, one.sessions, one.usd) == (("US-038", "US-039"), 3, 8.05)
-    assert one.command == 'python loop.py answer 1 "..."'
+    assert (one.command, one.otherwise) == ('python loop.py answer 1 "..."', 'in the plan: "answer": "..."')
+    (unproved,) = report(items(entries([("US-031", 20, 19, "unproved", 1.12, "", "nothing proves it")]))).decide
+    assert (unproved.command, unproved.otherwise) == (
+        "python loop.py approve 1", 'if it is not right: python loop.py refuse 1 "why"'
+    )  # fmt: skip
 
 
 def test_sums_are_of_sessions_and_add_up() -> None:
