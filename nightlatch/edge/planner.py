@@ -101,7 +101,7 @@ class Planning:
             program=agents.find(self.agent, self.house.repo.project, os.environ.get("PATH", os.defpath)), brief=brief,
             room=rooms.room(self.house, self.place, network=True, env=env, writable=((self.place.out, out),)), out=self.place.out,
             sandbox=self.pool.sandbox, environ=os.environ, limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
-            transcript=self.folder / f"transcript-{turn}.jsonl", on_event=ears.hear, stop=ears.flooded,
+            transcript=self.folder / f"transcript-{turn}.jsonl", secrets=self.house.secrets, on_event=ears.hear, stop=ears.flooded,
         )).end  # fmt: skip
         said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
         if said is None:
@@ -141,6 +141,9 @@ class Planning:
     def examined(self, said: bytes) -> Draft | tuple[str, ...]:
         """The draft, or why there is none: the answer read, put into the plan's text, and tried out at the base."""
         made, problems = self.made()
+        told = {planner.PLACE: said, **made}
+        if keys := tuple(name for name, data in told.items() if self.house.secrets.hide_bytes(data) != data):
+            return (f"there is a key or a token in {', '.join(keys)}, which is never written anywhere",)
         try:
             new, proposal = self.edited(said)
             plan = planfile.read(new, self.house.plan)

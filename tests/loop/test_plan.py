@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.core.keys import made_up
 from tests.loop.village import ROOT, Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
@@ -76,6 +77,7 @@ def test_without_a_yes_it_is_only_shown(project: Project) -> None:
     assert "nothing is written: --yes" in done.stderr
 
 
+KEY = made_up()["github"]
 COMMANDS = ("true", ":", "exit 0", "echo done", "test 1", "pytest || true", "test -f till.py")
 VACUOUS = [planned(n, verify=command) for n, command in enumerate(COMMANDS, 3)]
 GREEN = [f"US-{n:03}: its verify is green at the base, before any work: {command}" for n, command in enumerate(COMMANDS, 3)]
@@ -104,6 +106,11 @@ BAD: Mapping[str, tuple[tuple[list[dict[str, object]], str], ...]] = {
         ([answer(*VACUOUS)], "".join(f"{told}\n- " for told in GREEN).removesuffix("\n- ")),
         ([answer(planned(3, verify="no-such-program"))], "US-003: its verify cannot be run"),
     ),
+    "a key in a criterion, then in a check": (
+        ([answer(planned(3, acceptanceCriteria=[KEY]))], "there is a key or a token in plan.json, which is never written anywhere"),
+        ([answer(planned(3)), {"write": "checks/40-no", "text": f"#!/bin/sh\n: {KEY}\n"}, {"run": "chmod +x checks/40-no"}],
+         "there is a key or a token in checks/40-no, which is never written anywhere"),
+    ),
     "a check that is no program, then a red one": (
         ([answer(planned(3)), {"write": "checks/40-no", "text": "#!/bin/sh\nexit 1\n"}], "checks/40-no is no executable file"),
         ([{"run": "chmod +x checks/40-no"}], "checks/40-no is red on the untouched project"),
@@ -124,6 +131,7 @@ def test_what_does_not_hold_is_told_once_and_then_refused_and_nothing_is_written
     done = plan(project, first, second, code=1)
     assert f"- {why}" in (project.folder / ".nightlatch/plan/brief-2.md").read_text()
     assert f"scripted planned cannot be taken, told once what is wrong:\n  - {still}" in done.stderr
+    assert not [file for file in (project.folder / ".nightlatch").rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
 
 
 def test_every_reason_is_told_and_a_better_second_answer_is_taken(project: Project) -> None:
