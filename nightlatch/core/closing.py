@@ -79,7 +79,7 @@ def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found
 
 def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
     """The proof of a landing, as it travels with the commit."""
-    cost = "unknown" if done.end.usage.usd is None else f"${done.end.usage.usd:.2f}"
+    cost = "unknown" if done.end.usage.usd is None else f"${done.end.usage.usd:.2f}{' (list price)' if done.end.listed else ''}"
     return proof(done.feature, done.session, verdict, {"Cost": cost, "Findings": done.findings})
 
 

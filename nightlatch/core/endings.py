@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from nightlatch.core.limits import FULL, TAIL, from_epoch, reset_time, sort_of
 from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
 
-SORTS = {"turns": End.TURNS, "context": End.CONTEXT, "credit": End.CREDIT, "limit": End.LIMIT, "login": End.LOGIN}
+SORTS = {"turns": End.TURNS, "budget": End.BUDGET, "context": End.CONTEXT, "credit": End.CREDIT, "limit": End.LIMIT, "login": End.LOGIN}
 CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STOPPED, "budget": End.BUDGET}
 EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their turn limit; gemini with an HTTP status & 255: 429
 MOST_TOOLS = 256
@@ -106,10 +106,14 @@ def _counted(summary: Summary, event: Event) -> Summary:
 
 def ended(
     summary: Summary, *, events: str, code: int | None, signal: int | None, by: str, now: datetime, zone: tzinfo,
-    seconds: float = 0.0, question: str = "",
+    seconds: float = 0.0, question: str = "", why: str = "",
 ) -> AgentEnd:
-    """How the agent ended, from its events and from how its process did; `question` is what it asked, if it did."""
+    """How the agent ended, from its events and from how its process did; `question` is what it asked, if it did.
+
+    `why` is the sentence of whoever ended it.
+    """
     end, says = _why(summary, events, code, signal, by)
+    says = says or (why if end is CUT_OFF.get(by) else "")
     if question and end is not End.STOPPED:
         end, says = End.BLOCKED, question
     resets = _resets(summary, says, now, zone) if end is End.LIMIT else None

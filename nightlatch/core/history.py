@@ -4,18 +4,20 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from nightlatch.core.findings import ID
 from nightlatch.core.foreign import Told, read
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.phases import COMPLETE, worked
-from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunStart, Text, line
+from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line
 
 PROGRESS = ("landed", "unproved", "advanced")
 WAITING = ("held", "unproved", "blocked")
-NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.budget", "agent.stopped", "loop.crash")
-NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.context", "agent.turns", "agent.login", "agent.credit")
+NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.stopped", "loop.crash")
+NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.budget", "agent.context", "agent.turns", "agent.login", "agent.credit")
+FRUITLESS = ("rejected", "interrupted", "failed")
 CONFLICT = "land.conflict"
 STALLS = 2
 KEPT = 6
@@ -33,7 +35,8 @@ class FeatureHistory:
     held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
     given: done by the person's word · decided, said: their last decision since the last session, and its words ·
     answers: every answer of theirs that is on record · carried: there is work to carry on ·
-    stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met.
+    stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met ·
+    same: refusals in a row by the same rule.
     """
 
     attempts: int = 0
@@ -58,6 +61,7 @@ class FeatureHistory:
     stalls: int = 0
     cuts: int = 0
     met: int = 0
+    same: int = 0
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -74,16 +78,22 @@ class History:
 
     `phased` has the sessions in phases since the last landing, with the decisions between them, by the feature's id.
     `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id.
-    `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run.
+    `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run, `barren`
+    how many sessions at its end came to nothing. `runs`, `days` and `minutes` have the dollars that were paid, `costs` those of the last
+    sessions. A run that was `cut` off goes on in the next one, which pays for it too.
     """
 
     features: Mapping[tuple[str, str], FeatureHistory] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, float] = field(default_factory=dict)
     days: Mapping[date, float] = field(default_factory=dict)
+    minutes: Mapping[datetime, float] = field(default_factory=dict)
+    costs: tuple[float, ...] = ()
     run: str = ""
+    cut: bool = False
     landings: tuple[Entry, ...] = ()
     faults: tuple[str, ...] = ()
+    barren: int = 0
     phased: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     foreign: tuple[Told, ...] = ()
     used: Mapping[str, int] = field(default_factory=dict)
@@ -97,7 +107,7 @@ class History:
         return self.features.get((feature.id, feature.digest), NEW)
 
     def spent(self, run: str) -> float:
-        return self.runs.get(run, 0.0)
+        return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
 
     def spent_on(self, day: date) -> float:
         """Dollars of the sessions that ended on this UTC day."""
@@ -112,14 +122,15 @@ def after(history: History, item: Item) -> History:
 def replay(items: Iterable[Item], history: History | None = None) -> History:
     """The history of these items, or of a history and what was appended since."""
     past = history or History()
-    features, sessions, runs, days = dict(past.features), dict(past.sessions), dict(past.runs), dict(past.days)
-    run, landings, faults, phased = past.run, past.landings, past.faults, dict(past.phased)
+    features, sessions, spent = dict(past.features), dict(past.sessions), _Spent(past)
+    landings, faults, barren, phased = past.landings, past.faults, past.barren, dict(past.phased)
     foreign, used = [*past.foreign], dict(past.used)
     for item in items:
+        spent.hear(item)
         if isinstance(item, Text):
             foreign += read(item.text)
         if isinstance(item, RunStart):
-            run, faults = item.run, ()
+            faults, barren = (), 0
             continue
         if not isinstance(item, Entry) or not item.details or not (tail := _TAIL.fullmatch(item.details[-1])):
             continue
@@ -133,17 +144,44 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             sessions[tail[1]] = item.word
             for name in reused(item):
                 used[name] = used.get(name, 0) + 1
-            runs[run] = runs.get(run, 0.0) + (item.usd or 0.0)
-            days[item.at.date()] = days.get(item.at.date(), 0.0) + (item.usd or 0.0)
+            spent.pay(item)
             landings = (item, *landings)[:KEPT] if item.word in ("landed", "unproved") else landings
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
-    return History(features=features, sessions=sessions, runs=runs, days=days, run=run, landings=landings, faults=faults, phased=phased,
-                   foreign=tuple(foreign), used=used)  # fmt: skip
+            barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
+    return History(
+        features=features, sessions=sessions, landings=landings, faults=faults, barren=barren, phased=phased, foreign=tuple(foreign),
+        used=used, **spent.told(),
+    )  # fmt: skip
 
 
 def reused(entry: Entry) -> list[str]:
     """The findings that a session went by, as its line tells (`Found.told`)."""
     return [name for detail in entry.details if detail.startswith("findings: ") for name in ID.findall(detail.partition("reused ")[2])]
+
+
+class _Spent:
+    """The dollars of a history, while it is replayed."""
+
+    def __init__(self, past: History) -> None:
+        self.runs, self.days, self.minutes = dict(past.runs), dict(past.days), dict(past.minutes)
+        self.costs, self.run, self.cut = past.costs, past.run, past.cut
+
+    def hear(self, item: Item) -> None:
+        if isinstance(item, RunStart):
+            self.runs[item.run] = self.runs.get(self.run, 0.0) if self.cut else 0.0
+            self.run, self.cut = item.run, True
+        elif isinstance(item, RunEnd):
+            self.cut = False
+
+    def pay(self, entry: Entry) -> None:
+        usd, minute, day = billed(entry) or 0.0, entry.at, entry.at.date()
+        self.runs[self.run] = self.runs.get(self.run, 0.0) + usd
+        self.days[day] = self.days.get(day, 0.0) + usd
+        self.minutes[minute] = self.minutes.get(minute, 0.0) + usd
+        self.costs = (*self.costs, usd)[-KEPT:] if usd else self.costs
+
+    def told(self) -> dict[str, Any]:
+        return vars(self)
 
 
 def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
@@ -185,14 +223,24 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         skipped=past.skipped,
         landed=session if landed else past.landed,
         carried=not landed,
+        same=_same(past, entry),
         met=0 if landed else max(past.met, *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))), 0),
     )
+
+
+def _same(past: FeatureHistory, entry: Entry) -> int:
+    """A limit or a crash between two refusals changes nothing about them."""
+    if entry.rule in NO_FAULT_OF_THE_FEATURE:
+        return past.same
+    again = bool(past.same) and past.tried[0].rule == entry.rule
+    return (past.same if again else 0) + 1 if entry.word == "rejected" else 0
 
 
 def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
     """Each decision ends the wait; what it says beyond that depends on its verb."""
     verb, text = decision_of(entry)
-    now = replace(past, waiting=None, question="", continues=0, cuts=0, stalls=0, fresh=False, approved=False, decided=verb, said=text)
+    now = replace(past, waiting=None, question="", continues=0, cuts=0, stalls=0, same=0, fresh=False, approved=False)
+    now = replace(now, decided=verb, said=text)
     told = (entry, *past.tried)[:KEPT]
     match verb:
         case "answer":

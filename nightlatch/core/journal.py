@@ -52,12 +52,16 @@ class State:
     """What the journal says of work in flight; everything else is read from the branch.
 
     `publishing` is a commit about to become the branch's tip: commit, parent and branch. `scripts` counts the sessions that each
-    script of the scripted agent has had.
+    script of the scripted agent has had. `agent` is the last one that worked. `limits` has when each agent may be asked again, `guesses`
+    how often in a row that was a guess, `tokens` what the run has used: one that was cut off goes on in the next.
     """
 
     run: str = ""
+    agent: str = ""
     flight: Flight | None = None
     limits: Mapping[str, datetime] = field(default_factory=dict)
+    guesses: Mapping[str, int] = field(default_factory=dict)
+    tokens: int = 0
     scripts: Mapping[str, int] = field(default_factory=dict)
     publishing: Fields = field(default_factory=dict)
 
@@ -70,25 +74,16 @@ def after(state: State, line: Fields) -> State:
         case "run.started":
             return replace(state, run=text["run"])
         case "session.started":
-            script = str(line.get("script", ""))
-            counted = {**state.scripts, script: state.scripts.get(script, 0) + 1} if script else state.scripts
-            flight = Flight(
-                session=text["session"],
-                feature=text["feature"],
-                digest=text["digest"],
-                base=text["base"],
-                folder=text["folder"],
-                agent=text["agent"],
-            )
-            return replace(state, flight=flight, scripts=counted)
+            return _begun(state, text, str(line.get("script", "")))
         case "agent.started" if flight:
             return replace(state, flight=replace(flight, process=text["process"]))
         case "agent.ended" if flight:
-            return replace(state, flight=replace(flight, process="", end=line))
+            return _over(state, flight, line)
         case "judge.started" if flight:
             return replace(state, flight=replace(flight, process=text["process"]))
         case "judge.ended" if flight:
-            return replace(state, flight=replace(flight, process="", end=_with_cost(flight.end, line)))
+            whole = replace(flight, process="", end=_with_cost(flight.end, line))
+            return replace(state, flight=whole, tokens=state.tokens + _tokens(line))
         case "candidate.built" if flight:
             return replace(state, flight=replace(flight, tree=text["tree"]))
         case "publish.started":
@@ -97,15 +92,44 @@ def after(state: State, line: Fields) -> State:
             return replace(state, publishing={})
         case "session.ended":
             return replace(state, flight=None)
+        case "tokens.used":
+            return replace(state, tokens=_tokens(line))
+        case "run.ended":
+            return replace(state, tokens=0)
         case "limit.met":
-            return replace(state, limits={**state.limits, text["agent"]: datetime.fromisoformat(str(line["until"]))})
+            return _limited(state, text["agent"], line)
     return state
+
+
+def _begun(state: State, text: Mapping[str, str], script: str) -> State:
+    counted = {**state.scripts, script: state.scripts.get(script, 0) + 1} if script else state.scripts
+    flight = Flight(
+        session=text["session"], feature=text["feature"], digest=text["digest"], base=text["base"], folder=text["folder"],
+        agent=text["agent"],
+    )  # fmt: skip
+    return replace(state, agent=flight.agent, flight=flight, scripts=counted)
+
+
+def _over(state: State, flight: Flight, line: Fields) -> State:
+    """An agent that ended in anything but a limit has shown that the last guess was long enough."""
+    kept = line.get("end") == "limit"
+    guesses = {name: count for name, count in state.guesses.items() if kept or name != flight.agent}
+    return replace(state, flight=replace(flight, process="", end=line), guesses=guesses, tokens=state.tokens + _tokens(line))
+
+
+def _limited(state: State, agent: str, line: Fields) -> State:
+    until, more = datetime.fromisoformat(str(line["until"])), {agent: state.guesses.get(agent, 0) + 1} if line.get("guessed") else {}
+    return replace(state, limits={**state.limits, agent: until}, guesses={**state.guesses, **more})
 
 
 def _with_cost(end: Fields, judge: Fields) -> Fields:
     """The agent's end with what a judge took besides."""
     sums = {name: _number(end, name) + _number(judge, name) for name in ("input", "cached", "output", "usd") if judge.get(name) is not None}
     return {**end, **sums} if end else end
+
+
+def _tokens(line: Fields) -> int:
+    return int(sum(_number(line, name) for name in ("input", "cached", "output")))
 
 
 def _number(fields: Fields, name: str) -> int | float:

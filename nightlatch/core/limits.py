@@ -106,7 +106,7 @@ def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     if found := _SPAN.search(text):
         return now + timedelta(seconds=min(sum(float(n) * _UNITS[unit.lower()] for n, unit in _PART.findall(found[1])), 1e7))
     told = next((told for clock in _CLOCK.finditer(text) if (told := _clock(clock, now, zone))), None)
-    return told or (_midnight(now, _zone(_PACIFIC) or zone) if _DAILY.search(text) else None)
+    return told or (_midnight(now, zone_of(_PACIFIC) or zone) if _DAILY.search(text) else None)
 
 
 def unknown(times: int) -> timedelta:
@@ -136,7 +136,7 @@ def _clock(found: re.Match[str], now: datetime, zone: tzinfo) -> datetime | None
         return None
     hour = int(found["hour"]) % 12 + (12 if found["half"].lower() == "p" else 0) if found["half"] else int(found["hour"])
     try:
-        local = now.astimezone(_offset(found) or _zone(found["zone"]) or zone)
+        local = now.astimezone(_offset(found) or zone_of(found["zone"]) or zone)
         when = local.replace(hour=hour, minute=int(found["minute"] or 0), second=0, microsecond=0)
         return _dated(when, found, local) if found["month"] else _next(when, local, found["weekday"])
     except ValueError:
@@ -163,7 +163,8 @@ def _offset(found: re.Match[str]) -> tzinfo | None:
     return timezone(timedelta(hours=hours, minutes=minutes if hours >= 0 else -minutes)) if found["ahead"] else None
 
 
-def _zone(name: str | None) -> tzinfo | None:
+def zone_of(name: str | None) -> tzinfo | None:
+    """A zone by its name, None where nobody knows it."""
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):

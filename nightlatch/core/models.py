@@ -228,6 +228,16 @@ class AgentEnd:
     todo: tuple[tuple[str, bool], ...] = ()
     model: str = ""
 
+    @property
+    def limited(self) -> bool:
+        """Whether the agent is not to be asked again before its window ends."""
+        return self.end is End.LIMIT or self.full_until is not None
+
+    @property
+    def free_at(self) -> datetime | None:
+        """When that is, None where nobody says."""
+        return max((moment for moment in (self.resets_at, self.full_until) if moment), default=None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from nightlatch.core.history import History
 from nightlatch.core.models import Feature, Outcome, Plan
 from nightlatch.core.planreadings import few
+from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
 
 ALL_DONE = "every feature passes"
@@ -17,6 +18,7 @@ NOTHING_PLANNED = "the plan has no features: add one to it"
 PAUSED = "paused: no new session starts; go on: nightlatch resume"
 STAYS = "it stays for your answers, approvals and new features"
 FOREVER = datetime.max.replace(tzinfo=UTC)
+NO_PROGRESS = 12
 _NAMED = 5
 _IDLE = frozenset({ALL_DONE, REST_SKIPPED, ALL_SKIPPED, NOTHING_PLANNED})
 _WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
@@ -57,19 +59,21 @@ Decision: TypeAlias = Choice | Wait | Stop
 class Budget:
     """What this run may use (0: no limit) and has used. `fault` is a stop that a fault asks for at once, such as a login.
 
-    `faults` are the rules of the sessions that failed in a row up to now, `stop_asked` the sentence of a person's stop with its exit code.
-    `paused`: a person wants no new session. `stay`: with nothing left to run, it waits for what a person does.
+    `purses` pay for its sessions. `faults` are the rules of the sessions that failed in a row up to now, `barren` is how many came to
+    nothing in a row, `stop_asked` the sentence of a person's stop with its exit code. `paused`: a person wants no new session. `stay`:
+    with nothing left to run, it waits for what a person does.
     """
 
     sessions: int = 0
     used: int = 0
-    usd: float = 0.0
-    spent: float = 0.0
+    purses: tuple[Purse, ...] = ()
     until: datetime | None = None
+    wall: datetime | None = None
     attempts: int = 3
     continues: int = 6
     faults_allowed: int = 3
     faults: tuple[str, ...] = ()
+    barren: int = 0
     fault: Stop | None = None
     limited_until: datetime | None = None
     only: str = ""
@@ -78,6 +82,11 @@ class Budget:
     stop_code: int = 0
     paused: bool = False
     stay: bool = False
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the run does, whatever else happens."""
+        return min((moment for moment in (self.until, self.wall) if moment), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +104,11 @@ class Waiting:
 
 def decide(plan: Plan, history: History, budget: Budget, now: datetime) -> Decision:
     """The next feature, the moment to wait for, or the reason to stop."""
-    answer, over = _next(plan, history, budget, now), budget.until is not None and budget.until <= now
+    answer, over = _next(plan, history, budget, now), budget.ends is not None and budget.ends <= now
     if isinstance(answer, Stop):
         stays = answer.idle and budget.stay and not over
-        return Wait(until=budget.until or FOREVER, why=f"{answer.why}; {STAYS}", waits=answer.waits) if stays else answer
-    return Wait(until=budget.until or FOREVER, why=PAUSED) if budget.paused else answer
+        return Wait(until=budget.ends or FOREVER, why=f"{answer.why}; {STAYS}", waits=answer.waits) if stays else answer
+    return Wait(until=budget.ends or FOREVER, why=PAUSED) if budget.paused else answer
 
 
 def _next(plan: Plan, history: History, budget: Budget, now: datetime) -> Decision:
@@ -110,7 +119,7 @@ def _next(plan: Plan, history: History, budget: Budget, now: datetime) -> Decisi
     for feature, waiting in standing(plan, history, budget):
         if waiting is None:
             rule = _rule(feature, plan, budget, waits)
-            return _limited(budget, now) or Choice(feature=feature, rule=rule, fresh=history.of(feature).fresh)
+            return _held_up(budget, now) or Choice(feature=feature, rule=rule, fresh=history.of(feature).fresh)
         waits.append(waiting)
     return _stuck(waits)
 
@@ -128,6 +137,7 @@ def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop 
     """The first stop that does not depend on which feature would be next."""
     asked = plan.feature(budget.only) if budget.only else None
     same = budget.faults[-budget.faults_allowed :] if budget.faults_allowed else ()
+    empty = next((purse.empty for purse in budget.purses if purse.empty and purse.free_at is None), "")
     stops = (
         (bool(budget.stop_asked), budget.stop_code, budget.stop_asked),
         (not plan.features, 3, NOTHING_PLANNED),
@@ -138,10 +148,12 @@ def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop 
         (asked is not None and asked.done, 0, f"{plain(budget.only)} passes"),
         (budget.fault is not None, budget.fault and budget.fault.code, budget.fault and budget.fault.why),
         (bool(same) and same == same[:1] * budget.faults_allowed, 4, _again(same)),
+        (budget.barren >= NO_PROGRESS, 4, f"no progress: nothing came of {budget.barren} sessions in a row"),
         (budget.once and budget.used > 0, 0, "one session has run, as asked"),
         (0 < budget.sessions <= budget.used, 0, f"all {budget.sessions} sessions of this run are used"),
-        (0 < budget.usd <= budget.spent, 0, f"the budget is used up: ${budget.spent:.2f} of ${budget.usd:.2f}"),
+        (bool(empty), 0, empty),
         (budget.until is not None and budget.until <= now, 0, f"it is {_clock(budget.until)}, the end of this run"),
+        (budget.wall is not None and budget.wall <= now, 0, f"it is {_clock(budget.wall)}, and this run has lasted for limits.wall"),
     )
     return next((Stop(code=code or 0, why=why or "", idle=why in _IDLE) for holds, code, why in stops if holds), None)
 
@@ -150,15 +162,17 @@ def _again(same: tuple[str, ...]) -> str:
     return f"the same fault {len(same)} times in a row: {same[0]}" if same[1:] else f"a fault: {', '.join(same)}"
 
 
-def _limited(budget: Budget, now: datetime) -> Wait | Stop | None:
-    """Every agent has met a usage limit: wait for the first reset, if that lies inside the run."""
-    reset = budget.limited_until
-    if reset is None or reset <= now:
+def _held_up(budget: Budget, now: datetime) -> Wait | Stop | None:
+    """Every agent has met a usage limit, or an hour is paid for: wait for the first reset, if that lies inside the run."""
+    limited, ends = budget.limited_until, budget.ends
+    pauses = [(purse.free_at, f"{purse.empty}; it pays again from", 0) for purse in budget.purses if purse.empty and purse.free_at]
+    pauses += [(limited, "every agent is limited until", 75)] if limited and limited > now else []
+    if not pauses:
         return None
-    says = f"every agent is limited until {_clock(reset)}"
-    if budget.until and budget.until <= reset:
-        return Stop(code=75, why=f"{says}, past the end of this run at {_clock(budget.until)}")
-    return Wait(until=reset, why=says)
+    until, says, code = max(pauses)
+    if ends and ends <= until:
+        return Stop(code=code, why=f"{says} {_clock(until)}, past the end of this run at {_clock(ends)}")
+    return Wait(until=until, why=f"{says} {_clock(until)}")
 
 
 def _wait_of(feature: Feature, known: Mapping[str, Feature], history: History, budget: Budget) -> tuple[str, str]:
@@ -171,6 +185,8 @@ def _wait_of(feature: Feature, known: Mapping[str, Feature], history: History, b
     answered = feature.answer not in ("", *past.answers)
     if past.waiting and not (past.waiting is Outcome.BLOCKED and answered):
         return past.waiting.value, f"{_WAITS[past.waiting]}: {plain(past.question, 120)}".removesuffix(": ")
+    if 0 < budget.faults_allowed <= past.same:
+        return "worn out", f"was refused {past.same} times in a row by the same rule, {past.tried[0].rule}"
     if 0 < budget.attempts <= past.attempts:
         return "worn out", f"is worn out after {past.attempts} attempts"
     if 0 < budget.continues <= past.continues:

@@ -11,6 +11,7 @@ from nightlatch.core.models import End, Feature, Outcome, Ruling, SessionEnded
 
 SESSION_WORDS = tuple(outcome.value for outcome in Outcome)
 OTHER_WORDS = ("waiting", "finding", "decision", "note")
+LIST_PRICE = "the dollars are a list price: a subscription pays, and no budget counts them"
 END_LINES = 8
 DETAILS = 12
 TITLE = 120
@@ -260,7 +261,7 @@ def lines(text: str, limit: int = DETAIL) -> tuple[str, ...]:
 
 def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Entry:
     """The entry of a session; `tries` is the number of the attempt that it was."""
-    usd = ended.end.usage.usd
+    usd, listed = ended.end.usage.usd, (LIST_PRICE,) if ended.end.listed else ()
     return Entry(
         at=minute(at),
         word=ended.outcome.value,
@@ -270,8 +271,13 @@ def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Ent
         usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
         rule=rule_of(ended),
         title=line(ended.feature.title, TITLE),
-        details=(*_story(ended)[:DETAILS], *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
+        details=(*_story(ended)[:DETAILS], *listed, *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
     )
+
+
+def billed(entry: Entry) -> float | None:
+    """The dollars that somebody pays, None where nothing is known of them; those of a list price are none."""
+    return 0.0 if LIST_PRICE in entry.details else entry.usd
 
 
 def minute(at: datetime) -> datetime:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from nightlatch.core.findings import Finding, State
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import decision_of
-from nightlatch.core.progress import SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line
+from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line
 from nightlatch.core.reportvalues import IS_TEST, LANDS, Change, Decide, Known, Report, Risk, Session
 from nightlatch.core.survey import Survey
 
@@ -199,9 +199,10 @@ def _session(source: Source, entry: Entry, found: re.Match[str], agent: str, pas
     return Session(
         id=line(found[1], 80), feature=line(entry.feature, 60), digest=found[2], title=line(entry.title, TITLE), outcome=entry.word,
         rule=line(entry.rule, 60), said=tuple(line(detail) for detail in entry.details[:-1]), tries=entry.tries,
-        began=min(began_at, entry.at), ended=entry.at, minutes=entry.minutes, usd=entry.usd, agent=line(who, 40), model=line(model, 60),
-        then=then, commit=landing.commit if landing else "", changes=landing.changes if landing else None,
-        proof=tuple(_proof(landing)) if landing else (), risks=tuple(_risks(landing, *past)) if landing else (),
+        began=min(began_at, entry.at), ended=entry.at, minutes=entry.minutes, usd=entry.usd, listed=LIST_PRICE in entry.details,
+        agent=line(who, 40), model=line(model, 60), then=then, commit=landing.commit if landing else "",
+        changes=landing.changes if landing else None, proof=tuple(_proof(landing)) if landing else (),
+        risks=tuple(_risks(landing, *past)) if landing else (),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def page(
         r=report, landed=landed, read=report.read, policy=POLICY.format(digest),
         diffs=shortened(diffs), pictures={name: [*map(inline, each)] for name, each in pictures.items()}, most=MOST, broken=BROKEN,
         span=span(report), state=[*state(report)], whole=whole, known=whole.unknown < whole.sessions, why=why_read,
-        reason=reason, cost=cost(whole, report.budget), links=[*links(report)], **charts(report),
+        reason=reason, cost=cost(report), links=[*links(report)], **charts(report),
     )  # fmt: skip
 
 

@@ -37,7 +37,10 @@ class Risk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session as a row. `said` are the lines of the record on it; `then` is what happened next to its feature."""
+    """One session as a row. `said` are the lines of the record on it; `then` is what happened next to its feature.
+
+    `listed`: a subscription paid, and its dollars are a list price.
+    """
 
     id: str
     feature: str
@@ -51,6 +54,7 @@ class Session:
     ended: datetime
     minutes: int | None
     usd: float | None
+    listed: bool = False
     agent: str = ""
     model: str = ""
     then: str = ""
@@ -168,6 +172,11 @@ class Report:
         return tally("", self.sessions)
 
     @property
+    def list_price(self) -> float:
+        """What subscriptions would have cost by the use."""
+        return sum(one.usd or 0.0 for one in self.sessions if one.listed)
+
+    @property
     def features(self) -> tuple[Tally, ...]:
         """What each feature cost, dearest first; where nobody tells a cost, longest first."""
         found = grouped(self.sessions, lambda one: (one.feature, ""))
@@ -193,11 +202,12 @@ class Report:
 def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
     told = tuple(sessions)
     landed = [one for one in told if one.outcome in LANDS]
-    usd = sum(one.usd or 0.0 for one in told)
+    paid = [one for one in told if not one.listed]
+    usd = sum(one.usd or 0.0 for one in paid)
     return Tally(
         name=name, model=model, sessions=len(told), landed=len(landed), refused=sum(one.outcome == "rejected" for one in told),
         stopped=sum(one.outcome in ("interrupted", "failed") for one in told), usd=usd,
-        lost=usd - sum(one.usd or 0.0 for one in landed), unknown=sum(one.usd is None for one in told),
+        lost=sum(one.usd or 0.0 for one in paid if one.outcome not in LANDS), unknown=sum(one.usd is None for one in told),
         minutes=sum(one.minutes or 0 for one in told),
     )  # fmt: skip
 

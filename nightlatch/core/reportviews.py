@@ -122,7 +122,7 @@ def pushed(count: int | None) -> str:
 
 
 def numbers(report: Report) -> str:
-    return f"{report.before} -> {report.passing} of {report.total} pass   {cost(report.whole, report.budget)}"
+    return f"{report.before} -> {report.passing} of {report.total} pass   {cost(report)}"
 
 
 def spent(whole: Tally, usd: float | None = None) -> str:
@@ -130,11 +130,13 @@ def spent(whole: Tally, usd: float | None = None) -> str:
     return "unknown" if whole.sessions and whole.unknown == whole.sessions else money(whole.usd if usd is None else usd)
 
 
-def cost(whole: Tally, budget: str = "") -> str:
+def cost(report: Report) -> str:
     """What was spent and what of it did not land, as far as the agents told."""
+    whole, budget = report.whole, report.budget
     if whole.unknown == whole.sessions:
         return "cost unknown: no agent told it" if whole.sessions else "nothing was spent"
     some = f"; {whole.unknown} of {whole.sessions} sessions told no cost" if whole.unknown else ""
+    some += f"; a subscription paid for the list price of {money(report.list_price)}" if report.list_price else ""
     return f"{money(whole.usd)}{f' of {budget}' if budget else ''}, {money(whole.lost)} of it did not land{some}"
 
 
@@ -142,10 +144,10 @@ def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
     """The block that closes a run: the same answer in eight lines at most, so that `tail -8` shows it all."""
     words = ("landed", "unproved", "rejected", "held", "blocked")
     counts = ((word, str(len(report.of(word)))) for word in words)
-    whole = report.whole
+    whole, listed = report.whole, (("list-price", money(report.list_price)),) if report.list_price else ()
     fields = (
         ("parent", report.tip[:7]), ("passing", f"{report.passing}/{report.total}"), *counts, ("cost", spent(whole)),
-        ("not-landed", spent(whole, whole.lost)), ("exit", str(code)), ("at", f"{at:%Y-%m-%dT%H:%MZ}"),
+        ("not-landed", spent(whole, whole.lost)), *listed, ("exit", str(code)), ("at", f"{at:%Y-%m-%dT%H:%MZ}"),
     )  # fmt: skip
     read = line("; ".join(f"{one.feature} {one.commit[:7]} ({why_read(one)})" for one in report.read[:3]))
     tail = [f"read    {read}"] if read else []
@@ -183,7 +185,7 @@ def told(report: Report) -> dict[str, object]:
         "branch": {"name": report.branch, "tip": report.tip, "tests": report.tests or None, "unpushed": report.unpushed},
         "features": {"before": report.before, "passing": report.passing, "total": report.total}, "fix": report.fix or None,
         "cost": {"usd": None if source == "none" else round(whole.usd, 2), "source": source, "not_landed": round(whole.lost, 2),
-                 "unknown": whole.unknown},
+                 "unknown": whole.unknown, **({"list_price": round(report.list_price, 2)} if report.list_price else {})},
         "decide": [{**each, "usd": each["usd"] and round(each["usd"], 2)} for each in body["decide"]],
         **{word: [row(one) for one in (report.landed if word == "landed" else report.of(word))]
            for word in ("landed", "unproved", "rejected", "held", "blocked", "advanced", "interrupted", "failed")},

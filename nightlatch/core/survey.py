@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nightlatch.core.config import Limits
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.policy import Budget, Waiting, standing
@@ -57,8 +58,9 @@ class Survey:
         return found
 
 
-def survey(plan: Plan, history: History, *, attempts: int, continues: int) -> Survey:
-    left = tuple(standing(plan, history, Budget(attempts=attempts, continues=continues)))
+def survey(plan: Plan, history: History, limits: Limits) -> Survey:
+    budget = Budget(attempts=limits.attempts, continues=limits.continues, faults_allowed=limits.faults)
+    left = tuple(standing(plan, history, budget))
     asks = [ask_of(feature, waiting, history.of(feature)) for feature, waiting in left if waiting]
     return Survey(plan=plan, left=left, asks=tuple(ask for ask in asks if ask))
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.endings import Summary, after, ended
-from nightlatch.core.models import AgentEnd, Event
+from nightlatch.core.limits import zone_of
+from nightlatch.core.models import AgentEnd, End, Event
 from nightlatch.core.secrets import NO_SECRETS, Secrets
+from nightlatch.core.spending import Cap
 from nightlatch.edge.homes import Loan, lend, read_inside
 from nightlatch.edge.process import Limits, supervise
 from nightlatch.edge.sandbox import Room, Sandbox
@@ -32,7 +35,8 @@ class Agent:
     """How one agent CLI is driven.
 
     `{brief}` in the command stands for the brief's file; without it the brief comes on standard input. `passes` are patterns of
-    variables that it may see, `keys` those of them whose presence means that an API key pays. `home` gets a private copy of each,
+    variables that it may see, `keys` those of them whose presence means that an API key pays; then it gets `cap`, which makes it end
+    itself when it has spent `{usd}`. `home` gets a private copy of each,
     `credentials` too, and they are brought back when they were refreshed.
     """
 
@@ -43,6 +47,7 @@ class Agent:
     env: Mapping[str, str]
     passes: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    cap: tuple[str, ...] = ()
     home: tuple[str, ...] = ()
     credentials: tuple[str, ...] = ()
     tty: bool = False
@@ -53,10 +58,14 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRun:
-    """What came of one agent: how it ended, and what its stream came to."""
+    """What came of one agent: how it ended, and what its stream came to.
+
+    `doubt`: how it ended if it changed nothing; for programs of plain text that leave with 0 whatever happens.
+    """
 
     end: AgentEnd
     summary: Summary
+    doubt: AgentEnd | None = None
 
 
 def shipped() -> tuple[str, ...]:
@@ -88,7 +97,7 @@ def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
     data = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
     fill = {"{python}": os.path.realpath(sys.executable), "{model}": model}
     words = (*data.get(how, data["command"]), *(data.get("model", ()) if model else ()), *given.args)
-    lists = {key: tuple(data.get(key, ())) for key in ("passes", "keys", "credentials")}
+    lists = {key: tuple(data.get(key, ())) for key in ("passes", "keys", "cap", "credentials")}
     return Agent(
         name=name, command=tuple(fill.get(w, w) for w in words), events=given.events or data["events"], model=model,
         env={**data.get("env", {}), **given.env}, home=(*data.get("home", ()), *given.home), tty=bool(given.tty),
@@ -116,10 +125,14 @@ def find(agent: Agent, project: Path, path: str) -> Path:
 
 def billed(agent: Agent, environ: Mapping[str, str]) -> str:
     """Who pays for the agent, as far as the environment tells."""
-    key = next((name for name in agent.keys if environ.get(name)), "")
-    if key:
+    if key := paying_key(agent, environ):
         return f"{agent.name} is billed to the API key in {key}"
     return f"{agent.name} is billed to the account it is logged in to" if agent.login else f"who is billed for {agent.name} cannot be told"
+
+
+def paying_key(agent: Agent, environ: Mapping[str, str]) -> str:
+    """The variable that holds the API key, "" for none."""
+    return next((name for name in agent.keys if environ.get(name)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +141,7 @@ class Errand:
 
     `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment, `secrets` are hidden in all that is heard and written. `stop`
     is asked and `tick` (seconds since the start, seconds of silence) is told about once a second; `on_start` gets the identity that ends
-    an orphan.
+    an orphan; `now` is what clocks show. Where `cap` is reached, the agent is ended.
     """
 
     program: Path
@@ -144,6 +157,8 @@ class Errand:
     on_start: Callable[[str], None] = lambda _: None
     stop: Callable[[], bool] = lambda: False
     tick: Callable[[float, float], None] = lambda _elapsed, _silence: None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    cap: Cap = field(default_factory=Cap)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,6 +170,7 @@ class Listener:
     loan: Loan
     summary: Summary = field(default_factory=Summary)
     gave_up: bool = False
+    spent: str = ""
     _went_on: float = 0.0
 
     def hear(self, line: bytes) -> None:
@@ -169,12 +185,13 @@ class Listener:
         return self.summary.result is not None
 
     def stop(self) -> bool:
-        return self.gave_up or self.errand.stop()
+        return bool(self.spent) or self.gave_up or self.errand.stop()
 
     def tick(self, elapsed: float, silence: float) -> None:
         """An agent that does nothing but retry is idle, however much it says about it."""
         self._went_on = self._went_on if self.summary.trouble else elapsed
         self.gave_up = 0 < self.errand.limits.idle < elapsed - self._went_on
+        self.spent = self.spent or self.errand.cap.reached(self.summary.usage, listed=self.summary.plan)
         self.loan.bring_back()
         self.errand.tick(elapsed, silence)
 
@@ -199,15 +216,28 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
         )
     finally:
         loan.bring_back()
-    by = "idle" if listener.gave_up and done.by == "stop" and not errand.stop() else done.by
-    now = datetime.now().astimezone()
-    end = ended(
-        listener.summary, events=agent.events, code=done.exit, signal=done.signal, by=by, now=now, zone=now.tzinfo or UTC,
+    own = "budget" if listener.spent else "idle" if listener.gave_up else ""
+    by = own if own and done.by == "stop" and not errand.stop() else done.by
+    now = local(errand.now())
+    end_of = partial(
+        ended, listener.summary, events=agent.events, signal=done.signal, by=by, why=listener.spent, now=now, zone=now.tzinfo or UTC,
         seconds=done.seconds, question=question(errand.out),
     )
-    hide = errand.secrets.hide
-    todo = tuple((hide(words), finished) for words, finished in end.todo)
-    return AgentRun(end=replace(end, says=hide(end.says), question=hide(end.question), todo=todo), summary=listener.summary)
+    end, failed = (hidden(end_of(code=code), errand.secrets) for code in (done.exit, 1))
+    doubtful = agent.events == "text" and end.end is End.FINISHED and failed.end in (End.LIMIT, End.CREDIT, End.LOGIN)
+    return AgentRun(end=end, summary=listener.summary, doubt=failed if doubtful else None)
+
+
+def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
+    """An end that says no secret."""
+    todo = tuple((secrets.hide(words), finished) for words, finished in end.todo)
+    return replace(end, says=secrets.hide(end.says), question=secrets.hide(end.question), todo=todo)
+
+
+def local(now: datetime) -> datetime:
+    """A moment in the zone of the clocks here, which knows of summer time where the zone's name can be told."""
+    name = os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    return now.astimezone(zone_of(name))
 
 
 def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
@@ -216,7 +246,9 @@ def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
     first, *rest = agent.command
     for word, path in seen.items():
         rest = [arg.replace(word, path) for arg in rest]
-    return [first if "/" in first else str(errand.program), *rest]
+    usd = errand.cap.usd if paying_key(agent, {**errand.environ, **agent.env}) else None
+    cap = [] if usd is None else [arg.replace("{usd}", f"{usd:.2f}") for arg in agent.cap]
+    return [first if "/" in first else str(errand.program), *rest, *cap]
 
 
 def question(out: Path) -> str:

@@ -34,15 +34,12 @@ class Console:
         """A sign of life: the live line on a terminal, elsewhere one line every ten minutes."""
         if self.quiet:
             return
+        self._beat = min(self._beat, elapsed)  # another session or wait began
         if self.out.isatty():
             self._show(f"{elapsed:5.0f}s  {plain(text)}")
         elif elapsed - self._beat >= HEARTBEAT:
             self._beat = elapsed
             self.say("alive", text)
-
-    def begin(self) -> None:
-        """A new session: the heartbeat starts again."""
-        self._beat = 0.0
 
     def rest(self) -> None:
         """Take the live line away."""

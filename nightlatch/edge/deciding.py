@@ -1,12 +1,14 @@
 """What is next: the policy asked with what the branch, the journal and the disk say."""
 
 import os
+from math import ceil
 
 from nightlatch.core import policy
-from nightlatch.core.history import History
 from nightlatch.core.policy import Choice, Stop, Wait
+from nightlatch.core.spending import Purse, free_again, within
+from nightlatch.core.units import show_duration
 from nightlatch.edge import inbox, wishes
-from nightlatch.edge.agents import Agent
+from nightlatch.edge.agents import load
 from nightlatch.edge.site import Site
 
 STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
@@ -34,14 +36,15 @@ def budget(site: Site, tip: str) -> policy.Budget:
     return policy.Budget(
         sessions=limits.sessions,
         used=site.sessions_used(tip),
-        usd=limits.budget,
-        spent=history.spent(site.run),
+        purses=purses(site, tip),
         until=site.memory.until,
+        wall=site.memory.wall,
         attempts=limits.attempts,
         continues=limits.continues,
         faults_allowed=limits.faults,
         faults=history.faults if own else (),
-        fault=needs_the_person(history.faults if own else (), site.agents[0]) or day_is_spent(site, history),
+        barren=history.barren if own else 0,
+        fault=needs_the_person(site, history.faults if own else ()),
         limited_until=min((until for until in held_back if until), default=None) if all(held_back) else None,
         only=options.feature,
         once=options.once,
@@ -52,14 +55,25 @@ def budget(site: Site, tip: str) -> policy.Budget:
     )
 
 
-def day_is_spent(site: Site, history: History) -> Stop | None:
-    """The dollars of one UTC day, over all runs of it."""
-    most, spent = site.house.config.limits.budget_day, history.spent_on(site.now().date())
-    return Stop(code=0, why=f"the budget of the day is used up: ${spent:.2f} of ${most:.2f}") if 0 < most <= spent else None
+def purses(site: Site, tip: str) -> tuple[Purse, ...]:
+    """The budgets that are set: of the run, of the UTC day over all runs, of the hour, and the tokens of the run."""
+    limits, history, now = site.house.config.limits, site.history(tip), site.now()
+    least, used = min(history.costs, default=0.0), site.journal.state.tokens
+    found = [
+        Purse(what="the budget", most=limits.budget, spent=history.spent(site.run), cheapest=least),
+        Purse(what="the budget of the day", most=limits.budget_day, spent=history.spent_on(now.date()), cheapest=least),
+        Purse(what="the run's number of tokens", most=limits.tokens, spent=used, tokens=True),
+    ]
+    if most := limits.budget_hour:
+        free = free_again(history.minutes, now, most)
+        found.append(Purse(what="the budget of the hour", most=most, spent=within(history.minutes, now), free_at=free))
+    return tuple(purse for purse in found if purse.most)
 
 
-def needs_the_person(faults: tuple[str, ...], agent: Agent) -> Stop | None:
-    """A login or a credit that is missing does not come back by trying again."""
+def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:
+    """A login or a credit that is missing does not come back by trying again, nor by asking another agent who pays elsewhere."""
+    known = (load(name, site.house.config.agents) for name in [site.journal.state.agent] if name)
+    agent = next(known, site.agents[0])
     says = {"agent.login": f"{agent.name} is not logged in", "agent.credit": f"{agent.name} has no credit left, or met its spend limit"}
     return Stop(code=4, why=f"{says[faults[-1]]}; fix: {agent.login or 'see its account'}") if faults and faults[-1] in says else None
 
@@ -79,7 +93,7 @@ def wait(site: Site, until: Wait) -> None:
     site.memory.waiting, began = until.why, site.now()
     site.notifier.needs(site.asked(until.waits))
     while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked and not news(site):
-        more = "" if until.until == policy.FOREVER else f"; {left / 60:.0f} min left"
+        more = "" if until.until == policy.FOREVER else f"; {show_duration(60 * ceil(left / 60))} left"
         site.console.alive((site.now() - began).total_seconds(), f"{until.why}{more}")
         site.notifier.ping()
         site.signals.pause(min(left, 1.0))

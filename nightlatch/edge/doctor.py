@@ -29,9 +29,8 @@ from nightlatch.errors import NightlatchError
 OLDEST_GIT = (2, 38)
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
-NOT_YET = (
-    *("limits.tokens", "limits.budget_hour", "workspace.memory", "workspace.processes"),
-)
+NOT_YET = ("workspace.memory", "workspace.processes")
+DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
 
 
 def examine(house: House) -> Iterator[Finding]:
@@ -146,10 +145,10 @@ def kinds(seen: View) -> Iterator[Finding]:
 
 def limits(seen: View) -> Iterator[Finding]:
     wanted = seen.house.config.limits
-    money = wanted.budget or wanted.budget_day
-    says = f"a run may cost ${money:.2f}, and {wanted.sessions} sessions"
+    money = [f"${getattr(wanted, name):.2f} {span}" for name, span in DOLLARS.items() if getattr(wanted, name)]
+    most = [*money, *([f"{wanted.tokens:,} tokens a run"] if wanted.tokens else ()), f"{wanted.sessions} sessions"]
     none = warn("limits", f"no budget: {wanted.sessions} sessions may cost anything", "limits.budget in loop.toml, or run --budget 20")
-    yield ok("limits", says) if money else none
+    yield ok("limits", f"at most {', '.join(most)}") if most[1:] else none
     usual = {key: value for key, value, _ in items(load(None, None, {}, {}))}
     idle = [key for key, value, _ in items(seen.house.config) if key.startswith(NOT_YET) and value != usual[key]]
     if idle:
@@ -198,9 +197,24 @@ def hired(seen: View, pool: Pool, name: str, *, first: bool) -> Iterator[Finding
         says = f"{name} is not here: no program {agent.command[0]!r}"
         yield (fail if first else warn)("agent", says, "install it, or name another in loop.toml")
         return
-    yield ok("agent", f"{name} is {program}; {agents.billed(agent, os.environ)}")
+    yield ok("agent", f"{name} is {program}; {agents.billed(agent, {**os.environ, **agent.env})}")
     if name != "scripted":
-        yield answered(agent, call(seen, pool, agent, program))
+        end = call(seen, pool, agent, program)
+        yield answered(agent, end)
+        yield from counted(seen, agent, end)
+
+
+def counted(seen: View, agent: Agent, end: AgentEnd) -> Iterator[Finding]:
+    """Whether a budget of dollars can count what the agent costs."""
+    limits = seen.house.config.limits
+    set_ = [f"limits.{name}" for name in DOLLARS if getattr(limits, name)]
+    if end.end is not End.FINISHED or not set_:
+        return
+    if end.listed:
+        yield warn("agent", f"a subscription pays for {agent.name}: its dollars are list prices, and {', '.join(set_)} stops nothing")
+    elif end.usage.usd is None:
+        fix = "limits.tokens, limits.wall or limits.until in loop.toml"
+        yield warn("agent", f"{agent.name} tells no dollars, so {', '.join(set_)} cannot count what it costs", fix)
 
 
 def judged(seen: View, sandbox: str) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ from nightlatch.edge import files
 
 SEGMENT = 4_000_000
 BARRIERS = frozenset(
-    {"run.started", "session.started", "agent.started", "candidate.built", "publish.started", "publish.ended", "session.ended", "run.ended"}
+    {"run.started", "session.started", "agent.started", "candidate.built", "publish.started", "publish.ended", "session.ended", "run.ended",
+     "limit.met"}
 )
 
 
@@ -58,7 +59,8 @@ def open_journal(path: Path, now: Callable[[], datetime] = lambda: datetime.now(
     """Open for appending. A tail without its newline was never acknowledged: it is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state, bad = load(path)
-    carried = [("limit.met", {"agent": agent, "until": until.isoformat()}) for agent, until in state.limits.items()]
+    carried: list[tuple[str, dict[str, object]]] = [("tokens.used", {"input": state.tokens})]
+    carried += [("limit.met", {"agent": agent, "until": until.isoformat()}) for agent, until in state.limits.items()]
     full = path.exists() and path.stat().st_size > SEGMENT and state.flight is None and not state.publishing
     if full:
         path.rename(path.with_name(f"journal-{len(list(path.parent.glob('journal-*.jsonl'))) + 1:04}.jsonl"))

@@ -133,8 +133,8 @@ class Bench:
         end = replace(end, end=End.FAULT, says="it does not stop talking") if ears.flooded() else end
         used = end.usage
         self.note("judge.ended", end=end.end.value, says=end.says, input=used.input, cached=used.cached, output=used.output, usd=used.usd)
-        if end.end is End.LIMIT:
-            self.limited(self.agent, end.resets_at)
+        if end.limited:
+            self.limited(self.agent, end.free_at)
         return self.secrets.hide(ears.words), end
 
 

@@ -45,7 +45,7 @@ class View:
 
 def view(house: House) -> View:
     """Raises PlanError where the plan cannot be read."""
-    repo, limits, data = house.repo, house.config.limits, house.worktree_plan()
+    repo, data = house.repo, house.worktree_plan()
     plan, head = NO_PLAN if data is None else planfile.read(data, house.plan), repo.head()
     planned = repo.tip(plan.branch) if plan.branch else None
     branch, tip = plan.branch if planned else head or "", planned or repo.tip_of("HEAD") or ""
@@ -55,7 +55,7 @@ def view(house: House) -> View:
         plan = planfile.read(planfile.carry_flags(old, new, data, house.plan), house.plan) if old and new else plan
     items = parse(house.progress_text(tip)) if tip else ()
     history = replay(items)
-    stands = survey(plan, history, attempts=limits.attempts, continues=limits.continues)
+    stands = survey(plan, history, house.config.limits)
     return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, items=items, history=history, survey=stands)
 
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from nightlatch.core import planfile
@@ -24,13 +24,12 @@ from nightlatch.errors import NightlatchError
 @contextmanager
 def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
-    with entered(options, run=f"r-{datetime.now(UTC):%Y%m%d-%H%M%S}") as site:
+    with entered(options, run=f"r-{options.clock.now().astimezone(UTC):%Y%m%d-%H%M%S}") as site:
         wishes.forget(site.house)
         site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
         limits, now = site.house.config.limits, site.now()
-        clock = next_clock(limits.until, datetime.now().astimezone()) if limits.until else None
-        wall = now + timedelta(seconds=limits.wall) if limits.wall else None
-        site.memory.until = min((moment for moment in (clock, wall) if moment), default=None)
+        site.memory.until = next_clock(limits.until, agents.local(now)) if limits.until else None
+        site.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
         site.memory.start_base = site.tip()
         site.console.say("run", f"{site.run} on {site.branch}")
         phases.resume(site)
@@ -51,7 +50,7 @@ def opened(options: Options) -> Iterator[Site]:
 def entered(options: Options, run: str = "") -> Iterator[Site]:
     """The same without a run: for decisions that are carried out at once."""
     house = require_plan(find_house(Path.cwd(), options.flags))
-    settings, signals = house.config, Signals()
+    settings, signals, now = house.config, Signals(clock=options.clock), options.clock.now
     state_folder(house)
     with files.Lock(house.state / "lock"), signals.listening():
         name = branch.choose(house)
@@ -59,10 +58,10 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
         sandbox = find_sandbox(settings.workspace.sandbox)
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         judge.hired(house, hired[0].name)
-        journal = open_journal(house.state / "journal.jsonl")
+        journal = open_journal(house.state / "journal.jsonl", now)
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)
-        console = Console(hide=house.secrets.hide)
+        console = Console(now=now, hide=house.secrets.hide)
         site = Site(
             house=house,
             branch=name,
@@ -76,7 +75,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
             console=console,
             signals=signals,
             notifier=Notifier(house=house, branch=name, run=run, say=console.say),
-            now=lambda: datetime.now(UTC),
+            now=now,
         )
         try:
             yield site

@@ -21,7 +21,8 @@ from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
-from nightlatch.edge import agents, candidate, freshness, judge, landing, notebook, phases, rooms, workspace
+from nightlatch.core.spending import Cap
+from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, workspace
 from nightlatch.edge.git import Repo, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
@@ -57,7 +58,15 @@ def provision(site: Site, choice: Choice) -> Started:
     )
     part = f", phase {stage.phase.name} by {started.agent.name}" if stage else ""
     site.console.say("session", f"{choice.feature.id} {choice.feature.title}{part}: {choice.rule}")
+    say_who_stands_in(site, phases.crew(site, stage)[0], started.agent)
     return started
+
+
+def say_who_stands_in(site: Site, first: agents.Agent, now: agents.Agent) -> None:
+    """Another agent is another bill: it is said before it works."""
+    if now.name != first.name and (until := site.limited(first)):
+        billed = agents.billed(now, {**os.environ, **now.env})
+        site.console.say("agent", f"{now.name} stands in for {first.name}, which is limited until {until:%Y-%m-%d %H:%M %Z}; {billed}")
 
 
 def lay_carried(site: Site, started: Started, *, fresh: bool) -> Started:
@@ -180,13 +189,21 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         stop=lambda: bool(site.signals.asked),
         on_event=snapshots.hear,
         tick=snapshots.tick,
+        now=site.now,
+        cap=Cap(purses=deciding.purses(site, started.base)),
     )
-    end = phases.asked(site, started, agents.run(started.agent, errand).end)
+    return took(site, started, agents.run(started.agent, errand))
+
+
+def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
+    """How the agent ended, written down; a limit first, so that no loop that is started next forgets it."""
+    unchanged = ran.doubt and build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base))
+    end = phases.asked(site, started, ran.doubt if ran.doubt and unchanged else ran.end)
+    if end.limited:
+        site.met_limit(started.agent, end.free_at)
     told: dict[str, object] = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
     told |= {"end": end.end.value, "says": end.says, "question": end.question, "seconds": end.seconds, "todo": end.todo}
-    site.journal.write("agent.ended", **told, model=line(end.model, 80))
-    if end.end is End.LIMIT:
-        site.met_limit(started.agent, end.resets_at)
+    site.journal.write("agent.ended", **told, model=line(end.model, 80), listed=end.listed)
     return end
 
 

@@ -94,6 +94,7 @@ def how_it_ended(site: Site) -> AgentEnd:
         says=str(told["says"]),
         question=str(told["question"]),
         usage=Usage(**tokens, usd=None if usd is None else float(str(usd))),
+        listed=told.get("listed") is True,
         seconds=float(str(told["seconds"])),
         todo=tuple((str(words), bool(done)) for words, done in list_of(told.get("todo"))),
     )

@@ -1,16 +1,18 @@
 """The one value that every effect of a run goes through: repository, journal, sandbox, agents, laboratory, console, clock."""
 
+import secrets
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from threading import Event
 from types import FrameType
 
 from nightlatch.core.findings import Finding
 from nightlatch.core.history import History, replay
+from nightlatch.core.limits import unknown
 from nightlatch.core.models import Feature, Plan, Reason
 from nightlatch.core.notes import NOTHING_FOUND, Found
 from nightlatch.core.phases import Stage
@@ -25,18 +27,27 @@ from nightlatch.edge.pool import Pool
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
 
-UNKNOWN_RESET = timedelta(minutes=30)
+JITTER = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time as a run sees it: what it is, and waiting for so many seconds or until an event is set."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    wait: Callable[[Event, float], object] = Event.wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What one invocation asked for, over the configuration."""
+    """What one invocation asked for, over the configuration, and the clock that it goes by."""
 
     once: bool = False
     feature: str = ""
     accept_red: bool = False
     stay: bool = False
     flags: Mapping[str, object] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +56,7 @@ class Signals:
 
     asked: str = ""
     code: int = 0
+    clock: Clock = field(default_factory=Clock)
     _heard: Event = field(default_factory=Event)
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
@@ -55,7 +67,7 @@ class Signals:
 
     def pause(self, seconds: float) -> None:
         """Wait that long, or until a signal is heard."""
-        self._heard.wait(seconds)
+        self.clock.wait(self._heard, seconds)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -87,6 +99,7 @@ class Memory:
     waiting: str = ""
     start_base: str = ""
     until: datetime | None = None
+    wall: datetime | None = None
     findings: tuple[Finding, ...] = ()
     findings_at: str = ""
     read: dict[str, Finding] = field(default_factory=dict)
@@ -204,10 +217,15 @@ class Site:
         return until if until and until > self.now() else None
 
     def met_limit(self, agent: Agent, resets_at: datetime | None) -> None:
-        """An agent met its usage limit: it is not asked again before the reset."""
-        until = resets_at or self.now() + UNKNOWN_RESET
-        self.journal.write("limit.met", agent=agent.name, until=until.isoformat())
-        self.console.say("limit", f"{agent.name} is limited until {until:%Y-%m-%d %H:%M %Z}")
+        """An agent met its usage limit, or is about to: it is not asked again before the reset, nor in the same second as everybody else.
+
+        Without a word on when that is, it is a guess that grows each time that it was too short.
+        """
+        free = resets_at or self.now() + unknown(self.journal.state.guesses.get(agent.name, 0))
+        until = free + timedelta(seconds=5 + secrets.randbelow(JITTER))
+        self.journal.write("limit.met", agent=agent.name, until=until.isoformat(), guessed=resets_at is None)
+        told = "" if resets_at else ", as a guess"
+        self.console.say("limit", f"{agent.name} is limited until {until:%Y-%m-%d %H:%M %Z}{told}")
 
     def run_is_open(self, tip: str) -> bool:
         """Whether progress.txt has this run's opening line."""

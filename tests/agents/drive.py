@@ -2,9 +2,10 @@
 
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nightlatch.core.spending import Cap, Purse
 from nightlatch.edge import agents
 from nightlatch.edge.agents import AgentRun, Errand
 from nightlatch.edge.process import Limits
@@ -27,12 +28,14 @@ class Driven:
 def drive(
     name: str, folder: Path, programs: Path, *, commands: Sequence[str] = ("echo hello > hello.txt",), failure: Failure | None = None,
     good: int = 0, failing: int = 1_000_000, refused: bool = False, idle: float = 30, turns: int = 0,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None, dollars: float = 0,
 ) -> Driven:
-    """One session of the agent `name` in `folder`, which gets its tree, home and transcript."""
+    """One session of the agent `name` in `folder`, which gets its tree, home and transcript; `dollars` is what it may cost."""
     with ModelServer(commands=commands, failure=failure, good=good, failing=failing) as server:
         url = f"http://127.0.0.1:{closed_port()}" if refused else server.url
-        run = agents.run(*prepared(name, folder, programs, url, idle, turns, environ or {}))
+        agent, errand = prepared(name, folder, programs, url, idle, turns, environ or {})
+        cap = Cap(purses=(Purse(what="the budget", most=dollars, spent=0),)) if dollars else Cap()
+        run = agents.run(agent, replace(errand, cap=cap))
         return Driven(run=run, briefed=any(BRIEF in str(r) for r in server.requests), requests=len(server.requests))
 
 

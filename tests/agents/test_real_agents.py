@@ -82,6 +82,14 @@ def test_a_turn_limit_is_told_apart(name: str, programs: Path, tmp_path: Path) -
     assert (tmp_path / "tree/hello.txt").exists()
 
 
+@pytest.mark.parametrize("name", ["claude", "pi"])
+def test_an_agent_that_tells_dollars_ends_at_its_cap(name: str, programs: Path, tmp_path: Path) -> None:
+    came = alone(drive, name, tmp_path, programs, commands=["echo hello >> hello.txt"] * 9, dollars=0.009)
+    assert came.run.end.end is End.BUDGET, came.run.end
+    assert came.requests < 9
+    assert (tmp_path / "tree/hello.txt").exists()
+
+
 @pytest.mark.parametrize("name", ["claude", "codex"])
 def test_a_subscription_that_is_used_up_says_when_it_ends(name: str, programs: Path, tmp_path: Path) -> None:
     resets = int(time.time()) // 60 * 60 + 7200

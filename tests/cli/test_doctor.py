@@ -30,7 +30,7 @@ def ready(project: Project) -> Project:
 
 def agent(project: Project, text: str) -> None:
     project.write("agent.sh", f"#!/bin/sh\n{text}\n").chmod(0o755)
-    project.write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "text"\n[limits]\nbudget = 20.0\n')
+    project.write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "text"\n[limits]\ntokens = 5000\n')
 
 
 def findings(told: Told) -> list[tuple[str, str, str]]:
@@ -74,8 +74,20 @@ def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:
 
 
 def test_a_setting_that_has_no_effect_yet_is_told(ready: Project) -> None:
-    ready.write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["nowhere"]\n[limits]\ntokens = 5\nattempts = 2\n')
-    assert ("warn", "settings", "limits.tokens: read, and without effect in this version") in findings(ready.nightlatch("doctor", "--json"))
+    more = "[limits]\ntokens = 5000\nattempts = 2\n[workspace]\nprocesses = 9\n"
+    ready.write("loop.toml", f'agent = ["mine"]\n[agents.mine]\ncommand = ["nowhere"]\n{more}')
+    told = ready.nightlatch("doctor", "--json")
+    assert ("warn", "settings", "workspace.processes: read, and without effect in this version") in findings(told)
+    assert "at most 5,000 tokens a run, 100 sessions" in told.out
+
+
+def test_an_agent_whose_dollars_no_budget_can_count_is_told(ready: Project) -> None:
+    settings = (ready.folder / "loop.toml").read_text()
+    ready.write("loop.toml", f"{settings}budget = 20.0\nbudget_hour = 5.0\n")
+    told = ready.nightlatch("doctor", "--json")
+    says = "mine tells no dollars, so limits.budget, limits.budget_hour cannot count what it costs"
+    assert ("warn", "agent", says) in findings(told)
+    assert "at most $20.00 a run, $5.00 an hour, 5,000 tokens a run, 100 sessions" in told.out
 
 
 def test_an_agent_that_is_not_installed_is_found(ready: Project) -> None:

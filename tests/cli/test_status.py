@@ -41,7 +41,7 @@ def test_each_kind_of_wait_is_told_with_the_command_that_ends_it(project: Projec
         'DECIDE  1 asks The story asks asks: Which library may I add?   nightlatch answer 1 "..."\n'
         "DECIDE  2 held The story held is held: tests that pass and fail by chance: 1: t.py::t   nightlatch approve 2\n"
         "DECIDE  3 unproved The story unproved has landed unproved: nothing proves it   nightlatch approve 3\n"
-        "DECIDE  4 worn The story worn is worn out after 3 attempts   nightlatch retry 4\n"
+        "DECIDE  4 worn The story worn was refused 3 times in a row by the same rule, verify.red   nightlatch retry 4\n"
     )
 
 

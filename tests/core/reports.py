@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from nightlatch.core.config import Limits
 from nightlatch.core.findings import Author, Finding, State
 from nightlatch.core.history import replay
 from nightlatch.core.models import Feature, Plan
@@ -77,7 +78,7 @@ def source(record: Sequence[Item], **more: object) -> Source:
     }  # fmt: skip
     known: Mapping[str, object] = {
         "project": "ledgerly", "program": "python loop.py", "branch": "main", "tip": "2f80ac6" + "0" * 33, "items": tuple(record),
-        "survey": survey(plan, replay(record), attempts=3, continues=6), "landings": commits, "findings": FINDINGS, "unpushed": 7,
+        "survey": survey(plan, replay(record), Limits()), "landings": commits, "findings": FINDINGS, "unpushed": 7,
         "times": Times(
             agents={f"{RUN}-s{n:02}": ("claude", "sonnet") for n in range(1, 13)},
             limits=((START + timedelta(minutes=253), "claude"),),

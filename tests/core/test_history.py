@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from nightlatch.core import history
 from nightlatch.core.history import FeatureHistory, History, after, replay
 from nightlatch.core.models import Feature, Outcome
-from nightlatch.core.progress import Entry, Item, RunStart, Text, decision, parse, render
+from nightlatch.core.progress import LIST_PRICE, Entry, Item, RunEnd, RunStart, Text, decision, parse, render
 
 AT = datetime(2026, 11, 20, 23, 47, tzinfo=UTC)
 FEATURE = Feature(id="US-033", title="Search ignores accents", done=False, criteria=("é finds e",))
-UNCOUNTED = ("agent.limit", "agent.context", "agent.turns", "agent.stopped", "agent.login", "agent.credit", "loop.crash")
+UNCOUNTED = ("agent.limit", "agent.budget", "agent.context", "agent.turns", "agent.stopped", "agent.login", "agent.credit", "loop.crash")
 
 
 def session(word: str, rule: str = "", *, feature: Feature = FEATURE, number: int = 1, usd: float | None = None, says: str = "") -> Entry:
@@ -197,9 +197,45 @@ def test_each_session_is_found_by_its_id() -> None:
 def test_costs_add_up_by_run_and_by_utc_day() -> None:
     tomorrow = replace(session("landed", usd=0.5), at=AT + timedelta(minutes=20))
     first: list[Item] = [RunStart(run="r-1"), session("rejected", usd=3.41), session("failed"), tomorrow]
-    told = replay([*first, RunStart(run="r-2"), session("landed", usd=1.0)])
+    told = replay([*first, RunEnd(run="r-1"), RunStart(run="r-2"), session("landed", usd=1.0), RunEnd(run="r-2")])
     assert (told.spent("r-1"), told.spent("r-2"), told.spent("r-3")) == (3.91, 1.0, 0.0)
+    assert (told.costs, told.minutes) == ((3.41, 0.5, 1.0), {AT: 4.41, AT + timedelta(minutes=20): 0.5})
     assert (told.spent_on(date(2026, 11, 20)), told.spent_on(date(2026, 11, 21)), told.spent_on(date(2026, 1, 1))) == (4.41, 0.5, 0.0)
+
+
+def test_a_run_that_was_cut_off_goes_on_in_the_next_which_pays_for_it_too() -> None:
+    cut = replay([RunStart(run="r-1"), session("rejected", usd=3.0)])
+    assert cut.spent("r-2") == 3.0
+    on = replay([RunStart(run="r-2"), session("landed", usd=1.0)], cut)
+    assert (on.spent("r-1"), on.spent("r-2"), on.spent("r-3")) == (3.0, 4.0, 4.0)
+    assert replay([RunEnd(run="r-2")], on).spent("r-3") == 0.0
+
+
+def test_a_list_price_is_paid_by_nobody() -> None:
+    told = session("landed", usd=9.0)
+    told = replace(told, details=(LIST_PRICE, *told.details))
+    listed = replay([RunStart(run="r-1"), told])
+    assert (listed.spent("r-1"), listed.spent_on(AT.date()), listed.costs) == (0.0, 0.0, ())
+
+
+def test_sessions_that_come_to_nothing_are_counted_until_one_comes_to_something() -> None:
+    assert after_barren("rejected", "failed", "interrupted") == 3
+    for good in ("landed", "unproved", "advanced", "held", "blocked"):
+        assert after_barren("rejected", good) == 0
+    assert replay([session("rejected"), session("interrupted", "agent.limit"), session("interrupted", "loop.crash")]).barren == 1
+    assert replay([session("rejected"), RunStart(run="r-2")]).barren == 0
+
+
+def after_barren(*words: str) -> int:
+    return replay([session(word) for word in words]).barren
+
+
+def test_the_same_refusal_in_a_row_is_counted_by_its_rule() -> None:
+    one, other = session("rejected", "ratchet.test-removed"), session("rejected", "check.verify")
+    limited = session("interrupted", "agent.limit")
+    assert [after_all(*told).same for told in ((one,), (one, one), (one, other), (one, other, one), (one, limited, one))] == [1, 2, 1, 1, 2]
+    assert after_all(one, one, "advanced").same == 0
+    assert after_all(one, one, "> retry").same == 0
 
 
 def test_the_last_landings_are_at_hand_latest_first() -> None:

@@ -82,6 +82,11 @@ def test_a_clock_time_that_has_just_passed_is_not_a_day_away() -> None:
     assert reset_time("resets 11pm", NOW, UTC) == at(21, 23)
 
 
+def test_a_clock_that_is_set_back_in_the_night_is_read_as_it_will_show() -> None:
+    before = datetime(2026, 10, 24, 23, 30, tzinfo=UTC)  # half past one in Berlin, in summer
+    assert reset_time("resets 5am", before, BERLIN) == datetime(2026, 10, 25, 4, tzinfo=UTC)
+
+
 def test_the_turn_of_the_year_is_crossed() -> None:
     eve = datetime(2026, 12, 31, 22, tzinfo=timezone(timedelta(hours=-1)))
     assert reset_time("resets Jan 2, 3am (UTC)", eve, UTC) == datetime(2027, 1, 2, 3, tzinfo=UTC)

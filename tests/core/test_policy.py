@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature, Outcome, Plan
 from nightlatch.core.policy import FOREVER, PAUSED, Budget, Choice, Decision, Stop, Wait, decide, standing
+from nightlatch.core.progress import Entry
+from nightlatch.core.spending import Purse
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=4)
@@ -50,6 +52,7 @@ UNPROVED = FeatureHistory(waiting=Outcome.UNPROVED)
 BLOCKED = FeatureHistory(waiting=Outcome.BLOCKED, question="Which PDF library may I add?")
 WORN = FeatureHistory(attempts=3)
 CARRIED = FeatureHistory(continues=6)
+SAME = FeatureHistory(attempts=3, same=3, tried=(Entry(at=NOW, word="rejected", rule="ratchet.test-removed"),))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,7 @@ def test_dependencies_come_first_then_priority_then_file_order(features: list[Fe
         (BLOCKED, "blocked", "asks: Which PDF library may I add?"),
         (WORN, "worn out", "is worn out after 3 attempts"),
         (CARRIED, "worn out", "is worn out after 6 sessions that only carried its work on"),
+        (SAME, "worn out", "was refused 3 times in a row by the same rule, ratchet.test-removed"),
         (FeatureHistory(skipped=True), "skipped", "is skipped"),
     ],
 )
@@ -143,7 +147,7 @@ def test_a_run_that_stays_waits_with_nothing_left_until_its_end_and_for_no_other
         assert isinstance(decision(done, Budget(stay=True)), Wait)
     assert stop(plan("A"), Budget(stay=True, until=NOW), A=HELD)[0] == 0
     assert stop(plan(feature("A", done=True)), Budget(stay=True, until=NOW))[1] == "every feature passes"
-    assert stop(plan("A"), Budget(stay=True, usd=1.0, spent=1.0))[0] == 0
+    assert stop(plan("A"), Budget(stay=True, purses=(replace(RUN, spent=20.0),)))[0] == 0
     assert stop(plan("A"), Budget(stay=True, faults=("agent.fault",) * 3))[0] == 4
 
 
@@ -170,6 +174,10 @@ def test_a_clean_start_is_asked_for_by_the_history(fresh: bool) -> None:
 
 
 DONE = plan(feature("A", done=True), feature("B", skip=True))
+RUN = Purse(what="the budget", most=20.0, spent=1.0)
+DAY = Purse(what="the budget of the day", most=9, spent=10)
+HOUR = Purse(what="the budget of the hour", most=2.0, spent=2.5, free_at=LATER)
+CANNOT_PAY = "the budget pays for no further session: $1.00 of $20.00 is left, the last ones took $1.50 and more"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,12 @@ DONE = plan(feature("A", done=True), feature("B", skip=True))
         (plan("A"), {"stop_asked": "stopped, as asked"}, 0, "stopped, as asked"),
         (plan("A"), {"once": True, "used": 1}, 0, "one session has run, as asked"),
         (plan("A"), {"sessions": 2, "used": 2}, 0, "all 2 sessions of this run are used"),
-        (plan("A"), {"usd": 20.0, "spent": 20.5}, 0, "the budget is used up: $20.50 of $20.00"),
+        (plan("A"), {"purses": (RUN, DAY)}, 0, "the budget of the day is used up: $10.00 of $9.00"),
+        (plan("A"), {"purses": (replace(RUN, spent=20.5),)}, 0, "the budget is used up: $20.50 of $20.00"),
+        (plan("A"), {"purses": (replace(RUN, spent=19.0, cheapest=1.5),)}, 0, CANNOT_PAY),
+        (plan("A"), {"purses": (Purse(what="tokens", most=1000, spent=12345, tokens=True),)}, 0, "tokens is used up: 12,345 of 1,000"),
+        (plan("A"), {"wall": NOW}, 0, "it is 2026-11-21 03:00 UTC, and this run has lasted for limits.wall"),
+        (plan("A"), {"barren": 12}, 4, "no progress: nothing came of 12 sessions in a row"),
         (plan("A"), {"until": NOW}, 0, "it is 2026-11-21 03:00 UTC, the end of this run"),
         (plan("A"), {"faults": ("agent.fault",) * 3}, 4, "the same fault 3 times in a row: agent.fault"),
         (plan("A"), {"fault": Stop(code=4, why="claude is not logged in")}, 4, "claude is not logged in"),
@@ -210,9 +223,12 @@ def test_a_plan_whose_last_feature_a_person_skipped_is_done() -> None:
         {"once": True},
         {"sessions": 2, "used": 1},
         {"used": 99},
-        {"usd": 20.0, "spent": 19.99},
-        {"spent": 99.0},
+        {"purses": (replace(RUN, spent=19.99),)},
+        {"purses": (replace(RUN, spent=18.5, cheapest=1.5),)},
+        {"purses": (replace(HOUR, spent=1.99),)},
         {"until": LATER},
+        {"wall": LATER},
+        {"barren": 11},
         {"faults": ("agent.fault", "agent.idle", "agent.fault")},
         {"faults": ("agent.fault",) * 2},
         {"faults": ("agent.fault",) * 9, "faults_allowed": 0},
@@ -236,6 +252,14 @@ def test_when_every_agent_is_limited_the_loop_waits_for_the_reset() -> None:
 def test_a_limit_beyond_the_end_of_the_run_is_not_waited_for() -> None:
     code, why, _ = stop(plan("A"), Budget(limited_until=LATER, until=NOW + timedelta(hours=1)))
     assert (code, why) == (75, "every agent is limited until 2026-11-21 07:00 UTC, past the end of this run at 2026-11-21 04:00 UTC")
+
+
+def test_an_hour_that_is_paid_for_is_waited_out_unless_the_run_ends_in_it() -> None:
+    why = "the budget of the hour is used up: $2.50 of $2.00; it pays again from 2026-11-21 07:00 UTC"
+    assert decision(plan("A"), Budget(purses=(HOUR,))) == Wait(until=LATER, why=why)
+    assert decision(plan("A"), Budget(purses=(HOUR,), limited_until=NOW + timedelta(hours=1))) == Wait(until=LATER, why=why)
+    ends = Budget(purses=(HOUR,), wall=NOW + timedelta(hours=1))
+    assert stop(plan("A"), ends)[:2] == (0, f"{why}, past the end of this run at 2026-11-21 04:00 UTC")
 
 
 def test_nobody_waits_for_a_limit_when_nothing_could_run_after_it() -> None:

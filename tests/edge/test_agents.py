@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from nightlatch.core.config import AgentSettings
 from nightlatch.core.models import End, Event, Kind
+from nightlatch.core.spending import Cap, Purse
 from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent, AgentRun, Errand
 from nightlatch.edge.homes import lend, read_inside
@@ -19,6 +21,7 @@ from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
 from nightlatch.errors import ConfigError, FaultError
 
+UNCAPPED = Cap()
 QUICK = Limits(wall=20, idle=20, tool=20, grace=1, linger=1, tick=0.05)
 
 
@@ -44,11 +47,11 @@ class Bench:
             transcript=self.folder / "transcript", on_event=self.events.append,
         )
 
-    def script(self, script: object, limits: Limits = QUICK, **env: str) -> AgentRun:
+    def script(self, script: object, limits: Limits = QUICK, cap: Cap = UNCAPPED, **env: str) -> AgentRun:
         (self.folder / "script.json").write_text(json.dumps(script))
         self.environ |= {"NIGHTLATCH_SCRIPT": str(self.folder / "script.json")}
         errand = self.errand(agents.load("scripted", {}), limits)
-        return agents.run(agents.load("scripted", {}), replace(errand, room=replace(errand.room, env={**errand.room.env, **env})))
+        return agents.run(agents.load("scripted", {}), replace(errand, cap=cap, room=replace(errand.room, env={**errand.room.env, **env})))
 
     def own(self, text: str, limits: Limits = QUICK, **settings: object) -> AgentRun:
         program = self.folder / "mine.sh"
@@ -112,9 +115,33 @@ def test_each_way_of_ending_is_told_apart(bench: Bench, steps: list[dict[str, ob
     assert bench.script([steps]).end.end is end
 
 
+def test_where_an_api_key_pays_claude_ends_itself_at_what_is_left(bench: Bench) -> None:
+    (bench.folder / "claude").write_text("#!/bin/sh\n")
+    (bench.folder / "claude").chmod(0o755)
+    agent, left = agents.load("claude", {}), Cap(purses=(Purse(what="the budget", most=20, spent=18.5),))
+    bench.environ["PATH"] = f"{bench.folder}:{bench.environ['PATH']}"
+    for key, cap in (("sk-ant-no-key", ["--max-budget-usd", "1.50"]), ("", [])):
+        errand = replace(bench.errand(agent), cap=left, environ={**bench.environ, "ANTHROPIC_API_KEY": key})
+        argv = agents.argv_of(agent, errand, agents.furnished(agent, errand))
+        assert argv[len(agent.command):] == cap
+
+
+def test_an_agent_is_ended_at_its_cap_and_says_so(bench: Bench) -> None:
+    left = Cap(purses=(Purse(what="the budget", most=2, spent=1),))
+    end = bench.script([[{"spend": 0.6}, {"spend": 0.6}, {"hang": True}]], cap=left).end
+    assert (end.end, end.says, end.usage.usd) == (End.BUDGET, "the budget is used up: $2.20 of $2.00", 1.2)
+
+
 def test_a_reset_time_comes_with_a_limit(bench: Bench) -> None:
     assert bench.script([[{"limit": 4102444800}]]).end.resets_at is not None
     assert bench.script([[{"limit": "usage limit reached"}]]).end.resets_at is None
+
+
+def test_the_clocks_here_know_of_summer_time() -> None:
+    code = "import datetime; from nightlatch.edge.agents import local; print(repr(local(datetime.datetime.now())))"
+    environ = {**os.environ, "TZ": "Europe/Berlin"}
+    told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
+    assert "ZoneInfo(key='Europe/Berlin')" in told
 
 
 def test_what_was_spent_before_a_crash_is_counted(bench: Bench) -> None:

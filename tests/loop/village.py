@@ -93,9 +93,24 @@ class Project:
         assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
         return done.returncode
 
-    def night(self, script: Sequence[Steps], *args: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def night(
+        self, script: Sequence[Steps], *args: str, code: int | None = 0, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
         """A run with the scripted agent."""
-        return self.run("run", "--agent", "scripted", *args, env={"NIGHTLATCH_SCRIPT": str(self.script(script))}, code=code)
+        return self.run("run", "--agent", "scripted", *args, env={**(env or {}), "NIGHTLATCH_SCRIPT": str(self.script(script))}, code=code)
+
+    def fast_night(
+        self, script: Sequence[Steps] | None, *settings: str, ahead: float = 0, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """A run with the scripted agent on a clock that is `ahead` by so many seconds and waits in no time; None: the script as it was."""
+        file = self.folder.parent / "script.json" if script is None else self.script(script)
+        words = [f"{ahead}", "agent=scripted", *settings]
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "tests/loop/fast_clock.py"), *words], cwd=self.folder, capture_output=True, text=True, timeout=240,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, "NIGHTLATCH_SCRIPT": str(file)}, check=False,
+        )  # fmt: skip
+        assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
 
     def script(self, steps: object) -> Path:
         file = self.folder.parent / "script.json"

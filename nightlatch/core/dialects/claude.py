@@ -8,7 +8,7 @@ from nightlatch.core.models import Event, Usage
 
 SORTS = {
     "rate_limit": "limit", "billing_error": "credit", "authentication_failed": "login", "overloaded": "overloaded",
-    "error_max_turns": "turns", "max_turns": "turns", "error_max_budget_usd": "credit",
+    "error_max_turns": "turns", "max_turns": "turns", "error_max_budget_usd": "budget",
     "prompt_too_long": "context", "model_context_window_exceeded": "context",
 }
 
