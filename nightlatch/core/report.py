@@ -123,9 +123,9 @@ def build(source: Source, picked: Sequence[Night]) -> Report:
     before = _counts(opened.get("passing", ""), known)[0]
     fixed = _FIX.search(stop)
     return Report(
-        project=line(source.project, 60), program=source.program, runs=tuple(night.run for night in picked if night.run),
+        project=line(source.project, 60), program=source.program, runs=tuple(line(night.run, 40) for night in picked if night.run),
         start=start, end=stopped or (sessions[-1].ended if sessions else start), kind=kind, stop=line(_FIX.sub("", stop)),
-        fix=fixed[1] if fixed else _usual_fix(kind, source.program), branch=line(source.branch, 80), tip=source.tip,
+        fix=line(fixed[1], 200) if fixed else _usual_fix(kind, source.program), branch=line(source.branch, 80), tip=source.tip,
         base=line(opened.get("base", ""), 40), tests=line(tests.partition(";")[0], 120) or _last_tests(sessions), unpushed=source.unpushed,
         before=before, passing=passing, total=total, budget=line(opened.get("budget", "").replace("none", ""), 20),
         decide=tuple(_decide(source)) if latest else (), sessions=sessions, waits=tuple(_waits(source, sessions)),

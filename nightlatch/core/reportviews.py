@@ -230,15 +230,15 @@ def markdown(report: Report) -> str:
 def _sections(report: Report) -> Iterator[str]:
     signs = {"ok": "✅", "FAIL": "❌", "--": "•"}
     yield f"## {' '.join(report.verdict)}\n"
-    yield f"{quoted(report.project)} {span(report)}\n"
-    yield "".join(f"- {signs[word]} {quoted(said)}\n" for word, said in state(report)) + f"- {signs['--']} {numbers(report)}\n"
+    yield f"{quoted(report.project)} {quoted(span(report) or '-')}\n"
+    yield "".join(f"- {signs[word]} {quoted(said)}\n" for word, said in state(report)) + f"- {signs['--']} {quoted(numbers(report))}\n"
     if report.fix:
         yield f"### Fix first\n\n{fenced([report.fix])}"
     if report.decide:
         yield "### You decide\n"
     for each in report.decide[:20]:
         asked = f"{each.by}: {quoted(each.question, 500)}" if each.question else ""
-        yield f"**{quoted(f'{each.feature} {each.title}')}** {behind(each)}\n\n{asked}\n\n{fenced([each.command])}"
+        yield f"**{quoted(f'{each.feature} {each.title}')}** {quoted(behind(each) or '-')}\n\n{asked}\n\n{fenced([each.command])}"
     yield table("### Landed, riskiest first", ("commit", "feature", "lines", "read it because", "proof"), (
         (quoted(one.commit[:9]), quoted(f"{one.feature} {one.title}"), "+{} -{}".format(*one.lines[:2]),
          quoted("; ".join(risk.says for risk in one.risks) or ("unproved" if one.outcome == "unproved" else "-")),

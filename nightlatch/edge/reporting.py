@@ -1,5 +1,6 @@
 """What a report is made of, gathered without writing anything: the branch's record and commits, the journal, the findings."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,8 @@ EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "a
 BROKE = ("4", "5", "70")
 MOST_COMMITS = 2_000
 MOST_FINDINGS = 60
-MOST_PICTURES, PICTURE_BYTES = 8, 300_000
+MOST_PICTURES, PICTURE_BYTES, MOST_PATHS = 8, 300_000, 100
+PLAIN_NAME = re.compile(r"[\w-]+")
 KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 Picture: TypeAlias = tuple[str, str, bytes]
 
@@ -162,7 +164,7 @@ def differences(house: House, shown: Iterable[Session]) -> dict[str, str]:
     for one in shown:
         commit = one.commit or house.repo.tip_of(session_ref(one.id))
         try:
-            paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not own(change.path)] if commit else []
+            paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not own(change.path)][:MOST_PATHS] if commit else []
             found |= {one.id: difference(house.repo, f"{commit}^", str(commit), *paths)} if paths else {}
         except RepoError:
             continue
@@ -174,6 +176,8 @@ def pictures(house: House, shown: Iterable[Session]) -> dict[str, list[Picture]]
     found: dict[str, list[Picture]] = {}
     left = MOST_PICTURES
     for one in shown:
+        if not PLAIN_NAME.fullmatch(one.id):  # the record is text of a branch: no path comes out of it
+            continue
         before, after = (dict(read_pictures(house.state / "sessions" / one.id / "pictures" / when)) for when in ("before", "after"))
         pairs = [(f"{name}, {word}", side.get(name)) for name in after for word, side in (("before", before), ("after", after))
                  if before.get(name) != after[name]]  # fmt: skip

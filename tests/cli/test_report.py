@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,26 @@ def test_a_damaged_journal_and_a_strange_one_only_cost_what_they_knew(project: P
     worked(project)
     project.write(".nightlatch/journal.jsonl", '{"event":"session.started","session":"x"}\nnonsense\n{"torn')
     assert project.nightlatch("report").code == 0
+
+
+def test_the_record_names_no_file_outside_the_sessions(project: Project) -> None:
+    project.plan(story("US-001"))
+    project.write("pictures/after/a.png", "not for the page")
+    project.write(".nightlatch/sessions/x/pictures/after/a.png", "for the page")
+    for name, shown in (("../..", False), ("x", True)):
+        held = project.session("US-001", "held")
+        project.record([replace(held, details=(f"session {name}  digest {project.feature('US-001').digest}",))])
+        project.nightlatch("report", "--html", "../page.html")
+        assert ("data:image/png" in (project.folder.parent / "page.html").read_text()) == shown
+
+
+def test_a_line_of_ten_megabytes_is_cut(project: Project) -> None:
+    project.plan(story("US-001", "x" * 10_000_000))
+    project.record([project.session("US-001", "blocked", f"asks {'y' * 10_000_000}", rule="agent.question")])
+    for way in WAYS[:3]:
+        assert len(project.nightlatch("report", *way).out) < 20_000
+    project.nightlatch("report", "--html", "../page.html")
+    assert (project.folder.parent / "page.html").stat().st_size < 50_000
 
 
 def test_hostile_words_of_a_plan_and_a_record_reach_no_view(project: Project) -> None:

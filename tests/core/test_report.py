@@ -220,7 +220,7 @@ def hostile(text: str) -> Report:
     from nightlatch.core.progress import lines
 
     named = [replace(entry, title=text, rule=text, details=(*(lines(text) or ("-",)), *entry.details[-1:])) for entry in entries()]
-    known = source(items(named, stop=text))
+    known = source(items(named, stop=f"{text}; fix: {text}", run=f"r-1{text}"))
     findings = tuple(replace(each, claim=text, next=text) for each in known.findings)
     landings = {name: replace(one, trailers={"Verify": text, "Approved": text}) for name, one in known.landings.items()}
     features = tuple(replace(each, title=text) if not each.done else each for each in known.survey.plan.features)
@@ -234,6 +234,8 @@ def assert_harmless(told: Report) -> None:
     for name, text in shown.items():
         assert not BAD.search(text), name
         assert len(text) < 200_000, name
+    outside = re.sub(r"^    .*$|(`+) ?.*? ?\1", "", shown["markdown"], flags=re.MULTILINE)
+    assert not re.search(r"<|\]\(|@|\{", outside), outside
     tags = Tags(shown["page"])
     assert tags.tags <= ALLOWED
     assert not {name for name in tags.attributes if name.startswith("on") or name == "style"}
