@@ -40,6 +40,7 @@ COMMANDS = {
     "Look": {
         "status": "what passes, what is left, what waits for you",
         "report": "the morning: what landed, what was refused, what you decide; --html, --md",
+        "watch": "the run at work, live",
         "log": "the sessions and what each came to",
         "handoff": "the restart note of a feature, for a person or an issue",
         "note": "what was found out: say it, list it, show it, contradict it",

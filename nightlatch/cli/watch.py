@@ -1,0 +1,137 @@
+"""`watch`: the run at work as a live screen that only reads; plain lines where there is no terminal."""
+
+import os
+import select
+import signal
+import sys
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from nightlatch.cli import ask, log
+from nightlatch.cli.scene import Watcher
+from nightlatch.core.text import plain
+from nightlatch.core.watch import Scene, news, rows
+from nightlatch.edge.house import find_house, require_plan
+from nightlatch.errors import NightlatchError
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+EVERY = 0.5
+STYLES = {
+    "RUNNING": "bold green", "PAUSED": "bold yellow", "PAUSING": "bold yellow", "STOPPING": "bold yellow", "NO RUN": "bold red",
+    "landed": "green", "unproved": "yellow", "rejected": "red", "failed": "red", "held": "yellow", "blocked": "yellow", "note": "bold",
+}  # fmt: skip
+
+
+@click.command(epilog="Example: nightlatch watch")
+def command() -> None:
+    """Watch the run at work: what runs, since when, what it cost, what landed, what is next.
+
+    Only reads: leave it whenever you like, the run goes on. Its keys p and s are the commands pause, resume and stop. Where there is no
+    terminal it prints a line for everything that happens. It ends with the run.
+    """
+    watcher = Watcher(house=require_plan(find_house(Path.cwd())))
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    first = watcher.look()
+    last = first if first.process is None else (screen if terminal else printed)(watcher, first)
+    if last.process is None and (terminal or first.process is None):
+        click.echo(last.ending)
+
+
+def printed(watcher: Watcher, scene: Scene) -> Scene:
+    """A line for everything new, until the run is gone."""
+    before: Scene | None = None
+    while True:
+        for word, text in news(before, scene):
+            click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}")
+        sys.stdout.flush()
+        if scene.process is None:
+            return scene
+        select.select([], [], [], EVERY)
+        before, scene = scene, looked(watcher, scene)[0]
+
+
+def looked(watcher: Watcher, before: Scene) -> tuple[Scene, str]:
+    """The scene now; where the plan cannot be read for the moment, the one before and why."""
+    try:
+        return watcher.look(), ""
+    except NightlatchError as error:
+        return replace(before, now=datetime.now(UTC)), plain(str(error).splitlines()[0])
+
+
+def screen(watcher: Watcher, scene: Scene) -> Scene:
+    """The live screen, until the run is gone or the person leaves."""
+    from rich.console import Console
+    from rich.live import Live
+
+    note, console = "", Console()
+    with keyboard(), Live(console=console, screen=True, auto_refresh=False) as live:
+        while scene.process is not None:
+            live.update(picture(scene, console.width, note), refresh=True)
+            if key := pressed():
+                if key in "q\x03":
+                    break
+                note = obeyed(watcher, scene, live, key)
+            scene, problem = looked(watcher, scene)
+            note = problem or note
+    return scene
+
+
+def picture(scene: Scene, width: int, note: str = "") -> "Group":
+    """The rows with their colours, none of which says more than its word; a row that is too wide for the terminal is cut, not folded."""
+    from rich.console import Group
+    from rich.text import Text
+
+    told = [((word, STYLES.get(word.strip(), "bold")), f" {rest}") for word, rest in rows(scene, width, note)]
+    return Group(*(Text.assemble(*row, no_wrap=True, overflow="ellipsis") for row in told))
+
+
+def obeyed(watcher: Watcher, scene: Scene, live: "Live", key: str) -> str:
+    """What a key asks for, done by the command of that name; returns what it says."""
+    name = {"p": "resume" if scene.wish == "pause" else "pause", "s": "stop", "l": "log"}.get(key)
+    if name == "log":
+        live.stop()
+        log.command.main(["-n", "12"], standalone_mode=False)
+        click.echo("any key goes back")
+        while not pressed():
+            pass
+        live.start(refresh=True)
+        return ""
+    try:
+        return ask.wish(watcher.house, name) if name else "p pause or resume, s stop after this session, l log, q leave"
+    except NightlatchError as error:
+        return error.problem
+
+
+def pressed() -> str:
+    """The key that is pressed within half a second, "" for none; a terminal that is gone is left."""
+    if not select.select([sys.stdin], [], [], EVERY)[0]:
+        return ""
+    return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace") or "q"
+
+
+@contextmanager
+def keyboard() -> Iterator[None]:
+    """Keys come one by one and unseen; whatever ends the screen gives the terminal back as it was."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before, handlers = termios.tcgetattr(sys.stdin), {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)}
+    tty.setcbreak(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        for kind, handler in handlers.items():
+            signal.signal(kind, handler)
