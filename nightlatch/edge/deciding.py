@@ -72,10 +72,11 @@ def purses(site: Site, tip: str) -> tuple[Purse, ...]:
 
 def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:
     """A login or a credit that is missing does not come back by trying again, nor by asking another agent who pays elsewhere."""
-    known = (load(name, site.house.config.agents) for name in [site.journal.state.agent] if name)
-    agent = next(known, site.agents[0])
-    says = {"agent.login": f"{agent.name} is not logged in", "agent.credit": f"{agent.name} has no credit left, or met its spend limit"}
-    return Stop(code=4, why=f"{says[faults[-1]]}; fix: {agent.login or 'see its account'}") if faults and faults[-1] in says else None
+    says = {"agent.login": "is not logged in", "agent.credit": "has no credit left, or met its spend limit"}
+    if not faults or faults[-1] not in says:
+        return None
+    agent = load(site.journal.state.agent or site.agents[0].name, site.house.config.agents)
+    return Stop(code=4, why=f"{agent.name} {says[faults[-1]]}; fix: {agent.login or 'see its account'}")
 
 
 def too_little_disk(site: Site) -> str:

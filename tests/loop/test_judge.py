@@ -178,7 +178,7 @@ def test_what_is_half_done_goes_on_with_the_criterion_quoted_and_the_judge_is_pa
 
 @pytest.mark.sandbox
 def test_what_a_judge_costs_counts_against_the_budget_and_who_is_judged_always_may_be_refused(tmp_path: Path) -> None:
-    settings = JUDGED.replace("[judge]", '[judge]\nwhen = "always"') + "\n[limits]\nbudget = 0.3\n"
+    settings = JUDGED.replace("[judge]", '[judge]\nwhen = "always"') + "\n[limits]\nbudget = 0.5\n"
     project = judged_project(tmp_path, refund(verify="grep -q refund till.py"), settings=settings)
     (project.folder / "judge.py").chmod(0o755)
     project.commit("executable")
