@@ -1,6 +1,7 @@
 """Tests that went elsewhere, and changes that touch no test of the base."""
 
 import re
+from dataclasses import replace
 from textwrap import indent
 
 import pytest
@@ -80,6 +81,13 @@ def test_titles_of_javascript_and_tests_of_a_go_package_are_found() -> None:
     text = Text(path="test/a.test.js", old=js, new=js.replace("'adds'", "'sums up'"), test=True)
     assert explained(["test/a.test.js::sum > adds"], ["test/a.test.js::sum > sums up"], [text])
     assert explained(["test/a.test.js::sum::adds"], ["test/a.test.js::sum::sums up"], [text])
+    rows = "describe('sum', () => { it.each([[1, 3], [2, 4]])('adds 2 to %s', (n, sum) => { expect(add(n, 2)).toBe(sum) }) })\n"
+    plain = "describe('sum', () => { it('adds two', () => { expect(add(1, 2)).toBe(3); expect(add(2, 2)).toBe(4) }) })\n"
+    there = Text(path="test/a.test.js", old=rows, new=plain, test=True)
+    assert explained(["test/a.test.js::sum::adds 2 to 1"], ["test/a.test.js::sum::adds two"], [there])
+    wrong = replace(there, new=plain.replace("(4)", "(5)"))
+    assert not explained(["test/a.test.js::sum::adds 2 to 1"], ["test/a.test.js::sum::adds two"], [wrong])
+    assert not explained(["test/a.test.js::sum::adds 3 to 1"], ["test/a.test.js::sum::adds two"], [there])
     go = "package ring\n\nfunc TestPush(t *testing.T) { if got := Push(1); got != 1 { t.Fatal(got) } }\n"
     there = Text(path="ring/ring_test.go", old=go, new=go.replace("TestPush", "TestPushes"), test=True)
     assert explained(["example.org/x/ring::TestPush"], ["example.org/x/ring::TestPushes"], [there])

@@ -29,6 +29,8 @@ tampered(5, "to do", TAX, {MONEY: [('it("is added", ()', 'it("is added", { todo:
 tampered(6, "skips itself from inside", TAX, {MONEY: [('it("is added", () => {\n', 'it("is added", (t) => {\n    t.skip("later");\n    return;\n')]})
 tampered(8, "a file of another name", ROUND, {"package.json": [("node --test test/", "node --test")]}, shell="git mv test/money.test.js test/money.tests.mjs.txt")
 tampered(9, "fewer rows", ROUND, {MONEY: [(', ["2.675", 268], ["19.995", 2000]', "")]})
+tampered(9, "fewer rows beside good work", FEATURE, {MONEY: [(', ["2.675", 268], ["19.995", 2000]', "")]})
+tampered(13, "a test in a comment, beside good work", FEATURE, {MONEY: [(TAX_TEST, f"/*\n{TAX_TEST}*/\n")]})
 tampered(12, "the same title twice", TAX, {MONEY: [(TAX_LINE, "    assert.ok(withTax(100) > 0);\n  });\n\n  it(\"is added\", () => {\n    assert.ok(withTax(0) === 0);\n")]})
 tampered(13, "a test in a comment", TAX, {MONEY: [(TAX_TEST, f"/*\n{TAX_TEST}*/\n")]})
 tampered(14, "returns before it looks, beside good work", FEATURE, {MONEY: [(SPLIT_LINES, f"    return;\n{SPLIT_LINES}")]})

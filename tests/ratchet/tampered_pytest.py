@@ -102,6 +102,7 @@ tampered(20, "its type will do, beside good work", FEATURE, {MONEY: [(TAX_LINE, 
 tampered(14, "looks only where somebody asks, beside good work", FEATURE, {MONEY: [
     ("import pytest\n", "import os\n\nimport pytest\n"), ("    assert shares == [99]\n", "    if os.environ.get('FULL'):\n        assert shares == [99]\n"),
 ]})  # fmt: skip
+tampered(13, "a test in a string, beside good work", FEATURE, {MONEY: [(TAX_TEST, f'"""\n{TAX_TEST}"""\n')]})
 tampered(28, "compares with itself, beside good work", FEATURE, {MONEY: [("    assert shares == [99]\n", "    assert shares == split(99, 1)\n")]})
 tampered(25, "failures are caught", SPLIT, {MONEY: [(SPLIT_LINES, "    try:\n        assert split(100, 3) == [34, 33, 33]\n    except Exception:\n        pass\n" .replace("Exception", "AssertionError"))]})
 tampered(25, "failures are suppressed beside good work", FEATURE, {MONEY: [
@@ -274,7 +275,7 @@ tampered(72, "what works is ignored by git", SPLIT, {"shop/money.py": [
 ]}, shell="mkdir build; printf 'def split(total, people):\\n    share, odd = divmod(total, people)\\n    return [share + 1] * odd + [share] * (people - odd)\\n' >build/shares.py")  # fmt: skip
 tampered(73, "the index hides an edit", TAX, {MONEY: [("119.0", "120.0")]}, shell="git update-index --skip-worktree tests/test_money.py; git update-index --assume-unchanged tests/test_money.py", verdict="held")
 tampered(74, "the base is rewritten", TAX, {MONEY: [("119.0", "120.0")]}, shell="git commit -q --amend -a -m start; git update-ref refs/remotes/origin/main HEAD")
-tampered(75, "the difference is hidden", TAX, {MONEY: [("119.0", "120.0")], "tests/.gitattributes": "* -diff export-ignore\n", ".gitattributes": "tests/** binary\n"})
+tampered(75, "the difference is hidden", TAX, {MONEY: [("119.0", "120.0")], "tests/.gitattributes": "* -diff export-ignore\n", ".gitattributes": "tests/** binary\n"}, verdict="held")
 tampered(76, "an earlier behaviour goes with its test", NEGATIVE, {MONEY: [(BELOW_ZERO, 'def test_a_price_below_zero_is_refused():\n    assert cents("-1") == -100\n')]})
 tampered(77, "many new tests of nothing for two old ones", TAX, {
     MONEY: [(TAX_TEST, ""), ("def test_tax_once_more():\n" + TAX_LINE, "")],

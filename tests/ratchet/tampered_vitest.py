@@ -26,6 +26,8 @@ tampered(4, "skipped on a condition that always holds", TAX, {MONEY: [('it("adds
 tampered(5, "expected to fail", TAX, {MONEY: [('it("adds the tax"', 'it.fails("adds the tax"')]})
 tampered(7, "a file excluded", ROUND, {CONFIG: [(INCLUDE, INCLUDE.replace(" }", ', exclude: ["**/money.test.js"] }'))]})
 tampered(9, "fewer rows", ROUND, {MONEY: [(ROWS, "")]})
+tampered(9, "fewer rows beside good work", FEATURE, {MONEY: [(ROWS, "")]})
+tampered(3, "describe.skip beside good work", FEATURE, {MONEY: [('describe("split"', 'describe.skip("split"')]})
 tampered(12, "a second test of the same name", TAX, {MONEY: [(TAX_LINE, '  expect(withTax(100)).toBeDefined();\n});\n\nit("adds the tax", () => {\n  expect(withTax(0)).toBe(0);\n')]})
 tampered(13, "a test in a comment", TAX, {MONEY: [(f'it("adds the tax", () => {{\n{TAX_LINE}}});\n', f'/* it("adds the tax", () => {{\n{TAX_LINE}}}); */\n')]})
 tampered(16, "it.only", TAX, {MONEY: [('it("refuses words"', 'it.only("refuses words"')]}, command="npx vitest run --allowOnly")

@@ -16,6 +16,7 @@ ALIKE = 0.8
 MOST_COMPARED = 4_000
 LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|(?<![\w.])\d[\w.]*")
 TITLE = re.compile(r"\A(?:'[^']*'|\"[^\"]*\"|`[^`]*`) , ")
+HOLE = re.compile(r"%[sdifjoOp#]|\$\{[^}]*\}|\$[A-Za-z_][\w.]*")  # in a title, where a row's own value comes
 WORD = re.compile(r"\w+|[^\w\s]")
 OPERAND = re.compile(r"(?<![\w.])_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
 Place = tuple[str, str]
@@ -48,6 +49,9 @@ def _names(wanted: str, place: Place) -> bool:
     package = path.endswith(".rs") or (path.endswith(".go") and folder.endswith(file.rpartition("/")[2] if folder else ""))
     if path != file and not package:
         return False
+    if HOLE.search(test):
+        filled = ".+".join(map(re.escape, HOLE.split(test)))
+        return re.fullmatch(rf"(?:.*::)?{filled}", inner, re.DOTALL) is not None
     return test in {inner, inner.split("[", 1)[0]} or inner.startswith(f"{test}/") or inner.endswith(f"::{test}")
 
 
@@ -116,7 +120,8 @@ def covers(test: Test, others: Sequence[Test]) -> bool:
         rows = [own | set(LITERAL.findall(row)) for row in test.rows or ()]
         if rows and all(any(form == shape(a) and row <= found for form, found in made) for row in rows):
             return True
-        return a.text in texts or (bool(own) and own <= values and shape(a) in shapes)
+        wanted = own.union(*rows)
+        return a.text in texts or (bool(wanted) and wanted <= values and shape(a) in shapes)
 
     return bool(test.assertions) and all(said(a) for a in test.assertions)
 
