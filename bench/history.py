@@ -31,6 +31,7 @@ GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"} | {
     f"GIT_{role}_{part}": "ada@example.org" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")
 }
 MADE = re.compile(r"\A[^/]*\Z|\.egg-info/|/PKG-INFO\Z")
+ASIDE = re.compile(r"\A[^/]*/\.(?:github|circleci|gitlab|ci|pre-commit-config|travis|appveyor)")
 WORDS = {"accept": "lands", "hold": "held", "reject": "refused"}
 
 
@@ -86,7 +87,7 @@ def fetch(pip: Path, name: str, release: str, into: Path) -> Path | None:
 
 
 def rebuild(place: Place, archives: Sequence[tuple[str, Path]]) -> list[tuple[str, str]]:
-    """(release, commit) of every archive, each as a commit on the one before."""
+    """(release, commit) of every archive, one commit each. Files of CI are left out: they would hold nearly every step."""
     rmtree(place.repository, ignore_errors=True)
     place.repository.mkdir(parents=True)
     place.git("init", "-q", "-b", "main")
@@ -94,7 +95,8 @@ def rebuild(place: Place, archives: Sequence[tuple[str, Path]]) -> list[tuple[st
     for release, archive in archives:
         place.git("rm", "-r", "-q", "-f", "--ignore-unmatch", ".")
         with tarfile.open(archive) as tar:
-            members = [member for member in tar.getmembers() if member.isfile() and not MADE.search(member.name)]
+            files = (member for member in tar.getmembers() if member.isfile())
+            members = [file for file in files if not (MADE.search(file.name) or ASIDE.match(file.name))]
             for member in members:
                 member.name = member.name.partition("/")[2]
             tar.extractall(place.repository, members=members, filter="data")
@@ -115,7 +117,9 @@ def set_up(name: str, about: dict[str, object], cache: Path, most: int) -> tuple
     place = Place(name=name, folder=folder, env={**os.environ, **GIT, "PATH": f"{python.parent}:{os.environ['PATH']}"})
     made = rebuild(place, archives)
     lib = next((folder / "venv/lib").glob("python*/site-packages"))
-    (lib / "history.pth").write_text(f"{place.repository}/src\n{place.repository}\n")  # an editable install, in two lines
+    (lib / "history.pth").write_text(f"{place.repository}/src\n{place.repository}\n")  # an editable install, in a few lines
+    (lib / f"{name}-1.dist-info").mkdir(exist_ok=True)
+    (lib / f"{name}-1.dist-info/METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
     return place, made
 
 
