@@ -11,7 +11,7 @@ from nightlatch.core.findings import ID
 from nightlatch.core.foreign import Told, read
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.phases import COMPLETE, worked
-from nightlatch.core.progress import OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line
+from nightlatch.core.progress import LIST_PRICE, OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line
 
 PROGRESS = ("landed", "unproved", "advanced")
 WAITING = ("held", "unproved", "blocked")
@@ -275,8 +275,13 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 
 def _question(entry: Entry) -> str:
     """What the person is asked: the agent's question, or why the work waits; "" where nothing more is known."""
-    said = entry.details[:-1]
+    said = _said(entry)
     return said[0].removeprefix("asks ") if said and not said[0].startswith("phase ") else ""
+
+
+def _said(entry: Entry) -> list[str]:
+    """What a line tells of the work itself."""
+    return [detail for detail in entry.details[:-1] if detail != LIST_PRICE]
 
 
 def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:
@@ -292,4 +297,4 @@ def _told(entry: Entry) -> str:
         verb, text = decision_of(entry)
         return f"the person said {verb}{f': {text}' if text else ''}"
     rule = f" ({entry.rule})" if entry.rule else ""
-    return f"{entry.word}{rule}: {'; '.join(entry.details[:-1])}".rstrip(": ")
+    return f"{entry.word}{rule}: {'; '.join(_said(entry))}".rstrip(": ")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from nightlatch.core.progress import END_LINES, RunEnd, line
+from nightlatch.core.progress import END_LINES, LIST_PRICE, RunEnd, line
 from nightlatch.core.recall import quoted
 from nightlatch.core.reportvalues import Decide, Report, Session, Tally
 
@@ -77,7 +77,7 @@ def refusal(one: Session) -> str:
 
 def reason(one: Session) -> str:
     """The loop's first sentence on a session."""
-    return next((said for said in one.said if not said.startswith(("next: ", "findings: "))), "")
+    return next((said for said in one.said if not said.startswith(("next: ", "findings: ", LIST_PRICE))), "")
 
 
 def span(report: Report) -> str:

@@ -216,6 +216,9 @@ def test_a_list_price_is_paid_by_nobody() -> None:
     told = replace(told, details=(LIST_PRICE, *told.details))
     listed = replay([RunStart(run="r-1"), told])
     assert (listed.spent("r-1"), listed.spent_on(AT.date()), listed.costs) == (0.0, 0.0, ())
+    asks, refused = (replace(session(word), details=(LIST_PRICE, told.details[-1])) for word in ("unproved", "rejected"))
+    assert after_all(asks).question == ""
+    assert after_all(refused).reasons == ("rejected",)
 
 
 def test_sessions_that_come_to_nothing_are_counted_until_one_comes_to_something() -> None:
