@@ -34,6 +34,7 @@ def parser() -> Parser:
     made.add_argument("--reproduce", metavar="CMD", help="a command that fails")
     made.add_argument("--fails", metavar="3/10", help="how often it fails (always, if not said)")
     made.add_argument("--base", action="store_true", help="the claim is about the code as it was before this session")
+    made.add_argument("--state", choices=STATES, help="with challenge: what the finding is now; only a person's word settles it")
     made.add_argument("--next", metavar="TEXT", help="what to do next, and where")
     made.add_argument("--feature", metavar="F", help="the feature that it belongs to")
     for name in ("choice", "why"):
@@ -50,7 +51,7 @@ def read(args: Sequence[str]) -> dict[str, object]:
     proof = [{kind: text} for kind in ("file", "trace") for text in getattr(given, kind)]
     note = {
         "claim": claim,
-        "state": given.word if given.word in STATES else None,
+        "state": given.word if given.word in STATES else given.state,
         "kind": given.word if given.word in KINDS else None,
         "challenge": against[0] if against else None,
         "evidence": [*given.evidence, *proof],
@@ -63,6 +64,8 @@ def read(args: Sequence[str]) -> dict[str, object]:
         raise ValueError(f"a text is empty or longer than {LONGEST} characters; put the rest in a file and name it with --file")
     if against and not note["evidence"]:
         raise ValueError("a finding is challenged with evidence or not at all: give --evidence CMD or --file PATH")
+    if given.state and not against:
+        raise ValueError("--state belongs to challenge; else the first word says it")
     if given.fails and not given.reproduce:
         raise ValueError("--fails says how often the command of --reproduce fails; give that too")
     return {name: value for name, value in note.items() if value not in (None, [])}

@@ -84,6 +84,12 @@ def test_a_contradiction_is_added_and_both_stay_readable(desk: Project) -> None:
     assert "it is a sum" in shown
 
 
+def test_a_person_says_what_a_finding_is_now(desk: Project) -> None:
+    name = noted(desk, "open", "is it slow?")
+    noted(desk, "challenge", name, "--state", "rejected", "--evidence", "true", "no: 3 ms")
+    assert desk.nightlatch("note", "list", "--json").at("findings", 0, "state") == "rejected"
+
+
 def test_what_is_known_is_listed_by_feature_and_state_and_stale_is_shown(desk: Project) -> None:
     first = noted(desk, "verified", "the price is a product", "--cite", "till.py:2", "--feature", "US-001")
     noted(desk, "blocked", "no access to the \x1b[31mlog", "--feature", "US-002")
@@ -112,6 +118,7 @@ def test_a_file_that_is_no_finding_is_shown_and_stops_nothing(desk: Project) -> 
         (("open",), "the following arguments are required: text", "note open --help"),
         (("open", " "), "a text is empty or longer than 2000 characters", "note open --help"),
         (("open", "x", "--reproduce", "x", "--fails", "11/10"), "--fails 11/10 is not how often of how often, such as 3/10", "open --help"),
+        (("open", "x", "--state", "rejected"), "--state belongs to challenge", "note open --help"),
         (("open", "x", "--fails", "1/10"), "--fails says how often the command of --reproduce fails", "note open --help"),
         (("open", "x", "--feature", "US-9"), "US-9", ""),
     ],
