@@ -217,7 +217,7 @@ def iso(at: datetime | None) -> str | None:
 def markdown(report: Report) -> str:
     """A job summary: what is too long is left out by whole sections, for a summary that is too long is dropped whole."""
     left, shown = MOST_MARKDOWN, []
-    for section in _sections(report):
+    for section in filter(None, _sections(report)):
         size = len(section.encode())
         if size > left:
             shown.append(f"More is left out here: `{report.program} report`\n")
@@ -230,7 +230,7 @@ def markdown(report: Report) -> str:
 def _sections(report: Report) -> Iterator[str]:
     signs = {"ok": "✅", "FAIL": "❌", "--": "•"}
     yield f"## {' '.join(report.verdict)}\n"
-    yield f"{quoted(report.project)} {quoted(span(report) or '-')}\n"
+    yield f"{quoted(', '.join(filter(None, (report.project, span(report)))))}\n"
     yield "".join(f"- {signs[word]} {quoted(said)}\n" for word, said in state(report)) + f"- {signs['--']} {quoted(numbers(report))}\n"
     if report.fix:
         yield f"### Fix first\n\n{fenced([report.fix])}"

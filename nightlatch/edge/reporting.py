@@ -40,7 +40,7 @@ def report(house: House, program: str, run: str = "", since: datetime | None = N
         raise UsageError(f"no run is called {line(run, 60)}", place=house.progress, fix=fix)
     times, last = journal_of(house, {night.run for night in picked})
     going = last if look.holder(house) else ""
-    if not run and not since and last not in known and (going or times.stops.get(last, ("",))[0] in BROKE):
+    if last and not run and not since and last not in known and (going or not picked or times.stops.get(last, ("",))[0] in BROKE):
         picked = [Night(run=last)]  # it has left nothing on the branch, and says more than the run before it
     told = source(house, (seen.branch, seen.tip), seen.survey, seen.items, picked, program)
     return build(replace(told, times=times, going=going), picked)

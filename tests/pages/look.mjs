@@ -13,7 +13,7 @@ const SIZES = [[360, 740], [768, 1024], [1280, 800]];
 const browser = await puppeteer.launch({ executablePath: chromium, headless: true, args: ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"] });
 const tab = await browser.newPage();
 const heard = [];
-tab.on("request", (request) => heard.push(request.url().slice(0, 60)));
+tab.on("request", (request) => heard.push(request.url().slice(0, 300)));
 tab.on("console", (message) => heard.push(`console: ${message.text()}`));
 tab.on("dialog", (dialog) => { heard.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
 
