@@ -31,6 +31,7 @@ COMMANDS = {
         "brief": "what the next agent will be told about a feature",
         "check": "the whole verdict on a commit or on your working tree",
         "ratchet": "whether a range of commits weakens its tests; for CI and hooks",
+        "wake": "continue a session that died, from its last snapshot",
         "verify": "prove again every feature that says it passes",
         "pause": "let the run at work start no new session until you resume it",
         "resume": "let a paused run go on",
@@ -42,6 +43,7 @@ COMMANDS = {
         "report": "the morning: what landed, what was refused, what you decide; --html, --md",
         "watch": "the run at work, live",
         "log": "the sessions and what each came to",
+        "events": "what a session's agent thinks, calls and gets, as a stream",
         "handoff": "the restart note of a feature, for a person or an issue",
         "note": "what was found out: say it, list it, show it, contradict it",
     },
@@ -133,7 +135,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
 def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
     """Find the loop where one is needed, then let click find the command."""
     name = "python loop.py" if loop else "nightlatch"
-    if args[0] == "run" and not loop and not {*HELP} & {*args}:
+    if args[0] in ("run", "wake") and not loop and not {*HELP} & {*args}:
         if theirs := own_loop(Path.cwd()):
             sys.argv[:] = [str(theirs), *args]
             sys.path.insert(0, str(theirs.parent))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import click
 
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, render
 from nightlatch.core.text import plain
-from nightlatch.edge import look
+from nightlatch.edge import look, transcripts
 from nightlatch.edge.house import House, find_house
-from nightlatch.errors import ConfigError, UsageError
+from nightlatch.errors import UsageError
 
-TAIL = 200_000
 LINES = 20
 
 
@@ -94,25 +92,9 @@ def told(house: House, session: Session) -> dict[str, object]:
 
 def ending(house: House, session: Session) -> Iterator[str]:
     """Where the transcript lies, and its last lines as the agent's own words."""
-    kept = folder(house, session)
-    transcript = kept / "transcript.jsonl" if kept else None
-    if transcript is None or not transcript.is_file():
+    place = transcripts.path(house, session.id)
+    if place is None:
         yield "its transcript is not on this machine"
         return
-    yield f"transcript: {transcript}, ending:"
-    with transcript.open("rb") as file:
-        file.seek(max(0, transcript.stat().st_size - TAIL))
-        lines = file.read().splitlines()
-    yield from [f"    {plain(said, 300)}" for said in words(house, session.agent, lines)][-LINES:]
-
-
-def words(house: House, agent: str, lines: Sequence[bytes]) -> list[str]:
-    """What the events of a stream say, by the agent's dialect; the lines themselves where nobody knows it."""
-    from nightlatch.core.dialects import reader
-    from nightlatch.edge import agents
-
-    said: list[str] = []
-    with suppress(ConfigError):
-        stream = reader(agents.load(agent, house.config.agents).events)
-        said = [f"{event.kind}: {event.text}" for line in lines for event in stream.feed(line) if event.text.strip()]
-    return said or [line.decode("utf-8", "replace") for line in lines]
+    yield f"transcript: {place}, ending:"
+    yield from [f"    {said}" for said in transcripts.ending(house, session.id, session.agent, LINES, 300)]

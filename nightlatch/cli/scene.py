@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightlatch.cli import log
 from nightlatch.core.journal import Fields
 from nightlatch.core.progress import SESSION_WORDS, Entry, RunStart, parse
 from nightlatch.core.text import plain
 from nightlatch.core.watch import PHASES, Scene
-from nightlatch.edge import look, wishes
+from nightlatch.edge import look, transcripts, wishes
 from nightlatch.edge.house import House
 from nightlatch.edge.look import View
 
@@ -127,7 +126,7 @@ def last_words(house: House, agent: str, transcript: Path | None) -> tuple[datet
             lines = file.read().splitlines()[1 if size > TAIL else 0 :]
     except OSError:
         return None, ""
-    said = log.words(house, agent, lines[-40:]) if agent else []
+    said = [*transcripts.words(transcripts.dialect(house, "", agent), lines[-40:])] if agent else []
     return datetime.fromtimestamp(at, UTC), plain(said[-1], 200) if said else ""
 
 

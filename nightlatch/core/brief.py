@@ -14,8 +14,8 @@ BUDGET = 24_000
 PATTERNS = 6_000
 TRIED = 1_500
 CUT_FIRST = (
-    "landings", "patterns", "findings", "protected", "decisions", "checklist", "tried", "reproductions", "carried", "earlier", "errors",
-    "conflicts",
+    "landings", "patterns", "findings", "protected", "decisions", "checklist", "tried", "woken", "reproductions", "carried", "earlier",
+    "errors", "conflicts",
 )  # fmt: skip
 NAMES = frozenset(("feature", "objective", "answer", "next", "quick", "left_out", "phase", "last_phase", *CUT_FIRST))
 WHY = {
@@ -29,6 +29,7 @@ WHY = {
     "carried": "work that lies in the checkout",
     "reproductions": "the commands that show the failure",
     "tried": "sessions on this feature and why they were refused, latest first",
+    "woken": "the last words of the session that is continued, latest first",
     "checklist": "where the feature's phases stand",
     "decisions": "choices that touch this feature or its files",
     "protected": "files that are put back",
@@ -44,7 +45,8 @@ class BriefParts:
     """What a brief is made of. Lists are in order of worth: what comes last is cut first.
 
     next: what the last session left to do · reproductions: commands that show the failure · decisions, findings: one line each ·
-    tried: what was refused and why, latest first · carried: lines on the uncommitted work that lies in the checkout ·
+    tried: what was refused and why, latest first · woken: how the transcript of the session that is continued ends, latest first ·
+    carried: lines on the uncommitted work that lies in the checkout ·
     conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
     Of a feature with phases: the phase, whether it is the last, earlier: what the complete ones left · errors: those pending ·
     checklist: what is done and what is not. `template` is the prompt's name.
@@ -53,6 +55,7 @@ class BriefParts:
     feature: Feature
     answer: str = ""
     tried: tuple[str, ...] = ()
+    woken: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
@@ -111,7 +114,7 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
 
 def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
     """The parts that can be cut, each item one printable line; patterns are the person's own lines."""
-    limits = {"landings": 120, "findings": 900, "protected": 200, "tried": TRIED, "carried": 300, "conflicts": 300}
+    limits = {"landings": 120, "findings": 900, "protected": 200, "tried": TRIED, "woken": 300, "carried": 300, "conflicts": 300}
     limits |= {"earlier": 360, "errors": 360, "checklist": 500, "decisions": 900, "reproductions": 500}
     lists = {name: tuple(line(item, limit) for item in getattr(parts, name)) for name, limit in limits.items()}
     return {**lists, "patterns": tuple(parts.patterns.splitlines())}

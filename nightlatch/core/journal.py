@@ -75,6 +75,8 @@ def after(state: State, line: Fields) -> State:
             return replace(state, run=text["run"])
         case "session.started":
             return _begun(state, text, str(line.get("script", "")))
+        case "session.restored" if flight:
+            return replace(state, flight=replace(flight, folder=text["folder"], process=""))
         case "agent.started" if flight:
             return replace(state, flight=replace(flight, process=text["process"]))
         case "agent.ended" if flight:

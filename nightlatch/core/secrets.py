@@ -19,6 +19,7 @@ BEGIN, END = "-----BEGIN ", re.compile(r"-----END [A-Z ]{0,40}-----")
 KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+/=.:@~%!$&*#^"
 AT_START = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))"  # what was encoded twice has an escape before it
 MOST_HELD, MOST_LINES = 64_000, 256
+NO_TEXT = frozenset({"kind", "type", "subtype", "id", "role", "status", "tool", "name", "uuid", "session_id", "model", "timestamp"})
 Holder: TypeAlias = Any  # a dictionary or a list of JSON, in which a string has a key
 
 
@@ -283,7 +284,7 @@ class Screen:
         pieces = [*waiting, piece]
         piece.line.open += 1
         text = _joined(pieces)
-        opens = self._secrets.opens_at(text)
+        opens = -1 if piece.key in NO_TEXT else self._secrets.opens_at(text)
         if waiting and opens < 0 and (own := self._secrets.opens_at(piece.text)) >= 0:
             opens = len(text) - len(piece.text) + own
         if not 0 <= opens < MOST_HELD:

@@ -248,6 +248,11 @@ def session_ref(session: str) -> str:
     return f"refs/nightlatch/sessions/{session}"
 
 
+def base_ref(session: str) -> str:
+    """The ref that keeps what the workspace of a session in flight borrows."""
+    return f"refs/nightlatch/bases/{session}"
+
+
 def raw_change(meta: str, path: str) -> Change:
     """One item of diff-tree --raw: ":old-mode new-mode old-id new-id status"."""
     old_mode, new_mode, old_oid, new_oid, status = meta.removeprefix(":").split(" ")

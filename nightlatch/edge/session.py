@@ -22,14 +22,15 @@ from nightlatch.core.policy import Choice
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.spending import Cap
-from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, workspace
-from nightlatch.edge.git import Repo, session_ref
+from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, transcripts, workspace
+from nightlatch.edge.git import Repo, base_ref, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import RepoError
 
-SNAPSHOT = 180.0
+SNAPSHOT, SOON = 180.0, 20.0
+LARGE = 8_000
 RENDERING = 1800.0
 LANDINGS = 12
 LOOKED_BACK = 3
@@ -46,6 +47,7 @@ def provision(site: Site, choice: Choice) -> Started:
         agent=phases.hired(site, stage) if stage else site.agent(), stage=stage,
     )  # fmt: skip
     started = lay_carried(site, started, fresh=choice.fresh)
+    site.house.repo.set_ref(base_ref(started.id), started.base)  # what its workspace borrows stays, whatever becomes of the branch
     site.journal.write(
         "session.started",
         session=started.id,
@@ -75,8 +77,10 @@ def lay_carried(site: Site, started: Started, *, fresh: bool) -> Started:
     A fresh start of a feature with phases is the tree of the last one that is complete.
     """
     repo = site.house.repo
-    ref = repo.work_ref(started.feature.id)
-    if fresh:
+    ref, woken = repo.work_ref(started.feature.id), site.options.wake
+    if woken and woken not in site.history(started.base).of(started.feature).sessions[-1:]:
+        ref = session_ref(woken)
+    elif fresh:
         repo.delete_ref(ref)
     complete = phases.last_complete(site, started.feature, started.base) if fresh else ""
     work = repo.tip_of(session_ref(complete) if complete else ref)
@@ -106,7 +110,8 @@ def brief(site: Site, started: Started) -> str:
     parts = brief_parts(house, started.base, started.feature, past, site.memory.patterns, known, site.plan(started.base))
     parts = phases.briefed(house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
-    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts), templates(house)).text
+    woken = tuple(reversed(transcripts.ending(house, site.options.wake))) if site.options.wake else ()
+    return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts, woken=woken), templates(house)).text
 
 
 def remembered(
@@ -208,16 +213,18 @@ def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
 
 
 class Snapshots:
-    """Saves the workspace every few minutes, so that not even a lost machine costs more than that; and shows a sign of life.
+    """Saves the workspace every few minutes, and soon after a large result of a tool, so that not even a lost machine costs more than
+    that; and shows a sign of life.
 
     The progress file of a long phase is rendered beside its transcript: the committed one follows with the session's commit.
     """
 
     def __init__(self, *, site: Site, started: Started) -> None:
-        self._site, self._started, self._saved, self._rendered = site, started, 0.0, -RENDERING
-        self._began, self._todo = site.now(), ""
+        self._site, self._started, self._saved, self._rendered = site, started, -SOON, -RENDERING
+        self._began, self._todo, self._large = site.now(), "", False
 
     def hear(self, event: Event) -> None:
+        self._large = self._large or (event.kind is Kind.TOOL_RESULT and len(event.text) >= LARGE)
         items = event.data.get("items") if event.kind is Kind.TODO else None
         self._todo = listed(items) if isinstance(items, tuple) else self._todo
 
@@ -227,8 +234,8 @@ class Snapshots:
         if self._started.stage and elapsed - self._rendered >= RENDERING:
             self._rendered = elapsed
             phases.sketch(self._site, self._started, self._began, self._todo)
-        if elapsed - self._saved >= SNAPSHOT:
-            self._saved = elapsed
+        if elapsed - self._saved >= (SOON if self._large else SNAPSHOT):
+            self._saved, self._large = elapsed, False
             with suppress(RepoError, OSError):  # a file that the agent changes under the reader: the next snapshot has it
                 notebook.harvest(self._site, self._started)
                 keep(self._site, self._started, build(self._site, self._started).tree)

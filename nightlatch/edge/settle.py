@@ -6,13 +6,16 @@ from functools import partial
 from pathlib import Path
 
 from nightlatch.core.closing import LANDS
+from nightlatch.core.journal import Flight
 from nightlatch.core.models import AgentEnd, End, Outcome, SessionEnded, Usage
 from nightlatch.core.notes import Found
 from nightlatch.core.progress import rule_of
 from nightlatch.edge import decisions, notebook, phases, process, runner, workspace
+from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing, write_down
 from nightlatch.edge.sandbox import held
 from nightlatch.edge.site import Site, Started
+from nightlatch.edge.workspace import Workspace
 
 Conclude = Callable[[Site, Started, AgentEnd], SessionEnded]
 
@@ -34,7 +37,7 @@ def finish_session(site: Site, conclude: Conclude) -> None:
     flight = site.journal.state.flight
     if flight is None:
         return
-    if flight.process:
+    if flight.process and ours(site, flight):
         process.end_orphan(flight.process)
     tip = site.tip()
     started = left_behind(site)
@@ -60,8 +63,9 @@ def keep_notes(site: Site, found: Found, session: str) -> None:
 def end(site: Site, session: str) -> None:
     """Nothing of a session is in flight any more: the journal says so, and its workspace goes."""
     flight = site.journal.state.flight
-    place = workspace.reopen(Path(flight.folder), flight.base) if flight else None
+    place = workspace.reopen(Path(flight.folder), flight.base) if flight and ours(site, flight) else None
     site.journal.write("session.ended", session=session)
+    site.house.repo.delete_ref(base_ref(session))
     if place:
         workspace.discard(place)
 
@@ -73,12 +77,29 @@ def left_behind(site: Site) -> Started | None:
         return None
     plan = site.plan(flight.base)
     feature = plan.feature(flight.feature) if plan else None
-    place = workspace.reopen(Path(flight.folder), flight.base)
+    place = workspace.reopen(Path(flight.folder), flight.base) if ours(site, flight) else None
+    place = place or (restored(site, flight) if feature and flight.session not in site.history(site.tip()).sessions else None)
     if feature is None or place is None:
         return None
     stage = phases.stage_at(site, flight.base, feature) if feature.phases else None
     agent = next((a for a in phases.crew(site, stage) if a.name == flight.agent), site.agents[0])
     return Started(id=flight.session, feature=feature, base=flight.base, workspace=place, agent=agent, stage=stage)
+
+
+def ours(site: Site, flight: Flight) -> bool:
+    """Is the workspace in flight this project's own? Where the repository was copied, or moved, it is another's."""
+    return Path(flight.folder).is_relative_to(site.house.cache)
+
+
+def restored(site: Site, flight: Flight) -> Workspace | None:
+    """A fresh workspace with the last snapshot in it, for a session whose own is gone; None where there is no snapshot."""
+    repo, saved = site.house.repo, session_ref(flight.session)
+    if repo.tip_of(saved) is None or repo.tip_of(f"{saved}^") != flight.base:
+        return None
+    place = site.pool.take(flight.base)
+    workspace.lay(repo, place, repo.tree_of(saved))
+    site.journal.write("session.restored", session=flight.session, folder=str(place.folder))
+    return place
 
 
 def how_it_ended(site: Site) -> AgentEnd:

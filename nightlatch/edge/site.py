@@ -46,6 +46,7 @@ class Options:
     feature: str = ""
     accept_red: bool = False
     stay: bool = False
+    wake: str = ""
     flags: Mapping[str, object] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 

@@ -18,7 +18,7 @@ import pytest
 
 from nightlatch import errors
 from nightlatch.edge.git import no_checkout
-from tests.cli.kit import HOLD, Project, story
+from tests.cli.kit import HOLD, RUN, Project, story
 
 Arrange = Callable[[Project], object]
 PACKAGE = Path(errors.__file__).parent
@@ -337,6 +337,17 @@ COMMANDS = {
     "a page where nothing can be written": Case(
         args=["report", "--html", "no/such.html"], arrange=[planned()], fix="name a file in a folder that is there",
         says="no/such.html: the page cannot be written: No such file or directory",
+    ),
+    "no such transcript": Case(
+        args=["events", "r-1", "--follow"], arrange=[planned()], says="no transcript of a session r-1 is on this machine",
+        fix="nightlatch log",
+    ),
+    "nothing to wake": Case(
+        args=["wake", "r-1"], arrange=[planned()], says="progress.txt: no session is called r-1", fix="nightlatch log",
+    ),
+    "a session that landed cannot be woken": Case(
+        args=["wake", f"{RUN}-s01"], arrange=[planned(), lambda p: p.record([p.session("US-001", "landed")])],
+        says=f"{RUN}-s01 has landed, so there is nothing to wake", fix="nightlatch status",
     ),
     "no such commit": Case(args=["check", "v9"], arrange=[planned()], says="{top}: there is no commit v9", fix="git log --oneline"),
     "the first commit": Case(

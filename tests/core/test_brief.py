@@ -24,6 +24,7 @@ FEATURE = Feature(
 FULL = BriefParts(
     feature=FEATURE,
     answer="use reportlab",
+    woken=("message: now it is wound up",),
     tried=tuple(f"rejected (ratchet.test-removed): {n} tests gone" for n in range(6)),
     carried=("3 files changed, 40 lines added",),
     conflicts=("src/search.py",),

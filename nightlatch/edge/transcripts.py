@@ -1,0 +1,114 @@
+"""The transcripts of sessions as numbered events: read while they grow and after, packed when they are old, never dropped here."""
+
+import gzip
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from nightlatch.core.dialects import Reader, reader
+from nightlatch.core.models import Event
+from nightlatch.core.text import plain
+from nightlatch.edge import agents, journal, look
+from nightlatch.edge.house import House
+from nightlatch.errors import ConfigError
+
+NAME = "transcript.jsonl"
+CHUNK = 1 << 16
+LOOK = 0.2
+PACKED_AFTER = 3 * 86_400.0
+TURNS = frozenset({"session.started", "session.ended", "agent.ended", "run.started", "run.ended"})
+TOLD, LONGEST, TAIL = 30, 240, 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One event of a transcript. `raw` is the line that it came from, with the first of the line's events only."""
+
+    number: int
+    event: Event
+    raw: str
+
+
+def path(house: House, session: str) -> Path | None:
+    """Where a session's transcript lies, packed or not; None where this machine has none."""
+    folder = house.state / "sessions" / session
+    places = (folder / NAME, folder / f"{NAME}.gz")
+    return next((place for place in places if "/" not in session and place.is_file()), None)
+
+
+def dialect(house: House, session: str, agent: str = "") -> Reader:
+    """The reader for a session's stream: by the agent that the journal names, else by the one handed in, else as plain JSON lines."""
+    segments = sorted(house.state.glob("journal*.jsonl"))
+    started = (event for event in chain(*map(journal.read, segments)) if event and event.get("event") == "session.started")
+    name = next((str(event.get("agent")) for event in started if event.get("session") == session), agent)
+    with suppress(ConfigError):
+        return reader(agents.load(name, house.config.agents).events)
+    return reader("jsonl")
+
+
+def heard(house: House, session: str, over: Callable[[], bool] = lambda: True, agent: str = "") -> Iterator[Heard]:
+    """Every event of a session, once and in order; what is still to come until it is `over`."""
+    stream, number = dialect(house, session, agent), 0
+    for line in lines(house, session, over):
+        for first, event in enumerate(stream.feed(line)):
+            number += 1
+            yield Heard(number=number, event=event, raw="" if first else line.decode("utf-8", "replace"))
+
+
+def lines(house: House, session: str, over: Callable[[], bool]) -> Iterator[bytes]:
+    """The whole lines; one that nothing ends is given when no more can come."""
+    rest, ended = b"", False
+    while not (place := path(house, session)) and not ended:
+        ended = over()
+        time.sleep(0 if ended else LOOK)
+    if place is None:
+        return
+    with gzip.open(place) if place.suffix == ".gz" else place.open("rb") as file:
+        while True:
+            if chunk := file.read(CHUNK):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+            elif ended:
+                break
+            elif not (ended := over()):
+                time.sleep(LOOK)
+    if rest:
+        yield rest
+
+
+def over(house: House, session: str) -> bool:
+    """Is a session's agent at work no more? The journal says so, or that no run is."""
+    turn = next((event for event in look.backwards(house.state / "journal.jsonl") if event.get("event") in TURNS), {})
+    return turn.get("event") != "session.started" or turn.get("session") != session or look.holder(house) is None
+
+
+def ending(house: House, session: str, agent: str = "", most: int = TOLD, longest: int = LONGEST) -> list[str]:
+    """The last words of a session, a line each, oldest first."""
+    place = path(house, session)
+    if place is None:
+        return []
+    with gzip.open(place) if place.suffix == ".gz" else place.open("rb") as file:
+        file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
+        return [plain(said, longest) for said in deque(words(dialect(house, session, agent), file), maxlen=most)]
+
+
+def words(stream: Reader, raw: Iterable[bytes]) -> Iterator[str]:
+    """What the events of a stream say."""
+    return (f"{event.kind}: {event.text}" for line in raw for event in stream.feed(line) if event.text.strip())
+
+
+def pack(house: House, before: float) -> None:
+    """Pack the transcripts that nobody has written to since; each is there at every moment, as it was or packed."""
+    for place in (house.state / "sessions").glob("*/*.jsonl"):
+        if place.name == "notes.jsonl" or place.stat().st_mtime > before:
+            continue
+        draft = place.with_name(f"{place.name}.draft")
+        with place.open("rb") as source, gzip.open(draft, "wb") as target:
+            shutil.copyfileobj(source, target)
+        draft.replace(place.with_name(f"{place.name}.gz"))
+        place.unlink()

@@ -1,0 +1,108 @@
+"""A session that died is continued: elsewhere, by somebody else's start, from its last snapshot; and its log is a stream without gaps."""
+
+import gzip
+import json
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from nightlatch.edge import transcripts
+from nightlatch.edge.house import find_house
+from tests.crash.test_kill import left_running
+from tests.loop.village import Project, feature, make_project, writes
+
+MINE = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "jsonl"\n'
+AGENT = """say() { printf '{"kind":"%s","text":"%s","id":"1","ok":true}\\n' "$1" "$2"; }
+if test -e half.txt; then cp half.txt seen.txt; echo 1 >n1.txt; say result done; exit; fi
+echo half >half.txt
+say tool_call list
+say tool_result "$(yes 'a long listing' | head -n 1000 | tr '\\n' ' ')"
+say message "now it is wound up"
+exec sleep infinity"""
+
+
+def until(condition: object, seconds: float = 40.0) -> None:
+    """Wait for what another process does."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]  # a function without arguments
+        assert time.monotonic() < end, "it never came"
+        Event().wait(0.05)
+
+
+def dead(project: Project) -> str:
+    """A run that is killed, agent and all, once its session has been saved; the session's name."""
+    run = project.start("run")
+    sessions = project.folder / ".nightlatch/sessions"
+    refs = ["git", "for-each-ref", "--format=%(refname)", "refs/nightlatch/sessions"]
+    until(lambda: subprocess.run(refs, cwd=project.folder, capture_output=True, text=True, check=True).stdout)
+    until(lambda: any(b"wound up" in file.read_bytes() for file in sessions.glob("*/transcript.jsonl")))
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    until(lambda: not left_running(project))
+    return next(sessions.iterdir()).name
+
+
+@pytest.mark.sandbox
+def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"})
+    (project.folder / "agent.sh").chmod(0o755)
+    project.commit("the agent may run")
+    session = dead(project)
+    elsewhere = tmp_path / "another machine"
+    elsewhere.mkdir()
+    shutil.copytree(project.folder, elsewhere / "copy", symlinks=True)
+    workspaces = sorted(tmp_path.glob("cache/*/ws/*"))
+    copy = replace(project, folder=elsewhere / "copy", env={"NIGHTLATCH_CACHE": str(elsewhere / "cache")})
+    ran = copy.run("wake", session)
+
+    assert [(word, rule) for word, _, rule in copy.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")], ran.stderr
+    assert copy.git("show", "HEAD:seen.txt") == "half\n", "what the snapshot had lay in the fresh workspace"
+    brief = max((copy.folder / ".nightlatch/sessions").glob("*/brief.md"), key=lambda file: file.stat().st_mtime).read_text()
+    assert "How the last session was cut off" in brief
+    assert "- message: now it is wound up" in brief
+    assert sorted(tmp_path.glob("cache/*/ws/*")) == workspaces, "the workspace of the first one is not touched from the copy"
+    assert copy.git("for-each-ref", "refs/nightlatch/bases") == ""
+    again = copy.run("wake", session)
+    assert "passes" in again.stdout
+    landed = copy.entries()[-1].details[-1].split()[1]
+    assert "has landed, so there is nothing to wake" in copy.run("wake", landed, code=2).stderr
+    assert len(copy.landings()) == 1
+
+
+@pytest.mark.sandbox
+def test_the_log_of_a_session_is_a_stream_without_gaps(tmp_path: Path) -> None:
+    """Read by one who follows from the start, one who comes later, and one who reads when it is over and packed."""
+    project = make_project(tmp_path, [feature(1)])
+    steps = [{"say": f"word {n}"} for n in range(40)]
+    wait = {"run": "for n in $(seq 200); do test -e gone && break; sleep 0.1; done"}
+    script = project.script([[*steps, wait, *steps, writes(1), {"say": "the end"}]])
+    run = project.start("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(script)})
+    sessions, trees = project.folder / ".nightlatch/sessions", tmp_path / "cache"
+    until(lambda: any(b"seq 200" in file.read_bytes() for file in sessions.glob("*/transcript.jsonl")))
+    session = next(sessions.iterdir()).name
+    followers = [project.start("events", session, "--follow", "--json", *more) for more in ((), ("--since", "20"))]
+    until(lambda: [*trees.glob("*/ws/*/tree/till.py")])
+    for tree in trees.glob("*/ws/*/tree"):
+        (tree / "gone").touch()
+    streams = [[json.loads(line) for line in follower.communicate(timeout=60)[0].splitlines()] for follower in followers]
+    assert run.communicate(timeout=60) is not None
+
+    house = find_house(project.folder)
+    numbers = [event["n"] for event in streams[0]]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert streams[1] == streams[0][20:]
+    said = [event["text"] for event in streams[0] if event["kind"] == "message"]
+    assert said == [*(f"word {n}" for n in range(40)), *(f"word {n}" for n in range(40)), "the end"]
+    assert "".join(f"{event['raw']}\n" for event in streams[0] if event["raw"]) == (sessions / session / transcripts.NAME).read_text()
+    transcripts.pack(house, time.time() + 60)
+    assert [file.name for file in (sessions / session).glob("transcript*")] == ["transcript.jsonl.gz"]
+    assert gzip.decompress((sessions / session / "transcript.jsonl.gz").read_bytes()).count(b"\n") > 80
+    after = project.run("events", session, "--json").stdout
+    assert [json.loads(line) for line in after.splitlines()] == streams[0]
+    assert "message: the end" in project.run("log", session).stdout
