@@ -10,14 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
-from os import devnull, dup2
+from os import devnull, dup2, environ
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nightlatch import __version__
 from nightlatch.core.text import plain
 from nightlatch.errors import NightlatchError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "Set up": {
@@ -65,6 +69,7 @@ COMMANDS = {
     },
 }
 HELP = ("-h", "--help")
+COMPLETE = "_NIGHTLATCH_COMPLETE"
 WISHES = ("pause", "resume", "stop")
 
 
@@ -91,6 +96,14 @@ class Commands(click.Group):
             command = import_module(f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}").command
         return command if isinstance(command, click.Command) else None
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem[str]"]:
+        """The names with what each does, without importing any."""
+        from click.shell_completion import CompletionItem
+
+        told = {name: does for section in COMMANDS.values() for name, does in section.items()}
+        options = super(click.Group, self).shell_complete(ctx, incomplete) if incomplete.startswith("-") else []
+        return [*(CompletionItem(name, help=does) for name, does in told.items() if name.startswith(incomplete)), *options]
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.list_commands(ctx):
             from difflib import get_close_matches
@@ -107,6 +120,8 @@ class Commands(click.Group):
 
 def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None = None) -> int:
     """Run one command and return its exit code; without a command, or with an option of `run` first, it is `run`."""
+    if wanted := environ.get(COMPLETE):
+        return complete(wanted)
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or (args[0].startswith("-") and args[0] not in (*HELP, "--version")):
         args.insert(0, "run")
@@ -142,6 +157,12 @@ def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
             runpy.run_path(str(theirs), run_name="__main__")
             return 0
         loop = import_module("nightlatch.shipped.loop").run
+    commands = every_command(name)
+    with commands.make_context(name, args, obj=Program(name=name, loop=loop)) as context:
+        return commands.invoke(context) or 0
+
+
+def every_command(name: str) -> Commands:
     commands = Commands(
         name=name,
         help="Coding agents work through your list of features overnight, and nothing that passes slips back.",
@@ -149,8 +170,17 @@ def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
         context_settings={"help_option_names": list(HELP)},
     )
     click.version_option(__version__, prog_name="nightlatch")(commands)
-    with commands.make_context(name, args, obj=Program(name=name, loop=loop)) as context:
-        return commands.invoke(context) or 0
+    return commands
+
+
+def complete(wanted: str) -> int:
+    """Answer a shell that completes a command line, or give it the script that makes it ask; both are click's own."""
+    from click.shell_completion import shell_complete
+
+    try:
+        return shell_complete(every_command("nightlatch"), {}, "nightlatch", COMPLETE, wanted)
+    except click.ClickException:  # a command line that is not one yet has no completions
+        return 1
 
 
 def own_loop(folder: Path) -> Path | None:

@@ -6,14 +6,16 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import click
+from click.shell_completion import CompletionItem
 
+from nightlatch.core import planfile
 from nightlatch.core.choices import needless, objection
 from nightlatch.core.history import replay
 from nightlatch.core.progress import decision
 from nightlatch.core.text import plain
 from nightlatch.edge import inbox, look
 from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.errors import BusyError, UsageError
+from nightlatch.errors import BusyError, NightlatchError, UsageError
 
 PATIENCE = 3.0
 NUMBERS = "FEATURE is an id of the plan, or the number that `status` and progress.txt show under DECIDE."
@@ -61,7 +63,7 @@ VERBS = {
 def command(name: str) -> click.Command:
     """The click command of one verb."""
     verb = VERBS[name]
-    params: list[click.Parameter] = [click.Argument(["feature"])]
+    params: list[click.Parameter] = [click.Argument(["feature"], shell_complete=features)]
     if verb.text:
         params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
     if name == "retry":
@@ -72,6 +74,17 @@ def command(name: str) -> click.Command:
         decide(name, feature, "--fresh" if fresh else text or "", now=now)
 
     return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")
+
+
+def features(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """The ids of the plan that a shell may offer, with their titles."""
+    try:
+        house = find_house(Path.cwd())
+        plan = planfile.read(house.worktree_plan() or b"", house.plan)
+    except NightlatchError:
+        return []
+    known = [feature for feature in plan.features if feature.id.startswith(incomplete) and feature.id == plain(feature.id)]
+    return [CompletionItem(feature.id, help=plain(feature.title, 60)) for feature in known]
 
 
 def decide(verb: str, name: str, text: str, *, now: bool) -> None:

@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import click
 
-TOPICS = ("exit-codes", "prd", "config", "agents", "ratchet", "recovery")
+TOPICS = ("exit-codes", "prd", "config", "agents", "ratchet", "recovery", "completion")
 
 
 @click.command(epilog="Example: nightlatch help exit-codes")
