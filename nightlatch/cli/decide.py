@@ -17,7 +17,7 @@ from nightlatch.edge import inbox, look
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.errors import BusyError, NightlatchError, UsageError
 
-PATIENCE = 3.0
+PATIENCE = 20.0
 NUMBERS = "FEATURE is an id of the plan, or the number that `status` and progress.txt show under DECIDE."
 
 
@@ -109,7 +109,7 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
         if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
             inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
         inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
-    if now and look.holder(house) is None:
+    if now:
         carry_out(house)
     click.echo(f"{what}: {verb} {progress_of(house)}")
 
@@ -127,6 +127,8 @@ def carry_out(house: House) -> None:
                 landing.commit_plan_edits(site)
                 decisions.carry_out(site)
         except BusyError:
+            if look.last_turn(house).get("event") not in (None, "run.ended"):
+                return
             sleep(0.05)
 
 

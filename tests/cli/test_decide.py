@@ -8,9 +8,10 @@ import pytest
 
 from nightlatch.core.choices import needless, objection
 from nightlatch.core.history import NEW, FeatureHistory
+from nightlatch.core.journal import encode
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.progress import decision, parse, render
-from tests.cli.kit import HOLD, START, Project, story
+from tests.cli.kit import HOLD, RUN, START, Project, story
 
 OPEN = Feature(id="F", title="", done=False)
 DONE = Feature(id="F", title="", done=True)
@@ -161,6 +162,7 @@ def test_a_number_never_wins_over_an_id(project: Project) -> None:
 
 def test_while_a_run_is_at_work_it_is_the_one_that_carries_it_out(night: Project) -> None:
     lock = night.write(".nightlatch/lock", "")
+    (night.folder / ".nightlatch/journal.jsonl").write_bytes(encode("run.started", START, {"run": RUN}))
     with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
