@@ -41,7 +41,7 @@ def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     yield Step.OLD, e.old is None and e.tests_changed
     yield Step.NOW, asked and e.now is None
     yield Step.OWNED, green(e.now) and e.proof_changed and e.owned is None
-    yield Step.PROOF, not base_owned(e) and e.proof is None and bool(new_passing(e))
+    yield Step.PROOF, (asked or bool(e.feature.title)) and not base_owned(e) and e.proof is None and bool(new_passing(e))
     yield Step.INTEGRITY, Step.INTEGRITY in e.wants and e.integrity is None
     yield Step.WEAKER, Step.WEAKER in e.wants and e.weaker is None
 

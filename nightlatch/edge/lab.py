@@ -25,7 +25,7 @@ from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-SHARES = {Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25}  # of limits.check
+SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25}  # of limits.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,10 +192,13 @@ def _owned(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 
 def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    """The candidate's new tests over the base's source: what fails there, or cannot even be loaded, proves something."""
+    """The candidate's new tests over the base's source: what fails there, or cannot even be loaded, proves something.
+
+    A test that the candidate's code answers in a moment may go on for ever with the base's: what is cut off proves nothing.
+    """
     wanted = new_passing(e)
     laid = {c.path: (c.new_mode, c.new_oid) for c in case.tests if c.status != "D"}
-    found = lab.run(case.base, lab.repo.tree_with(case.base, laid), case.suite, wanted)
+    found = lab.run(case.base, lab.repo.tree_with(case.base, laid), case.suite, wanted, SHARES[Step.PROOF] * lab.hands.timeout)
     if found.answer is Answer.FAULT:
         return replace(e, proof=frozenset())
     nothing_ran = bool(found.broken) and not found.ids and not found.uncollected

@@ -34,6 +34,13 @@ def rules(e: Evidence) -> list[str]:
     return [r.rule for r in decide(e).reasons]
 
 
+def test_a_proof_is_looked_for_only_where_somebody_asks_for_something() -> None:
+    nameless = replace(FINE, feature=replace(PROSE, id="", title=""))
+    assert next_step(FINE) is Step.PROOF
+    assert next_step(nameless) is None
+    assert next_step(replace(WROTE, feature=replace(VERIFIED, title=""), owned=RED)) is Step.PROOF
+
+
 @pytest.mark.parametrize(
     ("evidence", "outcome", "proved"),
     [
