@@ -19,6 +19,7 @@ PAUSED = "paused: no new session starts; go on: nightlatch resume"
 STAYS = "it stays for your answers, approvals and new features"
 FOREVER = datetime.max.replace(tzinfo=UTC)
 NO_PROGRESS = 12
+SAME_REFUSAL = 3  # in a row: fewer may be chance
 _NAMED = 5
 _IDLE = frozenset({ALL_DONE, REST_SKIPPED, ALL_SKIPPED, NOTHING_PLANNED})
 _WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
@@ -185,7 +186,7 @@ def _wait_of(feature: Feature, known: Mapping[str, Feature], history: History, b
     answered = feature.answer not in ("", *past.answers)
     if past.waiting and not (past.waiting is Outcome.BLOCKED and answered):
         return past.waiting.value, f"{_WAITS[past.waiting]}: {plain(past.question, 120)}".removesuffix(": ")
-    if 0 < budget.faults_allowed <= past.same:
+    if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
         return "worn out", f"was refused {past.same} times in a row by the same rule, {past.tried[0].rule}"
     if 0 < budget.attempts <= past.attempts:
         return "worn out", f"is worn out after {past.attempts} attempts"

@@ -207,7 +207,7 @@ def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
     return Tally(
         name=name, model=model, sessions=len(told), landed=len(landed), refused=sum(one.outcome == "rejected" for one in told),
         stopped=sum(one.outcome in ("interrupted", "failed") for one in told), usd=usd,
-        lost=sum(one.usd or 0.0 for one in paid if one.outcome not in LANDS), unknown=sum(one.usd is None for one in told),
+        lost=usd - sum(one.usd or 0.0 for one in paid if one.outcome in LANDS), unknown=sum(one.usd is None for one in told),
         minutes=sum(one.minutes or 0 for one in told),
     )  # fmt: skip
 

@@ -161,6 +161,13 @@ def test_a_feature_runs_until_its_limit(known: FeatureHistory) -> None:
     assert chosen(plan("A"), A=known)[0] == "A"
 
 
+def test_the_same_refusal_wears_a_feature_out_by_its_own_number_and_never_the_first_time() -> None:
+    again = replace(SAME, attempts=2, same=2)
+    assert chosen(plan("A"), Budget(faults_allowed=1), A=again)[0] == "A"
+    assert chosen(plan("A"), Budget(faults_allowed=4, attempts=9), A=SAME)[0] == "A"
+    assert stop(plan("A"), Budget(faults_allowed=1), A=SAME)[0] == 3
+
+
 @pytest.mark.parametrize("known", [WORN, CARRIED])
 def test_a_limit_of_zero_is_no_limit(known: FeatureHistory) -> None:
     assert chosen(plan("A"), Budget(attempts=0, continues=0), A=known)[0] == "A"
