@@ -1,12 +1,15 @@
 """What is held waits with one page about it, and a person's answer lands it, or sends it back with their reason."""
 
 import shutil
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from nightlatch.edge import inbox
+from nightlatch.edge.house import find_house
 from tests.loop.village import TESTS, TILL, Project, Steps, feature, make_project, project_in, writes
 
 pytestmark = pytest.mark.sandbox
@@ -137,6 +140,17 @@ def test_what_is_held_for_another_reason_meanwhile_waits_for_another_answer(tmp_
     assert "DECIDE  1 US-001" in project.run("status").stdout
     assert "US-001 approve: landed" in approved(project)
     assert project.git("show", "HEAD:till.py").endswith(QUIET)
+
+
+def test_an_approval_given_twice_does_not_cover_what_neither_had_seen(tmp_path: Path) -> None:
+    project = held(tmp_path)
+    project.write("n1.txt", "1\n")
+    project.commit("half of it was needed at once")
+    for _ in range(2):
+        inbox.leave(find_house(project.folder), "approve", "US-001", "", datetime.now(UTC))
+    assert "held again on the branch as it is now: " in approved(project)
+    assert project.passing() == []
+    assert "DECIDE  1 US-001" in project.run("status").stdout
 
 
 def test_a_feature_that_names_what_it_supersedes_lands_by_itself(tmp_path: Path) -> None:
