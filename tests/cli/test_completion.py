@@ -1,6 +1,7 @@
-"""Shell completion, as each shell asks for it."""
+"""Shell completion, as each shell asks for it; and the topics of help."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,12 @@ def test_without_a_plan_there_is_nothing_to_offer(project: Project) -> None:
     ask = {"_NIGHTLATCH_COMPLETE": "bash_complete", "COMP_WORDS": "nightlatch approve ", "COMP_CWORD": "2"}
     assert asked(project, **ask) == "\n"
     assert asked(project, **{**ask, "COMP_WORDS": "nightlatch nonsense "}) == ""
+
+
+def test_the_help_on_exit_codes_knows_those_of_the_docs_and_no_other(project: Project) -> None:
+    told = project.nightlatch("help", "exit-codes").out
+    docs = re.findall(r"^\| (\d+) \|", (ROOT / "docs/exit-codes.md").read_text(), re.MULTILINE)
+    assert sorted(re.findall(r"(?:^  |; )(\d+) ", told, re.MULTILINE), key=int) == docs
 
 
 def test_the_help_says_how(project: Project) -> None:
