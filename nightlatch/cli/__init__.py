@@ -41,6 +41,7 @@ COMMANDS = {
         "resume": "let a paused run go on",
         "stop": "end the run at work after this session",
         "sync": "move your checkout to the tip of the branch",
+        "clean": "what old sessions left that nothing needs, and its removal",
     },
     "Look": {
         "status": "what passes, what is left, what waits for you",

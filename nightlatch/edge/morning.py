@@ -11,10 +11,10 @@ from nightlatch.core.report import Night, build, chosen
 from nightlatch.core.reportvalues import Report
 from nightlatch.core.survey import survey
 from nightlatch.core.text import plain
-from nightlatch.edge import look, reporting
+from nightlatch.edge import cleaning, look, reporting, transcripts
 from nightlatch.edge.landing import write_down
 from nightlatch.edge.site import Site
-from nightlatch.errors import FaultError
+from nightlatch.errors import FaultError, NightlatchError
 
 PROGRAM = "python loop.py"
 
@@ -28,6 +28,9 @@ def close(site: Site, stop: Stop) -> int:
     block = reportviews.end_block(told, site.run, code=stop.code, at=site.now())
     if site.run_is_open(tip) or (stop.code and (last is None or last.details[:1] != block.details[:1])):
         tip = write_down(site, (block,), f"progress: {site.run} ended, {site.passing(tip)} pass")
+    with suppress(OSError, NightlatchError):  # a full disk, say: what is old stays as it is
+        transcripts.pack(site.house, site.now().timestamp() - transcripts.PACKED_AFTER)
+        cleaning.prune(site.house, site.now().timestamp())
     site.journal.write("run.ended", run=site.run, code=stop.code, why=stop.why)
     if stop.code == 3:
         site.notifier.needs(site.asked(stop.waits))

@@ -338,6 +338,9 @@ COMMANDS = {
         args=["report", "--html", "no/such.html"], arrange=[planned()], fix="name a file in a folder that is there",
         says="no/such.html: the page cannot be written: No such file or directory",
     ),
+    "an age that is none": Case(
+        args=["clean", "--older", "30"], says="--older 30 is no age", fix='give one such as "14d" or "12h"',
+    ),
     "no such transcript": Case(
         args=["events", "r-1", "--follow"], arrange=[planned()], says="no transcript of a session r-1 is on this machine",
         fix="nightlatch log",

@@ -1,0 +1,103 @@
+"""What a project keeps that it may need no more: refs, workspaces, environments, results, transcripts; listed, and removed when asked."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightlatch.core.models import Outcome
+from nightlatch.edge import journal, look, workspace
+from nightlatch.edge.git import base_ref, session_ref
+from nightlatch.edge.house import House
+
+SESSIONS, WORK, BASES = "refs/nightlatch/sessions", "refs/nightlatch/work", "refs/nightlatch/bases"
+OLD, MANY = 90 * 86_400.0, 500
+KINDS = {
+    "refs": "candidates and carried work that no feature waits for (the objects go when git next collects them)",
+    "workspaces": "workspaces of processes that are no more",
+    "environments": "what init.sh made for earlier inputs",
+    "results": "results of checks that were not asked for lately",
+    "transcripts": "transcripts, briefs and notes of sessions",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """One thing that can go: a ref by its name, or a file or folder. `size` is in bytes, 0 for a ref."""
+
+    kind: str
+    name: str
+    size: int = 0
+
+
+def leftovers(house: House, before: float, keep: int) -> Iterator[Leftover]:
+    """What is older than a moment (epoch seconds), refs also beyond the newest `keep`. Nothing of a session in flight, of work that is
+    held, or of the last session of a feature that is open, is among it."""
+    flight = journal.load(house.state / "journal.jsonl")[0].flight
+    needed = needed_sessions(house) | ({flight.session} if flight else set())
+    yield from old_refs(house, before, keep, needed)
+    for folder in (house.cache / "ws").glob("*-*"):
+        if not Path("/proc", folder.name.partition("-")[0]).exists() and not (flight and str(folder) == flight.folder):
+            yield of(folder, "workspaces")
+    yield from (of(folder, "workspaces") for folder in (house.cache / "trash").glob("*"))
+    yield from (of(folder, "environments") for folder in (house.cache / "env").glob("*") if folder.stat().st_mtime < before)
+    yield from (of(file, "results") for file in (house.state / "cache").glob("*") if file.stat().st_mtime < before)
+    for folder in (house.state / "sessions").glob("*"):
+        if folder.name not in needed and newest(folder) < before:
+            yield of(folder, "transcripts")
+
+
+def needed_sessions(house: House) -> set[str]:
+    """Sessions that a feature still goes on from, or whose candidate waits for the person."""
+    seen = look.view(house)
+    open_features = [seen.history.of(feature) for feature in seen.plan.features if not feature.done]
+    known = [seen.history.of(feature) for feature in seen.plan.features]
+    return {past.sessions[-1] for past in open_features if past.sessions} | {
+        past.held for past in known if past.waiting is Outcome.HELD and past.held
+    }  # fmt: skip
+
+
+def old_refs(house: House, before: float, keep: int, needed: set[str]) -> Iterator[Leftover]:
+    """By age and count: what is young stays, and so do the newest, however old."""
+    form = "--format=%(committerdate:unix) %(refname)"
+    told = os.fsdecode(house.repo.run("for-each-ref", "--sort=-committerdate", form, SESSIONS, WORK, BASES)).splitlines()
+    refs = [(name, float(at or 0)) for at, _, name in (line.partition(" ") for line in told)]
+    plan = look.view(house).plan
+    kept = {*map(session_ref, needed), *map(base_ref, needed), *(house.repo.work_ref(f.id) for f in plan.features if not f.done)}
+    sessions = [name for name, _ in refs if name.startswith(SESSIONS)]
+    young = {name for name, at in refs if at >= before} | {*sessions[:keep]}
+    yield from (Leftover(kind="refs", name=name) for name, _ in refs if name not in kept | young)
+
+
+def prune(house: House, now: float, keep: int = MANY) -> None:
+    """Let go of candidates that are both old and beyond many, and that nobody goes on from."""
+    if len(house.repo.refs(SESSIONS)) > keep:
+        flight = journal.load(house.state / "journal.jsonl")[0].flight
+        for one in old_refs(house, now - OLD, keep, needed_sessions(house) | ({flight.session} if flight else set())):
+            if one.name.startswith(SESSIONS):
+                house.repo.delete_ref(one.name)
+
+
+def remove(house: House, one: Leftover) -> None:
+    if one.kind == "refs":
+        house.repo.delete_ref(one.name)
+    elif (path := Path(one.name)).is_dir():
+        workspace.unlock(path)
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def of(path: Path, kind: str) -> Leftover:
+    return Leftover(kind=kind, name=str(path), size=sum(info.st_size for info in inside(path)))
+
+
+def newest(path: Path) -> float:
+    return max((info.st_mtime for info in inside(path)), default=path.stat().st_mtime)
+
+
+def inside(path: Path) -> Iterator[os.stat_result]:
+    """Every file at or below a path, no link followed."""
+    files = (Path(place, name) for place, _, names in os.walk(path) for name in names) if path.is_dir() else iter([path])
+    return (file.lstat() for file in files)
