@@ -49,8 +49,9 @@ def good(folder: Path) -> Project:
 
 
 def bad(folder: Path) -> Project:
-    """The agent fails the same way three times, and nothing lands."""
+    """The agent fails the same way three times, nothing lands, and the job summary cannot be written, which ends nothing."""
     project = make_project(folder, [feature(1), feature(2)])
+    (folder / "summary.md").mkdir()
     night(project, [[{"say": "Invalid key"}, {"crash": 1}]], code=4)
     return project
 
