@@ -33,6 +33,7 @@ class Notifier:
     _pinged: float = 0.0
     _heard: int = 0
     _sent: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _last: int = 0
 
     @property
     def settings(self) -> Notify:
@@ -43,7 +44,7 @@ class Notifier:
         self.hear()
         about = {"project": self.house.repo.project.name, "branch": self.branch, "run": self.run}
         if self.run and (self.settings.command or self.settings.webhook or self.settings.urls):
-            self._send([notices.body(one, **about) for one in told])
+            self._last = self._send([notices.body(one, **about) for one in told], after=self._last)
 
     def needs(self, asked: Mapping[str, str]) -> None:
         """Features that wait for the person, with their questions; each once a run."""
@@ -91,14 +92,17 @@ class Notifier:
     def _log(self) -> Path:
         return self.house.state / "notify.jsonl"
 
-    def _send(self, what: Sequence[Mapping[str, object] | None]) -> None:
+    def _send(self, what: Sequence[Mapping[str, object] | None], after: int = 0) -> int:
         with suppress(OSError), self._log.open("ab") as log:
-            self._sent.append(send(self.house, what, log.fileno()))
+            running = {process.pid for process in self._sent}
+            self._sent.append(send(self.house, what, log.fileno(), after if after in running else 0))
+            return self._sent[-1].pid
+        return 0
 
 
-def send(house: House, what: Sequence[Mapping[str, object] | None], out: int) -> subprocess.Popen[bytes]:
+def send(house: House, what: Sequence[Mapping[str, object] | None], out: int, after: int = 0) -> subprocess.Popen[bytes]:
     """Start a sender; settings and notices go to its standard input, for others may read the arguments of a process."""
-    job = {**asdict(house.config.notify), "folder": str(house.repo.project), "notices": what}
+    job = {**asdict(house.config.notify), "folder": str(house.repo.project), "notices": what, "after": after}
     argv = [sys.executable, "-P", "-c", START, ROOT]
     sender = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL, cwd=house.repo.project, env=os.environ, start_new_session=True

@@ -5,10 +5,11 @@ Started with the settings and the notices as JSON on standard input; prints a li
 
 import json
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPException
 from importlib import import_module
@@ -119,8 +120,16 @@ def tried(channel: str, send: Callable[[], str], longest: float) -> dict[str, ob
     return {"channel": channel, "ok": False, "says": says}
 
 
+def wait_for(sender: int) -> None:
+    """Notices arrive in the order of what they tell of: an earlier sender ends first, or has had its time."""
+    with suppress(OSError):
+        select.select([os.pidfd_open(sender)], [], [], sum(LONGEST.values()))
+
+
 def main() -> None:
     job = json.load(sys.stdin)
+    if job["after"]:
+        wait_for(job["after"])
     for notice in job["notices"]:
         for channel, send in channels(job, notice):
             print(json.dumps(tried(channel, send, LONGEST[channel])), flush=True)

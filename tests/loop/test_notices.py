@@ -55,6 +55,17 @@ def test_the_question_is_told_where_the_person_allows_it(tmp_path: Path, there: 
 
 
 @pytest.mark.sandbox
+def test_a_run_that_stays_says_at_once_what_waits_and_only_once(tmp_path: Path, there: Receiver) -> None:
+    night = project(tmp_path, f'[notify]\nwebhook = "{there.url("hook")}"\n', feature(1, verify=[]))
+    running = night.start("run", "--agent", "scripted", "--stay", env={"NIGHTLATCH_SCRIPT": str(night.script([[writes(1)]]))})
+    asked = there.next()[1]
+    assert (asked["event"], asked["features"]) == ("needs-you", ["US-001"])
+    night.run("stop")
+    running.communicate(timeout=90)
+    assert [body["event"] for _, body in there.until("run-ended")] == ["run-ended"]
+
+
+@pytest.mark.sandbox
 def test_a_fault_and_a_red_branch_are_told_before_the_end_of_the_run(tmp_path: Path, there: Receiver) -> None:
     night = project(tmp_path, f'[limits]\nfaults = 1\n[notify]\nwebhook = "{there.url("hook")}"\n', feature(1, verify=[]))
     night.night([[{"crash": "my key is abc123"}]], code=4)
