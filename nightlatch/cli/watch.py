@@ -74,7 +74,8 @@ def screen(watcher: Watcher, scene: Scene) -> Scene:
     from rich.console import Console
     from rich.live import Live
 
-    note, console = "", Console()
+    told = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}  # the terminal knows better
+    note, console = "", Console(_environ=told)
     with keyboard(), Live(console=console, screen=True, auto_refresh=False) as live:
         while scene.process is not None:
             live.update(picture(scene, console.width, note), refresh=True)

@@ -110,7 +110,7 @@ def test_in_tmux_at_40_columns_it_is_whole_and_follows_the_run_to_its_end(tmp_pa
         pytest.skip("tmux is not installed")
     project, running = at_work(tmp_path)
     server = [tmux, "-S", str(tmp_path / "tmux"), "-f", os.devnull]
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **project.env}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "200", "LINES": "1", **project.env}
     start = [*server, "new-session", "-d", "-x", "40", "-y", "24", f"{sys.executable} -m nightlatch watch; sleep 1000"]
     subprocess.run(start, cwd=project.folder, env=env, check=True)
     try:
