@@ -203,11 +203,11 @@ def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
     told = tuple(sessions)
     landed = [one for one in told if one.outcome in LANDS]
     paid = [one for one in told if not one.listed]
-    usd = sum(one.usd or 0.0 for one in paid)
+    usd, lost = (sum((one.usd or 0.0 for one in some), 0.0) for some in (paid, [one for one in paid if one.outcome not in LANDS]))
     return Tally(
         name=name, model=model, sessions=len(told), landed=len(landed), refused=sum(one.outcome == "rejected" for one in told),
-        stopped=sum(one.outcome in ("interrupted", "failed") for one in told), usd=usd,
-        lost=usd - sum(one.usd or 0.0 for one in paid if one.outcome in LANDS), unknown=sum(one.usd is None for one in told),
+        stopped=sum(one.outcome in ("interrupted", "failed") for one in told), usd=round(usd, 2),
+        lost=round(lost, 2), unknown=sum(one.usd is None for one in told),
         minutes=sum(one.minutes or 0 for one in told),
     )  # fmt: skip
 

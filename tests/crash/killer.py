@@ -1,4 +1,5 @@
-"""Runs the program and kills it, as `kill -9` would, at the n-th point where something becomes durable: KILL_AT=n killer.py ARGS.
+"""Runs the program and kills it, as `kill -9` would, at the n-th point where something becomes durable: KILL_AT=n killer.py ARGS;
+n may also be a point's name.
 
 A point lies before and after every journal line, every file that is put in place, and every move of a ref. The names of all points that
 were passed are added to the file POINTS.
@@ -16,7 +17,7 @@ from nightlatch.core import journal
 from nightlatch.edge import files
 from nightlatch.edge.git import Repo
 
-AT, POINTS = int(os.environ["KILL_AT"]), Path(os.environ["POINTS"])
+AT, POINTS = os.environ["KILL_AT"], Path(os.environ["POINTS"])
 passed = 0
 
 
@@ -25,7 +26,7 @@ def point(name: str) -> None:
     passed += 1
     with POINTS.open("a") as file:
         file.write(f"{name}\n")
-    if passed == AT:
+    if AT in (str(passed), name):
         os.kill(os.getpid(), signal.SIGKILL)
 
 

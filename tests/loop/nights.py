@@ -75,8 +75,7 @@ def resumed(folder: Path) -> Project:
     project = make_project(folder, [feature(1), feature(2)], settings=SCRIPTED)
     script = project.script([[{"spend": 1.0}, writes(1)], [{"spend": 2.0}, writes(2)]])
     own = Project(folder=project.folder, env={**project.env, "NIGHTLATCH_SCRIPT": str(script)})
-    own.killed(7, folder / "points")
-    assert (folder / "points").read_text().splitlines()[-1] == "before agent.ended"
+    own.killed("before agent.ended", folder / "points")
     own.run("run")
     return own
 

@@ -85,8 +85,8 @@ class Project:
         assert code is None or process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(args, process.returncode, out, err)
 
-    def killed(self, at: int, points: Path) -> int:
-        """One run that is killed at its `at`-th point; its return code. The names of the points go to a file."""
+    def killed(self, at: int | str, points: Path) -> int:
+        """One run that is killed at its `at`-th point, or at that of this name; its return code. The names of the points go to a file."""
         env = {**os.environ, **self.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
         killer = [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"]
         done = subprocess.run(killer, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
