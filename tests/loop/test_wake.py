@@ -74,6 +74,13 @@ def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_pat
     assert "has landed, so there is nothing to wake" in copy.run("wake", landed, code=2).stderr
     assert len(copy.landings()) == 1
 
+    base = project.git("rev-parse", "refs/nightlatch/bases/" + session).strip()
+    project.git("update-ref", "refs/heads/main", f"{base}~1")
+    project.git("update-ref", "-d", f"refs/nightlatch/sessions/{session}")
+    project.git("reflog", "expire", "--all", "--expire=now")
+    project.git("gc", "-q", "--prune=now")
+    assert project.git("cat-file", "-t", base) == "commit\n", "what a workspace in flight borrows is never collected"
+
 
 @pytest.mark.sandbox
 def test_the_log_of_a_session_is_a_stream_without_gaps(tmp_path: Path) -> None:
