@@ -184,13 +184,14 @@ class Trials:
         return self.watched[base]
 
     def rewritten(self, base: str, tree: str, suite: Suite, room: Room, since: float) -> Iterator[str]:
-        """The test files of a tree that a run changed: looked at where they were touched since, compared byte for byte."""
+        """The test files of a tree that a run wrote to, be it the same bytes: who did that in the workspace brought along what it wrote."""
         changed = {c.path: (c.new_mode, c.new_oid) for c in self.repo.diff(self.tree(base), tree) if suite.files(self.own(c.path))}
         for path, (mode, oid) in {**self.test_files(base, suite), **changed}.items():
             place = room.tree / path
-            if mode in FILES and not (os.path.lexists(place) and place.lstat().st_ctime < since - TICK):
+            touched = place.lstat().st_ctime if os.path.lexists(place) else since
+            if mode in FILES and touched >= since - TICK:
                 data = place.read_bytes() if place.is_file() and not place.is_symlink() else b""
-                if (known := self.repo.find(oid)) and data != known[2]:
+                if touched > since + TICK or ((known := self.repo.find(oid)) and data != known[2]):
                     yield self.own(path)
 
     def clean(self, base: str, tree: str) -> str:
