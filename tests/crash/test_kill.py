@@ -19,7 +19,7 @@ SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
 FULL = bool(os.environ.get("NIGHTLATCH_FULL"))
 MOST_STARTS = 60
 FEATURES = 5 if FULL else 2
-KILLS = range(1, MOST_STARTS) if FULL else range(4, MOST_STARTS, 5)
+KILLS = range(1, MOST_STARTS) if FULL else range(3, MOST_STARTS, 4)
 STARTS = range(1, 12) if FULL else (3, 8)
 
 
