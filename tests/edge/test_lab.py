@@ -295,6 +295,8 @@ def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.tests-rewritten"])
     assert verdict.reasons[0].detail == ("tests/golden.txt",)
     assert world.examine(base, kind, off=RUN_ONLY | {"old", "integrity", "weaker"}).outcome is Outcome.LANDED
+    written = {**kind, "tests/golden.txt": "-1"}  # as the workspace is left by whoever ran that suite there
+    assert rules(world.examine(base, written, off=RUN_ONLY | {"old", "weaker"})) == ["ratchet.tests-rewritten"]
     used = {**base, "tests/test_golden.py": rewrites, "tests/golden.txt": "2"}
     assert world.examine(used, {"calc.py": SUB.replace("a + b", "b - a"), "test_sub.py": TEST_SUB}, off=RUN_ONLY).outcome is Outcome.LANDED
 
