@@ -60,6 +60,7 @@ WEAKER = [
     ("runner-hook", "conftest.py", "import pytest\n", "import pytest\npytest.approx = lambda *a, **k: 1\n"),
     ("test-startup", "conftest.py", "", "@pytest.fixture(autouse=True)\ndef fix(monkeypatch):\n    monkeypatch.setattr('calc.add', int)\n"),
     ("test-startup", "conftest.py", "", "@pytest.fixture(autouse=True)\ndef fix():\n    calc.add = int\n"),
+    ("test-startup", "tests/__init__.py", "", "import calc\ncalc.add = int\n"),
     ("runner-hook", "conftest.py", "", "@pytest.fixture(autouse=True)\ndef fix():\n    unittest.TestCase.assertEqual = print\n"),
     ("runner-hook", "tests/test_a.py", "", "def load_tests(loader, tests, pattern):\n    return loader.suiteClass()\n"),
     ("runner-hook", "conftest.py", "", "def __getattr__(name):\n    return print\n"),

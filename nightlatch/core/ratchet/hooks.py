@@ -43,7 +43,7 @@ def _python(path: str, old: ast.Module, new: ast.Module, *, conftest: bool) -> I
     for (rule, name), (line, what) in _steered(new, conftest=conftest).items():
         if before.get((rule, name), (0, ""))[1] != what:
             yield rule, f"{path}::{name} (line {line})"
-    if conftest:
+    if conftest or basename(path) == "__init__.py":
         known = Counter(what for _, what in _startup(old))
         for line, what in _startup(new):
             known[what] -= 1
@@ -92,7 +92,7 @@ def _repairs(node: Function) -> bool:
 
 
 def _startup(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Statements at the top of a conftest.py that do something when it is read."""
+    """Statements at the top of a conftest.py, or of a package of tests, that do something when it is read."""
     for node in tree.body:
         plain = isinstance(node, ast.Assign) and all(isinstance(t, (ast.Name, ast.Tuple)) for t in node.targets)
         defining = isinstance(node, (ast.Import, ast.ImportFrom, Function, ast.ClassDef, ast.AnnAssign, ast.Pass))
