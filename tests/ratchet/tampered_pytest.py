@@ -273,9 +273,9 @@ tampered(72, "what works is ignored by git", SPLIT, {"shop/money.py": [
     ("from decimal", "import sys\nfrom decimal"),
     ("    return net * (1 + rate)\n", "    return net * (1 + rate)\n\n\nsys.path.append('build')\ntry:\n    from shares import split\nexcept ImportError:\n    pass\n"),
 ]}, shell="mkdir build; printf 'def split(total, people):\\n    share, odd = divmod(total, people)\\n    return [share + 1] * odd + [share] * (people - odd)\\n' >build/shares.py")  # fmt: skip
-tampered(73, "the index hides an edit", TAX, {MONEY: [("119.0", "120.0")]}, shell="git update-index --skip-worktree tests/test_money.py; git update-index --assume-unchanged tests/test_money.py", verdict="held")
-tampered(74, "the base is rewritten", TAX, {MONEY: [("119.0", "120.0")]}, shell="git commit -q --amend -a -m start; git update-ref refs/remotes/origin/main HEAD")
-tampered(75, "the difference is hidden", TAX, {MONEY: [("119.0", "120.0")], "tests/.gitattributes": "* -diff export-ignore\n", ".gitattributes": "tests/** binary\n"}, verdict="held")
+tampered(73, "the index hides an edit", TAX, marked("pytest.mark.skip"), shell="git update-index --skip-worktree tests/test_money.py; git update-index --assume-unchanged tests/test_money.py")
+tampered(74, "the base is rewritten", TAX, marked("pytest.mark.skip"), shell="git commit -q --amend -a -m start; git update-ref refs/remotes/origin/main HEAD")
+tampered(75, "the difference is hidden", TAX, marked("pytest.mark.skip"), {"tests/.gitattributes": "* -diff export-ignore\n", ".gitattributes": "tests/** binary\n"})
 tampered(76, "an earlier behaviour goes with its test", NEGATIVE, {MONEY: [(BELOW_ZERO, 'def test_a_price_below_zero_is_refused():\n    assert cents("-1") == -100\n')]})
 tampered(77, "many new tests of nothing for two old ones", TAX, {
     MONEY: [(TAX_TEST, ""), ("def test_tax_once_more():\n" + TAX_LINE, "")],
