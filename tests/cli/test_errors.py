@@ -311,7 +311,7 @@ COMMANDS = {
     ),
     "a trial with an agent that does nothing": Case(
         args=["handoff", "US-001", "--trial"], env=NONE, code=4, arrange=[
-            planned(), write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["true"]'), saved,
+            planned(), write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["true"]\n[workspace]\nsandbox = "none"'), saved,
             lambda p: p.nightlatch("note", "verified", "it is so", "--feature", "US-001", "--evidence", "true"),
         ],
         says="the trial shows nothing: mine made 0 tool calls and ended so: finished",
