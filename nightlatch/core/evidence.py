@@ -63,14 +63,9 @@ class Compared:
     left: tuple[str, ...] = ()
 
     @property
-    def clear(self) -> bool:
-        """Is nothing lost, as far as there was anything to measure?"""
-        return not self.survivors and not self.left
-
-    @property
     def no_weaker(self) -> bool:
         """Was something measured, all of it, and nothing lost?"""
-        return bool(self.killed) and self.clear
+        return bool(self.killed) and not (self.survivors or self.left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from nightlatch.core.rules import MENDED, WEAKER, layer_of, reason
 from nightlatch.core.testfiles import supersedes
 
 UNNAMED, FAILED, REMOVED = "ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed"
+LEFT = "ratchet.not-measured"
 QUESTIONS = ("scope.", "judge.", "ratchet.protected-path", "ratchet.runner-dependency")
 
 
@@ -37,7 +38,7 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
 def combined(found: Iterable[Reason]) -> tuple[Reason, ...]:
     """Two signs of weakening together are a refusal; changed tests wait for a person only where nothing else is objected to."""
     said = tuple(found)
-    objections = {r.rule for r in said if r.ruling is not Ruling.FLAG and not r.rule.startswith(QUESTIONS)}
+    objections = {r.rule for r in said if r.ruling is not Ruling.FLAG and not r.rule.startswith(QUESTIONS)} - {LEFT}
     signs = objections & WEAKER - ({"ratchet.fewer-rows"} if "ratchet.fewer-cases" in objections else set())
     if UNNAMED in objections and len(objections) > 1:
         return tuple(reason(FAILED, r.detail) if r.rule == UNNAMED else refused(r, signs) for r in said)
@@ -82,7 +83,7 @@ def _suite(e: Evidence) -> Iterator[Reason]:
     if names := sorted(failed):
         renamed = {i for i in own if own[i] == REMOVED and i not in gone and i not in e.moved}
         bent = own.keys() <= renamed and all(i in renamed or (e.own is not None and e.own.ids.get(i) is Result.PASSED) for i in names)
-        yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and e.weaker.clear else reason(FAILED, names)
+        yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and not e.weaker.survivors else reason(FAILED, names)
     if e.own and (names := sorted(newly_failing(e, e.own) - chance)):
         yield reason("tests.failed", names)
 
@@ -120,7 +121,7 @@ def _measured(e: Evidence) -> Iterator[Reason]:
     if seen.blind:
         yield reason("ratchet.canary-blind", (seen.blind,))
     if left := (*seen.left, *told.left):
-        yield reason("ratchet.not-measured", left)
+        yield reason(LEFT, left)
 
 
 def _checks(e: Evidence) -> Iterator[Reason]:

@@ -74,7 +74,7 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         (replace(BENT, weaker=None), {"test-failed": REJECT}),
         (replace(BENT, weaker=NOTHING), {"superseded-unnamed": HOLD}),
         (replace(BENT, weaker=LESS), {"test-failed": REJECT, "weaker": HOLD}),
-        (replace(BENT, weaker=LATE), {"test-failed": REJECT, "not-measured": HOLD}),
+        (replace(BENT, weaker=LATE), {"superseded-unnamed": HOLD, "not-measured": HOLD}),
         (replace(BENT, static=sign("looser")), {"looser": REJECT, "test-failed": REJECT}),
         (replace(BENT, static=sign("knows-tests")), {"knows-tests": HOLD, "test-failed": REJECT}),
         (replace(BENT, static=sign("protected-path")), {"protected-path": HOLD, "superseded-unnamed": HOLD}),
