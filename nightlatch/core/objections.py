@@ -12,13 +12,13 @@ from nightlatch.core.rules import MENDED, WEAKER, layer_of, reason
 from nightlatch.core.testfiles import supersedes
 
 UNNAMED, FAILED, REMOVED = "ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed"
-LEFT = "ratchet.not-measured"
+LEFT, UNSTEADY = "ratchet.not-measured", "tests.unsteady"
 QUESTIONS = ("scope.", "judge.", "ratchet.protected-path", "ratchet.runner-dependency")
 
 
 def reasons(e: Evidence) -> tuple[Reason, ...]:
     """Every objection and remark that the evidence gives so far."""
-    named = {"tests.flaky": e.flaky, "tests.unsteady": e.unsteady}
+    named = {"tests.flaky": e.flaky, UNSTEADY: e.unsteady}
     found = (
         *e.scope,
         *e.static,
@@ -38,7 +38,7 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
 def combined(found: Iterable[Reason]) -> tuple[Reason, ...]:
     """Two signs of weakening together are a refusal; changed tests wait for a person only where nothing else is objected to."""
     said = tuple(found)
-    objections = {r.rule for r in said if r.ruling is not Ruling.FLAG and not r.rule.startswith(QUESTIONS)} - {LEFT}
+    objections = {r.rule for r in said if r.ruling is not Ruling.FLAG and not r.rule.startswith(QUESTIONS)} - {LEFT, UNSTEADY}
     signs = objections & WEAKER - ({"ratchet.fewer-rows"} if "ratchet.fewer-cases" in objections else set())
     if UNNAMED in objections and len(objections) > 1:
         return tuple(reason(FAILED, r.detail) if r.rule == UNNAMED else refused(r, signs) for r in said)
