@@ -25,6 +25,7 @@ BROKE = ("4", "5", "70")
 MOST_COMMITS = 2_000
 MOST_FINDINGS = 60
 MOST_PICTURES, PICTURE_BYTES, MOST_PATHS = 8, 300_000, 100
+COUNTED = re.compile(r"\s*([0-9a-f]{40,64})?\s*(?:(\d+|-)\t(\d+|-)\t(.+))?", re.DOTALL)  # a path may hold tabs and line ends
 PLAIN_NAME = re.compile(r"[\w-]+")
 KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 Picture: TypeAlias = tuple[str, str, bytes]
@@ -87,14 +88,11 @@ def changes(house: House, commits: Iterable[str]) -> dict[str, tuple[Change, ...
     found: dict[str, list[Change]] = {}
     current = ""
     for word in told:
-        head, _, row = word.rpartition("\n")
-        current = head.strip() or current
-        if "\t" not in row:
-            current = row.strip() or current
-            found.setdefault(current, [])
+        if (parts := COUNTED.fullmatch(word)) is None:
             continue
-        added, removed, path = row.split("\t", 2)
-        found.setdefault(current, []).append(Change(path=path, added=number(added), removed=number(removed)))
+        commit, added, removed, path = parts.groups("")
+        current = commit or current
+        found.setdefault(current, []).extend([Change(path=path, added=number(added), removed=number(removed))] if path else [])
     own = recorded(house)
     return {commit: tuple(change for change in each if not own(change.path)) for commit, each in found.items()}
 
