@@ -74,11 +74,12 @@ class Evidence:
 
     `static` is what was seen without running anything. `tests_changed`: a test or configuration file differs from the base.
     `proof_changed`: a file that verify may rest on does. `wants` are the steps beyond tests, checks and verify that this candidate calls
-    for and that can be taken. `moved` says of lost ids where they went, `goldens` how files of expected output differ. `flaky` ids came
-    out both ways on base and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of
-    how many runs. `carried` are the ids that passed in the work that the session started from. `always`: the judge is asked even where a
-    verify proves the feature; `met_before` is the most criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did
-    it, and another session can follow. `off` names the layers that a test leaves out, `approved` what a person has answered already.
+    for and that can be taken. `moved` says of lost ids where they went, `intact` are those that say the same there, `goldens` how files
+    of expected output differ. `flaky` ids came out both ways on base and candidate, `unsteady` ones on the candidate alone; `chances`
+    says of flaky ones how often each failed, and of how many runs. `carried` are the ids that passed in the work that the session started
+    from. `always`: the judge is asked even where a verify proves the feature; `met_before` is the most criteria that it found met so far,
+    `usage` what it cost now. `in_run`: an agent did it, and another session can follow. `off` names the layers that a test leaves out,
+    `approved` what a person has answered already.
     """
 
     feature: Feature
@@ -93,6 +94,7 @@ class Evidence:
     proof_changed: bool = False
     wants: frozenset[Step] = frozenset()
     moved: Mapping[str, str] = field(default_factory=dict)
+    intact: frozenset[str] = frozenset()
     goldens: tuple[str, ...] = ()
     own: Results | None = None
     checks: tuple[Check, ...] | None = None

@@ -81,7 +81,7 @@ def _suite(e: Evidence) -> Iterator[Reason]:
     told = {i for r in removed if r.ruling is Ruling.REJECT for i in r.detail}
     failed = {i for i in worst if worst[i] == FAILED} | {i for i in old if (old[i], worst[i]) == (FAILED, REMOVED)} - told
     if names := sorted(failed):
-        renamed = {i for i in own if own[i] == REMOVED and i not in gone and i not in e.moved}
+        renamed = {i for i in own if own[i] == REMOVED and i not in gone and i not in e.moved.keys() - e.intact}
         bent = own.keys() <= renamed and all(i in renamed or (e.own is not None and e.own.ids.get(i) is Result.PASSED) for i in names)
         yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and not e.weaker.survivors else reason(FAILED, names)
     if e.own and (names := sorted(newly_failing(e, e.own) - chance)):

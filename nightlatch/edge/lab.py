@@ -10,7 +10,7 @@ from nightlatch.core.evidence import Evidence, Said, Step, by_chance, chances, l
 from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
-from nightlatch.core.ratchet.moves import explained
+from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
@@ -139,7 +139,8 @@ def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
 def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     found = lab.results(case.base, case.tree, case.suite)
     lost = e.base.tests.passed - found.passed
-    e = replace(e, moved=explained(lost, found.passed, case.texts) if lost else {})
+    moved = explained(lost, found.passed, case.texts) if lost else {}
+    e = replace(e, moved=moved, intact=word_for_word(moved, case.texts) if moved else frozenset())
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if case.suite.runner:
         lab.save(lab.tests_name(case.base, case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlatch.core.ratchet.moves import explained
+from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.ratchet.texts import Text
 
@@ -74,6 +74,12 @@ def test_a_test_that_went_elsewhere_is_explained(lost: str, added: tuple[str, ..
 )
 def test_a_test_that_is_gone_is_not(lost: str, added: tuple[str, ...], change: list[Text]) -> None:
     assert explained([lost], added, change) == {}
+
+
+def test_a_test_that_says_the_same_elsewhere_is_told_from_one_that_says_it_otherwise() -> None:
+    gone = {f"{A}::test_one": f"{B}::test_one"}
+    assert word_for_word(gone, texts(ONE, "", None, HEAD + ONE)) == gone.keys()
+    assert word_for_word(gone, texts(ONE, "", None, HEAD + ONE.replace("== 3", "== 4"))) == frozenset()
 
 
 def test_titles_of_javascript_and_tests_of_a_go_package_are_found() -> None:

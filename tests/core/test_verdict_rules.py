@@ -100,6 +100,8 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         (replace(FEWER, old=results(**{"a[1]": PASSED, "a[2]": FAILED})), {"fewer-cases": HOLD, "test-failed": REJECT}),
         # ids that have another name, and fail under the old one
         (replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}), {"test-failed": REJECT}),
+        (replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}, intact=frozenset({"t.py::a"})),
+         {"superseded-unnamed": HOLD}),
         (replace(ROWS, weaker=None), {"test-failed": REJECT}),
         (ROWS, {"superseded-unnamed": HOLD}),
         # what must fail

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from nightlatch.core.ratchet.inherited import moved
 from nightlatch.core.ratchet.reading import Sources, read_all
-from nightlatch.core.ratchet.seen import Assertion, Test
+from nightlatch.core.ratchet.seen import Assertion, Source, Test
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.results import file_of
 
@@ -37,6 +37,22 @@ def explained(lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]) 
         if place and any(_names(i, after) for after in found[place] for i in fresh):
             gone[name] = ", ".join(f"{path}::{test}" for path, test in found[place])
     return gone
+
+
+def word_for_word(gone: Mapping[str, str], texts: Sequence[Text]) -> frozenset[str]:
+    """Of the explained ids those whose test says the same where it is now: nothing but its name or its place is another."""
+    old, new = read_all(texts, "old"), read_all(texts, "new")
+    said = {(path, name): test for path, source in old.items() for name, test in source.tests.items()}
+    return frozenset(
+        wanted for wanted, there in gone.items()
+        for place, test in said.items() if _names(wanted, place)
+        for now in (new.get(there.partition("::")[0], Source()).tests.get(there.partition("::")[2]),)
+        if now is not None and _alike(test) == _alike(now)
+    )  # fmt: skip
+
+
+def _alike(test: Test) -> Test:
+    return replace(test, name="", line=0, text=TITLE.sub("", test.text))
 
 
 def _names(wanted: str, place: Place) -> bool:
@@ -69,8 +85,7 @@ def successors(old: Sources, new: Sources) -> dict[Place, tuple[Place, ...]]:
 
 def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, ...]:
     """A test of the same file that says the same word for word, and stays."""
-    twin = replace(test, name="", line=0, text=TITLE.sub("", test.text))
-    same = (p for p, t in kept.items() if p[0] == place[0] and replace(t, name="", line=0, text=TITLE.sub("", t.text)) == twin)
+    same = (p for p, t in kept.items() if p[0] == place[0] and _alike(t) == _alike(test))
     return tuple(same)[:1] if test.assertions else ()
 
 
