@@ -4,9 +4,13 @@ import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from nightlatch.core.progress import LIST_PRICE, RunEnd, parse
 from tests.loop.test_limits import told
 from tests.loop.village import Project, feature, make_project, writes
+
+pytestmark = pytest.mark.sandbox
 
 MINE = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "jsonl"\n'
 

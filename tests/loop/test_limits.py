@@ -10,6 +10,8 @@ import pytest
 
 from tests.loop.village import Project, Steps, feature, make_project, writes
 
+pytestmark = pytest.mark.sandbox
+
 WHOLE = "cat a.txt b.txt c.txt"
 PART = {name: {"write": f"{name}.txt", "text": f"{name}\n"} for name in "abc"}
 

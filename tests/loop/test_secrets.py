@@ -84,6 +84,7 @@ def test_no_key_reaches_the_disk_and_none_lands(shop: Project, asks: str) -> Non
     assert carried == "nightlatch kept nothing of this file: there are secrets in it (aws-access-key)\n"
 
 
+@pytest.mark.sandbox
 def test_a_test_that_prints_a_key_leaves_it_nowhere(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
     talks = 'printf "it says %s\\n" "$SHOP_TOKEN"; printf "%s" "$SHOP_TOKEN" > "$NIGHTLATCH_REPORTS/a.txt"; test ! -f n1.txt'
