@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nightlatch.core import planfile
@@ -21,10 +21,14 @@ from nightlatch.edge.site import Options, Signals, Site
 from nightlatch.errors import NightlatchError
 
 
+def named(moment: datetime) -> str:
+    return f"r-{moment.astimezone(UTC):%Y%m%d-%H%M%S}"
+
+
 @contextmanager
 def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
-    with entered(options, run=f"r-{options.clock.now().astimezone(UTC):%Y%m%d-%H%M%S}") as site:
+    with entered(options, run=named(options.clock.now())) as site:
         wishes.forget(site.house)
         site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
         limits, now = site.house.config.limits, site.now()
@@ -59,6 +63,8 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         judge.hired(house, hired[0].name)
         journal = open_journal(house.state / "journal.jsonl", now)
+        if run and run == journal.state.run:  # one that was cut off within this very second
+            run = named(options.clock.now() + timedelta(seconds=1))
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=house.secrets.hide)

@@ -38,8 +38,8 @@ TWELVE = {
 
 
 def normal(project: Project, text: str) -> str:
-    """The same for every run: commits and runs by their number, no times, no measures."""
-    for n, commit in enumerate(project.git("rev-list", "--reverse", "--all", "--topo-order").split()):
+    """The same for every run: commits of the branch and runs by their number, no times, no measures."""
+    for n, commit in enumerate(project.git("rev-list", "--reverse", "HEAD").split()):
         text = re.sub(rf"\b{commit[:7]}({commit[7:9]})?({commit[9:]})?\b", f"COMMIT{n}", text)
     for n, run in enumerate(dict.fromkeys(re.findall(r"r-\d{8}-\d{6}", text))):
         text = text.replace(run, f"RUN{n}")
