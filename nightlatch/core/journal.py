@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from zlib import crc32
 
 Fields: TypeAlias = Mapping[str, object]
+
+RUN = "r-%Y%m%d-%H%M%S"
+BURST = timedelta(minutes=1)  # a last run that is further ahead than this was named by a clock that went wrong
 
 
 def encode(event: str, at: datetime, fields: Fields) -> bytes:
@@ -45,6 +48,16 @@ class Flight:
     process: str = ""
     end: Fields = field(default_factory=dict)
     tree: str = ""
+
+
+def run_id(now: datetime, last: str) -> str:
+    """The name of a run that begins now, by the second; the next second where the last run has this one already."""
+    wanted = f"{now.astimezone(UTC):{RUN}}"
+    try:
+        after = datetime.strptime(last, RUN).replace(tzinfo=UTC) + timedelta(seconds=1)
+    except ValueError:
+        return wanted
+    return f"{after:{RUN}}" if wanted <= last and after - now < BURST else wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nightlatch.core import planfile
+from nightlatch.core.journal import run_id
 from nightlatch.core.units import next_clock
 from nightlatch.edge import agents, branch, files, heldback, judge, phases, rooms, wishes, workspace
 from nightlatch.edge.console import Console
@@ -21,14 +21,10 @@ from nightlatch.edge.site import Options, Signals, Site
 from nightlatch.errors import NightlatchError
 
 
-def named(moment: datetime) -> str:
-    return f"r-{moment.astimezone(UTC):%Y%m%d-%H%M%S}"
-
-
 @contextmanager
 def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
-    with entered(options, run=named(options.clock.now())) as site:
+    with entered(options, named=True) as site:
         wishes.forget(site.house)
         site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
         limits, now = site.house.config.limits, site.now()
@@ -51,8 +47,8 @@ def opened(options: Options) -> Iterator[Site]:
 
 
 @contextmanager
-def entered(options: Options, run: str = "") -> Iterator[Site]:
-    """The same without a run: for decisions that are carried out at once."""
+def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
+    """The same without a run, unless it is to be named: for decisions that are carried out at once."""
     house = require_plan(find_house(Path.cwd(), options.flags))
     settings, signals, now = house.config, Signals(clock=options.clock), options.clock.now
     state_folder(house)
@@ -63,8 +59,7 @@ def entered(options: Options, run: str = "") -> Iterator[Site]:
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         judge.hired(house, hired[0].name)
         journal = open_journal(house.state / "journal.jsonl", now)
-        if run and run == journal.state.run:  # one that was cut off within this very second
-            run = named(options.clock.now() + timedelta(seconds=1))
+        run = run_id(now(), journal.state.run) if named else ""
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=house.secrets.hide)

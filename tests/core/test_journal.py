@@ -6,7 +6,7 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlatch.core.journal import Fields, State, after, decode, encode
+from nightlatch.core.journal import Fields, State, after, decode, encode, run_id
 
 NOW = datetime(2026, 11, 20, 22, 1, tzinfo=UTC)
 VALUES = st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.lists(st.text(max_size=5), max_size=3))
@@ -58,3 +58,14 @@ def test_limits_and_scripts_are_remembered_over_sessions() -> None:
 
 def test_an_event_of_a_later_version_changes_nothing() -> None:
     assert replay({"event": "something.new", "session": "s9"}) == State()
+
+
+def test_runs_that_begin_within_one_second_have_names_of_their_own_and_in_order() -> None:
+    names = [""]
+    for _ in range(4):
+        names.append(run_id(NOW, names[-1]))
+    assert names[1:] == ["r-20261120-220100", "r-20261120-220101", "r-20261120-220102", "r-20261120-220103"]
+
+
+def test_a_run_named_by_a_clock_that_was_wrong_does_not_lead_the_later_ones() -> None:
+    assert run_id(NOW, "r-20300101-000000") == run_id(NOW, "") == run_id(NOW, "a name of another kind") == "r-20261120-220100"
