@@ -240,11 +240,10 @@ def call(seen: View, pool: Pool, agent: Agent, program: Path) -> AgentEnd:
     with pool.checkout(seen.tip, seen.tip) as place, TemporaryDirectory(prefix="nightlatch-") as folder:
         brief = Path(folder) / "brief.md"
         brief.write_text(WORD)
-        out = rooms.out_folder(place, sandboxed=pool.sandbox.name != "none")
-        env = {"NIGHTLATCH_SESSION": "doctor", "NIGHTLATCH_FEATURE": "doctor", "NIGHTLATCH_OUT": str(out)}
-        room = rooms.room(seen.house, place, network=True, env=env, writable=((place.out, out),))
+        room = rooms.agents_room(seen.house, place, pool.sandbox, session="doctor", feature="doctor")
         return agents.run(agent, agents.Errand(
             program=program, brief=brief, room=room, sandbox=pool.sandbox, out=place.out, environ=os.environ, limits=CALL, transcript=None,
+            secrets=seen.house.secrets,
         )).end  # fmt: skip
 
 

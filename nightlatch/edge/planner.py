@@ -95,11 +95,9 @@ class Planning:
         for old in self.folder.glob(f"*-[{turn}-9].*"):
             old.unlink()
         brief.write_text(self.brief(problems), encoding="utf-8", errors="surrogateescape")
-        out = rooms.out_folder(self.place, sandboxed=self.pool.sandbox.name != "none")
-        env = {"NIGHTLATCH_SESSION": f"plan-s{turn}", "NIGHTLATCH_FEATURE": "plan", "NIGHTLATCH_OUT": str(out)}
         end = agents.run(self.agent, Errand(
             program=agents.find(self.agent, self.house.repo.project, os.environ.get("PATH", os.defpath)), brief=brief,
-            room=rooms.room(self.house, self.place, network=True, env=env, writable=((self.place.out, out),)), out=self.place.out,
+            room=rooms.agents_room(self.house, self.place, self.pool.sandbox, session=f"plan-s{turn}", feature="plan"), out=self.place.out,
             sandbox=self.pool.sandbox, environ=os.environ, limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
             transcript=self.folder / f"transcript-{turn}.jsonl", secrets=self.house.secrets, on_event=ears.hear, stop=ears.flooded,
         )).end  # fmt: skip

@@ -46,9 +46,11 @@ def identity(house: House) -> dict[str, str]:
     return names
 
 
-def out_folder(workspace: Workspace, *, sandboxed: bool) -> Path:
-    """Where an agent finds NIGHTLATCH_OUT."""
-    return OUT if sandboxed else workspace.out
+def agents_room(house: House, workspace: Workspace, sandbox: Sandbox, *, session: str, feature: str, **env: str) -> Room:
+    """The room of an agent: with the network, a folder to write to beside the tree, and words for who it is."""
+    out = OUT if sandbox.name != "none" else workspace.out
+    words = {"NIGHTLATCH_SESSION": session, "NIGHTLATCH_FEATURE": feature, "NIGHTLATCH_OUT": str(out), **env}
+    return room(house, workspace, network=True, env=words, writable=((workspace.out, out),))
 
 
 def with_notes(room: Room, workspace: Workspace, sandbox: Sandbox) -> Room:

@@ -168,13 +168,12 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
     folder.mkdir(parents=True, exist_ok=True)
     snapshots = Snapshots(site=site, started=started)
     (folder / "brief.md").write_text(text, encoding="utf-8", errors="surrogateescape")
-    out = rooms.out_folder(place, sandboxed=site.sandbox.name != "none")
-    env = {"NIGHTLATCH_SESSION": started.id, "NIGHTLATCH_FEATURE": started.feature.id, "NIGHTLATCH_OUT": str(out)}
-    if started.stage:
-        env["NIGHTLATCH_PHASE"] = started.stage.phase.name
+    env = {"NIGHTLATCH_PHASE": started.stage.phase.name} if started.stage else {}
     if script := script_digest(started.agent.name):
         turn = len(site.history(started.base).of(started.feature).sessions) + 1
         env |= {"NIGHTLATCH_SESSION_NUMBER": str(site.journal.state.scripts[script]), "NIGHTLATCH_FEATURE_SESSION": str(turn)}
+
+    room = rooms.agents_room(site.house, place, site.sandbox, session=started.id, feature=started.feature.id, **env)
 
     def begun(process: str) -> None:
         site.journal.write("agent.started", process=process)
@@ -183,7 +182,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
     errand = agents.Errand(
         program=agents.find(started.agent, site.house.repo.project, os.environ.get("PATH", os.defpath)),
         brief=folder / "brief.md",
-        room=rooms.with_notes(rooms.room(site.house, place, network=True, env=env, writable=((place.out, out),)), place, site.sandbox),
+        room=rooms.with_notes(room, place, site.sandbox),
         sandbox=site.sandbox,
         out=place.out,
         environ=os.environ,

@@ -51,14 +51,13 @@ def session(place: Ground, agent: Agent, note: str, known: Trodden) -> Count:
         brief = space.folder / "brief.md"
         parts = briefs.BriefParts(feature=place.feature, protected=house.protected(), quick=house.config.checks.quick)
         brief.write_text(f"{briefs.compose(parts, templates(house)).text}\n{note}", encoding="utf-8", errors="surrogateescape")
-        out = rooms.out_folder(space, sandboxed=sandbox.name != "none")
-        env = {"NIGHTLATCH_SESSION": "trial", "NIGHTLATCH_FEATURE": place.feature.id, "NIGHTLATCH_OUT": str(out)}
-        room = rooms.room(house, space, network=True, env=env, writable=((space.out, out),))
+        room = rooms.agents_room(house, space, sandbox, session="trial", feature=place.feature.id)
         count, limits = Count(known=known, top=str(sandbox.inside(room, room.tree))), house.config.limits
         end = agents.run(agent, agents.Errand(
             program=agents.find(agent, house.repo.project, os.environ.get("PATH", os.defpath)), brief=brief,
             room=rooms.with_notes(room, space, sandbox), sandbox=sandbox, out=space.out, environ=os.environ,
-            limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool), transcript=None, on_event=count.hear,
+            limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool), transcript=None,
+            secrets=house.secrets, on_event=count.hear,
         )).end  # fmt: skip
     if not count.calls or end.end not in SHOWS:
         says = f"{agent.name} made {count.calls} tool calls and ended so: {end.end}{f', {end.says}' if end.says else ''}"
