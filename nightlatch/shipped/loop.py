@@ -15,8 +15,10 @@ try:
     from nightlatch.cli import main
     from nightlatch.edge import night
 except ModuleNotFoundError as missing:
-    if installed := shutil.which("nightlatch"):
-        os.execv(installed, [installed, *sys.argv[1:]])  # noqa: S606  # the same program, by the Python that has the package
+    if __name__ != "__main__":
+        raise
+    if installed := shutil.which("nightlatch"):  # the same program, by the Python that has the package
+        os.execv(installed, [installed, *sys.argv[1:]])
     sys.exit(f"loop.py: this Python has no {missing.name}; fix: pip install nightlatch, or in a clone of it: ./init.sh python loop.py")
 
 

@@ -180,3 +180,13 @@ def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has
     installed.chmod(0o755)
     found = subprocess.run(bare, env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "installed --version\n")
+
+
+def test_loop_py_is_an_import_like_any_other_where_nightlatch_is_missing(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "loop.py", tmp_path)
+    installed = tmp_path / "nightlatch"
+    installed.write_text("#!/bin/sh\necho started\n")
+    installed.chmod(0o755)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\ntry: import loop\nexcept ImportError: print('an import error')"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "an import error\n"
