@@ -34,7 +34,7 @@ class Watcher:
         key = (process, journal_size(house), house.plan_stat(), tip)
         if self._known is None or key != self._key:
             self._known, self._key = at_rest(house, process), key
-            self._transcript = house.state / "sessions" / self._known.session / "transcript.jsonl" if self._known.session else None
+            self._transcript = house.state / "sessions" / self._known.session / transcripts.NAME if self._known.session else None
         heard, said = last_words(house, self._known.agent, self._transcript)
         return replace(self._known, now=now, wish=wishes.asked(house, process), heard=heard, said=said)
 
@@ -126,7 +126,7 @@ def last_words(house: House, agent: str, transcript: Path | None) -> tuple[datet
             lines = file.read().splitlines()[1 if size > TAIL else 0 :]
     except OSError:
         return None, ""
-    said = [*transcripts.words(transcripts.dialect(house, "", agent), lines[-40:])] if agent else []
+    said = [*transcripts.words(transcripts.reader_of(house, agent), lines[-40:])] if agent else []
     return datetime.fromtimestamp(at, UTC), plain(said[-1], 200) if said else ""
 
 

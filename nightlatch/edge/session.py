@@ -187,7 +187,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         out=place.out,
         environ=os.environ,
         limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
-        transcript=folder / "transcript.jsonl",
+        transcript=folder / transcripts.NAME,
         secrets=site.house.secrets,
         on_start=begun,
         stop=lambda: bool(site.signals.asked),

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedIOBase
 from itertools import chain
 from pathlib import Path
 
@@ -45,9 +46,13 @@ def dialect(house: House, session: str, agent: str = "") -> Reader:
     """The reader for a session's stream: by the agent that the journal names, else by the one handed in, else as plain JSON lines."""
     segments = sorted(house.state.glob("journal*.jsonl"))
     started = (event for event in chain(*map(journal.read, segments)) if event and event.get("event") == "session.started")
-    name = next((str(event.get("agent")) for event in started if event.get("session") == session), agent)
+    return reader_of(house, next((str(event.get("agent")) for event in started if event.get("session") == session), agent))
+
+
+def reader_of(house: House, agent: str) -> Reader:
+    """The reader for what an agent prints; plain JSON lines where nobody knows the agent any more."""
     with suppress(ConfigError):
-        return reader(agents.load(name, house.config.agents).events)
+        return reader(agents.load(agent, house.config.agents).events)
     return reader("jsonl")
 
 
@@ -68,7 +73,7 @@ def lines(house: House, session: str, over: Callable[[], bool]) -> Iterator[byte
         time.sleep(0 if ended else LOOK)
     if place is None:
         return
-    with gzip.open(place) if place.suffix == ".gz" else place.open("rb") as file:
+    with unpacked(place) as file:
         while True:
             if chunk := file.read(CHUNK):
                 *whole, rest = (rest + chunk).split(b"\n")
@@ -79,6 +84,10 @@ def lines(house: House, session: str, over: Callable[[], bool]) -> Iterator[byte
                 time.sleep(LOOK)
     if rest:
         yield rest
+
+
+def unpacked(place: Path) -> BufferedIOBase:
+    return gzip.open(place) if place.suffix == ".gz" else place.open("rb")
 
 
 def over(house: House, session: str) -> bool:
@@ -92,7 +101,7 @@ def ending(house: House, session: str, agent: str = "", most: int = TOLD, longes
     place = path(house, session)
     if place is None:
         return []
-    with gzip.open(place) if place.suffix == ".gz" else place.open("rb") as file:
+    with unpacked(place) as file:
         file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
         return [plain(said, longest) for said in deque(words(dialect(house, session, agent), file), maxlen=most)]
 
