@@ -1,6 +1,7 @@
 """`events`: what a session's agent thought, said and did, as a stream. Writes nothing."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -31,9 +32,5 @@ def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
 
 def told(one: transcripts.Heard) -> str:
     event = one.event
-    data = {name: vars_of(value) for name, value in event.data.items()}
+    data = {name: asdict(value) if isinstance(value, Usage) else value for name, value in event.data.items()}
     return json.dumps({"n": one.number, "kind": event.kind.value, "text": event.text, "data": data, "raw": one.raw})
-
-
-def vars_of(value: object) -> object:
-    return {"input": value.input, "cached": value.cached, "output": value.output, "usd": value.usd} if isinstance(value, Usage) else value

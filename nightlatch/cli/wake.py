@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import Program
+from nightlatch.core.models import LANDS
 from nightlatch.core.progress import SESSION_WORDS, Entry, parse
 from nightlatch.core.text import plain
 from nightlatch.edge import journal, look
@@ -38,7 +39,7 @@ def feature_of(house: House, session: str) -> str:
     for item in reversed(parse(house.progress_text(seen.tip))):
         own = isinstance(item, Entry) and item.word in SESSION_WORDS and item.details[-1:]
         if isinstance(item, Entry) and own and own[0].startswith(f"session {session} "):
-            if item.word in ("landed", "unproved"):
+            if item.word in LANDS:
                 raise UsageError(f"{plain(session, 60)} has landed, so there is nothing to wake", fix="nightlatch status")
             return item.feature
     raise UsageError(f"no session is called {plain(session, 60)}", place=house.progress, fix="nightlatch log")

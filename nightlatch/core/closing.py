@@ -12,7 +12,6 @@ from nightlatch.core.progress import RULE_OF_END, rule_of
 from nightlatch.core.verdict import UNFINISHED
 
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
-LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
 LANDING = {
     "land.unproved": Rule(
         says="nothing proves this work, and [land] unproved is hold",

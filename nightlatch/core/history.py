@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from nightlatch.core.findings import ID
 from nightlatch.core.foreign import Told, read
-from nightlatch.core.models import Feature, Outcome
+from nightlatch.core.models import LANDS, Feature, Outcome
 from nightlatch.core.phases import COMPLETE, worked
 from nightlatch.core.progress import LIST_PRICE, OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line
 
@@ -21,6 +21,7 @@ FRUITLESS = ("rejected", "interrupted", "failed")
 CONFLICT = "land.conflict"
 STALLS = 2
 KEPT = 6
+_FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
 _MET = re.compile(r"the judge finds (\d+) of \d+ criteria met")
 _TAIL = re.compile(r"(?:session (\S+)  )?digest ([0-9a-f]{6})")
 
@@ -142,10 +143,10 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
         elif item.word not in OTHER_WORDS and tail[1]:
             features[key] = _session(known, item, tail[1])
             sessions[tail[1]] = item.word
-            for name in reused(item):
+            for name in (name for word, name in named(item.details) if word == "reused"):
                 used[name] = used.get(name, 0) + 1
             spent.pay(item)
-            landings = (item, *landings)[:KEPT] if item.word in ("landed", "unproved") else landings
+            landings = (item, *landings)[:KEPT] if item.word in LANDS else landings
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
             barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
     return History(
@@ -154,9 +155,10 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
     )  # fmt: skip
 
 
-def reused(entry: Entry) -> list[str]:
-    """The findings that a session went by, as its line tells (`Found.told`)."""
-    return [name for detail in entry.details if detail.startswith("findings: ") for name in ID.findall(detail.partition("reused ")[2])]
+def named(details: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(word, id) of each finding that the lines of a session name (`Found.told`)."""
+    lists = (found for detail in details if detail.startswith("findings: ") for found in _FOUND.findall(detail))
+    return ((word, name) for word, names in lists for name in ID.findall(names))
 
 
 class _Spent:
@@ -188,7 +190,7 @@ def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
     """Keep what belongs to the phases of a feature, until it lands, begins afresh, or another one has its id."""
     past, session = phased.get(entry.feature, ()), entry.word not in OTHER_WORDS
     fresh = entry.word == "decision" and decision_of(entry) in (("retry", "fresh"), ("retry", "--fresh"))
-    if entry.word in ("landed", "unproved") or fresh:
+    if entry.word in LANDS or fresh:
         phased.pop(entry.feature, None)
     elif session and worked(entry):
         same = [one for one in past if one.title == entry.title or not worked(one)]
@@ -199,7 +201,7 @@ def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:
     word, rule = entry.word, entry.rule
-    progress, landed = word in PROGRESS, word in ("landed", "unproved")
+    progress, landed = word in PROGRESS, word in LANDS
     cut = word in ("interrupted", "failed") and rule not in NEVER_AN_ATTEMPT
     stalled = past.carried and word != "failed" and rule not in NO_FAULT_OF_THE_FEATURE
     stalls = 0 if progress or past.fresh else past.stalls + stalled

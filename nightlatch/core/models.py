@@ -20,6 +20,9 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """One part of the work on a feature, done in a session of its own. `agent` and `model` are "" where the run's own are meant.

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Phase, Reason, Ruling, Verdict
+from nightlatch.core.models import LANDS, AgentEnd, End, Feature, Outcome, Phase, Reason, Ruling, Verdict
 from nightlatch.core.planreadings import few
 from nightlatch.core.progress import Entry, line
 
 COMPLETE = "phase.complete"
 OPEN = "phase.open"
-LANDED = ("landed", "unproved")
 ASKS = {
     "summary": "summary", "output": "partial_output", "decided": "key_decisions", "key": "key_files", "blocker": "blockers",
     "prefers": "preferences", "constraint": "constraints", "target": "performance_targets",
@@ -58,7 +57,7 @@ class Worked:
 
     @property
     def complete(self) -> bool:
-        return self.rule == COMPLETE or self.word in LANDED
+        return self.rule == COMPLETE or self.word in LANDS
 
     @property
     def clear(self) -> bool:
@@ -212,7 +211,7 @@ def _resolution(one: Worked, later: Sequence[Entry]) -> str:
     for entry in later:
         if entry.word == "decision" and one.word in ("blocked", "held"):
             return f"the person said {line(entry.title, 200)}"
-        if (after := worked(entry)) and after.word in ("advanced", *LANDED) and (one.clear or after.clear):
+        if (after := worked(entry)) and after.word in ("advanced", *LANDS) and (one.clear or after.clear):
             return f"gone in {after.session}"
     return ""
 

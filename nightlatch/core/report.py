@@ -8,9 +8,10 @@ from itertools import pairwise
 
 from nightlatch.core.findings import Finding, State
 from nightlatch.core.globs import matcher
-from nightlatch.core.history import decision_of
+from nightlatch.core.history import decision_of, named
+from nightlatch.core.models import LANDS
 from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line
-from nightlatch.core.reportvalues import IS_TEST, LANDS, Change, Decide, Known, Report, Risk, Session
+from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Known, Report, Risk, Session
 from nightlatch.core.survey import Survey
 
 LARGE = 400
@@ -21,7 +22,6 @@ IS_MANIFEST = matcher(f"**/{name}" for name in MANIFESTS)
 _SESSION = re.compile(r"session (\S+)  digest ([0-9a-f]{6})")
 _RUN = re.compile(r"r-(\d{8}-\d{6})")
 _FIX = re.compile(r"; fix: (.+)")
-_FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,17 +294,9 @@ def _burnup(start: datetime | None, before: int, picked: Sequence[Night]) -> Ite
             yield entry.at, before
 
 
-def reused(entry: Entry | Session) -> Iterator[tuple[str, str]]:
-    """(word, id) of each finding that a session's lines name."""
-    said = entry.said if isinstance(entry, Session) else entry.details
-    for detail in said:
-        if detail.startswith("findings: "):
-            yield from ((word, name) for word, names in _FOUND.findall(detail) for name in names.split())
-
-
 def _findings(source: Source, sessions: Sequence[Session]) -> Iterator[Known]:
     """What needs somebody first, then what is certain."""
-    went_by = [name for one in sessions for word, name in reused(one) if word == "reused"]
+    went_by = [name for one in sessions for word, name in named(one.said) if word == "reused"]
     order = (State.BLOCKED, State.STALE, State.OPEN, State.VERIFIED, State.REJECTED)
     state = {each.id: State.STALE if each.id in source.stale else each.state for each in source.findings}
     for each in sorted(source.findings, key=lambda each: (order.index(state[each.id]), each.id)):

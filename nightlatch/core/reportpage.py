@@ -13,7 +13,8 @@ from itertools import pairwise
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from nightlatch.core.reportvalues import BROKEN, LANDS, Report, Session
+from nightlatch.core.models import LANDS
+from nightlatch.core.reportvalues import BROKEN, Report, Session
 from nightlatch.core.reportviews import cost, iso, money, reason, span, spent, state, why_read
 from nightlatch.core.text import plain
 

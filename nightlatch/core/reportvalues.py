@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nightlatch.core.globs import matcher
+from nightlatch.core.models import LANDS
 
-LANDS = ("landed", "unproved")
 IS_TEST = matcher(("tests/**", "test/**", "**/tests/**", "**/__tests__/**", "**/test_*.*", "**/*_test.*", "**/*.test.*", "**/*.spec.*"))
 BROKEN = {
     "fault": "Stopped by a fault.", "red": "The branch itself is red.", "error": "Stopped by an error.",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
+from nightlatch.core.models import LANDS
 from nightlatch.core.progress import END_LINES, LIST_PRICE, RunEnd, line
 from nightlatch.core.recall import quoted
 from nightlatch.core.reportvalues import Decide, Report, Session, Tally
@@ -246,7 +247,7 @@ def _sections(report: Report) -> Iterator[str]:
     ))  # fmt: skip
     yield table("### Not landed", ("feature", "outcome", "rule", "why", "what happened next"), (
         (quoted(f"{one.feature} {one.title}"), one.outcome, quoted(one.rule or "-"), quoted(reason(one) or "-"), quoted(one.then or "-"))
-        for one in report.sessions if one.outcome not in ("landed", "unproved")
+        for one in report.sessions if one.outcome not in LANDS
     ))  # fmt: skip
     yield table("### Agents", ("agent", "model", "sessions", "landed", "refused", "stopped early", "cost"), (
         (quoted(each.name), quoted(each.model or "-"), each.sessions, each.landed, each.refused, each.stopped,

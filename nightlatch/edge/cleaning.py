@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightlatch.core.journal import Flight
 from nightlatch.core.models import Outcome
 from nightlatch.edge import journal, look, workspace
 from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.house import House
+from nightlatch.edge.look import View
 
 SESSIONS, WORK, BASES = "refs/nightlatch/sessions", "refs/nightlatch/work", "refs/nightlatch/bases"
 OLD, MANY = 90 * 86_400.0, 500
@@ -34,9 +36,9 @@ class Leftover:
 def leftovers(house: House, before: float, keep: int) -> Iterator[Leftover]:
     """What is older than a moment (epoch seconds), refs also beyond the newest `keep`. Nothing of a session in flight, of work that is
     held, or of the last session of a feature that is open, is among it."""
-    flight = journal.load(house.state / "journal.jsonl")[0].flight
-    needed = needed_sessions(house) | ({flight.session} if flight else set())
-    yield from old_refs(house, before, keep, needed)
+    seen, flight = look.view(house), journal.load(house.state / "journal.jsonl")[0].flight
+    needed = needed_sessions(seen, flight)
+    yield from old_refs(seen, before, keep, needed)
     for folder in (house.cache / "ws").glob("*-*"):
         if not Path("/proc", folder.name.partition("-")[0]).exists() and not (flight and str(folder) == flight.folder):
             yield of(folder, "workspaces")
@@ -48,22 +50,20 @@ def leftovers(house: House, before: float, keep: int) -> Iterator[Leftover]:
             yield of(folder, "transcripts")
 
 
-def needed_sessions(house: House) -> set[str]:
-    """Sessions that a feature still goes on from, or whose candidate waits for the person."""
-    seen = look.view(house)
-    open_features = [seen.history.of(feature) for feature in seen.plan.features if not feature.done]
-    known = [seen.history.of(feature) for feature in seen.plan.features]
-    return {past.sessions[-1] for past in open_features if past.sessions} | {
-        past.held for past in known if past.waiting is Outcome.HELD and past.held
-    }  # fmt: skip
+def needed_sessions(seen: View, flight: Flight | None) -> set[str]:
+    """Sessions that a feature still goes on from, whose candidate waits for the person, or that are in flight."""
+    known = [(feature, seen.history.of(feature)) for feature in seen.plan.features]
+    going_on = {past.sessions[-1] for feature, past in known if past.sessions and not feature.done}
+    waiting = {past.held for _, past in known if past.waiting is Outcome.HELD and past.held}
+    return going_on | waiting | ({flight.session} if flight else set())
 
 
-def old_refs(house: House, before: float, keep: int, needed: set[str]) -> Iterator[Leftover]:
+def old_refs(seen: View, before: float, keep: int, needed: set[str]) -> Iterator[Leftover]:
     """By age and count: what is young stays, and so do the newest, however old."""
+    house, plan = seen.house, seen.plan
     form = "--format=%(committerdate:unix) %(refname)"
     told = os.fsdecode(house.repo.run("for-each-ref", "--sort=-committerdate", form, SESSIONS, WORK, BASES)).splitlines()
     refs = [(name, float(at or 0)) for at, _, name in (line.partition(" ") for line in told)]
-    plan = look.view(house).plan
     kept = {*map(session_ref, needed), *map(base_ref, needed), *(house.repo.work_ref(f.id) for f in plan.features if not f.done)}
     sessions = [name for name, _ in refs if name.startswith(SESSIONS)]
     young = {name for name, at in refs if at >= before} | {*sessions[:keep]}
@@ -73,8 +73,8 @@ def old_refs(house: House, before: float, keep: int, needed: set[str]) -> Iterat
 def prune(house: House, now: float, keep: int = MANY) -> None:
     """Let go of candidates that are both old and beyond many, and that nobody goes on from."""
     if len(house.repo.refs(SESSIONS)) > keep:
-        flight = journal.load(house.state / "journal.jsonl")[0].flight
-        for one in old_refs(house, now - OLD, keep, needed_sessions(house) | ({flight.session} if flight else set())):
+        seen, flight = look.view(house), journal.load(house.state / "journal.jsonl")[0].flight
+        for one in old_refs(seen, now - OLD, keep, needed_sessions(seen, flight)):
             if one.name.startswith(SESSIONS):
                 house.repo.delete_ref(one.name)
 

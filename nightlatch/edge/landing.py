@@ -9,7 +9,7 @@ from typing import TypeAlias
 from nightlatch.core import closing, planfile
 from nightlatch.core.approvals import NOTHING
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
+from nightlatch.core.models import LANDS, AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
 from nightlatch.edge import checkout, held, notebook, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
@@ -201,7 +201,7 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
             note = replace(said, word="note", title=line(f"approve: {asks}"))
             write_down(site, (note,), f"progress: {feature.id} held again")
             return asks
-        if verdict.outcome not in closing.LANDS:
+        if verdict.outcome not in LANDS:
             return back(site, feature, said, f"on the branch as it is now: {first(verdict, Ruling.REJECT)}")
         message = closing.approved_message(feature, session, verdict, approved)
         commit = repo.commit(with_record(site, tip, merged.tree, (said,), (feature.id, True)), [tip], message, sign=site.sign)

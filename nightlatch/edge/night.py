@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nightlatch.core.closing import LANDS as LANDS
+    from nightlatch.core.models import LANDS as LANDS
     from nightlatch.core.models import AgentEnd as AgentEnd
     from nightlatch.core.models import SessionEnded as SessionEnded
     from nightlatch.core.policy import Choice as Choice
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from nightlatch.edge.site import Started as Started
 
 HOMES = {
-    "nightlatch.core.closing": ("LANDS",),
-    "nightlatch.core.models": ("AgentEnd", "SessionEnded"),
+    "nightlatch.core.models": ("LANDS", "AgentEnd", "SessionEnded"),
     "nightlatch.core.policy": ("Choice", "Stop", "Wait"),
     "nightlatch.edge.deciding": ("decide", "wait"),
     "nightlatch.edge.landing": ("carry", "land"),

@@ -15,8 +15,8 @@ from nightlatch.core import phases as core
 from nightlatch.core.brief import BRIEF, BriefParts
 from nightlatch.core.findings import FindingKind
 from nightlatch.core.history import FeatureHistory, replay
-from nightlatch.core.models import AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
-from nightlatch.core.phases import LANDED, Output, Stage
+from nightlatch.core.models import LANDS, AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
+from nightlatch.core.phases import Output, Stage
 from nightlatch.core.progress import DETAILS, SESSION_WORDS, Entry, Item, minute
 from nightlatch.core.text import plain
 from nightlatch.edge import agents
@@ -180,7 +180,7 @@ def sheet(site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[En
     """The progress file of one feature after these items: rendered, archived when it is finished and holds decisions, else deleted."""
     house, history = site.house, site.history(tip)
     past, after = history.phases_of(feature), replay(items, history)
-    finished = done or any(entry.word in LANDED for entry in items)
+    finished = done or any(entry.word in LANDS for entry in items)
     now = (*past, *items) if finished else after.phases_of(feature)
     path = place(house, feature)
     old = house.repo.read(tip, path)

@@ -10,9 +10,8 @@ from tempfile import TemporaryDirectory
 from nightlatch.core import config as settings
 from nightlatch.core import scope
 from nightlatch.core.approvals import NOTHING, SUPERSEDED, Approved, names_in, path_of
-from nightlatch.core.closing import LANDS
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Feature, Outcome, Reason, Ruling, Verdict
+from nightlatch.core.models import LANDS, Feature, Outcome, Reason, Ruling, Verdict
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import State

@@ -10,8 +10,9 @@ from typing import TypeAlias
 from nightlatch.core import journal as lines
 from nightlatch.core.findings import ID, Finding
 from nightlatch.core.globs import matcher
+from nightlatch.core.history import named
 from nightlatch.core.progress import Entry, Item, RunEnd, line
-from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reused
+from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights
 from nightlatch.core.reportvalues import Change, Report, Session
 from nightlatch.core.survey import Survey
 from nightlatch.edge import look
@@ -143,8 +144,8 @@ def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:
 def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple[Finding, ...], frozenset[str]]:
     """The findings that these entries name, and which of them the code has left behind."""
     told = [entry.feature for entry in entries if entry.word == "finding"]
-    named = dict.fromkeys([name for entry in entries for _, name in reused(entry)] + told)
-    asked = [name for name in named if ID.fullmatch(name)][-MOST_FINDINGS:]
+    by_name = dict.fromkeys([name for entry in entries for _, name in named(entry.details)] + told)
+    asked = [name for name in by_name if ID.fullmatch(name)][-MOST_FINDINGS:]
     texts = {name: house.repo.read(tip, house.finding_path(name)) for name in asked}
     found = tuple(readable(text, name) for name, text in texts.items() if text is not None)
     if not found:

@@ -16,7 +16,7 @@ from nightlatch.core.closing import DROPPED
 from nightlatch.core.findings import Finding
 from nightlatch.core.foreign import before
 from nightlatch.core.history import FeatureHistory, History
-from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Plan, SessionEnded, Verdict
+from nightlatch.core.models import LANDS, AgentEnd, End, Event, Feature, Kind, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.progress import line
@@ -99,7 +99,7 @@ def already_green(site: Site, started: Started) -> SessionEnded | None:
         return None
     nothing = Candidate(tree=site.house.repo.tree_of(started.base), base=started.base)
     end = AgentEnd(end=End.FINISHED)
-    landed = landing.land(site, started, nothing, verdict, end) if verdict.outcome in closing.LANDS else None
+    landed = landing.land(site, started, nothing, verdict, end) if verdict.outcome in LANDS else None
     return landed or landing.carry(site, started, nothing, verdict, end)
 
 

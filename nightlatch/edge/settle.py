@@ -5,9 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from nightlatch.core.closing import LANDS
 from nightlatch.core.journal import Flight
-from nightlatch.core.models import AgentEnd, End, Outcome, SessionEnded, Usage
+from nightlatch.core.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage
 from nightlatch.core.notes import Found
 from nightlatch.core.progress import rule_of
 from nightlatch.edge import decisions, notebook, phases, process, runner, workspace
