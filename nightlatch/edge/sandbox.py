@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -117,7 +118,7 @@ class Bubblewrap:
         home = home_inside(room)
         mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, argv[0])]
         mounts += bind("--bind", [(room.tree, room.at)])
-        mounts += [*bind("--ro-bind", room.readable), *bind("--bind", room.writable)]
+        mounts += [*bind("--ro-bind", room.readable), *self._scratch(room), *bind("--bind", room.writable)]
         mounts += [*covers(mounts, room.hidden), "--remount-ro", "/dev", "--remount-ro", "/"]
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
         start = ["--chdir", str(room.at / room.cwd), "--", *DOOR, *argv]
@@ -145,6 +146,16 @@ class Bubblewrap:
         yield from ("--proc", "/proc", "--dev", "/dev", "--symlink", "/tmp", "/var/tmp")  # noqa: S108  # a private one
         for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # as above
             yield from ("--size", str(room.tmp), "--tmpfs", place)
+
+    def _scratch(self, room: Room) -> Iterator[str]:
+        """Private places for what vite writes into a shared node_modules; without them no vitest with a configuration starts."""
+        holders = [(real, seen) for real, seen in room.readable if any((real / name).is_dir() for name in self.known["scratch_of"])]
+        for real, seen in holders:
+            for name in self.known["scratch"]:
+                with suppress(OSError):
+                    (real / name).mkdir()
+                if (real / name).is_dir():
+                    yield from ("--size", str(room.tmp), "--tmpfs", str(seen / name))
 
     def _tools(self, room: Room, program: str) -> Iterator[str]:
         """Toolchains, the program itself and what variables name, each where the person has it."""

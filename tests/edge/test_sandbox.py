@@ -63,6 +63,16 @@ def said(sandbox: Sandbox, room: Room, script: str) -> str:
 
 
 @pytest.mark.sandbox
+def test_vite_finds_places_to_write_in_a_shared_node_modules_and_nobody_sees_what(sandbox: Sandbox, room: Room) -> None:
+    modules = room.at / "node_modules"
+    (modules / "vite").mkdir(parents=True)
+    room = replace(room, readable=((modules, modules),))
+    writes = "echo x > node_modules/.vite-temp/a; mkdir node_modules/.vite/b; touch node_modules/vite/c 2>&1 || true; ls -A node_modules/.vite*"
+    assert "Read-only" in said(sandbox, room, writes)
+    assert [*modules.rglob("*/*")] == []
+
+
+@pytest.mark.sandbox
 def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(sandbox: Sandbox, room: Room) -> None:
     assert said(sandbox, room, "pwd; cat value") == f"{room.at}\ncandidate"
     assert said(sandbox, room, f"echo new > made; ls {room.at.parent}") == "project"
