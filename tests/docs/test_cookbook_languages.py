@@ -1,6 +1,7 @@
 """Every project of docs/cookbook-languages.md, laid as it stands there, and the night that the page tells of."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import pytest
 from tests.docs.pages import Part, chapters
 from tests.loop.grounds import lay, project_at
 from tests.loop.village import Project
+from tests.pages.test_pages import MODULES, absent
+from tests.ratchet.conftest import installed as find_vitest
 
 pytestmark = pytest.mark.sandbox
 PAGE = chapters("cookbook-languages.md")
+VITEST = find_vitest()
+RUSTUP = Path.home() / ".rustup"
 
 
 def laid(folder: Path, chapter: str) -> Project:
@@ -42,8 +47,9 @@ def night(project: Project, chapter: str) -> str:
     env = {"NIGHTLATCH_SCRIPT": str(project.script(script(PAGE[chapter])))}
     process = project.start("run", "--agent", "scripted", env=env)
     out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, f"{out}\n{err}"
     (told,) = [part.told() for part in PAGE[chapter] if part.lead == "What came of it"]
-    assert project.outcomes() == told, f"{out}\n{err}\n{project.git('show', 'HEAD:progress.txt')}"
+    assert project.outcomes() == told, f"{out}\n{err}"
     assert project.git("status", "--porcelain") == ""
     return said
 
@@ -60,3 +66,52 @@ def test_python(tmp_path: Path) -> None:
     assert "test runner pytest" in said
     assert "ruff, for checks/30-lint" in said
     assert "Nightlatch-Verify: red->green" in project.git("log", "--format=%(trailers:unfold)")
+
+
+def installed(project: Project, modules: Path, *packages: str) -> None:
+    """What `npm ci` would have made: files linked from an installation, and a link for each package of the workspace."""
+    shutil.copytree(modules, project.folder / "node_modules", copy_function=linked, symlinks=True)
+    for name in packages:
+        place = project.folder / "node_modules/@shop" / name
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(f"../../packages/{name}")
+
+
+def linked(source: str, target: str) -> None:
+    """The same file, or a copy where the installation lies on another disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+@pytest.mark.skipif(VITEST is None, reason="run tests/ratchet/install.sh first")
+def test_typescript(tmp_path: Path) -> None:
+    assert VITEST is not None
+    chapter = "TypeScript with vitest, in a monorepo"
+    project = laid(tmp_path, chapter)
+    installed(project, VITEST, "till", "receipt")
+    said = night(project, chapter)
+    assert "test runner vitest" in said
+    assert "node_modules, shared read-only" in said
+
+
+@pytest.mark.skipif(bool(absent()), reason=absent())
+def test_a_browser(tmp_path: Path) -> None:
+    chapter = "Browser tests"
+    project = laid(tmp_path, chapter)
+    installed(project, MODULES)
+    said = night(project, chapter)
+    assert "test runner node --test" in said
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
+def test_go(tmp_path: Path) -> None:
+    assert "test runner go test" in night(laid(tmp_path, "Go"), "Go")
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+def test_rust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if RUSTUP.is_dir():
+        monkeypatch.setenv("RUSTUP_HOME", str(RUSTUP))
+    assert "test runner cargo test" in night(laid(tmp_path, "Rust"), "Rust")
