@@ -22,10 +22,12 @@ LIMITS = ("until", "budget", "sessions")
 @click.option("--sessions", "--max-iterations", "sessions", type=int, metavar="N", help="Stop after so many sessions.")
 @click.option("--stay", is_flag=True, help="With nothing left to run, wait for answers, approvals and new features.")
 @click.option("--agent", metavar="NAME", help="Use this agent instead of the configured ones.")
+@click.option("--detach", is_flag=True, help="Go on in the background, whatever becomes of this terminal.")
 @click.option("--accept-red", is_flag=True, help="Go on although more tests fail on the branch than is usual.")
 @click.pass_obj
 def command(
-    program: Program, /, *, once: bool, dry_run: bool, feature: str, accept_red: bool, stay: bool, agent: str | None, **limits: object
+    program: Program, /, *, once: bool, dry_run: bool, feature: str, accept_red: bool, stay: bool, detach: bool, agent: str | None,
+    **limits: object,
 ) -> int:  # fmt: skip
     """Work through the plan until nothing is left to run; this is what `python loop.py` does.
 
@@ -39,7 +41,23 @@ def command(
         look.view(require_plan(find_house(Path.cwd(), options.flags))).survey.find(feature)
     if dry_run:
         return rehearse(options)
+    if detach:
+        return background(program, options)
     return program.loop(options) if program.loop else 0
+
+
+def background(program: Program, options: Options) -> int:
+    """Start the run without this terminal, and say how to see and end it; what ends it at once is told here."""
+    from nightlatch.edge import detached
+
+    run = detached.detach(require_plan(find_house(Path.cwd(), options.flags)))
+    if run.code is not None:
+        click.echo(run.said, err=True, nl=False)
+        return run.code
+    click.echo(f"{run.run} is at work in the background, process {run.process}; it goes on when this terminal closes")
+    for does, how in (("watch", f"{program.name} watch"), ("stop", f"{program.name} stop"), ("output", str(run.log))):
+        click.echo(f"  {does:<8}{how}")
+    return 0
 
 
 def rehearse(options: Options) -> int:

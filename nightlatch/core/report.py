@@ -40,6 +40,7 @@ class Times:
     began: Mapping[str, datetime] = field(default_factory=dict)
     agents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     limits: tuple[tuple[datetime, str], ...] = ()
+    slept: tuple[tuple[datetime, datetime], ...] = ()
     stops: Mapping[str, tuple[str, str, datetime]] = field(default_factory=dict)
 
 
@@ -275,7 +276,9 @@ def _is_of(entry: Entry, feature: str, digest: str) -> bool:
 
 
 def _waits(source: Source, sessions: Sequence[Session]) -> Iterator[tuple[datetime, datetime, str]]:
-    """The pauses between sessions of one run, with the limit that was met where one was."""
+    """When the machine slept; the pauses between sessions of one run, with the limit that was met where one was."""
+    slept = source.times.slept if sessions else ()
+    yield from ((*nap, "the machine slept") for nap in slept if sessions[0].began <= nap[1] and nap[0] <= sessions[-1].ended)
     for before, after in pairwise(sessions):
         if after.began - before.ended >= PAUSE and before.id.rpartition("-")[0] == after.id.rpartition("-")[0]:
             met = [agent for at, agent in source.times.limits if before.began <= at <= after.began]

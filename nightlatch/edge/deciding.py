@@ -15,6 +15,7 @@ STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
 
 def decide(site: Site) -> Choice | Wait | Stop:
     """The next feature by the rules, with what must hold before any agent is paid for."""
+    site.notice_sleep()
     tip = site.tip()
     plan = site.plan(tip)
     if plan is None:
@@ -97,6 +98,7 @@ def wait(site: Site, until: Wait) -> None:
         more = "" if until.until == policy.FOREVER else f"; {show_duration(60 * ceil(left / 60))} left"
         site.console.alive((site.now() - began).total_seconds(), f"{until.why}{more}")
         site.notifier.ping()
+        site.notice_sleep()
         site.signals.pause(min(left, 1.0))
 
 

@@ -16,7 +16,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.core.units import show_size
-from nightlatch.edge import agents, branch, heldback, judge, look, notifier, phases, rooms, workshop
+from nightlatch.edge import agents, awake, branch, heldback, judge, look, notifier, phases, rooms, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.checkout import UNDER_WAY
 from nightlatch.edge.house import House, require_plan
@@ -127,6 +127,8 @@ def machine(seen: View) -> Iterator[Finding]:
     yield short if free < wanted else ok("disk", says)
     process = look.holder(seen.house)
     yield warn("lock", f"a run is at work here (process {process})") if process is not None else ok("lock", "no other run is at work")
+    stays, why = awake.tried()
+    yield ok("awake", why) if stays else warn("awake", why, "turn its sleep off for the night; docs/overnight.md says how")
 
 
 def kinds(seen: View) -> Iterator[Finding]:

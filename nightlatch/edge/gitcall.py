@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,12 @@ TOGETHER = 16_000  # bytes; a pipe holds more, so that neither side waits for th
 KINDS = {b"blob", b"tree", b"commit", b"tag"}
 
 
+def apart(args: Sequence[str]) -> int | None:
+    """The process group of a git: its own, so that neither Ctrl-C nor a terminal that closes ends it half-way. None, the loop's, where it
+    may have to ask for a passphrase."""
+    return None if "-S" in args else 0
+
+
 class SlowError(RepoError):
     """A git command was given up after the time it was allowed."""
 
@@ -63,7 +69,10 @@ class Call:
     def finish(self, stdin: bytes = b"", timeout: float | None = None) -> subprocess.CompletedProcess[bytes]:
         """Run it to its end, whatever it says. Raises SlowError after `timeout` seconds."""
         try:
-            return subprocess.run(self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False)
+            return subprocess.run(
+                self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False,
+                process_group=apart(self.args),
+            )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             problem = f"git {self.args[0]} was not done after {timeout:.0f} seconds"
             raise SlowError(problem, place=str(self.cwd), fix=f"see what this does: git {shlex.join(self.args)}") from error
@@ -107,7 +116,7 @@ class Standing:
 
     def _start(self) -> "Talk":
         call, pipe = self._call, subprocess.PIPE
-        process = subprocess.Popen(call.argv, env=call.env, cwd=call.cwd, stdin=pipe, stdout=pipe, stderr=pipe)
+        process = subprocess.Popen(call.argv, env=call.env, cwd=call.cwd, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
         self._end = weakref.finalize(self, hang_up, process)
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  # asked for in the line before
         self._talk = Talk(call=call, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)

@@ -36,7 +36,7 @@ def close(site: Site, stop: Stop) -> int:
         site.notifier.needs(site.asked(stop.waits))
     site.notifier.ended(stop.code, site.words(tip), site.passing(tip), fault(site, stop.code))
     site.console.rest()
-    print("\n".join(plain(line) for line in render((block,)).splitlines()), flush=True)
+    site.console.result("\n".join(plain(line) for line in render((block,)).splitlines()))
     summarize(told)
     return stop.code
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, branch, files, heldback, judge, phases, rooms, wishes, workspace
+from nightlatch.edge import agents, awake, branch, files, heldback, judge, phases, rooms, wishes, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -25,13 +25,14 @@ from nightlatch.errors import NightlatchError
 @contextmanager
 def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
-    with entered(options, named=True) as site:
+    with entered(options, named=True) as site, awake.kept():
         wishes.forget(site.house)
         site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
         limits, now = site.house.config.limits, site.now()
         site.memory.until = next_clock(limits.until, agents.local(now)) if limits.until else None
         site.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
         site.memory.start_base = site.tip()
+        site.notice_sleep()
         site.console.say("run", f"{site.run} on {site.branch}")
         phases.resume(site)
         site.pool.ahead(site.tip())

@@ -202,4 +202,4 @@ def copy_into(source: Path, target: Path) -> None:
     """Copy a file or folder, sharing blocks where the file system can; merges into folders that are there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.exists():
-        subprocess.run(["cp", "-a", "--reflink=auto", "-T", "--", source, target], check=True, capture_output=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", "-T", "--", source, target], check=True, capture_output=True, process_group=0)

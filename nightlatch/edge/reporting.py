@@ -21,7 +21,8 @@ from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House, readable
 from nightlatch.errors import RepoError, UsageError
 
-EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "agent.ended", "limit.met", "run.started", "run.ended"))
+EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "agent.ended", "limit.met", "run.started", "run.ended",
+                                                            "machine.slept"))
 BROKE = ("4", "5", "70")
 MOST_COMMITS = 2_000
 MOST_FINDINGS = 60
@@ -112,7 +113,7 @@ def journal_of(house: House, runs: Collection[str]) -> tuple[Times, str]:
     began: dict[str, datetime] = {}
     agents: dict[str, tuple[str, str]] = {}
     stops: dict[str, tuple[str, str, datetime]] = {}
-    limits, session, run = list[tuple[datetime, str]](), "", ""
+    limits, slept, session, run = list[tuple[datetime, str]](), list[tuple[datetime, datetime]](), "", ""
     for event in events(house.state, runs):
         text = {name: str(event.get(name, "")) for name in ("event", "session", "run", "agent", "model", "code", "why")}
         at, session = datetime.fromisoformat(str(event["at"])), text["session"] or session
@@ -127,7 +128,9 @@ def journal_of(house: House, runs: Collection[str]) -> tuple[Times, str]:
                 agents[session] = (agents[session][0], text["model"])
             case "limit.met":
                 limits.append((at, text["agent"]))
-    return Times(began=began, agents=agents, limits=tuple(limits), stops=stops), run
+            case "machine.slept":
+                slept.append((at - timedelta(seconds=float(str(event["seconds"]))), at))
+    return Times(began=began, agents=agents, limits=tuple(limits), slept=tuple(slept), stops=stops), run
 
 
 def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:

@@ -228,6 +228,7 @@ class Snapshots:
         self._todo = listed(items) if isinstance(items, tuple) else self._todo
 
     def tick(self, elapsed: float, silence: float) -> None:
+        self._site.notice_sleep()
         self._site.notifier.ping()
         self._site.console.alive(elapsed, f"{self._started.feature.id} agent, last output {silence:.0f}s ago")
         if self._started.stage and elapsed - self._rendered >= RENDERING:

@@ -17,7 +17,9 @@ from nightlatch.core.models import Feature, Plan, Reason
 from nightlatch.core.notes import NOTHING_FOUND, Found
 from nightlatch.core.phases import Stage
 from nightlatch.core.progress import Item, RunStart, parse, patterns
+from nightlatch.core.units import show_duration
 from nightlatch.edge.agents import Agent
+from nightlatch.edge.awake import asleep
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House
 from nightlatch.edge.journal import Journal
@@ -28,14 +30,16 @@ from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
 
 JITTER = 50
+SLEPT = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Time as a run sees it: what it is, and waiting for so many seconds or until an event is set."""
+    """Time as a run sees it: what it is, waiting for so many seconds or until an event is set, how long the machine has slept in all."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     wait: Callable[[Event, float], object] = Event.wait
+    asleep: Callable[[], float] = asleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,7 @@ class Memory:
     start_base: str = ""
     until: datetime | None = None
     wall: datetime | None = None
+    asleep: float | None = None
     findings: tuple[Finding, ...] = ()
     findings_at: str = ""
     read: dict[str, Finding] = field(default_factory=dict)
@@ -227,6 +232,17 @@ class Site:
         self.journal.write("limit.met", agent=agent.name, until=until.isoformat(), guessed=resets_at is None)
         told = "" if resets_at else ", as a guess"
         self.console.say("limit", f"{agent.name} is limited until {until:%Y-%m-%d %H:%M %Z}{told}")
+
+    def notice_sleep(self) -> None:
+        """Write down that the machine slept since the last look. No time-out counts that: they go by a clock that stood still meanwhile,
+        and the run's own wall time is moved on."""
+        memory, total = self.memory, self.options.clock.asleep()
+        seconds, memory.asleep = total - (total if memory.asleep is None else memory.asleep), total
+        if seconds < SLEPT:
+            return
+        self.journal.write("machine.slept", seconds=round(seconds))
+        self.console.say("slept", f"the machine slept {show_duration(60 * round(seconds / 60))}; no time-out counts it")
+        memory.wall = memory.wall and memory.wall + timedelta(seconds=seconds)
 
     def run_is_open(self, tip: str) -> bool:
         """Whether progress.txt has this run's opening line."""

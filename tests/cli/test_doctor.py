@@ -1,6 +1,7 @@
 """`doctor`: everything that would stop the night is found before it, each with its fix; and what will prove each feature."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from nightlatch.core.forecast import NOTHING, ONE, Finding, Level, forecast, ove
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from tests.cli.kit import Project, Told, story
+from tests.edge.test_awake import keeper
 
 PLAIN = Feature(id="F", title="", done=False)
 WITH = replace(PLAIN, verify=("pytest x",))
@@ -22,6 +24,8 @@ def ready(project: Project) -> Project:
     project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
     project.monkeypatch.setenv("NIGHTLATCH_LIMITS_DISK", "1kB")
     project.write("test_a.py", TEST.format("True"))
+    log = keeper(project.folder.parent, "systemd-inhibit")
+    project.monkeypatch.setenv("PATH", f"{log.parent}:{os.environ['PATH']}")
     agent(project, 'read word; test "$word" && echo ready')
     project.plan(story("US-001", verify="test -f one"), story("US-002", acceptanceCriteria=["it works"]))
     project.commit("ready")

@@ -1,0 +1,62 @@
+"""A machine that goes to sleep: kept from it while a run is at work, where a program can, and noticed where it slept all the same."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+POWER = Path("/sys/power/state")
+KEEPERS = {
+    "systemd-inhibit": ("--what=sleep:idle", "--mode=block", "--who=nightlatch", "--why=agents are at work"),
+    "caffeinate": ("-i", "-s"),
+}
+NEEDED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+PATIENCE = 10.0
+
+
+def asleep() -> float:
+    """How many seconds this machine has slept since it started; only differences mean anything. 0 where no clock tells."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC) if hasattr(time, "CLOCK_BOOTTIME") else 0.0
+
+
+def keeper() -> tuple[str, ...]:
+    """The program that keeps this machine awake for as long as the command lasts that is put behind it; () where there is none."""
+    return next(((name, *args) for name, args in KEEPERS.items() if shutil.which(name)), ())
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Awake inside `with`, and no longer than this process lives: what keeps it waits for the end of a pipe that this one holds."""
+    if not (command := keeper()):
+        yield
+        return
+    nowhere, env = subprocess.DEVNULL, {name: os.environ[name] for name in NEEDED if name in os.environ}
+    # In a session of its own, or Ctrl-C would reach it; in no folder of the project, which it has nothing to do with.
+    holding = subprocess.Popen(
+        [*command, "cat"], stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, env=env, cwd="/", start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        holding.communicate()
+
+
+def tried(power: Path = POWER) -> tuple[bool, str]:
+    """Whether the machine stays awake during a run, and why."""
+    if not (command := keeper()):
+        says = "no systemd-inhibit and no caffeinate is here"
+    else:
+        try:
+            done = subprocess.run([*command, "true"], capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            says = f"{command[0]}: {said[-1] if said else 'it said nothing'}" if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            says = f"{command[0]} does not answer"
+    if not says:
+        return True, f"{command[0]} keeps the machine awake during a run"
+    if power.is_file() and not power.read_text(encoding="ascii").split():
+        return True, "this machine knows no sleep"
+    return False, f"nothing keeps the machine awake during a run: {says}"
