@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.core.config import items, load
 from nightlatch.core.forecast import Finding, Level, forecast, overhead
 from nightlatch.core.models import AgentEnd, End
 from nightlatch.core.redbase import refuse_red
@@ -24,12 +23,12 @@ from nightlatch.edge.lab import Lab
 from nightlatch.edge.look import View
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.process import Limits
+from nightlatch.edge.sandbox import Sandbox
 from nightlatch.errors import NightlatchError
 
 OLDEST_GIT = (2, 38)
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
-NOT_YET = ("workspace.memory", "workspace.processes")
 DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
 
 
@@ -151,10 +150,6 @@ def limits(seen: View) -> Iterator[Finding]:
     most = [*money, *([f"{wanted.tokens:,} tokens a run"] if wanted.tokens else ()), f"{wanted.sessions} sessions"]
     none = warn("limits", f"no budget: {wanted.sessions} sessions may cost anything", "limits.budget in loop.toml, or run --budget 20")
     yield ok("limits", f"at most {', '.join(most)}") if most[1:] else none
-    usual = {key: value for key, value, _ in items(load(None, None, {}, {}))}
-    idle = [key for key, value, _ in items(seen.house.config) if key.startswith(NOT_YET) and value != usual[key]]
-    if idle:
-        yield warn("settings", f"{', '.join(idle)}: read, and without effect in this version")
 
 
 def notified(house: House) -> Iterator[Finding]:
@@ -181,14 +176,27 @@ def phased(seen: View) -> Iterator[Finding]:
 def tried_out(seen: View) -> Iterator[Finding]:
     """What needs a sandbox: the agents, the tests of the branch, each feature's verify."""
     with workshop.opened(seen.house) as (pool, lab):
-        name = pool.sandbox.name
-        none = warn("sandbox", "none: agents may read and write whatever you may", 'workspace.sandbox = "auto" in loop.toml')
-        yield none if name == "none" else ok("sandbox", f"{name}, tried")
+        yield from confined(seen, pool.sandbox)
         for number, agent in enumerate(seen.house.config.agent):
             yield from guarded("agent", lambda agent=agent, number=number: hired(seen, pool, agent, first=number == 0))  # type: ignore[misc]  # as above
         yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
         yield from guarded("base", lambda: base(seen, lab))
         yield from guarded("forecast", lambda: foretold(seen, lab))
+
+
+def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
+    """The sandbox, and what it does not hold here."""
+    wanted = seen.house.config.workspace
+    if sandbox.name == "none":
+        fix = 'workspace.sandbox = "auto" in loop.toml'
+        yield warn("sandbox", "none: agents may read and write whatever you may", fix)
+        if wanted.memory or wanted.processes:
+            yield warn("sandbox", "workspace.memory and workspace.processes are not held without a sandbox", fix)
+        return
+    yield ok("sandbox", f"{sandbox.name}, tried")
+    who = "agents and checks have" if seen.house.config.checks.network else "agents have"
+    yield ok("sandbox", f"not held: {who} the host's network, with what listens on its loopback and on abstract sockets")
+    yield from (warn("sandbox", says, fix) for says, fix in sandbox.bounds.lacks())
 
 
 def hired(seen: View, pool: Pool, name: str, *, first: bool) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from nightlatch.edge.lab import Lab
 from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room, find_sandbox
+from nightlatch.edge.sandbox import Room
 from nightlatch.edge.site import Options, Signals, Site
 from nightlatch.errors import NightlatchError
 
@@ -27,7 +27,9 @@ def opened(options: Options) -> Iterator[Site]:
     """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
     with entered(options, named=True) as site, awake.kept():
         wishes.forget(site.house)
-        site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name)
+        unheld = [says for says, _ in site.sandbox.bounds.lacks()]
+        site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name,
+                           sandbox=site.sandbox.name, unheld=unheld)  # fmt: skip
         limits, now = site.house.config.limits, site.now()
         site.memory.until = next_clock(limits.until, agents.local(now)) if limits.until else None
         site.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
@@ -57,7 +59,7 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
     with files.Lock(house.state / "lock"), signals.listening():
         name = branch.choose(house)
         branch.require_committed(house)
-        sandbox = find_sandbox(settings.workspace.sandbox)
+        sandbox = rooms.sandbox_of(house)
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         judge.hired(house, hired[0].name)
         journal = open_journal(house.state / "journal.jsonl", now)

@@ -8,11 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from nightlatch.edge.house import House
-from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment
+from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment, find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 
 OUT = Path("/run/nightlatch/out")
 NOTING = Path(__file__).with_name("noting.py")
+
+
+def sandbox_of(house: House) -> Sandbox:
+    """The sandbox of this project's settings, with their limits."""
+    wanted = house.config.workspace
+    return find_sandbox(wanted.sandbox, wanted.memory, wanted.processes)
 
 
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:

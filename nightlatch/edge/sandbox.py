@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nightlatch.edge import reaper
+from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
 from nightlatch.edge.tree import DOOR, Command
 from nightlatch.errors import ConfigError, SandboxError
 
@@ -21,6 +22,7 @@ RESOLVER = Path("/etc/resolv.conf")
 SPARE_HOME = Path("/run/nightlatch/home")
 PROGRAMS = ("bin", "sbin", "shims")
 BESIDE = ("lib", "lib64", "libexec")
+BUS = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 FIX = 'install bubblewrap (apt install bubblewrap), or set sandbox = "none" under [workspace] in loop.toml'
 
 Pairs = tuple[tuple[Path, Path], ...]
@@ -52,6 +54,10 @@ class Sandbox(Protocol):
     def name(self) -> str:
         """What loop.toml calls it."""
 
+    @property
+    def bounds(self) -> Bounds:
+        """What a command may use at most."""
+
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         """What to start so that `argv` runs in the room."""
 
@@ -59,8 +65,8 @@ class Sandbox(Protocol):
         """Where a process in the room finds a real path."""
 
 
-def find_sandbox(setting: str) -> Sandbox:
-    """The sandbox that loop.toml asks for, tried; "auto" never means none."""
+def find_sandbox(setting: str, memory: int = 0, processes: int = 0) -> Sandbox:
+    """The sandbox that loop.toml asks for, tried; "auto" never means none. `memory` in bytes; 0 for no limit."""
     if setting == "none":
         return Unconfined()
     if setting not in ("auto", "bubblewrap"):
@@ -73,7 +79,7 @@ def find_sandbox(setting: str) -> Sandbox:
     if tried.returncode:
         said = tried.stderr.decode("utf-8", "replace").strip()
         raise SandboxError(f"bubblewrap may not make namespaces here ({said})", fix=f"allow unprivileged user namespaces, or {FIX}")
-    return Bubblewrap(program=program, known=tomllib.loads(DATA.read_text(encoding="utf-8")))
+    return Bubblewrap(program=program, known=tomllib.loads(DATA.read_text(encoding="utf-8")), bounds=find_bounds(memory, processes))
 
 
 def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
@@ -98,6 +104,7 @@ class Unconfined:
     """No sandbox: the command runs as the person would run it, in the workspace itself; only its process tree is held."""
 
     name: str = "none"
+    bounds: Bounds = NO_BOUNDS
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         return held(argv, env=room.env, cwd=room.tree / room.cwd)
@@ -112,6 +119,7 @@ class Bubblewrap:
 
     program: str
     known: Mapping[str, Sequence[str]]
+    bounds: Bounds = NO_BOUNDS
     name: str = "bubblewrap"
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
@@ -123,7 +131,10 @@ class Bubblewrap:
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
         start = ["--chdir", str(room.at / room.cwd), "--", *DOOR, *argv]
         env = {**room.env, "HOME": str(home)}
-        return Command(argv=(self.program, *namespaces, *mounts, *start), env=env, cwd="/", namespace=True)
+        bus = {name: os.environ[name] for name in BUS if self.bounds.scope and name in os.environ and name not in env}
+        namespaces += [word for name in bus for word in ("--unsetenv", name)]  # systemd-run needs them, the command does not
+        argv = (self.program, *namespaces, *mounts, *start)
+        return Command(argv=argv, env={**bus, **env}, cwd="/", namespace=True, bounds=self.bounds)
 
     def inside(self, room: Room, path: Path) -> Path:
         pairs = [(room.tree, room.at), (room.home, home_inside(room)), *room.readable, *room.writable]

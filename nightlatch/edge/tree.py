@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from nightlatch.edge.bounds import NO_BOUNDS, Bounds, leave
 from nightlatch.edge.reaper import descendants, stat
 from nightlatch.errors import FaultError
 
@@ -32,12 +33,13 @@ UP, PATIENCE = 60.0, 5.0  # seconds: for a sandbox to be up, for the kernel or t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`), or the reaper."""
+    """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`) and within `bounds`, or the reaper."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
     namespace: bool = False
+    bounds: Bounds = NO_BOUNDS
 
 
 class Tree:
@@ -53,12 +55,15 @@ class Tree:
             (self._on_terminal if tty else self._on_pipes)(command, merged)
         except OSError as error:
             raise FaultError(f"{command.argv[0]} does not start: {error.strerror}", fix="nightlatch doctor") from error
-        self.root, self._begun = self.pid, True
-        self._handles = handles_of((self.pid,))
-        if self._namespace:
-            self._let_in()
-        self._selector = selectors.DefaultSelector()
-        self._listen()
+        self.root, self._begun, self._groups = self.pid, True, tuple[Path, ...]()
+        self._handles, self._selector = handles_of((self.pid,)), selectors.DefaultSelector()
+        try:
+            if self._namespace:
+                self._let_in(command.bounds)
+            self._listen()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
 
     def _on_pipes(self, command: Command, merged: bool) -> None:
         pipe, errors = subprocess.PIPE, subprocess.STDOUT if merged else subprocess.PIPE
@@ -71,13 +76,13 @@ class Tree:
     def _on_terminal(self, command: Command, _merged: bool) -> None:
         import pexpect
 
-        program, *rest = command.argv
+        program, *rest = (*command.bounds.scope, *command.argv)
         process = pexpect.spawn(program, rest, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500))
         self.pid, self._source, self._wait = process.pid or 0, None, partial(end_of_terminal, process)
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
-    def _let_in(self) -> None:
-        """Meet the command at the door (see DOOR): when it says that it is up, get hold of its namespace, then let it go on."""
+    def _let_in(self, bounds: Bounds) -> None:
+        """Meet the command at the door (see DOOR): when it is up, get hold of its namespace, then let it go on within its bounds."""
         door = self.outputs[0]
         select.select([door, *self._handles], [], [], UP)
         os.set_blocking(door, False)
@@ -88,6 +93,7 @@ class Tree:
             self._unread, self._input = b"", memoryview(b"\n" + self._input)
             self.root = first_child(self.pid)
             self._handles += handles_of((self.root,))
+            self._groups = bounds.enter(first_child(self.root))
 
     def _listen(self) -> None:
         self._selector.register(self._handles[0], READ)
@@ -109,6 +115,7 @@ class Tree:
         self.code = self._wait()
         for handle in self._handles:
             os.close(handle)
+        leave(self._groups)
 
     @property
     def unstarted(self) -> bool:
@@ -207,7 +214,7 @@ def end_of_terminal(process: "pexpect.spawn[str]") -> int:
 def with_session(command: Command) -> list[str]:
     """On pipes the command has a session of its own, so that signals to its group miss bubblewrap; the reaper does this itself."""
     program, *rest = command.argv
-    return [program, "--new-session", *rest] if command.namespace else [program, *rest]
+    return [*command.bounds.scope, program, *(["--new-session"] if command.namespace else []), *rest]
 
 
 def first_child(pid: int) -> int:

@@ -12,7 +12,6 @@ from nightlatch.edge.agents import Agent
 from nightlatch.edge.house import House
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.process import Limits
-from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.edge.session import templates
 from nightlatch.errors import FaultError
 
@@ -34,7 +33,7 @@ def ground(house: House, tip: str, feature: Feature, branch: str) -> Ground:
     repo = house.repo
     work = repo.tip_of(repo.work_ref(feature.id))
     start, laid = (bare(house, tree) for tree in (tip, repo.merge(tip, work).tree if work else tip))
-    pool = Pool(house=house, sandbox=find_sandbox(house.config.workspace.sandbox), branch=branch)
+    pool = Pool(house=house, sandbox=rooms.sandbox_of(house), branch=branch)
     return Ground(house=house, pool=pool, feature=feature, start=repo.commit(start, [], "the code as it is"), laid=laid)
 
 

@@ -6,20 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.edge import opening
+from nightlatch.edge import opening, rooms
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one
 from nightlatch.edge.house import House
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.pool import Pool
-from nightlatch.edge.sandbox import find_sandbox
 
 
 @contextmanager
 def opened(house: House) -> Iterator[tuple[Pool, Lab]]:
     """Fresh checkouts and a laboratory that uses them, without the lock of a run."""
     opening.state_folder(house)
-    pool = Pool(house=house, sandbox=find_sandbox(house.config.workspace.sandbox), branch=house.repo.head() or "detached")
+    pool = Pool(house=house, sandbox=rooms.sandbox_of(house), branch=house.repo.head() or "detached")
     try:
         yield pool, opening.laboratory(house, pool)
     finally:

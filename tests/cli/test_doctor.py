@@ -66,6 +66,10 @@ def test_the_sandbox_is_tried_and_the_agent_is_called_inside_it(ready: Project) 
     ready.commit()
     told = ready.nightlatch("doctor")
     assert "ok    sandbox: bubblewrap, tried\n" in told.out
+    shared = "agents have the host's network, with what listens on its loopback and on abstract sockets"
+    assert f"ok    sandbox: not held: {shared}\n" in told.out
+    assert "warn  sandbox: no limit of memory and processes: a session may use what the machine has\n" in told.out
+    assert '      fix: workspace.memory = "8GB" and workspace.processes = 2000 in loop.toml\n' in told.out
     assert "ok    agent: mine answered in " in told.out
 
 
@@ -77,11 +81,11 @@ def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:
     assert [(level, topic) for level, topic, _ in findings(told)] == [("warn", "sandbox"), ("FAIL", "agent")]
 
 
-def test_a_setting_that_has_no_effect_yet_is_told(ready: Project) -> None:
+def test_limits_that_nothing_holds_are_told(ready: Project) -> None:
     more = "[limits]\ntokens = 5000\nattempts = 2\n[workspace]\nprocesses = 9\n"
     ready.write("loop.toml", f'agent = ["mine"]\n[agents.mine]\ncommand = ["nowhere"]\n{more}')
     told = ready.nightlatch("doctor", "--json")
-    assert ("warn", "settings", "workspace.processes: read, and without effect in this version") in findings(told)
+    assert ("warn", "sandbox", "workspace.memory and workspace.processes are not held without a sandbox") in findings(told)
     assert "at most 5,000 tokens a run, 100 sessions" in told.out
 
 

@@ -5,10 +5,9 @@ import socket
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -314,7 +313,6 @@ def test_git_works_inside_on_borrowed_objects_that_cannot_be_written(sandbox: Sa
     assert subprocess.run(["git", "log", "--format=%s"], cwd=repository, capture_output=True, check=True).stdout == b"start\n"
 
 
-NOBODY = 65534
 AS_USER = """
 import os
 from pathlib import Path
@@ -327,31 +325,6 @@ room = Room(tree=home / "tree", at=Path("/srv/project"), home=home / "private", 
 ran = run(find_sandbox("auto").command(room, ["sh", "-c", "id -u; pwd; touch x ~/y"]), timeout=60)
 print(ran.exit, ran.output.decode().split(), (home / "tree" / "x").exists(), (home / "private" / "y").exists())
 """
-
-
-@pytest.fixture
-def as_user() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
-    """Runs a Python program as an ordinary user with a home of their own."""
-    with TemporaryDirectory() as home:
-        os.chown(home, NOBODY, NOBODY)
-        env = {"PATH": os.environ["PATH"], "HOME": home, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
-
-        def run_it(program: str, interpreter: str = "") -> subprocess.CompletedProcess[str]:
-            interpreter = interpreter or next(filter(works, (sys.executable, "/usr/bin/python3")), "")
-            if not interpreter:
-                pytest.skip("another user can read neither the interpreter of these tests nor a system one of 3.11 or newer")
-            argv = [interpreter, "-c", program]
-            return subprocess.run(
-                argv, cwd="/", env=env, user=NOBODY, group=NOBODY, extra_groups=[], check=False, capture_output=True, text=True
-            )
-
-        def works(interpreter: str) -> bool:
-            try:
-                return run_it("import nightlatch.edge.sandbox", interpreter).returncode == 0
-            except PermissionError:
-                return False
-
-        yield run_it
 
 
 @pytest.mark.sandbox

@@ -1,0 +1,151 @@
+"""How much memory and how many processes a sandboxed command may use, and what holds it to that on this machine."""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nightlatch.errors import SandboxError
+
+GROUPS = Path("/sys/fs/cgroup")
+CALLED = {"memory": ("memory", 'workspace.memory = "8GB"'), "pids": ("processes", "workspace.processes = 2000")}
+FIX = "run where you may start systemd scopes (systemd-run --user --scope true) or write to a control group"
+# Version 2 of control groups first, then version 1; what a kernel lacks is left out, and swap is no way around the limit.
+MEMORY = {"memory.max": "{}", "memory.swap.max": "0", "memory.limit_in_bytes": "{}", "memory.memsw.limit_in_bytes": "{}"}
+FILES = {"memory": MEMORY, "pids": {"pids.max": "{}"}}
+SHOW = 'cd "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)" && cat memory.max pids.max'
+COUNTS_BY_NAMESPACE = (5, 14)  # since this Linux, RLIMIT_NPROC set inside a user namespace counts what is in it and nothing else
+EMPTYING = 2.0  # seconds: until the kernel has taken the last process out of a group
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The limits of each command, by "memory" (bytes) and "pids".
+
+    systemd holds them if `scope`, the words that start a command in a scope, is not empty. Else those in `groups` are held by a group
+    of their own in that control group, and the others as far as limits of a single process go.
+    """
+
+    limits: dict[str, int] = field(default_factory=dict)
+    scope: tuple[str, ...] = ()
+    groups: dict[str, Path] = field(default_factory=dict)
+
+    def enter(self, pid: int) -> tuple[Path, ...]:
+        """Hold a process that has started nothing yet and all that will come of it; what `leave` has to be told when they have ended."""
+        made = tuple(place / f"nightlatch-{os.getpid()}-{pid}" for place in self.groups.values())
+        try:
+            for what, folder in zip(self.groups, made, strict=True):
+                folder.mkdir()
+                limit(folder, what, self.limits[what])
+                (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+            for what in self._alone():
+                kind = resource.RLIMIT_DATA if what == "memory" else resource.RLIMIT_NPROC
+                resource.prlimit(pid, kind, (self.limits[what], self.limits[what]))
+        except OSError as error:
+            leave(made)
+            raise SandboxError(f"memory and processes cannot be limited: {error}", fix="nightlatch doctor") from error
+        return made
+
+    def lacks(self) -> Iterator[tuple[str, str]]:
+        """What is not held here, a sentence each, with what would hold it."""
+        free = [(called, example) for what, (called, example) in CALLED.items() if what not in self.limits]
+        if free:
+            says = f"no limit of {' and '.join(called for called, _ in free)}: a session may use what the machine has"
+            yield says, f"{' and '.join(example for _, example in free)} in loop.toml"
+        for what in self._alone():
+            if what == "memory":
+                yield "workspace.memory holds for each process, not for all of a session together", FIX
+            elif os.getuid() == 0 or linux() < COUNTS_BY_NAMESPACE:
+                yield "workspace.processes is not held", FIX
+
+    def _alone(self) -> list[str]:
+        return [] if self.scope else [what for what in self.limits if what not in self.groups]
+
+
+NO_BOUNDS = Bounds()
+
+
+def find_bounds(memory: int, processes: int) -> Bounds:
+    """What holds these limits here (0: none). Groups that a killed loop left are removed."""
+    limits = {what: most for what, most in (("memory", memory), ("pids", processes)) if most}
+    if scope := systemd(limits):
+        return Bounds(limits=limits, scope=scope)
+    groups = {what: place for what, most in limits.items() if (place := own_group(what)) and takes(place, what, most)}
+    return Bounds(limits=limits, groups=groups)
+
+
+def systemd(limits: dict[str, int]) -> tuple[str, ...]:
+    """The words that start a command in a scope with these limits; none where that fails, or does nothing (control groups of version 1)."""
+    program = shutil.which("systemd-run")
+    if not (limits and program):
+        return ()
+    most = {"MemoryMax": limits.get("memory"), "MemorySwapMax": 0 if "memory" in limits else None, "TasksMax": limits.get("pids")}
+    asked = [f"--property={name}={value}" for name, value in most.items() if value is not None]
+    words = (program, *(["--user"] if os.getuid() else []), "--scope", "--quiet", "--collect", *asked, "--")
+    with suppress(OSError, subprocess.TimeoutExpired):
+        tried = subprocess.run([*words, "sh", "-c", SHOW], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        held = dict(zip(CALLED, tried.stdout.decode().split(), strict=False))
+        if all(held.get(what, "max").isdigit() and int(held[what]) <= value for what, value in limits.items()):
+            return words
+    return ()
+
+
+def own_group(what: str) -> Path | None:
+    """The control group of this process that may limit memory or pids: groups in it can hold no more than it may itself."""
+    for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+        number, names, path = line.split(":", 2)
+        if what in names.split(",") or number == "0":
+            found = (GROUPS / what if names else GROUPS) / path.lstrip("/")
+            if (found / "cgroup.procs").is_file():
+                return found
+    return None
+
+
+def takes(place: Path, what: str, most: int) -> bool:
+    """Whether a group with this limit can be made here."""
+    for left in place.glob("nightlatch-*-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            leave((left,), 0)
+    trial = place / f"nightlatch-{os.getpid()}-0"
+    try:
+        with suppress(OSError):  # version 2, where it does not say so yet; version 1 has no such file
+            (place / "cgroup.subtree_control").write_text(f"+{what}", encoding="ascii")
+        trial.mkdir()
+        limit(trial, what, most)
+        return os.access(place / "cgroup.procs", os.W_OK)
+    except OSError:
+        return False
+    finally:
+        leave((trial,))
+
+
+def limit(folder: Path, what: str, most: int) -> None:
+    """Write the limit to the files that this kernel has for it; OSError if it has none."""
+    there = {name: value for name, value in FILES[what].items() if (folder / name).exists()}
+    if not there:
+        raise OSError(f"{folder} does not limit {what}")
+    for name, value in there.items():
+        (folder / name).write_text(value.format(most), encoding="ascii")
+
+
+def leave(made: tuple[Path, ...], patience: float = EMPTYING) -> None:
+    """Remove groups whose processes have ended; one that the kernel still holds is left to the next loop."""
+    until = time.monotonic() + patience
+    for folder in made:
+        while folder.exists():
+            with suppress(OSError):
+                folder.rmdir()
+                break
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.005)
+
+
+def linux() -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))

@@ -1,0 +1,190 @@
+"""Memory and processes of a sandboxed command: held together where a control group can be had, else as far as a process can be held."""
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nightlatch.edge import bounds
+from nightlatch.edge.bounds import Bounds, find_bounds
+from nightlatch.edge.process import Ran, run
+from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.errors import SandboxError
+
+pytestmark = pytest.mark.sandbox
+MEMORY, PROCESSES = 96_000_000, 24
+FOUR_EAT = """
+import os
+full, done = os.pipe(), os.pipe()
+for _ in range(4):
+    if not os.fork():
+        eaten = bytearray(40_000_000)
+        os.write(full[1], b"x")
+        os.read(done[0], 1)
+        os._exit(0)
+os.close(full[1])
+count = 0
+while count < 4 and os.read(full[0], 1):
+    count += 1
+print("all four" if count == 4 else "fewer")
+"""
+EAT = "python3 -c 'x = bytearray(200_000_000)'"
+FORK = "for i in $(seq 60); do sleep 60 & done"
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    for name in ("tree", "home"):
+        (tmp_path / name).mkdir()
+    return Room(tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "home", env=environment({}))
+
+
+@pytest.fixture
+def held() -> Bounds:
+    found = find_bounds(MEMORY, PROCESSES)
+    if list(found.lacks()):
+        pytest.skip("no control group can be made here")
+    return found
+
+
+def shell(room: Room, script: str, *limits: int) -> Ran:
+    return run(find_sandbox("auto", *limits).command(room, ["sh", "-c", script]), timeout=60)
+
+
+def groups_of(held: Bounds, pid: int | None = None) -> list[Path]:
+    return [group for place in held.groups.values() for group in place.glob(f"nightlatch-{pid or os.getpid()}-*")]
+
+
+@pytest.mark.usefixtures("held")
+def test_memory_is_held_over_all_processes_together(room: Room) -> None:
+    """Each of them alone would fit."""
+    (room.tree / "four.py").write_text(FOUR_EAT)
+    four = "python3 four.py"
+    assert b"all four" not in shell(room, four, MEMORY, 0).output
+    assert b"all four" in shell(room, four).output, "control: without a limit they have it"
+    assert (shell(room, EAT, MEMORY, 0).exit, shell(room, EAT).exit) == (137, 0)
+    assert shell(room, EAT.replace("200", "20"), MEMORY, 0).exit == 0
+
+
+@pytest.mark.usefixtures("held")
+def test_processes_are_counted(room: Room) -> None:
+    assert shell(room, FORK, 0, PROCESSES).exit not in (0, None)
+    assert shell(room, "for i in 1 2 3; do sleep 0.01 & done; wait", 0, PROCESSES).exit == 0
+    assert shell(room, FORK).exit == 0, "control: without a limit it runs"
+
+
+def test_no_group_outlives_its_command(room: Room, held: Bounds) -> None:
+    where = shell(room, "cat /proc/self/cgroup; setsid sleep 60 & exit 3", MEMORY, PROCESSES)
+    assert (where.exit, f"nightlatch-{os.getpid()}-" in where.output.decode()) == (3, True)
+    assert groups_of(held) == []
+
+
+LOOP = """
+import sys
+from pathlib import Path
+from nightlatch.edge.process import run
+from nightlatch.edge.sandbox import Room, environment, find_sandbox
+tree, home = map(Path, sys.argv[1:])
+room = Room(tree=tree, at=Path("/srv/project"), home=home, env=environment({}))
+run(find_sandbox("auto", 96_000_000, 24).command(room, ["sh", "-c", "echo up > up; exec sleep 600"]), timeout=600)
+"""
+
+
+def test_groups_of_a_loop_that_was_killed_go_with_the_next_one(room: Room, held: Bounds) -> None:
+    os.mkfifo(room.tree / "up")
+    loop = subprocess.Popen([sys.executable, "-c", LOOP, str(room.tree), str(room.home)])
+    assert (room.tree / "up").read_text() == "up\n"
+    left = groups_of(held, loop.pid)
+    assert len(left) == len(held.groups)
+    find_bounds(MEMORY, PROCESSES)
+    assert groups_of(held, loop.pid) == left, "control: the groups of a loop that lives stay"
+    inside = os.pidfd_open(int((left[0] / "cgroup.procs").read_text().split()[0]))
+    loop.kill()
+    loop.wait()
+    assert select.select([inside], [], [], 60)[0], "the kernel ends the namespace"
+    os.close(inside)
+
+    find_bounds(MEMORY, PROCESSES)
+
+    assert groups_of(held, loop.pid) == []
+
+
+ALONE = """
+from pathlib import Path
+from nightlatch.edge.process import run
+from nightlatch.edge.sandbox import Room, environment, find_sandbox
+home = Path.home()
+for name in ("tree", "private"):
+    (home / name).mkdir()
+sandbox = find_sandbox("auto", 300_000_000, 20)
+print(sandbox.bounds.groups, [says.split(":")[0] for says, _ in sandbox.bounds.lacks()])
+room = Room(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
+for script in ("python3 -c 'x = bytearray(400_000_000)'", "python3 -c 'x = bytearray(100_000_000)'",
+               "for i in $(seq 60); do sleep 60 & done", "for i in $(seq 9); do sleep 0.01 & done; wait"):
+    print(run(sandbox.command(room, ["sh", "-c", script]), timeout=60).exit)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_without_a_group_each_process_is_held_and_what_that_lacks_is_said(as_user: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """The number of processes counts those of the sandbox, not all of the user's: thirty others do not matter."""
+    others = [subprocess.Popen(["sleep", "600"], user=65534, group=65534, extra_groups=[]) for _ in range(30)]
+    try:
+        done = as_user(ALONE)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    said, *exits = done.stdout.splitlines()
+    assert said == "{} ['workspace.memory holds for each process, not for all of a session together']", done.stderr
+    assert exits == ["1", "0", "2", "0"]
+
+
+SYSTEMD = """#!/bin/sh
+case "$*" in *pids.max*) echo {told}; exit;; esac
+echo "$@" >> {log}
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize(("told", "taken"), [("96000000 24", True), ("max max", False), ("", False)])
+def test_systemd_starts_commands_in_a_scope_where_that_holds(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, taken: bool
+) -> None:
+    """The same words as the real one; with control groups of version 1 a user's scope is made and limits nothing."""
+    log, fake = tmp_path / "log", tmp_path / "bin" / "systemd-run"
+    fake.parent.mkdir()
+    fake.write_text(SYSTEMD.format(told=told, log=log))
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1")
+    sandbox = find_sandbox("auto", MEMORY, PROCESSES)
+    assert bool(sandbox.bounds.scope) == taken
+
+    ran = run(sandbox.command(room, ["sh", "-c", "echo ${XDG_RUNTIME_DIR-none}; exit 4"]), timeout=60)
+
+    assert (ran.exit, ran.output) == (4, b"none\n")
+    if taken:
+        words = ["--user"] if os.getuid() else []
+        limits = ["--property=MemoryMax=96000000", "--property=MemorySwapMax=0", "--property=TasksMax=24"]
+        assert log.read_text().split()[: len(words) + 7] == [*words, "--scope", "--quiet", "--collect", *limits, "--"]
+        assert list(sandbox.bounds.lacks()) == []
+
+
+def test_a_limit_that_cannot_be_set_stops_the_command(room: Room, held: Bounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = find_sandbox("auto", MEMORY, 0)
+    monkeypatch.setitem(sandbox.bounds.groups, "memory", tmp_path / "gone")
+    with pytest.raises(SandboxError, match=r"memory and processes cannot be limited: .*No such file"):
+        run(sandbox.command(room, ["touch", "made"]), timeout=60)
+    assert not (room.tree / "made").exists()
+    assert groups_of(held) == []
+
+
+def test_what_is_not_limited_is_said() -> None:
+    assert [says for says, _ in bounds.NO_BOUNDS.lacks()] == ["no limit of memory and processes: a session may use what the machine has"]
