@@ -129,6 +129,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        require_folder()
         code = dispatch(args, loop)
         sys.stdout.flush()
     except NightlatchError as error:
@@ -146,6 +147,13 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
         return tell(crash(bug, args[0]), args)
     return code
+
+
+def require_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the folder that this was started in is gone", fix="cd to the project") from error
 
 
 def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:

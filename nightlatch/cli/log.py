@@ -37,6 +37,8 @@ def command(name: str, count: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/log/1", "sessions": [told(house, one) for one in sessions]}, indent=2))
         return
+    if not sessions and not name:
+        click.echo("no session yet", err=True)
     for one in sessions:
         header, *details = render((one.entry,)).splitlines()
         click.echo(plain(f"{header}   {one.commit[:9] or '-'} {one.id}"))

@@ -41,7 +41,7 @@ def saying(word: str) -> Callable[..., int]:
         try:
             note = noting.read([word, *words])
         except ValueError as error:
-            raise UsageError(str(error), place=f"note {word}", fix="nightlatch note open --help") from error
+            raise UsageError(str(error), place=f"note {word}", fix=f"nightlatch note {word} --help") from error
         click.echo(said(note))
         return 0
 
@@ -79,6 +79,8 @@ def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/notes/1", "findings": told}, indent=2))
         return
+    if not told:
+        click.echo("no such finding yet" if feature or state else "no finding yet", err=True)
     for each in told:
         shown = f"{each['id']} {each['state']:<8} {each['by']:<6} {each['feature'] or '-'} {each['claim']}"
         click.echo(plain(shown, 200))

@@ -186,7 +186,7 @@ def _broken(text: str, path: str, error: json.JSONDecodeError) -> PlanError:
     at, said = min(error.pos, len(text)), error.msg
     before = text[:at].rstrip(" \t\r\n")
     if not before.strip("\ufeff") and not text[at:].strip():
-        return error_at(text, path, 0, "the file is empty", "write a plan, or run: nightlatch init")
+        return error_at(text, path, 0, "the file is empty", "write a plan, or remove the file and run: nightlatch init")
     if said.startswith("Illegal trailing comma") or (before.endswith(",") and text[at : at + 1] in ("}", "]")):
         return error_at(text, path, text.rfind(",", 0, at + 1), "nothing follows this comma", "take the comma out")
     return error_at(text, path, at, *_stopped(text, at, said))

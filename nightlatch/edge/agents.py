@@ -105,18 +105,21 @@ def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
     )
 
 
-def which(agent: Agent, project: Path, path: str) -> Path | None:
+def which(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path | None:
     """The agent's program: in the project if its command names a file there, else on PATH."""
     program = agent.command[0]
     if "/" in program and not program.startswith("/"):
         return project / program if os.access(project / program, os.X_OK) else None
-    found = shutil.which(program, path=path)
+    found = shutil.which(program, path=environ.get("PATH", os.defpath))
     return Path(found) if found else None
 
 
-def find(agent: Agent, project: Path, path: str) -> Path:
+def find(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path:
     """As `which`, or the fault that names what is missing."""
-    found = which(agent, project, path)
+    found, script = which(agent, project, environ), environ.get("NIGHTLATCH_SCRIPT", "")
+    if "{scripted}" in agent.command and not Path(script).is_file():
+        fix = "set NIGHTLATCH_SCRIPT to a file of steps; docs/agents.md lists them"
+        raise FaultError("the scripted agent has no script", place=script, fix=fix)
     if found is None:
         fix = "install it, or name another with --agent" if agent.shipped else f"correct command in [agents.{agent.name}]"
         raise FaultError(f"the agent {agent.name} is not here: no program {agent.command[0]!r}", fix=fix)

@@ -88,7 +88,7 @@ def has_program(project: Path, program: str) -> bool:
 def agents_on_path(project: Path) -> tuple[str, ...]:
     """The shipped agents that are installed, those tested with the real CLI first."""
     known = [agents.load(name, {}) for name in agents.shipped() if name != "scripted"]
-    there = [agent for agent in known if agents.which(agent, project, os.environ.get("PATH", os.defpath))]
+    there = [agent for agent in known if agents.which(agent, project, os.environ)]
     return tuple(agent.name for agent in sorted(there, key=lambda agent: (not agent.tested[:1].isdigit(), agent.name)))
 
 

@@ -166,7 +166,7 @@ def phased(seen: View) -> Iterator[Finding]:
     """The agents that phases name, and progress files that nothing will ever finish."""
     config, named = seen.house.config, {phase.agent for feature in seen.plan.features for phase in feature.phases if not feature.done}
     for name in sorted(named - {"", *config.agent}):
-        agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ.get("PATH", os.defpath))
+        agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ)
         yield ok("phases", f"{plain(name)} is here")
     for name in phases.unfinished(seen.house, seen.tip, seen.plan) if seen.tip else ():
         path, fix = f"{seen.house.sheets}/{name}", "or move it to the folder archived/"
@@ -202,7 +202,7 @@ def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
 def hired(seen: View, pool: Pool, name: str, *, first: bool) -> Iterator[Finding]:
     """An agent that is here, who pays for it, and its answer to one word."""
     agent = agents.load(name, seen.house.config.agents)
-    program = agents.which(agent, seen.house.repo.project, os.environ.get("PATH", os.defpath))
+    program = agents.which(agent, seen.house.repo.project, os.environ)
     if program is None:
         says = f"{name} is not here: no program {agent.command[0]!r}"
         yield (fail if first else warn)("agent", says, "install it, or name another in loop.toml")
@@ -233,7 +233,7 @@ def judged(seen: View, sandbox: str) -> Iterator[Finding]:
     agent = judge.hired(house, config.agent[0])
     if agent is None:
         yield ok("judge", "nobody judges: a proof test is enough, and what has none waits for you")
-    elif agents.which(agent, house.repo.project, os.environ.get("PATH", os.defpath)) is None:
+    elif agents.which(agent, house.repo.project, os.environ) is None:
         yield warn("judge", f"{agent.name} is to judge and is not here", "install it, or name another under judge.agent")
     else:
         when = "every feature" if config.judge.when == "always" else "what no verify of the base proves"

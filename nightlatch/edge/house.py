@@ -21,7 +21,7 @@ from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo, open_repo
 from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
-from nightlatch.errors import FindingError, RepoError, UsageError
+from nightlatch.errors import ConfigError, FindingError, RepoError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,15 @@ def has_settings(folder: Path) -> bool:
 
 
 def read_text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    """The text of a file with settings, None where there is none, or none of ours."""
+    data = path.read_bytes() if path.is_file() else None
+    try:
+        return None if data is None else data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if path.name == "pyproject.toml" and b"nightlatch" not in error.object:
+            return None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError("what stands here is not UTF-8", place=f"{path.name}:{line}", fix="save the file as UTF-8") from error
 
 
 def require_plan(house: House) -> House:
@@ -187,4 +195,6 @@ def require_plan(house: House) -> House:
         raise UsageError("there is no plan", place=str(house.repo.project), fix="nightlatch init, or write a prd.json")
     if checkout.is_ignored(house.repo, house.plan):
         raise RepoError(f"{house.plan} is ignored by git, so nothing it says would last", fix=f"take {house.plan} out of .gitignore")
+    if (house.repo.top / house.plan).is_symlink():
+        raise RepoError(f"{house.plan} is a link, and git keeps only where it points", fix="name the file itself: plan = ... in loop.toml")
     return house

@@ -142,7 +142,7 @@ class Bench:
         """The agent in its room. A program of the project is started from the person's checkout: the room holds nothing of it."""
         room = Room(tree=place / "case", at=PLACE, home=place / "home", env=environment({}, self.env), hidden=self.hidden, network=True)
         try:
-            program = agents.find(self.agent, self.project, os.environ.get("PATH", os.defpath))
+            program = agents.find(self.agent, self.project, os.environ)
             first, *rest = self.agent.command
             agent = self.agent
             if "/" in first:
@@ -164,7 +164,7 @@ def hired(house: House, worker: str) -> Agent | None:
     if wanted.when == "never" or name == "scripted":
         return None
     agent = agents.load(name, config.agents, wanted.model, judging=True)
-    here = agent.shipped and agents.which(agent, house.repo.project, os.environ.get("PATH", os.defpath))
+    here = agent.shipped and agents.which(agent, house.repo.project, os.environ)
     return agent if wanted.agent or here else None
 
 

@@ -96,7 +96,7 @@ class Planning:
             old.unlink()
         brief.write_text(self.brief(problems), encoding="utf-8", errors="surrogateescape")
         end = agents.run(self.agent, Errand(
-            program=agents.find(self.agent, self.house.repo.project, os.environ.get("PATH", os.defpath)), brief=brief,
+            program=agents.find(self.agent, self.house.repo.project, os.environ), brief=brief,
             room=rooms.agents_room(self.house, self.place, self.pool.sandbox, session=f"plan-s{turn}", feature="plan"), out=self.place.out,
             sandbox=self.pool.sandbox, environ=os.environ, limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
             transcript=self.folder / f"transcript-{turn}.jsonl", secrets=self.house.secrets, on_event=ears.hear, stop=ears.flooded,

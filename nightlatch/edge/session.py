@@ -42,10 +42,12 @@ def provision(site: Site, choice: Choice) -> Started:
     base = site.tip()
     number = site.sessions_used(base) + 1
     stage = phases.stage_at(site, base, choice.feature) if choice.feature.phases else None
+    agent = phases.hired(site, stage) if stage else site.agent()
+    agents.find(agent, site.house.repo.project, os.environ)  # before anything begins that would have to be recorded
+    site.house.repo.ident("AUTHOR")
     started = Started(
-        id=f"{site.run}-s{number:02}", feature=choice.feature, base=base, workspace=site.pool.take(base),
-        agent=phases.hired(site, stage) if stage else site.agent(), stage=stage,
-    )  # fmt: skip
+        id=f"{site.run}-s{number:02}", feature=choice.feature, base=base, workspace=site.pool.take(base), agent=agent, stage=stage
+    )
     started = lay_carried(site, started, fresh=choice.fresh)
     site.house.repo.set_ref(base_ref(started.id), started.base)  # what its workspace borrows stays, whatever becomes of the branch
     site.journal.write(
@@ -180,7 +182,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         site.pool.ahead(started.base)
 
     errand = agents.Errand(
-        program=agents.find(started.agent, site.house.repo.project, os.environ.get("PATH", os.defpath)),
+        program=agents.find(started.agent, site.house.repo.project, os.environ),
         brief=folder / "brief.md",
         room=rooms.with_notes(room, place, site.sandbox),
         sandbox=site.sandbox,

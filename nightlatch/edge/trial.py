@@ -53,7 +53,7 @@ def session(place: Ground, agent: Agent, note: str, known: Trodden) -> Count:
         room = rooms.agents_room(house, space, sandbox, session="trial", feature=place.feature.id)
         count, limits = Count(known=known, top=str(sandbox.inside(room, room.tree))), house.config.limits
         end = agents.run(agent, agents.Errand(
-            program=agents.find(agent, house.repo.project, os.environ.get("PATH", os.defpath)), brief=brief,
+            program=agents.find(agent, house.repo.project, os.environ), brief=brief,
             room=rooms.with_notes(room, space, sandbox), sandbox=sandbox, out=space.out, environ=os.environ,
             limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool), transcript=None,
             secrets=house.secrets, on_event=count.hear,

@@ -50,7 +50,7 @@ def prepared(
     agent = agents.load(name, {name: setup.settings})
     room = Room(tree=folder / "tree", at=folder / "tree", home=folder / "home", env=environment(environ), network=True)
     return agent, Errand(
-        program=agents.find(agent, folder, setup.environ["PATH"]), brief=folder / "brief.md", room=room,
+        program=agents.find(agent, folder, setup.environ), brief=folder / "brief.md", room=room,
         sandbox=find_sandbox("bubblewrap"), out=folder / "out", environ=environ, transcript=folder / "transcript",
         limits=Limits(wall=100, idle=idle, tool=60, grace=1, linger=5, tick=0.2),
     )

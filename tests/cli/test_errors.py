@@ -156,6 +156,11 @@ PLAN = {
         args=SCRIPTED, arrange=[write(".gitignore", "prd.json\n"), write("prd.json", "[]")],
         says="prd.json is ignored by git, so nothing it says would last", fix="take prd.json out of .gitignore",
     ),
+    "a plan that is a link": Case(
+        args=SCRIPTED, arrange=[planned(), lambda p: (p.folder / "prd.json").rename(p.folder / "todo.json"),
+                                lambda p: (p.folder / "prd.json").symlink_to("todo.json")],
+        says="prd.json is a link, and git keeps only where it points", fix="name the file itself: plan = ... in loop.toml",
+    ),
     "broken JSON": Case(
         args=["run"], arrange=[write("prd.json", '{"userStories": [\n  {"id": 1 "title": "x"}\n]}')],
         says='prd.json:2:12: a comma is missing before this\n2 |   {"id": 1 "title": "x"}\n  |            ^',
@@ -193,6 +198,10 @@ SETTINGS = {
     "what is not TOML": Case(
         args=["status"], arrange=[write("loop.toml", "plan = ")], says="loop.toml: this is not TOML: Invalid value",
         fix="correct loop.toml",
+    ),
+    "what is not UTF-8": Case(
+        args=["status"], arrange=[lambda p: p.write("loop.toml", "").write_bytes(b"agent = ['x']\nplan = 'caf\xe9'\n")],
+        says="loop.toml:2: what stands here is not UTF-8", fix="save the file as UTF-8",
     ),
     "settings in two files": Case(
         args=["status"], arrange=[write("loop.toml", ""), write("pyproject.toml", "[tool.nightlatch]\nplan = 'a'")],
@@ -248,7 +257,8 @@ ENVIRONMENT = {
         fix='set sandbox = "auto" under [workspace], or make init.sh install shop into a .venv of its own',
     ),
     "an init.sh that fails": Case(
-        args=SCRIPTED, arrange=[planned(), program("init.sh", "echo no network; exit 3"), saved], env=NONE, code=4,
+        args=SCRIPTED, arrange=[planned(), program("init.sh", "echo no network; exit 3"), saved], code=4,
+        env={**NONE, "NIGHTLATCH_SCRIPT": "init.sh"},
         says="init.sh: it failed in a fresh workspace: no network", fix="make it succeed in a fresh clone",
     ),
     "a check that cannot be run": Case(
@@ -263,6 +273,10 @@ ENVIRONMENT = {
     "an agent that is not installed": Case(
         args=["run"], arrange=[planned(), write("loop.toml", 'agent = ["mine"]\n[agents.mine]\ncommand = ["nowhere"]')], env=NONE, code=4,
         says="the agent mine is not here: no program 'nowhere'", fix="correct command in [agents.mine]",
+    ),
+    "a script that is not there": Case(
+        args=SCRIPTED, arrange=[planned()], env={**NONE, "NIGHTLATCH_SCRIPT": "/no/such"}, code=4,
+        says="/no/such: the scripted agent has no script", fix="set NIGHTLATCH_SCRIPT to a file of steps; docs/agents.md lists them",
     ),
 }  # fmt: skip
 COMMANDS = {
@@ -418,7 +432,7 @@ RANGES = {
     ),
 }
 ALL = {**REPOSITORY, **PLAN, **SETTINGS, **ENVIRONMENT, **COMMANDS, **RANGES}
-INSIDE = {"an init.sh that fails", "a check that cannot be run", "a branch that is red", "an agent that is not installed"}
+INSIDE = {"an init.sh that fails", "a check that cannot be run", "a branch that is red"}
 CASES = [pytest.param(case, id=name, marks=[pytest.mark.sandbox] if name in INSIDE else []) for name, case in ALL.items()]
 
 
@@ -460,6 +474,13 @@ def test_each_error_is_one_object_where_json_is_asked_for(name: str, project: Pr
     assert (body["exit"], told.err) == (told.code, "")
 
 
+@pytest.mark.parametrize("name", ["an agent that is not installed", "a script that is not there"])
+def test_a_session_that_cannot_begin_leaves_nothing_to_finish(name: str, project: Project) -> None:
+    told = arranged(ALL[name], project).nightlatch(*ALL[name].args)
+    assert (told.code, "session " in told.err) == (4, False)
+    assert "session.started" not in (project.folder / ".nightlatch/journal.jsonl").read_text()
+
+
 def test_a_second_run_is_told_to_try_later(project: Project) -> None:
     planned()(project)
     lock = project.write(".nightlatch/lock", "")
@@ -494,6 +515,28 @@ def test_a_folder_with_a_line_break_in_its_name(project: Project) -> None:
     told = project.nightlatch("status", cwd=str(odd))
     assert told.code == 2
     assert told.err.endswith(": the path of this repository has a line break in it\nfix: rename the folder\n")
+
+
+def test_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m nightlatch status"
+    told = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (2, "nightlatch: the folder that this was started in is gone\nfix: cd to the project\n")
+
+
+def test_a_pyproject_of_another_encoding_that_says_nothing_of_ours(project: Project) -> None:
+    project.write("pyproject.toml", "").write_bytes(b"# caf\xe9\n")
+    assert project.nightlatch("status").code == 0
+
+
+@pytest.mark.parametrize(("args", "says"), [
+    (["log"], "no session yet\n"), (["note", "list"], "no finding yet\n"), (["note", "list", "--state", "open"], "no such finding yet\n"),
+])  # fmt: skip
+def test_where_there_is_nothing_to_show_that_is_said(project: Project, args: list[str], says: str) -> None:
+    planned()(project)
+    told = project.nightlatch(*args)
+    assert (told.code, told.out, told.err) == (0, "", says)
 
 
 def test_a_repository_of_somebody_else(tmp_path: Path) -> None:

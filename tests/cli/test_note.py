@@ -114,7 +114,7 @@ def test_a_file_that_is_no_finding_is_shown_and_stops_nothing(desk: Project) -> 
     [
         (("show", "N-00000"), "there is no finding 'N-00000'", "nightlatch note list"),
         (("challenge", "N-00000", "no", "--evidence", "true"), "there is no finding 'N-00000'", "nightlatch note list"),
-        (("challenge", "N-00000", "no"), "a finding is challenged with evidence or not at all", "note open --help"),
+        (("challenge", "N-00000", "no"), "a finding is challenged with evidence or not at all", "note challenge --help"),
         (("open",), "the following arguments are required: text", "note open --help"),
         (("open", " "), "a text is empty or longer than 2000 characters", "note open --help"),
         (("open", "x", "--reproduce", "x", "--fails", "11/10"), "--fails 11/10 is not how often of how often, such as 3/10", "open --help"),

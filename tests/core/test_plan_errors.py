@@ -11,8 +11,8 @@ TWO = '[\n  {"id": "A", "title": "x", "dependsOn": ["B"]},\n  {"id": "B", "title
 TWICE = '"id" stands here a second time in the same object'
 OTHER_ID = "give one of them another id"
 BROKEN = {
-    "an empty file": ("", "1:1", "the file is empty", "write a plan, or run: nightlatch init"),
-    "only white space": (" \n", "1:1", "the file is empty", "write a plan, or run: nightlatch init"),
+    "an empty file": ("", "1:1", "the file is empty", "write a plan, or remove the file and run: nightlatch init"),
+    "only white space": (" \n", "1:1", "the file is empty", "write a plan, or remove the file and run: nightlatch init"),
     "a comma too few": ('[\n  {"a": 1\n   "b": 2}]', "3:4", "a comma is missing before this", "put a comma between the two"),
     "a comma too many": ('[{"a": 1},\n]', "1:10", "nothing follows this comma", "take the comma out"),
     "a comma too many in an object": ('[{"a": 1, }]', "1:9", "nothing follows this comma", "take the comma out"),

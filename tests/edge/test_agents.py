@@ -42,7 +42,7 @@ class Bench:
             env={**self.environ, "NIGHTLATCH_OUT": str(out), "NIGHTLATCH_FEATURE": "US-001"}, writable=((out, out),),
         )
         return Errand(
-            program=agents.find(agent, self.folder, self.environ["PATH"]), brief=self.folder / "brief.md", room=room,
+            program=agents.find(agent, self.folder, self.environ), brief=self.folder / "brief.md", room=room,
             sandbox=find_sandbox(self.setting), out=out, environ=self.environ, limits=limits,
             transcript=self.folder / "transcript", on_event=self.events.append,
         )
@@ -342,17 +342,17 @@ def test_an_unknown_dialect_is_refused_with_the_known_ones() -> None:
 
 def test_a_missing_program_is_a_fault_with_a_fix(tmp_path: Path) -> None:
     with pytest.raises(FaultError) as error:
-        agents.find(agents.load("claude", {}), tmp_path, str(tmp_path))
+        agents.find(agents.load("claude", {}), tmp_path, {"PATH": str(tmp_path)})
     assert "claude" in error.value.problem
     assert error.value.fix
 
 
 def test_a_program_of_the_project_is_found_there(tmp_path: Path) -> None:
     agent = agents.load("mine", {"mine": AgentSettings(command=("./mine.sh",))})
-    assert agents.which(agent, tmp_path, "") is None
+    assert agents.which(agent, tmp_path, {}) is None
     (tmp_path / "mine.sh").write_text("#!/bin/sh\n")
     (tmp_path / "mine.sh").chmod(0o755)
-    assert agents.which(agent, tmp_path, "") == tmp_path / "mine.sh"
+    assert agents.which(agent, tmp_path, {}) == tmp_path / "mine.sh"
 
 
 def test_who_is_billed_is_told_by_the_environment() -> None:
@@ -364,7 +364,7 @@ def test_who_is_billed_is_told_by_the_environment() -> None:
 def test_only_the_variables_that_an_agent_needs_are_passed(bench: Bench) -> None:
     bench.environ |= {"ANTHROPIC_API_KEY": "for claude", "OPENAI_API_KEY": "not for claude"}
     claude = agents.load("claude", {"claude": AgentSettings(command=())})
-    errand = replace(bench.errand(agents.load("scripted", {})), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={}))
+    errand = replace(bench.errand(agents.load("mine", {"mine": AgentSettings(command=("sh",))})), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={}))
     env = agents.furnished(claude, replace(errand, sandbox=Unconfined())).env
     assert env["ANTHROPIC_API_KEY"] == "for claude"
     assert "OPENAI_API_KEY" not in env
