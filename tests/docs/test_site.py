@@ -1,0 +1,63 @@
+"""The docs read well on a forge and build as a site: strictly, without a network, with every link leading somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from tests.docs.reading import PAGES, anchors, links
+from tests.loop.village import ROOT
+
+ELSEWHERE = r"""<(?:script|img|iframe|source|video|audio)[^>]*\bsrc=["']?(?:https?:)?//|<link[^>]*\bhref=["']?(?:https?:)?//"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stderr}\na new page needs a line of nav in mkdocs.yml; a link needs a file, or a heading"
+    return folder
+
+
+def test_the_site_builds_strictly_and_has_every_page(site: Path) -> None:
+    pages = {page.removeprefix("docs/").removesuffix(".md") for page in PAGES if page != "README.md"}
+    assert pages <= {str(file.relative_to(site).with_suffix("")) for file in site.rglob("*.html")}
+
+
+def test_a_page_of_the_site_fetches_nothing_from_another_host(site: Path) -> None:
+    pages = {file.name: file.read_text(encoding="utf-8") for file in (*site.rglob("*.html"), *site.rglob("*.css"))}
+    assert [name for name, text in pages.items() if re.search(ELSEWHERE, text) or re.search(r"url\([\"']?https?:", text)] == []
+
+
+def test_no_list_and_no_table_of_a_page_is_left_as_text_by_the_site(site: Path) -> None:
+    found = {
+        f"{file.relative_to(site)}: {line}"
+        for file in site.rglob("*.html")
+        for paragraph in re.findall(r"<p>(.*?)</p>", file.read_text(encoding="utf-8"), re.DOTALL)
+        for line in paragraph.splitlines()
+        if re.match(r"([-*|]|\d+\.) ", line)
+    }
+    assert found == set(), "a list or a table wants an empty line before it"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: str) -> None:
+    here = ROOT / page
+    lost = []
+    for link in links(page):
+        path, _, anchor = unquote(link).partition("#")
+        target = here.parent / path if path else here
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            lost.append(link)
+    assert lost == []
+
+
+def test_what_is_made_from_the_code_is_what_the_code_says() -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "docs/make.py"), "--check"], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
