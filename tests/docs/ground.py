@@ -8,8 +8,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.loop.village import ROOT, Project, feature, make_project, writes
 
 GH = '#!/bin/sh\n[ "$1 $2 $4 $5" = "issue comment --body-file -" ] && [ -n "$(cat)" ]\n'
@@ -57,9 +55,10 @@ def evening(folder: Path) -> Project:
 
 
 @cache
-def night(folders: pytest.TempPathFactory) -> Project:
+def night(folder: Path) -> Project:
     """The same after it, made once by every worker."""
-    project = evening(folders.mktemp("night"))
+    folder.mkdir()
+    project = evening(folder)
     project.run("run", code=3)
     return project
 

@@ -17,7 +17,7 @@ from nightlatch.edge import noting
 from tests.loop.village import ROOT
 
 PAGES = ("README.md", *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("*.md")))
-SHELL = ("sh", "console")
+SHELL = ("sh", "bash", "console")
 HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)")
 ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
 STARTERS = {"nightlatch", "python", "python3", "loop.py", "./loop.py", "./init.sh", "nohup", "nice", "env", "exec", "setsid", "timeout",
@@ -57,7 +57,7 @@ def spans(page: str) -> Iterator[str]:
 
 
 def commands(block: Block) -> Iterator[str]:
-    """The commands of a block: each line of `sh` with what continues it, and after `$ ` in `console`; a script with a #! is a file."""
+    """The commands of a block: each line of `sh` or `bash` with what continues it, and after `$ ` in `console`; a script with a #! is a file."""
     if block.language not in SHELL or block.text.startswith("#!"):
         return
     lines = block.text.splitlines()

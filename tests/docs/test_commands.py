@@ -13,7 +13,7 @@ from tests.loop.village import ROOT
 Entry = Mapping[str, object]
 LIST: Mapping[str, Mapping[str, Entry]] = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
 COMMANDS = {page: page_commands(page) for page in PAGES}
-LANGUAGES = {"sh", "console", "text", "json", "toml", "yaml", "python", "js", "ts", "go", "rust", "diff", "markdown", "mermaid", "ini"}
+LANGUAGES = {"sh", "bash", "console", "text", "json", "toml", "yaml", "python", "js", "ts", "go", "rust", "diff", "markdown", "mermaid", "ini"}
 RUN_HERE = [page for page, entries in LIST.items() if any("exit" in entry for entry in entries.values())]
 MADE = "docs/commands.md"
 
@@ -98,7 +98,7 @@ def test_a_command_that_the_command_line_would_refuse_is_seen(line: str, why: st
 @pytest.mark.sandbox
 @pytest.mark.parametrize("page", RUN_HERE)
 def test_the_commands_do_what_they_say_in(page: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    project, path = copied(night(tmp_path_factory), tmp_path), programs(tmp_path / "bin")
+    project, path = copied(night(tmp_path_factory.getbasetemp() / "night-of-docs"), tmp_path), programs(tmp_path / "bin")
     for command in COMMANDS[page]:
         if "exit" in (said := entry(page, command) or {}):
             done = ran(project, command, path)

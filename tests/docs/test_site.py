@@ -14,13 +14,26 @@ from tests.loop.village import ROOT
 ELSEWHERE = r"""<(?:script|img|iframe|source|video|audio)[^>]*\bsrc=["']?(?:https?:)?//|<link[^>]*\bhref=["']?(?:https?:)?//"""
 
 
+def built(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder), *args]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    argv = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = built(folder)
     assert done.returncode == 0, f"{done.stderr}\na new page needs a line of nav in mkdocs.yml; a link needs a file, or a heading"
     return folder
+
+
+@pytest.mark.parametrize(("old", "new"), [("      - plan.md\n", ""), ("plan.md", "plans.md")])
+def test_a_page_without_a_line_of_nav_and_a_line_without_a_page_fail_the_build(tmp_path: Path, old: str, new: str) -> None:
+    settings = tmp_path / "mkdocs.yml"
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    settings.write_text(text.replace("docs_dir: docs", f"docs_dir: {ROOT / 'docs'}").replace(old, new))
+    done = built(tmp_path / "site", "--config-file", str(settings))
+    assert (done.returncode, "plan" in done.stderr) == (1, True)
 
 
 def test_the_site_builds_strictly_and_has_every_page(site: Path) -> None:
