@@ -57,7 +57,7 @@ def spans(page: str) -> Iterator[str]:
 
 
 def commands(block: Block) -> Iterator[str]:
-    """The commands of a block: each line of `sh` or `bash` with what continues it, and after `$ ` in `console`; a script with a #! is a file."""
+    """The commands of a block: its lines, each with what continues it, of `console` those after `$ `. A script with a #! is a file."""
     if block.language not in SHELL or block.text.startswith("#!"):
         return
     lines = block.text.splitlines()

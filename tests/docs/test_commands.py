@@ -13,7 +13,7 @@ from tests.loop.village import ROOT
 Entry = Mapping[str, object]
 LIST: Mapping[str, Mapping[str, Entry]] = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
 COMMANDS = {page: page_commands(page) for page in PAGES}
-LANGUAGES = {"sh", "bash", "console", "text", "json", "toml", "yaml", "python", "js", "ts", "go", "rust", "diff", "markdown", "mermaid", "ini"}
+LANGUAGES = {"sh", "bash", "console", "text", "json", "toml", "yaml", "python", "js", "ts", "go", "rust", "diff", "markdown", "ini"}
 RUN_HERE = [page for page, entries in LIST.items() if any("exit" in entry for entry in entries.values())]
 MADE = "docs/commands.md"
 
