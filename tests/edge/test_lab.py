@@ -51,7 +51,7 @@ class World:
     def lab(self, **settings: object) -> Lab:
         known: dict[str, object] = {
             "repo": self.repo, "hands": Hands(sandbox=Unconfined(), timeout=600.0), "open_room": self.open_room,
-            "cache": self.folder / "cache", "aside": ("prd.json", "progress.txt", "progress", "findings"),
+            "cache": self.folder / "cache", "aside": ("prd.json", "progress.txt", "progress", "findings"), "most_mutants": 3,
         }  # fmt: skip
         return Lab(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
 
