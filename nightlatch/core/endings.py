@@ -7,7 +7,7 @@ from nightlatch.core.limits import FULL, TAIL, from_epoch, reset_time, sort_of
 from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
 
 SORTS = {"turns": End.TURNS, "budget": End.BUDGET, "context": End.CONTEXT, "credit": End.CREDIT, "limit": End.LIMIT, "login": End.LOGIN}
-CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STOPPED, "budget": End.BUDGET}
+CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STOPPED, "budget": End.BUDGET, "disk": End.FAULT}
 EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their turn limit; gemini with an HTTP status & 255: 429
 MOST_TOOLS = 256
 LONGEST_SAYING = 500
@@ -139,7 +139,7 @@ def _why(summary: Summary, events: str, code: int | None, signal: int | None, by
 
 def _cut_off(summary: Summary, by: str) -> tuple[End, str]:
     """An agent that was only retrying when its time was up failed at what it retried."""
-    if by in ("stop", "budget") or not summary.trouble:
+    if by in ("stop", "budget", "disk") or not summary.trouble:
         return CUT_OFF[by], ""
     sort = sort_of(summary.trouble, summary.trouble_status)
     return SORTS.get(sort, End.FAULT if by == "idle" else CUT_OFF[by]), summary.trouble

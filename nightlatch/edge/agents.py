@@ -21,7 +21,7 @@ from nightlatch.core.models import AgentEnd, End, Event
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.core.spending import Cap
 from nightlatch.edge.homes import Loan, lend, read_inside
-from nightlatch.edge.process import Limits, supervise
+from nightlatch.edge.process import FILLED, Limits, supervise
 from nightlatch.edge.sandbox import Room, Sandbox
 from nightlatch.errors import ConfigError, FaultError
 
@@ -223,8 +223,8 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
     by = own if own and done.by == "stop" and not errand.stop() else done.by
     now = local(errand.now())
     end_of = partial(
-        ended, listener.summary, events=agent.events, signal=done.signal, by=by, why=listener.spent, now=now, zone=now.tzinfo or UTC,
-        seconds=done.seconds, question=question(errand.out),
+        ended, listener.summary, events=agent.events, signal=done.signal, by=by, now=now, zone=now.tzinfo or UTC,
+        why=FILLED if by == "disk" else listener.spent, seconds=done.seconds, question=question(errand.out),
     )
     end, failed = (hidden(end_of(code=code), errand.secrets) for code in (done.exit, 1))
     doubtful = agent.events == "text" and end.end is End.FINISHED and failed.end in (End.LIMIT, End.CREDIT, End.LOGIN)

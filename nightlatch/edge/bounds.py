@@ -26,7 +26,7 @@ EMPTYING = 2.0  # seconds: until the kernel has taken the last process out of a 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """The limits of each command, by "memory" (bytes) and "pids".
+    """The limits of each command, by "memory" (bytes) and "pids"; and the bytes of `disk` that are to stay free at `places`.
 
     systemd holds them if `scope`, the words that start a command in a scope, is not empty. Else those in `groups` are held by a group
     of their own in that control group, and the others as far as limits of a single process go.
@@ -35,6 +35,18 @@ class Bounds:
     limits: dict[str, int] = field(default_factory=dict)
     scope: tuple[str, ...] = ()
     groups: dict[str, Path] = field(default_factory=dict)
+    disk: int = 0
+    places: tuple[Path, ...] = ()
+
+    def free(self) -> int:
+        """Bytes that are free where there are fewest."""
+        seen = (os.statvfs(next(filter(Path.exists, (place, *place.parents)))) for place in self.places)
+        return min((disk.f_bavail * disk.f_frsize for disk in seen), default=self.disk)
+
+    def short(self) -> str:
+        """A sentence when the disk is too full to start anything, else ""."""
+        free, wanted = self.free(), self.disk
+        return f"only {free / 1e9:.1f} GB are free on the disk, and limits.disk wants {wanted / 1e9:.1f} GB" if free < wanted else ""
 
     def enter(self, pid: int) -> tuple[Path, ...]:
         """Hold a process that has started nothing yet and all that will come of it; what `leave` has to be told when they have ended."""
@@ -71,13 +83,13 @@ class Bounds:
 NO_BOUNDS = Bounds()
 
 
-def find_bounds(memory: int, processes: int) -> Bounds:
+def find_bounds(memory: int, processes: int, disk: int = 0, places: tuple[Path, ...] = ()) -> Bounds:
     """What holds these limits here (0: none). Groups that a killed loop left are removed."""
     limits = {what: most for what, most in (("memory", memory), ("pids", processes)) if most}
     if scope := systemd(limits):
-        return Bounds(limits=limits, scope=scope)
+        return Bounds(limits=limits, scope=scope, disk=disk, places=places)
     groups = {what: place for what, most in limits.items() if (place := own_group(what)) and takes(place, what, most)}
-    return Bounds(limits=limits, groups=groups)
+    return Bounds(limits=limits, groups=groups, disk=disk, places=places)
 
 
 def systemd(limits: dict[str, int]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def decide(site: Site) -> Choice | Wait | Stop:
     if plan is None:
         return Stop(code=2, why=f"{site.house.plan} is no longer on the branch")
     answer = policy.decide(plan, site.history(tip), budget(site, tip), site.now())
-    if isinstance(answer, Choice) and (short := too_little_disk(site)):
+    if isinstance(answer, Choice) and (short := site.sandbox.bounds.short()):
         return Stop(code=4, why=short)
     if isinstance(answer, Choice):
         site.lab.require_green(tip, plan, accept=site.options.accept_red)
@@ -78,14 +78,6 @@ def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:
         return None
     agent = load(site.journal.state.agent or site.agents[0].name, site.house.config.agents)
     return Stop(code=4, why=f"{agent.name} {says[faults[-1]]}; fix: {agent.login or 'see its account'}")
-
-
-def too_little_disk(site: Site) -> str:
-    """A sentence when the disk is too full to start a session, else ""."""
-    wanted = site.house.config.limits.disk
-    place = os.statvfs(site.house.repo.project)
-    free = place.f_bavail * place.f_frsize
-    return f"only {free / 1e9:.1f} GB are free on the disk, and limits.disk wants {wanted / 1e9:.1f} GB" if free < wanted else ""
 
 
 def wait(site: Site, until: Wait) -> None:

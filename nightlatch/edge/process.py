@@ -17,6 +17,7 @@ __all__ = ["Command", "Ended", "Limits", "Ran", "Watch", "end_orphan", "identity
 TAIL = 16_384
 TRANSCRIPT = 512 * 1024 * 1024
 CRASHES = frozenset({*range(1, 16), 24, 25, 31})  # signals that end a process by accident; 128+n beyond these is a code of its own
+FILLED = "ended because it filled the disk: less is free than limits.disk wants"
 BUSY = 0.02  # of one processor: what an idle event loop stays under
 
 
@@ -41,7 +42,7 @@ class Limits:
 class Ended:
     """How a process ended: `exit` as a shell gives it (128+n for signal n, which is then `signal`), None when what held it was killed.
 
-    `by` is self, or what asked it to end: wall, idle, tool, stop or result. `tail` is the last of its output.
+    `by` is self, or what asked it to end: wall, idle, tool, stop, result or disk. `tail` is the last of its output.
     """
 
     exit: int | None
@@ -53,13 +54,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a check came to; `output` keeps head and tail of what it printed."""
+    """What a check came to; `output` keeps head and tail of what it printed. `crowded`: it was ended because it filled the disk."""
 
     exit: int | None
     signal: int | None
     timed_out: bool
     output: bytes
     seconds: float
+    crowded: bool = False
 
 
 class Watch(Protocol):
@@ -141,6 +143,9 @@ class Patience:
         if self.by != "self":
             if now - self._asked >= self._limits.grace:
                 tree.end()
+        elif tree.crowded:
+            self.by, self._asked = "disk", now
+            tree.end()
         elif reason := self._reason(now):
             self.by, self._asked = reason, now
             tree.terminate()
@@ -203,19 +208,20 @@ def supervise(
 
 def run(command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200_000, drain: float = 2) -> Ran:
     """Run a check: both streams together, head and tail of them kept; at the time-out the whole tree is killed."""
-    began, output, timed_out = time.monotonic(), Excerpt(keep), False
+    began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
     with Tree(command, stdin=stdin, merged=True) as tree:
         while not tree.ended:
             left = began + timeout - time.monotonic()
-            if left <= 0:
-                timed_out = True
+            timed_out, crowded = timed_out or left <= 0, crowded or tree.crowded
+            if timed_out or crowded:
                 tree.end()
-            for _, chunk in tree.turn(max(left, 0)):
+            for _, chunk in tree.turn(min(max(left, 0), 1)):
                 output.add(chunk)
         for _, chunk in tree.drain(drain):
             output.add(chunk)
     code, number = status(tree, output.bytes())
-    return Ran(exit=code, signal=number, timed_out=timed_out, output=output.bytes(), seconds=time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Ran(exit=code, signal=number, timed_out=timed_out, crowded=crowded, output=output.bytes(), seconds=seconds)
 
 
 def status(tree: Tree, output: bytes) -> tuple[int | None, int | None]:

@@ -17,8 +17,8 @@ NOTING = Path(__file__).with_name("noting.py")
 
 def sandbox_of(house: House) -> Sandbox:
     """The sandbox of this project's settings, with their limits."""
-    wanted = house.config.workspace
-    return find_sandbox(wanted.sandbox, wanted.memory, wanted.processes)
+    wanted, places = house.config.workspace, (house.repo.project, house.cache)
+    return find_sandbox(wanted.sandbox, wanted.memory, wanted.processes, house.config.limits.disk, places)
 
 
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:

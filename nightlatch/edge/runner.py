@@ -153,7 +153,7 @@ def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Map
     """One executable of checks/, or one gate of the plan; pictures, HTML and texts that it leaves are kept in `keep`."""
     with desk(hands, room, env) as place:
         ran = hands.run(place.room, argv)
-        answer = Answer.SKIP if ran.exit == SKIPS and not ran.timed_out else answered(ran)
+        answer = Answer.SKIP if ran.exit == SKIPS and not (ran.timed_out or ran.crowded) else answered(ran)
         tail = text(ran.output) + (f"\n{ended(ran)}" if answer is Answer.FAULT else "")
         if keep:
             keep_reports(hands, place.folder / "reports", keep, name)
@@ -196,8 +196,8 @@ def missing_inside(room: Room, said: str) -> bool:
 
 
 def answered(ran: Ran) -> Answer:
-    """Green or red; a time-out, a signal, and a command that is not there or not executable are faults."""
-    if ran.timed_out or ran.signal or ran.exit is None or ran.exit in ABSENT:
+    """Green or red; a time-out, a full disk, a signal, and a command that is not there or not executable are faults."""
+    if ran.timed_out or ran.crowded or ran.signal or ran.exit is None or ran.exit in ABSENT:
         return Answer.FAULT
     return Answer.RED if ran.exit else Answer.GREEN
 
@@ -205,6 +205,8 @@ def answered(ran: Ran) -> Answer:
 def ended(ran: Ran) -> str:
     if ran.timed_out:
         return f"timed out after {ran.seconds:.0f} s"
+    if ran.crowded:
+        return process.FILLED
     return f"ended by signal {ran.signal}" if ran.signal else f"exit code {ran.exit}"
 
 

@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
@@ -65,10 +65,10 @@ class Sandbox(Protocol):
         """Where a process in the room finds a real path."""
 
 
-def find_sandbox(setting: str, memory: int = 0, processes: int = 0) -> Sandbox:
-    """The sandbox that loop.toml asks for, tried; "auto" never means none. `memory` in bytes; 0 for no limit."""
+def find_sandbox(setting: str, memory: int = 0, processes: int = 0, disk: int = 0, places: tuple[Path, ...] = ()) -> Sandbox:
+    """The sandbox that loop.toml asks for, tried; "auto" never means none. For the limits (0: none) see Bounds."""
     if setting == "none":
-        return Unconfined()
+        return Unconfined(bounds=Bounds(disk=disk, places=places))
     if setting not in ("auto", "bubblewrap"):
         raise ConfigError(f'"{setting}" is not a sandbox', place="loop.toml [workspace] sandbox", fix='use "auto", "bubblewrap" or "none"')
     program = shutil.which("bwrap")
@@ -79,7 +79,8 @@ def find_sandbox(setting: str, memory: int = 0, processes: int = 0) -> Sandbox:
     if tried.returncode:
         said = tried.stderr.decode("utf-8", "replace").strip()
         raise SandboxError(f"bubblewrap may not make namespaces here ({said})", fix=f"allow unprivileged user namespaces, or {FIX}")
-    return Bubblewrap(program=program, known=tomllib.loads(DATA.read_text(encoding="utf-8")), bounds=find_bounds(memory, processes))
+    known = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    return Bubblewrap(program=program, known=known, bounds=find_bounds(memory, processes, disk, places))
 
 
 def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
@@ -107,7 +108,7 @@ class Unconfined:
     bounds: Bounds = NO_BOUNDS
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
-        return held(argv, env=room.env, cwd=room.tree / room.cwd)
+        return replace(held(argv, env=room.env, cwd=room.tree / room.cwd), bounds=self.bounds)
 
     def inside(self, room: Room, path: Path) -> Path:  # noqa: ARG002  # every path is seen as it is
         return path

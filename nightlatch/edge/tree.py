@@ -50,7 +50,8 @@ class Tree:
 
     def __init__(self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False) -> None:
         self._namespace, self.ended, self.code, self._killed, self._unread = command.namespace, False, 0, False, b""
-        self._input = memoryview(typed(stdin) if tty else stdin)
+        self._input, self._bounds = memoryview(typed(stdin) if tty else stdin), command.bounds
+        self._least = min(self._bounds.disk, self._bounds.free() // 2)
         try:
             (self._on_terminal if tty else self._on_pipes)(command, merged)
         except OSError as error:
@@ -59,7 +60,7 @@ class Tree:
         self._handles, self._selector = handles_of((self.pid,)), selectors.DefaultSelector()
         try:
             if self._namespace:
-                self._let_in(command.bounds)
+                self._let_in()
             self._listen()
         except BaseException:
             self.__exit__(None, None, None)
@@ -81,7 +82,7 @@ class Tree:
         self.pid, self._source, self._wait = process.pid or 0, None, partial(end_of_terminal, process)
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
-    def _let_in(self, bounds: Bounds) -> None:
+    def _let_in(self) -> None:
         """Meet the command at the door (see DOOR): when it is up, get hold of its namespace, then let it go on within its bounds."""
         door = self.outputs[0]
         select.select([door, *self._handles], [], [], UP)
@@ -93,7 +94,7 @@ class Tree:
             self._unread, self._input = b"", memoryview(b"\n" + self._input)
             self.root = first_child(self.pid)
             self._handles += handles_of((self.root,))
-            self._groups = bounds.enter(first_child(self.root))
+            self._groups = self._bounds.enter(first_child(self.root))
 
     def _listen(self) -> None:
         self._selector.register(self._handles[0], READ)
@@ -121,6 +122,11 @@ class Tree:
     def unstarted(self) -> bool:
         """Whether the sandbox ended by itself before it came to the command."""
         return not self._begun and not self._killed
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the disk got too full meanwhile: less than limits.disk, and less than half of what was free at the start."""
+        return self._bounds.free() < self._least
 
     def turn(self, timeout: float) -> Iterator[tuple[int, bytes]]:
         """Wait at most `timeout` seconds for output, room for input or the end; what was read, with the descriptor it came from."""

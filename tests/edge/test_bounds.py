@@ -51,8 +51,8 @@ def held() -> Bounds:
     return found
 
 
-def shell(room: Room, script: str, *limits: int) -> Ran:
-    return run(find_sandbox("auto", *limits).command(room, ["sh", "-c", script]), timeout=60)
+def shell(room: Room, script: str, memory: int = 0, processes: int = 0) -> Ran:
+    return run(find_sandbox("auto", memory, processes).command(room, ["sh", "-c", script]), timeout=60)
 
 
 def groups_of(held: Bounds, pid: int | None = None) -> list[Path]:
@@ -188,3 +188,41 @@ def test_a_limit_that_cannot_be_set_stops_the_command(room: Room, held: Bounds, 
 
 def test_what_is_not_limited_is_said() -> None:
     assert [says for says, _ in bounds.NO_BOUNDS.lacks()] == ["no limit of memory and processes: a session may use what the machine has"]
+
+
+SMALL_DISK = """
+import sys
+from pathlib import Path
+from nightlatch.edge.process import Limits, run, supervise
+from nightlatch.edge.sandbox import Room, environment, find_sandbox
+
+class Patient:
+    open_tools = lambda self: 0
+    finished = stop = lambda self: False
+    tick = lambda self, elapsed, silence: None
+
+setting, folder, size = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+for name in ("tree", "home"):
+    (folder / name).mkdir()
+sandbox = find_sandbox(setting, disk=48_000_000, places=(folder / "a cache that is not there yet",))
+room = Room(tree=folder / "tree", at=Path("/srv/project"), home=folder / "home", env=environment({}))
+command = sandbox.command(room, ["sh", "-c", f"head -c {size} /dev/urandom > big; exec sleep 2.5"])
+print(bool(sandbox.bounds.short()))
+ran = run(command, timeout=60)
+print(ran.crowded, ran.timed_out)
+(folder / "tree/big").unlink()
+print(supervise(command, on_line=print, transcript=None, limits=Limits(tick=0.1), watch=Patient()).by)
+print(bool(sandbox.bounds.short()))
+"""
+
+
+@pytest.mark.parametrize("setting", ["none", "auto"])
+@pytest.mark.parametrize(("size", "wanted"), [("40000000", "False True False disk True"), ("10000000", "False False False self False")])
+def test_a_command_that_fills_the_disk_is_ended(tmp_path: Path, setting: str, size: str, wanted: str) -> None:
+    """On a disk of 64 MB, of which 48 are to stay free: it may take half of what was free when it began, or all but the 48."""
+    small = f'mount -t tmpfs -o size=64000000 small {tmp_path} && exec "$@"'
+    inside = [sys.executable, "-c", SMALL_DISK, setting, str(tmp_path), size]
+    done = subprocess.run(["unshare", "-Urm", "sh", "-c", small, "sh", *inside], capture_output=True, text=True, check=False)
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no small disk can be had here ({done.stderr.strip()})")
+    assert " ".join(done.stdout.split()) == wanted, done.stderr
