@@ -1,14 +1,9 @@
 """What a page of docs shows, for tests that do with it what the reader would."""
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import click
-
-from nightlatch.cli import Commands
-from nightlatch.edge import noting
 from tests.loop.village import ROOT
 
 FILE = re.compile(r"^`([^`\n]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -53,28 +48,3 @@ def chapters(name: str) -> dict[str, tuple[Part, ...]]:
 def parts(text: str) -> tuple[Part, ...]:
     _, *found = LEAD.split(text)
     return tuple(Part(lead=lead, text=body) for lead, body in zip(found[::2], found[1::2], strict=True))
-
-
-def said_commands(text: str) -> list[str]:
-    """Every command of this program that a text shows, in a line of its own or within a sentence."""
-    fenced = [line for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL) for line in block.splitlines()]
-    inline = re.findall(r"`((?:nightlatch|python loop\.py)(?: [^`]+)?)`", text.replace("\n", " "))
-    return [line.partition("  #")[0].strip() for line in (*fenced, *inline) if re.match(r"(nightlatch|python loop\.py)\b", line)]
-
-
-def unknown_words(line: str) -> list[str]:
-    """The command, the options and the closed choices of a line that the program does not know; [] where it knows all."""
-    words = shlex.split(line.removeprefix("python loop.py").removeprefix("nightlatch"))
-    words = words[: words.index("|")] if "|" in words else words
-    if words[:1] == ["note"] and words[1:2] and words[1] in noting.WORDS:
-        noting.read(words[1:])
-        return []
-    group: click.Command | None = Commands()
-    if words and words[0].startswith("-") and words[0] not in ("--help", "--version"):
-        words = ["run", *words]
-    while isinstance(group, click.Group) and words and not words[0].startswith("-"):
-        name, *words = words
-        if (group := group.get_command(click.Context(group), name)) is None:
-            return [name]
-    options = {option for each in group.params for option in each.opts} | {"--help", "--version", "-h"} if group else set()
-    return [word for word in words if word.startswith("-") and word.partition("=")[0] not in options]

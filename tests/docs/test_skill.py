@@ -12,12 +12,14 @@ import pytest
 
 from nightlatch.core import planfile
 from nightlatch.edge import agents, noting
-from tests.docs.pages import page, said_commands
+from tests.docs.pages import page
+from tests.docs.reading import invocations, mentioned, page_commands, refusal, spans
 from tests.loop.village import ROOT
 
-TEXT = (ROOT / "skills/nightlatch/SKILL.md").read_text(encoding="utf-8")
+SKILL = "skills/nightlatch/SKILL.md"
+TEXT = (ROOT / SKILL).read_text(encoding="utf-8")
 HEAD = dict(line.split(": ", 1) for line in TEXT.split("---\n")[1].splitlines())
-NOTES = [line.removeprefix("nightlatch note ") for line in said_commands(TEXT) if line.startswith("nightlatch note ")]
+NOTES = [line.removeprefix("nightlatch note ") for line in page_commands(SKILL) if line.startswith("nightlatch note ")]
 
 
 def schema(name: str) -> dict[str, object]:
@@ -31,6 +33,14 @@ def test_the_frontmatter_names_the_skill_after_its_folder_and_says_when_to_use_i
     assert len(HEAD["description"]) <= 1024
     assert "Use when" in HEAD["description"]
     assert len(TEXT.splitlines()) <= 500
+
+
+def test_the_command_line_takes_every_command_of_it() -> None:
+    whole = [args for line in page_commands(SKILL) for args in invocations(line)]
+    parts = [args for span in spans(SKILL) for args in mentioned(span)]
+    assert len(whole) > len(NOTES) > 5
+    assert [why for args in whole if (why := refusal(args, all_of_it=True))] == []
+    assert [why for args in parts if (why := refusal(args, all_of_it=False))] == []
 
 
 def test_its_plan_is_canonical_and_needs_no_judgement() -> None:
