@@ -136,6 +136,12 @@ def on(repo: Repo, branch: str) -> bool:
     return (repo.git_dir / "HEAD").read_bytes() == os.fsencode(f"ref: refs/heads/{branch}\n")
 
 
+def rebasing(repo: Repo, branch: str) -> bool:
+    """Is this branch being rebased here? HEAD is detached meanwhile, and the branch is moved, or put back, at the end."""
+    names = (repo.git_dir / kind / "head-name" for kind in ("rebase-merge", "rebase-apply"))
+    return any(name.is_file() and name.read_bytes().strip() == os.fsencode(f"refs/heads/{branch}") for name in names)
+
+
 def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out: tuple[list[Change], set[str]]) -> set[str] | None:
     """Have git move what is neither there nor to stay. Returns what stays, or None where git refuses and no file has moved."""
     there, stays = sorted_out

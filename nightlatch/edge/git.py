@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
-from nightlatch.core.scope import Change
+from nightlatch.core.scope import GITLINK, Change
 from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, Standing, one, words
 from nightlatch.edge.trees import Entry, Trees, differing
 from nightlatch.errors import RepoError
@@ -186,11 +186,11 @@ class Repo:
         return known
 
     def advance(self, ref: str, new: str, old: str) -> bool:
-        """Move a ref from `old` ("": it must not exist) to `new`, durably; False where somebody else moved it first."""
+        """Move a ref from `old` ("": it must not exist) to `new`, durably; False where somebody else moved it first, or took `new` away."""
         try:
             self._move(f"update {ref} {new} {old or '0' * len(new)}", SYNCED)
         except RepoError:
-            if (self.tip_of(ref) or "") == old:
+            if (self.tip_of(ref) or "") == old and self.tip_of(new):
                 raise
             return False
         return True
@@ -231,8 +231,25 @@ class Repo:
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.ask("merge-base", "--is-ancestor", old, new) is not None
 
+    def whole(self, old: str, new: str) -> bool:
+        """Is everything there in which one tree differs from another? `git gc --prune=now` takes what no ref names yet."""
+        try:
+            wanted = [change.new_oid for change in self.diff(old, new) if change.new_mode not in ("", GITLINK)]
+        except RepoError:  # a tree is gone
+            return False
+        with self.stand("cat-file", "--batch-check").talking() as talk:
+            return all(not talk.answer(f"{oid}\n".encode()).endswith(b" missing") for oid in wanted)
+
     def merge(self, ours: str, theirs: str) -> Merged:
-        """Two commits merged in memory, by the rules of the repository's own attributes."""
+        """What `theirs` changes over its parent, brought to `ours` in memory, by the rules of the repository's own attributes.
+
+        A plain merge where `ours` has that parent. Where it has not, because the person took commits back or rewrote them, the parent is
+        what both are compared with all the same: what was taken back does not come again with the work that was done on it.
+        """
+        parent = self.tip_of(f"{theirs}^")
+        if parent and not self.is_ancestor(parent, ours):
+            root = self.commit(self.tree_of(parent), [], "what both are compared with")
+            ours, theirs = (self.commit(self.tree_of(side), [root], "a side") for side in (ours, theirs))
         options = ("--write-tree", "-z", "--name-only", "--no-messages", "--allow-unrelated-histories")
         tree, *conflicts = words(self.run("merge-tree", *options, ours, theirs, accept=(0, 1)))
         return Merged(tree=tree, conflicts=tuple(conflicts))

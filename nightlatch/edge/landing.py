@@ -1,5 +1,6 @@
 """The branch moves here and nowhere else: landings, progress, the person's plan edits, each one commit by compare-and-swap."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -15,9 +16,10 @@ from nightlatch.edge import checkout, held, notebook, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
-from nightlatch.errors import PlanError
+from nightlatch.errors import PlanError, RepoError
 
 FILE = "100644"
+REBASE = 1800.0
 Flag: TypeAlias = tuple[str, bool] | None
 Files: TypeAlias = Mapping[str, bytes | None]
 NO_FILES: Files = MappingProxyType({})
@@ -28,12 +30,29 @@ def publish(site: Site, commit: str, parent: str) -> bool:
 
     The journal knows of the commit before the branch does, so a loop killed in between finishes here (`finish_publishing`).
     """
+    wait_for_rebase(site)
     site.journal.write("publish.started", commit=commit, parent=parent, branch=site.branch)
-    moved = site.house.repo.advance(site.ref, commit, parent)
+    moved = site.house.repo.whole(parent, commit) and site.house.repo.advance(site.ref, commit, parent)
     if moved:
         bring_checkout(site, parent, commit)
     site.journal.write("publish.ended", commit=commit, moved=moved)
     return moved
+
+
+def wait_for_rebase(site: Site) -> None:
+    """A branch that is being rebased is not moved: its end would put it where the rebase has it, without what landed meanwhile.
+
+    Raises RepoError where that takes too long, or a person wants the run to end; the session is concluded by the next run.
+    """
+    until, told = time.monotonic() + REBASE, False
+    while checkout.rebasing(site.house.repo, site.branch):
+        if time.monotonic() > until or site.signals.asked:
+            fix = "git rebase --continue, or git rebase --abort; then run again"
+            raise RepoError(f"{site.branch} is being rebased, so nothing can land", place=str(site.house.repo.top), fix=fix)
+        if not told:
+            site.console.say("waiting", f"{site.branch} is being rebased in your checkout; this goes on when that is over")
+        told = True
+        site.signals.pause(0.2)
 
 
 def finish_publishing(site: Site) -> None:

@@ -265,6 +265,9 @@ def collect(site: Site, started: Started) -> Candidate:
     """The tree that the session produced, built from files alone, protected paths put back; and what it noted, confirmed or not."""
     built = build(site, started)
     keep(site, started, built.tree)
+    if not site.house.repo.whole(started.base, built.tree):  # collected before a ref named it
+        built = build(site, started)
+        keep(site, started, built.tree)
     site.journal.write("candidate.built", tree=built.tree)
     return Candidate(tree=built.tree, base=started.base, reasons=built.oddities, found=notebook.gather(site, started, built.tree))
 

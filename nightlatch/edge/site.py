@@ -1,6 +1,7 @@
 """The one value that every effect of a run goes through: repository, journal, sandbox, agents, laboratory, console, clock."""
 
 import secrets
+import shlex
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
+from nightlatch.errors import RepoError
 
 JITTER = 50
 SLEPT = 60.0
@@ -168,8 +170,11 @@ class Site:
         return self.house.config.land.sign
 
     def tip(self) -> str:
-        """The commit that the branch names now."""
-        return self.house.repo.tip(self.branch) or ""
+        """The commit that the branch names now. RepoError where somebody renamed or deleted it."""
+        if tip := self.house.repo.tip(self.branch):
+            return tip
+        fix = f"git branch {shlex.quote(self.branch)} COMMIT, or run again on the branch that is checked out now"
+        raise RepoError(f"the branch {self.branch} is gone", place=str(self.house.repo.top), fix=fix)
 
     def _read(self, tip: str) -> Memory:
         """The record at a commit; what was appended to the last one is all that is parsed."""

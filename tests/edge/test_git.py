@@ -115,6 +115,27 @@ def test_two_commits_merge_in_memory_and_conflicts_are_named(repo: Repo) -> None
     assert repo.merge(base, right).conflicts == ()
 
 
+def test_what_was_taken_back_does_not_come_again_with_the_work_that_was_done_on_it(repo: Repo) -> None:
+    start, blob = repo.tip("main") or "", ("100644", repo.write_blob(b"x\n"))
+    base = repo.commit(repo.tree_with(start, {"taken-back": blob}), [start], "base")
+    work = repo.commit(repo.tree_with(base, {"work": blob}), [base], "work")
+    assert {*repo.files(repo.merge(start, work).tree)} - {*repo.files(start)} == {"work"}
+
+
+def test_what_was_collected_is_missed_before_a_ref_names_it(repo: Repo) -> None:
+    start = repo.tip("main") or ""
+    oid = repo.write_blob(b"collected\n")
+    commit = repo.commit(repo.tree_with(start, {"folder/file": ("100644", oid)}), [start], "work")
+    assert repo.whole(start, commit)
+    assert repo.whole(start, start)
+    (repo.objects / oid[:2] / oid[2:]).unlink()
+    assert not repo.whole(start, commit)
+    assert repo.write_blob(b"collected\n") == oid
+    tree = (repo.find(f"{commit}:folder") or ("",))[0]
+    (repo.objects / tree[:2] / tree[2:]).unlink()
+    assert not repo.whole(start, commit)
+
+
 def test_the_log_has_trailers(repo: Repo) -> None:
     tip = repo.tip("main") or ""
     message = "subject\n\nbody\n\nNightlatch-Feature: US-1\nNightlatch-Session: r-1-s01\n"
