@@ -140,6 +140,12 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
         return end.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except PermissionError as error:
+        if ".nightlatch" not in Path(str(error.filename)).parts:
+            return tell(crash(error, args[0]), args)
+        from nightlatch.edge.files import not_yours
+
+        return tell(not_yours(error.filename), args)
     except BrokenPipeError:
         with Path(devnull).open("wb") as nowhere:
             dup2(nowhere.fileno(), 1)

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from nightlatch.errors import BusyError
+from nightlatch.errors import BusyError, RepoError
+
+
+def not_yours(path: Path | str) -> RepoError:
+    """What to say of a file that another user left, such as in a copy that root made."""
+    fix = "sudo chown -R \"$(id -un)\" FOLDER, where FOLDER is the repository"
+    return RepoError("this belongs to another user, and you may not use it", place=str(path), fix=fix)
 
 
 def replace(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """A run opened: the house found, the lock held, the signals heard, everything that a night needs put together."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,7 +122,11 @@ def laboratory(house: House, pool: Pool) -> Lab:
 
 
 def state_folder(house: House) -> None:
-    """Make .nightlatch, which ignores itself."""
+    """Make .nightlatch, which ignores itself. Raises RepoError where another user left what a run writes to."""
+    repo = house.repo
+    for place in (repo.project, house.state, *house.state.glob("*"), repo.git_dir, repo.objects, repo.common_dir / "refs"):
+        if place.exists() and place.stat().st_uid != os.geteuid() and not os.access(place, os.R_OK | os.W_OK):
+            raise files.not_yours(place)
     (house.state / "sessions").mkdir(parents=True, exist_ok=True)
     if not (ignore := house.state / ".gitignore").exists():
         files.replace(ignore, b"*\n")

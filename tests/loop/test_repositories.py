@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.loop.grounds import HONEST, MINE, agents_started, assert_morning, lay, plant, project_at
+from tests.loop.test_person import has_ended
 from tests.loop.village import TESTS, TILL, Project, feature
 
 pytestmark = pytest.mark.sandbox
 SHOP = {"till.py": TILL, "tests/__init__.py": "", "tests/test_till.py": TESTS}
 ODD = os.fsdecode(b"odd \n\xff \xc3\xbc\t\"name\"")
 ONE = [("landed", "US-001", "")]
+TRIES = 20 if os.environ.get("NIGHTLATCH_FULL") else 5
 
 
 def shop(folder: Path, agent: str = HONEST, more: str = "", **files: str) -> Project:
@@ -201,6 +203,29 @@ def test_of_two_loops_started_at_once_the_second_says_try_later(tmp_path: Path) 
     assert "another run is at work here" in second.stderr
     assert first.returncode == 0, err
     assert_morning(project, ONE, passing=["US-001"])
+
+
+def test_of_two_loops_started_at_the_same_moment_exactly_one_runs(tmp_path: Path) -> None:
+    """Twenty times with NIGHTLATCH_FULL, else five; the agent of the one that runs waits until the other has ended."""
+    meets = "read word < .meet/go; exit 1\n"
+    more = "[limits]\nfaults = 100\nattempts = 100\n[workspace]\nshare = ['.meet']\n"
+    project = shop(tmp_path, agent=meets, more=more, **{".gitignore": ".meet/\n"})
+    (project.folder / ".meet").mkdir()
+    os.mkfifo(project.folder / ".meet/go")
+    go = os.open(project.folder / ".meet/go", os.O_RDWR)
+    project.run("init", "--commit")
+    for times in range(1, TRIES + 1):
+        both = [project.start("run", "--sessions", "1") for _ in range(2)]
+        while not (over := [one for one in both if has_ended(one, 0.05)]):
+            pass
+        os.write(go, b"go\n")
+        (second,), (first,) = over, [one for one in both if one not in over]
+        _, told = second.communicate()
+        assert (second.returncode, "another run is at work here" in told) == (75, True), told
+        assert first.communicate(timeout=60) is not None
+        assert first.returncode == 0
+        assert project.outcomes() == [("failed", "US-001", "agent.fault")] * times
+    os.close(go)
 
 
 def own_python(folder: Path, *paths: Path) -> None:

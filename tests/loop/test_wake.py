@@ -2,12 +2,16 @@
 
 import gzip
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
 import pytest
@@ -15,7 +19,7 @@ import pytest
 from nightlatch.edge import transcripts
 from nightlatch.edge.house import find_house
 from tests.crash.test_kill import left_running
-from tests.loop.village import Project, feature, make_project, writes
+from tests.loop.village import ROOT, Project, feature, make_project, writes
 
 MINE = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "jsonl"\n'
 AGENT = """say() { printf '{"kind":"%s","text":"%s","id":"1","ok":true}\\n' "$1" "$2"; }
@@ -80,6 +84,88 @@ def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_pat
     project.git("reflog", "expire", "--all", "--expire=now")
     project.git("gc", "-q", "--prune=now")
     assert project.git("cat-file", "-t", base) == "commit\n", "what a workspace in flight borrows is never collected"
+
+
+STRANGER = 54_321
+
+
+def as_stranger(project: Project, *args: str) -> subprocess.CompletedProcess[str]:
+    """The program as a user whom this machine does not know, with a home of their own."""
+    home = project.folder.parent / "home"
+    if not home.exists():
+        home.mkdir()
+        os.chown(home, STRANGER, STRANGER)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(home), **project.env}
+    argv = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", sys.executable, "-m", "nightlatch", *args]
+    return subprocess.run(argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False, timeout=90)
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A folder that other users can go to, as they cannot to pytest's own; a skip where this machine has no other user to be."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can be another user")
+    argv = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", sys.executable, "-c", "import nightlatch.cli, click"]
+    if subprocess.run(argv, cwd=ROOT, capture_output=True, check=False).returncode:
+        pytest.skip("another user may not read this project, or its Python")
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.sandbox
+def test_a_session_that_died_is_continued_by_another_user(tmp_path: Path, open_place: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"})
+    (project.folder / "agent.sh").chmod(0o755)
+    project.commit("the agent may run")
+    session = dead(project)
+    copy = replace(project, folder=open_place / "copy", env={"NIGHTLATCH_CACHE": str(open_place / "home/cache")})
+    shutil.copytree(project.folder, copy.folder, symlinks=True)
+
+    told = as_stranger(copy, "wake", session)
+    assert told.returncode == 2
+    assert "git does not trust this folder, because it belongs to another user" in told.stderr
+    assert f"fix: git config --global --add safe.directory {copy.folder}" in told.stderr
+    for place in (copy.folder, copy.folder / ".git"):
+        os.chown(place, STRANGER, STRANGER)
+    for args in (("wake", session), ("run",), ("events", session), ("status",), ("report",)):
+        told = as_stranger(copy, *args)
+        assert "Traceback" not in told.stderr
+        assert "something unexpected" not in told.stderr
+        if args[0] in ("wake", "run", "events"):
+            assert told.returncode == 2
+            assert "this belongs to another user, and you may not use it" in told.stderr
+            assert 'sudo chown -R "$(id -un)" FOLDER' in told.stderr
+
+    for place in (copy.folder, *copy.folder.rglob("*")):
+        os.chown(place, STRANGER, STRANGER, follow_symlinks=False)
+    ran = as_stranger(copy, "wake", session)
+    assert ran.returncode == 0, ran.stderr
+    whole = {path.owner() if path.stat().st_uid != STRANGER else STRANGER for path in copy.folder.rglob("*")}
+    assert whole == {STRANGER}
+    subprocess.run(["chown", "-R", "0:0", copy.folder], check=True)
+    assert [(word, rule) for word, _, rule in copy.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")]
+    assert copy.git("show", "HEAD:seen.txt") == "half\n"
+    assert len(copy.landings()) == 1
+
+
+@pytest.mark.sandbox
+def test_a_repository_that_was_moved_between_two_runs_goes_on_where_it_is(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1), feature(2)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"})
+    (project.folder / "agent.sh").chmod(0o755)
+    project.commit("the agent may run")
+    dead(project)
+    moved = replace(project, folder=tmp_path / "another place" / "shop")
+    moved.folder.parent.mkdir()
+    project.folder.rename(moved.folder)
+    ran = moved.run("run", "--sessions", "2", "--feature", "US-001", code=None)
+    assert moved.passing() == ["US-001"], ran.stderr
+    assert [(word, rule) for word, _, rule in moved.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")], ran.stderr
+    assert moved.git("show", "HEAD:seen.txt") == "half\n", "what the snapshot had went along"
+    assert len(moved.landings()) == 1
+    assert moved.git("for-each-ref", "refs/nightlatch/bases") == ""
+    assert moved.git("status", "--porcelain") == ""
+    assert left_running(moved) == []
 
 
 @pytest.mark.sandbox
