@@ -9,7 +9,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason, Rule, Ruling
 
 LINK, GITLINK = "120000", "160000"
-LARGE = 5_000_000
+LARGE = 1_000_000
 SHOWN = 20
 DOT_GIT = re.compile(r"(?:\A|[/\\])(?:\.git|git~1)[ .]*(?:[/\\:]|\Z)", re.IGNORECASE)
 DOT_GITMODULES = re.compile(r"(?:\A|/)(?:\.gitmodules[ .]*|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)(?::.*)?\Z", re.IGNORECASE)
@@ -75,7 +75,7 @@ RULES = {
         wrong="Name the files in the feature's `mayChange`, or take them out of `protect.paths`.",
     ),
     "scope.large-file": Rule(
-        says="large files came in", next="", ruling=Ruling.FLAG, example="a video of 40 MB", wrong="It refuses nothing.",
+        says="files of more than 1 MB came in", next="", ruling=Ruling.FLAG, example="a video of 40 MB", wrong="It refuses nothing.",
     ),
     "scope.special-file": Rule(
         says="pipes, sockets and devices were left out", next="", ruling=Ruling.FLAG, example="a socket that a server left behind",

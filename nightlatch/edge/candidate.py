@@ -20,6 +20,7 @@ from nightlatch.edge.workspace import Workspace
 
 PATIENCE = 60.0
 TOGETHER = 200
+MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
     except SlowError:
         swept = tuple(sweep(space))
         tracked, new = listing(repo, space, 10 * patience)
-    added = without_ignored(repo, space, [Change(path=path, status="A") for path in new if not path.endswith("/")])
+    added = without_ignored(repo, space, [Change(path=path, status="A") for path in without_caches(new) if not path.endswith("/")])
     closed = [change for change in tracked if change.status == "D" or change.old_mode == GITLINK]
     to_read = {change.path: change for change in (*tracked, *added) if change.status != "D" and change.old_mode != GITLINK}
     named = tuple(path for path in to_read if hidden.found(path))
@@ -94,6 +95,12 @@ def sweep(space: Workspace) -> Iterator[str]:
                 if not stat.S_ISREG(kind) and not stat.S_ISLNK(kind):
                     file.unlink()
                     yield os.fspath(file.relative_to(space.tree))
+
+
+def without_caches(new: list[str]) -> list[str]:
+    """What does not lie in a folder that its tool has marked as one that it can make again, whatever its name: builds of cargo, venvs."""
+    marked = {path.rpartition("/")[0] for path in new if path.rpartition("/")[2] in MARKS} - {""}
+    return [path for path in new if marked.isdisjoint(scope.folders(path))] if marked else new
 
 
 def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[Change]:

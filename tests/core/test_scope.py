@@ -191,7 +191,7 @@ def test_what_cannot_be_in_a_candidate_is_named_and_large_files_are_flagged() ->
         "scope.large-file": Ruling.FLAG,
         "scope.special-file": Ruling.FLAG,
     }
-    assert {r.detail for r in judged.reasons} == {("sub/",), ("locked",), ("big (5.0 MB)",), ("pipe",)}
+    assert {r.detail for r in judged.reasons} == {("sub/",), ("locked",), ("big (1.0 MB)",), ("pipe",)}
 
 
 def test_a_long_list_of_paths_is_cut_and_says_so() -> None:

@@ -114,6 +114,15 @@ def test_caches_of_known_tools_stay_out(prepared: tuple[Repo, Workspace]) -> Non
     assert built(prepared).changes == ()
 
 
+def test_what_a_tool_has_marked_as_made_by_it_stays_out_whatever_its_name(prepared: tuple[Repo, Workspace]) -> None:
+    _, space = prepared
+    made = ("out/CACHEDIR.TAG", "out/debug/deps/a.rlib", "env/pyvenv.cfg", "env/lib/python3.11/site-packages/x.py", ".next/cache/x")
+    write(space.tree, dict.fromkeys(made, "x"))
+    write(space.tree, {"src/CACHEDIR.TAG.md": "a text\n", "outer.py": "1\n", "build/a.py": "1\n", "src/a.py": "2\n"})
+
+    assert statuses(built(prepared)) == {"src/CACHEDIR.TAG.md": "A", "outer.py": "A", "build/a.py": "A", "src/a.py": "M"}
+
+
 def test_what_the_person_ignores_for_themselves_stays_out(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tmp_path / "gitconfig"
     settings.write_text(f"[core]\nexcludesFile = {tmp_path}/mine\n")
@@ -236,9 +245,9 @@ def test_names_that_git_would_not_check_out_again_stay_out_and_the_tree_can_be_c
 
 
 def test_large_files_are_flagged_with_their_size(prepared: tuple[Repo, Workspace]) -> None:
-    write(prepared[1].tree, {"big.bin": bytes(5_100_000)})
+    write(prepared[1].tree, {"big.bin": bytes(1_100_000), "small.bin": bytes(900_000)})
 
-    assert said(built(prepared)) == {"scope.large-file": (Ruling.FLAG, ("big.bin (5.1 MB)",))}
+    assert said(built(prepared)) == {"scope.large-file": (Ruling.FLAG, ("big.bin (1.1 MB)",))}
 
 
 def test_a_submodule_keeps_its_place_and_cannot_be_moved(repository: Path, tmp_path: Path) -> None:
