@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from nightlatch.edge import reaper
-from nightlatch.edge.process import Command, Ended, Limits, Ran, end_orphan, identity, run, supervise
+from nightlatch.edge.process import TAIL, Command, Ended, Limits, Ran, end_orphan, identity, run, supervise
 from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox
 from nightlatch.edge.streams import Excerpt, Lines, Transcript
 from nightlatch.edge.tree import gone
@@ -225,6 +225,38 @@ def test_a_tool_call_has_a_limit_of_its_own(place: Place) -> None:
 def test_an_agent_that_hangs_after_its_result_is_ended(place: Place) -> None:
     ended = place.supervise(f"echo result; trap '' TERM; sleep {LONG}; sleep {LONG}")
     assert (ended.by, ended.tail) == ("result", b"result\n")
+    assert place.survivors() == []
+
+
+def test_an_agent_that_closed_its_output_and_lives_on_is_waited_for_without_spinning_and_ended_when_idle(place: Place) -> None:
+    before = time.process_time()
+    ended = place.supervise(f"echo last; exec >&- 2>&-; sleep {LONG}", limits=Limits(idle=1, wall=60, grace=0.1, tick=0.02))
+    assert (ended.by, ended.tail) == ("idle", b"last\n")
+    assert time.process_time() - before < 0.5, "a closed pipe is readable for ever"
+    assert place.survivors() == []
+
+
+def test_an_agent_that_closed_its_output_and_ends_by_itself_has_its_own_exit_code(place: Place) -> None:
+    assert place.supervise("exec >&- 2>&-; test -e /proc/self && exit 3").exit == 3
+
+
+def test_a_stream_that_stalls_in_the_middle_of_a_line_is_idle_and_what_came_of_the_line_is_kept(place: Place) -> None:
+    watch = Watching()
+    ended = place.supervise(f"echo whole; printf 'half of a'; sleep {LONG}", watch, Limits(idle=0.2, wall=60, grace=0.1, tick=0.02))
+    assert ended.by == "idle"
+    assert watch.lines == [b"whole", b"half of a"]
+
+
+def test_output_without_an_end_does_not_keep_the_wall_time_from_ending_it(place: Place) -> None:
+    ended = place.supervise("trap '' TERM; while :; do yes; done", limits=Limits(wall=0.3, idle=60, grace=0.1, tick=0.02))
+    assert (ended.by, len(ended.tail) <= TAIL) == ("wall", True)
+    assert place.survivors() == []
+
+
+def test_a_wrapper_that_swallows_term_is_asked_and_then_ended_with_the_agent_below_it(place: Place) -> None:
+    wrapper = f"trap 'echo swallowed' TERM; sh -c 'sleep {LONG}' & while :; do wait; done"
+    ended = place.supervise(wrapper, limits=Limits(wall=0.2, grace=0.3, tick=0.02))
+    assert (ended.by, ended.tail) == ("wall", b"swallowed\n")
     assert place.survivors() == []
 
 
