@@ -9,8 +9,8 @@ from bench.findings import AT, full
 from nightlatch.core.brief import compose
 from nightlatch.core.models import Feature
 from nightlatch.core.progress import Entry, patterns, render
-from nightlatch.edge.house import find_house
-from nightlatch.edge.session import brief_parts, remembered, templates
+from nightlatch.edge.house import find_house, templates
+from nightlatch.edge.session import brief_parts, remembered
 
 FEATURE = Feature(id="US-003", title="Search ignores accents", done=False, criteria=("e finds é",), verify=("./check.sh 3",))
 

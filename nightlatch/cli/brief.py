@@ -12,8 +12,8 @@ from nightlatch.core.progress import patterns
 from nightlatch.core.recall import Recalled
 from nightlatch.core.text import plain
 from nightlatch.edge import look, phases
-from nightlatch.edge.house import find_house, require_plan
-from nightlatch.edge.session import brief_parts, remembered, templates
+from nightlatch.edge.house import find_house, require_plan, templates
+from nightlatch.edge.session import brief_parts, remembered
 
 
 @click.command(epilog="Example: nightlatch brief US-004 --explain")

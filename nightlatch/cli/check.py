@@ -9,8 +9,7 @@ from nightlatch.cli import verdicts
 from nightlatch.core.models import Feature, Verdict
 from nightlatch.core.text import plain
 from nightlatch.edge import judge, look, ranges, workshop
-from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.session import templates
+from nightlatch.edge.house import House, find_house, require_plan, templates
 from nightlatch.errors import UsageError
 
 NAMELESS = Feature(id="", title="", done=False)

@@ -1,13 +1,19 @@
 """`run`: work through the plan. The loop itself is loop.py."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from nightlatch.cli import Program
+from nightlatch.core import policy
+from nightlatch.core.config import Config
+from nightlatch.core.forecast import DOLLARS, Level
 from nightlatch.core.text import plain
-from nightlatch.edge import look
+from nightlatch.edge import inbox, look
 from nightlatch.edge.house import find_house, require_plan
+from nightlatch.edge.look import View
 from nightlatch.edge.site import Options
 
 LIMITS = ("until", "budget", "sessions")
@@ -61,15 +67,55 @@ def background(program: Program, options: Options) -> int:
 
 
 def rehearse(options: Options) -> int:
-    """Which features would run, in what order, and why the others would not."""
-    seen = look.view(require_plan(find_house(Path.cwd(), options.flags)))
-    limits, verb = seen.house.config.limits, "would run"
-    for feature, waiting in seen.survey.left:
-        if options.feature in ("", feature.id):
-            word = verb if waiting is None else "then" if waiting.word == "behind" else "passes over"
-            click.echo(f"{word:<12} {plain(feature.id)} {plain(feature.title, 60)}" + (f"   {plain(waiting.says)}" if waiting else ""))
-            verb = "then"
-    click.echo(f"{'agent':<12} {', '.join(seen.house.config.agent)}")
-    click.echo(f"{'limits':<12} {limits.sessions} sessions, {limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session")
+    """What a run that begins now would meet, do first and work on, in what order, and why it would not."""
+    from nightlatch.edge import lookout
+
+    seen, found = lookout.before(require_plan(find_house(Path.cwd(), options.flags)))
+    answer = policy.decide(seen.plan, seen.history, lookout.budget(seen, options.feature, once=options.once), datetime.now(UTC))
+    for word, text in (*first(seen), *work(seen, options, answer)):
+        click.echo(f"{word:<12} {text}")
+    for one in found:
+        if one.level is Level.FAIL and one.topic != "plan":
+            click.echo(f"{'would stop':<12} {plain(one.says)}; fix: {plain(one.fix)}")
+    for word, text in terms(seen.house.config, once=options.once):
+        click.echo(f"{word:<12} {text}")
     click.echo("nothing was started or written")
     return 0
+
+
+def first(seen: View) -> Iterator[tuple[str, str]]:
+    """What comes before any session."""
+    house, process = seen.house, look.holder(seen.house)
+    if process is not None:
+        yield "would stop", f"another run is at work here (process {process})"
+    turn = look.last_turn(house)
+    if process is None and turn.get("event") == "session.started":
+        yield "first", f"what was cut off at {plain(str(turn.get('feature')), 60)} is finished"
+    if seen.tip and house.repo.read(seen.tip, house.plan) != house.worktree_plan():
+        yield "first", f"your edits of {house.plan} become a commit of their own"
+    yield from (("first", f"{said.verb} {plain(said.feature, 60)}, as you decided") for _, said in inbox.waiting(house))
+
+
+def work(seen: View, options: Options, answer: policy.Decision) -> Iterator[tuple[str, str]]:
+    """The features in the order of work, each with what keeps it."""
+    if not isinstance(answer, policy.Choice):
+        ends = f" (exit code {answer.code})" if isinstance(answer, policy.Stop) else ""
+        yield "would stop" if ends else "would wait", f"{plain(answer.why)}{ends}"
+    chosen = answer.feature.id if isinstance(answer, policy.Choice) else ""
+    for feature, waiting in seen.survey.left:
+        name = f"{plain(feature.id)} {plain(feature.title, 60)}"
+        if feature.id == chosen and isinstance(answer, policy.Choice):
+            yield "would run", f"{name}: {plain(answer.rule)}"
+        elif options.feature in ("", feature.id):
+            word = "then" if waiting is None or waiting.word == "behind" else "passes over"
+            yield word, name + (f"   {plain(waiting.says)}" if waiting else "")
+
+
+def terms(config: Config, *, once: bool) -> Iterator[tuple[str, str]]:
+    """Who works, and how long."""
+    limits = config.limits
+    money = [f"${getattr(limits, name):.2f} {span}" for name, span in DOLLARS.items() if getattr(limits, name)]
+    each = f"{limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session"
+    until = [f"until {limits.until}"] if limits.until else []
+    yield "agent", ", ".join(map(plain, config.agent))
+    yield "limits", ", ".join(("1 session" if once else f"{limits.sessions} sessions", each, *until, *money))

@@ -1,4 +1,4 @@
-"""What will prove each feature, as far as can be told before the night."""
+"""What will prove each feature, and what that costs, as far as can be told before the night."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 
 VACUOUS = frozenset({"", "true", ":", "exit", "exit 0", "/bin/true"})
+DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
 ONE = "one feature only: an agent by hand is quicker than a night; nightlatch is overhead here"
 NOTHING = "nothing here can be proved by a command or a test, so every feature waits for you; nightlatch is overhead here"
+BARE = "there are no tests and no checks, so nothing that works today is protected: give it some, or nightlatch is little more than a queue"
 
 
 class Level(StrEnum):
@@ -24,39 +26,74 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: what about it, and what to do where it is not fine."""
+    """One thing that was looked at: what about it, and what to do where it is not fine.
+
+    Of a feature also its proof ("verify", "proof test", "person"), and the fewest and most suite runs that landing it takes when all
+    goes well.
+    """
 
     level: Level
     topic: str
     says: str
     fix: str = ""
+    proof: str = ""
+    suite_runs: tuple[int, int] = (0, 0)
 
 
-def forecast(feature: Feature, said: Said | None, *, tests: bool) -> Finding:
-    """`said` is what its verify answers at the base, None without one; `tests`: whether a new test could be run by id."""
-    level, says, fix = _told(feature, said, tests=tests)
-    return Finding(level=level, topic=plain(feature.id, 60), says=says, fix=fix)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the project has to prove things with: tests that run by id, checks, and who judges ("" for nobody)."""
+
+    tests: bool
+    checks: bool = True
+    judge: str = ""
 
 
-def _told(feature: Feature, said: Said | None, *, tests: bool) -> tuple[Level, str, str]:
+def forecast(feature: Feature, said: Said | None, outlook: Outlook, *, unwritten: str = "") -> Finding:
+    """`said` is what its verify answers at the base, None without one; `unwritten` a test file that it runs and that is not there yet."""
+    level, says, fix, proof = _told(feature, said, outlook, unwritten)
+    runs = (0, 0) if not outlook.tests or level is Level.FAIL else (2, 2) if proof == "proof test" else (1, 2)
+    cost = f"; {_runs(runs)}" if level is Level.OK and runs[1] else ""
+    return Finding(level=level, topic=plain(feature.id, 60), says=f"{says}{cost}", fix=fix, proof=proof, suite_runs=runs)
+
+
+def _told(feature: Feature, said: Said | None, outlook: Outlook, unwritten: str) -> tuple[Level, str, str, str]:
     failing = f"give {plain(feature.id)} a verify command that fails today"
     if feature.verify and all(command.strip() in VACUOUS for command in feature.verify):
-        return Level.WARN, f"its verify ({feature.verify[0]}) says nothing: it is always green", failing
+        return Level.WARN, f"its verify ({feature.verify[0]}) says nothing: it is always green", failing, "person"
+    judged = f", if {outlook.judge} finds the criteria met" if outlook.judge else ""
+    test = f"a new test that fails on today's code will prove it{judged}"
     match said.answer if said else None:
         case Answer.GREEN:
-            return Level.WARN, "its verify is green already", f"nightlatch done {plain(feature.id)}, or {failing}"
+            return Level.WARN, "its verify is green already", f"nightlatch done {plain(feature.id)}, or {failing}", "person"
+        case Answer.RED if unwritten and outlook.tests:
+            return Level.OK, f"its verify runs {unwritten}, which its agent has yet to write: {test}", "", "proof test"
         case Answer.RED:
-            return Level.OK, "its verify is red now; green will prove it", ""
+            return Level.OK, "its verify is red now; green will prove it", "", "verify"
         case Answer.FAULT | Answer.SKIP:
             tail = " / ".join([line for line in last_lines(said.tail) if line][-2:]) if said else ""
-            return Level.FAIL, f"its verify cannot be run: {plain(tail, 200)}", "install what it needs in init.sh, or correct the command"
-    if tests:
-        return Level.OK, "no verify: a new test that fails on today's code will prove it, else it waits for you", ""
-    return Level.WARN, "nothing can prove it: it will wait for you", failing
+            fix = "install what it needs in init.sh, or correct the command"
+            return Level.FAIL, f"its verify cannot be run: {plain(tail, 200)}", fix, ""
+    if outlook.tests:
+        return Level.OK, f"no verify: {test}, else it waits for you", "", "proof test"
+    return Level.WARN, "nothing can prove it: it will wait for you", failing, "person"
 
 
-def overhead(left: Sequence[Feature], findings: Sequence[Finding]) -> str:
+def bill(findings: Sequence[Finding]) -> str:
+    """What all of them cost when each lands at its first session."""
+    runs = (sum(finding.suite_runs[0] for finding in findings), sum(finding.suite_runs[1] for finding in findings))
+    return f"{_runs(runs)} of the branch's tests for {len(findings)} features, if each lands at its first session" if runs[1] else ""
+
+
+def _runs(runs: tuple[int, int]) -> str:
+    least, most = runs
+    return f"{least} suite runs" if least == most else f"{least} to {most} suite runs"
+
+
+def overhead(left: Sequence[Feature], findings: Sequence[Finding], outlook: Outlook) -> str:
     """When nightlatch is more trouble than help, "" when it is not."""
     if len(left) == 1:
         return ONE
-    return NOTHING if left and not any(finding.level is Level.OK for finding in findings) else ""
+    if left and not any(finding.level is Level.OK for finding in findings):
+        return NOTHING
+    return BARE if left and not outlook.tests and not outlook.checks else ""

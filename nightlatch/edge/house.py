@@ -2,10 +2,11 @@
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 from nightlatch.core import config as settings
@@ -21,7 +22,7 @@ from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo, open_repo
 from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
-from nightlatch.errors import ConfigError, FindingError, RepoError, UsageError
+from nightlatch.errors import ConfigError, FindingError, PromptError, RepoError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,3 +199,17 @@ def require_plan(house: House) -> House:
     if (house.repo.top / house.plan).is_symlink():
         raise RepoError(f"{house.plan} is a link, and git keeps only where it points", fix="name the file itself: plan = ... in loop.toml")
     return house
+
+
+def templates(house: House) -> Callable[[str], tuple[str, str]]:
+    """Templates by name: the person's in prompts/, else the shipped ones. Text and where it stands."""
+
+    def find(name: str) -> tuple[str, str]:
+        own = house.repo.project / "prompts" / name
+        source = own if own.is_file() else Path(str(files("nightlatch"))) / "prompts" / name
+        try:
+            return source.read_text(encoding="utf-8"), str(source)
+        except UnicodeDecodeError as error:
+            raise PromptError("what stands here is not UTF-8", place=str(source), fix="save the file as UTF-8") from error
+
+    return find

@@ -10,7 +10,7 @@ from pathlib import Path
 from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, branch, files, heldback, judge, phases, rooms, wishes, workspace
+from nightlatch.edge import agents, awake, branch, files, heldback, judge, look, lookout, phases, rooms, wishes, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -37,6 +37,8 @@ def opened(options: Options) -> Iterator[Site]:
         site.memory.start_base = site.tip()
         site.notice_sleep()
         site.console.say("run", f"{site.run} on {site.branch}")
+        for remark in lookout.remarks(look.view(site.house)):
+            site.console.say("doctor", f"{remark.says}; fix: {remark.fix}" if remark.fix else remark.says)
         phases.resume(site)
         site.pool.ahead(site.tip())
         site.notifier.begin()

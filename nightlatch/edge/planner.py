@@ -20,13 +20,12 @@ from nightlatch.edge import agents, files, rooms, workshop
 from nightlatch.edge.agents import Agent, Errand
 from nightlatch.edge.beneath import FILE, PROGRAM, entered, held, parent_of
 from nightlatch.edge.homes import read_inside
-from nightlatch.edge.house import House
+from nightlatch.edge.house import House, templates
 from nightlatch.edge.judge import Ears
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.look import View
 from nightlatch.edge.pool import INIT, Pool
 from nightlatch.edge.process import Limits
-from nightlatch.edge.session import templates
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import BusyError, FaultError, PlanError, PlannerError
 

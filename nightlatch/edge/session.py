@@ -2,12 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from nightlatch.core import brief as briefs
@@ -24,7 +23,7 @@ from nightlatch.core.results import Answer
 from nightlatch.core.spending import Cap
 from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, transcripts, workspace
 from nightlatch.edge.git import Repo, base_ref, session_ref
-from nightlatch.edge.house import House
+from nightlatch.edge.house import House, templates
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import RepoError
@@ -151,17 +150,6 @@ def brief_parts(
         patterns="\n".join(filter(None, patterns)),
         quick=house.config.checks.quick,
     )
-
-
-def templates(house: House) -> Callable[[str], tuple[str, str]]:
-    """Templates by name: the person's in prompts/, else the shipped ones. Text and where it stands."""
-
-    def find(name: str) -> tuple[str, str]:
-        own = house.repo.project / "prompts" / name
-        source = own if own.is_file() else Path(str(files("nightlatch"))) / "prompts" / name
-        return source.read_text(encoding="utf-8"), str(source)
-
-    return find
 
 
 def work(site: Site, started: Started, text: str) -> AgentEnd:

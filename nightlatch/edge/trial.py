@@ -9,10 +9,9 @@ from nightlatch.core.models import End, Feature
 from nightlatch.core.repeats import Count, Trodden
 from nightlatch.edge import agents, rooms
 from nightlatch.edge.agents import Agent
-from nightlatch.edge.house import House
+from nightlatch.edge.house import House, templates
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.process import Limits
-from nightlatch.edge.session import templates
 from nightlatch.errors import FaultError
 
 SHOWS = frozenset({End.FINISHED, End.BLOCKED})

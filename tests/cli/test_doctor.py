@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nightlatch.core.evidence import Said
-from nightlatch.core.forecast import NOTHING, ONE, Finding, Level, forecast, overhead
+from nightlatch.core.forecast import BARE, NOTHING, ONE, Finding, Level, Outlook, bill, forecast, overhead
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from tests.cli.kit import Project, Told, story
@@ -54,8 +54,9 @@ def test_when_all_is_well_every_line_says_so(ready: Project) -> None:
     assert told.code == 0
     assert "ok    agent: mine answered in " in told.out
     assert "ok    base: 1 pass, 0 fail, 0 skipped; 0 of 0 checks pass; " in told.out
-    assert "ok    US-001: its verify is red now; green will prove it\n" in told.out
-    assert "ok    US-002: no verify: a new test that fails on today's code will prove it, else it waits for you\n" in told.out
+    assert "ok    US-001: its verify is red now; green will prove it; 1 to 2 suite runs\n" in told.out
+    assert "ok    US-002: no verify: a new test that fails on today's code will prove it, else it waits for you; 2 suite runs\n" in told.out
+    assert "ok    cost: 3 to 4 suite runs of the branch's tests for 2 features, if each lands at its first session\n" in told.out
     assert ready.git("status", "--porcelain") == ""
 
 
@@ -101,8 +102,8 @@ def test_an_agent_whose_dollars_no_budget_can_count_is_told(ready: Project) -> N
 def test_an_agent_that_is_not_installed_is_found(ready: Project) -> None:
     ready.write("loop.toml", 'agent = ["mine", "other"]\n[agents.mine]\ncommand = ["nowhere"]\n[agents.other]\ncommand = ["nor-here"]\n')
     told = ready.nightlatch("doctor", "--json")
-    assert ("FAIL", "agent", "mine is not here: no program 'nowhere'") in findings(told)
-    assert ("warn", "agent", "other is not here: no program 'nor-here'") in findings(told)
+    assert ("FAIL", "agent", "the agent mine is not here: no program 'nowhere'") in findings(told)
+    assert ("warn", "agent", "the agent other is not here: no program 'nor-here'") in findings(told)
     assert ("warn", "limits", "no budget: 100 sessions may cost anything") in findings(told)
 
 
@@ -192,27 +193,89 @@ def test_one_feature_alone_is_said_to_be_less_than_a_night(ready: Project) -> No
 
 
 @pytest.mark.parametrize(
-    ("feature", "said", "level", "says"),
+    ("feature", "said", "level", "proof", "says"),
     [
-        (WITH, Said(answer=Answer.RED), Level.OK, "its verify is red now; green will prove it"),
-        (WITH, Said(answer=Answer.GREEN), Level.WARN, "its verify is green already"),
-        (WITH, Said(answer=Answer.FAULT, tail="a\nx: no\n\nexit 127"), Level.FAIL, "its verify cannot be run: x: no / exit 127"),
-        (replace(PLAIN, verify=(" true ",)), Said(answer=Answer.GREEN), Level.WARN, "its verify ( true ) says nothing: it is always green"),
-        (PLAIN, None, Level.OK, "no verify: a new test that fails on today's code will prove it, else it waits for you"),
+        (WITH, Said(answer=Answer.RED), Level.OK, "verify", "its verify is red now; green will prove it; 1 to 2 suite runs"),
+        (WITH, Said(answer=Answer.GREEN), Level.WARN, "person", "its verify is green already"),
+        (WITH, Said(answer=Answer.FAULT, tail="a\nx: no\n\nexit 127"), Level.FAIL, "", "its verify cannot be run: x: no / exit 127"),
+        (replace(PLAIN, verify=(" true ",)), Said(answer=Answer.GREEN), Level.WARN, "person",
+         "its verify ( true ) says nothing: it is always green"),
+        (PLAIN, None, Level.OK, "proof test",
+         "no verify: a new test that fails on today's code will prove it, else it waits for you; 2 suite runs"),
     ],
-)
-def test_what_will_prove_a_feature(feature: Feature, said: Said | None, level: Level, says: str) -> None:
-    found = forecast(feature, said, tests=True)
-    assert (found.level, found.topic, found.says) == (level, "F", says)
+)  # fmt: skip
+def test_what_will_prove_a_feature(feature: Feature, said: Said | None, level: Level, proof: str, says: str) -> None:
+    found = forecast(feature, said, Outlook(tests=True))
+    assert (found.level, found.topic, found.proof, found.says) == (level, "F", proof, says)
     assert bool(found.fix) == (level is not Level.OK)
 
 
+def test_a_test_that_its_agent_has_yet_to_write_proves_less_and_a_judge_has_a_say() -> None:
+    outlook = Outlook(tests=True, judge="codex")
+    test = "a new test that fails on today's code will prove it, if codex finds the criteria met"
+    assert forecast(PLAIN, None, outlook).says == f"no verify: {test}, else it waits for you; 2 suite runs"
+    found = forecast(WITH, Said(answer=Answer.RED), outlook, unwritten="test_x.py")
+    assert found.says == f"its verify runs test_x.py, which its agent has yet to write: {test}; 2 suite runs"
+
+
 def test_without_a_way_to_run_tests_only_a_verify_proves_anything() -> None:
-    found = forecast(PLAIN, None, tests=False)
-    assert (found.level, found.says) == (Level.WARN, "nothing can prove it: it will wait for you")
-    assert overhead([PLAIN, PLAIN], [found, found]) == NOTHING
-    assert overhead([PLAIN, PLAIN], [found, Finding(level=Level.OK, topic="", says="")]) == ""
-    assert overhead([], []) == ""
+    bare = Outlook(tests=False, checks=False)
+    found, fine = forecast(PLAIN, None, bare), Finding(level=Level.OK, topic="", says="")
+    assert (found.level, found.says, found.proof, bill([found])) == (Level.WARN, "nothing can prove it: it will wait for you", "person", "")
+    assert overhead([PLAIN, PLAIN], [found, found], bare) == NOTHING
+    assert overhead([PLAIN, PLAIN], [found, fine], bare) == BARE
+    assert overhead([PLAIN, PLAIN], [found, fine], Outlook(tests=False)) == ""
+    assert overhead([], [], bare) == ""
+
+
+def test_every_verify_is_asked_and_a_verify_that_writes_is_not_believed_of_the_next(ready: Project) -> None:
+    verifies = ["touch two; false", "test -f two", "exit 3", "no-such-program", "cat ./test_new.py", 'sh -c "exit 130"']
+    ready.plan(*(story(f"US-{number}", verify=verify) for number, verify in enumerate(verifies)))
+    ready.commit()
+    told = ready.nightlatch("doctor", "--json")
+    said = {one["topic"]: (one["level"], one["says"].partition(":")[0]) for one in json.loads(told.out)["findings"]}
+    red, ask = ("ok", "its verify is red now; green will prove it; 1 to 2 suite runs"), "its verify cannot be run"
+    assert [said[f"US-{number}"] for number in (0, 1, 2, 3)] == [red, red, red, ("FAIL", ask)]
+    assert said["US-4"] == ("ok", "its verify runs test_new.py, which its agent has yet to write")
+    assert said["US-5"] == ("FAIL", ask)
+
+
+def test_what_would_stop_the_night_is_found_beside_a_broken_plan(ready: Project) -> None:
+    ready.write("checks/20-lint", "#!/bin/sh\n")
+    ready.write("prompts/brief.md.j2", "{{ nothing }}")
+    ready.commit()
+    ready.write("checks/30-more", "")
+    agent(ready, "exit 1")
+    (ready.folder / "agent.sh").unlink()
+    told = findings(ready.nightlatch("doctor", "--json"))
+    assert ("FAIL", "agent", "the agent mine is not here: no program './agent.sh'") in told
+    assert ("warn", "checks", "checks/20-lint is not executable, so it never runs") in told
+    assert [topic for level, topic, _ in told if level == "FAIL"] == ["committed", "prompts", "agent"]
+    ready.write("prd.json", "{")
+    told = findings(ready.nightlatch("doctor", "--json"))
+    assert [topic for level, topic, _ in told if level == "FAIL"] == ["plan", "committed", "agent"]
+
+
+def test_a_run_says_by_itself_how_it_read_the_plan_and_which_checks_never_run(ready: Project) -> None:
+    ready.write("checks/20-lint", "#!/bin/sh\n")
+    ready.write("prd.json", '[{"id": "A", "title": "a", "status": "maybe", "hold": true}]')
+    ready.commit()
+    said = [line.split(maxsplit=2)[2] for line in ready.nightlatch("run").err.splitlines() if line.split()[1] == "doctor"]
+    fix = "fix: chmod +x checks/20-lint && git commit checks/20-lint -m checks"
+    assert "read so: the words maybe are read as not done" in said
+    assert said[-1] == f"checks/20-lint is not executable, so it never runs; {fix}"
+
+
+def test_a_plan_with_nothing_to_run_would_stop_the_night(ready: Project) -> None:
+    ready.plan(story("US-001", skip=True))
+    ready.commit()
+    told = ready.nightlatch("doctor", "--json")
+    assert ("FAIL", "plan", "every feature is skipped: there is nothing to work on") in findings(told)
+    ready.plan(story("US-001", passes=True))
+    ready.commit()
+    told = ready.nightlatch("doctor", "--json")
+    assert ("warn", "plan", "every feature passes: there is nothing to do") in findings(told)
+    assert told.code == 0
 
 
 def test_it_says_who_judges_and_whether_held_back_checks_can_be_hidden(ready: Project) -> None:

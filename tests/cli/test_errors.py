@@ -379,6 +379,10 @@ COMMANDS = {
         args=["brief", "US-001"], arrange=[planned(), write("prompts/brief.md.j2", "{% if %}")],
         says="{top}/prompts/brief.md.j2:1: TemplateSyntaxError: *", fix="correct it there, or delete the file to use the shipped one",
     ),
+    "a template that is not UTF-8": Case(
+        args=["brief", "US-001"], arrange=[planned(), lambda p: p.write("prompts/brief.md.j2", "").write_bytes(b"caf\xe9")],
+        says="{top}/prompts/brief.md.j2: what stands here is not UTF-8", fix="save the file as UTF-8",
+    ),
     "a feature too long for a brief": Case(
         args=["brief", "US-001"], arrange=[planned(story("US-001", description="x" * 30_000))],
         says="*the brief of US-001 takes * bytes with nothing left to cut; 24000 is the most",

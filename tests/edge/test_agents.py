@@ -364,7 +364,8 @@ def test_who_is_billed_is_told_by_the_environment() -> None:
 def test_only_the_variables_that_an_agent_needs_are_passed(bench: Bench) -> None:
     bench.environ |= {"ANTHROPIC_API_KEY": "for claude", "OPENAI_API_KEY": "not for claude"}
     claude = agents.load("claude", {"claude": AgentSettings(command=())})
-    errand = replace(bench.errand(agents.load("mine", {"mine": AgentSettings(command=("sh",))})), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={}))
+    mine = agents.load("mine", {"mine": AgentSettings(command=("sh",))})
+    errand = replace(bench.errand(mine), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={}))
     env = agents.furnished(claude, replace(errand, sandbox=Unconfined())).env
     assert env["ANTHROPIC_API_KEY"] == "for claude"
     assert "OPENAI_API_KEY" not in env

@@ -1,0 +1,73 @@
+"""What will prove each feature, asked of the branch as it is before the night."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from nightlatch.core.evidence import Said
+from nightlatch.core.forecast import Finding, Level, Outlook, bill, forecast, overhead
+from nightlatch.core.models import Feature
+from nightlatch.core.results import Answer
+from nightlatch.core.text import plain
+from nightlatch.edge import judge, runner
+from nightlatch.edge.lab import Lab
+from nightlatch.edge.look import View
+
+AT_ONCE = 25
+
+
+def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
+    """Feature by feature what will prove it, then what all of it costs, and whether it is worth a night."""
+    suite, agent = lab.suite(seen.tip, seen.tip), judge.hired(seen.house, seen.house.config.agent[0])
+    checks = bool(lab.check_files(seen.tip) or lab.gates(seen.tip))
+    outlook = Outlook(tests=suite.runner is not None, checks=checks, judge=agent.name if agent else "")
+    left = [feature for feature, waiting in seen.survey.left if waiting is None or waiting.word == "behind"]
+    findings = []
+    for feature, said in answers(lab, seen.tip, left):
+        yet = unwritten(lab, seen.tip, feature) if said and said.answer is Answer.RED else ""
+        findings.append(forecast(feature, said, outlook, unwritten=yet))
+        yield findings[-1]
+    for feature, waiting in seen.survey.left:
+        if waiting and waiting.for_person:
+            yield Finding(level=Level.WARN, topic=plain(feature.id, 60), says=waiting.says, fix="nightlatch status")
+    if says := bill(findings):
+        yield Finding(level=Level.OK, topic="cost", says=says)
+    if says := overhead(left, findings, outlook):
+        yield Finding(level=Level.WARN, topic="overhead", says=says)
+
+
+def answers(lab: Lab, base: str, features: Sequence[Feature]) -> Iterator[tuple[Feature, Said | None]]:
+    """What each verify says at a base, None where there is none.
+
+    Only red is believed of many asked in one checkout: what says anything else is asked again in one of its own, as a run does.
+    """
+    rest = iter(features)
+    while some := list(islice(rest, AT_ONCE)):
+        red = asked_together(lab, base, [feature for feature in some if feature.verify])
+        for feature in some:
+            alone = feature.verify and feature.id not in red
+            yield feature, lab.verify_at(base, feature) if alone else Said(answer=Answer.RED) if feature.verify else None
+
+
+def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> frozenset[str]:
+    """The features whose verify is plainly red."""
+    if len(features) < 2:
+        return frozenset()
+    with lab.open_room(base, lab.clean(base, base)) as room, runner.desk(lab.hands, room, {"NIGHTLATCH_BASE": base}) as place:
+        lines = []
+        for number, feature in enumerate(features):
+            commands = " && ".join(f"sh -c {shlex.quote(command)}" for command in feature.verify)
+            lines.append(f"( export NIGHTLATCH_FEATURE={shlex.quote(feature.id)}; {commands} ) </dev/null >/dev/null 2>&1")
+            lines.append(f"echo $? >{place.seen}/said-{number}")
+        (place.folder / "ask").write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+        lab.hands.run(place.room, ["sh", f"{place.seen}/ask"])
+        codes = [(runner.bounded(place.folder / f"said-{number}") or b"").strip() for number in range(len(features))]
+    plainly = [code.isdigit() and 0 < int(code) < min(runner.ABSENT) for code in codes]
+    return frozenset(feature.id for feature, red in zip(features, plainly, strict=True) if red)
+
+
+def unwritten(lab: Lab, base: str, feature: Feature) -> str:
+    """A test file that the verify runs and nobody has written yet."""
+    is_test, known = lab.suite(base, base).files, lab.files(base)
+    words = (word.strip("'\"").partition("::")[0].removeprefix("./") for command in feature.verify for word in command.split())
+    return next((plain(word, 80) for word in words if "." in word and is_test(word) and lab.path(word) not in known), "")

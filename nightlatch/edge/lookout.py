@@ -1,0 +1,209 @@
+"""What can be told of a night without starting anything: git, plan, branch, checks, prompts, disk, agents, limits."""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from nightlatch.core import policy
+from nightlatch.core.forecast import DOLLARS, Finding, Level
+from nightlatch.core.spending import Purse
+from nightlatch.core.text import plain
+from nightlatch.core.units import next_clock, show_size
+from nightlatch.edge import agents, awake, branch, look, phases
+from nightlatch.edge.checkout import UNDER_WAY
+from nightlatch.edge.house import House, require_plan, templates
+from nightlatch.edge.look import View
+from nightlatch.errors import NightlatchError
+
+OLDEST_GIT = (2, 38)
+
+
+def before(house: House) -> tuple[View, list[Finding]]:
+    """What a run would meet first. The view has no plan where it cannot be read."""
+    found = [*guarded("git", lambda: git(house)), *guarded("plan", lambda: planned(house))]
+    try:
+        seen = look.view(house)
+    except NightlatchError:
+        seen = look.view(replace(house, plan=""))
+    probes = (
+        ("branch", landing), ("committed", committed), ("checks", idle_checks), ("machine", machine), ("repository", kinds),
+        ("limits", limits), ("prompts", briefed), ("phases", phased), ("agent", hired),
+    )  # fmt: skip
+    for topic, probe in probes:
+        found += guarded(topic, lambda probe=probe: probe(seen))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    return seen, found
+
+
+def remarks(seen: View) -> Iterator[Finding]:
+    """What a run says of itself when it begins."""
+    for probe in (read_so, idle_checks, kinds):
+        yield from probe(seen)
+
+
+def guarded(topic: str, probe: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What a probe finds; an error of the house is a finding too."""
+    try:
+        yield from probe()
+    except NightlatchError as error:
+        place = f" ({error.place})" if error.place else ""
+        yield Finding(level=Level.FAIL, topic=topic, says=f"{error.problem.splitlines()[0]}{place}", fix=error.fix)
+
+
+def ok(topic: str, says: str) -> Finding:
+    return Finding(level=Level.OK, topic=topic, says=says)
+
+
+def warn(topic: str, says: str, fix: str = "") -> Finding:
+    return Finding(level=Level.WARN, topic=topic, says=says, fix=fix)
+
+
+def fail(topic: str, says: str, fix: str) -> Finding:
+    return Finding(level=Level.FAIL, topic=topic, says=says, fix=fix)
+
+
+def git(house: House) -> Iterator[Finding]:
+    version = os.fsdecode(house.repo.run("version")).removeprefix("git version ").strip()
+    number = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    fix = f"install git {'.'.join(map(str, OLDEST_GIT))} or newer"
+    yield ok("git", version) if number >= OLDEST_GIT else fail("git", f"{version} is too old", fix)
+    who = house.repo.ident("AUTHOR")
+    house.repo.ident("COMMITTER")
+    yield ok("identity", f"commits are by {who.name} <{who.email}>")
+
+
+def planned(house: House) -> Iterator[Finding]:
+    """The plan, every reading of it that needed judgement, and whether anything can run."""
+    require_plan(house)
+    seen = look.view(house)
+    if not seen.plan.features:
+        yield fail("plan", f"{house.plan} has no features", "add one to it")
+        return
+    yield ok("plan", f"{house.plan}: {seen.survey.passing} of {len(seen.plan.features)} pass, {seen.survey.count()} can run")
+    yield from read_so(seen)
+    if seen.tip and house.repo.read(seen.tip, house.plan) is None:
+        yield warn("plan", f"{house.plan} is not committed yet: the first run commits it")
+    answer = policy.decide(seen.plan, seen.history, budget(seen), datetime.now(UTC))
+    if isinstance(answer, policy.Stop):
+        yield fail("plan", answer.why, "nightlatch status") if answer.code else warn("plan", f"{answer.why}: there is nothing to do")
+
+
+def read_so(seen: View) -> Iterator[Finding]:
+    yield from (warn("plan", f"read so: {reading}") for reading in seen.plan.readings)
+
+
+def budget(seen: View, only: str = "", *, once: bool = False) -> policy.Budget:
+    """What a run that begins now may use."""
+    limits, now = seen.house.config.limits, datetime.now(UTC)
+    until = next_clock(limits.until, agents.local(now)) if limits.until else None
+    spent = seen.history.spent_on(now.date())
+    day = Purse(what="the budget of the day", most=limits.budget_day, spent=spent, cheapest=min(seen.history.costs, default=0.0))
+    return policy.Budget(
+        sessions=limits.sessions, attempts=limits.attempts, continues=limits.continues, faults_allowed=limits.faults,
+        purses=(day,) if day.most else (), until=until, only=only, once=once,
+    )  # fmt: skip
+
+
+def landing(seen: View) -> Iterator[Finding]:
+    """Whether there is a branch to land on, and a checkout that can go there."""
+    repo, wanted = seen.house.repo, seen.plan.branch or seen.head
+    edits = bool(repo.as_person("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").output())
+    under_way = next((what for file, what in UNDER_WAY.items() if (repo.git_dir / file).exists()), None)
+    if under_way:
+        yield fail("branch", f"a {under_way} is under way in the checkout", f"git {under_way} --continue, or git {under_way} --abort")
+    elif not seen.tip:
+        yield fail("branch", "there is no commit yet to start from", "git add -A && git commit -m start")
+    elif wanted is None:
+        yield fail("branch", "HEAD is detached, so there is no branch to land on", "git switch main, or git switch -c night")
+    elif wanted != seen.head and edits:
+        yield fail("branch", f"the plan lands on {wanted}, and the checkout has edits", f"commit them, then git switch {wanted}")
+    else:
+        yield ok("branch", f"work lands on {wanted}")
+    if wanted == seen.head and edits:
+        yield warn("branch", "the checkout has uncommitted edits: agents do not see them, but for the plan's")
+
+
+def committed(seen: View) -> Iterator[Finding]:
+    if seen.tip:
+        branch.require_committed(seen.house)
+        yield ok("committed", "checks/, prompts/ and loop.py are as the branch has them")
+
+
+def idle_checks(seen: View) -> Iterator[Finding]:
+    """Programs in checks/ that nothing will ever start."""
+    repo, folder = seen.house.repo, seen.house.path("checks")
+    for path, (mode, _) in (repo.files(seen.tip) if seen.tip else {}).items():
+        if path.rpartition("/")[0] == folder and mode == "100644" and (repo.read(seen.tip, path) or b"").startswith(b"#!"):
+            name = shlex.quote(plain(path))
+            fix = f"chmod +x {name} && git commit {name} -m checks"
+            yield warn("checks", f"{plain(path)} is not executable, so it never runs", fix)
+
+
+def briefed(seen: View) -> Iterator[Finding]:
+    """Whether the person's template renders, for the next feature and for those of which there is much to tell."""
+    from nightlatch.core import brief
+
+    runs = [feature for feature, waiting in seen.survey.left if waiting is None or waiting.word == "behind"]
+    long = (feature for feature in runs[1:] if sum(map(len, (feature.description, *feature.criteria, *feature.steps))) > brief.BUDGET // 3)
+    for feature in (*runs[:1], *long):
+        brief.compose(brief.BriefParts(feature=feature, protected=seen.house.protected()), templates(seen.house))
+    yield ok("prompts", "the brief renders")
+
+
+def hired(seen: View) -> Iterator[Finding]:
+    """The agents that are here, and who pays for each."""
+    for number, name in enumerate(seen.house.config.agent):
+        try:
+            agent = agents.load(name, seen.house.config.agents)
+            program = agents.find(agent, seen.house.repo.project, os.environ)
+        except NightlatchError as error:
+            yield (warn if number else fail)("agent", error.problem, error.fix)
+        else:
+            yield ok("agent", f"{name} is {program}; {agents.billed(agent, {**os.environ, **agent.env})}")
+
+
+def machine(seen: View) -> Iterator[Finding]:
+    free, wanted = shutil.disk_usage(seen.house.repo.project).free, seen.house.config.limits.disk
+    says = f"{free / 1e9:.1f} GB are free"
+    short = fail("disk", f"{says}, limits.disk wants {show_size(wanted)}", "make room, or lower limits.disk in loop.toml")
+    yield short if free < wanted else ok("disk", says)
+    process = look.holder(seen.house)
+    yield warn("lock", f"a run is at work here (process {process})") if process is not None else ok("lock", "no other run is at work")
+    stays, why = awake.tried()
+    yield ok("awake", why) if stays else warn("awake", why, "turn its sleep off for the night; docs/overnight.md says how")
+
+
+def kinds(seen: View) -> Iterator[Finding]:
+    """What is special about the repository."""
+    repo = seen.house.repo
+    files = repo.files(seen.tip) if seen.tip else {}
+    attributes = [repo.read(seen.tip, path) or b"" for path in files if path.rpartition("/")[2] == ".gitattributes"]
+    notes = (
+        (any(mode == "160000" for mode, _ in files.values()), "submodules are empty folders in a workspace: fetch them in init.sh"),
+        (any(b"filter=lfs" in text for text in attributes), "files under Git LFS are pointers in a workspace: fetch them in init.sh"),
+        ((repo.git_dir / "info/sparse-checkout").is_file(), "the checkout may be sparse: workspaces are whole"),
+        ((repo.common_dir / "shallow").is_file(), "the clone is shallow: history ends where it does"),
+    )
+    yield from (warn("repository", says) for holds, says in notes if holds)
+
+
+def limits(seen: View) -> Iterator[Finding]:
+    wanted = seen.house.config.limits
+    money = [f"${getattr(wanted, name):.2f} {span}" for name, span in DOLLARS.items() if getattr(wanted, name)]
+    most = [*money, *([f"{wanted.tokens:,} tokens a run"] if wanted.tokens else ()), f"{wanted.sessions} sessions"]
+    none = warn("limits", f"no budget: {wanted.sessions} sessions may cost anything", "limits.budget in loop.toml, or run --budget 20")
+    yield ok("limits", f"at most {', '.join(most)}") if most[1:] else none
+
+
+def phased(seen: View) -> Iterator[Finding]:
+    """The agents that phases name, and progress files that nothing will ever finish."""
+    config, named = seen.house.config, {phase.agent for feature in seen.plan.features for phase in feature.phases if not feature.done}
+    for name in sorted(named - {"", *config.agent}):
+        agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ)
+        yield ok("phases", f"{plain(name)} is here")
+    for name in phases.unfinished(seen.house, seen.tip, seen.plan) if seen.tip and seen.plan.features else ():
+        path, fix = f"{seen.house.sheets}/{name}", "or move it to the folder archived/"
+        yield warn("phases", f"{plain(path)}: its feature is done, gone or without phases", f"git rm {shlex.quote(plain(path))}, {fix}")
