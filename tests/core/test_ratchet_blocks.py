@@ -2,6 +2,8 @@
 
 import pytest
 
+from nightlatch.core.ratchet.static import static_reasons
+from nightlatch.core.ratchet.texts import Text
 from tests.core.test_ratchet_strength import rules
 
 
@@ -150,6 +152,34 @@ def test_a_weaker_go_test_is_named(rule: str, old: str, new: str) -> None:
 @pytest.mark.parametrize(("rule", "old", "new"), RUST_WEAKER)
 def test_a_weaker_rust_test_is_named(rule: str, old: str, new: str) -> None:
     assert rules(old, new, PATHS["rs"]) == {rule}
+
+
+def crate(tests: str, code: str = "pub fn add(a: u32, b: u32) -> u32 {\n    assert!(a > 0);\n    a + b\n}\n") -> str:
+    """A source file with its own tests at its end."""
+    return f"{code}\n{tests}"
+
+
+def inside(old: str, new: str | None) -> list[tuple[str, tuple[str, ...]]]:
+    return [(each.rule, each.detail) for each in static_reasons([Text(path="src/lib.rs", old=old, new=new, test=False)], (), "cargo test")]
+
+
+def test_a_weaker_test_inside_a_rust_source_is_named_with_its_line() -> None:
+    old, new = rust(*RUST), rust("assert!(add(1, 2) > 0);", RUST[1])
+    [(rule, (detail,))] = inside(crate(old), crate(new))
+    assert (rule, detail[:33]) == ("ratchet.looser", "src/lib.rs::tests::adds (line 10)")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (crate(rust(*RUST)), crate(rust(*RUST), "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n")),
+        (crate(rust(*RUST)), "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n\n#[cfg(test)]\nmod tests;\n"),
+        (crate(rust(*RUST)), "pub fn add(a: u32, b: u32) -> u32 {\n    a + b\n}\n"),
+        (crate(rust(*RUST)), None),
+    ],
+)
+def test_an_assertion_of_the_code_is_no_test_and_tests_may_move_to_a_file_of_their_own(old: str, new: str | None) -> None:
+    assert inside(old, new) == []
 
 
 @pytest.mark.parametrize(("lang", "old", "new"), HONEST)
