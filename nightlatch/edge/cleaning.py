@@ -9,6 +9,7 @@ from pathlib import Path
 from nightlatch.core.journal import Flight
 from nightlatch.core.models import Outcome
 from nightlatch.edge import journal, look, workspace
+from nightlatch.edge.files import orphaned
 from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.look import View
@@ -40,7 +41,7 @@ def leftovers(house: House, before: float, keep: int) -> Iterator[Leftover]:
     needed = needed_sessions(seen, flight)
     yield from old_refs(seen, before, keep, needed)
     for folder in (house.cache / "ws").glob("*-*"):
-        if not Path("/proc", folder.name.partition("-")[0]).exists() and not (flight and str(folder) == flight.folder):
+        if orphaned(folder.name.partition("-")[0]) and not (flight and str(folder) == flight.folder):
             yield of(folder, "workspaces")
     yield from (of(folder, "workspaces") for folder in (house.cache / "trash").glob("*"))
     yield from (of(folder, "environments") for folder in (house.cache / "env").glob("*") if folder.stat().st_mtime < before)

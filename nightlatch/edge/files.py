@@ -3,18 +3,42 @@
 import errno
 import fcntl
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
+from nightlatch.edge.reaper import stat
 from nightlatch.errors import BusyError, RepoError
+
+DRAFT = re.compile(r"\.nightlatch-(\d+\.\d*)-[0-9a-f]{32}")
 
 
 def not_yours(path: Path | str) -> RepoError:
     """What to say of a file that another user left, such as in a copy that root made."""
     fix = "sudo chown -R \"$(id -un)\" FOLDER, where FOLDER is the repository"
     return RepoError("this belongs to another user, and you may not use it", place=str(path), fix=fix)
+
+
+def mark() -> str:
+    """What this process, and no other ever, puts into the names of what it makes for a while."""
+    fields = stat(os.getpid())
+    return f"{os.getpid()}.{fields[19].decode() if fields else ''}"
+
+
+def orphaned(mark: str) -> bool:
+    """Is the process of this mark no more? Its number alone says little: in a container every loop may have the same one."""
+    pid, _, began = mark.partition(".")
+    fields = stat(int(pid)) if pid.isdecimal() else []
+    return not fields or began not in ("", fields[19].decode())
+
+
+def drop_drafts(folder: Path) -> None:
+    """Remove what `replace` left in a folder when its process was killed in the middle of it."""
+    for draft in folder.glob(".nightlatch-*"):
+        if (found := DRAFT.fullmatch(draft.name)) and orphaned(found[1]):
+            draft.unlink(missing_ok=True)
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -24,7 +48,7 @@ def replace(path: Path, data: bytes) -> None:
     and extended attributes do not. Raises OSError, and then the old bytes are still there.
     """
     target = Path(os.path.realpath(path))
-    draft = target.with_name(f".nightlatch-{uuid4().hex}")
+    draft = target.with_name(f".nightlatch-{mark()}-{uuid4().hex}")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(fd, "wb") as file:

@@ -67,6 +67,7 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
         judge.hired(house, hired[0].name)
         journal = open_journal(house.state / "journal.jsonl", now)
         run = run_id(now(), journal.state.run) if named else ""
+        files.drop_drafts((house.repo.top / house.plan).resolve().parent)
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
         pool = Pool(house=house, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=house.secrets.hide)

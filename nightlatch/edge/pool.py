@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from nightlatch.core.globs import matcher
-from nightlatch.edge import process, rooms, workspace
+from nightlatch.edge import files, process, rooms, workspace
 from nightlatch.edge.house import House
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
@@ -126,7 +126,7 @@ class Pool:
     def prepare(self, base: str) -> Workspace:
         """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
         key = self.env_key(base)
-        folder = self.house.cache / "ws" / f"{os.getpid()}-{uuid4().hex[:8]}"
+        folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
         place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
         for name in self.house.config.workspace.copy:
             copy_into(self.house.repo.project / name, place.tree / self.house.path(name))

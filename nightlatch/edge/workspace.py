@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from nightlatch.core.scope import GITLINK, Change
 from nightlatch.edge.beneath import entered, put, remove
+from nightlatch.edge.files import orphaned
 from nightlatch.edge.git import Repo
 
 OBJECTS_INSIDE = "/run/nightlatch/objects"
@@ -125,7 +126,7 @@ def discard(space: Workspace) -> None:
 def sweep(cache: Path, keep: str) -> None:
     """Put away the workspaces that processes left which are no more, apart from the one that is still in flight."""
     for folder in (cache / "ws").glob("*-*"):
-        if not Path("/proc", folder.name.partition("-")[0]).exists() and str(folder) != keep:
+        if orphaned(folder.name.partition("-")[0]) and str(folder) != keep:
             discard(Workspace(folder=folder, base=""))
 
 
