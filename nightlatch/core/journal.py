@@ -36,7 +36,8 @@ def decode(line: bytes) -> Fields | None:
 class Flight:
     """A session between its start and its end, as far as the journal tells.
 
-    `process` names the agent's process (pid, start time, boot) until it ended; `tree` is the candidate once it was built.
+    `process` names the agent's process (pid, start time, boot) until it ended; `tree` is the candidate once it was built, `laid` the tree
+    of earlier work that it started from.
     """
 
     session: str
@@ -48,6 +49,7 @@ class Flight:
     process: str = ""
     end: Fields = field(default_factory=dict)
     tree: str = ""
+    laid: str = ""
 
 
 def run_id(now: datetime, last: str) -> str:
@@ -81,7 +83,8 @@ class State:
 
 def after(state: State, line: Fields) -> State:
     """The state once one more event has happened; unknown events change nothing."""
-    text = {name: str(line.get(name, "")) for name in ("run", "session", "feature", "digest", "base", "folder", "agent", "process", "tree")}
+    names = ("run", "session", "feature", "digest", "base", "folder", "agent", "process", "tree", "laid")
+    text = {name: str(line.get(name, "")) for name in names}
     flight = state.flight
     match line.get("event"):
         case "run.started":
@@ -120,7 +123,7 @@ def _begun(state: State, text: Mapping[str, str], script: str) -> State:
     counted = {**state.scripts, script: state.scripts.get(script, 0) + 1} if script else state.scripts
     flight = Flight(
         session=text["session"], feature=text["feature"], digest=text["digest"], base=text["base"], folder=text["folder"],
-        agent=text["agent"],
+        agent=text["agent"], laid=text["laid"],
     )  # fmt: skip
     return replace(state, agent=flight.agent, flight=flight, scripts=counted)
 

@@ -57,6 +57,7 @@ def provision(site: Site, choice: Choice) -> Started:
         base=base,
         folder=str(started.workspace.folder),
         agent=started.agent.name,
+        laid=started.laid,
         script=script_digest(started.agent.name),
     )
     part = f", phase {stage.phase.name} by {started.agent.name}" if stage else ""

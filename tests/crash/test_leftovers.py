@@ -1,4 +1,4 @@
-"""What a killed loop leaves besides its session: drafts and workspaces."""
+"""What a killed loop leaves besides its session: drafts, workspaces, and what was known when the session began."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import files, workspace
-from tests.loop.village import ROOT, feature, make_project, writes
+from tests.loop.village import ROOT, Project, feature, make_project, writes
 
 TORN = """
 import os, signal, sys
@@ -18,6 +18,12 @@ from nightlatch.edge import files
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 files.replace(Path(sys.argv[1]), b"new")
 """
+HALF_AGENT = """#!/bin/sh
+if [ -e part.py ]; then echo more >more.txt; exit; fi
+echo 'def part(): return 1' >part.py
+printf 'import unittest, part\\nclass T(unittest.TestCase):\\n    def test_it(self): self.assertTrue(part.part())\\n' >tests/test_part.py
+"""
+SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
 
 
 def torn(path: Path) -> None:
@@ -54,3 +60,15 @@ def test_nothing_of_a_killed_loop_stays_in_the_persons_checkout(tmp_path: Path) 
     assert project.git("status", "--porcelain").startswith("?? .nightlatch-")
     project.night([[writes(1)]])
     assert project.git("status", "--porcelain") == ""
+
+
+@pytest.mark.sandbox
+def test_a_session_that_added_nothing_is_refused_also_when_the_loop_is_killed_before_it_looked(tmp_path: Path) -> None:
+    """What it began with is no progress of its own."""
+    project: Project = make_project(tmp_path, [feature(1)], settings=SETTINGS, files={"agent.sh": HALF_AGENT})
+    (project.folder / "agent.sh").chmod(0o755)
+    project.commit("the agent may run")
+    project.run("run", "--sessions", "1")
+    assert project.killed("before candidate.built", tmp_path / "points") == -signal.SIGKILL
+    project.run("run", "--sessions", "1")
+    assert [(word, rule) for word, _, rule in project.outcomes()][:2] == [("advanced", "verify.red"), ("rejected", "verify.red")]
