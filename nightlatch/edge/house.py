@@ -66,7 +66,7 @@ class House:
             return self.apart
         root = os.environ.get("NIGHTLATCH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightlatch"
         name = sha256(os.fsencode(f"{self.repo.common_dir}\0{self.repo.project}")).hexdigest()[:16]
-        return Path(root) / name
+        return Path(root).absolute() / name
 
     @property
     def held_back(self) -> Path | None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,12 @@ def test_a_linked_worktree_works_and_the_main_one_stays(tmp_path: Path) -> None:
     worked(project_at(tmp_path / "side", tmp_path), "side")
     assert main.git("rev-parse", "main") == before
     assert main.git("status", "--porcelain") == ""
+
+
+def test_a_cache_that_is_named_from_here_is_found_from_everywhere(tmp_path: Path) -> None:
+    project = shop(tmp_path)
+    worked(replace(project, env={"NIGHTLATCH_CACHE": "../near"}))
+    assert (tmp_path / "near").is_dir()
 
 
 def test_a_sparse_shallow_clone_works_and_stays_sparse_while_the_agent_sees_everything(tmp_path: Path) -> None:
