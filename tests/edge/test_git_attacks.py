@@ -1,9 +1,11 @@
 """What an agent can plant in its workspace's .git and files: none of it runs, and none of it hides a change.
 
 Every attack has its control: the same thing planted, then git used naively in the workspace, does run, hide, stop or destroy.
+All of it with every git that is here: the machine's, those of gits.sh, and those that NIGHTLATCH_GITS=PATH:PATH names.
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import pytest
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, checkout, workspace
 from nightlatch.edge.candidate import Candidate
-from nightlatch.edge.git import Repo
+from nightlatch.edge.git import Repo, open_repo
 from nightlatch.edge.workspace import Workspace
 from tests.edge.gitkit import commit_after, committed, git, workspace_of, write
 
@@ -100,6 +102,10 @@ def upload_pack(ground: Ground) -> None:
     ground.config(f"remote.origin.uploadpack={ground.evil}", f"remote.origin.url={ground.repo.top}")
 
 
+def any_transport(ground: Ground) -> None:
+    ground.config(f"remote.origin.url=ext::{ground.evil}", "protocol.ext.allow=always")
+
+
 def alternate_refs(ground: Ground) -> None:
     ground.config(f"core.alternateRefsCommand={ground.evil}", f"remote.origin.url={ground.repo.top}")
 
@@ -132,6 +138,21 @@ def inner_repository(ground: Ground) -> None:
     git(ground.tree, "init", "-q", str(inner))
     committed(inner, {"x": "1\n"})
     git(ground.tree, "add", "inner")
+    git(inner, "config", "core.fsmonitor", str(ground.evil))
+
+
+def untracked_repository(ground: Ground) -> None:
+    inner = ground.tree / "inner"
+    git(ground.tree, "init", "-q", str(inner))
+    committed(inner, {"x": "1\n"})
+    git(inner, "config", "core.fsmonitor", str(ground.evil))
+
+
+def bare_repository(ground: Ground) -> None:
+    inner = ground.tree / "inner"
+    git(ground.tree, "init", "-q", "--bare", str(inner))
+    git(inner, "config", "core.bare", "false")
+    git(inner, "config", "core.worktree", "..")
     git(inner, "config", "core.fsmonitor", str(ground.evil))
 
 
@@ -209,12 +230,15 @@ ATTACKS = [
     Attack(name="log.showSignature", plant=lambda g: g.config(f"gpg.program={g.evil}", "log.showSignature=true", "commit.gpgSign=true")),
     Attack(name="ssh command", plant=other_transport, naive=("fetch",)),
     Attack(name="upload-pack", plant=upload_pack, naive=("fetch",)),
+    Attack(name="ext transport", plant=any_transport, naive=("fetch",)),
     Attack(name="alternate refs", plant=alternate_refs, naive=("fetch",)),
     Attack(name="include", plant=included),
     Attack(name="worktreeConfig", plant=worktree_config),
     Attack(name=".git file to another folder", plant=swapped),
     Attack(name=".git link to another folder", plant=link_to_elsewhere),
     Attack(name="repository inside with its own fsmonitor", plant=inner_repository),
+    Attack(name="repository inside, untracked, with its own fsmonitor", plant=untracked_repository, naive=("add -A", "status")),
+    Attack(name="bare repository inside", plant=bare_repository, naive=("!cd inner && git status",)),
     Attack(name="merge driver", plant=merge_driver, naive=MERGE),
     Attack(name="alias", plant=lambda g: g.config(f"alias.lg=!{g.evil}"), naive=("lg",)),
     Attack(name="replace refs", plant=replaced, harm="hides", naive=("diff HEAD",)),
@@ -228,7 +252,30 @@ ATTACKS = [
     Attack(name="no .git at all", plant=no_git, harm="stops"),
     Attack(name="core.worktree", plant=elsewhere_tree, harm="destroys", naive=("reset --hard", "clean -ffdx")),
 ]
+HARMS = {"runs": "runs the agent's program", "hides": "does not see a change", "stops": "fails", "destroys": "deletes files outside"}
+DOCS = Path(__file__).parents[2] / "docs/security.md"
+CACHE = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME', '')}/.cache"
+FETCHED = Path(os.environ.get("NIGHTLATCH_TEST_GITS") or f"{CACHE}/nightlatch-tests/gits")
+NAMED = [Path(name) for name in os.environ.get("NIGHTLATCH_GITS", "").split(":") if name]
+GITS = [Path(shutil.which("git") or "git"), *NAMED, *sorted(FETCHED.glob("*/bin/git"))]
+
+
+def table() -> str:
+    """As docs/security.md shows it."""
+    lines = ["| planted | git used carelessly in the workspace | the loop |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {attack.name} | {HARMS[attack.harm]} | nothing |" for attack in ATTACKS)])
+
+
+def version(program: Path) -> str:
+    return subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout.split()[2]
+
+
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+
+
+@pytest.fixture(autouse=True, params=GITS, ids=version)
+def _git(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{request.param.parent}:{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -338,3 +385,12 @@ def test_a_program_named_by_attributes_needs_the_persons_own_configuration_and_p
 
     assert not ground.mark.exists()
     assert (ground.repo.top / "a.py").read_text() == "changed\n"
+
+
+def test_the_page_on_security_shows_the_table_as_it_is() -> None:
+    assert table() in DOCS.read_text(encoding="utf-8")
+
+
+def test_the_git_that_is_asked_for_is_the_one_that_runs(repository: Path) -> None:
+    asked = version(Path(shutil.which("git") or ""))
+    assert os.fsdecode(open_repo(repository).run("version")).split()[2] == git(repository, "version").split()[2] == asked
