@@ -2,10 +2,9 @@
 
 import re
 from base64 import b64encode
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
@@ -124,11 +123,12 @@ def lane(feature: str, sessions: Sequence[Session], scale: Scale) -> dict[str, o
 
 
 def by_day(sessions: Sequence[Session]) -> Iterator[tuple[object, ...]]:
-    days = Counter(f"{one.ended:%Y-%m-%d}" for one in sessions)
-    for day, count in [*days.items()][-TABLE:]:
-        own = [one for one in sessions if f"{one.ended:%Y-%m-%d}" == day]
+    days: dict[date, list[Session]] = {}
+    for one in sessions:
+        days.setdefault(one.ended.date(), []).append(one)
+    for day, own in [*days.items()][-TABLE:]:
         lands, refused = (sum(one.outcome in words for one in own) for words in (LANDS, ("rejected",)))
-        yield day, count, lands, refused, money(sum(one.usd or 0.0 for one in own))
+        yield f"{day}", len(own), lands, refused, money(sum(one.usd or 0.0 for one in own))
 
 
 def burnup(report: Report) -> dict[str, object]:

@@ -160,12 +160,12 @@ class Report:
     @property
     def landed(self) -> tuple[Session, ...]:
         """Riskiest first; among equals the larger change."""
-        return tuple(sorted(self.of("landed"), key=lambda one: (-one.weight, -sum(one.lines[:2]))))
+        return riskiest(self.of("landed"))
 
     @property
     def read(self) -> tuple[Session, ...]:
         """What is worth reading first: unproved work, and the riskiest of what landed."""
-        return (*self.of("unproved"), *(one for one in self.landed if one.risks))
+        return (*self.of("unproved"), *riskiest(one for one in self.of("landed") if one.risks))
 
     @property
     def whole(self) -> Tally:
@@ -199,16 +199,21 @@ class Report:
         return tuple(told)
 
 
+def riskiest(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    return tuple(sorted(sessions, key=lambda one: (-one.weight, -sum(change.added + change.removed for change in one.changes or ()))))
+
+
 def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
-    told = tuple(sessions)
-    landed = [one for one in told if one.outcome in LANDS]
-    paid = [one for one in told if not one.listed]
-    usd, lost = (sum((one.usd or 0.0 for one in some), 0.0) for some in (paid, [one for one in paid if one.outcome not in LANDS]))
+    count = landed = refused = stopped = unknown = minutes = 0
+    usd = lost = 0.0
+    for one in sessions:
+        lands, paid = one.outcome in LANDS, 0.0 if one.listed else one.usd or 0.0
+        count, landed, usd, lost = count + 1, landed + lands, usd + paid, lost + (0.0 if lands else paid)
+        refused, stopped = refused + (one.outcome == "rejected"), stopped + (one.outcome in ("interrupted", "failed"))
+        unknown, minutes = unknown + (one.usd is None), minutes + (one.minutes or 0)
     return Tally(
-        name=name, model=model, sessions=len(told), landed=len(landed), refused=sum(one.outcome == "rejected" for one in told),
-        stopped=sum(one.outcome in ("interrupted", "failed") for one in told), usd=round(usd, 2),
-        lost=round(lost, 2), unknown=sum(one.usd is None for one in told),
-        minutes=sum(one.minutes or 0 for one in told),
+        name=name, model=model, sessions=count, landed=landed, refused=refused, stopped=stopped, usd=round(usd, 2), lost=round(lost, 2),
+        unknown=unknown, minutes=minutes,
     )  # fmt: skip
 
 
