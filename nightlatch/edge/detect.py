@@ -54,7 +54,7 @@ def look(house: House) -> Found:
         tools=tuple(tool for tool in tools if has_program(project, tool.program)),
         absent=tuple(tool for tool in tools if not has_program(project, tool.program)),
         agents=agents_on_path(project),
-        share=() if "init.sh" in paths else tuple(name for name in ENVIRONMENTS if is_ignored(house, name)),
+        share=() if "init.sh" in paths else environments(house),
         unsafe=unsafe(),
     )
 
@@ -92,10 +92,12 @@ def agents_on_path(project: Path) -> tuple[str, ...]:
     return tuple(agent.name for agent in sorted(there, key=lambda agent: (not agent.tested[:1].isdigit(), agent.name)))
 
 
-def is_ignored(house: House, name: str) -> bool:
-    """Is this a folder of the project that git is told to ignore?"""
-    asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", house.path(name))
-    return words(house.repo.as_person(*asked).output()) == [f"{house.path(name)}/"]
+def environments(house: House) -> tuple[str, ...]:
+    """The folders of environments that git is told to ignore, also those of packages further down."""
+    above = f"{house.inside}/" if house.inside else ""
+    asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", above or ".")
+    ignored = (path.removeprefix(above).rstrip("/") for path in words(house.repo.as_person(*asked).output()) if path.endswith("/"))
+    return tuple(sorted(path for path in ignored if Path(path).name in ENVIRONMENTS))
 
 
 def unsafe() -> SandboxError | None:

@@ -172,6 +172,15 @@ def test_checks_are_written_for_tools_that_are_configured_and_installed(project:
     assert (ran.returncode, ran.stdout) == (3, "ruff check\n")
 
 
+def test_environments_of_packages_are_shared_too_and_what_lies_in_a_shared_one_is_not_named(project: Path) -> None:
+    (project / ".gitignore").write_text("node_modules/\nbuild/\n")
+    for name in ("node_modules/a/node_modules/b", "packages/till/node_modules/a", "packages/till/src", "build/node_modules/c"):
+        (project / name).mkdir(parents=True)
+        (project / name / "x.js").write_text("")
+    main(["init"])
+    assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["share"] == ["node_modules", "packages/till/node_modules"]
+
+
 @pytest.mark.parametrize(("ignored", "init_sh", "share"), [(True, False, [".venv"]), (False, False, []), (True, True, [])])
 def test_an_ignored_environment_is_shared_where_no_init_sh_makes_one(project: Path, ignored: bool, init_sh: bool, share: list[str]) -> None:
     program(project / ".venv/bin/python")
