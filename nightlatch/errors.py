@@ -59,6 +59,10 @@ class SandboxError(FaultError):
     """There is no sandbox, or it does not start."""
 
 
+class DiskError(FaultError):
+    """The disk is full, or does not take what is written."""
+
+
 class RedBaseError(NightlatchError):
     """The branch itself fails its own tests or checks."""
 

@@ -1,6 +1,7 @@
 """What every test stands on: a quiet git, a home of its own, and reasons where a machine lacks something."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Generator
 from compileall import compile_dir
@@ -82,8 +83,15 @@ def no_sandbox() -> str:
     return ""
 
 
+def no_mounts() -> str:
+    """Why nothing can be mounted in a namespace of one's own here, "" where it can."""
+    words = ["sh", "-c", "unshare -Urm mount -t tmpfs tmpfs /mnt"]
+    tried = subprocess.run(words, capture_output=True, text=True, check=False)
+    return tried.stderr
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reasons = {"sandbox": no_sandbox()}
+    reasons = {"sandbox": no_sandbox(), "strace": "" if shutil.which("strace") else "there is no strace", "mounts": no_mounts()}
     for item in items:
         for mark, reason in reasons.items():
             if reason and item.get_closest_marker(mark):

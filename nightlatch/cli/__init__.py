@@ -7,6 +7,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -151,7 +152,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
             dup2(nowhere.fileno(), 1)
         return 141
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
-        return tell(crash(bug, args[0]), args)
+        return tell(import_module("nightlatch.edge.files").refused(bug) or crash(bug, args[0]), args)
     return code
 
 
@@ -214,9 +215,11 @@ def tell(error: NightlatchError, args: Sequence[str]) -> int:
     options = args[: args.index("--")] if "--" in args else args
     if "--json" in options:
         body = {"schema": "nightlatch/error/1", "problem": error.problem, "place": error.place, "fix": error.fix, "exit": error.exit}
-        click.echo(json.dumps(body))
+        text = json.dumps(body)
     else:
-        click.echo("\n".join(plain(line) for line in f"nightlatch: {error}".splitlines()), err=True)
+        text = "\n".join(plain(line) for line in f"nightlatch: {error}".splitlines())
+    with suppress(OSError):  # a terminal that is gone, or a file on the disk that is full
+        click.echo(text, err="--json" not in options)
     return error.exit
 
 

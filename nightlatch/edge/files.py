@@ -1,16 +1,65 @@
-"""Files that are whole or not there: atomic replacement, appending all or nothing, one lock."""
+"""Files that are whole or not there: atomic replacement, appending all or nothing, one lock; and what a disk says that takes no more."""
 
 import errno
 import fcntl
 import os
 import re
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
 from nightlatch.edge.reaper import stat
-from nightlatch.errors import BusyError, RepoError
+from nightlatch.errors import BusyError, DiskError, RepoError
+
+DRAFT = re.compile(r"\.nightlatch-(\d+\.\d*)-[0-9a-f]{32}")
+BALLAST = 262_144
+FULL = (errno.ENOSPC, errno.EDQUOT)
+BROKEN = (errno.EIO, errno.EROFS)
+
+
+def disk_full(place: object) -> DiskError:
+    fix = "make room, then start it again; nightlatch clean --yes removes what nothing needs"
+    return DiskError("the disk is full", place=str(place), fix=fix)
+
+
+def is_full(place: Path) -> bool:
+    return shutil.disk_usage(place).free < BALLAST
+
+
+def disk_error(number: int | None, place: object) -> DiskError | None:
+    """What somebody met who wrote to a disk that is full or broken; None for any other error than these."""
+    if number in FULL:
+        return disk_full(place)
+    if number not in BROKEN:
+        return None
+    fix = f"ls -ld {place}; errors of the disk itself are in dmesg"
+    return DiskError(f"it cannot be written: {os.strerror(number)}", place=str(place), fix=fix)
+
+
+def refused(error: BaseException) -> DiskError | None:
+    """The same for an error as it was raised; a DiskError is one already."""
+    if isinstance(error, OSError):
+        return disk_error(error.errno, error.filename or Path.cwd())
+    return error if isinstance(error, DiskError) else None
+
+
+def meant(says: str, place: Path) -> int | None:
+    """The number of the disk's error in a program's words; they do not always say why nothing could be written."""
+    if is_full(place):
+        return errno.ENOSPC
+    return next((number for number in (*FULL, *BROKEN) if os.strerror(number) in says), None)
+
+
+def lay_ballast(file: Path) -> None:
+    """Keep room, so that what ends a run on a full disk can still be written down; where the disk is full already, give it back."""
+    if is_full(file.parent):
+        file.unlink(missing_ok=True)
+        return
+    with suppress(OSError), file.open("ab") as ballast:
+        os.posix_fallocate(ballast.fileno(), 0, BALLAST)
 
 DRAFT = re.compile(r"\.nightlatch-(\d+\.\d*)-[0-9a-f]{32}")
 
@@ -62,6 +111,14 @@ def replace(path: Path, data: bytes) -> None:
         draft.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, durable by name."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from threading import RLock
 from typing import IO
 
-from nightlatch.errors import RepoError
+from nightlatch.edge.files import disk_error, meant
+from nightlatch.errors import NightlatchError, RepoError
 
 QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -89,9 +90,10 @@ class Call:
             raise self.failed(done.stderr)
         return done.stdout
 
-    def failed(self, stderr: bytes) -> RepoError:
+    def failed(self, stderr: bytes) -> NightlatchError:
         said = stderr.decode("utf-8", "replace").strip() or "it said nothing"
-        return RepoError(f"git {self.args[0]} failed: {said}", place=str(self.cwd), fix=f"see what this says: git {shlex.join(self.args)}")
+        fix = f"see what this says: git {shlex.join(self.args)}"
+        return disk_error(meant(said, self.cwd), self.cwd) or RepoError(f"git {self.args[0]} failed: {said}", place=str(self.cwd), fix=fix)
 
 
 class Standing:

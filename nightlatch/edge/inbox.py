@@ -29,7 +29,7 @@ def leave(house: House, verb: str, feature: str, text: str, at: datetime) -> Dec
     text = house.secrets.hide_line(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
     decision = Decision(id=f"d-{token_hex(3)}", verb=verb, feature=feature, text=text, at=at)
     body = {"id": decision.id, "verb": verb, "feature": feature, "text": text, "at": at.isoformat()}
-    folder(house).mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder(house))
     files.replace(folder(house) / f"{at:%Y%m%dT%H%M%S%f}-{decision.id}.json", json.dumps(body).encode())
     return decision
 

@@ -57,19 +57,24 @@ def load(path: Path) -> tuple[lines.State, int]:
 
 def open_journal(path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Journal:
     """Open for appending. A tail without its newline was never acknowledged: it is cut off first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
+    next_segment = path.with_name("journal.next")
+    if next_segment.exists() and not path.exists():  # the last loop was ended between the two names
+        next_segment.rename(path)
     state, bad = load(path)
     carried: list[tuple[str, dict[str, object]]] = [("tokens.used", {"input": state.tokens})]
     carried += [("limit.met", {"agent": agent, "until": until.isoformat()}) for agent, until in state.limits.items()]
     full = path.exists() and path.stat().st_size > SEGMENT and state.flight is None and not state.publishing
     if full:
+        files.replace(next_segment, b"".join(lines.encode(event, now(), fields) for event, fields in carried))
         path.rename(path.with_name(f"journal-{len(list(path.parent.glob('journal-*.jsonl'))) + 1:04}.jsonl"))
+        files.sync_folder(path.parent)
+        next_segment.rename(path)
+        state, _ = load(path)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    files.sync_folder(path.parent)
     drop_torn_tail(descriptor)
-    journal = Journal(path=path, descriptor=descriptor, state=lines.State() if full else state, bad=bad, now=now)
-    for event, fields in carried if full else ():
-        journal.write(event, **fields)
-    return journal
+    return Journal(path=path, descriptor=descriptor, state=state, bad=bad, now=now)
 
 
 def drop_torn_tail(descriptor: int) -> None:

@@ -20,6 +20,20 @@ PROGRAM = "python loop.py"
 
 
 def close(site: Site, stop: Stop) -> int:
+    """The run ends as planned, or because something has to be seen to."""
+    told, block, tip = signed_off(site, stop)
+    with suppress(OSError, NightlatchError):  # a full disk, say: what is old stays as it is
+        transcripts.pack(site.house, site.now().timestamp() - transcripts.PACKED_AFTER)
+        cleaning.prune(site.house, site.now().timestamp())
+    site.journal.write("run.ended", run=site.run, code=stop.code, why=stop.why)
+    if stop.code == 3:
+        site.notifier.needs(site.asked(stop.waits))
+    site.notifier.ended(stop.code, site.words(tip), site.passing(tip), fault(site, stop.code))
+    show(site, told, block)
+    return stop.code
+
+
+def signed_off(site: Site, stop: Stop) -> tuple[Report, RunEnd, str]:
     """The end block of the run, for the morning, as one further commit. A run that did nothing and has nothing new to say writes none."""
     tip = site.tip()
     items = parse(site.progress_text(tip))
@@ -28,17 +42,13 @@ def close(site: Site, stop: Stop) -> int:
     block = reportviews.end_block(told, site.run, code=stop.code, at=site.now())
     if site.run_is_open(tip) or (stop.code and (last is None or last.details[:1] != block.details[:1])):
         tip = write_down(site, (block,), f"progress: {site.run} ended, {site.passing(tip)} pass")
-    with suppress(OSError, NightlatchError):  # a full disk, say: what is old stays as it is
-        transcripts.pack(site.house, site.now().timestamp() - transcripts.PACKED_AFTER)
-        cleaning.prune(site.house, site.now().timestamp())
-    site.journal.write("run.ended", run=site.run, code=stop.code, why=stop.why)
-    if stop.code == 3:
-        site.notifier.needs(site.asked(stop.waits))
-    site.notifier.ended(stop.code, site.words(tip), site.passing(tip), fault(site, stop.code))
+    return told, block, tip
+
+
+def show(site: Site, told: Report, block: RunEnd) -> None:
     site.console.rest()
     site.console.result("\n".join(plain(line) for line in render((block,)).splitlines()))
     summarize(told)
-    return stop.code
 
 
 def fault(site: Site, code: int) -> str:

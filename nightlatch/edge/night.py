@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nightlatch.edge.landing import carry as carry
     from nightlatch.edge.landing import land as land
     from nightlatch.edge.morning import close as close
-    from nightlatch.edge.opening import opened as opened
+    from nightlatch.edge.running import opened as opened
     from nightlatch.edge.session import again as again
     from nightlatch.edge.session import already_green as already_green
     from nightlatch.edge.session import brief as brief
@@ -36,7 +36,7 @@ HOMES = {
     "nightlatch.edge.deciding": ("decide", "wait"),
     "nightlatch.edge.landing": ("carry", "land"),
     "nightlatch.edge.morning": ("close",),
-    "nightlatch.edge.opening": ("opened",),
+    "nightlatch.edge.running": ("opened",),
     "nightlatch.edge.session": ("again", "already_green", "brief", "collect", "examine", "provision", "work"),
     "nightlatch.edge.settle": ("record", "settle"),
     "nightlatch.edge.site": ("Candidate", "Options", "Site", "Started"),

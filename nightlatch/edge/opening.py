@@ -1,16 +1,14 @@
-"""A run opened: the house found, the lock held, the signals heard, everything that a night needs put together."""
+"""A site opened: the house found, the lock held, the signals heard, everything that a night needs put together."""
 
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import contextmanager
 from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
-from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, branch, files, heldback, judge, look, lookout, phases, rooms, wishes, workspace
+from nightlatch.edge import agents, branch, files, heldback, judge, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -20,42 +18,11 @@ from nightlatch.edge.pool import Pool
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
 from nightlatch.edge.site import Options, Signals, Site
-from nightlatch.errors import NightlatchError
-
-
-@contextmanager
-def opened(options: Options) -> Iterator[Site]:
-    """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
-    with entered(options, named=True) as site, awake.kept():
-        wishes.forget(site.house)
-        unheld = [says for says, _ in site.sandbox.bounds.lacks()]
-        site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name,
-                           sandbox=site.sandbox.name, unheld=unheld)  # fmt: skip
-        limits, now = site.house.config.limits, site.now()
-        site.memory.until = next_clock(limits.until, agents.local(now)) if limits.until else None
-        site.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
-        site.memory.start_base = site.tip()
-        site.notice_sleep()
-        site.console.say("run", f"{site.run} on {site.branch}")
-        for remark in lookout.remarks(look.view(site.house)):
-            site.console.say("doctor", f"{remark.says}; fix: {remark.fix}" if remark.fix else remark.says)
-        phases.resume(site)
-        site.pool.ahead(site.tip())
-        site.notifier.begin()
-        try:
-            yield site
-        except BaseException as end:
-            with suppress(NightlatchError, OSError):  # what ended the run is told, whatever else is broken
-                if isinstance(end, NightlatchError):
-                    site.journal.write("run.ended", run=site.run, code=end.exit, why=f"{end.problem}; fix: {end.fix}")
-                tip = site.tip()
-                site.notifier.broke(end, site.words(tip), site.passing(tip))
-            raise
 
 
 @contextmanager
 def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
-    """The same without a run, unless it is to be named: for decisions that are carried out at once."""
+    """The site with the lock held and the signals heard, for a run if it is `named`, else for decisions that are carried out at once."""
     house = require_plan(find_house(Path.cwd(), options.flags))
     settings, signals, now = house.config, Signals(clock=options.clock), options.clock.now
     state_folder(house)
@@ -130,6 +97,7 @@ def state_folder(house: House) -> None:
     for place in (repo.project, house.state, *house.state.glob("*"), repo.git_dir, repo.objects, repo.common_dir / "refs"):
         if place.exists() and place.stat().st_uid != os.geteuid() and not os.access(place, os.R_OK | os.W_OK):
             raise files.not_yours(place)
-    (house.state / "sessions").mkdir(parents=True, exist_ok=True)
+    files.make_folder(house.state / "sessions")
+    files.lay_ballast(house.state / "ballast")
     if not (ignore := house.state / ".gitignore").exists():
         files.replace(ignore, b"*\n")

@@ -41,7 +41,7 @@ class Pool:
     _base: str = ""
     _busy: bool = False
     _closed: bool = False
-    _fault: NightlatchError | None = None
+    _fault: Exception | None = None
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _keyed: tuple[str, str] = ("", "")
@@ -107,10 +107,10 @@ class Pool:
                 else:
                     self._missing -= 1
             made: Workspace | None = None
-            fault: NightlatchError | None = None
+            fault: Exception | None = None
             try:
                 made = self.renew(old, base) if old else self.prepare(base)
-            except NightlatchError as error:
+            except (NightlatchError, OSError) as error:
                 fault = error
             finally:
                 with self._turn:
@@ -184,6 +184,7 @@ def keep_made(tree: Path, tracked: set[str], template: Path) -> None:
     if template.exists():
         shutil.rmtree(draft)
     else:
+        os.sync()  # a power cut may cost the template, but not leave one with empty files in it
         draft.rename(template)
 
 

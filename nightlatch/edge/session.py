@@ -22,11 +22,12 @@ from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.spending import Cap
 from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, transcripts, workspace
+from nightlatch.edge.files import disk_full, is_full
 from nightlatch.edge.git import Repo, base_ref, session_ref
 from nightlatch.edge.house import House, templates
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
-from nightlatch.errors import RepoError
+from nightlatch.errors import DiskError, RepoError
 
 SNAPSHOT, SOON = 180.0, 20.0
 LARGE = 8_000
@@ -227,7 +228,7 @@ class Snapshots:
             phases.sketch(self._site, self._started, self._began, self._todo)
         if elapsed - self._saved >= (SOON if self._large else SNAPSHOT):
             self._saved, self._large = elapsed, False
-            with suppress(RepoError, OSError):  # a file that the agent changes under the reader: the next snapshot has it
+            with suppress(RepoError, DiskError, OSError):  # a file that the agent changes under the reader: the next snapshot has it
                 notebook.harvest(self._site, self._started)
                 keep(self._site, self._started, build(self._site, self._started).tree)
 
@@ -272,7 +273,10 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     )  # fmt: skip
     pictures(site, started, made)
     verdict = phases.conclude(site, started, made, verdict, end)
-    return closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed))
+    closed = closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed))
+    if closed.outcome not in LANDS and is_full(site.house.cache):  # then a check may be red that is not
+        raise disk_full(site.house.cache)
+    return closed
 
 
 def pictures(site: Site, started: Started, made: Candidate) -> None:

@@ -1,6 +1,7 @@
 """The transcripts of sessions as numbered events: read while they grow and after, packed when they are old, never dropped here."""
 
 import gzip
+import os
 import shutil
 import time
 from collections import deque
@@ -14,7 +15,7 @@ from pathlib import Path
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.models import Event
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, journal, look
+from nightlatch.edge import agents, files, journal, look
 from nightlatch.edge.house import House
 from nightlatch.errors import ConfigError
 
@@ -117,7 +118,10 @@ def pack(house: House, before: float) -> None:
         if place.name == "notes.jsonl" or place.stat().st_mtime > before:
             continue
         draft = place.with_name(f"{place.name}.draft")
-        with place.open("rb") as source, gzip.open(draft, "wb") as target:
-            shutil.copyfileobj(source, target)
+        with place.open("rb") as source, draft.open("wb") as file:
+            with gzip.open(file, "wb") as target:
+                shutil.copyfileobj(source, target)
+            os.fsync(file.fileno())
         draft.replace(place.with_name(f"{place.name}.gz"))
+        files.sync_folder(place.parent)
         place.unlink()

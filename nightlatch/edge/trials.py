@@ -26,6 +26,7 @@ from nightlatch.errors import FaultError
 Known = TypeVar("Known", Results, tuple[Check, ...])
 MOST_AGAIN = 50
 MOST_CACHED = 100
+ROOM = 100_000_000  # bytes of free space
 MOST_LISTED = 4
 FILES = ("100644", "100755")
 TICK = 0.05
@@ -257,9 +258,9 @@ class Trials:
     def save(self, name: str, value: Results | tuple[Check, ...]) -> None:
         """Keep what is known for certain; a fault says nothing about the tree. Not durable: a torn file only costs another run."""
         answers = [check.answer for check in value] if isinstance(value, tuple) else [value.answer]
-        if Answer.FAULT in answers:
-            return
         self.cache.mkdir(parents=True, exist_ok=True)
+        if Answer.FAULT in answers or shutil.disk_usage(self.cache).free < ROOM:  # on a disk that is nearly full anything may be red
+            return
         old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
         for file in old[: max(len(old) - MOST_CACHED, 0)]:
             file.unlink(missing_ok=True)

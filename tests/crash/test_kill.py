@@ -38,10 +38,10 @@ def undisturbed(folder: Path, features: int) -> list[str]:
     return project.landings()
 
 
-def assert_whole(project: Project, expected: list[str], features: int) -> None:
+def assert_whole(project: Project, expected: list[str], features: int, edited: str = "") -> None:
     assert project.landings() == expected
     assert project.passing() == [f"US-{n:03}" for n in range(1, features + 1)]
-    assert project.git("status", "--porcelain") == ""
+    assert project.git("status", "--porcelain") == edited
     sessions = [entry.details[-1].split()[1] for entry in project.entries() if entry.word == "landed"]
     assert len(sessions) == len(set(sessions)) == features
     assert all(event is not None for event in journal.read(project.folder / ".nightlatch/journal.jsonl"))
