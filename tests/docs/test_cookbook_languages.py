@@ -103,6 +103,8 @@ def test_a_browser(tmp_path: Path) -> None:
     installed(project, MODULES)
     said = night(project, chapter)
     assert "test runner node --test" in said
+    project.run("report", "--html", str(tmp_path / "morning.html"))
+    assert (tmp_path / "morning.html").read_text().count("data:image/png") == 2
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
