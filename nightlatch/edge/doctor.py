@@ -3,15 +3,16 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nightlatch.core.forecast import DOLLARS, Finding
 from nightlatch.core.models import AgentEnd, End
 from nightlatch.core.redbase import refuse_red
-from nightlatch.core.results import Answer
+from nightlatch.core.results import Answer, State
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, heldback, judge, notifier, rooms, workshop
+from nightlatch.edge import agents, heldback, judge, notifier, opening, rooms, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.foretelling import foretold
 from nightlatch.edge.house import House
@@ -20,7 +21,7 @@ from nightlatch.edge.look import View
 from nightlatch.edge.lookout import before, fail, guarded, ok, warn
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.process import Limits
-from nightlatch.edge.sandbox import Sandbox, find_sandbox
+from nightlatch.edge.sandbox import Sandbox
 
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
@@ -33,7 +34,7 @@ def examine(house: House) -> Iterator[Finding]:
     if seen.tip and seen.plan.features:
         yield from guarded("sandbox", lambda: tried_out(seen))
     else:
-        yield from guarded("sandbox", lambda: confined(seen, find_sandbox(house.config.workspace.sandbox)))
+        yield from guarded("sandbox", lambda: confined(seen, rooms.sandbox_of(house)))
 
 
 def notified(house: House) -> Iterator[Finding]:
@@ -53,6 +54,7 @@ def tried_out(seen: View) -> Iterator[Finding]:
         for name in seen.house.config.agent:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
+        yield from guarded("network", lambda: offline(seen, pool, lab))
         yield from guarded("base", lambda: base(seen, lab))
         yield from guarded("forecast", lambda: foretold(seen, lab))
 
@@ -135,6 +137,26 @@ def answered(agent: Agent, end: AgentEnd) -> Finding:
         case End.LOGIN:
             return fail("agent", says, agent.login or "log in to it")
     return fail("agent", says, f"try it by hand: {agent.command[0]}")
+
+
+def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:
+    """What fails on the branch only because checks have no network: what does not pass is tried once more with it."""
+    config, bad = seen.house.config, without_success(lab.state(seen.tip))
+    if config.checks.network or pool.sandbox.name == "none" or not bad:
+        return
+    house = replace(seen.house, config=replace(config, checks=replace(config.checks, network=True)))
+    with TemporaryDirectory(prefix="nightlatch-") as folder:
+        online = replace(opening.laboratory(house, pool), cache=Path(folder))
+        if only := sorted(bad - without_success(online.state(seen.tip))):
+            names = ", ".join(only[:10]) + (f" and {len(only) - 10} more" if only[10:] else "")
+            fix = "checks.network = true in loop.toml, or tests that need none"
+            yield warn("network", f"passes with the network and not without: {names}", fix)
+
+
+def without_success(state: State) -> frozenset[str]:
+    """The names of what is not green in a tree: ids, or the tests as a whole, and checks."""
+    whole = [] if state.tests.failing or state.tests.answer is Answer.GREEN else ["the tests"]
+    return frozenset([*state.tests.failing, *whole, *(c.name for c in state.checks if c.answer in (Answer.RED, Answer.FAULT))])
 
 
 def base(seen: View, lab: Lab) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,29 @@ def test_the_sandbox_is_tried_and_the_agent_is_called_inside_it(ready: Project) 
     assert "warn  sandbox: no limit of memory and processes: a session may use what the machine has\n" in told.out
     assert '      fix: workspace.memory = "8GB" and workspace.processes = 2000 in loop.toml\n' in told.out
     assert "ok    agent: mine answered in " in told.out
+
+
+CALLS = """import socket, unittest
+class A(unittest.TestCase):
+    def test_calls(self): socket.create_connection(("127.0.0.1", {port}), 5).close()
+    def test_stays(self): pass
+"""
+
+
+@pytest.mark.sandbox
+def test_what_fails_only_for_want_of_the_network_is_named(ready: Project) -> None:
+    ready.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "auto")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ready.write("test_a.py", CALLS.format(port=server.getsockname()[1]))
+        ready.write("checks/20-own", "#!/bin/sh\nexit 1\n").chmod(0o755)
+        ready.commit()
+        told = ready.nightlatch("doctor", "--json")
+        says = "passes with the network and not without: test_a.py::A::test_calls"
+        assert [one for one in findings(told) if one[1] == "network"] == [("warn", "network", says)]
+        ready.monkeypatch.setenv("NIGHTLATCH_CHECKS_NETWORK", "true")
+        told = ready.nightlatch("doctor", "--json")
+        assert "network" not in [topic for _, topic, _ in findings(told)]
+        assert "agents and checks have the host's network" in told.out
 
 
 def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:
