@@ -67,8 +67,8 @@ def shipped() -> tuple[Runner, ...]:
 
 @contextmanager
 def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
-    """The room with NIGHTLATCH_REPORTS in it."""
-    with tempfile.TemporaryDirectory(prefix="nightlatch-", ignore_cleanup_errors=True) as name:
+    """The room with NIGHTLATCH_REPORTS in it. Its folder lies in the workspace's, and goes with that where the loop is killed."""
+    with tempfile.TemporaryDirectory(dir=room.home.parent, prefix="desk-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "reports").mkdir()
         wide = replace(

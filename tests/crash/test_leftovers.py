@@ -63,6 +63,19 @@ def test_nothing_of_a_killed_loop_stays_in_the_persons_checkout(tmp_path: Path) 
 
 
 @pytest.mark.sandbox
+def test_a_loop_that_is_killed_during_a_check_leaves_nothing_where_temporary_files_lie(tmp_path: Path) -> None:
+    project, temporary = make_project(tmp_path, [feature(1, verify="touch here; sleep 1000")]), tmp_path / "tmp"
+    temporary.mkdir()
+    script = {"TMPDIR": str(temporary), "NIGHTLATCH_SCRIPT": str(project.script([[writes(1)]]))}
+    with project.start("run", "--agent", "scripted", env=script) as loop:
+        while not any(tmp_path.glob("cache/*/ws/*/tree/here")):
+            assert loop.poll() is None
+        loop.kill()
+        loop.communicate()
+    assert [*temporary.iterdir()] == []
+
+
+@pytest.mark.sandbox
 def test_a_session_that_added_nothing_is_refused_also_when_the_loop_is_killed_before_it_looked(tmp_path: Path) -> None:
     """What it began with is no progress of its own."""
     project: Project = make_project(tmp_path, [feature(1)], settings=SETTINGS, files={"agent.sh": HALF_AGENT})
