@@ -1,9 +1,10 @@
-"""The promises of README.md: its commands run, its output is real."""
+"""The promises of README.md: its commands run, its output and its picture are real."""
 
 import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +76,6 @@ def test_the_night_in_the_readme_is_the_demos_own() -> None:
     [shown] = blocks("console")
     missing = [line for line in normal(shown) if line != "[...]" and line not in real]
     assert missing == []
+    look = [sys.executable, str(ROOT / "docs/record.py"), "--check"]
+    drawn = subprocess.run(look, input=done.stderr + done.stdout, text=True, capture_output=True, check=False)
+    assert (drawn.returncode, drawn.stderr, "](docs/night.svg)" in README) == (0, "", True)
