@@ -1,6 +1,7 @@
 """`brief`: what the next agent will be told about a feature, by the composition that the loop uses."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 from nightlatch.core import brief as briefs
 from nightlatch.core.progress import patterns
 from nightlatch.core.recall import Recalled
-from nightlatch.core.text import plain
+from nightlatch.core.text import harmless, plain
 from nightlatch.edge import look, phases
 from nightlatch.edge.house import find_house, require_plan, templates
 from nightlatch.edge.session import brief_parts, remembered
@@ -38,7 +39,7 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
         for line in explained(made, known):
             click.echo(plain(line))
     else:
-        click.echo(made.text, nl=False)
+        click.echo(harmless(made.text) if sys.stdout.isatty() else made.text, nl=False, color=True)  # click takes nothing out
 
 
 def explained(made: briefs.Brief, known: Recalled) -> Iterator[str]:

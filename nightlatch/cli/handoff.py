@@ -11,6 +11,7 @@ from nightlatch.core.foreign import before
 from nightlatch.core.models import Feature
 from nightlatch.core.recall import Recalled
 from nightlatch.core.repeats import Count, trodden
+from nightlatch.core.text import harmless
 from nightlatch.edge import look
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.errors import UsageError
@@ -38,7 +39,7 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
         click.echo(json.dumps(told, indent=2) if as_json else "\n".join(shown(tried)))
     else:
         told = {"schema": "nightlatch/handoff/1", "feature": found.id, "text": text}
-        click.echo(json.dumps(told, indent=2) if as_json else text, nl=as_json)
+        click.echo(json.dumps(told, indent=2) if as_json else harmless(text), nl=as_json)
 
 
 def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, Recalled, str]:

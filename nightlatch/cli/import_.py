@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from nightlatch.core import planfile
-from nightlatch.core.text import plain
+from nightlatch.core.text import CONTROL, plain
 
 
 @click.command(epilog="Example: nightlatch import .taskmaster/tasks/tasks.json > prd.json")
@@ -19,4 +19,5 @@ def command(file: Path) -> None:
     plan = planfile.read(file.read_bytes(), str(file))
     for reading in plan.readings:
         click.echo(plain(reading), err=True)
-    click.echo(planfile.canonical(plan), nl=False)
+    escaped = CONTROL.sub(lambda m: m[0] if m[0] == "\n" else f"\\u{ord(m[0]):04x}", planfile.canonical(plan))
+    click.echo(escaped, nl=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, render
-from nightlatch.core.text import plain
+from nightlatch.core.text import harmless, plain
 from nightlatch.edge import look, transcripts
 from nightlatch.edge.house import House, find_house
 from nightlatch.errors import UsageError
@@ -46,7 +46,7 @@ def command(name: str, count: int, as_json: bool) -> None:
     if name and [one.id for one in sessions] == [name]:
         click.echo("".join(f"{line}\n" for line in ending(house, sessions[0])), nl=False)
     if name and sessions and (page := about_held(house, sessions[-1])):
-        click.echo(f"\n{page}", nl=False)
+        click.echo(f"\n{harmless(page)}", nl=False)
 
 
 def chosen(house: House, name: str) -> list[Session]:

@@ -5,6 +5,11 @@ import re
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
+def harmless(text: str) -> str:
+    """The same lines, each made harmless and none of them cut."""
+    return "\n".join(plain(part, len(part)) for part in text.split("\n"))
+
+
 def plain(text: str, limit: int = 2_000) -> str:
     """One line without control characters, direction marks or lone surrogates, cut at `limit` characters."""
     shown = CONTROL.sub(lambda m: " " if m[0] in "\n\r" else f"\\x{ord(m[0]):02x}", text[: limit + 1])
