@@ -44,7 +44,7 @@ def command(program: Program, commit: bool) -> None:
     """
     house = here()
     found = look(house)
-    for word, text in told(found):
+    for word, text in told(house, found):
         tell(word, text)
     for name, text, mode in wanted(house, found):
         write(house.repo.project / name, text, mode)
@@ -66,7 +66,7 @@ def here() -> House:
     return replace(own, progress=own.path(house.config.progress))
 
 
-def told(found: Found) -> Iterator[tuple[str, str]]:
+def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
     """What was found, and what was looked for and not found."""
     if found.plan:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
@@ -78,7 +78,9 @@ def told(found: Found) -> Iterator[tuple[str, str]]:
         yield "note", "no test runner: write checks/10-tests, an executable that exits with 0 when all is well"
     yield from (("found", f"{tool.program}, for checks/{tool.check}") for tool in found.tools)
     yield from (("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it") for tool in found.absent)
-    if found.agents:
+    if has_settings(house.repo.project):
+        yield "found", f"agent {', '.join(house.config.agent)}, by your settings"
+    elif found.agents:
         yield "found", f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says otherwise"
     else:
         yield "note", "no agent CLI on PATH: install one, or name your own command in loop.toml"

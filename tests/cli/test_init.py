@@ -123,6 +123,17 @@ def test_agents_that_are_installed_are_named_the_tested_ones_first(
     assert tomllib.loads((project / "loop.toml").read_text())["agent"] == ["codex"]
 
 
+def test_an_agent_that_the_settings_name_is_the_one_that_is_told(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(tmp_path / "bin/codex")
+    (project / "loop.toml").write_text('agent = ["mine"]\n[agents.mine]\ncommand = ["./mine.sh"]\n')
+    main(["init"])
+    told = capsys.readouterr().out
+    assert "found   agent mine, by your settings\n" in told
+    assert "codex" not in told
+
+
 @pytest.mark.parametrize(
     ("written", "name", "command"),
     [
