@@ -134,6 +134,8 @@ def noted(args: list[str]) -> str:
 def parsed(command: click.Command, context: click.Context, args: list[str], *, all_of_it: bool) -> str:
     try:
         given, rest, _ = command.make_parser(context).parse_args(list(args))
+    except click.BadOptionUsage as error:
+        return error.format_message() if all_of_it else ""
     except click.UsageError as error:
         return error.format_message()
     wanting = [param.human_readable_name for param in command.params if param.required and not there(given.get(param.name or ""))]
