@@ -14,6 +14,7 @@ from nightlatch.core.phases import COMPLETE, worked
 from nightlatch.core.progress import LIST_PRICE, OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line
 
 PROGRESS = ("landed", "unproved", "advanced")
+GREEN_ALREADY = "verify.already-green"  # held before any work: there is no candidate that could land
 WAITING = ("held", "unproved", "blocked")
 NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.stopped", "loop.crash")
 NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.budget", "agent.context", "agent.turns", "agent.login", "agent.credit")
@@ -221,7 +222,7 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         fresh=stalls >= STALLS,
         stalls=stalls,
         conflict=rule == CONFLICT,
-        held=session if word == "held" else "",
+        held=session if word == "held" and rule != GREEN_ALREADY else "",
         skipped=past.skipped,
         landed=session if landed else past.landed,
         carried=not landed,

@@ -122,10 +122,10 @@ def build(source: Source, picked: Sequence[Night]) -> Report:
     passing, total = known if latest else _counts(closed.get("passing", ""), known)
     tests = next((detail.removeprefix("branch  ") for detail in (end.details if end else ()) if detail.startswith("branch  ")), "")
     before = _counts(opened.get("passing", ""), known)[0]
-    fixed = _FIX.search(stop)
+    fixed, ended = _FIX.search(stop), stopped or (sessions[-1].ended if sessions else start)
     return Report(
         project=line(source.project, 60), program=source.program, runs=tuple(line(night.run, 40) for night in picked if night.run),
-        start=start, end=stopped or (sessions[-1].ended if sessions else start), kind=kind, stop=line(_FIX.sub("", stop)),
+        start=start, end=max(ended, start) if ended and start else ended, kind=kind, stop=line(_FIX.sub("", stop)),
         fix=line(fixed[1], 200) if fixed else _usual_fix(kind, source.program), branch=line(source.branch, 80), tip=source.tip,
         base=line(opened.get("base", ""), 40), tests=line(tests.partition(";")[0], 120) or _last_tests(sessions), unpushed=source.unpushed,
         before=before, passing=passing, total=total, budget=line(opened.get("budget", "").replace("none", ""), 20),
@@ -259,6 +259,7 @@ def _decide(source: Source) -> Iterator[Decide]:
         own = [one for one in source.items if isinstance(one, Entry) and _is_of(one, feature.id, feature.digest)]
         costs = [one.usd for one in own if one.usd is not None]
         plan = 'in the plan: "answer": "..."' if kind == "blocked" else 'to leave it aside, in the plan: "hold": true'
+        plan = "or give it a verify that fails today" if ask.verb == "done" else plan
         refuse = f'if it is not right: {command.replace(" approve ", " refuse ")} "why"'
         behind = tuple(line(other.id, 60) for other, _ in source.survey.left if feature.id in other.depends)
         yield Decide(

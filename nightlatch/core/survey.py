@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nightlatch.core.config import Limits
-from nightlatch.core.history import FeatureHistory, History
+from nightlatch.core.history import GREEN_ALREADY, FeatureHistory, History
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.policy import Budget, Waiting, standing
 from nightlatch.core.progress import Ask, decisions
@@ -69,7 +69,8 @@ def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | No
     """What a waiting feature asks of the person, None where the plan itself holds it or nobody can do anything."""
     if feature.hold or not waiting.for_person:
         return None
-    held = "approve" if past.held else "retry"
+    green = any(entry.rule == GREEN_ALREADY for entry in past.tried[:1])
+    held = "approve" if past.held else "done" if green else "retry"
     verb = {"blocked": "answer", "held": held, "unproved": "approve", "worn out": "retry"}[waiting.word]
     return Ask(feature=feature.id, says=f"{feature.title} {waiting.says}", verb=verb, rest='"..."' if verb == "answer" else "")
 
