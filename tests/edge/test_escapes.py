@@ -27,8 +27,8 @@ def arena(option: str) -> dict[str, object]:
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
 def test_an_attack_gets_out_where_the_table_says_so_and_nowhere_else(attack: Attack, option: str, tmp_path: Path) -> None:
     """That it gets out without a sandbox is the control: the attack is a real one."""
-    if option == LIMITS and list(bounds.find_bounds(128_000_000, 64).lacks()):
-        pytest.skip("no control group can be made here")
+    if option == LIMITS and any("is not held" in says for says, _ in bounds.find_bounds(128_000_000, 64).lacks()):
+        pytest.skip("no control group can be made here, and root has no other limit of processes")
     with ground_in(tmp_path, arena(option)) as ground:
         ran = ground.try_it(attack.argv, agents=option == ON)
         got_out = attack.harm(ground, ran.output.decode("utf-8", "replace"))
@@ -48,7 +48,7 @@ def test_control_a_daemon_outlives_a_command_that_nothing_holds(tmp_path: Path) 
 
 
 WANTED = """set -e
-cat a.txt; echo 3 > a.txt; git commit -qam mine; git log --format=%s -1; git status --short; touch ~/x /tmp/x; python3 -c 'print(1)'
+cat a.txt; echo 3 > a.txt; git commit -qam mine; git log --format=%s -1; git status --short; touch ~/x; rm "$(mktemp)"; python3 -c 'print(1)'
 """
 
 
