@@ -146,6 +146,12 @@ def limit(folder: Path, what: str, most: int) -> None:
         (folder / name).write_text(value.format(most), encoding="ascii")
 
 
+def starved(made: tuple[Path, ...]) -> bool:
+    """Whether the kernel ended something in these groups because the memory that they may have was used up."""
+    files = [folder / name for folder in made for name in ("memory.events", "memory.oom_control")]
+    return any(re.search(r"(?m)^oom_kill [1-9]", file.read_text(encoding="ascii")) for file in files if file.is_file())
+
+
 def leave(made: tuple[Path, ...], patience: float = EMPTYING) -> None:
     """Remove groups whose processes have ended; one that the kernel still holds is left to the next loop."""
     until = time.monotonic() + patience

@@ -18,6 +18,7 @@ TAIL = 16_384
 TRANSCRIPT = 512 * 1024 * 1024
 CRASHES = frozenset({*range(1, 16), 24, 25, 31})  # signals that end a process by accident; 128+n beyond these is a code of its own
 FILLED = "ended because it filled the disk: less is free than limits.disk wants"
+STARVED = b"\nnightlatch: something here was ended because workspace.memory was used up\n"
 BUSY = 0.02  # of one processor: what an idle event loop stays under
 
 
@@ -201,6 +202,7 @@ def supervise(
                     patience.heard()
                 patience.look(tree)
             feed.take(tree.drain(limits.drain))
+        feed.take([(tree.outputs[0], STARVED)] if tree.starved else [])
         feed.finish()
     code, number = status(tree, bytes(feed.tail))
     return Ended(exit=code, signal=number, by=patience.by, seconds=patience.seconds, tail=bytes(feed.tail))
@@ -219,6 +221,8 @@ def run(command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200
                 output.add(chunk)
         for _, chunk in tree.drain(drain):
             output.add(chunk)
+    if tree.starved:
+        output.add(STARVED)
     code, number = status(tree, output.bytes())
     seconds = time.monotonic() - began
     return Ran(exit=code, signal=number, timed_out=timed_out, crowded=crowded, output=output.bytes(), seconds=seconds)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from nightlatch.edge.bounds import NO_BOUNDS, Bounds, leave
+from nightlatch.edge.bounds import NO_BOUNDS, Bounds, leave, starved
 from nightlatch.edge.reaper import descendants, stat
 from nightlatch.errors import FaultError
 
@@ -45,7 +45,8 @@ class Command:
 class Tree:
     """A started command and everything that came of it; leaving the context ends them all.
 
-    `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code` is as Popen gives it, known at the end.
+    `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code` is as Popen gives it, and `starved`
+    says whether memory ran out in it: both are known at the end.
     """
 
     def __init__(self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False) -> None:
@@ -116,6 +117,7 @@ class Tree:
         self.code = self._wait()
         for handle in self._handles:
             os.close(handle)
+        self.starved = starved(self._groups)
         leave(self._groups)
 
     @property

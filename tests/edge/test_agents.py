@@ -87,6 +87,17 @@ def test_the_scripted_agent_works_in_the_sandbox(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "tree").iterdir()) == ["a.txt", "brief"]
 
 
+@pytest.mark.sandbox
+@pytest.mark.parametrize("memory", [96_000_000, 0])
+def test_an_agent_that_used_up_its_memory_is_told_apart_from_one_that_was_killed(bench: Bench, memory: int) -> None:
+    agent = agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", "python3 -c 'x = bytearray(200_000_000)'; kill -9 $$"))})
+    sandbox = find_sandbox("auto", memory)
+    if memory and not sandbox.bounds.groups:
+        pytest.skip("no control group can be made here")
+    end = agents.run(agent, replace(bench.errand(agent), sandbox=sandbox)).end
+    assert (end.end, "because workspace.memory was used up" in end.says) == (End.FAULT, bool(memory))
+
+
 @pytest.mark.parametrize(
     ("session", "wanted"), [("r-1-s01", "one"), ("r-1-s02", "two"), ("r-1-s07", "two")]
 )

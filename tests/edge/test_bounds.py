@@ -11,7 +11,7 @@ import pytest
 
 from nightlatch.edge import bounds
 from nightlatch.edge.bounds import Bounds, find_bounds
-from nightlatch.edge.process import Ran, run
+from nightlatch.edge.process import STARVED, Ran, run
 from nightlatch.edge.sandbox import Room, environment, find_sandbox
 from nightlatch.errors import SandboxError
 
@@ -67,6 +67,7 @@ def test_memory_is_held_over_all_processes_together(room: Room) -> None:
     assert b"all four" not in shell(room, four, MEMORY, 0).output
     assert b"all four" in shell(room, four).output, "control: without a limit they have it"
     assert (shell(room, EAT, MEMORY, 0).exit, shell(room, EAT).exit) == (137, 0)
+    assert [shell(room, f"{script}; exit 3", MEMORY, 0).output.endswith(STARVED) for script in (EAT, "true")] == [True, False]
     assert shell(room, EAT.replace("200", "20"), MEMORY, 0).exit == 0
 
 

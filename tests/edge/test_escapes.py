@@ -48,7 +48,8 @@ def test_control_a_daemon_outlives_a_command_that_nothing_holds(tmp_path: Path) 
 
 
 WANTED = """set -e
-cat a.txt; echo 3 > a.txt; git commit -qam mine; git log --format=%s -1; git status --short; touch ~/x; rm "$(mktemp)"; python3 -c 'print(1)'
+cat a.txt; echo 3 > a.txt; git commit -qam mine; git log --format=%s -1; git status --short
+touch ~/x; rm "$(mktemp)"; python3 -c 'print(1)'
 """
 
 
