@@ -1,5 +1,6 @@
 """`watch`: the run at work as a live screen that only reads; plain lines where there is no terminal."""
 
+import json
 import os
 import select
 import signal
@@ -34,7 +35,8 @@ STYLES = {
 
 
 @click.command(epilog="Example: nightlatch watch")
-def command() -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for everything that happens, on a terminal too.")
+def command(*, as_json: bool) -> None:
     """Watch the run at work: what runs, since when, what it cost, what landed, what is next.
 
     Only reads: leave it whenever you like, the run goes on. Its keys p and s are the commands pause, resume and stop. Where there is no
@@ -43,22 +45,31 @@ def command() -> None:
     watcher = Watcher(house=require_plan(find_house(Path.cwd())))
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
     first = watcher.look()
+    if as_json:
+        printed(watcher, first, as_json=True)
+        return
     last = first if first.process is None else (screen if terminal else printed)(watcher, first)
     if last.process is None and (terminal or first.process is None):
         click.echo(last.ending)
 
 
-def printed(watcher: Watcher, scene: Scene) -> Scene:
+def printed(watcher: Watcher, scene: Scene, *, as_json: bool = False) -> Scene:
     """A line for everything new, until the run is gone."""
     before: Scene | None = None
     while True:
         for word, text in news(before, scene):
-            click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}")
+            click.echo(told(scene, word, text) if as_json else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}")
         sys.stdout.flush()
         if scene.process is None:
             return scene
         select.select([], [], [], EVERY)
         before, scene = scene, looked(watcher, scene)[0]
+
+
+def told(scene: Scene, word: str, text: str) -> str:
+    names = ("run", "branch", "process", "session", "feature", "agent", "phase", "passing", "total", "waiting", "spent")
+    body = {"schema": "nightlatch/watch/1", "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "event": word, "says": text}
+    return json.dumps({**body, **{name: getattr(scene, name) for name in names}})
 
 
 def looked(watcher: Watcher, before: Scene) -> tuple[Scene, str]:

@@ -17,7 +17,7 @@ MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>[link](javascript
 EVIL = f"{ESCAPES} {MARKUP}"
 FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 COMMANDS: Sequence[Sequence[str]] = (
-    ("status",), ("status", "--json"), ("watch",), ("log",), ("log", "US-001"), ("log", SESSION), ("log", "--json"),
+    ("status",), ("status", "--json"), ("watch",), ("watch", "--json"), ("log",), ("log", "US-001"), ("log", SESSION), ("log", "--json"),
     ("report",), ("report", "--md"), ("report", "--json"), ("report", "--html", "page.html"),
     ("events", SESSION), ("events", SESSION, "--json"), ("handoff", "US-001"), ("handoff", "US-001", "--json"),
     ("brief", "US-002"), ("brief", "US-001", "--explain"), ("brief", "US-001", "--json"),

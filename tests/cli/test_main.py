@@ -14,6 +14,7 @@ import pytest
 from nightlatch import cli
 from nightlatch.cli import COMMANDS, main
 from nightlatch.errors import NightlatchError, RepoError
+from tests.cli.kit import Project, story
 
 ALL = [name for section in COMMANDS.values() for name in section]
 PROGRAM = "import sys; from nightlatch.cli import main; sys.exit(main())"
@@ -27,6 +28,23 @@ def nightlatch(*args: str, cwd: Path, out: int = subprocess.PIPE) -> subprocess.
 
 def loop_py(repository: Path, text: str) -> None:
     (repository / "loop.py").write_text(text)
+
+
+READING = (
+    ("status",), ("watch",), ("report",), ("log",), ("brief", "US-001"), ("handoff", "US-001"), ("note", "list"), ("clean",),
+    ("verify",), ("doctor",), ("config",), ("check", "HEAD"), ("ratchet", "HEAD~1..HEAD"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("args", READING, ids=" ".join)
+def test_every_command_that_looks_answers_with_one_object(args: tuple[str, ...], project: Project) -> None:
+    project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
+    project.plan(story("US-001"))
+    project.commit("plan")
+    project.commit("more", file="x")
+    told = project.nightlatch(*args, "--json")
+    assert str(told.at("schema")).startswith("nightlatch/")
+    assert told.err == ""
 
 
 def test_help_names_every_command_and_imports_none() -> None:
