@@ -95,6 +95,22 @@ def test_a_command_that_the_command_line_would_refuse_is_seen(line: str, why: st
     assert why in refusal(args, all_of_it=True)
 
 
+@pytest.mark.parametrize(
+    ("span", "sound"),
+    [
+        ("report --html", True),
+        ("nightlatch report [--html FILE]", True),
+        ("nightlatch answer F", True),
+        ("hold still", True),
+        ("report --htm", False),
+        ("nightlatch raport", False),
+        ("loop.py run --onec", False),
+    ],
+)
+def test_a_mention_need_not_be_complete_but_has_to_exist(span: str, sound: bool) -> None:
+    assert not any(refusal(args, all_of_it=False) for args in mentioned(span)) is sound
+
+
 @pytest.mark.sandbox
 @pytest.mark.parametrize("page", RUN_HERE)
 def test_the_commands_do_what_they_say_in(page: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
