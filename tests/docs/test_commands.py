@@ -108,7 +108,7 @@ def test_a_command_that_the_command_line_would_refuse_is_seen(line: str, why: st
     ],
 )
 def test_a_mention_need_not_be_complete_but_has_to_exist(span: str, sound: bool) -> None:
-    assert not any(refusal(args, all_of_it=False) for args in mentioned(span)) is sound
+    assert any(refusal(args, all_of_it=False) for args in mentioned(span)) is not sound
 
 
 @pytest.mark.sandbox
