@@ -1,6 +1,7 @@
 """What this machine knows to be secret, and the files of a workspace looked through for it before they are kept."""
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -10,8 +11,10 @@ from nightlatch.core.secrets import ALLOWED, LONGEST_BLOCK, Found, Secrets, Shap
 from nightlatch.edge.git import Repo
 
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "secrets.toml"
-AT_ONCE = 1_000_000
+AT_ONCE, LONGEST_NOTE = 1_000_000, 1_000
 NAMED = 5
+NOTE = "nightlatch kept nothing of this file: there are secrets in it ({})\n"
+NOTED = re.compile(re.escape(NOTE).replace(r"\{\}", "(.+)"))
 
 
 @cache
@@ -50,8 +53,10 @@ def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
 
 
 def remarks(secrets: Secrets, fd: int, path: str, new: Callable[[str], bool]) -> tuple[str, ...]:
-    """Where a file holds secrets that the base does not: path, line and kind of each."""
+    """Where a file holds secrets that the base does not: path, line and kind of each. The note of an earlier session stands for them."""
     found = [f"{path}:{line} {hit.name}" for line, hit, text in in_file(secrets, fd) if new(text)] if secrets.shapes else []
+    if noted := NOTED.fullmatch(os.pread(fd, LONGEST_NOTE, 0).decode("latin-1")):
+        found = [f"{path}:1 {kind}" for kind in noted[1].split(", ")]
     more = (f"{path}: {len(found) - NAMED} more",) if len(found) > NAMED else ()
     return (*dict.fromkeys(found[:NAMED]), *more)
 
@@ -59,4 +64,4 @@ def remarks(secrets: Secrets, fd: int, path: str, new: Callable[[str], bool]) ->
 def note(remarks: tuple[str, ...]) -> bytes:
     """What stands in the place of such a file, in one line."""
     kinds = ", ".join(dict.fromkeys(remark.rpartition(" ")[2] for remark in remarks))
-    return f"nightlatch kept nothing of this file: there are secrets in it ({kinds})\n".encode()
+    return NOTE.format(kinds).encode()
