@@ -16,11 +16,15 @@ from nightlatch.errors import SandboxError
 GROUPS = Path("/sys/fs/cgroup")
 CALLED = {"memory": ("memory", 'workspace.memory = "8GB"'), "pids": ("processes", "workspace.processes = 2000")}
 FIX = "run where you may start systemd scopes (systemd-run --user --scope true) or write to a control group"
-# Version 2 of control groups first, then version 1; what a kernel lacks is left out, and swap is no way around the limit.
-MEMORY = {"memory.max": "{}", "memory.swap.max": "0", "memory.limit_in_bytes": "{}", "memory.memsw.limit_in_bytes": "{}"}
+# Version 2 of control groups, then version 1; what a kernel lacks is left out, and swap is no way around the limit.
+MEMORY = {"memory.max": "{}", "memory.swap.max": "0"}
+MEMORY |= {"memory.use_hierarchy": "1", "memory.limit_in_bytes": "{}", "memory.memsw.limit_in_bytes": "{}"}
 FILES = {"memory": MEMORY, "pids": {"pids.max": "{}"}}
 SHOW = 'cd "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)" && cat memory.max pids.max'
 COUNTS_BY_NAMESPACE = (5, 14)  # since this Linux, RLIMIT_NPROC set inside a user namespace counts what is in it and nothing else
+# Processes are in a group inside the one with the limit: who makes a namespace of control groups sees the inner one as the top of all, and
+# could write to its files.
+INNER = "in"
 EMPTYING = 2.0  # seconds: until the kernel has taken the last process out of a group
 
 
@@ -55,7 +59,8 @@ class Bounds:
             for what, folder in zip(self.groups, made, strict=True):
                 folder.mkdir()
                 limit(folder, what, self.limits[what])
-                (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+                (folder / INNER).mkdir()
+                (folder / INNER / "cgroup.procs").write_text(str(pid), encoding="ascii")
             for what in self._alone():
                 kind = resource.RLIMIT_DATA if what == "memory" else resource.RLIMIT_NPROC
                 resource.prlimit(pid, kind, (self.limits[what], self.limits[what]))
@@ -148,7 +153,8 @@ def limit(folder: Path, what: str, most: int) -> None:
 
 def starved(made: tuple[Path, ...]) -> bool:
     """Whether the kernel ended something in these groups because the memory that they may have was used up."""
-    files = [folder / name for folder in made for name in ("memory.events", "memory.oom_control")]
+    groups = [group for folder in made for group in (folder, folder / INNER)]  # version 1 counts where it was, not above
+    files = [group / name for group in groups for name in ("memory.events", "memory.oom_control")]
     return any(re.search(r"(?m)^oom_kill [1-9]", file.read_text(encoding="ascii")) for file in files if file.is_file())
 
 
@@ -158,6 +164,8 @@ def leave(made: tuple[Path, ...], patience: float = EMPTYING) -> None:
     for folder in made:
         while folder.exists():
             with suppress(OSError):
+                if (folder / INNER).exists():
+                    (folder / INNER).rmdir()
                 folder.rmdir()
                 break
             if time.monotonic() >= until:

@@ -55,6 +55,25 @@ for n in range(300):
 print("all forked")
 """
 MEMORY = "eaten = bytearray(300_000_000); print('all eaten')"
+LIFT = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+NEW_USER, NEW_MOUNTS, NEW_GROUPS = 0x10000000, 0x20000, 0x02000000
+libc.unshare(NEW_USER | NEW_MOUNTS | NEW_GROUPS)
+for kind, options in ((b"cgroup2", None), (b"cgroup", b"memory")):
+    place = os.path.abspath(kind.decode())
+    os.mkdir(place)
+    libc.mount(b"none", place.encode(), kind, 0, options)
+    for name in ("memory.max", "memory.memsw.limit_in_bytes", "memory.limit_in_bytes"):
+        file = place + "/" + name
+        try:
+            if int(open(file).read()) < 1_000_000_000:  # only the limit of this command, never one that the machine has set
+                open(file, "w").write("-1" if kind == b"cgroup" else "max")
+        except (OSError, ValueError):
+            pass
+eaten = bytearray(300_000_000)
+print("all eaten")
+"""
 NAMESPACE = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -134,6 +153,8 @@ ATTACKS = (
     Attack(name="give the repository other objects", does='for o in "$TOP/.git/objects" "$OBJECTS"; do echo / > "$o/info/alternates"; done',
            harm=changed(".git/objects/info/alternates")),
     Attack(name="take 300 MB of memory", does=MEMORY, python=True, harm=told("all eaten"), gets_out=(NONE, ON, OFF)),
+    Attack(name="lift the limit in a namespace of control groups, then take 300 MB", does=LIFT, python=True, harm=told("all eaten"),
+           gets_out=(NONE, ON, OFF)),
     Attack(name="move another branch", does='git -C "$TOP" rev-parse HEAD > "$TOP/.git/refs/heads/other"',
            harm=changed(".git/refs/heads/other")),
     Attack(name="delete the repository's packs", does='rm -f "$TOP"/.git/objects/pack/*; rm -f "$OBJECTS"/pack/*',

@@ -103,7 +103,7 @@ def test_groups_of_a_loop_that_was_killed_go_with_the_next_one(room: Room, held:
     assert len(left) == len(held.groups)
     find_bounds(MEMORY, PROCESSES)
     assert groups_of(held, loop.pid) == left, "control: the groups of a loop that lives stay"
-    inside = os.pidfd_open(int((left[0] / "cgroup.procs").read_text().split()[0]))
+    inside = os.pidfd_open(int((left[0] / "in/cgroup.procs").read_text().split()[0]))
     loop.kill()
     loop.wait()
     assert select.select([inside], [], [], 60)[0], "the kernel ends the namespace"
