@@ -33,4 +33,5 @@ def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
 def told(one: transcripts.Heard) -> str:
     event = one.event
     data = {name: asdict(value) if isinstance(value, Usage) else value for name, value in event.data.items()}
-    return json.dumps({"n": one.number, "kind": event.kind.value, "text": event.text, "data": data, "raw": one.raw})
+    body = {"n": one.number, "kind": event.kind.value, "text": event.text, "data": data, "raw": one.raw}
+    return json.dumps({"schema": "nightlatch/event/1", **body})

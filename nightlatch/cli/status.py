@@ -40,8 +40,9 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     yield "run", running(seen) or "none is going"
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
+    asked = {ask.feature for ask in stands.asks}
     for number, (feature, waiting) in enumerate(stands.left):
-        if number < SHOWN and (waiting is None or not waiting.for_person or feature.hold):
+        if number < SHOWN and feature.id not in asked:
             yield "left" if waiting else "next", f"{feature.id} {plain(feature.title, 80)}" + (f"   {waiting.says}" if waiting else "")
     if len(stands.left) > SHOWN:
         yield "", f"{len(stands.left)} are left in all"

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+MOST_TOLD = 20_000  # bytes of one feature; a brief has 24,000, and words of its own
 
 class Outcome(StrEnum):
     """How a session ended: a closed list, also column 2 of progress.txt."""
@@ -67,6 +68,12 @@ class Feature:
     def digest(self) -> str:
         """Six hex digits over id, title and criteria: editing any of them makes it another feature to the attempt counter."""
         return sha256("\0".join((self.id, self.title, *self.criteria)).encode("utf-8", "surrogatepass")).hexdigest()[:6]
+
+    @property
+    def too_long(self) -> bool:
+        """Does what an agent must be told word for word fill a brief? Most are far from it, and their characters need no counting."""
+        told = (self.title, self.description, *self.criteria, *self.steps, *self.verify, self.notes)
+        return sum(map(len, told)) > MOST_TOLD // 4 and sum(len(text.encode("utf-8", "replace")) for text in told) > MOST_TOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,8 @@ def _wait_of(feature: Feature, known: Mapping[str, Feature], history: History, b
     answered = feature.answer not in ("", *past.answers)
     if past.waiting and not (past.waiting is Outcome.BLOCKED and answered):
         return past.waiting.value, f"{_WAITS[past.waiting]}: {plain(past.question, 120)}".removesuffix(": ")
+    if feature.too_long:
+        return "held", "is too long for a brief: split it, or move its detail to a file that it names"
     if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
         return "worn out", f"was refused {past.same} times in a row by the same rule, {past.tried[0].rule}"
     if 0 < budget.attempts <= past.attempts:

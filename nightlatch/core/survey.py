@@ -67,7 +67,7 @@ def survey(plan: Plan, history: History, limits: Limits) -> Survey:
 
 def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | None:
     """What a waiting feature asks of the person, None where the plan itself holds it or nobody can do anything."""
-    if feature.hold or not waiting.for_person:
+    if feature.hold or (feature.too_long and not past.waiting) or not waiting.for_person:
         return None
     green = any(entry.rule == GREEN_ALREADY for entry in past.tried[:1])
     held = "approve" if past.held else "done" if green else "retry"

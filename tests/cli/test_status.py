@@ -45,6 +45,20 @@ def test_each_kind_of_wait_is_told_with_the_command_that_ends_it(project: Projec
     )
 
 
+def test_a_feature_that_no_brief_can_hold_stops_no_other(project: Project) -> None:
+    project.plan(story("US-001", description="é" * 12_000), story("US-002", description="e" * 12_000), story("US-003", hold=True))
+    project.commit()
+    says = "is too long for a brief: split it, or move its detail to a file that it names"
+    assert project.nightlatch("status").out.splitlines()[3:] == [
+        f"left    US-001 The story US-001   {says}",
+        "next    US-002 The story US-002",
+        "left    US-003 The story US-003   is on hold in the plan",
+    ]
+    project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
+    assert f"warn  US-001: {says}\n" in project.nightlatch("doctor").out
+    assert f"passes over  US-001 The story US-001   {says}\n" in project.nightlatch("run", "--dry-run").out
+
+
 def test_the_keys_that_others_rely_on(project: Project) -> None:
     waiting_for_the_person(project)
     told = project.nightlatch("status", "--json")
