@@ -34,6 +34,7 @@ def publish(site: Site, commit: str, parent: str) -> bool:
     site.journal.write("publish.started", commit=commit, parent=parent, branch=site.branch)
     moved = site.house.repo.whole(parent, commit) and site.house.repo.advance(site.ref, commit, parent)
     if moved:
+        site.pool.follow(commit)
         bring_checkout(site, parent, commit)
     site.journal.write("publish.ended", commit=commit, moved=moved)
     return moved

@@ -30,12 +30,16 @@ MANIFESTS = (
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """Prepared workspaces of one project. One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from."""
+    """Prepared workspaces of one project. One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from.
+
+    A plain session uses `size` of them before the next agent works: for its suite, its checks and its verify, then for the next verify at
+    the base and for the next agent.
+    """
 
     house: House
     sandbox: Sandbox
     branch: str
-    size: int = 4
+    size: int = 5
     _ready: deque[Workspace] = field(default_factory=deque)
     _missing: int = 0
     _base: str = ""
@@ -81,6 +85,12 @@ class Pool:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
+            self._turn.notify_all()
+
+    def follow(self, base: str) -> None:
+        """The branch moved: have what is prepared moved along while the caller does something else."""
+        with self._turn:
+            self._base = base
             self._turn.notify_all()
 
     def close(self) -> None:

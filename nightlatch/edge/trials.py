@@ -85,13 +85,24 @@ class Trials:
         return self.keys[tree]
 
     def files(self, rev: str) -> dict[str, Entry]:
-        """Every file of a tree; the last few listings are kept, for a large one takes a while."""
+        """Every file of a tree, in order; the last few listings are kept, and a new one is the last with what differs: both save a git
+        process that takes the longer the more files there are."""
         tree = self.tree(rev)
         if tree not in self.listings:
             for old in list(self.listings)[: -MOST_LISTED + 1]:
                 del self.listings[old]
-            self.listings[tree] = self.repo.files(tree)
+            last = next(reversed(self.listings), None)
+            self.listings[tree] = self.changed(last, tree) if last else self.repo.files(tree)
         return self.listings[tree]
+
+    def changed(self, old: str, new: str) -> dict[str, Entry]:
+        """The listing of a tree, from that of another one."""
+        found, changes = dict(self.listings[old]), self.repo.diff(old, new)
+        for change in changes:
+            found.pop(change.path, None)
+            if change.new_mode:
+                found[change.path] = change.new_mode, change.new_oid
+        return dict(sorted(found.items())) if changes else found
 
     def path(self, name: str) -> str:
         """A path of the project as the repository names it."""
