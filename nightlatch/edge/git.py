@@ -80,7 +80,7 @@ class Repo:
     def as_person(self, *args: str, settings: tuple[str, ...] = (), env: Mapping[str, str] = NOTHING) -> Call:
         """A git command on the person's own checkout, with all their configuration but their hooks."""
         full = {**self.env, "GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top), **env}
-        return Call(args=args, settings=(*HOOKLESS, *settings), env=full, cwd=self.top)
+        return Call(args=args, settings=(*HOOKLESS, "core.fsync=index", *settings), env=full, cwd=self.top)
 
     def lenders(self) -> tuple[Path, ...]:
         """The object folders that this repository itself borrows from, as after `git clone --shared`."""
@@ -149,24 +149,27 @@ class Repo:
         lines = (line.partition("\t") for line in words(self.run("ls-tree", "-r", "-z", "--full-tree", rev)))
         return {path: (meta[:6], meta.rpartition(" ")[2]) for meta, _, path in lines}
 
-    def write_blob(self, data: bytes) -> str:
+    def write_blob(self, data: bytes, kind: str = "blob") -> str:
         with os.fdopen(os.memfd_create("blob"), "w+b") as file:
             file.write(data)
             file.flush()
-            return self.write_files([file.fileno()])[0]
+            return self.write_files([file.fileno()], kind)[0]
 
-    def write_files(self, fds: Iterable[int]) -> list[str]:
+    def write_tree(self, data: bytes) -> str:
+        """By hash-object, for mktree hands nothing to the disk. What is in the tree was checked where it came from."""
+        return self.write_blob(data, "tree")
+
+    def write_files(self, fds: Iterable[int], kind: str = "blob") -> list[str]:
         """Write what open files hold into the repository, by their descriptors. Returns the ids in the same order."""
-        with self.stand("hash-object", "-w", "--no-filters", "--stdin-paths").talking() as talk:
+        with self.stand("hash-object", "-w", "--literally", "-t", kind, "--no-filters", "--stdin-paths").talking() as talk:
             return [talk.answer(f"/proc/{os.getpid()}/fd/{fd}\n".encode()).decode() for fd in fds]
 
     def tree_with(self, tree: str, changes: Mapping[str, Entry | None]) -> str:
         """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty."""
         if not changes:
             return self.tree_of(tree)
-        reader, writer = self.stand("cat-file", "--batch"), self.stand("mktree", "-z", "--batch", "--missing")
-        with reader.talking() as reading, writer.talking() as writing:
-            trees = Trees(reader=reading, writer=writing, width=self.width)
+        with self.stand("cat-file", "--batch").talking() as reading:
+            trees = Trees(reader=reading, writer=self.write_tree, width=self.width)
             return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})
 
     def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:

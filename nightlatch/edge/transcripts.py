@@ -121,6 +121,7 @@ def pack(house: House, before: float) -> None:
         with place.open("rb") as source, draft.open("wb") as file:
             with gzip.open(file, "wb") as target:
                 shutil.copyfileobj(source, target)
+            file.flush()
             os.fsync(file.fileno())
         draft.replace(place.with_name(f"{place.name}.gz"))
         files.sync_folder(place.parent)

@@ -2,22 +2,21 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nightlatch.edge.gitcall import Talk
 
 FOLDER, LINK, GITLINK = "040000", "120000", "160000"
-KINDS = {FOLDER: "tree", GITLINK: "commit"}
 Entry = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trees:
-    """Single trees, read by a `cat-file --batch` and written by a `mktree --batch`. An entry is (mode, id)."""
+    """Single trees, read by a `cat-file --batch` and written by whoever makes an object of their bytes. An entry is (mode, id)."""
 
     reader: Talk
-    writer: Talk
+    writer: Callable[[bytes], str]
     width: int
 
     def graft(self, tree: str | None, changes: Mapping[str, Entry | None]) -> str | None:
@@ -48,8 +47,9 @@ class Trees:
         return dict(entries_of(self.reader.object(tree), self.width))
 
     def write(self, entries: Mapping[str, Entry]) -> str:
-        lines = "".join(f"{mode} {KINDS.get(mode, 'blob')} {oid}\t{name}\0" for name, (mode, oid) in entries.items())
-        return self.writer.answer(os.fsencode(f"{lines}\0")).decode()
+        ordered = sorted((os.fsencode(f"{name}/" if mode == FOLDER else name), mode, oid) for name, (mode, oid) in entries.items())
+        lines = (b"%s %s\0%s" % (mode.lstrip("0").encode(), name.removesuffix(b"/"), bytes.fromhex(oid)) for name, mode, oid in ordered)
+        return self.writer(b"".join(lines))
 
 
 def differing(reader: Talk, width: int, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Entry | None, Entry | None]]:

@@ -26,7 +26,7 @@ ERRORS = {
     "EIO": ("write", "fsync", "fdatasync", "rename", "unlink", "unlinkat"),
 }
 ALL = {"AT_GIT": "all", "AT_CALL": ",".join(OF_GIT)}
-WRITERS = "commit-tree|update-ref|hash-object|mktree|read-tree|update-index|merge-tree"
+WRITERS = "commit-tree|update-ref|hash-object|read-tree|update-index|merge-tree"
 SHIM = """#!/bin/sh
 for word; do
   case "$word" in {writers}) verb=$word; break;; esac
@@ -84,7 +84,7 @@ def run_at(project: Project, point: Point | None, folder: Path) -> tuple[bool, i
     done = subprocess.run(words, cwd=project.folder, env=env, capture_output=True, text=True, timeout=120, check=False)
     trace = folder / ("gits.met" if point and point.git else "calls")
     met = trace.exists() and (" = ?\n" in (told := trace.read_text()) or "(INJECTED)" in told)
-    fine = {0} if not point or not met else {-signal.SIGKILL} if point.kills else {0, 2 if point.what == KILL else 4, 4, 120 * point.on}
+    fine = {0} if not point or not met else {-signal.SIGKILL} if point.kills else {0, 2 if point.git else 4, 4, 120 * point.on}
     assert done.returncode in fine, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     return met, done.returncode

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TextIO
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_night_that_is_cut_off_at_any_call_is_finished_by_a_plain_start(tmp_pa
     queue = drawn(points(tmp_path), shard)
     while queue:
         pair = queue.pop()
-        place = tmp_path / str(pair[0])
+        place = Path(mkdtemp(dir=tmp_path))
         shutil.copytree(tmp_path / "shop", place / "shop", symlinks=True)
         project = project_in(place)
         try:

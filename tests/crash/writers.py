@@ -1,0 +1,55 @@
+"""Everything that the loop itself writes durably, once: writers.py in a project. What was promised stands in the file `acks`."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nightlatch.edge import files, inbox, journal, transcripts
+from nightlatch.edge.house import find_house
+from nightlatch.edge.opening import state_folder
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def acknowledged(what: str) -> None:
+    with Path("acks").open("a") as file:
+        file.write(f"{what}\n")
+
+
+def keep_a_journal(path: Path, session: str) -> None:
+    book = journal.open_journal(path, lambda: NOW)
+    book.write("session.started", session=session, feature="US-001", text="x" * 400)
+    acknowledged(f"journal session.started {session}")
+    book.write("note", session=session)
+    if session == "s0":
+        book.write("limit.met", agent="a", until=NOW.isoformat())
+        acknowledged("limit")
+    book.write("session.ended", session=session)
+    acknowledged(f"journal session.ended {session}")
+    book.close()
+
+
+def main() -> None:
+    house = find_house(Path.cwd())
+    journal.SEGMENT = 1000  # a few events fill it
+    state_folder(house)
+    for n in range(4):
+        keep_a_journal(house.state / "journal.jsonl", f"s{n}")
+        said = inbox.leave(house, "answer", "US-001", f"words {n}", NOW)
+        acknowledged(f"decision {said.id}")
+    for text in ("first", "second"):
+        files.replace(Path("plan.txt"), text.encode() * 400)
+        acknowledged(f"plan {text}")
+    folder = house.state / "sessions/s1"
+    files.make_folder(folder)
+    (folder / "transcript.jsonl").write_text("words\n" * 500)
+    files.sync_folder(folder)
+    with (folder / "transcript.jsonl").open("ab") as file:
+        file.flush()
+        os.fsync(file.fileno())
+    acknowledged("transcript")
+    transcripts.pack(house, 1e12)
+
+
+if __name__ == "__main__":
+    main()
