@@ -18,6 +18,8 @@ OTHERS = ("pip install .", "--budget 20")
 CHANGING = {
     r"[rd]-\d{8}-\d{6}": "r-RUN",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z": "TIME",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d to [^U]*UTC": "FROM TO",
+    r"\b\d\d:\d\d UTC": "CLOCK",
     r"\bN-[0-9a-z]{7}\b": "N-ID",
     r"\b[0-9a-f]{7,9}\b": "COMMIT",
     r"\b\d+(\.\d+)? ?s\b": "SECONDS",
