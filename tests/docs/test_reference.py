@@ -33,7 +33,7 @@ def first_names(page: str) -> set[str]:
     return {name for row in rows(page) for name in re.findall(r"`([^`]+)`", row[0])}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if "/decisions/" not in page])
 def test_every_rule_and_setting_that_a_page_names_is_one(page: str) -> None:
     families = {name.partition(".")[0] for name in KNOWN if "." in name}
     named = [span for span in spans(page) if (found := NAMED.fullmatch(span)) and found[1] in families]
