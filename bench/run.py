@@ -242,11 +242,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=OUT, metavar="FILE", help="where the numbers go")
     options = parser.parse_args()
     scale, rows = FULL if options.full else SHORT, []
+    before = os.getloadavg()[0]
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
     for part in (starts, secrets, findings, briefs, reports, memory, suites, verdicts, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)
+    print(f"\n{os.cpu_count()} processors; load {before:.1f} at the start and {os.getloadavg()[0]:.1f} at the end", flush=True)
     form = "full" if options.full else "short"
     body = {"schema": "nightlatch/bench/1", "form": form, "machine": machine(), "rows": [asdict(one) for one in rows]}
     options.json.parent.mkdir(parents=True, exist_ok=True)
