@@ -159,12 +159,11 @@ class Pool:
         return key
 
     def key_of(self, base: str) -> str:
-        files = self.house.repo.files(base)
-        script = self.house.path(INIT)
-        if self.house.apart or files.get(script, ("", ""))[0] != "100755":
+        known, script = self.house.repo.files(base), self.house.path(INIT)
+        if self.house.apart or known.get(script, ("", ""))[0] != "100755":
             return ""
         counts = matcher(MANIFESTS)
-        inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in files.items() if path == script or counts(path.rpartition("/")[2]))
+        inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in known.items() if path == script or counts(path.rpartition("/")[2]))
         return sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def furnish(self, place: Workspace, base: str, template: Path) -> None:
@@ -187,15 +186,18 @@ class Pool:
 def keep_made(tree: Path, tracked: set[str], template: Path) -> None:
     """Copy what is in the tree and not tracked into the template, whole or not at all."""
     parents = {path[:cut] for path in tracked for cut in range(len(path)) if path[cut] == "/"}
-    draft = template.with_name(template.name + f".{os.getpid()}")
+    for left in template.parent.glob("*.*"):
+        if files.orphaned(left.name.partition(".")[2].partition("-")[0]):
+            shutil.rmtree(left)
+    draft = template.with_name(f"{template.name}.{files.mark()}-{uuid4().hex[:8]}")
     (draft / "tree").mkdir(parents=True)
     for made in untracked(tree, "", tracked, parents):
         copy_into(tree / made, draft / "tree" / made)
-    if template.exists():
-        shutil.rmtree(draft)
-    else:
-        os.sync()  # a power cut may cost the template, but not leave one with empty files in it
+    os.sync()  # a power cut may cost the template, but not leave one with empty files in it
+    try:
         draft.rename(template)
+    except OSError:  # another process was quicker
+        shutil.rmtree(draft)
 
 
 def untracked(tree: Path, below: str, tracked: set[str], parents: set[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from nightlatch.core.scope import Rules
-from nightlatch.edge import candidate, workspace
+from nightlatch.edge import candidate, pool, workspace
 from nightlatch.edge.git import open_repo
 from tests.edge.gitkit import ODD, committed, git, tree_after, workspace_of, write
 
@@ -195,3 +195,13 @@ def test_what_is_discarded_is_gone_at_once_and_removed_later_whatever_rights_it_
 
     assert list((tmp_path / "cache/trash").iterdir()) == []
     assert (tmp_path / "victim").stat().st_mode & 0o777 == 0o500
+
+
+def test_what_a_killed_loop_copied_of_an_environment_goes_also_when_this_process_has_its_number(tmp_path: Path) -> None:
+    tree, left = tmp_path / "tree", tmp_path / f"env/key.{os.getpid()}.1-1234abcd"
+    write(tree, {"made/a": "1", "kept": "2"})
+    (left / "tree").mkdir(parents=True)
+    for _ in range(2):  # the second time another loop was quicker
+        pool.keep_made(tree, {"kept"}, tmp_path / "env/key")
+        assert bytes_below(tmp_path / "env") == {"key/tree/made/a": b"1"}
+    assert not left.exists()
