@@ -9,7 +9,7 @@ import click
 from nightlatch.cli import Program
 from nightlatch.core import policy
 from nightlatch.core.config import Config
-from nightlatch.core.forecast import DOLLARS, Level
+from nightlatch.core.forecast import Level, dollars
 from nightlatch.core.text import plain
 from nightlatch.edge import inbox, look
 from nightlatch.edge.house import find_house, require_plan
@@ -70,7 +70,9 @@ def rehearse(options: Options) -> int:
     """What a run that begins now would meet, do first and work on, in what order, and why it would not."""
     from nightlatch.edge import lookout
 
-    seen, found = lookout.before(require_plan(find_house(Path.cwd(), options.flags)))
+    house = require_plan(find_house(Path.cwd(), options.flags))
+    look.view(house)  # a plan that cannot be read ends this as it ends a run
+    seen, found = lookout.before(house)
     answer = policy.decide(seen.plan, seen.history, lookout.budget(seen, options.feature, once=options.once), datetime.now(UTC))
     for word, text in (*first(seen), *work(seen, options, answer)):
         click.echo(f"{word:<12} {text}")
@@ -114,8 +116,7 @@ def work(seen: View, options: Options, answer: policy.Decision) -> Iterator[tupl
 def terms(config: Config, *, once: bool) -> Iterator[tuple[str, str]]:
     """Who works, and how long."""
     limits = config.limits
-    money = [f"${getattr(limits, name):.2f} {span}" for name, span in DOLLARS.items() if getattr(limits, name)]
     each = f"{limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session"
     until = [f"until {limits.until}"] if limits.until else []
     yield "agent", ", ".join(map(plain, config.agent))
-    yield "limits", ", ".join(("1 session" if once else f"{limits.sessions} sessions", each, *until, *money))
+    yield "limits", ", ".join(("1 session" if once else f"{limits.sessions} sessions", each, *until, *dollars(limits).values()))

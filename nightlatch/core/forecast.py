@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from nightlatch.core.config import Limits
 from nightlatch.core.evidence import Said, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
@@ -77,6 +78,11 @@ def _told(feature: Feature, said: Said | None, outlook: Outlook, unwritten: str)
     if outlook.tests:
         return Level.OK, f"no verify: {test}, else it waits for you", "", "proof test"
     return Level.WARN, "nothing can prove it: it will wait for you", failing, "person"
+
+
+def dollars(limits: Limits) -> dict[str, str]:
+    """The budgets in dollars that are set: by the setting's name, how much, and for how long."""
+    return {f"limits.{name}": f"${most:.2f} {span}" for name, span in DOLLARS.items() if (most := getattr(limits, name))}
 
 
 def bill(findings: Sequence[Finding]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.core.forecast import DOLLARS, Finding
+from nightlatch.core.forecast import Finding, dollars
 from nightlatch.core.models import AgentEnd, End
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
@@ -86,8 +86,7 @@ def spoken_to(seen: View, pool: Pool, name: str) -> Iterator[Finding]:
 
 def counted(seen: View, agent: Agent, end: AgentEnd) -> Iterator[Finding]:
     """Whether a budget of dollars can count what the agent costs."""
-    limits = seen.house.config.limits
-    set_ = [f"limits.{name}" for name in DOLLARS if getattr(limits, name)]
+    set_ = dollars(seen.house.config.limits)
     if end.end is not End.FINISHED or not set_:
         return
     if end.listed:

@@ -3,17 +3,17 @@
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from nightlatch.core import policy
-from nightlatch.core.forecast import DOLLARS, Finding, Level
+from nightlatch.core.forecast import Finding, Level, dollars
 from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
-from nightlatch.core.units import next_clock, show_size
+from nightlatch.core.units import next_clock
 from nightlatch.edge import agents, awake, branch, look, phases
+from nightlatch.edge.bounds import Bounds
 from nightlatch.edge.checkout import UNDER_WAY
 from nightlatch.edge.house import House, require_plan, templates
 from nightlatch.edge.look import View
@@ -166,10 +166,9 @@ def hired(seen: View) -> Iterator[Finding]:
 
 
 def machine(seen: View) -> Iterator[Finding]:
-    free, wanted = shutil.disk_usage(seen.house.repo.project).free, seen.house.config.limits.disk
-    says = f"{free / 1e9:.1f} GB are free"
-    short = fail("disk", f"{says}, limits.disk wants {show_size(wanted)}", "make room, or lower limits.disk in loop.toml")
-    yield short if free < wanted else ok("disk", says)
+    disk = Bounds(disk=seen.house.config.limits.disk, places=(seen.house.repo.project, seen.house.cache))
+    short, fix = disk.short(), "make room, or lower limits.disk in loop.toml"
+    yield fail("disk", short, fix) if short else ok("disk", f"{disk.free() / 1e9:.1f} GB are free")
     process = look.holder(seen.house)
     yield warn("lock", f"a run is at work here (process {process})") if process is not None else ok("lock", "no other run is at work")
     stays, why = awake.tried()
@@ -192,8 +191,7 @@ def kinds(seen: View) -> Iterator[Finding]:
 
 def limits(seen: View) -> Iterator[Finding]:
     wanted = seen.house.config.limits
-    money = [f"${getattr(wanted, name):.2f} {span}" for name, span in DOLLARS.items() if getattr(wanted, name)]
-    most = [*money, *([f"{wanted.tokens:,} tokens a run"] if wanted.tokens else ()), f"{wanted.sessions} sessions"]
+    most = [*dollars(wanted).values(), *([f"{wanted.tokens:,} tokens a run"] if wanted.tokens else ()), f"{wanted.sessions} sessions"]
     none = warn("limits", f"no budget: {wanted.sessions} sessions may cost anything", "limits.budget in loop.toml, or run --budget 20")
     yield ok("limits", f"at most {', '.join(most)}") if most[1:] else none
 

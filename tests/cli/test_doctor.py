@@ -4,6 +4,8 @@ import json
 import os
 import socket
 from dataclasses import replace
+from shutil import disk_usage
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -193,6 +195,16 @@ def test_known_failures_are_no_more_than_a_warning(ready: Project) -> None:
 def test_a_full_disk_is_found(ready: Project) -> None:
     ready.monkeypatch.setenv("NIGHTLATCH_LIMITS_DISK", "900TB")
     assert [(level, topic) for level, topic, _ in findings(ready.nightlatch("doctor", "--json"))][:1] == [("FAIL", "disk")]
+
+
+def test_a_full_disk_is_found_also_where_only_the_cache_lies_on_it(ready: Project) -> None:
+    with TemporaryDirectory(dir="/dev/shm") as cache:
+        free, more = disk_usage(cache).free, disk_usage(ready.folder).free
+        if more < 2 * free:
+            pytest.skip("no smaller file system is here")
+        ready.monkeypatch.setenv("NIGHTLATCH_CACHE", cache)
+        ready.monkeypatch.setenv("NIGHTLATCH_LIMITS_DISK", f"{(free + more) // 2_000_000_000}GB")
+        assert ("FAIL", "disk") in [(level, topic) for level, topic, _ in findings(ready.nightlatch("doctor", "--json"))]
 
 
 def test_what_is_special_about_a_repository_is_told(ready: Project) -> None:

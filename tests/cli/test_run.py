@@ -31,6 +31,12 @@ def test_it_says_what_runs_first_and_by_which_rule_and_what_keeps_the_others(pla
     assert (told.code, told.err, planned.files(), planned.git("status", "--porcelain")) == (0, "", before, "")
 
 
+def test_a_plan_that_cannot_be_read_ends_it_as_it_ends_a_run(planned: Project) -> None:
+    planned.write("prd.json", "{")
+    told, run = planned.nightlatch("run", "--dry-run"), planned.nightlatch("run")
+    assert (told.code, told.out, told.err) == (2, "", run.err)
+
+
 def test_it_says_what_was_asked_of_the_run(planned: Project) -> None:
     told = planned.nightlatch("run", "--dry-run", "--feature", "US-001", "--until", "07:00", "--budget", "20", "--once")
     assert told.out.splitlines() == [
