@@ -61,8 +61,6 @@ def lay_ballast(file: Path) -> None:
     with suppress(OSError), file.open("ab") as ballast:
         os.posix_fallocate(ballast.fileno(), 0, BALLAST)
 
-DRAFT = re.compile(r"\.nightlatch-(\d+\.\d*)-[0-9a-f]{32}")
-
 
 def not_yours(path: Path | str) -> RepoError:
     """What to say of a file that another user left, such as in a copy that root made."""

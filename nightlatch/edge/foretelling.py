@@ -58,7 +58,7 @@ def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> frozense
         for number, feature in enumerate(features):
             commands = " && ".join(f"sh -c {shlex.quote(command)}" for command in feature.verify)
             lines.append(f"( export NIGHTLATCH_FEATURE={shlex.quote(feature.id)}; {commands} ) </dev/null >/dev/null 2>&1")
-            lines.append(f"echo $? >{place.seen}/said-{number}")
+            lines.append(f"echo $? >{shlex.quote(f'{place.seen}/said-{number}')}")
         (place.folder / "ask").write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
         lab.hands.run(place.room, ["sh", f"{place.seen}/ask"])
         codes = [(runner.bounded(place.folder / f"said-{number}") or b"").strip() for number in range(len(features))]
