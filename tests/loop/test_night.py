@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nightlatch.edge import journal
 from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
@@ -22,6 +23,15 @@ def test_a_night_of_honest_work_lands_one_commit_a_feature(tmp_path: Path) -> No
     trailers = project.git("log", "-1", "--skip=1", "--format=%(trailers:unfold)")
     assert "Nightlatch-Feature: US-003" in trailers
     assert "Nightlatch-Verify: red->green" in trailers
+
+
+def test_a_run_keeps_which_limits_nothing_holds(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings="[workspace]\nprocesses = 500\n")
+    project.night([[writes(1)]])
+    assert project.passing() == ["US-001"]
+    begun = next(event for event in journal.read(project.folder / ".nightlatch/journal.jsonl") if event and event["event"] == "run.started")
+    assert begun["sandbox"] == "bubblewrap"
+    assert [*begun["unheld"]][:1] == ["no limit of memory: a session may use what the machine has"]  # type: ignore[misc]  # a list, as JSON has it
 
 
 def test_an_agent_that_deletes_a_test_never_lands(tmp_path: Path) -> None:
