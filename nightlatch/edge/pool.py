@@ -215,4 +215,10 @@ def copy_into(source: Path, target: Path) -> None:
     """Copy a file or folder, sharing blocks where the file system can; merges into folders that are there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.exists():
-        subprocess.run(["cp", "-a", "--reflink=auto", "-T", "--", source, target], check=True, capture_output=True, process_group=0)
+        argv = ["cp", "-a", "--reflink=auto", "-T", "--", source, target]
+        done = subprocess.run(argv, check=False, capture_output=True, process_group=0)
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip()
+            fix = "correct copy under [workspace] in loop.toml, or what init.sh makes"
+            failed = FaultError(f"this cannot be copied into a workspace: {said}", place=str(source), fix=fix)
+            raise files.disk_error(files.meant(said, target.parent), target.parent) or failed

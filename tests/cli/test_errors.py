@@ -261,6 +261,13 @@ ENVIRONMENT = {
         env={**NONE, "NIGHTLATCH_SCRIPT": "init.sh"},
         says="init.sh: it failed in a fresh workspace: no network", fix="make it succeed in a fresh clone",
     ),
+    "a folder to copy where a file is": Case(
+        args=SCRIPTED, arrange=[
+            planned(), write("conf", "one file"), write("loop.toml", '[workspace]\ncopy = ["conf"]\n'), saved,
+            lambda p: (p.folder / "conf").unlink(), write("conf/local", "now a folder"),
+        ], env={**NONE, "NIGHTLATCH_SCRIPT": "conf/local"}, code=4,
+        says="{top}/conf: this cannot be copied into a workspace: *", fix="correct copy under [workspace] in loop.toml, or what init.sh makes",
+    ),
     "a check that cannot be run": Case(
         args=SCRIPTED, arrange=[planned(), program("checks/20-lint", "exec nowhere"), saved], env=NONE, code=4,
         says="checks/20-lint: checks/20-lint could not be run at the base: * / exit code 127",
