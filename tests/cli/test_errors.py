@@ -266,7 +266,8 @@ ENVIRONMENT = {
             planned(), write("conf", "one file"), write("loop.toml", '[workspace]\ncopy = ["conf"]\n'), saved,
             lambda p: (p.folder / "conf").unlink(), write("conf/local", "now a folder"),
         ], env={**NONE, "NIGHTLATCH_SCRIPT": "conf/local"}, code=4,
-        says="{top}/conf: this cannot be copied into a workspace: *", fix="correct copy under [workspace] in loop.toml, or what init.sh makes",
+        says="{top}/conf: this cannot be copied into a workspace: *",
+        fix="correct copy under [workspace] in loop.toml, or what init.sh makes",
     ),
     "a check that cannot be run": Case(
         args=SCRIPTED, arrange=[planned(), program("checks/20-lint", "exec nowhere"), saved], env=NONE, code=4,
