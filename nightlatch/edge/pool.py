@@ -215,7 +215,7 @@ def copy_into(source: Path, target: Path) -> None:
     """Copy a file or folder, sharing blocks where the file system can; merges into folders that are there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.exists():
-        argv = ["cp", "-a", "--reflink=auto", "-T", "--", source, target]
+        argv = ["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)]
         done = subprocess.run(argv, check=False, capture_output=True, process_group=0)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()
