@@ -22,7 +22,7 @@ MOST = {
 OF_GIT = ("write", "fsync", "rename", "link", "unlink", "mkdir", "sync_file_range")
 KILL = "signal=SIGKILL"
 ERRORS = {
-    "ENOSPC": ("write", "openat", "mkdir", "mkdirat", "rename", "ftruncate", "pwrite64"),
+    "ENOSPC": ("write", "mkdir", "mkdirat", "rename", "ftruncate", "pwrite64"),
     "EIO": ("write", "fsync", "fdatasync", "rename", "unlink", "unlinkat"),
 }
 ALL = {"AT_GIT": "all", "AT_CALL": ",".join(OF_GIT)}
