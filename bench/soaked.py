@@ -162,26 +162,19 @@ def lost_words(project: Project, seen: Seen) -> Iterator[str]:
 
 def outlived(token: str, run: int) -> list[str]:
     """Processes of earlier runs, seen from one that has been at work for a while."""
-    own = f"SOAK={token}-{run}\0".encode()
-    return [f"{pid} of an earlier run lives in run {run}: {line}" for pid, line in alive(token) if own not in environ(pid)]
+    found = alive(token, but=f"SOAK={token}-{run}\0")
+    return [f"{pid} of an earlier run lives in run {run}: {line}" for pid, line in found]
 
 
-def environ(pid: str) -> bytes:
-    try:
-        return Path("/proc", pid, "environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def alive(token: str, folder: Path | None = None) -> Iterator[tuple[str, str]]:
-    """Processes with the token in their environment, or with the folder in their command or as their place."""
-    mark, place = f"SOAK={token}-".encode(), os.fsencode(f"{folder}/")
+def alive(token: str, folder: Path | None = None, but: str = "") -> Iterator[tuple[str, str]]:
+    """Processes with the token, and not with `but`, in their environment, or with the folder in their command or as their place."""
+    mark, other, place = f"SOAK={token}-".encode(), but.encode(), os.fsencode(f"{folder}/")
     for found in Path("/proc").glob("[0-9]*"):
         try:
-            line, cwd = (found / "cmdline").read_bytes(), os.fsencode((found / "cwd").readlink())
+            line, cwd, environ = (found / "cmdline").read_bytes(), os.fsencode((found / "cwd").readlink()), (found / "environ").read_bytes()
         except OSError:
             continue
-        if mark in environ(found.name) or (folder and place in line + cwd):
+        if (mark in environ and not (other and other in environ)) or (folder and place in line + cwd):
             yield found.name, line.replace(b"\0", b" ").decode(errors="replace")[:120]
 
 
