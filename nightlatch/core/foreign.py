@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nightlatch.core.models import Feature
 from nightlatch.core.progress import line
+from nightlatch.core.text import folded
 
 MOST = 3
 LONGEST = 700
@@ -35,7 +36,7 @@ def read(text: str) -> Iterator[Told]:
         if each.startswith(("# ", "## ")) or each.rstrip() == "---":
             if heading and (found := SUBJECT.fullmatch(about(heading, body))):
                 told = line(heading, 120), line(" ".join(body), LONGEST)
-                yield Told(heading=told[0], whole=flat(found[0]), name=found[1], rest=flat(found[2]), body=told[1])
+                yield Told(heading=told[0], whole=folded(found[0]), name=found[1], rest=folded(found[2]), body=told[1])
             heading, body = each[3:].strip() if each.startswith("## ") else "", []
         elif heading:
             body.append(each)
@@ -55,18 +56,14 @@ def before(feature: Feature, features: Sequence[Feature], told: Sequence[Told]) 
     """
     if not told:
         return ()
-    titles = {each.id: flat(each.title) for each in features}
+    titles = {each.id: folded(each.title) for each in features}
     counts = Counter(each.name for each in told)
     ours = all(each.whole in titles.values() or (each.name in titles and each.rest in ("", titles[each.name])) for each in told)
 
     def certain(each: Told) -> bool:
-        if each.whole == flat(feature.title) or (each.name, each.rest) == (feature.id, flat(feature.title)):
+        if each.whole == folded(feature.title) or (each.name, each.rest) == (feature.id, folded(feature.title)):
             return True
         return (each.name, each.rest) == (feature.id, "") and ours and counts[feature.id] == 1
 
     found = [each for each in reversed(told) if certain(each)][:MOST]
     return tuple(f"another tool wrote, and nobody checked, under {each.heading}: {each.body}" for each in found)
-
-
-def flat(text: str) -> str:
-    return " ".join(text.casefold().split())

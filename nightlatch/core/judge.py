@@ -9,11 +9,12 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any, TypeAlias
 
-from nightlatch.core.masking import folded, masker, path_masker
+from nightlatch.core.masking import masker, path_masker
 from nightlatch.core.models import Feature, Reason
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.results import Check, Results
 from nightlatch.core.rules import reason
+from nightlatch.core.text import folded
 
 BRIEF = "judge.md.j2"
 NAMES = frozenset({"feature", "asked", "digest", "nonce", "shown", "pictures", "masked", "complaint"})

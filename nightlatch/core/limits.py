@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from nightlatch.core.units import SPANS
+
 SOONEST = timedelta(seconds=60)
 LATEST = timedelta(days=8)
 UNKNOWN = timedelta(minutes=30)
@@ -43,7 +45,6 @@ _SPAN = re.compile(
 )
 _SECONDS = re.compile(r"""(?i)(?:resets_in_seconds|retry-after)["']?\s*[:=]?\s*["']?(\d+(?:\.\d+)?)\b""")
 _PART = re.compile(r"(?i)(\d+(?:\.\d+)?)\s*([dhms])")
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(
@@ -104,7 +105,7 @@ def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     if found := _SECONDS.search(text):
         return now + timedelta(seconds=min(float(found[1]), 1e7))
     if found := _SPAN.search(text):
-        return now + timedelta(seconds=min(sum(float(n) * _UNITS[unit.lower()] for n, unit in _PART.findall(found[1])), 1e7))
+        return now + timedelta(seconds=min(sum(float(n) * SPANS[unit.lower()] for n, unit in _PART.findall(found[1])), 1e7))
     told = next((told for clock in _CLOCK.finditer(text) if (told := _clock(clock, now, zone))), None)
     return told or (_midnight(now, zone_of(_PACIFIC) or zone) if _DAILY.search(text) else None)
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from hashlib import sha256
 
+from nightlatch.core.text import folded
+
 LONGEST_WORD = 40
 # What does not end hides the rest, rather than nothing.
 TRIPLE = r'"""(?:\\.|[^\\])*?(?:"""|\\?\Z)' + r"|'''(?:\\.|[^\\])*?(?:'''|\\?\Z)"
@@ -113,7 +115,3 @@ def hidden(text: str) -> str:
 def alias(name: str) -> str:
     """The same for the same name, wherever it stands."""
     return f"name_{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
-
-
-def folded(text: str) -> str:
-    return " ".join(text.casefold().split())

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 MOST_TOLD = 20_000  # bytes of one feature; a brief has 24,000, and words of its own
 
+
 class Outcome(StrEnum):
     """How a session ended: a closed list, also column 2 of progress.txt."""
 

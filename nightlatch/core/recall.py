@@ -9,6 +9,7 @@ from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature
 from nightlatch.core.progress import line
 from nightlatch.core.staleness import Standing
+from nightlatch.core.text import folded
 
 MOST = 12
 PATTERNS = 8
@@ -139,7 +140,7 @@ def said_once(ranked: Iterable[Known]) -> Iterator[Known]:
     kept: dict[tuple[str, State], Known] = {}
     claims: dict[str, tuple[str, State]] = {}
     for each in ranked:
-        claim = " ".join(each.finding.claim.casefold().split())
+        claim = folded(each.finding.claim)
         key = (claim, each.state) if each.state in CONFIRMED else claims.get(claim, (claim, each.state))
         first = kept.get(key)
         kept[key] = replace(first, twins=(*first.twins, each.finding.id)) if first else each

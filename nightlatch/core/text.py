@@ -10,6 +10,11 @@ def harmless(text: str) -> str:
     return "\n".join(plain(part, len(part)) for part in text.split("\n"))
 
 
+def folded(text: str) -> str:
+    """The text without regard to case, line breaks and the width of white space: for comparing."""
+    return " ".join(text.casefold().split())
+
+
 def plain(text: str, limit: int = 2_000) -> str:
     """One line without control characters, direction marks or lone surrogates, cut at `limit` characters."""
     shown = CONTROL.sub(lambda m: " " if m[0] in "\n\r" else f"\\x{ord(m[0]):02x}", text[: limit + 1])
