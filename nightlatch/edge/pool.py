@@ -178,7 +178,7 @@ class Pool:
         command = self.sandbox.command(rooms.room(self.house, place, network=True), [f"./{INIT}"])
         ran = process.run(command, timeout=INIT_TIMEOUT)
         if ran.exit != 0:
-            tail = ran.output.decode("utf-8", "replace").strip()[-600:]
+            tail = self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()[-600:]
             says = f"it failed in a fresh workspace: {tail or 'it said nothing'}"
             raise FaultError(says, place=INIT, fix="make it succeed in a fresh clone")
 

@@ -261,6 +261,11 @@ ENVIRONMENT = {
         env={**NONE, "NIGHTLATCH_SCRIPT": "init.sh"},
         says="init.sh: it failed in a fresh workspace: no network", fix="make it succeed in a fresh clone",
     ),
+    "an init.sh that fails and prints a key": Case(
+        args=SCRIPTED, arrange=[planned(), program("init.sh", "echo no entry for correct-horse-9; exit 3"), saved], code=4,
+        env={**NONE, "NIGHTLATCH_SCRIPT": "init.sh", "SHOP_TOKEN": "correct-horse-9"},
+        says="init.sh: it failed in a fresh workspace: no entry for [hidden:value-of-SHOP_TOKEN]", fix="make it succeed in a fresh clone",
+    ),
     "a folder to copy where a file is": Case(
         args=SCRIPTED, arrange=[
             planned(), write("conf", "one file"), write("loop.toml", '[workspace]\ncopy = ["conf"]\n'), saved,
