@@ -18,6 +18,7 @@ from nightlatch.edge.pool import Pool
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
 from nightlatch.edge.site import Options, Signals, Site
+from nightlatch.errors import RepoError
 
 
 @contextmanager
@@ -92,11 +93,13 @@ def laboratory(house: House, pool: Pool) -> Lab:
 
 
 def state_folder(house: House) -> None:
-    """Make .nightlatch, which ignores itself. Raises RepoError where another user left what a run writes to."""
+    """Make .nightlatch, which ignores itself. Raises RepoError where a file is in its place, or another user left what a run writes to."""
     repo = house.repo
     for place in (repo.project, house.state, *house.state.glob("*"), repo.git_dir, repo.objects, repo.common_dir / "refs"):
         if place.exists() and place.stat().st_uid != os.geteuid() and not os.access(place, os.R_OK | os.W_OK):
             raise files.not_yours(place)
+    if house.state.exists() and not house.state.is_dir():
+        raise RepoError("this is a file, and a run keeps its state in a folder of that name", place=str(house.state), fix="move it away")
     files.make_folder(house.state / "sessions")
     files.lay_ballast(house.state / "ballast")
     if not (ignore := house.state / ".gitignore").exists():
