@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
-from os import devnull, dup2, environ
+from os import O_RDWR, close, devnull, dup2, environ
+from os import open as descriptor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     """Run one command and return its exit code; without a command, or with an option of `run` first, it is `run`."""
     if wanted := environ.get(COMPLETE):
         return complete(wanted)
+    stand_in()
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or (args[0].startswith("-") and args[0] not in (*HELP, "--version")):
         args.insert(0, "run")
@@ -154,6 +156,16 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
         return tell(import_module("nightlatch.edge.files").refused(bug) or crash(bug, args[0]), args)
     return code
+
+
+def stand_in() -> None:
+    """A standard stream that was closed is /dev/null: else the next file that is opened would get its number, and what is printed."""
+    while (spare := descriptor(devnull, O_RDWR)) < 3:
+        pass
+    close(spare)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until this process ends
 
 
 def require_folder() -> None:

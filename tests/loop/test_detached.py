@@ -118,6 +118,16 @@ def test_a_run_whose_output_nobody_reads_any_more_goes_on(tmp_path: Path) -> Non
     assert project.passing() == ["US-001"]
 
 
+def test_a_run_that_was_started_with_everything_closed_is_one_like_any_other(tmp_path: Path) -> None:
+    project = village(tmp_path, 1, MEETS)
+    argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "nightlatch", "run"]
+    run = subprocess.Popen(argv, cwd=project.folder, env={**os.environ, "PYTHONPATH": str(ROOT), **project.env})
+    until(lambda: at_work(project))
+    let_go(project)
+    assert run.wait(60) == 0
+    assert project.passing() == ["US-001"]
+
+
 def test_ctrl_c_at_a_terminal_reaches_the_loop_and_none_of_its_gits(tmp_path: Path) -> None:
     project = village(tmp_path, 1, f"echo half > half.txt; {MEETS}".replace("echo 1 > n1.txt\n", ""))
     with terminal(project, "run") as (run, master):
