@@ -91,7 +91,7 @@ def no_bubblewrap(project: Project) -> None:
     project.monkeypatch.setenv("PATH", str(tools))
 
 
-NONE = {"NIGHTLATCH_WORKSPACE_SANDBOX": "none"}
+NONE = {"NIGHTLATCH_WORKSPACE_SANDBOX": "none", "NIGHTLATCH_LIMITS_DISK": "1kB"}  # a sandbox around these tests has little room
 SCRIPTED = ("run", "--agent", "scripted")
 STATUS = "see what waits for you: nightlatch status"
 
