@@ -15,6 +15,7 @@ from uuid import uuid4
 from nightlatch.core.globs import matcher
 from nightlatch.edge import files, process, rooms, workspace
 from nightlatch.edge.house import House
+from nightlatch.edge.runner import ended
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import FaultError, NightlatchError
@@ -179,8 +180,8 @@ class Pool:
         ran = process.run(command, timeout=INIT_TIMEOUT)
         if ran.exit != 0:
             tail = self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()[-600:]
-            says = f"it failed in a fresh workspace: {tail or 'it said nothing'}"
-            raise FaultError(says, place=INIT, fix="make it succeed in a fresh clone")
+            why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
+            raise FaultError(f"it failed in a fresh workspace: {why}", place=INIT, fix="make it succeed in a fresh clone")
 
 
 def keep_made(tree: Path, tracked: set[str], template: Path) -> None:

@@ -265,6 +265,10 @@ ENVIRONMENT = {
         args=SCRIPTED, arrange=[planned(), write(".nightlatch", "")], env=NONE,
         says="{top}/.nightlatch: this is a file, and a run keeps its state in a folder of that name", fix="move it away",
     ),
+    "an init.sh that fails without a word": Case(
+        args=SCRIPTED, arrange=[planned(), program("init.sh", "exit 3"), saved], code=4, env={**NONE, "NIGHTLATCH_SCRIPT": "init.sh"},
+        says="init.sh: it failed in a fresh workspace: exit code 3", fix="make it succeed in a fresh clone",
+    ),
     "an init.sh that fails and prints a key": Case(
         args=SCRIPTED, arrange=[planned(), program("init.sh", "echo no entry for correct-horse-9; exit 3"), saved], code=4,
         env={**NONE, "NIGHTLATCH_SCRIPT": "init.sh", "SHOP_TOKEN": "correct-horse-9"},
