@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 POWER = Path("/sys/power/state")
@@ -28,7 +28,7 @@ def keeper() -> tuple[str, ...]:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def kept(patience: float = PATIENCE) -> Iterator[None]:
     """Awake inside `with`, and no longer than this process lives: what keeps it waits for the end of a pipe that this one holds."""
     if not (command := keeper()):
         yield
@@ -41,7 +41,10 @@ def kept() -> Iterator[None]:
     try:
         yield
     finally:
-        holding.communicate()
+        with suppress(subprocess.TimeoutExpired):
+            holding.communicate(timeout=patience)
+        holding.kill()
+        holding.wait()
 
 
 def tried(power: Path = POWER) -> tuple[bool, str]:

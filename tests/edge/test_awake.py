@@ -1,5 +1,7 @@
 """What keeps a machine awake is held for as long as a run lasts; where nothing does, doctor says so."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,14 @@ def test_where_none_is_there_or_it_fails_that_is_said_and_the_run_goes_on(tmp_pa
         pass
     power.write_text("\n")
     assert awake.tried(power) == (True, "this machine knows no sleep")
+
+
+def test_one_that_does_not_let_go_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = keeper(tmp_path, "systemd-inhibit", "#!/bin/sh\necho $$ > {log}.new\n/bin/mv {log}.new {log}\nexec /bin/sleep 60\n")
+    monkeypatch.setenv("PATH", str(log.parent))
+    began = time.monotonic()
+    with awake.kept(0):
+        while not log.exists():
+            os.sched_yield()
+    assert time.monotonic() - began < 50
+    assert not Path("/proc", log.read_text().strip()).exists()
