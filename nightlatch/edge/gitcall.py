@@ -100,15 +100,16 @@ class Standing:
     """A git process that answers for as long as somebody holds this: one thread at a time, and a new process where one ended."""
 
     def __init__(self, call: Call) -> None:
-        self._call, self._lock, self._talk = call, RLock(), None
+        self._call, self._lock, self._talk, self._ended = call, RLock(), None, bool
         self._end: Callable[[], object] = bool
 
     _talk: "Talk | None"
+    _ended: Callable[[], object]
 
     @contextmanager
     def talking(self) -> Iterator["Talk"]:
         with self._lock:
-            talk = self._talk or self._start()
+            talk = self._start() if self._talk is None or self._ended() else self._talk
             try:
                 yield talk
             except BaseException:
@@ -117,9 +118,10 @@ class Standing:
                 raise
 
     def _start(self) -> "Talk":
+        self._end()
         call, pipe = self._call, subprocess.PIPE
         process = subprocess.Popen(call.argv, env=call.env, cwd=call.cwd, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
-        self._end = weakref.finalize(self, hang_up, process)
+        self._end, self._ended = weakref.finalize(self, hang_up, process), lambda: process.poll() is not None
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  # asked for in the line before
         self._talk = Talk(call=call, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)
         return self._talk
@@ -142,12 +144,17 @@ class Talk:
 
     def answer(self, question: bytes) -> bytes:
         """The first line of its answer; RepoError where it ends instead."""
-        self.stdin.write(question)
-        self.stdin.flush()
+        self.ask(question)
+        with suppress(BrokenPipeError):
+            self.stdin.flush()
         line = self.stdout.readline()
         if not line:
             raise self.call.failed(self.stderr.read())
         return line.rstrip(b"\n")
+
+    def ask(self, question: bytes) -> None:
+        with suppress(BrokenPipeError):  # that it has ended is what reading its answer finds
+            self.stdin.write(question)
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name, without a line break, names none."""
@@ -166,7 +173,7 @@ class Talk:
             if size + len(question) > TOGETHER:
                 yield from (self._found(self.answer(b"")) for _ in range(asked))
                 asked, size = 0, 0
-            self.stdin.write(question)
+            self.ask(question)
             asked, size = asked + 1, size + len(question)
         yield from (self._found(self.answer(b"")) for _ in range(asked))
 

@@ -1,12 +1,18 @@
 """Git in plumbing form, on real repositories."""
 
+import gc
+import os
+import select
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from nightlatch.core.scope import Change
 from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.reaper import descendants
 from nightlatch.errors import RepoError
 
 ODD = "odd \n\udcff ü\t\"name\""
@@ -205,3 +211,28 @@ def test_without_an_identity_the_error_says_what_to_type(repository: Path, monke
     with pytest.raises(RepoError, match="whose commits") as caught:
         repo.commit(repo.tree_of("HEAD"), ["HEAD"], "x")
     assert "git config --global user.name" in caught.value.fix
+
+
+def killed_gits() -> None:
+    gc.collect()  # those of other tests go by themselves
+    for pid in descendants(os.getpid()):
+        with suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            os.kill(pid, signal.SIGKILL)
+            select.select([handle], [], [])
+            os.close(handle)
+
+
+def test_a_standing_git_that_somebody_ended_is_followed_by_another(repository: Path) -> None:
+    repo = open_repo(repository)
+    one = repo.write_blob(b"one")
+    killed_gits()
+    assert repo.write_blob(b"one") == one
+
+
+def test_one_that_is_ended_while_it_is_asked_is_an_error_of_git(repository: Path) -> None:
+    with open_repo(repository).stand("cat-file", "--batch").talking() as talk:
+        talk.find("HEAD")
+        killed_gits()
+        with pytest.raises(RepoError, match="git cat-file failed: it said nothing"):
+            talk.find("HEAD")
