@@ -125,11 +125,12 @@ def twice(project: Project, landings: Sequence[Landing]) -> Iterator[str]:
 def lost_work(project: Project, told: Sequence[Sequence[str]], landings: Sequence[Landing]) -> Iterator[str]:
     """What a session left lies in its candidate, before the next one on its feature, and in the landing; or that began afresh, by rule."""
     commits, wrote = {each.session: each.commit for each in landings}, {words[1] for words in told if words[0] == "wrote"}
-    left: dict[str, list[str]] = {}
+    left, turns = dict[str, list[str]](), Counter[str]()
     for _, session, feature, *names in (words for words in told if words[0] == "sees"):
         before = left.get(feature, [])
-        if names != before and (names or len(before) < AFRESH):
-            yield f"{session} on {feature} finds {names}, not {before}"
+        if names != before and (names or turns[feature] < AFRESH):
+            yield f"{session} on {feature}, its {turns[feature] + 1}th, finds {names}, not {before}"
+        turns[feature] = 1 if before and not names else turns[feature] + 1
         left[feature] = sorted({*names, session} & wrote)
         for place in (f"refs/nightlatch/sessions/{session}", commits.get(session, "")):
             yield from missing(project, place, feature, left[feature])

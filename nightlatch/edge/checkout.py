@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from nightlatch.edge import files
 from nightlatch.edge.beneath import FILE, PROGRAM
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one, words
+from nightlatch.edge.stale import free_index
 from nightlatch.edge.trees import FOLDER, Entry
 from nightlatch.errors import RepoError
 
@@ -105,27 +107,31 @@ def put_blob(repo: Repo, path: str, seen: bytes, blob: str) -> bool:
     return True
 
 
-def sync(repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = ()) -> tuple[str, ...]:
+def sync(repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = (), since: float | None = None) -> tuple[str, ...]:
     """Bring the checkout and its index from one commit of the branch to another. Returns the paths that had to stay behind.
 
     Promised: a path that the person edited or staged, or where a file of theirs is in the way, keeps its bytes and its index entry;
     every other path moves; no other staged or unstaged work is touched; a path that already is as the new commit has it counts as
     moved. Paths in `texts` are replaced as `put_back` does it, the others as git does. What stays behind is remembered, so that any later
     call brings it along once it can. Not promised: that all paths move at once. While another branch is checked out nothing happens.
+    A git that was killed over the same work, now or since a moment (epoch seconds), leaves a lock and half-moved files: both are finished.
     """
     if not on(repo, branch):
         return ()
+    torn = since is not None and free_index(repo, since)
+    began = time.time()
     behind = repo.tip_of(BEHIND)
-    since = behind or f"{old}^{{tree}}"
-    changes = repo.diff(since, new)
-    doubtful = [c for c in changes if c.path in texts or (not c.old_mode and os.path.lexists(repo.top / c.path))]
-    stays = move(repo, since, new, changes, sort_out(repo, doubtful, texts))
+    start = behind or f"{old}^{{tree}}"
+    changes = repo.diff(start, new)
+    doubtful = [c for c in changes if torn or c.path in texts or (not c.old_mode and os.path.lexists(repo.top / c.path))]
+    stays = move(repo, start, new, changes, sort_out(repo, doubtful, texts, torn=torn))
     if stays is None:
+        torn = free_index(repo, began) or torn
         repo.as_person("update-index", "-q", "--refresh").finish()
-        stays = move(repo, since, new, changes, sort_out(repo, changes, texts))
+        stays = move(repo, start, new, changes, sort_out(repo, changes, texts, torn=torn))
     if stays is None:
         stays = {change.path for change in changes}
-        repo.set_ref(BEHIND, since)
+        repo.set_ref(BEHIND, start)
     if behind and not stays:
         repo.delete_ref(BEHIND)
     return tuple(sorted(stays))
@@ -158,8 +164,11 @@ def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out
     return stays
 
 
-def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str]) -> tuple[list[Change], set[str]]:
-    """The changes that lie in the checkout already, or do from now on, and the paths that must stay; git can move the others."""
+def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str], *, torn: bool) -> tuple[list[Change], set[str]]:
+    """The changes that lie in the checkout already, or do from now on, and the paths that must stay; git can move the others.
+
+    `torn`: a git was killed while it moved them.
+    """
     there: list[Change] = []
     stays: set[str] = set()
     index, disk = staged(repo, changes), on_disk(repo, changes)
@@ -172,9 +181,23 @@ def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str]) -> t
             stays.add(path)
         elif disk.get(path) == new or (path in texts and bring(repo, change)):
             there.append(change)
-        elif disk.get(path) != old and not hidden:
+        elif disk.get(path) != old and not hidden and not (torn and unwritten(repo, change)):
             stays.add(path)
     return there, stays
+
+
+def unwritten(repo: Repo, change: Change) -> bool:
+    """Is the file gone, or no more than the beginning of the new one? That is what a killed git leaves; the beginning goes."""
+    file = repo.top / change.path
+    if not os.path.lexists(file):
+        return bool(change.new_mode)
+    if change.new_mode not in (FILE, PROGRAM) or file.is_symlink() or not file.is_file():
+        return False
+    seen, text = file.read_bytes(), repo.as_person("cat-file", "--filters", f"--path={change.path}", change.new_oid).output()
+    if seen != text and text.startswith(seen):
+        file.unlink()
+        return True
+    return False
 
 
 def bring(repo: Repo, change: Change) -> bool:

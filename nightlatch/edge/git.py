@@ -189,13 +189,17 @@ class Repo:
         return known
 
     def advance(self, ref: str, new: str, old: str) -> bool:
-        """Move a ref from `old` ("": it must not exist) to `new`, durably; False where somebody else moved it first, or took `new` away."""
+        """Move a ref from `old` ("": it must not exist) to `new`, durably; False where somebody else moved it first, or took `new` away.
+
+        A git that was killed may have moved it all the same: where the ref is counts.
+        """
         try:
             self._move(f"update {ref} {new} {old or '0' * len(new)}", SYNCED)
         except RepoError:
-            if (self.tip_of(ref) or "") == old and self.tip_of(new):
+            tip = self.tip_of(ref) or ""
+            if tip == old and self.tip_of(new):
                 raise
-            return False
+            return tip == new
         return True
 
     def _move(self, order: str, settings: tuple[str, ...] = HANDED) -> None:

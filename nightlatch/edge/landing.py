@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
@@ -16,6 +17,7 @@ from nightlatch.edge import checkout, held, notebook, phases
 from nightlatch.edge.git import Commit, Merged, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
+from nightlatch.edge.stale import free_refs
 from nightlatch.errors import PlanError, RepoError
 
 FILE = "100644"
@@ -59,18 +61,20 @@ def wait_for_rebase(site: Site) -> None:
 def finish_publishing(site: Site) -> None:
     """What a killed loop left between moving the branch and moving the checkout."""
     left = site.journal.state.publishing
+    free_refs(site.house.repo, site.ref)
     if not left:
         return
+    began = datetime.fromisoformat(str(left["at"])).timestamp()
     commit, parent, tip = str(left["commit"]), str(left["parent"]), site.tip()
     moved = left.get("branch") == site.branch and site.house.repo.is_ancestor(commit, tip)
     if moved:
-        bring_checkout(site, parent, commit)
+        bring_checkout(site, parent, commit, began)
     site.journal.write("publish.ended", commit=commit, moved=moved)
 
 
-def bring_checkout(site: Site, old: str, new: str) -> None:
+def bring_checkout(site: Site, old: str, new: str, since: float | None = None) -> None:
     """Move the person's checkout along where it is clean; what they edited stays, and `sync` brings the rest later."""
-    behind = checkout.sync(site.house.repo, site.branch, old, new, texts=(site.house.plan,))
+    behind = checkout.sync(site.house.repo, site.branch, old, new, texts=(site.house.plan,), since=since)
     if behind:
         site.console.say("checkout", f"{len(behind)} files are edited in your checkout and stay as they are; later: python loop.py sync")
 

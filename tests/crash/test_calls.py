@@ -61,14 +61,6 @@ def drawn(every: list[Point], shard: int) -> list[list[Point]]:
     return [[late, early] for late, early in zip(reversed(every[half:]), every, strict=False)]
 
 
-def unlocked(project: Project) -> list[Path]:
-    """The locks that a killed git left, taken away as docs/recovery.md says it: no git is running, so they are in nobody's hands."""
-    locks = [*(project.folder / ".git").rglob("*.lock")]
-    for lock in locks:
-        lock.unlink()
-    return locks
-
-
 @pytest.fixture
 def log() -> Iterator[TextIO]:
     """A line for each point: met or not, and the exit code; where NIGHTLATCH_LOG names a file, there."""
@@ -88,15 +80,11 @@ def test_a_night_that_is_cut_off_at_any_call_is_finished_by_a_plain_start(tmp_pa
         shutil.copytree(tmp_path / "shop", place / "shop", symlinks=True)
         project = project_in(place)
         try:
-            locks: list[Path] = []
             for point in pair:
                 met, code = run_at(project, point, place)
                 log.write(f"{point}: {f'exit {code}' if met else 'not met'}\n")
                 queue += [[point]] if not met and point is not pair[0] else []
-                locks += unlocked(project) if point.git else []
             project.run("run")
-            if locks:  # and what that git had half moved looks like an edit of the person's
-                project.git("restore", "--staged", "--worktree", "--", ":/", ":!mine.txt")
             assert_recovered(project, calm.landings())
         except AssertionError as error:
             wrong.append(f"{' and '.join(map(str, pair))}: {error}")

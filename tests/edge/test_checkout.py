@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.stale import free_refs
 from nightlatch.errors import RepoError
 from tests.edge.gitkit import ODD, commit_after, committed, git, write
 
@@ -158,6 +160,7 @@ def test_what_only_has_a_new_date_is_no_edit(repo: Repo) -> None:
 def test_a_locked_index_leaves_everything_behind_and_a_later_call_finishes(repo: Repo) -> None:
     lock = repo.git_dir / "index.lock"
     lock.touch()
+    os.utime(lock, (1, 1))  # before the move began, so it is not of a git that died over it
 
     assert land(repo, {"a": "a2\n", "prd.json": '{"x": 1}\n'}) == ("a", "prd.json")
     assert text(repo, "a") == "a1\n"
@@ -355,3 +358,84 @@ def test_nothing_starts_in_the_middle_of_a_merge(repo: Repo, how: str) -> None:
         checkout.take_branch(repo, "main")
 
     assert caught.value.fix == f"git {how} --continue, or git {how} --abort"
+
+
+HALVES: dict[str, str | bytes | None] = {
+    "a": "a2, and much more than that\n", "c/d": "d2\n", "gone": None, "made": "made\n", "new": "n\n", "x/y": "y, and more\n",
+}  # fmt: skip
+
+
+def half_moved(repo: Repo) -> tuple[str, str]:
+    """The branch one commit on, and of its files what a git leaves that is killed: some moved, some begun, some gone; and its lock."""
+    committed(repo.top, {"gone": "g\n"})
+    old = repo.tip("main") or ""
+    new = commit_after(repo, old, HALVES)
+    assert repo.advance("refs/heads/main", new, old)
+    write(repo.top, {"a": "a2, and", "b": "mine\n", "made": "made\n", "x/y": "", ".git/index.lock": "half an index"})
+    (repo.top / "c/d").unlink()
+    return old, new
+
+
+def test_what_a_killed_git_left_half_moved_is_finished_and_an_edit_stays(repo: Repo) -> None:
+    old, new = half_moved(repo)
+
+    assert checkout.sync(repo, "main", old, new, since=0.0) == ()
+
+    assert [line.strip() for line in state(repo)] == ["M b"]
+    assert {path: text(repo, path) for path in ("a", "b", "c/d", "made", "new", "x/y")} == {
+        **{path: told for path, told in HALVES.items() if told}, "b": "mine\n",
+    }  # fmt: skip
+    assert not (repo.top / "gone").exists()
+    assert repo.tip_of(checkout.BEHIND) is None
+
+
+def test_a_file_that_says_something_of_its_own_is_no_half_of_another(repo: Repo) -> None:
+    old, new = half_moved(repo)
+    write(repo.top, {"a": "a2, and my own"})
+
+    assert checkout.sync(repo, "main", old, new, since=0.0) == ("a",)
+
+    assert text(repo, "a") == "a2, and my own"
+
+
+def test_half_a_file_without_a_dead_gits_lock_is_an_edit(repo: Repo) -> None:
+    old, new = half_moved(repo)
+    (repo.git_dir / "index.lock").unlink()
+
+    assert "a" in checkout.sync(repo, "main", old, new, since=0.0)
+
+    assert text(repo, "a") == "a2, and"
+
+
+@pytest.mark.parametrize("why", ["older than the work", "held open", "a git is at work"])
+def test_a_lock_that_may_be_anothers_stays(repo: Repo, why: str) -> None:
+    old, new = half_moved(repo)
+    lock, since = repo.git_dir / "index.lock", 0.0
+    with ExitStack() as stack:
+        if why == "older than the work":
+            os.utime(lock, (1e9, 1e9))
+            since = 1e9 + 60
+        elif why == "held open":
+            stack.enter_context(lock.open())
+        else:
+            # Its parent is not this process, as it would be if it were the loop's own.
+            shell = ["setsid", "--fork", "git", "cat-file", "--batch"]
+            pipe = subprocess.PIPE
+            other = stack.enter_context(subprocess.Popen(shell, cwd=repo.top, stdin=pipe, stdout=pipe))
+            assert other.stdin
+            assert other.stdout
+            other.stdin.write(b"HEAD^{tree}\n")
+            other.stdin.flush()
+            other.stdout.readline()
+        assert "a" in checkout.sync(repo, "main", old, new, since=since)
+    assert lock.exists()
+    assert text(repo, "a") == "a2, and"
+
+
+def test_locks_of_refs_go_with_the_git_that_held_them(repo: Repo) -> None:
+    mine, theirs = (repo.common_dir / f"refs/{name}.lock" for name in ("nightlatch/work/US-1", "heads/other"))
+    write(repo.top, {str(path.relative_to(repo.top)): "" for path in (mine, theirs, repo.common_dir / "refs/heads/main.lock")})
+
+    free_refs(repo, "refs/heads/main")
+
+    assert sorted((repo.common_dir / "refs").rglob("*.lock")) == [theirs]

@@ -1,9 +1,14 @@
 """Git in plumbing form, on real repositories."""
 
+<<<<<<< Updated upstream
 import gc
 import os
 import select
 import signal
+=======
+import os
+import shutil
+>>>>>>> Stashed changes
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -82,7 +87,23 @@ def test_a_branch_moves_only_from_where_it_was_seen(repo: Repo) -> None:
     assert not repo.advance("refs/heads/main", mine, old)
     assert repo.tip("main") == theirs
     assert repo.advance("refs/heads/new", mine, "")
-    assert not repo.advance("refs/heads/new", mine, "")
+    assert not repo.advance("refs/heads/new", theirs, "")
+
+
+def test_a_branch_that_a_git_moved_before_it_was_killed_has_moved(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old, shim, git = repo.tip("main") or "", tmp_path / "bin/git", shutil.which("git")
+    new = repo.commit(repo.tree_of("HEAD"), [old], "ours")
+    shim.parent.mkdir()
+    # The reader of its output goes after one line, so that git ends by SIGPIPE when it says that the branch is moved.
+    shim.write_text(f'#!/bin/sh\ncase "$*" in *update-ref*) {git} "$@" | head -n 1;; *) exec {git} "$@";; esac\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
+
+    assert open_repo(repo.top).advance("refs/heads/main", new, old)
+
+    assert repo.tip("main") == new
 
 
 def test_a_branch_that_cannot_move_for_another_reason_is_an_error_and_not_a_lost_race(repo: Repo) -> None:
