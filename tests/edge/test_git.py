@@ -1,14 +1,10 @@
 """Git in plumbing form, on real repositories."""
 
-<<<<<<< Updated upstream
 import gc
 import os
 import select
-import signal
-=======
-import os
 import shutil
->>>>>>> Stashed changes
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
