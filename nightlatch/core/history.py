@@ -36,7 +36,7 @@ class FeatureHistory:
     sessions: ids, oldest first · answer: the person's · fresh: the next session starts clean · conflict: the carried work met the branch ·
     held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
     given: done by the person's word · decided, said: their last decision since the last session, and its words ·
-    answers: every answer of theirs that is on record · carried: there is work to carry on ·
+    answers: every answer of theirs that is on record · carried: there may be work to carry on ·
     stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met ·
     same: refusals in a row by the same rule.
     """
@@ -225,7 +225,7 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         held=session if word == "held" and rule != GREEN_ALREADY else "",
         skipped=past.skipped,
         landed=session if landed else past.landed,
-        carried=not landed,
+        carried=not landed and (past.carried or word != "failed"),  # a session that failed may have left nothing
         same=_same(past, entry),
         met=0 if landed else max(past.met, *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))), 0),
     )

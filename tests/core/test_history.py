@@ -94,6 +94,8 @@ def test_two_continuations_without_progress_start_clean_once() -> None:
     assert not after_all("advanced", "rejected", "advanced", "rejected").fresh
     assert not after_all("advanced", "rejected", "rejected", "rejected").fresh
     assert not after_all("rejected", "interrupted agent.wall").fresh
+    assert not after_all("failed", "rejected", "rejected").fresh
+    assert after_all("failed", "rejected", "rejected", "rejected").fresh
 
 
 @pytest.mark.parametrize("told", ["interrupted agent.limit", "interrupted agent.stopped", "failed agent.login"])
