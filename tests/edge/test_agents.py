@@ -310,7 +310,7 @@ def test_a_refreshed_login_is_safe_at_once_and_not_only_at_the_end(tmp_path: Pat
     own.parent.mkdir()
     own.write_text('{"token": 1}')
     agent = replace(agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", REFRESH + last))}), credentials=(".cli/auth.json",))
-    seen = agents.run(agent, replace(bench.errand(agent), stop=lambda: "2" in own.read_text()))
+    seen = agents.run(agent, replace(bench.errand(agent), stop=lambda: last != "exit 0" and "2" in own.read_text()))
     assert own.read_text() == '{"token": 2}'
     assert seen.end.end is (End.FINISHED if last == "exit 0" else End.STOPPED)
 
