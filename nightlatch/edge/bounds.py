@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nightlatch.edge.files import orphaned
 from nightlatch.errors import SandboxError
 
 GROUPS = Path("/sys/fs/cgroup")
@@ -127,7 +128,7 @@ def own_group(what: str) -> Path | None:
 def takes(place: Path, what: str, most: int) -> bool:
     """Whether a group with this limit can be made here."""
     for left in place.glob("nightlatch-*-*"):
-        if not Path("/proc", left.name.split("-")[1]).exists():
+        if orphaned(left.name.split("-")[1]):
             leave((left,), 0)
     trial = place / f"nightlatch-{os.getpid()}-0"
     try:

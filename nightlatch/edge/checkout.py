@@ -41,10 +41,9 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
     Raises RepoError where there is no commit yet, HEAD is detached, a merge or the like is under way, or a switch would touch edits.
     """
     top, head = str(repo.top), repo.head()
-    under_way = next((what for file, what in UNDER_WAY.items() if (repo.git_dir / file).exists()), None)
-    if under_way:
-        fix = f"git {under_way} --continue, or git {under_way} --abort"
-        raise RepoError(f"a {under_way} is under way in the checkout", place=top, fix=fix)
+    if what := under_way(repo):
+        fix = f"git {what} --continue, or git {what} --abort"
+        raise RepoError(f"a {what} is under way in the checkout", place=top, fix=fix)
     if head is None and not wanted:
         raise RepoError("HEAD is detached, so there is no branch to land on", place=top, fix="git switch main, or git switch -c night")
     if repo.tip_of("HEAD") is None:
@@ -60,6 +59,11 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
         raise RepoError(problem, place=top, fix=line)
     repo.as_person("switch", "-q", *make, wanted).output()
     return wanted
+
+
+def under_way(repo: Repo) -> str | None:
+    """The rebase, merge or the like that the person has begun in the checkout and not ended."""
+    return next((what for file, what in UNDER_WAY.items() if (repo.git_dir / file).exists()), None)
 
 
 def is_ignored(repo: Repo, path: str) -> bool:

@@ -14,7 +14,7 @@ from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
 from nightlatch.edge import agents, awake, branch, look, phases
 from nightlatch.edge.bounds import Bounds
-from nightlatch.edge.checkout import UNDER_WAY
+from nightlatch.edge.checkout import under_way
 from nightlatch.edge.house import House, require_plan, templates
 from nightlatch.edge.look import View
 from nightlatch.errors import NightlatchError
@@ -111,9 +111,8 @@ def landing(seen: View) -> Iterator[Finding]:
     """Whether there is a branch to land on, and a checkout that can go there."""
     repo, wanted = seen.house.repo, seen.plan.branch or seen.head
     edits = bool(repo.as_person("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").output())
-    under_way = next((what for file, what in UNDER_WAY.items() if (repo.git_dir / file).exists()), None)
-    if under_way:
-        yield fail("branch", f"a {under_way} is under way in the checkout", f"git {under_way} --continue, or git {under_way} --abort")
+    if what := under_way(repo):
+        yield fail("branch", f"a {what} is under way in the checkout", f"git {what} --continue, or git {what} --abort")
     elif not seen.tip:
         yield fail("branch", "there is no commit yet to start from", "git add -A && git commit -m start")
     elif wanted is None:
