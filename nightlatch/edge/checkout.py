@@ -5,12 +5,12 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nightlatch.core.scope import GITLINK, LINK, Change, folders
 from nightlatch.edge import files
 from nightlatch.edge.beneath import FILE, PROGRAM
-from nightlatch.edge.git import Repo
+from nightlatch.edge.git import Repo, raw_change
 from nightlatch.edge.gitcall import one, words
 from nightlatch.edge.stale import free_index
 from nightlatch.edge.trees import FOLDER, Entry
@@ -18,6 +18,8 @@ from nightlatch.errors import RepoError
 
 NAMED = 500
 SMALL = 1_000_000
+LATELY = 50  # commits
+PATIENCE = 1.0  # seconds that another git may have the index
 BEHIND = "refs/nightlatch/checkout"
 UNDER_WAY = {
     "rebase-merge": "rebase", "rebase-apply": "rebase", "MERGE_HEAD": "merge", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert",
@@ -124,21 +126,51 @@ def sync(repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = (
         return ()
     torn = since is not None and free_index(repo, since)
     began = time.time()
+    await_index(repo)
     behind = repo.tip_of(BEHIND)
-    start = behind or f"{old}^{{tree}}"
+    start = caught_up(repo, behind, old) if behind else f"{old}^{{tree}}"
     changes = repo.diff(start, new)
     doubtful = [c for c in changes if torn or c.path in texts or (not c.old_mode and os.path.lexists(repo.top / c.path))]
-    stays = move(repo, start, new, changes, sort_out(repo, doubtful, texts, torn=torn))
+    stays = move(repo, start, new, changes, sort_out(repo, new, doubtful, texts, torn=torn))
     if stays is None:
         torn = free_index(repo, began) or torn
+        await_index(repo)
+        sorted_out = sort_out(repo, new, changes, texts, torn=torn)
         repo.as_person("update-index", "-q", "--refresh").finish()
-        stays = move(repo, start, new, changes, sort_out(repo, changes, texts, torn=torn))
+        stays = move(repo, start, new, changes, sorted_out)
     if stays is None:
         stays = {change.path for change in changes}
         repo.set_ref(BEHIND, start)
     if behind and not stays:
         repo.delete_ref(BEHIND)
     return tuple(sorted(stays))
+
+
+def await_index(repo: Repo) -> None:
+    """Let another git that has the index for a moment finish: a person commits while the night goes on."""
+    until = time.monotonic() + PATIENCE
+    while os.path.lexists(repo.git_dir / "index.lock") and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def caught_up(repo: Repo, behind: str, old: str) -> str:
+    """The tree that the checkout is at: the one it was left behind at, with what that call had put in place before git refused the rest."""
+    changes = repo.diff(behind, old)
+    index, disk = staged(repo, changes), on_disk(repo, changes)
+    known = {path: entry for path, (entry, _) in index.items()}
+    done = [c for c in changes if disk.get(c.path) == new_side(c) and known.get(c.path) in (old_side(c), new_side(c))]
+    try:
+        record(repo, [change for change in done if known.get(change.path) != new_side(change)])
+    except RepoError:  # another git keeps the index
+        return behind
+    return repo.tree_with(behind, {change.path: new_side(change) for change in done})
+
+
+def record(repo: Repo, changes: Sequence[Change]) -> None:
+    """Have the index say that these changes are made."""
+    lines = "".join(f"{c.new_mode or '0'} {c.new_oid or '0' * 2 * repo.width}\t{c.path}\0" for c in changes)
+    if lines:
+        repo.as_person("update-index", "-z", "--index-info").output(os.fsencode(lines))
 
 
 def on(repo: Repo, branch: str) -> bool:
@@ -156,10 +188,8 @@ def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out
     """Have git move what is neither there nor to stay. Returns what stays, or None where git refuses and no file has moved."""
     there, stays = sorted_out
     target = repo.tree_with(since, {c.path: new_side(c) for c in changes if c.path not in stays}) if stays else new
-    lines = "".join(f"{c.new_mode or '0'} {c.new_oid or '0' * len(c.old_oid)}\t{c.path}\0" for c in there)
     try:
-        if lines:
-            repo.as_person("update-index", "-z", "--index-info").output(os.fsencode(lines))
+        record(repo, there)
         repo.as_person("read-tree", "-m", "-u", since, target).output()
     except RepoError:
         return None
@@ -168,7 +198,9 @@ def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out
     return stays
 
 
-def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str], *, torn: bool) -> tuple[list[Change], set[str]]:
+def sort_out(
+    repo: Repo, tip: str, changes: Sequence[Change], texts: Collection[str], *, torn: bool
+) -> tuple[list[Change], set[str]]:  # fmt: skip
     """The changes that lie in the checkout already, or do from now on, and the paths that must stay; git can move the others.
 
     `torn`: a git was killed while it moved them.
@@ -181,13 +213,25 @@ def sort_out(repo: Repo, changes: Sequence[Change], texts: Collection[str], *, t
         known, hidden = index.get(path, (None, False))
         if GITLINK in (change.old_mode, change.new_mode):
             continue
+        seen = disk.get(path)
+        if known not in (old, new) and seen in (old, new) and rewound(repo, tip, change, known):
+            record(repo, [replace(change, new_mode=seen[0] if seen else "", new_oid=seen[1] if seen else "")])
+            known = seen
         if known not in (old, new):
             stays.add(path)
-        elif disk.get(path) == new or (path in texts and bring(repo, change)):
+        elif seen == new or (path in texts and bring(repo, change)):
             there.append(change)
-        elif disk.get(path) != old and not hidden and not (torn and unwritten(repo, change)):
+        elif seen != old and not hidden and not (torn and unwritten(repo, change)):
             stays.add(path)
     return there, stays
+
+
+def rewound(repo: Repo, tip: str, change: Change, known: Entry | None) -> bool:
+    """Does the index hold what this path was a few commits ago? A git of the person that read the index before it was moved, and wrote it
+    after, puts it back so: `git commit -- PATH` reads first and locks then."""
+    printed = words(repo.run("log", "-z", f"-n{LATELY}", "--raw", "--no-abbrev", "--no-renames", "--format=", tip, "--", change.path))
+    past = (raw_change(meta, path) for meta, path in zip(printed[::2], printed[1::2], strict=True))
+    return any(known == old_side(each) for each in past)
 
 
 def unwritten(repo: Repo, change: Change) -> bool:

@@ -171,6 +171,51 @@ def test_a_locked_index_leaves_everything_behind_and_a_later_call_finishes(repo:
     assert (text(repo, "a"), state(repo)) == ("a2\n", [])
 
 
+def test_a_plan_that_was_replaced_under_a_locked_index_moves_on_with_the_next_landing(repo: Repo) -> None:
+    lock = repo.git_dir / "index.lock"
+    lock.touch()
+    os.utime(lock, (1, 1))
+    assert land(repo, {"a": "a2\n", "prd.json": '{"x": 1}\n'}) == ("a", "prd.json")
+    assert text(repo, "prd.json") == '{"x": 1}\n'
+    lock.unlink()
+
+    assert land(repo, {"b": "b2\n", "prd.json": '{"x": 2}\n'}) == ()
+
+    assert (text(repo, "a"), text(repo, "b"), text(repo, "prd.json"), state(repo)) == ("a2\n", "b2\n", '{"x": 2}\n', [])
+
+
+def test_an_index_that_was_moved_before_git_refused_the_files_moves_on_with_the_next_landing(repo: Repo) -> None:
+    tree = repo.tree_of("main")
+    assert land(repo, {"prd.json": '{"x": 1}\n'}) == ()
+    repo.set_ref(checkout.BEHIND, tree)
+
+    assert land(repo, {"b": "b2\n", "prd.json": '{"x": 2}\n'}) == ()
+
+    assert (text(repo, "b"), text(repo, "prd.json"), state(repo)) == ("b2\n", '{"x": 2}\n', [])
+    assert repo.tip_of(checkout.BEHIND) is None
+
+
+def test_an_index_that_another_git_wrote_back_as_it_was_before_follows_again(repo: Repo) -> None:
+    was = (repo.git_dir / "index").read_bytes()
+    assert land(repo, {"a": "a2\n", "b": None, "new": "n\n", "prd.json": '{"x": 1}\n'}) == ()
+    (repo.git_dir / "index").write_bytes(was)
+
+    assert land(repo, {"a": "a3\n", "new": "n2\n", "b": "b\n", "prd.json": '{"x": 2}\n'}) == ()
+
+    assert (text(repo, "a"), text(repo, "b"), text(repo, "prd.json"), state(repo)) == ("a3\n", "b\n", '{"x": 2}\n', [])
+
+
+def test_an_older_version_that_the_person_staged_over_an_edit_stays(repo: Repo) -> None:
+    assert land(repo, {"a": "a2\n"}) == ()
+    git(repo.top, "restore", "--staged", "--source=HEAD~1", "a")
+    write(repo.top, {"a": "mine\n"})
+
+    assert land(repo, {"a": "a3\n"}) == ("a",)
+
+    assert git(repo.top, "show", ":a") == "a1"
+    assert text(repo, "a") == "mine\n"
+
+
 def test_a_checkout_on_another_branch_is_left_alone(repo: Repo) -> None:
     git(repo.top, "switch", "-q", "-c", "mine")
 
