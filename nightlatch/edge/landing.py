@@ -45,13 +45,16 @@ def publish(site: Site, commit: str, parent: str) -> bool:
 def wait_for_rebase(site: Site) -> None:
     """A branch that is being rebased is not moved: its end would put it where the rebase has it, without what landed meanwhile.
 
-    Raises RepoError where that takes too long, or a person wants the run to end; the session is concluded by the next run.
+    Raises RepoError where that takes too long, or a person wants the run to end, with the code of their signal; the session is concluded
+    by the next run.
     """
     until, told = time.monotonic() + REBASE, False
     while checkout.rebasing(site.house.repo, site.branch):
         if time.monotonic() > until or site.signals.asked:
             fix = "git rebase --continue, or git rebase --abort; then run again"
-            raise RepoError(f"{site.branch} is being rebased, so nothing can land", place=str(site.house.repo.top), fix=fix)
+            waited = RepoError(f"{site.branch} is being rebased, so nothing can land", place=str(site.house.repo.top), fix=fix)
+            waited.exit = site.signals.code or waited.exit
+            raise waited
         if not told:
             site.console.say("waiting", f"{site.branch} is being rebased in your checkout; this goes on when that is over")
         told = True

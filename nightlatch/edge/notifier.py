@@ -69,9 +69,9 @@ class Notifier:
     def broke(self, end: BaseException, words: Iterable[str], passing: str) -> None:
         """A run that an error ends. What the error says may hold anybody's output; what kind it is does not."""
         kind = end if isinstance(end, NightlatchError) else None
-        interrupted = isinstance(end, KeyboardInterrupt)
-        why = (type(kind).__doc__ or "").partition("\n")[0] if kind else "" if interrupted else "something unexpected happened"
-        self.ended(kind.exit if kind else 130 if interrupted else 70, words, passing, why)
+        code = kind.exit if kind else 130 if isinstance(end, KeyboardInterrupt) else 70
+        why = (type(kind).__doc__ or "").partition("\n")[0] if kind else "something unexpected happened"
+        self.ended(code, words, passing, "" if code > 128 else why)
 
     def hear(self) -> None:
         """Say what did not arrive since the last look, that of an earlier run included."""

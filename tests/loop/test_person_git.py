@@ -113,19 +113,22 @@ def test_a_branch_that_is_being_rebased_is_not_moved_until_that_is_over(tmp_path
     assert_nothing_lost(project, "rebases on the spot", extra=True)
 
 
-def test_a_run_that_waits_for_a_rebase_can_be_ended_and_the_next_one_lands(tmp_path: Path) -> None:
-    project = shop(tmp_path, MEETS)
-    run = project.start("run")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_waits_for_a_rebase_can_be_ended_and_the_next_one_lands(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    project, told = shop(tmp_path, MEETS), tmp_path / "told"
+    run = project.start("run", env={"NIGHTLATCH_NOTIFY_COMMAND": f"cat >> {told}"})
     until(lambda: at_work(project))
     person(project, "GIT_SEQUENCE_EDITOR='sed -i s/^pick/edit/' git rebase -q -i HEAD~1")
     let_go(project)
     assert run.stderr
     assert any("main is being rebased in your checkout" in line for line in run.stderr)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     _, err = run.communicate(timeout=60)
-    assert run.returncode == 2
+    assert run.returncode == code
     assert "main is being rebased, so nothing can land" in err
     assert "git rebase --abort" in err
+    until(lambda: told.exists() and "run-ended" in told.read_text())
+    assert '"fault"' not in told.read_text()
     person(project, "git rebase --abort")
     project.run("run")
     assert_nothing_lost(project, "puts it back", extra=True)
