@@ -235,6 +235,11 @@ class Repo:
             found = differing(reader, self.width, f"{old}^{{tree}}", f"{new}^{{tree}}")
             return tuple(sorted((change_of(path, was, now) for path, was, now in found), key=lambda change: change.path))
 
+    def difference(self, old: str, new: str, *paths: str) -> str:
+        """What differs between two trees, as lines for a person."""
+        args = ("diff-tree", "-r", "-p", "--no-ext-diff", "--no-textconv", "--no-renames", old, new, "--", *paths)
+        return self.run(*args).decode("utf-8", "replace")
+
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.ask("merge-base", "--is-ancestor", old, new) is not None
 

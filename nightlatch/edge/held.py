@@ -29,7 +29,7 @@ def keep(house: House, session: str, feature: Feature, base: str, tree: str, ver
     changes = repo.diff(base, tree)
     named = heldpage.flagged(reasons, changes)
     pictures = [change.path for change in changes if heldpage.is_picture(change.path)]
-    diffs = {path: difference(repo, base, tree, path) for path in named if path not in pictures}
+    diffs = {path: repo.difference(base, tree, path) for path in named if path not in pictures}
     folder = house.state / "sessions" / session
     folder.mkdir(parents=True, exist_ok=True)
     page = heldpage.page(feature, session, base, reasons, diffs, pictures)
@@ -40,11 +40,6 @@ def find(repo: Repo, session: str) -> Held:
     ref = session_ref(session)
     asked = approvals.read(value for _, value in trailers(repo, Range(base=f"{ref}^", head=ref), "Held"))
     return Held(base=repo.tip_of(f"{ref}^") or "", tree=repo.tree_of(ref), asked=asked)
-
-
-def difference(repo: Repo, old: str, new: str, *paths: str) -> str:
-    args = ("diff-tree", "-r", "-p", "--no-ext-diff", "--no-textconv", "--no-renames", old, new, "--", *paths)
-    return repo.run(*args).decode("utf-8", "replace")
 
 
 def same_patch(repo: Repo, held: Held, tip: str, tree: str) -> bool:

@@ -160,14 +160,12 @@ def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple
 
 def differences(house: House, shown: Iterable[Session]) -> dict[str, str]:
     """What held work would change, and what landed work has changed, by session; what is gone is left out."""
-    from nightlatch.edge.held import difference
-
     found, own = dict[str, str](), recorded(house)
     for one in shown:
         commit = one.commit or house.repo.tip_of(session_ref(one.id))
         try:
             paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not own(change.path)][:MOST_PATHS] if commit else []
-            found |= {one.id: difference(house.repo, f"{commit}^", str(commit), *paths)} if paths else {}
+            found |= {one.id: house.repo.difference(f"{commit}^", str(commit), *paths)} if paths else {}
         except RepoError:
             continue
     return found
