@@ -81,6 +81,12 @@ class State:
     publishing: Fields = field(default_factory=dict)
 
 
+def carried(state: State) -> Fields:
+    """What `segment.started`, the first event of a segment, holds of all the earlier ones: everything but work in flight."""
+    limits = {agent: until.isoformat() for agent, until in state.limits.items()}
+    return {**{name: getattr(state, name) for name in ("run", "agent", "guesses", "tokens", "scripts")}, "limits": limits}
+
+
 def after(state: State, line: Fields) -> State:
     """The state once one more event has happened; unknown events change nothing."""
     names = ("run", "session", "feature", "digest", "base", "folder", "agent", "process", "tree", "laid")
@@ -110,13 +116,19 @@ def after(state: State, line: Fields) -> State:
             return replace(state, publishing={})
         case "session.ended":
             return replace(state, flight=None)
-        case "tokens.used":
-            return replace(state, tokens=_tokens(line))
+        case "segment.started":
+            return _carried(text, line)
         case "run.ended":
             return replace(state, tokens=0)
         case "limit.met":
             return _limited(state, text["agent"], line)
     return state
+
+
+def _carried(text: Mapping[str, str], line: Fields) -> State:
+    limits, guesses, scripts = (dict(each) if isinstance(each := line.get(name), dict) else {} for name in ("limits", "guesses", "scripts"))
+    untils = {agent: datetime.fromisoformat(str(until)) for agent, until in limits.items()}
+    return State(run=text["run"], agent=text["agent"], limits=untils, guesses=guesses, tokens=int(_number(line, "tokens")), scripts=scripts)
 
 
 def _begun(state: State, text: Mapping[str, str], script: str) -> State:

@@ -62,11 +62,9 @@ def open_journal(path: Path, now: Callable[[], datetime] = lambda: datetime.now(
     if next_segment.exists() and not path.exists():  # the last loop was ended between the two names
         next_segment.rename(path)
     state, bad = load(path)
-    carried: list[tuple[str, dict[str, object]]] = [("tokens.used", {"input": state.tokens})]
-    carried += [("limit.met", {"agent": agent, "until": until.isoformat()}) for agent, until in state.limits.items()]
     full = path.exists() and path.stat().st_size > SEGMENT and state.flight is None and not state.publishing
     if full:
-        files.replace(next_segment, b"".join(lines.encode(event, now(), fields) for event, fields in carried))
+        files.replace(next_segment, lines.encode("segment.started", now(), lines.carried(state)))
         path.rename(path.with_name(f"journal-{len(list(path.parent.glob('journal-*.jsonl'))) + 1:04}.jsonl"))
         files.sync_folder(path.parent)
         next_segment.rename(path)

@@ -61,6 +61,7 @@ def assert_kept(house: House, folder: Path, acks: list[str], disk: Disk, how: st
     book = journal.open_journal(there.state / "journal.jsonl")
     book.close()
     assert "limit" not in acks or "a" in book.state.limits
+    assert book.state.scripts.get("x", 0) >= sum(ack.startswith("journal session.started") for ack in acks)
     segments = [*sorted(there.state.glob("journal-*.jsonl")), there.state / "journal.jsonl"]
     events = [f"journal {event['event']} {event.get('session')}" for segment in segments for event in journal.read(segment) if event]
     assert [event for event in events if event in acks] == [ack for ack in acks if ack.startswith("journal")]

@@ -18,7 +18,7 @@ def acknowledged(what: str) -> None:
 
 def keep_a_journal(path: Path, session: str) -> None:
     book = journal.open_journal(path, lambda: NOW)
-    book.write("session.started", session=session, feature="US-001", text="x" * 400)
+    book.write("session.started", session=session, feature="US-001", script="x", text="x" * 400)
     acknowledged(f"journal session.started {session}")
     book.write("note", session=session)
     if session == "s0":

@@ -1,7 +1,12 @@
 """The journal on a real disk: torn tails, bad lines, segments."""
 
+from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from nightlatch.core.journal import State, carried, encode
 from nightlatch.edge import journal
 from nightlatch.edge.journal import open_journal
 
@@ -40,10 +45,9 @@ def test_a_bad_line_in_the_middle_is_counted_and_costs_no_later_event(tmp_path: 
     book.close()
 
 
-def test_a_full_segment_is_put_aside_between_sessions_only_and_limits_go_over(tmp_path: Path) -> None:
+def test_a_full_segment_is_put_aside_between_sessions_only(tmp_path: Path) -> None:
     path = written(tmp_path / "journal.jsonl")
     book = open_journal(path)
-    book.write("limit.met", agent="a", until="2026-11-21T03:00:00+00:00")
     book.write("note", text="x" * (journal.SEGMENT + 1))
     book.close()
     book = open_journal(path)
@@ -54,4 +58,41 @@ def test_a_full_segment_is_put_aside_between_sessions_only_and_limits_go_over(tm
     book.close()
     assert path.stat().st_size < 1000
     assert [old.name for old in tmp_path.glob("journal-*.jsonl")] == ["journal-0001.jsonl"]
-    assert "a" in journal.load(path)[0].limits
+
+
+def test_the_next_segment_knows_all_that_the_full_one_did(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    book = open_journal(path)
+    book.write("run.started", run="r-1")
+    for name in ("a", "b"):
+        book.write("session.started", **{**SESSION, "agent": name}, script="x")
+        book.write("limit.met", agent=name, until="2026-11-21T03:00:00+00:00", guessed=True)
+        book.write("agent.ended", end="limit", input=7, output=2)
+        book.write("session.ended", session="s1")
+    book.write("note", text="x" * (journal.SEGMENT + 1))
+    book.close()
+    before = book.state
+    empty = {each.name for each in fields(State) if not getattr(before, each.name)}
+    assert empty == {"flight", "publishing"}, "a full segment waits for these to end; whatever else the state holds is looked at here"
+    book = open_journal(path)
+    book.close()
+    assert path.stat().st_size < 1000
+    assert book.state == journal.load(path)[0] == before
+    assert [event and event["event"] for event in journal.read(path)] == ["segment.started"]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_loop_that_was_killed_between_two_segments_has_forgotten_nothing(tmp_path: Path, *, renamed: bool) -> None:
+    path = written(tmp_path / "journal.jsonl")
+    book = open_journal(path)
+    book.write("session.ended", session="s1")
+    book.write("note", text="x" * (journal.SEGMENT + 1))
+    book.close()
+    (tmp_path / "journal.next").write_bytes(encode("segment.started", datetime.now(UTC), carried(book.state)))
+    if renamed:
+        path.rename(tmp_path / "journal-0001.jsonl")
+    again = open_journal(path)
+    again.close()
+    assert again.state == book.state
+    assert [old.name for old in tmp_path.glob("journal-*.jsonl")] == ["journal-0001.jsonl"]
+    assert not (tmp_path / "journal.next").exists()
