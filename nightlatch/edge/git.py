@@ -4,7 +4,6 @@ import os
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +17,7 @@ from nightlatch.errors import RepoError
 PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
-FORM = "%x00".join(("%H", "%T", "%P", "%cI", "%an", "%s", "%b", "%(trailers:only,unfold)"))
+FORM = "%x00".join(("%H", "%T", "%P", "%s", "%(trailers:only,unfold)"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +43,7 @@ class Commit:
     id: str
     tree: str
     parents: tuple[str, ...]
-    at: datetime
-    author: str
     subject: str
-    body: str
     trailers: Mapping[str, str]
 
 
@@ -269,7 +265,7 @@ class Repo:
     def log(self, rev: str, n: int = -1) -> tuple[Commit, ...]:
         """The newest `n` commits (-1: all) that a revision reaches, newest first."""
         found = self.run("log", "-z", f"-n{n}", f"--format={FORM}", "--end-of-options", rev).decode("utf-8", "replace").split("\0")
-        return tuple(logged(*found[i : i + 8]) for i in range(0, len(found) - 7, 8))
+        return tuple(logged(*found[i : i + 5]) for i in range(0, len(found) - 4, 5))
 
 
 def session_ref(session: str) -> str:
@@ -297,10 +293,9 @@ def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:
     return Change(path=path, status=status, old_mode=old_mode, old_oid=old_oid, new_mode=new_mode, new_oid=new_oid)
 
 
-def logged(oid: str, tree: str, parents: str, at: str, author: str, subject: str, body: str, trailers: str) -> Commit:
+def logged(oid: str, tree: str, parents: str, subject: str, trailers: str) -> Commit:
     pairs = {key: value for key, _, value in (line.partition(": ") for line in trailers.splitlines())}
-    when = datetime.fromisoformat(at)
-    return Commit(id=oid, tree=tree, parents=tuple(parents.split()), at=when, author=author, subject=subject, body=body, trailers=pairs)
+    return Commit(id=oid, tree=tree, parents=tuple(parents.split()), subject=subject, trailers=pairs)
 
 
 def open_repo(folder: Path) -> Repo:
