@@ -249,15 +249,25 @@ def usage(error: click.ClickException) -> UsageError:
 
 def crash(bug: Exception, command: str) -> NightlatchError:
     """Keep the traceback beside the journal, or show it where there is none to write to, and say in one sentence what happened."""
-    text = "".join(traceback.format_exception(bug))
-    what = f"something unexpected happened: {type(bug).__name__}: {bug}"
+    text, says = (hidden(part) for part in ("".join(traceback.format_exception(bug)), f"{type(bug).__name__}: {bug}"))
+    what = f"something unexpected happened: {says}"
     state = next((f / ".nightlatch" for f in (Path.cwd(), *Path.cwd().parents) if (f / ".nightlatch").is_dir()), None)
     try:
         if state and command != "ratchet":
             kept = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
-            kept.write_text(text, errors="backslashreplace")
+            import_module("nightlatch.edge.files").write_private(kept, text, errors="backslashreplace")
             return NightlatchError(what, fix=f"report it with {kept}; what has landed is safe, and `nightlatch run` goes on from there")
     except OSError as full:
         text += f"{full}\n"
     click.echo(text, err=True)
     return NightlatchError(what, fix="report it with the lines above; what has landed is safe")
+
+
+def hidden(text: str) -> str:
+    """Without what is secret here, as far as the settings say so and can be read."""
+    from nightlatch.edge import house, secrets
+
+    try:
+        return house.find_house(Path.cwd()).secrets.hide(text)
+    except Exception:  # noqa: BLE001  # it may be the very thing that is being told
+        return secrets.guard(environ).hide(text)

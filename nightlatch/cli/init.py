@@ -127,7 +127,7 @@ def settings(found: Found) -> dict[str, object]:
 def write(path: Path, text: str, mode: int) -> None:
     """Make a file that is not there; one that appeared meanwhile stays."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(0o700 if path.parent.name == ".nightlatch" else 0o777, parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
         path.chmod(mode)

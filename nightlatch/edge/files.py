@@ -88,15 +88,15 @@ def drop_drafts(folder: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put these bytes in place of a file, made durable before this returns; a symbolic link stays one and its target changes.
 
-    Whoever reads sees all of the old bytes or all of the new ones, also after a power cut. Permissions stay; owner, hard links
-    and extended attributes do not. Raises OSError, and then the old bytes are still there.
+    Whoever reads sees all of the old bytes or all of the new ones, also after a power cut. Permissions stay, a new file has
+    those of `mode`; owner, hard links and extended attributes do not stay. Raises OSError, and then the old bytes are still there.
     """
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".nightlatch-{mark()}-{uuid4().hex}")
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(fd, "wb") as file:
             if target.exists():
@@ -112,11 +112,17 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, durable by name."""
+    """Make a folder that only its owner may enter, and those above it, durable by name."""
     if not folder.is_dir():
         make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.parent)
+
+
+def write_private(path: Path, text: str, errors: str = "surrogateescape") -> None:
+    """Write a file that only its owner may read."""
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8", errors=errors)
 
 
 def sync_folder(folder: Path) -> None:

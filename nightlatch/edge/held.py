@@ -31,7 +31,7 @@ def keep(house: House, session: str, feature: Feature, base: str, tree: str, ver
     pictures = [change.path for change in changes if heldpage.is_picture(change.path)]
     diffs = {path: repo.difference(base, tree, path) for path in named if path not in pictures}
     folder = house.state / "sessions" / session
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     page = heldpage.page(feature, session, base, reasons, diffs, pictures)
     files.replace(folder / "held.md", house.secrets.hide(page).encode("utf-8", "backslashreplace"))
 

@@ -17,6 +17,7 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent
+from nightlatch.edge.files import make_folder, write_private
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.runner import bounded
@@ -120,9 +121,9 @@ class Bench:
     def ask(self, brief: str, pictures: Mapping[str, Path]) -> tuple[str, AgentEnd]:
         """Run the agent on a brief in an empty room, and give its last words."""
         ears, number = Ears(), len([*self.folder.glob("judge-*.md")]) + 1
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         text = self.folder / f"judge-{number}.md"
-        text.write_text(brief, encoding="utf-8", errors="replace")
+        write_private(text, brief, errors="replace")
         with TemporaryDirectory(prefix="nightlatch-judge-", ignore_cleanup_errors=True) as name:
             place = Path(name)
             for part in ("case", "home", "out"):

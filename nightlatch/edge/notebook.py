@@ -46,7 +46,7 @@ def harvest(site: Site, started: Started, *, over: bool = False) -> list[str]:
     shown = (*known, *(hide(line.encode("utf-8", "surrogatepass")).decode("utf-8", "replace") for line in whole))
     found = list(dict.fromkeys(line.strip()[:LONGEST] for line in shown if line.strip()))[: MOST + 1]
     if found != known:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(kept.parent)
         files.replace(kept, "\n".join(found).encode())
     return found
 

@@ -90,10 +90,10 @@ class Planning:
     def ask(self, turn: int, problems: tuple[str, ...]) -> bytes:
         """Run the agent, and give its answer, however it ended: the file, else what its last message holds."""
         ears, brief, limits = Ears(), self.folder / f"brief-{turn}.md", self.house.config.limits
-        self.folder.mkdir(exist_ok=True)
+        files.make_folder(self.folder)
         for old in self.folder.glob(f"*-[{turn}-9].*"):
             old.unlink()
-        brief.write_text(self.brief(problems), encoding="utf-8", errors="surrogateescape")
+        files.write_private(brief, self.brief(problems))
         end = agents.run(self.agent, Errand(
             program=agents.find(self.agent, self.house.repo.project, os.environ), brief=brief,
             room=rooms.agents_room(self.house, self.place, self.pool.sandbox, session=f"plan-s{turn}", feature="plan"), out=self.place.out,
@@ -240,4 +240,4 @@ def write(house: House, old: bytes | None, draft: Draft) -> None:
         with (project / name).open("xb") as file:
             file.write(data)
         (project / name).chmod(0o755)
-    files.replace(house.repo.top / house.plan, draft.plan)
+    files.replace(house.repo.top / house.plan, draft.plan, mode=0o666)

@@ -22,7 +22,7 @@ from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.spending import Cap
 from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, transcripts, workspace
-from nightlatch.edge.files import disk_full, is_full
+from nightlatch.edge.files import disk_full, is_full, make_folder, write_private
 from nightlatch.edge.git import Repo, base_ref, session_ref
 from nightlatch.edge.house import House, templates
 from nightlatch.edge.process import Limits
@@ -157,9 +157,9 @@ def brief_parts(
 def work(site: Site, started: Started, text: str) -> AgentEnd:
     """Run the agent on the brief until it ends or is ended; the journal knows its process, so that no later loop leaves it running."""
     place, limits, folder = started.workspace, site.house.config.limits, site.house.state / "sessions" / started.id
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     snapshots = Snapshots(site=site, started=started)
-    (folder / "brief.md").write_text(text, encoding="utf-8", errors="surrogateescape")
+    write_private(folder / "brief.md", text)
     env = {"NIGHTLATCH_PHASE": started.stage.phase.name} if started.stage else {}
     if script := script_digest(started.agent.name):
         turn = len(site.history(started.base).of(started.feature).sessions) + 1
@@ -286,7 +286,7 @@ def pictures(site: Site, started: Started, made: Candidate) -> None:
     for name, file in found:
         folder = site.house.state / "sessions" / started.id / "pictures" / name
         with suppress(OSError):  # the page does without
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             shutil.copyfile(file, folder / file.name)
 
 

@@ -81,6 +81,8 @@ class Transcript:
     def __init__(self, path: Path | None, limit: int, secrets: Secrets = NO_SECRETS) -> None:
         self._room = limit
         self._screen = Screen(secrets)
+        if path:
+            path.touch(mode=0o600)
         self._file = path.open("ab", buffering=0) if path else None
 
     def write(self, line: bytes) -> None:

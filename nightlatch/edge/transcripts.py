@@ -118,6 +118,7 @@ def pack(house: House, before: float) -> None:
         if place.name == "notes.jsonl" or place.stat().st_mtime > before:
             continue
         draft = place.with_name(f"{place.name}.draft")
+        draft.touch(mode=0o600)
         with place.open("rb") as source, draft.open("wb") as file:
             with gzip.open(file, "wb") as target:
                 shutil.copyfileobj(source, target)

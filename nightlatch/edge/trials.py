@@ -17,6 +17,7 @@ from nightlatch.core.models import Cost, Feature
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK, Runner, detect
 from nightlatch.edge import runner
+from nightlatch.edge.files import make_folder
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
@@ -269,7 +270,7 @@ class Trials:
     def save(self, name: str, value: Results | tuple[Check, ...]) -> None:
         """Keep what is known for certain; a fault says nothing about the tree. Not durable: a torn file only costs another run."""
         answers = [check.answer for check in value] if isinstance(value, tuple) else [value.answer]
-        self.cache.mkdir(parents=True, exist_ok=True)
+        make_folder(self.cache)
         if Answer.FAULT in answers or shutil.disk_usage(self.cache).free < ROOM:  # on a disk that is nearly full anything may be red
             return
         old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)

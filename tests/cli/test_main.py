@@ -174,6 +174,23 @@ def test_what_nobody_expected_is_kept_in_a_file_and_told_in_a_sentence(repositor
     assert "Traceback" in kept.read_text()
 
 
+def test_no_key_stands_in_what_is_kept_and_told_of_a_crash(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "kept-in-the-house-77")
+    (repository / ".nightlatch").mkdir()
+    (repository / "loop.toml").write_text('[agents.mine]\ncommand = ["true"]\nenv = { MY_TOKEN = "a-value-of-the-shop" }\n')
+    loop_py(repository, "import nightlatch\nraise ValueError(' and '.join(['kept-in-the-' + 'house-77', 'a-value-of-the-shop']))\n")
+    ran = nightlatch("run", cwd=repository)
+    [kept] = (repository / ".nightlatch").glob("crash-*.txt")
+    for text in (ran.stderr, kept.read_text()):
+        assert "ValueError: [hidden:value-of-SHOP_TOKEN] and [hidden:value-of-MY_TOKEN]" in text
+        assert "kept-in-the-house-77" not in text
+        assert "a-value-of-the-shop" not in text
+    assert kept.stat().st_mode & 0o077 == 0
+    (repository / "loop.toml").write_text("agent = [")
+    monkeypatch.chdir(repository)
+    assert cli.hidden("x kept-in-the-house-77") == "x [hidden:value-of-SHOP_TOKEN]"
+
+
 def test_without_a_journal_the_traceback_itself_is_shown(repository: Path) -> None:
     loop_py(repository, "import nightlatch\nraise ValueError('lost')\n")
     ran = nightlatch("run", cwd=repository)

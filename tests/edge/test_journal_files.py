@@ -77,6 +77,7 @@ def test_the_next_segment_knows_all_that_the_full_one_did(tmp_path: Path) -> Non
     book = open_journal(path)
     book.close()
     assert path.stat().st_size < 1000
+    assert path.stat().st_mode & 0o077 == 0
     assert book.state == journal.load(path)[0] == before
     assert [event and event["event"] for event in journal.read(path)] == ["segment.started"]
 

@@ -60,6 +60,14 @@ def kept(project: Project) -> Iterator[tuple[str, bytes]]:
         yield f"git {kind} {oid}", project.git("cat-file", kind if kind != "tree" else "-p", oid).encode(errors="surrogateescape")
 
 
+def open_to_others(project: Project) -> list[str]:
+    """What of the loop's own folder another user could enter or read: no folder, and no file of a session or of the journal, may be."""
+    state = project.folder / ".nightlatch"
+    folders = [state, *(place for place in state.rglob("*") if place.is_dir())]
+    files = [*state.glob("journal*"), *(place for place in (state / "sessions").rglob("*") if place.is_file())]
+    return [str(place.relative_to(project.folder)) for place in (*folders, *files) if place.stat().st_mode & 0o077]
+
+
 def assert_nowhere(project: Project, *texts: str) -> None:
     seen = dict(kept(project))
     assert len(seen) > 40
@@ -81,6 +89,7 @@ def test_no_key_reaches_the_disk_and_none_lands(shop: Project, asks: str) -> Non
     shop.run("brief", "US-001", env=env)
     assert_nowhere(shop, ran.stdout, ran.stderr, shop.git("log", "-p", "--all"))
     carried = shop.git("show", "refs/nightlatch/work/US-001:conf0.txt")
+    assert open_to_others(shop) == []
     assert carried == "nightlatch kept nothing of this file: there are secrets in it (aws-access-key)\n"
 
 

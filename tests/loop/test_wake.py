@@ -195,7 +195,9 @@ def test_the_log_of_a_session_is_a_stream_without_gaps(tmp_path: Path) -> None:
     assert "".join(f"{event['raw']}\n" for event in streams[0] if event["raw"]) == (sessions / session / transcripts.NAME).read_text()
     transcripts.pack(house, time.time() + 60)
     assert [file.name for file in (sessions / session).glob("transcript*")] == ["transcript.jsonl.gz"]
-    assert gzip.decompress((sessions / session / "transcript.jsonl.gz").read_bytes()).count(b"\n") > 80
+    packed = sessions / session / "transcript.jsonl.gz"
+    assert gzip.decompress(packed.read_bytes()).count(b"\n") > 80
+    assert packed.stat().st_mode & 0o077 == 0
     after = project.run("events", session, "--json").stdout
     assert [json.loads(line) for line in after.splitlines()] == streams[0]
     assert "message: the end" in project.run("log", session).stdout
