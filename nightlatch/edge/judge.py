@@ -17,7 +17,7 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent
-from nightlatch.edge.files import make_folder, write_private
+from nightlatch.edge.files import make_folder, mark, write_private
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.runner import bounded
@@ -71,14 +71,15 @@ class Brought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """A judge, and where it is heard. `folder` keeps its transcripts; `note` tells the journal, `limited` of a usage limit; `off` names
-    what a test leaves out: "second", "fences"."""
+    """A judge, and where it is heard. `folder` keeps its transcripts, its rooms lie among the workspaces of `cache`; `note` tells the
+    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences"."""
 
     agent: Agent
     project: Path
     sandbox: Sandbox
     templates: Templates
     folder: Path
+    cache: Path
     always: bool = False
     secrets: Secrets = NO_SECRETS
     env: tuple[str, ...] = ()
@@ -124,7 +125,8 @@ class Bench:
         make_folder(self.folder)
         text = self.folder / f"judge-{number}.md"
         write_private(text, brief, errors="replace")
-        with TemporaryDirectory(prefix="nightlatch-judge-", ignore_cleanup_errors=True) as name:
+        (rooms := self.cache / "ws").mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=rooms, prefix=f"{mark()}-judge-", ignore_cleanup_errors=True) as name:
             place = Path(name)
             for part in ("case", "home", "out"):
                 (place / part).mkdir()
@@ -179,7 +181,7 @@ def bench(
         return None
     config = house.config
     return Bench(
-        agent=agent, project=house.repo.project, sandbox=sandbox, templates=templates, folder=folder,
+        agent=agent, project=house.repo.project, sandbox=sandbox, templates=templates, folder=folder, cache=house.cache,
         always=config.judge.when == "always", env=config.workspace.env, hidden=(house.held_back,) if house.held_back else (),
         secrets=house.secrets, wall=min(WALL, config.limits.session or WALL), note=note, limited=limited, stop=stop,
     )  # fmt: skip

@@ -53,7 +53,8 @@ def judge(name: str, folder: Path, programs: Path, word: str = "met", failure: F
         os.environ.update(setup.environ)
         bench = Bench(
             agent=agents.load(name, {name: setup.settings}, judging=True), project=folder, sandbox=find_sandbox("bubblewrap"),
-            templates=template, folder=folder / "heard", wall=100, note=lambda event, **_fields: notes.append(event),
+            templates=template, folder=folder / "heard", cache=folder / "cache", wall=100,
+            note=lambda event, **_fields: notes.append(event),
         )  # fmt: skip
         brought = Brought(feature=FEATURE, asked=asked(FEATURE, ()), texts=in_till("# all of it is done\n", code=DONE), results={})
         judged, usage = bench.hear(brought)

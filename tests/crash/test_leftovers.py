@@ -76,6 +76,23 @@ def test_a_loop_that_is_killed_during_a_check_leaves_nothing_where_temporary_fil
 
 
 @pytest.mark.sandbox
+def test_the_room_of_a_judge_whose_loop_is_killed_goes_with_the_next_start(tmp_path: Path) -> None:
+    judge = '[judge]\nagent = "slow"\n[agents.slow]\ncommand = ["sh", "-c", "touch here; sleep 1000"]\n'
+    project, temporary = make_project(tmp_path, [feature(1, verify=[])], settings=judge), tmp_path / "tmp"
+    temporary.mkdir()
+    env = {"TMPDIR": str(temporary), "NIGHTLATCH_SCRIPT": str(project.script([[writes(1)]]))}
+    with project.start("run", "--agent", "scripted", env=env) as loop:
+        while not (rooms := [*tmp_path.glob("cache/*/ws/*/case/here")]):
+            assert loop.poll() is None
+        loop.kill()
+        loop.communicate()
+    assert [*temporary.iterdir()] == []
+    assert rooms[0].exists(), "nobody was left to take it away"
+    project.run("run", "--agent", "scripted", env={**env, "NIGHTLATCH_JUDGE_WHEN": "never"}, code=3)
+    assert [*tmp_path.glob("cache/*/ws/*"), *tmp_path.glob("cache/*/trash/*")] == []
+
+
+@pytest.mark.sandbox
 def test_a_session_that_added_nothing_is_refused_also_when_the_loop_is_killed_before_it_looked(tmp_path: Path) -> None:
     """What it began with is no progress of its own."""
     project: Project = make_project(tmp_path, [feature(1)], settings=SETTINGS, files={"agent.sh": HALF_AGENT})

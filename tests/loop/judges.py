@@ -142,6 +142,7 @@ def bench(folder: Path, mode: str, *, off: frozenset[str] = frozenset(), wall: f
     agent = Agent(name="mine", command=(str(program), mode), events="text", env={"JUDGE_MARK": str(folder / "mark")})
     return Bench(
         agent=agent, project=folder, sandbox=sandbox or Unconfined(), templates=template, folder=folder / "heard", wall=wall, off=off,
+        cache=folder / "cache",
     )  # fmt: skip
 
 
