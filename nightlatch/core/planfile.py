@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -30,6 +31,7 @@ class File:
     ids: tuple[str, ...]
 
 
+@lru_cache(maxsize=4)
 def read(data: bytes, path: str) -> Plan:
     """The plan in this file, whatever its dialect; no features is a plan too. Raises PlanError with line, column and a caret."""
     file = take_apart(data, path)

@@ -166,11 +166,11 @@ def caught_up(repo: Repo, behind: str, old: str) -> str:
     return repo.tree_with(behind, {change.path: new_side(change) for change in done})
 
 
-def record(repo: Repo, changes: Sequence[Change]) -> None:
+def record(repo: Repo, changes: Sequence[Change], settings: tuple[str, ...] = ()) -> None:
     """Have the index say that these changes are made."""
     lines = "".join(f"{c.new_mode or '0'} {c.new_oid or '0' * 2 * repo.width}\t{c.path}\0" for c in changes)
     if lines:
-        repo.as_person("update-index", "-z", "--index-info").output(os.fsencode(lines))
+        repo.as_person("update-index", "-z", "--index-info", settings=settings).output(os.fsencode(lines))
 
 
 def on(repo: Repo, branch: str) -> bool:
@@ -189,7 +189,7 @@ def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out
     there, stays = sorted_out
     target = repo.tree_with(since, {c.path: new_side(c) for c in changes if c.path not in stays}) if stays else new
     try:
-        record(repo, there)
+        record(repo, there, ("core.fsync=none",))  # the next command writes the index once more, and waits for the disk
         repo.as_person("read-tree", "-m", "-u", since, target).output()
     except RepoError:
         return None

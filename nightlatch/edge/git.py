@@ -1,10 +1,11 @@
 """The person's repository as one frozen value, in plumbing form."""
 
+import hashlib
 import os
 import shlex
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -145,36 +146,47 @@ class Repo:
         lines = (line.partition("\t") for line in words(self.run("ls-tree", "-r", "-z", "--full-tree", rev)))
         return {path: (meta[:6], meta.rpartition(" ")[2]) for meta, _, path in lines}
 
-    def write_blob(self, data: bytes, kind: str = "blob") -> str:
+    def write_blob(self, data: bytes, kind: str = "blob", settings: tuple[str, ...] = HANDED) -> str:
         with os.fdopen(os.memfd_create("blob"), "w+b") as file:
             file.write(data)
             file.flush()
-            return self.write_files([file.fileno()], kind)[0]
+            return self.write_files([file.fileno()], kind, settings)[0]
 
     def write_tree(self, data: bytes) -> str:
         """By hash-object, for mktree hands nothing to the disk. What is in the tree was checked where it came from."""
         return self.write_blob(data, "tree")
 
-    def write_files(self, fds: Iterable[int], kind: str = "blob") -> list[str]:
+    def id_of_tree(self, data: bytes) -> str:
+        return hashlib.new(self.object_format, b"tree %d\0" % len(data) + data).hexdigest()
+
+    def write_files(self, fds: Iterable[int], kind: str = "blob", settings: tuple[str, ...] = HANDED) -> list[str]:
         """Write what open files hold into the repository, by their descriptors. Returns the ids in the same order."""
-        with self.stand("hash-object", "-w", "--literally", "-t", kind, "--no-filters", "--stdin-paths").talking() as talk:
+        args = ("hash-object", "-w", *(() if kind == "commit" else ("--literally",)), "-t", kind, "--no-filters", "--stdin-paths")
+        with self.stand(*args, settings=settings).talking() as talk:
             return [talk.answer(f"/proc/{os.getpid()}/fd/{fd}\n".encode()).decode() for fd in fds]
 
-    def tree_with(self, tree: str, changes: Mapping[str, Entry | None]) -> str:
-        """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty."""
+    def tree_with(self, tree: str, changes: Mapping[str, Entry | None], *, keep: bool = True) -> str:
+        """The tree with these paths set, or gone where None. A file gives way to a folder and a folder to a file; no folder stays empty.
+
+        Without `keep` it is only named, and nothing is written.
+        """
         if not changes:
             return self.tree_of(tree)
         with self.stand("cat-file", "--batch").talking() as reading:
-            trees = Trees(reader=reading, writer=self.write_tree, width=self.width)
+            trees = Trees(reader=reading, writer=self.write_tree if keep else self.id_of_tree, width=self.width)
             return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})
 
     def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:
         """A new commit by the person, durable with all that it holds. No hooks run; signing follows their configuration."""
-        for role in ("AUTHOR", "COMMITTER"):
-            self.ident(role)
-        args = ("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-")
-        call = self.as_person(*args, "-S", settings=SYNCED) if sign else self.private(*args, settings=SYNCED)
-        return one(call.output(message.encode("utf-8", "surrogateescape")))
+        whose, text = {role: self.ident(role) for role in ("AUTHOR", "COMMITTER")}, message.replace("\0", "").rstrip("\n") + "\n"
+        if sign or any(f"GIT_{role}_DATE" in self.env for role in whose):  # what is signed, and the ways to write a date, are git's
+            args = ("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-")
+            call = self.as_person(*args, "-S", settings=SYNCED) if sign else self.private(*args, settings=SYNCED)
+            return one(call.output(text.encode("utf-8", "surrogateescape")))
+        now = f"{time.time():.0f} {time.strftime('%z')}"
+        signed = (f"{role.lower()} {who.name} <{who.email}> {now}" for role, who in whose.items())
+        head = "\n".join((f"tree {tree}", *(f"parent {self.tip_of(parent)}" for parent in parents), *signed))
+        return self.write_blob(f"{head}\n\n{text}".encode("utf-8", "surrogateescape"), "commit", SYNCED)
 
     def ident(self, role: str) -> Ident:
         """AUTHOR or COMMITTER, as git knows the person; RepoError where they never said who they are."""
@@ -222,7 +234,7 @@ class Repo:
     def work_ref(feature: str) -> str:
         """The ref of a feature's carried work, for any id that a plan may hold."""
         name = quote(feature, safe="", errors="surrogatepass").replace(".", "%2E").replace("~", "%7E")
-        short = name if len(name) <= 120 else f"{name[:80]}-{sha256(name.encode()).hexdigest()}"
+        short = name if len(name) <= 120 else f"{name[:80]}-{hashlib.sha256(name.encode()).hexdigest()}"
         return f"refs/nightlatch/work/{short}"
 
     def diff(self, old: str, new: str) -> tuple[Change, ...]:

@@ -56,7 +56,9 @@ class Pool:
         with self._turn:
             while not self._ready and (self._busy or self._missing):
                 self._turn.wait()
-            ready = self._ready.popleft() if self._ready else None
+            ready = next((place for place in self._ready if place.base == base), self._ready[0]) if self._ready else None
+            if ready:
+                self._ready.remove(ready)
             fault, self._fault = self._fault, None
         if fault:
             raise fault
@@ -129,7 +131,8 @@ class Pool:
                     self._missing = self._missing if made or fault else 0  # a bug ends this thread: nobody is to wait for it
                     self._ready.extend([made] if made else [])
                     self._turn.notify_all()
-            workspace.empty_trash(self.house.cache)
+            if made and not old:  # while an agent works, and not while the next one waits
+                workspace.empty_trash(self.house.cache)
 
     def _stale(self) -> Workspace | None:
         return next((place for place in self._ready if place.base != self._base), None)

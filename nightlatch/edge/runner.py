@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from nightlatch.core.evidence import Said
@@ -60,6 +61,7 @@ class Desk:
     runners: str
 
 
+@cache
 def shipped() -> tuple[Runner, ...]:
     """The runners that come with the package, in the order in which they are looked for."""
     return tuple(parse((RUNNERS / f"{name}.toml").read_text(encoding="utf-8")) for name in ORDER)

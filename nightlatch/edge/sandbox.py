@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -79,13 +80,18 @@ def find_sandbox(setting: str, memory: int = 0, processes: int = 0, disk: int = 
     if tried.returncode:
         said = tried.stderr.decode("utf-8", "replace").strip()
         raise SandboxError(f"bubblewrap may not make namespaces here ({said})", fix=f"allow unprivileged user namespaces, or {FIX}")
-    known = tomllib.loads(DATA.read_text(encoding="utf-8"))
-    return Bubblewrap(program=program, known=known, bounds=find_bounds(memory, processes, disk, places))
+    return Bubblewrap(program=program, known=shipped(), bounds=find_bounds(memory, processes, disk, places))
+
+
+@cache
+def shipped() -> Mapping[str, Sequence[str]]:
+    """What sandboxes have in common."""
+    return tomllib.loads(DATA.read_text(encoding="utf-8"))
 
 
 def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
     """What a process gets of the loop's own environment: the allowed names and those passed through; `given` goes over it."""
-    known = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    known = shipped()
     allowed = (*known["environment"], *known["places"], *passed)
     own = {name: value for name, value in os.environ.items() if among(name, allowed)}
     return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one

@@ -82,7 +82,7 @@ class Trials:
         """The tree without what no test depends on: equal keys, equal results."""
         tree = self.tree(rev)
         if tree not in self.keys:
-            self.keys[tree] = self.repo.tree_with(tree, dict.fromkeys(self.aside))
+            self.keys[tree] = self.repo.tree_with(tree, dict.fromkeys(self.aside), keep=False)
         return self.keys[tree]
 
     def files(self, rev: str) -> dict[str, Entry]:
