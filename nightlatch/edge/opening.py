@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from nightlatch.core import planfile
@@ -37,7 +38,8 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
         run = run_id(now(), journal.state.run) if named else ""
         files.drop_drafts((house.repo.top / house.plan).resolve().parent)
         workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
-        pool = Pool(house=house, sandbox=sandbox, branch=name)
+        own = replace(house, repo=replace(house.repo, standing={}))  # its gits answer while those of the loop are asked
+        pool = Pool(house=own, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=house.secrets.hide)
         site = Site(
             house=house,

@@ -15,7 +15,7 @@ from uuid import uuid4
 from nightlatch.core.globs import matcher
 from nightlatch.edge import files, process, rooms, workspace
 from nightlatch.edge.house import House
-from nightlatch.edge.runner import ended
+from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import FaultError, NightlatchError
@@ -52,7 +52,13 @@ class Pool:
     _keyed: tuple[str, str] = ("", "")
 
     def take(self, base: str) -> Workspace:
-        """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
+        """A pristine workspace at `base`, in which nothing runs. Raises FaultError where init.sh fails."""
+        place = self._take(base)
+        self.sandbox.leave(place.tree)
+        return place
+
+    def _take(self, base: str) -> Workspace:
+        """The same, in which a room may stand ready for a check."""
         with self._turn:
             while not self._ready and (self._busy or self._missing):
                 self._turn.wait()
@@ -68,18 +74,27 @@ class Pool:
         """A prepared workspace moved to another base, or a new one where that would need another init.sh."""
         if place.env == self.env_key(base):
             return workspace.retarget(self.house.repo, place, base)
-        workspace.discard(place)
+        self._drop(place)
         return self.prepare(base)
+
+    def _drop(self, place: Workspace) -> None:
+        self.sandbox.leave(place.tree)
+        workspace.discard(place)
+
+    def _stand(self, place: Workspace) -> None:
+        """Start the room of a check while nobody waits for it."""
+        room = rooms.room(self.house, place, network=self.house.config.checks.network)
+        self.sandbox.stand(at_desk(room, own_desk(room)))
 
     @contextmanager
     def checkout(self, base: str, tree: str) -> Iterator[Workspace]:
         """A pristine workspace that holds `tree` over what init.sh makes at `base`; gone afterwards."""
-        place = self.take(base)
+        place = self._take(base)
         try:
             workspace.lay(self.house.repo, place, tree)
             yield place
         finally:
-            workspace.discard(place)
+            self._drop(place)
 
     def ahead(self, base: str) -> None:
         """Have workspaces at `base` prepared while the caller does something else."""
@@ -104,7 +119,7 @@ class Pool:
         if self._thread:
             self._thread.join()
         for place in self._ready:
-            workspace.discard(place)
+            self._drop(place)
         workspace.empty_trash(self.house.cache)
 
     def _work(self) -> None:
@@ -123,6 +138,8 @@ class Pool:
             fault: Exception | None = None
             try:
                 made = self.renew(old, base) if old else self.prepare(base)
+                if not old:
+                    self._stand(made)
             except (NightlatchError, OSError) as error:
                 fault = error
             finally:

@@ -211,7 +211,9 @@ def supervise(
 def run(command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200_000, drain: float = 2) -> Ran:
     """Run a check: both streams together, head and tail of them kept; at the time-out the whole tree is killed."""
     began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
-    with Tree(command, stdin=stdin, merged=True) as tree:
+    with command.ready or Tree(command, stdin=stdin, merged=True) as tree:
+        if command.ready:
+            tree.go(command.line, stdin)
         while not tree.ended:
             left = began + timeout - time.monotonic()
             timed_out, crowded = timed_out or left <= 0, crowded or tree.crowded

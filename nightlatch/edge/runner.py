@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -42,7 +43,7 @@ class Hands:
     secrets: Secrets = NO_SECRETS
 
     def run(self, room: Room, argv: Sequence[str]) -> Ran:
-        ran = process.run(self.sandbox.command(room, argv), timeout=self.timeout)
+        ran = process.run(self.sandbox.ready(room, argv) or self.sandbox.command(room, argv), timeout=self.timeout)
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
     def report(self, file: Path) -> bytes | None:
@@ -67,17 +68,30 @@ def shipped() -> tuple[Runner, ...]:
     return tuple(parse((RUNNERS / f"{name}.toml").read_text(encoding="utf-8")) for name in ORDER)
 
 
+def own_desk(room: Room) -> Path:
+    """The empty folder that a room was made ready with, or another one where something lies in it."""
+    usual = room.home.parent / "desk"
+    with suppress(FileExistsError):
+        usual.mkdir()
+    return usual if not usual.is_symlink() and not any(usual.iterdir()) else Path(tempfile.mkdtemp(dir=usual.parent, prefix="desk-"))
+
+
+def at_desk(room: Room, folder: Path) -> Room:
+    return replace(
+        room,
+        readable=(*room.readable, (RUNNERS, INSIDE / "runners")),
+        writable=(*room.writable, (folder, INSIDE / "desk")),
+    )
+
+
 @contextmanager
 def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
     """The room with NIGHTLATCH_REPORTS in it. Its folder lies in the workspace's, and goes with that where the loop is killed."""
-    with tempfile.TemporaryDirectory(dir=room.home.parent, prefix="desk-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with ExitStack() as stack:
+        folder = own_desk(room)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "reports").mkdir()
-        wide = replace(
-            room,
-            readable=(*room.readable, (RUNNERS, INSIDE / "runners")),
-            writable=(*room.writable, (folder, INSIDE / "desk")),
-        )
+        wide = at_desk(room, folder)
         seen = str(hands.sandbox.inside(wide, folder))
         wide = replace(wide, env={**wide.env, **(env or {}), "NIGHTLATCH_REPORTS": f"{seen}/reports"})
         yield Desk(room=wide, folder=folder, seen=seen, runners=str(hands.sandbox.inside(wide, RUNNERS)))

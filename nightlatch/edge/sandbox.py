@@ -1,13 +1,14 @@
 """What a process may see and write: bubblewrap with an allow-list of mounts, or nothing but the reaper."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import Protocol
 
 from nightlatch.edge import reaper
 from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
-from nightlatch.edge.tree import DOOR, Command
-from nightlatch.errors import ConfigError, SandboxError
+from nightlatch.edge.tree import DOOR, OPEN_DOOR, Command, Tree
+from nightlatch.errors import ConfigError, NightlatchError, SandboxError
 
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "sandbox.toml"
 RESOLVER = Path("/etc/resolv.conf")
@@ -61,6 +62,15 @@ class Sandbox(Protocol):
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         """What to start so that `argv` runs in the room."""
+
+    def stand(self, room: Room) -> None:
+        """Start the room now, for a command that comes later."""
+
+    def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
+        """What to start where a room like this stands ready; it is used up. Its environment may be another by now."""
+
+    def leave(self, tree: Path) -> None:
+        """End what stands ready in a tree."""
 
     def inside(self, room: Room, path: Path) -> Path:
         """Where a process in the room finds a real path."""
@@ -116,6 +126,15 @@ class Unconfined:
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         return replace(held(argv, env=room.env, cwd=room.tree / room.cwd), bounds=self.bounds)
 
+    def stand(self, room: Room) -> None:
+        """To start here costs little."""
+
+    def ready(self, room: Room, argv: Sequence[str]) -> None:
+        """Nothing ever stands ready."""
+
+    def leave(self, tree: Path) -> None:
+        """As above."""
+
     def inside(self, room: Room, path: Path) -> Path:  # noqa: ARG002  # every path is seen as it is
         return path
 
@@ -128,15 +147,41 @@ class Bubblewrap:
     known: Mapping[str, Sequence[str]]
     bounds: Bounds = NO_BOUNDS
     name: str = "bubblewrap"
+    standing: dict[Path, tuple[Room, Command, Tree]] = field(default_factory=dict, repr=False, compare=False)
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
+        return self._command(room, argv[0], (*DOOR, *argv))
+
+    def stand(self, room: Room) -> None:
+        command = self._command(room, "sh", OPEN_DOOR)
+        with suppress(NightlatchError):  # whoever comes finds none, and is told why none starts
+            self.standing[room.tree] = room, command, Tree(command, merged=True, waits=True)
+
+    def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
+        known, command, tree = self.standing.get(room.tree, (None, None, None))
+        same = known and replace(known, env=room.env) == room
+        if not (same and command and tree and tree.waits and seen_in(command, argv[0], room)):
+            return None
+        env = {**room.env, "HOME": str(home_inside(room))}
+        line = order(argv, {name: value for name, value in command.env.items() if name not in BUS}, env)
+        if line is None:
+            return None
+        del self.standing[room.tree]
+        return replace(command, ready=tree, line=line)
+
+    def leave(self, tree: Path) -> None:
+        left = self.standing.pop(tree, None)
+        if left:
+            left[2].__exit__(None, None, None)
+
+    def _command(self, room: Room, program: str, start: Sequence[str]) -> Command:
         home = home_inside(room)
-        mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, argv[0])]
+        mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, program)]
         mounts += bind("--bind", [(room.tree, room.at)])
         mounts += [*bind("--ro-bind", room.readable), *self._scratch(room), *bind("--bind", room.writable)]
         mounts += [*covers(mounts, room.hidden), "--remount-ro", "/dev", "--remount-ro", "/"]
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
-        start = ["--chdir", str(room.at / room.cwd), "--", *DOOR, *argv]
+        start = ["--chdir", str(room.at / room.cwd), "--", *start]
         env = {**room.env, "HOME": str(home)}
         bus = {name: os.environ[name] for name in BUS if self.bounds.scope and name in os.environ and name not in env}
         namespaces += [word for name in bus for word in ("--unsetenv", name)]  # systemd-run needs them, the command does not
@@ -189,6 +234,27 @@ class Bubblewrap:
             if shown.isdisjoint((place, *place.parents)):
                 shown.add(place)
                 yield from bind("--ro-bind", [(place, place)])
+
+
+def seen_in(command: Command, program: str, room: Room) -> bool:
+    """Does a room that was started for any program show this one?"""
+    words = command.argv
+    shown = {room.at, *(Path(words[n + 1]) for n, word in enumerate(words) if word == "--ro-bind" and words[n + 1] == words[n + 2])}
+    return all(not shown.isdisjoint((folder, *folder.parents)) for folder in program_folders(program, room))
+
+
+def order(argv: Sequence[str], had: Mapping[str, str], env: Mapping[str, str]) -> bytes | None:
+    """The line for an open door that runs these words in this environment; None where a shell cannot name what differs."""
+    gone, given = [name for name in had if name not in env], {name: value for name, value in env.items() if had.get(name) != value}
+    if not all(name.isascii() and name.isidentifier() for name in (*gone, *given)):
+        return None
+    parts = [*(f"unset {name}" for name in gone), *(f"export {name}={quoted(value)}" for name, value in given.items())]
+    return os.fsencode("; ".join((*parts, " ".join(("exec", *map(quoted, argv))))))
+
+
+def quoted(word: str) -> str:
+    """A word on one line for the shell that waits."""
+    return shlex.quote(word).replace("\n", "'\"$nightlatch_n\"'")
 
 
 def covers(mounts: Sequence[str], hidden: Iterable[Path]) -> Iterator[str]:

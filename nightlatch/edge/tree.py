@@ -27,29 +27,39 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # A sandboxed command first says that it is up and waits for a line. If the loop died meanwhile, before bubblewrap could ask to die
 # with it, there is nobody to send the line; and no command can be over before the loop has a hold of its namespace.
 DOOR = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
+# The same where the command is not known yet: the line that is waited for is what to do.
+WAIT = r'''nightlatch_n=$(printf '\nx'); nightlatch_n=${nightlatch_n%x}; printf '\0'; IFS= read -r nightlatch_go && eval "$nightlatch_go"'''
+OPEN_DOOR = ("/bin/sh", "-c", WAIT)
 NOT_TYPED = bytes({*range(32), 127} - {*b"\t\n"})
 UP, PATIENCE = 60.0, 5.0  # seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`) and within `bounds`, or the reaper."""
+    """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`) and within `bounds`, or the reaper.
+
+    `ready` is a sandbox that stands open for it already, and `line` what it is told to do.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
     namespace: bool = False
     bounds: Bounds = NO_BOUNDS
+    ready: "Tree | None" = None
+    line: bytes = b""
 
 
 class Tree:
     """A started command and everything that came of it; leaving the context ends them all.
 
     `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code` is as Popen gives it, and `starved`
-    says whether memory ran out in it: both are known at the end.
+    says whether memory ran out in it: both are known at the end. With `waits` it stays at an open door until `go`.
     """
 
-    def __init__(self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False) -> None:
+    def __init__(
+        self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False, waits: bool = False
+    ) -> None:  # fmt: skip
         self._namespace, self.ended, self.code, self._killed, self._unread = command.namespace, False, 0, False, b""
         self._input, self._bounds = memoryview(typed(stdin) if tty else stdin), command.bounds
         self._least = min(self._bounds.disk, self._bounds.free() // 2)
@@ -61,7 +71,7 @@ class Tree:
         self._handles, self._selector = handles_of((self.pid,)), selectors.DefaultSelector()
         try:
             if self._namespace:
-                self._let_in()
+                self._let_in(b"" if waits else b"\n")
             self._listen()
         except BaseException:
             self.__exit__(None, None, None)
@@ -83,7 +93,7 @@ class Tree:
         self.pid, self._source, self._wait = process.pid or 0, None, partial(end_of_terminal, process)
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
-    def _let_in(self) -> None:
+    def _let_in(self, line: bytes) -> None:
         """Meet the command at the door (see DOOR): when it is up, get hold of its namespace, then let it go on within its bounds."""
         door = self.outputs[0]
         select.select([door, *self._handles], [], [], UP)
@@ -92,10 +102,14 @@ class Tree:
             self._unread = os.read(door, 1)
         self._begun = self._unread == b"\0"
         if self._begun:
-            self._unread, self._input = b"", memoryview(b"\n" + self._input)
+            self._unread, self._input = b"", memoryview(line + self._input)
             self.root = first_child(self.pid)
             self._handles += handles_of((self.root,))
             self._groups = self._bounds.enter(first_child(self.root))
+
+    def go(self, line: bytes, stdin: bytes = b"") -> None:
+        """Say through the open door what to do."""
+        self._input, self._least = memoryview(line + b"\n" + stdin), min(self._bounds.disk, self._bounds.free() // 2)
 
     def _listen(self) -> None:
         self._selector.register(self._handles[0], READ)
@@ -119,6 +133,11 @@ class Tree:
             os.close(handle)
         self.starved = starved(self._groups)
         leave(self._groups)
+
+    @property
+    def waits(self) -> bool:
+        """Whether what was started is up and has not ended."""
+        return self._begun and not gone(self._handles, 0)
 
     @property
     def unstarted(self) -> bool:

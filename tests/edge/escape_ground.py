@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,13 +43,18 @@ class Ground:
         }  # fmt: skip
 
     def try_it(self, argv: list[str], *, agents: bool) -> Ran:
-        """In the room of an agent, or in that of a check, exactly as a session makes them."""
+        """In the room of an agent, or in that of a check, which stood ready before it was needed: as a session makes them."""
         sandbox = rooms.sandbox_of(self.house)
         space = self.workspace(sandboxed=sandbox.name != "none")
         if agents:
             room = rooms.agents_room(self.house, space, sandbox, session="s", feature="f", **self.env)
         else:
-            room = rooms.room(self.house, space, network=self.house.config.checks.network, env=self.env)
+            room = rooms.room(self.house, space, network=self.house.config.checks.network)
+            sandbox.stand(room)
+            room = replace(room, env={**room.env, **self.env})
+            ready = sandbox.ready(room, argv)
+            assert bool(ready) == (sandbox.name != "none")
+            return run(ready or sandbox.command(room, argv), timeout=60)
         return run(sandbox.command(room, argv), timeout=60)
 
     def workspace(self, *, sandboxed: bool) -> Workspace:

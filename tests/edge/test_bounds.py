@@ -178,6 +178,20 @@ def test_systemd_starts_commands_in_a_scope_where_that_holds(
         assert list(sandbox.bounds.lacks()) == []
 
 
+def test_a_room_that_stood_ready_is_held_to_its_limits_and_leaves_no_group(room: Room, held: Bounds) -> None:
+    sandbox = find_sandbox("auto", MEMORY, PROCESSES)
+    for script, code in (("python3 -c 'x = bytearray(400_000_000)'", 137), ("exit 3", 3)):
+        sandbox.stand(room)
+        assert len(groups_of(held)) == len(held.groups)
+        ready = sandbox.ready(room, ["sh", "-c", script])
+        assert ready
+        assert run(ready, timeout=60).exit == code
+        assert groups_of(held) == []
+    sandbox.stand(room)
+    sandbox.leave(room.tree)
+    assert groups_of(held) == []
+
+
 def test_a_limit_that_cannot_be_set_stops_the_command(room: Room, held: Bounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox = find_sandbox("auto", MEMORY, 0)
     monkeypatch.setitem(sandbox.bounds.groups, "memory", tmp_path / "gone")

@@ -1,6 +1,7 @@
 """What a process in a room sees, reaches and may write."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from nightlatch.edge.process import Ran, run
-from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox, prefixes
+from nightlatch.edge.sandbox import Bubblewrap, Room, Sandbox, environment, find_sandbox, prefixes
 from nightlatch.errors import ConfigError, SandboxError
 
 TALK = """
@@ -317,7 +318,7 @@ AS_USER = """
 import os
 from pathlib import Path
 from nightlatch.edge.process import run
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox import Bubblewrap, Room, environment, find_sandbox
 home = Path.home()
 for name in ("tree", "private"):
     (home / name).mkdir()
@@ -354,3 +355,68 @@ def test_a_bubblewrap_that_may_not_work_is_named_with_what_it_said(tmp_path: Pat
 def test_a_sandbox_that_nobody_knows_is_a_mistake_in_the_settings() -> None:
     with pytest.raises(ConfigError, match='"docker" is not a sandbox'):
         find_sandbox("docker")
+
+
+def stood(sandbox: Sandbox, room: Room, later: Room, argv: list[str]) -> Ran | None:
+    """What a command says in a room that was started before; None where that one does not serve."""
+    sandbox.stand(room)
+    try:
+        ready = sandbox.ready(later, argv)
+        return run(ready, timeout=60) if ready else None
+    finally:
+        sandbox.leave(room.tree)
+
+
+@pytest.mark.sandbox
+def test_a_room_that_stands_ready_runs_any_command_as_one_that_is_started_for_it(sandbox: Sandbox, room: Room) -> None:
+    words = ["a b", "", "two\nlines\n", "'\"$HOME`x`\\n", "\udcff", "*", "-n"]
+    env = {**room.env, "NEW": "it's\n\"new\"\n", "LANG": "other", "EMPTY": ""}
+    before, later = replace(room, env={**room.env, "GONE": "1"}), replace(room, env=env)
+    argv = ["sh", "-c", 'printf "<%s>" "$@"; env -0 | sort -z; cat value; pwd; exit 7', "sh", *words]
+    sandbox.stand(before)
+    (room.tree / "value").write_text("written since\n")
+
+    ready = sandbox.ready(later, argv)
+
+    assert ready
+    ran, cold = run(ready, timeout=60), run(sandbox.command(later, argv), timeout=60)
+    assert (ran.exit, ran.output) == (cold.exit, cold.output)
+    assert b"<two\nlines\n>" in ran.output
+    assert b"written since" in ran.output
+    assert b"GONE" not in ran.output
+    assert b"nightlatch_" not in ran.output
+    assert sandbox.ready(later, argv) is None, "it is used once"
+
+
+@pytest.mark.sandbox
+def test_a_room_that_stands_ready_serves_no_other_room(sandbox: Sandbox, room: Room) -> None:
+    program(Path(os.environ["HOME"]) / "apart/deep/tool", "echo a tool")
+    for other, word in (
+        (replace(room, network=True), "true"),
+        (replace(room, readable=((room.at, Path("/run/seen")),)), "true"),
+        (replace(room, cwd=".."), "true"),
+        (replace(room, hidden=(room.home,)), "true"),
+        (replace(room, tree=room.at), "true"),
+        (replace(room, env={**room.env, "no-name": "x"}), "true"),
+        (room, str(Path(os.environ["HOME"]) / "apart/deep/tool")),
+    ):
+        assert stood(sandbox, room, other, [word]) is None
+    ran = stood(sandbox, room, room, ["true"])
+    assert ran
+    assert ran.exit == 0
+
+
+@pytest.mark.sandbox
+def test_a_room_that_stands_ready_and_died_or_was_left_serves_nobody(sandbox: Sandbox, room: Room) -> None:
+    assert isinstance(sandbox, Bubblewrap)
+    sandbox.stand(room)
+    _, _, tree = sandbox.standing[room.tree]
+    tree.end()
+    assert sandbox.ready(room, ["true"]) is None
+    sandbox.leave(room.tree)
+    sandbox.stand(room)
+    root = os.pidfd_open(sandbox.standing[room.tree][2].root)
+    sandbox.leave(room.tree)
+    assert select.select([root], [], [], 0)[0], "nothing of it is left"
+    os.close(root)
+    assert sandbox.ready(room, ["true"]) is None
