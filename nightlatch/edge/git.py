@@ -183,7 +183,7 @@ class Repo:
             args = ("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-")
             call = self.as_person(*args, "-S", settings=SYNCED) if sign else self.private(*args, settings=SYNCED)
             return one(call.output(text.encode("utf-8", "surrogateescape")))
-        now = f"{time.time():.0f} {time.strftime('%z')}"
+        now = f"{int(time.time())} {time.strftime('%z')}"
         signed = (f"{role.lower()} {who.name} <{who.email}> {now}" for role, who in whose.items())
         head = "\n".join((f"tree {tree}", *(f"parent {self.tip_of(parent)}" for parent in parents), *signed))
         return self.write_blob(f"{head}\n\n{text}".encode("utf-8", "surrogateescape"), "commit", SYNCED)
