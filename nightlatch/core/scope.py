@@ -9,7 +9,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason, Rule, Ruling
 
 LINK, GITLINK = "120000", "160000"
-LARGE = 1_000_000
+LARGE, TOO_LARGE = 1_000_000, 100_000_000
 SHOWN = 20
 DOT_GIT = re.compile(r"(?:\A|[/\\])(?:\.git|git~1)[ .]*(?:[/\\:]|\Z)", re.IGNORECASE)
 DOT_GITMODULES = re.compile(r"(?:\A|/)(?:\.gitmodules[ .]*|gitmod~[1-4]|gi7e[0-9a-z]*~[0-9]+)(?::.*)?\Z", re.IGNORECASE)
@@ -77,6 +77,10 @@ RULES = {
     "scope.large-file": Rule(
         says="files of more than 1 MB came in", next="", ruling=Ruling.FLAG, example="a video of 40 MB", wrong="It refuses nothing.",
     ),
+    "scope.too-large": Rule(
+        says="files of more than 100 MB were left out", next="Have what needs this file make it itself, or make do with a smaller one.",
+        ruling=Ruling.FLAG, example="a dump of 20 GB that git does not ignore", wrong="Commit the file yourself.",
+    ),
     "scope.special-file": Rule(
         says="pipes, sockets and devices were left out", next="", ruling=Ruling.FLAG, example="a socket that a server left behind",
         wrong="git cannot hold them.",
@@ -116,7 +120,7 @@ class Rules:
 class Seen:
     """What was seen in a workspace. `links` are the targets of changed symbolic links, `sizes` the bytes of changed files, `secrets` what
     was found in files that came in as a note in their place, or in names that did not come in; the rest are paths that cannot be in a
-    candidate: repositories inside it, pipes and devices, what could not be read."""
+    candidate: repositories inside it, pipes and devices, what could not be read, what is too large to be looked at."""
 
     changes: tuple[Change, ...]
     links: Mapping[str, str] = field(default_factory=dict)
@@ -124,6 +128,7 @@ class Seen:
     nested: tuple[str, ...] = ()
     special: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    too_large: tuple[str, ...] = ()
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -189,13 +194,18 @@ def remarks(seen: Seen, kept: Iterable[Change], found: Mapping[str, Iterable[str
         "scope.nested-repository": seen.nested,
         "scope.unreadable": seen.unreadable,
         "scope.special-file": seen.special,
-        "scope.large-file": [f"{c.path} ({seen.sizes[c.path] / 1e6:.1f} MB)" for c in kept if seen.sizes.get(c.path, 0) > LARGE],
+        "scope.large-file": [sized(seen, c.path) for c in kept if seen.sizes.get(c.path, 0) > LARGE],
+        "scope.too-large": [sized(seen, path) for path in seen.too_large],
     }
     for rule, known in RULES.items():
         names = sorted(named[rule])
         more = (f"and {len(names) - SHOWN} more",) if len(names) > SHOWN else ()
         if names:
             yield Reason(rule=rule, says=known.says, ruling=known.ruling, detail=(*names[:SHOWN], *more), next=known.next)
+
+
+def sized(seen: Seen, path: str) -> str:
+    return f"{path} ({seen.sizes[path] / 1e6:.1f} MB)"
 
 
 def paths(changes: Iterable[Change]) -> list[str]:

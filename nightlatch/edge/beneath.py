@@ -18,7 +18,8 @@ NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}  # EINVAL: wh
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grip:
-    """What is at one path, held open. `problem` is "", gone, folder, special or unreadable; a link is held as a file with its target."""
+    """What is at one path, held open. `problem` is "", gone, folder, special or unreadable, or, to a candidate, large; a link is
+    held as a file with its target."""
 
     path: str
     fd: int = -1

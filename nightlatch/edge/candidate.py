@@ -38,7 +38,7 @@ def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE
     A file that is not tracked at the base is left out where the base's rules, the workspace's own or the person's ignore it. Also to be
     called while an agent works: what changes under the reader is a RepoError, or is seen next time. A listing that takes longer than
     `patience` seconds is tried once more without pipes and devices, on which git can wait for ever. A file with one of the secrets that
-    are to be `hidden` never becomes an object of the repository: a line that says so stands in its place.
+    are to be `hidden` never becomes an object of the repository: a line that says so stands in its place. One that is too large stays out.
     """
     judged = scope.judge(look(repo, space, patience, hidden), rules)
     tree = repo.tree_with(space.base, {c.path: (c.new_mode, c.new_oid) if c.new_mode else None for c in judged.changes})
@@ -69,6 +69,7 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
         nested=(*(path for path in new if path.endswith("/")), *with_problem(grips, "folder")),
         special=(*swept, *with_problem(grips, "special")),
         unreadable=with_problem(grips, "unreadable"),
+        too_large=with_problem(grips, "large"),
         secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
 
@@ -115,9 +116,9 @@ def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[C
 
 
 def found_change(change: Change, grip: Grip, oid: str) -> Change:
-    """The change with what was read on its new side; what cannot be read counts as unchanged."""
+    """The change with what was read on its new side; what is not read counts as unchanged."""
     mode = grip.mode
-    if grip.problem == "unreadable":
+    if grip.problem in ("unreadable", "large"):
         mode, oid = change.old_mode, change.old_oid
     status = "D" if not mode else "A" if not change.old_mode else "M" if mode[:3] == change.old_mode[:3] else "T"
     return replace(change, status=status, new_mode=mode, new_oid=oid)
@@ -144,7 +145,7 @@ def take_some(
     repo: Repo, top: int, paths: Iterable[str], remarks: Callable[[Grip], tuple[str, ...]], told: dict[str, tuple[str, ...]]
 ) -> list[tuple[Grip, str]]:  # fmt: skip
     with ExitStack() as after:
-        grips = [after.enter_context(held(top, path)) for path in paths]
+        grips = [sorted_out(after.enter_context(held(top, path))) for path in paths]
         open_files = []
         for grip in grips:
             if grip.fd >= 0 and (found := remarks(grip)):
@@ -156,3 +157,8 @@ def take_some(
                 open_files.append(grip.fd)
         oids = iter(repo.write_files(open_files))
         return [(grip, next(oids) if grip.fd >= 0 else "") for grip in grips]
+
+
+def sorted_out(grip: Grip) -> Grip:
+    """A file that would fill the person's repository is not even looked through."""
+    return replace(grip, fd=-1, problem="large") if grip.size > scope.TOO_LARGE else grip

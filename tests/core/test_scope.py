@@ -4,7 +4,7 @@ import pytest
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Ruling
-from nightlatch.core.scope import LARGE, Change, Judged, Rules, Seen, judge, leaves
+from nightlatch.core.scope import LARGE, TOO_LARGE, Change, Judged, Rules, Seen, judge, leaves
 
 
 def added(path: str, mode: str = "100644") -> Change:
@@ -176,7 +176,8 @@ def test_other_names_with_git_in_them_are_fine(path: str) -> None:
 def test_what_cannot_be_in_a_candidate_is_named_and_large_files_are_flagged() -> None:
     seen = Seen(
         changes=(added("big"), added("small")),
-        sizes={"big": LARGE + 1, "small": LARGE, "prd.json": LARGE + 1},
+        sizes={"big": LARGE + 1, "small": LARGE, "prd.json": LARGE + 1, "huge": TOO_LARGE + 1},
+        too_large=("huge",),
         nested=("sub/",),
         special=("pipe",),
         unreadable=("locked",),
@@ -189,9 +190,10 @@ def test_what_cannot_be_in_a_candidate_is_named_and_large_files_are_flagged() ->
         "scope.nested-repository": Ruling.REJECT,
         "scope.unreadable": Ruling.REJECT,
         "scope.large-file": Ruling.FLAG,
+        "scope.too-large": Ruling.FLAG,
         "scope.special-file": Ruling.FLAG,
     }
-    assert {r.detail for r in judged.reasons} == {("sub/",), ("locked",), ("big (1.0 MB)",), ("pipe",)}
+    assert {r.detail for r in judged.reasons} == {("sub/",), ("locked",), ("big (1.0 MB)",), ("huge (100.0 MB)",), ("pipe",)}
 
 
 def test_a_long_list_of_paths_is_cut_and_says_so() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.models import Ruling
-from nightlatch.core.scope import Rules
+from nightlatch.core.scope import TOO_LARGE, Rules
 from nightlatch.edge import candidate, workspace
 from nightlatch.edge.candidate import Candidate
 from nightlatch.edge.git import Repo
@@ -248,6 +248,20 @@ def test_large_files_are_flagged_with_their_size(prepared: tuple[Repo, Workspace
     write(prepared[1].tree, {"big.bin": bytes(1_100_000), "small.bin": bytes(900_000)})
 
     assert said(built(prepared)) == {"scope.large-file": (Ruling.FLAG, ("big.bin (1.1 MB)",))}
+
+
+def test_a_file_that_is_too_large_stays_out_of_the_repository_and_is_named(prepared: tuple[Repo, Workspace]) -> None:
+    repo, space = prepared
+    write(space.tree, {"small.txt": "small", "dump.bin": "x"})
+    os.truncate(space.tree / "dump.bin", 300_000_000)
+    os.truncate(space.tree / "src/a.py", TOO_LARGE + 1)
+
+    made = built(prepared)
+
+    assert said(made) == {"scope.too-large": (Ruling.FLAG, ("dump.bin (300.0 MB)", "src/a.py (100.0 MB)"))}
+    assert [change.path for change in made.changes] == ["small.txt"]
+    sizes = repo.run("cat-file", "--batch-all-objects", "--batch-check=%(objectsize)").split()
+    assert max(map(int, sizes)) < 10_000
 
 
 def test_a_submodule_keeps_its_place_and_cannot_be_moved(repository: Path, tmp_path: Path) -> None:
