@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import reduce
 from typing import Any
 
 from nightlatch.core.findings import ID
@@ -78,6 +79,8 @@ NEW = FeatureHistory()
 class History:
     """Everything progress.txt says that decisions stand on; `sessions` maps each recorded session to its outcome.
 
+    `told` has the sessions (with their ids) and decisions of each feature, oldest first. What they come to is found when it is asked for,
+    and kept in `features`: of thousands on record a plan names a few.
     `phased` has the sessions in phases since the last landing, with the decisions between them, by the feature's id.
     `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id.
     `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run, `barren`
@@ -85,7 +88,8 @@ class History:
     sessions. A run that was `cut` off goes on in the next one, which pays for it too.
     """
 
-    features: Mapping[tuple[str, str], FeatureHistory] = field(default_factory=dict)
+    features: dict[tuple[str, str], FeatureHistory] = field(default_factory=dict, compare=False, repr=False)
+    told: Mapping[tuple[str, str], tuple[tuple[Entry, str], ...]] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, float] = field(default_factory=dict)
     days: Mapping[date, float] = field(default_factory=dict)
@@ -106,7 +110,10 @@ class History:
         return past if any(entry.title == line(feature.title, TITLE) for entry in past if worked(entry)) else ()
 
     def of(self, feature: Feature) -> FeatureHistory:
-        return self.features.get((feature.id, feature.digest), NEW)
+        key = (feature.id, feature.digest)
+        if key not in self.features and key in self.told:
+            self.features[key] = _come_to(self.told[key])
+        return self.features.get(key, NEW)
 
     def spent(self, run: str) -> float:
         return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
@@ -124,7 +131,7 @@ def after(history: History, item: Item) -> History:
 def replay(items: Iterable[Item], history: History | None = None) -> History:
     """The history of these items, or of a history and what was appended since."""
     past = history or History()
-    features, sessions, spent = dict(past.features), dict(past.sessions), _Spent(past)
+    told, sessions, spent = dict[tuple[str, str], list[tuple[Entry, str]]](), dict(past.sessions), _Spent(past)
     landings, faults, barren, phased = past.landings, past.faults, past.barren, dict(past.phased)
     foreign, used = [*past.foreign], dict(past.used)
     for item in items:
@@ -138,11 +145,10 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             continue
         key = (item.feature, tail[2])
         _phased(phased, item)
-        known = features.get(key, NEW)
         if item.word == "decision":
-            features[key] = _decided(known, item)
+            told.setdefault(key, []).append((item, ""))
         elif item.word not in OTHER_WORDS and tail[1]:
-            features[key] = _session(known, item, tail[1])
+            told.setdefault(key, []).append((item, tail[1]))
             sessions[tail[1]] = item.word
             for name in (name for word, name in named(item.details) if word == "reused"):
                 used[name] = used.get(name, 0) + 1
@@ -151,8 +157,9 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
             barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
     return History(
-        features=features, sessions=sessions, landings=landings, faults=faults, barren=barren, phased=phased, foreign=tuple(foreign),
-        used=used, **spent.told(),
+        features={key: known for key, known in past.features.items() if key not in told},
+        told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}}, sessions=sessions, landings=landings,
+        faults=faults, barren=barren, phased=phased, foreign=tuple(foreign), used=used, **spent.told(),
     )  # fmt: skip
 
 
@@ -198,6 +205,10 @@ def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
         phased[entry.feature] = (*same, entry)
     elif past and not session:
         phased[entry.feature] = (*past, entry)
+
+
+def _come_to(told: Iterable[tuple[Entry, str]]) -> FeatureHistory:
+    return reduce(lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]), told, NEW)
 
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:

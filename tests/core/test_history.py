@@ -272,6 +272,8 @@ def test_replaying_what_was_appended_gives_the_history_of_the_whole(items: Seque
     assert replay(items[cut:], replay(items[:cut])) == whole
     assert reduce(after, items, History()) == whole
     assert replay(parse(render(items))) == whole
+    first = replay(items[:cut])
+    assert (first.of(FEATURE), replay(items[cut:], first).of(FEATURE)) == (after_all(*items[:cut]), after_all(*items))
 
 
 @given(nights)
