@@ -11,6 +11,7 @@ from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, rende
 from nightlatch.core.text import harmless, plain
 from nightlatch.edge import look, transcripts
 from nightlatch.edge.house import House, find_house
+from nightlatch.edge.look import View
 from nightlatch.errors import UsageError
 
 LINES = 20
@@ -32,11 +33,14 @@ class Session:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(name: str, count: int, as_json: bool) -> None:
     """Say what each session came to: of all, or of one feature; of one session the details and the end of its transcript too."""
-    house = find_house(Path.cwd())
-    sessions = chosen(house, name)[-count:]
+    seen = look.glance(find_house(Path.cwd()))
+    house, sessions = seen.house, chosen(seen, name)[-count:]
     if as_json:
-        click.echo(json.dumps({"schema": "nightlatch/log/1", "sessions": [told(house, one) for one in sessions]}, indent=2))
+        body = {"schema": "nightlatch/log/1", "unread": seen.unread or None, "sessions": [told(house, one) for one in sessions]}
+        click.echo(json.dumps(body, indent=2))
         return
+    if seen.unread:
+        click.echo(plain(seen.unread), err=True)
     if not sessions and not name:
         click.echo("no session yet", err=True)
     for one in sessions:
@@ -49,14 +53,13 @@ def command(name: str, count: int, as_json: bool) -> None:
         click.echo(f"\n{harmless(page)}", nl=False)
 
 
-def chosen(house: House, name: str) -> list[Session]:
+def chosen(seen: View, name: str) -> list[Session]:
     """The sessions of this name, or of the feature of this name."""
-    seen = look.view(house)
-    known = list(sessions_of(seen.items, look.landings(house.repo, seen.tip)))
+    known = list(sessions_of(seen.items, look.landings(seen.house.repo, seen.tip)))
     found = [one for one in known if name in ("", one.id, one.entry.feature)]
     if name and not found:
         if seen.plan.feature(name) is None:
-            raise UsageError(f"no session and no feature is called {plain(name)}", place=house.progress, fix="nightlatch log")
+            raise UsageError(f"no session and no feature is called {plain(name)}", place=seen.house.progress, fix="nightlatch log")
         click.echo(f"{plain(name)} has had no session yet", err=True)
     return found
 

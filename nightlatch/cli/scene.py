@@ -41,7 +41,7 @@ class Watcher:
 
 def at_rest(house: House, process: int | None) -> Scene:
     """What does not change from one second to the next."""
-    seen, events = look.view(house), of_this_run(house)
+    seen, events = look.glance(house), of_this_run(house)
     opening = next((event for event in events if event.get("event") == "run.started"), {})
     run, config = str(opening.get("run", "")), house.config
     start, entries = record(seen, run)
@@ -51,7 +51,7 @@ def at_rest(house: House, process: int | None) -> Scene:
         until=config.limits.until, tests=tests(seen), passing=seen.survey.passing, total=len(seen.plan.features),
         gained=seen.survey.passing - int(before) if before.isdecimal() else 0, waiting=seen.survey.waiting,
         spent=seen.history.spent(run), budget=config.limits.budget, used=len(entries), sessions=config.limits.sessions,
-        limits=limits(events), entries=entries, ending=ending(events),
+        limits=limits(events), entries=entries, ending=ending(events), unread=seen.unread,
         next=tuple(f"{f.id} {plain(f.title, 60)}" for f, waiting in seen.survey.left if waiting is None)[:3],
     )  # fmt: skip
     return with_session(scene, seen, events) if process is not None else scene

@@ -25,7 +25,7 @@ def command(program: Program, /, *, as_json: bool) -> None:
 
     Reads only: safe at any time, also while a run is going.
     """
-    seen = look.view(find_house(Path.cwd()))
+    seen = look.glance(find_house(Path.cwd()))
     if as_json:
         click.echo(json.dumps(told(seen, program.name), indent=2))
         return
@@ -37,6 +37,8 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     """The same as words and lines."""
     stands, house = seen.survey, seen.house
     yield "plan", f"{passing(stands)}; {house.plan}" if seen.plan.features else nothing(house)
+    if seen.unread:
+        yield "", seen.unread
     yield "run", running(seen) or "none is going"
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
@@ -107,6 +109,7 @@ def told(seen: View, program: str) -> dict[str, object]:
     return {
         "schema": "nightlatch/status/1",
         "plan": seen.house.plan or None,
+        "unread": seen.unread or None,
         "branch": seen.head,
         "features": {
             "total": len(stands.plan.features), "passing": stands.passing, "runnable": stands.count(), "waiting": stands.waiting,

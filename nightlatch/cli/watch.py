@@ -48,6 +48,8 @@ def command(*, as_json: bool) -> None:
     if as_json:
         printed(watcher, first, as_json=True)
         return
+    if first.unread:
+        click.echo(plain(first.unread), err=True)
     last = first if first.process is None else (screen if terminal else printed)(watcher, first)
     if last.process is None and (terminal or first.process is None):
         click.echo(last.ending)
@@ -67,7 +69,7 @@ def printed(watcher: Watcher, scene: Scene, *, as_json: bool = False) -> Scene:
 
 
 def told(scene: Scene, word: str, text: str) -> str:
-    names = ("run", "branch", "process", "session", "feature", "agent", "phase", "passing", "total", "waiting", "spent")
+    names = ("run", "branch", "process", "session", "feature", "agent", "phase", "passing", "total", "waiting", "spent", "unread")
     body = {"schema": "nightlatch/watch/1", "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "event": word, "says": text}
     return json.dumps({**body, **{name: getattr(scene, name) for name in names}})
 
@@ -75,7 +77,7 @@ def told(scene: Scene, word: str, text: str) -> str:
 def looked(watcher: Watcher, before: Scene) -> tuple[Scene, str]:
     """The scene now; where the plan cannot be read for the moment, the one before and why."""
     try:
-        return watcher.look(), ""
+        return (scene := watcher.look()), plain(scene.unread)
     except NightlatchError as error:
         return replace(before, now=datetime.now(UTC)), plain(str(error).splitlines()[0])
 

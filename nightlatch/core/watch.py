@@ -23,7 +23,8 @@ class Scene:
     """One moment. `process` is None without a run at work; moments are None where nothing is known.
 
     feature, title, session, tries, agent, phase and since are of the session at work, "" between two; said: what its agent said last,
-    heard: when. `wish` is what the person asked of the run. `spent` and `budget` are dollars, 0 for none. `ending`: why there is no run.
+    heard: when. `wish` is what the person asked of the run. `spent` and `budget` are dollars, 0 for none. `ending`: why there is no run,
+    `unread`: why the plan is the one that was committed.
     """
 
     project: str
@@ -56,6 +57,7 @@ class Scene:
     entries: tuple[Entry, ...] = ()
     next: tuple[str, ...] = ()
     ending: str = ""
+    unread: str = ""
 
 
 def rows(scene: Scene, width: int, note: str = "") -> list[Row]:

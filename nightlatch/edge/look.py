@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nightlatch.core import journal as lines
@@ -14,7 +14,7 @@ from nightlatch.core.progress import Item, parse
 from nightlatch.core.survey import Survey, survey
 from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
-from nightlatch.errors import RepoError
+from nightlatch.errors import PlanError, RepoError
 
 NO_PLAN = Plan(path="", features=())
 BEHIND = "refs/nightlatch/checkout"  # checkout.BEHIND, without the price of its import
@@ -26,7 +26,7 @@ class View:
     """The plan as it lies in the checkout, and what the branch that it lands on remembers. `tip` is "" without commits.
 
     `head` is the branch that is checked out, None when HEAD is detached; `behind`: the branch went on, and files that are edited in the
-    checkout could not.
+    checkout could not; `unread`: why it is the plan as it was committed.
     """
 
     house: House
@@ -37,15 +37,28 @@ class View:
     items: tuple[Item, ...]
     history: History
     survey: Survey
+    unread: str = ""
 
     @property
     def plan(self) -> Plan:
         return self.survey.plan
 
 
-def view(house: House) -> View:
-    """Raises PlanError where the plan cannot be read."""
-    repo, data = house.repo, house.worktree_plan()
+def glance(house: House) -> View:
+    """For who only looks: in place of a plan that cannot be read, such as half an edit, it is the one of the last commit. PlanError where
+    there is none, or that is no better."""
+    try:
+        return view(house)
+    except PlanError as error:
+        if (committed := house.repo.read("HEAD", house.plan)) is None:
+            raise
+        why = f"the plan cannot be read, and is shown as it was committed: {error.place}: {error.problem.splitlines()[0]}"
+        return replace(view(house, committed), unread=why)
+
+
+def view(house: House, plan_text: bytes | None = None) -> View:
+    """With this text, or that of the checkout, as the plan. Raises PlanError where it cannot be read."""
+    repo, data = house.repo, house.worktree_plan() if plan_text is None else plan_text
     plan, head = NO_PLAN if data is None else planfile.read(data, house.plan), repo.head()
     planned = repo.tip(plan.branch) if plan.branch else None
     branch, tip = plan.branch if planned else head or "", planned or repo.tip_of("HEAD") or ""

@@ -35,7 +35,7 @@ Picture: TypeAlias = tuple[str, str, bytes]
 
 def report(house: House, program: str, run: str = "", since: datetime | None = None) -> Report:
     """The last run, the run of this name, or all since a moment. Raises UsageError for a run that is not on record."""
-    seen = look.view(house)
+    seen = look.glance(house)
     picked = chosen(seen.items, run, since)
     known = [night.run for night in nights(seen.items) if night.run]
     if run and run not in known:
@@ -46,7 +46,7 @@ def report(house: House, program: str, run: str = "", since: datetime | None = N
     if last and not run and not since and last not in known and (going or not picked or times.stops.get(last, ("",))[0] in BROKE):
         picked = [Night(run=last)]  # it has left nothing on the branch, and says more than the run before it
     told = source(house, (seen.branch, seen.tip), seen.survey, seen.items, picked, program)
-    return build(replace(told, times=times, going=going), picked)
+    return build(replace(told, times=times, going=going, missing=(*filter(None, (seen.unread,)), *told.missing)), picked)
 
 
 def source(

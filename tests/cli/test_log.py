@@ -62,6 +62,7 @@ def test_as_json(project: Project) -> None:
     told = project.nightlatch("log", "US-002", "--json")
     assert told.json == {
         "schema": "nightlatch/log/1",
+        "unread": None,
         "sessions": [{
             "session": f"{RUN}-s03", "at": "2026-11-20T22:04:00+00:00", "feature": "US-002", "title": "The story US-002",
             "outcome": "blocked", "rule": "agent.question", "try": 1, "minutes": 4, "usd": None,

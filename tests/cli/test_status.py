@@ -184,3 +184,22 @@ def test_a_broken_plan_is_an_error_with_its_place(project: Project) -> None:
     told = project.nightlatch("status", "--json")
     assert told.code == 2
     assert json.loads(told.out)["place"] == "prd.json:1:18"
+
+
+def test_who_only_looks_sees_the_plan_as_it_was_committed_while_an_edit_is_half_done(project: Project) -> None:
+    project.plan(story("US-001"))
+    project.record([project.session("US-001", "blocked", "asks which?")])
+    project.write("prd.json", '{"userStories": [}')
+    says = "the plan cannot be read, and is shown as it was committed: prd.json:1:18: a value is expected here"
+    for name in ("status", "report", "log", "watch"):
+        told, asked = project.nightlatch(name), project.nightlatch(name, "--json")
+        assert (told.code, asked.code) == (0, 0)
+        assert says in told.out + told.err
+        body = json.loads(asked.out.splitlines()[0] if name == "watch" else asked.out)
+        assert says in (body["missing"] if name == "report" else [body["unread"]])
+    assert "asks: which?   nightlatch answer 1" in project.nightlatch("status").out
+    assert [each["feature"] for each in project.nightlatch("log", "--json").json["sessions"]] == ["US-001"]  # type: ignore[attr-defined]
+    for name in ("brief", "hold"):
+        assert project.nightlatch(name, "US-001").code == 2, "who does something goes by what is there"
+    project.commit("broken", **{"prd.json": '{"userStories": ['})
+    assert project.nightlatch("status").code == 2
