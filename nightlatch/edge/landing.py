@@ -230,7 +230,7 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
             return asks
         if verdict.outcome not in LANDS:
             return back(site, feature, said, f"on the branch as it is now: {first(verdict, Ruling.REJECT)}")
-        message = closing.approved_message(feature, session, verdict, approved)
+        message = site.house.secrets.hide(closing.approved_message(feature, session, verdict, approved))
         commit = repo.commit(with_record(site, tip, merged.tree, (said,), (feature.id, True)), [tip], message, sign=site.sign)
         if publish(site, commit, tip):
             repo.delete_ref(repo.work_ref(feature.id))

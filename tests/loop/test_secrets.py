@@ -3,12 +3,14 @@
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from nightlatch.core.scope import Rules
-from nightlatch.edge import candidate, secrets
+from nightlatch.edge import candidate, inbox, noting, secrets
+from nightlatch.edge.house import find_house
 from tests.core.keys import heart, made_up
 from tests.edge.gitkit import committed, git, workspace_of, write
 from tests.loop.village import Project, feature, make_project, writes
@@ -105,6 +107,22 @@ def test_a_test_that_prints_a_key_leaves_it_nowhere(tmp_path: Path) -> None:
     assert project.outcomes()[0][2].startswith("check.")
     assert_nowhere(project)
     assert any(b"[hidden:value-of-SHOP_TOKEN]" in data for name, data in kept(project) if "/cache/" in name)
+
+
+@pytest.mark.sandbox
+def test_no_key_stands_in_the_message_of_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Titles may be a planner's words; a note may have been left where nobody knew the key yet."""
+    stories = [feature(1, title=f"Log in by {VALUE}"), feature(2, title=f"Pay by {VALUE}", verify=[])]
+    project = make_project(tmp_path, stories, settings='[land]\nunproved = "hold"\n')
+    monkeypatch.chdir(project.folder)
+    note = json.dumps(noting.read(["open", f"is it {VALUE}?"]))
+    inbox.leave(find_house(project.folder), "note", "", note, datetime.now(UTC))
+    project.night([[writes(1)], [writes(2)]], code=3, env={"SHOP_TOKEN": VALUE})
+    project.run("approve", "US-002", "--now", env={"SHOP_TOKEN": VALUE})
+    told = project.git("log", "--all", "--format=%B")
+    assert VALUE not in told
+    for hidden in ("US-001 Log in by [hidden", "US-002 Pay by [hidden:value-of-SHOP_TOKEN] (approved)", "is it [hidden"):
+        assert hidden in told
 
 
 def test_what_a_comment_allows_and_what_the_base_has_is_no_objection(tmp_path: Path) -> None:
