@@ -19,17 +19,18 @@ pytestmark = pytest.mark.sandbox
 MEMORY, PROCESSES = 96_000_000, 24
 FOUR_EAT = """
 import os
-full, done = os.pipe(), os.pipe()
+import select
+full, done, eaters, count = os.pipe(), os.pipe(), [], 0
 for _ in range(4):
-    if not os.fork():
+    pid = os.fork()
+    if not pid:
         eaten = bytearray(40_000_000)
         os.write(full[1], b"x")
         os.read(done[0], 1)
         os._exit(0)
-os.close(full[1])
-count = 0
-while count < 4 and os.read(full[0], 1):
-    count += 1
+    eaters.append(os.pidfd_open(pid))
+while count < 4 and full[0] in select.select([full[0], *eaters], [], [])[0]:
+    count += len(os.read(full[0], 1))
 print("all four" if count == 4 else "fewer")
 """
 EAT = "python3 -c 'x = bytearray(200_000_000)'"
