@@ -17,6 +17,7 @@ from nightlatch.errors import RepoError
 
 PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 NOTHING: Mapping[str, str] = MappingProxyType({})
+MOST_DIFFS = 20
 KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
 FORM = "%x00".join(("%H", "%T", "%P", "%s", "%(trailers:only,unfold)"))
 
@@ -67,6 +68,7 @@ class Repo:
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
     standing: dict[tuple[str, ...], Standing] = field(default_factory=dict, repr=False, compare=False)
+    diffs: dict[tuple[str, str], tuple[Change, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def private(self, *args: str, settings: tuple[str, ...] = HANDED, env: Mapping[str, Path | str] = NOTHING) -> Call:
         """A git command without the person's global configuration, hooks, filters, prompts or network."""
@@ -238,7 +240,19 @@ class Repo:
         return f"refs/nightlatch/work/{short}"
 
     def diff(self, old: str, new: str) -> tuple[Change, ...]:
-        """What differs between two trees, by path; a file that moved is a deletion and an addition."""
+        """What differs between two trees, by path; a file that moved is a deletion and an addition. Ids never change what they name, so
+        the last answers are kept."""
+        ids = len(old) == len(new) == 2 * self.width
+        if ids and (old, new) in self.diffs:
+            return self.diffs[old, new]
+        found = self._diff(old, new)
+        if ids:
+            for gone in list(self.diffs)[: -MOST_DIFFS + 1]:
+                self.diffs.pop(gone, None)
+            self.diffs[old, new] = found
+        return found
+
+    def _diff(self, old: str, new: str) -> tuple[Change, ...]:
         with self.stand("cat-file", "--batch").talking() as reader:
             found = differing(reader, self.width, f"{old}^{{tree}}", f"{new}^{{tree}}")
             return tuple(sorted((change_of(path, was, now) for path, was, now in found), key=lambda change: change.path))
@@ -254,7 +268,7 @@ class Repo:
     def whole(self, old: str, new: str) -> bool:
         """Is everything there in which one tree differs from another? `git gc --prune=now` takes what no ref names yet."""
         try:
-            wanted = [change.new_oid for change in self.diff(old, new) if change.new_mode not in ("", GITLINK)]
+            wanted = [change.new_oid for change in self._diff(old, new) if change.new_mode not in ("", GITLINK)]
         except RepoError:  # a tree is gone
             return False
         with self.stand("cat-file", "--batch-check").talking() as talk:

@@ -49,7 +49,7 @@ class Pool:
     _fault: Exception | None = None
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
-    _keyed: tuple[str, str] = ("", "")
+    _keys: dict[str, str] = field(default_factory=dict)
 
     def take(self, base: str) -> Workspace:
         """A pristine workspace at `base`, in which nothing runs. Raises FaultError where init.sh fails."""
@@ -172,12 +172,11 @@ class Pool:
 
         Where nothing of that differs from the last base that was asked about, neither does the key.
         """
-        last, key = self._keyed
-        matters = matcher((INIT, *MANIFESTS))
-        if not last or any(matters(change.path.rpartition("/")[2]) for change in self.house.repo.diff(last, base)):
-            key = self.key_of(base)
-        self._keyed = base, key
-        return key
+        if base not in self._keys:
+            last, matters = [*self._keys][-1:], matcher((INIT, *MANIFESTS))
+            same = last and not any(matters(change.path.rpartition("/")[2]) for change in self.house.repo.diff(last[0], base))
+            self._keys[base] = self._keys[last[0]] if same else self.key_of(base)
+        return self._keys[base]
 
     def key_of(self, base: str) -> str:
         known, script = self.house.repo.files(base), self.house.path(INIT)
