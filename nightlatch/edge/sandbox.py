@@ -140,6 +140,21 @@ class Unconfined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A room that was started before its command is known; `sources` are the files and folders that were mounted into it."""
+
+    command: Command
+    sources: Mapping[str, tuple[int, int]]
+    tree: Tree
+
+    def serves(self, command: Command) -> bool:
+        """Would this one, started now, run in the same room? A folder that was made anew since is another one."""
+        with suppress(OSError):
+            return self.command.argv == command.argv and sources_of(command) == self.sources and self.tree.waits
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bubblewrap:
     """Namespaces of its own for everything, and a file system that holds what the room and shipped/sandbox.toml name."""
 
@@ -147,32 +162,32 @@ class Bubblewrap:
     known: Mapping[str, Sequence[str]]
     bounds: Bounds = NO_BOUNDS
     name: str = "bubblewrap"
-    standing: dict[Path, tuple[Room, Command, Tree]] = field(default_factory=dict, repr=False, compare=False)
+    standing: dict[Path, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         return self._command(room, argv[0], (*DOOR, *argv))
 
     def stand(self, room: Room) -> None:
         command = self._command(room, "sh", OPEN_DOOR)
-        with suppress(NightlatchError):  # whoever comes finds none, and is told why none starts
-            self.standing[room.tree] = room, command, Tree(command, merged=True, waits=True)
+        with suppress(NightlatchError, OSError):  # whoever comes finds none, and is told why none starts
+            sources = sources_of(command)
+            self.standing[room.tree] = Standing(command=command, sources=sources, tree=Tree(command, merged=True, waits=True))
 
     def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
-        known, command, tree = self.standing.get(room.tree, (None, None, None))
-        same = known and replace(known, env=room.env) == room
-        if not (same and command and tree and tree.waits and seen_in(command, argv[0], room)):
+        known = self.standing.get(room.tree)
+        if not (known and known.serves(now := self._command(room, argv[0], OPEN_DOOR))):
             return None
-        env = {**room.env, "HOME": str(home_inside(room))}
-        line = order(argv, {name: value for name, value in command.env.items() if name not in BUS}, env)
+        had, env = ({name: value for name, value in each.env.items() if name not in BUS} for each in (known.command, now))
+        line = order(argv, had, env)
         if line is None:
             return None
         del self.standing[room.tree]
-        return replace(command, ready=tree, line=line)
+        return replace(known.command, ready=known.tree, line=line)
 
     def leave(self, tree: Path) -> None:
         left = self.standing.pop(tree, None)
         if left:
-            left[2].__exit__(None, None, None)
+            left.tree.__exit__(None, None, None)
 
     def _command(self, room: Room, program: str, start: Sequence[str]) -> Command:
         home = home_inside(room)
@@ -236,11 +251,11 @@ class Bubblewrap:
                 yield from bind("--ro-bind", [(place, place)])
 
 
-def seen_in(command: Command, program: str, room: Room) -> bool:
-    """Does a room that was started for any program show this one?"""
+def sources_of(command: Command) -> dict[str, tuple[int, int]]:
+    """Device and inode of everything that a command's room shows."""
     words = command.argv
-    shown = {room.at, *(Path(words[n + 1]) for n, word in enumerate(words) if word == "--ro-bind" and words[n + 1] == words[n + 2])}
-    return all(not shown.isdisjoint((folder, *folder.parents)) for folder in program_folders(program, room))
+    named = (words[n + 1] for n, word in enumerate(words) if word in ("--ro-bind", "--bind"))
+    return {name: ((seen := Path(name).stat()).st_dev, seen.st_ino) for name in named}
 
 
 def order(argv: Sequence[str], had: Mapping[str, str], env: Mapping[str, str]) -> bytes | None:

@@ -407,15 +407,34 @@ def test_a_room_that_stands_ready_serves_no_other_room(sandbox: Sandbox, room: R
 
 
 @pytest.mark.sandbox
+def test_a_folder_that_is_made_anew_is_not_looked_for_in_a_room_that_showed_the_old_one(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:  # fmt: skip
+    shared = tmp_path / "modules"
+    shared.mkdir()
+    room = replace(room, readable=((shared, Path("/run/modules")),))
+    sandbox.stand(room)
+    shared.rename(tmp_path / "old")
+    shared.mkdir()
+    assert sandbox.ready(room, ["true"]) is None
+    shared.rmdir()
+    assert sandbox.ready(room, ["true"]) is None
+    (tmp_path / "old").rename(shared)
+    (shared / "new").touch()
+    ready = sandbox.ready(room, ["ls", "/run/modules"])
+    assert ready
+    assert run(ready, timeout=60).output == b"new\n"
+
+
+@pytest.mark.sandbox
 def test_a_room_that_stands_ready_and_died_or_was_left_serves_nobody(sandbox: Sandbox, room: Room) -> None:
     assert isinstance(sandbox, Bubblewrap)
     sandbox.stand(room)
-    _, _, tree = sandbox.standing[room.tree]
-    tree.end()
+    sandbox.standing[room.tree].tree.end()
     assert sandbox.ready(room, ["true"]) is None
     sandbox.leave(room.tree)
     sandbox.stand(room)
-    root = os.pidfd_open(sandbox.standing[room.tree][2].root)
+    root = os.pidfd_open(sandbox.standing[room.tree].tree.root)
     sandbox.leave(room.tree)
     assert select.select([root], [], [], 0)[0], "nothing of it is left"
     os.close(root)
