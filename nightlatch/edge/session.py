@@ -195,6 +195,8 @@ def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     """How the agent ended, written down; a limit first, so that no loop that is started next forgets it."""
     unchanged = ran.doubt and build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base))
     end = phases.asked(site, started, ran.doubt if ran.doubt and unchanged else ran.end)
+    if end.end is End.FAULT and is_full(site.house.cache):  # the agent met that too; the run ends, and says so
+        end = replace(end, end=End.CRASHED)
     if end.limited:
         site.met_limit(started.agent, end.free_at)
     told: dict[str, object] = {"input": end.usage.input, "cached": end.usage.cached, "output": end.usage.output, "usd": end.usage.usd}
