@@ -29,7 +29,8 @@ def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, 
     from nightlatch.edge import reporting
 
     house = find_house(Path.cwd())
-    told = reporting.report(house, program.name, run, reporting.when(since, datetime.now(UTC)) if since else None)
+    moment = reporting.when(since, datetime.now(UTC)) if since else None
+    told = reporting.report(house, program.name, run, moment, prepare if page else bool)
     if page:
         write_page(house, told, page)
     elif as_json:
@@ -40,14 +41,23 @@ def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, 
         click.echo("\n".join(reportviews.text(told)))
 
 
+def template() -> str:
+    return (files("nightlatch") / "pages" / "report.html.j2").read_text(encoding="utf-8")
+
+
+def prepare() -> None:
+    from nightlatch.core import reportpage
+
+    reportpage.compiled(template())
+
+
 def write_page(house: House, told: Report, page: Path) -> None:
     """The page, with what held, unproved and flagged work changes and the pictures that checks left."""
     from nightlatch.core import reportpage
     from nightlatch.edge import reporting
 
     shown = (*told.of("held"), *told.read)[: reportpage.MOST]
-    template = (files("nightlatch") / "pages" / "report.html.j2").read_text(encoding="utf-8")
-    text = reportpage.page(told, template, reporting.differences(house, shown), reporting.pictures(house, shown))
+    text = reportpage.page(told, template(), reporting.differences(house, shown), reporting.pictures(house, shown))
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:

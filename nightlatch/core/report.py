@@ -228,24 +228,25 @@ def _proof(landing: Landed) -> Iterator[str]:
 
 
 def _risks(landing: Landed, sessions: int, refused: str, cut: str) -> Iterator[Risk]:
-    changes = landing.changes or ()
-    out = sum(change.removed for change in changes if IS_TEST(change.path))
-    size = sum(change.added + change.removed for change in changes)
-    manifest = next((change.path for change in changes if IS_MANIFEST(change.path)), "")
     if refused:
         yield Risk(rule="after-refusal", says=f"landed after {line(refused, 60)}", weight=16)
     if "Approved" in landing.trailers:
         yield Risk(rule="approved", says="was held, and you approved it", weight=8)
-    if out:
-        yield Risk(rule="old-tests", says=f"changes old tests (-{out} lines)", weight=8)
-    if manifest:
-        yield Risk(rule="dependencies", says=f"changes {line(manifest, 60)}", weight=4)
-    if size > LARGE:
-        yield Risk(rule="large", says=f"over {LARGE} lines", weight=2)
+    if landing.changes:
+        yield from _risks_of(landing.changes)
     if sessions >= 2:
         yield Risk(rule="many-sessions", says=f"took {sessions + 1} sessions", weight=2)
     if cut:
         yield Risk(rule="cut-off", says=cut, weight=1)
+
+
+def _risks_of(changes: Sequence[Change]) -> Iterator[Risk]:
+    if out := sum(change.removed for change in changes if IS_TEST(change.path)):
+        yield Risk(rule="old-tests", says=f"changes old tests (-{out} lines)", weight=8)
+    if manifest := next((change.path for change in changes if IS_MANIFEST(change.path)), ""):
+        yield Risk(rule="dependencies", says=f"changes {line(manifest, 60)}", weight=4)
+    if sum(change.added + change.removed for change in changes) > LARGE:
+        yield Risk(rule="large", says=f"over {LARGE} lines", weight=2)
 
 
 def _decide(source: Source) -> Iterator[Decide]:

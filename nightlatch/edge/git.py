@@ -4,7 +4,8 @@ import hashlib
 import os
 import shlex
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,7 @@ PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYS
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_DIFFS = 20
 KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
-FORM = "%x00".join(("%H", "%T", "%P", "%s", "%(trailers:only,unfold)"))
+LOG = ("log", "-z", "--format=" + "%x00".join(("%H", "%T", "%P", "%s", "%(trailers:only,unfold)")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,8 +291,13 @@ class Repo:
 
     def log(self, rev: str, n: int = -1) -> tuple[Commit, ...]:
         """The newest `n` commits (-1: all) that a revision reaches, newest first."""
-        found = self.run("log", "-z", f"-n{n}", f"--format={FORM}", "--end-of-options", rev).decode("utf-8", "replace").split("\0")
-        return tuple(logged(*found[i : i + 5]) for i in range(0, len(found) - 4, 5))
+        return logged(self.run(*LOG, f"-n{n}", "--end-of-options", rev))
+
+    @contextmanager
+    def log_begun(self, rev: str) -> Iterator[Callable[[], tuple[Commit, ...]]]:
+        """All of it, while something else is done: what is handed out waits for it."""
+        with self.private(*LOG, "--end-of-options", rev).begun() as printed:
+            yield lambda: logged(printed())
 
 
 def session_ref(session: str) -> str:
@@ -319,9 +325,14 @@ def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:
     return Change(path=path, status=status, old_mode=old_mode, old_oid=old_oid, new_mode=new_mode, new_oid=new_oid)
 
 
-def logged(oid: str, tree: str, parents: str, subject: str, trailers: str) -> Commit:
-    pairs = {key: value for key, _, value in (line.partition(": ") for line in trailers.splitlines())}
-    return Commit(id=oid, tree=tree, parents=tuple(parents.split()), subject=subject, trailers=pairs)
+def logged(printed: bytes) -> tuple[Commit, ...]:
+    words = printed.decode("utf-8", "replace").split("\0")
+    parts = zip(*(words[n::5] for n in range(5)), strict=False)
+    return tuple(
+        Commit(id=oid, tree=tree, parents=tuple(parents.split()), subject=subject,
+               trailers={key: value for key, _, value in (line.partition(": ") for line in trailers.splitlines())})
+        for oid, tree, parents, subject, trailers in parts
+    )  # fmt: skip
 
 
 def open_repo(folder: Path) -> Repo:

@@ -81,6 +81,20 @@ class Call:
             problem = "git, or the folder that it should run in, is not there"
             raise RepoError(problem, place=str(error.filename), fix="git --version") from error
 
+    @contextmanager
+    def begun(self) -> Iterator[Callable[[], bytes]]:
+        """Start it and go on: what is handed out waits for its end, and gives what it printed into memory; a pipe would hold it up."""
+        with os.fdopen(os.memfd_create("printed"), "w+b") as out, os.fdopen(os.memfd_create("said"), "w+b") as said, subprocess.Popen(
+            self.argv, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=said, process_group=apart(self.args),
+        ) as process:  # fmt: skip
+
+            def printed() -> bytes:
+                code = process.wait()
+                _ = out.seek(0), said.seek(0)
+                return self.printed(subprocess.CompletedProcess(self.argv, code, out.read(), said.read()))
+
+            yield printed
+
     def output(self, stdin: bytes = b"", timeout: float | None = None, accept: Collection[int] = (0,)) -> bytes:
         """What it prints; RepoError where its exit code is not accepted."""
         return self.printed(self.finish(stdin, timeout), accept)

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from nightlatch.core import journal as lines
@@ -21,9 +22,11 @@ BEHIND = "refs/nightlatch/checkout"  # checkout.BEHIND, without the price of its
 TURNS = frozenset({"run.started", "session.started", "session.ended", "run.ended"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """The plan as it lies in the checkout, and what the branch that it lands on remembers. `tip` is "" without commits.
+
+    What the record comes to is worked out when it is asked for.
 
     `head` is the branch that is checked out, None when HEAD is detached; `behind`: the branch went on, and files that are edited in the
     checkout could not; `unread`: why it is the plan as it was committed.
@@ -35,13 +38,16 @@ class View:
     tip: str
     behind: bool
     items: tuple[Item, ...]
-    history: History
-    survey: Survey
+    plan: Plan
     unread: str = ""
 
-    @property
-    def plan(self) -> Plan:
-        return self.survey.plan
+    @cached_property
+    def history(self) -> History:
+        return replay(self.items)
+
+    @cached_property
+    def survey(self) -> Survey:
+        return survey(self.plan, self.history, self.house.config.limits)
 
 
 def glance(house: House) -> View:
@@ -67,9 +73,7 @@ def view(house: House, plan_text: bytes | None = None) -> View:
         old, new = repo.read(behind, house.plan), repo.read(tip, house.plan)
         plan = planfile.read(planfile.carry_flags(old, new, data, house.plan), house.plan) if old and new else plan
     items = parse(house.progress_text(tip)) if tip else ()
-    history = replay(items)
-    stands = survey(plan, history, house.config.limits)
-    return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, items=items, history=history, survey=stands)
+    return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, items=items, plan=plan)
 
 
 def with_commit(house: House) -> View:

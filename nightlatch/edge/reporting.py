@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, 
 from nightlatch.core.reportvalues import Change, Report, Session
 from nightlatch.core.survey import Survey
 from nightlatch.edge import look
-from nightlatch.edge.git import session_ref
+from nightlatch.edge.git import Commit, session_ref
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House, readable
 from nightlatch.errors import RepoError, UsageError
@@ -33,8 +34,13 @@ KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 Picture: TypeAlias = tuple[str, str, bytes]
 
 
-def report(house: House, program: str, run: str = "", since: datetime | None = None) -> Report:
-    """The last run, the run of this name, or all since a moment. Raises UsageError for a run that is not on record."""
+def report(
+    house: House, program: str, run: str = "", since: datetime | None = None, meanwhile: Callable[[], object] = bool
+) -> Report:  # fmt: skip
+    """The last run, the run of this name, or all since a moment. Raises UsageError for a run that is not on record.
+
+    `meanwhile` is done while git goes through the commits, which takes as long as much else here.
+    """
     seen = look.glance(house)
     picked = chosen(seen.items, run, since)
     known = [night.run for night in nights(seen.items) if night.run]
@@ -45,13 +51,15 @@ def report(house: House, program: str, run: str = "", since: datetime | None = N
     going = last if look.holder(house) else ""
     if last and not run and not since and last not in known and (going or not picked or times.stops.get(last, ("",))[0] in BROKE):
         picked = [Night(run=last)]  # it has left nothing on the branch, and says more than the run before it
-    told = source(house, (seen.branch, seen.tip), seen.survey, seen.items, picked, program)
+    with landings(house, seen.tip, picked) as landed:
+        stands, _ = seen.survey, meanwhile()
+        told = source(house, (seen.branch, seen.tip), stands, seen.items, picked, program, landed)
     return build(replace(told, times=times, going=going, missing=(*filter(None, (seen.unread,)), *told.missing)), picked)
 
 
 def source(
     house: House, branch: tuple[str, str], survey: Survey, items: tuple[Item, ...], picked: Sequence[Night], program: str,
-    stop: RunEnd | None = None,
+    landed: Callable[[], dict[str, Landed]], stop: RunEnd | None = None,
 ) -> Source:  # fmt: skip
     """Everything that these runs have left on a branch (name, tip); what is not on this machine is named."""
     name, tip = branch
@@ -59,19 +67,29 @@ def source(
     missing = () if here else ("there is no journal on this machine: agents, models and exact times are not known",)
     entries = [entry for night in picked for entry in night.entries]
     findings, stale = findings_of(house, tip, entries)
+    unpushed = look.unpushed(house.repo, name)
     return Source(
         project=house.repo.project.name, program=program, branch=name or "detached HEAD", tip=tip, items=items,
-        survey=survey, landings=landings(house, tip, picked) if picked and tip else {}, findings=findings, stale=stale,
-        unpushed=look.unpushed(house.repo, name), stop=stop, missing=missing,
+        survey=survey, landings=landed(), findings=findings, stale=stale, unpushed=unpushed, stop=stop, missing=missing,
     )  # fmt: skip
 
 
-def landings(house: House, tip: str, picked: Sequence[Night]) -> dict[str, Landed]:
-    """What the sessions of these runs landed as. Only the last ones' files are looked at, however many there are."""
+@contextmanager
+def landings(house: House, tip: str, picked: Sequence[Night]) -> Iterator[Callable[[], dict[str, Landed]]]:
+    """What the sessions of these runs landed as, for when git has gone through the commits."""
+    if not picked or not tip:
+        yield dict
+        return
     base = dict(picked[0].start.fields).get("base", "") if picked[0].start else ""
     repo = house.repo
     known = base and repo.ask("rev-parse", "-q", "--verify", "--end-of-options", f"{base}^{{commit}}")
-    commits = [commit for commit in repo.log(f"{base}..{tip}" if known else tip) if "Nightlatch-Session" in commit.trailers]
+    with repo.log_begun(f"{base}..{tip}" if known else tip) as log:
+        yield lambda: landed_as(house, log())
+
+
+def landed_as(house: House, log: Iterable[Commit]) -> dict[str, Landed]:
+    """By session. Only the last ones' files are looked at, however many there are."""
+    commits = [commit for commit in log if "Nightlatch-Session" in commit.trailers]
     changed = changes(house, [commit.id for commit in commits[:MOST_COMMITS]])
     return {
         commit.trailers["Nightlatch-Session"]: Landed(

@@ -172,6 +172,17 @@ def test_the_log_has_trailers(repo: Repo) -> None:
     assert repo.log(new, 1) == (newest,)
 
 
+def test_a_log_that_is_begun_and_called_for_later_is_the_same_log_however_long(repo: Repo) -> None:
+    tip = repo.tip("main") or ""
+    new = repo.commit(repo.tree_of(tip), [tip], f"{'long ' * 100_000}\n\nbody\n\nNightlatch-Session: r-1-s01\n")
+
+    with repo.log_begun(new) as begun:
+        assert begun() == repo.log(new)
+
+    with repo.log_begun("nowhere") as begun, pytest.raises(RepoError, match="nowhere"):
+        begun()
+
+
 def test_a_file_that_is_not_there_is_none(repo: Repo) -> None:
     assert repo.read("HEAD", "prd.json") is None
     assert repo.tip("nowhere") is None
