@@ -10,7 +10,8 @@ from nightlatch.core.findings import Author
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.progress import Entry, decision, line
 from nightlatch.edge import inbox, landing, notebook
-from nightlatch.edge.git import Commit, session_ref
+from nightlatch.edge.commits import Commit
+from nightlatch.edge.git import session_ref
 from nightlatch.edge.inbox import Decision
 from nightlatch.edge.site import Site
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from nightlatch.core.scope import GITLINK, Change
+from nightlatch.edge.commits import LOG, Commit, logged
 from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, Standing, one, words
 from nightlatch.edge.trees import Entry, Trees, differing
 from nightlatch.errors import RepoError
@@ -20,7 +21,6 @@ PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYS
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_DIFFS = 20
 KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
-LOG = ("log", "-z", "--format=" + "%x00".join(("%H", "%T", "%P", "%s", "%(trailers:only,unfold)")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +37,6 @@ class Merged:
 
     tree: str
     conflicts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """One commit of a log. Of a trailer that is there twice the last counts."""
-
-    id: str
-    tree: str
-    parents: tuple[str, ...]
-    subject: str
-    trailers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,16 +312,6 @@ def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:
     (old_mode, old_oid), (new_mode, new_oid) = was or ("", ""), now or ("", "")
     status = "A" if not was else "D" if not now else "M" if old_mode[:3] == new_mode[:3] else "T"
     return Change(path=path, status=status, old_mode=old_mode, old_oid=old_oid, new_mode=new_mode, new_oid=new_oid)
-
-
-def logged(printed: bytes) -> tuple[Commit, ...]:
-    words = printed.decode("utf-8", "replace").split("\0")
-    parts = zip(*(words[n::5] for n in range(5)), strict=False)
-    return tuple(
-        Commit(id=oid, tree=tree, parents=tuple(parents.split()), subject=subject,
-               trailers={key: value for key, _, value in (line.partition(": ") for line in trailers.splitlines())})
-        for oid, tree, parents, subject, trailers in parts
-    )  # fmt: skip
 
 
 def open_repo(folder: Path) -> Repo:

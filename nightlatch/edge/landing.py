@@ -14,7 +14,8 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS, AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
 from nightlatch.edge import checkout, held, notebook, phases
-from nightlatch.edge.git import Commit, Merged, session_ref
+from nightlatch.edge.commits import Commit
+from nightlatch.edge.git import Merged, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.edge.stale import free_refs

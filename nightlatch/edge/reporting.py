@@ -17,7 +17,8 @@ from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, 
 from nightlatch.core.reportvalues import Change, Report, Session
 from nightlatch.core.survey import Survey
 from nightlatch.edge import look
-from nightlatch.edge.git import Commit, session_ref
+from nightlatch.edge.commits import Commit
+from nightlatch.edge.git import session_ref
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House, readable
 from nightlatch.errors import RepoError, UsageError
