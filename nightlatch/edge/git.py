@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +12,12 @@ from urllib.parse import quote
 
 from nightlatch.core.scope import GITLINK, Change
 from nightlatch.edge.commits import LOG, Commit, logged
-from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, QUIET, SYNCED, Call, Standing, one, words
+from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, SYNCED, Call, Standing, one, words
 from nightlatch.edge.trees import Entry, Trees, differing
 from nightlatch.errors import RepoError
 
-PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_DIFFS = 20
-KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,73 +311,9 @@ def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:
     return Change(path=path, status=status, old_mode=old_mode, old_oid=old_oid, new_mode=new_mode, new_oid=new_oid)
 
 
-def open_repo(folder: Path) -> Repo:
-    """The repository that a folder lies in. Raises RepoError for none, a bare one, a partial clone, and a folder inside .git.
-
-    One without commits, or with a detached HEAD, opens, because it can be looked at; `checkout.take_branch` refuses it.
-    """
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(PERSONS)} | QUIET
-    places = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
-    done = looking(folder, env, "rev-parse", "--is-bare-repository", "--show-object-format", *places).finish()
-    answers = os.fsdecode(done.stdout).split("\n")[:-1]
-    if done.returncode or len(answers) != 5:
-        raise no_checkout(folder, answers, done.stderr.decode("utf-8", "replace"))
-    _, object_format, git_dir, common_dir, top = answers
-    settings = words(looking(folder, env, "config", "-z", "--type=path", "--get-regexp", KEYS).finish().stdout)
-    known = {key: value for key, _, value in (item.partition("\n") for item in settings)}
-    lazy = next((key.removesuffix(".promisor") for key in known if key.endswith(".promisor")), None)
-    if lazy:
-        fix = f"git config --unset {lazy}.partialclonefilter; git fetch --refetch && git config --unset {lazy}.promisor"
-        raise RepoError("this is a partial clone: agents work offline and would miss what it has not fetched", place=top, fix=fix)
-    idents = dict(idents_of(folder, env))
-    named = {f"GIT_{role}_{word}": value for role, who in idents.items() for word, value in (("NAME", who.name), ("EMAIL", who.email))}
-    usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "git/ignore")
-    return Repo(
-        top=Path(top),
-        project=Path(top),
-        git_dir=Path(git_dir),
-        common_dir=Path(common_dir),
-        objects=Path(common_dir, "objects"),
-        object_format=object_format,
-        ignores=(Path(known.get("core.excludesfile") or usual), Path(common_dir, "info/exclude")),
-        idents=idents,
-        env={**env, **named},
-    )
-
-
 def lenders_of(objects: Path, depth: int = 5) -> Iterator[Path]:
     listed = objects / "info/alternates"
     for line in listed.read_text().splitlines() if depth and listed.is_file() else ():
         if line and not line.startswith("#"):
             yield (objects / line).resolve()
             yield from lenders_of((objects / line).resolve(), depth - 1)
-
-
-def looking(folder: Path, env: Mapping[str, str], *args: str) -> Call:
-    """A git command in a folder of which nothing is known yet."""
-    return Call(args=args, settings=HOOKLESS, env=env, cwd=folder)
-
-
-def idents_of(folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Ident]]:
-    """What git knows about who commits; nothing where the person never said."""
-    for role in ("AUTHOR", "COMMITTER"):
-        done = looking(folder, env, "var", f"GIT_{role}_IDENT").finish()
-        name, _, rest = done.stdout.decode("utf-8", "surrogateescape").rpartition(" <")
-        if done.returncode == 0:
-            yield role, Ident(name=name, email=rest.partition(">")[0])
-
-
-def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
-    """Why there is nothing here to work on."""
-    if "dubious ownership" in said:
-        fix = f"git config --global --add safe.directory {shlex.quote(str(folder))}"
-        return RepoError("git does not trust this folder, because it belongs to another user", place=str(folder), fix=fix)
-    if "not a git repository" in said:
-        return RepoError("this folder is in no git repository", place=str(folder), fix="git init && git add -A && git commit -m start")
-    if answers[:1] == ["true"]:
-        return RepoError("this is a bare repository, without a checkout to work from", place=str(folder), fix=f"git clone {folder}")
-    if "must be run in a work tree" in said:
-        return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
-    if len(answers) > 5:
-        return RepoError("the path of this repository has a line break in it", place=repr(str(folder)), fix="rename the folder")
-    return RepoError(f"git cannot open this repository: {said.strip()}", place=str(folder), fix="git status")

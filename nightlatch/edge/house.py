@@ -19,7 +19,8 @@ from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.progress import parse
 from nightlatch.core.secrets import Secrets
 from nightlatch.edge import checkout
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
 from nightlatch.errors import ConfigError, FindingError, PromptError, RepoError, UsageError

@@ -19,10 +19,11 @@ from nightlatch.core.rules import reason
 from nightlatch.core.scope import LINK, Change, Rules, Seen
 from nightlatch.core.text import plain
 from nightlatch.edge import workshop
-from nightlatch.edge.git import Ident, Repo, open_repo
+from nightlatch.edge.git import Ident, Repo
 from nightlatch.edge.house import House
 from nightlatch.edge.judge import Bench
 from nightlatch.edge.lab import Lab
+from nightlatch.edge.repository import open_repo
 from nightlatch.errors import RedBaseError, UsageError
 
 NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch import errors
-from nightlatch.edge.git import no_checkout
+from nightlatch.edge.repository import no_checkout
 from tests.cli.kit import HOLD, RUN, Project, story
 
 Arrange = Callable[[Project], object]

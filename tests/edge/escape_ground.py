@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from nightlatch.core.config import load
 from nightlatch.edge import rooms, workspace
-from nightlatch.edge.git import open_repo
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Ran, run
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 from tests.edge.gitkit import committed, git
 

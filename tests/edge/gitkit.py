@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import Workspace, prepare
 
 ODD = os.fsdecode(b"odd \n\xff \xc3\xbc\t\"name\"")

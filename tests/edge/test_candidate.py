@@ -220,9 +220,9 @@ def test_an_unreadable_file_is_refused_and_the_rest_is_kept(prepared: tuple[Repo
     script = f"""
 from pathlib import Path
 from nightlatch.core.scope import Rules
-from nightlatch.edge import candidate, git, workspace
+from nightlatch.edge import candidate, repository, workspace
 space = workspace.reopen(Path({str(space.folder)!r}), {space.base!r})
-made = candidate.build(git.open_repo(Path({str(prepared[0].top)!r})), space, Rules())
+made = candidate.build(repository.open_repo(Path({str(prepared[0].top)!r})), space, Rules())
 print([c.path for c in made.changes], [(r.rule, *r.detail) for r in made.oddities])
 """
     done = subprocess.run([*AS_ANYBODY, sys.executable, "-c", script], capture_output=True, text=True, check=True)

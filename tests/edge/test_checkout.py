@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import checkout
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.stale import free_refs
 from nightlatch.errors import RepoError
 from tests.edge.gitkit import ODD, commit_after, committed, git, write

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.scope import Change
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
 from nightlatch.edge.reaper import descendants
+from nightlatch.edge.repository import open_repo
 from nightlatch.errors import RepoError
 
 ODD = "odd \n\udcff ü\t\"name\""

@@ -16,7 +16,8 @@ import pytest
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, checkout, workspace
 from nightlatch.edge.candidate import Candidate
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import Workspace
 from tests.edge.gitkit import commit_after, committed, git, workspace_of, write
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.models import Outcome
-from nightlatch.edge.git import open_repo
+from nightlatch.edge.repository import open_repo
 from tests.edge.test_lab import PROSE, RUN_ONLY, World
 
 GOOD = "def add(a, b):\n    return a + b\n"

@@ -13,8 +13,9 @@ import pytest
 from nightlatch.core.evidence import Step
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
 from nightlatch.core.results import Answer
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import Lab
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
 from nightlatch.errors import FaultError, RedBaseError

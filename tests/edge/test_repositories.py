@@ -10,7 +10,7 @@ import pytest
 
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, checkout, workspace
-from nightlatch.edge.git import open_repo
+from nightlatch.edge.repository import open_repo
 from nightlatch.errors import RepoError
 from tests.edge.gitkit import ODD, committed, git, write
 

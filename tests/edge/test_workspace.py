@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, pool, workspace
-from nightlatch.edge.git import open_repo
+from nightlatch.edge.repository import open_repo
 from tests.edge.gitkit import ODD, committed, git, tree_after, workspace_of, write
 
 AS_ANYBODY = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all") if os.geteuid() == 0 and shutil.which("setpriv") else ()

@@ -15,8 +15,9 @@ from nightlatch.core.config import Protect
 from nightlatch.core.models import Outcome, Verdict
 from nightlatch.core.scope import LINK, Rules
 from nightlatch.edge import candidate, workspace
-from nightlatch.edge.git import Repo, open_repo
+from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import Lab
+from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment
 from nightlatch.edge.workspace import Workspace
