@@ -31,14 +31,14 @@ class Session:
 @click.argument("name", metavar="[SESSION|FEATURE]", default="")
 @click.option("-n", "count", type=click.IntRange(min=0), default=LINES, show_default=True, help="How many of the last sessions; 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(name: str, count: int, as_json: bool) -> None:
+def command(name: str, count: int, as_json: bool) -> int:
     """Say what each session came to: of all, or of one feature; of one session the details and the end of its transcript too."""
     seen = look.glance(find_house(Path.cwd()))
     house, sessions = seen.house, chosen(seen, name)[-count:]
     if as_json:
         body = {"schema": "nightlatch/log/1", "unread": seen.unread or None, "sessions": [told(house, one) for one in sessions]}
         click.echo(json.dumps(body, indent=2))
-        return
+        return look.code(house)
     if seen.unread:
         click.echo(plain(seen.unread), err=True)
     if not sessions and not name:
@@ -51,6 +51,7 @@ def command(name: str, count: int, as_json: bool) -> None:
         click.echo("".join(f"{line}\n" for line in ending(house, sessions[0])), nl=False)
     if name and sessions and (page := about_held(house, sessions[-1])):
         click.echo(f"\n{harmless(page)}", nl=False)
+    return look.code(house)
 
 
 def chosen(seen: View, name: str) -> list[Session]:

@@ -20,13 +20,13 @@ from nightlatch.errors import UsageError
 @click.option("--run", default="", metavar="ID", help="This run instead of the last one.")
 @click.option("--since", default="", metavar="T", help="All runs since a date, a time (UTC) or for so long: 2026-11-20, 12h.")
 @click.pass_obj
-def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, run: str, since: str) -> None:
+def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, run: str, since: str) -> int:
     """Say what landed, what was refused and why, what needs your decision and how to give it, what it cost and what to read first.
 
     Reads only: safe at any time, also while a run is going.
     """
     from nightlatch.core import reportviews
-    from nightlatch.edge import reporting
+    from nightlatch.edge import look, reporting
 
     house = find_house(Path.cwd())
     moment = reporting.when(since, datetime.now(UTC)) if since else None
@@ -39,6 +39,7 @@ def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, 
         click.echo(reportviews.markdown(told), nl=False)
     else:
         click.echo("\n".join(reportviews.text(told)))
+    return look.code(house)
 
 
 def template() -> str:

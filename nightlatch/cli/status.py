@@ -20,7 +20,7 @@ SHOWN = 10
 @click.command(epilog="Example: nightlatch status --json | jq .features")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def command(program: Program, /, *, as_json: bool) -> None:
+def command(program: Program, /, *, as_json: bool) -> int:
     """Say what passes, what is left and what waits for you, each decision with its command.
 
     Reads only: safe at any time, also while a run is going.
@@ -28,9 +28,10 @@ def command(program: Program, /, *, as_json: bool) -> None:
     seen = look.glance(find_house(Path.cwd()))
     if as_json:
         click.echo(json.dumps(told(seen, program.name), indent=2))
-        return
-    for word, text in shown(seen, program.name):
-        click.echo(f"{word:<7} {plain(text)}")
+    else:
+        for word, text in shown(seen, program.name):
+            click.echo(f"{word:<7} {plain(text)}")
+    return look.code(seen.house)
 
 
 def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:

@@ -62,6 +62,16 @@ def glance(house: House) -> View:
         return replace(view(house, committed), unread=why)
 
 
+def code(house: House) -> int:
+    """The exit code of a command that shows what there is: where the plan in the checkout cannot be read, that of a broken plan."""
+    try:
+        if (data := house.worktree_plan()) is not None:
+            planfile.read(data, house.plan)
+    except PlanError as error:
+        return error.exit
+    return 0
+
+
 def view(house: House, plan_text: bytes | None = None) -> View:
     """With this text, or that of the checkout, as the plan. Raises PlanError where it cannot be read."""
     repo, data = house.repo, house.worktree_plan() if plan_text is None else plan_text
