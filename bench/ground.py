@@ -192,4 +192,6 @@ def sources(shape: Shape) -> dict[str, str]:
 
 def past_commit(n: int) -> str:
     message = f"OLD-{n:05} An old feature\n\nNightlatch-Feature: OLD-{n:05}\nNightlatch-Session: r-old-s{n:05}\n"
-    return f"commit refs/heads/main\ncommitter Ada <ada@example.org> {1_790_000_000 + n} +0000\ndata {len(message)}\n{message}\n"
+    text = f"{n}\n" * (n % 40 + 1)
+    head = f"commit refs/heads/main\ncommitter Ada <ada@example.org> {1_790_000_000 + n} +0000\ndata {len(message)}\n{message}\n"
+    return f"{head}M 100644 inline past/{n % 200}.txt\ndata {len(text)}\n{text}\n"

@@ -149,7 +149,7 @@ class Pool:
                     self._ready.extend([made] if made else [])
                     self._turn.notify_all()
             if made and not old:  # while an agent works, and not while the next one waits
-                workspace.empty_trash(self.house.cache)
+                workspace.empty_trash(self.house.cache, stop=lambda: self._closed or self._missing > 0 or self._stale() is not None)
 
     def _stale(self) -> Workspace | None:
         return next((place for place in self._ready if place.base != self._base), None)

@@ -26,7 +26,7 @@ from nightlatch.errors import RepoError, UsageError
 EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "agent.ended", "limit.met", "run.started", "run.ended",
                                                             "machine.slept"))
 BROKE = ("4", "5", "70")
-MOST_COMMITS = 2_000
+MOST_COMMITS = 400
 MOST_FINDINGS = 60
 MOST_PICTURES, PICTURE_BYTES, MOST_PATHS = 8, 300_000, 100
 COUNTED = re.compile(r"\s*([0-9a-f]{40,64})?\s*(?:(\d+|-)\t(\d+|-)\t(.+))?", re.DOTALL)  # a path may hold tabs and line ends

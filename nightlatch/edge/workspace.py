@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -130,9 +131,12 @@ def sweep(cache: Path, keep: str) -> None:
             discard(Workspace(folder=folder, base=""))
 
 
-def empty_trash(cache: Path) -> None:
-    """Remove what was discarded below <cache>. What is still being written to stays for the next time."""
-    for folder in (cache / "trash").glob("*"):
+def empty_trash(cache: Path, stop: Callable[[], bool] = bool) -> None:
+    """Remove what was discarded below <cache>, one by one until there is something better to do. What is still being written to stays for
+    the next time."""
+    for folder in [*(cache / "trash").glob("*")]:
+        if stop():
+            return
         shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             unlock(folder)
