@@ -36,7 +36,7 @@ class Journal:
         files.append(self.descriptor, line)
         if event in BARRIERS:
             os.fdatasync(self.descriptor)
-        self.state = lines.after(self.state, {"event": event, **fields})
+        self.state = lines.after(self.state, lines.decode(line) or {})  # as whoever reads it will have it
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -21,6 +21,19 @@ def written(path: Path) -> Path:
     return path
 
 
+def test_who_writes_the_journal_knows_what_its_next_reader_will(tmp_path: Path) -> None:
+    path, book = tmp_path / "journal.jsonl", open_journal(tmp_path / "journal.jsonl")
+    for event, told in (
+        ("run.started", {"run": "r-1"}), ("session.started", {**SESSION, "script": "x"}), ("agent.started", {"process": "1:2:3"}),
+        ("limit.met", {"agent": "a", "until": "2026-11-21T10:00:00+00:00"}), ("agent.ended", {"end": "finished", "input": 5}),
+        ("candidate.built", {"tree": "t"}), ("publish.started", {"commit": "c", "parent": "p", "branch": "main"}),
+        ("publish.ended", {"commit": "c", "moved": True}), ("session.ended", {"session": "s1"}),
+    ):  # fmt: skip
+        book.write(event, **told)
+        assert journal.load(path) == (book.state, 0), event
+    book.close()
+
+
 def test_a_torn_tail_is_dropped_and_the_next_event_stands_on_its_own_line(tmp_path: Path) -> None:
     path = written(tmp_path / "journal.jsonl")
     whole = path.read_bytes()
