@@ -46,13 +46,13 @@ def seen(lock: Path) -> os.stat_result | None:
 def at_work(repo: Repo, locks: Iterable[Path]) -> Iterator[int]:
     """Processes that hold one of these files open, and gits in the repository, which keep locks also while an editor is open for them.
 
-    Of other users' processes nothing can be seen; this one's own gits are not meant.
+    Of other users' processes nothing can be seen; this one's own gits are not meant, also not those that another thread starts just now.
     """
-    held, own = {(info.st_dev, info.st_ino) for info in map(seen, locks) if info}, {os.getpid(), *descendants(os.getpid())}
+    held = {(info.st_dev, info.st_ino) for info in map(seen, locks) if info}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            git = (process / "comm").read_bytes().startswith(b"git") and int(process.name) not in own
-            if git and (process / "cwd").resolve().is_relative_to(repo.top):
+            git = (process / "comm").read_bytes().startswith(b"git") and (process / "cwd").resolve().is_relative_to(repo.top)
+            if git and int(process.name) not in descendants(os.getpid()) and process.exists():
                 yield int(process.name)
             if any((info.st_dev, info.st_ino) in held for info in map(os.stat, (process / "fd").iterdir())):
                 yield int(process.name)

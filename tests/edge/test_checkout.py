@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo
-from nightlatch.edge.stale import free_refs
+from nightlatch.edge.stale import at_work, free_refs
 from nightlatch.errors import RepoError
 from tests.edge.gitkit import ODD, commit_after, committed, git, write
 
@@ -485,3 +486,32 @@ def test_locks_of_refs_go_with_the_git_that_held_them(repo: Repo) -> None:
     free_refs(repo, "refs/heads/main")
 
     assert sorted((repo.common_dir / "refs").rglob("*.lock")) == [theirs]
+
+
+def test_gits_of_the_loop_itself_are_nobody_elses_also_those_that_another_thread_starts_just_now(repo: Repo) -> None:
+    over, words = threading.Event(), ["git", "cat-file", "--batch"]
+
+    def busy() -> None:
+        living = [subprocess.Popen(words, cwd=repo.top, stdin=subprocess.PIPE) for _ in range(3)]
+        while not over.is_set():
+            living.append(subprocess.Popen(words, cwd=repo.top, stdin=subprocess.PIPE))
+            living.pop(0).communicate()
+        for each in living:
+            each.communicate()
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        assert [pid for _ in range(40) for pid in at_work(repo, [])] == []
+    finally:
+        over.set()
+        thread.join()
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["setsid", "--fork", *words], cwd=repo.top, stdin=pipe, stdout=pipe) as another:
+        assert another.stdin
+        assert another.stdout
+        another.stdin.write(b"nothing\n")
+        another.stdin.flush()
+        assert another.stdout.readline() == b"nothing missing\n"
+        another.wait()
+        assert [*at_work(repo, [])], "control: one of another's is seen"
