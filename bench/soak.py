@@ -88,7 +88,8 @@ class Soak:
         last = max((datetime.fromisoformat(str(each["at"])).timestamp() for each in lines), default=0.0)
         words = [f"{max(0.0, last - time.time())}", "agent=scripted"]
         with subprocess.Popen(
-            [sys.executable, "-B", str(ROOT / "tests/loop/fast_clock.py"), *words], cwd=self.project.folder, stdout=self.log, stderr=self.log,
+            [sys.executable, "-B", str(ROOT / "tests/loop/fast_clock.py"), *words], cwd=self.project.folder,
+            stdout=self.log, stderr=self.log,
             env={**os.environ, **self.project.env, "PYTHONPATH": str(ROOT), "SOAK": f"{self.token}-{self.seen.runs}"},
         ) as process:  # fmt: skip
             try:
