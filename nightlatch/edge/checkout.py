@@ -1,6 +1,5 @@
 """The person's own checkout: it follows the branch where it is clean, and what the person edited stays as it is."""
 
-import hashlib
 import os
 import stat
 import time
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from nightlatch.core.scope import GITLINK, LINK, Change, folders
 from nightlatch.edge import files
 from nightlatch.edge.beneath import FILE, PROGRAM
-from nightlatch.edge.git import Repo, raw_change
+from nightlatch.edge.git import Repo, index_info, raw_change
 from nightlatch.edge.gitcall import one, words
 from nightlatch.edge.stale import free_index
 from nightlatch.edge.trees import FOLDER, Entry
@@ -168,9 +167,8 @@ def caught_up(repo: Repo, behind: str, old: str) -> str:
 
 def record(repo: Repo, changes: Sequence[Change], settings: tuple[str, ...] = ()) -> None:
     """Have the index say that these changes are made."""
-    lines = "".join(f"{c.new_mode or '0'} {c.new_oid or '0' * 2 * repo.width}\t{c.path}\0" for c in changes)
-    if lines:
-        repo.as_person("update-index", "-z", "--index-info", settings=settings).output(os.fsencode(lines))
+    if changes:
+        repo.as_person("update-index", "-z", "--index-info", settings=settings).output(index_info(changes, repo.width))
 
 
 def on(repo: Repo, branch: str) -> bool:
@@ -254,7 +252,7 @@ def bring(repo: Repo, change: Change) -> bool:
     if change.old_mode != change.new_mode or file.is_symlink() or not file.is_file():
         return False
     seen = file.read_bytes()
-    same = blob_id(repo, seen) == change.old_oid
+    same = repo.id_of(seen) == change.old_oid
     kept = same or one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen)) == change.old_oid
     return kept and put_blob(repo, change.path, seen, change.new_oid)
 
@@ -276,7 +274,7 @@ def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
     ours = {change.path for change in changes if change.old_mode}
     blocked = (path for path, place in places.items() if place.is_dir() or any(in_the_way(repo, f) for f in {*folders(path)} - ours))
     others = dict.fromkeys(blocked, (FOLDER, ""))
-    links = {path: (LINK, blob_id(repo, os.fsencode(place.readlink()))) for path, place in places.items() if place.is_symlink()}
+    links = {path: (LINK, repo.id_of(os.fsencode(place.readlink()))) for path, place in places.items() if place.is_symlink()}
     texts = [path for path, place in places.items() if path not in links and place.is_file()]
     modes = (PROGRAM if places[path].stat().st_mode & stat.S_IXUSR else FILE for path in texts)
     return others | links | dict(zip(texts, zip(modes, kept_as(repo, changes, texts), strict=True), strict=True))
@@ -285,7 +283,7 @@ def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
 def kept_as(repo: Repo, changes: Sequence[Change], paths: Sequence[str]) -> list[str]:
     """The ids under which git would keep these files. Only what is not byte for byte one side of its change is asked of git's filters."""
     sides = {change.path: (change.old_oid, change.new_oid) for change in changes}
-    raw = {path: blob_id(repo, (repo.top / path).read_bytes()) for path in paths if (repo.top / path).stat().st_size < SMALL}
+    raw = {path: repo.id_of((repo.top / path).read_bytes()) for path in paths if (repo.top / path).stat().st_size < SMALL}
     filtered = [path for path in paths if raw.get(path) not in sides[path]]
     names = os.fsencode("".join(f"{c_quoted(path)}\n" for path in filtered))
     oids = repo.as_person("hash-object", "--stdin-paths").output(names).decode().split() if filtered else []
@@ -296,10 +294,6 @@ def kept_as(repo: Repo, changes: Sequence[Change], paths: Sequence[str]) -> list
 def in_the_way(repo: Repo, folder: str) -> bool:
     place = repo.top / folder
     return place.is_symlink() or (place.exists() and not place.is_dir())
-
-
-def blob_id(repo: Repo, data: bytes) -> str:
-    return hashlib.new(repo.object_format, b"blob %d\0" % len(data) + data).hexdigest()
 
 
 def c_quoted(path: str) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
@@ -145,8 +146,9 @@ class Repo:
         """By hash-object, for mktree hands nothing to the disk. What is in the tree was checked where it came from."""
         return self.write_blob(data, "tree")
 
-    def id_of_tree(self, data: bytes) -> str:
-        return hashlib.new(self.object_format, b"tree %d\0" % len(data) + data).hexdigest()
+    def id_of(self, data: bytes, kind: str = "blob") -> str:
+        """The id under which git would keep these bytes; nothing is written."""
+        return hashlib.new(self.object_format, b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
 
     def write_files(self, fds: Iterable[int], kind: str = "blob", settings: tuple[str, ...] = HANDED) -> list[str]:
         """Write what open files hold into the repository, by their descriptors. Returns the ids in the same order."""
@@ -162,7 +164,7 @@ class Repo:
         if not changes:
             return self.tree_of(tree)
         with self.stand("cat-file", "--batch").talking() as reading:
-            trees = Trees(reader=reading, writer=self.write_tree if keep else self.id_of_tree, width=self.width)
+            trees = Trees(reader=reading, writer=self.write_tree if keep else partial(self.id_of, kind="tree"), width=self.width)
             return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})
 
     def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:
@@ -302,6 +304,12 @@ def raw_change(meta: str, path: str) -> Change:
     sides = {"old_mode": old_mode, "old_oid": old_oid} if status != "A" else {}
     sides |= {"new_mode": new_mode, "new_oid": new_oid} if status != "D" else {}
     return Change(path=path, status=status, **sides)
+
+
+def index_info(changes: Iterable[Change], width: int) -> bytes:
+    """These changes as `update-index -z --index-info` reads them, removals first; ids take `width` bytes."""
+    lines = sorted(f"{c.new_mode or '0'} {c.new_oid or '0' * 2 * width}\t{c.path}\0" for c in changes)
+    return os.fsencode("".join(lines))
 
 
 def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:

@@ -253,9 +253,12 @@ class Bubblewrap:
 
 def sources_of(command: Command) -> dict[str, tuple[int, int]]:
     """Device and inode of everything that a command's room shows."""
-    words = command.argv
-    named = (words[n + 1] for n, word in enumerate(words) if word in ("--ro-bind", "--bind"))
-    return {name: ((seen := Path(name).stat()).st_dev, seen.st_ino) for name in named}
+    return {name: ((seen := Path(name).stat()).st_dev, seen.st_ino) for name, _ in binds_in(command.argv)}
+
+
+def binds_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What these words for bubblewrap mount, and where it is seen."""
+    return ((words[n + 1], words[n + 2]) for n, word in enumerate(words) if word in ("--ro-bind", "--bind"))
 
 
 def order(argv: Sequence[str], had: Mapping[str, str], env: Mapping[str, str]) -> bytes | None:
@@ -274,7 +277,7 @@ def quoted(word: str) -> str:
 
 def covers(mounts: Sequence[str], hidden: Iterable[Path]) -> Iterator[str]:
     """An empty place over every folder that these mounts would show and nobody may see."""
-    shown = [(Path(mounts[n + 1]), Path(mounts[n + 2])) for n, word in enumerate(mounts) if word in ("--ro-bind", "--bind")]
+    shown = [(Path(real), Path(seen)) for real, seen in binds_in(mounts)]
     for folder in (place.resolve() for place in hidden):
         for real, seen in ((real.resolve(), seen) for real, seen in shown):
             if folder.is_relative_to(real) or real.is_relative_to(folder):

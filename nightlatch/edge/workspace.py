@@ -10,7 +10,7 @@ from uuid import uuid4
 from nightlatch.core.scope import GITLINK, Change
 from nightlatch.edge.beneath import entered, put, remove
 from nightlatch.edge.files import orphaned
-from nightlatch.edge.git import Repo
+from nightlatch.edge.git import Repo, index_info
 
 OBJECTS_INSIDE = "/run/nightlatch/objects"
 # The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword or encoding of any .gitattributes.
@@ -95,8 +95,7 @@ def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
         return space
     moved, changes = replace(space, base=base), repo.diff(space.base, base)
     spread(repo, space, changes)
-    lines = sorted(f"{c.new_mode or '0'} {c.new_oid or '0' * len(c.old_oid)}\t{c.path}\0" for c in changes)  # removals first
-    git(repo, space, "update-index", "-z", "--index-info", stdin=os.fsencode("".join(lines)))
+    git(repo, space, "update-index", "-z", "--index-info", stdin=index_info(changes, repo.width))
     if any(change.path.rpartition("/")[2] == ".gitignore" for change in changes):
         shutil.rmtree(moved.rules)
         moved.rules.mkdir()
