@@ -40,7 +40,9 @@ def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     yield Step.CHECKS, e.checks is None
     yield Step.OLD, e.old is None and e.tests_changed
     yield Step.NOW, asked and e.now is None
+    yield Step.THROUGH, green(e.now) and bool(e.bent) and e.through is None
     yield Step.OWNED, green(e.now) and e.proof_changed and e.owned is None
+    yield Step.KEPT, Step.KEPT in e.wants and e.kept is None
     yield Step.PROOF, (asked or bool(e.feature.title)) and not base_owned(e) and e.proof is None and bool(new_passing(e))
     yield Step.INTEGRITY, Step.INTEGRITY in e.wants and e.integrity is None
     yield Step.WEAKER, Step.WEAKER in e.wants and e.weaker is None
@@ -101,8 +103,9 @@ def proved(e: Evidence) -> bool | None:
 
 
 def base_owned(e: Evidence) -> bool:
-    """Is verify green by tests and checks that the candidate did not write?"""
-    return green(e.now) and (green(e.owned) if e.proof_changed else True)
+    """Is verify green by tests, checks and programs that the candidate did not write?"""
+    rests = [said for said, changed in ((e.owned, e.proof_changed), (e.through, bool(e.bent))) if changed]
+    return green(e.now) and all(green(said) for said in rests)
 
 
 def _checks_text(checks: Sequence[Check] | None) -> str:

@@ -1,7 +1,7 @@
 """One candidate beside its base: what changed, as entries and as texts, and what is put back where."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import unified_diff
 
 from nightlatch.core.globs import matcher
@@ -22,7 +22,7 @@ class Case:
     """One candidate beside its base, with the base's checks. `back` restores the base's tests, `proof` all that verify may rest on.
 
     `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and golden files that differ, with
-    configuration that is new.
+    configuration that is new. `own_harness` puts back what its own verify runs through, `harness` that of every command.
     """
 
     base: str
@@ -36,6 +36,8 @@ class Case:
     texts: tuple[Text, ...]
     sources: tuple[str, ...]
     touched: tuple[str, ...]
+    own_harness: Mapping[str, Entry] = field(default_factory=dict)
+    harness: Mapping[str, Entry] = field(default_factory=dict)
     judge: Bench | None = None
 
 

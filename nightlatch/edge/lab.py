@@ -14,18 +14,18 @@ from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
-from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
+from nightlatch.core.results import Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.verdict import decide, hopeless, next_step
-from nightlatch.edge import heldback, integrity, mutation
+from nightlatch.edge import harness, heldback, integrity, kept, mutation
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
 from nightlatch.edge.judge import Bench, Brought, left
-from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
+from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, proof_name
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25}  # of limits.check
+SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25, Step.KEPT: kept.SHARE}  # of limits.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +60,17 @@ class Lab(Trials):
         not held again."""
         case, meter = replace(case_of(self, base, tree, feature), judge=judge), Meter(trials=self)
         runner = case.suite.runner.name if case.suite.runner else ""
+        through = harness.bent(self, case) if "harness" not in off else harness.Bent()
+        proof = {**case.proof, **through.own, **dict.fromkeys(through.new)}
+        case = replace(case, proof=proof, own_harness=through.own, harness={**through.shared, **through.own})
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             in_run=not self.protected,
-            static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
+            static=(*static_reasons(case.texts, feature.supersedes, runner, self.protected), *shared(through)),
+            empty=not case.changes, bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
-            wants=wanted(case, off) | self.last_wanted(judge), always=judge is not None and judge.always,
+            wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off), always=judge is not None and judge.always,
             goldens=goldens_of(case.texts, case.suite.runner),
         )  # fmt: skip
         if hopeless(e):
@@ -78,20 +82,24 @@ class Lab(Trials):
                 e = STEPS[step](self, case, e)
         return replace(decide(e), costs=tuple(meter.costs))
 
+    def kept_wanted(self, case: Case, off: frozenset[str]) -> frozenset[Step]:
+        """Is there a feature that passes, and a change that could end that?"""
+        asked = case.changes and "kept" not in off and kept.passing(self, case.base, case.feature)
+        return frozenset({Step.KEPT} if asked else ())
+
     def last_wanted(self, judge: Bench | None) -> frozenset[Step]:
         """The last things to find out, as far as there is something to find them out with."""
         return frozenset(step for step, can in ((Step.HELD, self.held_back), (Step.JUDGE, judge)) if can)
 
     def verify_at(self, base: str, feature: Feature) -> Said:
         """What a feature's verify says at a base."""
-        name = "verify-" + digest(self.key(base), self.inside, *feature.verify)
-        known = self.recall(name, codec.checks_from)
-        if known:
-            return Said(answer=known[0].answer, tail=known[0].tail)
-        said = self.verify(base, base, feature)
-        if said.answer is not Answer.FAULT:
-            self.save(name, (Check(name="verify", answer=said.answer, tail=said.tail),))
-        return said
+        name = proof_name(feature)
+        known = self.proofs(base, base)
+        if name not in known:
+            said = self.verify(base, base, feature)
+            self.keep_proofs(base, base, {name: said})
+            return said
+        return known[name]
 
     def needless(self, base: str, start_base: str, feature: Feature) -> Verdict | None:
         """The verdict where no agent is needed: verify is green before any work, or cannot be run. None where work is needed."""
@@ -121,6 +129,11 @@ class Lab(Trials):
         """The ids that passed in a tree, if that is known."""
         known = self.recall(self.tests_name(case.base, tree, case.suite), codec.results_from) if tree else None
         return known.passed if known else frozenset()
+
+
+def shared(through: harness.Bent) -> tuple[Reason, ...]:
+    """The objection to a change of what other commands run through."""
+    return (reason("ratchet.harness-changed", through.shares),) if through.shares else ()
 
 
 def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
@@ -181,11 +194,31 @@ def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evid
 
 
 def _checks(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, checks=lab.checks(case.base, case.tree, case.feature.id))
+    return replace(e, checks=lab.checks(case.base, as_at_base(lab, case), case.feature.id))
+
+
+def as_at_base(lab: Lab, case: Case) -> str:
+    """The candidate with everything that commands run through as the base has it."""
+    return lab.repo.tree_with(case.tree, case.harness) if case.harness else case.tree
 
 
 def _now(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, now=lab.verify(case.base, case.tree, case.feature))
+    said = lab.verify(case.base, case.tree, case.feature)
+    if said.answer is Answer.GREEN:
+        lab.keep_proofs(case.base, case.tree, {proof_name(case.feature): said})
+        if "harness" not in e.off:
+            e = replace(e, bent=tuple(dict.fromkeys((*e.bent, *harness.bent_on_the_way(lab, case, said).says))))
+    return replace(e, now=said)
+
+
+def _through(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    more = harness.bent_on_the_way(lab, case, e.now).own if e.now else {}
+    tree = lab.repo.tree_with(case.tree, {**case.own_harness, **more})
+    return replace(e, through=lab.verify(case.base, tree, case.feature))
+
+
+def _kept(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    return replace(e, kept=kept.compare(lab, case, as_at_base(lab, case)))
 
 
 def _owned(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -241,7 +274,9 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.CHECKS: _checks,
     Step.OLD: _old,
     Step.NOW: _now,
+    Step.THROUGH: _through,
     Step.OWNED: _owned,
+    Step.KEPT: _kept,
     Step.PROOF: _proof,
     Step.INTEGRITY: _integrity,
     Step.WEAKER: _weaker,

@@ -14,6 +14,7 @@ from nightlatch.core import results as codec
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Cost, Feature
+from nightlatch.core.proofs import dump_said, said_from
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK, Runner, detect
 from nightlatch.edge import runner
@@ -21,10 +22,11 @@ from nightlatch.edge.files import make_folder
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
+from nightlatch.edge.tracing import watch
 from nightlatch.edge.trees import Entry
 from nightlatch.errors import FaultError
 
-Known = TypeVar("Known", Results, tuple[Check, ...])
+Known = TypeVar("Known", Results, tuple[Check, ...], dict[str, Said])
 MOST_AGAIN = 50
 MOST_CACHED = 100
 ROOM = 100_000_000  # bytes of free space
@@ -47,7 +49,9 @@ class Trials:
     """What is needed to try out trees of one project.
 
     `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base. `aside` are the paths that no test
-    depends on: plan, progress, findings. `env_key(base)` changes when what init.sh makes does. `ran` counts the runs of a suite.
+    depends on: plan, progress, findings. `planned(base)` are the features of the plan. `env_key(base)` changes when what init.sh makes
+    does, `stamp()` when anything else does that results come from: settings, shared and copied files, variables. `ran` counts the runs
+    of a suite.
     """
 
     repo: Repo
@@ -58,7 +62,9 @@ class Trials:
     aside: tuple[str, ...] = ()
     tests: str = ""
     gates: Callable[[str], tuple[str, ...]] = lambda _base: ()
+    planned: Callable[[str], tuple[Feature, ...]] = lambda _base: ()
     env_key: Callable[[str], str] = lambda _base: ""
+    stamp: Callable[[], str] = lambda: ""
     trees: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
@@ -176,7 +182,11 @@ class Trials:
         return found
 
     def tests_name(self, base: str, tree: str, suite: Suite) -> str:
-        return "tests-" + digest(self.key(tree), self.env_key(base), self.inside, repr(suite.runner), suite.python)
+        return "tests-" + digest(self.key(tree), self.surrounding(base), self.inside, repr(suite.runner), suite.python)
+
+    def surrounding(self, base: str) -> str:
+        """What a result comes from beside the tree: what init.sh makes at the base, and all that lies outside the repository."""
+        return digest(self.env_key(base), self.stamp())
 
     def run(self, base: str, tree: str, suite: Suite, only: Collection[str] = (), seconds: float = 0.0) -> Results:
         """One run of a suite, or only of these ids and files, in a fresh checkout; `seconds` limits it further than every command is."""
@@ -246,7 +256,7 @@ class Trials:
 
     def kept(self, base: str, tree: str) -> Path:
         """Where the pictures and texts lie that the checks left on a tree."""
-        return self.cache / f"checks-{digest(self.key(tree), self.env_key(base), self.inside, *self.gates(base))}"
+        return self.cache / f"checks-{digest(self.key(tree), self.surrounding(base), self.inside, *self.gates(base))}"
 
     def check_files(self, base: str) -> list[str]:
         """The executables of checks/, in name order, the stand-in for the tests aside."""
@@ -255,10 +265,28 @@ class Trials:
         named = sorted(path for path, mode in modes.items() if mode == "100755")
         return [self.own(path) for path in named if SUITE_MARK.encode() not in (self.repo.read(base, path) or b"").splitlines()]
 
-    def verify(self, base: str, tree: str, feature: Feature) -> Said:
+    def verify(self, base: str, tree: str, feature: Feature, seconds: float = 0.0) -> Said:
+        """What a feature's verify says on a tree, in a fresh checkout, and which files of the project it read there."""
         env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature.id}
-        with self.open_room(base, self.clean(base, tree)) as room:
-            return runner.run_verify(self.hands, room, feature.verify, env)
+        hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
+        whole = self.clean(base, tree)
+        with self.open_room(base, whole) as room:
+            watched, began = watch(room.tree, self.files(whole)), monotonic()
+            said = runner.run_verify(hands, room, feature.verify, env)
+            return replace(said, read=watched.read(), seconds=monotonic() - began)
+
+    def proofs(self, base: str, tree: str) -> dict[str, Said]:
+        """What the verify commands that ran on a tree said there, by `proof_name`."""
+        return self.recall(self.proofs_name(base, tree), said_from) or {}
+
+    def keep_proofs(self, base: str, tree: str, said: Mapping[str, Said]) -> None:
+        """Keep what was found out for certain; a fault says nothing about the tree."""
+        known = {name: each for name, each in said.items() if each.answer is not Answer.FAULT}
+        if known:
+            self.write(self.proofs_name(base, tree), dump_said({**self.proofs(base, tree), **known}))
+
+    def proofs_name(self, base: str, tree: str) -> str:
+        return "proofs-" + digest(self.key(tree), self.surrounding(base), self.inside)
 
     def recall(self, name: str, read: Callable[[str], Known]) -> Known | None:
         """What was found out before; a file that cannot be read is as good as none."""
@@ -270,14 +298,23 @@ class Trials:
     def save(self, name: str, value: Results | tuple[Check, ...]) -> None:
         """Keep what is known for certain; a fault says nothing about the tree. Not durable: a torn file only costs another run."""
         answers = [check.answer for check in value] if isinstance(value, tuple) else [value.answer]
+        if Answer.FAULT not in answers:
+            self.write(name, codec.dump(value))
+
+    def write(self, name: str, text: str) -> None:
         make_folder(self.cache)
-        if Answer.FAULT in answers or shutil.disk_usage(self.cache).free < ROOM:  # on a disk that is nearly full anything may be red
+        if shutil.disk_usage(self.cache).free < ROOM:  # on a disk that is nearly full anything may be red
             return
         old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
         for file in old[: max(len(old) - MOST_CACHED, 0)]:
             file.unlink(missing_ok=True)
             shutil.rmtree(file.with_suffix(""), ignore_errors=True)
-        (self.cache / f"{name}.json").write_bytes(codec.dump(value).encode("utf-8", "surrogatepass"))
+        (self.cache / f"{name}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def proof_name(feature: Feature) -> str:
+    """The name of what a feature's verify says: the feature stands in the command's environment, so it counts too."""
+    return digest(feature.id, *feature.verify)
 
 
 def digest(*parts: str) -> str:
