@@ -38,13 +38,15 @@ class Step(StrEnum):
 class Said:
     """What a verify command answered, the end of what it printed, and how long it took, in seconds.
 
-    `read` are the files of the repository that it read, None where that is not known.
+    `read` are the files of the repository that it read, None where that is not known. `carried`: it said so on an earlier tree, and no
+    change since could reach it.
     """
 
     answer: Answer
     tail: str = ""
     read: frozenset[str] | None = None
     seconds: float = 0.0
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

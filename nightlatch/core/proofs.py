@@ -58,7 +58,13 @@ def dump_said(known: Mapping[str, Said]) -> str:
     """JSON that `said_from` reads again."""
     return json.dumps(
         {
-            name: {"answer": said.answer, "tail": said.tail, "seconds": said.seconds, "read": sorted(said.read) if said.read else None}
+            name: {
+                "answer": said.answer,
+                "tail": said.tail,
+                "seconds": said.seconds,
+                "carried": said.carried,
+                "read": sorted(said.read) if said.read else None,
+            }
             for name, said in known.items()
         },
         separators=(",", ":"),
@@ -72,6 +78,7 @@ def said_from(text: str) -> dict[str, Said]:
             answer=Answer(item["answer"]),
             tail=item["tail"],
             seconds=item["seconds"],
+            carried=item["carried"],
             read=None if item["read"] is None else frozenset(item["read"]),
         )
         for name, item in json.loads(text).items()

@@ -1,5 +1,7 @@
 """What passes stays passing: the verify of every other feature protects the base like a test."""
 
+from dataclasses import replace
+
 from nightlatch.core.evidence import Kept, Said, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.proofs import may_reach
@@ -38,7 +40,7 @@ def compare(trials: Trials, case: Case, tree: str) -> Kept:
         if before and before.answer is not Answer.GREEN:
             continue  # it was red already, so this candidate did not break it
         if before and not may_reach(other, before, case.changes):
-            after[name], held = before, held + 1
+            after[name], held = replace(before, carried=True), held + 1
             continue
         if budget <= 0:
             left.append(other.id)

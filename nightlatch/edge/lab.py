@@ -37,18 +37,22 @@ class Lab(Trials):
     held_back: Path | None = None
     most_mutants: int = 24
 
-    def state(self, base: str) -> State:
-        """All that is known about a base, found out now where it was not known. Raises FaultError where the checks would see other code."""
+    def state(self, base: str, *, fresh: bool = False) -> State:
+        """All that is known about a base, found out now where it was not known, or where it is to be seen `fresh`.
+
+        Raises FaultError where the checks would see other code.
+        """
         suite = self.suite(base, base)
-        return State(tests=self.results(base, base, suite, steady=True), checks=self.checks(base, base))
+        tests = self.results(base, base, suite, steady=True, fresh=fresh)
+        return State(tests=tests, checks=self.checks(base, base, fresh=fresh))
 
     def known(self, base: str) -> Results | None:
         """What is known of a base's tests without running them."""
         return self.recall(self.tests_name(base, base, self.suite(base, base)), codec.results_from)
 
-    def require_green(self, base: str, plan: Plan, *, accept: bool = False) -> None:
+    def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
-        refuse_red(self.state(base), plan.features, accept=accept)
+        refuse_red(self.state(base, fresh=fresh), plan.features, accept=accept)
 
     def examine(
         self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,

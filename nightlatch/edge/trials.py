@@ -166,12 +166,12 @@ class Trials:
                 fix = f'set sandbox = "auto" under [workspace], or make init.sh install {name} into a .venv of its own'
                 raise FaultError(f"the checks would import {name} from the main checkout, not from the candidate", place=origin, fix=fix)
 
-    def results(self, base: str, tree: str, suite: Suite, *, steady: bool = False) -> Results:
-        """The suite's results on a tree. `steady`: what fails runs once more, and passes if it passes then."""
+    def results(self, base: str, tree: str, suite: Suite, *, steady: bool = False, fresh: bool = False) -> Results:
+        """The suite's results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known."""
         if suite.runner is None:
             return Results(answer=Answer.GREEN)
         name = self.tests_name(base, tree, suite)
-        known = self.recall(name, codec.results_from)
+        known = None if fresh else self.recall(name, codec.results_from)
         if known:
             return known
         found = self.run(base, tree, suite)
@@ -238,11 +238,11 @@ class Trials:
         kept = () if any("node_modules/" in path for path in paths) else ("**/node_modules/**",)
         return matcher((*ENVIRONMENT, *kept, *(f"{name}{end}" for name in plugins for end in ("", ".py"))))
 
-    def checks(self, base: str, tree: str, feature: str = "") -> tuple[Check, ...]:
+    def checks(self, base: str, tree: str, feature: str = "", *, fresh: bool = False) -> tuple[Check, ...]:
         """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
         gates, kept = self.gates(base), self.kept(base, tree)
         name = kept.name
-        known = self.recall(name, codec.checks_from)
+        known = None if fresh else self.recall(name, codec.checks_from)
         if known is not None:
             return known
         argvs = {**{file: [f"./{file}"] for file in self.check_files(base)}, **{gate: ["sh", "-c", gate] for gate in gates}}
