@@ -1,5 +1,6 @@
 """The laboratory: what is known of a base, and the verdict on a candidate beside it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +18,14 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.verdict import decide, hopeless, next_step
+from nightlatch.core.verifies import wanting
 from nightlatch.edge import harness, heldback, integrity, kept, mutation
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
 from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, proof_name
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
+DECLARES = re.compile(r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
 SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25, Step.KEPT: kept.SHARE}  # of limits.check
@@ -105,13 +108,25 @@ class Lab(Trials):
             return said
         return known[name]
 
+    def wanting(self, base: str, said: Said) -> str:
+        """What a verify that is red at the base lacks there and no agent is to write: a runner, or a dependency of the project."""
+        if said.answer is not Answer.RED:
+            return ""
+        own = [path for path in self.files(base) if DECLARES.search(self.own(path))]
+        declared = "\n".join((self.repo.read(base, path) or b"").decode("utf-8", "replace") for path in own)
+        return wanting(said.tail, declared)
+
     def needless(self, base: str, start_base: str, feature: Feature) -> Verdict | None:
         """The verdict where no agent is needed: verify is green before any work, or cannot be run. None where work is needed."""
         said = self.verify_at(base, feature) if feature.verify else None
-        if said is None or said.answer is Answer.RED:
+        if said is None:
             return None
-        if said.answer is Answer.FAULT:
-            why, outcome = reason("verify.fault", last_lines(said.tail)), Outcome.FAILED
+        lacks = self.wanting(base, said)
+        if said.answer is Answer.RED and not lacks:
+            return None
+        if said.answer is Answer.FAULT or lacks:
+            told = (f"red for want of {lacks}",) if lacks else ()
+            why, outcome = reason("verify.fault", (*told, *last_lines(said.tail))), Outcome.FAILED
         elif self.verify_at(start_base, feature).answer is Answer.RED:
             return Verdict(safe=True, proved=True, outcome=Outcome.LANDED, verify="red->green")
         else:
