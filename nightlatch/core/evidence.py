@@ -30,6 +30,7 @@ class Step(StrEnum):
     PROOF = "the candidate's new tests on the base's code"
     INTEGRITY = "tests that must fail, on the candidate's code"
     WEAKER = "changed code, by the base's tests and the candidate's"
+    STRENGTH = "small faults in what was added, by what proves it"
     HELD = "held-back checks"
     JUDGE = "the judge"
 
@@ -78,6 +79,22 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Which faults were put into what the feature added, and whether what proves it noticed one; `hollow`: not even that all of it does
+    nothing. `left`: there was no time for more."""
+
+    tried: tuple[str, ...] = ()
+    noticed: bool = False
+    hollow: bool = False
+    left: bool = False
+
+    @property
+    def weak(self) -> bool:
+        """Is it known that nothing would be missed?"""
+        return bool(self.tried) and not (self.noticed or self.left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """The verify of other features that pass, on the candidate: how many held, which broke and which came out both ways, each with the
     end of what it printed, and which were left for later for want of time."""
@@ -99,7 +116,8 @@ class Evidence:
     and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of how many runs.
     `carried` are the ids that passed in the work that the session started from. `always`: the judge is asked even where a verify proves
     the feature; `met_before` is the most criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
-    another session can follow. `off` names the layers that a test leaves out, `approved` what a person has answered already.
+    another session can follow. `enough`: a verify of the base proves the feature however little it
+    notices. `off` names the layers that a test leaves out, `approved` what a person has answered already.
     """
 
     feature: Feature
@@ -127,6 +145,8 @@ class Evidence:
     bent: tuple[str, ...] = ()
     through: Said | None = None
     kept: Kept | None = None
+    strength: Noticed | None = None
+    enough: bool = False
     owned: Said | None = None
     proof: frozenset[str] | None = None
     integrity: Integrity | None = None

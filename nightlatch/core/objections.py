@@ -161,6 +161,8 @@ def _verify(e: Evidence) -> Iterator[Reason]:
         yield reason("verify.harness-changed", e.bent)
     if e.kept:
         yield from _kept(e.kept)
+    if e.strength and e.strength.weak:
+        yield reason("verify.hollow" if e.strength.hollow else "verify.notices-nothing", e.strength.tried)
 
 
 def _kept(kept: Kept) -> Iterator[Reason]:

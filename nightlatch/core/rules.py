@@ -231,6 +231,20 @@ RULES = {
         example="forty features pass, each by a command of a minute; the last ones wait for the end of the run",
         wrong="It refuses nothing: they are proved again before the run says that every feature passes.",
     ),
+    "verify.hollow": Rule(
+        says="what proves the feature passes with every new function emptied, so it only asks whether they are there",
+        next="The verify, or the new tests, must call what was added and compare what comes of it.",
+        ruling=Ruling.FLAG,
+        example="the new test says `assert hasattr(calc, 'sub')`, or imports the module and no more",
+        wrong="The work lands unproved: `approve` it, or give the feature a verify that runs what it is to do.",
+    ),
+    "verify.notices-nothing": Rule(
+        says="nothing that this feature added would be missed by its verify; tried: {n}",
+        next="The verify, or the new tests, must compare what the added code returns or writes.",
+        ruling=Ruling.FLAG,
+        example="verify is `grep -q 'def sub' calc.py`; every fault in the body of sub() goes unnoticed",
+        wrong='The work lands unproved: `approve` it, or set `weak_verify = "enough"` under [land] where such commands are meant.',
+    ),
     "verify.harness-changed": Rule(
         says="the feature's verify is green only with changes to what it runs through: {n}",
         next="Leave the programs, build files and scripts of the verify as the base has them, and make the feature itself pass.",

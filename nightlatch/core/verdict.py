@@ -52,6 +52,8 @@ def _last_wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     """What is only asked where nothing was refused, of a session that ended by itself or has a proof. A person decides what is held."""
     could_land = e.finished or base_owned(e) or bool(e.proof)
     held = any(r.ruling is Ruling.HOLD for r in reasons(e))
+    proven = base_owned(e) or bool(e.proof)
+    yield Step.STRENGTH, proven and not held and Step.STRENGTH in e.wants and e.strength is None
     yield Step.HELD, could_land and Step.HELD in e.wants and e.held_back is None
     yield Step.JUDGE, could_land and Step.JUDGE in e.wants and e.judged is None and not held and (e.always or not base_owned(e))
 
@@ -68,7 +70,7 @@ def decide(e: Evidence) -> Verdict:
         reasons=said,
         checks=_checks_text(e.checks),
         tests=e.own.summary() if e.own else "",
-        verify="->".join(s.answer.value for s in (e.before, e.now) if s),
+        verify="->".join(s.answer.value for s in (e.before, e.now) if s) + (" weak" if e.strength and e.strength.weak else ""),
         judge=summary(e.judged, e.feature),
         usage=e.usage,
         progress=gained,
@@ -97,8 +99,11 @@ def proved(e: Evidence) -> bool | None:
         return False
     if isinstance(e.judged, NotMet):
         return False
-    if base_owned(e):
+    weak = e.strength is not None and e.strength.weak
+    if base_owned(e) and (e.enough or not weak):
         return True
+    if weak:
+        return True if isinstance(e.judged, Met) else None
     return True if e.proof and (Step.JUDGE not in e.wants or isinstance(e.judged, Met)) else None
 
 

@@ -17,9 +17,9 @@ from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
-from nightlatch.core.verdict import decide, hopeless, next_step
+from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
-from nightlatch.edge import harness, heldback, integrity, kept, mutation
+from nightlatch.edge import harness, heldback, integrity, kept, mutation, strength
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
 from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, proof_name
@@ -28,17 +28,19 @@ DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 DECLARES = re.compile(r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25, Step.KEPT: kept.SHARE}  # of limits.check
+SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25, Step.KEPT: kept.SHARE, Step.STRENGTH: strength.SHARE}  # of limits.check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab(Trials):
     """Draws verdicts from trials. `protected` are patterns of files that only people change, where nothing puts them back; `held_back`
-    is the folder of the checks that nobody else may see."""
+    is the folder of the checks that nobody else may see. `weak_is_enough`: a verify of the person's own proves,
+    however little it notices."""
 
     protected: tuple[str, ...] = ()
     held_back: Path | None = None
     most_mutants: int = 24
+    weak_is_enough: bool = False
 
     def state(self, base: str, *, fresh: bool = False) -> State:
         """All that is known about a base, found out now where it was not known, or where it is to be seen `fresh`.
@@ -72,7 +74,7 @@ class Lab(Trials):
         case = replace(case, proof=proof, own_harness=through.own, harness={**through.shared, **through.own})
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
-            in_run=not self.protected,
+            in_run=not self.protected, enough=self.weak_is_enough,
             static=(*static_reasons(case.texts, feature.supersedes, runner, self.protected), *shared(through)),
             empty=not case.changes, bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
@@ -161,7 +163,9 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     talk = matcher(DOCUMENTS)
     must_fail = bool(runner and runner.canary) and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
     compared = bool(runner and case.touched) and "weaker" not in off
-    return frozenset(step for step, asked in ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared)) if asked)
+    strong = bool(case.sources) and "strength-of-proof" not in off
+    asked = ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
+    return frozenset(step for step, is_asked in asked if is_asked)
 
 
 def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -262,6 +266,10 @@ def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, integrity=integrity.examined(lab, case, e))
 
 
+def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    return replace(e, strength=strength.examine(lab, case, e.proof or frozenset(), by_verify=base_owned(e)))
+
+
 def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:
     env = {"NIGHTLATCH_BASE": case.base, "NIGHTLATCH_FEATURE": case.feature.id}
     with lab.open_room(case.base, lab.clean(case.base, case.tree)) as room:
@@ -299,6 +307,7 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.PROOF: _proof,
     Step.INTEGRITY: _integrity,
     Step.WEAKER: _weaker,
+    Step.STRENGTH: _strength,
     Step.HELD: _held,
     Step.JUDGE: _judge,
 }

@@ -101,6 +101,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
         stamp=partial(fingerprint.stamp, house, pool.sandbox),
         env_key=pool.env_key,
         held_back=heldback.folder(house),
+        weak_is_enough=house.config.land.weak_verify == "enough",
     )
 
 
