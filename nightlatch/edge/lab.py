@@ -28,7 +28,14 @@ DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 DECLARES = re.compile(r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25, Step.KEPT: kept.SHARE, Step.STRENGTH: strength.SHARE}  # of limits.check
+# Shares of limits.check that the steps which run things again and again may take.
+SHARES = {
+    Step.PROOF: 0.25,
+    Step.INTEGRITY: integrity.SHARE,
+    Step.WEAKER: 0.25,
+    Step.KEPT: kept.SHARE,
+    Step.STRENGTH: strength.SHARE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

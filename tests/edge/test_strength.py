@@ -31,7 +31,8 @@ def test_a_hollow_proof_proves_nothing(world: World, name: str) -> None:
 
 HONEST = {
     "that compares": TEST_SUB,
-    "of an entry point that also asserts": "import calc\n\n\ndef test_sub():\n    assert hasattr(calc, 'sub')\n    assert calc.sub(3, 1) == 2\n",
+    "of an entry point that also asserts": "import calc\n\n\ndef test_sub():\n"
+    "    assert hasattr(calc, 'sub')\n    assert calc.sub(3, 1) == 2\n",
     "that mocks something else": "import time\nfrom unittest.mock import patch\n\nfrom calc import sub\n\n\ndef test_sub():\n"
     "    with patch('time.time', return_value=1):\n        assert sub(3, time.time()) == 2\n",
     "of an error": "import pytest\n\nfrom calc import sub\n\n\ndef test_sub():\n    with pytest.raises(TypeError):\n        sub('a', 1)\n",
