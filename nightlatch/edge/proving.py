@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from nightlatch.core.evidence import Said, last_lines
+from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.policy import Stop
 from nightlatch.core.progress import DETAILS, Entry, minute
@@ -25,12 +26,15 @@ def prove_tip(site: Site) -> None:
     """
     tip, memory = site.tip(), site.memory
     seen, memory.proven = memory.proven, tip
+    if seen and site.house.repo.tip_of(seen) is None:
+        seen = ""  # rewritten by the person, and collected: nothing is known any more
     plan = site.plan(tip)
     features = claimed(plan) if plan and seen != tip else []
     if not features or (seen and own_work(site, seen, tip)):
         return
     lab = site.lab
-    changes = lab.repo.diff(lab.key(seen), lab.key(tip)) if seen else ()
+    aside = matcher(lab.aside)
+    changes = [change for change in lab.repo.diff(lab.tree(seen), lab.tree(tip)) if not aside(change.path)] if seen else []
     before = lab.proofs(seen, seen) if seen else {}
     known, found = lab.proofs(tip, tip), dict[str, Said]()
     budget = kept.SHARE * lab.hands.timeout
