@@ -55,9 +55,27 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One suite of several: what it came to, and how many ids and files its report told of.
+
+    `absent` says why it was not run at all, `broken` why its report cannot be believed.
+    """
+
+    answer: Answer
+    summary: str
+    told: int = 0
+    by_id: bool = True
+    broken: str = ""
+    absent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """One run of a suite. `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known;
-    `rewritten` are the tracked test files that differ after the run."""
+    """One run of a suite, or of several, which `parts` then names.
+
+    `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known; `absent`: the runner itself is
+    not there; `rewritten` are the tracked test files that differ after the run.
+    """
 
     answer: Answer
     ids: Mapping[str, Result] = field(default_factory=dict)
@@ -65,7 +83,9 @@ class Results:
     by_id: bool = True
     broken: str = ""
     tail: str = ""
+    absent: bool = False
     rewritten: tuple[str, ...] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
     def having(self, *wanted: Result) -> frozenset[str]:
         return frozenset(name for name, result in self.ids.items() if result in wanted)
@@ -82,6 +102,16 @@ class Results:
     @property
     def red(self) -> bool:
         return self.answer is Answer.RED
+
+    @property
+    def unsound(self) -> Mapping[str, str]:
+        """The suites whose report cannot be believed, with why."""
+        return {name: part.broken for name, part in self.parts.items() if part.broken}
+
+    @property
+    def absent_suites(self) -> Mapping[str, str]:
+        """The suites that could not be started, with why."""
+        return {name: part.absent for name, part in self.parts.items() if part.absent}
 
     def summary(self) -> str:
         if self.answer is Answer.FAULT:
@@ -265,7 +295,8 @@ def results_from(text: str) -> Results:
     """Raises ValueError, KeyError or TypeError for anything that `dump` did not write."""
     data = json.loads(text)
     lists = {key: tuple(data[key]) for key in ("uncollected", "rewritten")}
-    return Results(**{**data, **lists, "answer": Answer(data["answer"]), "ids": _ids(data["ids"])})
+    parts = {name: Part(**{**part, "answer": Answer(part["answer"])}) for name, part in data.get("parts", {}).items()}
+    return Results(**{**data, **lists, "answer": Answer(data["answer"]), "ids": _ids(data["ids"]), "parts": parts})
 
 
 def checks_from(text: str) -> tuple[Check, ...]:

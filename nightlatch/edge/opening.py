@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
+from nightlatch.core.testcommand import Named
 from nightlatch.edge import agents, branch, files, heldback, judge, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
@@ -88,6 +89,8 @@ def laboratory(house: House, pool: Pool) -> Lab:
         inside=house.inside,
         aside=tuple(filter(None, (house.plan, house.progress, house.path("findings"), house.sheets))),
         tests=checks.tests,
+        named=tuple(Named(**one) for one in checks.suite),
+        side_by_side=max(os.cpu_count() or 1, 1),
         gates=gates,
         env_key=pool.env_key,
         held_back=heldback.folder(house),

@@ -25,7 +25,8 @@ from nightlatch.errors import FaultError
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"
 ORDER = ("pytest", "unittest", "vitest", "jest", "node", "go", "cargo")
 INSIDE = Path("/run/nightlatch")
-PYTHONS = 'for p in .venv/bin/python venv/bin/python python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
+PYTHONS = 'for p in {} python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
+UPWARDS = 'for d in {}; do [ -x "$d/$0" ] && exec "$d/$0" "$@"; done; exec "$0" "$@"'
 MISSING = re.compile(r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory")
 MOST_BYTES = 64_000_000
 MOST_KEPT = 20
@@ -97,25 +98,36 @@ def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iter
         yield Desk(room=wide, folder=folder, seen=seen, runners=str(hands.sandbox.inside(wide, RUNNERS)))
 
 
-def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = ()) -> Results:
-    """The suite by id, or only some ids and files of it where the runner can; then others may be among the results. A list keeps order."""
+def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = (), *, up: int = 0) -> Results:
+    """The suite by id, or only some ids and files of it where the runner can; then others may be among the results. A list keeps order.
+
+    Programs in node_modules are also looked for in so many folders above: workspaces keep them there.
+    """
     names = only if isinstance(only, list) else sorted(only)
     with desk(hands, room, runner.env) as place:
         (place.folder / "only").write_text("".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape")
         report = place.folder / "report"
         argv = arguments(runner, place, python, only)
+        if up and argv[0].startswith("node_modules/"):
+            argv = ["sh", "-c", UPWARDS.format(" ".join(above(up))), *argv]
         if runner.stdout:
             argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
         ran = hands.run(place.room, argv)
         tail = text(ran.output) or text((hands.report(report) or b"")[-20_000:])
         if (answer := answered(ran)) is Answer.FAULT:
-            return Results(answer=answer, tail=f"{tail}\n{ended(ran)}")
+            return Results(answer=answer, tail=f"{tail}\n{ended(ran)}", absent=ran.exit in ABSENT)
         if runner.report == "folder":
-            return of_folder(read_folder(hands, place.folder / "reports"), ran.exit or 0, tail)
+            ids = read_folder(hands, place.folder / "reports")
+            return of_folder(ids, ran.exit or 0, tail)
         data = hands.report(report)
         root = str(hands.sandbox.inside(place.room, room.tree / room.cwd))
         found = read_report(runner.report, data, root) if data is not None else None
         return weigh(found, ran.exit or 0, tail, empty=runner.empty)
+
+
+def above(up: int) -> list[str]:
+    """The folder itself and so many above it, as one goes up from it."""
+    return [".", *("/".join([".."] * (n + 1)) for n in range(up))]
 
 
 def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> list[str]:
@@ -133,7 +145,7 @@ def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> 
         "{pattern}": "|".join(dict.fromkeys(re.escape(name.split("/", 1)[0]) for name in names)),
     }
     command = runner.again if names and runner.again else runner.command
-    return [filled(word, words) for part in command for word in lists.get(part, [part])]
+    return [filled(word, words) for part in command if part != "{options}" for word in lists.get(part, [part])]
 
 
 def filled(word: str, words: Mapping[str, str]) -> str:
@@ -226,10 +238,15 @@ def ended(ran: Ran) -> str:
     return f"ended by signal {ran.signal}" if ran.signal else f"exit code {ran.exit}"
 
 
-def probe(hands: Hands, room: Room, modules: Iterable[str]) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
-    """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself."""
+def probe(hands: Hands, room: Room, modules: Iterable[str], up: int = 0) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
+    """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself.
+
+    It may also lie in so many folders above.
+    """
+    homes = [f"{folder}/".removeprefix("./") for folder in above(up)]
+    places = [f"{home}{name}/bin/python" for home in homes for name in (".venv", "venv")]
     with desk(hands, room) as place:
-        argv = ["sh", "-c", PYTHONS, "sh", f"{place.runners}/nightlatch_probe.py", *modules]
+        argv = ["sh", "-c", PYTHONS.format(" ".join(places)), "sh", f"{place.runners}/nightlatch_probe.py", *modules]
         ran = hands.run(place.room, argv)
     python, _, rest = text(ran.output).partition("\n")
     try:
