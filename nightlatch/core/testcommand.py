@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from nightlatch.core.suites import Read, Suite, find, placed, spliced
 from nightlatch.core.testfiles import Call, Runner
-from nightlatch.core.testscripts import ASSIGNMENT, DEEPEST, EXPANDED, Ground, UnreadableError, moved, scripted
+from nightlatch.core.testscripts import ASSIGNMENT, DEEPEST, EXPANDED, Ground, UnreadableError, bare, moved, scripted, shielded
 
 # What a command may begin with and still come to the program after it. Those of the first kind give it its environment, and are kept.
 KEPT_WRAPPERS = (
@@ -23,7 +23,12 @@ TAKES_WORD = {
     "--with", "--extra", "--group", "--python", "-p", "--project", "--directory", "-n", "--env", "-e", "-s", "--package", "--source",
     "--rcfile", "--include", "--omit", "-u", "-k", "--signal", "--kill-after", "--dist", "-P", "--only-group",
 }  # fmt: skip
-HARMLESS = frozenset({"echo", "printf", "mkdir", "true", ":", "set", "clear", "export", "source", ".", "unset", "ulimit", "umask"})
+HARMLESS = frozenset({"echo", "printf", "true", ":", "set", "clear", "ulimit", "umask"})
+GRAMMAR = {
+    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function", "{", "}", "!", "[[",
+    "eval", "exit", "return", "trap", "unset", "shift", "wait",
+}  # fmt: skip
+ACTIVATE = re.compile(r"(?:\./)?(?:\.?venv|env)/bin/activate")
 REDIRECTION = re.compile(r"\s\d?>{1,2}\s*(?:&\d|[^\s;&|]+)|\s*\|\s*tee\s[^;&|]*$")
 PYTHON = re.compile(r"(?:.*/)?(?:python(?:\d(?:\.\d+)?)?|py)")
 
@@ -143,21 +148,29 @@ def read_command(line: str, ground: Ground, folder: str = "", deep: int = 0) -> 
     """What a shell line runs, in its order. Raises Unreadable where that cannot be told by reading."""
     if deep > DEEPEST:
         raise UnreadableError("it leads through too many scripts")
-    told: list[Told] = []
+    told, kept = list[Told](), tuple[tuple[str, str], ...]()
     for words in simple_commands(line):
-        env, rest = assignments(words)
-        if not rest:
-            continue
-        if rest[0] == "cd":
+        env, rest = assignments(words[1:] if words[:1] == ["export"] else words)
+        if not rest or words[:1] == ["export"]:
+            kept = (*kept, *env)
+        elif rest[0] in GRAMMAR:
+            raise UnreadableError(f"the shell's {rest[0]} stands in it")
+        elif rest[0] == "cd":
             folder = moved(folder, rest)
+        elif rest[0] in {".", "source"}:
+            if not ACTIVATE.fullmatch(rest[-1]):
+                raise UnreadableError(f"it reads {rest[-1]} into its shell")
         elif posixpath.basename(rest[0]) not in HARMLESS:
-            told += [replace(each, env=(*env, *each.env)) for each in comes_to(tuple(rest), ground, folder, deep)]
-    return told
+            told += [replace(each, env=(*kept, *env, *each.env)) for each in comes_to(tuple(rest), ground, folder, deep)]
+    others = [word for each in told if each.runner is None for word in each.words if EXPANDED.search(word)]
+    if others and any(each.runner for each in told):
+        raise UnreadableError(f"the shell would have to fill in {bare(others[0])}")
+    return [replace(each, words=tuple(map(bare, each.words)), options=tuple(map(bare, each.options))) for each in told]
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:
     """The commands of a shell line that run one after the other."""
-    plain = REDIRECTION.sub(" ", line.replace("\\\n", " ").strip()).replace("\n", " ; ")
+    plain = shielded(REDIRECTION.sub(" ", line.replace("\\\n", " ").strip())).replace("\n", " ; ")
     lexer = shlex.shlex(plain, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[str] = []
@@ -182,11 +195,15 @@ def assignments(words: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], list
     """The variables that a command sets for itself, and the command."""
     count = next((n for n, word in enumerate(words) if not ASSIGNMENT.fullmatch(word)), len(words))
     pairs = [word.partition("=") for word in words[:count]]
-    return tuple((name, value) for name, _, value in pairs if "$" not in value), list(words[count:])
+    if any(EXPANDED.search(value) for _, _, value in pairs):
+        raise UnreadableError("the shell would have to fill in a variable")
+    return tuple((name, bare(value)) for name, _, value in pairs), list(words[count:])
 
 
 def comes_to(words: tuple[str, ...], ground: Ground, folder: str, deep: int) -> list[Told]:
     """The runner that one command comes to, or the command itself where none is known."""
+    if posixpath.basename(words[0]) == "node" and "--test" in words:
+        words = (words[0], "--test", *(word for word in words[1:] if word != "--test"))
     known = direct(words, ground.runners)
     if known:
         runner, call, used = known

@@ -19,8 +19,9 @@ SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 JUSTFILES = ("justfile", "Justfile", ".justfile")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
-EXPANDED = re.compile(r"[$`]|(?<![\w\]])\*|\?\?|\{[\w,.]+,")
+EXPANDED = re.compile(r"[$`*]|\{[\w,.]+,")
 DEEPEST = 8
+SIGNS, SHIELD = "*?$`", 0xE000  # what a shell fills in outside quotes, and the private characters that stand for it inside
 GO_HOME = re.compile(
     r"""cd\s+(?:--\s+)?["]?\$\((?:CDPATH=''\s+)?(?:cd\s+(?:--\s+)?["]?\$\()?dirname\s+(?:--\s+)?["]?\$(?:0|\{?BASH_SOURCE(?:\[0\])?\}?)["]?\)["]?"""
     r"""((?:/[\w./-]*)?)["]?"""
@@ -48,6 +49,21 @@ class UnreadableError(Exception):
     """A command that cannot be told apart into plain programs."""
 
 
+def shielded(line: str) -> str:
+    """The line with signs other than themselves where quotes take their meaning from them."""
+
+    def quoted(found: re.Match[str]) -> str:
+        meant = SIGNS if found[0].startswith("'") else SIGNS[:2]
+        return "".join(chr(SHIELD + SIGNS.index(sign)) if sign in meant else sign for sign in found[0])
+
+    return re.sub(r"'[^']*'|\"(?:\\.|[^\"\\])*\"", quoted, line)
+
+
+def bare(word: str) -> str:
+    """A word with these signs themselves again."""
+    return "".join(SIGNS[ord(sign) - SHIELD] if SHIELD <= ord(sign) < SHIELD + len(SIGNS) else sign for sign in word)
+
+
 def moved(folder: str, words: Sequence[str]) -> str:
     """The folder after `cd`."""
     aim = words[1] if len(words) == 2 else ""
@@ -65,7 +81,7 @@ def scripted(words: Sequence[str], ground: Ground, folder: str) -> list[tuple[st
     if program in SCRIPTS:
         return package_script(program, words[1:], ground, folder)
     if program in SHELLS and len(words) == 3 and re.fullmatch(r"-\w*c", words[1]):
-        return [(words[2], folder)]
+        return [(bare(words[2]), folder)]
     readers = {"make": make_target, "gmake": make_target, "just": just_recipe, "tox": tox_commands, "nox": nox_commands}
     readers |= {"composer": composer_script}
     if program in readers:
@@ -99,7 +115,7 @@ def package_script(program: str, words: Sequence[str], ground: Ground, folder: s
     at = 0
     while at < len(words):
         word = words[at]
-        if word in {"--prefix", "-C", "--dir", "--cwd"} and at + 1 < len(words) and not rest:
+        if at + 1 < len(words) and (word in {"--prefix", "--cwd"} or (word in {"-C", "--dir"} and not rest)):
             folder = moved(folder, ("cd", words[at + 1]))
             at += 1
         elif word in EVERYWHERE:
@@ -215,7 +231,7 @@ def just_recipe(words: Sequence[str], ground: Ground, folder: str) -> list[tuple
             rules[here][1].append(line.strip())
         elif found := re.match(r"(\w+)\s*:=\s*[\"']?([^\"']*)[\"']?\s*$", line):
             variables[found[1]] = found[2]
-        elif found := re.match(r"@?([\w-]+)([^:=]*):(?!=)\s*([^#]*)", line):
+        elif found := re.match(r"@?([\w-]+)([^:]*):(?!=)\s*([^#]*)", line):
             here = found[1]
             rules[here] = (found[3].replace("&&", " ").split(), [])
     aim = names[0] if names else next(iter(rules), "")
