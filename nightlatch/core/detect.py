@@ -10,15 +10,6 @@ from nightlatch.core.testfiles import SUITE_MARK, Runner
 
 MYPY_ITSELF = r"^\[(?:tool\.)?mypy\](?:\n(?!\[).*)*?\n(?:files|packages|modules)\s*="
 MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml")
-SUITES = {
-    "pytest": "python3 -m pytest -q",
-    "unittest": "python3 -m unittest -q",
-    "vitest": "vitest run",
-    "jest": "jest",
-    "node --test": "node --test",
-    "go test": "go test ./...",
-    "cargo test": "cargo test",
-}
 REQUIREMENTS = re.compile(r"(requirements[^/]*\.txt|pyproject\.toml|setup\.(cfg|py)|tox\.ini|Pipfile|environment\.ya?ml)")
 PREFER_OWN = 'PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"'
 NOT_PLANS = re.compile(r"(^|/)(node_modules|vendor|[^/]*(?:tests?|fixtures?|examples?|samples?|templates?)[^/]*)/", re.IGNORECASE)
@@ -64,7 +55,7 @@ def requires(module: str, paths: Collection[str], read: Callable[[str], str]) ->
 
 def suite_text(runner: Runner) -> str:
     """checks/10-tests: the mark tells the loop that this is the run that it makes itself, for ids."""
-    return f"#!/bin/sh\n{SUITE_MARK}\n{PREFER_OWN} exec {SUITES[runner.name]}\n"
+    return f"#!/bin/sh\n{SUITE_MARK}\n{PREFER_OWN} exec {runner.by_hand}\n"
 
 
 def check_text(found: Iterable[Tool]) -> str:

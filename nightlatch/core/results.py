@@ -1,13 +1,9 @@
-"""What tests and checks came to, by test id where a report can be had, and how the reports of the runners are read."""
+"""What tests and checks came to, by test id where a report can be had; reportformats has the formats."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
-from xml.etree import ElementTree as ET
-
-MOST_BYTES = 64_000_000
 
 
 class Result(StrEnum):
@@ -159,131 +155,6 @@ def passing(found: Results, names: frozenset[str]) -> Results:
     better = replace(found, ids={**found.ids, **dict.fromkeys(names, Result.PASSED)})
     green = bool(names) and not better.failing and not better.broken
     return replace(better, answer=Answer.GREEN) if green else better
-
-
-def read_report(kind: str, data: bytes, root: str) -> Report | None:
-    """The report in its runner's own format, None where it is not one; `root` is the folder that its absolute paths begin with."""
-    if not data.strip() or len(data) > MOST_BYTES:
-        return None
-    try:
-        match kind:
-            case "junit":
-                return Report(ids=merge(_junit(data)))
-            case "jest":
-                return _jest(data, root.rstrip("/") + "/")
-            case "go":
-                return _go(data)
-            case "cargo":
-                return _cargo(data.decode("utf-8", "replace"))
-            case "tap":
-                return Report(ids=merge(_tap(data.decode("utf-8", "replace"), root)))
-        return _lines(data)
-    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):  # a torn XML file is a SyntaxError
-        return None
-
-
-def _lines(data: bytes) -> Report:
-    """One JSON object a line, from the runner scripts shipped with the package: {id, result} · {uncollected} · {end}."""
-    items = [json.loads(line) for line in data.splitlines() if line.strip()]
-    return Report(
-        ids=merge((item["id"], Result(item["result"])) for item in items if "id" in item),
-        uncollected=tuple(dict.fromkeys(item["uncollected"] for item in items if "uncollected" in item)),
-        whole=any("end" in item for item in items),
-    )
-
-
-JUNIT_TAGS = {"error": Result.ERROR, "failure": Result.FAILED, "skipped": Result.SKIPPED}
-
-
-class _Plain(ET.TreeBuilder):
-    """Builds no tree of a document that brings a document type, for its entities may grow without end."""
-
-    def doctype(self, name: str, _public: str | None, _system: str | None) -> None:
-        raise ValueError(f"a report with a document type is not read: {name}")
-
-
-def _junit(data: bytes) -> Iterator[tuple[str, Result]]:
-    parser = ET.XMLParser(target=_Plain())  # noqa: S314  # entities are only there in a document type, which is refused
-    root = ET.fromstring(data, parser)  # noqa: S314  # as above
-    if root.tag not in {"testsuites", "testsuite"}:
-        raise ValueError(f"not a JUnit report: {root.tag}")
-    for case in root.iter("testcase"):
-        where = case.get("file") or case.get("classname") or ""
-        result = next((result for tag, result in JUNIT_TAGS.items() if case.find(tag) is not None), Result.PASSED)
-        yield "::".join(part for part in (where, case.get("name") or "") if part), result
-
-
-def _jest(data: bytes, root: str) -> Report:
-    """The JSON of jest, which vitest writes too."""
-    words = {"passed": Result.PASSED, "failed": Result.FAILED}
-    ids, uncollected = [], []
-    for suite in json.loads(data)["testResults"]:
-        file = suite["name"].removeprefix(root)
-        cases = suite["assertionResults"]
-        if suite["status"] == "failed" and not any(case["status"] == "failed" for case in cases):
-            uncollected.append(file)
-        for case in cases:
-            title = " > ".join((*case["ancestorTitles"], case["title"]))
-            ids.append((f"{file}::{title}", words.get(case["status"], Result.SKIPPED)))
-    return Report(ids=merge(ids), uncollected=tuple(uncollected))
-
-
-def _go(data: bytes) -> Report:
-    """`go test -json`: one event a line; lines that are not JSON are the compiler's."""
-    words = {"pass": Result.PASSED, "fail": Result.FAILED, "skip": Result.SKIPPED}
-    ids, failed, ran = [], [], set()
-    for line in data.splitlines():
-        event = json.loads(line) if line.startswith(b"{") else {}
-        action, package, test = event.get("Action"), event.get("Package", ""), event.get("Test")
-        if test and action in words:
-            ids.append((f"{package}::{test}", words[action]))
-            ran |= {package} if action == "fail" else set()
-        elif action == "fail":
-            failed.append(package)
-    return Report(ids=merge(ids), uncollected=tuple(p for p in dict.fromkeys(failed) if p and p not in ran))
-
-
-CARGO_BINARY = re.compile(r"^\s*(?:Running (?:unittests )?|Doc-tests )(\S+)")
-CARGO_TEST = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
-
-
-def _cargo(text: str) -> Report | None:
-    """The text of `cargo test`; where nothing compiled there is not one result line."""
-    words = {"ok": Result.PASSED, "FAILED": Result.FAILED, "ignored": Result.SKIPPED}
-    ids, binary, ended = [], "", False
-    for line in text.splitlines():
-        if found := CARGO_BINARY.match(line):
-            binary = found[1]
-        elif found := CARGO_TEST.match(line):
-            ids.append((f"{binary}::{found[1]}", words[found[2]]))
-        ended = ended or line.startswith("test result:")
-    return Report(ids=merge(ids)) if ended else None
-
-
-TAP = re.compile(
-    r"( *)(?:(not )?ok\b(?:\s+\d+)?(?:\s*-)?\s*(.*?)(?:\s+#\s*(skip|todo)\b.*)?|# Subtest: (.*)|1\.\.(\d+).*|(Bail out!).*)", re.IGNORECASE
-)
-
-
-def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
-    """The Test Anything Protocol: results by their titles, those of subtests below their own. What breaks off is no report."""
-    above: dict[int, str] = {}
-    planned, seen = -1, 0
-    for found in filter(None, map(TAP.fullmatch, text.splitlines())):
-        spaces, bad, title, aside, subtest, plan, bail = found.groups()
-        depth = len(spaces)
-        if bail:
-            raise ValueError("the run bailed out")
-        if subtest is not None:
-            above = {at: name for at, name in above.items() if at < depth} | {depth: subtest}
-        elif plan:
-            planned = int(plan) if not depth else planned
-        else:
-            seen += not depth
-            outer = [name for at, name in sorted(above.items()) if at < depth]
-            yield "::".join((root, *outer, title or str(seen))), Result.SKIPPED if aside else Result.FAILED if bad else Result.PASSED
-    if planned != seen:
-        raise ValueError(f"{planned} results were promised, and {seen} came")
 
 
 def dump(value: Results | tuple[Check, ...]) -> str:

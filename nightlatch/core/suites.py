@@ -182,7 +182,8 @@ def _with_tests(accepted: Mapping[str, Runner], anchored: Collection[str], paths
             if next(tests, None) is None and not inside and not (kind.report == "cargo" and folder in anchored):
                 continue
         without = tuple(sorted(posixpath.relpath(other, folder or ".") for other in inner))
-        yield placed(kind, folder, read, without if kind.ignoring else ())
+        usual = replace(kind, command=spliced(kind.command, kind.usual), again=spliced(kind.again, kind.usual))
+        yield placed(usual, folder, read, without if kind.ignoring else ())
 
 
 def placed(runner: Runner, folder: str, read: Read, without: tuple[str, ...] = ()) -> Suite:

@@ -57,6 +57,7 @@ class Told:
     options: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     python: str = ""
+    command: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -128,9 +129,9 @@ def by_runner(each: Told, before: Sequence[Told], ground: Ground) -> Suite:
     """A known runner with the person's options, wrapper and preparations."""
     runner = each.runner or ground.runners[0]
     commands = []
-    for command in (runner.command, runner.again):
+    for command in (each.command, ()) if each.command else (runner.command, runner.again):
         words = tuple(each.wrapper)
-        own = spliced(command, each.options)
+        own = spliced(command, each.options or runner.usual)
         if own and own[0] == "{python}" and (words or each.python):
             own = (each.python or "python", *own[1:])
         own = (*words, *own) if own else own
@@ -211,7 +212,7 @@ def comes_to(words: tuple[str, ...], ground: Ground, folder: str, deep: int) -> 
         python = words[0] if PYTHON.fullmatch(words[0]) and "/" in words[0] and "venv/" not in words[0] else ""
         if any(EXPANDED.search(word) for word in options):
             return [Told(words=words, folder=folder, why="the shell would have to fill in one of its options")]
-        return [Told(words=words, folder=folder, runner=runner, options=options, python=python)]
+        return [Told(words=words, folder=folder, runner=runner, options=options, python=python, command=call.command)]
     for wrapper in (*KEPT_WRAPPERS, *DROPPED_WRAPPERS):
         if begins(words, wrapper):
             return unwrapped(words, wrapper, ground, folder, deep)

@@ -47,6 +47,7 @@ class Call:
 
     `drop` are options that only say how results are shown or when to stop; `values` are options that take the next word. `subs` are
     words that may follow and change nothing, such as vitest's `run`. What begins with one of `never` is another program altogether.
+    `command` is how it is run then, where that is another way than the runner's own.
     """
 
     words: tuple[str, ...]
@@ -54,6 +55,7 @@ class Call:
     drop: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,8 @@ class Runner:
 
     Of the runners of one `language` a folder has at most one. `manifests` are the files that make a folder a project of its own;
     `nested` says whether such a folder below another one is a suite apart: "own" always, "config" where it has a sign of its own.
-    `spreads` are the signs that a runner goes into the projects below its folder by itself. `by_hand` is the command that people type.
+    `spreads` are the signs that a runner goes into the projects below its folder by itself. `by_hand` is the command that people type, `usual` stands for
+    {options} where nobody says any.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Runner:
     by_hand: str = ""
     reports: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
+    usual: tuple[str, ...] = ()
 
     @property
     def python(self) -> bool:

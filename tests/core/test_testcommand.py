@@ -18,7 +18,7 @@ FILES = {
                 "build:\n\t@echo built\nweb:\n\tcd web && npm test\nboth: test web\nodd:\n\tfor f in *; do sh $$f; done\nsub:\n\t$(MAKE) -C web\n",
     "web/Makefile": "default:\n\tnpm test\n",
     "justfile": "flags := '-q'\ntest *args='':\n    uv run pytest {{flags}} {{args}}\nall: test\n    npm test --prefix web\n",
-    "tox.ini": "[tox]\nenvlist = py\n[testenv]\ndeps = pytest\ncommands =\n    pytest {posargs:tests}\n[testenv:lint]\ncommands = ruff check\n",
+    "tox.ini": "[tox]\nenvlist = py\n[testenv]\ncommands =\n    pytest {posargs:tests}\n[testenv:lint]\ncommands = ruff check\n",
     "noxfile.py": "import nox\n\n@nox.session\ndef tests(session):\n    session.install('.')\n"
                   "    session.run('pytest', '-x', *session.posargs)\n",
     "composer.json": '{"scripts": {"test": ["@php vendor/bin/phpunit --testdox"]}}',
