@@ -10,22 +10,50 @@ from nightlatch.core.testscripts import Ground, UnreadableError
 from nightlatch.edge import runner
 
 SCRIPTS = '{"scripts": {"test": "vitest run --coverage", "pretest": "tsc", "unit": "node --test src/", "ci": "npm run unit && eslint ."}}'
+MAKEFILE = """PYTEST ?= python3 -m pytest
+.PHONY: test all
+all: lint test
+lint:
+	ruff check
+test: build
+	@$(PYTEST) -q -m 'not slow'
+build:
+	@echo built
+web:
+	cd web && npm test
+both: test web
+odd:
+	for f in *; do sh $$f; done
+sub:
+	$(MAKE) -C web
+"""
+NOXFILE = """import nox
+
+@nox.session
+def tests(session):
+    session.install('.')
+    session.run('pytest', '-x', *session.posargs)
+"""
+JUSTFILE = """flags := '-q'
+test *args='':
+    uv run pytest {{flags}} {{args}}
+all: test
+    npm test --prefix web
+"""
 FILES = {
     "package.json": SCRIPTS,
     "web/package.json": '{"scripts": {"test": "jest --ci --silent"}}',
     "app/package.json": '{"scripts": {"test": "mocha"}}',
-    "Makefile": "PYTEST ?= python3 -m pytest\n.PHONY: test all\nall: lint test\nlint:\n\truff check\ntest: build\n\t@$(PYTEST) -q -m 'not slow'\n"
-                "build:\n\t@echo built\nweb:\n\tcd web && npm test\nboth: test web\nodd:\n\tfor f in *; do sh $$f; done\nsub:\n\t$(MAKE) -C web\n",
+    "Makefile": MAKEFILE,
     "web/Makefile": "default:\n\tnpm test\n",
-    "justfile": "flags := '-q'\ntest *args='':\n    uv run pytest {{flags}} {{args}}\nall: test\n    npm test --prefix web\n",
+    "justfile": JUSTFILE,
     "tox.ini": "[tox]\nenvlist = py\n[testenv]\ncommands =\n    pytest {posargs:tests}\n[testenv:lint]\ncommands = ruff check\n",
-    "noxfile.py": "import nox\n\n@nox.session\ndef tests(session):\n    session.install('.')\n"
-                  "    session.run('pytest', '-x', *session.posargs)\n",
+    "noxfile.py": NOXFILE,
     "composer.json": '{"scripts": {"test": ["@php vendor/bin/phpunit --testdox"]}}',
     "ci.sh": "#!/usr/bin/env bash\nset -euo pipefail\ncd \"$(dirname \"$0\")\"\nexport APP=test\nruff check\npytest tests\n",
     "loop.sh": "#!/bin/sh\nfor file in tests/*.sh; do sh $file || exit 1; done\n",
     "pyproject.toml": "[tool.tox]\nlegacy_tox_ini = '''\n[testenv]\ncommands = pytest\n'''\n",
-}  # fmt: skip
+}
 GROUND = Ground(runners=runner.shipped(), paths=FILES, read=FILES.__getitem__)
 
 READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
@@ -83,6 +111,20 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "node --import tsx --test": [("node --test", "", ("--import", "tsx"))],
     "go test ./... -v -race -count=1": [("go test", "", ("./...", "-race"))],
     "cd svc && go test -tags integration ./...": [("go test", "svc", ("-tags", "integration", "./..."))],
+    "npm --prefix app test": [("mocha", "app", ())],
+    "bun test --bail src": [("bun test", "", ("src",))],
+    "bundle exec rspec --format doc spec/models": [("rspec", "", ("spec/models",))],
+    "bundle exec rake test": [("minitest", "", ())],
+    "composer test": [("phpunit", "", ())],
+    "vendor/bin/pest --filter cart": [("pest", "", ("--filter", "cart"))],
+    "mix test --only unit": [("mix test", "", ("--only", "unit"))],
+    "swift test --filter Cart": [("swift test", "", ("--filter", "Cart"))],
+    "cmake -B out && cmake --build out && ctest --test-dir out -j4": [("ctest", "", ("--test-dir", "out", "-j4"))],
+    "bats --tap test": [("bats", "", ("test",))],
+    "./mvnw -q verify -Pci": [("maven", "", ("verify", "-Pci"))],
+    "mvn test": [("maven", "", ("test",))],
+    "./gradlew check --info": [("gradle", "", ("check",))],
+    "dotnet test -c Release --logger trx": [("dotnet test", "", ("-c", "Release"))],
     "cargo test --workspace --quiet -- --test-threads=1": [("cargo test", "", ("--workspace",))],
     "pytest && cd web && npm test": [("pytest", "", ()), ("jest", "web", ())],
 }  # fmt: skip

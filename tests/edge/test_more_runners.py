@@ -47,6 +47,7 @@ final class CartTest extends TestCase {
     public function testLater(): void { $this->markTestSkipped(); }
 }
 """
+PHPUNIT_XML = '<phpunit><testsuites><testsuite name="all"><directory>tests</directory></testsuite></testsuites></phpunit>\n'
 BATS = '@test "adds" { [ $((1 + 2)) -eq 3 ]; }\n@test "is wrong" { false; }\n@test "comes later" { skip; }\n'
 CMAKE = """cmake_minimum_required(VERSION 3.20)
 project(cart NONE)
@@ -89,9 +90,9 @@ KINDS = {
         early={"test/b_test.rb": "exit!(0)\n"},
     ),
     "phpunit": Kind(
-        program="phpunit", files={"tests/CartTest.php": PHPUNIT, "phpunit.xml": '<phpunit><testsuites><testsuite name="all"><directory>tests</directory>'
-                                  "</testsuite></testsuites></phpunit>\n"},
-        ids={"tests/CartTest.php::testAdds": "passed", "tests/CartTest.php::testWrong": "failed", "tests/CartTest.php::testLater": "skipped"},
+        program="phpunit", files={"tests/CartTest.php": PHPUNIT, "phpunit.xml": PHPUNIT_XML},
+        ids={"tests/CartTest.php::testAdds": "passed", "tests/CartTest.php::testWrong": "failed",
+             "tests/CartTest.php::testLater": "skipped"},
         early={"tests/AaaTest.php": "<?php exit(0);\n"},
     ),
     "bats": Kind(
@@ -120,7 +121,8 @@ KINDS = {
         early={"b.test.ts": "process.exit(0);\n"},
     ),
 }  # fmt: skip
-MODULES = os.environ.get("NIGHTLATCH_TEST_RUNNERS") or f"{os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'}/nightlatch-tests/runners"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+MODULES = os.environ.get("NIGHTLATCH_TEST_RUNNERS") or CACHE / "nightlatch-tests/runners"
 
 
 def ran(project: Project, name: str, more: Mapping[str, str]) -> Results:
