@@ -1,12 +1,14 @@
 """What the files of a project say about its tests, its type checkers, its linters and where its plan may be."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+import shlex
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from nightlatch.core.planfile import USUAL_PLACES
-from nightlatch.core.testfiles import SUITE_MARK, Runner
+from nightlatch.core.suites import Suite
+from nightlatch.core.testfiles import SUITE_MARK
 
 MYPY_ITSELF = r"^\[(?:tool\.)?mypy\](?:\n(?!\[).*)*?\n(?:files|packages|modules)\s*="
 MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml")
@@ -53,9 +55,17 @@ def requires(module: str, paths: Collection[str], read: Callable[[str], str]) ->
     return any(re.search(rf"\b{re.escape(module)}\b", read(path)) for path in paths if REQUIREMENTS.fullmatch(path))
 
 
-def suite_text(runner: Runner) -> str:
+def suite_text(suites: Sequence[Suite]) -> str:
     """checks/10-tests: the mark tells the loop that this is the run that it makes itself, for ids."""
-    return f"#!/bin/sh\n{SUITE_MARK}\n{PREFER_OWN} exec {runner.by_hand}\n"
+    commands = [f"{PREFER_OWN} exec {by_hand(suite)}" for suite in suites]
+    if len(suites) > 1 or suites[0].folder:
+        commands = ["set -e", *(f"(cd {shlex.quote(suite.folder or '.')} && {PREFER_OWN} {by_hand(suite)})" for suite in suites)]
+    return "\n".join(("#!/bin/sh", SUITE_MARK, *commands, ""))
+
+
+def by_hand(suite: Suite) -> str:
+    """The command that a person types for a suite."""
+    return suite.runner.by_hand or suite.runner.command[-1]
 
 
 def check_text(found: Iterable[Tool]) -> str:

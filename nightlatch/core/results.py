@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
+MOST_NAMED = 6
+
 
 class Result(StrEnum):
     """How one test id came out."""
@@ -70,7 +72,7 @@ class Results:
     """One run of a suite, or of several, which `parts` then names.
 
     `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known; `absent`: the runner itself is
-    not there; `rewritten` are the tracked test files that differ after the run.
+    not there; `rewritten` are the tracked test files that differ after the run, `flaky` the ids that passed only when they ran again.
     """
 
     answer: Answer
@@ -81,6 +83,7 @@ class Results:
     tail: str = ""
     absent: bool = False
     rewritten: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
 
     def having(self, *wanted: Result) -> frozenset[str]:
@@ -115,7 +118,10 @@ class Results:
         if not self.by_id:
             return "pass" if self.answer is Answer.GREEN else "fail"
         skipped = len(self.having(Result.SKIPPED))
-        return f"{len(self.passed)} pass, {len(self.failing)} fail, {skipped} skipped"
+        counts = f"{len(self.passed)} pass, {len(self.failing)} fail, {skipped} skipped"
+        ran = [name for name, part in self.parts.items() if not part.absent]
+        more = f" and {len(ran) - MOST_NAMED} more" if ran[MOST_NAMED:] else ""
+        return f"{counts} in {', '.join(ran[:MOST_NAMED])}{more}" if self.parts else counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +171,7 @@ def dump(value: Results | tuple[Check, ...]) -> str:
 def results_from(text: str) -> Results:
     """Raises ValueError, KeyError or TypeError for anything that `dump` did not write."""
     data = json.loads(text)
-    lists = {key: tuple(data[key]) for key in ("uncollected", "rewritten")}
+    lists = {key: tuple(data[key]) for key in ("uncollected", "rewritten", "flaky")}
     parts = {name: Part(**{**part, "answer": Answer(part["answer"])}) for name, part in data.get("parts", {}).items()}
     return Results(**{**data, **lists, "answer": Answer(data["answer"]), "ids": _ids(data["ids"]), "parts": parts})
 

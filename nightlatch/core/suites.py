@@ -16,6 +16,7 @@ NOT_SUITES = re.compile(
     r"[^/]*(?:fixtures?|testdata|test_data|examples?|samples?|templates?|snapshots?)[^/]*)/",
     re.IGNORECASE,
 )
+HELPERS = frozenset({"conftest.py", "__init__.py"})
 NAMES_FILES = frozenset({"lines", "jest", "mocha", "rspec"})
 PACKAGE_LINES = {"go": re.compile(r"^module\s+(\S+)", re.MULTILINE)}
 Read = Callable[[str], str]
@@ -304,10 +305,23 @@ def run_by_nothing(paths: Iterable[str], suites: Sequence[Suite], runners: Seque
     collected = matching(*(suite.patterns(suite.runner.tests or ("**",)) for suite in suites))
     found: dict[str, list[str]] = {}
     for path in paths:
-        strange = is_test(path) and is_code(path) and "node_modules/" not in path
+        strange = is_test(path) and is_code(path) and "node_modules/" not in path and posixpath.basename(path) not in HELPERS
         if strange and not (collected(path) and any(_runs(suite, path) for suite in suites)):
             found.setdefault(path.partition("/")[0] if "/" in path else "", []).append(path)
     return found
+
+
+def loose(folder: str, files: Sequence[str]) -> str:
+    """What there is to say of test files that nothing runs."""
+    count = f"{len(files)} test file{'s' * (len(files) != 1)} in {folder or 'the project'}"
+    which = f"{', '.join(sorted(files)[:3])}{' and more' * (len(files) > 3)}"
+    return f"{count} {'is' if len(files) == 1 else 'are'} run by nothing: {which}; [[checks.suite]] in loop.toml names a suite for them"
+
+
+def weak(suite: Suite) -> str:
+    """Why the tests of a suite have no ids, and what would give them some."""
+    helps = "write the runner's own command, or let it leave JUnit XML in $NIGHTLATCH_REPORTS"
+    return f"{suite.name} is known by its exit code alone, its tests by declaration: {suite.weak}; {helps}"
 
 
 def _runs(suite: Suite, path: str) -> bool:

@@ -20,8 +20,10 @@ from nightlatch.core.suites import Suites, holders
 from nightlatch.core.verdict import decide, hopeless, next_step
 from nightlatch.edge import heldback, integrity, mutation
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
+from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
+from nightlatch.errors import NightlatchError
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 ROUNDS = 2
@@ -52,7 +54,11 @@ class Lab(Trials):
 
     def require_green(self, base: str, plan: Plan, *, accept: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
-        refuse_red(self.state(base), plan.features, accept=accept)
+        state = self.state(base)
+        try:
+            refuse_red(state, plan.features, accept=accept)
+        except NightlatchError as error:
+            raise said_why(error, state, self.hands.timeout) from error
 
     def examine(
         self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,

@@ -177,7 +177,8 @@ class Trials:
         found = self.run(base, tree, suite, kept=True)
         again = found.failing & found.ids.keys() if steady else frozenset()
         if 0 < len(again) <= MOST_AGAIN:
-            found = passing(found, self.run(base, tree, suite, again).passed & again)
+            better = self.run(base, tree, suite, again).passed & again
+            found = replace(passing(found, better), flaky=tuple(sorted(better)))
         self.save(name, found)
         return found
 
