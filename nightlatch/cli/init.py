@@ -12,6 +12,7 @@ import click
 from nightlatch.cli import Program
 from nightlatch.core import detect
 from nightlatch.core.config import default_toml
+from nightlatch.core.suites import loose, weak
 from nightlatch.core.text import plain
 from nightlatch.edge.detect import Found, look
 from nightlatch.edge.gitcall import words
@@ -72,10 +73,7 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
     for path in found.elsewhere:
         yield "note", f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in loop.toml"
-    if found.runner:
-        yield "found", f"test runner {found.runner.name}, for checks/10-tests"
-    else:
-        yield "note", "no test runner: write checks/10-tests, an executable that exits with 0 when all is well"
+    yield from suites_told(found)
     yield from (("found", f"{tool.program}, for checks/{tool.check}") for tool in found.tools)
     yield from (("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it") for tool in found.absent)
     if has_settings(house.repo.project):
@@ -91,6 +89,20 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
         yield "found", "sandbox bubblewrap, tried"
 
 
+def suites_told(found: Found) -> Iterator[tuple[str, str]]:
+    """The suites, how far each is protected, and the test files that none of them runs."""
+    if not found.suites:
+        yield "note", "no test runner: write checks/10-tests, an executable that exits with 0 when all is well"
+    if len(found.suites) == 1 and not found.suites[0].folder:
+        yield "found", f"test runner {found.suites[0].runner.name}, for checks/10-tests"
+    else:
+        yield from (("found", f"suite {suite.name}: its tests are protected {suite.protection}") for suite in found.suites)
+    for suite in found.suites:
+        if suite.weak:
+            yield "note", weak(suite)
+    yield from (("note", loose(folder, paths)) for folder, paths in found.loose.items())
+
+
 def wanted(house: House, found: Found) -> Iterator[Wanted]:
     """Name, text and mode of every file that is missing. Folders that are there are left alone, also with files missing in them."""
     project, package = house.repo.project, files("nightlatch")
@@ -101,8 +113,8 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
     if not has_settings(project):
         yield "loop.toml", default_toml(**settings(found)), 0o644
     if not (project / "checks").exists():
-        if found.runner:
-            yield "checks/10-tests", detect.suite_text(found.runner), 0o755
+        if found.suites:
+            yield "checks/10-tests", detect.suite_text(found.suites), 0o755
         for name in sorted({tool.check for tool in found.tools}):
             yield f"checks/{name}", detect.check_text(tool for tool in found.tools if tool.check == name), 0o755
     if not (project / "prompts").exists():

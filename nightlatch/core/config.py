@@ -28,6 +28,13 @@ AGENTS = """\
 # tty = false                      # true: run in a pseudo-terminal
 # home = []                        # files and folders of $HOME that it gets a private copy of
 """
+SUITE = """\
+# [[checks.suite]]                 # suites are found by themselves; this adds one, or corrects the one in its folder
+# name = ""                        # what it is called; empty: as it is found
+# folder = "web"                   # where its command runs
+# command = "npm test"             # empty: the suite of this folder is not run, and what its files say protects its tests
+# report = ""                      # JUnit XML that it leaves, such as "build/junit/*.xml"
+"""
 Path: TypeAlias = tuple[str, ...]
 
 
@@ -99,6 +106,7 @@ class Checks:
     """How candidates are tested."""
 
     tests: str = key(kinds.TEXT, "", "the command that the loop runs for ids; empty: detected at start. checks/10-tests is that same run")
+    suite: tuple[Mapping[str, str], ...] = key(kinds.SUITES, [], "[[checks.suite]]: one suite that is added, or corrected, each")
     quick: str = key(kinds.TEXT, "", "a faster one that the brief recommends")
     network: bool = key(kinds.FLAG, False, "false: own loopback only; true: the host's")
     held_back: str = key(kinds.TEXT, "", "a folder outside the repository with checks that no agent may see")
@@ -334,6 +342,9 @@ def _lines(table: Path, found: Mapping[str, object]) -> str:
     for name, known in keys_of(TABLES[table[0]] if table else Config).items():
         line = f"{name} = {_toml_value(found.get('.'.join((*table, name)), default_of(known)))}"
         says = known.metadata["says"]
+        if kind_of(known) is kinds.SUITES:
+            told += SUITE
+            continue
         told += f"{line:34} # {says}\n" if len(line) < 100 and "\n" not in line else f"# {says}\n{line}\n"
     return told
 

@@ -1,24 +1,17 @@
 """What the files of a project say about its tests, its type checkers, its linters and where its plan may be."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+import shlex
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from nightlatch.core.planfile import USUAL_PLACES
-from nightlatch.core.testfiles import SUITE_MARK, Runner
+from nightlatch.core.suites import Suite
+from nightlatch.core.testfiles import SUITE_MARK
 
 MYPY_ITSELF = r"^\[(?:tool\.)?mypy\](?:\n(?!\[).*)*?\n(?:files|packages|modules)\s*="
 MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml")
-SUITES = {
-    "pytest": "python3 -m pytest -q",
-    "unittest": "python3 -m unittest -q",
-    "vitest": "vitest run",
-    "jest": "jest",
-    "node --test": "node --test",
-    "go test": "go test ./...",
-    "cargo test": "cargo test",
-}
 REQUIREMENTS = re.compile(r"(requirements[^/]*\.txt|pyproject\.toml|setup\.(cfg|py)|tox\.ini|Pipfile|environment\.ya?ml)")
 PREFER_OWN = 'PATH="$PWD/.venv/bin:$PWD/node_modules/.bin:$PATH"'
 NOT_PLANS = re.compile(r"(^|/)(node_modules|vendor|[^/]*(?:tests?|fixtures?|examples?|samples?|templates?)[^/]*)/", re.IGNORECASE)
@@ -62,9 +55,17 @@ def requires(module: str, paths: Collection[str], read: Callable[[str], str]) ->
     return any(re.search(rf"\b{re.escape(module)}\b", read(path)) for path in paths if REQUIREMENTS.fullmatch(path))
 
 
-def suite_text(runner: Runner) -> str:
+def suite_text(suites: Sequence[Suite]) -> str:
     """checks/10-tests: the mark tells the loop that this is the run that it makes itself, for ids."""
-    return f"#!/bin/sh\n{SUITE_MARK}\n{PREFER_OWN} exec {SUITES[runner.name]}\n"
+    commands = [f"{PREFER_OWN} exec {by_hand(suite)}" for suite in suites]
+    if len(suites) > 1 or suites[0].folder:
+        commands = ["set -e", *(f"(cd {shlex.quote(suite.folder or '.')} && {PREFER_OWN} {by_hand(suite)})" for suite in suites)]
+    return "\n".join(("#!/bin/sh", SUITE_MARK, *commands, ""))
+
+
+def by_hand(suite: Suite) -> str:
+    """The command that a person types for a suite."""
+    return suite.runner.by_hand or suite.runner.command[-1]
 
 
 def check_text(found: Iterable[Tool]) -> str:

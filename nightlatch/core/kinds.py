@@ -56,11 +56,29 @@ def choice(*names: str) -> Kind:
 _text = _exactly(str)
 _texts = _exactly(list, tuple, where=lambda parts: all(isinstance(part, str) for part in parts))
 _pairs = _exactly(dict, where=lambda table: all(isinstance(part, str) for part in table.values()))
+def _tables(*names: str) -> Callable[[Any], object]:
+    """A reader of a list of tables of texts, with these keys and no others."""
+
+    def read(value: Any) -> tuple[dict[str, str], ...]:
+        tables = _exactly(list, tuple, where=lambda parts: all(isinstance(part, dict) for part in parts))(value)
+        for table in tables:
+            _pairs(table)
+            if not set(table) <= set(names):
+                raise ValueError(table)
+        return tuple(dict(table) for table in tables)
+
+    return read
+
+
 TEXT = Kind(form="a text", read=_text)
 FLAG = Kind(form="true or false", read=_exactly(bool), words=_truth)
 MONEY = Kind(form="a number of dollars", read=_exactly(int, float, where=lambda usd: 0 <= usd < float("inf")), words=float)
 TEXTS = Kind(form='a list of texts, such as ["a", "b"]', read=lambda value: tuple(_texts(value)), words=_split, write=list)
 PAIRS = Kind(form='a table of texts, such as { NAME = "value" }', read=_pairs, words=json.loads)
+SUITES = Kind(
+    form="tables with the texts name, folder, command and report",
+    read=_tables("name", "folder", "command", "report"), words=json.loads, write=list,
+)  # fmt: skip
 SPAN = Kind(form='a duration, such as "45m" or "1h30m"', read=_measure(units.duration), write=units.show_duration)
 SPAN_OR_NONE = Kind(form='a duration, such as "8h", or ""', read=_measure(units.duration, 0.0), write=units.show_duration)
 SIZE = Kind(form='a size, such as "2GB"', read=_measure(units.size), write=units.show_size)

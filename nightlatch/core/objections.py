@@ -59,6 +59,11 @@ def _whole_run(e: Evidence, results: Results | None, rule: str) -> Reason | None
         return reason("tests.fault", said)
     if results.broken and not base.broken:
         return reason("tests.broken", (results.broken, *said))
+    gone = {name: why for name, why in results.absent_suites.items() if name in base.parts and name not in base.absent_suites}
+    if gone:
+        return reason("tests.fault", (f"{name} ran at the base and cannot be started now: {why}" for name, why in gone.items()))
+    if unsound := {name: why for name, why in results.unsound.items() if name not in base.unsound}:
+        return reason("tests.broken", (*(f"{name}: {why}" for name, why in unsound.items()), *said))
     if not results.by_id and base.by_id and base.ids:
         return reason("tests.broken", ("no report was written, though there was one at the base", *said))
     return reason(rule, said) if not results.by_id and results.red and not base.red else None
@@ -70,6 +75,8 @@ def _suite(e: Evidence) -> Iterator[Reason]:
             yield objection
             return
     yield from _rewritten(e)
+    if left := {**e.base.tests.absent_suites, **(e.own.absent_suites if e.own else {})}:
+        yield reason("tests.suite-absent", (f"{name}: {why}" for name, why in sorted(left.items())))
     chance = e.flaky | e.unsteady
     own, old = ({i: rule for i, rule in slipped(e, run).items() if i not in chance} for run in (e.own, e.old))
     worst = {**old, **own}

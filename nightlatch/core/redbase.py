@@ -33,6 +33,8 @@ def red_names(state: State, todo: Sequence[Feature]) -> list[str]:
     failing = [i for i in sorted(state.tests.failing) if not any(touches(command, i) for command in commands)]
     whole = ["the tests" + (f" ({state.tests.broken})" if state.tests.broken else "")]
     suite = failing if state.tests.by_id and not state.tests.broken else whole if state.tests.red else []
+    unsound = {name: f"{name} ({why})" for name, why in state.tests.unsound.items()}
+    suite = [unsound.get(name, name) for name in suite]
     return [*suite, *(c.name for c in state.checks if c.answer is Answer.RED)]
 
 

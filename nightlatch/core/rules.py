@@ -76,6 +76,13 @@ RULES = {
         example="a runner whose report names no single tests of a file, or whose configuration only takes files of one name",
         wrong="make the runner's report name every test: `nightlatch doctor` shows its command",
     ),
+    "tests.suite-absent": Rule(
+        says="suites that cannot be started here, so that their tests are protected by what their files say alone: {n}",
+        next="",
+        ruling=Ruling.FLAG,
+        example="web/ has tests for vitest, and there is no node_modules where the checks run",
+        wrong="make init.sh install what the suite needs, or share its folder under [workspace] in loop.toml",
+    ),
     "ratchet.tests-rewritten": Rule(
         says="the run itself rewrites tests, golden files or the runner's configuration: {n}",
         next="A test run may only read these files. Write to a temporary folder.",

@@ -42,12 +42,35 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One way in which people call a runner: the `words` that a command begins with, and what of the rest is kept.
+
+    `drop` are options that only say how results are shown or when to stop; `values` are options that take the next word. `subs` are
+    words that may follow and change nothing, such as vitest's `run`. What begins with one of `never` is another program altogether.
+    `command` is how it is run then, where that is another way than the runner's own.
+    """
+
+    words: tuple[str, ...]
+    subs: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
     """One way to run tests, as its TOML file says.
 
     In `command` and `again` stand {python}, {runners}, {report}, {only} (a file with one id a line; empty: all), and as whole arguments
-    {files}, {names} and {pattern} of the wanted ids. `code` are the patterns of files that hold code, `built` of what the toolchain itself
-    keeps below the tree and HOME. `module` is what the project's Python must be able to import.
+    {files}, {names} and {pattern} of the wanted ids, and {options}, what a person's own command adds. `code` are the patterns of files
+    that hold code, `built` of what the toolchain itself keeps below the tree and HOME. `module` is what the project's Python must be
+    able to import. `reports` are patterns of report files that the run leaves below its folder.
+
+    Of the runners of one `language` a folder has at most one. `manifests` are the files that make a folder a project of its own;
+    `nested` says whether such a folder below another one is a suite apart: "own" always, "config" where it has a sign of its own.
+    `spreads` are the signs that a runner goes into the projects below its folder by itself, `ignoring` the options that keep it out of
+    one. `by_hand` is the command that people type, `usual` stands for {options} where nobody says any.
     """
 
     name: str
@@ -66,6 +89,15 @@ class Runner:
     stdout: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     canary: Canary | None = None
+    language: str = ""
+    manifests: tuple[str, ...] = ()
+    nested: str = "own"
+    spreads: tuple[Found, ...] = ()
+    ignoring: tuple[str, ...] = ()
+    by_hand: str = ""
+    reports: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    usual: tuple[str, ...] = ()
 
     @property
     def python(self) -> bool:
@@ -75,21 +107,26 @@ class Runner:
 def parse(text: str) -> Runner:
     """A runner from its TOML file."""
     data = tomllib.loads(text)
-    found = tuple(Found(**sign) for sign in data.pop("found", ()))
+    found, spreads = (tuple(Found(**sign) for sign in data.pop(key, ())) for key in ("found", "spreads"))
+    calls = tuple(Call(**_tuples(call)) for call in data.pop("calls", ()))
     canary = Canary(**data.pop("canary")) if "canary" in data else None
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
-    return Runner(**fields, found=found, canary=canary)
+    return Runner(**_tuples(data), found=found, spreads=spreads, calls=calls, canary=canary)
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
 
 def detect(runners: Iterable[Runner], paths: Collection[str], read: Callable[[str], str], has: Callable[[str], bool]) -> Runner | None:
     """The first runner that the files point to. `read` gives the text of one file; `has`: can the project's own Python import this?"""
     for runner in runners:
-        if any(_seen(sign, paths, read) for sign in runner.found) and (not runner.module or has(runner.module)):
+        if any(seen(sign, paths, read) for sign in runner.found) and (not runner.module or has(runner.module)):
             return own_script(own_patterns(runner, paths, read), paths, read)
     return None
 
 
-def _seen(sign: Found, paths: Collection[str], read: Callable[[str], str]) -> bool:
+def seen(sign: Found, paths: Collection[str], read: Callable[[str], str]) -> bool:
+    """Is this sign among these files?"""
     plain = not set(sign.file) & set("*?{")
     hits = [path for path in [sign.file] if path in paths] if plain else list(filter(matcher([sign.file]), sorted(paths)))
     return bool(hits) and (not sign.text or any(re.search(sign.text, read(path), re.MULTILINE) for path in hits[:MOST_READ]))

@@ -8,10 +8,11 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
-from nightlatch.core.testfiles import CHECKS, Runner, proof_files, supersedes
+from nightlatch.core.suites import Suites
+from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
 from nightlatch.edge.judge import Bench
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import FILES, Suite, Trials
+from nightlatch.edge.trials import FILES, Trials
 
 MOST_BYTES = 500_000
 MOST_LINES = 40
@@ -28,7 +29,7 @@ class Case:
     base: str
     tree: str
     feature: Feature
-    suite: Suite
+    suite: Suites
     changes: tuple[Change, ...]
     tests: tuple[Change, ...]
     back: Mapping[str, Entry | None]
@@ -44,11 +45,9 @@ class Case:
 def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:
     """The candidate beside its base."""
     changes = trials.repo.diff(trials.tree(base), tree)
-    suite = trials.suite(base, base)
-    if suite.runner is None:
-        suite = trials.suite(base, tree)
+    suite = trials.both(base, tree, changes)
     named = proof_files(feature.verify, (trials.own(c.path) for c in changes))
-    is_check, is_code = matcher([CHECKS]), matcher(suite.runner.code if suite.runner else ())
+    is_check, is_code = matcher([CHECKS]), suite.code
     tests = [c for c in changes if suite.files(trials.own(c.path))]
     kept = [c for c in tests if not supersedes(feature.supersedes, trials.own(c.path))]
     checks = [c for c in changes if is_check(trials.own(c.path))]
@@ -69,7 +68,7 @@ def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:
     )
 
 
-def texts_of(trials: Trials, suite: Suite, changes: Iterable[Change]) -> Iterator[Text]:
+def texts_of(trials: Trials, suite: Suites, changes: Iterable[Change]) -> Iterator[Text]:
     """Both versions of every changed file, asked for in one go; what is no text, or too much of it, is ""."""
     with trials.repo.stand("cat-file", "--batch").talking() as blobs:
         for change in changes:
@@ -79,10 +78,10 @@ def texts_of(trials: Trials, suite: Suite, changes: Iterable[Change]) -> Iterato
             yield Text(path=path, old=old, new=new, test=suite.files(path))
 
 
-def goldens_of(texts: Iterable[Text], runner: Runner | None) -> tuple[str, ...]:
+def goldens_of(texts: Iterable[Text], suite: Suites) -> tuple[str, ...]:
     """How files of expected output differ: snapshots, golden files, and all else among the tests that is no code."""
-    other = matcher((*runner.code, *runner.config) if runner else ("**",))
-    kept = [text for text in texts if text.test and text.old and text.new and not other(text.path)]
+    both = [text for text in texts if text.test and text.old and text.new and suite.every]
+    kept = [text for text in both if not (suite.code(text.path) or suite.config(text.path))]
     return tuple("\n".join([text.path, *difference(text.old or "", text.new or "")]) for text in kept)
 
 
@@ -96,8 +95,8 @@ def text_of(data: bytes) -> str:
     return "" if len(data) > MOST_BYTES or b"\0" in data else data.decode("utf-8", "replace")
 
 
-def is_config(trials: Trials, suite: Suite, path: str) -> bool:
-    return suite.runner is not None and matcher(suite.runner.config)(trials.own(path))
+def is_config(trials: Trials, suite: Suites, path: str) -> bool:
+    return suite.config(trials.own(path))
 
 
 def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:

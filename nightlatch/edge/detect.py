@@ -3,14 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from nightlatch.core import detect, planfile, testfiles
+from nightlatch.core import detect, planfile
 from nightlatch.core.detect import Tool
-from nightlatch.core.testfiles import Runner
+from nightlatch.core.suites import Suite, run_by_nothing
+from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, runner
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House
@@ -24,14 +25,15 @@ ENVIRONMENTS = (".venv", "node_modules")
 class Found:
     """What is there; paths are relative to the project.
 
-    `elsewhere` are files that look like plans where no plan was found, `absent` are tools that are configured but not installed,
-    `unsafe` says why there is no sandbox.
+    `elsewhere` are files that look like plans where no plan was found, `loose` test files that no suite runs, by their folder, `absent` are
+    tools that are configured but not installed, `unsafe` says why there is no sandbox.
     """
 
     plan: str
     features: int
     elsewhere: tuple[str, ...]
-    runner: Runner | None
+    suites: tuple[Suite, ...]
+    loose: Mapping[str, Sequence[str]]
     tools: tuple[Tool, ...]
     absent: tuple[Tool, ...]
     agents: tuple[str, ...]
@@ -46,17 +48,31 @@ def look(house: House) -> Found:
     plan = house.repo.top / house.plan if house.plan else None
     read = reading(project)
     tools = detect.tools(paths, read)
+    suites = tuple(suites_in(house, paths, read))
     return Found(
         plan=os.path.relpath(plan, project) if plan else "",
         features=len(planfile.read(plan.read_bytes(), house.plan).features) if plan else 0,
         elsewhere=() if plan else detect.plans_elsewhere(paths),
-        runner=testfiles.detect(runner.shipped(), paths, read, lambda name: detect.requires(name, paths, read) or imports(project, name)),
+        suites=suites,
+        loose=run_by_nothing(paths, suites, runner.shipped()),
         tools=tuple(tool for tool in tools if has_program(project, tool.program)),
         absent=tuple(tool for tool in tools if not has_program(project, tool.program)),
         agents=agents_on_path(project),
         share=() if "init.sh" in paths else environments(house),
         unsafe=unsafe(),
     )
+
+
+def suites_in(house: House, paths: frozenset[str], read: Callable[[str], str]) -> list[Suite]:
+    """The suites of the checkout, by its files and the settings."""
+
+    def has(module: str, folder: str) -> bool:
+        inner = frozenset(path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/")) if folder else paths
+        own = detect.requires(module, inner, lambda path: read(f"{folder}/{path}" if folder else path))
+        return own or imports(house.repo.project, module, folder)
+
+    checks = house.config.checks
+    return as_named(checks.tests, [Named(**one) for one in checks.suite], runner.shipped(), paths, read, has)
 
 
 def project_files(house: House) -> frozenset[str]:
@@ -71,9 +87,10 @@ def reading(project: Path) -> Callable[[str], str]:
     return cache(lambda path: (project / path).read_text(encoding="utf-8", errors="replace") if (project / path).is_file() else "")
 
 
-def imports(project: Path, module: str) -> bool:
-    """Can the project's own Python import this?"""
-    own = (project / ".venv/bin/python", project / "venv/bin/python")
+def imports(project: Path, module: str, folder: str = "") -> bool:
+    """Can the project's own Python, or that of a folder in it, import this?"""
+    homes = [project / folder, *(above for above in (project / folder).parents if above.is_relative_to(project))]
+    own = [home / name / "bin/python" for home in homes for name in (".venv", "venv")]
     python = next((str(path) for path in own if path.exists()), "python3")
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
     asked = [python, "-c", code, module]

@@ -11,9 +11,11 @@ from nightlatch.core.forecast import Finding, dollars
 from nightlatch.core.models import AgentEnd, End
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
+from nightlatch.core.suites import Suites, loose, run_by_nothing, weak
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, heldback, judge, notifier, opening, rooms, workshop
+from nightlatch.edge import agents, heldback, judge, notifier, opening, rooms, runner, workshop
 from nightlatch.edge.agents import Agent
+from nightlatch.edge.causes import cause_of, said_why
 from nightlatch.edge.foretelling import foretold
 from nightlatch.edge.house import House
 from nightlatch.edge.lab import Lab
@@ -22,6 +24,7 @@ from nightlatch.edge.lookout import before, fail, guarded, ok, warn
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox import Sandbox
+from nightlatch.errors import NightlatchError
 
 WORD = "Reply with the single word: ready. Do nothing else.\n"
 CALL = Limits(wall=180, idle=120)
@@ -163,9 +166,41 @@ def base(seen: View, lab: Lab) -> Iterator[Finding]:
     began = time.monotonic()
     state = lab.state(seen.tip)
     took = f"{time.monotonic() - began:.1f} s"
-    refuse_red(state, seen.plan.features, accept=False)
+    try:
+        refuse_red(state, seen.plan.features, accept=False)
+    except NightlatchError as error:
+        raise said_why(error, state, lab.hands.timeout) from error
     passed = sum(check.answer is Answer.GREEN for check in state.checks)
-    runner = lab.suite(seen.tip, seen.tip).runner
-    tests = state.tests.summary() if runner else "no tests"
+    suites = lab.suite(seen.tip, seen.tip)
+    tests = state.tests.summary() if suites.every else "no tests"
     red = bool(state.tests.failing) or passed < len(state.checks)
     yield (warn if red else ok)("base", f"{tests}; {passed} of {len(state.checks)} checks pass; {took}")
+    yield from of_suites(seen, lab, suites, state)
+
+
+def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Finding]:
+    """How far each suite is protected, what of them flickers, and the test files that none of them runs."""
+    known = state.tests
+    for suite in suites.every:
+        part = known.parts.get(suite.name)
+        if part and part.absent:
+            cause = cause_of(part.absent)
+            says = f"{suite.name} cannot be started ({plain(part.absent, 160)}): its tests are protected by declaration"
+            yield warn("suite", says, cause.fix if cause else "make init.sh install what it needs")
+        elif suite.weak:
+            yield warn("suite", weak(suite), "command under [[checks.suite]], or checks.tests, in loop.toml")
+        else:
+            came = f"{part.summary}; " if part else ""
+            yield ok("suite", f"{suite.name}: {came}protected {suite.protection}")
+    if not suites.every:
+        says = "there is no test, so nothing that works today is protected; a feature is proved by its verify, or by a test that it brings"
+        yield warn("suite", says, "write a test of what must not break: its runner is found by itself")
+    if known.flaky:
+        names = f"{', '.join(map(plain, known.flaky[:5]))}{' and more' * (len(known.flaky) > 5)}"
+        says = f"passed only when run again: {names}; they cost time, and excuse no feature"
+        yield warn("flaky", says, "make them pass every time, or skip them")
+    if known.failing and (cause := cause_of(known.tail)):
+        yield warn("suite", f"of what fails: {cause.says}", cause.fix)
+    paths = [path for path in map(lab.own, lab.files(seen.tip)) if not path.startswith("../")]
+    for folder, files in run_by_nothing(paths, suites.every, runner.shipped()).items():
+        yield warn("suite", loose(folder, files), "[[checks.suite]] in loop.toml")

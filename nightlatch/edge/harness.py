@@ -1,6 +1,7 @@
 """What commands run through at a base and in a candidate, read from the trees of the repository."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -146,7 +147,8 @@ def other_commands(trials: Trials, case: Case) -> list[str]:
     """The commands that judge anything but this feature: checks, gates, a test command of the settings, other features' verify."""
     checks = [f"./{file}" for file in trials.check_files(case.base)]
     rest = [command for feature in trials.planned(case.base) if feature.id != case.feature.id for command in feature.verify]
-    return [*checks, *trials.gates(case.base), *filter(None, [trials.tests]), *rest]
+    suites = [f"cd {shlex.quote(named.folder or '.')} && {named.command}" for named in trials.named if named.command]
+    return [*checks, *trials.gates(case.base), *filter(None, [trials.tests]), *suites, *rest]
 
 
 def spared(trials: Trials, case: Case) -> Callable[[str], bool]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Integrity, function_of
-from nightlatch.core.globs import matcher
 from nightlatch.core.ratchet import canary
 from nightlatch.core.ratchet.canary import Laid
 from nightlatch.core.ratchet.expected import KEPT, other_expectations
 from nightlatch.core.results import Answer, Results, file_of
+from nightlatch.core.suites import Suite, holders, matching
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.trees import Entry
@@ -33,14 +33,14 @@ class Sample:
     own: Laid
 
 
-def sample_of(trials: Trials, case: Case, e: Evidence) -> Sample | None:
-    """What the tests of the base that speak of the changed code have to say; None where there is nothing to put beside them."""
-    kind = case.suite.runner.canary if case.suite.runner else None
-    texts = test_texts(trials, case, e)
+def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample | None:
+    """What a suite's tests of the base that speak of the changed code have to say; None where there is nothing to put beside them."""
+    kind = suite.runner.canary
+    texts = test_texts(trials, case, suite, e)
     if kind is None or not texts:
         return None
     files = canary.ranked([*texts], [*texts.values()], case.sources)
-    kept = goldens(trials, case)
+    kept = goldens(trials, case, suite)
     sampled = kept | {path: texts[path] for path in files[:MOST_FILES]}
     changed = {path: other_expectations(path, text) for path, text in sampled.items()}
     written = {trials.path(path): trials.repo.write_blob(text.encode("utf-8", "surrogateescape")) for path, text in changed.items() if text}
@@ -48,22 +48,22 @@ def sample_of(trials: Trials, case: Case, e: Evidence) -> Sample | None:
     ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
     passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in ran))
     ids = sorted(i for i in passed if not supersedes(case.feature.supersedes, i))
-    modules = [trials.own(path) for path in case.sources]
+    modules = [suite.local(path) for path in map(trials.own, case.sources) if suite.below(path)]
     base, own = (
-        canary.laid(kind, f"q{digest(*seed)[:10]}", files[0], texts[files[0]], sources)
+        canary.laid(kind, f"q{digest(*seed)[:10]}", suite.local(files[0]), texts[files[0]], sources)
         for seed, sources in (((case.base,), ()), ((case.base, case.tree), modules))
     )
+    base, own = (replace(bird, path=suite.named(bird.path)) for bird in (base, own))
     entries = {path: ("100644", oid) for path, oid in written.items()}
     return Sample(files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own)
 
 
-def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
+def test_texts(trials: Trials, case: Case, suite: Suite, e: Evidence) -> dict[str, str]:
     """The base's test files that have ids which pass, as texts: those beside changed code first, where there are many."""
-    if case.suite.runner is None:
-        return {}
-    is_test, is_code = matcher(case.suite.runner.tests), matcher(case.suite.runner.code)
+    is_test, is_code = (matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code))
     listed = ((trials.own(path), entry) for path, entry in trials.test_files(case.base, case.suite).items())
-    entries = {path: entry for path, entry in listed if is_test(path) and is_code(path)}
+    inner = tuple(f"{suite.folder}/{other}/".removeprefix("/") for other in suite.without)
+    entries = {path: entry for path, entry in listed if is_test(path) and is_code(path) and not path.startswith(inner)}
     known = {file_of(i) for i in e.base.tests.passed}
     there = [path for path in entries if path in known or (path.endswith(".go") and any(among(file, path) for file in known))]
     chosen = canary.ranked(there, there, case.sources)[:MOST_READ]
@@ -71,9 +71,10 @@ def test_texts(trials: Trials, case: Case, e: Evidence) -> dict[str, str]:
         return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
 
 
-def goldens(trials: Trials, case: Case) -> dict[str, str]:
+def goldens(trials: Trials, case: Case, suite: Suite) -> dict[str, str]:
     """The base's files of expected output, as texts."""
-    paths = [path for path in trials.test_files(case.base, case.suite) if KEPT.search(trials.own(path))]
+    files = trials.test_files(case.base, case.suite)
+    paths = [path for path in files if KEPT.search(trials.own(path)) and suite in holders(case.suite.every, trials.own(path))]
     return {trials.own(path): text_of(trials.repo.read(case.base, path) or b"") for path in sorted(paths)[:MOST_FILES]}
 
 
@@ -90,40 +91,53 @@ def among(file: str, path: str) -> bool:
 
 
 def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
-    """What comes out green on the candidate though it has to fail; what the base's own run cannot tell apart is left aside."""
-    sample = sample_of(trials, case, e)
+    """What comes out green on the candidate though it has to fail, in each suite that what changed may bend."""
+    absent = e.base.tests.absent_suites
+    bent = case.suite.concerned(trials.own(change.path) for change in case.changes)
+    parts = [examined_one(trials, case, one, e) for one in bent if one.runner.canary and one.by_id and one.name not in absent]
+    return Integrity(
+        canaries=tuple(name for part in parts for name in part.canaries),
+        ignored=tuple(name for part in parts for name in part.ignored),
+        left=tuple(name for part in parts for name in part.left),
+        blind="; ".join(part.blind for part in parts if part.blind),
+    )
+
+
+def examined_one(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Integrity:
+    """The same for one suite; what the base's own run cannot tell apart is left aside."""
+    sample = sample_of(trials, case, suite, e)
     if sample is None:
         return Integrity()
-    before = on_base(trials, case, sample)
+    before = on_base(trials, case, suite, sample)
     if before.answer is Answer.FAULT:
         return Integrity(left=("tests that must fail: their run on the base was cut off",))
-    found = compared(e, sample, before, laid_run(trials, case, case.tree, sample, sample.own))
+    found = compared(e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own))
     if not (found.canaries or found.ignored):
         return found
-    before = laid_run(trials, case, case.base, sample, sample.base)  # before any refusal both run once more
-    again = compared(e, sample, before, laid_run(trials, case, case.tree, sample, sample.own))
+    before = laid_run(trials, case, suite, case.base, sample, sample.base)  # before any refusal both run once more
+    again = compared(e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own))
     if again.canaries:  # a compiled test of the base cannot be built beside one that moved: the canary has its say without them
-        alone = laid_run(trials, case, case.tree, replace(sample, files={}), sample.own)
+        alone = laid_run(trials, case, suite, case.tree, replace(sample, files={}), sample.own)
         again = replace(again, canaries=compared(e, sample, before, alone).canaries)
     return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
 
 
-def on_base(trials: Trials, case: Case, sample: Sample) -> Results:
+def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results:
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
-    name = "must-fail-" + digest(trials.tests_name(case.base, case.base, case.suite), sample.base.path, *files)
+    name = "must-fail-" + digest(trials.part_name(case.base, case.base, suite), sample.base.path, *files)
     known = trials.recall(name, codec.results_from)
     if known is None:
-        known = laid_run(trials, case, case.base, sample, sample.base)
+        known = laid_run(trials, case, suite, case.base, sample, sample.base)
         trials.save(name, known)
     return known
 
 
-def laid_run(trials: Trials, case: Case, tree: str, sample: Sample, bird: Laid) -> Results:
+def laid_run(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid) -> Results:
     entry = ("100644", trials.repo.write_blob(bird.text.encode()))
-    is_code = matcher(case.suite.runner.code if case.suite.runner else ())
     whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
-    fresh = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
-    names = dict.fromkeys((*filter(is_code, fresh), *sample.beside, *sample.ids, *bird.wanted()))  # the canary comes last
+    changed = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
+    fresh = (path for path in changed if case.suite.code(path) and suite in holders(case.suite.every, path))
+    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *bird.wanted()))  # the canary comes last
     return trials.run(case.base, whole, case.suite, [*names], SHARE * trials.hands.timeout)
 
 

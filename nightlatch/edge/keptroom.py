@@ -9,11 +9,10 @@ from types import TracebackType
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.results import Results
-from nightlatch.core.testfiles import Runner
-from nightlatch.edge import runner
+from nightlatch.core.suites import Suite, as_project
 from nightlatch.edge.beneath import entered, put
 from nightlatch.edge.sandbox import Room
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import Trials, run_one
 
 Trace = tuple[int, ...]
 
@@ -25,8 +24,7 @@ class KeptRoom:
     trials: Trials
     base: str
     tree: str
-    suite: Runner
-    python: str = ""
+    suite: Suite
     stack: ExitStack = field(default_factory=ExitStack)
     room: Room | None = None
     traces: dict[str, Trace] = field(default_factory=dict)
@@ -44,8 +42,8 @@ class KeptRoom:
         self.put(room, path, text)
         self.trials.ran.append(self.tree)
         hands = replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout))
-        found = runner.run_suite(hands, room, self.suite, self.python, tuple(only))
-        if traces(room, self.suite.built) != self.traces:
+        found = as_project(self.suite, run_one(hands, room, self.suite, sorted(only)))
+        if traces(room, self.built) != self.traces:
             self.stack.close()
             self.room = None
         return found
@@ -53,8 +51,14 @@ class KeptRoom:
     def enter(self) -> Room:
         room = self.stack.enter_context(self.trials.open_room(self.base, self.trials.clean(self.base, self.tree)))
         self.room = replace(room, env={**room.env, "PYTHONDONTWRITEBYTECODE": "1"})
-        self.traces, self.other = dict(traces(room, self.suite.built)), ""
+        self.traces, self.other = dict(traces(room, self.built)), ""
         return self.room
+
+    @property
+    def built(self) -> tuple[str, ...]:
+        """What the toolchain itself keeps, as the room names it: below HOME at its top, below the tree in the suite's folder."""
+        runner = self.suite.runner
+        return (*runner.built, *(self.trials.path(pattern) for pattern in self.suite.patterns(runner.built)))
 
     def put(self, room: Room, path: str, text: str) -> None:
         """This file with this text, and the last one as the tree has it."""

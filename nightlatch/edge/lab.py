@@ -17,12 +17,15 @@ from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
+from nightlatch.core.suites import Suites, holders
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
 from nightlatch.edge import harness, heldback, integrity, kept, mutation, strength
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config
+from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, proof_name
+from nightlatch.errors import NightlatchError
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 DECLARES = re.compile(r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$")
@@ -49,12 +52,12 @@ class Lab(Trials):
     most_mutants: int = 24
     weak_is_enough: bool = False
 
-    def state(self, base: str, *, fresh: bool = False) -> State:
+    def state(self, base: str, suites: Suites | None = None, *, fresh: bool = False) -> State:
         """All that is known about a base, found out now where it was not known, or where it is to be seen `fresh`.
 
-        Raises FaultError where the checks would see other code.
+        `suites` are asked where a candidate brings along more of them. Raises FaultError where the checks would see other code.
         """
-        suite = self.suite(base, base)
+        suite = suites or self.suite(base, base)
         tests = self.results(base, base, suite, steady=True, fresh=fresh)
         return State(tests=tests, checks=self.checks(base, base, fresh=fresh))
 
@@ -64,7 +67,11 @@ class Lab(Trials):
 
     def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
-        refuse_red(self.state(base, fresh=fresh), plan.features, accept=accept)
+        state = self.state(base, fresh=fresh)
+        try:
+            refuse_red(state, plan.features, accept=accept)
+        except NightlatchError as error:
+            raise said_why(error, state, self.hands.timeout) from error
 
     def examine(
         self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,
@@ -87,12 +94,12 @@ class Lab(Trials):
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
             wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off), always=judge is not None and judge.always,
-            goldens=goldens_of(case.texts, case.suite.runner),
+            goldens=goldens_of(case.texts, case.suite),
         )  # fmt: skip
         if hopeless(e):
             return decide(e)
         with meter.step("the base"):
-            e = replace(e, base=self.state(base))
+            e = replace(e, base=self.state(base, case.suite))
         while step := next_step(e):
             with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)
@@ -168,7 +175,8 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     """The steps beyond the plain ones that a change calls for."""
     runner = case.suite.runner
     talk = matcher(DOCUMENTS)
-    must_fail = bool(runner and runner.canary) and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
+    birds = any(one.runner.canary for one in case.suite.every)
+    must_fail = birds and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
     compared = bool(runner and case.touched) and "weaker" not in off
     strong = bool(case.sources) and "strength-of-proof" not in off
     asked = ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
@@ -206,7 +214,8 @@ def _old(lab: Lab, case: Case, e: Evidence) -> Evidence:
 def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evidence:
     """Before any refusal only the ids in question run again, on base and candidate in turn."""
     names = suspects(e, found) - e.flaky - e.unsteady
-    if not 0 < len(names) <= MOST_AGAIN or found.broken or found.answer is Answer.FAULT:
+    crashed = found.broken or found.unsound.keys() - e.base.tests.unsound.keys()
+    if not 0 < len(names) <= MOST_AGAIN or crashed or found.answer is Answer.FAULT:
         return e
     known = frozenset(e.base.tests.ids) & names
     base, candidate = [], []
@@ -266,7 +275,9 @@ def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
     if found.answer is Answer.FAULT:
         return replace(e, proof=frozenset())
     nothing_ran = bool(found.broken) and not found.ids and not found.uncollected
-    return replace(e, proof=frozenset(i for i in wanted if nothing_ran or i in found.failing or file_of(i) in found.uncollected))
+    idle = {name for name, part in found.parts.items() if part.broken and not part.told}
+    unbuilt = {i for i in wanted if nothing_ran or (idle and any(one.name in idle for one in holders(case.suite.every, i)))}
+    return replace(e, proof=frozenset(i for i in wanted if i in unbuilt or i in found.failing or file_of(i) in found.uncollected))
 
 
 def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:

@@ -9,11 +9,11 @@ from posixpath import basename, dirname
 from time import monotonic
 
 from nightlatch.core.evidence import Compared
-from nightlatch.core.globs import matcher
 from nightlatch.core.ratchet.mutants import Mutant, mutants
 from nightlatch.core.ratchet.reach import reached, users
 from nightlatch.core.results import Answer, Results, file_of
-from nightlatch.core.testfiles import Runner, supersedes
+from nightlatch.core.suites import Suite, holders, matching, shared_out
+from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.keptroom import KeptRoom
 from nightlatch.edge.trials import FILES, Trials, digest
@@ -51,16 +51,38 @@ def compare(
     Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves otherwise now, are run on the base's
     instead, and count with the faults that can be put into both. `left` says what there was no time for.
     """
-    suite, began = case.suite.runner, monotonic()
-    changed = changed_tests(trials, case)
-    old = ids_of(trials, case.base, changed, before, suite) if suite and changed else frozenset()
+    began, every = monotonic(), changed_tests(trials, case)
+    shares = shared_out(case.suite.every, sorted(every))
+    suites = [one for one in case.suite.every if one.by_id and one.name in shares]
+
+    def own(one: Suite, names: Collection[str]) -> frozenset[str]:
+        return frozenset(name for name in names if case.suite.alone or one in holders(case.suite.every, name))
+
+    def part(one: Suite, left: float) -> Compared:
+        return compare_one(trials, case, one, frozenset(shares[one.name]), own(one, before), own(one, after), seconds=left, most=most)
+
+    rest = len(suites)
+    parts = []
+    for one in suites:
+        parts.append(part(one, max(began + seconds - monotonic(), 0) / rest))
+        rest -= 1
+    return total(parts)
+
+
+def compare_one(
+    trials: Trials, case: Case, suite: Suite, changed: frozenset[str], before: Collection[str], after: Collection[str], *,
+    seconds: float, most: int,
+) -> Compared:  # fmt: skip
+    """The same for one suite, whose changed files and ids these are."""
+    began = monotonic()
+    old = ids_of(trials, case.base, changed, before, suite)
     old = frozenset(i for i in old if not supersedes(case.feature.supersedes, i))
-    if suite is None or not old:
+    if not old:
         return Compared()
     with ExitStack() as stack:
 
         def side(tree: str, ids: frozenset[str]) -> Side:
-            place = KeptRoom(trials=trials, base=case.base, tree=tree, suite=suite, python=case.suite.python)
+            place = KeptRoom(trials=trials, base=case.base, tree=tree, suite=suite)
             return tried(stack.enter_context(place), ids)
 
         new = side(case.tree, ids_of(trials, case.tree, changed, after, suite))
@@ -76,9 +98,7 @@ def compare(
 
 def changed_tests(trials: Trials, case: Case) -> frozenset[str]:
     """What differs and is a test, a helper or test data; mere configuration is judged by its text."""
-    suite = case.suite.runner
-    test, config = matcher(suite.tests if suite else ()), matcher(suite.config if suite else ())
-    return frozenset(path for path in map(trials.own, case.back) if test(path) or not config(path))
+    return frozenset(path for path in map(trials.own, case.back) if case.suite.tests(path) or not case.suite.config(path))
 
 
 def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
@@ -114,9 +134,9 @@ def total(parts: Iterable[Compared]) -> Compared:
     )
 
 
-def pairs(trials: Trials, case: Case, suite: Runner, changed: frozenset[str], tree: str, most: int) -> list[Pair]:
+def pairs(trials: Trials, case: Case, suite: Suite, changed: frozenset[str], tree: str, most: int) -> list[Pair]:
     """Faults of what the changed tests reach, each with its twin in the candidate's code, in an order that the base alone decides."""
-    kind = matcher(suite.code)
+    kind = matching(suite.patterns(suite.runner.code))
     found, seed = list[Pair](), trials.key(case.base)
     own = {trials.own(path): entry for path, entry in trials.files(tree).items() if entry[0] in FILES}
     sources = [path for path in own if kind(path) and not case.suite.files(path) and not path.startswith("../")]
@@ -140,16 +160,16 @@ def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
     return frozenset(word for line in lines for word in re.findall(r"\w{2,}", line))
 
 
-def ids_of(trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Runner) -> frozenset[str]:
+def ids_of(trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Suite) -> frozenset[str]:
     """The ids of the test files that changes concern; all of them where ids do not tell their files."""
     paths, there = concerned(trials, rev, changed, suite), frozenset(map(trials.own, trials.files(rev)))
     found = frozenset(i for i in ids if belongs(i, paths))
     return found or frozenset(() if any(belongs(i, there) for i in ids) else ids)
 
 
-def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Runner) -> frozenset[str]:
+def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Suite) -> frozenset[str]:
     """Changed test files, and a few of those that import changed helpers, also by way of others, or name changed data."""
-    tests, code = matcher(suite.tests), matcher(suite.code)
+    tests, code = (matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code))
     there = [path for path in map(trials.own, trials.files(rev)) if tests(path) and code(path)]
     helpers = [path for path in changed if code(path) and not TEST.search(path)]
     data = {word for path in changed if not code(path) for word in (basename(path), basename(dirname(path))) if word}

@@ -11,6 +11,7 @@ from pathlib import Path
 from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
 from nightlatch.core.models import Feature, Plan
+from nightlatch.core.testcommand import Named
 from nightlatch.edge import agents, branch, files, fingerprint, heldback, judge, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
@@ -96,6 +97,8 @@ def laboratory(house: House, pool: Pool) -> Lab:
         inside=house.inside,
         aside=tuple(filter(None, (house.plan, house.progress, house.path("findings"), house.sheets))),
         tests=checks.tests,
+        named=tuple(Named(**one) for one in checks.suite),
+        side_by_side=max(os.cpu_count() or 1, 1),
         gates=gates,
         planned=planned,
         stamp=partial(fingerprint.stamp, house, pool.sandbox),

@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,7 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from nightlatch.core.evidence import Said
-from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, read_report, weigh
+from nightlatch.core.globs import matcher
+from nightlatch.core.reportformats import read_report
+from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, weigh
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.core.testfiles import Runner, parse
 from nightlatch.edge import process
@@ -23,14 +26,19 @@ from nightlatch.edge.sandbox import Room, Sandbox
 from nightlatch.errors import FaultError
 
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"
-ORDER = ("pytest", "unittest", "vitest", "jest", "node", "go", "cargo")
+ORDER = (
+    "pytest", "unittest", "vitest", "jest", "mocha", "bun", "node", "go", "cargo", "maven", "gradle", "dotnet", "rspec", "minitest", "pest",
+    "phpunit", "mix", "swift", "ctest", "bats",
+)  # fmt: skip
 INSIDE = Path("/run/nightlatch")
-PYTHONS = 'for p in .venv/bin/python venv/bin/python python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
+PYTHONS = 'for p in {} python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
+UPWARDS = 'for d in {}; do [ -x "$d/$0" ] && exec "$d/$0" "$@"; done; exec "$0" "$@"'
 MISSING = re.compile(r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory")
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 MOST_BYTES = 64_000_000
 MOST_KEPT = 20
 LARGEST_KEPT = 5_000_000
+KINDS = {".xml": "junit", ".tap": "tap", ".trx": "trx"}
 SKIPS = 77
 ABSENT = frozenset({126, 127})
 
@@ -108,25 +116,38 @@ def own_path(hands: Hands, room: Room) -> str:
     return ":".join((*(f"{project}/{place}" for place in OWN_PLACES), room.env.get("PATH", os.defpath)))
 
 
-def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = ()) -> Results:
-    """The suite by id, or only some ids and files of it where the runner can; then others may be among the results. A list keeps order."""
+def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = (), *, up: int = 0) -> Results:
+    """The suite by id, or only some ids and files of it where the runner can; then others may be among the results. A list keeps order.
+
+    Programs in node_modules are also looked for in so many folders above: workspaces keep them there.
+    """
     names = only if isinstance(only, list) else sorted(only)
     with desk(hands, room, runner.env) as place:
         (place.folder / "only").write_text("".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape")
         report = place.folder / "report"
         argv = arguments(runner, place, python, only)
+        if up and argv[0].startswith("node_modules/"):
+            argv = ["sh", "-c", UPWARDS.format(" ".join(above(up))), *argv]
         if runner.stdout:
             argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
+        began = time.time()
         ran = hands.run(place.room, argv)
+        root = str(hands.sandbox.inside(place.room, room.tree / room.cwd))
         tail = text(ran.output) or text((hands.report(report) or b"")[-20_000:])
         if (answer := answered(ran)) is Answer.FAULT:
-            return Results(answer=answer, tail=f"{tail}\n{ended(ran)}")
+            return Results(answer=answer, tail=f"{tail}\n{ended(ran)}", absent=ran.exit in ABSENT)
         if runner.report == "folder":
-            return of_folder(read_folder(hands, place.folder / "reports"), ran.exit or 0, tail)
+            left = read_folder(hands, place.folder / "reports", root)
+            built = read_built(hands, room, runner.reports, began, root) if runner.reports else None
+            return of_folder(joined(left, built), ran.exit or 0, tail, known=bool(runner.tests))
         data = hands.report(report)
-        root = str(hands.sandbox.inside(place.room, room.tree / room.cwd))
         found = read_report(runner.report, data, root) if data is not None else None
         return weigh(found, ran.exit or 0, tail, empty=runner.empty)
+
+
+def above(up: int) -> list[str]:
+    """The folder itself and so many above it, as one goes up from it."""
+    return [".", *("/".join([".."] * (n + 1)) for n in range(up))]
 
 
 def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> list[str]:
@@ -140,31 +161,54 @@ def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> 
         "{python}": python,
         "{runners}": place.runners,
         "{report}": f"{place.seen}/report",
+        "{reports}": f"{place.seen}/reports",
         "{only}": f"{place.seen}/only",
         "{pattern}": "|".join(dict.fromkeys(re.escape(name.split("/", 1)[0]) for name in names)),
     }
     command = runner.again if names and runner.again else runner.command
-    return [filled(word, words) for part in command for word in lists.get(part, [part])]
+    return [filled(word, words) for part in command if part != "{options}" for word in lists.get(part, [part])]
 
 
 def filled(word: str, words: Mapping[str, str]) -> str:
     return re.sub(r"\{\w+\}", lambda found: words.get(found[0], found[0]), word)
 
 
-def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str) -> Results:
-    """The results of the person's own test command: by id where it left JUnit XML or TAP, by exit code elsewhere."""
+def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str, *, known: bool = False) -> Results:
+    """The results of a command that leaves its reports in a folder: by id where there are some, by exit code elsewhere.
+
+    `known`: a runner that writes reports wherever it comes to its tests, so that without any there were none, or they could not be built.
+    """
+    if ids is None and known:
+        return Results(answer=Answer.GREEN, tail=tail) if exit_code == 0 else weigh(None, exit_code, tail)
     if ids is None:
         return Results(answer=Answer.GREEN if exit_code == 0 else Answer.RED, by_id=False, tail=tail)
     return weigh(Report(ids=ids), exit_code, tail)
 
 
-def read_folder(hands: Hands, folder: Path) -> dict[str, Result] | None:
-    """The ids of every JUnit or TAP report that a command left; None where there is none."""
-    kinds = {".xml": "junit", ".tap": "tap"}
-    files = (folder / name for name in names_in(folder) if Path(name).suffix in kinds)
-    found = (read_report(kinds[file.suffix], hands.report(file) or b"", file.stem) for file in files)
-    reports = [report for report in found if report]
-    return merge(pair for report in reports for pair in report.ids.items()) if reports else None
+def joined(*found: Mapping[str, Result] | None) -> dict[str, Result] | None:
+    there = [ids for ids in found if ids is not None]
+    return merge(pair for ids in there for pair in ids.items()) if there else None
+
+
+def read_folder(hands: Hands, folder: Path, root: str = "") -> dict[str, Result] | None:
+    """The ids of every report that a command left; None where there is none."""
+    files = ((folder / name, KINDS[Path(name).suffix]) for name in names_in(folder) if Path(name).suffix in KINDS)
+    found = (read_report(kind, hands.report(file) or b"", file.stem if kind == "tap" else root) for file, kind in files)
+    return joined(*(report.ids for report in found if report))
+
+
+def read_built(hands: Hands, room: Room, patterns: Iterable[str], since: float, root: str) -> dict[str, Result] | None:
+    """The ids of reports that a build left in the tree, those aside that lay there before: a candidate may bring some along."""
+    wanted, top = matcher(patterns), room.tree / room.cwd
+    found: list[Mapping[str, Result]] = []
+    for folder, folders, names in os.walk(top):
+        folders[:] = [name for name in folders if name not in (".git", "node_modules")]
+        below = os.path.relpath(folder, top)
+        for name in (os.path.normpath(f"{below}/{name}") for name in sorted(names)):
+            fresh = wanted(name) and (top / name).lstat().st_ctime > since
+            report = read_report("junit", hands.secrets.hide_bytes(read_inside(top, name, MOST_BYTES) or b""), root) if fresh else None
+            found += [report.ids] if report else []
+    return joined(*found)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -237,10 +281,15 @@ def ended(ran: Ran) -> str:
     return f"ended by signal {ran.signal}" if ran.signal else f"exit code {ran.exit}"
 
 
-def probe(hands: Hands, room: Room, modules: Iterable[str]) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
-    """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself."""
+def probe(hands: Hands, room: Room, modules: Iterable[str], up: int = 0) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
+    """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself.
+
+    It may also lie in so many folders above.
+    """
+    homes = [f"{folder}/".removeprefix("./") for folder in above(up)]
+    places = [f"{home}{name}/bin/python" for home in homes for name in (".venv", "venv")]
     with desk(hands, room) as place:
-        argv = ["sh", "-c", PYTHONS, "sh", f"{place.runners}/nightlatch_probe.py", *modules]
+        argv = ["sh", "-c", PYTHONS.format(" ".join(places)), "sh", f"{place.runners}/nightlatch_probe.py", *modules]
         ran = hands.run(place.room, argv)
     python, _, rest = text(ran.output).partition("\n")
     try:

@@ -30,6 +30,7 @@ def settle(site: Site, conclude: Conclude) -> None:
     site.memory.plan_stat = site.house.plan_stat()
     commit_plan_edits(site)
     decisions.carry_out(site)
+    site.lab.stamps.clear()  # what lies around the repository is looked at once a session, for it costs a walk
     proving.prove_tip(site)
 
 

@@ -2,9 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, time
@@ -16,7 +18,10 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Cost, Feature
 from nightlatch.core.proofs import dump_said, said_from
 from nightlatch.core.results import Answer, Check, Results, passing
-from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK, Runner, detect
+from nightlatch.core.scope import Change
+from nightlatch.core.suites import Suite, Suites, as_project, shared_out, sign_files, suites_of, together
+from nightlatch.core.testcommand import Named, as_named
+from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK
 from nightlatch.edge import runner
 from nightlatch.edge.files import make_folder
 from nightlatch.edge.git import Repo
@@ -33,15 +38,6 @@ ROOM = 100_000_000  # bytes of free space
 MOST_LISTED = 4
 FILES = ("100644", "100755")
 TICK = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
-    """How the tests of one tree are run: a runner, None where there are no tests, and the project's own Python."""
-
-    runner: Runner | None
-    python: str = ""
-    files: Callable[[str], bool] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +61,16 @@ class Trials:
     planned: Callable[[str], tuple[Feature, ...]] = lambda _base: ()
     env_key: Callable[[str], str] = lambda _base: ""
     stamp: Callable[[], str] = lambda: ""
+    stamps: dict[str, str] = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
     bytecode: dict[str, tuple[str, ...]] = field(default_factory=dict)
     watched: dict[str, dict[str, Entry]] = field(default_factory=dict)
     around: dict[str, Callable[[str], bool]] = field(default_factory=dict)
-    suites: dict[str, Suite] = field(default_factory=dict)
+    named: tuple[Named, ...] = ()
+    side_by_side: int = 1
+    suites: dict[str, Suites] = field(default_factory=dict)
     pythons: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
 
@@ -119,39 +118,47 @@ class Trials:
         """A path of the repository as the project names it; outside the project it begins with two dots."""
         return os.path.relpath(path, self.inside) if self.inside else path
 
-    def suite(self, base: str, tree: str) -> Suite:
+    def suite(self, base: str, tree: str) -> Suites:
         """How this tree's tests are run, by what its files say. Python is looked for at the base only."""
         oid = self.tree(tree)
         if oid not in self.suites:
-            paths = [self.own(path) for path in self.files(oid)]
-            found = self.find_runner(base, oid, paths)
-            known = [found] if found and found.report != "folder" else runner.shipped()
-            test_file = matcher(pattern for each in known for pattern in (*each.tests, *each.config))
-            python = self.python(base)[0] if found and found.python else ""
-            self.suites[oid] = Suite(runner=found, python=python, files=test_file)
+            paths = frozenset(path for path in map(self.own, self.files(oid)) if not path.startswith("../"))
+            known = runner.shipped()
+
+            def read(path: str) -> str:
+                return (self.repo.read(oid, self.path(path)) or b"").decode("utf-8", "replace")
+
+            found = as_named(self.tests, self.named, known, paths, read, lambda module, folder: module in self.python(base, folder)[1])
+            every = [replace(one, python=self.python(base, one.folder)[0]) if one.runner.python else one for one in found]
+            self.suites[oid] = suites_of(every, known)
         return self.suites[oid]
 
-    def find_runner(self, base: str, tree: str, paths: Iterable[str]) -> Runner | None:
-        if self.tests:
-            return Runner(name="tests", report="folder", command=("sh", "-c", self.tests), tests=())
-        return detect(
-            runner.shipped(),
-            frozenset(paths),
-            lambda path: (self.repo.read(tree, self.path(path)) or b"").decode("utf-8", "replace"),
-            lambda module: module in self.python(base)[1],
-        )
+    def both(self, base: str, tree: str, changes: Iterable[Change]) -> Suites:
+        """The suites of the base, then those that a candidate brings along: none of the base's can be lost by what it changes."""
+        had = self.suite(base, base)
+        shipped, signs = runner.shipped(), sign_files(runner.shipped())
+        told = (self.own(change.path) for change in changes if change.status != "D")
+        fresh = any(signs(path) and not had.code(path) for path in told if not path.startswith("../"))
+        if self.tests or (had.every and not fresh):
+            return had
+        names = {(one.folder, one.runner.language) for one in had.every}
+        more = [one for one in self.suite(base, tree).every if (one.folder, one.runner.language) not in names]
+        return suites_of((*had.every, *more), shipped) if more else had
 
-    def python(self, base: str) -> tuple[str, tuple[str, ...]]:
-        """The project's own Python, and what is there of pytest: itself and the top modules of its plugins.
+    def python(self, base: str, folder: str = "") -> tuple[str, tuple[str, ...]]:
+        """The Python of the project, or of a folder in it, and what is there of pytest: itself and the top modules of its plugins.
 
         Raises FaultError where it would import the project from another checkout.
         """
-        key = self.env_key(base)
+        key = f"{self.env_key(base)}\0{folder}" if folder else self.env_key(base)
         if key not in self.pythons:
-            packages = {path.removesuffix("/__init__.py") for path in map(self.own, self.files(base)) if path.endswith("/__init__.py")}
+            below = f"{folder}/" if folder else ""
+            paths = [path.removeprefix(below) for path in map(self.own, self.files(base)) if path.startswith(below)]
+            packages = {path.removesuffix("/__init__.py") for path in paths if path.endswith("/__init__.py")}
             names = sorted(name for name in {path.removeprefix("src/") for path in packages} if name.isidentifier())
             with self.open_room(base, base) as room:
-                python, origins, plugins = runner.probe(self.hands, room, ["pytest", *names])
+                inner = within(room, folder)
+                python, origins, plugins = runner.probe(self.hands, inner, ["pytest", *names], depth(folder))
                 self.refuse_elsewhere(room, origins)
             self.pythons[key] = python, ("pytest", *plugins) if origins.get("pytest") else ()
         return self.pythons[key]
@@ -166,47 +173,83 @@ class Trials:
                 fix = f'set sandbox = "auto" under [workspace], or make init.sh install {name} into a .venv of its own'
                 raise FaultError(f"the checks would import {name} from the main checkout, not from the candidate", place=origin, fix=fix)
 
-    def results(self, base: str, tree: str, suite: Suite, *, steady: bool = False, fresh: bool = False) -> Results:
-        """The suite's results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known."""
-        if suite.runner is None:
+    def results(self, base: str, tree: str, suite: Suites, *, steady: bool = False, fresh: bool = False) -> Results:
+        """The suites' results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known."""
+        if not suite.every:
             return Results(answer=Answer.GREEN)
         name = self.tests_name(base, tree, suite)
         known = None if fresh else self.recall(name, codec.results_from)
         if known:
             return known
-        found = self.run(base, tree, suite)
+        found = self.run(base, tree, suite, kept=not fresh)
         again = found.failing & found.ids.keys() if steady else frozenset()
         if 0 < len(again) <= MOST_AGAIN:
-            found = passing(found, self.run(base, tree, suite, again).passed & again)
+            better = self.run(base, tree, suite, again).passed & again
+            found = replace(passing(found, better), flaky=tuple(sorted(better)))
         self.save(name, found)
         return found
 
-    def tests_name(self, base: str, tree: str, suite: Suite) -> str:
-        return "tests-" + digest(self.key(tree), self.surrounding(base), self.inside, repr(suite.runner), suite.python)
+    def tests_name(self, base: str, tree: str, suite: Suites) -> str:
+        said = [repr(one.runner) + one.python + (one.folder and f"{one.folder}\0{one.module}") for one in suite.every]
+        return "tests-" + digest(self.key(tree), self.surrounding(base), self.inside, *said)
 
     def surrounding(self, base: str) -> str:
         """What a result comes from beside the tree: what init.sh makes at the base, and all that lies outside the repository."""
-        return digest(self.env_key(base), self.stamp())
+        if "" not in self.stamps:
+            self.stamps[""] = self.stamp()
+        return digest(self.env_key(base), self.stamps[""])
 
-    def run(self, base: str, tree: str, suite: Suite, only: Collection[str] = (), seconds: float = 0.0) -> Results:
-        """One run of a suite, or only of these ids and files, in a fresh checkout; `seconds` limits it further than every command is."""
-        if suite.runner is None:
+    def run(
+        self, base: str, tree: str, suite: Suites, only: Collection[str] = (), seconds: float = 0.0, *, kept: bool = False
+    ) -> Results:  # fmt: skip
+        """One run of all suites, or of these ids and files in the suites that hold them, each in a fresh checkout.
+
+        `seconds` limits it further than every command is. `kept`: what a suite came to on this very tree is not found out twice.
+        """
+        if not suite.every:
             return Results(answer=Answer.GREEN)
         self.ran.append(tree)
-        whole = self.clean(base, tree)
-        with self.open_room(base, whole) as room:
-            hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
-            began = time()
-            found = runner.run_suite(hands, room, suite.runner, suite.python, only)
-            return replace(found, rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
+        names = only if isinstance(only, list) else sorted(only)
+        shares = shared_out(suite.every, names)
+        wanted = [one for one in suite.every if one.name in shares or not names]
+        known = {one.name: self.recall(self.part_name(base, tree, one), codec.results_from) for one in wanted if kept and not suite.alone}
+        hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
+        missing = [one for one in wanted if not known.get(one.name)]
+        fresh: dict[str, Results] = {}
+        for some in (missing[n : n + self.side_by_side] for n in range(0, len(missing), self.side_by_side)):
+            fresh |= self.run_some(hands, base, tree, suite, some, shares)
+        if kept and not suite.alone:
+            for one in missing:
+                self.save(self.part_name(base, tree, one), fresh[one.name])
+        runs = [(one, known.get(one.name) or fresh[one.name]) for one in wanted]
+        return runs[0][1] if suite.alone else together(runs)
 
-    def test_files(self, base: str, suite: Suite) -> Mapping[str, Entry]:
+    def part_name(self, base: str, tree: str, one: Suite) -> str:
+        return f"suite-{self.tests_name(base, tree, suites_of([one], ()))[6:]}"
+
+    def run_some(
+        self, hands: Hands, base: str, tree: str, suite: Suites, some: Sequence[Suite], shares: Mapping[str, list[str]]
+    ) -> dict[str, Results]:  # fmt: skip
+        """Some suites side by side, each in a room of its own. Rooms are opened and looked through one after the other."""
+        whole = self.clean(base, tree)
+        with ExitStack() as stack:
+            rooms = [stack.enter_context(self.open_room(base, whole)) for _ in some]
+            began = time()
+            apart = len(some) > 1 and hands.sandbox.name != "none" and not any(room.network for room in rooms)
+            jobs = [partial(run_one, hands, room, one, shares.get(one.name, [])) for one, room in zip(some, rooms, strict=True)]
+            found = in_threads(jobs) if apart else [job() for job in jobs]
+            return {
+                one.name: replace(as_project(one, told), rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
+                for one, room, told in zip(some, rooms, found, strict=True)
+            }
+
+    def test_files(self, base: str, suite: Suites) -> Mapping[str, Entry]:
         """The base's tests, helpers and configuration, as the repository names them."""
         if base not in self.watched:
             self.watched[base] = {path: entry for path, entry in self.files(base).items() if suite.files(self.own(path))}
         return self.watched[base]
 
-    def rewritten(self, base: str, tree: str, suite: Suite, room: Room, since: float) -> Iterator[str]:
+    def rewritten(self, base: str, tree: str, suite: Suites, room: Room, since: float) -> Iterator[str]:
         """The test files of a tree that a run wrote to, be it the same bytes: who did that in the workspace brought along what it wrote."""
         changed = {c.path: (c.new_mode, c.new_oid) for c in self.repo.diff(self.tree(base), tree) if suite.files(self.own(c.path))}
         for path, (mode, oid) in {**self.test_files(base, suite), **changed}.items():
@@ -236,7 +279,9 @@ class Trials:
         tops = {path.partition("/")[0].partition(".")[0] for path in paths}
         plugins = {plugin for _, modules in self.pythons.values() for plugin in modules} - tops
         kept = () if any("node_modules/" in path for path in paths) else ("**/node_modules/**",)
-        return matcher((*ENVIRONMENT, *kept, *(f"{name}{end}" for name in plugins for end in ("", ".py"))))
+        homes = [one.folder for one in self.suite(base, base).every if one.folder]
+        inner = [f"{home}/{pattern}" for home in homes for pattern in ENVIRONMENT if not pattern.startswith("**/")]
+        return matcher((*ENVIRONMENT, *inner, *kept, *(f"{name}{end}" for name in plugins for end in ("", ".py"))))
 
     def checks(self, base: str, tree: str, feature: str = "", *, fresh: bool = False) -> tuple[Check, ...]:
         """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
@@ -315,6 +360,45 @@ class Trials:
 def proof_name(feature: Feature) -> str:
     """The name of what a feature's verify says: the feature stands in the command's environment, so it counts too."""
     return digest(feature.id, *feature.verify)
+
+
+def run_one(hands: Hands, room: Room, one: Suite, names: Sequence[str]) -> Results:
+    """One suite in its room. Where its folder is gone so are its tests."""
+    inner = within(room, one.folder)
+    if one.folder and not (inner.tree / inner.cwd).is_dir():
+        return Results(answer=Answer.GREEN)
+    own = [one.local(name) for name in names if name != one.name]
+    return runner.run_suite(hands, inner, one.runner, one.python, own, up=depth(one.folder))
+
+
+def within(room: Room, folder: str) -> Room:
+    """The room, seen from a folder of the project."""
+    return replace(room, cwd=os.path.normpath(os.path.join(room.cwd, folder))) if folder else room  # noqa: PTH118  # words, not a path
+
+
+def depth(folder: str) -> int:
+    return folder.count("/") + 1 if folder else 0
+
+
+def in_threads(jobs: Sequence[Callable[[], Results]]) -> list[Results]:
+    """What these jobs come to, all at once. The threads are no reason for a process to stay: what they run dies with them."""
+    found: dict[int, Results | BaseException] = {}
+
+    def work(number: int, job: Callable[[], Results]) -> None:
+        try:
+            found[number] = job()
+        except BaseException as error:  # noqa: BLE001  # raised again below, in the thread that asked
+            found[number] = error
+
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for told in (found[number] for number in range(len(jobs))):
+        if isinstance(told, BaseException):
+            raise told
+    return [told for number in range(len(jobs)) if isinstance(told := found[number], Results)]
 
 
 def digest(*parts: str) -> str:

@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+TAKE_NEXT = (
+    "-p", "-o", "-c", "-W", "--deselect", "--ignore", "--ignore-glob", "--rootdir", "--import-mode", "--confcutdir", "--override-ini",
+    "--config-file",
+)  # fmt: skip
+
 
 class Recorder:
     """One line of JSON for every result: a report that breaks off still tells what ran."""
@@ -78,12 +83,28 @@ def text_of(path: str) -> str:
         return file.read()
 
 
+def chosen(words: list[str], *, some: bool) -> list[str]:
+    """The person's own options. Where only some tests are wanted they name all there is to choose: paths, -k and -m have had their say."""
+    if not some:
+        return words
+    kept, rest = [], iter(words)
+    for word in rest:
+        if word in ("-k", "-m"):
+            next(rest, "")
+        elif word in TAKE_NEXT:
+            kept += [word, next(rest, "")]
+        elif word.startswith("-") and not word.startswith(("-k", "-m")):
+            kept.append(word)
+    return kept
+
+
 if __name__ == "__main__":
-    os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:]
+    os.environ["NIGHTLATCH_REPORT"], os.environ["NIGHTLATCH_ONLY"] = sys.argv[1:3]
     files = list(dict.fromkeys(name.split("::")[0] for name in wanted_ids()))
     sys.path.append(os.getcwd())  # noqa: PTH109  # as above
     config = config_file()
     top = os.path.dirname(config) if config != os.devnull else "."  # noqa: PTH120  # as above
     options = ["-c", config, "--rootdir=.", f"--confcutdir={top}", "--maxfail=0", "--continue-on-collection-errors"]
     options += ["-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
+    options += chosen(sys.argv[3:], some=bool(files))
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

@@ -1,5 +1,6 @@
 """Runs the standard library's unittest in a project's own Python and writes each result down as soon as it is known."""
 
+import fnmatch
 import json
 import os
 import sys
@@ -64,15 +65,22 @@ def test_id(test: Any) -> str:
     return f"{file}::{type(test).__qualname__}::{test._testMethodName}"
 
 
-def start_folders() -> list[str]:
+def start_folders(top: str, pattern: str) -> list[str]:
     """The folders where discovery has to begin: the project, and every folder with tests that no package leads to."""
     found = []
-    for folder, names, files in os.walk("."):
+    for folder, names, files in os.walk(top):
         names[:] = sorted(n for n in names if not n.startswith(".") and n not in ("node_modules", "venv", "__pycache__"))
         package = os.path.exists(os.path.join(folder, "__init__.py"))  # noqa: PTH110, PTH118  # the project's Python may be any
-        if folder == "." or (not package and any(f.startswith("test") and f.endswith(".py") for f in files)):
+        if folder == top or (not package and any(fnmatch.fnmatch(f, pattern) for f in files)):
             found.append(folder)
     return found
+
+
+def top_of(folder: str) -> str:
+    """The folder that the package of this one lies in, or the folder itself."""
+    while os.path.exists(os.path.join(folder, "__init__.py")) and folder not in (".", ""):  # noqa: PTH110, PTH118  # as above
+        folder = os.path.dirname(folder) or "."  # noqa: PTH120  # as above
+    return folder
 
 
 def cases(suite: Any) -> Iterator[Any]:
@@ -83,17 +91,44 @@ def cases(suite: Any) -> Iterator[Any]:
             yield item
 
 
-def main(report: str, only: str) -> int:
+def chosen(words: list[str]) -> tuple[list[str], str, tuple[str, ...]]:
+    """Where a person's own options let discovery begin, the pattern of its files, and the modules that they name."""
+    names, start, pattern = [], "", "test*.py"
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if name in ("-s", "--start-directory"):
+            start = value if equals else next(rest, "")
+        elif name in ("-p", "--pattern"):
+            pattern = value if equals else next(rest, "")
+        elif name in ("-t", "--top-level-directory", "-k"):
+            value = value if equals else next(rest, "")
+        elif not word.startswith("-") and word != "discover":
+            names.append(word)
+    if words[:1] == ["discover"]:
+        start, pattern, names = start or (names[:1] or [""])[0], (names[1:2] or [pattern])[0], []
+    return start_folders(start or ".", pattern), pattern, tuple(names)
+
+
+def asked(test: Any, names: tuple[str, ...]) -> bool:
+    """Is this test in one of the modules, or classes, that are named?"""
+    own = test_id(test).replace(".py", "").replace("/", ".").replace("::", ".")
+    return not names or any(f"{own}.".startswith(f"{name.removesuffix('.py').replace('/', '.')}.") for name in names)
+
+
+def main(report: str, only: str, *words: str) -> int:
     sys.path.append(os.getcwd())  # noqa: PTH109  # as `python -m unittest` does, but below the standard library
     with open(only, encoding="utf-8") as names:  # noqa: PTH123  # the project's Python may be any
         wanted = frozenset(names.read().splitlines())
     files = {name.split("::")[0] for name in wanted}
     suite = unittest.TestSuite()
-    for folder in start_folders():
-        for case in cases(unittest.TestLoader().discover(folder, "test*.py", folder)):
-            case.found_in = folder
+    folders, pattern, modules = chosen(list(words))
+    for folder in folders:
+        for case in cases(unittest.TestLoader().discover(folder, pattern, top_of(folder))):
+            case.found_in = top_of(folder)
             name = test_id(case)
-            if not wanted or {name, name.split("::")[0]} & wanted or (unreadable(case) and name in files):
+            own = {name, name.split("::")[0]} & wanted
+            if (not wanted and asked(case, modules)) or own or (unreadable(case) and name in files):
                 suite.addTest(case)
     with open(report, "w", encoding="utf-8") as Recorder.out:  # noqa: PTH123  # as above
         result = unittest.TextTestRunner(resultclass=Recorder).run(suite)  # type: ignore[arg-type]  # its stubs ask for more than it does

@@ -39,14 +39,24 @@ def test_without_any_file_everything_has_its_default() -> None:
 def test_the_file_that_init_writes_says_exactly_the_defaults() -> None:
     written = load(default_toml(), None, {}, {})
     assert replace(written, origins={}) == replace(load(None, None, {}, {}), origins={})
-    assert set(written.origins.values()) == {"loop.toml"}
+    assert {name for name, origin in written.origins.items() if origin != "loop.toml"} == {"checks.suite"}  # tables follow, or none
 
 
 def test_every_key_that_init_writes_has_a_comment() -> None:
     lines = default_toml().splitlines()
     keys = [number for number, line in enumerate(lines) if " = " in line.split("#")[0]]
-    assert len(keys) == len(config.known_keys())
+    assert len(keys) == len(config.known_keys()) - 1  # [[checks.suite]] is a table
     assert all("#" in lines[number] or lines[number - 1].startswith("# ") for number in keys)
+
+
+def test_the_commented_suite_is_valid_once_the_comment_signs_are_gone() -> None:
+    [suite] = load("[checks]\n" + re.sub("^# ", "", config.SUITE, flags=re.MULTILINE), None, {}, {}).checks.suite
+    assert suite == {"name": "", "folder": "web", "command": "npm test", "report": ""}
+
+
+@pytest.mark.parametrize("wrong", ['[[checks.suite]]\ncommands = "x"\n', "[[checks.suite]]\nfolder = 1\n", '[checks]\nsuite = "web"\n'])
+def test_a_suite_with_another_key_or_form_is_an_error_with_its_place(wrong: str) -> None:
+    assert "checks.suite must be tables" in refusal(wrong).problem
 
 
 def test_what_init_found_stands_in_the_file() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightlatch.core.reportformats import read_report
 from nightlatch.core.results import (
     Answer,
     Check,
@@ -17,7 +18,6 @@ from nightlatch.core.results import (
     file_of,
     merge,
     passing,
-    read_report,
     results_from,
     weigh,
 )  # fmt: skip
@@ -40,7 +40,7 @@ def words(report: Report | None) -> dict[str, str]:
 
 
 def test_junit_is_read_wherever_its_cases_stand() -> None:
-    expected = {"loose::one": "passed", "tests/a.py::two": "failed", "b::three": "skipped", "b::four": "error", "b::five": "passed"}
+    expected = {"loose::one": "passed", "tests/a.py::Group::two": "failed", "b::three": "skipped", "b::four": "error", "b::five": "passed"}
     assert words(read_report("junit", JUNIT, "")) == expected
 
 

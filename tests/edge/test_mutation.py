@@ -147,7 +147,7 @@ def test_no_bytecode_of_an_earlier_fault_is_run(world: World) -> None:
     lab, tree = world.lab(), world.commit({**PYTHON, "test_shop.py": HEAD + PRICE})
     suite = lab.suite(tree, tree)
     assert suite.runner
-    with KeptRoom(trials=lab, base=tree, tree=tree, suite=suite.runner, python=suite.python) as room:
+    with KeptRoom(trials=lab, base=tree, tree=tree, suite=suite.every[0]) as room:
         texts = [SHOP.replace("+ 1", "- 1"), SHOP, SHOP.replace("+ 1", "* 1"), ""]
         failing = [bool(room.run(["test_shop.py::test_price"], 60, "shop.py" if text else "", text).failing) for text in texts]
     assert failing == [True, False, True, False]
