@@ -154,7 +154,7 @@ def other_commands(trials: Trials, case: Case) -> list[str]:
 def spared(trials: Trials, case: Case) -> Callable[[str], bool]:
     """The paths that are looked after elsewhere, as tests and checks are, or that the person lets this feature change."""
     is_check, may_change = matcher([CHECKS]), matcher(case.feature.may_change)
-    tests = {trials.own(change.path) for change in case.tests}
+    tests = {trials.own(change.path) for change in case.tests if not is_config(trials, case.suite, change.path)}
     names = case.feature.supersedes
     return lambda path: path in tests or is_check(path) or may_change(path) or supersedes(names, path)
 
