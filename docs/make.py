@@ -1,4 +1,7 @@
-"""Makes what the docs say because the code says it, commands.md and the rules of ratchet.md: ./init.sh python docs/make.py [--check]"""
+"""Makes what the docs say because the code says it: commands.md, languages.md and the rules of ratchet.md.
+
+./init.sh python docs/make.py [--check]
+"""
 
 import inspect
 import os
@@ -10,6 +13,7 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import COMMANDS, Program, every_command
+from nightlatch.core import languagedoc
 from nightlatch.core.ruledoc import page
 from nightlatch.edge import noting
 
@@ -87,6 +91,7 @@ def main(*, check: bool) -> str:
     """Write what is not current, or only say so."""
     rules = DOCS / "ratchet.md"
     made = {DOCS / "commands.md": commands(), rules: page(rules.read_text(encoding="utf-8"))}
+    made[DOCS / "languages.md"] = languagedoc.page()
     old = [file for file, text in made.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
     if check:
         return "".join(f"{file.name} is not what the code says; make it anew: ./init.sh python docs/make.py\n" for file in old)

@@ -31,6 +31,10 @@ class ConfigError(UsageError):
     """loop.toml, the environment or a flag holds something that is not a setting."""
 
 
+class SettingsError(UsageError):
+    """Settings, plan or loop are not what the person wrote, or it cannot be told which are."""
+
+
 class RepoError(UsageError):
     """The repository is missing, is in a state the loop cannot work from, or is of an unsupported kind."""
 

@@ -184,13 +184,24 @@ def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
     if args[0] in ("run", "wake") and not loop and not {*HELP} & {*args}:
         if theirs := own_loop(Path.cwd()):
             sys.argv[:] = [str(theirs), *args]
-            sys.path.insert(0, str(theirs.parent))
-            runpy.run_path(str(theirs), run_name="__main__")
+            run_theirs(theirs)
             return 0
         loop = import_module("nightlatch.shipped.loop").run
     commands = every_command(name)
     with commands.make_context(name, args, obj=Program(name=name, loop=loop)) as context:
         return commands.invoke(context) or 0
+
+
+def run_theirs(loop: Path) -> None:
+    """Run the project's own loop as a program. UsageError where it imports what lies beside it: agents' work lands there."""
+    try:
+        runpy.run_path(str(loop), run_name="__main__")
+    except ModuleNotFoundError as missing:
+        name = str(missing.name).partition(".")[0]
+        if not any((loop.parent / place).exists() for place in (f"{name}.py", name)):
+            raise
+        problem = f"loop.py imports {name}, which lies in the project, where agents' work lands"
+        raise UsageError(problem, place=str(loop), fix=f"write what it needs of {name} into loop.py itself, or install it") from missing
 
 
 def every_command(name: str) -> Commands:
@@ -218,11 +229,16 @@ def own_loop(folder: Path) -> Path | None:
     """The loop.py of the project that a folder belongs to, where it uses nightlatch and is not the program that is running."""
     from nightlatch.edge.house import find_house
 
-    theirs = find_house(folder).repo.project / "loop.py"
+    house = find_house(folder)
+    theirs = house.repo.project / "loop.py"
     running = getattr(sys.modules["__main__"], "__file__", None)
     if not theirs.is_file() or (running and Path(running).resolve() == theirs.resolve()):
         return None
-    return theirs if re.search(r"^\s*(from|import)\s+nightlatch\b", theirs.read_text(errors="replace"), re.MULTILINE) else None
+    if not re.search(r"^\s*(from|import)\s+nightlatch\b", theirs.read_text(errors="replace"), re.MULTILINE):
+        return None
+    for problem in import_module("nightlatch.edge.byhand").loop(house):
+        raise problem
+    return theirs
 
 
 def tell(error: NightlatchError, args: Sequence[str]) -> int:

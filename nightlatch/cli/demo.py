@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from nightlatch.edge import outside
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
 
@@ -59,7 +60,7 @@ def environment(folder: Path) -> dict[str, str]:
     """A home of its own, a fixed person, and no sandbox where the machine has none."""
     home = folder / "home"
     home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "NIGHTLATCH_"))}
+    kept = {name: value for name, value in outside.environment().items() if not name.startswith(("GIT_", "NIGHTLATCH_"))}
     person = {"NAME": "You", "EMAIL": "you@example.org"}
     own = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in person.items()}
     own |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), "GIT_CONFIG_GLOBAL": os.devnull}

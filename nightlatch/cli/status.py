@@ -40,6 +40,8 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     yield "plan", f"{passing(stands)}; {house.plan}" if seen.plan.features else nothing(house)
     if seen.unread:
         yield "", seen.unread
+    if house.rivals or house.elsewhere:
+        yield "", f"not read: {', '.join((*house.rivals, *house.elsewhere))}"
     yield "run", running(seen) or "none is going"
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
@@ -110,6 +112,8 @@ def told(seen: View, program: str) -> dict[str, object]:
     return {
         "schema": "nightlatch/status/1",
         "plan": seen.house.plan or None,
+        "settings": seen.house.settings or None,
+        "not_read": [*seen.house.rivals, *seen.house.elsewhere],
         "unread": seen.unread or None,
         "branch": seen.head,
         "features": {

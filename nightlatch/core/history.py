@@ -246,7 +246,7 @@ def _same(past: FeatureHistory, entry: Entry) -> int:
     """A limit or a crash between two refusals changes nothing about them."""
     if entry.rule in NO_FAULT_OF_THE_FEATURE:
         return past.same
-    again = bool(past.same) and past.tried[0].rule == entry.rule
+    again = bool(past.same and past.tried) and past.tried[0].rule == entry.rule
     return (past.same if again else 0) + 1 if entry.word == "rejected" else 0
 
 

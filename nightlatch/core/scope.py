@@ -3,12 +3,13 @@
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason, Rule, Ruling
 
 LINK, GITLINK = "120000", "160000"
+FILES = ("100644", "100755")
 LARGE, TOO_LARGE = 1_000_000, 100_000_000
 SHOWN = 20
 DOT_GIT = re.compile(r"(?:\A|[/\\])(?:\.git|git~1)[ .]*(?:[/\\:]|\Z)", re.IGNORECASE)
@@ -42,10 +43,17 @@ RULES = {
         "Values of variables, and what a file of the base holds already, are told apart without one (docs/secrets.md).",
     ),
     "scope.runner-shadow": Rule(
-        says="a new file would be imported in place of the test runner, or whenever Python starts",
+        says="a new file would be imported in place of the test runner or this program, or whenever Python starts",
         next="Give the file another name.",
         example="`pytest.py`, `sitecustomize.py`, a `.pth` file in site-packages",
         wrong=TO_A_PERSON,
+    ),
+    "scope.settings-table": Rule(
+        says="settings of this program came into pyproject.toml, or went out of it",
+        next="Leave [tool.nightlatch] in pyproject.toml as it is, in its lines and in its place.",
+        example="`tool = {nightlatch = {land = {after = \"./x.sh\"}}}` in `web/pyproject.toml`",
+        wrong="A table [tool.nightlatch] under a header of its own is put back by itself, and other edits of the file land. "
+        + TO_A_PERSON,
     ),
     "scope.unreadable": Rule(
         says="files could not be read",
@@ -91,7 +99,7 @@ RULES = {
     ),
 }
 SHADOW = re.compile(
-    r"(?:.*/)?(?:(?:_?pytest|unittest|sitecustomize|usercustomize)(?:/__init__)?\.(?:pyc?|(?:[\w-]+\.)?so)|(?:site|dist)-packages/[^/]+\.pth)"
+    r"(?:.*/)?(?:(?:_?pytest|unittest|sitecustomize|usercustomize|nightlatch)(?:/__init__)?\.(?:pyc?|(?:[\w-]+\.)?so)|(?:site|dist)-packages/[^/]+\.pth)"
 )
 
 
@@ -119,7 +127,8 @@ class Rules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What was seen in a workspace. `links` are the targets of changed symbolic links, `sizes` the bytes of changed files, `secrets` what
-    was found in files that came in as a note in their place, or in names that did not come in; the rest are paths that cannot be in a
+    was found in files that came in as a note in their place, or in names that did not come in; `tables` are the files whose settings of
+    this program changed, each with the id of a blob that has them as the base has, or with ""; the rest are paths that cannot be in a
     candidate: repositories inside it, pipes and devices, what could not be read, what is too large to be looked at."""
 
     changes: tuple[Change, ...]
@@ -130,6 +139,7 @@ class Seen:
     unreadable: tuple[str, ...] = ()
     too_large: tuple[str, ...] = ()
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,20 +161,33 @@ def judge(seen: Seen, rules: Rules) -> Judged:
     unnamable = [c for c in free if c.new_mode and not namable(c)]
     over = {folder for c in back if c.old_mode for folder in folders(c.path)}
     telling = [c for c in free if c.new_mode == LINK and c.path in seen.secrets]
-    out, put = over | {c.path for c in (*gitlinks, *leaving, *shadows, *unnamable, *telling)}, {c.path for c in back}
-    kept = tuple(c for c in free if c.path not in out)
+    tables = {c.path: seen.tables[c.path] for c in free if c.path in seen.tables and not allowed(c.path)}
+    mixed = [path for path, oid in tables.items() if not oid]
+    out = over | {*mixed, *(c.path for c in (*gitlinks, *leaving, *shadows, *unnamable, *telling))}
+    put = {c.path for c in back}
+    kept = tuple(filter(differs, (replace(c, new_oid=tables.get(c.path, c.new_oid)) for c in free if c.path not in out)))
     inside = posixpath.join(rules.project, "")
     found = {
         "scope.gitlink": [c.path for c in gitlinks if c.new_mode],
         "scope.link-leaves-tree": [f"{c.path} -> {seen.links.get(c.path, '')}" for c in leaving],
         "scope.runner-shadow": paths(shadows),
-        "scope.may-change": [c.path for c in kept if protected(c.path)],
+        "scope.settings-table": mixed,
+        "scope.may-change": [c.path for c in kept if protected(c.path) or (c.path in seen.tables and allowed(c.path))],
         "scope.outside-project": [c.path for c in kept if not c.path.startswith(inside)],
-        "scope.protected-path": [*paths(back), *(c.path for c in free if c.path in over)],
+        "scope.protected-path": [
+            *paths(back),
+            *(c.path for c in free if c.path in over),
+            *(f"{path} [tool.nightlatch]" for path, oid in tables.items() if oid and path not in out),
+        ],
         "scope.unnamable": paths(unnamable),
         "scope.secret": [remark for path, told in seen.secrets.items() if path not in put for remark in told],
     }
     return Judged(changes=kept, reasons=tuple(remarks(seen, kept, found)))
+
+
+def differs(change: Change) -> bool:
+    """Is there anything left of a change?"""
+    return (change.old_mode, change.old_oid) != (change.new_mode, change.new_oid)
 
 
 def leaves(path: str, target: str) -> bool:

@@ -1,12 +1,12 @@
 """A machine that goes to sleep: kept from it while a run is at work, where a program can, and noticed where it slept all the same."""
 
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from nightlatch.edge import outside
 
 POWER = Path("/sys/power/state")
 KEEPERS = {
@@ -24,7 +24,8 @@ def asleep() -> float:
 
 def keeper() -> tuple[str, ...]:
     """The program that keeps this machine awake for as long as the command lasts that is put behind it; () where there is none."""
-    return next(((name, *args) for name, args in KEEPERS.items() if shutil.which(name)), ())
+    found = ((outside.program(name), args) for name, args in KEEPERS.items())
+    return next(((name, *args) for name, args in found if name), ())
 
 
 @contextmanager
@@ -33,10 +34,11 @@ def kept(patience: float = PATIENCE) -> Iterator[None]:
     if not (command := keeper()):
         yield
         return
-    nowhere, env = subprocess.DEVNULL, {name: os.environ[name] for name in NEEDED if name in os.environ}
+    nowhere, safe = subprocess.DEVNULL, outside.environment()
+    env = {name: safe[name] for name in NEEDED if name in safe}
     # In a session of its own, or Ctrl-C would reach it; in no folder of the project, which it has nothing to do with.
     holding = subprocess.Popen(
-        [*command, "cat"], stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, env=env, cwd="/", start_new_session=True
+        [*command, "cat"], stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, env=env, cwd=outside.NOWHERE, start_new_session=True
     )
     try:
         yield
@@ -49,17 +51,19 @@ def kept(patience: float = PATIENCE) -> Iterator[None]:
 
 def tried(power: Path = POWER) -> tuple[bool, str]:
     """Whether the machine stays awake during a run, and why."""
-    if not (command := keeper()):
+    command = keeper()
+    name = Path(command[0]).name if command else ""
+    if not command:
         says = "no systemd-inhibit and no caffeinate is here"
     else:
         try:
-            done = subprocess.run([*command, "true"], capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+            done = outside.asked([*command, "true"], timeout=PATIENCE)
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            says = f"{command[0]}: {said[-1] if said else 'it said nothing'}" if done.returncode else ""
+            says = f"{name}: {said[-1] if said else 'it said nothing'}" if done.returncode else ""
         except subprocess.TimeoutExpired:
-            says = f"{command[0]} does not answer"
+            says = f"{name} does not answer"
     if not says:
-        return True, f"{command[0]} keeps the machine awake during a run"
+        return True, f"{name} keeps the machine awake during a run"
     if power.is_file() and not power.read_text(encoding="ascii").split():
         return True, "this machine knows no sleep"
     return False, f"nothing keeps the machine awake during a run: {says}"

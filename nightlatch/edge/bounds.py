@@ -3,7 +3,6 @@
 import os
 import re
 import resource
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nightlatch.edge import outside
 from nightlatch.edge.files import orphaned
 from nightlatch.errors import SandboxError
 
@@ -100,14 +100,14 @@ def find_bounds(memory: int, processes: int, disk: int = 0, places: tuple[Path, 
 
 def systemd(limits: dict[str, int]) -> tuple[str, ...]:
     """The words that start a command in a scope with these limits; none where that fails, or does nothing (control groups of version 1)."""
-    program = shutil.which("systemd-run")
+    program = outside.program("systemd-run")
     if not (limits and program):
         return ()
     most = {"MemoryMax": limits.get("memory"), "MemorySwapMax": 0 if "memory" in limits else None, "TasksMax": limits.get("pids")}
     asked = [f"--property={name}={value}" for name, value in most.items() if value is not None]
     words = (program, *(["--user"] if os.getuid() else []), "--scope", "--quiet", "--collect", *asked, "--")
     with suppress(OSError, subprocess.TimeoutExpired):
-        tried = subprocess.run([*words, "sh", "-c", SHOW], check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        tried = outside.asked([*words, "sh", "-c", SHOW], timeout=20)
         held = dict(zip(CALLED, tried.stdout.decode().split(), strict=False))
         if all(held.get(what, "max").isdigit() and int(held[what]) <= value for what, value in limits.items()):
             return words

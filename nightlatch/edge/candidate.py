@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nightlatch.core import scope
+from nightlatch.core import ownfiles, scope
 from nightlatch.core.models import Reason
 from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
 from nightlatch.core.secrets import NO_SECRETS, Secrets
@@ -40,7 +40,8 @@ def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE
     `patience` seconds is tried once more without pipes and devices, on which git can wait for ever. A file with one of the secrets that
     are to be `hidden` never becomes an object of the repository: a line that says so stands in its place. One that is too large stays out.
     """
-    judged = scope.judge(look(repo, space, patience, hidden), rules)
+    seen = look(repo, space, patience, hidden)
+    judged = scope.judge(replace(seen, tables=dict(tables(repo, seen.changes))), rules)
     tree = repo.tree_with(space.base, {c.path: (c.new_mode, c.new_oid) if c.new_mode else None for c in judged.changes})
     return Candidate(tree=tree, changes=judged.changes, oddities=judged.reasons)
 
@@ -72,6 +73,29 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
         too_large=with_problem(grips, "large"),
         secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
+
+
+def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
+    """The files whose settings of this program changed, each with a blob of the rest of it and the base's settings, "" where those cannot
+    be told apart. A link under such a name is read through, so it counts too; so does what is no TOML, and would end every command."""
+    for change in changes:
+        if change.path.rpartition("/")[2] != ownfiles.TABLE_FILE:
+            continue
+        old, new = (text_of(repo, mode, oid) for mode, oid in ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid)))
+        if new is None or (not change.new_mode and ownfiles.safe_table(old or "") is not None):
+            yield change.path, ""
+        elif change.new_mode and not ownfiles.same_table(old or "", new):
+            text = ownfiles.with_table_of(old or "", new)
+            yield change.path, "" if text is None else repo.write_blob(text.encode("utf-8"))
+
+
+def text_of(repo: Repo, mode: str, oid: str) -> str | None:
+    """The text of a file, None for what is none, "" for one that is not there."""
+    found = repo.find(oid) if mode in scope.FILES else None
+    try:
+        return ("" if not mode else None) if found is None else found[2].decode("utf-8")
+    except UnicodeDecodeError:
+        return None if b"nightlatch" in (found or ("", "", b""))[2] else ""
 
 
 def with_problem(grips: Iterable[Grip], problem: str) -> tuple[str, ...]:

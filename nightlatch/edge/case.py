@@ -6,6 +6,7 @@ from difflib import unified_diff
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
+from nightlatch.core.ratchet.declared import declares, is_test
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
 from nightlatch.core.suites import Suites
@@ -75,7 +76,8 @@ def texts_of(trials: Trials, suite: Suites, changes: Iterable[Change]) -> Iterat
             sides = ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
             old, new = (text_of(blobs.object(oid)) if mode in FILES else "" if mode else None for mode, oid in sides)
             path = trials.own(change.path)
-            yield Text(path=path, old=old, new=new, test=suite.files(path))
+            named = suite.files(path) or is_test(path)
+            yield Text(path=path, old=old, new=new, test=named, declares=declares(path, old, new))
 
 
 def goldens_of(texts: Iterable[Text], suite: Suites) -> tuple[str, ...]:

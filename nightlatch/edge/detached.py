@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightlatch.edge import outside
 from nightlatch.edge.files import Lock
 from nightlatch.edge.house import House
 from nightlatch.edge.opening import state_folder
@@ -32,12 +33,13 @@ def detach(house: House) -> Detached:
     state_folder(house)
     with Lock(house.state / "lock"):
         pass
-    argv = [sys.executable, *(word for word in sys.orig_argv[1:] if word != "--detach")]
+    argv = [sys.executable, "-P", *(word for word in sys.orig_argv[1:] if word != "--detach")]
     log = house.state / "run.log"
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "ab") as out:
         before = os.fstat(fd).st_size
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        env = outside.environment(None, house.repo.top)
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=env)
     while True:
         with suppress(subprocess.TimeoutExpired):
             process.wait(LOOK)

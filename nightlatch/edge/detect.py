@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from nightlatch.core import detect, planfile
 from nightlatch.core.detect import Tool
 from nightlatch.core.suites import Suite, run_by_nothing
 from nightlatch.core.testcommand import Named, as_named
-from nightlatch.edge import agents, runner
+from nightlatch.edge import agents, outside, runner
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House
 from nightlatch.edge.sandbox import find_sandbox
@@ -69,7 +68,7 @@ def suites_in(house: House, paths: frozenset[str], read: Callable[[str], str]) -
     def has(module: str, folder: str) -> bool:
         inner = frozenset(path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/")) if folder else paths
         own = detect.requires(module, inner, lambda path: read(f"{folder}/{path}" if folder else path))
-        return own or imports(house.repo.project, module, folder)
+        return own or imports(house, module, folder)
 
     checks = house.config.checks
     return as_named(checks.tests, [Named(**one) for one in checks.suite], runner.shipped(), paths, read, has)
@@ -87,14 +86,15 @@ def reading(project: Path) -> Callable[[str], str]:
     return cache(lambda path: (project / path).read_text(encoding="utf-8", errors="replace") if (project / path).is_file() else "")
 
 
-def imports(project: Path, module: str, folder: str = "") -> bool:
-    """Can the project's own Python, or that of a folder in it, import this?"""
+def imports(house: House, module: str, folder: str = "") -> bool:
+    """Can the project's own Python, or that of a folder in it, import this? One that git knows of is not started: it may be an agent's."""
+    project = house.repo.project
     homes = [project / folder, *(above for above in (project / folder).parents if above.is_relative_to(project))]
-    own = [home / name / "bin/python" for home in homes for name in (".venv", "venv")]
-    python = next((str(path) for path in own if path.exists()), "python3")
+    own = (home / name for home in homes for name in (".venv", "venv") if (home / name / "bin/python").exists())
+    made = (str(place / "bin/python") for place in own if not house.repo.as_person("ls-files", "--", str(place)).output())
+    python = next(made, None) or outside.program("python3")
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
-    asked = [python, "-c", code, module]
-    return has_program(project, python) and subprocess.run(asked, cwd=project, capture_output=True, check=False).returncode == 0
+    return python is not None and outside.asked([python, "-P", "-c", code, module]).returncode == 0
 
 
 def has_program(project: Path, program: str) -> bool:

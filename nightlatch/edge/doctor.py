@@ -13,7 +13,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
 from nightlatch.core.suites import Suites, loose, run_by_nothing, weak
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, heldback, judge, notifier, opening, rooms, runner, workshop
+from nightlatch.edge import agents, byhand, heldback, judge, notifier, opening, rooms, runner, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.causes import cause_of, said_why
 from nightlatch.edge.foretelling import foretold
@@ -42,6 +42,7 @@ def examine(house: House) -> Iterator[Finding]:
 
 def notified(house: House) -> Iterator[Finding]:
     """A test through every channel of [notify], with what came of it."""
+    byhand.require(house)
     told = notifier.tested(house)
     if not told:
         yield warn("notify", "nobody is told of anything", "name a command, a webhook, a ping or urls under [notify] in loop.toml")

@@ -23,7 +23,7 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
-from nightlatch.errors import ConfigError, FindingError, PromptError, RepoError, UsageError
+from nightlatch.errors import ConfigError, FindingError, PlanError, PromptError, RepoError, SettingsError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class House:
     """One project: all paths of files are relative to the repository's top, as git names them.
 
     `plan` is "" where none was found. `apart`: everything is written below this folder, and init.sh is not run: the tools are the caller's.
+    `settings` is the file that gives them, "" for none; `rivals` are the files in its folder that could be the plan as well, and
+    `elsewhere` those with plans or settings further up, none of which is read.
     """
 
     repo: Repo
@@ -38,6 +40,9 @@ class House:
     plan: str
     progress: str
     apart: Path | None = None
+    settings: str = ""
+    rivals: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def state(self) -> Path:
@@ -156,11 +161,22 @@ def find_house(folder: Path, flags: Mapping[str, object] | None = None) -> House
     else:
         found = next(usual_plans([home] if home else start), None)
         project, plan = found or (home or repo.top, repo.top)
+    near = home or repo.top
+    own = next((near / name for name in ("loop.toml", "pyproject.toml") if gives_settings(near / name)), None)
+    others = [place for folder, place in usual_plans(start) if place != plan and is_plan(place)]
+    usual = {project / place for place in USUAL_PLACES}
+    rivals = () if config.plan else tuple(place for place in others if place in usual)
+    others += [folder / "loop.toml" for folder in start if folder != near and (folder / "loop.toml").is_file()]
     where = "" if plan == repo.top else os.path.relpath(plan, repo.top)
     if where.startswith("../"):
         raise UsageError(f"the plan {plan} lies outside the repository", fix="keep the plan in the repository that it plans")
     repo = replace(repo, project=project)
-    house = House(repo=repo, config=config, plan=where, progress="")
+    house = House(
+        repo=repo, config=config, plan=where, progress="",
+        settings=os.path.relpath(own, repo.top) if own else "",
+        rivals=tuple(os.path.relpath(place, repo.top) for place in rivals),
+        elsewhere=tuple(os.path.relpath(place, repo.top) for place in others if place not in rivals),
+    )  # fmt: skip
     return replace(house, progress=house.path(config.progress))
 
 
@@ -169,10 +185,23 @@ def usual_plans(folders: list[Path]) -> Iterator[tuple[Path, Path]]:
     return ((folder, folder / place) for folder in folders for place in USUAL_PLACES if (folder / place).is_file())
 
 
+def is_plan(place: Path) -> bool:
+    """Is there a feature in this file? Other things are called feature_list.json too."""
+    try:
+        return bool(planfile.read(place.read_bytes(), place.name).features)
+    except (PlanError, OSError):
+        return False
+
+
 def has_settings(folder: Path) -> bool:
-    if (folder / "loop.toml").is_file():
-        return True
-    text = read_text(folder / "pyproject.toml")
+    return any(gives_settings(folder / name) for name in ("loop.toml", "pyproject.toml"))
+
+
+def gives_settings(file: Path) -> bool:
+    """Is this file one of ours? A pyproject.toml only with a table for us."""
+    if file.name == "loop.toml":
+        return file.is_file()
+    text = read_text(file)
     try:
         return text is not None and "nightlatch" in tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError:
@@ -195,6 +224,10 @@ def require_plan(house: House) -> House:
     """The same house, once it is sure that there is a plan that git may hold."""
     if not house.plan:
         raise UsageError("there is no plan", place=str(house.repo.project), fix="nightlatch init, or write a prd.json")
+    if house.rivals:
+        problem = f"there is more than one plan: {', '.join((house.plan, *house.rivals))}"
+        fix = f'name one in loop.toml, such as plan = "{house.plan}", or remove the others'
+        raise SettingsError(problem, place=str(house.repo.project), fix=fix)
     if checkout.is_ignored(house.repo, house.plan):
         raise RepoError(f"{house.plan} is ignored by git, so nothing it says would last", fix=f"take {house.plan} out of .gitignore")
     if (house.repo.top / house.plan).is_symlink():

@@ -11,6 +11,7 @@ from nightlatch.core.evidence import Evidence, Said, Step, by_chance, chances, l
 from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
+from nightlatch.core.ratchet import declared
 from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
@@ -21,9 +22,10 @@ from nightlatch.core.suites import Suites, holders
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
 from nightlatch.edge import harness, heldback, integrity, kept, mutation, strength
-from nightlatch.edge.case import Case, case_of, goldens_of, is_config
+from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
+from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, proof_name
 from nightlatch.errors import NightlatchError
 
@@ -100,6 +102,8 @@ class Lab(Trials):
             return decide(e)
         with meter.step("the base"):
             e = replace(e, base=self.state(base, case.suite))
+            if "declared" not in off:
+                e = replace(e, static=declared.beside(e.static, case.texts, feature.supersedes, e.base.tests.ids))
         while step := next_step(e):
             with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)
@@ -156,7 +160,9 @@ class Lab(Trials):
         if not ids:
             return tree
         case = case_of(self, base, tree, Feature(id="", title="", done=False))
-        old = {path: entry for path, entry in case.back.items() if entry or is_config(self, case.suite, path)}
+        told = {self.path(file_of(i)) for i in ids} & {self.path(text.path) for text in case.texts if text.test or text.declares}
+        old: dict[str, Entry | None] = {path: entry for path, entry in put_back(case.changes).items() if entry and path in told}
+        old |= {path: entry for path, entry in case.back.items() if entry or is_config(self, case.suite, path)}
         named = {path: entry for path, entry in old.items() if any(self.path(file_of(i)) == path for i in ids)}
         return self.repo.tree_with(tree, named if all(self.path(file_of(i)) in named for i in ids) else old)
 

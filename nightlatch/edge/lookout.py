@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 from nightlatch.core import policy
 from nightlatch.core.forecast import Finding, Level, dollars
+from nightlatch.core.ownfiles import READERS, is_unguarded, words
 from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, branch, look, phases
+from nightlatch.edge import agents, awake, branch, byhand, look, phases
 from nightlatch.edge.bounds import Bounds
 from nightlatch.edge.checkout import under_way
 from nightlatch.edge.house import House, require_plan, templates
@@ -24,7 +25,7 @@ OLDEST_GIT = (2, 38)
 
 def before(house: House) -> tuple[View, list[Finding]]:
     """What a run would meet first. The view has no plan where it cannot be read."""
-    found = [*guarded("git", lambda: git(house)), *guarded("plan", lambda: planned(house))]
+    found = [*guarded("git", lambda: git(house)), *guarded("settings", lambda: settled(house)), *guarded("plan", lambda: planned(house))]
     try:
         seen = look.view(house)
     except NightlatchError:
@@ -40,6 +41,7 @@ def before(house: House) -> tuple[View, list[Finding]]:
 
 def remarks(seen: View) -> Iterator[Finding]:
     """What a run says of itself when it begins."""
+    yield from besides(seen.house)
     for probe in (read_so, idle_checks, kinds):
         yield from probe(seen)
 
@@ -73,6 +75,29 @@ def git(house: House) -> Iterator[Finding]:
     who = house.repo.ident("AUTHOR")
     house.repo.ident("COMMITTER")
     yield ok("identity", f"commits are by {who.name} <{who.email}>")
+
+
+def settled(house: House) -> Iterator[Finding]:
+    """Which settings and plan are in play, which others are not, and whether the person wrote them."""
+    where = house.settings or "none: defaults"
+    yield ok("settings", f"{where}; the plan is {house.plan or 'not there'}")
+    yield from besides(house)
+    for problem in byhand.problems(house):
+        yield fail("settings", f"{problem.problem} ({problem.place})", problem.fix)
+    for key, command in (("land.after", house.config.land.after), ("notify.command", house.config.notify.command)):
+        for word in sorted(READERS.intersection(words(command))):
+            says = f"{key} starts {word}, which does as you what files of the project say: an agent may change those"
+            yield warn("settings", says, f"call a script outside the repository, or add to protect.paths what {word} reads")
+    loop = house.repo.project / "loop.py"
+    if loop.is_file() and is_unguarded(loop.read_text(encoding="utf-8", errors="replace")):
+        says = "loop.py is of an older version, which imports what lies beside it; new files there that it could import are put back"
+        yield warn("settings", says, "take the lines about sys.path from a new one: nightlatch init in an empty folder writes it")
+
+
+def besides(house: House) -> Iterator[Finding]:
+    """The plans and settings that could be meant and are not read."""
+    if house.elsewhere:
+        yield warn("settings", f"not read: {', '.join(map(plain, house.elsewhere))}", "cd to the project that you mean")
 
 
 def planned(house: House) -> Iterator[Finding]:

@@ -1,9 +1,7 @@
 """Hands what is to be told to a process that tells it, and says later what did not arrive."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,12 +11,11 @@ from pathlib import Path
 from nightlatch.core import notices
 from nightlatch.core.config import Notify
 from nightlatch.core.notices import Notice
+from nightlatch.edge import outside
 from nightlatch.edge.house import House
 from nightlatch.errors import NightlatchError
 
 PING_EVERY = 600.0
-ROOT = str(Path(__file__).parents[2])
-START = "import sys; sys.path.insert(0, sys.argv[1]); from nightlatch.edge.sender import main; main()"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,10 +100,10 @@ class Notifier:
 def send(house: House, what: Sequence[Mapping[str, object] | None], out: int, after: int = 0) -> subprocess.Popen[bytes]:
     """Start a sender; settings and notices go to its standard input, for others may read the arguments of a process."""
     job = {**asdict(house.config.notify), "folder": str(house.repo.project), "notices": what, "after": after}
-    argv = [sys.executable, "-P", "-c", START, ROOT]
     sender = subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL, cwd=house.repo.project, env=os.environ, start_new_session=True
-    )
+        outside.own_python("nightlatch.edge.sender"), stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL,
+        cwd=outside.NOWHERE, env=outside.environment(None, house.repo.top), start_new_session=True,
+    )  # fmt: skip
     with suppress(OSError):
         assert sender.stdin  # noqa: S101  # asked for in the line before
         sender.stdin.write(json.dumps(job).encode())

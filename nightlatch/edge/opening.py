@@ -12,7 +12,7 @@ from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.testcommand import Named
-from nightlatch.edge import agents, branch, files, fingerprint, heldback, judge, rooms, workspace
+from nightlatch.edge import agents, branch, byhand, files, fingerprint, heldback, judge, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -30,6 +30,7 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
     """The site with the lock held and the signals heard, for a run if it is `named`, else for decisions that are carried out at once."""
     house = require_plan(find_house(Path.cwd(), options.flags))
     settings, signals, now = house.config, Signals(clock=options.clock), options.clock.now
+    byhand.require(house)
     state_folder(house)
     with files.Lock(house.state / "lock"), signals.listening():
         name = branch.choose(house)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from nightlatch.core.globs import matcher
-from nightlatch.edge import files, process, rooms, workspace
+from nightlatch.edge import files, outside, process, rooms, workspace
 from nightlatch.edge.house import House
 from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
@@ -236,7 +235,7 @@ def copy_into(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.exists():
         argv = ["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)]
-        done = subprocess.run(argv, check=False, capture_output=True, process_group=0)
+        done = outside.asked(argv)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()
             fix = "correct copy under [workspace] in loop.toml, or what init.sh makes"

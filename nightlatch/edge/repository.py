@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from nightlatch.edge import outside
 from nightlatch.edge.git import Ident, Repo
 from nightlatch.edge.gitcall import HOOKLESS, QUIET, Call, words
 from nightlatch.errors import RepoError
@@ -18,7 +19,8 @@ def open_repo(folder: Path) -> Repo:
 
     One without commits, or with a detached HEAD, opens, because it can be looked at; `checkout.take_branch` refuses it.
     """
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(PERSONS)} | QUIET
+    safe = outside.environment(None, folder)
+    env = {name: value for name, value in safe.items() if not name.startswith("GIT_") or name.startswith(PERSONS)} | QUIET
     places = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
     done = looking(folder, env, "rev-parse", "--is-bare-repository", "--show-object-format", *places).finish()
     answers = os.fsdecode(done.stdout).split("\n")[:-1]
@@ -49,7 +51,8 @@ def open_repo(folder: Path) -> Repo:
 
 def looking(folder: Path, env: Mapping[str, str], *args: str) -> Call:
     """A git command in a folder of which nothing is known yet."""
-    return Call(args=args, settings=HOOKLESS, env=env, cwd=folder)
+    # A folder with HEAD, objects and refs in it would be a repository to git, with a configuration that an agent wrote.
+    return Call(args=args, settings=(*HOOKLESS, "safe.bareRepository=explicit"), env=env, cwd=folder)
 
 
 def idents_of(folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Ident]]:
@@ -68,7 +71,10 @@ def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
         return RepoError("git does not trust this folder, because it belongs to another user", place=str(folder), fix=fix)
     if "not a git repository" in said:
         return RepoError("this folder is in no git repository", place=str(folder), fix="git init && git add -A && git commit -m start")
-    if answers[:1] == ["true"]:
+    explicit = "safe.bareRepository" in said
+    if explicit and ".git" in folder.resolve().parts:
+        return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
+    if explicit or answers[:1] == ["true"]:
         return RepoError("this is a bare repository, without a checkout to work from", place=str(folder), fix=f"git clone {folder}")
     if "must be run in a work tree" in said:
         return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib import import_module
 
 from nightlatch.core.policy import Stop
 from nightlatch.core.units import next_clock
@@ -28,6 +29,7 @@ def opened(options: Options) -> Iterator[Site]:
 
 
 def begin(site: Site) -> None:
+    import_module("nightlatch.edge.preloaded").preload()  # by name: it imports all of this package, this module too
     wishes.forget(site.house)
     unheld = [says for says, _ in site.sandbox.bounds.lacks()]
     site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name,

@@ -3,7 +3,6 @@
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from nightlatch.edge import reaper
+from nightlatch.edge import outside, reaper
 from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
 from nightlatch.edge.tree import DOOR, OPEN_DOOR, Command, Tree
 from nightlatch.errors import ConfigError, NightlatchError, SandboxError
@@ -82,11 +81,11 @@ def find_sandbox(setting: str, memory: int = 0, processes: int = 0, disk: int = 
         return Unconfined(bounds=Bounds(disk=disk, places=places))
     if setting not in ("auto", "bubblewrap"):
         raise ConfigError(f'"{setting}" is not a sandbox', place="loop.toml [workspace] sandbox", fix='use "auto", "bubblewrap" or "none"')
-    program = shutil.which("bwrap")
+    program = outside.program("bwrap")
     if program is None:
         raise SandboxError("bubblewrap is not installed", fix=FIX)
     trial = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
-    tried = subprocess.run(trial, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    tried = outside.asked(trial)
     if tried.returncode:
         said = tried.stderr.decode("utf-8", "replace").strip()
         raise SandboxError(f"bubblewrap may not make namespaces here ({said})", fix=f"allow unprivileged user namespaces, or {FIX}")
@@ -104,6 +103,8 @@ def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[st
     known = shipped()
     allowed = (*known["environment"], *known["places"], *passed)
     own = {name: value for name, value in os.environ.items() if among(name, allowed)}
+    if "PATH" in own:  # an empty or relative entry would let any folder that a candidate makes say what `sh` or `git` is
+        own["PATH"] = ":".join(filter(os.path.isabs, own["PATH"].split(":"))) or os.defpath
     return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one
 
 
@@ -198,8 +199,11 @@ class Bubblewrap:
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
         start = ["--chdir", str(room.at / room.cwd), "--", *start]
         env = {**room.env, "HOME": str(home)}
+        # What the loader reads is for the command inside: bubblewrap itself, outside, would load the project's libraries by it.
+        loaded = {name: env.pop(name) for name in outside.LOADER if name in env}
         bus = {name: os.environ[name] for name in BUS if self.bounds.scope and name in os.environ and name not in env}
         namespaces += [word for name in bus for word in ("--unsetenv", name)]  # systemd-run needs them, the command does not
+        namespaces += [word for pair in loaded.items() for word in ("--setenv", *pair)]
         argv = (self.program, *namespaces, *mounts, *start)
         return Command(argv=argv, env={**bus, **env}, cwd="/", namespace=True, bounds=self.bounds)
 

@@ -21,7 +21,20 @@ from nightlatch.core.policy import Choice
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.spending import Cap
-from nightlatch.edge import agents, candidate, deciding, freshness, judge, landing, notebook, phases, rooms, transcripts, workspace
+from nightlatch.edge import (
+    agents,
+    candidate,
+    deciding,
+    freshness,
+    judge,
+    landing,
+    notebook,
+    ownfiles,
+    phases,
+    rooms,
+    transcripts,
+    workspace,
+)
 from nightlatch.edge.files import disk_full, is_full, make_folder, write_private
 from nightlatch.edge.git import Repo, base_ref, session_ref
 from nightlatch.edge.house import House, templates
@@ -243,7 +256,7 @@ def script_digest(agent: str) -> str:
 
 def build(site: Site, started: Started) -> candidate.Candidate:
     allowed = tuple(map(site.house.path, started.feature.may_change))
-    rules = scope.Rules(protected=site.house.protected(), may_change=allowed, project=site.house.inside)
+    rules = scope.Rules(protected=ownfiles.guards(site.house), may_change=allowed, project=site.house.inside)
     return candidate.build(site.house.repo, started.workspace, rules, hidden=site.house.secrets)
 
 

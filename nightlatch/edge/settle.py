@@ -1,6 +1,5 @@
 """Before every decision: finish what an earlier process left, then take in what the person changed and decided meanwhile."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from nightlatch.core.journal import Flight
 from nightlatch.core.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage
 from nightlatch.core.notes import Found
 from nightlatch.core.progress import rule_of
-from nightlatch.edge import decisions, notebook, phases, process, proving, runner, workspace
+from nightlatch.edge import decisions, notebook, outside, phases, process, proving, runner, workspace
 from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing, write_down
 from nightlatch.edge.sandbox import held
@@ -138,5 +137,7 @@ def record(site: Site, ended: SessionEnded) -> None:
     site.notifier.ping(now=True)
     command = site.house.config.land.after
     if command and ended.outcome in LANDS:
-        done = process.run(held(["sh", "-c", command], env=os.environ, cwd=site.house.repo.project), timeout=site.house.config.limits.check)
+        repo, patience = site.house.repo, site.house.config.limits.check
+        env = outside.environment(None, repo.top)
+        done = process.run(held(["sh", "-c", command], env=env, cwd=repo.project), timeout=patience)
         site.console.say("after", f"{command}: {runner.ended(done)}")

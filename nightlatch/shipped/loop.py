@@ -5,11 +5,12 @@
     python loop.py --help   everything else: init, doctor, status, log, answer, approve, ...
 """
 
-from __future__ import annotations
-
 import os
-import shutil
 import sys
+
+if __name__ == "__main__":  # agents' work lands beside this file, where Python looks first: it would run as you, outside every sandbox
+    HERE = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:-1] = [place for place in sys.path[:-1] if place and os.path.realpath(place) != HERE]
 
 try:
     from nightlatch.cli import main
@@ -17,12 +18,15 @@ try:
 except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise
-    if installed := shutil.which("nightlatch"):  # the same program, by the Python that has the package
+    import shutil
+
+    elsewhere = [place for place in os.environ.get("PATH", "").split(":") if not f"{os.path.realpath(place)}/".startswith(f"{HERE}/")]
+    if installed := shutil.which("nightlatch", path=":".join(elsewhere)):  # the same program, by the Python that has the package
         os.execv(installed, [installed, *sys.argv[1:]])
     sys.exit(f"loop.py: this Python has no {missing.name}; fix: pip install nightlatch, or in a clone of it: ./init.sh python loop.py")
 
 
-def run(options: night.Options) -> int:
+def run(options: "night.Options") -> int:
     """One run: decide, work, record, until there is a reason to stop. Returns the exit code."""
     with night.opened(options) as site:
         while True:
@@ -36,7 +40,7 @@ def run(options: night.Options) -> int:
                     night.record(site, session(site, choice))
 
 
-def session(site: night.Site, choice: night.Choice) -> night.SessionEnded:
+def session(site: "night.Site", choice: "night.Choice") -> "night.SessionEnded":
     """One fresh agent on one feature in one workspace, prepared ahead and thrown away afterwards."""
     started = night.provision(site, choice)
     if needless := night.already_green(site, started):
@@ -46,7 +50,7 @@ def session(site: night.Site, choice: night.Choice) -> night.SessionEnded:
     return conclude(site, started, end)
 
 
-def conclude(site: night.Site, started: night.Started, end: night.AgentEnd) -> night.SessionEnded:
+def conclude(site: "night.Site", started: "night.Started", end: "night.AgentEnd") -> "night.SessionEnded":
     """What became of the workspace, however the agent ended: the verdict compares it with the base, never with a claim."""
     candidate = night.collect(site, started)
     verdict = night.examine(site, started, candidate, end)

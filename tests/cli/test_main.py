@@ -121,11 +121,19 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 
 
 def test_run_runs_the_projects_own_loop_as_a_program(repository: Path) -> None:
-    loop_py(repository, "import sys\nimport nightlatch\nimport beside\nprint(__name__, *sys.argv[1:])\nsys.exit(beside.CODE)\n")
-    (repository / "beside.py").write_text("CODE = 7\n")
+    loop_py(repository, "import sys\nimport nightlatch\nprint(__name__, *sys.argv[1:])\nsys.exit(7)\n")
     (repository / "deep").mkdir()
     ran = nightlatch("run", "--once", cwd=repository / "deep")
     assert (ran.returncode, ran.stdout, ran.stderr) == (7, "__main__ run --once\n", "")
+
+
+def test_a_loop_that_imports_what_lies_beside_it_is_told_that_agents_work_lands_there(repository: Path) -> None:
+    loop_py(repository, "import nightlatch\nimport beside\n")
+    (repository / "beside.py").write_text("print('I ran')\n")
+    env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
+    ran = subprocess.run([sys.executable, "-m", "nightlatch"], cwd=repository, env=env, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "loop.py imports beside, which lies in the project" in ran.stderr
 
 
 @pytest.mark.parametrize("args", [(), ("--once",)])
@@ -210,10 +218,14 @@ def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has
     done = subprocess.run(bare, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "this Python has no nightlatch; fix: pip install nightlatch" in done.stderr
-    installed = tmp_path / "nightlatch"
-    installed.write_text('#!/bin/sh\necho "installed $1"\n')
-    installed.chmod(0o755)
-    found = subprocess.run(bare, env={"PATH": f"{tmp_path}:/bin:/usr/bin"}, capture_output=True, text=True, check=False)
+    (tmp_path / "bin").mkdir()
+    landed, installed = tmp_path / "bin/nightlatch", tmp_path.with_name(f"{tmp_path.name}-installed") / "nightlatch"
+    installed.parent.mkdir()
+    for program, says in ((landed, "landed"), (installed, "installed")):
+        program.write_text(f'#!/bin/sh\necho "{says} $1"\n')
+        program.chmod(0o755)
+    env = {"PATH": f":bin:{landed.parent}:{installed.parent}:/bin:/usr/bin"}
+    found = subprocess.run(bare, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout) == (0, "installed --version\n")
 
 

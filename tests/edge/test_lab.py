@@ -129,6 +129,32 @@ def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> No
     assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
 
 
+PAGE = {
+    "web/cart.test.ts": 'import { expect, test } from "vitest";\n\ntest("adds", () => {\n  expect(add(1, 2)).toBe(3);\n});\n',
+    "web/cart.ts": "export const add = (a: number, b: number) => a + b;\n",
+}
+
+
+def test_a_test_file_that_no_suite_runs_never_goes_with_the_code_that_it_held(world: World) -> None:
+    gone: Tree = {"calc.py": SUB, "test_sub.py": TEST_SUB, "web/cart.test.ts": None, "web/cart.ts": None}
+    verdict = world.examine({**BASE, **PAGE}, gone)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
+    assert verdict.reasons[0].detail == ("web/cart.test.ts::adds",)
+    assert world.examine({**BASE, **PAGE}, gone, replace(PROSE, supersedes=("web/cart.test.ts::adds",))).outcome is Outcome.LANDED
+    assert world.examine({**BASE, **PAGE}, gone, off=frozenset({"declared"})).outcome is Outcome.LANDED
+    moved: Tree = {"calc.py": SUB, "test_sub.py": TEST_SUB, "web/cart.test.ts": None, "web/shop/cart.test.ts": PAGE["web/cart.test.ts"]}
+    assert world.examine({**BASE, **PAGE}, moved).outcome is Outcome.LANDED
+
+
+def test_a_refused_test_file_that_no_suite_runs_is_restored_for_the_next_session(world: World) -> None:
+    first = world.commit({**BASE, **PAGE})
+    tree = world.repo.tree_of(world.commit({"calc.py": SUB, "web/cart.test.ts": None}, first))
+    lab = world.lab()
+    kept = lab.without_weakened_tests(first, tree, lab.examine(first, tree, PROSE))
+    assert world.repo.read(kept, "web/cart.test.ts") == PAGE["web/cart.test.ts"].encode()
+    assert world.repo.read(kept, "calc.py") == SUB.encode()
+
+
 @pytest.mark.parametrize("mark", ["skip(reason='pre-existing')", "skipif(True, reason='x')", "xfail"])
 def test_an_agent_that_skips_a_test_never_lands(world: World, mark: str) -> None:
     broken = SUB.replace("a + b", "a + b + (b == 0)")

@@ -1,7 +1,7 @@
 """What a Python assertion claims, of what, and how exactly."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from nightlatch.core.ratchet.seen import EXACT, PARTLY, VAGUE, Assertion
 
@@ -15,6 +15,16 @@ RANKS = {
 }  # fmt: skip
 OLD_NAMES = {
     "assertEquals": "assertEqual", "assertRegexpMatches": "assertRegex", "assertItemsEqual": "assertCountEqual", "assert_": "assertTrue",
+}  # fmt: skip
+SINGLE = {"assertIsNone", "assertIsNotNone"}
+TURNED = {"assertEqual", "assertIs", "assertNotEqual", "assertAlmostEqual", "assertListEqual", "assertDictEqual", "assertSequenceEqual"}
+ALIKE = {
+    **dict.fromkeys(("assertEqual", "assertListEqual", "assertDictEqual", "assertSetEqual", "assertTupleEqual"), "{} == {}"),
+    **dict.fromkeys(("assertSequenceEqual", "assertMultiLineEqual"), "{} == {}"), "assertIs": "{} is {}", "assertIsNone": "{} is None",
+    "assertIsNotNone": "{} is not None", "assertIsNot": "{} is not {}", "assertNotEqual": "{} != {}", "assertIn": "{} in {}",
+    "assertNotIn": "{} not in {}", "assertGreater": "{} > {}", "assertGreaterEqual": "{} >= {}", "assertLess": "{} < {}",
+    "assertLessEqual": "{} <= {}", "assertIsInstance": "isinstance({}, {})", "assertNotIsInstance": "not isinstance({}, {})",
+    "assertAlmostEqual": "{} == pytest.approx({})",
 }  # fmt: skip
 TRUTH = {"True", "False"}
 CLOSE = {"isclose", "allclose", "array_equal", "equals", "equal"}
@@ -45,8 +55,18 @@ def unittest_claims(call: ast.Call, weight: int) -> tuple[Assertion, ...]:
     subject = second if isinstance(args[0], ast.Constant) or (name in {"assertIn", "assertNotIn"} and len(args) > 1) else args[0]
     rank = VAGUE if RANKS[name] == EXACT and TRUTH & {ast.unparse(args[0]), ast.unparse(second)} else RANKS[name]
     same = ast.dump(args[0]) == ast.dump(second)
-    text = f"{name}({', '.join(map(ast.unparse, args))})"
+    text = as_expression(name, args) or f"{name}({', '.join(map(ast.unparse, args))})"
     return (Assertion(subject=ast.unparse(subject), rank=rank, text=text, weight=0 if same else weight),)
+
+
+def as_expression(name: str, args: Sequence[ast.expr]) -> str:
+    """The expression that pytest would be given for a method of unittest, "" where none says the same."""
+    one, two = (ast.unparse(arg) for arg in (*args, ast.Constant(value=None), ast.Constant(value=None))[:2])
+    if name in ALIKE and len(args) == 1 + (name not in SINGLE):
+        fixed = isinstance(args[0], ast.Constant) and name in TURNED
+        one, two = (two, one) if fixed else (one, two)
+        return ALIKE[name].format(one, two)
+    return ""
 
 
 def _subject(test: ast.expr) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nightlatch.core.ratchet.edits import Edit, longer
-from nightlatch.core.ratchet.tokens import Token, brackets, code, tokens
+from nightlatch.core.ratchet.tokens import Token, brackets, code, language, tokens
 
 SWAPS = {
     "==": "!=", "!=": "==", "===": "!==", "!==": "===", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "&&": "||", "||": "&&",
@@ -66,10 +66,11 @@ class Code:
         return i == 0 or self.word(i - 1) in {";", "{", "}"} or self.new_line(i)
 
 
-def edits(text: str, lang: str) -> Iterator[Edit]:
+def edits(text: str, path: str) -> Iterator[Edit]:
     """All single faults, in the order of the source. Imports, attributes and the tests inside a Rust file stay as they are."""
+    lang = language(path)
     own = RUST_TESTS.search(text) if lang == "rust" else None
-    found = code(tokens(text[: own.start()] if own else text, lang))
+    found = code(tokens(text[: own.start()] if own else text, path))
     source = Code(text=text, lang=lang, found=found, pairs=dict(brackets(found)))
     names = [(m.start(), m[m.lastindex or 0]) for m in STARTS.finditer(text)]
     places, aside = [at for at, _ in names], [m.span() for m in UNTOUCHED.finditer(text)]

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nightlatch.core.ratchet.tokens import brackets, code, language, tokens
+from nightlatch.core.ratchet.tokens import faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,9 @@ def python(text: str) -> ast.Module | None:
             return None
 
 
-def parses(path: str, text: str) -> bool:
-    """Python: is it syntactically right? Other languages: does every bracket have a partner?"""
-    if path.endswith(".py"):
-        return python(text) is not None
-    found = code(tokens(text, language(path))) if language(path) else ()
-    return 2 * len(brackets(found)) == sum(token.kind == "op" and token.text in "()[]{}" for token in found)
+def parses(path: str, text: str, beside: str = "") -> bool:
+    """Is it syntactically right, as far as its grammar can tell, or no worse than the text that it was made from?"""
+    return python(text) is not None if path.endswith(".py") else faults(text, path) <= faults(beside, path)
 
 
 class Python:

@@ -24,8 +24,8 @@ def other_expectations(path: str, text: str) -> str | None:
     elif path.endswith(".py"):
         changed = applied(text, _python(text))
     else:
-        changed = applied(text, _code(text, language(path))) if language(path) else text
-    return changed if changed != text and (KEPT.search(path) or parses(path, changed)) else None
+        changed = applied(text, _code(text, path)) if language(path) else text
+    return changed if changed != text and (KEPT.search(path) or parses(path, changed, text)) else None
 
 
 def _kept(text: str) -> str:
@@ -99,11 +99,11 @@ def _other(literal: ast.Constant, text: str) -> str:
     return longer(text, "1" if text[-2:-1].isdigit() else "X")
 
 
-def _code(text: str, lang: str) -> Iterator[Edit]:
-    found = code(tokens(text, lang))
+def _code(text: str, path: str) -> Iterator[Edit]:
+    lang, found = language(path), code(tokens(text, path))
     pairs = brackets(found)
     for at, end in _spans(found, dict(pairs), lang):
-        for i in range(at, end):
+        for i in range(at, min(end, len(found))):
             field = lang == "js" and found[i - 1].text in {"{", ","} and "".join(t.text for t in found[i + 1 : i + 2]) == ":"
             new = "" if field or (lang != "js" and found[i].text[0] == "'") else _changed(found[i])
             if new:

@@ -117,7 +117,7 @@ def _go(text: Text) -> Iterator[Finding]:
 
 def _go_functions(text: str) -> dict[str, str]:
     """The bodies of TestMain and init."""
-    found = code(tokens(text, "go"))
+    found = code(tokens(text, "main.go"))
     pairs, bodies = brackets(found), dict[str, str]()
     for i, token in enumerate(found[:-2]):
         if token.text == "func" and found[i + 1].text in {"TestMain", "init"}:

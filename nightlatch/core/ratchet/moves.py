@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from operator import attrgetter
 
 from nightlatch.core.ratchet.inherited import moved
 from nightlatch.core.ratchet.reading import Sources, read_all
@@ -18,7 +17,9 @@ LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|(?<![\w.])
 TITLE = re.compile(r"\A(?:'[^']*'|\"[^\"]*\"|`[^`]*`) , ")
 HOLE = re.compile(r"%[sdifjoOp#]|\$\{[^}]*\}|\$[A-Za-z_][\w.]*")  # in a title, where a row's own value comes
 WORD = re.compile(r"\w+|[^\w\s]")
-OPERAND = re.compile(r"(?<![\w.])_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
+OPERAND = re.compile(r"(?<![\w.])[$@]{0,2}_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
+SETUP = re.compile(r"(\w+)(?: , \w+)? := (.+)", re.DOTALL)
+OWNER = re.compile(r"(?<![\w.])(?:self|this|cls)\s?\.\s?|\$this -> ")
 Place = tuple[str, str]
 
 
@@ -33,8 +34,8 @@ def explained(lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]) 
     names = tuple(lost)
     gone = moved(names, fresh, texts, found)
     for name in names:
-        place = next((p for p in found if _names(name, p)), None)
-        if place and any(_names(i, after) for after in found[place] for i in fresh):
+        place = next((p for p in found if is_named(name, p)), None)
+        if place and any(is_named(i, after) for after in found[place] for i in fresh):
             gone[name] = ", ".join(f"{path}::{test}" for path, test in found[place])
     return gone
 
@@ -45,7 +46,7 @@ def word_for_word(gone: Mapping[str, str], texts: Sequence[Text]) -> frozenset[s
     said = {(path, name): test for path, source in old.items() for name, test in source.tests.items()}
     return frozenset(
         wanted for wanted, there in gone.items()
-        for place, test in said.items() if _names(wanted, place)
+        for place, test in said.items() if is_named(wanted, place)
         for now in (new.get(there.partition("::")[0], Source()).tests.get(there.partition("::")[2]),)
         if now is not None and _alike(test) == _alike(now)
     )  # fmt: skip
@@ -55,7 +56,7 @@ def _alike(test: Test) -> Test:
     return replace(test, name="", line=0, text=TITLE.sub("", test.text))
 
 
-def _names(wanted: str, place: Place) -> bool:
+def is_named(wanted: str, place: Place) -> bool:
     """Is this id of that test? A package stands for its files, and titles are joined in the runner's own way."""
     path, test = place
     file, inner = file_of(wanted), wanted.partition("::")[2]
@@ -99,9 +100,16 @@ def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[P
     near = max(fresh, key=lambda p: likeness(test, fresh[p]), default=None) if len(fresh) < MOST_COMPARED / 20 else None
     if near and similar(test, fresh[near]) and reached(fresh[near]) >= reached(test):
         return (near,)
-    how = shape if test.rows else attrgetter("text")
-    parts = tuple(p for p in fresh if set(map(how, test.assertions)) & set(map(how, fresh[p].assertions)))
+    wanted = _forms(test)
+    parts = tuple(p for p in fresh if wanted & _forms(fresh[p], rows=bool(test.rows)))
     return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
+
+
+def _forms(test: Test, *, rows: bool | None = None) -> set[str]:
+    """What a test asserts, with its values left open where it has rows of them."""
+    open_values = bool(test.rows) if rows is None else rows
+    texts = [inlined(a.text, test) for a in test.assertions]
+    return {shape(text) for text in texts} if open_values else {*texts, *(a.text for a in test.assertions)}
 
 
 def _far(place: Place, test: Test, there: Place, other: Test) -> tuple[bool, bool, bool]:
@@ -124,19 +132,20 @@ def reached(test: Test) -> int:
 
 def covers(test: Test, others: Sequence[Test]) -> bool:
     """Do these tests together assert all that the first one does: word for word, its values among their rows, or each of its rows?"""
-    texts = {a.text for other in others for a in other.assertions if a.weight}
-    shapes = {shape(a) for other in others for a in other.assertions if a.weight}
+    alive = [(a, inlined(a.text, other)) for other in others for a in other.assertions if a.weight]
+    texts = {a.text for a, _ in alive} | {text for _, text in alive}
+    shapes = {shape(text) for _, text in alive}
     values = {value for other in others for value in LITERAL.findall(whole(other))}
-
-    made = [(shape(a), set(LITERAL.findall(a.text))) for other in others for a in other.assertions if a.weight]
+    made = [(shape(text), set(LITERAL.findall(text))) for _, text in alive]
 
     def said(a: Assertion) -> bool:
-        own = set(LITERAL.findall(a.text))
+        text = inlined(a.text, test)
+        own, form = set(LITERAL.findall(text)), shape(text)
         rows = [own | set(LITERAL.findall(row)) for row in test.rows or ()]
-        if rows and all(any(form == shape(a) and row <= found for form, found in made) for row in rows):
+        if rows and all(any(form == other and row <= found for other, found in made) for row in rows):
             return True
         wanted = own.union(*rows)
-        return a.text in texts or (bool(wanted) and wanted <= values and shape(a) in shapes)
+        return a.text in texts or text in texts or (bool(wanted) and wanted <= values and form in shapes)
 
     return bool(test.assertions) and all(said(a) for a in test.assertions)
 
@@ -145,6 +154,18 @@ def whole(test: Test) -> str:
     return "\n".join((test.text, *(test.rows or ())))
 
 
-def shape(assertion: Assertion) -> str:
-    """The assertion with what it is called with, and what it expects, left open."""
-    return re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", assertion.text)))
+def inlined(text: str, test: Test) -> str:
+    """An assertion with the names that its test assigns once put as what they stand for, those of a condition's own setup too."""
+    setup, _, condition = text.rpartition(" ; ")
+    made = SETUP.match(setup)
+    names = {**test.stands, made[1]: made[2]} if made else test.stands
+    said = condition if made else text
+    for name, value in names.items():
+        if name in said:
+            said = re.sub(rf"(?<![\w$.'\"])(?<!\. ){re.escape(name)}(?![\w'\"])", value.replace("\\", r"\\"), said)
+    return OWNER.sub("", said)
+
+
+def shape(text: str) -> str:
+    """An assertion with what it is called with, and what it expects, left open."""
+    return re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", text)))

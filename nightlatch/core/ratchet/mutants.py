@@ -38,7 +38,7 @@ def mutants(
         if len(chosen) == most:
             break
         whole = applied(text, [edit])
-        if whole not in {text, *chosen} and parses(path, whole):
+        if whole not in {text, *chosen} and parses(path, whole, text):
             says = plain(f"{path}:{edit.line} {edit.says}", 160)
             chosen[whole] = Mutant(path=path, text=whole, says=says, name=f"{path} {name}")
     return tuple(chosen.values())
@@ -47,7 +47,7 @@ def mutants(
 def _edits(path: str, text: str) -> Iterator[Edit]:
     if path.endswith(".py"):
         return pyfaults.edits(text)
-    return codefaults.edits(text, language(path)) if language(path) else iter(())
+    return codefaults.edits(text, path) if language(path) else iter(())
 
 
 def _mixed(close: Iterator[Named], far: Iterator[Named]) -> Iterator[Named]:

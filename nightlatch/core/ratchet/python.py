@@ -177,7 +177,7 @@ def _test(file: _File, name: str, fn: Function, inherited: Marks) -> Test:
     return Test(
         name=name, line=fn.lineno, text="\n".join(map(ast.unparse, body)), assertions=tuple(_walk(scope, fn.body)), marks=marks,
         limits=_limits(nodes), raises=tuple(_raises(nodes)), rows=_rows(file, fn), calls=frozenset(_tested(nodes)),
-        helper=not fn.name.startswith("test"),
+        helper=not fn.name.startswith("test"), stands=names,
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Test:
     """One test, or one helper with assertions. `marks` count what weakens it; of `limits`, by what they limit, larger is looser.
 
     `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are the last names of what it tests,
-    `raises` the exceptions it expects, as (type, message).
+    `raises` the exceptions it expects, as (type, message). `stands` says what its names stand for that are assigned once.
     """
 
     __test__ = False
@@ -45,13 +45,21 @@ class Test:
     rows: tuple[str, ...] | None = None
     calls: frozenset[str] = frozenset()
     helper: bool = False
+    stands: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One test file: its tests by name, where its imported names come from, and what it defines at its top."""
+    """One test file: its tests by name, where its imported names come from, and what it defines at its top.
+
+    `broken`: its grammar met something that it cannot read; `torn` are the tests in which that is so. `focused` are
+    those that put all others aside.
+    """
 
     tests: Mapping[str, Test] = field(default_factory=dict)
     imports: Mapping[str, str] = field(default_factory=dict)
     defined: frozenset[str] = frozenset()
     shadowed: frozenset[str] = frozenset()
+    broken: bool = False
+    torn: frozenset[str] = frozenset()
+    focused: frozenset[str] = frozenset()

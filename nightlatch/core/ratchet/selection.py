@@ -9,7 +9,7 @@ from posixpath import basename, dirname
 
 from nightlatch.core.ratchet.seen import LOOSER
 from nightlatch.core.ratchet.texts import Text
-from nightlatch.core.ratchet.tokens import brackets, code, tokens
+from nightlatch.core.ratchet.tokens import brackets, code, language, tokens
 
 SELECTION, STARTUP = "ratchet.runner-selection", "ratchet.test-startup"
 PROTECTED = (
@@ -59,7 +59,7 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
         name, old, new = basename(text.path), text.old or "", text.new or ""
         if JS_CONFIG.fullmatch(name):
             shared = name.startswith("vite.")
-            yield from _settings(text, _js_settings(old, shared=shared), _js_settings(new, shared=shared))
+            yield from _settings(text, _js_settings(text.path, old, shared=shared), _js_settings(text.path, new, shared=shared))
             if len(JS_INDIRECT.findall(new)) > len(JS_INDIRECT.findall(old)) or JS_NAMED.findall(old) != JS_NAMED.findall(new):
                 yield STARTUP, text.path
             elif "workspace" in name:
@@ -168,9 +168,10 @@ def _settings(text: Text, old: Settings, new: Settings) -> Iterator[Finding]:
             yield SELECTION, f"{text.path}::{key}{_line(text.new, key)}: {_words(old.get(key))} became {_words(new.get(key))}"
 
 
-def _js_settings(text: str, *, shared: bool) -> Settings:
+def _js_settings(path: str, text: str, *, shared: bool) -> Settings:
     """`key: value` of the keys that select tests; `shared`: the file also configures a build, whose aliases are its own affair."""
-    found, settings = code(tokens(text, "js")), dict[str, tuple[str, ...]]()
+    read_as = path if language(path) else "config.js"  # a configuration in JSON or YAML has no language of its own here
+    found, settings = code(tokens(text, read_as)), dict[str, tuple[str, ...]]()
     pairs = brackets(found)
     for i, token in enumerate(found[:-1]):
         key = token.text.strip("'\"")

@@ -62,22 +62,22 @@ def knowing(text: Text) -> Iterator[Finding]:
     name, lang = basename(text.path), "py" if text.path.endswith(".py") else language(text.path)
     if text.test or not text.new or lang not in BY_LANGUAGE or PEOPLE.fullmatch(name) or JS_CONFIG.fullmatch(name):
         return
-    before = Counter(what for _, what in _looks(lang, text.old or ""))
-    for line, what in _looks(lang, text.new):
+    before = Counter(what for _, what in _looks(text.path, lang, text.old or ""))
+    for line, what in _looks(text.path, lang, text.new):
         before[what] -= 1
         if before[what] < 0:
             yield KNOWS, f"{text.path} (line {line}): {what}"
 
 
-def _looks(lang: str, text: str) -> Iterator[tuple[int, str]]:
-    lines = list(python_lines(text) if lang == "py" else block_lines(text, lang))
+def _looks(path: str, lang: str, text: str) -> Iterator[tuple[int, str]]:
+    lines = list(python_lines(text) if lang == "py" else block_lines(text, path))
     for pattern, what in (ANYWHERE | BY_LANGUAGE[lang]).items():
         wanted = re.compile(pattern)
         yield from ((number, what) for number, line in lines if wanted.search(line))
     if lang == "py":
         yield from _python(text)
     else:
-        yield from _ends(lines, text, lang)
+        yield from _ends(lines, text, path)
 
 
 def python_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -95,10 +95,10 @@ def python_lines(text: str) -> Iterator[tuple[int, str]]:
         yield node.lineno, re.sub(r"(['\"]) \+ f?\1", "", line)
 
 
-def block_lines(text: str, lang: str) -> Iterator[tuple[int, str]]:
+def block_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
     """The lines of other languages without comments, with one space between tokens."""
     number, words = 1, list[str]()
-    for token in tokens(text, lang):
+    for token in tokens(text, path):
         if token.kind not in {"space", "comment"}:
             words.append(token.text)
         if breaks := token.text.count("\n"):
@@ -127,9 +127,9 @@ def _python(text: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, "an end of the process"
 
 
-def _ends(lines: list[tuple[int, str]], text: str, lang: str) -> Iterator[tuple[int, str]]:
+def _ends(lines: list[tuple[int, str]], text: str, path: str) -> Iterator[tuple[int, str]]:
     """A process that ends with success at the top of a module or in init, and equality that is always true."""
-    found = code(tokens(text, lang))
+    lang, found = language(path), code(tokens(text, path))
     words, pairs = " ".join(t.text for t in found), brackets(found)
     if lang == "go":
         for body in re.findall(r"func init \( \) \{ (.*?) \}(?= func| var| type|$)", words):

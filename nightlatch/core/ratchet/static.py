@@ -1,11 +1,9 @@
 """Everything that can be said against a change without running anything."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
-from nightlatch.core.ratchet.codefaults import RUST_TESTS
 from nightlatch.core.ratchet.dependencies import brought_in
 from nightlatch.core.ratchet.hooks import steering
 from nightlatch.core.ratchet.selection import selected
@@ -31,22 +29,9 @@ def static_reasons(
 
 
 def _findings(texts: Sequence[Text], names: Sequence[str], runner: str) -> Iterator[tuple[str, str]]:
-    tests = [text for text in texts if text.test]
     for text in texts:
         yield from brought_in(text, runner)
         yield from steering(text)
         yield from knowing(text)
     yield from selected([text for text in texts if runner or text.old is not None])
-    crates = [text for text in texts if not text.test and text.path.endswith(".rs") and RUST_TESTS.search(text.old or "")]
-    yield from weakened([*tests, *map(_inside, crates)], names)
-
-
-def _inside(text: Text) -> Text:
-    """A Rust source file without what stands before its own tests, which keep their lines."""
-    old, new = (version and _blanked(version) for version in (text.old, text.new))
-    return replace(text, old=old, new=new, test=True)
-
-
-def _blanked(version: str) -> str:
-    found = RUST_TESTS.search(version)
-    return "\n" * version.count("\n", 0, found.start()) + version[found.start() :] if found else ""
+    yield from weakened(texts, names)

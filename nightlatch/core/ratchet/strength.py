@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from nightlatch.core.ratchet.moves import covers, successors
-from nightlatch.core.ratchet.reading import Sources, read_all
+from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
 from nightlatch.core.ratchet.seen import CONSTANT, EXACT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Assertion, Source, Test
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.testfiles import supersedes
 
 NARROW = 1e-3
-ANY_ERROR = {"Exception", "BaseException", "Error", ""}
+ANY_ERROR = {
+    "Exception", "BaseException", "Error", "", "Throwable", "RuntimeException", "StandardError", "RuntimeError", "AssertionError",
+    "std :: exception", "System . Exception", "Object", "any Error",
+}  # fmt: skip
 PARENTS = {
     "LookupError": {"KeyError", "IndexError"}, "ArithmeticError": {"ZeroDivisionError", "OverflowError"},
     "ValueError": {"UnicodeError", "UnicodeDecodeError", "json.JSONDecodeError"}, "RuntimeError": {"NotImplementedError", "RecursionError"},
@@ -25,13 +28,16 @@ Finding = tuple[str, str]
 def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
     """(rule, detail) for every test of the base that says less now; `names` are the feature's superseded tests."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
+    torn = {path for path, source in new.items() if path in old and unreadable(old[path], source)}
+    new = {path: source for path, source in new.items() if path not in torn}
     yield from (("ratchet.unreadable-test", t.path) for t in texts if t.path in old and t.new is not None and t.path not in new)
     moved, apart = successors(old, new), _apart(old, new)
     for path, source in old.items():
         for name, test in source.tests.items():
             if supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(names, f"{path}::{name}"):
                 continue
-            places = ((path, name),) if path in new and name in new[path].tests else moved.get((path, name), ())
+            here = new[path].tests.get(name) if path in new else None
+            places = ((path, name),) if here and here.helper == test.helper else moved.get((path, name), ())
             after = [(p, new[p].tests[n]) for p, n in places]
             for rule, what in _compared(test, [t for _, t in after], replaced(source, new.get(path), texts), apart):
                 where, now = after[0]
@@ -84,7 +90,7 @@ def replaced(old: Source, new: Source | None, texts: Sequence[Text]) -> frozense
     """Names that the file imported and that it defines itself now, or takes from another test file."""
     if new is None:
         return frozenset()
-    files = {t.path.rpartition(".")[0].replace("/", ".") for t in texts if t.test and t.new is not None}
+    files = {t.path.rpartition(".")[0].replace("/", ".") for t in texts if (t.test or t.declares) and t.new is not None}
     moved = {n for n, source in new.imports.items() if old.imports.get(n, source) != source and _from(source, files)}
     own = {name for name, source in old.imports.items() if not _from(source, files)}
     return frozenset(own & (new.defined - old.defined | moved))

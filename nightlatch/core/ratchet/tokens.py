@@ -1,35 +1,28 @@
-"""Source text in JavaScript, TypeScript, Go and Rust as tokens: enough to tell code from strings, comments and patterns."""
+"""Source text in JavaScript, TypeScript, Go and Rust as the tokens of its grammar, with all that lies between them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-LANGUAGES = dict.fromkeys(("js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"), "js") | {"go": "go", "rs": "rust"}
-QUOTED = r'"(?:[^"\\\n]|\\.)*"'
-TICKED = r"'(?:[^'\\\n]|\\.)*'"
-SPECIAL = {
-    "js": rf"(?P<string>{QUOTED}|{TICKED})|(?P<template>`)|(?P<regex>/(?![*/])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*)",
-    "go": rf"(?P<string>{QUOTED}|`[^`]*`|{TICKED})",
-    "rust": r"""(?P<string>[bc]?r(?P<fence>#*)".*?"(?P=fence)|[bc]?"(?:[^"\\]|\\.)*"|b?'(?:[^'\\\n]|\\(?:x..|u\{\w+\}|.))')"""
-    r"|(?P<lifetime>'\w+)",
-}
-COMMON = (
-    r"(?P<space>\s+)|(?P<comment>//[^\n]*|/\*.*?\*/)|{special}"
-    r"|(?P<number>0[xXbBoO][\da-fA-F_]+\w*|(?:\d[\d_]*(?:\.\d[\d_]*)?|(?<![\w)\]])\.\d+)(?:[eE][+-]?\d+)?\w*)"
-    r"|(?P<name>[^\W\d][\w$]*|[$#@][\w$]+)"
-    r"|(?P<op>>>>=|\.\.\.|===|!==|\*\*=|<<=|>>=|>>>|&&=|\|\|=|\?\?=|\.\.=|&\^=|=>|==|!=|<=|>=|&&|\|\||\+\+|--|[-+*/%&|^]=|<<|>>"
-    r"|\?\?|\?\.|->|<-|:=|::|\.\.|\*\*|&\^|.)"
-)
-STRING = re.compile(f"{QUOTED}|{TICKED}")
-PATTERNS = {name: re.compile(COMMON.replace("{special}", special), re.DOTALL) for name, special in SPECIAL.items()}
-BEFORE_PATTERN = frozenset({"return", "typeof", "case", "in", "of", "do", "else", "void", "delete", "throw", "new", "await", "yield"})
+from nightlatch.core.ratchet import grammar
+
+LANGUAGES = {"javascript": "js", "go": "go", "rust": "rust"}
+KINDS = {
+    "string": "string", "interpreted_string_literal": "string", "raw_string_literal": "string", "rune_literal": "string",
+    "string_literal": "string", "char_literal": "string", "template_string": "template", "regex": "regex", "lifetime": "lifetime",
+    "number": "number", "int_literal": "number", "float_literal": "number", "imaginary_literal": "number", "integer_literal": "number",
+    "jsx_text": "markup",
+}  # fmt: skip
+NAME = re.compile(r"[#$@]?[^\W\d][\w$]*\Z|\$\Z")
 ASIDE = frozenset({"space", "comment"})
 OPEN = {"(": ")", "[": "]", "{": "}"}
+MOST_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """kind: space, comment, string, template, regex, lifetime, number, name or op; `at` is the offset of its first character."""
+    """kind: space, comment, string, template, regex, lifetime, number, markup, name or op; `at` is the offset of its first character."""
 
     kind: str
     text: str
@@ -38,52 +31,42 @@ class Token:
 
 def language(path: str) -> str:
     """js (TypeScript too), go or rust; "" where this module knows nothing of a file."""
-    return LANGUAGES.get(path.rpartition(".")[2].lower(), "") if "." in path else ""
+    found = grammar.language_of(path)
+    return LANGUAGES.get(found.name, "") if found else ""
 
 
-def tokens(text: str, lang: str) -> tuple[Token, ...]:
-    """All of the text, in order; what cannot be read comes as single characters."""
-    return tuple(_tokens(text, PATTERNS[lang]))
+@lru_cache(maxsize=MOST_KEPT)
+def tokens(text: str, path: str) -> tuple[Token, ...]:
+    """All of the text, in order, in the language of a path; what its grammar cannot read comes as single characters."""
+    found = grammar.language_of(path)
+    return tuple(_whole(text, path, found)) if found else ()
 
 
-def _tokens(text: str, pattern: re.Pattern[str]) -> Iterator[Token]:
-    at, before = 0, Token(kind="op", text="", at=0)
-    while found := pattern.match(text, at):
-        kind, end = found.lastgroup or "op", found.end()
-        if kind == "regex" and _ends_value(before):
-            kind, end = "op", at + 1
-        elif kind == "template":
-            end = _template_end(text, at + 1)
-        token = Token(kind="string" if kind == "fence" else kind, text=text[at:end], at=at)
-        yield token
-        before, at = (before if kind in ASIDE else token), end
+def _whole(text: str, path: str, found: grammar.Language) -> Iterator[Token]:
+    source = text.encode("utf-8", "surrogatepass")
+    at, before = 0, 0
+    for leaf in grammar.leaves(grammar.tree(path, source, found), source, found.atoms | {"lifetime"}, comments=True):
+        start, end = leaf.at, leaf.at + len(leaf.text.encode("utf-8", "surrogatepass"))
+        for token in _between(source[before:start].decode("utf-8", "surrogatepass"), at):
+            yield token
+            at += len(token.text)
+        kind = "comment" if "comment" in leaf.kind else KINDS.get(leaf.kind) or ("name" if NAME.match(leaf.text) else "op")
+        yield Token(kind=kind, text=leaf.text, at=at)
+        at, before = at + len(leaf.text), end
+    yield from _between(source[before:].decode("utf-8", "surrogatepass"), at)
 
 
-def _ends_value(token: Token) -> bool:
-    """A slash after this one divides."""
-    if token.kind == "op":
-        return token.text in {")", "]", "}", "++", "--"}
-    return token.text not in BEFORE_PATTERN
+def _between(text: str, at: int) -> Iterator[Token]:
+    """Spaces, and what the grammar left out."""
+    for found in re.finditer(r"\s+|\S", text):
+        yield Token(kind="space" if found[0].isspace() else "op", text=found[0], at=at + found.start())
 
 
-def _template_end(text: str, at: int) -> int:
-    """Behind the closing tick of a template literal, templates inside its ${} included."""
-    depths = [0]
-    while at < len(text) and depths:
-        one = text[at]
-        if one == "`":
-            depths = [*depths, 0] if depths[-1] else depths[:-1]
-        elif one == "\\":
-            at += 1
-        elif not depths[-1]:
-            depths[-1] = int(text.startswith("${", at))
-            at += depths[-1]
-        elif quoted := STRING.match(text, at):
-            at = quoted.end() - 1
-        else:
-            depths[-1] += {"{": 1, "}": -1}.get(one, 0)
-        at += 1
-    return at
+@lru_cache(maxsize=MOST_KEPT)
+def faults(text: str, path: str) -> int:
+    """In how many places its grammar cannot read a text."""
+    found = grammar.language_of(path)
+    return len(grammar.faults(grammar.tree(path, text.encode("utf-8", "surrogatepass"), found))) if found else 0
 
 
 def code(found: Sequence[Token]) -> tuple[Token, ...]:

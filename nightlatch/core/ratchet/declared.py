@@ -1,0 +1,113 @@
+"""Test declarations as ids: what protects tests of which no run says an id, whatever runs them, and if nothing does."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+
+from nightlatch.core.models import Reason
+from nightlatch.core.ratchet import byfile, grammar
+from nightlatch.core.ratchet.moves import Place, is_named, successors
+from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
+from nightlatch.core.ratchet.seen import Source
+from nightlatch.core.ratchet.texts import Text
+from nightlatch.core.results import file_of
+from nightlatch.core.rules import reason
+from nightlatch.core.testfiles import supersedes
+
+REMOVED, SKIPPED = "ratchet.test-removed", "ratchet.skip-added"
+
+
+def is_test(path: str) -> bool:
+    """Do tests lie in this file, by the customs of any ecosystem?"""
+    return grammar.is_named_test(path) or byfile.is_test_file(path)
+
+
+def declares(path: str, *versions: str | None) -> bool:
+    """Does one of these versions of a file look as if it declared tests, wherever it lies?"""
+    language = grammar.language_of(path)
+    hint = language.words.get("hint") if language else None
+    return hint is not None and any(hint.search(text) for text in versions if text)
+
+
+def beside(said: Iterable[Reason], texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> tuple[Reason, ...]:
+    """What was said already, and what a change takes away of the tests that no id of the base stands for.
+
+    `names` are what the feature supersedes.
+    """
+    known = {r.rule: r for r in said}
+    for rule, line in sorted(set(lost(texts, names, covering(ids)))):
+        lines = known[rule].detail if rule in known else ()
+        known[rule] = reason(rule, dict.fromkeys((*lines, line)))
+    return tuple(known[rule] for rule in sorted(known))
+
+
+def covering(ids: Iterable[str]) -> Callable[[str], bool]:
+    """A function that says whether the results of a run, by id, cover the tests that a file declares."""
+    every = tuple(ids)
+    files = {file_of(name) for name in every}
+    classes: dict[str, list[str]] = {}
+    for file in files:
+        classes.setdefault(file.rpartition("/")[2].rpartition(".")[2], []).append(file)
+
+    @cache
+    def in_package(path: str) -> bool:
+        """Go and Rust name a package: a file is covered where one of the ids could lie in it."""
+        return any(is_named(name, (path, name.partition("::")[2].partition("/")[0].partition("[")[0])) for name in every)
+
+    def covers(path: str) -> bool:
+        if path in files:
+            return True
+        ending = path.rpartition(".")[2]
+        if ending in {"go", "rs"}:
+            return in_package(path)
+        return any(is_class(file, path) for file in classes.get(path.rpartition("/")[2].rpartition(".")[0], ()))
+
+    return covers
+
+
+def is_class(name: str, path: str) -> bool:
+    """Is `shop/com.shop.CartTest` the class of shop/src/test/java/com/shop/CartTest.java?"""
+    folder, _, inner = name.rpartition("/")
+    return f"/{path.rpartition('.')[0]}".endswith(f"/{inner.replace('.', '/')}") and path.startswith(f"{folder}/" if folder else "")
+
+
+def lost(texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """(rule, detail) for each declaration that is gone and found nowhere else, and for each focus that puts others aside."""
+    old, new = read_all(texts, "old"), read_all(texts, "new")
+    kept = {path: source for path, source in new.items() if path in old or taken(path, old)}
+    moved = successors(old, kept)
+    for path, source in old.items():
+        if path in new and unreadable(source, new[path]):
+            continue
+        for name, test in source.tests.items():
+            place = (path, name)
+            here = kept[path].tests.get(name) if path in kept else None
+            if test.helper or (here and not here.helper) or place in moved or covers(path) or named(names, place):
+                continue
+            yield REMOVED, shown(place)
+    yield from _focused(old, new, names, covers)
+
+
+def taken(path: str, old: Sources) -> bool:
+    """Would a runner take a new file by itself, as far as customs tell? Where the lost ones lay in files of no custom, any will do."""
+    if byfile.is_test_file(path):
+        return True
+    return grammar.collected(path) or not any(grammar.collected(before) or byfile.is_test_file(before) for before in old)
+
+
+def named(names: Sequence[str], place: Place) -> bool:
+    path, name = place
+    return supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(names, f"{path}::{name}")
+
+
+def shown(place: Place) -> str:
+    path, name = place
+    return f"{path}::{name}" if name else path
+
+
+def _focused(old: Sources, new: Sources, names: Sequence[str], covers: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """A focus that the base does not have, also in a new file: with many runners it puts all other files aside."""
+    for path, source in new.items():
+        before = old.get(path, Source()).focused
+        for name in sorted(source.focused - before):
+            if not covers(path) and not named(names, (path, name)):
+                yield SKIPPED, f"{path}::{name} (line {source.tests[name].line}): only this one runs"

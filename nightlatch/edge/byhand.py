@@ -1,0 +1,86 @@
+"""Whether settings, plan and loop are what the person wrote: what an agent's session landed of them is not taken for theirs."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nightlatch.core import ownfiles
+from nightlatch.core.ownfiles import LOOP, SETTINGS, TABLE_FILE
+from nightlatch.edge.commits import LOG, Commit, logged
+from nightlatch.edge.house import House
+from nightlatch.errors import SettingsError
+
+MOST = 500
+
+
+def require(house: House) -> None:
+    """Raise SettingsError for what came with a session, and not by the person's hand."""
+    for problem in problems(house):
+        raise problem
+
+
+def problems(house: House) -> Iterator[SettingsError]:
+    """Everything of the kind, each with where it came from and what to do."""
+    yield from settings(house)
+    yield from added_plan(house)
+    yield from loop(house)
+
+
+def settings(house: House) -> Iterator[SettingsError]:
+    """Settings that differ from what the person last committed, or have in the checkout."""
+    name = house.settings
+    if not name:
+        return
+    now, past, by = house.repo.read("HEAD", name), None, None
+    for commit in history(house, name):
+        if not by_session(commit):
+            past = house.repo.read(commit.id, name)
+            break
+        by = commit
+    here = house.repo.top / name
+    if now is None or by is None or (here.is_file() and here.read_bytes() != now):  # nobody's but the person's
+        return
+    had, has = (given(name, data) for data in (past, now))
+    if changed := sorted(key for key in {*had, *has} if had.get(key) != has.get(key)):
+        yield told(house, f"{name} has settings that a session landed: {', '.join(changed)}", name, by)
+
+
+def added_plan(house: House) -> Iterator[SettingsError]:
+    """A plan that a session brought."""
+    added = next(iter(history(house, house.plan, "--diff-filter=A")), None) if house.plan else None
+    if added and by_session(added):
+        yield told(house, f"the plan {house.plan} was landed by a session", house.plan, added)
+
+
+def loop(house: House) -> Iterator[SettingsError]:
+    """A loop.py that a session changed."""
+    name = house.path(LOOP)
+    last = next(iter(history(house, name)), None) if (house.repo.top / name).is_file() else None
+    if last and by_session(last):
+        yield told(house, f"{name} was changed by a session", name, last)
+
+
+def history(house: House, name: str, *more: str) -> tuple[Commit, ...]:
+    """The commits that changed a file, newest first."""
+    tip = house.repo.tip_of("HEAD")
+    return logged(house.repo.run(*LOG, f"-n{MOST}", *more, "--end-of-options", tip, "--", name)) if tip else ()
+
+
+def by_session(commit: Commit) -> bool:
+    """Did a session land it, without a person having approved it?"""
+    return "Nightlatch-Session" in commit.trailers and "Nightlatch-Approved" not in commit.trailers
+
+
+def given(name: str, data: bytes | None) -> Mapping[str, Any]:
+    """The settings in a file, by dotted key; none in one that cannot be read, which is an error of its own elsewhere."""
+    text = (data or b"").decode("utf-8", "replace")
+    whole = text if Path(name).name == SETTINGS else ""
+    table = ownfiles.safe_table(text) if Path(name).name == TABLE_FILE else ownfiles.safe_whole(whole)
+    return dict(ownfiles.dotted(table or {}))
+
+
+def told(house: House, problem: str, name: str, commit: Commit) -> SettingsError:
+    session = commit.trailers["Nightlatch-Session"]
+    place = f"{house.repo.top / name}, commit {commit.id[:7]} of {session}"
+    fix = f"git show {commit.id[:7]} -- {name}; take it out, or keep it by changing the file in a commit of your own"
+    return SettingsError(problem, place=place, fix=fix)

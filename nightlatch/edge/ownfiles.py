@@ -1,0 +1,105 @@
+"""Which files of a repository the program itself reads, or runs as the person, here and now: no candidate changes them."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from nightlatch.core import ownfiles
+from nightlatch.core.ownfiles import ANYWHERE, INCLUDES, LOOP, RUNS, TABLE_FILE
+from nightlatch.edge.git import Repo
+from nightlatch.edge.gitcall import words
+from nightlatch.edge.house import House
+from nightlatch.safepath import interpreter_homes, is_inside
+
+
+def guards(house: House) -> tuple[str, ...]:
+    """The patterns of everything that is put back, relative to the repository's top: what `House.protected` names, and what it need not."""
+    folders = {house.inside, ""} | projects(house.repo)
+    others = (pattern for folder in sorted(folders - {house.inside, ""}) for pattern in ownfiles.of_project(folder))
+    loops = (f"{folder}/{LOOP}".lstrip("/") for folder in folders)
+    found = (*house.protected(), *ANYWHERE, *loops, *others, *commanded(house), *configured(house.repo), *imported(house))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def projects(repo: Repo) -> set[str]:
+    """The folders of the repository that the person's files make projects of."""
+    patterns = (*ANYWHERE, f"**/{TABLE_FILE}")
+    globs = (f":(top,glob){pattern}" for pattern in patterns)
+    files = words(repo.as_person("ls-files", "-z", "--full-name", "--", *globs, env={"GIT_LITERAL_PATHSPECS": "0"}).output())
+    tables = [name for name in files if name.rpartition("/")[2] == TABLE_FILE and has_table(repo.top / name)]
+    return ownfiles.projects((name for name in files if name.rpartition("/")[2] != TABLE_FILE), tables)
+
+
+def has_table(file: Path) -> bool:
+    try:
+        return ownfiles.safe_table(file.read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def commanded(house: House) -> Iterator[str]:
+    """The files that the person's own commands name: what a landing or a notice runs, and agents that are commands of theirs."""
+    config, project = house.config, house.repo.project
+    for command in (config.land.after, config.notify.command):
+        yield from named(house.repo, ownfiles.words(command), project)
+    for agent in config.agents.values():
+        yield from named(house.repo, (*agent.command, *agent.args), project)
+
+
+def named(repo: Repo, candidates: Iterable[str], folder: Path) -> Iterator[str]:
+    """Those of these words that are files of the repository, as git names them."""
+    for word in filter(None, candidates):
+        place = os.path.normpath(folder / word)
+        if is_inside(place, str(repo.top)) and os.path.isfile(place):  # noqa: PTH113  # a word may hold anything, also what no path may
+            yield os.path.relpath(place, repo.top)
+
+
+def configured(repo: Repo) -> Iterator[str]:
+    """The files of the repository that git reads as the person's configuration here, and the programs that it names."""
+    items = iter(words(repo.as_person("config", "-z", "--show-origin", "--list").output()))
+    for origin, item in zip(items, items, strict=False):
+        key, _, value = item.partition("\n")
+        file = Path(os.path.realpath(repo.top / origin.removeprefix("file:"))) if origin.startswith("file:") else None
+        places = [str(file)] if file else []
+        if file and INCLUDES.fullmatch(key):
+            places.append(os.path.normpath(file.parent / os.path.expanduser(value)))  # noqa: PTH111  # as above
+        inside = (place for place in places if is_inside(place, str(repo.top)) and not is_inside(place, str(repo.git_dir)))
+        yield from (os.path.relpath(place, repo.top) for place in inside if not is_inside(place, str(repo.common_dir)))
+        if RUNS.fullmatch(key):
+            yield from named(repo, ownfiles.words(value.removeprefix("!")), repo.top)
+
+
+def imported(house: House) -> Iterator[str]:
+    """What this Python would take from the project before the program can leave it: an environment inside it, what lies beside an older
+    loop.py or in a folder of PYTHONPATH, libraries in a folder of LD_LIBRARY_PATH."""
+    top = str(house.repo.top.resolve())
+    yield from (f"{os.path.relpath(home, top)}/**" for home in interpreter_homes() if home != top and is_inside(home, top))
+    loop = house.repo.project / LOOP
+    places = [house.repo.project] if loop.is_file() and ownfiles.is_unguarded(loop.read_text(errors="replace")) else []
+    places += in_project("PYTHONPATH", top)
+    loaded = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in sys.modules)}
+    names = {name for name in loaded if name.isidentifier() and not known_here(name, top)}
+    for place in places:
+        yield from ownfiles.shadows(below(place, top), names)
+    for place in in_project("LD_LIBRARY_PATH", top):
+        yield from (f"{below(place, top)}/{name}".lstrip("/") for name in ("*.so", "*.so.*"))
+
+
+def below(place: Path, top: str) -> str:
+    """A folder of the project as git names it, "" for the top."""
+    inside = os.path.relpath(place.resolve(), top)
+    return "" if inside == "." else inside
+
+
+def known_here(name: str, top: str) -> bool:
+    """Is this module the project's own?"""
+    file = getattr(sys.modules.get(name), "__file__", None) or top
+    return name in sys.modules and is_inside(os.path.realpath(file), top) and file != top
+
+
+def in_project(variable: str, top: str) -> list[Path]:
+    """The folders of such a variable that lie in the project, empty and relative ones among them."""
+    value = os.environ.get(variable)
+    given = [Path(place).absolute() for place in value.split(":")] if value else []
+    return [place for place in given if is_inside(os.path.realpath(place), top)]

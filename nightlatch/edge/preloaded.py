@@ -1,0 +1,34 @@
+"""Everything that a night uses is imported in the evening: what lands meanwhile, here or in what is installed, changes nothing of it."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
+
+import nightlatch.core
+import nightlatch.edge
+
+LIBRARIES = (
+    *("attrs", "jinja2", "jinja2.meta", "jinja2.sandbox", "jsonschema", "jsonschema._format", "jsonschema.validators", "pexpect"),
+    *("jsonschema_specifications", "markupsafe", "referencing.jsonschema", "rich.console", "rich.live", "rich.status", "rich.text"),
+    "tomli_w",
+)
+STANDARD = (
+    *("_strptime", "bz2", "concurrent.futures.process", "concurrent.futures.thread", "ctypes", "decimal", "fractions", "html.entities"),
+    *("logging", "lzma", "multiprocessing", "pickle", "pprint", "pty", "queue", "runpy", "traceback", "tty", "unicodedata"),
+    *("xml.etree.ElementTree", "xml.parsers.expat", "zipfile", "zoneinfo"),
+    *(f"encodings.{name}" for name in ("ascii", "charmap", "cp1252", "idna", "latin_1", "punycode", "raw_unicode_escape")),
+    *(f"encodings.{name}" for name in ("unicode_escape", "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32")),
+)
+PROGRAMS = ("nightlatch.edge.noting", "nightlatch.edge.scripted")  # these are started, never imported
+
+
+def preload() -> None:
+    for name in (*STANDARD, *LIBRARIES, *own()):
+        import_module(name)
+
+
+def own() -> Iterator[str]:
+    """The modules of this program that work in the night; commands are imported where they are given."""
+    for package in (nightlatch.core, nightlatch.edge):
+        found = (module.name for module in walk_packages(package.__path__, f"{package.__name__}."))
+        yield from (name for name in found if name not in PROGRAMS)
