@@ -19,7 +19,7 @@ from nightlatch.core.results import Answer, Check, Results, State, file_of, pass
 from nightlatch.core.rules import reason
 from nightlatch.core.suites import Suites, holders
 from nightlatch.core.verdict import decide, hopeless, next_step
-from nightlatch.edge import heldback, integrity, mutation
+from nightlatch.edge import checkers, heldback, integrity, mutation
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
@@ -75,7 +75,11 @@ class Lab(Trials):
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             in_run=not self.protected,
-            static=static_reasons(case.texts, feature.supersedes, runner, self.protected), empty=not case.changes,
+            static=static_reasons(
+                case.texts, feature.supersedes, runner, self.protected,
+                checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
+            ),
+            empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
             wants=wanted(case, off) | self.last_wanted(judge), always=judge is not None and judge.always,
