@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 OPEN = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "#[": "]", "[[": "]]", "%{": "}", "%w(": ")"}
 FILL = "_"
+NEVER_RUN = re.compile(
+    r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out|coverage|obj|testdata|__pycache__|__fixtures__"
+    r"|fixtures|disabled|_?old|archived?|attic|\.[^/]+)/"
+)
 Span = tuple[int, int]
 
 
@@ -171,7 +175,10 @@ def is_named_test(path: str) -> bool:
 def collected(path: str) -> bool:
     """Would a runner of its language take this file by itself?"""
     language = language_of(path)
-    return language is not None and matches(language.collected, path)
+    if language is None or NEVER_RUN.search(path):
+        return False
+    never = language.words.get("never_run")
+    return matches(language.collected, path) and not (never and never.search(path))
 
 
 @cache

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 Nodes = Mapping[str, Sequence["Node"]]
-KINDS = ("function", "group", "call", "mark", "if", "loop", "try", "return", "lambda", "infix", "assert")
+KINDS = ("function", "group", "call", "mark", "if", "loop", "try", "return", "lambda", "infix", "assert", "guard")
 MEMBER = frozenset({".", "?.", "->", "?->", "!.", "!!."})
 NAME = re.compile(r"[^\W\d]\w*[?!]?\Z")
 
@@ -67,6 +67,7 @@ class Outline:
     returns: Sequence[Span]
     scopes: Sequence[Span]
     stated: Sequence[Span]
+    guards: Sequence[Span]
 
 
 def outline(parsed: Parsed) -> Outline:
@@ -84,7 +85,8 @@ def outline(parsed: Parsed) -> Outline:
     scopes = [*(b.body for b in branches), *(h for a in attempts for h in a.handlers), *lambdas]
     returns = [parsed.span(nodes["return"][0]) for nodes in kinds.get("return", ())]
     stated = [parsed.span(nodes["assert"][0]) for nodes in kinds.get("assert", ())]
-    return Outline(parsed, kinds, chains, infixes, branches, attempts, returns, scopes, stated)
+    guards = [parsed.span(nodes["guard"][0]) for nodes in kinds.get("guard", ())]
+    return Outline(parsed, kinds, chains, infixes, branches, attempts, returns, scopes, stated, guards)
 
 
 def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
