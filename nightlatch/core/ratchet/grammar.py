@@ -80,6 +80,7 @@ class Parsed:
     pairs: Mapping[int, int]
     finds: Sequence[Mapping[str, Sequence["Node"]]]
     faults: Sequence[Span]
+    breaks: Sequence[int]
 
     def span(self, node: "Node") -> Span:
         return bisect_left(self.starts, node.start_byte), bisect_left(self.starts, node.end_byte)
@@ -91,7 +92,7 @@ class Parsed:
         return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
 
     def line(self, at: int) -> int:
-        return self.source.count(b"\n", 0, self.starts[at]) + 1 if at < len(self.starts) else 1
+        return bisect_left(self.breaks, self.starts[at]) + 1 if at < len(self.starts) else 1
 
     def parts(self, start: int, end: int) -> list[Span]:
         """What stands between the commas of a bracket."""
@@ -217,9 +218,10 @@ def parse(path: str, text: str, language: Language) -> Parsed:
     source = rewritten(text, language).encode("utf-8", "surrogatepass")
     found = tree(path, source, language)
     tokens = tuple(leaves(found, source, language.atoms))
+    breaks = [hit.start() for hit in re.finditer(b"\n", source)]
     query = _query(language.name, *_grammar_of(path, language))
     finds = [captures for _, captures in core.QueryCursor(query).matches(found.root_node)]
-    return Parsed(language, text, source, tokens, [t.at for t in tokens], brackets(tokens), finds, faults(found))
+    return Parsed(language, text, source, tokens, [t.at for t in tokens], brackets(tokens), finds, faults(found), breaks)
 
 
 def _grammar_of(path: str, language: Language) -> tuple[str, str]:

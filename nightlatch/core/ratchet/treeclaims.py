@@ -74,9 +74,8 @@ def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> I
     """Every assertion between two tokens, in order of what kind it is."""
     parsed = seen.parsed
     branches = [b for b in seen.branches if not b.loop]
-    for at, chain in seen.chains.items():
-        if start <= at < end:
-            yield from _of_chain(seen, chain, branches, helpers)
+    for chain in seen.between(start, end):
+        yield from _of_chain(seen, chain, branches, helpers)
     for left, op, right in seen.infixes:
         if start <= left[0] < end and (word := parsed.language.words.get("infix")) and word.fullmatch(parsed.words(*op)):
             yield _of_infix(seen, left, op, right)

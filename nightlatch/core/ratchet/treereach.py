@@ -17,18 +17,9 @@ def unreached(seen: Outline, test: Found) -> Marks:
             marks += Counter({(SKIP if never else WHEN, "declared under a condition"): 1})
     guarded = sum(start < test.at and test.stop <= end for start, end in seen.guards)
     marks += Counter({(WHEN, "built under a condition"): guarded})
-    whole = (0, len(seen.parsed.tokens))
-    for start, end in seen.returns:
-        if end > test.at:
-            continue
-        scope = max((s for s in (*seen.scopes, whole) if s[0] <= start < s[1]), key=lambda s: s[0])
-        others = any(one[0] <= start < one[1] for one in _bodies(seen, test))
-        if scope[0] <= test.at and test.stop <= scope[1] and not others:
+    for end, scope, function in seen.leaving:
+        reaches = scope[0] <= test.at and test.stop <= scope[1]
+        alone = function is not None and not (function[0] <= test.at and test.stop <= function[1])
+        if end <= test.at and reaches and not alone:
             marks += Counter({(SKIP, "behind a return"): 1})
     return marks
-
-
-def _bodies(seen: Outline, test: Found) -> list[tuple[int, int]]:
-    """The bodies of functions that the test is not part of: a return there ends them alone."""
-    spans = [seen.parsed.span(nodes["function"][0]) for nodes in seen.kinds.get("function", ())]
-    return [span for span in spans if not (span[0] <= test.at and test.stop <= span[1])]
