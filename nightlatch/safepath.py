@@ -8,6 +8,7 @@ import os
 import sys
 
 PROGRAMS = ("loop.py", "nightlatch")
+LIBRARIES = ("lib", "lib64")
 
 
 def leave_project() -> None:
@@ -58,7 +59,11 @@ def interpreter_homes() -> list[str]:
     """Where the running Python and what is installed for it lie: of an environment inside the project the loop lets nothing land."""
     active = os.environ.get("VIRTUAL_ENV", "")
     own = [active] if os.path.isfile(os.path.join(active, "pyvenv.cfg")) and os.path.isabs(active) else []
-    homes = (*own, sys.prefix, sys.exec_prefix, sys.base_prefix, getattr(sys.modules.get("site"), "USER_SITE", None))
+    prefixes = (*own, sys.prefix, sys.exec_prefix, sys.base_prefix)
+    # An environment may be the project's very folder: then of it only what Python itself keeps there.
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    libraries = (os.path.join(prefix, lib, version) for prefix in prefixes for lib in LIBRARIES)
+    homes = (*prefixes, *libraries, getattr(sys.modules.get("site"), "USER_SITE", None))
     return [os.path.realpath(home) for home in homes if home]
 
 

@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("nightlatch.errors", "nightlatch.core", "nightlatch.edge", "nightlatch.cli")
 PROGRAMS = ("loop", "nightlatch.__main__")
 PURE = {
-    "__future__", "ast", "base64", "bisect", "codecs", "collections", "contextlib", "dataclasses", "datetime", "difflib", "enum",
-    "fnmatch", "functools", "graphlib", "hashlib", "heapq", "html", "importlib", "io", "itertools", "jinja2", "json", "jsonschema",
-    "junitparser", "math", "operator", "posixpath", "re", "shlex", "statistics", "string", "textwrap", "tokenize", "tomli_w",
-    "tomllib", "tree_sitter", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml", "zlib", "zoneinfo",
+    "__future__", "ast", "base64", "bisect", "codecs", "collections", "configparser", "contextlib", "dataclasses", "datetime",
+    "difflib", "enum", "fnmatch", "functools", "graphlib", "hashlib", "heapq", "html", "importlib", "io", "itertools", "jinja2",
+    "json", "jsonschema", "junitparser", "math", "operator", "posixpath", "re", "shlex", "statistics", "string", "textwrap", "tokenize",
+    "tomli_w", "tomllib", "tree_sitter", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml", "yaml", "zlib", "zoneinfo",
 }
-HEAVY = {"apprise", "jinja2", "jsonschema", "junitparser", "pexpect", "rich", "tree_sitter"}
+HEAVY = {"apprise", "jinja2", "jsonschema", "junitparser", "pexpect", "rich", "tree_sitter", "yaml"}
 MUTATORS = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
 EXCUSE = re.compile(r"#\s*(noqa|type:\s*ignore)", re.IGNORECASE)
 REASONED = re.compile(r"# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])  # \S+ \S+")

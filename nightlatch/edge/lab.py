@@ -21,7 +21,7 @@ from nightlatch.core.rules import reason
 from nightlatch.core.suites import Suites, holders
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
-from nightlatch.edge import harness, heldback, integrity, kept, mutation, strength
+from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
@@ -91,7 +91,13 @@ class Lab(Trials):
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             in_run=not self.protected, enough=self.weak_is_enough,
-            static=(*static_reasons(case.texts, feature.supersedes, runner, self.protected), *shared(through)),
+            static=(
+                *static_reasons(
+                    case.texts, feature.supersedes, runner, self.protected,
+                    checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
+                ),
+                *shared(through),
+            ),
             empty=not case.changes, bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,

@@ -48,10 +48,14 @@ def commanded(house: House) -> Iterator[str]:
 
 
 def named(repo: Repo, candidates: Iterable[str], folder: Path) -> Iterator[str]:
-    """Those of these words that are files of the repository, as git names them."""
+    """Those of these words that are files of the repository, or would be, as git names them."""
     for word in filter(None, candidates):
-        place = os.path.normpath(folder / word)
-        if is_inside(place, str(repo.top)) and os.path.isfile(place):  # noqa: PTH113  # a word may hold anything, also what no path may
+        if "\0" in word:
+            continue
+        place = folder.joinpath(os.path.normpath(folder / word))
+        # What is not there yet counts where it is named as a path: who makes it decides what runs.
+        is_file = place.is_file() or ("/" in word and not os.path.lexists(place))
+        if is_inside(str(place), str(repo.top)) and is_file:
             yield os.path.relpath(place, repo.top)
 
 

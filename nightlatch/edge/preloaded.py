@@ -10,7 +10,10 @@ import nightlatch.edge
 LIBRARIES = (
     *("attrs", "jinja2", "jinja2.meta", "jinja2.sandbox", "jsonschema", "jsonschema._format", "jsonschema.validators", "pexpect"),
     *("jsonschema_specifications", "markupsafe", "referencing.jsonschema", "rich.console", "rich.live", "rich.status", "rich.text"),
-    "tomli_w",
+    *("tomli_w", "yaml", "tree_sitter"),
+)
+GRAMMARS = (
+    *("bash", "c_sharp", "cpp", "elixir", "go", "java", "javascript", "kotlin", "php", "ruby", "rust", "scala", "swift", "typescript"),
 )
 STANDARD = (
     *("_strptime", "bz2", "concurrent.futures.process", "concurrent.futures.thread", "ctypes", "decimal", "fractions", "html.entities"),
@@ -23,7 +26,7 @@ PROGRAMS = ("nightlatch.edge.noting", "nightlatch.edge.scripted")  # these are s
 
 
 def preload() -> None:
-    for name in (*STANDARD, *LIBRARIES, *own()):
+    for name in (*STANDARD, *LIBRARIES, *(f"tree_sitter_{grammar}" for grammar in GRAMMARS), *own()):
         import_module(name)
 
 

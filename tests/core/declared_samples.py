@@ -149,7 +149,7 @@ func TestRefusesWhatIsNoPrice(t *testing.T) {
         },
     ),
     Sample(
-        language="rust", path="tests/cart.rs", away="tests/cart.rs.old", moved="tests/shop/cart.rs",
+        language="rust", path="tests/cart.rs", away="tests/cart.rs.old", moved="crates/shop/tests/cart.rs",
         text="""use shop::add;
 
 #[test]

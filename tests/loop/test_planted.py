@@ -10,6 +10,7 @@ from tests.loop.village import Project, feature, make_project, writes
 pytestmark = pytest.mark.sandbox
 
 DONE = json.dumps({"userStories": [feature(n, passes=True) for n in (1, 2, 3)]})
+COMMANDS = '[land]\nafter = "sh ./tools/after.sh"\n[notify]\ncommand = "sh ./tools/tell.sh"\n'  # the second is not there yet
 PYPROJECT = '[project]\nname = "till"\n\n[tool.ruff]\nline-length = 100\n'
 AFTER = 'after = "touch {marker}"\n'
 DECISION = {"id": "d-000000", "verb": "done", "feature": "US-003", "text": "", "at": "2026-01-01T00:00:00+00:00"}
@@ -44,6 +45,7 @@ PLANTED = {
     ".nightlatch/journal.jsonl": "{}\n",
     "web/.nightlatch/inbox/20260101T000000000000-d-000000.json": json.dumps(DECISION),
     "tools/after.sh": "#!/bin/sh\ntouch {marker}\n",
+    "tools/tell.sh": "#!/bin/sh\ntouch {marker}\n",
     ".gitconfig": "[core]\n\tfsmonitor = touch {marker}\n",
 }
 LINKS = {"plans2/prd.json": "../data.json", ".claude": "evil"}
@@ -56,7 +58,7 @@ PRODUCT = {"app/prompts/brief.md.j2": "Dear {{ name }}\n", "app/checks/10-stock"
 def project(tmp_path: Path) -> Project:
     """A till, a second project beside it in lib, a command after landings that is a script of the repository, shared git settings."""
     files = {"pyproject.toml": PYPROJECT, "tools/after.sh": "#!/bin/sh\necho after >> ../after\n", "lib/prd.json": json.dumps([feature(9)])}
-    project = make_project(tmp_path, [feature(1), feature(2), feature(3)], files=files, settings='[land]\nafter = "sh ./tools/after.sh"\n')
+    project = make_project(tmp_path, [feature(1), feature(2), feature(3)], files=files, settings=COMMANDS)
     project.git("config", "include.path", "../.gitconfig")
     return project
 

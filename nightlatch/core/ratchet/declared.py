@@ -90,7 +90,7 @@ def lost(texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bo
 def taken(path: str, old: Sources) -> bool:
     """Would a runner take a new file by itself, as far as customs tell? Where the lost ones lay in files of no custom, any will do."""
     if byfile.is_test_file(path):
-        return True
+        return grammar.NEVER_RUN.search(path) is None
     return grammar.collected(path) or not any(grammar.collected(before) or byfile.is_test_file(before) for before in old)
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 OPEN = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "#[": "]", "[[": "]]", "%{": "}", "%w(": ")"}
 FILL = "_"
+NEVER_RUN = re.compile(
+    r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out|coverage|obj|testdata|__pycache__|__fixtures__"
+    r"|fixtures|disabled|_?old|archived?|attic|\.[^/]+)/"
+)
 Span = tuple[int, int]
 
 
@@ -76,6 +80,7 @@ class Parsed:
     pairs: Mapping[int, int]
     finds: Sequence[Mapping[str, Sequence["Node"]]]
     faults: Sequence[Span]
+    breaks: Sequence[int]
 
     def span(self, node: "Node") -> Span:
         return bisect_left(self.starts, node.start_byte), bisect_left(self.starts, node.end_byte)
@@ -87,7 +92,7 @@ class Parsed:
         return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
 
     def line(self, at: int) -> int:
-        return self.source.count(b"\n", 0, self.starts[at]) + 1 if at < len(self.starts) else 1
+        return bisect_left(self.breaks, self.starts[at]) + 1 if at < len(self.starts) else 1
 
     def parts(self, start: int, end: int) -> list[Span]:
         """What stands between the commas of a bracket."""
@@ -171,7 +176,10 @@ def is_named_test(path: str) -> bool:
 def collected(path: str) -> bool:
     """Would a runner of its language take this file by itself?"""
     language = language_of(path)
-    return language is not None and matches(language.collected, path)
+    if language is None or NEVER_RUN.search(path):
+        return False
+    never = language.words.get("never_run")
+    return matches(language.collected, path) and not (never and never.search(path))
 
 
 @cache
@@ -210,9 +218,10 @@ def parse(path: str, text: str, language: Language) -> Parsed:
     source = rewritten(text, language).encode("utf-8", "surrogatepass")
     found = tree(path, source, language)
     tokens = tuple(leaves(found, source, language.atoms))
+    breaks = [hit.start() for hit in re.finditer(b"\n", source)]
     query = _query(language.name, *_grammar_of(path, language))
     finds = [captures for _, captures in core.QueryCursor(query).matches(found.root_node)]
-    return Parsed(language, text, source, tokens, [t.at for t in tokens], brackets(tokens), finds, faults(found))
+    return Parsed(language, text, source, tokens, [t.at for t in tokens], brackets(tokens), finds, faults(found), breaks)
 
 
 def _grammar_of(path: str, language: Language) -> tuple[str, str]:

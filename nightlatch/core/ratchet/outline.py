@@ -1,7 +1,8 @@
 """What stands in a parsed file, whatever its language: calls and chains of them, branches, loops, and what is tried."""
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 Nodes = Mapping[str, Sequence["Node"]]
-KINDS = ("function", "group", "call", "mark", "if", "loop", "try", "return", "lambda", "infix", "assert")
+KINDS = ("function", "group", "call", "mark", "if", "loop", "try", "return", "lambda", "infix", "assert", "guard")
+EACH = frozenset({"forEach", "each", "map", "foreach"})
 MEMBER = frozenset({".", "?.", "->", "?->", "!.", "!!."})
 NAME = re.compile(r"[^\W\d]\w*[?!]?\Z")
 
@@ -67,6 +69,15 @@ class Outline:
     returns: Sequence[Span]
     scopes: Sequence[Span]
     stated: Sequence[Span]
+    guards: Sequence[Span]
+    order: Sequence[int]
+    rounds: Sequence[tuple[Span, Span]]
+    leaving: Sequence[tuple[int, Span, Span | None]]
+
+    def between(self, start: int, end: int) -> Iterator[Chain]:
+        """The chains that start between two tokens."""
+        for at in self.order[bisect_left(self.order, start) : bisect_left(self.order, end)]:
+            yield self.chains[at]
 
 
 def outline(parsed: Parsed) -> Outline:
@@ -84,7 +95,34 @@ def outline(parsed: Parsed) -> Outline:
     scopes = [*(b.body for b in branches), *(h for a in attempts for h in a.handlers), *lambdas]
     returns = [parsed.span(nodes["return"][0]) for nodes in kinds.get("return", ())]
     stated = [parsed.span(nodes["assert"][0]) for nodes in kinds.get("assert", ())]
-    return Outline(parsed, kinds, chains, infixes, branches, attempts, returns, scopes, stated)
+    guards = [parsed.span(nodes["guard"][0]) for nodes in kinds.get("guard", ())]
+    rounds = [*_rounds(parsed, branches, chains)]
+    leaving = _leaving(parsed, kinds, returns, scopes)
+    return Outline(
+        parsed, kinds, chains, infixes, branches, attempts, returns, scopes, stated, guards, sorted(chains), rounds, leaving,
+    )  # fmt: skip
+
+
+def _rounds(parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Chain]) -> Iterator[tuple[Span, Span]]:
+    """What goes through a list: where the list stands, and what is done with each of its rows."""
+    yield from ((branch.condition, branch.body) for branch in branches if branch.loop)
+    for chain in chains.values():
+        for call in chain.calls:
+            if parsed.word(call.callee - 1) in EACH:
+                yield (chain.start, call.callee), (call.callee, call.end)
+
+
+def _leaving(
+    parsed: Parsed, kinds: Mapping[str, Sequence[Nodes]], returns: Sequence[Span], scopes: Sequence[Span]
+) -> list[tuple[int, Span, Span | None]]:
+    """For each return where it ends, the innermost scope that it leaves, and the innermost function that it stands in."""
+    functions = [parsed.span(nodes["function"][0]) for nodes in kinds.get("function", ())]
+    whole = (0, len(parsed.tokens))
+    found = []
+    for start, end in returns:
+        scope = max((s for s in (*scopes, whole) if s[0] <= start < s[1]), key=lambda s: s[0])
+        found.append((end, scope, max((f for f in functions if f[0] <= start < f[1]), default=None)))
+    return found
 
 
 def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:

@@ -122,6 +122,20 @@ STATIC = {
         example="an unclosed bracket in tests/test_core.py",
         wrong="Syntax newer than the Python that runs the loop cannot be read: run the loop with that Python, or `approve`.",
     ),
+    "ratchet.check-loosened": Rule(
+        says="what checks of code enforce was loosened: {n}",
+        next="Put the configuration of these tools back and make the code pass with it; what is stricter, or says the same, may stay.",
+        ruling=Ruling.HOLD,
+        example='`ignore = ["F401"]` for ruff, `"no-unused-vars": "off"` for eslint, `fail_under = 60` for 80, `eslint . || true`',
+        wrong=AS_HOLD,
+    ),
+    "ratchet.suppression-added": Rule(
+        says="code asks a check to look away where it did not before: {n}",
+        next="Take out the suppression and mend what the tool says. One that only moves with its line is not counted.",
+        ruling=Ruling.HOLD,
+        example="`# type: ignore`, `// eslint-disable-next-line`, `#[allow(dead_code)]`, `//nolint`, `# pragma: no cover` on a new line",
+        wrong=AS_HOLD,
+    ),
     "ratchet.knows-tests": Rule(
         says="code outside the tests looks at how it is tested: {n}",
         next="The code must behave the same whoever runs it: take out what looks at the test runner, its files or its callers.",

@@ -32,7 +32,7 @@ HARMLESS = re.compile(
     r"|--durations \d+|-W error\S*|--cov(?!-fail)\S*(?: \S+)?|--import-mode importlib|--doctest-(?:modules|glob)(?: \S+)?|--dist \w+"
     r"|--verbose|--quiet|--runxfail|--(?:tb|durations|color|import-mode|dist|numprocesses|timeout)=\S*|-p no:cacheprovider"
 )
-NEEDED = re.compile(r"--doctest-.*|--runxfail|--strict.*|--cov-fail-under.*")
+NEEDED = re.compile(r"--doctest-.*|--runxfail|--strict.*|--cov-fail-under.*|-W error.*")
 JS_CONFIG = re.compile(r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+|playwright\.config\.[cm]?[jt]s")
 JS_KEYS = {
     "include", "exclude", "includeSource", "testNamePattern", "testMatch", "testRegex", "testPathIgnorePatterns",

@@ -22,7 +22,7 @@ FIXED = re.compile(
 ALWAYS = re.compile(
     r"(?:true|! false|not false|[1-9]\d*|\"[^\"]+\"|'[^']+'|\[.*\]|\{.*\}|:\w+|TRUE)$|(?:^|.*(?:\|\|| or) )true$", re.DOTALL
 )
-NEVER = re.compile(r"\(? ?(?:false|0|! true|! 1|nil)(?: &&.*)? ?\)?$")
+NEVER = re.compile(r"\(? ?(?:.+ (?:&&|and) )?(?:false|False|0|! true|! 1|nil)(?: (?:&&|and) .*)? ?\)?$", re.DOTALL)
 EQUAL = re.compile(r"(.+?) (?:={1,3}|-eq|is|shouldBe|eq) (.+)", re.DOTALL)
 ORDER = re.compile(r"(.+?) (<=?|>=?|-l[te]|-g[te]) (.+)", re.DOTALL)
 PARTIAL = re.compile(
@@ -44,6 +44,7 @@ THROWS = re.compile(
     r"|exception|intercept|expectthrows|expectedexception)\Z"
 )
 CLOSE = re.compile(r"(?:becloseto|closeto|indelta|inepsilon|approximately|near|equalwithdelta|bewithin|within|delta)\Z")
+CALLED_ONLY = re.compile(r"to[A-Z]\w*\Z")  # `expect(x).toBe` without a call says nothing
 OWN = frozenset({"this", "self", "$this", "@", "Self", "static"})
 DECLARING = frozenset({"func", "fn", "function", "def", "defp"})
 
@@ -66,15 +67,15 @@ class Matched:
     name: str
     names: tuple[str, ...]
     args: tuple[str, ...]
+    called: bool = True
 
 
 def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> Iterator[Claim]:
     """Every assertion between two tokens, in order of what kind it is."""
     parsed = seen.parsed
     branches = [b for b in seen.branches if not b.loop]
-    for at, chain in seen.chains.items():
-        if start <= at < end:
-            yield from _of_chain(seen, chain, branches, helpers)
+    for chain in seen.between(start, end):
+        yield from _of_chain(seen, chain, branches, helpers)
     for left, op, right in seen.infixes:
         if start <= left[0] < end and (word := parsed.language.words.get("infix")) and word.fullmatch(parsed.words(*op)):
             yield _of_infix(seen, left, op, right)
@@ -178,7 +179,7 @@ def _by_chain(seen: Outline, chain: Chain, rule: Mapping[str, object], _branches
         final = call
     args = tuple(parsed.words(*a) for a in final.args) if final else ()
     turn = parsed.language.words.get("to_matcher")
-    found = Matched(name=names[-1] if names else "", names=names[:-1], args=args)
+    found = Matched(name=names[-1] if names else "", names=names[:-1], args=args, called=final is not None)
     if turn and final and names and turn.fullmatch(names[-1]) and final.args:
         inner = _matcher(seen, final.args[0])
         found = Matched(name=inner.name, names=(*names, *inner.names), args=inner.args)
@@ -237,7 +238,7 @@ def _of_infix(seen: Outline, left: Span, op: Span, right: Span) -> Claim:
 def _matched(at: int, found: Matched, subject: str, text: str, ranks: Mapping[str, int]) -> Claim:
     name, wanted = norm(found.name), found.args[0] if found.args else ""
     negated = any(NEGATED.match(n) for n in (*found.names, found.name)) or any(n in {"not", "never"} for n in found.names)
-    silent = not found.name
+    silent = not found.name or (not found.called and CALLED_ONLY.match(found.name) is not None)
     rank = VAGUE if negated or silent else ranks.get(name, ranks.get(found.name.lower(), PARTLY))
     rank = min(rank, VAGUE if ANY_VALUE.match(wanted) else PARTLY if SOME_VALUE.match(wanted) else rank)
     if {"true", "false"} & {wanted} or name in {"true", "false", "betrue", "befalse", "istrue", "isfalse"}:

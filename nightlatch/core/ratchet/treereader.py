@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from nightlatch.core.ratchet.grammar import Language, Parsed, Span, parse
 from nightlatch.core.ratchet.outline import Outline, outline
 from nightlatch.core.ratchet.seen import CONSTANT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Marks, Source, Test
-from nightlatch.core.ratchet.treeclaims import NEVER, Claim, claims
+from nightlatch.core.ratchet.treeclaims import NEVER, Claim, claims, norm
 from nightlatch.core.ratchet.treelocals import stands
+from nightlatch.core.ratchet.treereach import unreached
 from nightlatch.core.ratchet.treerows import rows_of
 from nightlatch.core.ratchet.treetests import Found, tests
 
 CALLED = re.compile(r"(\w+) \(")
 ALWAYS_TRUE = re.compile(r"\(? ?true ?\)?$")
 CONSTANT_ARGUMENT = re.compile(r"\( (?:false|true) [),]")
+SETUP = re.compile(r"_*(?:set_?up|before|init|prepare|arrange)", re.IGNORECASE)
 OPENING = 40  # tokens at the beginning of a test in which it says what it takes from its runner
 
 
@@ -40,9 +42,10 @@ def read(path: str, text: str, language: Language, helpers: Mapping[str, int] | 
     skippers = frozenset(h.name for h in helping if any(_skips(seen, h, frozenset())))
     around = _Around(every, known, skippers)
     imports = dict(_imports(parsed))
-    outside = _outside(seen, declared, imports)
+    outside = _outside(seen, declared, helping, imports)
     focused = frozenset(t.name for t in declared if t.focus)
-    made = {one.name: _test(seen, one, outside + _aside(one, focused), around) for one in declared}
+    outside += _replaced(parsed, every)
+    made = {one.name: _test(seen, one, outside + _aside(one, focused) + unreached(seen, one), around) for one in declared}
     for one in helping:
         test = _test(seen, one, Counter(), around)
         if test.assertions:
@@ -60,6 +63,21 @@ def _is_torn(parsed: Parsed, test: Found) -> bool:
     ends = (*parsed.starts, len(parsed.source))
     first, last = ends[min(test.at, len(parsed.starts))], ends[min(test.stop, len(parsed.starts))]
     return any(first <= start < last for start, _ in parsed.faults)
+
+
+def _replaced(parsed: Parsed, every: Sequence[Found]) -> Marks:
+    """Words of its frameworks that a file defines anew: its own `it`, its own `assertEquals`."""
+    own = {one.name.rpartition("::")[2] for one in every if one.kind == "helper"}
+    words = [parsed.language.words[key] for key in ("test_call", "suite_call") if key in parsed.language.words]
+    tests = {name for name in own if any(pattern.fullmatch(name) for pattern in words)}
+    ranks = parsed.language.ranks
+    asserting = {name for name in own for rule in parsed.language.claims if rule["head"].fullmatch(name)}
+    asserting |= {name for name in own for rule in parsed.language.claims if rule["head"].fullmatch(f"{name} !")}
+    known = {name for name in asserting if norm(name) in {"", "that"} or norm(name) in ranks}
+    foreign = parsed.language.words.get("foreign")
+    others = [name for hit in (foreign.finditer(parsed.words(0, len(parsed.tokens))) if foreign else ()) for name in hit.groups() if name]
+    taken = Counter({(WHEN, f"{name} from another file"): 1 for name in others})
+    return taken + Counter({**{(SKIP, f"its own {name}"): 1 for name in tests}, **{(CONSTANT, f"its own {name}"): 1 for name in known}})
 
 
 def _aside(one: Found, focused: frozenset[str]) -> Marks:
@@ -162,14 +180,17 @@ def _swallowing(seen: Outline, found: Found, claimed: Sequence[int]) -> Iterator
     yield from (True for _ in parsed.hits("swallows", found.start, found.end))
 
 
-def _outside(seen: Outline, declared: Sequence[Found], imports: Mapping[str, str]) -> Marks:
+def _outside(seen: Outline, declared: Sequence[Found], helping: Sequence[Found], imports: Mapping[str, str]) -> Marks:
     """What the file does to all of its tests: stand-ins, skips before each of them, and what keeps it from being built."""
     parsed, words = seen.parsed, seen.parsed.language.words
     inside = [False] * (len(parsed.tokens) + 1)
-    for test in declared:
-        inside[test.start : test.end] = [True] * (test.end - test.start)
+    for test in (*declared, *(one for one in helping if not SETUP.match(one.name.rpartition("::")[2]))):
+        inside[test.at : test.stop] = [True] * (test.stop - test.at)
     around = " ".join(token.text for at, token in enumerate(parsed.tokens) if not inside[at])
     marks: Marks = Counter()
+    for key in ("skips", "leaves"):
+        if key in words:
+            marks += Counter({(SKIP, "before each test"): len(words[key].findall(around))})
     if "module_mock" in words:
         hits = words["module_mock"].finditer(parsed.words(0, len(parsed.tokens)))
         away = {_module(hit[1]) for hit in hits if hit[1][:1] == "."}
@@ -178,6 +199,8 @@ def _outside(seen: Outline, declared: Sequence[Found], imports: Mapping[str, str
         marks += Counter({(MOCKED, name): 1 for hit in words["spied"].finditer(around) for name in hit.groups() if name})
     if "outside_skip" in words:
         marks += Counter({(SKIP, "before each test"): len(words["outside_skip"].findall(around))})
+    if "file_when" in words:
+        marks += Counter({(WHEN, "built under a condition"): len(words["file_when"].findall(parsed.text))})
     if "file_skip" in words:
         marks += Counter({(SKIP, "the file is left out"): len(words["file_skip"].findall(parsed.text))})
     return marks

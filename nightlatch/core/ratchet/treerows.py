@@ -8,7 +8,6 @@ from nightlatch.core.ratchet.outline import NAME, Outline
 from nightlatch.core.ratchet.treetests import Found
 
 BRACKET = re.compile(r"[{(\[]")
-EACH = frozenset({"forEach", "each", "map", "foreach"})
 AHEAD = 4  # tokens between a name and the list that it is given
 PART = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[(\[{]|[)\]}]|,|\n")
 
@@ -39,12 +38,7 @@ def _called(seen: Outline, found: Found) -> tuple[str, ...] | None:
 def _looped(seen: Outline, found: Found) -> tuple[str, ...] | None:
     """The list that a loop around the test goes through."""
     parsed = seen.parsed
-    loops = [b.condition for b in seen.branches if b.loop and b.body[0] <= found.at and found.stop <= b.body[1]]
-    loops += [
-        (chain.start, call.callee)
-        for chain in seen.chains.values() if chain.start < found.at and found.stop <= chain.end
-        for call in chain.calls if parsed.word(call.callee - 1) in EACH and call.callee <= found.at and found.stop <= call.end
-    ]  # fmt: skip
+    loops = [listing for listing, body in seen.rounds if body[0] <= found.at and found.stop <= body[1] and listing[0] < found.at]
     for start, end in sorted(loops, reverse=True):
         for at in range(start, end):
             if rows := listed(parsed, at):
@@ -114,4 +108,4 @@ def _listed(parsed: Parsed, start: int, end: int) -> tuple[str, ...]:
         if parsed.word(at) in {"[", "{", "("} and at in parsed.pairs and (made := _rows(parsed, at)):
             return made
     yields = [at for at in range(start, end) if parsed.word(at) == "yield"]
-    return tuple(parsed.words(first, last) for first, last in zip(yields, [*yields[1:], end], strict=True))
+    return tuple(parsed.words(first, last) for first, last in zip(yields, [*yields[1:], end][: len(yields)], strict=True))

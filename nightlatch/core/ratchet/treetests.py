@@ -17,6 +17,7 @@ STRING = re.compile(r"[a-zA-Z@$]{0,3}[\"'`~]")
 QUOTED = re.compile(r"[a-zA-Z@$]{0,3}(\"\"\"|[\"'`])(.*)\1", re.DOTALL)
 ESCAPED = re.compile(r"\\([\"'`\\])")
 LONGEST_NAME = 200
+OPENING = 30  # tokens of a group's body in which it says what it is
 LONGEST_OPTION = 60  # tokens: what is longer is code, not options
 
 
@@ -34,6 +35,8 @@ class Found:
     titled: bool = False
     focus: bool = False
     notes: tuple[str, ...] = ()
+    header: str = ""
+    by_name: bool = False
 
 
 def tests(seen: Outline) -> list[Found]:
@@ -43,7 +46,7 @@ def tests(seen: Outline) -> list[Found]:
     return named((
         *_functions(parsed, kinds.get("function", ()), marks), *_groups(parsed, kinds.get("group", ()), marks),
         *_calls(seen, marks), *_infix_tests(seen),
-    ))  # fmt: skip
+    ), parsed.language.words.get("test_base"))  # fmt: skip
 
 
 def _marks(parsed: Parsed, found: Sequence[Nodes]) -> list[tuple[int, int, str]]:
@@ -71,7 +74,7 @@ def _notes(parsed: Parsed, marks: Marked, first: int, name: int) -> tuple[str, .
 
 def _functions(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[Found]:
     words = parsed.language.words
-    by_name, marked, macro = (words.get(key) for key in ("test_name", "test_mark", "test_macro"))
+    pattern, marked, macro = (words.get(key) for key in ("test_name", "test_mark", "test_macro"))
     for nodes in found:
         node, name_node = nodes["function"][0], nodes["name"][0]
         at, stop = parsed.span(node)
@@ -80,12 +83,17 @@ def _functions(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterato
         name = original(parsed, name_node.start_byte, name_node.end_byte).strip("`")
         header = original(parsed, node.start_byte, parsed.starts[start] if start < len(parsed.starts) else node.end_byte)
         made = macro.match(header) if macro else None
-        is_test = made or (marked and any(map(marked.search, notes))) or (by_name and by_name.match(name))
+        is_test = made or (marked and any(map(marked.search, notes))) or (pattern and pattern.match(name))
         if made:
             name = _macro_name(made["name"])
             notes = (*notes, made[0])
         kind = "test" if is_test and not not_test(parsed, name) else "helper"
-        yield Found(name=name, at=at, stop=stop, start=start, end=end, marks=noted(parsed, notes), kind=kind, notes=notes)
+        says, off = parsed.words(at, start), words.get("uncollected")
+        marks_of = noted(parsed, notes) + Counter({(SKIP, "not collected"): int(off is not None and off.search(says) is not None)})
+        by_name = not made and not (marked and any(map(marked.search, notes)))
+        yield Found(
+            name=name, at=at, stop=stop, start=start, end=end, marks=marks_of, kind=kind, notes=notes, header=says, by_name=by_name,
+        )  # fmt: skip
 
 
 def _macro_name(args: str) -> str:
@@ -124,7 +132,9 @@ def _groups(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[F
         start, end = parsed.span(nodes["body"][0]) if nodes.get("body") else (at, stop)
         notes = _notes(parsed, marks, node.start_byte, named.start_byte)
         name = parsed.words(*parsed.span(named)).strip(QUOTES)
-        yield Found(name=name, at=at, stop=stop, start=start, end=end, marks=noted(parsed, notes), kind="group", notes=notes)
+        says, off = parsed.words(at, min(start + OPENING, end)), parsed.language.words.get("uncollected_group")
+        marks_of = noted(parsed, notes) + Counter({(SKIP, "not collected"): int(off is not None and off.search(says) is not None)})
+        yield Found(name=name, at=at, stop=stop, start=start, end=end, marks=marks_of, kind="group", notes=notes, header=says)
 
 
 def _calls(seen: Outline, marks: Marked) -> Iterator[Found]:
@@ -235,19 +245,23 @@ def _infix_tests(seen: Outline) -> Iterator[Found]:
         )  # fmt: skip
 
 
-def named(found: Sequence[Found]) -> list[Found]:
+def named(found: Sequence[Found], base: re.Pattern[str] | None) -> list[Found]:
     """All of them with the names and the marks of what they stand in; a title inside another is joined as its runner joins them."""
     made = list[Found]()
     around = list[Found]()
     for one in sorted(found, key=lambda f: (f.at, -f.stop)):
         around = [outer for outer in around if outer.stop >= one.stop and outer.at < one.at]
-        whole = _within(one, around[-1]) if around and around[-1].name else one
+        whole = _within(one, around[-1], base) if around and around[-1].name else one
         made.append(whole)
         if whole.kind != "helper":
             around.append(whole)
     return made
 
 
-def _within(one: Found, outer: Found) -> Found:
+def _within(one: Found, outer: Found, base: re.Pattern[str] | None) -> Found:
+    """The same with the name and the marks of what is around it; a class may be none that a runner collects."""
     link = " > " if one.titled else "::"
-    return replace(one, name=f"{outer.name}{link}{one.name}", marks=one.marks + outer.marks, focus=one.focus or outer.focus)
+    asked = base is not None and one.kind == "test" and (one.by_name or one.titled) and bool(outer.header)
+    strange = asked and base is not None and base.search(outer.header) is None
+    marks = one.marks + outer.marks + Counter({(SKIP, "in what is no test class"): int(strange)})
+    return replace(one, name=f"{outer.name}{link}{one.name}", marks=marks, focus=one.focus or outer.focus)

@@ -1,0 +1,97 @@
+"""Which tools check a project, and what of their configuration lies beside what changed."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+from functools import cache
+from importlib.resources import files
+from posixpath import basename, dirname
+
+from nightlatch.core.globs import matcher
+from nightlatch.core.ratchet import checkers
+from nightlatch.core.ratchet.checkers import Checkers, Tool
+from nightlatch.core.ratchet.settings import UnreadableError, read
+from nightlatch.core.ratchet.texts import Text
+from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.trials import Trials
+
+# What starts checks: a tool that one of these names is in force. Scripts count where their names say that they check.
+STARTERS = matcher((
+    "checks/**", "**/Makefile", "**/*.mk", "**/justfile", "**/Taskfile.yml", "**/Taskfile.yaml", "**/package.json", "**/pyproject.toml",
+    "**/tox.ini", "**/noxfile.py", "**/setup.cfg", ".pre-commit-config.yaml", "**/lefthook.yml", ".husky/**", ".github/workflows/**",
+    ".gitlab-ci.yml", ".circleci/**", "azure-pipelines.yml", "Jenkinsfile", "**/pom.xml", "**/*.gradle", "**/*.gradle.kts",
+    "**/composer.json", "**/Gemfile", "**/Rakefile", "**/mix.exs", "**/Cargo.toml", "**/*.csproj", "**/Directory.Build.props",
+    "**/CMakeLists.txt", "**/build.sbt", "**/requirements*.txt", "**/*lint*.sh", "**/*check*.sh", "**/ci.sh", "**/ci",
+))  # fmt: skip
+MOST_STARTERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The tools in force at a base, and the unchanged configuration beside what changed."""
+
+    known: Checkers
+    beside: tuple[Text, ...] = ()
+
+
+@cache
+def shipped() -> Checkers:
+    """All tools that the package knows."""
+    return checkers.parse(files("nightlatch").joinpath("shipped", "checkers.toml").read_text(encoding="utf-8"))
+
+
+def watched(trials: Trials, case: Case) -> Watched:
+    """What holds for a candidate of this base."""
+    known, base = shipped(), trials.files(case.base)
+    starters = [path for path in base if STARTERS(trials.own(path))][:MOST_STARTERS]
+    configs = [path for path in base if configures(basename(path))]
+    text = "\n".join((*(content(trials, case.base, path) for path in starters), *trials.gates(case.base)))
+
+    def has_settings(tool: Tool, path: str) -> bool:
+        own = (source for source in tool.sources if fits(path, source.name))
+        return any(gives(trials, case.base, path, source.form, source.table) for source in own)
+
+    used = checkers.in_force(known, configs, text, has_settings)
+    changed = {change.path for change in case.changes}
+    near = [path for path in configs if path not in changed and any(is_above(dirname(path), dirname(other)) for other in changed)]
+    return Watched(known=used, beside=tuple(unchanged(trials, case.base, near)))
+
+
+@cache
+def names_of_sources() -> re.Pattern[str]:
+    """The names of all configuration files that are known, as one expression: a repository may have very many files."""
+    return re.compile("|".join(translate(source.name) for tool in shipped().tools for source in tool.sources))
+
+
+def configures(name: str) -> bool:
+    return names_of_sources().match(name) is not None
+
+
+def is_above(folder: str, other: str) -> bool:
+    """Is a folder the other one, or one that it lies in?"""
+    return not folder or f"{other}/".startswith(f"{folder}/")
+
+
+def fits(path: str, pattern: str) -> bool:
+    return fnmatchcase(basename(path), pattern)
+
+
+def gives(trials: Trials, base: str, path: str, form: str, table: str) -> bool:
+    """Is there such a table in a file? A file of the tool's own counts as it is."""
+    if not table:
+        return True
+    try:
+        return read(content(trials, base, path), form, table) is not None
+    except UnreadableError:
+        return False
+
+
+def unchanged(trials: Trials, base: str, paths: list[str]) -> Iterator[Text]:
+    for path in paths:
+        text = content(trials, base, path)
+        yield Text(path=trials.own(path), old=text, new=text, test=False)
+
+
+def content(trials: Trials, base: str, path: str) -> str:
+    return text_of(trials.repo.read(base, path) or b"")
