@@ -34,7 +34,7 @@ class Language:
 
     `module` and `function` name the grammar; `variants` give another function of it for some endings. `files` are patterns of
     paths that hold tests by custom, `collected` those that the runners of the language take by themselves. `atoms` are node types
-    that count as one token. `rewrite` turns what the grammar does not know into something of the same length that it does.
+    that count as one token, `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into something of the same length that it does.
     `words` are regular expressions over tokens that are parted by one space, `ranks` what its matchers are worth.
     """
 
@@ -49,6 +49,7 @@ class Language:
     query: str
     atoms: frozenset[str]
     variants: Mapping[str, str] = field(default_factory=dict)
+    stub: str = ""
     anywhere: bool = False
     between: str = "::"
     rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
@@ -134,7 +135,7 @@ def _language(text: str, ranks: Mapping[str, Sequence[str]]) -> Language:
         files=tuple(data["files"]), collected=tuple(data.get("collected", data["files"])),
         anywhere=data.get("anywhere", False), between=data.get("between", "::"),
         module=grammar.get("module", ""), function=grammar.get("function", "language"), variants=grammar.get("variants", {}),
-        query=grammar.get("query", ""), atoms=frozenset(grammar.get("atoms", ())),
+        stub=grammar.get("stub", ""), query=grammar.get("query", ""), atoms=frozenset(grammar.get("atoms", ())),
         rewrite=tuple((re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())),
         words={key: re.compile(value, re.MULTILINE) for key, value in data.get("words", {}).items()},
         limits=tuple((limit["name"], re.compile(limit["find"]), limit.get("turn", 1)) for limit in data.get("limits", ())),
