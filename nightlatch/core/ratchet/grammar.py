@@ -34,7 +34,8 @@ class Language:
 
     `module` and `function` name the grammar; `variants` give another function of it for some endings. `files` are patterns of
     paths that hold tests by custom, `collected` those that the runners of the language take by themselves. `atoms` are node types
-    that count as one token, `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into something of the same length that it does.
+    that count as one token, `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into something of the
+    same length that it does.
     `words` are regular expressions over tokens that are parted by one space, `ranks` what its matchers are worth.
     """
 
