@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nightlatch.core.suites import Read, Suite, find, placed, spliced
+from nightlatch.core.suitefinder import Read, find, placed, spliced
+from nightlatch.core.suites import Suite
 from nightlatch.core.testfiles import Call, Runner
 from nightlatch.core.testscripts import ASSIGNMENT, DEEPEST, EXPANDED, Ground, UnreadableError, bare, moved, scripted, shielded
 
@@ -28,6 +29,7 @@ GRAMMAR = {
     "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function", "{", "}", "!", "[[",
     "eval", "exit", "return", "trap", "unset", "shift", "wait",
 }  # fmt: skip
+RUN_BY = ("Makefile", "makefile", "GNUmakefile", "justfile", "tox.ini", "noxfile.py", "package.json", "composer.json", "Rakefile")
 ACTIVATE = re.compile(r"(?:\./)?(?:\.?venv|env)/bin/activate")
 REDIRECTION = re.compile(r"\s\d?>{1,2}\s*(?:&\d|[^\s;&|]+)|\s*\|\s*tee\s[^;&|]*$")
 PYTHON = re.compile(r"(?:.*/)?(?:python(?:\d(?:\.\d+)?)?|py)")
@@ -106,7 +108,9 @@ def suites_from(one: Named, ground: Ground) -> list[Suite]:
 def by_exit_code(one: Named, folder: str, why: str) -> Suite:
     """A command of which nothing is known: its exit code, and reports where it leaves some."""
     reports = (one.report,) if one.report else ()
-    runner = Runner(name="tests", report="folder", command=("sh", "-c", one.command), tests=(), reports=reports)
+    words = re.findall(r"[\w./-]+", one.command)
+    config = tuple(dict.fromkeys((*(word.removeprefix("./") for word in words if "." in word or "/" in word), *RUN_BY)))
+    runner = Runner(name="tests", report="folder", command=("sh", "-c", one.command), tests=(), reports=reports, config=config)
     name = one.name or (f"{folder} ({one.command})" if folder else "tests")
     return Suite(name=name, folder=folder, runner=runner, weak="" if reports else why or "no runner that is known is named")
 

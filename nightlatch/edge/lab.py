@@ -18,6 +18,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.suites import Suites, holders
+from nightlatch.core.testfiles import supersedes
 from nightlatch.core.verdict import decide, hopeless, next_step
 from nightlatch.edge import checkers, heldback, integrity, mutation
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
@@ -75,10 +76,10 @@ class Lab(Trials):
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
             in_run=not self.protected,
-            static=static_reasons(
+            static=(*static_reasons(
                 case.texts, feature.supersedes, runner, self.protected,
                 checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
-            ),
+            ), *suites_lost(case)),
             empty=not case.changes,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
@@ -141,6 +142,12 @@ class Lab(Trials):
         """The ids that passed in a tree, if that is known."""
         known = self.recall(self.tests_name(case.base, tree, case.suite), codec.results_from) if tree else None
         return known.passed if known else frozenset()
+
+
+def suites_lost(case: Case) -> tuple[Reason, ...]:
+    """What there is to say of suites that nothing would run any more, those aside that the feature names."""
+    names = [name for name in case.lost if not supersedes(case.feature.supersedes, name)]
+    return (reason("ratchet.suite-lost", names),) if names else ()
 
 
 def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:

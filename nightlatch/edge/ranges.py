@@ -17,6 +17,7 @@ from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import State
 from nightlatch.core.rules import reason
 from nightlatch.core.scope import LINK, Change, Rules, Seen
+from nightlatch.core.suites import weak
 from nightlatch.core.text import plain
 from nightlatch.edge import workshop
 from nightlatch.edge.git import Ident, Repo
@@ -104,6 +105,8 @@ def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str
     with workshop.opened(house) as (_, lab):
         verdict = examined(house, lab, span.base, repo.tree_of(span.head), asked, span)
         more = tuple(too_red(lab.state(span.base))) if verdict.costs else ()
+        said = [weak(suite) for suite in lab.suite(span.base, span.base).every if suite.weak] if verdict.costs else []
+        more += (reason("tests.no-ids", said),) if said else ()
     return with_more(verdict, more), [change.path for change in changes]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.results import Answer, Results
-from nightlatch.core.suites import find
+from nightlatch.core.suitefinder import find
 from nightlatch.edge import runner
 from tests.edge.test_runners import HANDS, Project, needs, project, words
 
