@@ -202,3 +202,9 @@ def sign_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
     signs = {sign.file for kind in runners for sign in (*kind.found, *kind.spreads)}
     named = {name for kind in runners for name in (*kind.manifests, *kind.config)}
     return matcher(name if name.startswith("**/") else f"**/{name}" for name in sorted(signs | named))
+
+
+def manifest_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
+    """Is this a file without which a suite may not be found, test files aside?"""
+    signs = {sign.file for kind in runners for sign in (*kind.found, *kind.spreads) if not sign.file.startswith("**/")}
+    return matcher(f"**/{name}" for name in sorted(signs.union(*(kind.manifests for kind in runners))))

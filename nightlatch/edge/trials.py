@@ -17,7 +17,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Cost, Feature
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.scope import Change
-from nightlatch.core.suitefinder import sign_files
+from nightlatch.core.suitefinder import manifest_files, sign_files
 from nightlatch.core.suites import Suite, Suites, as_project, matching, shared_out, suites_of, together
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK
@@ -153,8 +153,8 @@ class Trials:
 
     def lost(self, base: str, tree: str, changes: Iterable[Change]) -> list[str]:
         """The suites of the base that nothing would run once this tree is the base, though its files are still there."""
-        had, signs = self.suite(base, base), sign_files(runner.shipped())
-        if self.tests or self.named or not any(signs(self.own(change.path)) for change in changes):
+        had, manifest = self.suite(base, base), manifest_files(runner.shipped())
+        if self.tests or self.named or not any(manifest(self.own(change.path)) for change in changes):
             return []
         has = {(one.folder, one.runner.language) for one in self.suite(base, tree).every}
         gone = [one for one in had.every if (one.folder, one.runner.language) not in has]
