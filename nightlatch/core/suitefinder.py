@@ -152,7 +152,9 @@ def _with_tests(accepted: Mapping[str, Runner], anchored: Collection[str], files
         anywhere = kind.report == "cargo" and folder in anchored  # Rust's tests may stand in any of its files
         if (inner or folder) and not anywhere and not _has_test(kind, files.inside(folder), inner):
             continue
-        usual = replace(kind, command=spliced(kind.command, kind.usual), again=spliced(kind.again, kind.usual))
+        spread = kind.spreading and any(files.shows(folder, sign) for sign in kind.spreads)
+        words = (*kind.usual, *(kind.spreading if spread else ()))
+        usual = replace(kind, command=spliced(kind.command, words), again=spliced(kind.again, words))
         yield placed(usual, folder, files.read, inner if kind.ignoring else ())
 
 

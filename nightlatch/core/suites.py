@@ -214,7 +214,8 @@ def loose(folder: str, files: Sequence[str]) -> str:
 def weak(suite: Suite) -> str:
     """Why the tests of a suite have no ids, and what would give them some."""
     helps = "write the runner's own command, or let it leave JUnit XML in $NIGHTLATCH_REPORTS"
-    return f"{suite.name} is known by its exit code alone, its tests by declaration: {suite.weak}; {helps}"
+    name = suite.name if suite.folder else f"the command {suite.runner.command[-1]}"
+    return f"{name} is known by its exit code alone, and its tests by what their files say: {suite.weak}; {helps}"
 
 
 def _runs(suite: Suite, path: str) -> bool:

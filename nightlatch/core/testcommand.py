@@ -153,10 +153,14 @@ def read_command(line: str, ground: Ground, folder: str = "", deep: int = 0) -> 
     """What a shell line runs, in its order. Raises Unreadable where that cannot be told by reading."""
     if deep > DEEPEST:
         raise UnreadableError("it leads through too many scripts")
-    told, kept = list[Told](), tuple[tuple[str, str], ...]()
-    for words in simple_commands(line):
+    told, kept, outer = list[Told](), tuple[tuple[str, str], ...](), list[str]()
+    for words, hidden in simple_commands(line):
         env, rest = assignments(words[1:] if words[:1] == ["export"] else words)
-        if not rest or words[:1] == ["export"]:
+        if words == ["("]:
+            outer.append(folder)
+        elif words == [")"]:
+            folder = outer.pop() if outer else folder
+        elif not rest or words[:1] == ["export"]:
             kept = (*kept, *env)
         elif rest[0] in GRAMMAR:
             raise UnreadableError(f"the shell's {rest[0]} stands in it")
@@ -166,34 +170,38 @@ def read_command(line: str, ground: Ground, folder: str = "", deep: int = 0) -> 
             if not ACTIVATE.fullmatch(rest[-1]):
                 raise UnreadableError(f"it reads {rest[-1]} into its shell")
         elif posixpath.basename(rest[0]) not in HARMLESS:
-            told += [replace(each, env=(*kept, *env, *each.env)) for each in comes_to(tuple(rest), ground, folder, deep)]
+            inner = comes_to(tuple(rest), ground, folder, deep)
+            if hidden and not all(each.runner for each in inner):
+                raise UnreadableError(f"the shell's {hidden} stands in it")
+            told += [replace(each, env=(*kept, *env, *each.env)) for each in inner]
     others = [word for each in told if each.runner is None for word in each.words if EXPANDED.search(word)]
     if others and any(each.runner for each in told):
         raise UnreadableError(f"the shell would have to fill in {bare(others[0])}")
     return [replace(each, words=tuple(map(bare, each.words)), options=tuple(map(bare, each.options))) for each in told]
 
 
-def simple_commands(line: str) -> Iterator[list[str]]:
-    """The commands of a shell line that run one after the other."""
+def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
+    """The commands of a shell line that run one after the other, each with the sign behind which its result is hidden, and brackets."""
     plain = shielded(REDIRECTION.sub(" ", line.replace("\\\n", " ").strip())).replace("\n", " ; ")
     lexer = shlex.shlex(plain, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
-    words: list[str] = []
+    words, hidden = list[str](), ""
     try:
         for token in lexer:
-            if token in {"&&", ";"}:
-                yield words
-                words = []
-            elif token and set(token) <= set("();<>|&"):
-                inner = token in {"(", ")"}
-                if not inner:
-                    raise UnreadableError(f"the shell's {token} stands in it")
-                raise UnreadableError("a part of it stands in brackets")
-            else:
+            signs = token if token and set(token) <= set("();<>|&") else ""
+            if signs in {"|", "||"}:
+                hidden = hidden or signs
+            elif signs and set(signs) <= set("();&") and signs != "&":
+                yield words, hidden
+                words, hidden = [], ""
+                yield from (([sign], "") for sign in signs if sign in "()")
+            elif signs:
+                raise UnreadableError(f"the shell's {signs} stands in it")
+            elif not hidden:
                 words.append(token)
     except ValueError as error:
         raise UnreadableError(f"the shell could not read it: {error}") from error
-    yield words
+    yield words, hidden
 
 
 def assignments(words: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], list[str]]:
