@@ -27,7 +27,8 @@ WAYS = {
 SPELLINGS = [
     "pytest -q", "python -m pytest -q", "python3 -m pytest -x", "py.test", "coverage run -m pytest", "sh -c 'pytest -q'", "env CI=1 pytest",
     "uv run pytest", "uv run --frozen python -m pytest", "poetry run pytest -q", "pdm run pytest", "pipenv run pytest", "hatch run pytest",
-    "tox", "tox -e py311", "nox -s tests", "make test", "make -s all", "just test", "./all.sh", "./ci.sh", "pytest || true", "pytest && cd web && npm test",
+    "tox", "tox -e py311", "nox -s tests", "make test", "make -s all", "just test", "./all.sh",
+    "./ci.sh", "pytest || true", "pytest && cd web && npm test",
     "cd web && npm test", "npm --prefix web test", "yarn --cwd web test", "pnpm -C web test", "bun run --cwd web test",
     "cd svc && go test ./...", "cd svc && go test -v -count=1 ./...", "make -C svc check",
 ]  # fmt: skip
