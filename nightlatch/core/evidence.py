@@ -24,20 +24,30 @@ class Step(StrEnum):
     CHECKS = "the base's checks on the candidate"
     OLD = "the base's tests on the candidate's code"
     NOW = "verify on the candidate"
+    THROUGH = "verify on the candidate, run through what the base has for it"
     OWNED = "verify on the candidate with the base's tests"
+    KEPT = "the verify of other features that pass"
     PROOF = "the candidate's new tests on the base's code"
     INTEGRITY = "tests that must fail, on the candidate's code"
     WEAKER = "changed code, by the base's tests and the candidate's"
+    STRENGTH = "small faults in what was added, by what proves it"
     HELD = "held-back checks"
     JUDGE = "the judge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What a verify command answered, and the end of what it printed."""
+    """What a verify command answered, the end of what it printed, and how long it took, in seconds.
+
+    `read` are the files of the repository that it read, None where that is not known. `carried`: it said so on an earlier tree, and no
+    change since could reach it.
+    """
 
     answer: Answer
     tail: str = ""
+    read: frozenset[str] | None = None
+    seconds: float = 0.0
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +79,45 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """Which faults were put into what the feature added, and whether what proves it noticed one; `hollow`: not even that all of it does
+    nothing. `left`: there was no time for more."""
+
+    tried: tuple[str, ...] = ()
+    noticed: bool = False
+    hollow: bool = False
+    left: bool = False
+
+    @property
+    def weak(self) -> bool:
+        """Is it known that nothing would be missed?"""
+        return bool(self.tried) and not (self.noticed or self.left)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The verify of other features that pass, on the candidate: how many held, which broke and which came out both ways, each with the
+    end of what it printed, and which were left for later for want of time."""
+
+    held: int = 0
+    broken: tuple[str, ...] = ()
+    unsteady: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """All that is known about one candidate so far; None is what was not looked at.
 
     `static` is what was seen without running anything. `tests_changed`: a test or configuration file differs from the base.
-    `proof_changed`: a file that verify may rest on does. `wants` are the steps beyond tests, checks and verify that this candidate calls
-    for and that can be taken. `moved` says of lost ids where they went, `intact` are those that say the same there, `goldens` how files
-    of expected output differ. `flaky` ids came out both ways on base and candidate, `unsteady` ones on the candidate alone; `chances`
-    says of flaky ones how often each failed, and of how many runs. `carried` are the ids that passed in the work that the session started
-    from. `always`: the judge is asked even where a verify proves the feature; `met_before` is the most criteria that it found met so far,
-    `usage` what it cost now. `in_run`: an agent did it, and another session can follow. `off` names the layers that a test leaves out,
-    `approved` what a person has answered already.
+    `proof_changed`: a file that verify may rest on does. `bent` says how that differs which its verify runs through. `wants` are the
+    steps beyond tests, checks and verify that this candidate calls for and that can be taken. `moved` says of lost ids where they went,
+    `intact` are those that say the same there, `goldens` how files of expected output differ. `flaky` ids came out both ways on base
+    and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of how many runs.
+    `carried` are the ids that passed in the work that the session started from. `always`: the judge is asked even where a verify proves
+    the feature; `met_before` is the most criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
+    another session can follow. `enough`: a verify of the base proves the feature however little it
+    notices. `off` names the layers that a test leaves out, `approved` what a person has answered already.
     """
 
     feature: Feature
@@ -104,6 +142,11 @@ class Evidence:
     chances: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     before: Said | None = None
     now: Said | None = None
+    bent: tuple[str, ...] = ()
+    through: Said | None = None
+    kept: Kept | None = None
+    strength: Noticed | None = None
+    enough: bool = False
     owned: Said | None = None
     proof: frozenset[str] | None = None
     integrity: Integrity | None = None

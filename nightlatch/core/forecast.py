@@ -9,6 +9,7 @@ from nightlatch.core.evidence import Said, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
+from nightlatch.core.verifies import why_red
 
 VACUOUS = frozenset({"", "true", ":", "exit", "exit 0", "/bin/true"})
 DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
@@ -50,9 +51,22 @@ class Outlook:
     judge: str = ""
 
 
-def forecast(feature: Feature, said: Said | None, outlook: Outlook, *, unwritten: str = "") -> Finding:
-    """`said` is what its verify answers at the base, None without one; `unwritten` a test file that it runs and that is not there yet."""
+def forecast(
+    feature: Feature, said: Said | None, outlook: Outlook, *, unwritten: str = "", wants: str = "", weak: str = "", through: str = ""
+) -> Finding:  # fmt: skip
+    """`said` is what its verify answers at the base, None without one; `unwritten` a test file that it runs and that is not there yet.
+
+    `wants` is what its run lacks, `weak` why it could hardly refuse anything, `through` the files that judge it and are not to change.
+    """
     level, says, fix, proof = _told(feature, said, outlook, unwritten)
+    if level is not Level.FAIL and wants:
+        says, proof, level = f"its verify is red for want of {wants}", "", Level.FAIL
+        fix = "install it in init.sh, or name the environment that has it under share in [workspace] of loop.toml"
+    elif level is Level.OK and weak:
+        level, says = Level.WARN, f"its verify {weak}, so it can hardly refuse anything"
+        fix = f"give {plain(feature.id)} a verify command that runs what the feature is to do"
+    elif level is Level.OK and through:
+        says = f"{says}; {through} must stay as they are, or be named in its supersedes"
     runs = (0, 0) if not outlook.tests or level is Level.FAIL else (2, 2) if proof == "proof test" else (1, 2)
     cost = f"; {_runs(runs)}" if level is Level.OK and runs[1] else ""
     return Finding(level=level, topic=plain(feature.id, 60), says=f"{says}{cost}", fix=fix, proof=proof, suite_runs=runs)
@@ -70,7 +84,8 @@ def _told(feature: Feature, said: Said | None, outlook: Outlook, unwritten: str)
         case Answer.RED if unwritten and outlook.tests:
             return Level.OK, f"its verify runs {unwritten}, which its agent has yet to write: {test}", "", "proof test"
         case Answer.RED:
-            return Level.OK, "its verify is red now; green will prove it", "", "verify"
+            why = why_red(said.tail) if said else ""
+            return Level.OK, f"its verify is red now{f' ({why})' if why else ''}; green will prove it", "", "verify"
         case Answer.FAULT | Answer.SKIP:
             tail = " / ".join([line for line in last_lines(said.tail) if line][-2:]) if said else ""
             fix = "install what it needs in init.sh, or correct the command"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from nightlatch.core.approvals import settle
-from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, fewer_cases, last_lines, lost_ids, newly_failing, slipped
+from nightlatch.core.evidence import Compared, Evidence, Integrity, Kept, Said, fewer_cases, last_lines, lost_ids, newly_failing, slipped
 from nightlatch.core.judge import ruled
 from nightlatch.core.models import Reason, Ruling
 from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results
@@ -164,6 +164,18 @@ def _verify(e: Evidence) -> Iterator[Reason]:
             yield reason("verify.fault", last_lines(said.tail))
     if e.now and e.now.answer is Answer.RED:
         yield reason("verify.red", last_lines(e.now.tail))
+    if e.through and e.through.answer is not Answer.GREEN:
+        yield reason("verify.harness-changed", e.bent)
+    if e.kept:
+        yield from _kept(e.kept)
+    if e.strength and e.strength.weak:
+        yield reason("verify.hollow" if e.strength.hollow else "verify.notices-nothing", e.strength.tried)
+
+
+def _kept(kept: Kept) -> Iterator[Reason]:
+    """What became of the features that passed at the base."""
+    named = {"verify.broken": kept.broken, "verify.unsteady": kept.unsteady, "verify.left": kept.left}
+    yield from (reason(rule, names) for rule, names in named.items() if names)
 
 
 def already_green(e: Evidence) -> bool:

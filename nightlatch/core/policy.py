@@ -13,6 +13,7 @@ from nightlatch.core.text import plain
 
 ALL_DONE = "every feature passes"
 REST_SKIPPED = "every feature that is not skipped passes"
+PASSES = "passes"
 ALL_SKIPPED = "every feature is skipped: there is nothing to work on"
 NOTHING_PLANNED = "the plan has no features: add one to it"
 PAUSED = "paused: no new session starts; go on: nightlatch resume"
@@ -146,7 +147,7 @@ def _ended(plan: Plan, history: History, budget: Budget, now: datetime) -> Stop 
         (all(f.done for f in plan.features), 0, ALL_DONE),
         (all(f.done or _skipped(f, history) for f in plan.features), 0, REST_SKIPPED),
         (bool(budget.only) and asked is None, 3, f"{plain(budget.only)} is no longer in the plan"),
-        (asked is not None and asked.done, 0, f"{plain(budget.only)} passes"),
+        (asked is not None and asked.done, 0, f"{plain(budget.only)} {PASSES}"),
         (budget.fault is not None, budget.fault and budget.fault.code, budget.fault and budget.fault.why),
         (bool(same) and same == same[:1] * budget.faults_allowed, 4, _again(same)),
         (budget.barren >= NO_PROGRESS, 4, f"no progress: nothing came of {budget.barren} sessions in a row"),

@@ -8,6 +8,7 @@ from nightlatch.core.ratchet.rules import STATIC, WEAKENING
 MOST_DETAILS = 100
 LAYERS = {
     "selection": ("runner-selection", "runner-hook", "test-startup", "protected-path"),
+    "harness": ("harness-changed",),
     "old": ("superseded-unnamed",),
     "integrity": ("canary", "canary-blind", "tests-rewritten"),
     "expected": ("expected-ignored",),
@@ -229,6 +230,54 @@ RULES = {
         ruling=Ruling.HOLD,
         example="`verify` is `test -f README.md`",
         wrong="`done F`, or give the feature a command that fails today.",
+    ),
+    "verify.broken": Rule(
+        says="features that passed do not pass any more: {n}",
+        next="The verify of these features was green before this work and is red with it. Make it green again without changing it.",
+        example="the session rewrote calc.py and left out sub(), by which US-001 was proved",
+        wrong="Where a feature is meant to end another one, name that one's id in its `supersedes`.",
+    ),
+    "verify.unsteady": Rule(
+        says="verify commands of other features come out both ways: {n}",
+        next="",
+        ruling=Ruling.FLAG,
+        example="the verify of US-003 waits for a port and fails now and then, also on the branch",
+        wrong="It refuses nothing. Make the command steady, or it cannot protect its feature.",
+    ),
+    "verify.left": Rule(
+        says="features whose verify was not run again for want of time: {n}",
+        next="",
+        ruling=Ruling.FLAG,
+        example="forty features pass, each by a command of a minute; the last ones wait for the end of the run",
+        wrong="It refuses nothing: they are proved again before the run says that every feature passes.",
+    ),
+    "verify.hollow": Rule(
+        says="what proves the feature passes with every new function emptied, so it only asks whether they are there",
+        next="The verify, or the new tests, must call what was added and compare what comes of it.",
+        ruling=Ruling.FLAG,
+        example="the new test says `assert hasattr(calc, 'sub')`, or imports the module and no more",
+        wrong="The work lands unproved: `approve` it, or give the feature a verify that runs what it is to do.",
+    ),
+    "verify.notices-nothing": Rule(
+        says="nothing that this feature added would be missed by its verify; tried: {n}",
+        next="The verify, or the new tests, must compare what the added code returns or writes.",
+        ruling=Ruling.FLAG,
+        example="verify is `grep -q 'def sub' calc.py`; every fault in the body of sub() goes unnoticed",
+        wrong='The work lands unproved: `approve` it, or set `weak_verify = "enough"` under [land] where such commands are meant.',
+    ),
+    "verify.harness-changed": Rule(
+        says="the feature's verify is green only with changes to what it runs through: {n}",
+        next="Leave the programs, build files and scripts of the verify as the base has them, and make the feature itself pass.",
+        ruling=Ruling.HOLD,
+        example="verify is `make -s test`, and the session changed the Makefile so that the target always succeeds",
+        wrong="Where the feature is meant to change these files, name them in its `supersedes`; or `approve`.",
+    ),
+    "ratchet.harness-changed": Rule(
+        says="what checks and other features' verify commands run through was changed: {n}",
+        next="Leave the programs, build files and scripts of checks and verify commands as the base has them.",
+        ruling=Ruling.HOLD,
+        example="checks/20-lint runs `make lint`, and the session changed that target in the Makefile",
+        wrong="Where the feature is meant to change these files, name them in its `supersedes`; or `approve`.",
     ),
 }
 

@@ -40,7 +40,9 @@ def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     yield Step.CHECKS, e.checks is None
     yield Step.OLD, e.old is None and e.tests_changed
     yield Step.NOW, asked and e.now is None
+    yield Step.THROUGH, green(e.now) and bool(e.bent) and e.through is None
     yield Step.OWNED, green(e.now) and e.proof_changed and e.owned is None
+    yield Step.KEPT, Step.KEPT in e.wants and e.kept is None
     yield Step.PROOF, (asked or bool(e.feature.title)) and not base_owned(e) and e.proof is None and bool(new_passing(e))
     yield Step.INTEGRITY, Step.INTEGRITY in e.wants and e.integrity is None
     yield Step.WEAKER, Step.WEAKER in e.wants and e.weaker is None
@@ -50,6 +52,8 @@ def _last_wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     """What is only asked where nothing was refused, of a session that ended by itself or has a proof. A person decides what is held."""
     could_land = e.finished or base_owned(e) or bool(e.proof)
     held = any(r.ruling is Ruling.HOLD for r in reasons(e))
+    proven = base_owned(e) or bool(e.proof)
+    yield Step.STRENGTH, proven and not held and Step.STRENGTH in e.wants and e.strength is None
     yield Step.HELD, could_land and Step.HELD in e.wants and e.held_back is None
     yield Step.JUDGE, could_land and Step.JUDGE in e.wants and e.judged is None and not held and (e.always or not base_owned(e))
 
@@ -66,7 +70,7 @@ def decide(e: Evidence) -> Verdict:
         reasons=said,
         checks=_checks_text(e.checks),
         tests=e.own.summary() if e.own else "",
-        verify="->".join(s.answer.value for s in (e.before, e.now) if s),
+        verify="->".join(s.answer.value for s in (e.before, e.now) if s) + (" weak" if e.strength and e.strength.weak else ""),
         judge=summary(e.judged, e.feature),
         usage=e.usage,
         progress=gained,
@@ -95,14 +99,18 @@ def proved(e: Evidence) -> bool | None:
         return False
     if isinstance(e.judged, NotMet):
         return False
-    if base_owned(e):
+    weak = e.strength is not None and e.strength.weak
+    if base_owned(e) and (e.enough or not weak):
         return True
+    if weak:
+        return True if isinstance(e.judged, Met) else None
     return True if e.proof and (Step.JUDGE not in e.wants or isinstance(e.judged, Met)) else None
 
 
 def base_owned(e: Evidence) -> bool:
-    """Is verify green by tests and checks that the candidate did not write?"""
-    return green(e.now) and (green(e.owned) if e.proof_changed else True)
+    """Is verify green by tests, checks and programs that the candidate did not write?"""
+    rests = [said for said, changed in ((e.owned, e.proof_changed), (e.through, bool(e.bent))) if changed]
+    return green(e.now) and all(green(said) for said in rests)
 
 
 def _checks_text(checks: Sequence[Check] | None) -> str:

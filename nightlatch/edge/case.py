@@ -1,7 +1,7 @@
 """One candidate beside its base: what changed, as entries and as texts, and what is put back where."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import unified_diff
 
 from nightlatch.core.globs import matcher
@@ -24,7 +24,8 @@ class Case:
     """One candidate beside its base, with the base's checks. `back` restores the base's tests, `proof` all that verify may rest on.
 
     `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and golden files that differ, with
-    configuration that is new. `lost` are suites of the base that nothing would run any more.
+    configuration that is new. `own_harness` puts back what its own verify runs through, `harness` that of every command. `lost` are
+    suites of the base that nothing would run any more.
     """
 
     base: str
@@ -39,6 +40,8 @@ class Case:
     sources: tuple[str, ...]
     touched: tuple[str, ...]
     lost: tuple[str, ...] = ()
+    own_harness: Mapping[str, Entry] = field(default_factory=dict)
+    harness: Mapping[str, Entry] = field(default_factory=dict)
     judge: Bench | None = None
 
 

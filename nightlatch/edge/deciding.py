@@ -4,10 +4,11 @@ import os
 from math import ceil
 
 from nightlatch.core import policy
+from nightlatch.core.models import Plan
 from nightlatch.core.policy import Choice, Stop, Wait
 from nightlatch.core.spending import Purse, free_again, within
 from nightlatch.core.units import show_duration
-from nightlatch.edge import inbox, wishes
+from nightlatch.edge import inbox, proving, wishes
 from nightlatch.edge.agents import load
 from nightlatch.edge.site import Site
 
@@ -24,8 +25,25 @@ def decide(site: Site) -> Choice | Wait | Stop:
     if isinstance(answer, Choice) and (short := site.sandbox.bounds.short()):
         return Stop(code=4, why=short)
     if isinstance(answer, Choice):
-        site.lab.require_green(tip, plan, accept=site.options.accept_red)
+        site.lab.require_green(tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen)
+        site.memory.base_seen = True
+    if isinstance(answer, Stop) and says_it_passes(answer):
+        return confirmed(site, tip, plan, answer)
     return answer
+
+
+def says_it_passes(stop: Stop) -> bool:
+    """Does this reason to stop say of a feature, or of all, that it passes?"""
+    return stop.code == 0 and (stop.why in (policy.ALL_DONE, policy.REST_SKIPPED) or stop.why.endswith(policy.PASSES))
+
+
+def confirmed(site: Site, tip: str, plan: Plan, stop: Stop) -> Choice | Wait | Stop:
+    """The same reason to stop, once all of that has been seen at this commit; what has slipped is decided about anew."""
+    only = site.options.feature
+    wrong = proving.confirm(site, tip, [feature for feature in plan.features if only in ("", feature.id)])
+    if site.tip() != tip or site.signals.asked:
+        return decide(site)
+    return wrong or stop
 
 
 def budget(site: Site, tip: str) -> policy.Budget:

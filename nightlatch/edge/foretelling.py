@@ -6,14 +6,19 @@ from itertools import islice
 
 from nightlatch.core.evidence import Said
 from nightlatch.core.forecast import Finding, Level, Outlook, bill, forecast, overhead
+from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
+from nightlatch.core.planreadings import few
 from nightlatch.core.results import Answer
+from nightlatch.core.testfiles import supersedes
 from nightlatch.core.text import plain
-from nightlatch.edge import judge, runner
+from nightlatch.core.verifies import weakness
+from nightlatch.edge import harness, judge, runner
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.look import View
 
 AT_ONCE = 25
+MOST_SHOWN = 4_000
 
 
 def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
@@ -25,7 +30,9 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
     findings = []
     for feature, said in answers(lab, seen.tip, left):
         yet = unwritten(lab, seen.tip, feature) if said and said.answer is Answer.RED else ""
-        findings.append(forecast(feature, said, outlook, unwritten=yet))
+        wants = lab.wanting(seen.tip, said) if said else ""
+        weak = weakness(feature.verify, harness.shipped_tools())
+        findings.append(forecast(feature, said, outlook, unwritten=yet, wants=wants, weak=weak, through=through(lab, seen.tip, feature)))
         yield findings[-1]
     for feature, waiting in seen.survey.left:
         if waiting and waiting.for_person:
@@ -46,24 +53,35 @@ def answers(lab: Lab, base: str, features: Sequence[Feature]) -> Iterator[tuple[
         red = asked_together(lab, base, [feature for feature in some if feature.verify])
         for feature in some:
             alone = feature.verify and feature.id not in red
-            yield feature, lab.verify_at(base, feature) if alone else Said(answer=Answer.RED) if feature.verify else None
+            yield feature, lab.verify_at(base, feature) if alone else red.get(feature.id)
 
 
-def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> frozenset[str]:
-    """The features whose verify is plainly red."""
+def through(lab: Lab, base: str, feature: Feature) -> str:
+    """The files of the base that judge a feature and that its agent may not change, a few of them; "" for none."""
+    tree, free = harness.files_of(lab, base), matcher(feature.may_change)
+    used = [path for path in harness.harness_of(feature.verify, tree) if not free(path) and not supersedes(feature.supersedes, path)]
+    programs = [path for path in sorted(used) if not lab.suite(base, base).files(path)]
+    return few([plain(path, 60) for path in programs])
+
+
+def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> dict[str, Said]:
+    """What the verify of each feature that is plainly red printed there."""
     if len(features) < 2:
-        return frozenset()
+        return {}
     with lab.open_room(base, lab.clean(base, base)) as room, runner.desk(lab.hands, room, {"NIGHTLATCH_BASE": base}) as place:
         lines = []
         for number, feature in enumerate(features):
             commands = " && ".join(f"sh -c {shlex.quote(command)}" for command in feature.verify)
-            lines.append(f"( export NIGHTLATCH_FEATURE={shlex.quote(feature.id)}; {commands} ) </dev/null >/dev/null 2>&1")
+            out = shlex.quote(f"{place.seen}/out-{number}")
+            lines.append(f"( export NIGHTLATCH_FEATURE={shlex.quote(feature.id)}; {commands} ) </dev/null >{out} 2>&1")
             lines.append(f"echo $? >{shlex.quote(f'{place.seen}/said-{number}')}")
         (place.folder / "ask").write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
         lab.hands.run(place.room, ["sh", f"{place.seen}/ask"])
         codes = [(runner.bounded(place.folder / f"said-{number}") or b"").strip() for number in range(len(features))]
+        tails = [runner.text(lab.hands.report(place.folder / f"out-{number}") or b"")[-MOST_SHOWN:] for number in range(len(features))]
     plainly = [code.isdigit() and 0 < int(code) < min(runner.ABSENT) for code in codes]
-    return frozenset(feature.id for feature, red in zip(features, plainly, strict=True) if red)
+    asked = zip(features, plainly, tails, strict=True)
+    return {feature.id: Said(answer=Answer.RED, tail=tail) for feature, red, tail in asked if red}
 
 
 def unwritten(lab: Lab, base: str, feature: Feature) -> str:

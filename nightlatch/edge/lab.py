@@ -1,5 +1,6 @@
 """The laboratory: what is known of a base, and the verdict on a candidate beside it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,49 +16,62 @@ from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
-from nightlatch.core.results import Answer, Check, Results, State, file_of, passing
+from nightlatch.core.results import Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.suites import Suites, holders
 from nightlatch.core.testfiles import supersedes
-from nightlatch.core.verdict import decide, hopeless, next_step
-from nightlatch.edge import checkers, heldback, integrity, mutation
+from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
+from nightlatch.core.verifies import wanting
+from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
+from nightlatch.edge.meter import Meter
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, digest
+from nightlatch.edge.trials import MOST_AGAIN, Trials, proof_name
 from nightlatch.errors import NightlatchError
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
+DECLARES = re.compile(r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$")
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
-SHARES = {Step.PROOF: 0.25, Step.INTEGRITY: integrity.SHARE, Step.WEAKER: 0.25}  # of limits.check
+# Shares of limits.check that the steps which run things again and again may take.
+SHARES = {
+    Step.PROOF: 0.25,
+    Step.INTEGRITY: integrity.SHARE,
+    Step.WEAKER: 0.25,
+    Step.KEPT: kept.SHARE,
+    Step.STRENGTH: strength.SHARE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab(Trials):
     """Draws verdicts from trials. `protected` are patterns of files that only people change, where nothing puts them back; `held_back`
-    is the folder of the checks that nobody else may see."""
+    is the folder of the checks that nobody else may see. `weak_is_enough`: a verify of the person's own proves,
+    however little it notices."""
 
     protected: tuple[str, ...] = ()
     held_back: Path | None = None
     most_mutants: int = 24
+    weak_is_enough: bool = False
 
-    def state(self, base: str, suites: Suites | None = None) -> State:
-        """All that is known about a base, found out now where it was not known. Raises FaultError where the checks would see other code.
+    def state(self, base: str, suites: Suites | None = None, *, fresh: bool = False) -> State:
+        """All that is known about a base, found out now where it was not known, or where it is to be seen `fresh`.
 
-        `suites` are asked where a candidate brings along more of them.
+        `suites` are asked where a candidate brings along more of them. Raises FaultError where the checks would see other code.
         """
         suite = suites or self.suite(base, base)
-        return State(tests=self.results(base, base, suite, steady=True), checks=self.checks(base, base))
+        tests = self.results(base, base, suite, steady=True, fresh=fresh)
+        return State(tests=tests, checks=self.checks(base, base, fresh=fresh))
 
     def known(self, base: str) -> Results | None:
         """What is known of a base's tests without running them."""
         return self.recall(self.tests_name(base, base, self.suite(base, base)), codec.results_from)
 
-    def require_green(self, base: str, plan: Plan, *, accept: bool = False) -> None:
+    def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
-        state = self.state(base)
+        state = self.state(base, fresh=fresh)
         try:
             refuse_red(state, plan.features, accept=accept)
         except NightlatchError as error:
@@ -73,17 +87,24 @@ class Lab(Trials):
         not held again."""
         case, meter = replace(case_of(self, base, tree, feature), judge=judge), Meter(trials=self)
         runner = case.suite.runner.name if case.suite.runner else ""
+        through = harness.bent(self, case) if "harness" not in off else harness.Bent()
+        proof = {**case.proof, **through.own, **dict.fromkeys(through.new)}
+        case = replace(case, proof=proof, own_harness=through.own, harness={**through.shared, **through.own})
         e = Evidence(
             feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
-            in_run=not self.protected,
-            static=(*static_reasons(
-                case.texts, feature.supersedes, runner, self.protected,
-                checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
-            ), *suites_lost(case)),
-            empty=not case.changes,
+            in_run=not self.protected, enough=self.weak_is_enough,
+            static=(
+                *static_reasons(
+                    case.texts, feature.supersedes, runner, self.protected,
+                    checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
+                ),
+                *shared(through),
+                *suites_lost(case),
+            ),
+            empty=not case.changes, bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
-            wants=wanted(case, off) | self.last_wanted(judge), always=judge is not None and judge.always,
+            wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off), always=judge is not None and judge.always,
             goldens=goldens_of(case.texts, case.suite),
         )  # fmt: skip
         if hopeless(e):
@@ -97,28 +118,44 @@ class Lab(Trials):
                 e = STEPS[step](self, case, e)
         return replace(decide(e), costs=tuple(meter.costs))
 
+    def kept_wanted(self, case: Case, off: frozenset[str]) -> frozenset[Step]:
+        """Is there a feature that passes, and a change that could end that?"""
+        asked = case.changes and "kept" not in off and kept.passing(self, case.base, case.feature)
+        return frozenset({Step.KEPT} if asked else ())
+
     def last_wanted(self, judge: Bench | None) -> frozenset[Step]:
         """The last things to find out, as far as there is something to find them out with."""
         return frozenset(step for step, can in ((Step.HELD, self.held_back), (Step.JUDGE, judge)) if can)
 
     def verify_at(self, base: str, feature: Feature) -> Said:
         """What a feature's verify says at a base."""
-        name = "verify-" + digest(self.key(base), self.inside, *feature.verify)
-        known = self.recall(name, codec.checks_from)
-        if known:
-            return Said(answer=known[0].answer, tail=known[0].tail)
-        said = self.verify(base, base, feature)
-        if said.answer is not Answer.FAULT:
-            self.save(name, (Check(name="verify", answer=said.answer, tail=said.tail),))
-        return said
+        name = proof_name(feature)
+        known = self.proofs(base, base)
+        if name not in known:
+            said = self.verify(base, base, feature)
+            self.keep_proofs(base, base, {name: said})
+            return said
+        return known[name]
+
+    def wanting(self, base: str, said: Said) -> str:
+        """What a verify that is red at the base lacks there and no agent is to write: a runner, or a dependency of the project."""
+        if said.answer is not Answer.RED:
+            return ""
+        own = [path for path in self.files(base) if DECLARES.search(self.own(path))]
+        declared = "\n".join((self.repo.read(base, path) or b"").decode("utf-8", "replace") for path in own)
+        return wanting(said.tail, declared)
 
     def needless(self, base: str, start_base: str, feature: Feature) -> Verdict | None:
         """The verdict where no agent is needed: verify is green before any work, or cannot be run. None where work is needed."""
         said = self.verify_at(base, feature) if feature.verify else None
-        if said is None or said.answer is Answer.RED:
+        if said is None:
             return None
-        if said.answer is Answer.FAULT:
-            why, outcome = reason("verify.fault", last_lines(said.tail)), Outcome.FAILED
+        lacks = self.wanting(base, said)
+        if said.answer is Answer.RED and not lacks:
+            return None
+        if said.answer is Answer.FAULT or lacks:
+            told = (f"red for want of {lacks}",) if lacks else ()
+            why, outcome = reason("verify.fault", (*told, *last_lines(said.tail))), Outcome.FAILED
         elif self.verify_at(start_base, feature).answer is Answer.RED:
             return Verdict(safe=True, proved=True, outcome=Outcome.LANDED, verify="red->green")
         else:
@@ -150,6 +187,11 @@ def suites_lost(case: Case) -> tuple[Reason, ...]:
     return (reason("ratchet.suite-lost", names),) if names else ()
 
 
+def shared(through: harness.Bent) -> tuple[Reason, ...]:
+    """The objection to a change of what other commands run through."""
+    return (reason("ratchet.harness-changed", through.shares),) if through.shares else ()
+
+
 def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     """The steps beyond the plain ones that a change calls for."""
     runner = case.suite.runner
@@ -157,7 +199,9 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     birds = any(one.runner.canary for one in case.suite.every)
     must_fail = birds and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
     compared = bool(runner and case.touched) and "weaker" not in off
-    return frozenset(step for step, asked in ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared)) if asked)
+    strong = bool(case.sources) and "strength-of-proof" not in off
+    asked = ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
+    return frozenset(step for step, is_asked in asked if is_asked)
 
 
 def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -210,11 +254,31 @@ def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evid
 
 
 def _checks(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, checks=lab.checks(case.base, case.tree, case.feature.id))
+    return replace(e, checks=lab.checks(case.base, as_at_base(lab, case), case.feature.id))
+
+
+def as_at_base(lab: Lab, case: Case) -> str:
+    """The candidate with everything that commands run through as the base has it."""
+    return lab.repo.tree_with(case.tree, case.harness) if case.harness else case.tree
 
 
 def _now(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, now=lab.verify(case.base, case.tree, case.feature))
+    said = lab.verify(case.base, case.tree, case.feature)
+    if said.answer is Answer.GREEN:
+        lab.keep_proofs(case.base, case.tree, {proof_name(case.feature): said})
+        if "harness" not in e.off:
+            e = replace(e, bent=tuple(dict.fromkeys((*e.bent, *harness.bent_on_the_way(lab, case, said).says))))
+    return replace(e, now=said)
+
+
+def _through(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    more = harness.bent_on_the_way(lab, case, e.now).own if e.now else {}
+    tree = lab.repo.tree_with(case.tree, {**case.own_harness, **more})
+    return replace(e, through=lab.verify(case.base, tree, case.feature))
+
+
+def _kept(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    return replace(e, kept=kept.compare(lab, case, as_at_base(lab, case)))
 
 
 def _owned(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -239,6 +303,10 @@ def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, integrity=integrity.examined(lab, case, e))
+
+
+def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    return replace(e, strength=strength.examine(lab, case, e.proof or frozenset(), by_verify=base_owned(e)))
 
 
 def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -272,10 +340,13 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.CHECKS: _checks,
     Step.OLD: _old,
     Step.NOW: _now,
+    Step.THROUGH: _through,
     Step.OWNED: _owned,
+    Step.KEPT: _kept,
     Step.PROOF: _proof,
     Step.INTEGRITY: _integrity,
     Step.WEAKER: _weaker,
+    Step.STRENGTH: _strength,
     Step.HELD: _held,
     Step.JUDGE: _judge,
 }

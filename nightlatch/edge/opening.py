@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
+from nightlatch.core.models import Feature, Plan
 from nightlatch.core.testcommand import Named
-from nightlatch.edge import agents, branch, byhand, files, heldback, judge, rooms, workspace
+from nightlatch.edge import agents, branch, byhand, files, fingerprint, heldback, judge, rooms, workspace
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -68,19 +70,25 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
 
 def laboratory(house: House, pool: Pool) -> Lab:
     """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network."""
-    checks, known = house.config.checks, dict[str, tuple[str, ...]]()
+    checks, known = house.config.checks, dict[str, Plan]()
 
     @contextmanager
     def open_room(base: str, tree: str) -> Iterator[Room]:
         with pool.checkout(base, tree) as place:
             yield rooms.room(house, place, network=checks.network)
 
-    def gates(base: str) -> tuple[str, ...]:
+    def plan(base: str) -> Plan | None:
         found = house.repo.find(f"{base}:{house.plan}") if house.plan else None
         if found and found[0] not in known:
-            plan = planfile.read(found[2], house.plan)
-            known[found[0]] = tuple(gate for gate in plan.gates if shutil.which(gate.split()[0]))  # what begins with no program is prose
-        return known[found[0]] if found else ()
+            known[found[0]] = planfile.read(found[2], house.plan)
+        return known[found[0]] if found else None
+
+    def gates(base: str) -> tuple[str, ...]:
+        named = found.gates if (found := plan(base)) else ()
+        return tuple(gate for gate in named if shutil.which(gate.split()[0]))  # what begins with no program is prose
+
+    def planned(base: str) -> tuple[Feature, ...]:
+        return found.features if (found := plan(base)) else ()
 
     return Lab(
         repo=house.repo,
@@ -93,8 +101,11 @@ def laboratory(house: House, pool: Pool) -> Lab:
         named=tuple(Named(**one) for one in checks.suite),
         side_by_side=max(os.cpu_count() or 1, 1),
         gates=gates,
+        planned=planned,
+        stamp=partial(fingerprint.stamp, house, pool.sandbox),
         env_key=pool.env_key,
         held_back=heldback.folder(house),
+        weak_is_enough=house.config.land.weak_verify == "enough",
     )
 
 

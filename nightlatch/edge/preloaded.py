@@ -6,14 +6,12 @@ from pkgutil import walk_packages
 
 import nightlatch.core
 import nightlatch.edge
+from nightlatch.core.ratchet import grammar
 
 LIBRARIES = (
     *("attrs", "jinja2", "jinja2.meta", "jinja2.sandbox", "jsonschema", "jsonschema._format", "jsonschema.validators", "pexpect"),
     *("jsonschema_specifications", "markupsafe", "referencing.jsonschema", "rich.console", "rich.live", "rich.status", "rich.text"),
     *("tomli_w", "yaml", "tree_sitter"),
-)
-GRAMMARS = (
-    *("bash", "c_sharp", "cpp", "elixir", "go", "java", "javascript", "kotlin", "php", "ruby", "rust", "scala", "swift", "typescript"),
 )
 STANDARD = (
     *("_strptime", "bz2", "concurrent.futures.process", "concurrent.futures.thread", "ctypes", "decimal", "fractions", "html.entities"),
@@ -26,8 +24,9 @@ PROGRAMS = ("nightlatch.edge.noting", "nightlatch.edge.scripted")  # these are s
 
 
 def preload() -> None:
-    for name in (*STANDARD, *LIBRARIES, *(f"tree_sitter_{grammar}" for grammar in GRAMMARS), *own()):
+    for name in (*STANDARD, *LIBRARIES, *own()):
         import_module(name)
+    grammar.preload()
 
 
 def own() -> Iterator[str]:

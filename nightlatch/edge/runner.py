@@ -34,6 +34,7 @@ INSIDE = Path("/run/nightlatch")
 PYTHONS = 'for p in {} python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
 UPWARDS = 'for d in {}; do [ -x "$d/$0" ] && exec "$d/$0" "$@"; done; exec "$0" "$@"'
 MISSING = re.compile(r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory")
+OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 MOST_BYTES = 64_000_000
 MOST_KEPT = 20
 LARGEST_KEPT = 5_000_000
@@ -101,8 +102,18 @@ def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iter
         (folder / "reports").mkdir()
         wide = at_desk(room, folder)
         seen = str(hands.sandbox.inside(wide, folder))
-        wide = replace(wide, env={**wide.env, **(env or {}), "NIGHTLATCH_REPORTS": f"{seen}/reports"})
+        own = {"NIGHTLATCH_REPORTS": f"{seen}/reports", "PATH": own_path(hands, wide)}
+        wide = replace(wide, env={**wide.env, **(env or {}), **own})
         yield Desk(room=wide, folder=folder, seen=seen, runners=str(hands.sandbox.inside(wide, RUNNERS)))
+
+
+def own_path(hands: Hands, room: Room) -> str:
+    """PATH with the project's own environments first, so that every command finds what the suite finds.
+
+    They are the base's: what a candidate brings along in these places never lies in a checkout that decides.
+    """
+    project = hands.sandbox.inside(room, room.tree / room.cwd)
+    return ":".join((*(f"{project}/{place}" for place in OWN_PLACES), room.env.get("PATH", os.defpath)))
 
 
 def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = (), *, up: int = 0) -> Results:

@@ -8,7 +8,7 @@ from nightlatch.core.journal import Flight
 from nightlatch.core.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage
 from nightlatch.core.notes import Found
 from nightlatch.core.progress import rule_of
-from nightlatch.edge import decisions, notebook, outside, phases, process, runner, workspace
+from nightlatch.edge import decisions, notebook, outside, phases, process, proving, runner, workspace
 from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing, write_down
 from nightlatch.edge.sandbox import held
@@ -29,6 +29,8 @@ def settle(site: Site, conclude: Conclude) -> None:
     site.memory.plan_stat = site.house.plan_stat()
     commit_plan_edits(site)
     decisions.carry_out(site)
+    site.lab.stamps.clear()  # what lies around the repository is looked at once a session, for it costs a walk
+    proving.prove_tip(site)
 
 
 def finish_session(site: Site, conclude: Conclude) -> None:

@@ -93,6 +93,7 @@ class Memory:
     """What the run would otherwise read again: the record of the last tip, and the plan as it was last looked at.
 
     `plan_stat`, `wish` and `waiting` are what the last decision knew of: the plan's file, what is asked of the run, why it waits.
+    `proven` is the commit at which what passes was last proved, `base_seen`: this run itself has seen the suite of its base.
     """
 
     tip: str = ""
@@ -105,6 +106,8 @@ class Memory:
     wish: str = ""
     waiting: str = ""
     start_base: str = ""
+    proven: str = ""
+    base_seen: bool = False
     until: datetime | None = None
     wall: datetime | None = None
     asleep: float | None = None

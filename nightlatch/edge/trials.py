@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -14,7 +14,8 @@ from typing import TypeVar
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Cost, Feature
+from nightlatch.core.models import Feature
+from nightlatch.core.proofs import dump_said, said_from
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.scope import Change
 from nightlatch.core.suitefinder import manifest_files, sign_files
@@ -27,10 +28,11 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
 from nightlatch.edge.sidebyside import depth, in_threads, run_one, within
+from nightlatch.edge.tracing import watch
 from nightlatch.edge.trees import Entry
 from nightlatch.errors import FaultError
 
-Known = TypeVar("Known", Results, tuple[Check, ...])
+Known = TypeVar("Known", Results, tuple[Check, ...], dict[str, Said])
 MOST_AGAIN = 50
 MOST_CACHED = 100
 ROOM = 100_000_000  # bytes of free space
@@ -44,7 +46,9 @@ class Trials:
     """What is needed to try out trees of one project.
 
     `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base. `aside` are the paths that no test
-    depends on: plan, progress, findings. `env_key(base)` changes when what init.sh makes does. `ran` counts the runs of a suite.
+    depends on: plan, progress, findings. `planned(base)` are the features of the plan. `env_key(base)` changes when what init.sh makes
+    does, `stamp()` when anything else does that results come from: settings, shared and copied files, variables. `ran` counts the runs
+    of a suite.
     """
 
     repo: Repo
@@ -55,7 +59,10 @@ class Trials:
     aside: tuple[str, ...] = ()
     tests: str = ""
     gates: Callable[[str], tuple[str, ...]] = lambda _base: ()
+    planned: Callable[[str], tuple[Feature, ...]] = lambda _base: ()
     env_key: Callable[[str], str] = lambda _base: ""
+    stamp: Callable[[], str] = lambda: ""
+    stamps: dict[str, str] = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     listings: dict[str, dict[str, Entry]] = field(default_factory=dict)
@@ -189,15 +196,15 @@ class Trials:
                 fix = f'set sandbox = "auto" under [workspace], or make init.sh install {name} into a .venv of its own'
                 raise FaultError(f"the checks would import {name} from the main checkout, not from the candidate", place=origin, fix=fix)
 
-    def results(self, base: str, tree: str, suite: Suites, *, steady: bool = False) -> Results:
-        """The suites' results on a tree. `steady`: what fails runs once more, and passes if it passes then."""
+    def results(self, base: str, tree: str, suite: Suites, *, steady: bool = False, fresh: bool = False) -> Results:
+        """The suites' results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known."""
         if not suite.every:
             return Results(answer=Answer.GREEN)
         name = self.tests_name(base, tree, suite)
-        known = self.recall(name, codec.results_from)
+        known = None if fresh else self.recall(name, codec.results_from)
         if known:
             return known
-        found = self.run(base, tree, suite, kept=True)
+        found = self.run(base, tree, suite, kept=not fresh)
         again = found.failing & found.ids.keys() if steady else frozenset()
         if 0 < len(again) <= MOST_AGAIN:
             better = self.run(base, tree, suite, again).passed & again
@@ -207,7 +214,13 @@ class Trials:
 
     def tests_name(self, base: str, tree: str, suite: Suites) -> str:
         said = [repr(one.runner) + one.python + (one.folder and f"{one.folder}\0{one.module}") for one in suite.every]
-        return "tests-" + digest(self.key(tree), self.env_key(base), self.inside, *said)
+        return "tests-" + digest(self.key(tree), self.surrounding(base), self.inside, *said)
+
+    def surrounding(self, base: str) -> str:
+        """What a result comes from beside the tree: what init.sh makes at the base, and all that lies outside the repository."""
+        if "" not in self.stamps:
+            self.stamps[""] = self.stamp()
+        return digest(self.env_key(base), self.stamps[""])
 
     def run(
         self, base: str, tree: str, suite: Suites, only: Collection[str] = (), seconds: float = 0.0, *, kept: bool = False
@@ -293,11 +306,11 @@ class Trials:
         inner = [f"{home}/{pattern}" for home in homes for pattern in ENVIRONMENT if not pattern.startswith("**/")]
         return matcher((*ENVIRONMENT, *inner, *kept, *(f"{name}{end}" for name in plugins for end in ("", ".py"))))
 
-    def checks(self, base: str, tree: str, feature: str = "") -> tuple[Check, ...]:
+    def checks(self, base: str, tree: str, feature: str = "", *, fresh: bool = False) -> tuple[Check, ...]:
         """The base's checks and the plan's gates on a tree. checks/10-tests as init writes it is the loop's own run of the tests."""
         gates, kept = self.gates(base), self.kept(base, tree)
         name = kept.name
-        known = self.recall(name, codec.checks_from)
+        known = None if fresh else self.recall(name, codec.checks_from)
         if known is not None:
             return known
         argvs = {**{file: [f"./{file}"] for file in self.check_files(base)}, **{gate: ["sh", "-c", gate] for gate in gates}}
@@ -311,7 +324,7 @@ class Trials:
 
     def kept(self, base: str, tree: str) -> Path:
         """Where the pictures and texts lie that the checks left on a tree."""
-        return self.cache / f"checks-{digest(self.key(tree), self.env_key(base), self.inside, *self.gates(base))}"
+        return self.cache / f"checks-{digest(self.key(tree), self.surrounding(base), self.inside, *self.gates(base))}"
 
     def check_files(self, base: str) -> list[str]:
         """The executables of checks/, in name order, the stand-in for the tests aside."""
@@ -320,10 +333,28 @@ class Trials:
         named = sorted(path for path, mode in modes.items() if mode == "100755")
         return [self.own(path) for path in named if SUITE_MARK.encode() not in (self.repo.read(base, path) or b"").splitlines()]
 
-    def verify(self, base: str, tree: str, feature: Feature) -> Said:
+    def verify(self, base: str, tree: str, feature: Feature, seconds: float = 0.0) -> Said:
+        """What a feature's verify says on a tree, in a fresh checkout, and which files of the project it read there."""
         env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature.id}
-        with self.open_room(base, self.clean(base, tree)) as room:
-            return runner.run_verify(self.hands, room, feature.verify, env)
+        hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
+        whole = self.clean(base, tree)
+        with self.open_room(base, whole) as room:
+            watched, began = watch(room.tree, self.files(whole)), monotonic()
+            said = runner.run_verify(hands, room, feature.verify, env)
+            return replace(said, read=watched.read(), seconds=monotonic() - began)
+
+    def proofs(self, base: str, tree: str) -> dict[str, Said]:
+        """What the verify commands that ran on a tree said there, by `proof_name`."""
+        return self.recall(self.proofs_name(base, tree), said_from) or {}
+
+    def keep_proofs(self, base: str, tree: str, said: Mapping[str, Said]) -> None:
+        """Keep what was found out for certain; a fault says nothing about the tree."""
+        known = {name: each for name, each in said.items() if each.answer is not Answer.FAULT}
+        if known:
+            self.write(self.proofs_name(base, tree), dump_said({**self.proofs(base, tree), **known}))
+
+    def proofs_name(self, base: str, tree: str) -> str:
+        return "proofs-" + digest(self.key(tree), self.surrounding(base), self.inside)
 
     def recall(self, name: str, read: Callable[[str], Known]) -> Known | None:
         """What was found out before; a file that cannot be read is as good as none."""
@@ -335,29 +366,24 @@ class Trials:
     def save(self, name: str, value: Results | tuple[Check, ...]) -> None:
         """Keep what is known for certain; a fault says nothing about the tree. Not durable: a torn file only costs another run."""
         answers = [check.answer for check in value] if isinstance(value, tuple) else [value.answer]
+        if Answer.FAULT not in answers:
+            self.write(name, codec.dump(value))
+
+    def write(self, name: str, text: str) -> None:
         make_folder(self.cache)
-        if Answer.FAULT in answers or shutil.disk_usage(self.cache).free < ROOM:  # on a disk that is nearly full anything may be red
+        if shutil.disk_usage(self.cache).free < ROOM:  # on a disk that is nearly full anything may be red
             return
         old = sorted(self.cache.glob("*.json"), key=lambda file: file.stat().st_mtime)
         for file in old[: max(len(old) - MOST_CACHED, 0)]:
             file.unlink(missing_ok=True)
             shutil.rmtree(file.with_suffix(""), ignore_errors=True)
-        (self.cache / f"{name}.json").write_bytes(codec.dump(value).encode("utf-8", "surrogatepass"))
+        (self.cache / f"{name}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def proof_name(feature: Feature) -> str:
+    """The name of what a feature's verify says: the feature stands in the command's environment, so it counts too."""
+    return digest(feature.id, *feature.verify)
 
 
 def digest(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
-    """What each step of a verdict costs."""
-
-    trials: Trials
-    costs: list[Cost] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str, budget: float = 0.0) -> Iterator[None]:
-        runs, start = len(self.trials.ran), monotonic()
-        yield
-        self.costs.append(Cost(step=str(name), runs=len(self.trials.ran) - runs, seconds=monotonic() - start, budget=budget))

@@ -58,7 +58,7 @@ def bad(folder: Path) -> Project:
 
 def empty(folder: Path) -> Project:
     """Everything passes already."""
-    project = make_project(folder, [feature(1, passes=True)])
+    project = make_project(folder, [feature(1, passes=True)], files={"n1.txt": "1\n"})
     night(project, [[]])
     return project
 

@@ -159,7 +159,7 @@ def test_what_is_half_done_goes_on_with_the_criterion_quoted_and_the_judge_is_pa
     proof: list[dict[str, object]] = [{"write": "tests/test_refund.py", "text": PROVES}, {"spend": 1.0}]
     done: list[dict[str, object]] = [{"run": "sed -i 's/raise NotImplementedError.*/return -cents/' till.py"}]
     project.night([[*half, *proof], done])
-    assert project.outcomes() == [("advanced", "US-001", "judge.not-met"), ("landed", "US-001", "")]
+    assert project.outcomes() == [("advanced", "US-001", "judge.not-met"), ("landed", "US-001", "verify.hollow")]
     first, second = project.entries()
     assert (first.usd, second.usd) == (1.25, 0.5)
     assert any("the judge finds 0 of 1 criteria met, and not this one" in line for line in first.details)
@@ -201,7 +201,8 @@ def held_back(folder: Path) -> Path:
 @pytest.mark.sandbox
 def test_of_a_held_back_check_only_the_hint_is_told(tmp_path: Path) -> None:
     held = held_back(tmp_path)
-    project = make_project(tmp_path, [refund(verify="grep -q refund till.py")], settings=f"checks.held_back = {json.dumps(str(held))}\n")
+    verify = "python3 -c 'import till; assert till.refund(2) == -2'"
+    project = make_project(tmp_path, [refund(verify=verify)], settings=f"checks.held_back = {json.dumps(str(held))}\n")
     look = {"run": f"ls -R {held} > seen.txt 2>&1; env >> seen.txt; true"}
     first = [look, {"append": "till.py", "text": "\n\ndef refund(cents):\n    return -cents\n"}]
     project.night([first, [{"append": "till.py", "text": "\n\nEVERY = ['zloty']\n"}]])

@@ -49,7 +49,7 @@ def state(project: Project) -> tuple[str, str, str]:
 
 
 def test_a_good_plan_is_shown_and_written_and_a_night_lands_it(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(2, passes=True)], files={"SPEC.md": SPEC})
+    project = make_project(tmp_path, [feature(2, passes=True)], files={"SPEC.md": SPEC, "n2.txt": "2\n"})
     old = (project.folder / "prd.json").read_text()
     init = {"write": "init.sh", "text": "#!/bin/sh\ntouch .made\n"}
     check = {"write": "checks/30-shop", "text": "#!/bin/sh\ntest -f till.py && test -f .made\n"}

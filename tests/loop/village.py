@@ -94,8 +94,12 @@ class Project:
         return done.returncode
 
     def night(
-        self, script: Sequence[Steps], *args: str, code: int | None = 0, env: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        self,
+        script: Sequence[Steps] | Mapping[str, Sequence[Steps]],
+        *args: str,
+        code: int | None = 0,
+        env: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
         """A run with the scripted agent."""
         return self.run("run", "--agent", "scripted", *args, env={**(env or {}), "NIGHTLATCH_SCRIPT": str(self.script(script))}, code=code)
 

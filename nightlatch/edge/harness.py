@@ -1,0 +1,184 @@
+"""What commands run through at a base and in a candidate, read from the trees of the repository."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+
+from nightlatch.core.evidence import Said
+from nightlatch.core.globs import matcher
+from nightlatch.core.harness import Item, Place, Tools, counts, of_command, of_file, parse_tools, part, put_back, traced_harness
+from nightlatch.core.testfiles import CHECKS, supersedes
+from nightlatch.edge.case import Case, difference, is_config, text_of
+from nightlatch.edge.trees import Entry
+from nightlatch.edge.trials import FILES, Trials
+
+MOST_FILES = 200
+TEST_NAME = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$")
+MOST_BYTES = 400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """One file that commands run through: its text, and each way in which it is used with the part of it that counts there."""
+
+    text: str
+    parts: tuple[tuple[Item, str], ...]
+
+
+Harness = Mapping[str, Used]
+
+
+@cache
+def shipped_tools() -> Tools:
+    """The tools that the package knows."""
+    return parse_tools((files("nightlatch") / "shipped" / "harness.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The files of one tree as the project names them, and how to read one; "" for what is binary, too large or not there."""
+
+    paths: frozenset[str]
+    read: Callable[[str], str]
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def text(self, path: str) -> str:
+        if path not in self.texts:
+            self.texts[path] = self.read(path)
+        return self.texts[path]
+
+
+def harness_of(commands: Iterable[str], tree: Files, read: Iterable[str] = ()) -> Harness:
+    """Every file that the commands run through, followed from file to file; `read` are those that a traced run opened."""
+    tools = shipped_tools()
+    place = Place(paths=tree.paths)
+    waiting = [item for command in commands for item in of_command(command, tools, place)]
+    opened = [path for path in read if path in tree.paths]
+    waiting += traced_harness(opened, {path: tree.text(path) for path in opened}, tools)
+    found: dict[str, Used] = {}
+    seen: set[Item] = set()
+    while waiting and len(seen) < MOST_FILES:
+        item = waiting.pop(0)
+        text = tree.text(item.path)
+        if item in seen or not counts(item, text, tools):
+            continue
+        seen.add(item)
+        before = found[item.path].parts if item.path in found else ()
+        found[item.path] = Used(text=text, parts=(*before, (item, part(item, text, tools))))
+        waiting += of_file(item, text, tools, tree.paths)
+    return found
+
+
+def changed(harness: Harness, candidate: Files) -> Iterator[tuple[str, str, str | None]]:
+    """(path, the base's text, the candidate's) of the files whose part that counts is another one now; None where the file is gone."""
+    tools = shipped_tools()
+    for path, used in harness.items():
+        new = candidate.text(path) if path in candidate.paths else None
+        if new is None:
+            yield path, used.text, None
+        elif new != used.text and any(part(item, new, tools) != own for item, own in used.parts):
+            yield path, used.text, new
+
+
+def restored(harness: Harness, path: str, new: str | None) -> str:
+    """The text of a file with the base's part of it."""
+    used = harness[path]
+    return put_back(used.parts[0][0], used.text, new, shipped_tools())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bent:
+    """What a candidate changed of what commands run through: put back for its own verify (`own`) and for all others (`shared`).
+
+    `says` and `shares` show the lines. `new` are programs that the candidate brought, on whose exit code its own verify would rest.
+    """
+
+    own: Mapping[str, Entry] = field(default_factory=dict)
+    shared: Mapping[str, Entry] = field(default_factory=dict)
+    says: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+
+
+def bent(trials: Trials, case: Case) -> Bent:
+    """Compare what the verify of a candidate's feature, and every other command of the plan and the checks, runs through."""
+    if not case.changes:
+        return Bent()
+    base, head = files_of(trials, case.base), files_of(trials, case.tree)
+    own = harness_of(case.feature.verify, base)
+    shared = harness_of(other_commands(trials, case), base)
+    free = spared(trials, case)
+    mine = {path: (old, new) for path, old, new in changed(own, head) if not free(path)}
+    others = {path: (old, new) for path, old, new in changed(shared, head) if not free(path)}
+    brought = [path for path in harness_of(case.feature.verify, head) if path not in base.paths and not free(path)]
+    return Bent(
+        own={trials.path(path): entry(trials, case.base, own, path, new) for path, (_, new) in mine.items()},
+        shared={trials.path(path): entry(trials, case.base, shared, path, new) for path, (_, new) in others.items()},
+        says=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
+        shares=tuple(shown(path, old, new) for path, (old, new) in others.items()),
+        new=tuple(map(trials.path, brought)),
+    )
+
+
+def bent_on_the_way(trials: Trials, case: Case, said: Said) -> Bent:
+    """The same for files that only the run itself shows: what a verify read of its tests' own programs, and of tools.
+
+    A test is compared with the base's in other ways; what it starts or loads from beside it is not.
+    """
+    base, free = files_of(trials, case.base), spared(trials, replace(case, tests=()))
+    read = said.read or frozenset()
+    changes = [change for change in case.changes if change.path in read and change.old_mode in FILES]
+    tests = {change.path for change in case.tests}
+    beside = [c for c in changes if c.path in tests and not TEST_NAME.search(c.path) and not is_config(trials, case.suite, c.path)]
+    texts = {own: base.text(own) for own in (trials.own(change.path) for change in changes)}
+    tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
+    named = {c.path: c for c in (*beside, *(c for c in changes if trials.own(c.path) in tools)) if not free(trials.own(c.path))}
+    head = files_of(trials, case.tree)
+    return Bent(
+        own={path: (change.old_mode, change.old_oid) for path, change in named.items()},
+        says=tuple(shown(own, base.text(own), head.text(own) if own in head.paths else None) for own in map(trials.own, named)),
+    )
+
+
+def other_commands(trials: Trials, case: Case) -> list[str]:
+    """The commands that judge anything but this feature: checks, gates, a test command of the settings, other features' verify."""
+    checks = [f"./{file}" for file in trials.check_files(case.base)]
+    rest = [command for feature in trials.planned(case.base) if feature.id != case.feature.id for command in feature.verify]
+    suites = [f"cd {shlex.quote(named.folder or '.')} && {named.command}" for named in trials.named if named.command]
+    return [*checks, *trials.gates(case.base), *filter(None, [trials.tests]), *suites, *rest]
+
+
+def spared(trials: Trials, case: Case) -> Callable[[str], bool]:
+    """The paths that are looked after elsewhere, as tests and checks are, or that the person lets this feature change."""
+    is_check, may_change = matcher([CHECKS]), matcher(case.feature.may_change)
+    tests = {trials.own(change.path) for change in case.tests if not is_config(trials, case.suite, change.path)}
+    names = case.feature.supersedes
+    return lambda path: path in tests or is_check(path) or may_change(path) or supersedes(names, path)
+
+
+def files_of(trials: Trials, rev: str) -> Files:
+    """The files of a tree, each read when it is asked for."""
+    entries = {trials.own(path): entry for path, entry in trials.files(rev).items()}
+
+    def read(path: str) -> str:
+        mode, oid = entries.get(path, ("", ""))
+        found = trials.repo.find(oid) if mode in FILES else None
+        return text_of(found[2]) if found else ""
+
+    return Files(paths=frozenset(entries), read=read)
+
+
+def entry(trials: Trials, base: str, harness: Harness, path: str, new: str | None) -> Entry:
+    """The file with the base's part of it."""
+    mode, oid = trials.files(base)[trials.path(path)]
+    text = restored(harness, path, new)
+    return (mode, oid) if text == harness[path].text else (mode, trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+
+
+def shown(path: str, old: str, new: str | None) -> str:
+    """A path and the lines of it that differ."""
+    lines = ["is gone"] if new is None else difference(old, new)
+    return "\n".join([path, *lines])

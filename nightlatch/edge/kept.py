@@ -1,0 +1,58 @@
+"""What passes stays passing: the verify of every other feature protects the base like a test."""
+
+from dataclasses import replace
+
+from nightlatch.core.evidence import Kept, Said, last_lines
+from nightlatch.core.models import Feature
+from nightlatch.core.proofs import may_reach
+from nightlatch.core.results import Answer
+from nightlatch.core.testfiles import supersedes
+from nightlatch.edge.case import Case
+from nightlatch.edge.trials import Trials, proof_name
+
+SHARE = 0.25  # of limits.check
+
+
+def passing(trials: Trials, base: str, feature: Feature) -> list[Feature]:
+    """The other features that pass at the base by a command, those aside that this one is meant to end."""
+    named = feature.supersedes
+    return [
+        other
+        for other in trials.planned(base)
+        if other.done and other.verify and other.id != feature.id and not supersedes(named, other.id)
+    ]
+
+
+def compare(trials: Trials, case: Case, tree: str) -> Kept:
+    """Run the verify of every passing feature that the change can reach, on the tree: the candidate with the base's harness.
+
+    The quick ones come first, until the time is used up. What is red is held against the candidate only when it is red twice there
+    and green at the base.
+    """
+    known = trials.proofs(case.base, case.base)
+    features = passing(trials, case.base, case.feature)
+    quick = sorted(features, key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0)
+    budget = SHARE * trials.hands.timeout
+    held, after, broken, unsteady, left = 0, dict[str, Said](), list[str](), list[str](), list[str]()
+    for other in quick:
+        name = proof_name(other)
+        before = known.get(name)
+        if before and before.answer is not Answer.GREEN:
+            continue  # it was red already, so this candidate did not break it
+        if before and not may_reach(other, before, case.changes):
+            after[name], held = replace(before, carried=True), held + 1
+            continue
+        if budget <= 0:
+            left.append(other.id)
+            continue
+        now = trials.verify(case.base, tree, other, budget)
+        budget -= now.seconds
+        if now.answer is Answer.GREEN:
+            after[name], held = now, held + 1
+        elif trials.verify(case.base, case.base, other).answer is Answer.GREEN:
+            again = trials.verify(case.base, tree, other)
+            told = "\n".join((f"{other.id} {other.title}", *last_lines(now.tail)))
+            (unsteady if again.answer is Answer.GREEN else broken).append(told)
+    if tree == case.tree:
+        trials.keep_proofs(case.base, tree, after)
+    return Kept(held=held, broken=tuple(broken), unsteady=tuple(unsteady), left=tuple(left))

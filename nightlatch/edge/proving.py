@@ -1,0 +1,124 @@
+"""Features that say they pass are proved again: at the start, after commits that are not the loop's, and before the run says "every"."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from nightlatch.core.evidence import Said, last_lines
+from nightlatch.core.globs import matcher
+from nightlatch.core.models import Feature, Plan
+from nightlatch.core.policy import Stop
+from nightlatch.core.progress import DETAILS, Entry, minute
+from nightlatch.core.proofs import may_reach
+from nightlatch.core.results import Answer
+from nightlatch.core.text import plain
+from nightlatch.edge import kept
+from nightlatch.edge.landing import write_down
+from nightlatch.edge.site import Site
+from nightlatch.edge.trials import proof_name
+
+LOOKED_BACK = 200
+
+
+def prove_tip(site: Site) -> None:
+    """Prove what passes at the branch's tip, where the run has not seen it: all of it at its start, later what others' commits reach.
+
+    What is unknown is found out as far as the time for it goes; the rest waits for `confirm`.
+    """
+    tip, memory = site.tip(), site.memory
+    seen, memory.proven = memory.proven, tip
+    if seen and site.house.repo.tip_of(seen) is None:
+        seen = ""  # rewritten by the person, and collected: nothing is known any more
+    plan = site.plan(tip)
+    features = claimed(plan) if plan and seen != tip else []
+    if not features or (seen and own_work(site, seen, tip)):
+        return
+    lab = site.lab
+    aside = matcher(lab.aside)
+    changes = [change for change in lab.repo.diff(lab.tree(seen), lab.tree(tip)) if not aside(change.path)] if seen else []
+    before = lab.proofs(seen, seen) if seen else {}
+    known, found = lab.proofs(tip, tip), dict[str, Said]()
+    budget = kept.SHARE * lab.hands.timeout
+    for feature in features:
+        name = proof_name(feature)
+        earlier = before.get(name)
+        if name in known or budget <= 0 or site.signals.asked:
+            continue
+        if earlier and not may_reach(feature, earlier, changes):
+            found[name] = replace(earlier, carried=True)
+            continue
+        if not found:
+            site.console.say("proving", f"{len(features)} features say that they pass: their verify commands run now")
+        found[name] = lab.verify(tip, tip, feature)
+        budget -= found[name].seconds
+    lab.keep_proofs(tip, tip, found)
+    slip(site, tip, [f for f in features if (said := found.get(proof_name(f))) and said.answer is Answer.RED])
+
+
+def own_work(site: Site, old: str, new: str) -> bool:
+    """Is everything from one commit to another the loop's own: landings, which had their verdict, and its record?"""
+    for commit in site.house.repo.log(new, LOOKED_BACK):
+        if commit.id == old:
+            return True
+        same = commit.parents and site.lab.key(commit.id) == site.lab.key(commit.parents[0])
+        if not same and "Nightlatch-Session" not in commit.trailers:
+            return False
+    return False
+
+
+def claimed(plan: Plan) -> list[Feature]:
+    """The features that say they pass and that a command can be asked about."""
+    return [feature for feature in plan.features if feature.done and feature.verify]
+
+
+def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
+    """See every one of these features pass at this very commit, so that the run may say so. None where all do.
+
+    What the loop itself had proved and is red now becomes work again. What only a person's word stands for stays as they gave it, and
+    is said.
+    """
+    lab = site.lab
+    known, found = lab.proofs(tip, tip), dict[str, Said]()
+    left = [feature for feature in features if feature.done and feature.verify]
+    for number, feature in enumerate(left, 1):
+        said = known.get(proof_name(feature))
+        if said is None or said.carried:
+            site.console.say("proving", f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit")
+            said = lab.verify(tip, tip, feature)
+            lab.keep_proofs(tip, tip, {proof_name(feature): said})
+        found[feature.id] = said
+        if site.signals.asked:
+            return None
+    red = [feature for feature in left if found[feature.id].answer is Answer.RED]
+    given = [feature for feature in red if feature not in slip(site, tip, red)]
+    odd = [feature for feature in left if found[feature.id].answer is Answer.FAULT]
+    if odd:
+        tail = last_lines(found[odd[0].id].tail)
+        why = f"the verify of {names(odd)} cannot be run: {plain(' / '.join(tail[-2:]), 200)}; nightlatch doctor"
+        return Stop(code=4, why=why)
+    if given:
+        says = "say that they pass, and their verify is red" if given[1:] else "says that it passes, and its verify is red"
+        return Stop(code=3, why=f"{names(given)} {says}: nightlatch verify", waits=tuple(feature.id for feature in given))
+    return None
+
+
+def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:
+    """Take the flag from each of these features that the loop had proved and that is red twice. Returns those."""
+    slipped = []
+    for feature in red:
+        past = site.history(site.tip()).of(feature)
+        if not past.landed or past.given:
+            continue
+        again = site.lab.verify(tip, tip, feature)
+        if again.answer is not Answer.RED:
+            continue
+        says = f"slipped: its verify is red at {tip[:7]}, so it is work again"
+        details = (*(plain(line, 200) for line in last_lines(again.tail) if line.strip()),)[-DETAILS:]
+        entry = Entry(at=minute(site.now()), word="note", feature=feature.id, title=says, details=details)
+        write_down(site, (entry,), f"progress: {feature.id} slipped", flag=(feature.id, False))
+        site.console.say("slipped", f"{feature.id} {feature.title}: its verify is red at {tip[:7]}")
+        slipped.append(feature)
+    return slipped
+
+
+def names(features: Iterable[Feature]) -> str:
+    return ", ".join(plain(feature.id, 60) for feature in features)
