@@ -22,6 +22,9 @@ LEVELS = """
 - **By file**: a test file counts as one test. It may not go, nor lose lines that assert or declare something, nor gain a word that skips.
   That holds for every language that no grammar here reads, and for a file of a known one in which nothing that its grammar finds is a test.
 
+Where no run gives ids for a language, its build files and the settings of its runners are read too: one that skips, excludes or names fewer
+tests than before (a `pom.xml`, a `CMakeLists.txt`, `.rspec`, `phpunit.xml`, `mod tests;` in Rust) is `ratchet.runner-selection`.
+
 A file that could be read at the base and cannot be read now is `ratchet.unreadable-test`, as far as a test of it is lost or changed where
 the grammar stumbles.
 """

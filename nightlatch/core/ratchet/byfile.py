@@ -8,6 +8,7 @@ from nightlatch.core.ratchet.grammar import known, matches
 from nightlatch.core.ratchet.seen import EXACT, SKIP, Assertion, Source, Test
 
 NAMED = re.compile(r"(?:^|[_.-])(?:tests?|specs?)(?:[_.-]|$)|(?:Tests?|Spec|IT|Cest)\.\w+$|^[Tt]est[_A-Z]|\.(?:t|feature|robot|bats)$")
+HELPS = re.compile(r"helper|support|util|fixture|factor(?:y|ies)|conftest|config|setup", re.IGNORECASE)
 WHOLE = ""
 
 
@@ -19,7 +20,8 @@ def is_test_file(path: str) -> bool:
 
 def says_test(path: str) -> bool:
     """Does the name of the file itself, not of a folder, say that it is a test?"""
-    return NAMED.search(posixpath.basename(path)) is not None
+    name = posixpath.basename(path)
+    return NAMED.search(name) is not None and HELPS.search(name) is None
 
 
 def read(text: str) -> Source:

@@ -1,5 +1,6 @@
 """Test declarations as ids: what protects tests of which no run says an id, whatever runs them, and if nothing does."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
@@ -13,7 +14,8 @@ from nightlatch.core.results import file_of
 from nightlatch.core.rules import reason
 from nightlatch.core.testfiles import supersedes
 
-REMOVED, SKIPPED = "ratchet.test-removed", "ratchet.skip-added"
+REMOVED, SKIPPED, SELECTION = "ratchet.test-removed", "ratchet.skip-added", "ratchet.runner-selection"
+CLASSES = frozenset({"java", "kotlin", "scala", "csharp", "php", "swift"})
 
 
 def is_test(path: str) -> bool:
@@ -34,7 +36,8 @@ def beside(said: Iterable[Reason], texts: Sequence[Text], names: Sequence[str], 
     `names` are what the feature supersedes.
     """
     known = {r.rule: r for r in said}
-    for rule, line in sorted(set(lost(texts, names, covering(ids)))):
+    every = tuple(ids)
+    for rule, line in sorted({*lost(texts, names, covering(every)), *narrowed(texts, names, every)}):
         lines = known[rule].detail if rule in known else ()
         known[rule] = reason(rule, dict.fromkeys((*lines, line)))
     return tuple(known[rule] for rule in sorted(known))
@@ -85,6 +88,24 @@ def lost(texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bo
                 continue
             yield REMOVED, shown(place)
     yield from _focused(old, new, names, covers)
+
+
+def narrowed(texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(rule, detail) for each file that tells a runner what to run and that tells it less, where no ids would show it."""
+    shown_by_id = {language.name for name in ids if (language := grammar.language_of(file_of(name)))}
+    by_class = any("/" not in file_of(name) and "." in file_of(name) for name in ids)
+    gone = {language.name for text in texts if text.new is None and (language := grammar.language_of(text.path))}
+    for language in grammar.known().values():
+        select = language.select
+        if select is None or language.name in shown_by_id or (by_class and language.name in CLASSES):
+            continue
+        for text in (t for t in texts if t.old and grammar.matches(select.files, t.path) and not supersedes(names, t.path)):
+            old, new = text.old or "", text.new or ""
+            less = [hit for hit, more in (Counter(select.narrows.findall(new)) - Counter(select.narrows.findall(old))).items() if more]
+            if select.names and language.name not in gone:
+                less += sorted(set(select.names.findall(old)) - set(select.names.findall(new)))
+            if less:
+                yield SELECTION, f"{text.path}: {' '.join(less[0].split())[:80]}"
 
 
 def taken(path: str, old: Sources) -> bool:

@@ -29,12 +29,22 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Select:
+    """Files by which runners of a language are told what to run: what narrows that, and what names tests or where they lie."""
+
+    files: tuple[str, ...]
+    narrows: re.Pattern[str]
+    names: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """One language, as its data file says.
 
     `module` and `function` name the grammar; `variants` give another function of it for some endings. `files` are patterns of
     paths that hold tests by custom, `collected` those that the runners of the language take by themselves. `atoms` are node types
-    that count as one token. `rewrite` turns what the grammar does not know into something of the same length that it does.
+    that count as one token, `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into something of the
+    same length that it does.
     `words` are regular expressions over tokens that are parted by one space, `ranks` what its matchers are worth.
     """
 
@@ -49,10 +59,12 @@ class Language:
     query: str
     atoms: frozenset[str]
     variants: Mapping[str, str] = field(default_factory=dict)
+    stub: str = ""
     anywhere: bool = False
     between: str = "::"
     rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
     words: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    select: Select | None = None
     limits: tuple[tuple[str, re.Pattern[str], int], ...] = ()
     raises: tuple[re.Pattern[str], ...] = ()
     claims: tuple[Mapping[str, Any], ...] = ()
@@ -134,12 +146,18 @@ def _language(text: str, ranks: Mapping[str, Sequence[str]]) -> Language:
         files=tuple(data["files"]), collected=tuple(data.get("collected", data["files"])),
         anywhere=data.get("anywhere", False), between=data.get("between", "::"),
         module=grammar.get("module", ""), function=grammar.get("function", "language"), variants=grammar.get("variants", {}),
-        query=grammar.get("query", ""), atoms=frozenset(grammar.get("atoms", ())),
+        stub=grammar.get("stub", ""), query=grammar.get("query", ""), atoms=frozenset(grammar.get("atoms", ())),
         rewrite=tuple((re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())),
         words={key: re.compile(value, re.MULTILINE) for key, value in data.get("words", {}).items()},
+        select=_select(data["select"]) if "select" in data else None,
         limits=tuple((limit["name"], re.compile(limit["find"]), limit.get("turn", 1)) for limit in data.get("limits", ())),
         raises=tuple(map(re.compile, data.get("raises", ()))), claims=tuple(_claim(c) for c in data.get("claims", ())), ranks=values,
     )  # fmt: skip
+
+
+def _select(data: Mapping[str, Any]) -> Select:
+    names = re.compile(data["names"], re.MULTILINE) if "names" in data else None
+    return Select(files=tuple(data["files"]), narrows=re.compile(data["narrows"], re.MULTILINE), names=names)
 
 
 def _claim(data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,19 +2,22 @@
 
 import ast
 
+from nightlatch.core.ratchet import grammar
 from nightlatch.core.ratchet.edits import Edit, Python, applied
 
+SCRIPTS = frozenset({"js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts"})
+CONSTRUCTORS = frozenset({"constructor", "initialize", "init", "new", "__construct", "main"})
 KEPT = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__"})
 
 
 def stubbed(path: str, old: str | None, new: str) -> str | None:
-    """Return the new text with `return None` for the body of each function that the old one does not have.
+    """Return the new text with an empty body for each function that the old one does not have.
 
     None where the language is not known, nothing was added, or what was added does nothing anyway. Constructors stay: without
-    their attributes an object would not have the right shape.
+    their attributes an object would not have the right shape. Where a language wants a value returned, the body ends the call instead.
     """
     if not path.endswith(".py"):
-        return None
+        return _by_grammar(path, old or "", new)
     before = frozenset(_functions(Python(old or "").tree))
     source = Python(new)
     edits = []
@@ -27,6 +30,33 @@ def stubbed(path: str, old: str | None, new: str) -> str | None:
         edits.append(Edit(at=start, end=end, text="return None"))
     text = applied(new, edits)
     return text if text != new else None
+
+
+def _by_grammar(path: str, old: str, new: str) -> str | None:
+    language = grammar.language_of(path)
+    if language is None or not language.stub:
+        return None
+    before = {name for name, _, _ in _bodies(path, old, language)}
+    source, end, parts = new.encode("utf-8", "surrogatepass"), 0, list[bytes]()
+    for name, start, stop in sorted(_bodies(path, new, language), key=lambda body: body[1]):
+        if name in before or name in CONSTRUCTORS or start < end:
+            continue  # known already, or inside another function that is emptied
+        body = source[start:stop]
+        bare = path.rpartition(".")[2] in SCRIPTS and not body.startswith(b"{")
+        parts += [source[end:start], b"undefined" if bare else language.stub.encode()]
+        end = stop
+    text = b"".join([*parts, source[end:]]).decode("utf-8", "surrogatepass")
+    return text if text != new else None
+
+
+def _bodies(path: str, text: str, language: grammar.Language) -> list[tuple[str, int, int]]:
+    """(name, first byte, byte after the last one) of the body of each function."""
+    found = []
+    for captures in grammar.parse(path, text, language).finds if text else ():
+        if "function" in captures and captures.get("name") and captures.get("body"):
+            name, body = captures["name"][0], captures["body"][0]
+            found.append(((name.text or b"").decode("utf-8", "replace"), body.start_byte, body.end_byte))
+    return found
 
 
 def _functions(tree: ast.AST | None) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:

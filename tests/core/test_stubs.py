@@ -1,0 +1,32 @@
+"""Code with everything that was added emptied."""
+
+import pytest
+
+from nightlatch.core.ratchet.stubs import stubbed
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "stub"),
+    [
+        ("a.py", "def f():\n    return 1\n",
+         "def f():\n    return 1\n\n\ndef g(x):\n    '''Doc.'''\n    y = x\n    return y\n",
+         "def f():\n    return 1\n\n\ndef g(x):\n    '''Doc.'''\n    return None\n"),
+        ("a.py", None, "class A:\n    def __init__(self):\n        self.x = 1\n\n    def f(self):\n        return self.x\n",
+         "class A:\n    def __init__(self):\n        self.x = 1\n\n    def f(self):\n        return None\n"),
+        ("a.py", None, "def f():\n    def g():\n        return 1\n    return g\n", "def f():\n    return None\n"),
+        ("a.py", "def f():\n    return 1\n", "def f():\n    return 2\n", None),
+        ("a.py", None, "def f(:\n", None),
+        ("a.js", None, "export function f(a) { return a; }\nconst g = (a) => a + 1;\n",
+         "export function f(a) { }\nconst g = (a) => undefined;\n"),
+        ("a.tsx", "", "export const V = () => { return <p>it's</p>; };\n", "export const V = () => { };\n"),
+        ("a.go", "package a\n", "package a\n\nfunc F(a int) int { return a }\n", 'package a\n\nfunc F(a int) int { panic("not done") }\n'),
+        ("a.rs", "", "fn f() -> i32 { 1 }\n", "fn f() -> i32 { todo!() }\n"),
+        ("A.java", "", "class A { int f() { return 1; } }\n", "class A { int f() { throw new UnsupportedOperationException(); } }\n"),
+        ("a.rb", "", "def f(a)\n  a + 1\nend\n", "def f(a)\n  nil\nend\n"),
+        ("a.php", "", "<?php\nfunction f($a) { return $a; }\n", "<?php\nfunction f($a) { }\n"),
+        ("a.sh", "", "f() {\n  echo 1\n}\n", "f() { :; }\n"),
+        ("a.txt", "", "anything\n", None),
+    ],
+)  # fmt: skip
+def test_what_was_added_is_emptied_and_the_rest_stays(path: str, old: str | None, new: str, stub: str | None) -> None:
+    assert stubbed(path, old, new) == stub
