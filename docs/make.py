@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import COMMANDS, Program, every_command
-from nightlatch.core import languagedoc
+from nightlatch.core import languagedoc, suitedoc
 from nightlatch.core.ruledoc import page
-from nightlatch.edge import noting
+from nightlatch.edge import noting, runner
 
 DOCS = Path(__file__).parent
 BEGINNING = """\
@@ -92,6 +92,7 @@ def main(*, check: bool) -> str:
     rules = DOCS / "ratchet.md"
     made = {DOCS / "commands.md": commands(), rules: page(rules.read_text(encoding="utf-8"))}
     made[DOCS / "languages.md"] = languagedoc.page()
+    made[DOCS / "suites.md"] = suitedoc.page(runner.shipped())
     old = [file for file, text in made.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
     if check:
         return "".join(f"{file.name} is not what the code says; make it anew: ./init.sh python docs/make.py\n" for file in old)

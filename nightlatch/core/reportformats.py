@@ -33,7 +33,7 @@ def read_report(kind: str, data: bytes, root: str) -> Report | None:
             case "go":
                 return _go(data)
             case "cargo":
-                return _cargo(data.decode("utf-8", "replace"))
+                return _cargo(data.decode("utf-8", "replace"), root)
             case "tap":
                 return Report(ids=merge(_tap(data.decode("utf-8", "replace"), root)))
         return _lines(data)
@@ -187,17 +187,31 @@ def _go(data: bytes) -> Report:
     return Report(ids=merge(ids), uncollected=tuple(p for p in dict.fromkeys(failed) if p and p not in ran))
 
 
-CARGO_BINARY = re.compile(r"^\s*(?:Running (?:unittests )?|Doc-tests )(\S+)")
+CARGO_BINARY = re.compile(r"^\s*(?:Running (?:unittests )?|(Doc-tests) )(\S+)(?: \((?:.*/)?(\S+)\))?")
 CARGO_TEST = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
 
 
-def _cargo(text: str) -> Report | None:
+def _crates(text: str, root: str) -> dict[str, str]:
+    """The folder of each program and library of a workspace, as cargo tells of them in JSON: two crates may have files of one name."""
+    homes: dict[str, str] = {}
+    for line in text.splitlines():
+        told = json.loads(line) if line.startswith('{"reason":"compiler-artifact"') else {}
+        home = str(told.get("manifest_path", "")).removesuffix("/Cargo.toml")
+        inside = "" if home == root.rstrip("/") else home.removeprefix(f"{root.rstrip('/')}/")
+        if told and home.startswith(root.rstrip("/")):
+            homes[told["target"]["name"].replace("-", "_")] = inside
+            homes[str(told.get("executable")).rpartition("/")[2]] = inside
+    return homes
+
+
+def _cargo(text: str, root: str) -> Report | None:
     """The text of `cargo test`; where nothing compiled there is not one result line."""
     words = {"ok": Result.PASSED, "FAILED": Result.FAILED, "ignored": Result.SKIPPED}
-    ids, binary, ended = [], "", False
+    ids, binary, ended, homes = [], "", False, _crates(text, root)
     for line in text.splitlines():
         if found := CARGO_BINARY.match(line):
-            binary = found[1]
+            home = homes.get(found[2] if found[1] else found[3] or "", "")
+            binary = f"{home}/{found[2]}".removeprefix("/")
         elif found := CARGO_TEST.match(line):
             ids.append((f"{binary}::{found[1]}", words[found[2]]))
         ended = ended or line.startswith("test result:")

@@ -107,6 +107,10 @@ class Results:
         """The suites whose report cannot be believed, with why."""
         return {name: part.broken for name, part in self.parts.items() if part.broken}
 
+    def has_ids(self, suite: str) -> bool:
+        """Did this suite's run tell of single tests?"""
+        return self.parts[suite].by_id if suite in self.parts else self.by_id
+
     @property
     def absent_suites(self) -> Mapping[str, str]:
         """The suites that could not be started, with why."""

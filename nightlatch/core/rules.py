@@ -76,6 +76,19 @@ RULES = {
         example="a runner whose report names no single tests of a file, or whose configuration only takes files of one name",
         wrong="make the runner's report name every test: `nightlatch doctor` shows its command",
     ),
+    "ratchet.suite-lost": Rule(
+        says="suites of the base that nothing would run any more, though their test files are still there: {n}",
+        next="Keep what says that these tests are run: the manifest, the script or the configuration that the base has.",
+        example="web/package.json is deleted, and web/cart.test.ts stays",
+        wrong="name the suite in the feature's supersedes, or [[checks.suite]] in loop.toml with the command that runs it",
+    ),
+    "tests.no-ids": Rule(
+        says="suites that are known by their exit code alone, so that their tests are protected by what their files say: {n}",
+        next="",
+        ruling=Ruling.FLAG,
+        example="--tests ./ci.sh, where a reader cannot tell what ci.sh runs",
+        wrong="write the runner's own command, or leave JUnit XML in $NIGHTLATCH_REPORTS",
+    ),
     "tests.suite-absent": Rule(
         says="suites that cannot be started here, so that their tests are protected by what their files say alone: {n}",
         next="",

@@ -1,25 +1,16 @@
-"""The suites of a repository: which runner belongs to which folder, whose an id is, and what several of them came to together."""
+"""The suites of a repository: whose an id or a file is, and what several of them came to together."""
 
 import posixpath
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.results import Answer, Part, Result, Results, file_of, merge
-from nightlatch.core.testfiles import Found, Runner, detect, seen
+from nightlatch.core.testfiles import Runner
 
-# Folders whose manifests belong to somebody else, or to the tests themselves: a person names what is a suite all the same.
-NOT_SUITES = re.compile(
-    r"(?:^|/)(?:node_modules|vendor|third_party|\.[^/]+|venv|site-packages|dist|build|target|"
-    r"[^/]*(?:fixtures?|testdata|test_data|examples?|samples?|templates?|snapshots?)[^/]*)/",
-    re.IGNORECASE,
-)
 HELPERS = frozenset({"conftest.py", "__init__.py"})
 NAMES_FILES = frozenset({"lines", "jest", "mocha", "rspec"})
-PACKAGE_LINES = {"go": re.compile(r"^module\s+(\S+)", re.MULTILINE)}
-Read = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,104 +123,6 @@ def suites_of(every: Sequence[Suite], runners: Sequence[Runner]) -> Suites:
     return Suites(every=tuple(every), files=matcher(dict.fromkeys((*patterns, *configs, *usual))))
 
 
-def find(runners: Sequence[Runner], paths: Collection[str], read: Read, has: Callable[[str, str], bool]) -> tuple[Suite, ...]:
-    """Every suite that the files point to, those of the top first. `has(module, folder)`: can the Python of that folder import this?"""
-    found: list[Suite] = []
-    for language in dict.fromkeys(runner.language for runner in runners):
-        kinds = [runner for runner in runners if runner.language == language]
-        found += _of_language(kinds, paths, read, has)
-    tops = [suite for suite in found if not suite.folder]
-    data = _matching(tuple(pattern for suite in tops for pattern in suite.runner.tests if pattern.endswith("/**")))
-    kept = [suite for suite in found if not (suite.folder and data(f"{suite.folder}/x"))]  # a project among the tests is their data
-    order = [runner.name for runner in runners]
-    return tuple(sorted(kept, key=lambda suite: (bool(suite.folder), suite.folder, order.index(suite.runner.name))))
-
-
-def _of_language(kinds: Sequence[Runner], paths: Collection[str], read: Read, has: Callable[[str, str], bool]) -> list[Suite]:
-    """The suites of one language: the topmost folders first, then those below that nothing above runs."""
-    plain = {sign.file for kind in kinds for sign in kind.found if "/" not in sign.file}
-    marks = matcher({*(name for kind in kinds for name in kind.manifests), *plain})
-    homes = {posixpath.dirname(path) for path in paths if marks(posixpath.basename(path))}
-    anchored = {home for home in homes if not home or not NOT_SUITES.search(f"{home}/")}
-    accepted: dict[str, Runner] = {}
-    for folder in sorted({"", *anchored}, key=lambda name: (name.count("/") + bool(name), name)):
-        local, own = _below(folder, paths), _reader(folder, read)
-        kind = detect(kinds, local, own, lambda module, folder=folder: has(module, folder))  # type: ignore[misc]  # a lambda with a default
-        above = _nearest(folder, accepted)
-        if kind is None:
-            continue
-        if above is not None and folder:
-            parent = accepted[above]
-            inside = _below(above, paths), _reader(above, read)
-            spread = any(seen(sign, *inside) for sign in parent.spreads)
-            configured = any(seen(sign, local, own) for sign in kind.found if "/" not in sign.file)
-            apart = not spread and (kind.nested == "own" or above not in anchored or (kind.nested == "config" and configured))
-            if not apart:
-                continue
-        accepted[folder] = kind
-    return list(_with_tests(accepted, anchored, paths, read))
-
-
-def _with_tests(accepted: Mapping[str, Runner], anchored: Collection[str], paths: Collection[str], read: Read) -> Iterator[Suite]:
-    """The folders that have a test of their own: what lies in a suite further down is that one's."""
-    for folder, kind in accepted.items():
-        inner = [other for other in accepted if other != folder and (not folder or other.startswith(f"{folder}/"))]
-        if inner or folder:
-            is_test, is_code = matcher(kind.tests), matcher(kind.code)
-            own = (path for path in _below(folder, paths) if is_test(path) and is_code(path))
-            others = [posixpath.relpath(other, folder or ".") for other in inner]
-            tests = (path for path in own if not any(path.startswith(f"{other}/") for other in others))
-            inside = kind.nested == "own" and not kind.tests  # tests may stand in any of its files
-            if next(tests, None) is None and not inside and not (kind.report == "cargo" and folder in anchored):
-                continue
-        without = tuple(sorted(posixpath.relpath(other, folder or ".") for other in inner))
-        usual = replace(kind, command=spliced(kind.command, kind.usual), again=spliced(kind.again, kind.usual))
-        yield placed(usual, folder, read, without if kind.ignoring else ())
-
-
-def placed(runner: Runner, folder: str, read: Read, without: tuple[str, ...] = ()) -> Suite:
-    """A shipped runner in a folder, under the name that people see."""
-    line = PACKAGE_LINES.get(runner.report)
-    told = line.search(_reader(folder, read)("go.mod")) if line and folder else None
-    words = tuple(word.replace("{folder}", name) for name in without for word in runner.ignoring)
-    command = spliced(runner.command, words)
-    return Suite(
-        name=f"{folder} ({runner.name})" if folder else runner.name,
-        folder=folder,
-        runner=replace(runner, command=command, again=spliced(runner.again, words)),
-        module=told[1] if told else "",
-        without=without,
-    )
-
-
-def spliced(command: Sequence[str], words: Iterable[str]) -> tuple[str, ...]:
-    """A command with these words where it says {options}, which stays for more of them."""
-    more = tuple(words)
-    return tuple(part for word in command for part in ((*more, word) if word == "{options}" else (word,)))
-
-
-def _below(folder: str, paths: Collection[str]) -> Collection[str]:
-    """The paths in a folder, as it calls them."""
-    if not folder:
-        return paths
-    start = f"{folder}/"
-    return frozenset(path.removeprefix(start) for path in paths if path.startswith(start))
-
-
-def _reader(folder: str, read: Read) -> Read:
-    return (lambda path: read(f"{folder}/{path}")) if folder else read
-
-
-def _nearest(folder: str, known: Collection[str]) -> str | None:
-    """The nearest folder above this one that is known."""
-    above = folder
-    while above:
-        above = posixpath.dirname(above)
-        if above in known:
-            return above
-    return None
-
-
 def holders(suites: Sequence[Suite], name: str) -> tuple[Suite, ...]:
     """The suites that an id, or a file, may belong to: by its language in the deepest folder, else all that its folder allows."""
     file = file_of(name)
@@ -321,16 +214,11 @@ def loose(folder: str, files: Sequence[str]) -> str:
 def weak(suite: Suite) -> str:
     """Why the tests of a suite have no ids, and what would give them some."""
     helps = "write the runner's own command, or let it leave JUnit XML in $NIGHTLATCH_REPORTS"
-    return f"{suite.name} is known by its exit code alone, its tests by declaration: {suite.weak}; {helps}"
+    name = suite.name if suite.folder else f"the command {suite.runner.command[-1]}"
+    return f"{name} is known by its exit code alone, and its tests by what their files say: {suite.weak}; {helps}"
 
 
 def _runs(suite: Suite, path: str) -> bool:
     """Would this suite collect the file?"""
     inside = suite.below(path) and not any(suite.local(path).startswith(f"{other}/") for other in suite.without)
     return inside and (not suite.runner.code or matching(suite.patterns(suite.runner.code))(path))
-
-
-def sign_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
-    """Is this a file by which a suite may be found?"""
-    signs = {sign.file for kind in runners for sign in (*kind.found, *(Found(file=name) for name in kind.manifests))}
-    return matcher(name if name.startswith("**/") else f"**/{name}" for name in signs)

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nightlatch.core.suites import Read, Suite, find, placed, spliced
+from nightlatch.core.suitefinder import Read, find, placed, spliced
+from nightlatch.core.suites import Suite
 from nightlatch.core.testfiles import Call, Runner
 from nightlatch.core.testscripts import ASSIGNMENT, DEEPEST, EXPANDED, Ground, UnreadableError, bare, moved, scripted, shielded
 
@@ -28,6 +29,7 @@ GRAMMAR = {
     "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function", "{", "}", "!", "[[",
     "eval", "exit", "return", "trap", "unset", "shift", "wait",
 }  # fmt: skip
+RUN_BY = ("Makefile", "makefile", "GNUmakefile", "justfile", "tox.ini", "noxfile.py", "package.json", "composer.json", "Rakefile")
 ACTIVATE = re.compile(r"(?:\./)?(?:\.?venv|env)/bin/activate")
 REDIRECTION = re.compile(r"\s\d?>{1,2}\s*(?:&\d|[^\s;&|]+)|\s*\|\s*tee\s[^;&|]*$")
 PYTHON = re.compile(r"(?:.*/)?(?:python(?:\d(?:\.\d+)?)?|py)")
@@ -106,7 +108,9 @@ def suites_from(one: Named, ground: Ground) -> list[Suite]:
 def by_exit_code(one: Named, folder: str, why: str) -> Suite:
     """A command of which nothing is known: its exit code, and reports where it leaves some."""
     reports = (one.report,) if one.report else ()
-    runner = Runner(name="tests", report="folder", command=("sh", "-c", one.command), tests=(), reports=reports)
+    words = re.findall(r"[\w./-]+", one.command)
+    config = tuple(dict.fromkeys((*(word.removeprefix("./") for word in words if "." in word or "/" in word), *RUN_BY)))
+    runner = Runner(name="tests", report="folder", command=("sh", "-c", one.command), tests=(), reports=reports, config=config)
     name = one.name or (f"{folder} ({one.command})" if folder else "tests")
     return Suite(name=name, folder=folder, runner=runner, weak="" if reports else why or "no runner that is known is named")
 
@@ -149,10 +153,14 @@ def read_command(line: str, ground: Ground, folder: str = "", deep: int = 0) -> 
     """What a shell line runs, in its order. Raises Unreadable where that cannot be told by reading."""
     if deep > DEEPEST:
         raise UnreadableError("it leads through too many scripts")
-    told, kept = list[Told](), tuple[tuple[str, str], ...]()
-    for words in simple_commands(line):
+    told, kept, outer = list[Told](), tuple[tuple[str, str], ...](), list[str]()
+    for words, hidden in simple_commands(line):
         env, rest = assignments(words[1:] if words[:1] == ["export"] else words)
-        if not rest or words[:1] == ["export"]:
+        if words == ["("]:
+            outer.append(folder)
+        elif words == [")"]:
+            folder = outer.pop() if outer else folder
+        elif not rest or words[:1] == ["export"]:
             kept = (*kept, *env)
         elif rest[0] in GRAMMAR:
             raise UnreadableError(f"the shell's {rest[0]} stands in it")
@@ -162,34 +170,38 @@ def read_command(line: str, ground: Ground, folder: str = "", deep: int = 0) -> 
             if not ACTIVATE.fullmatch(rest[-1]):
                 raise UnreadableError(f"it reads {rest[-1]} into its shell")
         elif posixpath.basename(rest[0]) not in HARMLESS:
-            told += [replace(each, env=(*kept, *env, *each.env)) for each in comes_to(tuple(rest), ground, folder, deep)]
+            inner = comes_to(tuple(rest), ground, folder, deep)
+            if hidden and not all(each.runner for each in inner):
+                raise UnreadableError(f"the shell's {hidden} stands in it")
+            told += [replace(each, env=(*kept, *env, *each.env)) for each in inner]
     others = [word for each in told if each.runner is None for word in each.words if EXPANDED.search(word)]
     if others and any(each.runner for each in told):
         raise UnreadableError(f"the shell would have to fill in {bare(others[0])}")
     return [replace(each, words=tuple(map(bare, each.words)), options=tuple(map(bare, each.options))) for each in told]
 
 
-def simple_commands(line: str) -> Iterator[list[str]]:
-    """The commands of a shell line that run one after the other."""
+def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
+    """The commands of a shell line that run one after the other, each with the sign behind which its result is hidden, and brackets."""
     plain = shielded(REDIRECTION.sub(" ", line.replace("\\\n", " ").strip())).replace("\n", " ; ")
     lexer = shlex.shlex(plain, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
-    words: list[str] = []
+    words, hidden = list[str](), ""
     try:
         for token in lexer:
-            if token in {"&&", ";"}:
-                yield words
-                words = []
-            elif token and set(token) <= set("();<>|&"):
-                inner = token in {"(", ")"}
-                if not inner:
-                    raise UnreadableError(f"the shell's {token} stands in it")
-                raise UnreadableError("a part of it stands in brackets")
-            else:
+            signs = token if token and set(token) <= set("();<>|&") else ""
+            if signs in {"|", "||"}:
+                hidden = hidden or signs
+            elif signs and set(signs) <= set("();&") and signs != "&":
+                yield words, hidden
+                words, hidden = [], ""
+                yield from (([sign], "") for sign in signs if sign in "()")
+            elif signs:
+                raise UnreadableError(f"the shell's {signs} stands in it")
+            elif not hidden:
                 words.append(token)
     except ValueError as error:
         raise UnreadableError(f"the shell could not read it: {error}") from error
-    yield words
+    yield words, hidden
 
 
 def assignments(words: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], list[str]]:

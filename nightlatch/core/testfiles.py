@@ -69,8 +69,8 @@ class Runner:
 
     Of the runners of one `language` a folder has at most one. `manifests` are the files that make a folder a project of its own;
     `nested` says whether such a folder below another one is a suite apart: "own" always, "config" where it has a sign of its own.
-    `spreads` are the signs that a runner goes into the projects below its folder by itself, `ignoring` the options that keep it out of
-    one. `by_hand` is the command that people type, `usual` stands for {options} where nobody says any.
+    `spreads` are the signs that a runner goes into the projects below its folder, with the options `spreading`; `ignoring` are those
+    that keep it out of one. `by_hand` is the command that people type, `usual` stands for {options} where nobody says any.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Runner:
     reports: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     usual: tuple[str, ...] = ()
+    spreading: tuple[str, ...] = ()
 
     @property
     def python(self) -> bool:

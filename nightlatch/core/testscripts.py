@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nightlatch.core.suites import NOT_SUITES, Read
+from nightlatch.core.suitefinder import NOT_SUITES, Read
 from nightlatch.core.testfiles import Runner
 
 SCRIPTS = {"npm": ("run", "run-script"), "pnpm": ("run",), "yarn": ("run",), "bun": ("run",)}

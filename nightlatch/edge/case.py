@@ -24,7 +24,8 @@ class Case:
     """One candidate beside its base, with the base's checks. `back` restores the base's tests, `proof` all that verify may rest on.
 
     `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and golden files that differ, with
-    configuration that is new. `own_harness` puts back what its own verify runs through, `harness` that of every command.
+    configuration that is new. `own_harness` puts back what its own verify runs through, `harness` that of every command. `lost` are
+    suites of the base that nothing would run any more.
     """
 
     base: str
@@ -38,6 +39,7 @@ class Case:
     texts: tuple[Text, ...]
     sources: tuple[str, ...]
     touched: tuple[str, ...]
+    lost: tuple[str, ...] = ()
     own_harness: Mapping[str, Entry] = field(default_factory=dict)
     harness: Mapping[str, Entry] = field(default_factory=dict)
     judge: Bench | None = None
@@ -65,6 +67,7 @@ def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:
         proof=put_back(proof),
         texts=tuple(texts_of(trials, suite, changes)),
         sources=tuple(c.path for c in others if c.status != "D" and is_code(trials.own(c.path))),
+        lost=tuple(trials.lost(base, tree, changes)),
         touched=tuple(c.path for c in kept if c.status != "A" or is_config(trials, suite, c.path)),
     )
 

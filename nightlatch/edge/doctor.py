@@ -188,11 +188,11 @@ def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Fi
             cause = cause_of(part.absent)
             says = f"{suite.name} cannot be started ({plain(part.absent, 160)}): its tests are protected by declaration"
             yield warn("suite", says, cause.fix if cause else "make init.sh install what it needs")
-        elif suite.weak:
+        elif suite.weak and not known.has_ids(suite.name):
             yield warn("suite", weak(suite), "command under [[checks.suite]], or checks.tests, in loop.toml")
         else:
             came = f"{part.summary}; " if part else ""
-            yield ok("suite", f"{suite.name}: {came}protected {suite.protection}")
+            yield ok("suite", f"{suite.name}: {came}protected {suite.protection if suite.by_id else 'by id'}")
     if not suites.every:
         says = "there is no test, so nothing that works today is protected; a feature is proved by its verify, or by a test that it brings"
         yield warn("suite", says, "write a test of what must not break: its runner is found by itself")

@@ -12,7 +12,8 @@ from nightlatch.core.results import Results
 from nightlatch.core.suites import Suite, as_project
 from nightlatch.edge.beneath import entered, put
 from nightlatch.edge.sandbox import Room
-from nightlatch.edge.trials import Trials, run_one
+from nightlatch.edge.sidebyside import run_one
+from nightlatch.edge.trials import Trials
 
 Trace = tuple[int, ...]
 

@@ -19,14 +19,16 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.suites import Suites, holders
+from nightlatch.core.testfiles import supersedes
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
 from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
+from nightlatch.edge.meter import Meter
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import MOST_AGAIN, Meter, Trials, proof_name
+from nightlatch.edge.trials import MOST_AGAIN, Trials, proof_name
 from nightlatch.errors import NightlatchError
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
@@ -97,6 +99,7 @@ class Lab(Trials):
                     checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
                 ),
                 *shared(through),
+                *suites_lost(case),
             ),
             empty=not case.changes, bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
@@ -176,6 +179,12 @@ class Lab(Trials):
         """The ids that passed in a tree, if that is known."""
         known = self.recall(self.tests_name(case.base, tree, case.suite), codec.results_from) if tree else None
         return known.passed if known else frozenset()
+
+
+def suites_lost(case: Case) -> tuple[Reason, ...]:
+    """What there is to say of suites that nothing would run any more, those aside that the feature names."""
+    names = [name for name in case.lost if not supersedes(case.feature.supersedes, name)]
+    return (reason("ratchet.suite-lost", names),) if names else ()
 
 
 def shared(through: harness.Bent) -> tuple[Reason, ...]:

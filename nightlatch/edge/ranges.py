@@ -17,6 +17,7 @@ from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import State
 from nightlatch.core.rules import reason
 from nightlatch.core.scope import LINK, Change, Rules, Seen
+from nightlatch.core.suites import weak
 from nightlatch.core.text import plain
 from nightlatch.edge import workshop
 from nightlatch.edge.git import Ident, Repo
@@ -103,7 +104,7 @@ def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str
         return Verdict(safe=True, proved=None, outcome=Outcome.UNPROVED), []
     with workshop.opened(house) as (_, lab):
         verdict = examined(house, lab, span.base, repo.tree_of(span.head), asked, span)
-        more = tuple(too_red(lab.state(span.base))) if verdict.costs else ()
+        more = tuple(of_base(lab, span.base)) if verdict.costs else ()
     return with_more(verdict, more), [change.path for change in changes]
 
 
@@ -131,6 +132,15 @@ def of_scope(house: House, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
     """What there is to say against the kinds and places of the changed files."""
     links = {c.path: os.fsdecode((house.repo.find(c.new_oid) or ("", "", b""))[2]) for c in changes if c.new_mode == LINK}
     return scope.judge(Seen(changes=changes, links=links), Rules(project=house.inside)).reasons
+
+
+def of_base(lab: Lab, base: str) -> Iterator[Reason]:
+    """What is to be said of a base that protects little, or of which too little is known."""
+    state = lab.state(base)
+    yield from too_red(state)
+    blind = [weak(suite) for suite in lab.suite(base, base).every if suite.weak and not state.tests.has_ids(suite.name)]
+    if blind:
+        yield reason("tests.no-ids", blind)
 
 
 def too_red(state: State) -> Iterator[Reason]:

@@ -2,9 +2,8 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -15,11 +14,12 @@ from typing import TypeVar
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Cost, Feature
+from nightlatch.core.models import Feature
 from nightlatch.core.proofs import dump_said, said_from
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.scope import Change
-from nightlatch.core.suites import Suite, Suites, as_project, shared_out, sign_files, suites_of, together
+from nightlatch.core.suitefinder import manifest_files, sign_files
+from nightlatch.core.suites import Suite, Suites, as_project, matching, shared_out, suites_of, together
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT, SUITE_MARK
 from nightlatch.edge import runner
@@ -27,6 +27,7 @@ from nightlatch.edge.files import make_folder
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sidebyside import depth, in_threads, run_one, within
 from nightlatch.edge.tracing import watch
 from nightlatch.edge.trees import Entry
 from nightlatch.errors import FaultError
@@ -121,6 +122,8 @@ class Trials:
     def suite(self, base: str, tree: str) -> Suites:
         """How this tree's tests are run, by what its files say. Python is looked for at the base only."""
         oid = self.tree(tree)
+        if oid not in self.suites and (same := self.as_before(oid)):
+            self.suites[oid] = same
         if oid not in self.suites:
             paths = frozenset(path for path in map(self.own, self.files(oid)) if not path.startswith("../"))
             known = runner.shipped()
@@ -133,6 +136,16 @@ class Trials:
             self.suites[oid] = suites_of(every, known)
         return self.suites[oid]
 
+    def as_before(self, oid: str) -> Suites | None:
+        """The suites of the last tree that was asked about, where nothing differs that they were found by: it is quick on many files."""
+        last = next((known for known in reversed(self.suites) if known in self.listings), None)
+        if last is None or self.tests or self.named:
+            return None
+        old, new = self.listings[last], self.files(oid)
+        differing = {self.own(path) for path, _ in old.items() ^ new.items()}
+        tells = sign_files(runner.shipped())
+        return None if "init.sh" in differing or any(map(tells, differing)) else self.suites[last]
+
     def both(self, base: str, tree: str, changes: Iterable[Change]) -> Suites:
         """The suites of the base, then those that a candidate brings along: none of the base's can be lost by what it changes."""
         had = self.suite(base, base)
@@ -144,6 +157,16 @@ class Trials:
         names = {(one.folder, one.runner.language) for one in had.every}
         more = [one for one in self.suite(base, tree).every if (one.folder, one.runner.language) not in names]
         return suites_of((*had.every, *more), shipped) if more else had
+
+    def lost(self, base: str, tree: str, changes: Iterable[Change]) -> list[str]:
+        """The suites of the base that nothing would run once this tree is the base, though its files are still there."""
+        had, manifest = self.suite(base, base), manifest_files(runner.shipped())
+        if self.tests or self.named or not any(manifest(self.own(change.path)) for change in changes):
+            return []
+        has = {(one.folder, one.runner.language) for one in self.suite(base, tree).every}
+        gone = [one for one in had.every if (one.folder, one.runner.language) not in has]
+        left = [path for path in map(self.own, self.files(tree)) if gone]
+        return [one.name for one in gone if any(matching(one.patterns(one.runner.tests))(path) for path in left)]
 
     def python(self, base: str, folder: str = "") -> tuple[str, tuple[str, ...]]:
         """The Python of the project, or of a folder in it, and what is there of pytest: itself and the top modules of its plugins.
@@ -362,58 +385,5 @@ def proof_name(feature: Feature) -> str:
     return digest(feature.id, *feature.verify)
 
 
-def run_one(hands: Hands, room: Room, one: Suite, names: Sequence[str]) -> Results:
-    """One suite in its room. Where its folder is gone so are its tests."""
-    inner = within(room, one.folder)
-    if one.folder and not (inner.tree / inner.cwd).is_dir():
-        return Results(answer=Answer.GREEN)
-    own = [one.local(name) for name in names if name != one.name]
-    return runner.run_suite(hands, inner, one.runner, one.python, own, up=depth(one.folder))
-
-
-def within(room: Room, folder: str) -> Room:
-    """The room, seen from a folder of the project."""
-    return replace(room, cwd=os.path.normpath(os.path.join(room.cwd, folder))) if folder else room  # noqa: PTH118  # words, not a path
-
-
-def depth(folder: str) -> int:
-    return folder.count("/") + 1 if folder else 0
-
-
-def in_threads(jobs: Sequence[Callable[[], Results]]) -> list[Results]:
-    """What these jobs come to, all at once. The threads are no reason for a process to stay: what they run dies with them."""
-    found: dict[int, Results | BaseException] = {}
-
-    def work(number: int, job: Callable[[], Results]) -> None:
-        try:
-            found[number] = job()
-        except BaseException as error:  # noqa: BLE001  # raised again below, in the thread that asked
-            found[number] = error
-
-    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for told in (found[number] for number in range(len(jobs))):
-        if isinstance(told, BaseException):
-            raise told
-    return [told for number in range(len(jobs)) if isinstance(told := found[number], Results)]
-
-
 def digest(*parts: str) -> str:
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
-    """What each step of a verdict costs."""
-
-    trials: Trials
-    costs: list[Cost] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str, budget: float = 0.0) -> Iterator[None]:
-        runs, start = len(self.trials.ran), monotonic()
-        yield
-        self.costs.append(Cost(step=str(name), runs=len(self.trials.ran) - runs, seconds=monotonic() - start, budget=budget))

@@ -23,6 +23,12 @@ def project(project: Project) -> Project:
     return project
 
 
+@pytest.fixture
+def no_suite(project: Project) -> None:
+    """Whatever runners this machine has, none runs here: the person took the suite of the top out."""
+    project.monkeypatch.setenv("NIGHTLATCH_CHECKS_SUITE", '[{"folder": ""}]')
+
+
 def tampered(sample: Sample) -> Iterator[tuple[str, dict[str, str | None]]]:
     """What may never land: a word for it, and the files as they are afterwards."""
     yield "the file deleted", {sample.path: None}
@@ -57,12 +63,14 @@ def test_no_test_goes_where_the_suite_is_known_by_its_exit_code(project: Project
     assert [what for what, files in tampered(sample) if verdict(project, files, *BY_EXIT_CODE) == LANDS] == []
 
 
+@pytest.mark.usefixtures("no_suite")
 @pytest.mark.parametrize("sample", EVERY)
 def test_no_test_goes_where_there_is_no_suite(project: Project, sample: Sample) -> None:
     laid(project, sample)
     assert [what for what, files in tampered(sample) if verdict(project, files) == LANDS] == []
 
 
+@pytest.mark.usefixtures("no_suite")
 @pytest.mark.parametrize("sample", EVERY)
 def test_a_test_file_that_moves_as_it_is_lands(project: Project, sample: Sample) -> None:
     laid(project, sample)

@@ -105,7 +105,7 @@ def test_a_base_that_protects_next_to_nothing_is_no_silent_pass(shop: Project) -
     held = shop.nightlatch("ratchet", "HEAD~..", *TESTS, "--json")
     assert (held.code, held.at("verdict"), held.at("reasons", 0, "rule")) == (3, "hold", "ratchet.red-base")
     none = shop.nightlatch("ratchet", "HEAD~..", "--tests", "true", "--json")
-    assert (none.code, none.at("reasons")) == (0, [])
+    assert (none.code, none.at("reasons", 0, "rule"), none.at("reasons", 0, "verdict")) == (0, "tests.no-ids", "flag")
     shop.git("rm", "-q", "-r", "tests", "suite.sh")
     shop.commit()
     shop.commit(more="y\n")

@@ -6,7 +6,7 @@ import pytest
 
 from nightlatch.core import testfiles
 from nightlatch.core.detect import check_text, plans_elsewhere, requires, suite_text, tools
-from nightlatch.core.suites import placed
+from nightlatch.core.suitefinder import placed
 
 BUT_THE_LOOP = r"mypy --exclude '^loop\.py$' ."
 

@@ -126,6 +126,9 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "./gradlew check --info": [("gradle", "", ("check",))],
     "dotnet test -c Release --logger trx": [("dotnet test", "", ("-c", "Release"))],
     "cargo test --workspace --quiet -- --test-threads=1": [("cargo test", "", ("--workspace",))],
+    "pytest || true": [("pytest", "", ())],
+    "pytest -q | grep -v warn": [("pytest", "", ())],
+    "(cd web && npm test) && pytest": [("jest", "web", ()), ("pytest", "", ())],
     "pytest && cd web && npm test": [("pytest", "", ()), ("jest", "web", ())],
 }  # fmt: skip
 
@@ -137,13 +140,14 @@ def test_a_command_is_read_down_to_its_runner(line: str) -> None:
 
 
 NOT_READ = {
-    "pytest || true": "the shell's || stands in it",
-    "pytest | grep ok": "the shell's | stands in it",
-    "(cd web; npm test)": "a part of it stands in brackets",
+    "./other.sh || pytest": "the shell's || stands in it",
+    "cat list | xargs pytest": "the shell's | stands in it",
+    "pytest &": "the shell's & stands in it",
+    "pytest < list": "the shell's < stands in it",
     "if true; then pytest; fi": "the shell's if stands in it",
     "cd $HOME && pytest": "it goes to a folder that cannot be told by reading",
     "cd .. && pytest": "it leaves the project",
-    "X=$(date) pytest": "a part of it stands in brackets",
+    "X=$(date) pytest": "the shell would have to fill in a variable",
     "pytest 'open": "the shell could not read it: No closing quotation",
     "./loop.sh": "the shell's for stands in it",
     "make odd": "the shell's for stands in it",

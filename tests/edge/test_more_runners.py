@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.results import Answer, Results
-from nightlatch.core.suites import find
+from nightlatch.core.suitefinder import find
 from nightlatch.edge import runner
 from tests.edge.test_runners import HANDS, Project, needs, project, words
 
@@ -155,3 +155,29 @@ def test_a_run_that_leaves_early_takes_its_ids_along(project: Project, name: str
     results = ran(project, name, KINDS[name].early)
     passing = {i for i, word in KINDS[name].ids.items() if word == "passed"}
     assert results.broken or not passing <= results.passed, results
+
+
+MAVEN = """#!/bin/sh
+# As mvn does: what a module's tests came to lies below its target folder.
+mkdir -p cart/target/surefire-reports
+cd cart/target/surefire-reports
+printf '%s' '<testsuite name="CartTest"><testcase name="adds" classname="shop.CartTest"/></testsuite>' > TEST-shop.CartTest.xml
+"""
+STALE = '<testsuite name="OldTest"><testcase name="old" classname="shop.OldTest"/></testsuite>'
+
+
+def test_reports_that_a_build_leaves_are_read_and_those_that_lay_there_are_not(project: Project) -> None:
+    """A candidate may bring along a report of tests that never ran."""
+    project.write({"pom.xml": "<project/>", "cart/src/test/java/shop/CartTest.java": "", "bin/mvn": MAVEN})
+    project.write({"cart/target/surefire-reports/TEST-shop.OldTest.xml": STALE})
+    tree = project.folder / "tree"
+    (tree / "bin/mvn").chmod(0o755)
+    paths = frozenset(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
+    [suite] = find(runner.shipped(), paths, lambda path: (tree / path).read_text(), lambda *_: False)
+    assert suite.runner.name == "maven"
+    room = project.room
+    room.env["PATH"] = f"{tree}/bin:{room.env['PATH']}"  # type: ignore[index]  # a room of its own
+    results = runner.run_suite(HANDS, room, suite.runner, "")
+    assert (words(results), results.answer) == ({"shop.CartTest::adds": "passed"}, Answer.GREEN)
+    (tree / "bin/mvn").write_text("#!/bin/sh\nexit 1\n")
+    assert runner.run_suite(HANDS, room, suite.runner, "").broken == "no report was written (exit code 1)"

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -159,3 +160,24 @@ def test_a_suite_without_ids_does_not_take_them_from_the_others(world: World) ->
         candidate = world.repo.tree_of(world.commit({**HONEST["the top"], **files}, first))
         verdict = lab.examine(first, candidate, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY)
         assert (verdict.outcome is Outcome.REJECTED) is refused, verdict
+
+
+@pytest.mark.skipif(not shutil.which("cargo"), reason="cargo is not installed")
+def test_crates_of_a_workspace_keep_their_ids_apart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have src/lib.rs and tests/out.rs with tests of one name: what one of them loses, the other does not cover."""
+    monkeypatch.setenv("HOME", str(Path(shutil.which("cargo") or "/").parents[2]))
+    unit = "#[cfg(test)]\nmod tests {\n    #[test]\n    fn good() {}\n}\n"
+    crates = {f"crates/{name}/{file}": text for name in ("a", "b-b") for file, text in {
+        "Cargo.toml": f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n', "src/lib.rs": unit,
+        "tests/out.rs": "#[test]\nfn outer() {}\n"}.items()}  # fmt: skip
+    top = '[workspace]\nmembers = ["crates/*"]\nresolver = "2"\n[package]\nname = "top"\nversion = "0.1.0"\nedition = "2021"\n'
+    base = world.commit({**crates, "Cargo.toml": top, "src/lib.rs": unit})
+    lab = world.lab()
+    [suite] = lab.suite(base, base).every
+    assert suite.name == "cargo test"
+    ids = {f"{home}{name}" for home in ("crates/a/", "crates/b-b/") for name in ("src/lib.rs::tests::good", "tests/out.rs::outer")}
+    assert set(lab.state(base).tests.passed) == {*ids, "src/lib.rs::tests::good"}
+    tree = world.repo.tree_of(world.commit({"crates/a/tests/out.rs": None}, base))
+    verdict = lab.examine(base, tree, Feature(id="US-1", title="Less", done=False), off=RUN_ONLY)
+    assert verdict.outcome is Outcome.REJECTED
+    assert verdict.reasons[0].detail == ("crates/a/tests/out.rs::outer",)
