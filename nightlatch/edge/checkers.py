@@ -8,7 +8,6 @@ from functools import cache
 from importlib.resources import files
 from posixpath import basename, dirname
 
-from nightlatch.core.globs import matcher
 from nightlatch.core.ratchet import checkers
 from nightlatch.core.ratchet.checkers import Checkers, Tool
 from nightlatch.core.ratchet.settings import UnreadableError, read
@@ -17,13 +16,13 @@ from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.trials import Trials
 
 # What starts checks: a tool that one of these names is in force. Scripts count where their names say that they check.
-STARTERS = matcher((
-    "checks/**", "**/Makefile", "**/*.mk", "**/justfile", "**/Taskfile.yml", "**/Taskfile.yaml", "**/package.json", "**/pyproject.toml",
-    "**/tox.ini", "**/noxfile.py", "**/setup.cfg", ".pre-commit-config.yaml", "**/lefthook.yml", ".husky/**", ".github/workflows/**",
-    ".gitlab-ci.yml", ".circleci/**", "azure-pipelines.yml", "Jenkinsfile", "**/pom.xml", "**/*.gradle", "**/*.gradle.kts",
-    "**/composer.json", "**/Gemfile", "**/Rakefile", "**/mix.exs", "**/Cargo.toml", "**/*.csproj", "**/Directory.Build.props",
-    "**/CMakeLists.txt", "**/build.sbt", "**/requirements*.txt", "**/*lint*.sh", "**/*check*.sh", "**/ci.sh", "**/ci",
-))  # fmt: skip
+STARTER_FOLDERS = ("checks/", ".husky/", ".github/workflows/", ".circleci/")
+STARTERS = re.compile(
+    r"[Mm]akefile|GNUmakefile|.*\.mk|justfile|Taskfile\.ya?ml|package\.json|pyproject\.toml|tox\.ini|noxfile\.py|setup\.cfg|Jenkinsfile"
+    r"|\.pre-commit-config\.ya?ml|lefthook\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines\.ya?ml|pom\.xml|.*\.gradle|.*\.gradle\.kts"
+    r"|composer\.json|Gemfile|Rakefile|mix\.exs|Cargo\.toml|.*\.csproj|Directory\.Build\.props|CMakeLists\.txt|build\.sbt"
+    r"|requirements.*\.txt|.*(?:lint|check).*\.sh|ci|ci\.sh"
+)
 MOST_STARTERS = 200
 
 
@@ -44,8 +43,10 @@ def shipped() -> Checkers:
 def watched(trials: Trials, case: Case) -> Watched:
     """What holds for a candidate of this base."""
     known, base = shipped(), trials.files(case.base)
-    starters = [path for path in base if STARTERS(trials.own(path))][:MOST_STARTERS]
-    configs = [path for path in base if configures(basename(path))]
+    names = {path: basename(path) for path in base}
+    folders = tuple(map(trials.path, STARTER_FOLDERS))
+    starters = [path for path, name in names.items() if STARTERS.fullmatch(name) or path.startswith(folders)][:MOST_STARTERS]
+    configs = [path for path, name in names.items() if configures(name)]
     text = "\n".join((*(content(trials, case.base, path) for path in starters), *trials.gates(case.base)))
 
     def has_settings(tool: Tool, path: str) -> bool:

@@ -10,8 +10,10 @@ from nightlatch.core.ratchet.settings import Flat, UnreadableError, read
 from nightlatch.core.ratchet.texts import Text
 
 LOOSENED = "ratchet.check-loosened"
-LEVELS = {"off": 0, "0": 0, "none": 0, "false": 0, "information": 0.5, "info": 0.5, "on": 1, "warn": 1, "1": 1, "warning": 1, "true": 1,
-          "error": 2, "2": 2}  # fmt: skip
+LEVELS = {
+    "off": 0, "0": 0, "none": 0, "false": 0, "silent": 0, "suggestion": 0.5, "hint": 0.5, "information": 0.5, "info": 0.5, "on": 1,
+    "warn": 1, "1": 1, "warning": 1, "true": 1, "error": 2, "2": 2,
+}  # fmt: skip
 LINTS = {"allow": 0, "expect": 0, "warn": 1, "deny": 2, "forbid": 3}
 NO = {"false", "0", "no", "off", "none", ""}
 SHOWN = 60

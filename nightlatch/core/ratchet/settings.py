@@ -57,7 +57,9 @@ def _below(data: object, table: str) -> Flat | None:
 
 def _tables(data: Mapping[str, Any], depth: int, above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, value in data.items():
-        if isinstance(value, dict):
+        if isinstance(value, list) and depth == 1:
+            yield f"{above}{name}", {"patterns": value}
+        elif isinstance(value, dict):
             yield f"{above}{name}", value
             if depth > 1:
                 yield from _tables(value, depth - 1, f"{above}{name}.")
