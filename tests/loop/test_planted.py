@@ -50,7 +50,7 @@ PLANTED = {
 }
 LINKS = {"plans2/prd.json": "../data.json", ".claude": "evil"}
 # What lies near to that and is nobody's but the product's.
-PRODUCT = {"app/prompts/brief.md.j2": "Dear {{ name }}\n", "app/checks/10-stock": "stock\n", "app/game/loop.py": "x = 1\n",
+PRODUCT = {"app/prompts/brief.md.j2": "Dear {{ name }}\n", "app/checks/10-stock": "stock\n", "app/game/loop.py": "# the game's own\n",
            "app/findings/f.toml": "a = 1\n", "data.json": DONE, "app/progress.txt": "50%\n"}  # fmt: skip
 
 
