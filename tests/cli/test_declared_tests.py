@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.kit import Project
+from tests.cli.kit import Project, Told
 from tests.core.declared_samples import SAMPLES, Sample
 
 EVERY = [pytest.param(sample, id=sample.language) for sample in SAMPLES]
 FULL = bool(os.environ.get("NIGHTLATCH_FULL"))
 LANDS = 0
+READ = {f"ratchet.{rule}" for rule in ("test-removed", "skip-added", "skip-condition", "fewer-assertions", "looser", "runner-selection")}
 BY_EXIT_CODE = ("--tests", "true")
 
 
@@ -39,7 +40,7 @@ def tampered(sample: Sample) -> Iterator[tuple[str, dict[str, str | None]]]:
         yield f"{what}, and moved", {sample.path: None, sample.moved: sample.weakened(what)}
 
 
-def verdict(project: Project, files: dict[str, str | None], *args: str) -> int:
+def verdict(project: Project, files: dict[str, str | None], *args: str, told: list[Told] | None = None) -> int:
     """The exit code of the ratchet on one commit, which is taken back."""
     base = project.git("rev-parse", "HEAD")
     for name, text in files.items():
@@ -48,9 +49,18 @@ def verdict(project: Project, files: dict[str, str | None], *args: str) -> int:
         else:
             project.write(name, text)
     project.commit()
-    code = project.nightlatch("ratchet", f"{base}..HEAD", *args).code
+    said = project.nightlatch("ratchet", f"{base}..HEAD", *args)
     project.git("reset", "-q", "--hard", base)
-    return code
+    if told is not None:
+        told.append(said)
+    return said.code
+
+
+def objections(project: Project, files: dict[str, str | None]) -> set[str]:
+    """The rules by which the ratchet objects to one commit where it has to find the suite itself."""
+    told = list[Told]()
+    verdict(project, files, "--json", told=told)
+    return {str(reason["rule"]) for reason in told[0].json["reasons"]}  # type: ignore[attr-defined]  # a list of objects
 
 
 def laid(project: Project, sample: Sample) -> None:
@@ -76,4 +86,5 @@ def test_a_test_file_that_moves_as_it_is_lands(project: Project, sample: Sample)
     laid(project, sample)
     moved = {sample.path: None, sample.moved: sample.text}
     assert verdict(project, moved, *BY_EXIT_CODE) == LANDS
-    assert verdict(project, moved) == LANDS
+    # Where the file alone makes a suite, such as bats, whether that one can be run here is another question.
+    assert objections(project, moved) & READ == set()
