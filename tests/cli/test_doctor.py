@@ -30,7 +30,7 @@ def ready(project: Project) -> Project:
     log = keeper(project.folder.parent, "systemd-inhibit")
     project.monkeypatch.setenv("PATH", f"{log.parent}:{os.environ['PATH']}")
     agent(project, 'read word; test "$word" && echo ready')
-    project.plan(story("US-001", verify="test -f one"), story("US-002", acceptanceCriteria=["it works"]))
+    project.plan(story("US-001", verify="cmp -s one test_a.py"), story("US-002", acceptanceCriteria=["it works"]))
     project.commit("ready")
     return project
 
@@ -265,7 +265,7 @@ def test_without_a_way_to_run_tests_only_a_verify_proves_anything() -> None:
 
 
 def test_every_verify_is_asked_and_a_verify_that_writes_is_not_believed_of_the_next(ready: Project) -> None:
-    verifies = ["touch two; false", "test -f two", "exit 3", "no-such-program", "cat ./test_new.py", 'sh -c "exit 130"']
+    verifies = ["touch two; false", "cmp -s two two", "exit 3", "no-such-program", "cat ./test_new.py", 'sh -c "exit 130"']
     ready.plan(*(story(f"US-{number}", verify=verify) for number, verify in enumerate(verifies)))
     ready.commit()
     told = ready.nightlatch("doctor", "--json")

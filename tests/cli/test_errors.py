@@ -284,8 +284,9 @@ ENVIRONMENT = {
     ),
     "a check that cannot be run": Case(
         args=SCRIPTED, arrange=[planned(), program("checks/20-lint", "exec nowhere"), saved], env=NONE, code=4,
-        says="checks/20-lint: checks/20-lint could not be run at the base: * / exit code 127",
-        fix="make the environment complete in init.sh, or raise limits.check",
+        says="checks/20-lint: checks/20-lint could not be run at the base: * / exit code 127;"
+        " the program nowhere is not there where the tests run",
+        fix="install it, make init.sh install it, or name its folder under share in [workspace] of loop.toml",
     ),
     "a branch that is red": Case(
         args=SCRIPTED, arrange=[planned(story("US-001")), program("checks/20-lint", "exit 1"), saved], env=NONE, code=5,
