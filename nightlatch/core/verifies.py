@@ -78,7 +78,8 @@ def _kinds(command: str, tools: Tools) -> list[str]:
 
 def _kind(words: list[str]) -> str:
     program = words[0]
-    if program in NOTHING:
+    fails = program == "exit" and words[1:2] not in ([], ["0"])
+    if program in NOTHING and not fails:
         return "is always green"
     if program in LOOKS or (program == "git" and words[1:2] == ["grep"]):
         return "only looks for words in files"

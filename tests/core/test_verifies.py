@@ -53,6 +53,8 @@ def test_what_a_red_verify_lacks(tail: str, declared: str, wants: str) -> None:
         ("go vet ./... && go build ./...", "only builds"),
         ("python3 -m compileall -q src", "only builds"),
         ("make build", "only builds"),
+        ("exit 3", ""),
+        ("exit 0", "is always green"),
         ("make test", ""),
         ("cargo test", ""),
         ("pytest -q tests/test_a.py", ""),
