@@ -12,7 +12,7 @@ BY_ID, BY_EXIT_CODE, NO_SUITE = "by id", "exit code", "no suite"
 NOT_WEAKER = {("googletest", "whole")}
 # The text that every sample's first test expects, and the call that it makes.
 EXPECTED, BENT = "350", "351"
-CALL = re.compile(r"\b(?:Cart(?:\.|::))?[Aa]dd\(100, 250\)")
+CALL = re.compile(r"\b(?:[Cc]art(?:\.|::))?[Aa]dd\(100, 250\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ SWIFT = Syntax(
     comment="//",
     around_line=('if ProcessInfo.processInfo.environment["FULL"] != nil {', "}"),
     around_test=("#if FULL", "#endif"),
-    leave="return",
+    leave="return;",  # without the semicolon the next line is what it returns
     swallow=("do {", "} catch { }"),
 )
 CPP = Syntax(
@@ -345,13 +345,12 @@ def decoy(project: Project, files: Files) -> Files:
     """One more test with as many assertions beside it, none of which looks at the unit."""
     text = files.get(project.path, project.text)
     twin = renamed(hollow(project))
-    if not text or twin == project.test:
+    if not text or hollow(project) == project.test:
         return files
-    at = text.find(project.test)
-    place = at if at >= 0 else text.find(other_test(project))
-    if place < 0:
+    at = project.text.find(project.test)
+    if text[:at] != project.text[:at]:
         return {**files, project.path: text + "\n" + twin}
-    return {**files, project.path: text[:place] + twin + "\n" + text[place:]}
+    return {**files, project.path: text[:at] + twin + "\n" + text[at:]}
 
 
 def hollow(project: Project) -> str:
@@ -365,12 +364,6 @@ def renamed(test: str) -> str:
                      ("adds them", "adds both"), ("add two", "add a pair of")):  # fmt: skip
         test = test.replace(old, new)
     return test
-
-
-def other_test(project: Project) -> str:
-    """The line by which the second test of a sample begins."""
-    rest = project.text.split(project.test, 1)[-1].lstrip("\n")
-    return rest.splitlines()[0] if rest else "\0"
 
 
 def remembered(project: Project, files: Files) -> Files:

@@ -6,20 +6,34 @@ from random import Random
 import pytest
 
 from bench import attack
-from bench.parts import BY_ID, HIDDEN, Project, after, projects, told, weakenings
+from bench.parts import BY_ID, HIDDEN, NO_SUITE, Files, Project, after, projects, told, weakenings
+from nightlatch.core.ratchet import declared
+from nightlatch.core.ratchet.static import static_reasons
+from nightlatch.core.ratchet.texts import Text
 
 SEED, ROUNDS = 4, 10
-# What is known to land where nothing runs, in docs/red-team.md: the round is still played, and anything else that lands is new.
-KNOWN = {
-    "a constant in place of the unit",
-    "compared with itself",
-    "expected bent",
-    "left before it asserts",
-}
-KNOWN_HIDDEN = {"beside a decoy", "beside a twin"}
-# Languages that are read by file, or whose shell forms the reader does not follow.
-KNOWN_LANGUAGES = {"lua", "bats"}
+# What is known to land where no suite runs, as docs/red-team.md says; all else that lands is new. A bent expectation cannot be told from
+# a changed one by reading; tests of a copy of the unit read like the tests that went; a branch on a constant is taken for a branch.
+KNOWN = {"expected bent"}
+KNOWN_HIDDEN = {"beside a twin"}
+KNOWN_IN = {("java", "left before it asserts"), ("minitest", "left before it asserts"), ("bats", "failures caught")}
+BY_FILE = {"lua"}  # no grammar reads it: its lines are counted
 STATIC = projects(static=True)
+NO_SUITES = tuple(one for one in STATIC if one.mode == NO_SUITE)
+
+
+def is_known(language: str, weakening: str, hidden: str) -> bool:
+    return weakening in KNOWN or hidden in KNOWN_HIDDEN or (language, weakening) in KNOWN_IN or language in BY_FILE
+
+
+def objections(project: Project, files: Files) -> list[str]:
+    """The rules that object to a change by reading alone."""
+    texts = []
+    for path, new in files.items():
+        old = project.files.get(path)
+        tells = declared.declares(path, old, new)
+        texts.append(Text(path=path, old=old, new=new, test=declared.is_test(path), declares=tells))
+    return [reason.rule for reason in declared.beside(static_reasons(texts), texts, (), ())]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +58,24 @@ def test_nothing_that_only_hides_counts_as_weaker() -> None:
                 assert not told(project, gone, after(project.files, hidden(project, {}))), (project.name, how)
 
 
+@pytest.mark.parametrize("project", [pytest.param(one, id=one.language) for one in NO_SUITES])
+def test_every_weakening_however_hidden_is_objected_to(project: Project) -> None:
+    unseen = []
+    for weakening in weakenings(project):
+        for how, hidden in HIDDEN.items():
+            files = hidden(project, weakening.files)
+            is_weaker = told(project, weakening, after(project.files, files))
+            if is_weaker and not is_known(project.language, weakening.name, how) and not objections(project, files):
+                unseen.append((weakening.name, how))
+    assert unseen == []
+
+
+@pytest.mark.parametrize("project", [pytest.param(one, id=one.language) for one in NO_SUITES])
+def test_what_only_hides_is_not_objected_to(project: Project) -> None:
+    for how, hidden in HIDDEN.items():
+        assert objections(project, hidden(project, {})) == [], how
+
+
 def test_the_same_seed_composes_the_same() -> None:
     for number in range(30):
         one, other = (attack.composed(Random(f"7/{number}"), STATIC) for _ in range(2))  # noqa: S311  # to be repeated
@@ -61,7 +93,7 @@ def test_a_round_lands_nothing_new_and_its_honest_part_lands(ground: attack.Grou
     assert played is not None
     found, _ = played
     assert found.control in {"", *attack.LANDS}, found
-    known = found.weakening in KNOWN or found.hidden in KNOWN_HIDDEN or found.language in KNOWN_LANGUAGES
+    known = is_known(found.language, found.weakening, found.hidden)
     assert found.verdict not in attack.LANDS or known, found
 
 
