@@ -297,10 +297,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", type=int, help="this round alone, with its difference and its reasons")
     parser.add_argument("--language", action="append", default=[], help="a language or runner, may be given more than once")
     parser.add_argument("--static", action="store_true", help="only projects in which nothing is run")
+    parser.add_argument("--running", action="store_true", help="only projects whose suite is run")
     parser.add_argument("--minutes", type=float, default=0.0, help="no new round after so long")
     parser.add_argument("--json", type=Path, help="the file that every round is written to")
     given = parser.parse_args(argv)
     every = projects(given.language, static=given.static)
+    if given.running:
+        every = tuple(one for one in every if one.mode == BY_ID)
     choice = [one for one in every if all(map(shutil.which, one.needs.split()))]
     for one in every:
         if one not in choice:
