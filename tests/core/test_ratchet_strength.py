@@ -35,6 +35,8 @@ PYTHON_WEAKER = [
     ("skip-condition", python(*THREE), python("pytest.importorskip('nope')", *THREE)),
     ("skip-condition", python(*THREE), "try:\n    import x\nexcept ImportError:\n    pytest.skip('no x')\n" + python(*THREE)),
     ("skip-condition", python(*THREE), python("if sys.platform == 'win32':", "    pytest.skip('posix')", *THREE)),
+    ("skip-condition", python(*THREE), python(*THREE).replace("def test", "if os.environ.get('FULL'):\n  def test")),
+    ("skip-condition", python(*THREE), python(*THREE).replace("def test", "if False:\n  def test")),
     ("skip-condition", python(*THREE), python(*THREE).replace("def test", "@pytest.mark.skipif(os.environ.get('CI'))\ndef test")),
     ("skip-added", python(*THREE), python("raise unittest.SkipTest", *THREE)),
     ("skip-added", python(*THREE), python(*THREE) + "\npytestmark = [pytest.mark.skip]\n"),

@@ -156,7 +156,7 @@ HONEST: dict[str, Files] = {
     "suppressions that go": {"till.py": ("a = f(1)  # type: ignore\nb = g()  # noqa\n", "a = f('1')\nb = g()\n")},
     "a tighter suppression": {"till.py": ("import os  # noqa\n", "import os\n")},
     "more tries": {"tests/test_p.py": ("@settings(max_examples=50)\n@given(x)\n", "@settings(max_examples=500)\n@given(x)\n")},
-    "a new property with few tries": {"tests/test_p.py": ("@given(x)\ndef test_a(): ...\n", "@given(x)\ndef test_a(): ...\n@settings(max_examples=20)\n@given(y)\n")},
+    "a new property with few tries": {"tests/test_p.py": ("@given(x)\ndef test_a(): ...\n", "@given(x)\ndef test_a(): ...\n@settings(max_examples=20)\n@given(y)\ndef test_b(): ...\n")},
     "a stricter eslint": {".eslintrc.json": becomes(ESLINT, ('["warn", "smart"]', '["error", "smart"]'))},
     "eslint rules in another order": {"eslint.config.js": becomes(FLAT, ('"no-unused-vars": "error", eqeqeq: "error"', "eqeqeq: 'error', 'no-unused-vars': 'error'"))},
     "eslint's rules as yaml": {

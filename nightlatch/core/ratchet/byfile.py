@@ -9,6 +9,8 @@ from nightlatch.core.ratchet.seen import EXACT, SKIP, Assertion, Source, Test
 
 NAMED = re.compile(r"(?:^|[_.-])(?:tests?|specs?)(?:[_.-]|$)|(?:Tests?|Spec|IT|Cest)\.\w+$|^[Tt]est[_A-Z]|\.(?:t|feature|robot|bats)$")
 HELPS = re.compile(r"helper|support|util|fixture|factor(?:y|ies)|conftest|config|setup", re.IGNORECASE)
+# How a line of comment begins in the languages that are read by file: what such a line says is not run.
+COMMENT = re.compile(r"--|#|//|%|;|\(\*|/\*")
 WHOLE = ""
 
 
@@ -28,7 +30,8 @@ def read(text: str) -> Source:
     """The whole file as one test without a name; its assertions are the lines in which one stands."""
     words = known()["others"].words
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    told = [line for line in lines if words["asserts"].search(line) or words["declares"].search(line)]
+    code = [line for line in lines if not COMMENT.match(line)]
+    told = [line for line in code if words["asserts"].search(line) or words["declares"].search(line)]
     skips = sum(len(words["skips"].findall(line)) for line in lines)
     if not any(lines):
         return Source()

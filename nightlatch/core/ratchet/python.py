@@ -96,7 +96,10 @@ def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
     file = _File(imports, constants, skips, {**helpers, **own})
     top = _inherited(file, tree.body)
     above = {c: _inherited(file, c.body, c.decorator_list) for _, _, classes in found for c in classes}
-    tests = [_test(file, name, fn, sum((above[c] for c in classes), top)) for name, fn, classes in found]
+    gated = {id(fn) for fn in _gated(tree)}
+    when = Counter({(WHEN, "declared under a condition"): 1})
+    outer = {id(fn): top + when if id(fn) in gated else top for _, fn, _ in found}
+    tests = [_test(file, name, fn, sum((above[c] for c in classes), outer[id(fn)])) for name, fn, classes in found]
     names = Counter(test.name for test in tests if not test.helper)
     return Source(
         tests={test.name: test for test in tests if not test.helper or test.assertions},
@@ -125,6 +128,14 @@ def _functions(body: Iterable[ast.stmt], name: str = "", classes: tuple[ast.Clas
             yield from _functions(node.body, f"{name}{node.name}::", (*classes, node))
         elif isinstance(node, (ast.If, ast.Try, ast.With)):
             yield from _functions([*node.body, *getattr(node, "orelse", ())], name, classes)
+
+
+def _gated(tree: ast.Module) -> Iterator[Function]:
+    """The functions that are only there under a condition: where it does not hold, no runner misses a test that it never saw."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and _constant(node.test) is not True:
+            branches = (inner for part in (*node.body, *node.orelse) for inner in ast.walk(part))
+            yield from (inner for inner in branches if isinstance(inner, Function))
 
 
 def _skips(file: _File, nodes: Sequence[ast.AST]) -> Marks:

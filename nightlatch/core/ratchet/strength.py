@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from nightlatch.core.ratchet.moves import covers, successors
+from nightlatch.core.ratchet.moves import covers, inlined, is_made_up, successors
 from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
 from nightlatch.core.ratchet.seen import CONSTANT, EXACT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Assertion, Source, Test
 from nightlatch.core.ratchet.texts import Text
@@ -54,7 +54,8 @@ def _apart(old: Sources, new: Sources) -> frozenset[str]:
     before = {(path, name) for path, source in old.items() for name in source.tests}
     fresh = [t for path, source in new.items() for name, t in source.tests.items() if (path, name) not in before and not t.helper]
     kept = [t for t in fresh if not any(rule == SKIP for rule, _ in t.marks)]
-    return frozenset(row for t in kept for row in t.rows or ()) | frozenset(a.text for t in kept for a in t.assertions if a.weight)
+    said = frozenset(a.text for t in kept for a in t.assertions if a.weight and not is_made_up(a, t))
+    return said | frozenset(row for t in kept for row in t.rows or ())
 
 
 def _compared(old: Test, new: Sequence[Test], replaced: frozenset[str], apart: frozenset[str]) -> Iterator[Finding]:
@@ -67,7 +68,8 @@ def _compared(old: Test, new: Sequence[Test], replaced: frozenset[str], apart: f
             yield rule, ", ".join(skipped)
             return
     whole = len(new) > 1 or (new[0].name != old.name and covers(old, new))
-    others = (_marked(old, marks, new), _mocked(old, marks, replaced), () if whole else _narrowed(old, new[0], apart))
+    looks = (_marked(old, marks, new), _mocked(old, marks, replaced), _made_up(old, new))
+    others = (*looks, () if whole else _narrowed(old, new[0], apart))
     yield from islice(chain.from_iterable(others), 1)
 
 
@@ -78,6 +80,15 @@ def _marked(old: Test, marks: Counter[tuple[str, str]], new: Sequence[Test]) -> 
     for (rule, what), count in sorted(marks.items()):
         if rule in {SWALLOWED, LOOSER} or (rule == CONSTANT and (lost or count > more or "await" in what)):
             yield rule, what
+
+
+def _made_up(old: Test, new: Sequence[Test]) -> Iterator[Finding]:
+    """Assertions that looked at what a call gives, and look at a constant of their own now."""
+    for test in new:
+        for a in test.assertions:
+            was = inlined(a.subject, old)
+            if "(" in was and is_made_up(a, test):
+                yield CONSTANT, f"{a.subject[:40]} is {inlined(a.subject, test)[:40]}, and was {was[:80]}"
 
 
 def _mocked(old: Test, marks: Counter[tuple[str, str]], replaced: frozenset[str]) -> Iterator[Finding]:

@@ -302,7 +302,8 @@ def _type(words: str) -> str:
 
 def _truth(at: int, expression: str, text: str, *, negated: bool = False) -> Claim:
     subject, rank = _expression(expression.removeprefix("( ").removesuffix(" )") if expression.startswith("( ") else expression)
-    same = bool(ALWAYS.match(expression)) and not negated
+    sides = EQUAL.fullmatch(expression.removeprefix("( ").removesuffix(" )"))
+    same = (bool(ALWAYS.match(expression)) or (sides is not None and sides[1] == sides[2])) and not negated
     same = same or (negated and bool(NEVER.match(expression)))
     assertion = Assertion(subject=subject, rank=VAGUE if negated and rank == EXACT else rank, text=text, weight=0 if same else 1)
     return Claim(at=at, assertion=assertion, marks=("always true",) if same else (), limits=_limits(expression, 1))
@@ -334,7 +335,9 @@ def _failure(seen: Outline, chain: Chain, _rule: Mapping[str, object], branches:
     elif found := re.match(r"(.+?) ===? (.+)|! (.+)", test):
         rank, subject = PARTLY if "Contains (" in test or "HasPrefix (" in test else VAGUE, found[1] or found[3]
     made = re.match(rf"(?:\w+ , )?{re.escape(subject)}(?: , \w+)? := (.+)", setup)
-    weight = 0 if NEVER.match(test) and test else 1
+    sides = re.fullmatch(r"(.+?) !==? (.+)", test)
+    never = bool(test and NEVER.match(test)) or (sides is not None and sides[1] == sides[2])
+    weight = 0 if never else 1
     told = Assertion(subject=made[1] if made else subject, rank=rank, text=condition or "fail", weight=weight)
     return Claim(at=chain.start, limits=_limits(test, -1), assertion=told)
 
