@@ -306,7 +306,7 @@ def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 
 def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, strength=strength.examine(lab, case, e.proof or frozenset(), by_verify=base_owned(e)))
+    return replace(e, strength=strength.examine(lab, case, e.proof or frozenset(), e.now if base_owned(e) else None))
 
 
 def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:

@@ -78,3 +78,10 @@ def test_small_faults_in_lines_of_an_old_function_count_too(world: World) -> Non
 def test_what_is_no_code_is_not_tried(world: World) -> None:
     feature = replace(PROSE, verify=("grep -q accents README.md",))
     assert world.examine(BASE, {"README.md": "Search ignores accents.\n"}, feature).outcome is Outcome.LANDED
+
+
+def test_a_verify_that_looks_at_data_is_not_hollow_for_the_code_beside_it(world: World) -> None:
+    """The feature is the file; a helper beside it is nothing that its verify was written for."""
+    feature = replace(PROSE, verify=('test "$(cat answer.txt)" = 42',))
+    verdict = world.examine(BASE, {"calc.py": SUB, "answer.txt": "42\n"}, feature)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, [])
