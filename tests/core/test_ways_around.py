@@ -57,6 +57,12 @@ HIDDEN = [
     ("scalatest", "an abstract class", [("class CartSpec", "abstract class CartSpec")]),
     ("bats", "an end before", [('@test "adds', 'exit 0\n@test "adds')]),
     ("bats", "a skip before each", [("load helper", "load helper\n  skip")]),
+    ("bats", "failures passed over", [('[ "$output" = "350" ]', '[ "$output" = "350" ] || true')]),
+    ("bats", "failures passed over in a group", [('[ "$output" = "350" ]', '{ [ "$output" = "350" ]; } || :')]),
+    ("bats", "failures only told", [('[ "$output" = "350" ]', '[ "$output" = "350" ] || echo "not 350"')]),
+    ("java", "left on a condition that holds", [("    assertEquals(350", "    if (true) return;\n    assertEquals(350")]),
+    ("minitest", "left on a condition that holds", [("    assert_equal 350", "    return if true\n    assert_equal 350")]),
+    ("rspec", "on to the next", [("      expect(total)", "      next\n      expect(total)")]),
     ("bats", "its own assertion", [('@test "adds', 'assert_output() { :; }\n@test "adds')]),
 ]
 AWAY = [
@@ -65,6 +71,13 @@ AWAY = [
     ("rspec", "vendor/cart_spec.rb"), ("phpunit", "vendor/CartTest.php"), ("elixir", "test/archive/cart_test.exs"), ("lua", "old/cart_spec.lua"),
 ]  # fmt: skip
 HONEST = [
+    ("bats", "told before it fails", [('[ "$output" = "350" ]', '[ "$output" = "350" ] || { echo "not 350"; false; }')]),
+    ("bats", "fails by itself", [('[ "$output" = "350" ]', '[ "$output" = "350" ] || return 1')]),
+    ("bats", "cleans up whatever is there", [("  run cart add 100", "  rm -r old || true\n  run cart add 100")]),
+    ("java", "a branch that holds", [("    int total", "    if (true) { System.out.println(1); }\n    int total")]),
+    ("java", "a constant to compare with", [("    assertEquals(350, total)", "    int wanted = 350;\n    assertEquals(wanted, total)")]),
+    ("go", "a constant to compare with", [("if total != 350", "want := 350\n\tif total != want")]),
+    ("javascript", "a constant to compare with", [("expect(total).toBe(350)", "const wanted = 350;\n  expect(total).toBe(wanted)")]),
     ("javascript", "a new test with a skip", [('\ntest("refuses', '\ntest.skip("new", () => {});\n\ntest("refuses')]),
     ("javascript", "set up before each", [('\ntest("adds', '\nbeforeEach(() => { add(0, 0); });\n\ntest("adds')]),
     ("javascript", "a helper of its own", [('\ntest("adds', '\nfunction sum(...all) { return all.reduce(add); }\n\ntest("adds')]),

@@ -13,17 +13,16 @@ from nightlatch.core.ratchet.texts import Text
 
 SEED, ROUNDS = 4, 10
 # What is known to land where no suite runs, as docs/red-team.md says; all else that lands is new. A bent expectation cannot be told from
-# a changed one by reading; tests of a copy of the unit read like the tests that went; a branch on a constant is taken for a branch.
+# a changed one by reading, and tests of a copy of the unit read like the tests that went.
 KNOWN = {"expected bent"}
 KNOWN_HIDDEN = {"beside a twin"}
-KNOWN_IN = {("java", "left before it asserts"), ("minitest", "left before it asserts"), ("bats", "failures caught")}
 BY_FILE = {"lua"}  # no grammar reads it: its lines are counted
 STATIC = projects(static=True)
 NO_SUITES = tuple(one for one in STATIC if one.mode == NO_SUITE)
 
 
 def is_known(language: str, weakening: str, hidden: str) -> bool:
-    return weakening in KNOWN or hidden in KNOWN_HIDDEN or (language, weakening) in KNOWN_IN or language in BY_FILE
+    return weakening in KNOWN or hidden in KNOWN_HIDDEN or language in BY_FILE
 
 
 def objections(project: Project, files: Files) -> list[str]:

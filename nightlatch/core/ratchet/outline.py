@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Nodes = Mapping[str, Sequence["Node"]]
 KINDS = ("function", "group", "call", "mark", "if", "loop", "try", "return", "lambda", "infix", "assert", "guard")
+TAKEN = re.compile(r"\(? ?(?:true|True|TRUE|1|not false|! ?false) ?\)?")
 EACH = frozenset({"forEach", "each", "map", "foreach"})
 MEMBER = frozenset({".", "?.", "->", "?->", "!.", "!!."})
 NAME = re.compile(r"[^\W\d]\w*[?!]?\Z")
@@ -92,7 +93,7 @@ def outline(parsed: Parsed) -> Outline:
     branches = [_branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())]
     attempts = _attempts(parsed, kinds.get("try", ()))
     lambdas = [parsed.span(node) for nodes in kinds.get("lambda", ()) for node in nodes["lambda"]]
-    scopes = [*(b.body for b in branches), *(h for a in attempts for h in a.handlers), *lambdas]
+    scopes = [*(b.body for b in branches if not _is_always(parsed, b)), *(h for a in attempts for h in a.handlers), *lambdas]
     returns = [parsed.span(nodes["return"][0]) for nodes in kinds.get("return", ())]
     stated = [parsed.span(nodes["assert"][0]) for nodes in kinds.get("assert", ())]
     guards = [parsed.span(nodes["guard"][0]) for nodes in kinds.get("guard", ())]
@@ -101,6 +102,11 @@ def outline(parsed: Parsed) -> Outline:
     return Outline(
         parsed, kinds, chains, infixes, branches, attempts, returns, scopes, stated, guards, sorted(chains), rounds, leaving,
     )  # fmt: skip
+
+
+def _is_always(parsed: Parsed, branch: Branch) -> bool:
+    """Is a branch taken whatever happens? Then it is none, and a return in it leaves what is around it."""
+    return not branch.loop and TAKEN.fullmatch(parsed.words(*branch.condition)) is not None
 
 
 def _rounds(parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Chain]) -> Iterator[tuple[Span, Span]]:
