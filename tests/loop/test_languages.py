@@ -33,7 +33,7 @@ PYTHON_STORIES = [
     story(3, "Count", "shop.till.count says how many"),
     story(4, "Receipt", "shop.receipt prints a line a price"),
     story(5, "Signed receipt", "receipts carry a name", dependsOn=["US-004"], verify=[
-        "test -f src/shop/receipt.py", "PYTHONPATH=src python3 -c 'from shop.receipt import SIGNED'"]),
+        "test -f src/shop/receipt.py", "PYTHONPATH=src python3 -c 'from shop.receipt import SIGNED; assert SIGNED'"]),
 ]  # fmt: skip
 PYTHON_AGENT = r"""
 case $NIGHTLATCH_FEATURE in
@@ -99,7 +99,7 @@ TYPESCRIPT_STORIES = [
     story(2, "Count", "count says how many", verify=COUNTS),
     story(3, "Average", "average of no prices is 0"),
     story(4, "Receipt", "a line for each price"),
-    story(5, "Signed receipt", "receipts carry a name", dependsOn=["US-004"], verify="grep -q signed src/receipt.ts"),
+    story(5, "Signed receipt", "receipts carry a name", dependsOn=["US-004"], verify="grep -q 'signed = .Ada.;' src/receipt.ts"),
 ]
 TYPESCRIPT_AGENT = r"""
 proof() {
