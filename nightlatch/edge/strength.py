@@ -12,7 +12,7 @@ from nightlatch.edge.case import Case
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import Trials
 
-MOST = 8
+MOST, LEAST = 8, 3
 SHARE = 0.1  # of limits.check
 
 Fault = tuple[str, dict[str, str]]
@@ -41,7 +41,9 @@ def examine(trials: Trials, case: Case, proof: frozenset[str], verify: Said | No
         if seen:
             return Noticed(tried=tuple(tried), noticed=True)
     if small:
-        return Noticed(tried=tuple(tried), noticed=data_matters(trials, case, proof, verify))
+        # One or two faults say little: the only one may be none, such as a limit of a range that nobody reaches.
+        few = len(small) < LEAST
+        return Noticed(tried=tuple(tried), left=few, noticed=not few and data_matters(trials, case, proof, verify))
     # Nothing small could be tried: that the emptied code was noticed is all that is known.
     return Noticed(tried=tuple(tried), noticed=bool(tried))
 

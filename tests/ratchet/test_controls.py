@@ -20,6 +20,7 @@ CONTROLS = {
     "held": ("py", "fits the check and nothing else"),
 }
 ELSEWHERE = {
+    "harness",  # tests/edge/test_harness.py
     "budget",  # what was not measured: tests/core/test_verdict_rules.py
     "ids",  # where changed code is asked too, a case needs both left out: tests/edge/test_lab.py
     "weaker",  # tests/edge/test_lab.py
