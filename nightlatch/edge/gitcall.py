@@ -37,8 +37,11 @@ PRIVATELY = (
 )
 # Blobs and trees are handed to the disk as they are written. The commit and the ref above them are synced in full, which on a
 # journalling file system makes everything before them durable too: two waits a landing, not one a file.
-HANDED = ("core.fsync=loose-object,reference", "core.fsyncMethod=writeout-only")
-SYNCED = ("core.fsync=loose-object,reference", "core.fsyncMethod=fsync")
+# A person's own git holds the lock of HEAD for as long as a commit takes: on a busy machine longer than the tenth of a second that
+# git waits by itself.
+PATIENT = "core.filesRefLockTimeout=3000"
+HANDED = ("core.fsync=loose-object,reference", "core.fsyncMethod=writeout-only", PATIENT)
+SYNCED = ("core.fsync=loose-object,reference", "core.fsyncMethod=fsync", PATIENT)
 
 TOGETHER = 16_000  # bytes; a pipe holds more, so that neither side waits for the other
 KINDS = {b"blob", b"tree", b"commit", b"tag"}
