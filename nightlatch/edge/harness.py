@@ -17,7 +17,6 @@ from nightlatch.edge.trials import FILES, Trials
 
 MOST_FILES = 200
 TEST_NAME = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$")
-MOST_BYTES = 400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +50,11 @@ class Files:
         return self.texts[path]
 
 
-def harness_of(commands: Iterable[str], tree: Files, read: Iterable[str] = ()) -> Harness:
-    """Every file that the commands run through, followed from file to file; `read` are those that a traced run opened."""
+def harness_of(commands: Iterable[str], tree: Files) -> Harness:
+    """Every file that the commands run through, followed from file to file."""
     tools = shipped_tools()
     place = Place(paths=tree.paths)
     waiting = [item for command in commands for item in of_command(command, tools, place)]
-    opened = [path for path in read if path in tree.paths]
-    waiting += traced_harness(opened, {path: tree.text(path) for path in opened}, tools)
     found: dict[str, Used] = {}
     seen: set[Item] = set()
     while waiting and len(seen) < MOST_FILES:
