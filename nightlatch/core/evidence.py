@@ -112,7 +112,8 @@ class Evidence:
     `static` is what was seen without running anything. `tests_changed`: a test or configuration file differs from the base.
     `proof_changed`: a file that verify may rest on does. `bent` says how that differs which its verify runs through. `wants` are the
     steps beyond tests, checks and verify that this candidate calls for and that can be taken. `moved` says of lost ids where they went,
-    `intact` are those that say the same there, `goldens` how files of expected output differ. `flaky` ids came out both ways on base
+    `intact` are those that say the same there, `whole_moves` says of a file that came where the very same one was before, `goldens` how
+    files of expected output differ. `flaky` ids came out both ways on base
     and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of how many runs.
     `carried` are the ids that passed in the work that the session started from. `always`: the judge is asked even where a verify proves
     the feature; `met_before` is the most criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
@@ -133,6 +134,7 @@ class Evidence:
     wants: frozenset[Step] = frozenset()
     moved: Mapping[str, str] = field(default_factory=dict)
     intact: frozenset[str] = frozenset()
+    whole_moves: Mapping[str, str] = field(default_factory=dict)
     goldens: tuple[str, ...] = ()
     own: Results | None = None
     checks: tuple[Check, ...] | None = None
@@ -205,9 +207,14 @@ def lost_ids(before: Mapping[str, Result], after: Mapping[str, Result], uncollec
 
 
 def newly_failing(e: Evidence, results: Results) -> frozenset[str]:
-    """What fails and was not known at the base, by id or by a file that could not be loaded there."""
+    """What fails and was not known at the base, by id or by a file that could not be loaded there.
+
+    A file that moves as it is takes its known failures along.
+    """
     known, files = e.base.tests, frozenset(e.base.tests.uncollected)
-    return frozenset(i for i in results.failing - known.failing - known.passed if file_of(i) not in files)
+    fresh = results.failing - known.failing - known.passed
+    before = {name: e.whole_moves.get(file_of(name), file_of(name)) + name.removeprefix(file_of(name)) for name in fresh}
+    return frozenset(name for name, old in before.items() if old not in known.failing and file_of(old) not in files)
 
 
 def suspects(e: Evidence, results: Results) -> frozenset[str]:

@@ -1,9 +1,10 @@
 """The laboratory: what is known of a base, and the verdict on a candidate beside it."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from posixpath import basename
 
 from nightlatch.core import results as codec
 from nightlatch.core.approvals import NOTHING, Approved
@@ -16,7 +17,7 @@ from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.redbase import refuse_red
-from nightlatch.core.results import Answer, Results, State, file_of, passing
+from nightlatch.core.results import NOT_GREEN, Answer, Results, State, file_of, passing
 from nightlatch.core.rules import reason
 from nightlatch.core.suites import Suites, holders
 from nightlatch.core.testfiles import supersedes
@@ -104,6 +105,7 @@ class Lab(Trials):
             empty=not case.changes, bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
             proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
+            whole_moves=whole_moves(self, case),
             wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off), always=judge is not None and judge.always,
             goldens=goldens_of(case.texts, case.suite),
         )  # fmt: skip
@@ -112,7 +114,8 @@ class Lab(Trials):
         with meter.step("the base"):
             e = replace(e, base=self.state(base, case.suite))
             if "declared" not in off:
-                e = replace(e, static=declared.beside(e.static, case.texts, feature.supersedes, e.base.tests.ids))
+                known = e.base.tests
+                e = replace(e, static=declared.beside(e.static, case.texts, feature.supersedes, known.ids, known.having(*NOT_GREEN)))
         while step := next_step(e):
             with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)
@@ -187,6 +190,22 @@ def suites_lost(case: Case) -> tuple[Reason, ...]:
     return (reason("ratchet.suite-lost", names),) if names else ()
 
 
+def whole_moves(lab: Lab, case: Case) -> dict[str, str]:
+    """Where each test file was that came and is, byte for byte, one that went; one of several that are alike is told by its name."""
+    gone = [(c.old_oid, lab.own(c.path)) for c in case.tests if c.status == "D"]
+    came = [(c.new_oid, lab.own(c.path)) for c in case.tests if c.status == "A"]
+    alike = {new: [old for oid, old in gone if oid == blob] for blob, new in came}
+    named = {new: [old for old in olds if basename(old) == basename(new)] or olds for new, olds in alike.items()}
+    return {new: olds[0] for new, olds in named.items() if len(olds) == 1}
+
+
+def carried_along(lost: Iterable[str], passed: Collection[str], moves: Mapping[str, str]) -> dict[str, str]:
+    """Where lost ids are whose file moved as it is, whatever its runner calls them: there is one of the same name in the new place."""
+    places = [(old, new) for new, old in moves.items()]
+    there = {name: [new + name.removeprefix(old) for old, new in places if file_of(name) == old] for name in lost}
+    return {name: next(now for now in options if now in passed) for name, options in there.items() if any(now in passed for now in options)}
+
+
 def shared(through: harness.Bent) -> tuple[Reason, ...]:
     """The objection to a change of what other commands run through."""
     return (reason("ratchet.harness-changed", through.shares),) if through.shares else ()
@@ -212,7 +231,8 @@ def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     found = lab.results(case.base, case.tree, case.suite)
     lost = e.base.tests.passed - found.passed
     moved = explained(lost, found.passed, case.texts) if lost else {}
-    e = replace(e, moved=moved, intact=word_for_word(moved, case.texts) if moved else frozenset())
+    whole = carried_along(lost, found.passed, e.whole_moves) if lost else {}
+    e = replace(e, moved={**moved, **whole}, intact=word_for_word(moved, case.texts) | whole.keys() if moved or whole else frozenset())
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if case.suite.runner:
         lab.save(lab.tests_name(case.base, case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))

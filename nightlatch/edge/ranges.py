@@ -149,7 +149,8 @@ def too_red(state: State) -> Iterator[Reason]:
         refuse_red(state, (), accept=False)
     except RedBaseError:
         yield reason("ratchet.red-base", red_names(state, ()))
-    if not state.tests.ids and state.tests.by_id and not state.tests.broken:
+    nothing = not (state.tests.ids or state.tests.uncollected)
+    if nothing and state.tests.by_id and not state.tests.broken:
         yield reason("ratchet.no-tests")
 
 

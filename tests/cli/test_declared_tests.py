@@ -8,13 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.kit import Project, Told
+from tests.cli.kit import Project
 from tests.core.declared_samples import SAMPLES, Sample
 
 EVERY = [pytest.param(sample, id=sample.language) for sample in SAMPLES]
 FULL = bool(os.environ.get("NIGHTLATCH_FULL"))
 LANDS = 0
-READ = {f"ratchet.{rule}" for rule in ("test-removed", "skip-added", "skip-condition", "fewer-assertions", "looser", "runner-selection")}
 BY_EXIT_CODE = ("--tests", "true")
 
 
@@ -40,7 +39,7 @@ def tampered(sample: Sample) -> Iterator[tuple[str, dict[str, str | None]]]:
         yield f"{what}, and moved", {sample.path: None, sample.moved: sample.weakened(what)}
 
 
-def verdict(project: Project, files: dict[str, str | None], *args: str, told: list[Told] | None = None) -> int:
+def verdict(project: Project, files: dict[str, str | None], *args: str) -> int:
     """The exit code of the ratchet on one commit, which is taken back."""
     base = project.git("rev-parse", "HEAD")
     for name, text in files.items():
@@ -49,18 +48,9 @@ def verdict(project: Project, files: dict[str, str | None], *args: str, told: li
         else:
             project.write(name, text)
     project.commit()
-    said = project.nightlatch("ratchet", f"{base}..HEAD", *args)
+    code = project.nightlatch("ratchet", f"{base}..HEAD", *args).code
     project.git("reset", "-q", "--hard", base)
-    if told is not None:
-        told.append(said)
-    return said.code
-
-
-def objections(project: Project, files: dict[str, str | None]) -> set[str]:
-    """The rules by which the ratchet objects to one commit where it has to find the suite itself."""
-    told = list[Told]()
-    verdict(project, files, "--json", told=told)
-    return {str(reason["rule"]) for reason in told[0].json["reasons"]}  # type: ignore[attr-defined]  # a list of objects
+    return code
 
 
 def laid(project: Project, sample: Sample) -> None:
@@ -86,5 +76,26 @@ def test_a_test_file_that_moves_as_it_is_lands(project: Project, sample: Sample)
     laid(project, sample)
     moved = {sample.path: None, sample.moved: sample.text}
     assert verdict(project, moved, *BY_EXIT_CODE) == LANDS
-    # Where the file alone makes a suite, such as bats, whether that one can be run here is another question.
-    assert objections(project, moved) & READ == set()
+    assert verdict(project, moved) == LANDS
+
+
+@pytest.mark.parametrize("sample", EVERY)
+def test_a_move_lands_where_the_file_alone_points_to_a_runner_in_which_it_fails(project: Project, sample: Sample) -> None:
+    """There is no code that the tests could pass on: what fails at the base may go on failing where it is now."""
+    laid(project, sample)
+    assert verdict(project, {sample.path: None, sample.moved: sample.text}) == LANDS
+
+
+@pytest.mark.parametrize("sample", EVERY)
+def test_no_test_goes_where_the_file_alone_points_to_a_runner_in_which_it_fails(project: Project, sample: Sample) -> None:
+    laid(project, sample)
+    assert [what for what, files in tampered(sample) if verdict(project, files) == LANDS] == []
+
+
+def test_a_move_takes_no_failure_along_that_the_base_does_not_have(project: Project) -> None:
+    """Control: the file that moves is the same, and what it failed for is not."""
+    text = "from cart import add\n\n\ndef test_adds():\n    assert add(1, 2) == 3\n"
+    project.commit("the shop", **{"cart.py": "def add(a, b):\n    return a + b\n", "conftest.py": "", "tests/test_cart.py": text})
+    moved = {"tests/test_cart.py": None, "tests/shop/test_cart.py": text}
+    assert verdict(project, moved) == LANDS
+    assert verdict(project, {**moved, "cart.py": "def add(a, b):\n    return a * b\n"}) != LANDS

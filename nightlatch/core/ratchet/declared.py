@@ -6,7 +6,7 @@ from functools import cache
 
 from nightlatch.core.models import Reason
 from nightlatch.core.ratchet import byfile, grammar
-from nightlatch.core.ratchet.moves import Place, is_named, successors
+from nightlatch.core.ratchet.moves import Place, is_class, is_named, successors
 from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
 from nightlatch.core.ratchet.seen import Source
 from nightlatch.core.ratchet.texts import Text
@@ -30,14 +30,16 @@ def declares(path: str, *versions: str | None) -> bool:
     return hint is not None and any(hint.search(text) for text in versions if text)
 
 
-def beside(said: Iterable[Reason], texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> tuple[Reason, ...]:
-    """What was said already, and what a change takes away of the tests that no id of the base stands for.
+def beside(
+    said: Iterable[Reason], texts: Sequence[Text], names: Sequence[str], ids: Iterable[str], failing: Iterable[str] = ()
+) -> tuple[Reason, ...]:  # fmt: skip
+    """What was said already, and what a change takes away of the tests that no id of the base stands for, or one that fails there.
 
     `names` are what the feature supersedes.
     """
     known = {r.rule: r for r in said}
     every = tuple(ids)
-    for rule, line in sorted({*lost(texts, names, covering(every)), *narrowed(texts, names, every)}):
+    for rule, line in sorted({*lost(texts, names, covering(every), tuple(failing)), *narrowed(texts, names, every)}):
         lines = known[rule].detail if rule in known else ()
         known[rule] = reason(rule, dict.fromkeys((*lines, line)))
     return tuple(known[rule] for rule in sorted(known))
@@ -67,14 +69,13 @@ def covering(ids: Iterable[str]) -> Callable[[str], bool]:
     return covers
 
 
-def is_class(name: str, path: str) -> bool:
-    """Is `shop/com.shop.CartTest` the class of shop/src/test/java/com/shop/CartTest.java?"""
-    folder, _, inner = name.rpartition("/")
-    return f"/{path.rpartition('.')[0]}".endswith(f"/{inner.replace('.', '/')}") and path.startswith(f"{folder}/" if folder else "")
+def lost(
+    texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bool], failing: Sequence[str] = ()
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """(rule, detail) for each declaration that is gone and found nowhere else, and for each focus that puts others aside.
 
-
-def lost(texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each declaration that is gone and found nowhere else, and for each focus that puts others aside."""
+    An id that fails at the base stands for nothing: it may go without anybody missing it.
+    """
     old, new = read_all(texts, "old"), read_all(texts, "new")
     kept = {path: source for path, source in new.items() if path in old or taken(path, old)}
     moved = successors(old, kept)
@@ -84,9 +85,10 @@ def lost(texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bo
         for name, test in source.tests.items():
             place = (path, name)
             here = kept[path].tests.get(name) if path in kept else None
-            if test.helper or (here and not here.helper) or place in moved or covers(path) or named(names, place):
+            if test.helper or (here and not here.helper) or place in moved or named(names, place):
                 continue
-            yield REMOVED, shown(place)
+            if not covers(path) or any(is_named(each, place) for each in failing):
+                yield REMOVED, shown(place)
     yield from _focused(old, new, names, covers)
 
 

@@ -20,6 +20,8 @@ WORD = re.compile(r"\w+|[^\w\s]")
 OPERAND = re.compile(r"(?<![\w.])[$@]{0,2}_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
 SETUP = re.compile(r"(\w+)(?: , \w+)? := (.+)", re.DOTALL)
 OWNER = re.compile(r"(?<![\w.])(?:self|this|cls)\s?\.\s?|\$this -> ")
+DATA_SET = re.compile(r" with data set (?:#\d+|\".*\")\Z", re.DOTALL)  # PHPUnit's name for a row
+GROUPED_BY_SPACE = ("_spec.rb", ".exs")  # RSpec and ExUnit put the groups of a test before its name with a space
 Place = tuple[str, str]
 
 
@@ -59,17 +61,33 @@ def _alike(test: Test) -> Test:
 def is_named(wanted: str, place: Place) -> bool:
     """Is this id of that test? A package stands for its files, and titles are joined in the runner's own way."""
     path, test = place
-    file, inner = file_of(wanted), wanted.partition("::")[2]
+    file, inner = file_of(wanted), DATA_SET.sub("", wanted.partition("::")[2])
     inner = inner.replace(" > ", "::")
     test = test.replace(" > ", "::")
     folder = path.rpartition("/")[0]
     package = path.endswith(".rs") or (path.endswith(".go") and folder.endswith(file.rpartition("/")[2] if folder else ""))
-    if path != file and not package:
-        return False
+    of_class = is_class(file, path)
+    if path != file and not (package or of_class):
+        return path.endswith(".rb") and wanted == test  # Minitest names no file
     if HOLE.search(test):
         filled = ".+".join(map(re.escape, HOLE.split(test)))
         return re.fullmatch(rf"(?:.*::)?{filled}", inner, re.DOTALL) is not None
+    if path.endswith(GROUPED_BY_SPACE):
+        return joined(inner) == joined(test)
+    if (of_class or path.endswith(".php")) and f"::{test}".endswith(f"::{inner}"):  # the class is the file, or part of its name
+        return True
     return test in {inner, inner.split("[", 1)[0]} or inner.startswith(f"{test}/") or inner.endswith(f"::{test}")
+
+
+def is_class(name: str, path: str) -> bool:
+    """Is `shop/com.shop.CartTest` the class of shop/src/test/java/com/shop/CartTest.java?"""
+    folder, _, inner = name.rpartition("/")
+    return f"/{path.rpartition('.')[0]}".endswith(f"/{inner.replace('.', '/')}") and path.startswith(f"{folder}/" if folder else "")
+
+
+def joined(test: str) -> str:
+    """A test with its groups before it, as RSpec and ExUnit write them."""
+    return re.sub(r" (?=[#.])", "", test.replace("::", " "))
 
 
 def successors(old: Sources, new: Sources) -> dict[Place, tuple[Place, ...]]:
