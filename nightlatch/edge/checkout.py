@@ -4,13 +4,15 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from nightlatch.core.scope import GITLINK, LINK, Change, folders
-from nightlatch.edge import files
+from nightlatch.edge import overlap
 from nightlatch.edge.beneath import FILE, PROGRAM
 from nightlatch.edge.git import Repo, index_info, raw_change
 from nightlatch.edge.gitcall import one, words
+from nightlatch.edge.overlap import Meeting, Seen
 from nightlatch.edge.stale import free_index
 from nightlatch.edge.trees import FOLDER, Entry
 from nightlatch.errors import RepoError
@@ -34,6 +36,36 @@ class Edit:
     seen: bytes
     mode: str
     ancestor: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """What did not move with the others: paths that wait for another call, and paths that git now shows as in conflict."""
+
+    stays: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """From where to where the checkout goes. `resumed`: an earlier call left it in between; `met`: edits that the index is ahead of."""
+
+    repo: Repo
+    start: str
+    new: str
+    texts: Collection[str]
+    logs: Collection[str]
+    resumed: bool
+    met: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortedOut:
+    """What does not need git to move it: changes that are there, edits that a landing meets, paths that wait."""
+
+    there: list[Change] = field(default_factory=list)
+    meetings: list[Meeting] = field(default_factory=list)
+    stays: set[str] = field(default_factory=set)
 
 
 def take_branch(repo: Repo, wanted: str = "") -> str:
@@ -88,7 +120,7 @@ def plan_edit(repo: Repo, branch: str, path: str) -> Edit | None:
     ancestor = repo.read(behind, path) if behind else tip
     if data in (tip, ancestor):
         return None
-    return Edit(data=data, seen=seen, mode=PROGRAM if file.stat().st_mode & 0o100 else FILE, ancestor=ancestor)
+    return Edit(data=data, seen=seen, mode=mode_of(file), ancestor=ancestor)
 
 
 def put_back(repo: Repo, path: str, seen: bytes, data: bytes) -> bool:
@@ -98,51 +130,73 @@ def put_back(repo: Repo, path: str, seen: bytes, data: bytes) -> bool:
     They are compared last thing before the file is replaced whole: only an editor that writes into the old file in those
     microseconds loses what it wrote.
     """
-    return put_blob(repo, path, seen, repo.write_blob(data))
+    return overlap.replaced(repo, path, seen, (mode_of(repo.top / path), repo.write_blob(data)))
 
 
-def put_blob(repo: Repo, path: str, seen: bytes, blob: str) -> bool:
-    """The same with bytes that are in the repository."""
-    file = repo.top / path
-    text = repo.as_person("cat-file", "--filters", f"--path={path}", blob).output()
-    if file.is_symlink() or not file.is_file() or file.read_bytes() != seen:
-        return False
-    if text != seen:
-        files.replace(file, text)
-    return True
+def within(path: str, names: Collection[str]) -> bool:
+    """Is the path one of these, or in one of the folders among them?"""
+    return path in names or any(name.endswith("/") and path.startswith(name) for name in names)
 
 
-def sync(repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = (), since: float | None = None) -> tuple[str, ...]:
-    """Bring the checkout and its index from one commit of the branch to another. Returns the paths that had to stay behind.
+def mode_of(file: Path) -> str:
+    """The mode that git would give a regular file."""
+    return PROGRAM if file.is_file() and file.stat().st_mode & stat.S_IXUSR else FILE
 
-    Promised: a path that the person edited or staged, or where a file of theirs is in the way, keeps its bytes and its index entry;
-    every other path moves; no other staged or unstaged work is touched; a path that already is as the new commit has it counts as
-    moved. Paths in `texts` are replaced as `put_back` does it, the others as git does. What stays behind is remembered, so that any later
-    call brings it along once it can. Not promised: that all paths move at once. While another branch is checked out nothing happens.
+
+
+
+def sync(
+    repo: Repo, branch: str, old: str, new: str, texts: Collection[str] = (), logs: Collection[str] = (), since: float | None = None
+) -> Synced:  # fmt: skip
+    """Bring the checkout and its index from one commit of the branch to another.
+
+    Promised: a plain `git commit` of the person afterwards takes nothing back that landed, or git refuses it. A path that they edited or
+    staged keeps what is staged and what is not, with what landed in it; where both changed the same lines, git shows a conflict, their
+    version is the third stage of its index entry, and a text holds both sides between marks. Every other path moves; no other staged or
+    unstaged work is touched. Paths in `texts` ("/" at the end: in that folder) are replaced as `put_back` does it, and wait where they
+    were edited, though not in the index; in `logs`, to which lines are only added, the lines of both sides stay. What stays behind is
+    remembered, so that any later call brings it along once it can. Not promised: that all paths move at once. While another branch is
+    checked out nothing happens.
     A git that was killed over the same work, now or since a moment (epoch seconds), leaves a lock and half-moved files: both are finished.
     """
     if not on(repo, branch):
-        return ()
+        return Synced()
     torn = since is not None and free_index(repo, since)
     began = time.time()
     await_index(repo)
     behind = repo.tip_of(BEHIND)
     start = caught_up(repo, behind, old) if behind else f"{old}^{{tree}}"
-    changes = repo.diff(start, new)
-    doubtful = [c for c in changes if torn or c.path in texts or (not c.old_mode and os.path.lexists(repo.top / c.path))]
-    stays = move(repo, start, new, changes, sort_out(repo, new, doubtful, texts, torn=torn))
-    if stays is None:
+    every = {change.path: change for change in repo.diff(start, new)}
+    conflicts = overlap.unmerged(repo)
+    changes = [change for path, change in every.items() if path not in conflicts]
+    way = Way(repo=repo, start=start, new=new, texts=texts, logs=logs, resumed=behind is not None)
+    try:
+        overlap.put_aside(repo, start, every, conflicts)
+        moved = move(way, changes, began, torn=torn)
+        overlap.put_again(repo, every, conflicts)
+    except RepoError:  # another git keeps the index
+        moved = None
+    if moved is None:
+        moved = Synced(stays=tuple(sorted(change.path for change in changes)))
+        repo.set_ref(BEHIND, repo.tree_of(start))
+    return moved
+
+
+def move(way: Way, changes: Sequence[Change], began: float, *, torn: bool) -> Synced | None:
+    """Move what can be moved, once more with a closer look where git refuses. None where it refuses still, and no file has moved."""
+    repo = way.repo
+    # git takes a file that is gone for one that it may write, and a new one in the way for a reason to refuse everything
+    doubtful = [c for c in changes if torn or within(c.path, way.texts) or bool(c.old_mode) != os.path.lexists(repo.top / c.path)]
+    sorted_out = sort_out(way, doubtful, torn=torn)
+    moved = try_to_move(way, changes, sorted_out)
+    if moved is None:
+        way = replace(way, met=frozenset(each.change.path for each in sorted_out.meetings))
         torn = free_index(repo, began) or torn
         await_index(repo)
-        sorted_out = sort_out(repo, new, changes, texts, torn=torn)
+        sorted_out = sort_out(way, changes, torn=torn)
         repo.as_person("update-index", "-q", "--refresh").finish()
-        stays = move(repo, start, new, changes, sorted_out)
-    if stays is None:
-        stays = {change.path for change in changes}
-        repo.set_ref(BEHIND, start)
-    if behind and not stays:
-        repo.delete_ref(BEHIND)
-    return tuple(sorted(stays))
+        moved = try_to_move(way, changes, sorted_out)
+    return moved
 
 
 def await_index(repo: Repo) -> None:
@@ -182,29 +236,42 @@ def rebasing(repo: Repo, branch: str) -> bool:
     return any(name.is_file() and name.read_bytes().strip() == os.fsencode(f"refs/heads/{branch}") for name in names)
 
 
-def move(repo: Repo, since: str, new: str, changes: Iterable[Change], sorted_out: tuple[list[Change], set[str]]) -> set[str] | None:
-    """Have git move what is neither there nor to stay. Returns what stays, or None where git refuses and no file has moved."""
-    there, stays = sorted_out
-    target = repo.tree_with(since, {c.path: new_side(c) for c in changes if c.path not in stays}) if stays else new
+def try_to_move(way: Way, changes: Iterable[Change], sorted_out: SortedOut) -> Synced | None:
+    """Have git move what is neither there nor to stay, and bring edits and landings together. None where git refuses and no file moved.
+
+    What the checkout was at is remembered until all is done, so that a call that is cut off is finished by the next one.
+    """
+    repo, stays = way.repo, sorted_out.stays
+    sides = {change.path: new_side(change) for change in changes}
+    later = {each.change.path for each in sorted_out.meetings if not each.change.new_mode}  # git would call the edited file untracked
+    moving = {path: side for path, side in sides.items() if path not in stays and path not in later}
+    target = repo.tree_with(way.start, moving) if stays or later else way.new
+    if sorted_out.meetings:
+        repo.set_ref(BEHIND, repo.tree_of(way.start))
     try:
-        record(repo, there, ("core.fsync=none",))  # the next command writes the index once more, and waits for the disk
-        repo.as_person("read-tree", "-m", "-u", since, target).output()
+        # the next command writes the index once more, and waits for the disk
+        to_record = [each.change for each in sorted_out.meetings if each.change.path not in later]
+        record(repo, [*sorted_out.there, *to_record], ("core.fsync=none",))
+        repo.as_person("read-tree", "-m", "-u", way.start, target).output()
     except RepoError:
         return None
-    if stays:
-        repo.set_ref(BEHIND, repo.tree_of(target))
-    return stays
+    again = overlap.finish(repo, sorted_out.meetings)
+    if stays or again:
+        left = {path: side for path, side in sides.items() if path not in stays and path not in again}
+        repo.set_ref(BEHIND, repo.tree_with(way.start, left))
+    else:
+        repo.delete_ref(BEHIND)
+    conflicts = (each.change.path for each in sorted_out.meetings if each.conflict)
+    return Synced(stays=tuple(sorted({*stays, *again})), conflicts=tuple(sorted(conflicts)))
 
 
-def sort_out(
-    repo: Repo, tip: str, changes: Sequence[Change], texts: Collection[str], *, torn: bool
-) -> tuple[list[Change], set[str]]:  # fmt: skip
-    """The changes that lie in the checkout already, or do from now on, and the paths that must stay; git can move the others.
+def sort_out(way: Way, changes: Sequence[Change], *, torn: bool) -> SortedOut:
+    """The changes that lie in the checkout already, or do from now on, those that meet an edit, and the paths that must wait; git can
+    move the others.
 
     `torn`: a git was killed while it moved them.
     """
-    there: list[Change] = []
-    stays: set[str] = set()
+    repo, found = way.repo, SortedOut()
     index, disk = staged(repo, changes), on_disk(repo, changes)
     for change in changes:
         path, old, new = change.path, old_side(change), new_side(change)
@@ -212,16 +279,28 @@ def sort_out(
         if GITLINK in (change.old_mode, change.new_mode):
             continue
         seen = disk.get(path)
-        if known not in (old, new) and seen in (old, new) and rewound(repo, tip, change, known):
+        if known not in (old, new) and seen in (old, new) and rewound(repo, way.new, change, known):
             record(repo, [replace(change, new_mode=seen[0] if seen else "", new_oid=seen[1] if seen else "")])
             known = seen
-        if known not in (old, new):
-            stays.add(path)
-        elif seen == new or (path in texts and bring(repo, change)):
-            there.append(change)
-        elif seen != old and not hidden and not (torn and unwritten(repo, change)):
-            stays.add(path)
-    return there, stays
+        moved = known == new and not way.resumed and path not in way.met  # an edit of what landed
+        if known in (old, new) and (seen == new or moved or (within(path, way.texts) and bring(repo, change))):
+            found.there.append(change)
+        elif known in (old, new) and (seen == old or hidden or (torn and unwritten(repo, change))):
+            continue
+        elif within(path, way.texts):
+            found.stays.add(path)
+            if known == old or rewound(repo, way.new, change, known):
+                found.there.append(change)  # what they commit without naming it is what landed
+        else:
+            found.meetings.append(met(way, change, known, seen))
+    return found
+
+
+def met(way: Way, change: Change, known: Entry | None, seen: Entry | None) -> Meeting:
+    """The edit of a path and what landed there, together."""
+    repo, path = way.repo, change.path
+    ignored = known is None and not change.old_mode and is_ignored(repo, path)
+    return overlap.meet(repo, change, Seen(staged=known, disk=seen), union=path in way.logs, ignored=ignored)
 
 
 def rewound(repo: Repo, tip: str, change: Change, known: Entry | None) -> bool:
@@ -254,7 +333,7 @@ def bring(repo: Repo, change: Change) -> bool:
     seen = file.read_bytes()
     same = repo.id_of(seen) == change.old_oid
     kept = same or one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen)) == change.old_oid
-    return kept and put_blob(repo, change.path, seen, change.new_oid)
+    return kept and overlap.replaced(repo, change.path, seen, (change.new_mode, change.new_oid))
 
 
 def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool]]:
@@ -265,7 +344,7 @@ def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool
     named = ("--", *paths) if len(paths) <= NAMED else ()
     lines = (line.partition("\t") for line in words(repo.as_person("ls-files", "-z", "-s", "-t", *named).output()))
     found = ((path, meta.split(" ")) for meta, _, path in lines)
-    return {path: ((mode, oid), tag == "S") for path, (tag, mode, oid, _) in found}
+    return {path: ((mode, oid), tag == "S") for path, (tag, mode, oid, stage) in found if stage == "0"}
 
 
 def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
@@ -276,7 +355,7 @@ def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
     others = dict.fromkeys(blocked, (FOLDER, ""))
     links = {path: (LINK, repo.id_of(os.fsencode(place.readlink()))) for path, place in places.items() if place.is_symlink()}
     texts = [path for path, place in places.items() if path not in links and place.is_file()]
-    modes = (PROGRAM if places[path].stat().st_mode & stat.S_IXUSR else FILE for path in texts)
+    modes = (mode_of(places[path]) for path in texts)
     return others | links | dict(zip(texts, zip(modes, kept_as(repo, changes, texts), strict=True), strict=True))
 
 

@@ -131,6 +131,11 @@ class Repo:
         found = self.find(f"{rev}:{path}")
         return found[2] if found and found[1] == "blob" else None
 
+    def entry(self, rev: str, path: str) -> Entry | None:
+        """The entry of one path of a tree, None where there is none."""
+        line = words(self.run("ls-tree", "-z", "--full-tree", rev, "--", path))
+        return next(((meta[:6], meta.rpartition(" ")[2]) for meta, _, _ in (each.partition("\t") for each in line)), None)
+
     def files(self, rev: str) -> dict[str, Entry]:
         """Every file of a tree and its entry; submodules are among them, with mode 160000."""
         lines = (line.partition("\t") for line in words(self.run("ls-tree", "-r", "-z", "--full-tree", rev)))

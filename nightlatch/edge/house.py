@@ -66,6 +66,11 @@ class House:
         return self.path("/".join(parts) or "progress")
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """The plan and the folder of progress files ("/" at its end): written by the loop and the person, each on what the other wrote."""
+        return (self.plan, f"{self.sheets}/")
+
+    @property
     def cache(self) -> Path:
         """The folder of this project's workspaces, outside the repository."""
         if self.apart:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from shlex import quote
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from nightlatch.core.approvals import NOTHING
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS, AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
+from nightlatch.core.text import plain
 from nightlatch.edge import checkout, held, notebook, phases
 from nightlatch.edge.commits import Commit
 from nightlatch.edge.git import Merged, session_ref
@@ -77,10 +79,14 @@ def finish_publishing(site: Site) -> None:
 
 
 def bring_checkout(site: Site, old: str, new: str, since: float | None = None) -> None:
-    """Move the person's checkout along where it is clean; what they edited stays, and `sync` brings the rest later."""
-    behind = checkout.sync(site.house.repo, site.branch, old, new, texts=(site.house.plan,), since=since)
-    if behind:
-        site.console.say("checkout", f"{len(behind)} files are edited in your checkout and stay as they are; later: python loop.py sync")
+    """Move the person's checkout along; where they edited what landed, both are brought together, and a conflict is said."""
+    house = site.house
+    synced = checkout.sync(house.repo, site.branch, old, new, texts=house.texts, logs=(house.progress,), since=since)
+    for path in synced.conflicts:
+        says = f"{plain(path)}: your edit and what landed change the same lines, and git status shows the conflict"
+        site.console.say("checkout", f"{says}; yours alone: git checkout --theirs -- {quote(plain(path))}")
+    if synced.stays:
+        site.console.say("checkout", f"{len(synced.stays)} files could not be moved in your checkout; later: python loop.py sync")
 
 
 def write_down(

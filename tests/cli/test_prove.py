@@ -193,10 +193,12 @@ def test_sync_brings_what_it_can_and_names_what_stays(till: Project) -> None:
     assert till.nightlatch("status", "--json").at("behind") is True
     assert "your checkout is behind: nightlatch sync\n" in till.nightlatch("status").out
     told = till.nightlatch("sync").out
-    assert told.startswith("stays as you edited it: till.py\n")
+    assert told.startswith("your edit and what landed change the same lines: till.py\n")
     assert (till.folder / "other").read_text() == "1"
+    assert "<<<<<<< landed\nnewer = True\n" in (till.folder / "till.py").read_text()
+    till.git("checkout", "-q", "--theirs", "till.py")
     assert (till.folder / "till.py").read_text() == "mine = True\n"
-    till.git("restore", "till.py")
+    till.git("checkout", "-q", "HEAD", "--", "till.py")
     assert till.nightlatch("sync").out == f"your checkout is at the tip of main, {tip[:9]}\n"
     assert (till.folder / "till.py").read_text() == "newer = True\n"
     assert till.git("status", "--porcelain") == ""

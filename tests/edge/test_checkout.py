@@ -30,7 +30,8 @@ def land(repo: Repo, files: dict[str, str | bytes | None], texts: tuple[str, ...
     old = repo.tip("main") or ""
     new = commit_after(repo, old, files)
     assert repo.advance("refs/heads/main", new, old)
-    return checkout.sync(repo, "main", old, new, texts)
+    synced = checkout.sync(repo, "main", old, new, texts)
+    return (*synced.stays, *synced.conflicts)
 
 
 def state(repo: Repo) -> list[str]:
@@ -65,26 +66,25 @@ def test_edits_and_staged_work_elsewhere_stay_exactly_as_they_are(repo: Repo) ->
 
 
 @pytest.mark.parametrize("stage", [False, True])
-def test_an_edited_path_stays_behind_and_comes_along_once_it_is_clean(repo: Repo, stage: bool) -> None:
+def test_an_edited_path_is_in_conflict_until_the_person_says_which_side_counts(repo: Repo, stage: bool) -> None:
     write(repo.top, {"a": "mine\n"})
     if stage:
         git(repo.top, "add", "a")
-        index = git(repo.top, "ls-files", "-s", "a")
 
     assert land(repo, {"a": "a2\n", "b": "b2\n", "new": "n\n"}) == ("a",)
-    assert (text(repo, "a"), text(repo, "b"), text(repo, "new")) == ("mine\n", "b2\n", "n\n")
-    if stage:
-        assert git(repo.top, "ls-files", "-s", "a") == index
+    both = "<<<<<<< landed\na2\n=======\nmine\n>>>>>>> your edit\n"
+    assert (text(repo, "a"), text(repo, "b"), text(repo, "new")) == (both, "b2\n", "n\n")
+    assert state(repo) == ["UU a"]
+    assert git(repo.top, "show", ":3:a") == "mine"
 
-    assert land(repo, {"b": "b3\n"}) == ("a",)
-    assert (text(repo, "a"), text(repo, "b")) == ("mine\n", "b3\n")
+    assert land(repo, {"b": "b3\n"}) == ()
+    assert (text(repo, "a"), text(repo, "b"), state(repo)) == (both, "b3\n", ["UU a"])
 
-    write(repo.top, {"a": "a1\n"})
-    git(repo.top, "update-index", "--cacheinfo", f"100644,{repo.write_blob(b'a1' + bytes([10]))},a")
-    tip = repo.tip("main") or ""
-    assert checkout.sync(repo, "main", tip, tip) == ()
-    assert text(repo, "a") == "a2\n"
-    assert state(repo) == []
+    git(repo.top, "checkout", "--theirs", "a")
+    assert text(repo, "a") == "mine\n"
+    git(repo.top, "add", "a")
+    assert land(repo, {"b": "b4\n"}) == ()
+    assert (text(repo, "a"), text(repo, "b"), state(repo)) == ("mine\n", "b4\n", ["M  a"])
     assert repo.tip_of(checkout.BEHIND) is None
 
 
@@ -95,7 +95,7 @@ def test_what_is_staged_alone_stays_staged(repo: Repo) -> None:
 
     assert land(repo, {"a": "a2\n", "b": "b2\n"}) == ("a",)
 
-    assert (git(repo.top, "show", ":a"), text(repo, "a"), text(repo, "b")) == ("staged", "a1\n", "b2\n")
+    assert (git(repo.top, "show", ":3:a"), text(repo, "a"), text(repo, "b")) == ("staged", "a2\n", "b2\n")
 
 
 def test_the_plan_is_replaced_whole_and_never_taken_away_for_a_moment(repo: Repo) -> None:
@@ -114,7 +114,10 @@ def test_an_untracked_or_ignored_file_in_the_way_is_kept(repo: Repo, path: str) 
 
     assert land(repo, {path: "theirs\n", "a": "a2\n"}) == (path,)
 
-    assert (text(repo, path), text(repo, "a")) == ("mine\n", "a2\n")
+    kept = "mine\n" if path == "new.log" else "<<<<<<< landed\ntheirs\n=======\nmine\n>>>>>>> your edit\n"
+    assert (text(repo, path), text(repo, "a")) == (kept, "a2\n")
+    stages = git(repo.top, "ls-files", "-u", path).splitlines()
+    assert len(stages) == (1 if path == "new.log" else 2)  # what git leaves out is never stored
 
 
 def test_an_untracked_folder_in_the_way_of_a_file_is_kept(repo: Repo) -> None:
@@ -169,7 +172,7 @@ def test_a_locked_index_leaves_everything_behind_and_a_later_call_finishes(repo:
 
     lock.unlink()
     tip = repo.tip("main") or ""
-    assert checkout.sync(repo, "main", tip, tip, ("prd.json",)) == ()
+    assert checkout.sync(repo, "main", tip, tip, ("prd.json",)) == checkout.Synced()
     assert (text(repo, "a"), state(repo)) == ("a2\n", [])
 
 
@@ -214,8 +217,8 @@ def test_an_older_version_that_the_person_staged_over_an_edit_stays(repo: Repo) 
 
     assert land(repo, {"a": "a3\n"}) == ("a",)
 
-    assert git(repo.top, "show", ":a") == "a1"
-    assert text(repo, "a") == "mine\n"
+    assert git(repo.top, "show", ":3:a") == "mine"
+    assert "a3\n=======\nmine\n" in text(repo, "a")
 
 
 def test_a_checkout_on_another_branch_is_left_alone(repo: Repo) -> None:
@@ -238,7 +241,7 @@ def test_a_second_call_after_a_crash_does_no_harm(repo: Repo) -> None:
 
     assert text(repo, "new") == "edited since\n"
     write(repo.top, {"new": "n\n"})
-    assert checkout.sync(repo, "main", new, new, ("prd.json",)) == ()
+    assert checkout.sync(repo, "main", new, new, ("prd.json",)) == checkout.Synced()
     assert state(repo) == []
 
 
@@ -247,15 +250,16 @@ def test_links_and_executable_bits_follow_and_edited_ones_stay(repo: Repo) -> No
     target = repo.write_blob(b"b")
     mid = repo.commit(repo.tree_with(old, {"a": ("120000", target), "run": ("100755", target), "link": ("120000", target)}), [old], "x")
     repo.advance("refs/heads/main", mid, old)
-    assert checkout.sync(repo, "main", old, mid) == ()
+    assert checkout.sync(repo, "main", old, mid) == checkout.Synced()
     assert (repo.top / "a").readlink() == Path("b")
     assert os.access(repo.top / "run", os.X_OK)
     (repo.top / "run").chmod(0o644)
     (repo.top / "link").unlink()
     (repo.top / "link").symlink_to("c/d")
 
-    assert land(repo, {"run": "new\n", "link": "a file\n", "a": "a file\n"}) == ("link", "run")
+    assert land(repo, {"run": "new\n", "link": "a file\n", "a": "a file\n"}) == ("link",)
 
+    assert text(repo, "run") == "new\n"
     assert (repo.top / "link").readlink() == Path("c/d")
     assert text(repo, "a") == "a file\n"
 
@@ -426,7 +430,7 @@ def half_moved(repo: Repo) -> tuple[str, str]:
 def test_what_a_killed_git_left_half_moved_is_finished_and_an_edit_stays(repo: Repo) -> None:
     old, new = half_moved(repo)
 
-    assert checkout.sync(repo, "main", old, new, since=0.0) == ()
+    assert checkout.sync(repo, "main", old, new, since=0.0) == checkout.Synced()
 
     assert [line.strip() for line in state(repo)] == ["M b"]
     assert {path: text(repo, path) for path in ("a", "b", "c/d", "made", "new", "x/y")} == {
@@ -440,18 +444,18 @@ def test_a_file_that_says_something_of_its_own_is_no_half_of_another(repo: Repo)
     old, new = half_moved(repo)
     write(repo.top, {"a": "a2, and my own"})
 
-    assert checkout.sync(repo, "main", old, new, since=0.0) == ("a",)
+    assert checkout.sync(repo, "main", old, new, since=0.0).conflicts == ("a",)
 
-    assert text(repo, "a") == "a2, and my own"
+    assert git(repo.top, "show", ":3:a") == "a2, and my own"
 
 
 def test_half_a_file_without_a_dead_gits_lock_is_an_edit(repo: Repo) -> None:
     old, new = half_moved(repo)
     (repo.git_dir / "index.lock").unlink()
 
-    assert "a" in checkout.sync(repo, "main", old, new, since=0.0)
+    assert "a" in checkout.sync(repo, "main", old, new, since=0.0).conflicts
 
-    assert text(repo, "a") == "a2, and"
+    assert git(repo.top, "show", ":3:a") == "a2, and"
 
 
 @pytest.mark.parametrize("why", ["older than the work", "held open", "a git is at work"])
@@ -474,7 +478,7 @@ def test_a_lock_that_may_be_anothers_stays(repo: Repo, why: str) -> None:
             other.stdin.write(b"HEAD^{tree}\n")
             other.stdin.flush()
             other.stdout.readline()
-        assert "a" in checkout.sync(repo, "main", old, new, since=since)
+        assert "a" in checkout.sync(repo, "main", old, new, since=since).stays
     assert lock.exists()
     assert text(repo, "a") == "a2, and"
 

@@ -308,7 +308,7 @@ def take_it_all_the_way(ground: Ground) -> Candidate:
     moved = commit_after(repo, space.base, {"text.md": "theirs\ntwo\nthree\n"})
     assert repo.merge(moved, work).tree
     assert repo.advance("refs/heads/main", work, space.base)
-    assert checkout.sync(repo, "main", space.base, work) == ()
+    assert checkout.sync(repo, "main", space.base, work) == checkout.Synced()
     other = workspace.prepare(repo, space.folder.parent / "two", space.base, "main", sandboxed=False)
     workspace.lay(repo, other, made.tree)
     assert candidate.build(repo, other, Rules()).tree == made.tree
@@ -382,7 +382,7 @@ def test_a_program_named_by_attributes_needs_the_persons_own_configuration_and_p
     commit = ground.repo.commit(made.tree, [ground.space.base], "work")
     ground.repo.advance("refs/heads/main", commit, ground.space.base)
 
-    assert checkout.sync(ground.repo, "main", ground.space.base, commit) == ()
+    assert checkout.sync(ground.repo, "main", ground.space.base, commit) == checkout.Synced()
 
     assert not ground.mark.exists()
     assert (ground.repo.top / "a.py").read_text() == "changed\n"

@@ -34,7 +34,7 @@ def night(folder: Path, cache: Path, branch: str = "main") -> None:
     commit = repo.commit(made.tree, [base], "landing")
     assert repo.advance(f"refs/heads/{branch}", commit, base)
     assert "made/by agent" in git(folder, "status", "--porcelain")
-    assert checkout.sync(repo, branch, base, commit) == ()
+    assert checkout.sync(repo, branch, base, commit) == checkout.Synced()
     assert git(folder, "status", "--porcelain", "--ignore-submodules=dirty") == ""
     assert set(repo.files(branch)) == before | {"made/by agent", ODD}
     moved = workspace.retarget(repo, workspace.prepare(repo, cache / "ws/three", base, branch, sandboxed=False), commit)

@@ -216,7 +216,7 @@ def test_what_a_person_writes_into_the_file_is_never_lost(tmp_path: Path) -> Non
     project.write(path, "all mine now\n")
     told = project.run("run", "--once").stderr
     assert (project.folder / path).read_text() == "all mine now\n"  # not committed: it stays, and sync brings ours later
-    assert "files are edited in your checkout and stay as they are" in told
+    assert "could not be moved in your checkout; later: python loop.py sync" in told
 
 
 def test_a_file_that_a_person_had_says_where_to_start_and_is_kept(tmp_path: Path) -> None:
