@@ -256,14 +256,14 @@ RULES = {
         next="The verify, or the new tests, must call what was added and compare what comes of it.",
         ruling=Ruling.FLAG,
         example="the new test says `assert hasattr(calc, 'sub')`, or imports the module and no more",
-        wrong="The work lands unproved: `approve` it, or give the feature a verify that runs what it is to do.",
+        wrong='Give the feature a verify that runs what it is to do. With `weak_verify = "unproved"` under [land] such work waits for you.',
     ),
     "verify.notices-nothing": Rule(
         says="nothing that this feature added would be missed by its verify; tried: {n}",
         next="The verify, or the new tests, must compare what the added code returns or writes.",
         ruling=Ruling.FLAG,
         example="verify is `grep -q 'def sub' calc.py`; every fault in the body of sub() goes unnoticed",
-        wrong='The work lands unproved: `approve` it, or set `weak_verify = "enough"` under [land] where such commands are meant.',
+        wrong='A verify of yours that was there before counts all the same; with `weak_verify = "unproved"` under [land] it waits for you.',
     ),
     "verify.harness-changed": Rule(
         says="the feature's verify is green only with changes to what it runs through: {n}",
