@@ -117,7 +117,9 @@ class Land:
     """What happens to work that is safe."""
 
     unproved: str = key(kinds.choice("land", "hold"), "land", "land (flag stays false, a person says done) or hold")
-    weak_verify: str = key(kinds.choice("enough", "unproved"), "enough", "your verify notices no fault: enough (done, and said), or unproved")
+    weak_verify: str = key(
+        kinds.choice("enough", "unproved"), "enough", "a verify of yours that notices no fault: enough (done, and said), or unproved"
+    )
     sign: bool = key(kinds.FLAG, False, "sign the loop's commits as git is configured to")
     after: str = key(kinds.TEXT, "", "the person's own command after a landing, such as a push")
 
