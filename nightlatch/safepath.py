@@ -9,13 +9,93 @@ import sys
 
 PROGRAMS = ("loop.py", "nightlatch")
 LIBRARIES = ("lib", "lib64")
+# Variables with a list of places where programs, libraries and modules are looked for, and what stands between them.
+LISTS = {
+    "PATH": ":",
+    "LD_LIBRARY_PATH": ":;",
+    "LD_PRELOAD": ": ",
+    "LD_AUDIT": ":",
+    "DYLD_LIBRARY_PATH": ":",
+    "DYLD_FRAMEWORK_PATH": ":",
+    "DYLD_INSERT_LIBRARIES": ":",
+    "GCONV_PATH": ":",
+    "PYTHONPATH": ":",
+    "PERL5LIB": ":",
+    "RUBYLIB": ":",
+    "NODE_PATH": ":",
+    "CLASSPATH": ":",
+    "LUA_PATH": ";",
+    "LUA_CPATH": ";",
+    "GIT_EXEC_PATH": ":",
+}
+# Those that the loader and Python itself follow in this very process: whoever changes them has to start it again.
+FOLLOWED = ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "DYLD_INSERT_LIBRARIES", "PYTHONPATH")
+FOLLOWED_PLACES = ("PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX")
+GIVEN = "_NIGHTLATCH_GIVEN_"
+CUSTOMIZE = ("sitecustomize", "usercustomize")
+BY_HAND = 2
 
 
 def leave_project() -> None:
-    """Take the project's folders off the path where modules are looked for, where this program is what was started."""
-    if is_program():
-        tops = project_tops()
-        sys.path[:] = [place for place in sys.path if is_safe(place, tops)]
+    """Take the project's folders off the path where modules are looked for, where this program is what was started.
+
+    What the loader, or Python itself, follows into the project is followed already: then this process is started once more without it.
+    """
+    if not is_program():
+        return
+    tops = project_tops()
+    stop_where_loaded(tops)
+    start_again_without(tops)
+    sys.path[:] = [place for place in sys.path if is_safe(place, tops)]
+
+
+def start_again_without(tops: list[str]) -> None:
+    """Put another start of this program in this one's place where a variable that was followed already leads into the project."""
+    followed = {name: os.environ[name] for name in (*FOLLOWED, *FOLLOWED_PLACES) if os.environ.get(name)}
+    safe = {name: safe_part(name, value, tops) for name, value in followed.items()}
+    if safe == followed or not sys.executable:
+        return
+    rest = {name: value for name, value in os.environ.items() if name not in followed}
+    rest |= {name: value for name, value in safe.items() if value}
+    rest |= {f"{GIVEN}{name}": value for name, value in followed.items() if safe[name] != value}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], rest)  # noqa: S606  # the very program that runs here
+
+
+def stop_where_loaded(tops: list[str]) -> None:
+    """End where Python took a module of its own from the project before any line of this program could run."""
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        is_own = name.partition(".")[0] in sys.stdlib_module_names or name in CUSTOMIZE
+        if is_own and file and name != "__main__" and not is_safe(os.path.abspath(file), tops):
+            sys.stderr.write(
+                f"nightlatch: Python loaded {name} from the project before this program could run: {file}\n"
+                "fix: see who wrote that file, and start again without PYTHONPATH, or whatever leads Python there\n"
+            )
+            sys.exit(BY_HAND)
+
+
+def safe_part(name: str, value: str, tops: list[str]) -> str:
+    """A variable without what would lead into the project, or into whatever folder a program is started in; "" where nothing is left."""
+    if name not in LISTS:
+        return value if is_safe(value, tops) else ""
+    return LISTS[name][0].join(place for place in split(value, LISTS[name]) if is_safe(place, tops) or is_library(name, place))
+
+
+def split(value: str, between: str) -> list[str]:
+    for mark in between[1:]:
+        value = value.replace(mark, between[0])
+    return value.split(between[0])
+
+
+def is_library(name: str, place: str) -> bool:
+    """A library without a slash is looked for in the system's folders, and in those of LD_LIBRARY_PATH."""
+    return name in ("LD_PRELOAD", "LD_AUDIT") and bool(place) and "/" not in place
+
+
+def given() -> dict[str, str]:
+    """The environment as it was given, before anything was taken out of it: for what runs in a sandbox."""
+    names = [name for name in os.environ if name.startswith(GIVEN)]
+    return {**os.environ, **{name[len(GIVEN) :]: os.environ[name] for name in names}}
 
 
 def is_program() -> bool:

@@ -11,7 +11,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ OPERATORS = frozenset({";", "&", "&&", "||", "|", "|&", "(", ")", "\n", ";;"})
 KEYWORDS = frozenset({"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "time"})
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
+FILLED_IN = re.compile(r"^(?:\$\{?\w+\}?|SUBSTITUTED)/")
 SHEBANG = re.compile(r"#!\s*\S+")
 IMPORTS = (
     (re.compile(r"^\s*(?:from\s+(\.*[\w.]+)\s+import|import\s+([\w., ]+))", re.MULTILINE), "python"),
@@ -85,14 +86,19 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a text stands: the files of the project, and the folder in which its commands run."""
+    """Where a text stands: the files of the project, and the folder in which its commands run.
+
+    `programs` are folders of the project that are on PATH.
+    """
 
     paths: Collection[str]
     folder: str = ""
     compared: bool = False
+    programs: tuple[str, ...] = ()
 
     def path(self, word: str) -> str:
-        """The file of the project that a word names, "" for none."""
+        """The file of the project that a word names, "" for none. What a shell fills in before the first slash is taken for the folder."""
+        word = FILLED_IN.sub("", word)
         if not word or word.startswith(("/", "~", "-")) or "://" in word:
             return ""
         found = posixpath.normpath(posixpath.join(self.folder, word))
@@ -100,7 +106,14 @@ class Place:
 
     def at(self, folder: str) -> "Place":
         moved = posixpath.normpath(posixpath.join(self.folder, folder))
-        return Place(paths=self.paths, folder="" if moved == "." else moved, compared=self.compared)
+        return replace(self, folder="" if moved == "." else moved)
+
+    def program(self, word: str) -> str:
+        """The file of the project that starts when this is the first word of a command, "" for none."""
+        if "/" in word:
+            return self.path(word)
+        named = (posixpath.normpath(posixpath.join(folder, word)) for folder in self.programs if word)
+        return next((path for path in named if path in self.paths), "")
 
     def holds(self, folder: str) -> bool:
         """Is this a folder of the project?"""
@@ -143,7 +156,7 @@ def of_command(text: str, tools: Tools, place: Place, depth: int = 0) -> Iterato
         return
     for inner in SUBSTITUTION.finditer(text):
         # What stands in $(...) is looked at by the words around it.
-        within = Place(paths=place.paths, folder=place.folder, compared=True)
+        within = replace(place, compared=True)
         yield from of_command(inner[1] or inner[2] or "", tools, within, depth + 1)
     here = place
     for words, piped in simple_commands(SUBSTITUTION.sub("SUBSTITUTED", text)):
@@ -152,7 +165,7 @@ def of_command(text: str, tools: Tools, place: Place, depth: int = 0) -> Iterato
             here = here.at(plain[1])
             continue
         looked_at = here.compared or bool(piped and piped[0] in tools.compares)
-        spot = Place(paths=here.paths, folder=here.folder, compared=looked_at)
+        spot = replace(here, compared=looked_at)
         yield from _of_words(plain, tools, spot, depth)
 
 
@@ -205,7 +218,7 @@ def _of_words(words: list[str], tools: Tools, place: Place, depth: int) -> Itera
     name = posixpath.basename(program)
     if program in (".", "source") and arguments:
         yield from _file(place, arguments[0], arguments[1:])
-    elif file := place.path(program) if "/" in program else "":
+    elif file := place.program(program):
         yield Item(path=file, words=tuple(arguments), compared=place.compared, program=True)
     if tools.interprets(name):
         yield from _interpreted(name, arguments, tools, place, depth)
@@ -304,9 +317,9 @@ def _script_names(name: str, words: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{part}{plain.get(word, word)}" for word in started for part in ("pre", "", "post"))
 
 
-def of_file(item: Item, text: str, tools: Tools, paths: Collection[str]) -> Iterator[Item]:
-    """What a file that is run runs itself, as far as its words tell."""
-    place = Place(paths=paths, folder="", compared=item.compared)
+def of_file(item: Item, text: str, tools: Tools, top: Place, *, whole: bool = False) -> Iterator[Item]:
+    """What a file that is run runs itself, as far as its words tell; `whole`: also what it loads and leaves the judging to."""
+    paths, place = top.paths, replace(top, compared=item.compared)
     name, folder = posixpath.basename(item.path), posixpath.dirname(item.path)
     if len(text) > MOST_TEXT:
         return
@@ -322,7 +335,7 @@ def of_file(item: Item, text: str, tools: Tools, paths: Collection[str]) -> Iter
     elif name.lower() in ("justfile", ".justfile") or name.startswith("Taskfile"):
         yield from of_command(re.sub(r"^\s*[@-]?\s*(?:- |cmd: )?", "", text, flags=re.MULTILINE), tools, place.at(folder))
     else:
-        yield from _imported(text, folder, tools, place, whole=False)
+        yield from _imported(text, folder, tools, place, whole=whole)
 
 
 def _imported(text: str, folder: str, tools: Tools, place: Place, *, whole: bool) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from nightlatch.core.ratchet.rules import STATIC, WEAKENING
 MOST_DETAILS = 100
 LAYERS = {
     "selection": ("runner-selection", "runner-hook", "test-startup", "protected-path"),
-    "harness": ("harness-changed",),
+    "harness": ("harness-changed", "runs-outside"),
     "old": ("superseded-unnamed",),
     "integrity": ("canary", "canary-blind", "tests-rewritten"),
     "expected": ("expected-ignored",),
@@ -278,6 +278,13 @@ RULES = {
         ruling=Ruling.HOLD,
         example="checks/20-lint runs `make lint`, and the session changed that target in the Makefile",
         wrong="Where the feature is meant to change these files, name them in its `supersedes`; or `approve`.",
+    ),
+    "ratchet.runs-outside": Rule(
+        says="what the person's own commands run outside the sandbox was changed: {n}",
+        next="Leave what the settings `land.after` and `notify.command` run, and what that runs in turn, as the base has it.",
+        ruling=Ruling.HOLD,
+        example="`land.after` is `sh tools/after.sh`, which starts tools/send.py, and the session changed that",
+        wrong="Read the lines, for they will run as you, and `approve`; or let the command name a program outside the repository.",
     ),
 }
 

@@ -98,8 +98,12 @@ RULES = {
         wrong="git refuses such a tree.",
     ),
 }
+# What Python loads before it reads a line of this program, by whichever start: led into the project, by PYTHONPATH, it would run that as
+# the person. In that place each of them breaks any Python that is started there, so no project has them.
+EARLY = "encodings|re|importlib|types|warnings|collections|contextlib|copyreg|enum|functools|keyword|operator|reprlib"
 SHADOW = re.compile(
-    r"(?:.*/)?(?:(?:_?pytest|unittest|sitecustomize|usercustomize|nightlatch)(?:/__init__)?\.(?:pyc?|(?:[\w-]+\.)?so)|(?:site|dist)-packages/[^/]+\.pth)"
+    rf"(?:(?:.*/)?(?:_?pytest|unittest|sitecustomize|usercustomize|nightlatch)|{EARLY}|(?:src|lib|python)/encodings)"
+    r"(?:/__init__)?\.(?:pyc?|(?:[\w-]+\.)?so)|(?:.*/)?(?:site|dist)-packages/[^/]+\.pth"
 )
 
 

@@ -38,7 +38,7 @@ def detach(house: House) -> Detached:
     fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "ab") as out:
         before = os.fstat(fd).st_size
-        env = outside.environment(None, house.repo.top)
+        env = outside.environment(None, house.repo.top) | outside.set_aside()
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=env)
     while True:
         with suppress(subprocess.TimeoutExpired):

@@ -1,5 +1,6 @@
 """What commands run through at a base and in a candidate, read from the trees of the repository."""
 
+import posixpath
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,11 +13,14 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.harness import Item, Place, Tools, counts, of_command, of_file, parse_tools, part, put_back, traced_harness
 from nightlatch.core.testfiles import CHECKS, supersedes
 from nightlatch.edge.case import Case, difference, is_config, text_of
+from nightlatch.edge.outside import search_folders
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import FILES, Trials
 
 MOST_FILES = 200
 TEST_NAME = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$")
+
+PATH_WORD = re.compile(r"(?<![\w$.-])(?:\.{1,2}/)*[\w.-]+(?:/[\w.-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +42,14 @@ def shipped_tools() -> Tools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The files of one tree as the project names them, and how to read one; "" for what is binary, too large or not there."""
+    """The files of one tree as the project names them, and how to read one; "" for what is binary, too large or not there.
+
+    `programs` are folders of the project that are on PATH.
+    """
 
     paths: frozenset[str]
     read: Callable[[str], str]
+    programs: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
 
     def text(self, path: str) -> str:
@@ -50,22 +58,22 @@ class Files:
         return self.texts[path]
 
 
-def harness_of(commands: Iterable[str], tree: Files) -> Harness:
-    """Every file that the commands run through, followed from file to file."""
+def harness_of(commands: Iterable[str], tree: Files, *, whole: bool = False) -> Harness:
+    """Every file that the commands run through, followed from file to file; `whole`: also what judges nothing."""
     tools = shipped_tools()
-    place = Place(paths=tree.paths)
+    place = Place(paths=tree.paths, programs=tree.programs)
     waiting = [item for command in commands for item in of_command(command, tools, place)]
     found: dict[str, Used] = {}
     seen: set[Item] = set()
     while waiting and len(seen) < MOST_FILES:
         item = waiting.pop(0)
         text = tree.text(item.path)
-        if item in seen or not counts(item, text, tools):
+        if item in seen or not (whole or counts(item, text, tools)):
             continue
         seen.add(item)
         before = found[item.path].parts if item.path in found else ()
         found[item.path] = Used(text=text, parts=(*before, (item, part(item, text, tools))))
-        waiting += of_file(item, text, tools, tree.paths)
+        waiting += of_file(item, text, tools, place, whole=whole)
     return found
 
 
@@ -90,13 +98,15 @@ def restored(harness: Harness, path: str, new: str | None) -> str:
 class Bent:
     """What a candidate changed of what commands run through: put back for its own verify (`own`) and for all others (`shared`).
 
-    `says` and `shares` show the lines. `new` are programs that the candidate brought, on whose exit code its own verify would rest.
+    `says` and `shares` show the lines, `outside` those of what the person's own commands run as the person. `new` are programs that the
+    candidate brought, on whose exit code its own verify would rest.
     """
 
     own: Mapping[str, Entry] = field(default_factory=dict)
     shared: Mapping[str, Entry] = field(default_factory=dict)
     says: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
 
 
@@ -116,8 +126,26 @@ def bent(trials: Trials, case: Case) -> Bent:
         shared={trials.path(path): entry(trials, case.base, shared, path, new) for path, (_, new) in others.items()},
         says=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
         shares=tuple(shown(path, old, new) for path, (old, new) in others.items()),
+        outside=tuple(run_outside(trials, base, head, free)),
         new=tuple(map(trials.path, brought)),
     )
+
+
+def run_outside(trials: Trials, base: Files, head: Files, free: Callable[[str], bool]) -> Iterator[str]:
+    """The files that differ of those that the person's own commands run as the person, outside every sandbox, with the lines.
+
+    Whatever such a command leads to counts, whether it judges anything or not, and what is not there yet counts where it is named.
+    """
+    run = harness_of(trials.outside, base, whole=True)
+    yield from (shown(path, old, new) for path, old, new in changed(run, head) if not free(path))
+    named = {path for at, used in run.items() for path in paths_named(at, used.text)}
+    yield from (shown(path, "", head.text(path)) for path in sorted(named & head.paths - base.paths) if not free(path))
+
+
+def paths_named(at: str, text: str) -> Iterator[str]:
+    """The paths that a file's words may stand for, seen from the project and from the file's own folder."""
+    for word in set(PATH_WORD.findall(text)):
+        yield from (posixpath.normpath(posixpath.join(folder, word)) for folder in ("", posixpath.dirname(at)))
 
 
 def bent_on_the_way(trials: Trials, case: Case, said: Said) -> Bent:
@@ -165,7 +193,9 @@ def files_of(trials: Trials, rev: str) -> Files:
         found = trials.repo.find(oid) if mode in FILES else None
         return text_of(found[2]) if found else ""
 
-    return Files(paths=frozenset(entries), read=read)
+    folders = search_folders(trials.repo.top)
+    programs = tuple(inner for inner in map(trials.own, folders) if not inner.startswith("../"))
+    return Files(paths=frozenset(entries), read=read, programs=programs)
 
 
 def entry(trials: Trials, base: str, harness: Harness, path: str, new: str | None) -> Entry:

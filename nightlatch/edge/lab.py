@@ -207,8 +207,9 @@ def carried_along(lost: Iterable[str], passed: Collection[str], moves: Mapping[s
 
 
 def shared(through: harness.Bent) -> tuple[Reason, ...]:
-    """The objection to a change of what other commands run through."""
-    return (reason("ratchet.harness-changed", through.shares),) if through.shares else ()
+    """The objections to changes of what other commands run through, and of what runs as the person."""
+    named = {"ratchet.harness-changed": through.shares, "ratchet.runs-outside": through.outside}
+    return tuple(reason(rule, lines) for rule, lines in named.items() if lines)
 
 
 def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:

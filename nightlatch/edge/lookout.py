@@ -86,7 +86,7 @@ def settled(house: House) -> Iterator[Finding]:
         yield fail("settings", f"{problem.problem} ({problem.place})", problem.fix)
     for key, command in (("land.after", house.config.land.after), ("notify.command", house.config.notify.command)):
         for word in sorted(READERS.intersection(words(command))):
-            says = f"{key} starts {word}, which does as you what files of the project say: an agent may change those"
+            says = f"{key} starts {word}, which does as you what files of the project say: it is followed as far as words tell"
             yield warn("settings", says, f"call a script outside the repository, or add to protect.paths what {word} reads")
     loop = house.repo.project / "loop.py"
     if loop.is_file() and is_unguarded(loop.read_text(encoding="utf-8", errors="replace")):

@@ -18,6 +18,7 @@ from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.notifier import Notifier
+from nightlatch.edge.ownfiles import run_outside
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
@@ -102,6 +103,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
         side_by_side=max(os.cpu_count() or 1, 1),
         gates=gates,
         planned=planned,
+        outside=tuple(run_outside(house)),
         stamp=partial(fingerprint.stamp, house, pool.sandbox),
         env_key=pool.env_key,
         held_back=heldback.folder(house),

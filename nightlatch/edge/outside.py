@@ -1,28 +1,32 @@
 """What runs outside every sandbox, as the person: found, started and fed from nowhere that an agent's work lands in."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nightlatch.safepath import is_safe, project_tops
+from nightlatch.safepath import GIVEN, LISTS, given, is_inside, is_safe, project_tops, safe_part
 
-# Variables with a list of places where programs, libraries and modules are looked for, and with one such place.
-LISTS = {
-    "PATH": ":",
-    "LD_LIBRARY_PATH": ":;",
-    "LD_PRELOAD": ": ",
-    "LD_AUDIT": ":",
-    "GCONV_PATH": ":",
-    "PYTHONPATH": ":",
-    "PERL5LIB": ":",
-    "RUBYLIB": ":",
-    "NODE_PATH": ":",
-}
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH")
-PLACES = ("BASH_ENV", "ENV", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONSTARTUP", "OPENSSL_CONF", "OPENSSL_MODULES", "LOCPATH")
+# Variables with one place each.
+PLACES = (
+    *("BASH_ENV", "ENV", "ZDOTDIR", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONSTARTUP", "PYTHONPYCACHEPREFIX"),
+    *("OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES"),
+    *("LOCPATH", "GIT_TEMPLATE_DIR", "GIT_DIR", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GEM_HOME", "COMPOSER_HOME"),
+    *("NPM_CONFIG_PREFIX", "npm_config_prefix", "NPM_CONFIG_USERCONFIG", "npm_config_userconfig"),
+)
+# Variables with options or a command, in which a word may name a file that is loaded or run.
+COMMANDS = (
+    *("NODE_OPTIONS", "RUBYOPT", "PERL5OPT", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "GIT_SSH", "GIT_SSH_COMMAND"),
+    *("GIT_ASKPASS", "SSH_ASKPASS", "SUDO_ASKPASS", "GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR"),
+    *("GIT_PROXY_COMMAND", "PAGER", "LESSOPEN", "LESSCLOSE", "EDITOR", "VISUAL", "BROWSER", "SHELL"),
+    *("NPM_CONFIG_SCRIPT_SHELL", "npm_config_script_shell"),
+    *("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER", "PERL5DB", "PYTHONBREAKPOINT", "PROMPT_COMMAND"),
+)
+PATH_IN_WORDS = re.compile(r"[^\s:=,;'\"]*/[^\s:=,;'\"]*|(?:(?<=-[A-Za-z])|(?<![\w.]))\.{1,2}(?![\w.])")
 NOWHERE = "/"
 START = "import sys; root, module, *sys.path = sys.argv[1:]; sys.argv[1:] = []\n"
 START += "from importlib.util import module_from_spec, spec_from_file_location as spec\n"
@@ -34,24 +38,37 @@ START += "from importlib import import_module; import_module(module).main()"
 def environment(given: Mapping[str, str] | None = None, *tops: Path) -> dict[str, str]:
     """The person's environment without what would lead a program into the project, or into whatever folder it is started in."""
     roots, env = [*project_tops(), *map(os.path.realpath, tops)], dict(os.environ if given is None else given)
-    for name, between in LISTS.items():
-        if name in env:
-            env[name] = between[0].join(place for place in split(env[name], between) if is_safe(place, roots) or is_library(name, place))
-    for name in PLACES:
-        if name in env and not is_safe(env[name], roots):
+    for name in env.keys() & {*LISTS, *PLACES}:
+        env[name] = safe_part(name, env[name], roots)
+    for name in env.keys() & set(COMMANDS):
+        if not all(is_safe(place, roots) for place in places_in(env[name])):
             del env[name]
-    return {name: value for name, value in env.items() if value or name not in LISTS}
+    return {name: value for name, value in env.items() if (value or name not in (*LISTS, *PLACES)) and not name.startswith(GIVEN)}
 
 
-def split(value: str, between: str) -> list[str]:
-    for mark in between[1:]:
-        value = value.replace(mark, between[0])
-    return value.split(between[0])
+def set_aside() -> dict[str, str]:
+    """What was taken out of the environment when this program started, for its sandboxes: a run that goes on by itself has them too."""
+    return {name: value for name, value in os.environ.items() if name.startswith(GIVEN)}
 
 
-def is_library(name: str, place: str) -> bool:
-    """A library without a slash is looked for in the system's folders, and in those of LD_LIBRARY_PATH."""
-    return name in ("LD_PRELOAD", "LD_AUDIT") and bool(place) and "/" not in place
+def places_in(words: str) -> list[str]:
+    """The places that options or a command name; an option that has its value at once is read without its letter (-r./a, -I/b)."""
+    found = [re.sub(r"^-+[A-Za-z]?(?=[./])", "", word) for word in PATH_IN_WORDS.findall(words)]
+    found += re.findall(r"(?<![\w-])-I\s*([\w.-]+)(?![\w/.-])", words)  # a folder without a slash
+    return [os.path.expanduser(place) for place in found if place]  # noqa: PTH111  # a Path would lose the dot of ./a
+
+
+def in_project(place: str, top: Path) -> str | None:
+    """The folder of the repository that a place is, "." for its top; None for one that lies elsewhere."""
+    real, root = os.path.realpath(place), os.path.realpath(top)
+    return os.path.relpath(real, root) if is_inside(real, root) else None
+
+
+def search_folders(top: Path) -> tuple[str, ...]:
+    """The folders of the repository that are on the person's PATH."""
+    places = given().get("PATH", "").split(":")
+    found = (in_project(place, top) for place in places if Path(place).is_absolute())
+    return tuple(dict.fromkeys(inside for inside in found if inside is not None))
 
 
 def search_path(*tops: Path) -> str:

@@ -47,6 +47,26 @@ def commanded(house: House) -> Iterator[str]:
         yield from named(house.repo, (*agent.command, *agent.args), project)
 
 
+def run_outside(house: House) -> Iterator[str]:
+    """The commands that run as the person, outside every sandbox: what a landing or a notice runs, and hooks of git that it may start."""
+    commands = [command for command in (house.config.land.after, house.config.notify.command) if command]
+    yield from commands
+    for folder in hooks_in_tree(house.repo) if any("git" in command for command in commands) else ():
+        names = sorted(file.name for file in (house.repo.top / folder).iterdir() if file.is_file())
+        yield from (f"./{os.path.relpath(house.repo.top / folder / name, house.repo.project)}" for name in names)
+
+
+def hooks_in_tree(repo: Repo) -> Iterator[str]:
+    """The folder of the repository that git takes its hooks from, where one is named."""
+    told = repo.as_person("config", "-z", "--show-origin", "--type=path", "--get-all", "core.hooksPath").output(accept=(0, 1))
+    items = iter(words(told))
+    value = next((value for origin, value in reversed([*zip(items, items, strict=False)]) if origin.startswith("file:")), "")
+    folder = repo.top / value
+    is_own = bool(value) and is_inside(os.path.realpath(folder), str(repo.top)) and not is_inside(str(folder), str(repo.git_dir))
+    if is_own and folder.is_dir():
+        yield os.path.relpath(folder, repo.top)
+
+
 def named(repo: Repo, candidates: Iterable[str], folder: Path) -> Iterator[str]:
     """Those of these words that are files of the repository, or would be, as git names them."""
     for word in filter(None, candidates):
@@ -70,6 +90,8 @@ def configured(repo: Repo) -> Iterator[str]:
             places.append(os.path.normpath(file.parent / os.path.expanduser(value)))  # noqa: PTH111  # as above
         inside = (place for place in places if is_inside(place, str(repo.top)) and not is_inside(place, str(repo.git_dir)))
         yield from (os.path.relpath(place, repo.top) for place in inside if not is_inside(place, str(repo.common_dir)))
+        if key == "core.hookspath":
+            yield from (f"{folder}/**" for folder in hooks_in_tree(repo))
         if RUNS.fullmatch(key):
             yield from named(repo, ownfiles.words(value.removeprefix("!")), repo.top)
 

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from nightlatch.core.globs import matcher
+from nightlatch.core.testfiles import ENVIRONMENT
+from nightlatch.edge import outside
 from nightlatch.edge.house import House
 from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment, find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
+from nightlatch.safepath import is_inside
 
 OUT = Path("/run/nightlatch/out")
 NOTING = Path(__file__).with_name("noting.py")
@@ -30,7 +34,7 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         tree=workspace.tree,
         at=repo.top,
         home=workspace.home,
-        env=environment({**identity(house), **(env or {})}, wanted.env),
+        env=others_first(house, environment({**identity(house), **(env or {})}, wanted.env)),
         cwd=house.inside or ".",
         readable=(
             (repo.objects, Path(OBJECTS_INSIDE)),
@@ -41,6 +45,26 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         network=network,
         tmp=wanted.tmp,
     )
+
+
+def others_first(house: House, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the project's own folders of PATH behind all others, and those of other workspaces gone.
+
+    What a candidate makes in such a folder would say what `sh` or `git` is in the runs that decide about it. An environment that no
+    candidate brings along stays where it is, and so does a folder of the person's that is shared.
+    """
+    shares = [os.path.realpath(house.repo.project / name) for name in house.config.workspace.share]
+    places = env.get("PATH", os.defpath).split(":")
+    places = [place for place in places if not is_inside(os.path.realpath(place), os.path.realpath(house.cache))]
+    inner = {place: outside.in_project(place, house.repo.top) for place in places}
+    own = [place for place, inside in inner.items() if inside is not None and not is_environment(inside)]
+    last = [place for place in own if not any(is_inside(os.path.realpath(place), share) for share in shares)]
+    return {**env, "PATH": ":".join([*(place for place in places if place not in last), *last]) or os.defpath}
+
+
+def is_environment(folder: str) -> bool:
+    """Does a folder of the project belong to an environment, which no candidate brings along?"""
+    return matcher(ENVIRONMENT)(f"{folder}/x")
 
 
 def identity(house: House) -> dict[str, str]:

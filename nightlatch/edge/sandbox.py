@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from nightlatch import safepath
 from nightlatch.edge import outside, reaper
 from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
 from nightlatch.edge.tree import DOOR, OPEN_DOOR, Command, Tree
@@ -102,7 +103,7 @@ def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[st
     """What a process gets of the loop's own environment: the allowed names and those passed through; `given` goes over it."""
     known = shipped()
     allowed = (*known["environment"], *known["places"], *passed)
-    own = {name: value for name, value in os.environ.items() if among(name, allowed)}
+    own = {name: value for name, value in safepath.given().items() if among(name, allowed)}
     if "PATH" in own:  # an empty or relative entry would let any folder that a candidate makes say what `sh` or `git` is
         own["PATH"] = ":".join(filter(os.path.isabs, own["PATH"].split(":"))) or os.defpath
     return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one

@@ -46,7 +46,8 @@ class Trials:
     """What is needed to try out trees of one project.
 
     `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base. `aside` are the paths that no test
-    depends on: plan, progress, findings. `planned(base)` are the features of the plan. `env_key(base)` changes when what init.sh makes
+    depends on: plan, progress, findings. `planned(base)` are the features of the plan, `outside` the person's own commands, which run in
+    no sandbox. `env_key(base)` changes when what init.sh makes
     does, `stamp()` when anything else does that results come from: settings, shared and copied files, variables. `ran` counts the runs
     of a suite.
     """
@@ -60,6 +61,7 @@ class Trials:
     tests: str = ""
     gates: Callable[[str], tuple[str, ...]] = lambda _base: ()
     planned: Callable[[str], tuple[Feature, ...]] = lambda _base: ()
+    outside: tuple[str, ...] = ()
     env_key: Callable[[str], str] = lambda _base: ""
     stamp: Callable[[], str] = lambda: ""
     stamps: dict[str, str] = field(default_factory=dict)

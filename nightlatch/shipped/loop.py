@@ -10,7 +10,8 @@ import sys
 
 if __name__ == "__main__":  # agents' work lands beside this file, where Python looks first: it would run as you, outside every sandbox
     HERE = os.path.dirname(os.path.realpath(__file__))
-    sys.path[:-1] = [place for place in sys.path[:-1] if place and os.path.realpath(place) != HERE]
+    OURS = [place for place in sys.path[:-1] if not place or f"{os.path.realpath(place)}/".startswith(f"{HERE}/")]
+    sys.path[:-1] = [place for place in sys.path[:-1] if place not in OURS or f"{place}/".startswith(f"{sys.prefix}/")]
 
 try:
     from nightlatch.cli import main

@@ -139,6 +139,7 @@ def test_a_link_stays_in_the_tree_whatever_else_is_a_link(path: str, target: str
     [
         *("pytest.py", "src/_pytest/__init__.py", "tests/sitecustomize.py", "usercustomize/__init__.py", "unittest.py", "pytest.pyc"),
         *("pytest.cpython-311-x86_64-linux-gnu.so", "lib/python3.11/site-packages/evil.pth"),
+        *("encodings/__init__.py", "src/encodings.py", "re.py", "importlib/__init__.py", "enum.cpython-313-darwin.so"),
     ],
 )
 def test_a_new_file_in_place_of_the_runner_is_refused(path: str) -> None:
@@ -148,7 +149,10 @@ def test_a_new_file_in_place_of_the_runner_is_refused(path: str) -> None:
     assert rules_of(judged) == {"scope.runner-shadow": Ruling.REJECT}
 
 
-@pytest.mark.parametrize("change", [changed("pytest.py"), added("pytest.ini"), added("test_pytest.py"), added("weights/model.pth")])
+@pytest.mark.parametrize(
+    "change",
+    [changed("pytest.py"), *map(added, ("pytest.ini", "test_pytest.py", "weights/model.pth", "shop/types.py", "re.rs"))],
+)
 def test_a_file_that_only_looks_like_it_is_kept(change: Change) -> None:
     assert judge(Seen(changes=(change,)), Rules()).reasons == ()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.scope import SHADOW
+from nightlatch.edge import outside
 from tests.loop.village import ROOT, Project, feature, make_project, project_in, writes
 
 pytestmark = pytest.mark.sandbox
@@ -128,6 +129,146 @@ def test_a_program_that_has_not_left_the_project_runs_them(project: Project, mar
     marker.unlink()
     assert "git" in ran[-1]
     assert len(ran) > 1
+
+
+# One variable each that would have something of the project run as the person, with a file that it would find there.
+VARIABLES = {
+    "PATH": ("{top}/bin", "bin/git"),
+    "PYTHONPATH": (".", "json/decoder.py"),
+    "PYTHONHOME": ("", ""),
+    "LD_LIBRARY_PATH": ("{top}/lib", "lib/libcrypto.so.3"),
+    "LD_PRELOAD": ("{top}/lib/x.so", "lib/x.so"),
+    "PYTHONPYCACHEPREFIX": ("{top}/cache", "cache/x"),
+    "BASH_ENV": ("{top}/env.sh", "env.sh"),
+    "ENV": ("./env.sh", "env.sh"),
+    "NODE_OPTIONS": ("--max-old-space-size=4096 --require {top}/x.js", "x.js"),
+    "NODE_PATH": ("lib", "lib/x.js"),
+    "RUBYOPT": ("-r./x", "x.rb"),
+    "RUBYLIB": ("{top}/lib", "lib/x.rb"),
+    "PERL5LIB": ("lib", "lib/X.pm"),
+    "PERL5OPT": ("-Ilib -MX", "lib/X.pm"),
+    "JAVA_TOOL_OPTIONS": ("-javaagent:lib/x.jar", "lib/x.jar"),
+    "GIT_EXEC_PATH": ("{top}/bin", "bin/git-log"),
+    "GIT_SSH_COMMAND": ("./bin/ssh -v", "bin/ssh"),
+    "GIT_EXTERNAL_DIFF": ("bin/git", "bin/git"),
+    "GIT_TEMPLATE_DIR": ("templates", "templates/hooks/post-checkout"),
+    "PAGER": ("./bin/less", "bin/less"),
+    "EDITOR": ("{top}/bin/ed -w", "bin/ed"),
+    "SSH_ASKPASS": ("{top}/bin/ask", "bin/ask"),
+    "RUSTC_WRAPPER": ("bin/rustc", "bin/rustc"),
+}
+HARMLESS = {
+    "PATH": "/usr/bin:/bin",
+    "NODE_OPTIONS": "--max-old-space-size=4096",
+    "PYTHONPATH": "/usr/lib/nowhere",
+    "EDITOR": "vi",
+    "PAGER": "less -R",
+    "GIT_SSH_COMMAND": "ssh -i ~/.ssh/id_shop -o IdentitiesOnly=yes",
+    "LD_PRELOAD": "libnothing.so",
+    "JAVA_TOOL_OPTIONS": "-Xmx1g -Dfile.encoding=UTF-8",
+}
+
+
+def test_no_variable_leads_a_child_into_the_project(tmp_path: Path) -> None:
+    """Some twenty variables, absolute and relative; what leads elsewhere stays as it is."""
+    project = make_project(tmp_path, [feature(1)])
+    top = str(project.folder)
+    for _, name in VARIABLES.values():
+        project.write(name or "x", "")
+    given = {name: value.format(top=top) for name, (value, _) in VARIABLES.items() if value}
+    safe = outside.environment(given, project.folder)
+    assert {name for name in safe if safe[name] == given[name]} == set()
+    assert safe == {"NODE_OPTIONS": ""} or all(top not in value and "./" not in value for value in safe.values())
+    assert outside.environment(HARMLESS, project.folder) == HARMLESS
+
+
+SHOWS = """
+if "--show" in sys.argv:
+    print(*sorted(f"{name}={value}" for name, value in os.environ.items()), sep="\\n")
+    sys.exit()
+"""
+
+
+def test_what_was_followed_into_the_project_is_left_by_starting_again(tmp_path: Path) -> None:
+    """The loader, and Python, have followed these variables when the first line runs; children and sandboxes are another matter."""
+    project = make_project(tmp_path, [feature(1)])
+    loop = (project.folder / "loop.py").read_text()
+    project.write("loop.py", loop.replace("\n\ndef run(", SHOWS.replace("\\\\n", "\\n") + "\n\ndef run(", 1))
+    led = {"PYTHONPATH": f".:{tmp_path}", "LD_LIBRARY_PATH": f"{project.folder}/lib", "PYTHONUSERBASE": "base"}
+    env = {**os.environ, **project.env, **led}
+    words = [sys.executable, "loop.py", "--show"]
+    done = subprocess.run(words, cwd=project.folder, env=env, capture_output=True, text=True, check=True)
+    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert {name: told.get(name) for name in led} == {"PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": None, "PYTHONUSERBASE": None}
+    assert {name: told.get(f"_NIGHTLATCH_GIVEN_{name}") for name in led} == led
+
+
+@pytest.mark.parametrize("name", ["sitecustomize.py", "queue.py"])
+def test_what_python_took_from_the_project_before_any_line_ran_is_said(tmp_path: Path, name: str) -> None:
+    """A person's own sitecustomize may load more. What ran, ran: the program says so and goes no further."""
+    project = make_project(tmp_path, [feature(1)])
+    project.write("sitecustomize.py", "import queue\n")
+    project.write(name, (project.folder / name).read_text() if (project.folder / name).exists() else "Queue = None\n")
+    env = {**os.environ, **project.env, "PYTHONPATH": "."}
+    for words in (["loop.py"], ["-m", "nightlatch"], [str(Path(sys.executable).with_name("nightlatch"))]):
+        done = subprocess.run([sys.executable, *words, "status"], cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert "from the project before this program could run" in done.stderr
+
+
+@pytest.mark.parametrize("how", STARTS)
+def test_python_led_into_the_project_runs_none_of_them_either(project: Project, marker: Path, how: str) -> None:
+    """With PYTHONPATH set only the morning after: what Python itself loads first cannot land, all else is looked for elsewhere."""
+    env = {**crooked(project), "PYTHONPATH": ".", "PYTHONNOUSERSITE": "1"}
+    words = {
+        "loop.py": ["loop.py"],
+        "nightlatch": [str(project.folder.parent / "python/bin/nightlatch")],
+        "-m": ["-m", "nightlatch"],
+    }[how]
+    argv = [*bare_python(project), *words, "status"]
+    done = subprocess.run(argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not marker.exists(), marker.read_text()
+
+
+def bare_python(project: Project) -> list[str]:
+    """A Python of its own, whose folder of packages leads to this program by a path: no code of that folder runs at its start."""
+    place = project.folder.parent / "python"
+    if not place.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+        [packages] = (place / "lib").glob("python*/site-packages")
+        libraries = next(path for path in sys.path if path.endswith("site-packages"))
+        (packages / "shop.pth").write_text(f"{ROOT}\n{libraries}\n")
+        as_pip_does = "import re\nimport sys\nfrom nightlatch.__main__ import main\nsys.exit(main())\n"
+        (place / "bin/nightlatch").write_text(as_pip_does)
+    return [str(place / "bin/python")]
+
+
+SHOP = "#!/bin/sh\nif [ \"$1\" = --selftest ]; then test \"$(cat n1.txt)\" = 1; else cat n1.txt; fi\n"
+BENT = "#!/bin/sh\nexit 0\n"
+
+
+@pytest.mark.parametrize(
+    ("verify", "bent", "word"),
+    [
+        ("test \"$(cat n1.txt)\" = 1", {"bin/cat": "#!/bin/sh\necho 1\n"}, "rejected"),  # the machine's cat comes first
+        ("sh -c 'test -f n1.txt'", {"bin/sh": BENT}, "rejected"),
+        ("shop --selftest", {"bin/shop": BENT}, "held"),  # the project's own program is followed like ./bin/shop
+        ("cd bin && shop --selftest", {"bin/shop": BENT}, "held"),
+        ("shop show | grep -qx 1", {"n1.txt": "1\n"}, "landed"),
+    ],
+)
+def test_a_folder_of_the_project_on_path_lets_no_candidate_say_what_a_program_is(
+    tmp_path: Path, verify: str, bent: dict[str, str], word: str
+) -> None:  # fmt: skip
+    project = make_project(tmp_path, [feature(1, verify=verify.replace("cat n1", "cat ../n1") if verify.startswith("cd") else verify)])
+    project.write("bin/shop", SHOP, mode=0o755)
+    project.commit("a program of its own")
+    steps = [*({"write": name, "text": text} for name, text in bent.items()), {"run": "chmod +x bin/*"}]
+    env = {"PATH": f"{project.folder}/bin:{os.environ['PATH']}"}
+    project.night([steps], "--once", env=env, code=None)
+    ended = [entry for entry in project.entries() if entry.feature == "US-001"][-1]
+    assert ended.word == word, ended
 
 
 LATE = """

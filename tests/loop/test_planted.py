@@ -200,3 +200,65 @@ def test_a_folder_that_git_would_take_for_a_repository_says_nothing_here(project
     assert not marker.exists()
     web.git("status")
     assert marker.exists()
+
+
+AFTER_SH = """#!/bin/sh
+set -e
+here=$(dirname "$0")
+. "$here/lib.sh"
+python3 -I "$here/send.py"
+[ ! -x "$here/more.sh" ] || "$here/more.sh"
+make -s told
+"""
+OUTSIDE = {
+    "tools/after.sh": AFTER_SH,
+    "tools/lib.sh": "told() { :; }\n",
+    "tools/send.py": "import sys, pathlib\nsys.path[:0] = [str(pathlib.Path(__file__).parent)]\nimport words\n",
+    "tools/words.py": "TEXT = 'landed'\n",
+    "Makefile": "build:\n\ttouch built\n\ntold:\n\t@:\n",
+    "hooks/pre-push": "#!/bin/sh\nexec ./tools/before-push\n",
+    "tools/before-push": "#!/bin/sh\nexit 0\n",
+}
+TOUCH = "#!/bin/sh\ntouch {marker}\n"
+
+
+@pytest.fixture
+def led(tmp_path: Path) -> Project:
+    """A till with a command after landings that calls a script, which calls others, and one that lets git start hooks of the tree."""
+    settings = '[land]\nafter = "sh ./tools/after.sh && git log -1 --format=%s >> ../after"\n'
+    project = make_project(tmp_path, [feature(1), feature(2)], files=OUTSIDE, settings=settings)
+    project.git("config", "core.hooksPath", "hooks")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("tools/lib.sh", TOUCH),
+        ("tools/send.py", "open({marker!r}, 'w')\n"),
+        ("tools/words.py", "open({marker!r}, 'w')\n"),
+        ("tools/more.sh", TOUCH),  # it is not there yet, and called where it is
+        ("Makefile", "build:\n\ttouch built\n\ntold:\n\t@touch {marker}\n"),
+        ("tools/before-push", TOUCH),
+    ],
+)
+def test_what_the_persons_command_runs_in_turn_is_held(led: Project, tmp_path: Path, name: str, text: str) -> None:
+    marker = tmp_path / "ran"
+    steps = [writes(1), *plants(marker, {name: text}), {"run": f"chmod +x {name}"}]
+    led.night([steps, [writes(2)]], "--sessions", "2", code=None)
+    held = [entry for entry in led.entries() if entry.word == "held"]
+    assert [(entry.feature, entry.rule) for entry in held] == [("US-001", "ratchet.runs-outside")]
+    assert name in "\n".join(held[0].details)
+    assert led.passing() == ["US-002"]
+    assert not marker.exists()
+    assert (tmp_path / "after").read_text() == "US-002 Number 2\n"
+
+
+def test_what_it_does_not_run_is_anybodys(led: Project, tmp_path: Path) -> None:
+    """The control: another target of the Makefile, another file beside the script, and the same change by approval."""
+    other = {"Makefile": OUTSIDE["Makefile"].replace("touch built", "touch made"), "tools/clean.sh": TOUCH}
+    led.night([[writes(1), *plants(tmp_path / "ran", other)]], "--once")
+    assert led.passing() == ["US-001"]
+    led.night([[writes(2), *plants(tmp_path / "ran", {"tools/lib.sh": TOUCH})]], "--once", code=None)
+    led.run("approve", "US-002", "--now")
+    assert led.passing() == ["US-001", "US-002"]
