@@ -71,7 +71,10 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
     """What was found, and what was looked for and not found."""
     if found.plan:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
-    for path in found.elsewhere:
+    own = detect.own_plan(found.elsewhere)
+    if own:
+        yield "found", f"{own}, which has features: it becomes the plan, and flags are set in it"
+    for path in (path for path in found.elsewhere if path != own):
         yield "note", f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in loop.toml"
     yield from suites_told(found)
     yield from (("found", f"{tool.program}, for checks/{tool.check}") for tool in found.tools)
@@ -127,6 +130,8 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
 def settings(found: Found) -> dict[str, object]:
     """What loop.toml says otherwise than by default."""
     known: dict[str, object] = {}
+    if own := detect.own_plan(found.elsewhere):
+        known["plan"] = own
     if found.agents:
         known["agent"] = [found.agents[0]]
     if found.share:

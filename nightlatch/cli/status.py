@@ -11,7 +11,7 @@ from nightlatch.cli import Program
 from nightlatch.core.survey import Survey
 from nightlatch.core.text import plain
 from nightlatch.edge import inbox, look, wishes
-from nightlatch.edge.house import House, find_house
+from nightlatch.edge.house import House, begin_with, find_house, plans_near
 from nightlatch.edge.look import View
 
 SHOWN = 10
@@ -72,7 +72,10 @@ def passing(stands: Survey) -> str:
 
 def nothing(house: House) -> str:
     """Why there is nothing to say about features."""
-    return f"no features in {house.plan}: add one to it" if house.plan else "none here, so 0 features; nightlatch init writes one"
+    if house.plan:
+        return f"no features in {house.plan}: add one to it"
+    near = plans_near(house)
+    return f"none here, so 0 features; {begin_with(near) if near else 'nightlatch init writes one'}"
 
 
 def running(seen: View) -> str:
@@ -115,6 +118,7 @@ def told(seen: View, program: str) -> dict[str, object]:
         "settings": seen.house.settings or None,
         "not_read": [*seen.house.rivals, *seen.house.elsewhere],
         "unread": seen.unread or None,
+        **({} if seen.house.plan else {"problem": "there is no plan", "fix": begin_with(plans_near(seen.house))}),
         "branch": seen.head,
         "features": {
             "total": len(stands.plan.features), "passing": stands.passing, "runnable": stands.count(), "waiting": stands.waiting,

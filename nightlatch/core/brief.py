@@ -1,7 +1,7 @@
 """The prompt of one session: what a template makes of the feature and its past, within a budget of bytes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -103,6 +103,8 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
         while (over := _bytes(text) - budget) > 0 and lists[name]:
             lists[name] = _shorter(lists[name], over)
             text = render(_values(parts, lists, whole))
+    if _bytes(text) > budget and parts.feature.more:
+        return compose(replace(parts, feature=shortened(parts.feature, _bytes(text) - budget)), templates, budget)
     if _bytes(text) > budget:
         raise PromptError(
             f"the brief of {parts.feature.id} takes {_bytes(text)} bytes with nothing left to cut; {budget} is the most",
@@ -142,7 +144,25 @@ def _values(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], whole: Mapp
 
 def wanted(feature: Feature) -> tuple[str, ...]:
     """Every text of the plan that a session on a feature is told."""
-    return (feature.id, feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, *feature.verify)
+    told = (feature.id, feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, *feature.verify)
+    return (*told, *named(feature))
+
+
+def named(feature: Feature) -> tuple[str, ...]:
+    """The fields of the plan that have no meaning here, each with its name."""
+    return tuple(f"{name}: {text}" for name, text in feature.more)
+
+
+def shortened(feature: Feature, over: int) -> Feature:
+    """The same without the longest of its other fields, as many as save these bytes; what is left out is named."""
+    sizes = sorted(feature.more, key=lambda pair: -_bytes(pair[1]))
+    gone: list[str] = []
+    while over > 0 and len(gone) < len(sizes):
+        over -= _bytes(sizes[len(gone)][1])
+        gone.append(sizes[len(gone)][0])
+    kept = tuple(pair for pair in feature.more if pair[0] not in gone)
+    note = f"left out here, for they are long; read them in the plan: {', '.join(gone)}"
+    return replace(feature, more=kept, notes="\n".join(filter(None, (feature.notes, note))))
 
 
 def objective(feature: Feature) -> str:

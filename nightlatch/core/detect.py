@@ -74,8 +74,26 @@ def check_text(found: Iterable[Tool]) -> str:
     return f"#!/bin/sh\nset -e\n{PREFER_OWN}\n{commands}"
 
 
+# The plans of other tools, and lists of boxes as people call them; one is taken only where it is named.
+PLANS_OF_OTHERS = re.compile(
+    r"/(?:prd|todo|@?fix_plan|implementation_plan)\.md$|/(?:specs|changes)/[^/]+/tasks\.md$|/\.taskmaster/tasks/tasks\.json$"
+    r"|/\.?(?:ralph/)?prd\.ya?ml$|/\.beads/[^/]+\.jsonl$|/sprint-status\.ya?ml$|/shrimp_data/tasks\.json$",
+    re.IGNORECASE,
+)
+
+
+def own_plan(paths: Sequence[str]) -> str:
+    """The one of these plans that another tool, or the person, keeps for just this; "" where there is none, or more than one.
+
+    A TODO.md may be anybody's notes.
+    """
+    own = [path for path in paths if PLANS_OF_OTHERS.search(f"/{path}") and basename(path).lower() != "todo.md"]
+    return own[0] if len(own) == 1 else ""
+
+
 def plans_elsewhere(paths: Collection[str]) -> tuple[str, ...]:
     """Files called like a plan that lie at no usual place, in no folder of tests or examples and in no project of their own."""
     names = {basename(place) for place in USUAL_PLACES}
-    found = {path for path in paths if basename(path) in names and path not in USUAL_PLACES and not NOT_PLANS.search(path)}
+    called = {path for path in paths if basename(path) in names or PLANS_OF_OTHERS.search(f"/{path}")}
+    found = {path for path in called if path not in USUAL_PLACES and not NOT_PLANS.search(path)}
     return tuple(sorted(path for path in found if not any(f"{dirname(path)}/{manifest}" in paths for manifest in MANIFESTS)))

@@ -131,7 +131,8 @@ class Hearing:
 
 def criteria_digest(feature: Feature) -> str:
     """Sixteen hex digits over everything that says what is wanted."""
-    parts = (feature.id, feature.title, feature.description, *feature.steps, "\0", *feature.criteria)
+    more = (text for pair in feature.more for text in pair)
+    parts = (feature.id, feature.title, feature.description, *feature.steps, "\0", *feature.criteria, *more)
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
@@ -139,7 +140,8 @@ def asked(feature: Feature, green: Iterable[str]) -> tuple[Criterion, ...]:
     """The criteria that no check proves already, the feature as a whole where none is left; `green` are the names of what passed."""
     proved = {kind for name in green for kind in kinds(name)}
     left = [text for text in feature.criteria if not (passing(text) and kinds(text) <= proved)]
-    whole = "\n".join(filter(None, (feature.title, feature.description, *feature.steps)))
+    more = (f"{name}: {text}" for name, text in feature.more)
+    whole = "\n".join(filter(None, (feature.title, feature.description, *feature.steps, *more)))
     return tuple(Criterion(id=f"c{n}", text=text) for n, text in enumerate(left or [whole], 1))
 
 

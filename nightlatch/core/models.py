@@ -43,7 +43,8 @@ class Phase:
 class Feature:
     """One item of the plan, whatever dialect it was written in.
 
-    `raw` is the item's own text in the plan file, byte for byte. `key` finds the item again in the file it was read from.
+    `raw` is the item's own text in the plan file, byte for byte (for a plan that is no JSON: the same fields as JSON). `key` finds the
+    item again in the file it was read from. `more` are the fields that have no meaning here, with their texts: a session is told them too.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Feature:
     notes: str = ""
     raw: str = ""
     key: tuple[str | int, ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
 
     @property
     def digest(self) -> str:

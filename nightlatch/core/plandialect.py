@@ -1,6 +1,7 @@
 """What the dialects of plan files call things, and how one item of any of them reads as a feature."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,27 +9,31 @@ from hashlib import sha256
 from itertools import count
 from typing import Any, TypeAlias
 
-from nightlatch.core.jsontext import Key, error_at, start_of
+from nightlatch.core.jsontext import Key, end_of, error_at, members
 from nightlatch.core.models import Feature, Phase
+from nightlatch.core.plandoc import Document
 from nightlatch.errors import PlanError
 
 Fields: TypeAlias = Mapping[str, Any]
 
-LISTS = ("userStories", "stories", "features", "tasks", "items", "requirements")
-PARTS = ("phases", "epics", "milestones")
+LISTS = (
+    *("userStories", "stories", "features", "tasks", "items", "requirements", "issues", "todos", "todo", "backlog", "workItems", "tickets"),
+    *("subtasks", "checklist"),
+)  # fmt: skip
+PARTS = ("phases", "epics", "milestones", "sprints", "iterations")
 BRANCHES = ("branchName", "branch")
 GATES = ("verifyCommand", "verifyCommands", "verify", "qualityGates", "qualityCheck", "mustPassBeforeComplete", "typecheckCommand")
-NESTED_GATES = ("rules", "testConfiguration")
+NESTED_GATES = ("rules", "testConfiguration", "global")
 INNER_TEXT = ("text", "description", "criterion", "title", "step")
 TOLD = ("verifyCommand", "verifyCommands", "verificationCommand", "testCommand", "testSteps", "testCases", "suggestedTests")
 NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id",),
-    "title": ("title", "name"),
-    "description": ("description", "details"),
+    "id": ("id", "key", "number", "taskId", "identifier", "iid"),
+    "title": ("title", "name", "task", "summary", "subject", "headline", "goal", "story", "text", "content"),
+    "description": ("description", "details", "body"),
     "criteria": ("acceptanceCriteria", "acceptance", "criteria", "stepsToVerify", "verificationSteps"),
     "steps": ("steps",),
     "priority": ("priority",),
-    "depends": ("dependsOn", "dependencies", "blockedBy"),
+    "depends": ("dependsOn", "dependencies", "blockedBy", "deps", "depends", "dependsOnIds", "prerequisites", "predecessors"),
     "verify": ("verify",),
     "supersedes": ("supersedes",),
     "may_change": ("mayChange",),
@@ -41,13 +46,44 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "status": ("status", "state"),
     "command": ("verification", "validation", "tests", "test", "check", "checks", "command", "cmd", "layers", *TOLD),
 }
-DONE = ("done", "completed", "complete", "passing", "passed", "pass", "finished")
-FRESH = ("pending", "open", "todo", "notstarted", "failing", "backlog", "planned", "ready", "new")
-OPEN = frozenset((*FRESH, "", "fail", "failed", "inprogress", "started", "active", "wip", "review"))
+DONE = (
+    *("done", "completed", "complete", "passing", "passed", "pass", "finished", "verified", "closed", "merged", "shipped", "implemented"),
+    *("resolved", "released", "deployed", "met", "已完成", "完成", "完了", "済", "완료", "erledigt", "fertig", "terminé", "fait", "hecho"),
+    *("terminado", "completado", "concluído", "feito", "fatto", "completato", "готово", "выполнено", "gotowe", "zrobione", "klaar"),
+)  # fmt: skip
+TICKS = "✅☑✔"
+FRESH = ("pending", "open", "todo", "notstarted", "failing", "backlog", "planned", "ready", "new", "unmet", "readyfordev", "待办", "未着手")
+OPEN = frozenset((*FRESH, "", "fail", "failed", "inprogress", "started", "active", "wip", "review", "doing", "blocked", "drafted"))
 SKIPPED = frozenset(("deferred", "skipped", "skip", "cancelled", "canceled", "deprecated", "obsolete", "wontfix", "archived"))
+YES, NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0", "", "none", "null")
+INNER_STATUS = ("state", "status", "value", "name")
+INNER_ID = ("id", "taskId", "dependsOnId", "ref", "key", "number")
+NOTHING = frozenset(("", "none", "na", "nil", "null", "nothing", "no"))
+LINKS = frozenset(("", "blocks", "blockedby", "dependson", "requires"))  # the kinds of a link that make one feature wait for another
+# The words that the tools write which such fields come from.
+TOOLS = (
+    (frozenset(("implementationguide", "verificationcriteria")), "completed", "pending"),
+    (frozenset(("teststrategy",)), "done", "pending"),
+    (frozenset(("issuetype",)), "closed", "open"),
+    (frozenset(("dependsonid",)), "closed", "open"),
+    (frozenset(("number", "body", "state")), "CLOSED", "OPEN"),
+)
+OPPOSITES = {"failing": "passing", "unmet": "met", "待办": "已完成", "未着手": "完了"}
 LONGEST_PHASE = 60
-RANKS = (("critical", "urgent", "p0"), ("high", "p1"), ("medium", "normal", "p2"), ("low", "p3"), ("lowest", "p4"))
+RANKS = (
+    ("critical", "urgent", "blocker", "highest", "must", "p0"),
+    ("high", "major", "should", "p1"),
+    ("medium", "normal", "moderate", "could", "p2"),
+    ("low", "minor", "p3"),
+    ("lowest", "trivial", "p4"),
+)
 PRIORITIES = {word: float(rank) for rank, words in enumerate(RANKS) for word in words}
+
+
+SPENT = ("id", "criteria", "steps", "priority", "depends", "verify", "supersedes", "may_change", "phases", "skip", "hold", "answer", "flag")
+KEPT_BY_TOOLS = frozenset(("createdat", "updatedat", "completedat", "startedat", "closedat", "attempts", "retrycount", "beadsid"))
+WORDS = re.compile(r"[^\W_]+")
+FLAGS = frozenset(name.lower() for name in NAMES["flag"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +91,7 @@ class Dialect:
     """How one file spells things: the names it uses for each field, and the done-flag and words it writes."""
 
     path: str
-    text: str
+    doc: Document
     names: Mapping[str, tuple[str, ...]]
     flag: str
     done: str
@@ -63,7 +99,7 @@ class Dialect:
 
     def error(self, key: Key, problem: str, fix: str) -> PlanError:
         """The error at a value of the file."""
-        return error_at(self.text, self.path, start_of(self.text, key), problem, fix)
+        return error_at(self.doc.text, self.path, self.doc.start(key), problem, fix)
 
     def first(self, field: str, item: Fields) -> str:
         """The name under which the item has the field, or ""."""
@@ -83,30 +119,89 @@ def bare(word: object) -> str:
     return word.lower().replace("_", "").replace("-", "").replace(" ", "") if isinstance(word, str) else ""
 
 
-def dialect_of(path: str, text: str, items: Sequence[Fields]) -> Dialect:
+def word_of(value: object) -> str:
+    """A word for a state without case, separators and signs; a tick alone is "done"."""
+    if not isinstance(value, str):
+        return ""
+    word = "".join(sign for sign in value.lower() if sign.isalnum())
+    return word or ("done" if any(tick in value for tick in TICKS) else "")
+
+
+def dialect_of(path: str, doc: Document, items: Sequence[Fields]) -> Dialect:
     """The dialect that these items are written in."""
     used: dict[str, list[str]] = {}
     for name in sorted(set().union(*items)):
         used.setdefault(bare(name), []).append(name)
     names = {field: tuple(name for alias in aliases for name in used.get(bare(alias), ())) for field, aliases in NAMES.items()}
-    words = Counter(item[name] for name in names["status"][:1] for item in items if isinstance(item.get(name), str))
-    done, fresh = (next((word for word, _ in words.most_common() if bare(word) in known), "") for known in (DONE, FRESH))
-    done = done or ("passing" if bare(fresh) == "failing" else "done")
-    fresh = fresh or ("failing" if bare(done) == "passing" else "pending")
-    return Dialect(path=path, text=text, names=names, flag=(*names["flag"], *names["status"], "passes")[0], done=done, fresh=fresh)
+    said = (status_in(item, name)[1] for name in names["status"][:1] for item in items if name in item)
+    words = Counter(word for word in said if isinstance(word, str))
+    done, fresh = (next((word for word, _ in words.most_common() if word_of(word) in known), "") for known in (DONE, FRESH))
+    tool = next((each for each in TOOLS if each[0] <= {bare(name) for name in names_in(items)}), None)
+    if not done and tool:
+        done = tool[1]
+    done = done or cased(OPPOSITES.get(word_of(fresh), "done"), fresh)
+    fresh = fresh or next((one for one, other in OPPOSITES.items() if other == word_of(done)), tool[2] if tool else "pending")
+    return Dialect(path=path, doc=doc, names=names, flag=(*names["flag"], *names["status"], "passes")[0], done=done, fresh=fresh)
 
 
-def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[str, bool]:
-    """The name of the field that says whether the item is done ("" when none does), and what it says."""
+def cased(word: str, like: str) -> str:
+    """The word in the case of another."""
+    if len(like) > 1 and like.isupper():
+        return word.upper()
+    return word.capitalize() if like[:1].isupper() else word
+
+
+def names_in(items: Iterable[Fields]) -> set[str]:
+    """The names of the fields of items, and of the objects in their lists."""
+    found: set[str] = set()
+    for item in items:
+        found |= {*item}
+        for value in item.values():
+            found |= {name for each in (value if isinstance(value, list) else ()) if isinstance(each, dict) for name in each}
+    return found
+
+
+def status_in(item: Fields, name: str) -> tuple[Key, Any]:
+    """Where below the item its status stands, and what it says: an object may hold it."""
+    value = item[name]
+    inner = next((each for each in INNER_STATUS if isinstance(value, dict) and each in value), None)
+    return ((name, inner), value[inner]) if inner and isinstance(value, dict) else ((name,), value)
+
+
+def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[Key, bool]:
+    """Where below the item the field stands that says whether it is done (() when none does), and what it says."""
     if name := dialect.first("flag", item):
-        if isinstance(item[name], bool):
-            return name, item[name]
-        problem = f'"{name}" is {json.dumps(item[name])[:40]}, which is neither true nor false'
-        raise dialect.error((*key, name), problem, f'write "{name}": true or "{name}": false')
+        return (name,), flag_of(dialect, (*key, name), item[name])
     name = dialect.first("status", item)
-    if name and not isinstance(item[name], str | None):
-        raise dialect.error((*key, name), f'"{name}" is not a word', f'write "{name}": "{dialect.done}" or "{name}": "{dialect.fresh}"')
-    return name, bool(name) and bare(item[name]) in DONE
+    if not name:
+        return (), met_by_criteria(dialect, item)
+    place, value = status_in(item, name)
+    if isinstance(value, bool):
+        return place, value
+    if not isinstance(value, str | None):
+        raise dialect.error((*key, *place), f'"{name}" is not a word', f'write "{name}": "{dialect.done}" or "{name}": "{dialect.fresh}"')
+    return place, word_of(value) in DONE
+
+
+def flag_of(dialect: Dialect, place: Key, value: object) -> bool:
+    """What a flag says, also as a word or a number; null is not done. Raises PlanError for anything else."""
+    if isinstance(value, bool):
+        return value
+    word = "" if value is None else str(value).strip().lower() if isinstance(value, str | int) else "?"
+    if word in YES or word_of(value) in DONE:
+        return True
+    if word in NO or (word_of(value) in (*OPEN, *SKIPPED) and isinstance(value, str)):
+        return False
+    name = place[-1]
+    problem = f'"{name}" is {json.dumps(value, default=str)[:40]}, which is neither true nor false'
+    raise dialect.error(place, problem, f'write "{name}": true or "{name}": false')
+
+
+def met_by_criteria(dialect: Dialect, item: Fields) -> bool:
+    """Does every criterion of an item without a state of its own say that it is met?"""
+    listed = [each for name in dialect.names["criteria"] if isinstance(item.get(name), list) for each in item[name]]
+    flags = [next((each[name] for name in each if bare(name) in FLAGS), None) if isinstance(each, dict) else None for each in listed]
+    return bool(flags) and all(flag is True for flag in flags)
 
 
 def ids_of(dialect: Dialect, keys: Sequence[Key], items: Sequence[Fields]) -> list[str]:
@@ -141,10 +236,15 @@ def _made(dialect: Dialect, item: Fields, seen: set[str]) -> str:
 
 
 def priority_of(dialect: Dialect, item: Fields) -> float | None:
-    """The number or the known word an item has as priority; the lower goes first."""
+    """The number of an item's priority, or the rank of the first known word in it; the lower goes first."""
     value = dialect.value("priority", item)
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("name", "value", "level") if name in value), None)
     if isinstance(value, str):
-        return PRIORITIES.get(bare(value), float(value) if value.strip().isdecimal() else None)
+        if value.strip().isdecimal():
+            return float(value)
+        words = (bare(value), *(word.lower() for word in WORDS.findall(value)))
+        return next((PRIORITIES[word] for word in words if word in PRIORITIES), None)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -154,7 +254,8 @@ def feature_of(dialect: Dialect, key: Key, item: Fields, called: str, priority: 
     title = found.pop("title", "") or " ".join(found.get("description", "").split())
     if not title:
         raise dialect.error(key, "this feature has neither title nor description", 'give it a "title"')
-    found["skip"] = found.get("skip", False) or bare(dialect.value("status", item)) in SKIPPED
+    status = dialect.first("status", item)
+    found["skip"] = found.get("skip", False) or bool(status and word_of(status_in(item, status)[1]) in SKIPPED)
     return Feature(
         id=called,
         title=title,
@@ -165,22 +266,44 @@ def feature_of(dialect: Dialect, key: Key, item: Fields, called: str, priority: 
         phases=tuple(_phases(dialect, key, item)),
         raw=raw,
         key=key,
+        more=tuple(told_besides(dialect, item, raw)),
         **found,
     )
 
 
+def told_besides(dialect: Dialect, item: Fields, raw: str) -> Iterator[tuple[str, str]]:
+    """What an item holds in fields that have no meaning here, under their own names: texts as they are, anything else as it is written."""
+    spent = {name for field in SPENT for name in dialect.names[field]}
+    spent |= {next((name for name in dialect.names[field] if _plain(item.get(name))), "") for field in ("title", "description", "notes")}
+    spent |= {name for name in dialect.names["status"] if not isinstance(item.get(name), dict)}
+    for member in members(raw, 0):
+        value = item.get(member.name)
+        if member.name in spent or value in (None, "", [], {}) or bare(member.name) in KEPT_BY_TOOLS:
+            continue
+        words = isinstance(value, list) and all(isinstance(each, str) for each in value)
+        listed = "\n".join(f"- {each}" for each in value) if words else raw[member.start : end_of(raw, member.start)]
+        yield member.name, value if isinstance(value, str) else listed
+
+
 def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, Key]]:
-    """The ids that an item depends on, each with the place where it is named."""
+    """The names that an item gives of what it depends on, each with the place where it stands."""
     for name in dialect.names["depends"]:
         value = item.get(name)
         listed = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
         for n, each in enumerate(listed):
-            found = _id(each.get("id") if isinstance(each, dict) else each)
+            if isinstance(each, dict) and word_of(each.get("type")) not in LINKS:
+                continue  # a link of another kind
+            found = _id(linked(each) if isinstance(each, dict) else each)
             place = (*key, name, n) if listed is value else (*key, name)
             if found is None:
                 raise dialect.error(place, "this is not the id of a feature", f'write "{name}": ["US-001"]')
-            if found:
+            if word_of(found) not in NOTHING:
                 yield found, place
+
+
+def linked(link: Fields) -> Any:
+    """What an object that stands for a dependency calls the other feature; a list, which is no id, where it says nothing."""
+    return next((link[name] for alias in INNER_ID for name in link if bare(name) == bare(alias)), [])
 
 
 def _phases(dialect: Dialect, key: Key, item: Fields) -> Iterator[Phase]:
@@ -188,7 +311,7 @@ def _phases(dialect: Dialect, key: Key, item: Fields) -> Iterator[Phase]:
     field, value = dialect.first("phases", item), dialect.value("phases", item)
     rows = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     given = [(step, {"name": step, **each} if isinstance(each, dict) else {"name": each}) for step, each in rows]
-    inner = dialect_of(dialect.path, dialect.text, [each for _, each in given]) if given else dialect
+    inner = dialect_of(dialect.path, dialect.doc, [each for _, each in given]) if given else dialect
     for step, each in given:
         said = {bare(name): text for name, text in each.items() if isinstance(text, str)}
         name = next((" ".join(said[alias].split()) for alias in ("name", "phase", "title", "id") if said.get(alias, "").strip()), "")

@@ -7,7 +7,9 @@ from dataclasses import replace
 from nightlatch.core import jsontext, planfile
 from nightlatch.core.models import Plan
 from nightlatch.core.plandialect import NAMES, Fields
+from nightlatch.core.plandoc import Json
 from nightlatch.core.planfile import File
+from nightlatch.errors import PlanError
 
 EMPTY = b'{\n  "userStories": []\n}\n'
 Added = Mapping[str, Mapping[str, Sequence[str]]]
@@ -15,8 +17,8 @@ Added = Mapping[str, Mapping[str, Sequence[str]]]
 
 def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str = "") -> bytes:
     """New features in canonical form, not done, spelled as the file spells its own: at the end of its last list, or of that of `beside`."""
-    file = planfile.take_apart(data, path)
-    text, place = file.text, next((key[:-1] for name, key in zip(file.ids, file.keys, strict=True) if name == beside), file.lists[-1])
+    file = _json(data, path)
+    text, place = file.doc.text, next((key[:-1] for name, key in zip(file.ids, file.keys, strict=True) if name == beside), file.lists[-1])
     start, end, gap, unit, close = _style(text, jsontext.start_of(text, place))
     lead = gap[gap.rfind("\n") :] if "\n" in gap else "\n"
     newline = "\r" + lead if "\r\n" in text else lead
@@ -26,13 +28,22 @@ def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str =
 
 def with_fields(data: bytes, path: str, added: Added) -> bytes:
     """The same with lists as values of canonical fields (`verify`, `depends`, `supersedes`) of features, by id."""
-    file = planfile.take_apart(data, path)
+    file = _json(data, path)
     edits = [_edit(file, name, field, value) for name, fields in added.items() for field, value in fields.items()]
     text, done = [], 0
     for start, end, new in sorted(edits, key=lambda edit: edit[0]):
-        text += [file.text[done:start], new]
+        text += [file.doc.text[done:start], new]
         done = end
-    return "".join((*text, file.text[done:])).encode()
+    return "".join((*text, file.doc.text[done:])).encode()
+
+
+def _json(data: bytes, path: str) -> File:
+    """The file taken apart. Raises PlanError where it is no JSON: there flags are set, and everything else is the person's to write."""
+    file = planfile.take_apart(data, path)
+    if not isinstance(file.doc, Json):
+        fix = f"edit {path} yourself, or make a JSON plan of it: nightlatch import {path} > prd.json"
+        raise PlanError("only in a plan in JSON can features be written", place=path, fix=fix)
+    return file
 
 
 def disturbed(old: Plan, new: Plan, added: Added) -> Iterator[str]:
@@ -55,9 +66,9 @@ def _edit(file: File, called: str, field: str, value: Sequence[str]) -> tuple[in
     at = file.ids.index(called)
     key, shown = file.keys[at], json.dumps(value[0] if field == "verify" and len(value) == 1 else list(value), ensure_ascii=False)
     if name := file.dialect.first(field, file.items[at]):
-        start = jsontext.start_of(file.text, (*key, name))
-        return start, jsontext.end_of(file.text, start), shown
-    where, new = jsontext.with_member(file.text, jsontext.start_of(file.text, key), _name(file, field), shown)
+        start = jsontext.start_of(file.doc.text, (*key, name))
+        return start, jsontext.end_of(file.doc.text, start), shown
+    where, new = jsontext.with_member(file.doc.text, jsontext.start_of(file.doc.text, key), _name(file, field), shown)
     return where, where, new
 
 

@@ -7,14 +7,18 @@ from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from nightlatch.core import jsontext, plandialect
+from nightlatch.core import jsontext, plandialect, plandoc
 from nightlatch.core.jsontext import Key
 from nightlatch.core.models import Feature, Phase, Plan
 from nightlatch.core.plandialect import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS, Dialect, Fields, bare
+from nightlatch.core.plandoc import Document
 from nightlatch.core.planreadings import few, larger_first, numbers_of, readings
 from nightlatch.errors import PlanError
 
-USUAL_PLACES = ("prd.json", "scripts/ralph/prd.json", ".ralph/prd.json", "plans/prd.json", "feature_list.json", "feature-list.json")
+USUAL_PLACES = (
+    *("prd.json", "scripts/ralph/prd.json", ".ralph/prd.json", "plans/prd.json", "ralph/prd.json", "tasks/prd.json"),
+    *("feature_list.json", "feature-list.json"),
+)  # fmt: skip
 _EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": false}]}'
 
 
@@ -22,8 +26,7 @@ _EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": fa
 class File:
     """A plan file taken apart: its lists, and its items with the path to each."""
 
-    text: str
-    root: object
+    doc: Document
     lists: tuple[Key, ...]
     keys: tuple[Key, ...]
     items: tuple[Fields, ...]
@@ -32,41 +35,43 @@ class File:
 
 
 @lru_cache(maxsize=4)
-def read(data: bytes, path: str) -> Plan:
-    """The plan in this file, whatever its dialect; no features is a plan too. Raises PlanError with line, column and a caret."""
-    file = take_apart(data, path)
+def read(data: bytes, path: str, tag: str = "") -> Plan:
+    """The plan in this file, whatever its dialect; no features is a plan too. `tag` is the list in play of those that a tool keeps in
+    one file. Raises PlanError with line, column and a caret.
+    """
+    file = take_apart(data, path, tag)
     rows = zip(file.keys, file.items, file.ids, _priorities(file), _raws(file), strict=True)
-    features = tuple(plandialect.feature_of(file.dialect, *row) for row in rows)
-    _check_dependencies(file, features)
+    features = _resolved(file, [plandialect.feature_of(file.dialect, *row) for row in rows])
     for key, feature in zip(file.keys, features, strict=True):
         _check_phases(file, key, feature)
     heads = _heads(file)
     gates = _gates(heads)
-    says = readings(file.dialect, file.root, [_name(place) for place in file.lists], list(zip(file.items, features, strict=True)))
+    says = readings(file.dialect, file.doc.root, [_name(place) for place in file.lists], list(zip(file.items, features, strict=True)))
+    says = (*file.doc.says, *says)
     if gates:
         says = (*says, f"{few(gates)} of the whole plan: a check, for the folder checks/, and never what proves one feature")
     return Plan(path=path, features=features, branch=_branch(heads), readings=says, gates=tuple(_strings([*gates.values()])))
 
 
-def set_done(data: bytes, path: str, feature: str, done: bool) -> bytes:
+def set_done(data: bytes, path: str, feature: str, done: bool, tag: str = "") -> bytes:
     """The same bytes with one value changed: the done-flag of one feature, added in the file's style where it has none."""
-    file = take_apart(data, path)
+    file = take_apart(data, path, tag)
     if feature not in file.ids:
         raise PlanError(f"no feature is called {feature}", place=path, fix="take an id from: nightlatch status")
     return _with_flags(file, {feature: done}).encode()
 
 
-def carry_flags(ancestor: bytes, tip: bytes, mine: bytes, path: str) -> bytes:
+def carry_flags(ancestor: bytes, tip: bytes, mine: bytes, path: str, tag: str = "") -> bytes:
     """Mine, with the flags that the tip changed since the ancestor and mine did not.
 
     A feature that mine edited keeps its own flag, as what the tip has done was another one. A side that cannot be read has none to give.
     """
-    file = take_apart(mine, path)
+    file = take_apart(mine, path, tag)
     try:
-        before, after = ({f.id: f for f in read(side, path).features} for side in (ancestor, tip))
+        before, after = ({f.id: f for f in read(side, path, tag).features} for side in (ancestor, tip))
     except PlanError:
         return mine
-    same = [f for f in read(mine, path).features if f.id in before and (f.done, f.digest) == (before[f.id].done, before[f.id].digest)]
+    same = [f for f in read(mine, path, tag).features if f.id in before and (f.done, f.digest) == (before[f.id].done, before[f.id].digest)]
     return _with_flags(file, {f.id: after[f.id].done for f in same if f.id in after}).encode()
 
 
@@ -103,14 +108,15 @@ def _change(old: Feature, new: Feature) -> str:
 
 def canonical_item(feature: Feature) -> dict[str, object]:
     known = {bare(alias) for field, aliases in NAMES.items() if field != "command" for alias in aliases}
-    rest = {name: value for name, value in json.loads(feature.raw).items() if bare(name) not in known}
+    told = {name for name, _ in feature.more}
+    rest = {name: value for name, value in json.loads(feature.raw).items() if name in told or bare(name) not in known}
     fields = {spelled: getattr(feature, field) for field, (spelled, *_) in NAMES.items() if field in Feature.__slots__}
     said = {name: value for name, value in fields.items() if value not in ("", (), False, None)}
     if feature.priority is not None:
         said["priority"] = int(feature.priority) if feature.priority.is_integer() else feature.priority
     if feature.phases:
         said["phases"] = [_canonical_phase(phase) for phase in feature.phases]
-    return {"id": feature.id, "title": feature.title, "passes": feature.done, **said, **rest}
+    return {"id": feature.id, "title": feature.title, "passes": feature.done, **said, **{n: v for n, v in rest.items() if n not in said}}
 
 
 def _canonical_phase(phase: Phase) -> dict[str, object]:
@@ -118,33 +124,35 @@ def _canonical_phase(phase: Phase) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value}
 
 
-def take_apart(data: bytes, path: str) -> File:
-    text = jsontext.decode(data, path)
-    root = jsontext.parse(text, path)
-    lists = tuple(_lists(root))
+def take_apart(data: bytes, path: str, tag: str = "") -> File:
+    """The file's lists and items. `tag` is the list in play of those that a tool keeps in one file. Raises PlanError."""
+    doc = plandoc.document(data, path)
+    lists = tuple(_lists(doc.root, tag))
     if not lists:
-        at = jsontext.start_of(text, ())
-        raise jsontext.error_at(text, path, at, f"no list of features is here ({', '.join(LISTS)}, or the file itself)", _EXAMPLE)
-    keys = tuple((*place, n) for place in lists for n in range(len(_inside(root, place))))
-    items = tuple(item for place in lists for item in _inside(root, place))
+        known = f"{', '.join(LISTS[:6])}, or the file itself"
+        says = f"no list of features is here ({known})"
+        raise jsontext.error_at(doc.text, path, doc.start(()), says, _EXAMPLE)
+    keys = tuple((*place, n) for place in lists for n in range(len(_inside(doc.root, place))))
+    items = tuple(item for place in lists for item in _inside(doc.root, place))
     if odd := next((key for key, item in zip(keys, items, strict=True) if not isinstance(item, dict)), None):
-        raise jsontext.error_at(text, path, jsontext.start_of(text, odd), "a feature is an object, and this is none", _EXAMPLE)
-    dialect = plandialect.dialect_of(path, text, items)
+        raise jsontext.error_at(doc.text, path, doc.start(odd), "a feature is an object, and this is none", _EXAMPLE)
+    dialect = plandialect.dialect_of(path, doc, items)
     ids = tuple(plandialect.ids_of(dialect, keys, items))
-    return File(text=text, root=root, lists=lists, keys=keys, items=items, dialect=dialect, ids=ids)
+    return File(doc=doc, lists=lists, keys=keys, items=items, dialect=dialect, ids=ids)
 
 
-def _lists(root: object) -> Sequence[Key]:
+def _lists(root: object, tag: str) -> Sequence[Key]:
     """Where the features are: the file itself, a list of the root, the lists of its phases, or a list one level down."""
     if isinstance(root, list):
         return [()]
     if not isinstance(root, dict):
         return []
     phases = [(part, root[part]) for part in PARTS if isinstance(root.get(part), list)]
-    tags = sorted(((tag, value) for tag, value in root.items() if isinstance(value, dict)), key=lambda pair: pair[0] != "master")
+    held = ((name, value) for name, value in root.items() if isinstance(value, dict))
+    tags = sorted(held, key=lambda pair: (pair[0] != tag, pair[0] != "master"))
     groups: list[list[Key]] = [[(name,) for name in _best(root)]]
     groups += [[(part, n, name) for n, phase in enumerate(each) for name in _best(phase)] if each else [(part,)] for part, each in phases]
-    groups += [[(tag, name) for name in _best(value)] for tag, value in tags]
+    groups += [[(tag_name, name) for name in _best(value)] for tag_name, value in tags]
     found = [group for group in groups if group]
     return min(found, key=lambda group: min(_emptiness(_inside(root, place)) for place in group) == 2, default=[])
 
@@ -168,8 +176,7 @@ def _inside(root: Any, key: Key) -> Any:
 
 
 def _raws(file: File) -> Iterator[str]:
-    for place in file.lists:
-        yield from (file.text[start:end] for start, end in jsontext.elements(file.text, jsontext.start_of(file.text, place)))
+    return (file.doc.raw(key) for key in file.keys)
 
 
 def _name(place: Key) -> str:
@@ -178,8 +185,8 @@ def _name(place: Key) -> str:
 
 def _heads(file: File) -> list[dict[str, Any]]:
     """The objects that speak of the whole plan: the root, and what wraps the list."""
-    around = [_inside(file.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
-    return [head for head in (file.root, *around) if isinstance(head, dict)]
+    around = [_inside(file.doc.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
+    return [head for head in (file.doc.root, *around) if isinstance(head, dict)]
 
 
 def _branch(heads: list[dict[str, Any]]) -> str:
@@ -207,21 +214,69 @@ def _priorities(file: File) -> list[float | None]:
     return [None if each is None else numbers[0] - each for each in given] if larger_first(numbers) else given
 
 
-def _check_dependencies(file: File, features: Sequence[Feature]) -> None:
-    """Every dependency is a feature of the plan, and none waits for itself by way of others."""
-    place = {called: n for n, called in enumerate(file.ids)}
-    ahead = False
+def _resolved(file: File, features: Sequence[Feature]) -> tuple[Feature, ...]:
+    """The features with ids of the plan as their dependencies, whatever names the file uses for them.
+
+    A title, the name of a phase (all that is in it), an id in other case, or that of a part of a feature (`1.2`) stand for what they name.
+    Raises PlanError for a name of nothing, and where features wait for each other.
+    """
+    known = _Names(file, features)
+    found = []
     for n, feature in enumerate(features):
+        depends: dict[str, None] = {}
         for name in feature.depends:
-            if name not in place:
+            ids = known.of(name)
+            if ids is None:
                 raise _misled(file, n, name, f"{feature.id} depends on {name}, which is not in the plan", "correct the id, or take it out")
-            ahead = ahead or place[name] >= n
+            whole = ids if name in known.ids else [each for each in ids if each != feature.id]
+            depends |= dict.fromkeys(whole)
+        found.append(feature if feature.depends == tuple(depends) else replace(feature, depends=tuple(depends)))
+    _check_rings(file, features, found)
+    return tuple(found)
+
+
+class _Names:
+    """What a plan calls its features, besides their ids."""
+
+    def __init__(self, file: File, features: Sequence[Feature]) -> None:
+        self.ids = {feature.id: feature for feature in features}
+        self.folded: dict[str, list[str]] = {}
+        for feature in features:
+            for name in (feature.id, feature.title):
+                self.folded.setdefault(name.casefold().strip(), []).append(feature.id)
+        self.parts: dict[str, list[str]] = {}
+        for key, feature in zip(file.keys, features, strict=True):
+            part = _inside(file.doc.root, key[:2]) if len(key) > 3 else {}
+            for called in (part.get(each) for each in ("id", "name", "title")) if isinstance(part, dict) else ():
+                if isinstance(called, str | int):
+                    self.parts.setdefault(str(called).casefold().strip(), []).append(feature.id)
+
+    def of(self, name: str) -> list[str] | None:
+        """The ids that a name stands for, None where it names nothing, or more than one feature."""
+        if name in self.ids:
+            return [name]
+        folded = name.casefold().strip()
+        if len(same := dict.fromkeys(self.folded.get(folded, ()))) == 1:
+            return list(same)
+        if folded in self.parts:
+            return self.parts[folded]
+        whole = name.rpartition(".")[0]
+        return [whole] if whole in self.ids else None
+
+
+def _check_rings(file: File, features: Sequence[Feature], found: Sequence[Feature]) -> None:
+    """Raises PlanError where features wait for each other."""
+    place = {called: n for n, called in enumerate(file.ids)}
+    ahead = any(place[name] >= n for n, feature in enumerate(found) for name in feature.depends)
     try:
-        TopologicalSorter({feature.id: feature.depends for feature in features if ahead}).prepare()
+        TopologicalSorter({feature.id: feature.depends for feature in found if ahead}).prepare()
     except CycleError as error:
         ring = error.args[1][::-1]
         says = f"these wait for each other: {' -> '.join(ring)}"
-        raise _misled(file, place[ring[0]], ring[1], says, "take one of these dependencies out") from None
+        named = features[place[ring[0]]].depends
+        known = _Names(file, features)
+        name = next((each for each in named if ring[1] in (known.of(each) or ())), named[0])
+        raise _misled(file, place[ring[0]], name, says, "take one of these dependencies out") from None
 
 
 def _check_phases(file: File, key: Key, feature: Feature) -> None:
@@ -229,8 +284,8 @@ def _check_phases(file: File, key: Key, feature: Feature) -> None:
     names = [phase.name for phase in feature.phases]
     if not names:
         return
-    field = (*key, file.dialect.first("phases", _inside(file.root, key)))
-    steps = list(_inside(file.root, field)) if isinstance(_inside(file.root, field), dict) else range(len(names))
+    field = (*key, file.dialect.first("phases", _inside(file.doc.root, key)))
+    steps = list(_inside(file.doc.root, field)) if isinstance(_inside(file.doc.root, field), dict) else range(len(names))
     for step, phase in zip(steps, feature.phases, strict=True):
         if names.count(phase.name) > 1:
             raise file.dialect.error((*field, step), f"two phases of {feature.id} are called {phase.name}", "give one of them another name")
@@ -252,22 +307,20 @@ def _misled(file: File, n: int, dependency: str, problem: str, fix: str) -> Plan
 def _with_flags(file: File, wanted: Mapping[str, bool]) -> str:
     edits = []
     for called, key, item in zip(file.ids, file.keys, file.items, strict=True):
-        name, done = plandialect.state_of(file.dialect, key, item)
+        place, done = plandialect.state_of(file.dialect, key, item)
         if wanted.get(called, done) != done:
-            edits.append(_edit(file, key, name, not done))
-    text = file.text
-    for start, end, new in reversed(edits):
+            edits += _edits(file, key, place, not done)
+    text = file.doc.text
+    for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
 
 
-def _edit(file: File, key: Key, name: str, done: bool) -> tuple[int, int, str]:
+def _edits(file: File, key: Key, place: Key, done: bool) -> list[plandoc.Edit]:
     """What to put where, so that one item's flag says `done`."""
-    field, dialect = name or file.dialect.flag, file.dialect
-    word = (dialect.done if done else dialect.fresh) if field in dialect.names["status"] else done
-    value = json.dumps(word, ensure_ascii=False)
-    if name:
-        start = jsontext.start_of(file.text, (*key, name))
-        return start, jsontext.end_of(file.text, start), value
-    at, new = jsontext.with_member(file.text, jsontext.start_of(file.text, key), field, value)
-    return at, at, new
+    dialect = file.dialect
+    *holder, name = place or (dialect.flag,)
+    now = _inside(file.doc.root, (*key, *place)) if place else ""
+    words = (holder or [name])[0] in dialect.names["status"] and not isinstance(now, bool)
+    value = (dialect.done if done else dialect.fresh) if words else done
+    return file.doc.set((*key, *holder), str(name), value)

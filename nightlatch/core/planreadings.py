@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from nightlatch.core.models import Feature
-from nightlatch.core.plandialect import DONE, LISTS, OPEN, SKIPPED, Dialect, Fields, bare
+from nightlatch.core.plandialect import DONE, LISTS, OPEN, SKIPPED, Dialect, Fields, bare, status_in, word_of
 from nightlatch.core.text import plain
 
 _NAMED = 3
@@ -54,8 +54,14 @@ def _lists(root: object, places: Sequence[str]) -> Iterator[str]:
         yield f"{places[0]} is the list of features"
     if isinstance(root, Mapping):
         others = [n for n in root if bare(n) in map(bare, LISTS) and n not in places and isinstance(root[n], list) and root[n]]
-        if others:
-            yield f"{few(others)} beside {few(places)} is not read"
+        tags = [
+            f"{tag}.{name}"
+            for tag, held in root.items()
+            for name in (held if isinstance(held, Mapping) else ())
+            if bare(name) in map(bare, LISTS) and isinstance(held[name], list) and held[name] and f"{tag}.{name}" not in places
+        ]
+        if others or tags:
+            yield f"{few([*others, *tags])} beside {few(places)} is not read"
 
 
 def _ids(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
@@ -69,16 +75,28 @@ def _states(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
     several = [name for name in (*flags, *statuses) if any(name in item for item, _ in pairs)]
     if len(several) > 1:
         yield f"{', '.join(several)} all tell the state: the first that a feature has is read and written, the others stay as they are"
-    elif several and statuses:
-        yield f'{several[0]} tells what is done: {", ".join(DONE)} are read as done, "{dialect.done}" is written'
-    words = {item[name]: None for name in statuses for item, f in pairs if isinstance(item.get(name), str)}
-    if odd := [word for word in words if bare(word) not in (*DONE, *OPEN, *SKIPPED)]:
+    said = {
+        name: [(word, f) for item, f in pairs if name in item and isinstance(word := status_in(item, name)[1], str)] for name in statuses
+    }
+    if several and statuses and several[0] in said:
+        words = dict.fromkeys(word for word, _ in said[several[0]])
+        done, rest = ([word for word in words if word_of(word) in known] for known in (DONE, (*OPEN, *SKIPPED)))
+        told = [f"{few(done)} as done"] if done else []
+        told += [f"{few(rest)} as not done"] if rest else []
+        yield f'{several[0]} tells what is done: {", ".join(told) or "nothing yet"} is read, "{dialect.done}" is written'
+    words = dict.fromkeys(word for pair in said.values() for word, _ in pair)
+    if odd := [word for word in words if word_of(word) not in (*DONE, *OPEN, *SKIPPED)]:
         yield f"the words {few(odd)} are read as not done"
     known = frozenset((*DONE, *OPEN)) - {""}
-    if torn := [f.id for item, f in pairs if any(bare(item.get(n)) in known and (bare(item.get(n)) in DONE) != f.done for n in statuses)]:
+    if torn := [f.id for pair in said.values() for word, f in pair if word_of(word) in known and (word_of(word) in DONE) != f.done]:
         yield f"{few(torn)}: {several[0]} and {statuses[0]} disagree, {several[0]} counts"
-    if none := [f.id for item, f in pairs if not any(name in item for name in several)]:
-        yield f"{few(none)} without a done field: not done; {dialect.flag} is added when it is"
+    if loose := [f.id for item, f in pairs for name in flags[:1] if name in item and not isinstance(item[name], bool)]:
+        yield f"{few(loose)}: {flags[0]} is neither true nor false, and read by what it says; null is not done"
+    none = [f for item, f in pairs if not any(name in item for name in several)]
+    if met := [f.id for f in none if f.done]:
+        yield f"{few(met)} without a done field: done, as every criterion says that it is met"
+    if left := [f.id for f in none if not f.done]:
+        yield f"{few(left)} without a done field: not done; {dialect.flag} is added when it is"
 
 
 def _skips(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
@@ -90,7 +108,7 @@ def _priorities(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
     given = [value for item, _ in pairs if (value := dialect.value("priority", item)) is not None]
     numbers = numbers_of(dialect, [item for item, _ in pairs])
     if any(isinstance(value, str) for value in given):
-        yield "priority in words: critical (P0), high (P1), medium (P2), low (P3), in this order"
+        yield "priority in words, by the first known word: critical (P0), high (P1), medium (P2), low (P3), in this order"
     if larger_first(numbers):
         yield f"priorities fall down the file from {numbers[0]:g} to {numbers[-1]:g}: the larger goes first"
     elif falls(numbers):

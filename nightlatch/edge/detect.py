@@ -13,7 +13,7 @@ from nightlatch.core.suites import Suite, run_by_nothing
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, outside, runner
 from nightlatch.edge.gitcall import words
-from nightlatch.edge.house import House
+from nightlatch.edge.house import House, plans_near
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
 
@@ -50,8 +50,8 @@ def look(house: House) -> Found:
     suites = tuple(suites_in(house, paths, read))
     return Found(
         plan=os.path.relpath(plan, project) if plan else "",
-        features=len(planfile.read(plan.read_bytes(), house.plan).features) if plan else 0,
-        elsewhere=() if plan else detect.plans_elsewhere(paths),
+        features=len(planfile.read(plan.read_bytes(), house.plan, house.tag).features) if plan else 0,
+        elsewhere=() if plan else plans_near(house),
         suites=suites,
         loose=run_by_nothing(paths, suites, runner.shipped()),
         tools=tuple(tool for tool in tools if has_program(project, tool.program)),

@@ -1,5 +1,6 @@
 """Where everything stands in one repository: the project folder, its plan, its progress file, its settings."""
 
+import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -7,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nightlatch.core import config as settings
 from nightlatch.core import planfile
 from nightlatch.core.config import Config
+from nightlatch.core.detect import plans_elsewhere
 from nightlatch.core.findings import Author, Finding, read
 from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
@@ -20,10 +22,13 @@ from nightlatch.core.progress import parse
 from nightlatch.core.secrets import Secrets
 from nightlatch.edge import checkout
 from nightlatch.edge.git import Repo
+from nightlatch.edge.gitcall import words
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
 from nightlatch.errors import ConfigError, FindingError, PlanError, PromptError, RepoError, SettingsError, UsageError
+
+TAGGED = ("tasks/tasks.json", "state.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +36,8 @@ class House:
     """One project: all paths of files are relative to the repository's top, as git names them.
 
     `plan` is "" where none was found. `apart`: everything is written below this folder, and init.sh is not run: the tools are the caller's.
-    `settings` is the file that gives them, "" for none; `rivals` are the files in its folder that could be the plan as well, and
-    `elsewhere` those with plans or settings further up, none of which is read.
+    `settings` is the file that gives them, "" for none; `tag` names the list in play where a tool keeps several in the plan. `rivals` are
+    the files in its folder that could be the plan as well, and `elsewhere` those with plans or settings further up, none of which is read.
     """
 
     repo: Repo
@@ -43,6 +48,7 @@ class House:
     settings: str = ""
     rivals: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    tag: str = ""
 
     @property
     def state(self) -> Path:
@@ -94,12 +100,13 @@ class House:
     def protected(self) -> tuple[str, ...]:
         """The patterns of files that only the person and the loop may change."""
         named = (*self.config.protect.paths, self.config.progress)
-        return (*dict.fromkeys((*map(self.path, named), f"{self.sheets}/**")), self.plan)
+        state = (str(PurePosixPath(self.plan).parents[1] / TAGGED[1]),) if self.tag else ()
+        return (*dict.fromkeys((*map(self.path, named), f"{self.sheets}/**")), self.plan, *state)
 
     def read_plan(self, rev: str) -> Plan | None:
         """The plan at a commit, None where there is none; PlanError where it cannot be read."""
         data = self.repo.read(rev, self.plan) if self.plan else None
-        return None if data is None else planfile.read(data, self.plan)
+        return None if data is None else planfile.read(data, self.plan, self.tag)
 
     def progress_text(self, rev: str) -> str:
         data = self.repo.read(rev, self.progress)
@@ -181,8 +188,21 @@ def find_house(folder: Path, flags: Mapping[str, object] | None = None) -> House
         settings=os.path.relpath(own, repo.top) if own else "",
         rivals=tuple(os.path.relpath(place, repo.top) for place in rivals),
         elsewhere=tuple(os.path.relpath(place, repo.top) for place in others if place not in rivals),
+        tag=tag_of(plan) if where else "",
     )  # fmt: skip
     return replace(house, progress=house.path(config.progress))
+
+
+def tag_of(plan: Path) -> str:
+    """The list in play of a plan of Task Master's, which notes it in a file of its own; "" where there is none."""
+    if not plan.as_posix().endswith(TAGGED[0]):
+        return ""
+    try:
+        found = json.loads((plan.parents[1] / TAGGED[1]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    tag = found.get("currentTag") if isinstance(found, dict) else None
+    return tag if isinstance(tag, str) else ""
 
 
 def usual_plans(folders: list[Path]) -> Iterator[tuple[Path, Path]]:
@@ -228,7 +248,7 @@ def read_text(path: Path) -> str | None:
 def require_plan(house: House) -> House:
     """The same house, once it is sure that there is a plan that git may hold."""
     if not house.plan:
-        raise UsageError("there is no plan", place=str(house.repo.project), fix="nightlatch init, or write a prd.json")
+        raise UsageError("there is no plan", place=str(house.repo.project), fix=begin_with(plans_near(house)))
     if house.rivals:
         problem = f"there is more than one plan: {', '.join((house.plan, *house.rivals))}"
         fix = f'name one in loop.toml, such as plan = "{house.plan}", or remove the others'
@@ -238,6 +258,22 @@ def require_plan(house: House) -> House:
     if (house.repo.top / house.plan).is_symlink():
         raise RepoError(f"{house.plan} is a link, and git keeps only where it points", fix="name the file itself: plan = ... in loop.toml")
     return house
+
+
+def plans_near(house: House) -> tuple[str, ...]:
+    """Files with features in them, as people and other tools call such files: each is a plan once the settings name it."""
+    listed = words(house.repo.as_person("ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or ".").output())
+    above = f"{house.inside}/" if house.inside else ""
+    called = plans_elsewhere([path.removeprefix(above) for path in listed])
+    return tuple(path for path in called if is_plan(house.repo.project / path))
+
+
+def begin_with(plans: tuple[str, ...]) -> str:
+    """What to do where there is no plan yet."""
+    if not plans:
+        return "nightlatch init, or write a prd.json"
+    others = f" (or {', '.join(plans[1:4])})" if plans[1:] else ""
+    return f'{plans[0]} has features: write plan = "{plans[0]}" into loop.toml{others}; or nightlatch plan {plans[0]} writes a prd.json'
 
 
 def templates(house: House) -> Callable[[str], tuple[str, str]]:

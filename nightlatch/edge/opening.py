@@ -81,7 +81,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
     def plan(base: str) -> Plan | None:
         found = house.repo.find(f"{base}:{house.plan}") if house.plan else None
         if found and found[0] not in known:
-            known[found[0]] = planfile.read(found[2], house.plan)
+            known[found[0]] = planfile.read(found[2], house.plan, house.tag)
         return known[found[0]] if found else None
 
     def gates(base: str) -> tuple[str, ...]:

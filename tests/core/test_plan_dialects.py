@@ -77,6 +77,7 @@ def test_the_canonical_form_is_read_whole_and_needs_no_judgement() -> None:
         hold=True,
         answer="reportlab",
         notes="later",
+        more=(("owner", "Ada"),),
     )
     assert (second.done, second.skip, second.hold) == (True, True, False)
 
@@ -270,7 +271,7 @@ def test_priorities_order_features_as_the_file_means_them(values: list[Any], ord
     [
         ([100, 90, 80], "priorities fall down the file from 100 to 80: the larger goes first"),
         ([3, 2, 1], "priorities fall down the file: the lower number still goes first"),
-        (["high", "low"], "priority in words: critical (P0), high (P1), medium (P2), low (P3), in this order"),
+        (["high", "low"], "priority in words, by the first known word: critical (P0), high (P1), medium (P2), low (P3), in this order"),
         ([2, None], "1 without a priority that is a number or a known word: after the others"),
     ],
 )

@@ -63,15 +63,15 @@ WRONG = {
     "words for features": ('{"tasks": [\n"x"]}', "2:1", "a feature is an object, and this is none", EXAMPLE),
     "neither title nor description": ('[{"id": 1}]', "1:2", "this feature has neither title nor description", 'give it a "title"'),
     "a flag in words": (
-        '[{"title": "x",\r\n  "passes": "yes"}]',
+        '[{"title": "x",\r\n  "passes": "mabe"}]',
         "2:13",
-        '"passes" is "yes", which is neither true nor false',
+        '"passes" is "mabe", which is neither true nor false',
         'write "passes": true or "passes": false',
     ),
     "no flag": (
-        '[{"title": "x", "tested": null}]',
+        '[{"title": "x", "tested": [1]}]',
         "1:27",
-        '"tested" is null, which is neither true nor false',
+        '"tested" is [1], which is neither true nor false',
         'write "tested": true or "tested": false',
     ),
     "a status that is no word": (
@@ -166,16 +166,16 @@ def test_the_place_does_not_move_for_a_byte_order_mark(text: str, place: str, pr
 
 def test_the_caret_stands_under_the_place() -> None:
     with pytest.raises(PlanError) as caught:
-        planfile.read(b'[\n\t{"title": "x", "passes": 1}\n]', "prd.json")
-    assert caught.value.problem.splitlines()[1:] == ['2 | \t{"title": "x", "passes": 1}', "  | \t                         ^"]
+        planfile.read(b'[\n\t{"title": "x", "passes": 7}\n]', "prd.json")
+    assert caught.value.problem.splitlines()[1:] == ['2 | \t{"title": "x", "passes": 7}', "  | \t                         ^"]
 
 
 def test_a_very_long_line_is_shown_around_the_place_only() -> None:
     with pytest.raises(PlanError) as caught:
-        planfile.read(('[{"title": "' + "x" * 5_000 + '", "passes": 1, "notes": "' + "y" * 5_000 + '"}]').encode(), "prd.json")
+        planfile.read(('[{"title": "' + "x" * 5_000 + '", "passes": 7, "notes": "' + "y" * 5_000 + '"}]').encode(), "prd.json")
     _, shown, caret = caught.value.problem.splitlines()
     assert len(shown) < 130
-    assert shown[caret.index("^")] == "1"
+    assert shown[caret.index("^")] == "7"
 
 
 def test_control_characters_of_a_broken_file_never_reach_the_terminal() -> None:

@@ -1,0 +1,41 @@
+"""Plans with one JSON object a line, as trackers export them."""
+
+import json
+
+from nightlatch.core import jsontext
+from nightlatch.core.jsontext import Key
+from nightlatch.core.planmarked import Marked
+
+
+def parse(text: str, path: str) -> Marked:
+    """One item for each line that is not empty. Raises PlanError with line and column."""
+    items: list[object] = []
+    starts: dict[Key, int] = {}
+    marks: dict[Key, tuple[tuple[int, int], ...]] = {}
+    at = 0
+    for line in text.splitlines(keepends=True):
+        body = line.rstrip("\r\n")
+        if body.strip("\ufeff \t"):
+            _line(text, path, at, body)
+            n, lead = len(items), len(body) - len(body.lstrip("\ufeff \t"))
+            items.append(json.loads(body[lead:]))
+            starts[(n,)] = at + lead
+            if isinstance(items[-1], dict):
+                for member in jsontext.members(body[lead:], 0):
+                    start = at + lead + member.start
+                    starts[n, member.name] = start
+                    marks[n, member.name] = ((start, at + lead + jsontext.end_of(body[lead:], member.start)),)
+        at += len(line)
+
+    def added(key: Key, name: str, value: bool | str) -> tuple[int, str]:
+        rest = text[starts[key] :]
+        where, new = jsontext.with_member(rest.splitlines()[0], 0, name, json.dumps(value, ensure_ascii=False))
+        return starts[key] + where, new
+
+    return Marked(text=text, root=items, starts=starts, marks=marks, spell=lambda value: json.dumps(value, ensure_ascii=False), added=added)
+
+
+def _line(text: str, path: str, at: int, body: str) -> None:
+    """Raises PlanError, with the place in the whole file, for a line that is not JSON."""
+    padded = "\n" * text.count("\n", 0, at) + body
+    jsontext.parse(padded, path)
