@@ -23,7 +23,7 @@ from nightlatch.edge.pool import Pool
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
 from nightlatch.edge.site import Options, Signals, Site
-from nightlatch.errors import RepoError
+from nightlatch.errors import PlanError, RepoError
 
 
 @contextmanager
@@ -69,6 +69,20 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
             journal.close()
 
 
+def read_plan(house: House, data: bytes) -> Plan:
+    """A plan that was committed; where that one is broken and the person has corrected it since, the one in their checkout.
+
+    Raises PlanError where neither can be read.
+    """
+    try:
+        return planfile.read(data, house.plan, house.tag)
+    except PlanError:
+        now = house.worktree_plan()
+        if now is None or now == data:
+            raise
+        return planfile.read(now, house.plan, house.tag)
+
+
 def laboratory(house: House, pool: Pool) -> Lab:
     """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network."""
     checks, known = house.config.checks, dict[str, Plan]()
@@ -81,7 +95,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
     def plan(base: str) -> Plan | None:
         found = house.repo.find(f"{base}:{house.plan}") if house.plan else None
         if found and found[0] not in known:
-            known[found[0]] = planfile.read(found[2], house.plan, house.tag)
+            known[found[0]] = read_plan(house, found[2])
         return known[found[0]] if found else None
 
     def gates(base: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from nightlatch.core.units import next_clock
 from nightlatch.edge import agents, awake, files, landing, look, lookout, morning, phases, wishes
 from nightlatch.edge.opening import entered
 from nightlatch.edge.site import Options, Site
-from nightlatch.errors import DiskError, NightlatchError
+from nightlatch.errors import DiskError, NightlatchError, PlanError
 
 
 @contextmanager
@@ -42,10 +42,23 @@ def begin(site: Site) -> None:
     site.console.say("run", f"{site.run} on {site.branch}")
     for remark in lookout.remarks(look.view(site.house)):
         site.console.say("doctor", f"{remark.says}; fix: {remark.fix}" if remark.fix else remark.says)
+    take_corrected_plan(site)
     phases.resume(site)
     if not site.sandbox.bounds.short():  # the last words need what room there is
         site.pool.ahead(site.tip())
     site.notifier.begin()
+
+
+def take_corrected_plan(site: Site) -> None:
+    """Commit the person's plan first of all where the committed one cannot be read: theirs is the one that counts.
+
+    Raises PlanError where theirs cannot be read either.
+    """
+    try:
+        site.plan(site.tip())
+    except PlanError:
+        landing.finish_publishing(site)
+        landing.commit_plan_edits(site)
 
 
 def write_end(site: Site, end: BaseException) -> None:

@@ -244,7 +244,7 @@ def led(tmp_path: Path) -> Project:
 )
 def test_what_the_persons_command_runs_in_turn_is_held(led: Project, tmp_path: Path, name: str, text: str) -> None:
     marker = tmp_path / "ran"
-    steps = [writes(1), *plants(marker, {name: text}), {"run": f"chmod +x {name}"}]
+    steps: list[Mapping[str, object]] = [writes(1), *plants(marker, {name: text}), {"run": f"chmod +x {name}"}]
     led.night([steps, [writes(2)]], "--sessions", "2", code=None)
     held = [entry for entry in led.entries() if entry.word == "held"]
     assert [(entry.feature, entry.rule) for entry in held] == [("US-001", "ratchet.runs-outside")]
