@@ -1,6 +1,7 @@
 """Settings and plan are what the person wrote: what an agent plants of them is not read, wherever it lies and whatever it is called."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
