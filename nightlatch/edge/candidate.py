@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from nightlatch.core import ownfiles, scope
 from nightlatch.core.models import Reason
 from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
 from nightlatch.core.secrets import NO_SECRETS, Secrets
-from nightlatch.edge import secrets, workspace
+from nightlatch.edge import filters, secrets, workspace
 from nightlatch.edge.beneath import Grip, entered, held
 from nightlatch.edge.git import Repo, raw_change
 from nightlatch.edge.gitcall import SlowError, words
@@ -60,7 +60,8 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
     named = tuple(path for path in to_read if hidden.found(path))
     to_read = {path: change for path, change in to_read.items() if path not in named}
     told: dict[str, tuple[str, ...]] = {}
-    taken = list(take(repo, space, list(to_read), hidden, told))
+    old = {path: change.old_oid for path, change in to_read.items()}
+    taken = as_git_keeps(repo, space, list(take(repo, space, list(to_read), hidden, told)), old)
     found = (found_change(to_read[grip.path], grip, oid) for grip, oid in taken)
     grips = [grip for grip, _ in taken]
     return Seen(
@@ -73,6 +74,17 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
         too_large=with_problem(grips, "large"),
         secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
+
+
+def as_git_keeps(
+    repo: Repo, space: Workspace, taken: list[tuple[Grip, str]], old: Mapping[str, str]
+) -> list[tuple[Grip, str]]:  # fmt: skip
+    """What was read, with the blobs that the person's own `git add` would make; a file that their filter refuses cannot be read."""
+    texts = ((grip.path, oid, old[grip.path]) for grip, oid in taken if oid and grip.mode in scope.FILES)
+    kept = dict(filters.as_kept(repo, space.rules, texts))
+    return [
+        (replace(grip, problem="unreadable"), "") if kept.get(grip.path) == "" else (grip, kept.get(grip.path, oid)) for grip, oid in taken
+    ]
 
 
 def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:

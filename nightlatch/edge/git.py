@@ -184,6 +184,13 @@ class Repo:
         head = "\n".join((f"tree {tree}", *(f"parent {self.tip_of(parent)}" for parent in parents), *signed))
         return self.write_blob(f"{head}\n\n{text}".encode("utf-8", "surrogateescape"), "commit", SYNCED)
 
+    def quick_commit(self, tree: str, parent: str) -> str:
+        """A commit for a checkout that is thrown away: unsigned, and not waited for."""
+        now = f"{int(time.time())} +0000"
+        signed = (f"{role.lower()} {who.name} <{who.email}> {now}" for role in ("AUTHOR", "COMMITTER") for who in (self.ident(role),))
+        head = "\n".join((f"tree {self.tree_of(tree)}", f"parent {parent}", *signed))
+        return self.write_blob(f"{head}\n\nwork in progress\n".encode("utf-8", "surrogateescape"), "commit")
+
     def ident(self, role: str) -> Ident:
         """AUTHOR or COMMITTER, as git knows the person; RepoError where they never said who they are."""
         known = self.idents.get(role)

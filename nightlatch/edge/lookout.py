@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from nightlatch.core import policy
 from nightlatch.core.forecast import Finding, Level, dollars
 from nightlatch.core.ownfiles import READERS, is_unguarded, words
+from nightlatch.core.planreadings import few
+from nightlatch.core.scope import GITLINK
 from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, branch, byhand, look, phases
+from nightlatch.edge import agents, awake, branch, byhand, filters, look, phases, submodules
 from nightlatch.edge.bounds import Bounds
 from nightlatch.edge.checkout import under_way
+from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House, require_plan, templates
 from nightlatch.edge.look import View
 from nightlatch.errors import NightlatchError
@@ -203,14 +206,29 @@ def kinds(seen: View) -> Iterator[Finding]:
     """What is special about the repository."""
     repo = seen.house.repo
     files = repo.files(seen.tip) if seen.tip else {}
-    attributes = [repo.read(seen.tip, path) or b"" for path in files if path.rpartition("/")[2] == ".gitattributes"]
+    links = [(path, oid) for path, (mode, oid) in files.items() if mode == GITLINK]
+    if links:
+        lacking = submodules.missing(repo, links)
+        says = f"submodules that this clone does not have are empty in a workspace: {few(lacking)}"
+        had = ok("repository", f"{len(links)} submodules: their files lie in every workspace, and nothing of them lands")
+        yield warn("repository", says, "git submodule update --init --recursive") if lacking else had
+    attributes = b"\n".join(repo.read(seen.tip, path) or b"" for path in files if path.rpartition("/")[2] == ".gitattributes")
+    for name in sorted({os.fsdecode(found) for found in re.findall(rb"\bfilter=([^\s#]+)", attributes)}):
+        yield filtered(repo, name)
     notes = (
-        (any(mode == "160000" for mode, _ in files.values()), "submodules are empty folders in a workspace: fetch them in init.sh"),
-        (any(b"filter=lfs" in text for text in attributes), "files under Git LFS are pointers in a workspace: fetch them in init.sh"),
         ((repo.git_dir / "info/sparse-checkout").is_file(), "the checkout may be sparse: workspaces are whole"),
         ((repo.common_dir / "shallow").is_file(), "the clone is shallow: history ends where it does"),
     )
     yield from (warn("repository", says) for holds, says in notes if holds)
+
+
+def filtered(repo: Repo, name: str) -> Finding:
+    """What becomes of files behind a filter of git's."""
+    if not filters.known(repo, name):
+        says = f"git has no filter {name} here, so files behind it are shown, and land, as git keeps them"
+        return warn("repository", says, "git lfs install" if name == "lfs" else f"git config filter.{name}.clean COMMAND")
+    filters.trusted(repo, name)
+    return ok("repository", f"files behind the filter {name} are shown to agents and kept as it makes them, as by git add")
 
 
 def limits(seen: View) -> Iterator[Finding]:

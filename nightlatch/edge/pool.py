@@ -91,6 +91,7 @@ class Pool:
         place = self._take(base)
         try:
             workspace.lay(self.house.repo, place, tree)
+            workspace.commit(self.house.repo, place, tree)
             yield place
         finally:
             self._drop(place)

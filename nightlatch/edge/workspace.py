@@ -2,16 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from nightlatch.core.scope import GITLINK, Change
+from nightlatch.core.scope import FILES, GITLINK, Change
+from nightlatch.edge import filters, submodules
 from nightlatch.edge.beneath import entered, put, remove
 from nightlatch.edge.files import orphaned
 from nightlatch.edge.git import Repo, index_info
+from nightlatch.edge.gitcall import words
 
+RULES = (".gitignore", ".gitattributes")
 OBJECTS_INSIDE = "/run/nightlatch/objects"
 # The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword or encoding of any .gitattributes.
 AS_IT_IS = "* -text -filter -ident !working-tree-encoding\n"
@@ -49,8 +52,13 @@ class Workspace:
 
     @property
     def rules(self) -> Path:
-        """A folder with the base's .gitignore files and nothing else."""
+        """A folder with the base's .gitignore and .gitattributes files and nothing else."""
         return self.folder / "rules"
+
+    @property
+    def shown(self) -> Path:
+        """The paths whose content a filter made, each with a zero byte behind it."""
+        return self.folder / "shown"
 
     @property
     def out(self) -> Path:
@@ -69,8 +77,30 @@ def prepare(repo: Repo, folder: Path, base: str, branch: str, *, sandboxed: bool
     write_git(repo, space.git, base)
     git(repo, space, "read-tree", "-m", "-u", base)
     keep_rules(repo, space)
+    if filters.rule_files(repo, space.rules) or repo.find(f"{base}:.gitmodules"):
+        show(repo, space, [Change(path=path, status="A", new_mode=mode, new_oid=oid) for path, (mode, oid) in repo.files(base).items()])
     give_git(repo, space)
     return space
+
+
+def show(repo: Repo, space: Workspace, changes: Collection[Change]) -> None:
+    """Give these files the content that a filter of the person's shows for what git keeps, as a large file in place of its pointer, and
+    submodules their files."""
+    submodules.fill(repo, space.tree, ((change.path, change.new_oid) for change in changes if change.new_mode == GITLINK))
+    blobs = {change.path: change for change in changes if change.new_mode in FILES}
+    with entered(space.tree) as top:
+        for path, data in filters.as_seen(repo, space.rules, ((path, change.new_oid) for path, change in blobs.items())):
+            put(top, path, blobs[path].new_mode, data)
+            with space.shown.open("ab") as noted:
+                noted.write(os.fsencode(f"{path}\0"))
+
+
+def quiet(repo: Repo, space: Workspace, index: Path) -> None:
+    """Have an index for the agent say that files with content from a filter are as they should be."""
+    if space.shown.is_file():
+        known = {*words(git(repo, space, "ls-files", "-z"))}
+        paths = os.fsencode("".join(f"{path}\0" for path in dict.fromkeys(words(space.shown.read_bytes())) if path in known))
+        repo.run("update-index", "-z", "--assume-unchanged", "--stdin", stdin=paths, git_dir=space.git, index=index, work_tree=space.tree)
 
 
 def reopen(folder: Path, base: str) -> Workspace | None:
@@ -89,6 +119,20 @@ def lay(repo: Repo, space: Workspace, tree: str) -> None:
     spread(repo, space, repo.diff(space.base, tree))
 
 
+def commit(repo: Repo, space: Workspace, tree: str) -> None:
+    """Have the checkout's own .git, which nobody has used yet, say that this tree is committed: tests and checks may ask git for it."""
+    changes = repo.diff(space.base, tree)
+    if not changes:
+        return
+    laid = space.folder / "laid"
+    shutil.copyfile(space.index, laid)
+    lines = index_info(changes, repo.width)
+    repo.run("update-index", "-z", "--index-info", stdin=lines, git_dir=space.git, index=laid, work_tree=space.tree)
+    quiet(repo, space, laid)
+    laid.replace(space.tree / ".git/index")
+    (space.tree / ".git/refs/heads" / space.branch).write_text(f"{repo.quick_commit(tree, space.base)}\n")
+
+
 def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
     """A pristine workspace moved to another commit; only what differs is written."""
     if base == space.base:
@@ -96,7 +140,7 @@ def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
     moved, changes = replace(space, base=base), repo.diff(space.base, base)
     spread(repo, space, changes)
     git(repo, space, "update-index", "-z", "--index-info", stdin=index_info(changes, repo.width))
-    if any(change.path.rpartition("/")[2] == ".gitignore" for change in changes):
+    if any(change.path.rpartition("/")[2] in RULES for change in changes):
         shutil.rmtree(moved.rules)
         moved.rules.mkdir()
         keep_rules(repo, moved)
@@ -109,11 +153,14 @@ def spread(repo: Repo, space: Workspace, changes: tuple[Change, ...]) -> None:
     """Carry changes out on the files of a checkout, without its index: what this costs does not grow with the repository."""
     with entered(space.tree) as top, repo.stand("cat-file", "--batch").talking() as blobs:
         for change in changes:
+            if change.old_mode == GITLINK:
+                shutil.rmtree(space.tree / change.path, ignore_errors=True)  # what a submodule was filled with
             if not change.new_mode:
                 remove(top, change.path)
         for change in changes:
             if change.new_mode:
                 put(top, change.path, change.new_mode, b"" if change.new_mode == GITLINK else blobs.object(change.new_oid))
+    show(repo, space, changes)
 
 
 def discard(space: Workspace) -> None:
@@ -152,8 +199,8 @@ def unlock(folder: Path) -> None:
 
 
 def keep_rules(repo: Repo, space: Workspace) -> None:
-    """Copy the base's .gitignore files aside, where no agent can soften them."""
-    names = git(repo, space, "ls-files", "-z", "-c", "-i", "--exclude=.gitignore")
+    """Copy the base's .gitignore and .gitattributes files aside, where no agent can soften them."""
+    names = git(repo, space, "ls-files", "-z", "-c", "-i", *(f"--exclude={name}" for name in RULES))
     git(repo, space, "checkout-index", "-z", "--stdin", f"--prefix={space.rules}/", stdin=names)
 
 
@@ -175,7 +222,7 @@ def write_git(repo: Repo, folder: Path, head: str) -> None:
 
 
 def give_git(repo: Repo, space: Workspace) -> None:
-    """The agent's own .git: this branch at the base, the objects borrowed, no other ref, no remote, no hook, and a clean status."""
+    """The agent's own .git: this branch at the base and the tags, the objects borrowed, no other ref, remote or hook, a clean status."""
     own = space.tree / ".git"
     write_git(repo, own, f"ref: refs/heads/{space.branch}")
     tip = own / "refs/heads" / space.branch
@@ -184,6 +231,9 @@ def give_git(repo: Repo, space: Workspace) -> None:
     objects = OBJECTS_INSIDE if space.sandboxed else repo.objects
     (own / "objects/info/alternates").write_bytes(os.fsencode("".join(f"{place}\n" for place in (objects, *repo.lenders()))))
     shutil.copyfile(space.index, own / "index")
+    quiet(repo, space, own / "index")
+    if tags := repo.refs("refs/tags"):
+        (own / "packed-refs").write_bytes(os.fsencode("".join(f"{oid} {name}\n" for name, oid in sorted(tags.items()))))
     shallow = repo.common_dir / "shallow"
     if shallow.is_file():
         shutil.copyfile(shallow, own / "shallow")

@@ -38,14 +38,15 @@ def test_a_workspace_holds_the_base_byte_for_byte(repository: Path, tmp_path: Pa
     assert space.home.is_dir()
 
 
-def test_attributes_filters_and_line_ends_change_nothing(repository: Path, tmp_path: Path) -> None:
+def test_attributes_and_line_ends_change_nothing_that_was_not_edited(repository: Path, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     for name in ("clean", "smudge"):
         git(repository, "config", f"filter.spy.{name}", f"touch {ran}; cat")
     git(repository, "config", "core.autocrlf", "true")
     blobs: dict[str, str | bytes | None] = {"lf": "a\nb\n", "crlf": "a\r\nb\r\n", "id": "$Id$\n", "utf": "ü\n"}
     repo = open_repo(repository)
-    tree = tree_after(repo, "HEAD", {**blobs, ".gitattributes": "* text eol=crlf filter=spy ident\nutf working-tree-encoding=UTF-16\n"})
+    rules = "* text eol=crlf ident\nlf filter=spy -text\nutf working-tree-encoding=UTF-16\n"
+    tree = tree_after(repo, "HEAD", {**blobs, ".gitattributes": rules})
     base = repo.commit(tree, ["HEAD"], "x")
 
     space = workspace.prepare(repo, tmp_path / "ws/one", base, "main")
@@ -54,10 +55,10 @@ def test_attributes_filters_and_line_ends_change_nothing(repository: Path, tmp_p
     assert candidate.build(repo, space, Rules()).tree == tree
     os.utime(space.tree / "lf", (1, 1))
     assert candidate.build(repo, space, Rules()).tree == tree
-    assert not ran.exists()
+    assert ran.exists()  # the person's filter shows the files, as in their own checkout
 
 
-def test_the_agents_git_is_clean_and_knows_this_branch_alone(repository: Path, tmp_path: Path) -> None:
+def test_the_agents_git_is_clean_and_knows_this_branch_and_the_tags(repository: Path, tmp_path: Path) -> None:
     committed(repository, FILES)
     git(repository, "branch", "secret")
     git(repository, "tag", "v1")
@@ -66,7 +67,7 @@ def test_the_agents_git_is_clean_and_knows_this_branch_alone(repository: Path, t
     repo, space = workspace_of(repository, tmp_path)
 
     assert git(space.tree, "status", "--porcelain") == ""
-    assert git(space.tree, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    assert git(space.tree, "for-each-ref", "--format=%(refname)").split() == ["refs/heads/main", "refs/tags/v1"]
     assert git(space.tree, "symbolic-ref", "HEAD") == "refs/heads/main"
     assert git(space.tree, "remote") == ""
     assert git(space.tree, "log", "--format=%s").splitlines() == ["more", "start"]

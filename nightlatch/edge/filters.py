@@ -1,0 +1,129 @@
+"""What git makes of a file before it keeps it: line ends, keywords and the person's filters, for files that an agent wrote.
+
+The rules are the base's .gitattributes and the person's own; the commands are those of the person's configuration. Nothing that an agent
+can write says which of them runs: `rules` is a folder with the base's .gitattributes and nothing else. Line ends, keywords and encodings
+are in a workspace as git keeps them, so a text in another encoding is kept as it is; what a filter makes of a file is shown there.
+"""
+
+import os
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from nightlatch.edge import outside
+from nightlatch.edge.git import Repo
+from nightlatch.edge.gitcall import Call, one, words
+from nightlatch.errors import RepoError
+
+NAMES = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
+OFF = ("unspecified", "unset")
+QUIET = ("core.safecrlf=false",)
+
+
+def as_kept(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
+    """Of these paths, blobs and blobs of the base ("": none) those that `git add` would keep otherwise, with the blob that it would make
+    ("" where a filter fails).
+
+    Raises RepoError for a filter whose command lies in the project, where an agent can change it.
+    """
+    blobs = list(blobs)
+    if not blobs or not any_rules(repo, rules):
+        return
+    breaks = converts_breaks(repo)
+    for (path, oid, old), said in zip(blobs, attributes(repo, rules, [path for path, _, _ in blobs]), strict=True):
+        if oid == old or said["working-tree-encoding"] not in OFF:
+            continue
+        data = repo.find(oid)
+        if data is None:
+            continue
+        filtered, keyword = said["filter"] not in OFF, said["ident"] == "set" and b"$Id:" in data[2]
+        texts = said["text"] not in OFF or said["eol"] not in OFF or said["crlf"] not in OFF or (breaks and said["text"] != "unset")
+        if filtered:
+            trusted(repo, said["filter"])
+        by_chance = said["text"] == "auto" or (said["text"] == "unspecified" and said["eol"] in OFF and said["crlf"] in OFF)
+        kept_so = by_chance and bool(old) and has_breaks((repo.find(old) or ("", "", b""))[2])  # git leaves such files as they are
+        if filtered or keyword or (texts and not kept_so and b"\r" in data[2]):
+            done = own(repo, rules, "hash-object", "-w", "--stdin", f"--path={path}").finish(data[2])
+            kept = one(done.stdout) if done.returncode == 0 else ""
+            if kept != oid:
+                yield path, kept
+
+
+def has_breaks(data: bytes) -> bool:
+    """Is this, by git's own measure, a text with line ends of two characters?"""
+    if b"\r\n" not in data or b"\0" in data or b"\r" in data.replace(b"\r\n", b""):
+        return False
+    odd = sum(byte == 127 or (byte < 32 and byte not in b"\n\r\t\b\x1b\f") for byte in data)
+    signs = len(data) - odd - data.count(b"\n") - data.count(b"\r")
+    return signs >> 7 >= odd
+
+
+def as_seen(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Of these paths and blobs those that a filter of the person's shows otherwise in a checkout, with what it shows.
+
+    One that it cannot show, such as a large file that is not here, stays as git keeps it. Raises RepoError as `as_kept` does.
+    """
+    blobs = list(blobs)
+    if not blobs or not any("filter" in file.read_text("utf-8", "replace") for file in rule_files(repo, rules)):
+        return
+    for (path, oid), said in zip(blobs, attributes(repo, rules, [path for path, _ in blobs]), strict=True):
+        if said["filter"] in OFF or said["working-tree-encoding"] not in OFF:
+            continue
+        trusted(repo, said["filter"])
+        shown = own(repo, rules, "cat-file", "--filters", f"--path={path}", oid).finish()
+        if shown.returncode == 0:
+            yield path, shown.stdout
+
+
+def rule_files(repo: Repo, rules: Path) -> list[Path]:
+    """The files that say what git makes of other files: the base's and the person's."""
+    named = os.fsdecode(repo.as_person("config", "--get", "--type=path", "core.attributesFile").finish().stdout).strip()
+    usual = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git/attributes"
+    places = (repo.common_dir / "info/attributes", Path(named) if named else usual)
+    return [*rules.rglob(".gitattributes"), *(place for place in places if place.is_file())]
+
+
+def any_rules(repo: Repo, rules: Path) -> bool:
+    """Can any file be kept otherwise than it is? Mostly not, and then nothing is asked."""
+    return bool(rule_files(repo, rules)) or converts_breaks(repo)
+
+
+def converts_breaks(repo: Repo) -> bool:
+    said = repo.as_person("config", "--get", "core.autocrlf").finish().stdout.strip().lower()
+    return said in (b"true", b"input", b"1", b"yes", b"on")
+
+
+def attributes(repo: Repo, rules: Path, paths: list[str]) -> Iterator[dict[str, str]]:
+    """What the rules say of each path, in the order of the paths."""
+    printed = words(own(repo, rules, "check-attr", "-z", "--stdin", *NAMES).output(os.fsencode("".join(f"{path}\0" for path in paths))))
+    each = 3 * len(NAMES)
+    return (dict(zip(NAMES, printed[start + 2 : start + each : 3], strict=True)) for start in range(0, len(printed), each))
+
+
+def own(repo: Repo, rules: Path, *args: str) -> Call:
+    """A git command by the person's configuration, with the attributes of the base and no other files."""
+    env = {"GIT_WORK_TREE": str(rules), "GIT_INDEX_FILE": str(rules.with_name("no index"))}
+    return replace(repo.as_person(*args, settings=QUIET, env=env), cwd=rules)
+
+
+def known(repo: Repo, name: str) -> bool:
+    """Does the person's configuration say what this filter runs?"""
+    kinds = (f"filter.{name}.{kind}" for kind in ("clean", "process"))
+    return any(repo.as_person("config", "--get", kind).finish().stdout.strip() for kind in kinds)
+
+
+def trusted(repo: Repo, name: str) -> None:
+    """Raises RepoError where a command of this filter is a file of the project: whoever writes there would run it."""
+    for kind in ("clean", "process"):
+        command = os.fsdecode(repo.as_person("config", "--get", f"filter.{name}.{kind}").finish().stdout).strip()
+        try:
+            parts = shlex.split(command)
+        except ValueError:
+            parts = command.split()
+        for part in parts:
+            place = str(repo.top / part)  # an absolute one stays what it is
+            if (Path(part).is_absolute() or os.path.lexists(place)) and outside.in_project(place, repo.top) is not None:
+                problem = f"the filter {name} runs {part}, a file of the project, on everything that is added; an agent could change it"
+                fix = f"keep the program elsewhere: git config filter.{name}.{kind} /a/folder/outside/{Path(part).name}"
+                raise RepoError(problem, place=str(repo.top), fix=fix)
