@@ -64,6 +64,14 @@ HIDDEN = [
     ("minitest", "left on a condition that holds", [("    assert_equal 350", "    return if true\n    assert_equal 350")]),
     ("rspec", "on to the next", [("      expect(total)", "      next\n      expect(total)")]),
     ("bats", "its own assertion", [('@test "adds', 'assert_output() { :; }\n@test "adds')]),
+    ("lua", "failures caught", [("    assert.are.equal(350, total)", "    pcall(function() assert.are.equal(350, total) end)")]),
+    ("lua", "left before it asserts", [("    assert.are", "    do return end\n    assert.are")]),
+    ("lua", "declared under a condition", [('  it("adds', '  if os.getenv("FULL") then\n  it("adds'), ("total)\n  end)", "total)\n  end)\n  end")]),
+    ("lua", "a process that ends before", [('describe("cart"', 'os.exit(0)\ndescribe("cart"')]),
+    ("lua", "turned round", [("assert.are.equal(350", "assert.are_not.equal(350")]),
+    ("lua", "its own assert", [('local cart', 'local assert = require "calm"\nlocal cart')]),
+    ("lua", "another runner of its own", [('describe("cart"', 'local function it() end\ndescribe("cart"')]),
+    ("lua", "the unit replaced", [("    local total", "    cart.add = function() return 350 end\n    local total")]),
 ]
 AWAY = [
     ("go", "cart/cart_windows_test.go"), ("go", "cart/testdata/cart_test.go"), ("go", "_cart/cart_test.go"), ("rust", "tests/old/cart.rs"),
@@ -104,6 +112,9 @@ HONEST = [
     ("bats", "a helper of its own", [('@test "adds', 'twice() { echo "$1 $1"; }\n\n@test "adds')]),
     ("catch2", "another section", [('  SECTION("and', '  SECTION("more") {\n    CHECK(add(1, 1) == 2);\n  }\n\n  SECTION("and')]),
     ("rust", "a helper of its own", [("#[test]\nfn adds", "fn twice(x: i32) -> i32 {\n    2 * x\n}\n\n#[test]\nfn adds")]),
+    ("lua", "an error that is looked at", [("    local total", "    local ok = pcall(cart.add)\n    assert.is_false(ok)\n    local total")]),
+    ("lua", "another matcher as exact", [("assert.are.equal(350, total)", "assert.equals(350, total)")]),
+    ("lua", "a new pending test", [('  it("refuses', '  pending("halves")\n\n  it("refuses')]),
     ("lua", "a new test", [('  it("refuses', '  it("halves", function()\n    assert.are.equal(2, cart.half(4))\n  end)\n\n  it("refuses')]),
 ]  # fmt: skip
 

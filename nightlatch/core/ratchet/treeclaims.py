@@ -271,7 +271,8 @@ def _compared(parsed: Parsed, at: int, name: str, args: tuple[str, ...], text: s
     bare, ranks = norm(name), parsed.language.ranks
     thrown = THROWS.match(bare)
     subject = two if FIXED.match(one) and two else one
-    negated = bool(NEGATED.match(name))
+    # `assert.is_not.equal(a, b)`: what turns a matcher round may stand before its name.
+    negated = any(NEGATED.match(word) for word in (name, *re.findall(r"\w+", head)[1:]))
     rank = VAGUE if negated else ranks.get(bare, ranks.get(name.lower(), PARTLY))
     same = not thrown and bool(two) and (one == two or bool(FIXED.match(one) and FIXED.match(two)))
     rank = VAGUE if rank == EXACT and {"true", "false"} & {one, two} else rank
