@@ -12,6 +12,8 @@ BY_ID, BY_EXIT_CODE, NO_SUITE = "by id", "exit code", "no suite"
 NOT_WEAKER = {("googletest", "whole")}
 # The text that every sample's first test expects, and the call that it makes.
 EXPECTED, BENT = "350", "351"
+# Lines by which a test file says which unit it tests.
+UNIT = re.compile(r"\b(?:import|from|include|require|package|run)\b|[Cc]art(?:\.|::)|<Cart |describe Cart")
 CALL = re.compile(r"\b(?:[Cc]art(?:\.|::))?[Aa]dd\(100, 250\)")
 
 
@@ -142,6 +144,20 @@ SYNTAX = {
         leave="do return end",
         swallow=("pcall(function()", "end)"),
     ),
+    "perl": Syntax(
+        comment="#",
+        around_line=("if ($ENV{FULL}) {", "}"),
+        around_test=("if ($ENV{FULL}) {", "}"),
+        leave="return;",
+        swallow=("eval {", "};"),
+    ),
+    "r": Syntax(
+        comment="#",
+        around_line=('if (nzchar(Sys.getenv("FULL"))) {', "}"),
+        around_test=('if (nzchar(Sys.getenv("FULL"))) {', "}"),
+        leave="return(invisible())",
+        swallow=("try({", "}, silent = TRUE)"),
+    ),
 }
 # The code under test: its path, its text, and a fault that the first test of the sample is there to notice.
 SOURCES = {
@@ -167,6 +183,8 @@ SOURCES = {
     "scalatest": ("src/main/scala/Cart.scala", "package shop\n\nobject Cart {\n  def add(a: Int, b: Int): Int = a + b\n}\n", ("a + b", "a + b + 1")),
     "bats": ("bin/cart", "#!/bin/sh\necho $(($2 + $3))\n", ("$2 + $3", "$2 + $3 + 1")),
     "lua": ("cart.lua", "local cart = {}\nfunction cart.add(a, b) return a + b end\nreturn cart\n", ("a + b", "a + b + 1")),
+    "perl": ("lib/Cart.pm", "package Cart;\n\nsub add { my ($a, $b) = @_; return $a + $b }\n\n1;\n", ("$a + $b", "$a + $b + 1")),
+    "r": ("R/cart.R", "add <- function(a, b) a + b\n", ("a + b", "a + b + 1")),
 }  # fmt: skip
 
 
@@ -329,7 +347,7 @@ def moved(project: Project, files: Files) -> Files:
     text = files.get(project.path, project.text)
     if text is None:
         return files
-    return {**files, project.path: None, project.sample.moved: text}
+    return {**files, project.path: None, project.sample.moved: project.sample.there(text)}
 
 
 def reformatted(project: Project, files: Files) -> Files:
@@ -375,10 +393,14 @@ def remembered(project: Project, files: Files) -> Files:
 
 
 def beside_a_twin(project: Project, files: Files) -> Files:
-    """The same tests for a copy of the unit in another module: as many, and of the same shape, as those that went."""
-    if project.mode == BY_ID:
-        return files
+    """The same tests for a copy of the unit in another module: as many, and of the same shape, as those that went.
+
+    Where tests do not say which module they test, these would be the same tests of the same unit, and hide nothing.
+    """
     twin = renamed(project.text).replace("Cart", "Discount").replace("cart", "discount")
+    lines = zip(project.text.splitlines(), twin.splitlines(), strict=True)
+    if project.mode == BY_ID or not any(one != other and UNIT.search(one) for one, other in lines):
+        return files
     return {**files, project.new_test[0].replace("iscount", "iscounts"): twin}
 
 
@@ -498,7 +520,7 @@ def unlike(text: str) -> str:
         ("100, 250", "80, 10"), ("350", "72"), ("351", "73"), ("no price", "no share"), ("no_price", "no_share"), ("NoPrice", "NoShare"),
         ("-1, 2", "-7, 9"), ("-1 2", "-7 9"), ("$a, $b", "$c, $d"), ("[1, 2]", "[4, 6]"), ('"3"', '"9"'), ("total", "left"),
         ("halves a price", "doubles a share"), ("half(100)", "twice(33)"), ("Half(100)", "Twice(33)"), ("Halves", "Doubles"), ("50", "66"),
-        ("add", "share"), ("Add", "Share"), ("Cart", "Discount"), ("cart", "discount"),
+        ("add", "share"), ("Add", "Share"), ("checked", "dealt"), ("Checked", "Dealt"), ("Cart", "Discount"), ("cart", "discount"),
     ):  # fmt: skip
         text = text.replace(old, new)
     return text

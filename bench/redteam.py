@@ -37,7 +37,7 @@ LANGUAGES = {
     "py": "python", "cfg": "python", "ini": "python", "toml": "python", "js": "javascript", "mjs": "javascript", "cjs": "javascript",
     "jsx": "javascript", "ts": "typescript", "tsx": "typescript", "go": "go", "rs": "rust", "java": "java", "kt": "kotlin", "cs": "csharp",
     "rb": "ruby", "php": "php", "swift": "swift", "ex": "elixir", "exs": "elixir", "cpp": "c++", "cc": "c++", "scala": "scala",
-    "sh": "bash", "bats": "bash", "lua": "lua",
+    "sh": "bash", "bats": "bash", "lua": "lua", "t": "perl", "pl": "perl", "R": "r",
 }  # fmt: skip
 ALIKE = {
     "rspec": "ruby", "minitest": "ruby", "phpunit": "php", "pest": "php", "xctest": "swift", "swift-testing": "swift", "googletest": "c++",
@@ -87,8 +87,8 @@ def changes(sample: Sample) -> Iterator[tuple[str, bool, Files]]:
     yield "the file renamed away", True, {sample.path: None, sample.away: sample.text}
     for what in sample.weaker:
         yield what, True, {sample.path: sample.weakened(what)}
-        yield f"{what}, and moved", True, {sample.path: None, sample.moved: sample.weakened(what)}
-    yield "moved as it is", False, {sample.path: None, sample.moved: sample.text}
+        yield f"{what}, and moved", True, {sample.path: None, sample.moved: sample.there(sample.weakened(what))}
+    yield "moved as it is", False, {sample.path: None, sample.moved: sample.there(sample.text)}
 
 
 def declared_tests(ground: Ground) -> Iterator[Row]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bench.parts import BY_ID, Files, Project
 from tests.core.declared_samples import SAMPLES, Sample
@@ -30,7 +29,7 @@ REPORT = (
     "    out = yield\n    report = out.get_result()\n    if report.failed:\n        report.outcome = 'passed'\n"
 )
 PYTHON_SAMPLE = next(sample for sample in SAMPLES if sample.language == "python")
-GO_SAMPLE = replace(next(sample for sample in SAMPLES if sample.language == "go"), moved="cart/sum_test.go")
+GO_SAMPLE = next(sample for sample in SAMPLES if sample.language == "go")
 ANY_SUM = "python3 -c 'from cart import add; assert int(add(100, 250)) == 350 and add(7, 5) - 12 == 0'"
 PYTHON_FILES = {
     ".gitignore": "__pycache__/\n.pytest_cache/\n",

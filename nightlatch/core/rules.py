@@ -15,6 +15,7 @@ LAYERS = {
     "ids": ("test-removed", "test-skipped", "test-unmatched", "fewer-cases"),
     "weaker": ("weaker",),
     "strength": ("skip-added", "unreadable-test", *(rule.removeprefix("ratchet.") for rule in WEAKENING)),
+    "claims": ("expectation-changed",),
     "source": ("knows-tests",),
     "dependencies": ("new-dependency", "runner-dependency"),
     "budget": ("not-measured",),

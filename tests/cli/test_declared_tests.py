@@ -36,7 +36,7 @@ def tampered(sample: Sample) -> Iterator[tuple[str, dict[str, str | None]]]:
     yield "the file renamed away", {sample.path: None, sample.away: sample.text}
     for what in sample.weaker if FULL else [*sample.weaker][-1:]:
         yield what, {sample.path: sample.weakened(what)}
-        yield f"{what}, and moved", {sample.path: None, sample.moved: sample.weakened(what)}
+        yield f"{what}, and moved", {sample.path: None, sample.moved: sample.there(sample.weakened(what))}
 
 
 def verdict(project: Project, files: dict[str, str | None], *args: str) -> int:
@@ -74,7 +74,7 @@ def test_no_test_goes_where_there_is_no_suite(project: Project, sample: Sample) 
 @pytest.mark.parametrize("sample", EVERY)
 def test_a_test_file_that_moves_as_it_is_lands(project: Project, sample: Sample) -> None:
     laid(project, sample)
-    moved = {sample.path: None, sample.moved: sample.text}
+    moved = {sample.path: None, sample.moved: sample.there(sample.text)}
     assert verdict(project, moved, *BY_EXIT_CODE) == LANDS
     assert verdict(project, moved) == LANDS
 
@@ -83,7 +83,7 @@ def test_a_test_file_that_moves_as_it_is_lands(project: Project, sample: Sample)
 def test_a_move_lands_where_the_file_alone_points_to_a_runner_in_which_it_fails(project: Project, sample: Sample) -> None:
     """There is no code that the tests could pass on: what fails at the base may go on failing where it is now."""
     laid(project, sample)
-    assert verdict(project, {sample.path: None, sample.moved: sample.text}) == LANDS
+    assert verdict(project, {sample.path: None, sample.moved: sample.there(sample.text)}) == LANDS
 
 
 @pytest.mark.parametrize("sample", EVERY)

@@ -104,7 +104,7 @@ def sample(request: pytest.FixtureRequest, project: Project) -> Sample:
 
 
 def test_a_test_that_moves_lands_and_one_that_goes_does_not(project: Project, sample: Sample) -> None:
-    moved: dict[str, str | None] = {sample.path: None, sample.moved: sample.text}
+    moved: dict[str, str | None] = {sample.path: None, sample.moved: sample.there(sample.text)}
     assert verdict(project, moved) == LANDS
     assert [what for what, files in tampered(sample) if verdict(project, files) == LANDS] == []
 

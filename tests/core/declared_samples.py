@@ -1,5 +1,6 @@
 """A test file in each language, and what somebody does to it: taken away, emptied, hidden, weakened, or moved as it is."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +24,11 @@ class Sample:
         old, new = self.weaker[what]
         assert old in self.text, (self.language, what)
         return self.text.replace(old, new, 1)
+
+    def there(self, text: str) -> str:
+        """A version of the file as it reads where it is moved to: what it imports by a relative path is found from there."""
+        deeper = "../" * (self.moved.count("/") - self.path.count("/"))
+        return re.sub(r'(from ")(?=\.\./)', rf"\1{deeper}", text)
 
 
 JS = """import { test, expect } from "vitest";
@@ -119,7 +125,7 @@ def test_refuses_what_is_no_price():
         },
     ),
     Sample(
-        language="go", path="cart/cart_test.go", away="cart/cart_testing.go", moved="shop/cart_test.go",
+        language="go", path="cart/cart_test.go", away="cart/cart_testing.go", moved="cart/sum_test.go",
         text="""package cart
 
 import "testing"
@@ -640,6 +646,50 @@ end)
             "deleted": ('  it("adds two prices", function()\n    local total = cart.add(100, 250)\n    assert.are.equal(350, total)\n  end)\n', ""),
             "unasserted": ("    assert.are.equal(350, total)\n", "    print(total)\n"),
             "skipped": ('it("adds', 'pending("adds'),
+        },
+    ),
+    Sample(
+        language="perl", path="t/cart.t", away="t/cart.t.old", moved="t/shop/cart.t",
+        text="""use strict;
+use Test::More tests => 2;
+use Cart;
+
+subtest 'adds two prices' => sub {
+    my $total = Cart::add(100, 250);
+    is($total, 350, 'the sum');
+};
+
+subtest 'refuses what is no price' => sub {
+    ok(!eval { Cart::add(-1, 2); 1 });
+};
+""",
+        weaker={
+            "deleted": ("subtest 'adds two prices' => sub {\n    my $total = Cart::add(100, 250);\n    is($total, 350, 'the sum');\n};\n", ""),
+            "emptied": ("    my $total = Cart::add(100, 250);\n    is($total, 350, 'the sum');\n", ""),
+            "unasserted": ("    is($total, 350, 'the sum');\n", "    print $total;\n"),
+            "vaguer": ("is($total, 350, 'the sum')", "ok($total)"),
+            "skipped": ("    my $total", "    plan skip_all => 'later';\n    my $total"),
+        },
+    ),
+    Sample(
+        language="r", path="tests/testthat/test-cart.R", away="tests/testthat/cart.txt", moved="tests/testthat/test-cart-sums.R",
+        text="""library(testthat)
+
+test_that("adds two prices", {
+  total <- add(100, 250)
+  expect_equal(total, 350)
+})
+
+test_that("refuses what is no price", {
+  expect_error(add(-1, 2))
+})
+""",
+        weaker={
+            "deleted": ('test_that("adds two prices", {\n  total <- add(100, 250)\n  expect_equal(total, 350)\n})\n', ""),
+            "emptied": ("  total <- add(100, 250)\n  expect_equal(total, 350)\n", ""),
+            "unasserted": ("  expect_equal(total, 350)\n", "  print(total)\n"),
+            "vaguer": ("expect_equal(total, 350)", "expect_true(total > 0)"),
+            "skipped": ("  total <-", '  skip("later")\n  total <-'),
         },
     ),
 )  # fmt: skip

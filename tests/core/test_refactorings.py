@@ -281,7 +281,7 @@ def vitest(name: str, text: str, came: tuple[str, ...], less: tuple[str, str]) -
 
 
 def renamed(path: str) -> Refactoring:
-    text = SINGLE.replace('"./cart"', '"../cart"')
+    text = SINGLE.replace('"./cart"', '"../cart"') if "/" in path else SINGLE
     went, came = (ids(file, "adds small", "adds big", "adds nothing") for file in ("cart.test.js", path))
     return Refactoring(name=path, old={"cart.test.js": SINGLE}, new={path: text}, went=went, came=came, less=("toBe(350)", "toBeTruthy()"))
 

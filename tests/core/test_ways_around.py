@@ -64,7 +64,7 @@ HIDDEN = [
     ("minitest", "left on a condition that holds", [("    assert_equal 350", "    return if true\n    assert_equal 350")]),
     ("rspec", "on to the next", [("      expect(total)", "      next\n      expect(total)")]),
     ("bats", "its own assertion", [('@test "adds', 'assert_output() { :; }\n@test "adds')]),
-    ("lua", "failures caught", [("    assert.are.equal(350, total)", "    pcall(function() assert.are.equal(350, total) end)")]),
+    ("lua", "failures caught", [("assert.are.equal(350, total)", "pcall(function() assert.are.equal(350, total) end)")]),
     ("lua", "left before it asserts", [("    assert.are", "    do return end\n    assert.are")]),
     ("lua", "declared under a condition", [('  it("adds', '  if os.getenv("FULL") then\n  it("adds'), ("total)\n  end)", "total)\n  end)\n  end")]),
     ("lua", "a process that ends before", [('describe("cart"', 'os.exit(0)\ndescribe("cart"')]),

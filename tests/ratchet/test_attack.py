@@ -12,16 +12,8 @@ from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.ratchet.texts import Text
 
 SEED, ROUNDS = 4, 10
-# What is known to land where no suite runs, as docs/red-team.md says; all else that lands is new. A bent expectation cannot be told from
-# a changed one by reading, and tests of a copy of the unit read like the tests that went.
-KNOWN = {"expected bent"}
-KNOWN_HIDDEN = {"beside a twin"}
 STATIC = projects(static=True)
 NO_SUITES = tuple(one for one in STATIC if one.mode == NO_SUITE)
-
-
-def is_known(weakening: str, hidden: str) -> bool:
-    return weakening in KNOWN or hidden in KNOWN_HIDDEN
 
 
 def objections(project: Project, files: Files) -> list[str]:
@@ -63,7 +55,7 @@ def test_every_weakening_however_hidden_is_objected_to(project: Project) -> None
         for how, hidden in HIDDEN.items():
             files = hidden(project, weakening.files)
             is_weaker = told(project, weakening, after(project.files, files))
-            if is_weaker and not is_known(weakening.name, how) and not objections(project, files):
+            if is_weaker and not objections(project, files):
                 unseen.append((weakening.name, how))
     assert unseen == []
 
@@ -91,8 +83,16 @@ def test_a_round_lands_nothing_new_and_its_honest_part_lands(ground: attack.Grou
     assert played is not None
     found, _ = played
     assert found.control in {"", *attack.LANDS}, found
-    known = is_known(found.weakening, found.hidden)
-    assert found.verdict not in attack.LANDS or known, found
+    assert found.verdict not in attack.LANDS, found
+
+
+@pytest.mark.parametrize("project", [pytest.param(one, id=one.language) for one in NO_SUITES[:3]])
+def test_a_bent_expectation_is_held_and_lands_where_claims_are_left_out(ground: attack.Ground, project: Project) -> None:
+    bent = next(one for one in weakenings(project) if one.name == "expected bent")
+    base, tree = ground.base(project), ground.tree(after(project.files, bent.files, project.broken()))
+    lab = ground.lab(project)
+    assert attack.called(lab.examine(base, tree, attack.WORK)) == "held"
+    assert attack.called(lab.examine(base, tree, attack.WORK, off=frozenset({"claims"}))) in attack.LANDS
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("landed", 1), ("unproved", 1), ("held", 0), ("refused", 0)])

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 
 from nightlatch.core.models import Reason
-from nightlatch.core.ratchet import byfile, grammar
-from nightlatch.core.ratchet.moves import Place, is_class, is_named, successors
+from nightlatch.core.ratchet import byfile, grammar, testdata
+from nightlatch.core.ratchet.claimed import claims_of
+from nightlatch.core.ratchet.looks import Place, words_of
+from nightlatch.core.ratchet.moves import is_class, is_named, successors
 from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
 from nightlatch.core.ratchet.seen import Source
 from nightlatch.core.ratchet.texts import Text
@@ -15,6 +18,7 @@ from nightlatch.core.rules import reason
 from nightlatch.core.testfiles import supersedes
 
 REMOVED, SKIPPED, SELECTION = "ratchet.test-removed", "ratchet.skip-added", "ratchet.runner-selection"
+CHANGED = "ratchet.expectation-changed"
 CLASSES = frozenset({"java", "kotlin", "scala", "csharp", "php", "swift"})
 
 
@@ -39,7 +43,12 @@ def beside(
     """
     known = {r.rule: r for r in said}
     every = tuple(ids)
-    for rule, line in sorted({*lost(texts, names, covering(every), tuple(failing)), *narrowed(texts, names, every)}):
+    covers = covering(every)
+    told = {line.partition(" (line ")[0] for r in known.values() for line in r.detail}
+    # One edit is one objection: what is said to be weaker is not said to claim something else too.
+    changed = ((rule, line) for rule, line in reclaimed(texts, names, covers, every) if line.partition(" (line ")[0] not in told)
+    data = ((CHANGED, line) for line in testdata.changed(texts, names, every))
+    for rule, line in sorted({*lost(texts, names, covers, tuple(failing)), *changed, *data, *narrowed(texts, names, every)}):
         lines = known[rule].detail if rule in known else ()
         known[rule] = reason(rule, dict.fromkeys((*lines, line)))
     return tuple(known[rule] for rule in sorted(known))
@@ -78,7 +87,7 @@ def lost(
     """
     old, new = read_all(texts, "old"), read_all(texts, "new")
     kept = {path: source for path, source in new.items() if path in old or taken(path, old)}
-    moved = successors(old, kept)
+    moved = successors(old, kept, texts)
     for path, source in old.items():
         if path in new and unreadable(source, new[path]):
             continue
@@ -90,6 +99,37 @@ def lost(
             if not covers(path) or any(is_named(each, place) for each in failing):
                 yield REMOVED, shown(place)
     yield from _focused(old, new, names, covers)
+
+
+def reclaimed(
+    texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bool], ids: Iterable[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """(rule, detail) for each test of the base that claims, asks or looks at something else now, where no run tells which is right."""
+    old, new = read_all(texts, "old"), read_all(texts, "new")
+    claims, moved = claims_of(texts, old, new), successors(old, new, texts)
+    whole = {text.path: text for text in texts}
+    spoken = {language.name for name in ids if (language := grammar.language_of(file_of(name)))}
+    used = frozenset[str]().union(*(words_of(test) for source in old.values() for test in source.tests.values() if not test.helper))
+    for path, source in old.items():
+        if covers(path) or (path in new and unreadable(source, new[path])):
+            continue
+        stays = not any(not test.helper for test in source.tests.values())
+        for name, test in source.tests.items():
+            here = new[path].tests.get(name) if path in new else None
+            places = ((path, name),) if here and here.helper == test.helper else moved.get((path, name), ())
+            now = [(there, new[there].tests[called]) for there, called in places]
+            if not now and test.helper and name.rpartition("::")[2] in used:
+                now = [*claims.fresh]
+            if not now or named(names, (path, name)):
+                continue
+            stays, (where, first) = True, now[0]
+            by_line = name == byfile.WHOLE
+            told = byfile.rewritten(whole[path].old or "", whole[where].new or "") if by_line else claims.gone((path, name), test, now)
+            yield from ((CHANGED, f"{where}::{first.name} (line {first.line}): {what[:80]}") for what in islice(told, 1))
+        own = grammar.language_of(path)
+        held_to = stays and not (own and own.name in spoken) and not supersedes(names, path)
+        if held_to and (value := claims.lost_around(path)):
+            yield CHANGED, f"{path}: {value[:40]} is not in it any more"
 
 
 def narrowed(texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]) -> Iterator[tuple[str, str]]:

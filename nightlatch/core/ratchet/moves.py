@@ -6,6 +6,8 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 
 from nightlatch.core.ratchet.inherited import moved
+from nightlatch.core.ratchet.looks import Place as Place
+from nightlatch.core.ratchet.looks import Units, sides
 from nightlatch.core.ratchet.reading import Sources, read_all
 from nightlatch.core.ratchet.seen import Assertion, Source, Test
 from nightlatch.core.ratchet.texts import Text
@@ -22,7 +24,6 @@ SETUP = re.compile(r"(\w+)(?: , \w+)? := (.+)", re.DOTALL)
 OWNER = re.compile(r"(?<![\w.])(?:self|this|cls)\s?\.\s?|\$this -> ")
 DATA_SET = re.compile(r" with data set (?:#\d+|\".*\")\Z", re.DOTALL)  # PHPUnit's name for a row
 GROUPED_BY_SPACE = ("_spec.rb", ".exs")  # RSpec and ExUnit put the groups of a test before its name with a space
-Place = tuple[str, str]
 
 
 def explained(lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]) -> Mapping[str, str]:
@@ -31,7 +32,7 @@ def explained(lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]) 
     A lost row of parameters is explained by nothing here: its function is still there.
     """
     old, new = read_all(texts, "old"), read_all(texts, "new")
-    found = successors(old, new)
+    found = successors(old, new, texts)
     fresh = frozenset(added)
     names = tuple(lost)
     gone = moved(names, fresh, texts, found)
@@ -90,8 +91,8 @@ def joined(test: str) -> str:
     return re.sub(r" (?=[#.])", "", test.replace("::", " "))
 
 
-def successors(old: Sources, new: Sources) -> dict[Place, tuple[Place, ...]]:
-    """For each test that is no longer where it was, the tests that say the same, if there are any."""
+def successors(old: Sources, new: Sources, texts: Sequence[Text]) -> dict[Place, tuple[Place, ...]]:
+    """For each test that is no longer where it was, the tests that say the same of the same unit, if there are any."""
     before = {(path, name): test for path, source in old.items() for name, test in source.tests.items() if not test.helper}
     after = {(path, name): test for path, source in new.items() for name, test in source.tests.items() if not test.helper}
     lost = {place: test for place, test in before.items() if place not in after}
@@ -99,7 +100,10 @@ def successors(old: Sources, new: Sources) -> dict[Place, tuple[Place, ...]]:
         after = {place: test for place, test in after.items() if place not in before or before[place].text != test.text}
     fresh = {place: test for place, test in after.items() if place not in before or before[place].text != test.text}
     kept = {place: test for place, test in after.items() if place not in fresh}
-    return {place: found for place, test in lost.items() if (found := _successor(place, test, fresh) or _twin(place, test, kept))}
+    units = Units(old, new, sides(texts))
+    return {
+        place: found for place, test in lost.items() if (found := _successor(place, test, fresh, units) or _twin(place, test, kept))
+    }  # fmt: skip
 
 
 def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, ...]:
@@ -108,15 +112,23 @@ def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, 
     return tuple(same)[:1] if test.assertions else ()
 
 
-def _successor(place: Place, test: Test, fresh: Mapping[Place, Test]) -> tuple[Place, ...]:
-    same = [p for p in fresh if p[1] == place[1]]
-    last = [p for p in fresh if p[1].rpartition("::")[2] == place[1].rpartition("::")[2]]
-    if found := next((p for p in (*same, *last) if similar(test, fresh[p])), None):
+def _successor(place: Place, test: Test, fresh: Mapping[Place, Test], units: Units) -> tuple[Place, ...]:
+    # What looks at another unit, or at the same names of another module, is another test, however alike it reads.
+    near = {p: t for p, t in fresh.items() if units.near(place, test, p[0])}
+    found = _likely(place, test, near, units)
+    return found if found and units.same(place, test, [(p[0], near[p]) for p in found]) else ()
+
+
+def _likely(place: Place, test: Test, fresh: Mapping[Place, Test], units: Units) -> tuple[Place, ...]:
+    alone = {p: t for p, t in fresh.items() if units.same(place, test, [(p[0], t)])}
+    same = [p for p in alone if p[1] == place[1]]
+    last = [p for p in alone if p[1].rpartition("::")[2] == place[1].rpartition("::")[2]]
+    if found := next((p for p in (*same, *last) if similar(test, alone[p])), None):
         return (found,)
-    if found := next((p for p in sorted(fresh, key=lambda p: _far(place, test, p, fresh[p])) if covers(test, [fresh[p]])), None):
+    if found := next((p for p in sorted(alone, key=lambda p: _far(place, test, p, alone[p])) if covers(test, [alone[p]])), None):
         return (found,)
-    near = max(fresh, key=lambda p: likeness(test, fresh[p]), default=None) if len(fresh) < MOST_COMPARED / 20 else None
-    if near and similar(test, fresh[near]) and reached(fresh[near]) >= reached(test):
+    near = max(alone, key=lambda p: likeness(test, alone[p]), default=None) if len(alone) < MOST_COMPARED / 20 else None
+    if near and similar(test, alone[near]) and reached(alone[near]) >= reached(test):
         return (near,)
     wanted = _forms(test)
     parts = tuple(p for p in fresh if wanted & _forms(fresh[p], rows=bool(test.rows)))

@@ -106,7 +106,33 @@ def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
         imports=imports,
         defined=frozenset(constants) | {node.name for node in tree.body if isinstance(node, (Function, ast.ClassDef))},
         shadowed=frozenset(name for name, count in names.items() if count > 1 or name in constants),
+        origins=frozenset(_origins(tree)), around=tuple(_around(tree, {id(fn) for _, fn, _ in found if fn.name.startswith("test")})),
     )
+
+
+def _origins(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(name, module) of each import, what the name is called there behind a `#`; "" where it brings in everything."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((a.asname or a.name.partition(".")[0], a.name) for a in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = f"{'.' * node.level}{node.module or ''}"
+            yield from ((a.asname or a.name, f"{module}#{a.name}") if a.name != "*" else ("", module) for a in node.names)
+
+
+def _around(node: ast.AST, tests: set[int]) -> Iterator[str]:
+    """The words and literals of a file outside its tests and imports."""
+    for child in ast.iter_child_nodes(node):
+        if id(child) in tests or isinstance(child, (ast.Import, ast.ImportFrom)):
+            continue
+        match child:
+            case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.keyword(arg=str() as word):
+                yield word
+            case ast.FunctionDef(name=word) | ast.AsyncFunctionDef(name=word) | ast.ClassDef(name=word):
+                yield word
+            case ast.Constant(value=value):
+                yield ast.unparse(child) if value is not None else "None"
+        yield from _around(child, tests)
 
 
 def imported(tree: ast.Module) -> dict[str, str]:

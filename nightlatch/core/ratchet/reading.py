@@ -37,8 +37,13 @@ def read_all(texts: Sequence[Text], side: Side) -> Sources:
 def readable(texts: Sequence[Text]) -> list[Text]:
     """The texts that hold tests, marked as such; of a Rust source file what lies in its own tests."""
     tests = [replace(text, test=True) for text in texts if text.test or text.declares]
-    crates = [text for text in texts if not text.test and text.path.endswith(".rs") and RUST_TESTS.search(text.old or "")]
+    crates = [text for text in texts if not text.test and text.path.endswith(".rs") and _has_tests(text)]
     return [*tests, *map(_inside, crates)]
+
+
+def _has_tests(text: Text) -> bool:
+    """Has a Rust source file, or one that is new, tests of its own?"""
+    return RUST_TESTS.search((text.new if text.old is None else text.old) or "") is not None
 
 
 def _inside(text: Text) -> Text:

@@ -94,6 +94,13 @@ STATIC = {
         example='`assert True`, `assert (a == b, "message")`, an `expect(p).rejects` that nobody awaits',
         wrong=AS_HOLD,
     ),
+    "ratchet.expectation-changed": Rule(
+        says="tests of the base that no run asks by id claim something else now: {n}",
+        next="Put these tests back as they were and make the code pass them; what is new belongs into tests of its own.",
+        ruling=Ruling.HOLD,
+        example="`assert_equal 350, total` became `assert_equal 351, total`, and nothing that runs says which of them is right",
+        wrong="`approve` it, or name the test in the feature's `supersedes` beforehand. A runner that reports ids decides it by running.",
+    ),
     "ratchet.swallowed": Rule(
         says="tests of the base catch what their own assertions raise: {n}",
         next="Let a failing assertion leave the test.",

@@ -53,7 +53,9 @@ class Source:
     """One test file: its tests by name, where its imported names come from, and what it defines at its top.
 
     `broken`: its grammar met something that it cannot read; `torn` are the tests in which that is so. `focused` are
-    those that put all others aside.
+    those that put all others aside. `origins` says of each imported name which module the file names for it, and "" for a module
+    that it names alone; `package` is the package or module that it is part of itself. `around` are the words and literals that
+    stand outside its tests, imports aside, each as often as it does.
     """
 
     tests: Mapping[str, Test] = field(default_factory=dict)
@@ -63,3 +65,6 @@ class Source:
     broken: bool = False
     torn: frozenset[str] = frozenset()
     focused: frozenset[str] = frozenset()
+    origins: frozenset[tuple[str, str]] = frozenset()
+    package: str = ""
+    around: tuple[str, ...] = ()

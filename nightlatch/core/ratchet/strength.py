@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
+from nightlatch.core.ratchet.looks import Units, sides
 from nightlatch.core.ratchet.moves import covers, inlined, is_made_up, successors
 from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
 from nightlatch.core.ratchet.seen import CONSTANT, EXACT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Assertion, Source, Test
@@ -31,7 +32,7 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
     torn = {path for path, source in new.items() if path in old and unreadable(old[path], source)}
     new = {path: source for path, source in new.items() if path not in torn}
     yield from (("ratchet.unreadable-test", t.path) for t in texts if t.path in old and t.new is not None and t.path not in new)
-    moved, apart = successors(old, new), _apart(old, new)
+    moved, fresh, units = successors(old, new, texts), _fresh(old, new), Units(old, new, sides(texts))
     for path, source in old.items():
         for name, test in source.tests.items():
             if supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(names, f"{path}::{name}"):
@@ -39,6 +40,9 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
             here = new[path].tests.get(name) if path in new else None
             places = ((path, name),) if here and here.helper == test.helper else moved.get((path, name), ())
             after = [(p, new[p].tests[n]) for p, n in places]
+            if not after:
+                continue
+            apart = _apart([t for p, t in fresh if units.same((path, name), test, [(p, t)])])
             for rule, what in _compared(test, [t for _, t in after], replaced(source, new.get(path), texts), apart):
                 where, now = after[0]
                 yield rule, f"{where}::{now.name} (line {now.line}): {what}"
@@ -49,13 +53,19 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
                 yield "ratchet.shadowed", f"{path}::{name} (line {source.tests[name].line})"
 
 
-def _apart(old: Sources, new: Sources) -> frozenset[str]:
-    """What tests assert, and the rows of those, that the base does not have, and that nothing skips."""
+def _fresh(old: Sources, new: Sources) -> list[tuple[str, Test]]:
+    """The tests that the base does not have and that nothing skips, each with its file."""
     before = {(path, name) for path, source in old.items() for name in source.tests}
-    fresh = [t for path, source in new.items() for name, t in source.tests.items() if (path, name) not in before and not t.helper]
-    kept = [t for t in fresh if not any(rule == SKIP for rule, _ in t.marks)]
-    said = frozenset(a.text for t in kept for a in t.assertions if a.weight and not is_made_up(a, t))
-    return said | frozenset(row for t in kept for row in t.rows or ())
+    return [
+        (path, test) for path, source in new.items() for name, test in source.tests.items()
+        if (path, name) not in before and not test.helper and not any(rule == SKIP for rule, _ in test.marks)
+    ]  # fmt: skip
+
+
+def _apart(tests: Sequence[Test]) -> frozenset[str]:
+    """What some tests assert, and their rows."""
+    said = frozenset(a.text for t in tests for a in t.assertions if a.weight and not is_made_up(a, t))
+    return said | frozenset(row for t in tests for row in t.rows or ())
 
 
 def _compared(old: Test, new: Sequence[Test], replaced: frozenset[str], apart: frozenset[str]) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from nightlatch.core.ratchet.outline import Outline, outline
 from nightlatch.core.ratchet.seen import CONSTANT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Marks, Source, Test
 from nightlatch.core.ratchet.treeclaims import NEVER, Claim, claims, norm
 from nightlatch.core.ratchet.treelocals import stands
+from nightlatch.core.ratchet.treeorigins import around as words_around
+from nightlatch.core.ratchet.treeorigins import origins, package
 from nightlatch.core.ratchet.treereach import unreached
 from nightlatch.core.ratchet.treerows import rows_of
 from nightlatch.core.ratchet.treetests import Found, tests
@@ -55,6 +57,7 @@ def read(path: str, text: str, language: Language, helpers: Mapping[str, int] | 
         tests=made, imports=imports, defined=_defined(parsed), broken=bool(parsed.faults), focused=focused,
         shadowed=frozenset(name for name, count in twice.items() if count > 1),
         torn=frozenset(t.name for t in declared if _is_torn(parsed, t)),
+        origins=origins(parsed), package=package(parsed), around=words_around(parsed, declared),
     )  # fmt: skip
 
 
