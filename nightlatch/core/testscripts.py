@@ -123,8 +123,8 @@ def package_script(program: str, words: Sequence[str], ground: Ground, folder: s
         elif word == "--":
             rest += words[at + 1 :]
             break
-        elif not rest and word.startswith("-"):
-            pass
+        elif word.startswith("-") and (program == "npm" or not rest or (len(rest) == 1 and rest[0] in SCRIPTS[program])):
+            pass  # options of the program itself: npm takes all of them that stand before --
         else:
             rest.append(word)
         at += 1
