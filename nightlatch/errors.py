@@ -39,6 +39,12 @@ class RepoError(UsageError):
     """The repository is missing, is in a state the loop cannot work from, or is of an unsupported kind."""
 
 
+class SigningError(RepoError):
+    """A commit cannot be signed: a key is locked, or gone, and nobody is there to unlock it."""
+
+    exit = 4
+
+
 class PromptError(UsageError):
     """A prompt template cannot be rendered."""
 

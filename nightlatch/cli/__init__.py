@@ -41,7 +41,7 @@ COMMANDS = {
         "wake": "continue a session that died, from its last snapshot",
         "verify": "prove again every feature that says it passes",
         "pause": "let the run at work start no new session until you resume it",
-        "resume": "let a paused run go on",
+        "resume": "let a run go on that is paused or waits for a usage limit",
         "stop": "end the run at work after this session",
         "sync": "move your checkout to the tip of the branch",
         "clean": "what old sessions left that nothing needs, and its removal",

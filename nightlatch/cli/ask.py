@@ -10,7 +10,7 @@ from nightlatch.errors import UsageError
 
 DOES = {
     "pause": "Let the run at work start no new session until you say resume. The session at work goes on to its end and lands.",
-    "resume": "Let a paused run go on; or take a stop back that the run has not come to yet.",
+    "resume": "Let a paused run go on, or one that waits for a usage limit; or take a stop back that the run has not come to yet.",
     "stop": "End the run after the session that is at work, which goes on to its end and lands. Ctrl-C would cut it off.",
 }
 
@@ -24,6 +24,10 @@ def command(name: str) -> click.Command:
 def wish(house: House, name: str) -> str:
     """Say it to the run at work; returns what becomes of it. UsageError where no run is."""
     process = look.holder(house)
+    if name == "resume":
+        wishes.lift(house)
+    if process is None and name == "resume":
+        return "no run is at work; the next one asks every agent again, whatever usage limit was met: nightlatch run"
     if process is None:
         raise UsageError(f"no run is at work here, so there is nothing to {name}", place=str(house.repo.project), fix="nightlatch run")
     known = wishes.asked(house, process)

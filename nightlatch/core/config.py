@@ -12,7 +12,10 @@ from nightlatch.core import kinds
 from nightlatch.core.kinds import Kind
 from nightlatch.errors import ConfigError
 
-NOT_SETTINGS = ("CACHE", "SCRIPT", "SESSION", "SESSION_NUMBER", "FEATURE", "FEATURE_SESSION", "BRIEF", "OUT", "BASE", "REPORTS")
+NOT_SETTINGS = (
+    *("CACHE", "SCRIPT", "SESSION", "SESSION_NUMBER", "FEATURE", "FEATURE_SESSION", "TITLE", "COMMIT", "OUTCOME", "BRIEF", "OUT", "BASE"),
+    "REPORTS",
+)
 PROTECTED = [
     *("checks/**", "prompts/**", "loop.toml", "loop.py", "init.sh", "prd.json", "progress.txt", "progress/**", "findings/**", ".github/**"),
     *(".claude/**", ".codex/**", ".gemini/**", ".cursor/**", ".mcp.json", ".husky/**", ".gitmodules", ".gitattributes"),

@@ -120,6 +120,8 @@ def after(state: State, line: Fields) -> State:
             return _carried(text, line)
         case "run.ended":
             return replace(state, tokens=0)
+        case "limit.lifted":
+            return replace(state, limits={})
         case "limit.met":
             return _limited(state, text["agent"], line)
     return state

@@ -48,8 +48,9 @@ def confirmed(site: Site, tip: str, plan: Plan, stop: Stop) -> Choice | Wait | S
 
 def budget(site: Site, tip: str) -> policy.Budget:
     """What this run may use and has used, replayed from the branch and the journal."""
+    site.take_lifted()
     limits, history, options = site.house.config.limits, site.history(tip), site.options
-    held_back = [site.limited(agent) for agent in site.agents]
+    held_back = [site.limited(agent) for agent in site.agents if agent.name not in site.memory.out]
     own = history.run == site.run
     wish = site.memory.wish = wishes.asked(site.house, os.getpid())
     return policy.Budget(
@@ -64,7 +65,7 @@ def budget(site: Site, tip: str) -> policy.Budget:
         faults=history.faults if own else (),
         barren=history.barren if own else 0,
         fault=needs_the_person(site, history.faults if own else ()),
-        limited_until=min((until for until in held_back if until), default=None) if all(held_back) else None,
+        limited_until=min((until for until in held_back if until), default=None) if held_back and all(held_back) else None,
         only=options.feature,
         once=options.once,
         stop_asked=f"stopped by {site.signals.asked}" if site.signals.asked else STOPPED if wish == wishes.STOP else "",
@@ -90,18 +91,25 @@ def purses(site: Site, tip: str) -> tuple[Purse, ...]:
 
 
 def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:
-    """A login or a credit that is missing does not come back by trying again, nor by asking another agent who pays elsewhere."""
+    """A login or a credit that is missing does not come back by trying again: other agents go on, and the run ends with the last one."""
     says = {"agent.login": "is not logged in", "agent.credit": "has no credit left, or met its spend limit"}
     if not faults or faults[-1] not in says:
         return None
-    agent = load(site.journal.state.agent or site.agents[0].name, site.house.config.agents)
-    return Stop(code=4, why=f"{agent.name} {says[faults[-1]]}; fix: {agent.login or 'see its account'}")
+    agent, out = load(site.journal.state.agent or site.agents[0].name, site.house.config.agents), site.memory.out
+    why = f"{agent.name} {says[faults[-1]]}; fix: {agent.login or 'see its account'}"
+    others = [other.name for other in site.agents if other.name not in (*out, agent.name) and not site.limited(other)]
+    if agent.name not in out and others:
+        site.console.say("agent", f"{why}; {others[0]} goes on meanwhile")
+    out[agent.name] = why
+    return None if others else Stop(code=4, why="; ".join(out.values()))
 
 
 def wait(site: Site, until: Wait) -> None:
     """Sleep until a limit is over, with a sign of life, and no longer than a person lets it, or wants something else."""
     if until.why != site.memory.waiting:
         site.console.say("waiting", until.why)
+        if any(map(site.limited, site.agents)):
+            site.console.say("limit", "to go on at once: nightlatch resume")
     site.memory.waiting, began = until.why, site.now()
     site.notifier.needs(site.asked(until.waits))
     while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked and not news(site):
@@ -117,4 +125,4 @@ def news(site: Site) -> bool:
     house, memory = site.house, site.memory
     if house.plan_stat() != memory.plan_stat or wishes.asked(house, os.getpid()) != memory.wish:
         return True
-    return any(inbox.folder(house).glob("*.json"))
+    return wishes.are_lifted(house) or any(inbox.folder(house).glob("*.json"))

@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 from nightlatch.core.scope import GITLINK, Change
 from nightlatch.edge.commits import LOG, Commit, logged
-from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, SYNCED, Call, Standing, one, words
+from nightlatch.edge.gitcall import HANDED, HOOKLESS, PRIVATE, PRIVATELY, SYNCED, Call, SlowError, Standing, one, words
 from nightlatch.edge.trees import Entry, Trees, differing
-from nightlatch.errors import RepoError
+from nightlatch.errors import RepoError, SigningError
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MOST_DIFFS = 20
+SIGNING = 60.0  # seconds; a key that is unlocked signs at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,12 +178,23 @@ class Repo:
         whose, text = {role: self.ident(role) for role in ("AUTHOR", "COMMITTER")}, message.replace("\0", "").rstrip("\n") + "\n"
         if sign or any(f"GIT_{role}_DATE" in self.env for role in whose):  # what is signed, and the ways to write a date, are git's
             args = ("commit-tree", tree, *(word for parent in parents for word in ("-p", parent)), "-F", "-")
-            call = self.as_person(*args, "-S", settings=SYNCED) if sign else self.private(*args, settings=SYNCED)
-            return one(call.output(text.encode("utf-8", "surrogateescape")))
+            if sign:
+                return self._signed(self.as_person(*args, "-S", settings=SYNCED), text)
+            return one(self.private(*args, settings=SYNCED).output(text.encode("utf-8", "surrogateescape")))
         now = f"{int(time.time())} {time.strftime('%z')}"
         signed = (f"{role.lower()} {who.name} <{who.email}> {now}" for role, who in whose.items())
         head = "\n".join((f"tree {tree}", *(f"parent {self.tip_of(parent)}" for parent in parents), *signed))
         return self.write_blob(f"{head}\n\n{text}".encode("utf-8", "surrogateescape"), "commit", SYNCED)
+
+    def _signed(self, call: Call, text: str) -> str:
+        """A commit that the person's own program signs; SigningError where it does not, or asks for a word that nobody will say."""
+        try:
+            return one(call.output(text.encode("utf-8", "surrogateescape"), SIGNING))
+        except RepoError as error:
+            why = "it waited for something" if isinstance(error, SlowError) else error.problem.partition("failed: ")[2] or error.problem
+            fix = "unlock the key for the night (ssh-add, gpg-agent), or set sign = false under [land] in loop.toml; then run again"
+            said = " ".join(why.split())[:300]
+            raise SigningError(f"commits cannot be signed: {said}", place=str(self.top), fix=fix) from error
 
     def quick_commit(self, tree: str, parent: str) -> str:
         """A commit for a checkout that is thrown away: unsigned, and not waited for."""

@@ -21,7 +21,7 @@ from nightlatch.edge.git import Merged, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.edge.stale import free_refs
-from nightlatch.errors import PlanError, RepoError
+from nightlatch.errors import PlanError, RepoError, SigningError
 
 FILE = "100644"
 REBASE = 1800.0
@@ -186,7 +186,12 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     tries = site.history(tip).of(started.feature).attempts + 1
     lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
     tree = with_record(site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found))
-    commit = repo.commit(tree, [tip], site.house.secrets.hide(closing.landing_message(ended, verdict)), sign=site.sign)
+    try:
+        commit = repo.commit(tree, [tip], site.house.secrets.hide(closing.landing_message(ended, verdict)), sign=site.sign)
+    except SigningError:
+        kept = repo.commit(candidate.tree, [candidate.base], f"work on {started.feature.id} that could not be signed, from {started.id}")
+        repo.set_ref(repo.work_ref(started.feature.id), kept)
+        raise
     if not publish(site, commit, tip):
         return None
     repo.delete_ref(repo.work_ref(started.feature.id))

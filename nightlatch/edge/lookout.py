@@ -35,7 +35,7 @@ def before(house: House) -> tuple[View, list[Finding]]:
         seen = look.view(replace(house, plan=""))
     probes = (
         ("branch", landing), ("committed", committed), ("checks", idle_checks), ("machine", machine), ("repository", kinds),
-        ("limits", limits), ("prompts", briefed), ("phases", phased), ("agent", hired),
+        ("sign", signing), ("limits", limits), ("prompts", briefed), ("phases", phased), ("agent", hired),
     )  # fmt: skip
     for topic, probe in probes:
         found += guarded(topic, lambda probe=probe: probe(seen))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
@@ -220,6 +220,13 @@ def kinds(seen: View) -> Iterator[Finding]:
         ((repo.common_dir / "shallow").is_file(), "the clone is shallow: history ends where it does"),
     )
     yield from (warn("repository", says) for holds, says in notes if holds)
+
+
+def signing(seen: View) -> Iterator[Finding]:
+    """Whether a commit can be signed without anybody there, tried with one that no branch has. An error says that it cannot."""
+    if seen.house.config.land.sign and seen.tip:
+        seen.house.repo.commit(seen.house.repo.tree_of(seen.tip), [seen.tip], "can this be signed?", sign=True)
+        yield ok("sign", "a commit was signed, without a question")
 
 
 def filtered(repo: Repo, name: str) -> Finding:

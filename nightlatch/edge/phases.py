@@ -79,8 +79,9 @@ def crew(site: Site, at: Stage | None) -> tuple[Agent, ...]:
 
 
 def hired(site: Site, at: Stage | None) -> Agent:
-    """The first of them that no usage limit holds back."""
-    known = crew(site, at)
+    """The first of them that no usage limit holds back and that needs nothing of the person."""
+    every = crew(site, at)
+    known = [agent for agent in every if agent.name not in site.memory.out] or [*every]
     return next((agent for agent in known if not site.limited(agent)), known[0])
 
 

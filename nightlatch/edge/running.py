@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib import import_module
 
+from nightlatch.core.forecast import Level
 from nightlatch.core.policy import Stop
 from nightlatch.core.units import next_clock
 from nightlatch.edge import agents, awake, files, landing, look, lookout, morning, phases, wishes
@@ -40,7 +41,7 @@ def begin(site: Site) -> None:
     site.memory.start_base = site.tip()
     site.notice_sleep()
     site.console.say("run", f"{site.run} on {site.branch}")
-    for remark in lookout.remarks(look.view(site.house)):
+    for remark in (found for found in lookout.remarks(look.view(site.house)) if found.level is not Level.OK):
         site.console.say("doctor", f"{remark.says}; fix: {remark.fix}" if remark.fix else remark.says)
     take_corrected_plan(site)
     phases.resume(site)

@@ -138,6 +138,13 @@ def record(site: Site, ended: SessionEnded) -> None:
     command = site.house.config.land.after
     if command and ended.outcome in LANDS:
         repo, patience = site.house.repo, site.house.config.limits.check
-        env = outside.environment(None, repo.top)
+        env = {**outside.environment(None, repo.top), **landed_as(ended)}
         done = process.run(held(["sh", "-c", command], env=env, cwd=repo.project), timeout=patience)
         site.console.say("after", f"{command}: {runner.ended(done)}")
+
+
+def landed_as(ended: SessionEnded) -> dict[str, str]:
+    """What the person's command after a landing is told of it."""
+    told = {"SESSION": ended.session, "FEATURE": ended.feature.id, "TITLE": ended.feature.title}
+    told |= {"COMMIT": ended.commit, "OUTCOME": str(ended.outcome)}
+    return {f"NIGHTLATCH_{name}": text.replace("\0", "") for name, text in told.items()}

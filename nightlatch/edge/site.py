@@ -19,6 +19,7 @@ from nightlatch.core.notes import NOTHING_FOUND, Found
 from nightlatch.core.phases import Stage
 from nightlatch.core.progress import Item, RunStart, parse, patterns
 from nightlatch.core.units import show_duration
+from nightlatch.edge import wishes
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.awake import asleep
 from nightlatch.edge.console import Console
@@ -94,6 +95,7 @@ class Memory:
 
     `plan_stat`, `wish` and `waiting` are what the last decision knew of: the plan's file, what is asked of the run, why it waits.
     `proven` is the commit at which what passes was last proved, `base_seen`: this run itself has seen the suite of its base.
+    `out` are the agents that need the person first, a login or credit, and what each said.
     """
 
     tip: str = ""
@@ -108,6 +110,7 @@ class Memory:
     start_base: str = ""
     proven: str = ""
     base_seen: bool = False
+    out: dict[str, str] = field(default_factory=dict)
     until: datetime | None = None
     wall: datetime | None = None
     asleep: float | None = None
@@ -222,8 +225,9 @@ class Site:
         return {name: history.of(feature).question if feature else "" for name, feature in found.items()}
 
     def agent(self) -> Agent:
-        """The first agent that no usage limit holds back."""
-        return next((agent for agent in self.agents if not self.limited(agent)), self.agents[0])
+        """The first agent that no usage limit holds back and that needs nothing of the person."""
+        able = [agent for agent in self.agents if agent.name not in self.memory.out] or [*self.agents]
+        return next((agent for agent in able if not self.limited(agent)), able[0])
 
     def limited(self, agent: Agent) -> datetime | None:
         """When an agent's usage limit ends, None when none holds."""
@@ -240,6 +244,14 @@ class Site:
         self.journal.write("limit.met", agent=agent.name, until=until.isoformat(), guessed=resets_at is None)
         told = "" if resets_at else ", as a guess"
         self.console.say("limit", f"{agent.name} is limited until {until:%Y-%m-%d %H:%M %Z}{told}")
+
+    def take_lifted(self) -> None:
+        """Where the person said that usage limits are over, every agent is asked again."""
+        if wishes.are_lifted(self.house):
+            if self.journal.state.limits:
+                self.journal.write("limit.lifted")
+                self.console.say("limit", "lifted by you: every agent is asked again")
+            wishes.taken_as_lifted(self.house)
 
     def notice_sleep(self) -> None:
         """Write down that the machine slept since the last look. No time-out counts that: they go by a clock that stood still meanwhile,

@@ -28,5 +28,20 @@ def forget(house: House) -> None:
     path(house).unlink(missing_ok=True)
 
 
+def lift(house: House) -> None:
+    """Usage limits count no more: the person knows that they are over, by another account or a bigger plan."""
+    files.replace(house.state / "lifted", b"")
+
+
+def are_lifted(house: House) -> bool:
+    """Did a person say so since the last look?"""
+    return (house.state / "lifted").exists()
+
+
+def taken_as_lifted(house: House) -> None:
+    """It is done, once."""
+    (house.state / "lifted").unlink(missing_ok=True)
+
+
 def path(house: House) -> Path:
     return house.state / "wish"

@@ -20,6 +20,7 @@ OBJECTS_INSIDE = "/run/nightlatch/objects"
 AS_IT_IS = "* -text -filter -ident !working-tree-encoding\n"
 CACHES = (
     *("__pycache__/", "*.py[cod]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/", ".tox/", ".nox/", ".coverage"),
+    *(".env", ".env.local", ".env.*.local"),
     *("node_modules/", ".vite/", ".turbo/", ".parcel-cache/", ".eslintcache", "*.tsbuildinfo", ".venv/", ".nightlatch/", ".DS_Store"),
     *(".next/", ".nuxt/", ".svelte-kit/", ".angular/", ".gradle/", ".nyc_output/", ".terraform/", ".ipynb_checkpoints/", "*.egg-info/"),
 )

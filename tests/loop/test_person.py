@@ -110,14 +110,15 @@ def test_the_persons_uncommitted_work_stays_as_it_is(tmp_path: Path) -> None:
     assert (project.folder / "till.py").read_text() == "# half an idea\n"
 
 
-def test_an_edit_in_the_way_stays_and_sync_brings_the_rest_later(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_a_conflict_that_git_shows_with_both_sides_in_it(tmp_path: Path) -> None:
     project = village(tmp_path, 1)
     project.write("n1.txt", "in the way\n")
     project.run("run")
-    assert (project.folder / "n1.txt").read_text() == "in the way\n"
+    assert (project.folder / "n1.txt").read_text() == "<<<<<<< landed\n1\n=======\nin the way\n>>>>>>> your edit\n"
+    assert project.git("show", ":3:n1.txt") == "in the way\n"
     assert project.git("show", "HEAD:n1.txt") == "1\n"
-    (project.folder / "n1.txt").unlink()
-    project.run("sync")
+    project.git("checkout", "-q", "--ours", "n1.txt")
+    project.git("add", "n1.txt")
     assert (project.folder / "n1.txt").read_text() == "1\n"
     assert project.git("status", "--porcelain") == ""
 

@@ -1,0 +1,89 @@
+"""What a stranger's first nights meet: keys that are locked, logins that expire, limits that are lifted, files that never come in."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.loop.village import feature, make_project, writes
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_a_key_that_nobody_unlocks_ends_the_night_with_its_work_kept(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a pass phrase", "-f", str(key)], check=True)
+    project = make_project(tmp_path, [feature(1)])
+    settings = (project.folder / "loop.toml").read_text()
+    project.write("loop.toml", settings.replace("sign = false", "sign = true"))
+    for name, value in (("gpg.format", "ssh"), ("user.signingkey", f"{key}.pub")):
+        project.git("config", name, value)
+    project.commit("sign")
+    assert "FAIL  sign: commits cannot be signed" in project.run("doctor", code=None).stdout
+
+    ended = project.night([[writes(1)]], code=4)
+
+    assert "commits cannot be signed" in ended.stderr
+    assert "set sign = false under [land]" in ended.stderr
+    assert "refs/nightlatch/work/US-001" in project.git("for-each-ref", "--format=%(refname)")
+    project.write("loop.toml", settings)
+    project.commit("no signing")
+    project.night([[]])
+    assert project.passing() == ["US-001"]
+    assert len(project.landings()) == 1
+
+
+def test_another_agent_goes_on_where_one_needs_a_login(tmp_path: Path) -> None:
+    settings = 'agent = ["mine", "scripted"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
+    project = make_project(tmp_path, [feature(1), feature(2)], settings=settings)
+    project.agent("echo 'Invalid API key, please log in again'\nexit 1")
+    project.commit("an agent without a login")
+    told = project.run("run", env={"NIGHTLATCH_SCRIPT": str(project.script([[writes(1)], [writes(2)]]))}).stderr
+    assert "mine is not logged in; fix: see its account; scripted goes on meanwhile" in told
+    assert project.passing() == ["US-001", "US-002"]
+    assert [rule for word, _, rule in project.outcomes() if word == "failed"] == ["agent.login"]
+
+
+def test_a_person_who_knows_better_lifts_a_usage_limit(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    limited = {"limit": 4_000_000_000}
+    project.night([[limited]], code=75, env={"NIGHTLATCH_LIMITS_WALL": "1h"})
+    assert "asks every agent again" in project.run("resume").stdout
+    assert "lifted by you" in project.night([[writes(1)]]).stderr
+    assert project.passing() == ["US-001"]
+
+
+def test_a_run_that_waits_for_a_limit_goes_on_when_it_is_lifted(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    script = project.script([[{"limit": 4_000_000_000}], [writes(1)]])
+    process = project.start("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(script)})
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "to go on at once: nightlatch resume" in line:
+            break
+    project.run("resume")
+    process.communicate(timeout=90)
+    assert process.returncode == 0
+    assert project.passing() == ["US-001"]
+
+
+def test_a_file_of_secrets_that_nothing_ignores_never_comes_in(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    steps: list[Mapping[str, object]] = [writes(1), *({"write": name, "text": "MODE=dev\n"} for name in (".env", "app/.env.local", ".env.test.local", ".env.example"))]
+    project.night([steps])
+    landed = project.git("ls-tree", "-r", "--name-only", "HEAD").split()
+    assert [name for name in landed if ".env" in name] == [".env.example"]
+
+
+def test_the_command_after_a_landing_is_told_what_landed(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    project = make_project(tmp_path, [feature(1)])
+    settings = (project.folder / "loop.toml").read_text()
+    project.write("loop.toml", settings.replace('after = ""', f"after = 'env | grep ^NIGHTLATCH_ | sort > {told}'"))
+    project.commit("after")
+    project.night([[writes(1)]])
+    said = dict(line.split("=", 1) for line in told.read_text().splitlines())
+    assert (said["NIGHTLATCH_FEATURE"], said["NIGHTLATCH_TITLE"], said["NIGHTLATCH_OUTCOME"]) == ("US-001", "Number 1", "landed")
+    assert project.git("log", "-1", "--format=%s", said["NIGHTLATCH_COMMIT"]).strip() == "US-001 Number 1"
+    assert said["NIGHTLATCH_SESSION"].endswith("-s01")
