@@ -23,6 +23,7 @@ from nightlatch.core.suites import Suites, holders
 from nightlatch.core.testfiles import supersedes
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
+from nightlatch.edge import asked as asking
 from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
@@ -98,6 +99,7 @@ class Lab(Trials):
                 *static_reasons(
                     case.texts, feature.supersedes, runner, self.protected,
                     checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
+                    asked=asking.asked(self, case), commands=asking.commands(self, case),
                 ),
                 *shared(through),
                 *suites_lost(case),
