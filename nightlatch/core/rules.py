@@ -16,6 +16,7 @@ LAYERS = {
     "weaker": ("weaker",),
     "strength": ("skip-added", "unreadable-test", *(rule.removeprefix("ratchet.") for rule in WEAKENING)),
     "claims": ("expectation-changed",),
+    "suites": ("suite-lost",),
     "source": ("knows-tests",),
     "dependencies": ("new-dependency", "runner-dependency"),
     "budget": ("not-measured",),

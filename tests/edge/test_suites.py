@@ -121,6 +121,26 @@ class Rooted(World):
         return super().lab(named=(Named(folder="web"), Named(folder="svc")), cache=self.folder / "other", **settings)
 
 
+def test_a_suite_that_nothing_would_run_any_more_is_missed_though_its_tests_still_pass(world: World) -> None:
+    """Its files are there, and the base's own suites run them once more; with the candidate as the base there is no such suite."""
+    lost = {**HONEST["the top"], "web/package.json": None}
+    off = frozenset({"selection"})  # the script of package.json would be missed too
+    verdict = world.examine(BASE, lost, off=off)
+    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.suite-lost"])
+    assert verdict.reasons[0].detail == ("web (node --test)",)
+    # The control: with that rule left out it lands, and a person may name the suite.
+    assert world.examine(BASE, lost, off=off | {"suites"}).outcome is Outcome.LANDED
+    named = Feature(id="US-1", title="No web", done=False, supersedes=("web (node --test)",))
+    assert world.examine(BASE, lost, named, off=off).outcome is Outcome.LANDED
+
+
+def test_a_suite_that_goes_with_all_its_tests_is_left_to_its_ids(world: World) -> None:
+    gone: Tree = {name: None for name in BASE if name.startswith("web/")}
+    verdict = world.examine(BASE, {**HONEST["the top"], **gone})
+    assert verdict.outcome is Outcome.REJECTED
+    assert "ratchet.suite-lost" not in rules(verdict)
+
+
 def test_single_ids_run_again_only_in_the_suites_that_hold_them(world: World) -> None:
     base = world.commit(BASE)
     lab = world.lab()

@@ -22,6 +22,7 @@ CONTROLS = {
 ELSEWHERE = {
     "harness",  # tests/edge/test_harness.py
     "claims",  # tests/ratchet/test_attack.py
+    "suites",  # tests/edge/test_suites.py
     "budget",  # what was not measured: tests/core/test_verdict_rules.py
     "ids",  # where changed code is asked too, a case needs both left out: tests/edge/test_lab.py
     "weaker",  # tests/edge/test_lab.py
