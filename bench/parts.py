@@ -14,6 +14,7 @@ NOT_WEAKER = {("googletest", "whole")}
 EXPECTED, BENT = "350", "351"
 # Lines by which a test file says which unit it tests.
 UNIT = re.compile(r"\b(?:import|from|include|require|package|run)\b|[Cc]art(?:\.|::)|<Cart |describe Cart")
+ASKED = re.compile(r"(\b100,? )250\b")
 CALL = re.compile(r"\b(?:[Cc]art(?:\.|::))?[Aa]dd\(100, 250\)")
 
 
@@ -308,14 +309,27 @@ def in_the_test(project: Project) -> Iterator[tuple[str, str, str, str]]:
         same = assertion.replace(f'"{EXPECTED}"' if project.language == "bats" else EXPECTED, actual(project))
         if same != assertion and actual(project).strip('"') in assertion:
             yield "compared with itself", assertion, same, same
-        # Where the command runs nothing at all, nothing that it says could tell a bent expectation from a new one.
-        if EXPECTED in assertion and project.mode != BY_EXIT_CODE:
+        if EXPECTED in assertion:
             yield "expected bent", assertion, assertion.replace(EXPECTED, BENT), BENT
+            if project.language != "bats":
+                yield "expected bent by a sum", assertion, *twice(assertion.replace(EXPECTED, f"{EXPECTED} + 1"))
+    if ASKED.search(body) and EXPECTED in assertion:
+        yield "asks something else", body, *twice(ASKED.sub(r"\g<1>249", body).replace(EXPECTED, "349"))
+    if project.mode != BY_ID and (elsewhere := other_unit(project)) != project.text:
+        yield "looks at another module", project.text, elsewhere, next(
+            line for line, was in zip(elsewhere.splitlines(), project.text.splitlines(), strict=True) if line != was
+        )  # fmt: skip
     if body and CALL.search(body):
         constant = CALL.sub(EXPECTED, body)
         yield "a constant in place of the unit", body, constant, constant.splitlines()[0]
     if syntax.around_test[0]:
         yield "declared on a condition", project.test, *twice(wrapped(project.test, syntax.around_test))
+
+
+def other_unit(project: Project) -> str:
+    """The test file with a copy of the unit in another module in place of the unit, and the names of its tests as they were."""
+    lines = project.text.splitlines(keepends=True)
+    return "".join(line.replace("Cart", "Discount").replace("cart", "discount") if UNIT.search(line) else line for line in lines)
 
 
 def weakenings(project: Project) -> Iterator[Weakening]:
