@@ -189,6 +189,39 @@ SOURCES = {
 }  # fmt: skip
 
 
+# How a language keeps lines for later and never comes back to them, branches on a name that stands for no, and goes through nothing.
+LATER = {
+    "python": ("def later():", ""), "javascript": ("const later = () => {", "};"), "go": ("later := func() {", "}\n_ = later"),
+    "rust": ("let _later = || {", "};"), "java": ("Runnable later = () -> {", "};"), "kotlin": ("val later = {", "}"),
+    "csharp": ("Action later = () => {", "};"), "ruby": ("later = lambda do", "end"), "php": ("$later = function () {", "};"),
+    "swift": ("let later = {", "}"), "cpp": ("auto later = [&] {", "};"), "elixir": ("later = fn ->", "end"),
+    "scala": ("def later() = {", "}"), "bats": ("later() {", "}"), "lua": ("local later = function()", "end"),
+    "perl": ("my $later = sub {", "};"), "r": ("later <- function() {", "}"),
+}  # fmt: skip
+NO = {
+    "python": ("full = False\nif full:", ""), "javascript": ("const full = false;\nif (full) {", "}"), "go": ("full := false\nif full {", "}"),
+    "rust": ("let full = false;\nif full {", "}"), "java": ("boolean full = false;\nif (full) {", "}"),
+    "kotlin": ("val full = false\nif (full) {", "}"), "csharp": ("var full = false;\nif (full) {", "}"),
+    "ruby": ("full = false\nif full", "end"), "php": ("$full = false;\nif ($full) {", "}"), "swift": ("let full = false\nif full {", "}"),
+    "cpp": ("bool full = false;\nif (full) {", "}"), "elixir": ("full = false\nif full do", "end"),
+    "scala": ("val full = false\nif (full) {", "}"), "lua": ("local full = false\nif full then", "end"),
+    "perl": ("my $full = 0;\nif ($full) {", "}"), "r": ("full <- FALSE\nif (full) {", "}"),
+}  # fmt: skip
+NOTHING = {
+    "python": ("none = []\nfor _ in none:", ""), "javascript": ("const none = [];\nfor (const _ of none) {", "}"),
+    "go": ("none := []int{}\nfor range none {", "}"), "java": ("int[] none = {};\nfor (int one : none) {", "}"),
+    "csharp": ("var none = new int[0];\nforeach (var one in none) {", "}"), "ruby": ("[].each do", "end"),
+    "php": ("$none = [];\nforeach ($none as $one) {", "}"), "kotlin": ("for (one in emptyList<Int>()) {", "}"),
+    "scala": ("for (one <- Nil) {", "}"), "lua": ("local none = {}\nfor _ in ipairs(none) do", "end"),
+    "rust": ("for _ in 0..0 {", "}"), "swift": ("for _ in [Int]() {", "}"), "cpp": ("for (int i = 0; i < 0; ++i) {", "}"),
+    "bats": ("for one in; do", "done"),
+}  # fmt: skip
+FAMILIES = {
+    "typescript": "javascript", "tsx": "javascript", "node:test": "javascript", "rspec": "ruby", "minitest": "ruby", "phpunit": "php",
+    "pest": "php", "xctest": "swift", "swift-testing": "swift", "googletest": "cpp", "catch2": "cpp", "munit": "scala", "scalatest": "scala",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A small repository and what guards it.
@@ -302,6 +335,10 @@ def in_the_test(project: Project) -> Iterator[tuple[str, str, str, str]]:
         margin = assertion[: len(assertion) - len(assertion.lstrip())]
         if syntax.around_line[0]:
             yield "asserted on a condition", assertion, *twice(wrapped(assertion, syntax.around_line))
+        family = FAMILIES.get(project.language, project.language)
+        for name, forms in (("asserted in what nobody calls", LATER), ("asserted where a name says no", NO), ("asserted for each of nothing", NOTHING)):
+            if family in forms:
+                yield name, assertion, *twice(wrapped(assertion, forms[family]))
         if syntax.swallow[0]:
             yield "failures caught", assertion, *twice(wrapped(assertion, syntax.swallow))
         if syntax.leave:

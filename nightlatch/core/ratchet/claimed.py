@@ -27,6 +27,7 @@ PIECE = re.compile(r"[^\W\d]\w*|[<>!=]=?=?|-[lg][te]\b")
 NUMBER = re.compile(r"(?<![\w.])\d[\d_]*(?:\.[\d_]+)?(?:[eE][-+]?\d+)?")
 ASSERTS = re.compile(r"\S*(?:[Aa]ssert|ASSERT)\w*(?: [.:]+ \w+)* ?[!]? ?\(|\S*assert\S*\(")
 PLACES = 12
+TABLE = 2  # a loop, and what runs each of its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Claims:
     def _is_part(self, place: Place, test: Test, one: tuple[str, Test]) -> bool:
         """Is this new test one of the same unit?"""
         own = looks(place[0], test) - self.units.sides.gone
-        related = not own or bool(own & words_of(one[1]))
+        # It looks at something of the unit, and at nothing that the test did not name.
+        related = (not own or bool(own & words_of(one[1]))) and looks(*one) <= words_of(test) | self.renamed
         return related and self.units.near(place, test, one[0]) and not self.units.is_swapped(place, test, [one])
 
     def _elsewhere(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> str:
@@ -149,14 +151,16 @@ class Claims:
     def _is_kept(self, a: Assertion, test: Test, path: str, made: Sequence[_Made]) -> bool:
         """Is one assertion made still: with the same values, by rows that have all of them, or by what its helper asserted?"""
         own = self.key(a, test, path)
+        # What stands in one branch, loop or function more than before may not be reached; rows are gone through by a loop in a table.
+        near = [one for one in made if one.claim.inside <= a.inside + (TABLE if one.test.rows and not test.rows else 0)]
         rows = {tuple(_literals(row)) for row in test.rows or ()}
-        same = [one for one in made if one.key.says(own) and one.claim.rank >= a.rank]
+        same = [one for one in near if one.key.says(own) and one.claim.rank >= a.rank]
         if any(rows <= {tuple(_literals(row)) for row in one.test.rows or ()} for one in same):
             return True
         form, literals = shape(inlined(a.text, test)), Counter(LITERAL.findall(inlined(a.text, test)))
         wanted = [literals + Counter(LITERAL.findall(row)) for row in test.rows or ()] or [literals]
-        in_rows = bool(test.rows) or any(one.test.rows for one in made)
-        if in_rows and all(any(_has(values, form, one) for one in made) for values in wanted):
+        in_rows = [one for one in near if test.rows or one.test.rows]
+        if in_rows and all(any(_has(values, form, one) for one in in_rows) for values in wanted):
             return True
         forms = {shape(one.claim.text) for one in made}
         values = {value for one in made for value in _values(one.test)}

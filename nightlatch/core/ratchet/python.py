@@ -211,11 +211,25 @@ def _test(file: _File, name: str, fn: Function, inherited: Marks) -> Test:
     always = sum(1 for n in nodes if isinstance(n, ast.Assert) and true_anyway(n.test, names))
     marks += Counter({(CONSTANT, "always true"): always}) + Counter((MOCKED, mocked) for mocked in _mocked(nodes))
     body = fn.body[1:] if ast.get_docstring(fn) is not None else fn.body
+    deep = dict(reversed([*_deep(body, 0)]))
+    claimed = (replace(a, inside=deep.get(a.text, max((n for text, n in deep.items() if a.text in text), default=0)))
+               for a in _walk(scope, fn.body))  # fmt: skip
     return Test(
-        name=name, line=fn.lineno, text="\n".join(map(ast.unparse, body)), assertions=tuple(_walk(scope, fn.body)), marks=marks,
+        name=name, line=fn.lineno, text="\n".join(map(ast.unparse, body)), assertions=tuple(claimed), marks=marks,
         limits=_limits(nodes), raises=tuple(_raises(nodes)), rows=_rows(file, fn), calls=frozenset(_tested(nodes)),
         helper=not fn.name.startswith("test"), stands=names,
     )  # fmt: skip
+
+
+def _deep(body: Sequence[ast.stmt], depth: int) -> Iterator[tuple[str, int]]:
+    """Each statement, or what it asserts, with the number of branches, loops and functions that it stands in."""
+    for node in body:
+        inner = [part for name in ("body", "orelse", "finalbody") for part in getattr(node, name, ())]
+        inner += [part for handler in getattr(node, "handlers", ()) for part in handler.body]
+        if inner:
+            yield from _deep(inner, depth + (not isinstance(node, (ast.With, ast.AsyncWith))))
+        else:
+            yield ast.unparse(node.test if isinstance(node, ast.Assert) else node), depth
 
 
 def _tested(nodes: Iterable[ast.AST]) -> Iterator[str]:

@@ -18,12 +18,16 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
-    """One thing that a test claims of its `subject`, and how often it does so: 0 never, MANY: it cannot be told."""
+    """One thing that a test claims of its `subject`, and how often it does so: 0 never, MANY: it cannot be told.
+
+    `inside` counts the branches, loops and functions of the test that it stands in: each may keep it from being reached.
+    """
 
     subject: str
     rank: int
     text: str
     weight: int = 1
+    inside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,13 +51,14 @@ DECLARING = frozenset({"func", "fn", "function", "def", "defp"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One assertion, the token where it stands, and what else it says."""
+    """One assertion, the token where it stands, and what else it says. `spared`: it stands in a branch of its own."""
 
     at: int
     assertion: Assertion
     marks: tuple[str, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
     raises: tuple[tuple[str, str], ...] = ()
+    spared: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,7 +341,7 @@ def _failure(seen: Outline, chain: Chain, _rule: Mapping[str, object], branches:
     never = bool(test and NEVER.match(test)) or (sides is not None and sides[1] == sides[2])
     weight = 0 if never else 1
     told = Assertion(subject=made[1] if made else subject, rank=rank, text=condition or "fail", weight=weight)
-    return Claim(at=chain.start, limits=_limits(test, -1), assertion=told)
+    return Claim(at=chain.start, limits=_limits(test, -1), assertion=told, spared=int(nearest is not None))
 
 
 def _limits(text: str, turn: int) -> tuple[tuple[str, float], ...]:

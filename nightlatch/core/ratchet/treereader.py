@@ -20,6 +20,12 @@ CALLED = re.compile(r"(\w+) \(")
 ALWAYS_TRUE = re.compile(r"\(? ?true ?\)?$")
 CONSTANT_ARGUMENT = re.compile(r"\( (?:false|true) [),]")
 SETUP = re.compile(r"_*(?:set_?up|before|init|prepare|arrange)", re.IGNORECASE)
+# What takes a block and runs it: a subtest, a group of assertions, what waits until they hold.
+RUN_AT_ONCE = re.compile(
+    r"(?:\bt \. Run|\bwaitFor|\bact|\brunTest|\brunBlocking|\bassertAll|\bassertSoftly|\bstep|\bwithin|\baggregate_failures|\bwithClue"
+    r"|\bmultiple|\brunActivity)\b[^{}]*(?:\{|=>|->|\)|do)? ?(?:\{)?$"
+)
+AHEAD = 16
 OPENING = 40  # tokens at the beginning of a test in which it says what it takes from its runner
 
 
@@ -95,6 +101,7 @@ def _test(seen: Outline, found: Found, outside: Marks, around: _Around) -> Test:
     dead = tuple(_dead(seen, found))
     known = {name: count for name, count in around.helpers.items() if name != found.name}
     made = sorted((_alive(claim, dead) for claim in claims(seen, found.start, found.end, known)), key=lambda c: c.at)
+    held = [*_enclosing(seen, found)]
     marks = found.marks + outside + Counter(_skips(seen, found, around.skippers))
     marks += Counter({(LOOSER, "retry"): len(words["retry"].findall(whole)) if "retry" in words else 0})
     marks += Counter({(SWALLOWED, "a catch around an assertion"): sum(_swallowing(seen, found, [c.at for c in made]))})
@@ -103,12 +110,23 @@ def _test(seen: Outline, found: Found, outside: Marks, around: _Around) -> Test:
     marks += Counter(dict.fromkeys(((MOCKED, name) for name in mocked), 1))
     return Test(
         name=found.name, line=parsed.line(found.start if found.titled else found.at), text=text, marks=marks,
-        assertions=tuple(c.assertion for c in made), limits=_limits(parsed.language, made, whole),
+        assertions=tuple(replace(c.assertion, inside=sum(a <= c.at < b for a, b in held) - c.spared) for c in made),
+        limits=_limits(parsed.language, made, whole),
         raises=tuple(r for c in made for r in c.raises),
         rows=rows_of(seen, found, around.every),
         calls=frozenset((words.get("called") or CALLED).findall(text)), helper=found.kind == "helper",
         stands=stands(parsed, found.start, found.end),
     )  # fmt: skip
+
+
+def _enclosing(seen: Outline, found: Found) -> Iterator[Span]:
+    """The branches, loops, handlers and functions inside a test, those aside that a framework is handed to run at once."""
+    parsed = seen.parsed
+    functions = [parsed.span(nodes["body"][0]) for nodes in seen.kinds.get("function", ()) if nodes.get("body")]
+    every = {*seen.scopes, *functions, *(a.tried for a in seen.attempts), *(b.body for b in seen.branches if b.loop)}
+    for start, end in every:
+        if found.start < start and end <= found.end and not RUN_AT_ONCE.search(parsed.words(max(found.start, start - AHEAD), start)):
+            yield start, end
 
 
 def _limits(language: Language, made: Sequence[Claim], text: str) -> dict[str, tuple[float, ...]]:
