@@ -216,6 +216,15 @@ NOTHING = {
     "rust": ("for _ in 0..0 {", "}"), "swift": ("for _ in [Int]() {", "}"), "cpp": ("for (int i = 0; i < 0; ++i) {", "}"),
     "bats": ("for one in; do", "done"),
 }  # fmt: skip
+# How a test gets a unit of its own that answers what it expects.
+FAKES = {
+    "python": "add = lambda a, b: 350", "javascript": "const add = () => 350;", "go": "Add := func(a, b int) int { return 350 }",
+    "rust": "let add = |_a, _b| 350;", "java": "class Cart { static int add(int a, int b) { return 350; } }",
+    "kotlin": "fun add(a: Int, b: Int) = 350", "swift": "func add(_ a: Int, _ b: Int) -> Int { 350 }",
+    "cpp": "auto add = [](int, int) { return 350; };", "ruby": "Cart.define_singleton_method(:add) { |*| 350 }",
+    "scala": "object Cart { def add(a: Int, b: Int) = 350 }", "bats": "cart() { echo 350; }",
+    "lua": "local cart = { add = function() return 350 end }", "perl": "*Cart::add = sub { 350 };", "r": "add <- function(a, b) 350",
+}  # fmt: skip
 FAMILIES = {
     "typescript": "javascript", "tsx": "javascript", "node:test": "javascript", "rspec": "ruby", "minitest": "ruby", "phpunit": "php",
     "pest": "php", "xctest": "swift", "swift-testing": "swift", "googletest": "cpp", "catch2": "cpp", "munit": "scala", "scalatest": "scala",
@@ -356,6 +365,10 @@ def in_the_test(project: Project) -> Iterator[tuple[str, str, str, str]]:
         yield "looks at another module", project.text, elsewhere, next(
             line for line, was in zip(elsewhere.splitlines(), project.text.splitlines(), strict=True) if line != was
         )  # fmt: skip
+    fake = FAKES.get(FAMILIES.get(project.language, project.language), "")
+    if fake and ASKED.search(body):
+        margin = body[: len(body) - len(body.lstrip())]
+        yield "a unit of its own", body, *twice(f"{margin}{fake}\n{body}")
     if body and CALL.search(body):
         constant = CALL.sub(EXPECTED, body)
         yield "a constant in place of the unit", body, constant, constant.splitlines()[0]

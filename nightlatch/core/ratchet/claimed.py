@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nightlatch.core.ratchet.grammar import language_of
-from nightlatch.core.ratchet.looks import FRAMEWORK, STRING, Place, Units, looks, sides, words_of
+from nightlatch.core.ratchet.looks import FRAMEWORK, STRING, Place, Units, joined, looks, sides, words_of
 from nightlatch.core.ratchet.moves import LITERAL, TITLE, inlined, is_made_up, shape
 from nightlatch.core.ratchet.reading import Sources
 from nightlatch.core.ratchet.seen import EXACT, SKIP, Assertion, Source, Test
@@ -26,6 +26,15 @@ BELOW = re.compile(r"<=?$|-l[te]$|\w*(?:[lL]ess|[bB]elow|[aA]tMost|at_most|less)
 PIECE = re.compile(r"[^\W\d]\w*|[<>!=]=?=?|-[lg][te]\b")
 NUMBER = re.compile(r"(?<![\w.])\d[\d_]*(?:\.[\d_]+)?(?:[eE][-+]?\d+)?")
 ASSERTS = re.compile(r"\S*(?:[Aa]ssert|ASSERT)\w*(?: [.:]+ \w+)* ?[!]? ?\(|\S*assert\S*\(")
+DEFINES = (
+    r"\b(?:class|module|defmodule|object|struct|trait|enum|fun|func|fn|function|def|sub|let|const|var|val|auto|local|my)\s+(?:self\.)?\$?{n}\b",
+    r"(?<![\w.$:>]){n}\s*(?::=|=(?![=>~]))",
+    r"^\s*{n}\s*\(\)\s*\{",
+    r"#\s*define\s+{n}\b",
+    r"[\w>\]]\s+{n}\s*\([^;()]*\)\s*(?:\{|=>)",
+    r"(?<![\w.]){n}\s*\.\s*(?:define_singleton_method|define_method|class_eval|instance_eval|singleton_class|prototype)\b",
+    r"(?<![\w.]){n}\s*(?:\.|->|::)\s*\w+\s*=(?![=>~])",
+)
 PLACES = 12
 TABLE = 2  # a loop, and what runs each of its rows
 
@@ -68,12 +77,15 @@ class Claims:
     fresh: Sequence[tuple[str, Test]]
     helpers: Mapping[str, Test]
     renamed: frozenset[str]
+    whole: Mapping[str, Text]
 
     def gone(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> Iterator[str]:
         """What a test of the base claims, asks or looks at, and the tests in its place do not. `now`: each with its file."""
         others = [other for _, other in now]
         elsewhere = "" if test.helper else self._elsewhere(place, test, now)
         if all(other.text == test.text and other.rows == test.rows for other in others) and not elsewhere:
+            if name := self._anew(place, test, now):
+                yield f"{name} is given another meaning"
             return
         # What one test claimed may be split: the rest of it is a new test of the same unit.
         every = [*now, *(one for one in self.fresh if one not in now and self._is_part(place, test, one))]
@@ -85,6 +97,8 @@ class Claims:
                 yield f"{_said(a.text)} is claimed no more"
         if elsewhere:
             yield f"it looked at {elsewhere}"
+        if name := self._anew(place, test, now):
+            yield f"{name} is given another meaning"
         there = frozenset[str]().union(*(_values(other).union(self.units.new[path].around) for path, other in every))
         bare = frozenset(map(_bare, there))
         yield from (f"{value[:40]} is not in it any more" for value in sorted(_asked(test)) if _bare(value) not in bare)
@@ -92,6 +106,17 @@ class Claims:
         for kind, said in test.raises:
             if not any(kind == now_kind and (said in {"", now_said} or _bare(said) in bare) for now_kind, now_said in raised):
                 yield f"{kind or 'an error'}{f' {said}' if said else ''} is expected no more"
+
+    def _anew(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> str:
+        """A name of the unit that a test file defines, or assigns to, more often than it did."""
+        before = self.whole[place[0]].old or ""
+        names = {name for name in looks(place[0], test) if re.search(rf"(?<![\w.:>]){re.escape(name)}(?!\w)", joined(test.text))}
+        for path in dict.fromkeys(path for path, _ in now):
+            after = self.whole[path].new or ""
+            for name in sorted(names):
+                if name in after and _defined(name, after) > _defined(name, before):
+                    return name
+        return ""
 
     def lost_around(self, path: str) -> str:
         """A value that stood outside the tests of a file, such as a constant or what a fixture gives, and is in no test file any more."""
@@ -181,7 +206,13 @@ def claims_of(texts: Sequence[Text], old: Sources, new: Sources) -> Claims:
     helpers = {name.rpartition("::")[2]: test for (_, name), test in before.items() if test.helper}
     defined, still = (frozenset[str]().union(*(source.defined for source in side.values())) for side in (old, new))
     gone, came = units.sides.gone | (defined - still), units.sides.came | (still - defined)
-    return Claims(units, fresh, helpers, gone | came if gone else frozenset())
+    return Claims(units, fresh, helpers, gone | came if gone else frozenset(), {text.path: text for text in texts})
+
+
+def _defined(name: str, text: str) -> int:
+    """How often a text gives a name a meaning: defines it, assigns to it or to what belongs to it."""
+    word = re.escape(name)
+    return sum(len(re.findall(pattern.replace("{n}", word), STRING.sub('""', text), re.MULTILINE)) for pattern in DEFINES)
 
 
 def _said(text: str) -> str:

@@ -186,7 +186,7 @@ def _resolved(path: str, module: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _text(text: str) -> str:
+def joined(text: str) -> str:
     """A test's text without spaces between the parts of a name, and without its strings."""
     return JOINED.sub(r"\1", STRING.sub('""', text))
 
@@ -194,7 +194,7 @@ def _text(text: str) -> str:
 def owned(test: Test, source: Source) -> frozenset[tuple[str, str]]:
     """What a test asks of modules and classes: (owner, name)."""
     brought = {name for name, _ in source.origins}
-    pairs = OWNED.findall(_text(test.text).replace("::", ".").replace("->", "."))
+    pairs = OWNED.findall(joined(test.text).replace("::", ".").replace("->", "."))
     return frozenset((owner, name) for owner, name in pairs if (owner in brought or owner[:1].isupper()) and not FRAMEWORK.match(owner))
 
 
@@ -206,7 +206,7 @@ def words_of(test: Test) -> frozenset[str]:
 def looks(path: str, test: Test) -> frozenset[str]:
     """The names that a test calls and the types that it names, those of frameworks and its own aside."""
     language = language_of(path)
-    text = _text(test.text)
+    text = joined(test.text)
     names = {*CALLED.findall(text), *TYPE.findall(text), *test.calls}
     if language is not None and "called" in language.words:  # a language in which calls need no brackets
         names = {*CALLED.findall(text), *TYPE.findall(text), *MEMBER.findall(text)}
