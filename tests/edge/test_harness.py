@@ -1,5 +1,7 @@
 """What a verify, a check or a gate runs through is not the candidate's to bend: falsely done never lands, honest work does."""
 
+import json
+import os
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +18,32 @@ PROSE_JUDGE = "from calc import sub\nassert sub(3, 1) == 2\n"
 NOTHING = "print('fine')\n"
 SCRIPT = "#!/bin/sh\nset -e\n"
 CMAKE = "cmake_minimum_required(VERSION 3.10)\nproject(p NONE)\nenable_testing()\n"
+NOX = "import nox\n\n\n@nox.session(venv_backend='none')\ndef check(session):\n"
+MIX = """defmodule Shop.MixProject do
+  use Mix.Project
+  def project, do: [app: :shop, version: "0.1.0", aliases: [check: &check/1]]
+  defp check(_), do: if(Mix.shell().cmd("ASK") != 0, do: exit({:shutdown, 1}))
+end
+"""
+GO = """package main
+
+import (
+	"os"
+	"os/exec"
+)
+
+func main() {
+	if exec.Command("sh", "-c", "ASK").Run() != nil {
+		os.Exit(1)
+	}
+}
+"""
+RUST = """fn main() {
+    let done = std::process::Command::new("sh").args(["-c", "ASK"]).status().unwrap();
+    std::process::exit(if done.success() { 0 } else { 1 });
+}
+"""
+RUSTUP = os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup"  # where the machine's cargo is a wrapper that looks there
 ASK = "python3 -c 'from calc import sub; assert sub(3, 1) == 2'"
 
 
@@ -159,6 +187,60 @@ FORMS = {
         base={"CMakeLists.txt": f'{CMAKE}add_test(NAME sub COMMAND sh -c "{ASK}" WORKING_DIRECTORY ${{CMAKE_SOURCE_DIR}})\n'},
         bent={"CMakeLists.txt": f"{CMAKE}add_test(NAME sub COMMAND true)\n"},
     ),
+    "tox": Form(
+        verify="tox -q -e check",
+        needs="tox",
+        base={"tox.ini": f"[testenv:check]\nskip_install = true\nallowlist_externals = python3\ncommands = {ASK}\n"},
+        bent={"tox.ini": "[testenv:check]\nskip_install = true\nallowlist_externals = python3\ncommands = python3 -c 0\n"},
+    ),
+    "nox": Form(
+        verify="nox -s check",
+        needs="nox",
+        base={"noxfile.py": f"{NOX}    session.run('sh', '-c', \"\"\"{ASK}\"\"\", external=True)\n"},
+        bent={"noxfile.py": f"{NOX}    session.run('true', external=True)\n"},
+    ),
+    "just": Form(verify="just check", needs="just", base={"justfile": f"check:\n    {ASK}\n"}, bent={"justfile": "check:\n    true\n"}),
+    "rake": Form(
+        verify="rake check",
+        needs="rake",
+        base={"Rakefile": f"task(:check) {{ sh %q({ASK}) }}\n"},
+        bent={"Rakefile": "task(:check) { sh 'true' }\n"},
+    ),
+    "a task that rake imports": Form(
+        verify="rake check",
+        needs="rake",
+        base={"Rakefile": "import 'tasks/check.rake'\n", "tasks/check.rake": f"task(:check) {{ sh %q({ASK}) }}\n"},
+        bent={"tasks/check.rake": "task(:check) { sh 'true' }\n"},
+    ),
+    "composer": Form(
+        verify="composer -q check",
+        needs="composer",
+        base={"composer.json": json.dumps({"name": "a/b", "scripts": {"check": ASK}})},
+        bent={"composer.json": json.dumps({"name": "a/b", "scripts": {"check": "true"}})},
+    ),
+    "mix": Form(
+        verify="mix check",
+        needs="mix",
+        base={"mix.exs": MIX.replace("ASK", ASK)},
+        bent={"mix.exs": MIX.replace("ASK", "true")},
+    ),
+    "go run": Form(
+        verify="go run ./cmd/check",
+        needs="go",
+        base={"go.mod": "module shop\n\ngo 1.19\n", "cmd/check/main.go": GO.replace("ASK", ASK)},
+        bent={"cmd/check/main.go": GO.replace("ASK", "true")},
+    ),
+    "cargo xtask": Form(
+        verify=f"RUSTUP_HOME='{RUSTUP}' cargo xtask",
+        needs="cargo",
+        base={
+            ".cargo/config.toml": '[alias]\nxtask = "run -q --offline --manifest-path xtask/Cargo.toml --"\n',
+            "xtask/Cargo.toml": '[package]\nname = "xtask"\nversion = "0.1.0"\nedition = "2021"\n\n[workspace]\n',
+            "xtask/Cargo.lock": 'version = 3\n\n[[package]]\nname = "xtask"\nversion = "0.1.0"\n',
+            "xtask/src/main.rs": RUST.replace("ASK", ASK),
+        },
+        bent={"xtask/src/main.rs": RUST.replace("ASK", "true")},
+    ),
     "a test's own fixture program": Form(
         verify="python3 -m pytest -q tests/test_sub.py",
         base={
@@ -169,6 +251,17 @@ FORMS = {
         bent={"tests/fixtures/ask.py": NOTHING},
     ),
 }
+
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+TOOLS = Path(os.environ.get("NIGHTLATCH_TEST_RUNNERS") or CACHE / "nightlatch-tests/runners", "python/bin")
+
+
+@pytest.fixture(autouse=True)
+def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tox, nox and just as tests/suites/install.sh brings them."""
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{TOOLS}")
+    monkeypatch.setenv("COMPOSER_ALLOW_SUPERUSER", "1")
 
 
 def examined(world: World, form: Form, candidate: dict[str, str | None]) -> Verdict:
