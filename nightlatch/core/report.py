@@ -15,6 +15,8 @@ from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Known, Report,
 from nightlatch.core.survey import Survey
 
 LARGE = 400
+SLIPPED = "slipped: "  # how the title of a note begins by which the loop takes a flag back
+NEEDS_YOU = "3"
 PAUSE = timedelta(minutes=5)
 STOPS = {"0": "ended", "3": "needs you", "4": "fault", "5": "red", "75": "limited", "130": "signal", "143": "signal"}
 MANIFESTS = ("pyproject.toml", "requirements*.txt", "package.json", "go.mod", "Cargo.toml", "Pipfile", "setup.py")
@@ -129,9 +131,9 @@ def build(source: Source, picked: Sequence[Night]) -> Report:
         fix=line(fixed[1], 200) if fixed else _usual_fix(kind, source.program), branch=line(source.branch, 80), tip=source.tip,
         base=line(opened.get("base", ""), 40), tests=line(tests.partition(";")[0], 120) or _last_tests(sessions), unpushed=source.unpushed,
         before=before, passing=passing, total=total, budget=line(opened.get("budget", "").replace("none", ""), 20),
-        decide=tuple(_decide(source)) if latest else (), sessions=sessions, waits=tuple(_waits(source, sessions)),
+        decide=(*_decide(source), *_slipped(source)) if latest else (), sessions=sessions, waits=tuple(_waits(source, sessions)),
         burnup=tuple(_burnup(start, before, picked)), findings=tuple(_findings(source, sessions)), missing=source.missing,
-        next=tuple(_next(source, latest)),
+        next=tuple(_next(source, latest, closed.get("exit", ""))),
     )  # fmt: skip
 
 
@@ -271,6 +273,28 @@ def _decide(source: Source) -> Iterator[Decide]:
         )  # fmt: skip
 
 
+def _slipped(source: Source) -> Iterator[Decide]:
+    """The features that passed, slipped back and are work again: nothing waits, and a person may want another thing than that."""
+    asked = {ask.feature for ask in source.survey.asks}
+    last = {entry.feature: entry for entry in source.items if isinstance(entry, Entry) and (entry.word == "landed" or is_slip(entry))}
+    for feature, _ in source.survey.left:
+        entry = last.get(feature.id)
+        if entry is None or not is_slip(entry) or feature.id in asked or feature.hold or feature.skip:
+            continue
+        yield Decide(
+            name=line(feature.id, 60), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind="slipped", by="the loop",
+            question=line(entry.title, 500), says=line(f"{feature.title} {entry.title}"),
+            command=line(f"{source.program} hold {feature.id}"),
+            otherwise="or leave it as it is: the next session on it repairs what broke, or `git revert` the commit that did",
+            holds_up=(), sessions=0, usd=None,
+        )  # fmt: skip
+
+
+def is_slip(entry: Entry) -> bool:
+    """Does this note take a flag back that the loop had given?"""
+    return entry.word == "note" and entry.title.startswith(SLIPPED)
+
+
 def _is_of(entry: Entry, feature: str, digest: str) -> bool:
     """Is this a session on the feature as it stands now?"""
     found = _SESSION.fullmatch(entry.details[-1]) if entry.feature == feature and entry.details else None
@@ -311,7 +335,7 @@ def _findings(source: Source, sessions: Sequence[Session]) -> Iterator[Known]:
         )  # fmt: skip
 
 
-def _next(source: Source, latest: bool) -> Iterator[tuple[str, str]]:
+def _next(source: Source, latest: bool, code: str) -> Iterator[tuple[str, str]]:
     """What the next run would do, each with its command."""
     runs = [line(feature.id, 60) for feature, waiting in source.survey.left if waiting is None]
     behind = source.survey.count("behind")
@@ -324,5 +348,8 @@ def _next(source: Source, latest: bool) -> Iterator[tuple[str, str]]:
         yield "nothing can run until you decide" + (f"; {behind} wait behind it" if behind else ""), f"{source.program} status"
     elif not source.survey.plan.features:
         yield "the plan has no features", "add one to the plan"
+    elif code == NEEDS_YOU:  # nothing waits and nothing can run: what somebody says that it passes does not
+        says = "a feature says that it passes, and its verify is red: repair it, or take its flag back in the plan"
+        yield says, f"{source.program} verify"
     else:
         yield "nothing is left to do", "add a feature to the plan"

@@ -67,8 +67,8 @@ def history(house: House, name: str, *more: str) -> tuple[Commit, ...]:
 
 
 def by_session(commit: Commit) -> bool:
-    """Did a session land it, without a person having approved it?"""
-    return "Nightlatch-Session" in commit.trailers and "Nightlatch-Approved" not in commit.trailers
+    """Did a session land it, without a person having approved it? A commit of several sessions is somebody's who put theirs together."""
+    return commit.sessions == 1 and "Nightlatch-Approved" not in commit.trailers
 
 
 def given(name: str, data: bytes | None) -> Mapping[str, Any]:

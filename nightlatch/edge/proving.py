@@ -9,6 +9,7 @@ from nightlatch.core.models import Feature, Plan
 from nightlatch.core.policy import Stop
 from nightlatch.core.progress import DETAILS, Entry, minute
 from nightlatch.core.proofs import may_reach
+from nightlatch.core.report import SLIPPED
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.edge import kept
@@ -111,7 +112,7 @@ def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:
         again = site.lab.verify(tip, tip, feature)
         if again.answer is not Answer.RED:
             continue
-        says = f"slipped: its verify is red at {tip[:7]}, so it is work again"
+        says = f"{SLIPPED}its verify is red at {tip[:7]}, so it is work again"
         details = (*(plain(line, 200) for line in last_lines(again.tail) if line.strip()),)[-DETAILS:]
         entry = Entry(at=minute(site.now()), word="note", feature=feature.id, title=says, details=details)
         write_down(site, (entry,), f"progress: {feature.id} slipped", flag=(feature.id, False))

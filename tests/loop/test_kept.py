@@ -56,9 +56,24 @@ def test_what_a_persons_commit_broke_is_work_again(tmp_path: Path) -> None:
     project.night(honest, "--once")
     notes = [entry for entry in project.entries() if entry.word == "note"]
     assert [(entry.feature, entry.title.partition(" red")[0]) for entry in notes] == [("US-001", "slipped: its verify is")]
+    assert "DECIDE" not in project.git("show", "HEAD:progress.txt")  # it was repaired in the same night
     project.night(honest)
     assert project.passing() == ["US-001", "US-002"]
     assert "2 proved again, 0 by a person's word, 0 failed" in project.run("verify").stdout
+
+
+def test_a_flag_that_slipped_back_is_a_decision_in_the_morning(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1), feature(2)], settings=SCRIPTED)
+    project.night([[writes(1)]], "--once")
+    project.write("n1.txt", "something else\n")
+    project.commit("tidy")
+    told = project.night([[{"say": "nothing"}]], "--once", code=None).stdout
+    assert "DECIDE  US-001 Number 1 slipped: its verify is red at" in told
+    assert "python loop.py hold US-001" in told
+    [one] = json.loads(project.run("report", "--json").stdout)["decide"]
+    assert (one["feature"], one["kind"]) == ("US-001", "slipped")
+    project.night([[writes(1)]], "--once")
+    assert json.loads(project.run("report", "--json").stdout)["decide"] == []
 
 
 def test_a_run_never_says_that_everything_passes_where_it_does_not(tmp_path: Path) -> None:
@@ -67,6 +82,9 @@ def test_a_run_never_says_that_everything_passes_where_it_does_not(tmp_path: Pat
     told = project.night([[writes(2)]], code=3)
     assert "US-001 says that it passes, and its verify is red: nightlatch verify" in told.stdout
     assert "every feature passes" not in told.stdout
+    report = project.run("report").stdout
+    assert "its verify is red: repair it, or take its flag back" in " ".join(report.split())
+    assert "nothing is left to do" not in report
     assert project.passing() == ["US-001", "US-002"]
     project.write("n1.txt", "1\n")
     project.commit("there it is")

@@ -157,6 +157,17 @@ def test_what_a_session_landed_of_them_does_not_count_until_the_person_says_so(p
     assert (project.folder.parent / "ran").exists()
 
 
+def test_a_commit_that_a_person_put_several_sessions_together_in_is_theirs(project: Project) -> None:
+    """With the settings that they changed beside it: no session lands in another's commit."""
+    project.write("loop.toml", 'agent = ["scripted"]\n[land]\nafter = "touch ../ran"\n')
+    trailers = "\n".join(f"Nightlatch-Session: r-20260101-000000-s0{n}" for n in (1, 2))
+    project.git("add", "-A")
+    project.git("commit", "-q", "-m", f"two nights\n\n{trailers}")
+    script = {"NIGHTLATCH_SCRIPT": str(project.script([[writes(1)]]))}
+    project.run("run", "--agent", "scripted", "--once", env=script)
+    assert (project.folder.parent / "ran").exists()
+
+
 def test_a_plan_that_a_session_landed_is_not_taken_for_the_persons(project: Project) -> None:
     project.git("mv", "prd.json", "moved.json")
     project.write("scripts/ralph/prd.json", DONE)
