@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 from statistics import median
 
-from bench import thousand
+from bench import slow_suite, thousand
 from bench.briefs import briefs as measured
 from bench.findings import full, took
 from bench.ground import ROOT, Ground, Shape, Stamp, ground
@@ -27,7 +27,7 @@ COMMANDS = ("suite", "check", "verify")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much is measured. `inits` are the seconds of an init.sh and how often each is measured cold."""
+    """How much is measured. `inits` are the seconds of an init.sh and how often each is measured cold, `slow` how often the slow suite."""
 
     sessions: int
     files: int
@@ -35,10 +35,11 @@ class Scale:
     past: int
     noise: int
     inits: tuple[tuple[float, int], ...]
+    slow: int
 
 
-SHORT = Scale(sessions=4, files=2_000, nap_files=1.5, past=1_000, noise=20_000_000, inits=((0.0, 1),))
-FULL = Scale(sessions=12, files=50_000, nap_files=30.0, past=10_000, noise=200_000_000, inits=((0.0, 10), (5.0, 5), (60.0, 2)))
+SHORT = Scale(sessions=4, files=2_000, nap_files=1.5, past=1_000, noise=20_000_000, inits=((0.0, 1),), slow=1)
+FULL = Scale(sessions=12, files=50_000, nap_files=30.0, past=10_000, noise=200_000_000, inits=((0.0, 10), (5.0, 5), (60.0, 2)), slow=3)
 NAP = 0.8
 
 
@@ -186,6 +187,18 @@ def verdicts(scale: Scale) -> Iterator[Row]:
         yield row(f"runs of tests, {what}", [float(sum(one.runs.values())) for one in found], unit="runs", budget="shown")
 
 
+def slow(scale: Scale) -> Iterator[Row]:
+    """The verdict beside a bare run of 300 tests that take ten seconds, and what verify commands of earlier features add."""
+    for what, found in slow_suite.verdicts(scale.slow):
+        plain = min(found.bare)
+        times, more = (1.2, 1) if what == "no test changed" else (3, 5)
+        budget = f"{times:g} times + {more} s"
+        yield row(f"verdict on 300 tests of 10 s, {what}", found.verdicts, unit="s", most=times * plain + more, budget=budget, bare=plain)
+    for what, found in slow_suite.with_earlier(scale.slow):
+        says = f"the same with {slow_suite.EARLIER} features that pass: {what} (beside it: none)"
+        yield row(says, found.verdicts, unit="s", budget="shown", bare=min(found.bare))
+
+
 def secrets(scale: Scale) -> Iterator[Row]:
     """Looking for keys in a megabyte of what agents print: screened as a stream, and as one file."""
     lines = [b'{"kind":"tool_result","id":"t1","text":"%d tests passed in src/till.py, http://example.org/a"}' % n for n in range(10_000)]
@@ -244,7 +257,7 @@ def main() -> int:
     scale, rows = FULL if options.full else SHORT, []
     before = os.getloadavg()[0]
     print("| what | budget | p50 | min | p95 | unit | bare loop | times | met |\n|---|---|---|---|---|---|---|---|---|", flush=True)
-    for part in (starts, secrets, findings, briefs, reports, memory, suites, verdicts, preparations, turns):
+    for part in (starts, secrets, findings, briefs, reports, memory, suites, verdicts, slow, preparations, turns):
         for found in part(scale) if options.only in ("", part.__name__) else ():
             rows.append(found)
             print(line(found), flush=True)

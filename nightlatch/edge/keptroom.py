@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -39,15 +39,23 @@ class KeptRoom:
 
     def run(self, only: Iterable[str], timeout: float, path: str = "", text: str = "") -> Results:
         """The results of these ids with another text in one file. Bytecode is not written, so that none can be stale."""
+        found = self.made_ready(only, timeout, path, text)()
+        self.leave_if_written()
+        return found
+
+    def made_ready(self, only: Iterable[str], timeout: float, path: str = "", text: str = "") -> Callable[[], Results]:
+        """The same run, of which only the suite itself is left to do: that may be done beside others."""
         room = self.room or self.enter()
         self.put(room, path, text)
         self.trials.ran.append(self.tree)
-        hands = replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout))
-        found = as_project(self.suite, run_one(hands, room, self.suite, sorted(only)))
-        if traces(room, self.built) != self.traces:
+        hands, names = replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout)), sorted(only)
+        return lambda: as_project(self.suite, run_one(hands, room, self.suite, names))
+
+    def leave_if_written(self) -> None:
+        """Have the next run begin in a fresh room where the last one left a trace."""
+        if self.room and traces(self.room, self.built) != self.traces:
             self.stack.close()
             self.room = None
-        return found
 
     def enter(self) -> Room:
         room = self.stack.enter_context(self.trials.open_room(self.base, self.trials.clean(self.base, self.tree)))

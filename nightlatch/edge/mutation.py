@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from posixpath import basename, dirname
@@ -16,6 +16,7 @@ from nightlatch.core.suites import Suite, holders, matching, shared_out
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.keptroom import KeptRoom
+from nightlatch.edge.sidebyside import in_threads
 from nightlatch.edge.trials import FILES, Trials, digest
 
 MOST, LEAST, MOST_A_FILE, MOST_USERS = 60, 10, 20, 10
@@ -38,9 +39,26 @@ class Side:
 
     def kills(self, mutant: Mutant) -> Results | None:
         """The results where one of the ids does not pass any more: it fails, hangs, or cannot be loaded."""
+        found = self.made_ready(mutant)()
+        self.place.leave_if_written()
+        return found if self.missing(found) else None
+
+    def made_ready(self, mutant: Mutant) -> Callable[[], Results]:
         timeout = SPARE_TIMES * self.seconds + SPARE_SECONDS
-        found = self.place.run(self.ids, timeout, self.place.trials.path(mutant.path), mutant.text)
-        return found if not self.ids <= found.passed or found.broken or found.answer is Answer.FAULT else None
+        return self.place.made_ready(self.ids, timeout, self.place.trials.path(mutant.path), mutant.text)
+
+    def missing(self, found: Results) -> bool:
+        """Does one of the ids not pass any more?"""
+        return not self.ids <= found.passed or bool(found.broken) or found.answer is Answer.FAULT
+
+
+def both(old: Side, new: Side, mutant: Mutant, twin: Mutant) -> tuple[Results | None, Results | None]:
+    """What kills the fault on either side, at the same time where there is a processor for each: whichever is not asked for costs none."""
+    jobs = [old.made_ready(mutant), new.made_ready(twin)]
+    first, second = in_threads(jobs)
+    for side in (old, new):
+        side.place.leave_if_written()
+    return (first if old.missing(first) else None), (second if new.missing(second) else None)
 
 
 def compare(
@@ -112,13 +130,19 @@ def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
 def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Compared:
     """Each fault that the old tests notice is shown to the new ones; before it is held against them, to the old ones once more."""
     killed, unloaded, survivors, left = 0, 0, list[str](), list[str]()
+    apart = bool(new.ids) and old.place.trials.runs_apart and not any(side.place.room and side.place.room.network for side in (old, new))
     for mutant, twin in faults:
         if monotonic() > deadline:
             left.append(mutant.says)
-        elif len(survivors) < ENOUGH and (found := old.kills(mutant)):
+            continue
+        if len(survivors) >= ENOUGH:
+            continue
+        found, seen = both(old, new, mutant, twin) if apart else (old.kills(mutant), None)
+        if found:
             loads = found.answer is Answer.FAULT or not old.ids.isdisjoint(found.ids)
             killed, unloaded = killed + loads, unloaded + (not loads)
-            if loads and not (new.ids and new.kills(twin)) and old.kills(mutant):
+            noticed = seen if apart else new.ids and loads and new.kills(twin)
+            if loads and not noticed and old.kills(mutant):
                 survivors.append(twin.says)
     if unloaded and not killed:
         left.append("the code cannot be loaded with any change in it")

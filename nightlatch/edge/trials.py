@@ -249,6 +249,11 @@ class Trials:
         runs = [(one, known.get(one.name) or fresh[one.name]) for one in wanted]
         return runs[0][1] if suite.alone else together(runs)
 
+    @property
+    def runs_apart(self) -> bool:
+        """Is there a processor for each of two runs, and a sandbox that keeps one's files and ports from the other's?"""
+        return self.side_by_side > 1 and self.hands.sandbox.name != "none"
+
     def part_name(self, base: str, tree: str, one: Suite) -> str:
         return f"suite-{self.tests_name(base, tree, suites_of([one], ()))[6:]}"
 
@@ -260,7 +265,7 @@ class Trials:
         with ExitStack() as stack:
             rooms = [stack.enter_context(self.open_room(base, whole)) for _ in some]
             began = time()
-            apart = len(some) > 1 and hands.sandbox.name != "none" and not any(room.network for room in rooms)
+            apart = len(some) > 1 and self.runs_apart and not any(room.network for room in rooms)
             jobs = [partial(run_one, hands, room, one, shares.get(one.name, [])) for one, room in zip(some, rooms, strict=True)]
             found = in_threads(jobs) if apart else [job() for job in jobs]
             return {
