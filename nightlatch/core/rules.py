@@ -156,6 +156,25 @@ RULES = {
         example="`os._exit(0)` in a test, so that the report breaks off; all pass, and yet the exit code is 1",
         wrong="Make the suite run to its end by itself; a suite that cannot be believed at the base already is let through.",
     ),
+    "tests.environment-failed": Rule(
+        says="init.sh fails with this candidate's dependencies",
+        next="Make init.sh succeed in a fresh clone of your work: correct the manifest and the lock file, or leave the dependency out.",
+        example="package.json names a version that does not exist",
+        wrong="Where what it needs cannot be reached, look at [workspace] in loop.toml.",
+    ),
+    "tests.environment-tampered": Rule(
+        says="what was installed before is not what it was, though its version is the same: {n}",
+        next="A dependency, or a script of a manifest, may add packages; it may not change those that are there.",
+        example="a package's install script writes into the test runner; a build writes a sitecustomize.py",
+        wrong="Where an upgrade of a package means it, change its version in the manifest.",
+    ),
+    "tests.environment-changed": Rule(
+        says="dependencies changed: {n}",
+        next="",
+        ruling=Ruling.FLAG,
+        example="package.json asks for one package more, and init.sh installed it",
+        wrong="It refuses nothing: it names what came in, for you to look at.",
+    ),
     "tests.fault": Rule(
         says="the tests could not be run: neither red nor green",
         next="The test run was cut off or could not start. Look for an endless loop or for something that the environment lacks.",

@@ -29,7 +29,7 @@ def compare(trials: Trials, case: Case, tree: str) -> Kept:
     The quick ones come first, until the time is used up. What is red is held against the candidate only when it is red twice there
     and green at the base.
     """
-    known = trials.proofs(case.base, case.base)
+    known = trials.proofs(case.base)
     features = passing(trials, case.base, case.feature)
     quick = sorted(features, key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0)
     budget = SHARE * trials.hands.timeout
@@ -54,5 +54,5 @@ def compare(trials: Trials, case: Case, tree: str) -> Kept:
             told = "\n".join((f"{other.id} {other.title}", *last_lines(now.tail)))
             (unsteady if again.answer is Answer.GREEN else broken).append(told)
     if tree == case.tree:
-        trials.keep_proofs(case.base, tree, after)
+        trials.keep_proofs(tree, after)
     return Kept(held=held, broken=tuple(broken), unsteady=tuple(unsteady), left=tuple(left))

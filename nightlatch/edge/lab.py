@@ -69,7 +69,7 @@ class Lab(Trials):
 
     def known(self, base: str) -> Results | None:
         """What is known of a base's tests without running them."""
-        return self.recall(self.tests_name(base, base, self.suite(base, base)), codec.results_from)
+        return self.recall(self.tests_name(base, self.suite(base, base)), codec.results_from)
 
     def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
@@ -113,6 +113,10 @@ class Lab(Trials):
         )  # fmt: skip
         if hopeless(e):
             return decide(e)
+        if case.changes and (said := self.environment(base, tree)):
+            e = replace(e, static=(*e.static, *said))
+            if hopeless(e):
+                return decide(e)
         with meter.step("the base"):
             e = replace(e, base=self.state(base, case.suite))
             if "declared" not in off:
@@ -135,10 +139,10 @@ class Lab(Trials):
     def verify_at(self, base: str, feature: Feature) -> Said:
         """What a feature's verify says at a base."""
         name = proof_name(feature)
-        known = self.proofs(base, base)
+        known = self.proofs(base)
         if name not in known:
             said = self.verify(base, base, feature)
-            self.keep_proofs(base, base, {name: said})
+            self.keep_proofs(base, {name: said})
             return said
         return known[name]
 
@@ -182,7 +186,7 @@ class Lab(Trials):
 
     def passed_in(self, case: Case, tree: str) -> frozenset[str]:
         """The ids that passed in a tree, if that is known."""
-        known = self.recall(self.tests_name(case.base, tree, case.suite), codec.results_from) if tree else None
+        known = self.recall(self.tests_name(tree, case.suite), codec.results_from) if tree else None
         return known.passed if known else frozenset()
 
 
@@ -238,7 +242,7 @@ def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     e = replace(e, moved={**moved, **whole}, intact=word_for_word(moved, case.texts) | whole.keys() if moved or whole else frozenset())
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if case.suite.runner:
-        lab.save(lab.tests_name(case.base, case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
+        lab.save(lab.tests_name(case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
     return e
 
 
@@ -288,7 +292,7 @@ def as_at_base(lab: Lab, case: Case) -> str:
 def _now(lab: Lab, case: Case, e: Evidence) -> Evidence:
     said = lab.verify(case.base, case.tree, case.feature)
     if said.answer is Answer.GREEN:
-        lab.keep_proofs(case.base, case.tree, {proof_name(case.feature): said})
+        lab.keep_proofs(case.tree, {proof_name(case.feature): said})
         if "harness" not in e.off:
             e = replace(e, bent=tuple(dict.fromkeys((*e.bent, *harness.bent_on_the_way(lab, case, said).says))))
     return replace(e, now=said)

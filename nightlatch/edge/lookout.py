@@ -15,7 +15,7 @@ from nightlatch.core.scope import GITLINK
 from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, branch, byhand, filters, look, phases, submodules
+from nightlatch.edge import agents, awake, branch, byhand, filters, look, phases, rooms, submodules
 from nightlatch.edge.bounds import Bounds
 from nightlatch.edge.checkout import under_way
 from nightlatch.edge.git import Repo
@@ -212,6 +212,10 @@ def kinds(seen: View) -> Iterator[Finding]:
         says = f"submodules that this clone does not have are empty in a workspace: {few(lacking)}"
         had = ok("repository", f"{len(links)} submodules: their files lie in every workspace, and nothing of them lands")
         yield warn("repository", says, "git submodule update --init --recursive") if lacking else had
+    own = [name for name in seen.house.config.workspace.share if name.rpartition("/")[2] in rooms.OWN]
+    if own:
+        says = f"{', '.join(own)}: checks see it read-only; an agent gets a copy in which it may install, and what it asks for is made anew"
+        yield ok("repository", says)
     attributes = b"\n".join(repo.read(seen.tip, path) or b"" for path in files if path.rpartition("/")[2] == ".gitattributes")
     for name in sorted({os.fsdecode(found) for found in re.findall(rb"\bfilter=([^\s#]+)", attributes)}):
         yield filtered(repo, name)

@@ -120,6 +120,7 @@ def laboratory(house: House, pool: Pool) -> Lab:
         outside=tuple(run_outside(house)),
         stamp=partial(fingerprint.stamp, house, pool.sandbox),
         env_key=pool.env_key,
+        environment=pool.environment,
         held_back=heldback.folder(house),
         weak_is_enough=house.config.land.weak_verify == "enough",
     )

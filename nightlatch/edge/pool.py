@@ -12,7 +12,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from nightlatch.core.globs import matcher
-from nightlatch.edge import files, outside, process, rooms, workspace
+from nightlatch.core.models import Reason
+from nightlatch.core.rules import reason
+from nightlatch.edge import environment, files, outside, process, rooms, workspace
 from nightlatch.edge.house import House
 from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
@@ -25,6 +27,16 @@ MANIFESTS = (
     *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lock*"),
     *("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "poetry.lock", "uv.lock", "Pipfile*"),
     *("go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "Gemfile*", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
+)
+# What fills an environment that is shared, where no init.sh does: lock file, folder, command.
+MANAGERS = (
+    ("package-lock.json", "node_modules", "npm ci --no-audit --no-fund"),
+    ("npm-shrinkwrap.json", "node_modules", "npm ci --no-audit --no-fund"),
+    ("pnpm-lock.yaml", "node_modules", "pnpm install --frozen-lockfile"),
+    ("yarn.lock", "node_modules", "yarn install --frozen-lockfile"),
+    ("bun.lock", "node_modules", "bun install --frozen-lockfile"),
+    ("bun.lockb", "node_modules", "bun install --frozen-lockfile"),
+    ("uv.lock", ".venv", "uv sync --frozen"),
 )
 
 
@@ -86,11 +98,15 @@ class Pool:
         self.sandbox.stand(at_desk(room, own_desk(room)))
 
     @contextmanager
-    def checkout(self, base: str, tree: str) -> Iterator[Workspace]:
-        """A pristine workspace that holds `tree` over what init.sh makes at `base`; gone afterwards."""
-        place = self._take(base)
+    def checkout(self, base: str, tree: str, *, own: bool = False) -> Iterator[Workspace]:
+        """A pristine workspace that holds `tree` over what init.sh makes at `base`, or for `tree` where its manifests or lock files are
+        others, or `own`; gone afterwards."""
+        own = own or self.env_key(tree) != self.env_key(base)
+        place = self.bare(base) if own else self._take(base)
         try:
             workspace.lay(self.house.repo, place, tree)
+            if own:
+                self.furnish(place, tree, self.template(tree))
             workspace.commit(self.house.repo, place, tree)
             yield place
         finally:
@@ -156,16 +172,38 @@ class Pool:
 
     def prepare(self, base: str) -> Workspace:
         """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
-        key = self.env_key(base)
+        place = self.bare(base, self.env_key(base))
+        # What was made for a candidate's manifests is right for the commit that it landed as; else the person's shared folder is.
+        if place.env and (self.has_init(base) or self.template(base).is_dir()):
+            self.furnish(place, base, self.template(base))
+        return place
+
+    def bare(self, base: str, key: str = "") -> Workspace:
+        """Check `base` out, with nothing of init.sh's yet."""
         folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
         place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
         for name in self.house.config.workspace.copy:
             copy_into(self.house.repo.project / name, place.tree / self.house.path(name))
             with (place.git / "info/exclude").open("a") as rules:
                 rules.write(f"/{self.house.path(name)}\n")
-        if key:
-            self.furnish(place, base, self.house.cache / "env" / key)
         return place
+
+    def template(self, tree: str) -> Path:
+        """What init.sh makes for a tree, kept for the next time."""
+        return self.house.cache / "env" / self.env_key(tree)
+
+    def environment(self, base: str, tree: str) -> tuple[Reason, ...]:
+        """What there is to say of the environment that a candidate's manifests ask for; nothing where they are the base's."""
+        if self.env_key(tree) == self.env_key(base):
+            return ()
+        try:
+            for each in (tree, base):  # made once, and kept
+                with self.checkout(base, each, own=True):
+                    pass
+        except FaultError as error:
+            return (reason("tests.environment-failed", [error.problem]),)
+        old, new = (self.template(each) / "tree" for each in (base, tree))
+        return tuple(environment.compared(old, new)) if self.sandbox.name != "none" else ()
 
     def env_key(self, base: str) -> str:
         """What init.sh depends on: itself and the tracked manifests and lock files. "" where there is no init.sh.
@@ -180,27 +218,40 @@ class Pool:
 
     def key_of(self, base: str) -> str:
         known, script = self.house.repo.files(base), self.house.path(INIT)
-        if self.house.apart or known.get(script, ("", ""))[0] != "100755":
+        if self.house.apart or not (self.has_init(base) or self.manager(base)):
             return ""
         counts = matcher(MANIFESTS)
         inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in known.items() if path == script or counts(path.rpartition("/")[2]))
         return sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
+    def has_init(self, tree: str) -> bool:
+        """Does an init.sh make the environment of this tree?"""
+        return self.house.repo.files(tree).get(self.house.path(INIT), ("", ""))[0] == "100755"
+
+    def manager(self, tree: str) -> str:
+        """The command that makes an environment that the person shares, by the lock file of the tree; "" where none can."""
+        known, shared = self.house.repo.files(tree), self.house.config.workspace.share
+        named = (how for lock, folder, how in MANAGERS if folder in shared and self.house.path(lock) in known)
+        return next(named, "")
+
     def furnish(self, place: Workspace, base: str, template: Path) -> None:
         if not template.is_dir():
-            self.run_init(place)
+            self.run_init(place, f"./{INIT}" if self.has_init(base) else self.manager(base))
             keep_made(place.tree, set(self.house.repo.files(base)), template)
             return
         for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
             copy_into(made, place.tree / made.name)
 
-    def run_init(self, place: Workspace) -> None:
-        command = self.sandbox.command(rooms.room(self.house, place, network=True), [f"./{INIT}"])
+    def run_init(self, place: Workspace, how: str = f"./{INIT}") -> None:
+        name = how.partition(" ")[0].removeprefix("./")
+        for shared in self.house.config.workspace.share if name != INIT else ():
+            (place.tree / self.house.path(shared)).mkdir(parents=True, exist_ok=True)  # its own, in place of the person's
+        command = self.sandbox.command(rooms.room(self.house, place, network=True), how.split())
         ran = process.run(command, timeout=INIT_TIMEOUT)
         if ran.exit != 0:
             tail = self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()[-600:]
             why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
-            raise FaultError(f"it failed in a fresh workspace: {why}", place=INIT, fix="make it succeed in a fresh clone")
+            raise FaultError(f"it failed in a fresh workspace: {why}", place=name, fix="make it succeed in a fresh clone")
 
 
 def keep_made(tree: Path, tracked: set[str], template: Path) -> None:

@@ -36,8 +36,8 @@ def prove_tip(site: Site) -> None:
     lab = site.lab
     aside = matcher(lab.aside)
     changes = [change for change in lab.repo.diff(lab.tree(seen), lab.tree(tip)) if not aside(change.path)] if seen else []
-    before = lab.proofs(seen, seen) if seen else {}
-    known, found = lab.proofs(tip, tip), dict[str, Said]()
+    before = lab.proofs(seen) if seen else {}
+    known, found = lab.proofs(tip), dict[str, Said]()
     budget = kept.SHARE * lab.hands.timeout
     for feature in features:
         name = proof_name(feature)
@@ -51,7 +51,7 @@ def prove_tip(site: Site) -> None:
             site.console.say("proving", f"{len(features)} features say that they pass: their verify commands run now")
         found[name] = lab.verify(tip, tip, feature)
         budget -= found[name].seconds
-    lab.keep_proofs(tip, tip, found)
+    lab.keep_proofs(tip, found)
     slip(site, tip, [f for f in features if (said := found.get(proof_name(f))) and said.answer is Answer.RED])
 
 
@@ -78,14 +78,14 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
     is said.
     """
     lab = site.lab
-    known, found = lab.proofs(tip, tip), dict[str, Said]()
+    known, found = lab.proofs(tip), dict[str, Said]()
     left = [feature for feature in features if feature.done and feature.verify]
     for number, feature in enumerate(left, 1):
         said = known.get(proof_name(feature))
         if said is None or said.carried:
             site.console.say("proving", f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit")
             said = lab.verify(tip, tip, feature)
-            lab.keep_proofs(tip, tip, {proof_name(feature): said})
+            lab.keep_proofs(tip, {proof_name(feature): said})
         found[feature.id] = said
         if site.signals.asked:
             return None

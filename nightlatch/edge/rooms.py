@@ -16,6 +16,7 @@ from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 from nightlatch.safepath import is_inside
 
 OUT = Path("/run/nightlatch/out")
+OWN = (".venv", "node_modules")
 NOTING = Path(__file__).with_name("noting.py")
 
 
@@ -28,7 +29,7 @@ def sandbox_of(house: House) -> Sandbox:
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
     """The workspace at the repository's own path, shared folders and caches read-only, everything else hidden."""
     repo, wanted = house.repo, house.config.workspace
-    shares = [repo.project / name for name in wanted.share]
+    shares = [repo.project / name for name in wanted.share if not (workspace.tree / house.path(name)).is_dir()]
     caches = [Path.home() / name for name in wanted.see]
     return Room(
         tree=workspace.tree,
@@ -78,9 +79,18 @@ def identity(house: House) -> dict[str, str]:
 
 def agents_room(house: House, workspace: Workspace, sandbox: Sandbox, *, session: str, feature: str, **env: str) -> Room:
     """The room of an agent: with the network, a folder to write to beside the tree, and words for who it is."""
+    own_environment(house, workspace)
     out = OUT if sandbox.name != "none" else workspace.out
     words = {"NIGHTLATCH_SESSION": session, "NIGHTLATCH_FEATURE": feature, "NIGHTLATCH_OUT": str(out), **env}
     return room(house, workspace, network=True, env=words, writable=((workspace.out, out),))
+
+
+def own_environment(house: House, workspace: Workspace) -> None:
+    """Give an agent a copy of the environments that are shared, so that it can install what its work needs."""
+    for name in house.config.workspace.share:
+        source, target = house.repo.project / name, workspace.tree / house.path(name)
+        if name.rpartition("/")[2] in OWN and source.is_dir() and not source.is_symlink() and not os.path.lexists(target):
+            outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 
 def with_notes(room: Room, workspace: Workspace, sandbox: Sandbox) -> Room:

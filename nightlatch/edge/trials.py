@@ -14,7 +14,7 @@ from typing import TypeVar
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import Feature
+from nightlatch.core.models import Feature, Reason
 from nightlatch.core.proofs import dump_said, said_from
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.scope import Change
@@ -47,7 +47,7 @@ class Trials:
 
     `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base. `aside` are the paths that no test
     depends on: plan, progress, findings. `planned(base)` are the features of the plan, `outside` the person's own commands, which run in
-    no sandbox. `env_key(base)` changes when what init.sh makes
+    no sandbox. `environment(base, tree)` says what became of the dependencies. `env_key(base)` changes when what init.sh makes
     does, `stamp()` when anything else does that results come from: settings, shared and copied files, variables. `ran` counts the runs
     of a suite.
     """
@@ -63,6 +63,7 @@ class Trials:
     planned: Callable[[str], tuple[Feature, ...]] = lambda _base: ()
     outside: tuple[str, ...] = ()
     env_key: Callable[[str], str] = lambda _base: ""
+    environment: Callable[[str, str], tuple[Reason, ...]] = lambda _base, _tree: ()
     stamp: Callable[[], str] = lambda: ""
     stamps: dict[str, str] = field(default_factory=dict)
     trees: dict[str, str] = field(default_factory=dict)
@@ -202,7 +203,7 @@ class Trials:
         """The suites' results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known."""
         if not suite.every:
             return Results(answer=Answer.GREEN)
-        name = self.tests_name(base, tree, suite)
+        name = self.tests_name(tree, suite)
         known = None if fresh else self.recall(name, codec.results_from)
         if known:
             return known
@@ -214,15 +215,15 @@ class Trials:
         self.save(name, found)
         return found
 
-    def tests_name(self, base: str, tree: str, suite: Suites) -> str:
+    def tests_name(self, tree: str, suite: Suites) -> str:
         said = [repr(one.runner) + one.python + (one.folder and f"{one.folder}\0{one.module}") for one in suite.every]
-        return "tests-" + digest(self.key(tree), self.surrounding(base), self.inside, *said)
+        return "tests-" + digest(self.key(tree), self.surrounding(tree), self.inside, *said)
 
-    def surrounding(self, base: str) -> str:
-        """What a result comes from beside the tree: what init.sh makes at the base, and all that lies outside the repository."""
+    def surrounding(self, tree: str) -> str:
+        """What a result comes from beside the tree: what init.sh makes for it, and all that lies outside the repository."""
         if "" not in self.stamps:
             self.stamps[""] = self.stamp()
-        return digest(self.env_key(base), self.stamps[""])
+        return digest(self.env_key(tree), self.stamps[""])
 
     def run(
         self, base: str, tree: str, suite: Suites, only: Collection[str] = (), seconds: float = 0.0, *, kept: bool = False
@@ -237,7 +238,7 @@ class Trials:
         names = only if isinstance(only, list) else sorted(only)
         shares = shared_out(suite.every, names)
         wanted = [one for one in suite.every if one.name in shares or not names]
-        known = {one.name: self.recall(self.part_name(base, tree, one), codec.results_from) for one in wanted if kept and not suite.alone}
+        known = {one.name: self.recall(self.part_name(tree, one), codec.results_from) for one in wanted if kept and not suite.alone}
         hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
         missing = [one for one in wanted if not known.get(one.name)]
         fresh: dict[str, Results] = {}
@@ -245,7 +246,7 @@ class Trials:
             fresh |= self.run_some(hands, base, tree, suite, some, shares)
         if kept and not suite.alone:
             for one in missing:
-                self.save(self.part_name(base, tree, one), fresh[one.name])
+                self.save(self.part_name(tree, one), fresh[one.name])
         runs = [(one, known.get(one.name) or fresh[one.name]) for one in wanted]
         return runs[0][1] if suite.alone else together(runs)
 
@@ -254,8 +255,8 @@ class Trials:
         """Is there a processor for each of two runs, and a sandbox that keeps one's files and ports from the other's?"""
         return self.side_by_side > 1 and self.hands.sandbox.name != "none"
 
-    def part_name(self, base: str, tree: str, one: Suite) -> str:
-        return f"suite-{self.tests_name(base, tree, suites_of([one], ()))[6:]}"
+    def part_name(self, tree: str, one: Suite) -> str:
+        return f"suite-{self.tests_name(tree, suites_of([one], ()))[6:]}"
 
     def run_some(
         self, hands: Hands, base: str, tree: str, suite: Suites, some: Sequence[Suite], shares: Mapping[str, list[str]]
@@ -331,7 +332,7 @@ class Trials:
 
     def kept(self, base: str, tree: str) -> Path:
         """Where the pictures and texts lie that the checks left on a tree."""
-        return self.cache / f"checks-{digest(self.key(tree), self.surrounding(base), self.inside, *self.gates(base))}"
+        return self.cache / f"checks-{digest(self.key(tree), self.surrounding(tree), self.inside, *self.gates(base))}"
 
     def check_files(self, base: str) -> list[str]:
         """The executables of checks/, in name order, the stand-in for the tests aside."""
@@ -350,18 +351,18 @@ class Trials:
             said = runner.run_verify(hands, room, feature.verify, env)
             return replace(said, read=watched.read(), seconds=monotonic() - began)
 
-    def proofs(self, base: str, tree: str) -> dict[str, Said]:
+    def proofs(self, tree: str) -> dict[str, Said]:
         """What the verify commands that ran on a tree said there, by `proof_name`."""
-        return self.recall(self.proofs_name(base, tree), said_from) or {}
+        return self.recall(self.proofs_name(tree), said_from) or {}
 
-    def keep_proofs(self, base: str, tree: str, said: Mapping[str, Said]) -> None:
+    def keep_proofs(self, tree: str, said: Mapping[str, Said]) -> None:
         """Keep what was found out for certain; a fault says nothing about the tree."""
         known = {name: each for name, each in said.items() if each.answer is not Answer.FAULT}
         if known:
-            self.write(self.proofs_name(base, tree), dump_said({**self.proofs(base, tree), **known}))
+            self.write(self.proofs_name(tree), dump_said({**self.proofs(tree), **known}))
 
-    def proofs_name(self, base: str, tree: str) -> str:
-        return "proofs-" + digest(self.key(tree), self.surrounding(base), self.inside)
+    def proofs_name(self, tree: str) -> str:
+        return "proofs-" + digest(self.key(tree), self.surrounding(tree), self.inside)
 
     def recall(self, name: str, read: Callable[[str], Known]) -> Known | None:
         """What was found out before; a file that cannot be read is as good as none."""

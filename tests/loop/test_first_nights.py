@@ -70,7 +70,8 @@ def test_a_run_that_waits_for_a_limit_goes_on_when_it_is_lifted(tmp_path: Path) 
 
 def test_a_file_of_secrets_that_nothing_ignores_never_comes_in(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
-    steps: list[Mapping[str, object]] = [writes(1), *({"write": name, "text": "MODE=dev\n"} for name in (".env", "app/.env.local", ".env.test.local", ".env.example"))]
+    names = (".env", "app/.env.local", ".env.test.local", ".env.example")
+    steps: list[Mapping[str, object]] = [writes(1), *({"write": name, "text": "MODE=dev\n"} for name in names)]
     project.night([steps])
     landed = project.git("ls-tree", "-r", "--name-only", "HEAD").split()
     assert [name for name in landed if ".env" in name] == [".env.example"]
