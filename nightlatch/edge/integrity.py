@@ -124,7 +124,7 @@ def examined_one(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Integ
 
 def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results:
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
-    name = "must-fail-" + digest(trials.part_name(case.base, case.base, suite), sample.base.path, *files)
+    name = "must-fail-" + digest(trials.part_name(case.base, suite), sample.base.path, *files)
     known = trials.recall(name, codec.results_from)
     if known is None:
         known = laid_run(trials, case, suite, case.base, sample, sample.base)

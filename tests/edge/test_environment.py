@@ -38,7 +38,8 @@ def said(tmp_path: Path, changes: dict[str, str | None]) -> list[tuple[str, tupl
 
 
 def test_packages_that_come_go_and_move_are_said(tmp_path: Path) -> None:
-    more = {**python("extra", "2.0", {"extra.py": "x", "extra.pth": "import extra\n"}), "node_modules/@a/b/package.json": '{"version": "3"}',
+    more = {**python("extra", "2.0", {"extra.py": "x", "extra.pth": "import extra\n"}),
+            "node_modules/@a/b/package.json": '{"version": "3"}',
             "node_modules/left/package.json": '{"version": "1.1.0"}', "node_modules/left/index.js": "2", "target/build.o": "2"}  # fmt: skip
     gone = dict.fromkeys(python("runner", "1.0", {"runner/main.py": "", "../../../bin/runner": ""}))
     assert said(tmp_path, {**more, **gone}) == [

@@ -63,7 +63,7 @@ def test_only_what_the_change_can_reach_runs_again(world: World) -> None:
     verdict = lab.examine(first, tree, replace(PROSE, verify=()), off=frozenset({"integrity", "expected"}))
     assert verdict.outcome is Outcome.UNPROVED
     assert len(world.rooms) - started == 4  # its Python, two runs of the suite, and the one verify that reads words.py
-    said = lab.proofs(first, tree)
+    said = lab.proofs(tree)
     assert sorted(each.carried for each in said.values()) == [False, True]
 
 
