@@ -1,6 +1,7 @@
 """Everything that would stop the night, looked at before it."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -202,6 +203,18 @@ def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Fi
         yield warn("flaky", says, "make them pass every time, or skip them")
     if known.failing and (cause := cause_of(known.tail)):
         yield warn("suite", f"of what fails: {cause.says}", cause.fix)
+    if known.failing and (lacking := untracked_in(seen, known.tail)):
+        says = f"tests that fail name files which git does not have: {', '.join(map(plain, lacking))}"
+        listed = ", ".join(f'"{name}"' for name in lacking)
+        yield warn("suite", says, f"copy = [{listed}] under [workspace] in loop.toml, if no secret is in them that an agent may not see")
     paths = [path for path in map(lab.own, lab.files(seen.tip)) if not path.startswith("../")]
     for folder, files in run_by_nothing(paths, suites.every, runner.shipped()).items():
         yield warn("suite", loose(folder, files), "[[checks.suite]] in loop.toml")
+
+
+def untracked_in(seen: View, said: str) -> list[str]:
+    """The files of the project that a text names and git does not hold: a workspace has none of them."""
+    known, top = seen.house.repo.files(seen.tip), seen.house.repo.project
+    named = dict.fromkeys(re.findall(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""", said))
+    found = [name for name in named if ".." not in name and seen.house.path(name) not in known and (top / name).is_file()]
+    return [name for name in found if not name.endswith((".py", ".pyc")) and ".venv/" not in name and "node_modules/" not in name][:8]

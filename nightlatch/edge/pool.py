@@ -1,8 +1,10 @@
 """Workspaces made ready while somebody else works: checked out, with what init.sh makes, handed over by rename."""
 
 import os
+import re
 import shutil
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from uuid import uuid4
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
 from nightlatch.core.rules import reason
-from nightlatch.edge import environment, files, outside, process, rooms, workspace
+from nightlatch.edge import environment, files, outside, process, rooms, servers, workspace
 from nightlatch.edge.house import House
 from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
@@ -23,6 +25,9 @@ from nightlatch.errors import FaultError, NightlatchError
 
 INIT = "init.sh"
 INIT_TIMEOUT = 1800.0
+SERVES = 20.0  # seconds that a server waits for connections before it is taken for one
+IDLE = 1.0  # seconds of processor that a server needs meanwhile, at most
+GLOB = re.compile(r"[*?\[]")
 MANIFESTS = (
     *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lock*"),
     *("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "poetry.lock", "uv.lock", "Pipfile*"),
@@ -182,11 +187,19 @@ class Pool:
         """Check `base` out, with nothing of init.sh's yet."""
         folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
         place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
-        for name in self.house.config.workspace.copy:
+        for name in self.copied():
             copy_into(self.house.repo.project / name, place.tree / self.house.path(name))
             with (place.git / "info/exclude").open("a") as rules:
                 rules.write(f"/{self.house.path(name)}\n")
         return place
+
+    def copied(self) -> list[str]:
+        """The files and folders of the project that every workspace gets a copy of; names with *, ? or [ stand for all that they match."""
+        top, names = self.house.repo.project, self.house.config.workspace.copy
+        many = {name: sorted(str(found.relative_to(top)) for found in top.glob(name)) for name in names if GLOB.search(name)}
+        away = matcher(("node_modules/**", "**/node_modules/**", ".venv/**", ".git/**", ".nightlatch/**"))
+        found = [path for name in names for path in many.get(name, [name]) if name not in many or not away(path)]
+        return [*dict.fromkeys(found)]
 
     def template(self, tree: str) -> Path:
         """What init.sh makes for a tree, kept for the next time."""
@@ -247,11 +260,36 @@ class Pool:
         for shared in self.house.config.workspace.share if name != INIT else ():
             (place.tree / self.house.path(shared)).mkdir(parents=True, exist_ok=True)  # its own, in place of the person's
         command = self.sandbox.command(rooms.room(self.house, place, network=True), how.split())
-        ran = process.run(command, timeout=INIT_TIMEOUT)
+        server = Server()
+        ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays)
+        if server.port is not None:
+            fix = "let it end: put ` &` behind what starts the server, or leave that to the check that needs one"
+            says = f"{name} started a server, which listens on port {server.port}, and does not end"
+            raise FaultError(says, place=name, fix=fix)
         if ran.exit != 0:
             tail = self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()[-600:]
             why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
             raise FaultError(f"it failed in a fresh workspace: {why}", place=name, fix="make it succeed in a fresh clone")
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """Whether what was to end has become a server: `port` is where it listens, known once it has done so for a while and done nothing
+    else. A build may have a server beside it."""
+
+    began: float = 0.0
+    worked: float = 0.0
+    port: int | None = None
+
+    def stays(self, pid: int) -> bool:
+        """To be asked again and again while a process runs."""
+        found, now, worked = servers.listening(pid), time.monotonic(), servers.worked(pid)
+        if found is None or worked - self.worked > IDLE:
+            self.began, self.worked = 0.0, worked
+            return False
+        self.began = self.began or now
+        self.port = found if now - self.began > SERVES else None
+        return self.port is not None
 
 
 def keep_made(tree: Path, tracked: set[str], template: Path) -> None:

@@ -208,15 +208,22 @@ def supervise(
     return Ended(exit=code, signal=number, by=patience.by, seconds=patience.seconds, tail=bytes(feed.tail))
 
 
-def run(command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200_000, drain: float = 2) -> Ran:
-    """Run a check: both streams together, head and tail of them kept; at the time-out the whole tree is killed."""
+def run(
+    command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200_000, drain: float = 2,
+    over: Callable[[int], bool] | None = None,
+) -> Ran:  # fmt: skip
+    """Run a check: both streams together, head and tail of them kept; at the time-out the whole tree is killed.
+
+    `over` is asked about once a second whether the process of this number is to be treated as if its time were up.
+    """
     began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
     with command.ready or Tree(command, stdin=stdin, merged=True) as tree:
         if command.ready:
             tree.go(command.line, stdin)
         while not tree.ended:
             left = began + timeout - time.monotonic()
-            timed_out, crowded = timed_out or left <= 0, crowded or tree.crowded
+            timed_out = timed_out or left <= 0 or (over is not None and over(tree.pid))
+            crowded = crowded or tree.crowded
             if timed_out or crowded:
                 tree.end()
             for _, chunk in tree.turn(min(max(left, 0), 1)):

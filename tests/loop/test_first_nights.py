@@ -88,3 +88,32 @@ def test_the_command_after_a_landing_is_told_what_landed(tmp_path: Path) -> None
     assert (said["NIGHTLATCH_FEATURE"], said["NIGHTLATCH_TITLE"], said["NIGHTLATCH_OUTCOME"]) == ("US-001", "Number 1", "landed")
     assert project.git("log", "-1", "--format=%s", said["NIGHTLATCH_COMMIT"]).strip() == "US-001 Number 1"
     assert said["NIGHTLATCH_SESSION"].endswith("-s01")
+
+
+SERVES = "#!/bin/sh\nexec python3 -m http.server 0 --bind 127.0.0.1\n"
+
+
+def test_an_init_sh_that_becomes_a_server_is_named_with_what_to_write_instead(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], files={"init.sh": SERVES})
+    (project.folder / "init.sh").chmod(0o755)
+    project.commit("a server")
+    told = project.run("doctor", code=None).stdout
+    assert "init.sh started a server, which listens on port " in told
+    assert "put ` &` behind what starts the server" in told
+
+
+def test_files_that_git_does_not_have_and_tests_need_are_named_and_copied_by_patterns(tmp_path: Path) -> None:
+    opens = "open('.env').close(), open('app/.env.local').close()"
+    needs = f"import unittest\n\n\nclass Env(unittest.TestCase):\n    def test_env(self):\n        {opens}\n"
+    project = make_project(tmp_path, [feature(1)], files={"tests/test_env.py": needs, ".gitignore": ".env*\n"})
+    project.write(".env", "A=1\n")
+    project.write("app/.env.local", "B=1\n")
+    told = project.run("doctor", code=None).stdout
+    assert "tests that fail name files which git does not have: .env" in told
+    assert 'copy = [".env"' in told
+    settings = (project.folder / "loop.toml").read_text()
+    project.write("loop.toml", settings.replace("copy = []", 'copy = ["**/.env*"]'))
+    project.commit("copy")
+    project.night([[writes(1)]])
+    assert project.passing() == ["US-001"]
+    assert "green, 2 pass" in project.git("show", "HEAD:progress.txt")
