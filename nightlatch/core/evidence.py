@@ -30,6 +30,7 @@ class Step(StrEnum):
     PROOF = "the candidate's new tests on the base's code"
     INTEGRITY = "tests that must fail, on the candidate's code"
     WEAKER = "changed code, by the base's tests and the candidate's"
+    UNWATCHED = "what decides, where nothing of the loop can be known"
     STRENGTH = "small faults in what was added, by what proves it"
     HELD = "held-back checks"
     JUDGE = "the judge"
@@ -95,6 +96,14 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unwatched:
+    """What passes `only` where the loop can be seen, each with what it needs, and of what that is not certain."""
+
+    only: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """The verify of other features that pass, on the candidate: how many held, which broke and which came out both ways, each with the
     end of what it printed, and which were left for later for want of time."""
@@ -148,6 +157,7 @@ class Evidence:
     through: Said | None = None
     kept: Kept | None = None
     strength: Noticed | None = None
+    unwatched: Unwatched | None = None
     enough: bool = False
     owned: Said | None = None
     proof: frozenset[str] | None = None

@@ -129,6 +129,10 @@ def _measured(e: Evidence) -> Iterator[Reason]:
         yield reason("ratchet.canary-blind", (seen.blind,))
     if left := (*seen.left, *told.left):
         yield reason(LEFT, left)
+    if e.unwatched and e.unwatched.only:
+        yield reason("run.only-when-watched", e.unwatched.only)
+    if e.unwatched and e.unwatched.unsure:
+        yield reason("run.differs-elsewhere", e.unwatched.unsure)
 
 
 def _checks(e: Evidence) -> Iterator[Reason]:

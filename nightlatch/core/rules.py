@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from nightlatch.core.models import Reason, Rule, Ruling
-from nightlatch.core.ratchet.rules import STATIC, WEAKENING
+from nightlatch.core.ratchet.rules import AS_HOLD, STATIC, WEAKENING
 
 MOST_DETAILS = 100
 LAYERS = {
@@ -194,6 +194,19 @@ RULES = {
         ruling=Ruling.HOLD,
         example="a new cache makes a test pass two times out of three",
         wrong="`approve` it when you know that chance, and not the change, is to blame.",
+    ),
+    "run.only-when-watched": Rule(
+        says="what passes only where it can be seen that the loop runs it: {n}",
+        next="The code must behave the same whoever calls it: take out what asks for a framework, a variable, a path or the history.",
+        example="`search()` that returns results while a module of pytest is loaded, and nothing in a plain program",
+        wrong="Make the test call the code so that it also passes as a plain call; or commit the change yourself.",
+    ),
+    "run.differs-elsewhere": Rule(
+        says="what does not pass in another folder, with another history or without its test framework: {n}",
+        next="Let the code and its tests depend on nothing but what they set up themselves.",
+        ruling=Ruling.HOLD,
+        example="a new test that calls `git log` in the project, and code that reads the last commit",
+        wrong=AS_HOLD,
     ),
     "check.failed": Rule(
         says="checks that fail: {n}",

@@ -71,6 +71,8 @@ class Runner:
     `nested` says whether such a folder below another one is a suite apart: "own" always, "config" where it has a sign of its own.
     `spreads` are the signs that a runner goes into the projects below its folder, with the options `spreading`; `ignoring` are those
     that keep it out of one. `by_hand` is the command that people type, `usual` stands for {options} where nobody says any.
+    `plain` is the framework's own command, without a word that only the loop would use, and `plain_report` the format of what it
+    leaves in {report}; {ids} are the wanted ids there, {kit} is a reporter under a name that says nothing.
     """
 
     name: str
@@ -99,6 +101,8 @@ class Runner:
     calls: tuple[Call, ...] = ()
     usual: tuple[str, ...] = ()
     spreading: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    plain_report: str = ""
 
     @property
     def python(self) -> bool:

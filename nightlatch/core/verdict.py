@@ -53,6 +53,7 @@ def _last_wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     could_land = e.finished or base_owned(e) or bool(e.proof)
     held = any(r.ruling is Ruling.HOLD for r in reasons(e))
     proven = base_owned(e) or bool(e.proof)
+    yield Step.UNWATCHED, could_land and not held and Step.UNWATCHED in e.wants and e.unwatched is None
     yield Step.STRENGTH, proven and not held and Step.STRENGTH in e.wants and e.strength is None
     yield Step.HELD, could_land and Step.HELD in e.wants and e.held_back is None
     yield Step.JUDGE, could_land and Step.JUDGE in e.wants and e.judged is None and not held and (e.always or not base_owned(e))

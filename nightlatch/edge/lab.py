@@ -24,7 +24,7 @@ from nightlatch.core.testfiles import supersedes
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
 from nightlatch.edge import asked as asking
-from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength
+from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength, unwatched
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
@@ -43,6 +43,7 @@ SHARES = {
     Step.INTEGRITY: integrity.SHARE,
     Step.WEAKER: 0.25,
     Step.KEPT: kept.SHARE,
+    Step.UNWATCHED: unwatched.SHARE,
     Step.STRENGTH: strength.SHARE,
 }
 
@@ -226,7 +227,8 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     must_fail = birds and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
     compared = bool(runner and case.touched) and "weaker" not in off
     strong = bool(case.sources) and "strength-of-proof" not in off
-    asked = ((Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
+    hidden = bool(case.sources) and "run" not in off
+    asked = ((Step.UNWATCHED, hidden), (Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
     return frozenset(step for step, is_asked in asked if is_asked)
 
 
@@ -332,6 +334,10 @@ def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, integrity=integrity.examined(lab, case, e))
 
 
+def _unwatched(lab: Lab, case: Case, e: Evidence) -> Evidence:
+    return replace(e, unwatched=unwatched.examine(lab, case, e))
+
+
 def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
     return replace(e, strength=strength.examine(lab, case, e.proof or frozenset(), e.now if base_owned(e) else None))
 
@@ -373,6 +379,7 @@ STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
     Step.PROOF: _proof,
     Step.INTEGRITY: _integrity,
     Step.WEAKER: _weaker,
+    Step.UNWATCHED: _unwatched,
     Step.STRENGTH: _strength,
     Step.HELD: _held,
     Step.JUDGE: _judge,

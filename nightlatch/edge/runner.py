@@ -150,12 +150,15 @@ def above(up: int) -> list[str]:
     return [".", *("/".join([".."] * (n + 1)) for n in range(up))]
 
 
-def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> list[str]:
-    """The runner's command line, with what it stands for filled in."""
+def arguments(
+    runner: Runner, place: Desk, python: str, only: Iterable[str], plain: Sequence[str] = ()
+) -> list[str]:  # fmt: skip
+    """The runner's command line, or another one for it, with what it stands for filled in."""
     names = sorted({name.split("::", 1)[-1] for name in only})
     lists = {
         "{files}": sorted({name.split("::", 1)[0] for name in only}),
         "{names}": names,
+        "{ids}": sorted(only),
     }
     words = {
         "{python}": python,
@@ -165,7 +168,7 @@ def arguments(runner: Runner, place: Desk, python: str, only: Iterable[str]) -> 
         "{only}": f"{place.seen}/only",
         "{pattern}": "|".join(dict.fromkeys(re.escape(name.split("/", 1)[0]) for name in names)),
     }
-    command = runner.again if names and runner.again else runner.command
+    command = plain or (runner.again if names and runner.again else runner.command)
     return [filled(word, words) for part in command if part != "{options}" for word in lists.get(part, [part])]
 
 

@@ -1,0 +1,133 @@
+"""Tests that are called one by one without their framework: what has to lie in a tree for that, and what came of it."""
+
+import configparser
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from nightlatch.core.evidence import function_of
+
+PASSED, FAILED = "passed", "failed"
+BY_RUNNER = {"pytest": "python", "unittest": "python", "node --test": "node", "vitest": "vite", "go test": "go"}
+BETWEEN = {"node": "::", "vite": " > "}
+SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is to be called in one suite, by the ids that its runner reports, and what that needs.
+
+    `name` is a word that nothing else in the project has. `files` lie in the tree beside the project's own.
+    """
+
+    how: str
+    name: str
+    ids: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    given: str = ""
+
+    def outcomes(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What each id came to, by what was written down; an id of rows comes to what its function does."""
+        return {name: told[key] for name in self.ids if (key := called(self.how, name)) in told}
+
+
+def called(how: str, name: str) -> str:
+    """How the caller of functions names an id: without its row where the rows are the function's own."""
+    return name if how in BETWEEN else function_of(name)
+
+
+def python_work(name: str, ids: Iterable[str], read: Callable[[str], str | None]) -> Work:
+    """What is needed for test functions of Python. `read` gives the text of a file in the suite's folder."""
+    names = tuple(ids)
+    wanted = sorted({tuple(function_of(one).split("::", 1)) for one in names if "::" in one})
+    given = json.dumps({"paths": [*module_paths(read), ""], "wanted": wanted})
+    return Work(how="python", name=name, ids=names, given=given)
+
+
+def script_work(how: str, name: str, ids: Iterable[str]) -> Work:
+    """The same for JavaScript and TypeScript, where a file's tests are only known by running it."""
+    names = tuple(ids)
+    files = sorted({one.split("::", 1)[0] for one in names})
+    given = json.dumps({"files": files, "between": BETWEEN[how], "vite": how == "vite"})
+    return Work(how=how, name=name, ids=names, given=given)
+
+
+def module_paths(read: Callable[[str], str | None]) -> list[str]:
+    """Where pytest would look for modules of the project: its folder, and what the setting `pythonpath` names."""
+    found = [""]
+    for name in SETTINGS:
+        text = read(name)
+        if text:
+            found += _pythonpath(name, text)
+    return [*dict.fromkeys(found), "src"]
+
+
+def _pythonpath(name: str, text: str) -> list[str]:
+    try:
+        if name.endswith(".toml"):
+            data = tomllib.loads(text)
+            pytest = data.get("tool", {}).get("pytest", {}) if name == "pyproject.toml" else data
+            value = {**pytest, **pytest.get("ini_options", {}), **data.get("pytest", {})}.get("pythonpath", [])
+            return value.split() if isinstance(value, str) else [str(one) for one in value]
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_string(text)
+        section = "tool:pytest" if name == "setup.cfg" else "pytest"
+        return parser.get(section, "pythonpath", fallback="").split()
+    except (ValueError, TypeError, AttributeError, configparser.Error):
+        return []
+
+
+def python_in_clothes(work: Work, source: str) -> dict[str, str]:
+    """A test file that calls the same functions in the same way inside of the framework, with one test for each id."""
+    wanted = json.loads(work.given)["wanted"]
+    tail = f'''
+
+import pytest
+
+WANTED = {wanted!r}
+
+
+@pytest.mark.parametrize("n", range({len(wanted)}))
+def test_{work.name}(n):
+    assert set(every([WANTED[n]], os.getcwd(), False).values()) == {{"passed"}}
+'''
+    return {f"test_{work.name}.py": source + tail}
+
+
+def script_in_clothes(work: Work, source: str, path: str) -> dict[str, str]:
+    """The same for JavaScript."""
+    framework = "node:test" if work.how == "node" else "vitest"
+    names = json.dumps(list(work.ids))
+    tail = f'''
+import {{ test as part }} from "{framework}";
+
+const came = every({work.given});
+for (const [n, name] of {names}.entries()) {{
+  part(`{work.name} ${{n}}`, async () => {{
+    if ((await came)[name] !== "passed") throw new Error(name);
+  }});
+}}
+'''
+    return {path: source + tail}
+
+
+def clothed_id(work: Work, name: str, path: str) -> str:
+    """The id under which the test file above reports one of the work's ids."""
+    if work.how == "python":
+        wanted = [tuple(one) for one in json.loads(work.given)["wanted"]]
+        return f"test_{work.name}.py::test_{work.name}[{wanted.index(tuple(function_of(name).split('::', 1)))}]"
+    return f"{path}::{work.name} {work.ids.index(name)}"
+
+
+def speaks_of(aspect: str, texts: Iterable[str], top: str) -> bool:
+    """Does any of these texts, which the candidate did not write, name what this aspect is about?"""
+    pattern = re.compile(NAMED.get(aspect) or rf"{re.escape(top)}(?![\w.-])")
+    return any(pattern.search(text) for text in texts)
+
+
+NAMED = {
+    "the repository's history": r"\bgit\b|\.git\b|setuptools_scm|versioneer|hatch-vcs",
+    "the variables of a check": r"NIGHTLATCH_|\bCI\b|PYTHONHASHSEED",
+}

@@ -1,0 +1,320 @@
+"""What decides, once more where nothing of the loop can be known. What passes only where it is watched was made for its judge."""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from posixpath import basename
+from time import monotonic
+
+from nightlatch.core.evidence import Evidence, Unwatched, new_passing
+from nightlatch.core.ratchet import alone, alonego
+from nightlatch.core.ratchet.alone import FAILED, PASSED, Work
+from nightlatch.core.ratchet.canary import TEST_NAME
+from nightlatch.core.reportformats import read_report
+from nightlatch.core.results import Answer, Results, file_of
+from nightlatch.core.suites import Suite, as_project, holders, matching
+from nightlatch.core.testfiles import supersedes
+from nightlatch.edge import integrity, runner
+from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.elsewhere import Aspect, Place, elsewhere
+from nightlatch.edge.runner import RUNNERS, Desk
+from nightlatch.edge.sidebyside import within
+from nightlatch.edge.trees import Entry
+from nightlatch.edge.trials import Trials, digest
+
+SHARE = 0.1  # of limits.check
+# New tests are all tried, up to a number that no honest feature meets; of the base's, a few that speak of what changed.
+MOST_NEW, MOST_NEAR, NEAR_FILES = 80, 12, 3
+# A verify that takes longer than this is only tried again where no suite is known: what it runs is mostly the suite.
+LONG = 5.0
+MOST_TEST_FILES = 300
+EVERYTHING_USUAL = frozenset(Aspect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What is known of some ids: those that pass only where they are watched, and those of which that is not certain."""
+
+    only: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One suite, and the ids of it that are tried: `new` ones, and some that the base has."""
+
+    trials: Trials
+    case: Case
+    suite: Suite
+    new: tuple[str, ...]
+    near: tuple[str, ...]
+    seconds: float
+
+    @cached_property
+    def work(self) -> Work | None:
+        """The same ids, called one by one without their framework; None where nothing here can do that."""
+        return self.work_of((*self.new, *self.near), self.case.tree)
+
+    def work_of(self, ids: Iterable[str], tree: str) -> Work | None:
+        how = alone.BY_RUNNER.get(self.suite.runner.name, "")
+        name = f"q{digest(self.case.base, tree)[:10]}"
+        own = [self.reported(one) for one in ids]
+        if how == "go":
+            module = self.text("go.mod", tree) or ""
+            return alonego.go_work(name, own, module, self.test_texts(tree), source_of("go"))
+        if how == "python":
+            return alone.python_work(name, own, lambda path: self.text(path, self.case.base))
+        return alone.script_work(how, name, own) if how in alone.BETWEEN else None
+
+    def reported(self, name: str) -> str:
+        """An id as the suite's own runner reports it."""
+        inner = self.suite.local(name)
+        package = self.suite.module if self.suite.folder and inner.find("::") > 0 else ""
+        return f"{package}/{inner}" if package else inner
+
+    def test_texts(self, tree: str) -> dict[str, str]:
+        """The test files of a tree by their names in the suite's folder."""
+        is_test = matching(self.suite.patterns(self.suite.runner.tests))
+        is_code = matching(self.suite.patterns(self.suite.runner.code))
+        paths = [path for path in map(self.trials.own, self.trials.files(tree)) if is_test(path) and is_code(path)]
+        local = [self.suite.local(path) for path in paths[:MOST_TEST_FILES]]
+        return {path: self.text(path, tree) or "" for path in local}
+
+    def text(self, path: str, tree: str) -> str | None:
+        """The text of a file in the suite's folder, None where there is none."""
+        data = self.trials.repo.read(tree, self.trials.path(self.suite.named(path)))
+        return None if data is None else text_of(data)
+
+    def entries(self, files: Mapping[str, str]) -> dict[str, Entry | None]:
+        """These files of the suite's folder, as a tree takes them."""
+        paths = ((self.trials.path(self.suite.named(path)), text) for path, text in files.items())
+        return {path: ("100644", self.trials.repo.write_blob(text.encode("utf-8", "surrogateescape"))) for path, text in paths}
+
+    def laid(self, tree: str, files: Mapping[str, str]) -> str:
+        return self.trials.repo.tree_with(tree, self.entries(files)) if files else tree
+
+    def alone(self, work: Work, tree: str) -> dict[str, str]:
+        """What each id comes to on a tree, called by itself in a hidden room."""
+        self.trials.ran.append(tree)
+        with elsewhere(self.trials, self.case.base, self.laid(tree, work.files), seconds=self.seconds) as place:
+            inner = within(place.room, self.suite.folder)
+            desk = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen)
+            ran = desk.run(started(desk, work, self.suite))
+            told = told_by(desk, work) if ran.exit == 0 else {}
+        return {self.suite.named(name): came for name, came in work.outcomes(told).items()}
+
+    def in_clothes(self, work: Work) -> frozenset[str]:
+        """The ids that pass when they are called in the same way, but by a test of the framework in the loop's usual run."""
+        files, clothed = dressed(work)
+        wanted = {self.suite.named(name): self.suite.named(other) for name, other in clothed.items()}
+        tree = self.laid(self.case.tree, files)
+        found = self.trials.run(self.case.base, tree, self.case.suite, sorted(set(wanted.values())), self.seconds)
+        return frozenset(name for name, clothed in wanted.items() if clothed in found.passed)
+
+    def usual(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids that pass once more where they are watched."""
+        return self.trials.run(self.case.base, self.case.tree, self.case.suite, sorted(ids), self.seconds).passed & frozenset(ids)
+
+    def plainly(self, ids: Collection[str], tree: str, usual: frozenset[Aspect] = frozenset()) -> frozenset[str] | None:
+        """Those of these ids that pass by their framework's own command in a hidden room; None where it cannot be told."""
+        own = [self.suite.local(one) for one in ids]
+        kind = self.suite.runner
+        self.trials.ran.append(tree)
+        with elsewhere(self.trials, self.case.base, tree, seconds=self.seconds, usual=usual) as place:
+            inner = within(place.room, self.suite.folder)
+            kit = place.put("values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8"))
+            desk = Desk(room=inner, folder=place.folder, seen=place.seen, runners=place.seen)
+            argv = [word.replace("{kit}", kit) for word in runner.arguments(kind, desk, self.suite.python, own, kind.plain)]
+            if kind.stdout:
+                argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
+            env = dict(kind.env) if Aspect.VARIABLES in usual else {}
+            ran = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen).run(argv, env)
+            root = str(place.hands.sandbox.inside(inner, inner.tree / inner.cwd))
+            data = place.left("report")
+        report = read_report(kind.plain_report or kind.report, data, root) if data is not None else None
+        if report is None or ran.timed_out:
+            return None
+        found = as_project(self.suite, Results(answer=Answer.RED, ids=report.ids))
+        return found.passed & frozenset(ids)
+
+
+def examine(trials: Trials, case: Case, e: Evidence) -> Unwatched:
+    """Try what decides once more in hidden rooms, where the change adds or changes code.
+
+    Test functions are called one by one without their framework where that can be done, else by the framework's own command; the
+    verify runs as it is. Whatever does not pass there runs again in ways that tell why, so that a test which needs its framework, or
+    fails there at the base too, is held against nobody.
+    """
+    deadline = monotonic() + SHARE * trials.hands.timeout
+    told = []
+    for suite in case.suite.every:
+        trial = trial_of(trials, case, e, suite, max(deadline - monotonic(), 1.0))
+        if trial.new or trial.near:
+            told.append(tried(trial))
+    told.append(verify_again(trials, case, e, max(deadline - monotonic(), 1.0)))
+    return Unwatched(
+        only=tuple(dict.fromkeys(line for part in told for line in part.only)),
+        unsure=tuple(dict.fromkeys(line for part in told for line in part.unsure)),
+    )
+
+
+def trial_of(trials: Trials, case: Case, e: Evidence, suite: Suite, seconds: float) -> Trial:
+    """What is tried of a suite: its new tests, and some of the base's that speak of the code that changed."""
+    passed = e.own.passed if e.own else frozenset[str]()
+    mine = frozenset(one for one in passed if case.suite.alone or suite in holders(case.suite.every, one))
+    if not suite.by_id or suite.name in e.base.tests.absent_suites:
+        mine = frozenset()
+    chance = e.flaky | e.unsteady
+    new = sorted((e.proof or new_passing(e)) & mine - chance)[:MOST_NEW]
+    stems = {basename(path).partition(".")[0] for path in case.sources}
+    speaks = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(stems)))})\b")
+    texts = integrity.test_texts(trials, case, suite, e) if mine else {}
+    files = [path for path, text in texts.items() if speaks.search(text)][:NEAR_FILES]
+    known = sorted((e.base.tests.passed & mine) - chance)
+    near = [one for one in known if any(integrity.among(file_of(one), path) for path in files)]
+    near = [one for one in near if not supersedes(case.feature.supersedes, one)]
+    few = near[:: max(len(near) // MOST_NEAR, 1)][:MOST_NEAR]
+    return Trial(trials=trials, case=case, suite=suite, new=tuple(new), near=tuple(few), seconds=seconds)
+
+
+def tried(trial: Trial) -> Told:
+    """What comes of a suite's ids, called by themselves and, those of which nothing is known then, by the framework's command."""
+    told = trial.alone(trial.work, trial.case.tree) if trial.work else {}
+    failed = [one for one, came in told.items() if came == FAILED]
+    known = confirmed(trial, trial.work, failed) if trial.work and failed else Told()
+    sure = {one for one, came in told.items() if came == PASSED}
+    rest = [one for one in (*trial.new, *trial.near) if one not in sure]
+    if known.only or not rest or not trial.suite.runner.plain:
+        return known
+    plain = by_framework(trial, rest)
+    return Told(only=plain.only, unsure=(*known.unsure, *plain.unsure))
+
+
+def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Told:
+    """Which of these ids fail only for want of a framework around them: what fails at the base too, or inside of one, does not."""
+    again = trial.alone(work, trial.case.tree)
+    dressed = trial.in_clothes(work)
+    left = [one for one in failed if again.get(one) == FAILED and one in dressed]
+    if not left:
+        return Told()
+    sample = trial.work_of(trial.near, trial.case.base) if trial.near else None
+    before = trial.alone(sample, trial.case.base) if sample else {}
+    if FAILED in before.values():
+        return Told()  # this suite cannot be called so, at the base either
+    lines = tuple(f"{one}: it passes only inside of its test framework" for one in left)
+    return Told(only=lines) if PASSED in before.values() else Told(unsure=lines)
+
+
+def by_framework(trial: Trial, ids: Collection[str]) -> Told:
+    """The same by the framework's own command, in another place with another history and other variables."""
+    base, tree = trial.case.base, trial.case.tree
+    passed = trial.plainly(ids, tree)
+    failed = frozenset(ids) - passed if passed is not None else frozenset[str]()
+    failed = trial.usual(failed) if failed else failed
+    as_usual = trial.plainly(failed, tree, EVERYTHING_USUAL) if failed else None
+    if not failed or as_usual is None:
+        return Told()
+    before = trial.plainly(trial.near, base) if trial.near else None
+    fails_before = frozenset(trial.near) - before if before is not None else frozenset[str]()
+    only, unsure = list[str](), list[str]()
+    for one in sorted(failed - fails_before):
+        if one not in as_usual:
+            if before and not fails_before:
+                only.append(f"{one}: it passes only as the loop runs it")
+            continue
+        why = [aspect for aspect in Aspect if one in (trial.plainly([one], tree, frozenset({aspect})) or ())]
+        says = f"{one}: it passes only with {' or '.join(why) or 'all that it usually finds'}"
+        text = trial.text(trial.suite.local(file_of(one)), tree) or ""
+        named = any(alone.speaks_of(aspect, [text], str(trial.trials.repo.top)) for aspect in why)
+        (unsure if named or trial.new == () else only).append(says)
+    return Told(only=tuple(only), unsure=tuple(unsure))
+
+
+def verify_again(trials: Trials, case: Case, e: Evidence, seconds: float) -> Told:
+    """The feature's verify in a hidden room."""
+    if e.now is None or e.now.answer is not Answer.GREEN or (e.now.seconds > LONG and case.suite.every):
+        return Told()
+
+    def answer(usual: frozenset[Aspect]) -> bool:
+        tree = trials.repo.tree_with(case.tree, case.own_harness) if case.own_harness else case.tree
+        with elsewhere(trials, case.base, tree, seconds=seconds, usual=usual) as place:
+            env = {"NIGHTLATCH_BASE": case.base, "NIGHTLATCH_FEATURE": case.feature.id, "NIGHTLATCH_REPORTS": place.seen}
+            env = env if Aspect.VARIABLES in usual else {}
+            scripts = [place.put(f"c{n}", command + "\n") for n, command in enumerate(case.feature.verify)]
+            return all(place.run(["sh", script], env).exit == 0 for script in scripts)
+
+    if answer(frozenset()):
+        return Told()
+    if trials.verify(case.base, case.tree, case.feature, seconds).answer is not Answer.GREEN or not answer(EVERYTHING_USUAL):
+        return Told()  # it comes out both ways, or not from a script
+    why = [aspect for aspect in Aspect if answer(frozenset({aspect}))]
+    said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
+    texts = [*case.feature.verify, *harness_texts(trials, case, e.now.read or ())]
+    if any(alone.speaks_of(aspect, texts, str(trials.repo.top)) for aspect in why or Aspect):
+        return Told()
+    return Told(only=(said,))
+
+
+def harness_texts(trials: Trials, case: Case, read: Collection[str]) -> list[str]:
+    """What the base says in files that a verify read and the candidate did not change."""
+    changed = {change.path for change in case.changes}
+    paths = [path for path in sorted(read) if path not in changed and path in trials.files(case.base)]
+    return [text_of(trials.repo.read(case.base, path) or b"") for path in paths[: 10 * MOST_NEAR]]
+
+
+def source_of(how: str) -> str:
+    """What calls functions one by one, in its own language."""
+    name = {"python": "alone.py", "go": "alone.go.txt"}.get(how, "alone.mjs")
+    return (RUNNERS / name).read_text(encoding="utf-8")
+
+
+def started(place: Place, work: Work, suite: Suite) -> list[str]:
+    """The command that calls functions one by one, once all that it needs lies in the place's folder."""
+    if work.how == "go":
+        step = f"go build -o {place.seen}/app$n ./{work.name}/m$n && {place.seen}/app$n {place.seen}/out$n"
+        return ["sh", "-c", f"for n in {' '.join(map(str, range(int(work.given))))}; do {step}; done; true"]
+    place.put("in", work.given)
+    source = source_of(work.how)
+    if work.how == "python":
+        return [suite.python, place.put("main.py", source)]
+    return ["node", place.put("main.mjs", f"{source}await main();\n")]
+
+
+def told_by(place: Place, work: Work) -> dict[str, str]:
+    """What was written down of each function."""
+    names = [f"out{n}" for n in range(int(work.given))] if work.how == "go" else ["out"]
+    told: dict[str, str] = {}
+    for name in names:
+        said = place.left(name)
+        told |= read_told(said) if said else {}
+    return told
+
+
+def read_told(said: bytes) -> dict[str, str]:
+    """What a process wrote; it ran code that nobody vouches for, so it may be anything."""
+    try:
+        data = json.loads(said)
+    except ValueError:
+        return {}
+    return {str(name): str(came) for name, came in data.items()} if isinstance(data, dict) else {}
+
+
+def dressed(work: Work) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Files by which the framework itself calls the same functions in the same way, and each id's name there."""
+    if work.how == "go":
+        return work.files, alonego.clothed_ids(work)
+    if work.how == "python":
+        files = alone.python_in_clothes(work, source_of("python"))
+        return files, {name: alone.clothed_id(work, name, "") for name in work.ids}
+    path = replaced_name(work.ids[0].split("::", 1)[0], work.name)
+    return alone.script_in_clothes(work, source_of(work.how), path), {name: alone.clothed_id(work, name, path) for name in work.ids}
+
+
+def replaced_name(beside: str, name: str) -> str:
+    """A file beside a test file that its framework takes for one too."""
+    folder, _, base = beside.rpartition("/")
+    shape = TEST_NAME.fullmatch(base)
+    own = "".join((shape[1] or "", name, shape[2] or "", shape[3])) if shape else f"{name}.test.mjs"
+    return f"{folder}/{own}" if folder else own
