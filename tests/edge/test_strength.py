@@ -1,5 +1,6 @@
 """How strong is the proof: what would pass with nothing done, or with any fault in it, proves nothing."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from nightlatch.core.models import Outcome
 from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.test_unwatched import GO_BASE, GO_SUB
 
 SMALL = frozenset({"strength-of-proof"})
 HOLLOW = {
@@ -85,3 +87,15 @@ def test_a_verify_that_looks_at_data_is_not_hollow_for_the_code_beside_it(world:
     feature = replace(PROSE, verify=('test "$(cat answer.txt)" = 42',))
     verdict = world.examine(BASE, {"calc.py": SUB, "answer.txt": "42\n"}, feature)
     assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, [])
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="go is not installed")
+def test_a_hollow_proof_in_go_proves_nothing_though_go_wants_values(world: World) -> None:
+    """An emptied function gives back what is empty of its types, and its imports stay; so a call alone is no proof."""
+    code = GO_BASE["calc/calc.go"].replace("package calc\n", 'package calc\n\nimport "strconv"\n')
+    code += "\nfunc Sub(a, b int) (int, error) { return strconv.Atoi(strconv.Itoa(a - b)) }\n"
+    calls = GO_SUB.replace('if Sub(3, 1) != 2 {\n\t\tt.Fatal("sub")\n\t}', "if _, err := Sub(3, 1); err != nil {\n\t\tt.Fatal(err)\n\t}")
+    verdict = world.examine(GO_BASE, {"calc/calc.go": code, "calc/sub_test.go": calls})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.UNPROVED, ["verify.hollow"]), verdict
+    compares = calls.replace("if _, err := Sub(3, 1); err != nil", "if n, err := Sub(3, 1); err != nil || n != 2")
+    assert world.examine(GO_BASE, {"calc/calc.go": code, "calc/sub_test.go": compares}).outcome is Outcome.LANDED

@@ -1,9 +1,11 @@
 """Code with every function that a change added emptied: it has the right shape, and does nothing."""
 
 import ast
+from dataclasses import dataclass
 
 from nightlatch.core.ratchet import grammar
 from nightlatch.core.ratchet.edits import Edit, Python, applied
+from nightlatch.core.ratchet.emptybodies import empty_body, without_idle_imports
 
 SCRIPTS = frozenset({"js", "jsx", "mjs", "cjs", "ts", "tsx", "mts", "cts"})
 CONSTRUCTORS = frozenset({"constructor", "initialize", "init", "new", "__construct", "main"})
@@ -14,7 +16,8 @@ def stubbed(path: str, old: str | None, new: str) -> str | None:
     """Return the new text with an empty body for each function that the old one does not have.
 
     None where the language is not known, nothing was added, or what was added does nothing anyway. Constructors stay: without
-    their attributes an object would not have the right shape. Where a language wants a value returned, the body ends the call instead.
+    their attributes an object would not have the right shape. Where a language wants a value returned it is the empty one of its type;
+    where that is not known, the body ends the call instead.
     """
     if not path.endswith(".py"):
         return _by_grammar(path, old or "", new)
@@ -36,26 +39,38 @@ def _by_grammar(path: str, old: str, new: str) -> str | None:
     language = grammar.language_of(path)
     if language is None or not language.stub:
         return None
-    before = {name for name, _, _ in _bodies(path, old, language)}
+    before = {body.name for body in _bodies(path, old, language)}
     source, end, parts = new.encode("utf-8", "surrogatepass"), 0, list[bytes]()
-    for name, start, stop in sorted(_bodies(path, new, language), key=lambda body: body[1]):
-        if name in before or name in CONSTRUCTORS or start < end:
+    for body in sorted(_bodies(path, new, language), key=lambda body: body.start):
+        if body.name in before or body.name in CONSTRUCTORS or body.start < end:
             continue  # known already, or inside another function that is emptied
-        body = source[start:stop]
-        bare = path.rpartition(".")[2] in SCRIPTS and not body.startswith(b"{")
-        parts += [source[end:start], b"undefined" if bare else language.stub.encode()]
-        end = stop
+        bare = path.rpartition(".")[2] in SCRIPTS and not source[body.start : body.stop].startswith(b"{")
+        empty = "undefined" if bare else body.empty or language.stub
+        parts += [source[end : body.start], empty.encode()]
+        end = body.stop
     text = b"".join([*parts, source[end:]]).decode("utf-8", "surrogatepass")
-    return text if text != new else None
+    if text == new:
+        return None
+    return without_idle_imports(text) if path.endswith(".go") else text
 
 
-def _bodies(path: str, text: str, language: grammar.Language) -> list[tuple[str, int, int]]:
-    """(name, first byte, byte after the last one) of the body of each function."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """The body of one function: the function's name, the body's first byte and the one after its last, and an empty body of its type."""
+
+    name: str
+    start: int
+    stop: int
+    empty: str
+
+
+def _bodies(path: str, text: str, language: grammar.Language) -> list[_Body]:
     found = []
     for captures in grammar.parse(path, text, language).finds if text else ():
         if "function" in captures and captures.get("name") and captures.get("body"):
-            name, body = captures["name"][0], captures["body"][0]
-            found.append(((name.text or b"").decode("utf-8", "replace"), body.start_byte, body.end_byte))
+            name, body, whole = captures["name"][0], captures["body"][0], captures["function"][0]
+            known = (name.text or b"").decode("utf-8", "replace")
+            found.append(_Body(name=known, start=body.start_byte, stop=body.end_byte, empty=empty_body(path, whole, text)))
     return found
 
 
