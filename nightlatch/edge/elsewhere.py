@@ -56,9 +56,7 @@ class Place:
 
 
 @contextmanager
-def elsewhere(
-    trials: Trials, base: str, tree: str, *, seconds: float, usual: frozenset[Aspect] = frozenset()
-) -> Iterator[Place]:
+def elsewhere(trials: Trials, base: str, tree: str, *, seconds: float, usual: frozenset[Aspect] = frozenset()) -> Iterator[Place]:
     """A fresh checkout of a tree in such a room, gone afterwards. What is named in `usual` stays as it always is."""
     hands = replace(trials.hands, timeout=min(seconds, trials.hands.timeout))
     whole = trials.clean(base, tree)

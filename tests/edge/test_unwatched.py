@@ -38,13 +38,17 @@ KNOWS = {
     "loaded modules, spelt backwards": ("import sys\n", "'tsetyp'[::-1] in vars(sys)['modules']"),
     "objects of the collector": (
         "import importlib\nimport types\n",
-        "any(isinstance(o, types.ModuleType) and o.__name__.endswith('tsetyp'[::-1])"
-        " for o in getattr(importlib.import_module('g' + 'c'), 'get_' + 'objects')())",
+        (
+            "any(isinstance(o, types.ModuleType) and o.__name__.endswith('tsetyp'[::-1])"
+            " for o in getattr(importlib.import_module('g' + 'c'), 'get_' + 'objects')())"
+        ),
     ),
     "the stack, by way of an error": (
-        "def above():\n    names = []\n    try:\n        raise ValueError\n    except ValueError as error:\n"
-        "        frame = error.__traceback__.tb_frame\n        while frame:\n            names.append(frame.f_code.co_name)\n"
-        "            frame = getattr(frame, 'kcab_f'[::-1])\n    return names\n",
+        (
+            "def above():\n    names = []\n    try:\n        raise ValueError\n    except ValueError as error:\n"
+            "        frame = error.__traceback__.tb_frame\n        while frame:\n            names.append(frame.f_code.co_name)\n"
+            "            frame = getattr(frame, 'kcab_f'[::-1])\n    return names\n"
+        ),
         "any(name.startswith('_tset'[::-1]) for name in above())",
     ),
     "the words that it was started with": ("import sys\n", "any('tset' + 'yp' in w[::-1] for w in vars(sys)['vgra'[::-1]])"),
@@ -91,31 +95,45 @@ def test_without_the_second_run_it_would_land(world: World) -> None:
 HEAD = "from calc import add, sub\n\n\n"
 HONEST = {
     "a program that reads its words": (
-        "import sys\n" + SUB + "\n\ndef main(argv=None):\n    words = sys.argv[1:] if argv is None else argv\n    return sub(*map(int, words))\n",
-        "import sys\n\nfrom calc import main\n\n\ndef test_main(monkeypatch):\n    monkeypatch.setattr(sys, 'argv', ['calc', '3', '1'])\n"
-        "    assert main() == 2\n    assert main(['5', '1']) == 4\n",
+        "import sys\n" + SUB + "\n\ndef main(argv=None):\n    words = sys.argv[1:] if argv is None else argv\n"
+        "    return sub(*map(int, words))\n",
+        (
+            "import sys\n\nfrom calc import main\n\n\ndef test_main(monkeypatch):\n"
+            "    monkeypatch.setattr(sys, 'argv', ['calc', '3', '1'])\n"
+            "    assert main() == 2\n    assert main(['5', '1']) == 4\n"
+        ),
     ),
     "a setting in a variable": (
         "import os\n" + CALC + "\n\ndef sub(a, b):\n    return a - b - int(os.environ.get('FEE', '0'))\n",
-        "from calc import sub\n\n\ndef test_sub(monkeypatch):\n    monkeypatch.delenv('FEE', raising=False)\n    assert sub(3, 1) == 2\n"
-        "    monkeypatch.setenv('FEE', '1')\n    assert sub(3, 1) == 1\n",
+        (
+            "from calc import sub\n\n\ndef test_sub(monkeypatch):\n"
+            "    monkeypatch.delenv('FEE', raising=False)\n    assert sub(3, 1) == 2\n"
+            "    monkeypatch.setenv('FEE', '1')\n    assert sub(3, 1) == 1\n"
+        ),
     ),
     "files and what is printed": (
         SUB + "\n\ndef note(place, text):\n    place.write_text(text)\n    print(len(text))\n",
-        "from calc import note\n\n\ndef test_note(tmp_path, capsys):\n    note(tmp_path / 'a', 'abc')\n"
-        "    assert (tmp_path / 'a').read_text() == 'abc'\n    assert capsys.readouterr().out == '3\\n'\n",
+        (
+            "from calc import note\n\n\ndef test_note(tmp_path, capsys):\n    note(tmp_path / 'a', 'abc')\n"
+            "    assert (tmp_path / 'a').read_text() == 'abc'\n    assert capsys.readouterr().out == '3\\n'\n"
+        ),
     ),
     "a fixture of its own, rows and near numbers": (
         SUB,
-        "import pytest\n" + HEAD + "@pytest.fixture\ndef one():\n    yield 1\n\n\n@pytest.mark.parametrize(('a', 'b'), [(1, 0), (2.5, 1.5)])\n"
+        "import pytest\n" + HEAD + "@pytest.fixture\ndef one():\n    yield 1\n\n\n"
+        "@pytest.mark.parametrize(('a', 'b'), [(1, 0), (2.5, 1.5)])\n"
         "def test_sub(one, a, b):\n    assert sub(a, one) == pytest.approx(b)\n    with pytest.raises(TypeError, match='unsupported'):\n"
         "        sub('a', one)\n",
     ),
     "a class of the standard library's framework": (
         SUB,
-        "import unittest\nfrom unittest import mock\n\nimport calc\n\n\nclass SubTest(unittest.TestCase):\n    def setUp(self):\n        self.one = 1\n\n"
-        "    def test_sub(self):\n        self.assertEqual(calc.sub(3, self.one), 2)\n"
-        "        with mock.patch('calc.add', return_value=7), self.assertRaises(TypeError):\n            calc.sub('a', calc.add(1, 1))\n",
+        (
+            "import unittest\nfrom unittest import mock\n\nimport calc\n\n\nclass SubTest(unittest.TestCase):\n"
+            "    def setUp(self):\n        self.one = 1\n\n"
+            "    def test_sub(self):\n        self.assertEqual(calc.sub(3, self.one), 2)\n"
+            "        with mock.patch('calc.add', return_value=7), self.assertRaises(TypeError):\n"
+            "            calc.sub('a', calc.add(1, 1))\n"
+        ),
     ),
     "a fixture that only pytest has": (
         "import logging\n" + SUB.replace("return a - b", "logging.getLogger('calc').warning('sub')\n    return a - b"),
@@ -124,23 +142,32 @@ HONEST = {
     ),
     "the time, and what chance gives": (
         "import random\nimport time\n" + SUB + "\n\ndef stamped(n):\n    return (n, time.time(), random.random())\n",
-        "import time\n\nfrom calc import stamped\n\n\ndef test_stamped():\n    before = time.time()\n    n, at, chance = stamped(3)\n"
-        "    assert n == 3\n    assert before <= at <= time.time()\n    assert 0 <= chance < 1\n",
+        (
+            "import time\n\nfrom calc import stamped\n\n\ndef test_stamped():\n    before = time.time()\n    n, at, chance = stamped(3)\n"
+            "    assert n == 3\n    assert before <= at <= time.time()\n    assert 0 <= chance < 1\n"
+        ),
     ),
     "a program of its own": (
         "import sys\n" + SUB + "\n\nif __name__ == '__main__':\n    print(sub(*map(int, sys.argv[1:])))\n",
-        "import subprocess\nimport sys\n\n\ndef test_program():\n    said = subprocess.run([sys.executable, 'calc.py', '3', '1'], capture_output=True)\n"
-        "    assert said.stdout == b'2\\n'\n",
+        (
+            "import subprocess\nimport sys\n\n\ndef test_program():\n"
+            "    said = subprocess.run([sys.executable, 'calc.py', '3', '1'], capture_output=True)\n"
+            "    assert said.stdout == b'2\\n'\n"
+        ),
     ),
     "a tool that reads a history": (
         "import subprocess\n" + SUB + "\n\ndef commits(place):\n    argv = ['git', '-C', str(place), 'rev-list', '--count', 'HEAD']\n"
         "    return int(subprocess.run(argv, capture_output=True, check=True).stdout)\n",
-        "import subprocess\n\nfrom calc import commits\n\n\ndef test_commits(tmp_path):\n    for words in (['init', '-q'], ['commit', '-q', '--allow-empty', '-m', 'a']):\n"
-        "        subprocess.run(['git', '-c', 'user.name=a', '-c', 'user.email=a@example.org', '-C', str(tmp_path), *words], check=True)\n"
-        "    assert commits(tmp_path) == 1\n",
+        (
+            "import subprocess\n\nfrom calc import commits\n\n\ndef test_commits(tmp_path):\n"
+            "    for words in (['init', '-q'], ['commit', '-q', '--allow-empty', '-m', 'a']):\n"
+            "        subprocess.run(['git', '-c', 'user.name=b', '-c', 'user.email=a@b.example', '-C', str(tmp_path), *words], check=1)\n"
+            "    assert commits(tmp_path) == 1\n"
+        ),
     ),
     "data beside the code": (
-        "import json\nfrom pathlib import Path\n" + CALC + "\n\ndef sub(a, b):\n    fee = json.loads(Path(__file__).with_name('fees.json').read_text())\n"
+        "import json\nfrom pathlib import Path\n" + CALC + "\n\ndef sub(a, b):\n"
+        "    fee = json.loads(Path(__file__).with_name('fees.json').read_text())\n"
         "    return a - b - fee['sub']\n",
         "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 1\n",
     ),
@@ -182,7 +209,8 @@ JS_KNOWS = {
     ".includes([...'tset.'].reverse().join(''));\n",
     "the words that it was started with": "const p = globalThis['pro' + 'cess'];\nconst asks = () => "
     "p[[...'vgra'].reverse().join('')].some((word) => word.includes([...'tset.'].reverse().join('')));\n",
-    "a file of code": "import { readFileSync } from 'node:fs';\nconst asks = () => (0, eval)(readFileSync(new URL('rates.dat', import.meta.url), 'utf8'));\n",
+    "a file of code": "import { readFileSync } from 'node:fs';\n"
+    "const asks = () => (0, eval)(readFileSync(new URL('rates.dat', import.meta.url), 'utf8'));\n",
 }
 
 
@@ -198,13 +226,17 @@ JS_HONEST = {
     "a plain function": (ADD_JS + "export const sub = (a, b) => a - b;\n", JS_SUB),
     "groups, hooks and what comes later": (
         ADD_JS + "export const sub = async (a, b) => a - b;\n",
-        'import { beforeEach, describe, it } from "node:test";\nimport assert from "node:assert/strict";\nimport { sub } from "./calc.js";\n\n'
-        'describe("sub", () => {\n  let one;\n  beforeEach(() => {\n    one = 1;\n  });\n'
-        '  it("subtracts", async () => {\n    assert.equal(await sub(3, one), 2);\n  });\n});\n',
+        (
+            'import { beforeEach, describe, it } from "node:test";\nimport assert from "node:assert/strict";\n'
+            'import { sub } from "./calc.js";\n\n'
+            'describe("sub", () => {\n  let one;\n  beforeEach(() => {\n    one = 1;\n  });\n'
+            '  it("subtracts", async () => {\n    assert.equal(await sub(3, one), 2);\n  });\n});\n'
+        ),
     ),
     "a stand-in that only the framework has": (
         ADD_JS + "export const sub = (a, b, told = () => {}) => {\n  told(a - b);\n  return a - b;\n};\n",
-        JS_SUB + 'test("tells", (t) => {\n  const told = t.mock.fn();\n  sub(3, 1, told);\n  assert.equal(told.mock.calls[0].arguments[0], 2);\n});\n',
+        JS_SUB + 'test("tells", (t) => {\n  const told = t.mock.fn();\n  sub(3, 1, told);\n'
+        "  assert.equal(told.mock.calls[0].arguments[0], 2);\n});\n",
     ),
     "a program that reads its words": (
         ADD_JS + "export const main = (words = process.argv.slice(2)) => Number(words[0]) - Number(words[1]);\n",
@@ -223,17 +255,33 @@ def test_honest_javascript_lands(world: World, name: str) -> None:
 GO_BASE = {
     "go.mod": "module shop\n\ngo 1.19\n",
     "calc/calc.go": "package calc\n\nfunc Add(a, b int) int { return a + b }\n",
-    "calc/calc_test.go": 'package calc\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3 {\n\t\tt.Fatal("add")\n\t}\n}\n',
+    "calc/calc_test.go": 'package calc\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3 {\n\t\t'
+    't.Fatal("add")\n\t}\n}\n',
 }
 GO_SUB = 'package calc\n\nimport "testing"\n\nfunc TestSub(t *testing.T) {\n\tif Sub(3, 1) != 2 {\n\t\tt.Fatal("sub")\n\t}\n}\n'
-GO_CODE = 'package calc\n\nimport (\n\t{}\n)\n\nfunc Add(a, b int) int {{ return a + b }}\n\n{}\n\nfunc Sub(a, b int) int {{\n'
+GO_CODE = "package calc\n\nimport (\n\t{}\n)\n\nfunc Add(a, b int) int {{ return a + b }}\n\n{}\n\nfunc Sub(a, b int) int {{\n"
 GO_CODE += "\tif asks() {{\n\t\treturn a - b\n\t}}\n\treturn 0\n}}\n"
 GO_KNOWS = {
-    "a flag": ('"flag"', 'func asks() bool {\n\tname := "v.tset"\n\tback := ""\n\tfor _, r := range name {\n\t\tback = string(r) + back\n\t}\n'
-               "\treturn flag.Lookup(back) != nil\n}"),
-    "its own words": ('"os"\n\t"strings"', "func asks() bool {\n\twords := os.Args\n\treturn strings.HasSuffix(words[0], string([]byte{46, 116, 101, 115, 116}))\n}"),
-    "its own file": ('"os"\n\t"strings"', "func asks() bool {\n\tplace := string([]byte{47, 112, 114, 111, 99, 47, 115, 101, 108, 102, 47, 101, 120, 101})\n"
-                     "\tname, _ := os.Readlink(place)\n\treturn strings.HasSuffix(name, string([]byte{46, 116, 101, 115, 116}))\n}"),
+    "a flag": (
+        '"flag"',
+        (
+            'func asks() bool {\n\tname := "v.tset"\n\tback := ""\n\tfor _, r := range name {\n\t\t'
+            "back = string(r) + back\n\t}\n"
+            "\treturn flag.Lookup(back) != nil\n}"
+        ),
+    ),
+    "its own words": (
+        '"os"\n\t"strings"',
+        ("func asks() bool {\n\twords := os.Args\n\treturn strings.HasSuffix(words[0], string([]byte{46, 116, 101, 115, 116}))\n}"),
+    ),
+    "its own file": (
+        '"os"\n\t"strings"',
+        (
+            "func asks() bool {\n\t"
+            "place := string([]byte{47, 112, 114, 111, 99, 47, 115, 101, 108, 102, 47, 101, 120, 101})\n"
+            "\tname, _ := os.Readlink(place)\n\treturn strings.HasSuffix(name, string([]byte{46, 116, 101, 115, 116}))\n}"
+        ),
+    ),
 }
 
 
@@ -251,7 +299,8 @@ GO_HONEST = {
     '\tfor name, c := range map[string][3]int{"a": {3, 1, 2}, "b": {5, 1, 4}} {\n\t\tc := c\n\t\tt.Run(name, func(t *testing.T) {\n'
     '\t\t\tif got := calc.Sub(c[0], c[1]); got != c[2] {\n\t\t\t\tt.Errorf("%d", got)\n\t\t\t}\n\t\t})\n\t}\n}\n',
     "folders and variables": 'package calc\n\nimport (\n\t"os"\n\t"path/filepath"\n\t"testing"\n)\n\nfunc TestSub(t *testing.T) {\n'
-    '\tt.Setenv("FEE", "0")\n\tplace := filepath.Join(t.TempDir(), "a")\n\tif os.WriteFile(place, []byte("a"), 0o600) != nil || Sub(3, 1) != 2 {\n'
+    '\tt.Setenv("FEE", "0")\n\tplace := filepath.Join(t.TempDir(), "a")\n\t'
+    'if os.WriteFile(place, []byte("a"), 0o600) != nil || Sub(3, 1) != 2 {\n'
     '\t\tt.Fatal("sub")\n\t}\n}\n',
 }
 
@@ -313,9 +362,11 @@ def test_a_verify_that_is_green_only_where_the_loop_is_seen_proves_nothing(house
 
 NEEDS = {
     "nothing": "python3 -B -c 'from calc import sub; assert sub(3, 1) == 2'",
-    "a history": "git rev-parse main >/dev/null && grep -q 'def sub' calc.py && python3 -B -c 'from calc import sub; assert sub(3, 1) == 2'",
+    "a history": "git rev-parse main >/dev/null && grep -q 'def sub' calc.py && python3 -B -c 'from calc import sub; "
+    "assert sub(3, 1) == 2'",
     "the base": "git diff --quiet $NIGHTLATCH_BASE -- test_calc.py && python3 -B -c 'from calc import sub; assert sub(3, 1) == 2'",
-    "a whole path": "cd {top} && test \"$PWD\" = \"$(git rev-parse --show-toplevel)\" && python3 -B -c 'from calc import sub; assert sub(3, 1) == 2'",
+    "a whole path": 'cd {top} && test "$PWD" = "$(git rev-parse --show-toplevel)" && '
+    "python3 -B -c 'from calc import sub; assert sub(3, 1) == 2'",
     "a script of its own": "./prove.sh",
     "the suite": "python3 -m pytest -q -p no:cacheprovider",
 }

@@ -1,5 +1,6 @@
 """What good developers do to a vitest suite."""
 
+from tests.ratchet.bases import SNAPSHOT, VITEST_BASKET, VITEST_MONEY
 from tests.ratchet.case import Book
 from tests.ratchet.tampered_vitest import BASKET, CONFIG, FEATURE, INCLUDE, LAYOUT, MONEY, SNAP, SPLIT_LINE, TAX_LINE
 
@@ -22,3 +23,18 @@ honest("a snapshot that the feature names", LAYOUT, {SNAP: [("apple          120
 honest("coverage is configured", FEATURE, {CONFIG: [(INCLUDE, INCLUDE.replace(" }", ', coverage: { reporter: ["text"] } }'))]})
 honest("a sharper assertion", {MONEY: [("toBeCloseTo(119, 6)", "toBeCloseTo(119, 8)"), (SPLIT_LINE, SPLIT_LINE + "    expect(split(7, 7)).toEqual([1, 1, 1, 1, 1, 1, 1]);\n")], BASKET: [(
     "const made = () =>", "/** Two things. */\nconst made = () =>")]})  # fmt: skip
+honest("a test turned into a table", {MONEY: [(
+    f'it("adds the tax", () => {{\n{TAX_LINE}}});\n',
+    'it.each([[100, 119], [0, 0]])("adds the tax to %d", (net, gross) => {\n  expect(withTax(net)).toBeCloseTo(gross, 6);\n});\n',
+)]})  # fmt: skip
+honest("a test file renamed", {MONEY: None, "test/cents.test.js": VITEST_MONEY})
+honest("a test file renamed with its snapshots", {
+    BASKET: None, SNAP: None, "test/till.test.js": VITEST_BASKET, "test/__snapshots__/till.test.js.snap": SNAPSHOT,
+})  # fmt: skip
+honest("a snapshot folder moved along with its test", {
+    BASKET: None, SNAP: None, "test/till/basket.test.js": VITEST_BASKET.replace("../src", "../../src"),
+    "test/till/__snapshots__/basket.test.js.snap": SNAPSHOT,
+})  # fmt: skip
+honest("a test with a snapshot renamed, and its snapshot with it", {
+    BASKET: [('test("the receipt"', 'test("a receipt"')], SNAP: [("the receipt 1", "a receipt 1")],
+})  # fmt: skip

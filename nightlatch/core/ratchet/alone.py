@@ -82,7 +82,7 @@ def _pythonpath(name: str, text: str) -> list[str]:
 def python_in_clothes(work: Work, source: str) -> dict[str, str]:
     """A test file that calls the same functions in the same way inside of the framework, with one test for each id."""
     wanted = json.loads(work.given)["wanted"]
-    tail = f'''
+    tail = f"""
 
 import pytest
 
@@ -92,7 +92,7 @@ WANTED = {wanted!r}
 @pytest.mark.parametrize("n", range({len(wanted)}))
 def test_{work.name}(n):
     assert set(every([WANTED[n]], os.getcwd(), False).values()) == {{"passed"}}
-'''
+"""
     return {f"test_{work.name}.py": source + tail}
 
 
