@@ -82,12 +82,13 @@ class Compared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
     """Which faults were put into what the feature added, and whether what proves it noticed one; `hollow`: not even that all of it does
-    nothing. `left`: there was no time for more."""
+    nothing. `left`: there was no time for more. `known_only` are the lines of tests whose inputs are the only ones that give anything."""
 
     tried: tuple[str, ...] = ()
     noticed: bool = False
     hollow: bool = False
     left: bool = False
+    known_only: tuple[str, ...] = ()
 
     @property
     def weak(self) -> bool:
@@ -101,6 +102,18 @@ class Unwatched:
 
     only: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strict:
+    """The base's checks on the candidate with the base's configuration of their tools, and which `tools` they start.
+
+    `says` is how the configuration differs.
+    """
+
+    checks: tuple[Check, ...] = ()
+    tools: frozenset[str] = frozenset()
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +160,7 @@ class Evidence:
     goldens: tuple[str, ...] = ()
     own: Results | None = None
     checks: tuple[Check, ...] | None = None
+    strict: Strict | None = None
     old: Results | None = None
     flaky: frozenset[str] = frozenset()
     unsteady: frozenset[str] = frozenset()

@@ -1,18 +1,32 @@
 """Every objection and remark that the evidence about a candidate gives."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from nightlatch.core.approvals import settle
-from nightlatch.core.evidence import Compared, Evidence, Integrity, Kept, Said, fewer_cases, last_lines, lost_ids, newly_failing, slipped
+from nightlatch.core.evidence import (
+    Compared,
+    Evidence,
+    Integrity,
+    Kept,
+    Said,
+    Strict,
+    fewer_cases,
+    last_lines,
+    lost_ids,
+    newly_failing,
+    slipped,
+)
 from nightlatch.core.judge import ruled
 from nightlatch.core.models import Reason, Ruling
+from nightlatch.core.ratchet.enforced import LOOSENED, UNKNOWN
 from nightlatch.core.results import NOT_GREEN, Answer, Check, Result, Results
 from nightlatch.core.rules import MENDED, WEAKER, layer_of, reason
 from nightlatch.core.testfiles import supersedes
 
 UNNAMED, FAILED, REMOVED = "ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed"
 LEFT, UNSTEADY = "ratchet.not-measured", "tests.unsteady"
+PASSES = frozenset({Answer.GREEN, Answer.SKIP})
 QUESTIONS = ("scope.", "judge.", "ratchet.protected-path", "ratchet.runner-dependency")
 
 
@@ -21,7 +35,7 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
     named = {"tests.flaky": e.flaky, UNSTEADY: e.unsteady}
     found = (
         *e.scope,
-        *e.static,
+        *_settled(e),
         *((reason("scope.empty"),) if e.empty else ()),
         *_suite(e),
         *(reason(rule, sorted(ids)) for rule, ids in named.items() if ids),
@@ -33,6 +47,18 @@ def reasons(e: Evidence) -> tuple[Reason, ...]:
     )
     said = settle((r for r in found if layer_of(r.rule) not in e.off), e.approved)
     return combined(refused(r, MENDED) if e.in_run and r.ruling is Ruling.HOLD else r for r in said)
+
+
+def _settled(e: Evidence) -> Iterator[Reason]:
+    """What was seen in texts, without doubts that the checks themselves settled: they pass with the base's configuration as well."""
+    for said in e.static:
+        if said.rule != LOOSENED or e.strict is None or not all(check.answer in PASSES for check in e.strict.checks):
+            yield said
+            continue
+        tools = e.strict.tools
+        left = [line for line in said.detail if not (line.endswith(UNKNOWN) and line.partition("::")[2].partition(" ")[0] in tools)]
+        if left:
+            yield reason(said.rule, left)
 
 
 def combined(found: Iterable[Reason]) -> tuple[Reason, ...]:
@@ -142,10 +168,19 @@ def _checks(e: Evidence) -> Iterator[Reason]:
         yield reason("check.fault", (_quoted(c) for c in faults))
     if failed := [c for c in checks if c.answer is Answer.RED and not _tolerated(c, base.get(c.name))]:
         yield reason("check.failed", (_quoted(c) for c in failed))
+    if e.strict:
+        yield from _own_configuration(e.strict, {check.name: check for check in checks}, base)
     lost = {i: rule for c in checks if c.name in base for i, rule in lost_ids(base[c.name].ids, c.ids).items()}
     for rule in sorted(set(lost.values())):
         if names := sorted(i for i in lost if lost[i] == rule and not supersedes(e.feature.supersedes, i)):
             yield reason(rule, names)
+
+
+def _own_configuration(strict: Strict, own: Mapping[str, Check], base: Mapping[str, Check]) -> Iterator[Reason]:
+    """Checks that pass with the candidate's configuration alone."""
+    only = [c for c in strict.checks if c.answer is Answer.RED and c.name in own and own[c.name].answer is Answer.GREEN]
+    if told := [c for c in only if not _tolerated(c, base.get(c.name))]:
+        yield reason("check.own-configuration", (*strict.says, *(_quoted(c) for c in told)))
 
 
 def _tolerated(check: Check, before: Check | None) -> bool:
@@ -174,6 +209,8 @@ def _verify(e: Evidence) -> Iterator[Reason]:
         yield from _kept(e.kept)
     if e.strength and e.strength.weak:
         yield reason("verify.hollow" if e.strength.hollow else "verify.notices-nothing", e.strength.tried)
+    if e.strength and e.strength.known_only:
+        yield reason("verify.only-known-inputs", e.strength.known_only)
 
 
 def _kept(kept: Kept) -> Iterator[Reason]:

@@ -214,6 +214,13 @@ RULES = {
         example="`checks/20-typecheck` ends with 1",
         wrong="Correct the check in a commit of your own, or name it in the feature's `mayChange`.",
     ),
+    "check.own-configuration": Rule(
+        says="checks that pass only with this change's own configuration of their tools: {n}",
+        next="Put the configuration back and make the code pass with it.",
+        ruling=Ruling.HOLD,
+        example="ruff.toml gets `src = [...]`, and with the base's ruff.toml `checks/20-lint` fails",
+        wrong=AS_HOLD,
+    ),
     "check.fault": Rule(
         says="checks that could not be run: {n}",
         next="A check was cut off, or a program it needs is missing: neither red nor green.",
@@ -298,6 +305,13 @@ RULES = {
         ruling=Ruling.FLAG,
         example="verify is `grep -q 'def sub' calc.py`; every fault in the body of sub() goes unnoticed",
         wrong='A verify of yours that was there before counts all the same; with `weak_verify = "unproved"` under [land] it waits for you.',
+    ),
+    "verify.only-known-inputs": Rule(
+        says="the code gives nothing for any input beside those of its tests: {n}",
+        next="Write the code for every input that the feature speaks of: no table of what the tests ask.",
+        ruling=Ruling.HOLD,
+        example="`{(3, 1): 2}.get((a, b))` for a test that says `sub(3, 1) == 2`, in the code or in a data file",
+        wrong="Where the feature is a table of a few constants, `approve` it.",
     ),
     "verify.harness-changed": Rule(
         says="the feature's verify is green only with changes to what it runs through: {n}",

@@ -8,11 +8,14 @@ from functools import cache
 from importlib.resources import files
 from posixpath import basename, dirname
 
+from nightlatch.core.evidence import Strict
 from nightlatch.core.ratchet import checkers
 from nightlatch.core.ratchet.checkers import Checkers, Tool
 from nightlatch.core.ratchet.settings import UnreadableError, read
 from nightlatch.core.ratchet.texts import Text
-from nightlatch.edge.case import Case, text_of
+from nightlatch.core.testfiles import supersedes
+from nightlatch.edge.case import Case, difference, put_back, text_of
+from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import Trials
 
 # What starts checks: a tool that one of these names is in force. Scripts count where their names say that they check.
@@ -57,6 +60,41 @@ def watched(trials: Trials, case: Case) -> Watched:
     changed = {change.path for change in case.changes}
     near = [path for path in configs if path not in changed and any(is_above(dirname(path), dirname(other)) for other in changed)]
     return Watched(known=used, beside=tuple(unchanged(trials, case.base, near)))
+
+
+def as_base_has_it(trials: Trials, case: Case) -> dict[str, Entry | None]:
+    """What puts back every changed file that a tool reads as configuration, those aside that the base's checks already run with."""
+    changed = [change for change in case.changes if configures(basename(change.path)) and change.path not in case.harness]
+    fresh = [change for change in changed if change.status != "A" or takes_place(trials, case, change.path)]
+    named = [change for change in fresh if not supersedes(case.feature.supersedes, trials.own(change.path))]
+    return put_back(named)
+
+
+def takes_place(trials: Trials, case: Case, path: str) -> bool:
+    """May a new file come before configuration that the base has? A tool that is new as a whole takes nothing's place."""
+    own = [tool for tool in shipped().tools if any(fits(path, source.name) for source in tool.sources)]
+    names = {source.name for tool in own for source in tool.sources}
+    return any(fits(other, name) for other in trials.files(case.base) if configures(basename(other)) for name in names)
+
+
+def strictly(trials: Trials, case: Case, tree: str) -> Strict | None:
+    """The base's checks on a tree with the base's configuration; None where nothing of it differs, or there are no checks."""
+    back = as_base_has_it(trials, case)
+    starters = [*map(trials.path, trials.check_files(case.base))]
+    if not back or not (starters or trials.gates(case.base)):
+        return None
+    through = [path for path in trials.files(case.base) if STARTERS.fullmatch(basename(path))][:MOST_STARTERS]
+    text = "\n".join((*(content(trials, case.base, path) for path in (*starters, *through)), *trials.gates(case.base)))
+    found = trials.checks(case.base, trials.repo.tree_with(tree, back), case.feature.id)
+    paths = set(back)
+    says = [
+        line
+        for part in case.texts
+        if trials.path(part.path) in paths
+        for line in (part.path, *difference(part.old or "", part.new or ""))
+    ]
+    tools = frozenset(tool.name for tool in shipped().tools if checkers.starts(tool, text))
+    return Strict(checks=found, tools=tools, says=tuple(says))
 
 
 @cache

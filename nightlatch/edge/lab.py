@@ -24,7 +24,7 @@ from nightlatch.core.testfiles import supersedes
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
 from nightlatch.edge import asked as asking
-from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, strength, unwatched
+from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, neighbours, strength, unwatched
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
@@ -283,7 +283,11 @@ def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evid
 
 
 def _checks(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, checks=lab.checks(case.base, as_at_base(lab, case), case.feature.id))
+    tree = as_at_base(lab, case)
+    found = lab.checks(case.base, tree, case.feature.id)
+    passing_some = any(check.answer is Answer.GREEN for check in found)
+    strict = checkers.strictly(lab, case, tree) if passing_some and "own-configuration" not in e.off else None
+    return replace(e, checks=found, strict=strict)
 
 
 def as_at_base(lab: Lab, case: Case) -> str:
@@ -339,7 +343,8 @@ def _unwatched(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 
 def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, strength=strength.examine(lab, case, e.proof or frozenset(), e.now if base_owned(e) else None))
+    found = strength.examine(lab, case, e.proof or frozenset(), e.now if base_owned(e) else None)
+    return replace(e, strength=replace(found, known_only=neighbours.known_only(lab, case, e)))
 
 
 def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:

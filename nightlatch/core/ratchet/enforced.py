@@ -10,6 +10,8 @@ from nightlatch.core.ratchet.settings import Flat, UnreadableError, read
 from nightlatch.core.ratchet.texts import Text
 
 LOOSENED = "ratchet.check-loosened"
+# The end of a line about a setting of which nothing tells whether it enforces more or less: measuring may settle it.
+UNKNOWN = ", and what that means is not known"
 LEVELS = {
     "off": 0, "0": 0, "none": 0, "false": 0, "silent": 0, "suggestion": 0.5, "hint": 0.5, "information": 0.5, "info": 0.5, "on": 1,
     "warn": 1, "1": 1, "warning": 1, "true": 1, "error": 2, "2": 2,
@@ -50,7 +52,8 @@ def _tool(tool: Tool, texts: Sequence[Text]) -> Iterator[Finding]:
         for key in sorted(old.keys() | new.keys()):
             if looser(tool.sort(key), old.get(key), new.get(key)):
                 was, now = (_shown(side.get(key)) for side in (old, new))
-                yield LOOSENED, f"{text.path}::{tool.name} {key[:SHOWN]}{_line(text.new, key)}: {was} became {now}"
+                more = UNKNOWN if tool.sort(key) == "same" else ""
+                yield LOOSENED, f"{text.path}::{tool.name} {key[:SHOWN]}{_line(text.new, key)}: {was} became {now}{more}"
 
 
     yield from _parts(tool, own, texts)

@@ -1,0 +1,72 @@
+"""Does code only know the inputs of its tests? Neighbouring ones are tried where both stand in what the feature wrote."""
+
+from collections.abc import Collection
+
+from nightlatch.core.evidence import Evidence, function_of, new_passing
+from nightlatch.core.ratchet.neighbours import Probes, python_probes
+from nightlatch.core.ratchet.treeneighbours import tree_probes
+from nightlatch.core.results import file_of
+from nightlatch.core.suites import holders
+from nightlatch.edge.case import Case
+from nightlatch.edge.strength import added
+from nightlatch.edge.trials import Trials, digest
+
+SHARE = 0.05  # of limits.check
+MOST_FILES = 4
+
+
+def known_only(trials: Trials, case: Case, e: Evidence) -> tuple[str, ...]:
+    """Return the lines of new tests whose inputs are the only ones that the code gives anything for."""
+    ids = (e.proof or new_passing(e)) - e.flaky - e.unsteady
+    written = wrote(trials, case)
+    if not ids or not written:
+        return ()
+    name, found = f"q{digest(case.base, case.tree)[:8]}", list[str]()
+    for probes in probed(case, ids, written, name)[:MOST_FILES]:
+        entry = ("100644", trials.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")))
+        tree = trials.repo.tree_with(case.tree, {trials.path(probes.path): entry})
+        beside = [one for one in ids if belongs(one, probes.path)]
+        wanted = {own: probe_id(beside[0], probes.path, own) for own in probes.says}
+        ran = trials.run(case.base, tree, case.suite, sorted(wanted.values()), SHARE * trials.hands.timeout)
+        found += [probes.says[own] for own, one in wanted.items() if one in ran.failing]
+    return tuple(found)
+
+
+def wrote(trials: Trials, case: Case) -> str:
+    """The lines that the candidate added to files which are no tests: code and data."""
+    tests = {trials.own(change.path) for change in case.tests}
+    texts = [text for text in case.texts if text.path not in tests and text.new]
+    lines = []
+    for text in texts:
+        new = (text.new or "").splitlines()
+        lines += [new[number - 1] for number in sorted(added(text.old or "", text.new or "")) if number <= len(new)]
+    return "\n".join(lines)
+
+
+def probed(case: Case, ids: Collection[str], written: str, name: str) -> list[Probes]:
+    """Test files with probes in them."""
+    found = []
+    for text in case.texts:
+        names = [function_of(one).split("::", 1)[1] for one in ids if "::" in one and belongs(one, text.path)]
+        if not text.test or not text.new or not names or not holders(case.suite.every, text.path):
+            continue
+        if text.path.endswith(".py"):
+            probes = python_probes(text.path, text.new, names, written, name)
+        else:
+            probes = tree_probes(text.path, text.new, written, name)
+        found += [probes] if probes else []
+    return found
+
+
+def belongs(name: str, path: str) -> bool:
+    """Is this id of this file? Go's ids name the package."""
+    file, folder = file_of(name), path.rpartition("/")[0]
+    in_package = path.endswith("_test.go") and (f"/{file}/".endswith(f"/{folder}/") if folder else "/" not in file)
+    return file == path or in_package
+
+
+def probe_id(beside: str, path: str, own: str) -> str:
+    """The id of a probe, like those of the tests beside it."""
+    if path.endswith("_test.go"):
+        return f"{file_of(beside)}::Test_{own}"
+    return f"{path}::{own}"
