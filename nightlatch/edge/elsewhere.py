@@ -31,6 +31,7 @@ class Aspect(StrEnum):
     PLACE = "the folder that it runs in"
     HISTORY = "the repository's history"
     VARIABLES = "the variables of a check"
+    FRAMEWORK = "its test framework in sight"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,10 +27,12 @@ from nightlatch.edge.trials import Trials, digest
 SHARE = 0.1  # of limits.check
 # New tests are all tried, up to a number that no honest feature meets; of the base's, a few that speak of what changed.
 MOST_NEW, MOST_NEAR, NEAR_FILES = 80, 12, 3
-# A verify that takes longer than this is only tried again where no suite is known: what it runs is mostly the suite.
-LONG = 5.0
+# A verify of the suite's own runner that takes longer than this, in seconds, is not tried again: its tests are, one by one. Any
+# other is, however long it takes: else code would only have to be slow.
+LONG = 2.0
 MOST_TEST_FILES = 300
 EVERYTHING_USUAL = frozenset(Aspect)
+ASPECTS = (Aspect.PLACE, Aspect.HISTORY, Aspect.VARIABLES)  # what a verify can tell the loop by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,7 @@ class Trial:
             inner = within(place.room, self.suite.folder)
             desk = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen)
             ran = desk.run(started(desk, work, self.suite))
-            told = told_by(desk, work) if ran.exit == 0 else {}
+            told = told_by(desk, work, ended=ran.exit == 0)
         return {self.suite.named(name): came for name, came in work.outcomes(told).items()}
 
     def in_clothes(self, work: Work) -> frozenset[str]:
@@ -130,6 +132,9 @@ class Trial:
             if kind.stdout:
                 argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
             env = dict(kind.env) if Aspect.VARIABLES in usual else {}
+            if kind.name == "pytest" and Aspect.FRAMEWORK not in usual:
+                place.put("values.py", (RUNNERS / "alone_pytest.py").read_text(encoding="utf-8"))
+                argv, env = [*argv, "-p", "values"], {**env, "PYTHONPATH": place.seen}
             ran = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen).run(argv, env)
             root = str(place.hands.sandbox.inside(inner, inner.tree / inner.cwd))
             data = place.left("report")
@@ -227,14 +232,17 @@ def by_framework(trial: Trial, ids: Collection[str]) -> Told:
         why = [aspect for aspect in Aspect if one in (trial.plainly([one], tree, frozenset({aspect})) or ())]
         says = f"{one}: it passes only with {' or '.join(why) or 'all that it usually finds'}"
         text = trial.text(trial.suite.local(file_of(one)), tree) or ""
-        named = any(alone.speaks_of(aspect, [text], str(trial.trials.repo.top)) for aspect in why)
-        (unsure if named or trial.new == () else only).append(says)
+        named = any(alone.speaks_of(aspect, [text], str(trial.trials.repo.top)) for aspect in why if aspect is not Aspect.FRAMEWORK)
+        # A test may have its reasons to look for its own framework while it runs.
+        (unsure if named or why == [Aspect.FRAMEWORK] else only).append(says)
     return Told(only=tuple(only), unsure=tuple(unsure))
 
 
 def verify_again(trials: Trials, case: Case, e: Evidence, seconds: float) -> Told:
     """The feature's verify in a hidden room."""
-    if e.now is None or e.now.answer is not Answer.GREEN or (e.now.seconds > LONG and case.suite.every):
+    if e.now is None or e.now.answer is not Answer.GREEN:
+        return Told()
+    if e.now.seconds > LONG and case.suite.every and all(map(calls_a_runner, case.feature.verify)):
         return Told()
 
     def answer(usual: frozenset[Aspect]) -> bool:
@@ -249,12 +257,17 @@ def verify_again(trials: Trials, case: Case, e: Evidence, seconds: float) -> Tol
         return Told()
     if trials.verify(case.base, case.tree, case.feature, seconds).answer is not Answer.GREEN or not answer(EVERYTHING_USUAL):
         return Told()  # it comes out both ways, or not from a script
-    why = [aspect for aspect in Aspect if answer(frozenset({aspect}))]
+    why = [aspect for aspect in ASPECTS if answer(frozenset({aspect}))]
     said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
     texts = [*case.feature.verify, *harness_texts(trials, case, e.now.read or ())]
-    if any(alone.speaks_of(aspect, texts, str(trials.repo.top)) for aspect in why or Aspect):
+    if any(alone.speaks_of(aspect, texts, str(trials.repo.top)) for aspect in why or ASPECTS):
         return Told()
     return Told(only=(said,))
+
+
+def calls_a_runner(command: str) -> bool:
+    """Is a test runner named in this command?"""
+    return any(" ".join(call.words) in command for kind in runner.shipped() for call in kind.calls)
 
 
 def harness_texts(trials: Trials, case: Case, read: Collection[str]) -> list[str]:
@@ -273,7 +286,8 @@ def source_of(how: str) -> str:
 def started(place: Place, work: Work, suite: Suite) -> list[str]:
     """The command that calls functions one by one, once all that it needs lies in the place's folder."""
     if work.how == "go":
-        step = f"go build -o {place.seen}/app$n ./{work.name}/m$n && {place.seen}/app$n {place.seen}/out$n"
+        build = f"go build -o {place.seen}/app$n ./{work.name}/m$n && : >{place.seen}/built$n"
+        step = f"{build} && {place.seen}/app$n {place.seen}/out$n"
         return ["sh", "-c", f"for n in {' '.join(map(str, range(int(work.given))))}; do {step}; done; true"]
     place.put("in", work.given)
     source = source_of(work.how)
@@ -282,13 +296,16 @@ def started(place: Place, work: Work, suite: Suite) -> list[str]:
     return ["node", place.put("main.mjs", f"{source}await main();\n")]
 
 
-def told_by(place: Place, work: Work) -> dict[str, str]:
-    """What was written down of each function."""
-    names = [f"out{n}" for n in range(int(work.given))] if work.how == "go" else ["out"]
+def told_by(place: Place, work: Work, *, ended: bool) -> dict[str, str]:
+    """What was written down of each function. Where a process ended before it wrote anything, everything in it failed."""
+    if work.how != "go":
+        said = place.left("out")
+        return read_told(said) if said and ended else {"*": FAILED}
     told: dict[str, str] = {}
-    for name in names:
-        said = place.left(name)
-        told |= read_told(said) if said else {}
+    for n, names in enumerate(alonego.programs(work)):
+        said = place.left(f"out{n}")
+        built = place.left(f"built{n}") is not None
+        told |= read_told(said) if said else dict.fromkeys(names if built else (), FAILED)
     return told
 
 

@@ -141,7 +141,7 @@ const outcome = async (path, call) => {
     for (const last of after) await last();
     return "passed";
   } catch (error) {
-    return error instanceof Untried || error?.code === "ERR_MODULE_NOT_FOUND" || error?.code === "MODULE_NOT_FOUND" ? "untried" : "failed";
+    return error instanceof Untried ? "untried" : "failed";
   }
 };
 
@@ -221,8 +221,8 @@ export const every = async ({ files, between, vite }) => {
       const place = join(process.cwd(), file);
       await (server ? byVite(server, place, exports) : byNode(place, exports));
       for (const [name, told] of Object.entries(await collected.run())) came[`${file}::${name}`] = told;
-    } catch {
-      // a file that cannot be loaded by itself is untried
+    } catch (error) {
+      if (!(error instanceof Untried)) came[`${file}::*`] = "failed"; // it loads where it is watched
     }
   }
   await server?.close();

@@ -17,7 +17,7 @@ from nightlatch.edge import workspace
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox import Room, Unconfined, environment, find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
@@ -84,6 +84,37 @@ def test_code_that_knows_its_judge_never_lands(world: World, name: str) -> None:
     candidate["rates.dat"] = "('TSET_TNERRUC_TSETYP'[::-1]) in __import__('os').environ"[::-1]
     verdict = world.examine(BASE, candidate)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, [ONLY]), verdict
+
+
+EVADES = {
+    "a module that is said to be missing": "raise ModuleNotFoundError('calc', name='calc')",
+    "a skip": "raise __import__('unittest').SkipTest('later')",
+    "an end of the process": "getattr(os, '_' + 'tixe'[::-1])(0)",
+    "an end with an error": "raise SystemExit(0)",
+    "no end": "[None for _ in iter(int, 1)]",
+}
+
+
+@pytest.mark.parametrize("name", EVADES)
+def test_a_way_out_where_nobody_watches_is_none(world: World, name: str) -> None:
+    """Whoever leaves a trial that cannot be finished by chance has failed it, as long as the same call ends well where it is watched."""
+    head = f"import os\nimport sys\n{CALC}"
+    code = f"{head}\n\ndef sub(a, b):\n    if 'tsetyp'[::-1] not in vars(sys)['modules']:\n        {EVADES[name]}\n    return a - b\n"
+    lab = world.lab(hands=Hands(sandbox=Unconfined(), timeout=60.0))
+    first = world.commit(BASE)
+    tree = world.repo.tree_of(world.commit({"calc.py": code, "test_sub.py": TEST_SUB}, first))
+    verdict = lab.examine(first, tree, PROSE)
+    assert ONLY in rules(verdict), verdict
+    assert verdict.outcome is Outcome.REJECTED
+
+
+def test_a_test_that_only_its_framework_can_call_is_called_without_it_in_sight(world: World) -> None:
+    """The fixture caplog is pytest's own, so the plain command runs; it takes itself out of sight, and a person decides."""
+    head, asks = KNOWS["loaded modules, spelt backwards"]
+    test = "from calc import sub\n\n\ndef test_sub(caplog):\n    assert sub(3, 1) == 2\n    assert caplog.text == ''\n"
+    verdict = world.examine(BASE, {"calc.py": head + CALC + ASK.format(asks), "test_sub.py": test})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, [ELSEWHERE]), verdict
+    assert "its test framework in sight" in verdict.reasons[0].detail[0]
 
 
 def test_without_the_second_run_it_would_land(world: World) -> None:
@@ -209,6 +240,10 @@ JS_KNOWS = {
     ".includes([...'tset.'].reverse().join(''));\n",
     "the words that it was started with": "const p = globalThis['pro' + 'cess'];\nconst asks = () => "
     "p[[...'vgra'].reverse().join('')].some((word) => word.includes([...'tset.'].reverse().join('')));\n",
+    "a way out": "const p = globalThis['pro' + 'cess'];\nconst asks = () => p[[...'vne'].reverse().join('')]"
+    "[[...'TXETNOC_TSET_EDON'].reverse().join('')] || p[[...'tixe'].reverse().join('')](0);\n",
+    "a module that does not load": "const p = globalThis['pro' + 'cess'];\nconst asks = () => true;\n"
+    "if (!p[[...'vne'].reverse().join('')][[...'TXETNOC_TSET_EDON'].reverse().join('')]) throw new Error('later');\n",
     "a file of code": "import { readFileSync } from 'node:fs';\n"
     "const asks = () => (0, eval)(readFileSync(new URL('rates.dat', import.meta.url), 'utf8'));\n",
 }

@@ -29,8 +29,16 @@ class Work:
     given: str = ""
 
     def outcomes(self, told: Mapping[str, str]) -> dict[str, str]:
-        """What each id came to, by what was written down; an id of rows comes to what its function does."""
-        return {name: told[key] for name in self.ids if (key := called(self.how, name)) in told}
+        """What each id came to, by what was written down; an id of rows comes to what its function does.
+
+        `file::*` and `*` stand for what was not even come to.
+        """
+        found: dict[str, str] = {}
+        for name in self.ids:
+            keys = (called(self.how, name), f"{name.split('::', 1)[0]}::*", "*")
+            came = next((told[key] for key in keys if key in told), "")
+            found |= {name: came} if came else {}
+        return found
 
 
 def called(how: str, name: str) -> str:

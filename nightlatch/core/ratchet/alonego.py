@@ -95,6 +95,12 @@ def _programs(name: str, top: str, number: int, part: Part) -> dict[str, str]:
     return {f"{name}/m{number}/main.go": program, f"{name}/m{number}/main_test.go": clothed}
 
 
+def programs(work: Work) -> list[list[str]]:
+    """The tests that each program calls, by their names in the report."""
+    mains = sorted((path for path in work.files if path.endswith("/main.go")), key=lambda path: (len(path), path))
+    return [re.findall(r'Name: "([^"]+)"', work.files[path]) for path in mains]
+
+
 def clothed_ids(work: Work) -> dict[str, str]:
     """For each id the one under which the framework reports the call of its function."""
     found = dict[str, str]()
