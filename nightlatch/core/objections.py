@@ -156,9 +156,9 @@ def _measured(e: Evidence) -> Iterator[Reason]:
     if left := (*seen.left, *told.left):
         yield reason(LEFT, left)
     if e.unwatched and e.unwatched.only:
-        yield reason("run.only-when-watched", e.unwatched.only)
+        yield reason("unwatched.fails", e.unwatched.only)
     if e.unwatched and e.unwatched.unsure:
-        yield reason("run.differs-elsewhere", e.unwatched.unsure)
+        yield reason("unwatched.differs", e.unwatched.unsure)
 
 
 def _checks(e: Evidence) -> Iterator[Reason]:

@@ -12,7 +12,7 @@ FAMILIES = {
     "scope": "What a candidate may hold at all, before anything runs",
     "ratchet": "What protected the base may not become weaker",
     "tests": "The suite as such",
-    "run": "The same once more, where nothing of the loop can be known",
+    "unwatched": "The same once more, where nothing of the loop can be known",
     "check": "The base's checks",
     "verify": "The feature's own command",
     "judge": "What no command can tell",

@@ -195,13 +195,13 @@ RULES = {
         example="a new cache makes a test pass two times out of three",
         wrong="`approve` it when you know that chance, and not the change, is to blame.",
     ),
-    "run.only-when-watched": Rule(
+    "unwatched.fails": Rule(
         says="what passes only where it can be seen that the loop runs it: {n}",
         next="The code must behave the same whoever calls it: take out what asks for a framework, a variable, a path or the history.",
         example="`search()` that returns results while a module of pytest is loaded, and nothing in a plain program",
         wrong="Make the test call the code so that it also passes as a plain call; or commit the change yourself.",
     ),
-    "run.differs-elsewhere": Rule(
+    "unwatched.differs": Rule(
         says="what does not pass in another folder, with another history or without its test framework: {n}",
         next="Let the code and its tests depend on nothing but what they set up themselves.",
         ruling=Ruling.HOLD,

@@ -88,7 +88,8 @@ def moved(hands: Hands, room: Room, folder: Path) -> Room:
         borrows(room, own)
         kept = [(real, apart(seen, LOOPS_OWN, own)) for real, seen in room.readable]
         twice = [(real, apart(seen, room.at, at)) for real, seen in room.readable if seen.is_relative_to(room.at)]
-        return replace(room, at=at, readable=((room.tree, room.at), *kept, *twice))
+        # A folder that is shown inside of the tree is made there, which the old place for reading alone would not let happen.
+        return replace(room, at=at, readable=(*twice, (room.tree, room.at), *kept))
     for target in (folder / TOP, room.tree.with_name(uuid4().hex[:10])):
         with suppress(OSError):  # a rename from one file system to another: the second one is beside it
             room.tree.rename(target)

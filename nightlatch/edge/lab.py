@@ -227,7 +227,7 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     must_fail = birds and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
     compared = bool(runner and case.touched) and "weaker" not in off
     strong = bool(case.sources) and "strength-of-proof" not in off
-    hidden = bool(case.sources) and "run" not in off
+    hidden = bool(case.sources) and "unwatched" not in off
     asked = ((Step.UNWATCHED, hidden), (Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
     return frozenset(step for step, is_asked in asked if is_asked)
 

@@ -395,7 +395,7 @@ def test_code_that_turns_every_report_green_is_seen_by_tests_that_must_fail(worl
     candidate = {"calc.py": SUB.replace("a + b", "a - b") + PATCHED, "test_sub.py": TEST_SUB}
     verdict = world.examine(BASE, candidate, off=RUN_ONLY)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.canary", "ratchet.expected-ignored"])
-    off = RUN_ONLY | {"integrity", "expected", "run"}
+    off = RUN_ONLY | {"integrity", "expected", "unwatched"}
     assert world.examine(BASE, candidate, off=off).safe
 
 
@@ -441,7 +441,8 @@ def test_an_object_that_equals_everything_is_seen_by_other_expected_values(world
 
 def test_the_proof_run_starts_only_the_new_tests(world: World) -> None:
     slow = "\n\ndef test_once():\n    open(os.environ['COUNT'] + '-full', 'a').write('x')\n"
-    world.examine({**BASE, "test_calc.py": "import os\n" + TESTS + slow}, {"calc.py": SUB, "test_sub.py": TEST_SUB}, off=PLAIN | {"run"})
+    base = {**BASE, "test_calc.py": "import os\n" + TESTS + slow}
+    world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB}, off=PLAIN | {"unwatched"})
     assert (world.folder / "count-full").read_text() == "xxx"
     assert world.suite_runs() == 6  # two of them ask the new test whether it notices faults in what it proves
 

@@ -22,8 +22,8 @@ from nightlatch.edge.workspace import OBJECTS_INSIDE
 from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
 
-ONLY, ELSEWHERE = "run.only-when-watched", "run.differs-elsewhere"
-ALIKE = frozenset({"run"})
+ONLY, ELSEWHERE = "unwatched.fails", "unwatched.differs"
+ALIKE = frozenset({"unwatched"})
 ASK = "\n\ndef sub(a, b):\n    return a - b if {} else 0\n"
 # Each finds out that it is tested, in words that no reading of the text understands.
 KNOWS = {
@@ -357,7 +357,10 @@ class Housed(World):
         place = workspace.prepare(self.repo, self.folder / uuid4().hex, base, "main")
         workspace.lay(self.repo, place, tree)
         env = environment({"PATH": f"{self.python}:{os.environ['PATH']}"})
-        shown = ((self.repo.objects, Path(OBJECTS_INSIDE)), *((folder, folder) for folder in (self.python.parent,)))
+        shared = self.folder / "node_modules"  # as `share` in loop.toml: a folder that lies inside of the tree
+        shared.mkdir(exist_ok=True)
+        inside = ((shared, self.repo.top / shared.name),)
+        shown = ((self.repo.objects, Path(OBJECTS_INSIDE)), (self.python.parent, self.python.parent), *inside)
         yield Room(tree=place.tree, at=self.repo.top, home=place.home, env=env, readable=shown)
         shutil.rmtree(place.folder, ignore_errors=True)
 

@@ -20,7 +20,7 @@ CONTROLS = {
     "held": ("py", "fits the check and nothing else"),
 }
 # What is read is measured too, so that both have to be left out.
-BESIDE = {"source": frozenset({"run"})}
+BESIDE = {"source": frozenset({"unwatched"})}
 ELSEWHERE = {
     "harness",  # tests/edge/test_harness.py
     "claims",  # tests/ratchet/test_attack.py
