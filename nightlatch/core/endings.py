@@ -1,5 +1,6 @@
 """Why an agent stopped: a summary kept from its events, and one judgement over it that sorts finished, limited and faulty."""
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
@@ -11,6 +12,7 @@ CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STO
 EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their turn limit; gemini with an HTTP status & 255: 429
 MOST_TOOLS = 256
 LONGEST_SAYING = 500
+AFTERWORD = 120  # characters behind a question, such as "Please tell me and I will go on."
 LAST_LINES = 6  # of plain text, where what the agent read cannot be told from what it says
 
 
@@ -122,7 +124,17 @@ def ended(
     return AgentEnd(
         end=end, says=says, usage=summary.usage, resets_at=resets, full_until=full, listed=summary.plan, question=question,
         seconds=seconds, turns=summary.turns, todo=summary.todo, model=summary.model,
+        wonders=wondered(summary) if end is End.FINISHED else "",
     )  # fmt: skip
+
+
+def wondered(summary: Summary) -> str:
+    """The question with which an agent ended, "" where its last words are none: the last two sentences up to the last question mark."""
+    for last in (summary.result.says if summary.result else "", summary.words, summary.stray):
+        head, mark, tail = " ".join(last.split()).rpartition("?")
+        if mark and len(tail) <= AFTERWORD:
+            return " ".join(re.split(r"(?<=[.!?:])\s+", f"{head}?")[-2:])[-LONGEST_SAYING:]
+    return ""
 
 
 def _why(summary: Summary, events: str, code: int | None, signal: int | None, by: str) -> tuple[End, str]:

@@ -234,7 +234,7 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
 def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
     """An end that says no secret."""
     todo = tuple((secrets.hide(words), finished) for words, finished in end.todo)
-    return replace(end, says=secrets.hide(end.says), question=secrets.hide(end.question), todo=todo)
+    return replace(end, says=secrets.hide(end.says), question=secrets.hide(end.question), wonders=secrets.hide(end.wonders), todo=todo)
 
 
 def local(now: datetime) -> datetime:

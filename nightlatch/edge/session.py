@@ -208,6 +208,8 @@ def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     """How the agent ended, written down; a limit first, so that no loop that is started next forgets it."""
     unchanged = ran.doubt and build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base))
     end = phases.asked(site, started, ran.doubt if ran.doubt and unchanged else ran.end)
+    if end.end is End.FINISHED and end.wonders and build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base)):
+        end = replace(end, end=End.BLOCKED, says=end.wonders, question=end.wonders)  # nothing was done, and something asked
     if end.end is End.FAULT and is_full(site.house.cache):  # the agent met that too; the run ends, and says so
         end = replace(end, end=End.CRASHED)
     if end.limited:

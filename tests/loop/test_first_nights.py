@@ -117,3 +117,14 @@ def test_files_that_git_does_not_have_and_tests_need_are_named_and_copied_by_pat
     project.night([[writes(1)]])
     assert project.passing() == ["US-001"]
     assert "green, 2 pass" in project.git("show", "HEAD:progress.txt")
+
+
+def test_a_question_in_an_agents_last_words_is_asked_in_the_morning_and_paid_for_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    asks = "I have looked. Before I begin: should totals be rounded half up or half even? Please tell me and I will go on."
+    project.night([[{"say": asks}]], code=3)
+    assert project.outcomes() == [("blocked", "US-001", "agent.question")]
+    assert "half even?" in project.run("status").stdout
+    project.run("answer", "US-001", "half even")
+    project.night([[{"say": "Shall I do more?"}, writes(1)]])
+    assert project.passing() == ["US-001"]
