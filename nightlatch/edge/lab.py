@@ -12,6 +12,7 @@ from nightlatch.core.evidence import Evidence, Said, Step, by_chance, chances, l
 from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
+from nightlatch.core.objections import REMOVED
 from nightlatch.core.ratchet import declared
 from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
@@ -243,6 +244,10 @@ def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
     whole = carried_along(lost, found.passed, e.whole_moves) if lost else {}
     e = replace(e, moved={**moved, **whole}, intact=word_for_word(moved, case.texts) | whole.keys() if moved or whole else frozenset())
     e = _again(lab, case, replace(e, own=found), case.tree, found)
+    if found.broken and not found.ids and e.base.tests.ids:
+        # Which tests are gone no id can tell: what their files declared does, and it is what the next session needs to know.
+        gone = (r for r in declared.beside((), case.texts, case.feature.supersedes, ()) if r.rule == REMOVED)
+        e = replace(e, static=(*(r for r in e.static if r.rule != REMOVED), *gone))
     if case.suite.runner:
         lab.save(lab.tests_name(case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
     return e
