@@ -85,6 +85,8 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
         yield "found", f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says otherwise"
     else:
         yield "note", "no agent CLI on PATH: install one, or name your own command in loop.toml"
+    if found.hooks[0]:
+        yield "found", f"hooks {', '.join(found.hooks[0])}, for checks/60-hooks: no hook runs at night"
     yield from (("found", f"{name}, shared read-only with every workspace") for name in found.share)
     if found.unsafe:
         yield "note", f"no sandbox: {found.unsafe.problem}; {found.unsafe.fix}"
@@ -120,6 +122,8 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
             yield "checks/10-tests", detect.suite_text(found.suites), 0o755
         for name in sorted({tool.check for tool in found.tools}):
             yield f"checks/{name}", detect.check_text(tool for tool in found.tools if tool.check == name), 0o755
+        if found.hooks[1]:
+            yield "checks/60-hooks", found.hooks[1], 0o755
     if not (project / "prompts").exists():
         for prompt in sorted(package.joinpath("prompts").iterdir(), key=lambda file: file.name):
             yield f"prompts/{prompt.name}", prompt.read_text(encoding="utf-8"), 0o644

@@ -74,6 +74,25 @@ def check_text(found: Iterable[Tool]) -> str:
     return f"#!/bin/sh\nset -e\n{PREFER_OWN}\n{commands}"
 
 
+# What holds before a commit, by the file that says so: the program that it needs ("": none), and the line that asks it of all files.
+HOOKS = (
+    (".husky/pre-commit", "", "exec sh .husky/pre-commit"),
+    (".pre-commit-config.yaml", "pre-commit", "exec pre-commit run --all-files"),
+    ("lefthook.yml", "lefthook", "exec lefthook run pre-commit --all-files"),
+    (".lefthook.yml", "lefthook", "exec lefthook run pre-commit --all-files"),
+)
+
+
+def hooks(paths: Collection[str], has: Callable[[str], bool]) -> tuple[tuple[str, ...], str]:
+    """The files with rules for commits that a check can hold, and the text of that check, "" for none."""
+    found = [(file, line) for file, program, line in HOOKS if file in paths and (not program or has(program))]
+    if not found:
+        return (), ""
+    lines = [f"({line}) || exit 1" for _, line in found]
+    head = "#!/bin/sh\n# What these hold before a commit, for the whole checkout: no hook runs at night.\n"
+    return tuple(file for file, _ in found), f"{head}{PREFER_OWN}\n" + "\n".join(lines) + "\n"
+
+
 # The plans of other tools, and lists of boxes as people call them; one is taken only where it is named.
 PLANS_OF_OTHERS = re.compile(
     r"/(?:prd|todo|@?fix_plan|implementation_plan)\.md$|/(?:specs|changes)/[^/]+/tasks\.md$|/\.taskmaster/tasks/tasks\.json$"

@@ -25,7 +25,8 @@ class Found:
     """What is there; paths are relative to the project.
 
     `elsewhere` are files that look like plans where no plan was found, `loose` test files that no suite runs, by their folder, `absent` are
-    tools that are configured but not installed, `unsafe` says why there is no sandbox.
+    tools that are configured but not installed, `unsafe` says why there is no sandbox, `hooks` are files with rules for commits and the
+    check that holds them.
     """
 
     plan: str
@@ -38,6 +39,7 @@ class Found:
     agents: tuple[str, ...]
     share: tuple[str, ...]
     unsafe: SandboxError | None
+    hooks: tuple[tuple[str, ...], str] = ((), "")
 
 
 def look(house: House) -> Found:
@@ -59,6 +61,7 @@ def look(house: House) -> Found:
         agents=agents_on_path(project),
         share=() if "init.sh" in paths else environments(house),
         unsafe=unsafe(),
+        hooks=detect.hooks(paths, lambda program: has_program(project, program)),
     )
 
 

@@ -306,3 +306,15 @@ def test_the_plan_that_init_writes_validates_against_the_schema_that_ships(proje
     schema = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(schema)
     assert list(Draft202012Validator(schema).iter_errors(json.loads((project / "prd.json").read_text()))) == []
+
+
+def test_what_hooks_hold_before_a_commit_becomes_a_check(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / ".husky").mkdir()
+    (project / ".husky/pre-commit").write_text("#!/bin/sh\n! grep -n TODO code.py\n")
+    main(["init"])
+    check = project / "checks/60-hooks"
+    assert "no hook runs at night" in capsys.readouterr().out
+    (project / "code.py").write_text("x = 1\n")
+    assert subprocess.run([str(check)], cwd=project, check=False).returncode == 0
+    (project / "code.py").write_text("x = 1  # TODO\n")
+    assert subprocess.run([str(check)], cwd=project, check=False).returncode == 1
