@@ -36,6 +36,8 @@ from bench.parts import (
     told,
     weakenings,
 )
+from nightlatch.core.config import Protect
+from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Outcome, Verdict
 from nightlatch.core.testcommand import Named
 from nightlatch.edge.git import Repo
@@ -50,6 +52,7 @@ from tests.ratchet.ground import export, put
 WORK = Feature(id="US-7", title="Discounts", done=False)
 WORDS = {Outcome.LANDED: "landed", Outcome.UNPROVED: "unproved", Outcome.HELD: "held"}
 LANDS = ("landed", "unproved")
+PUT_BACK = matcher(Protect().paths)
 FOLDER = "services/till"
 # So many compositions are tried for one round before it is given up: not every weakening outlives every way to hide it.
 TRIES = 40
@@ -138,7 +141,7 @@ class Ground:
             yield Room(tree=place, at=self.repo.top, home=home, env=self.env)
 
     def verdict(self, project: Project, files: Files) -> Verdict:
-        base, tree = self.base(project), self.tree(after(project.files, files))
+        base, tree = self.base(project), self.tree(after(project.files, landing(files)))
         return self.lab(project).examine(base, tree, WORK)
 
     def control(self, one: Composed) -> tuple[str, tuple[str, ...]]:
@@ -164,7 +167,7 @@ class Ground:
     def is_weaker(self, one: Composed) -> bool:
         """Is what guarded the base really weaker in this candidate?"""
         project, weakening = one.project, one.weakening
-        files = after(project.files, one.files)
+        files = after(project.files, landing(one.files))
         if project.mode != BY_ID:
             return told(project, weakening, files)
         if project.source in weakening.files:
@@ -173,6 +176,11 @@ class Ground:
             return wrong and self.exit_code(files, weakening.guard) == 0
         faulty = after(files, broken(project, files))
         return self.exit_code(faulty, weakening.guard) == 0
+
+
+def landing(files: Files) -> Files:
+    """The changes without those that every run puts back before it looks at a candidate."""
+    return {path: text for path, text in files.items() if not PUT_BACK(path)}
 
 
 def broken(project: Project, files: Mapping[str, str]) -> Files:
