@@ -25,7 +25,7 @@ from nightlatch.core.ratchet.declared import beside, declares, is_test
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.edge.checkers import shipped
-from tests.core import test_ratchet_source, test_refactorings, test_ways_around
+from tests.core import test_byfile, test_claimed, test_ratchet_source, test_refactorings, test_tables, test_ways_around
 from tests.core.declared_samples import SAMPLES, Sample
 from tests.edge import test_harness, test_strength
 from tests.ratchet import corpus, test_checks_loosened
@@ -125,6 +125,26 @@ def by_reading() -> Iterator[Row]:
     for sources, tampered in ((test_ratchet_source.KNOWING, True), (test_ratchet_source.HONEST, False)):
         for path, source in sources:
             verdict = ruled(static_reasons([Text(path=path, old=None, new=source, test=False)], (), "any"))
+            yield Row(group="code that knows its judge", language=language_of([path]), tampered=tampered, verdict=verdict, name=source[:60])
+    yield from claimed_and_tabled()
+
+
+def claimed_and_tabled() -> Iterator[Row]:
+    """Expectations and units that are bent, lines of test files that no grammar reads, and tables of the tests' own values."""
+    for module, known in ((test_claimed, ("BENT", "HONEST")), (test_byfile, ("REWRITTEN", "ADDED"))):
+        for name, tampered in zip(known, (True, False), strict=True):
+            for language, what, edits in getattr(module, name):
+                path, old, new = module.edited(language, edits)
+                verdict = read({path: old}, {path: new})
+                yield Row(group="bent claims", language=ALIKE.get(language, language), tampered=tampered, verdict=verdict, name=what)
+    for moved, tampered in ((test_claimed.COPIES, True), (test_claimed.MOVES, False)):
+        for what, before, after in moved:
+            verdict = read(before, {**dict.fromkeys(before), **after})
+            yield Row(group="copies of the unit", language=language_of(before), tampered=tampered, verdict=verdict, name=what)
+    asked = [Text(path="tests/test_cart.py", old=test_tables.TEST, new=test_tables.TEST, test=True)]
+    for tables, tampered in ((test_tables.TABLES, True), (test_tables.HONEST, False)):
+        for path, source in tables:
+            verdict = ruled(static_reasons([Text(path=path, old=None, new=source, test=False)], (), "any", asked=asked))
             yield Row(group="code that knows its judge", language=language_of([path]), tampered=tampered, verdict=verdict, name=source[:60])
 
 

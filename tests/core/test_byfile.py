@@ -66,12 +66,13 @@ ADDED = [
 ]  # fmt: skip
 
 
-def edited(language: str, edits: list[tuple[str, str]]) -> str:
+def edited(language: str, edits: list[tuple[str, str]]) -> tuple[str, str, str]:
+    """The path of a language's file, its text, and the text with some edits."""
     text = TEXTS[language]
     for old, new in edits:
         assert old in text, (language, old)
         text = text.replace(old, new, 1)
-    return text
+    return PATHS[language], TEXTS[language], text
 
 
 def named(cases: list[tuple[str, str, list[tuple[str, str]]]]) -> list[object]:
@@ -80,7 +81,7 @@ def named(cases: list[tuple[str, str, list[tuple[str, str]]]]) -> list[object]:
 
 @pytest.mark.parametrize(("language", "edits"), named(REWRITTEN))
 def test_a_rewritten_line_waits_for_a_person(language: str, edits: list[tuple[str, str]]) -> None:
-    path, old, new = PATHS[language], TEXTS[language], edited(language, edits)
+    path, old, new = edited(language, edits)
     assert list(rewritten(old, new))
     assert refused({path: old}, {path: new})
     assert refused({path: old}, {path: new}, names=(path,)) == set()
@@ -88,6 +89,6 @@ def test_a_rewritten_line_waits_for_a_person(language: str, edits: list[tuple[st
 
 @pytest.mark.parametrize(("language", "edits"), named(ADDED))
 def test_what_only_adds_lands(language: str, edits: list[tuple[str, str]]) -> None:
-    path, old, new = PATHS[language], TEXTS[language], edited(language, edits)
+    path, old, new = edited(language, edits)
     assert list(rewritten(old, new)) == []
     assert refused({path: old}, {path: new}) == set()
