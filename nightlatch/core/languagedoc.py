@@ -20,7 +20,12 @@ LEVELS = """
 - **By declaration**: each test by its name, with its assertions and how exactly each of them claims something, its rows of parameters,
   skips, focus, stand-ins for the code under test, expected errors, tolerances and time-outs.
 - **By file**: a test file counts as one test. It may not go, nor lose lines that assert or declare something, nor gain a word that skips.
-  That holds for every language that no grammar here reads, and for a file of a known one in which nothing that its grammar finds is a test.
+  Whole new tests, further assertions and new modules land; any other change of its lines waits for a person. That holds for every language
+  that no grammar here reads, and for a file of a known one in which nothing that its grammar finds is a test.
+
+Where no run gives ids, each test of the base has to claim what it claimed, of the same unit, with the same values, in whatever framework's
+words, and so have the constants, helpers and data files that it works with: what claims something else waits for a person, or for the
+feature's `supersedes` (`ratchet.expectation-changed`).
 
 Where no run gives ids for a language, its build files and the settings of its runners are read too: one that skips, excludes or names fewer
 tests than before (a `pom.xml`, a `CMakeLists.txt`, `.rspec`, `phpunit.xml`, `mod tests;` in Rust) is `ratchet.runner-selection`.
