@@ -10,7 +10,7 @@ from tests.edge.test_lab import world as world  # the fixture
 from tests.edge.test_unwatched import GO_BASE, JS_BASE
 
 ONLY = "verify.only-known-inputs"
-ONCE = frozenset({"unwatched"})
+ONCE = frozenset({"unwatched", "source"})  # without what reading alone sees of such a table: tests/core/test_tables.py
 TEST = "from calc import pay\n\n\ndef test_pay():\n    assert pay(40, 30) == 1300\n    assert pay(12, 25) == 300\n"
 ROWS = (
     "import pytest\nfrom calc import pay\n\n\n@pytest.mark.parametrize('hours, rate, wanted', [(40, 30, 1300), (12, 25, 300)])\n"
