@@ -50,7 +50,14 @@ def close(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confi
     cut = closed.outcome is Outcome.INTERRUPTED and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
     found_out = confirmed and (cut or closed.outcome is Outcome.REJECTED) and rejects <= {*UNFINISHED, "scope.empty"}
     told = tuple(reason for reason in closed.reasons if reason.rule != "scope.empty")
+    if closed.outcome is Outcome.REJECTED and rejects == {"scope.empty"} and protected_in(closed):
+        return replace(closed, outcome=Outcome.BLOCKED, reasons=told)  # nothing but what only a person may let it change
     return replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=told) if found_out else closed
+
+
+def protected_in(verdict: Verdict) -> tuple[str, ...]:
+    """The protected files that a candidate changed, which were put back."""
+    return tuple(path for reason in verdict.reasons if reason.rule == "scope.protected-path" for path in reason.detail)
 
 
 def _closed(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool) -> Verdict:
@@ -71,6 +78,9 @@ def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found
     """The session as its line in progress.txt will tell it; what its judge cost is part of what it cost."""
     details = (*((f"findings: {found.told}",) if found.told else ()), *found.remarks)
     outcome, reasons, whole = verdict.outcome, verdict.reasons, replace(end, usage=end.usage + verdict.usage)
+    if outcome is Outcome.BLOCKED and not end.question and (paths := protected_in(verdict)):
+        asks = f"may it change {', '.join(paths[:3])}? What is protected is yours: name it in mayChange of {feature.id}, then retry"
+        whole = replace(whole, end=End.BLOCKED, says=asks, question=asks)
     return SessionEnded(
         session=session, feature=feature, outcome=outcome, end=whole, reasons=reasons, details=details, findings=found.told
     )  # fmt: skip

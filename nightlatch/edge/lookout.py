@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from nightlatch.core import policy
 from nightlatch.core.forecast import Finding, Level, dollars
+from nightlatch.core.globs import matcher
 from nightlatch.core.ownfiles import READERS, is_unguarded, words
 from nightlatch.core.planreadings import few
 from nightlatch.core.scope import GITLINK
@@ -35,7 +36,7 @@ def before(house: House) -> tuple[View, list[Finding]]:
         seen = look.view(replace(house, plan=""))
     probes = (
         ("branch", landing), ("committed", committed), ("checks", idle_checks), ("machine", machine), ("repository", kinds),
-        ("sign", signing), ("limits", limits), ("prompts", briefed), ("phases", phased), ("agent", hired),
+        ("sign", signing), ("protected", reserved), ("limits", limits), ("prompts", briefed), ("phases", phased), ("agent", hired),
     )  # fmt: skip
     for topic, probe in probes:
         found += guarded(topic, lambda probe=probe: probe(seen))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
@@ -224,6 +225,20 @@ def kinds(seen: View) -> Iterator[Finding]:
         ((repo.common_dir / "shallow").is_file(), "the clone is shallow: history ends where it does"),
     )
     yield from (warn("repository", says) for holds, says in notes if holds)
+
+
+def reserved(seen: View) -> Iterator[Finding]:
+    """Features whose words name files that only the person and the loop may change."""
+    guarded_paths = matcher(seen.house.protected())
+    for feature in seen.plan.features:
+        if feature.done or feature.skip:
+            continue
+        words = " ".join((feature.title, feature.description, *feature.criteria, *feature.steps, *feature.verify))
+        allowed = matcher(tuple(map(seen.house.path, feature.may_change)))
+        named = dict.fromkeys(map(seen.house.path, re.findall(r"\.?[\w@-][\w.@-]*(?:/[\w.@-]+)*\.\w+", words)))
+        if paths := [path for path in named if guarded_paths(path) and not allowed(path)]:
+            says = f"{feature.id} names {few(paths)}, which is protected: a session may not change it, and the work would wait for you"
+            yield warn("protected", says, f'"mayChange": ["{paths[0]}"] in {feature.id}; such work is held for your eyes')
 
 
 def signing(seen: View) -> Iterator[Finding]:

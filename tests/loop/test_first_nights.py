@@ -128,3 +128,19 @@ def test_a_question_in_an_agents_last_words_is_asked_in_the_morning_and_paid_for
     project.run("answer", "US-001", "half even")
     project.night([[{"say": "Shall I do more?"}, writes(1)]])
     assert project.passing() == ["US-001"]
+
+
+def test_a_story_about_protected_files_is_said_in_the_evening_and_asks_at_once(tmp_path: Path) -> None:
+    story = feature(1, title="The clerk is polite", verify="grep -q Please prompts/system.md")
+    project = make_project(tmp_path, [story], files={"prompts/system.md": "You are a clerk.\n"})
+    steps = [{"write": "prompts/system.md", "text": "Please. You are a clerk.\n"}]
+    assert "US-001 names prompts/system.md, which is protected" in project.run("doctor", code=None).stdout
+
+    project.night([steps], code=3)
+
+    assert project.outcomes() == [("blocked", "US-001", "agent.question")]
+    assert "may it change prompts/system.md?" in project.run("status").stdout
+    project.write("prd.json", (project.folder / "prd.json").read_text().replace('"passes"', '"mayChange": ["prompts/system.md"], "passes"'))
+    project.run("retry", "US-001")
+    project.night([steps], code=3)
+    assert project.outcomes()[-1][0] == "held"
