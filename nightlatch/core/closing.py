@@ -1,6 +1,7 @@
 """What a session comes to: how the agent ended and the verdict on its candidate, put together into one outcome and its words."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from nightlatch.core.approvals import Approved, written
@@ -11,6 +12,7 @@ from nightlatch.core.phases import COMPLETE
 from nightlatch.core.progress import RULE_OF_END, rule_of
 from nightlatch.core.verdict import UNFINISHED
 
+PATH = re.compile(r"\.?[\w@-][\w.@-]*(?:/[\w.@-]+)*\.\w+")
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
 LANDING = {
     "land.unproved": Rule(
@@ -40,19 +42,29 @@ DROPPED = {
 }
 
 
-def close(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confirmed: bool = False) -> Verdict:
+def close(
+    verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confirmed: bool = False, named: Collection[str] = ()
+) -> Verdict:  # fmt: skip
     """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end.
 
     A session that only found something out has advanced, once the loop has `confirmed` it and only unfinished work speaks against it.
+    One that changed nothing but protected files which the feature names (`named`) asks for them.
     """
     closed = _closed(verdict, end, hold_unproved=hold_unproved)
     rejects = {reason.rule for reason in verdict.reasons if reason.ruling is Ruling.REJECT}
     cut = closed.outcome is Outcome.INTERRUPTED and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
     found_out = confirmed and (cut or closed.outcome is Outcome.REJECTED) and rejects <= {*UNFINISHED, "scope.empty"}
     told = tuple(reason for reason in closed.reasons if reason.rule != "scope.empty")
-    if closed.outcome is Outcome.REJECTED and rejects == {"scope.empty"} and protected_in(closed):
+    if closed.outcome is Outcome.REJECTED and rejects == {"scope.empty"} and not {*named}.isdisjoint(protected_in(closed)):
         return replace(closed, outcome=Outcome.BLOCKED, reasons=told)  # nothing but what only a person may let it change
     return replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=told) if found_out else closed
+
+
+def named_paths(feature: Feature, inside: str = "") -> tuple[str, ...]:
+    """The files that a feature's words name, as git does; `inside` is the project's folder."""
+    words = " ".join((feature.title, feature.description, *feature.criteria, *feature.steps, *feature.verify))
+    above = f"{inside}/" if inside else ""
+    return tuple(dict.fromkeys(f"{above}{path}" for path in PATH.findall(words)))
 
 
 def protected_in(verdict: Verdict) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from nightlatch.core import policy
+from nightlatch.core.closing import named_paths
 from nightlatch.core.forecast import Finding, Level, dollars
 from nightlatch.core.globs import matcher
 from nightlatch.core.ownfiles import READERS, is_unguarded, words
@@ -233,10 +234,8 @@ def reserved(seen: View) -> Iterator[Finding]:
     for feature in seen.plan.features:
         if feature.done or feature.skip:
             continue
-        words = " ".join((feature.title, feature.description, *feature.criteria, *feature.steps, *feature.verify))
         allowed = matcher(tuple(map(seen.house.path, feature.may_change)))
-        named = dict.fromkeys(map(seen.house.path, re.findall(r"\.?[\w@-][\w.@-]*(?:/[\w.@-]+)*\.\w+", words)))
-        if paths := [path for path in named if guarded_paths(path) and not allowed(path)]:
+        if paths := [path for path in named_paths(feature, seen.house.inside) if guarded_paths(path) and not allowed(path)]:
             says = f"{feature.id} names {few(paths)}, which is protected: a session may not change it, and the work would wait for you"
             yield warn("protected", says, f'"mayChange": ["{paths[0]}"] in {feature.id}; such work is held for your eyes')
 

@@ -290,7 +290,10 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     )  # fmt: skip
     pictures(site, started, made)
     verdict = phases.conclude(site, started, made, verdict, end)
-    closed = closing.close(verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed))
+    closed = closing.close(
+        verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed),
+        named=closing.named_paths(started.feature, site.house.inside),
+    )  # fmt: skip
     if closed.outcome not in LANDS and is_full(site.house.cache):  # then a check may be red that is not
         raise disk_full(site.house.cache)
     return closed
