@@ -258,7 +258,7 @@ class Pool:
     def run_init(self, place: Workspace, how: str = f"./{INIT}") -> None:
         name = how.partition(" ")[0].removeprefix("./")
         for shared in self.house.config.workspace.share if name != INIT else ():
-            (place.tree / self.house.path(shared)).mkdir(parents=True, exist_ok=True)  # its own, in place of the person's
+            (place.own / self.house.path(shared)).mkdir(parents=True, exist_ok=True)
         command = self.sandbox.command(rooms.room(self.house, place, network=True), how.split())
         server = Server()
         ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays)

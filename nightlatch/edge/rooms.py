@@ -29,7 +29,7 @@ def sandbox_of(house: House) -> Sandbox:
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
     """The workspace at the repository's own path, shared folders and caches read-only, everything else hidden."""
     repo, wanted = house.repo, house.config.workspace
-    shares = [repo.project / name for name in wanted.share if not (workspace.tree / house.path(name)).is_dir()]
+    shares = [repo.project / name for name in wanted.share if not workspace.has_own(house.path(name))]
     caches = [Path.home() / name for name in wanted.see]
     return Room(
         tree=workspace.tree,
@@ -89,7 +89,7 @@ def own_environment(house: House, workspace: Workspace) -> None:
     """Give an agent a copy of the environments that are shared, so that it can install what its work needs."""
     for name in house.config.workspace.share:
         source, target = house.repo.project / name, workspace.tree / house.path(name)
-        if name.rpartition("/")[2] in OWN and source.is_dir() and not source.is_symlink() and not os.path.lexists(target):
+        if name.rpartition("/")[2] in OWN and source.is_dir() and not (source.is_symlink() or target.is_symlink() or workspace.has_own(house.path(name))):
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 

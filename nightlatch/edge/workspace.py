@@ -62,6 +62,16 @@ class Workspace:
         return self.folder / "shown"
 
     @property
+    def own(self) -> Path:
+        """A folder with an entry for each shared folder that this workspace has, or is to get, one of its own in place of."""
+        return self.folder / "own"
+
+    def has_own(self, name: str) -> bool:
+        """Does a folder of this name in the tree take the place of the person's? A place to mount theirs on is empty."""
+        place = self.tree / name
+        return (self.own / name).exists() or (place.is_dir() and any(place.iterdir()))
+
+    @property
     def out(self) -> Path:
         return self.folder / "out"
 
