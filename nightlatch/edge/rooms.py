@@ -89,7 +89,8 @@ def own_environment(house: House, workspace: Workspace) -> None:
     """Give an agent a copy of the environments that are shared, so that it can install what its work needs."""
     for name in house.config.workspace.share:
         source, target = house.repo.project / name, workspace.tree / house.path(name)
-        if name.rpartition("/")[2] in OWN and source.is_dir() and not (source.is_symlink() or target.is_symlink() or workspace.has_own(house.path(name))):
+        there = target.is_symlink() or workspace.has_own(house.path(name))
+        if name.rpartition("/")[2] in OWN and source.is_dir() and not source.is_symlink() and not there:
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 
