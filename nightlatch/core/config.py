@@ -96,7 +96,7 @@ class Workspace:
 
     sandbox: str = key(kinds.choice("auto", "bubblewrap", "none"), "auto", "auto never means none: init tries it and writes what it found")
     share: tuple[str, ...] = key(kinds.TEXTS, [], "folders of the project seen read-only in every workspace")
-    copy: tuple[str, ...] = key(kinds.TEXTS, [], 'untracked files that agents and checks need, such as ".env.test"')
+    copy: tuple[str, ...] = key(kinds.TEXTS, [], 'untracked files that agents and checks need, such as ".env.test" or "**/.env*"')
     see: tuple[str, ...] = key(kinds.TEXTS, [], "caches of $HOME seen read-only")
     env: tuple[str, ...] = key(kinds.TEXTS, [], "names of variables passed through")
     memory: int = key(kinds.SIZE_OR_NONE, "", "limits inside the sandbox; empty: none")
@@ -124,7 +124,7 @@ class Land:
         kinds.choice("enough", "unproved"), "enough", "a verify of yours that notices no fault: enough (done, and said), or unproved"
     )
     sign: bool = key(kinds.FLAG, False, "sign the loop's commits as git is configured to")
-    after: str = key(kinds.TEXT, "", "the person's own command after a landing, such as a push")
+    after: str = key(kinds.TEXT, "", "the person's own command after a landing, told $NIGHTLATCH_FEATURE and _COMMIT, such as a push")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
