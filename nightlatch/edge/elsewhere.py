@@ -116,7 +116,7 @@ def without_history(trials: Trials, room: Room, tree: str) -> Room:
     own = room.tree / ".git"
     if not (own / "objects/info").is_dir():
         return room
-    commit = trials.repo.commit(tree, [], "first")
+    commit = trials.repo.commit(trials.repo.tree_of(tree), [], "first")
     for name in ("refs", "logs"):
         shutil.rmtree(own / name, ignore_errors=True)
     for name in ("shallow", "packed-refs", "ORIG_HEAD", "FETCH_HEAD"):

@@ -174,8 +174,9 @@ def test_lines_of_json_are_features() -> None:
 
 
 def test_only_flags_are_written_into_a_plan_that_is_no_json() -> None:
-    with pytest.raises(PlanError):
+    with pytest.raises(PlanError) as caught:
         planedit.with_features(BOXES.encode(), "PRD.md", [{"id": "x", "title": "y"}])
+    assert caught.value.problem == "only in a plan in JSON can features be written"
 
 
 @pytest.mark.parametrize(("item", "done", "written"), [

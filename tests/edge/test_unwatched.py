@@ -387,6 +387,7 @@ PLACES = {
 }
 
 
+@pytest.mark.sandbox
 @pytest.mark.parametrize("name", PLACES)
 def test_a_verify_that_is_green_only_where_the_loop_is_seen_proves_nothing(housed: Housed, name: str) -> None:
     head, asks = PLACES[name]

@@ -24,7 +24,7 @@ def test_a_key_that_nobody_unlocks_ends_the_night_with_its_work_kept(tmp_path: P
 
     ended = project.night([[writes(1)]], code=4)
 
-    assert "commits cannot be signed" in ended.stderr
+    assert "commits cannot be signed: " in ended.stderr
     assert "set sign = false under [land]" in ended.stderr
     assert "refs/nightlatch/work/US-001" in project.git("for-each-ref", "--format=%(refname)")
     project.write("loop.toml", settings)
