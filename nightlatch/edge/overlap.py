@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from nightlatch.edge.gitcall import one, words
 from nightlatch.edge.trees import Entry
 
 LABELS = ("landed", "before", "your edit")
+BEFORE, MIDDLE = b"||||||| before", b"======="
 BASE, LANDED, EDITED = 1, 2, 3  # the stages of an index entry that is in conflict
 REGULAR = (FILE, PROGRAM)
 NO_ENTRY = "0"
@@ -104,12 +106,26 @@ def three_way(repo: Repo, path: str, landed: str, before: str, edited: str, *, u
         places = [Path(folder) / name for name in ("landed", "before", "edited")]
         for place, blob in zip(places, (landed, before, edited), strict=True):
             place.write_bytes(repo.run("cat-file", "blob", blob) if blob else b"")
-        named = [word for label in LABELS for word in ("-L", label)]
-        how = ("--union",) if union or driver == "union" else ()
-        done = repo.private("merge-file", "-p", "-q", *how, *named, *map(str, places)).finish()
+        union = union or driver == "union"
+        done = merged_files(repo, places, *(("--union",) if union else ()))
+        if before and 0 < done.returncode < 128 and only_added(merged_files(repo, places, "--diff3").stdout):
+            done = merged_files(repo, places, "--union")
     if not 0 <= done.returncode < 128:
         return "", False
     return repo.write_blob(done.stdout), done.returncode == 0
+
+
+def merged_files(repo: Repo, places: Iterable[Path], *how: str) -> subprocess.CompletedProcess[bytes]:
+    """What git makes of three files, with marks where it cannot tell; its exit code is the number of conflicts."""
+    named = [word for label in LABELS for word in ("-L", label)]
+    return repo.private("merge-file", "-p", "-q", *how, *named, *map(str, places)).finish()
+
+
+def only_added(marked: bytes) -> bool:
+    """Do both sides of every conflict add lines where nothing was, as at the end of a file? Then neither is against the other."""
+    lines = marked.splitlines()
+    before = [n for n, line in enumerate(lines) if line == BEFORE]
+    return bool(before) and all(lines[n + 1] == MIDDLE for n in before)
 
 
 def finish(repo: Repo, meetings: Iterable[Meeting]) -> list[str]:

@@ -68,6 +68,16 @@ def test_an_edit_elsewhere_in_the_file_takes_in_what_landed(repo: Repo, commit: 
     assert said(repo) == []
 
 
+def test_lines_that_both_add_at_the_same_place_both_stay(repo: Repo) -> None:
+    write(repo.top, {"a.py": f"{TEXT}# mine\n"})
+
+    assert land(repo, {"a.py": f"{TEXT}def landed():\n    pass\n"}) == Synced()
+
+    assert text(repo, "a.py") == f"{TEXT}def landed():\n    pass\n# mine\n"
+    git(repo.top, "commit", "-qam", "mine")
+    assert tip_has(repo, "a.py") == f"{TEXT}def landed():\n    pass\n# mine\n"
+
+
 def test_what_is_staged_and_what_is_not_both_take_it_in_and_stay_apart(repo: Repo) -> None:
     write(repo.top, {"a.py": with_line(0, "staged")})
     git(repo.top, "add", "a.py")
@@ -206,17 +216,21 @@ class Night:
 
     def land(self) -> None:
         path, word = self.dice.choice(("a.py", "b.py")), self.word("L")
-        lines = tip_has(self.repo, path).splitlines()
-        lines.insert(self.dice.randrange(len(lines) + 1), word)
+        lines = self.put(tip_has(self.repo, path).splitlines(), word)
         self.landed[path].add(word)
         assert land(self.repo, {path: "\n".join(lines) + "\n"}).stays == ()
+
+    def put(self, lines: list[str], word: str) -> list[str]:
+        """The lines with one more, sometimes in place of one that nobody counts: then both sides may be against each other."""
+        at = self.dice.randrange(len(lines) + 1)
+        gone = at < len(lines) and lines[at].startswith("line ") and self.dice.random() < 0.5
+        return [*lines[:at], word, *lines[at + gone :]]
 
     def edit(self) -> None:
         path, word = self.dice.choice(("a.py", "b.py")), self.word("P")
         if self.conflicts():
             return
-        lines = text(self.repo, path).splitlines()
-        lines.insert(self.dice.randrange(len(lines) + 1), word)
+        lines = self.put(text(self.repo, path).splitlines(), word)
         write(self.repo.top, {path: "\n".join(lines) + "\n"})
         self.mine.add(word)
 
