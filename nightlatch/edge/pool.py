@@ -21,7 +21,7 @@ from nightlatch.edge.house import House
 from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
-from nightlatch.errors import FaultError, NightlatchError
+from nightlatch.errors import FaultError, NightlatchError, RepoError
 
 INIT = "init.sh"
 INIT_TIMEOUT = 1800.0
@@ -225,7 +225,10 @@ class Pool:
         """
         if base not in self._keys:
             last, matters = [*self._keys][-1:], matcher((INIT, *MANIFESTS))
-            same = last and not any(matters(change.path.rpartition("/")[2]) for change in self.house.repo.diff(last[0], base))
+            try:
+                same = last and not any(matters(change.path.rpartition("/")[2]) for change in self.house.repo.diff(last[0], base))
+            except RepoError:  # the last tree was collected: it never landed
+                same = False
             self._keys[base] = self._keys[last[0]] if same else self.key_of(base)
         return self._keys[base]
 

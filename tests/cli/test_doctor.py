@@ -213,8 +213,8 @@ def test_what_is_special_about_a_repository_is_told(ready: Project) -> None:
     ready.git("add", ".gitattributes")
     ready.git("commit", "-q", "-m", "special")
     told = ready.nightlatch("doctor").out
-    assert "warn  repository: submodules are empty folders in a workspace: fetch them in init.sh\n" in told
-    assert "warn  repository: files under Git LFS are pointers in a workspace: fetch them in init.sh\n" in told
+    assert "warn  repository: submodules that this clone does not have are empty in a workspace: vendor\n" in told
+    assert any(says in told for says in ("files behind the filter lfs are shown to agents", "git has no filter lfs here"))
 
 
 def test_features_that_wait_for_the_person_are_named(ready: Project) -> None:
