@@ -12,7 +12,7 @@ from nightlatch.edge import overlap
 from nightlatch.edge.beneath import FILE, PROGRAM
 from nightlatch.edge.git import Repo, index_info, raw_change
 from nightlatch.edge.gitcall import one, words
-from nightlatch.edge.overlap import Meeting, Seen
+from nightlatch.edge.overlap import Meeting, Seen, new_side, old_side
 from nightlatch.edge.stale import free_index
 from nightlatch.edge.trees import FOLDER, Entry
 from nightlatch.errors import RepoError
@@ -124,12 +124,7 @@ def plan_edit(repo: Repo, branch: str, path: str) -> Edit | None:
 
 
 def put_back(repo: Repo, path: str, seen: bytes, data: bytes) -> bool:
-    """Write a file of the checkout, as the person's configuration wants it there. False, and nothing done, where it no longer holds the
-    bytes that were seen.
-
-    They are compared last thing before the file is replaced whole: only an editor that writes into the old file in those
-    microseconds loses what it wrote.
-    """
+    """Write a file of the checkout. False, and nothing done, where it no longer holds the bytes that were seen."""
     return overlap.replaced(repo, path, seen, (mode_of(repo.top / path), repo.write_blob(data)))
 
 
@@ -141,8 +136,6 @@ def within(path: str, names: Collection[str]) -> bool:
 def mode_of(file: Path) -> str:
     """The mode that git would give a regular file."""
     return PROGRAM if file.is_file() and file.stat().st_mode & stat.S_IXUSR else FILE
-
-
 
 
 def sync(
@@ -378,11 +371,3 @@ def in_the_way(repo: Repo, folder: str) -> bool:
 def c_quoted(path: str) -> str:
     """A path as git reads it from a list of lines."""
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def old_side(change: Change) -> Entry | None:
-    return (change.old_mode, change.old_oid) if change.old_mode else None
-
-
-def new_side(change: Change) -> Entry | None:
-    return (change.new_mode, change.new_oid) if change.new_mode else None

@@ -13,11 +13,10 @@ from nightlatch.core.suites import Suite, run_by_nothing
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, outside, runner
 from nightlatch.edge.gitcall import words
-from nightlatch.edge.house import House, plans_near
+from nightlatch.edge.house import House, plans_near, project_files
+from nightlatch.edge.rooms import ENVIRONMENTS
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
-
-ENVIRONMENTS = (".venv", "node_modules")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +74,6 @@ def suites_in(house: House, paths: frozenset[str], read: Callable[[str], str]) -
 
     checks = house.config.checks
     return as_named(checks.tests, [Named(**one) for one in checks.suite], runner.shipped(), paths, read, has)
-
-
-def project_files(house: House) -> frozenset[str]:
-    """The project's files that git holds or would hold, relative to the project."""
-    listed = words(house.repo.as_person("ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or ".").output())
-    above = f"{house.inside}/" if house.inside else ""
-    return frozenset(path.removeprefix(above) for path in listed)
 
 
 def reading(project: Path) -> Callable[[str], str]:

@@ -28,9 +28,9 @@ def as_kept(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str, str]]) -> I
     Raises RepoError for a filter whose command lies in the project, where an agent can change it.
     """
     blobs = list(blobs)
-    if not blobs or not any_rules(repo, rules):
-        return
-    breaks = converts_breaks(repo)
+    breaks = bool(blobs) and converts_breaks(repo)
+    if not blobs or not (breaks or rule_files(repo, rules)):
+        return  # mostly no file can be kept otherwise than it is
     for (path, oid, old), said in zip(blobs, attributes(repo, rules, [path for path, _, _ in blobs]), strict=True):
         if oid == old or said["working-tree-encoding"] not in OFF:
             continue
@@ -39,8 +39,6 @@ def as_kept(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str, str]]) -> I
             continue
         filtered, keyword = said["filter"] not in OFF, said["ident"] == "set" and b"$Id:" in data[2]
         texts = said["text"] not in OFF or said["eol"] not in OFF or said["crlf"] not in OFF or (breaks and said["text"] != "unset")
-        if filtered:
-            trusted(repo, said["filter"])
         by_chance = said["text"] == "auto" or (said["text"] == "unspecified" and said["eol"] in OFF and said["crlf"] in OFF)
         kept_so = by_chance and bool(old) and has_breaks((repo.find(old) or ("", "", b""))[2])  # git leaves such files as they are
         if filtered or keyword or (texts and not kept_so and b"\r" in data[2]):
@@ -70,7 +68,6 @@ def as_seen(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str]]) -> Iterat
     for (path, oid), said in zip(blobs, attributes(repo, rules, [path for path, _ in blobs]), strict=True):
         if said["filter"] in OFF or said["working-tree-encoding"] not in OFF:
             continue
-        trusted(repo, said["filter"])
         shown = own(repo, rules, "cat-file", "--filters", f"--path={path}", oid).finish()
         if shown.returncode == 0:
             yield path, shown.stdout
@@ -78,27 +75,23 @@ def as_seen(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str]]) -> Iterat
 
 def rule_files(repo: Repo, rules: Path) -> list[Path]:
     """The files that say what git makes of other files: the base's and the person's."""
-    named = os.fsdecode(repo.as_person("config", "--get", "--type=path", "core.attributesFile").finish().stdout).strip()
-    usual = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git/attributes"
-    places = (repo.common_dir / "info/attributes", Path(named) if named else usual)
-    return [*rules.rglob(".gitattributes"), *(place for place in places if place.is_file())]
-
-
-def any_rules(repo: Repo, rules: Path) -> bool:
-    """Can any file be kept otherwise than it is? Mostly not, and then nothing is asked."""
-    return bool(rule_files(repo, rules)) or converts_breaks(repo)
+    return [*rules.rglob(".gitattributes"), *(place for place in repo.attributes if place.is_file())]
 
 
 def converts_breaks(repo: Repo) -> bool:
+    """Does the person have line ends converted in files of which no rule speaks?"""
     said = repo.as_person("config", "--get", "core.autocrlf").finish().stdout.strip().lower()
     return said in (b"true", b"input", b"1", b"yes", b"on")
 
 
-def attributes(repo: Repo, rules: Path, paths: list[str]) -> Iterator[dict[str, str]]:
-    """What the rules say of each path, in the order of the paths."""
+def attributes(repo: Repo, rules: Path, paths: list[str]) -> list[dict[str, str]]:
+    """What the rules say of each path, in the order of the paths. Raises RepoError for a filter that `trusted` refuses."""
     printed = words(own(repo, rules, "check-attr", "-z", "--stdin", *NAMES).output(os.fsencode("".join(f"{path}\0" for path in paths))))
     each = 3 * len(NAMES)
-    return (dict(zip(NAMES, printed[start + 2 : start + each : 3], strict=True)) for start in range(0, len(printed), each))
+    found = [dict(zip(NAMES, printed[start + 2 : start + each : 3], strict=True)) for start in range(0, len(printed), each)]
+    for name in {said["filter"] for said in found} - {*OFF}:
+        trusted(repo, name)
+    return found
 
 
 def own(repo: Repo, rules: Path, *args: str) -> Call:

@@ -43,7 +43,7 @@ class Repo:
     """The person's repository. `top` is their checkout, `project` the folder in it that the plan is about.
 
     Paths inside the repository are str with surrogate escapes, relative to the top; commits, trees and blobs are hex ids; an entry is
-    (mode, id). `ignores` are the files with the person's own ignore rules, `env` is what every git process gets. A git command that
+    (mode, id). `ignores` and `attributes` are files with rules of the person's, `env` is what every git process gets. A git command that
     fails is a RepoError.
     """
 
@@ -54,6 +54,7 @@ class Repo:
     objects: Path
     object_format: str
     ignores: tuple[Path, ...]
+    attributes: tuple[Path, ...]
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
     standing: dict[tuple[str, ...], Standing] = field(default_factory=dict, repr=False, compare=False)
@@ -181,10 +182,15 @@ class Repo:
             if sign:
                 return self._signed(self.as_person(*args, "-S", settings=SYNCED), text)
             return one(self.private(*args, settings=SYNCED).output(text.encode("utf-8", "surrogateescape")))
+        return self._plain_commit(tree, parents, text, SYNCED)
+
+    def _plain_commit(self, tree: str, parents: Iterable[str], text: str, settings: tuple[str, ...]) -> str:
+        """An unsigned commit of now; `tree` is an id."""
         now = f"{int(time.time())} {time.strftime('%z')}"
-        signed = (f"{role.lower()} {who.name} <{who.email}> {now}" for role, who in whose.items())
-        head = "\n".join((f"tree {tree}", *(f"parent {self.tip_of(parent)}" for parent in parents), *signed))
-        return self.write_blob(f"{head}\n\n{text}".encode("utf-8", "surrogateescape"), "commit", SYNCED)
+        people = ((role, self.ident(role)) for role in ("AUTHOR", "COMMITTER"))
+        made_by = (f"{role.lower()} {who.name} <{who.email}> {now}" for role, who in people)
+        head = "\n".join((f"tree {tree}", *(f"parent {self.tip_of(parent)}" for parent in parents), *made_by))
+        return self.write_blob(f"{head}\n\n{text}".encode("utf-8", "surrogateescape"), "commit", settings)
 
     def _signed(self, call: Call, text: str) -> str:
         """A commit that the person's own program signs; SigningError where it does not, or asks for a word that nobody will say."""
@@ -198,10 +204,7 @@ class Repo:
 
     def quick_commit(self, tree: str, parent: str) -> str:
         """A commit for a checkout that is thrown away: unsigned, and not waited for."""
-        now = f"{int(time.time())} +0000"
-        signed = (f"{role.lower()} {who.name} <{who.email}> {now}" for role in ("AUTHOR", "COMMITTER") for who in (self.ident(role),))
-        head = "\n".join((f"tree {self.tree_of(tree)}", f"parent {parent}", *signed))
-        return self.write_blob(f"{head}\n\nwork in progress\n".encode("utf-8", "surrogateescape"), "commit")
+        return self._plain_commit(self.tree_of(tree), [parent], "work in progress\n", HANDED)
 
     def ident(self, role: str) -> Ident:
         """AUTHOR or COMMITTER, as git knows the person; RepoError where they never said who they are."""

@@ -262,10 +262,14 @@ def require_plan(house: House) -> House:
 
 def plans_near(house: House) -> tuple[str, ...]:
     """Files with features in them, as people and other tools call such files: each is a plan once the settings name it."""
+    return tuple(path for path in plans_elsewhere(project_files(house)) if is_plan(house.repo.project / path))
+
+
+def project_files(house: House) -> frozenset[str]:
+    """The project's files that git holds or would hold, relative to the project."""
     listed = words(house.repo.as_person("ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or ".").output())
     above = f"{house.inside}/" if house.inside else ""
-    called = plans_elsewhere([path.removeprefix(above) for path in listed])
-    return tuple(path for path in called if is_plan(house.repo.project / path))
+    return frozenset(path.removeprefix(above) for path in listed)
 
 
 def begin_with(plans: tuple[str, ...]) -> str:

@@ -214,7 +214,7 @@ def kinds(seen: View) -> Iterator[Finding]:
         says = f"submodules that this clone does not have are empty in a workspace: {few(lacking)}"
         had = ok("repository", f"{len(links)} submodules: their files lie in every workspace, and nothing of them lands")
         yield warn("repository", says, "git submodule update --init --recursive") if lacking else had
-    own = [name for name in seen.house.config.workspace.share if name.rpartition("/")[2] in rooms.OWN]
+    own = [name for name in seen.house.config.workspace.share if name.rpartition("/")[2] in rooms.ENVIRONMENTS]
     if own:
         says = f"{', '.join(own)}: checks see it read-only; an agent gets a copy in which it may install, and what it asks for is made anew"
         yield ok("repository", says)

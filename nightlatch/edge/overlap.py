@@ -51,7 +51,7 @@ def meet(repo: Repo, change: Change, seen: Seen, *, union: bool, ignored: bool) 
 
     `union`: both sides' lines stay, as in a file to which lines are only added. The text of an `ignored` file is never stored.
     """
-    old, new = side(change.old_mode, change.old_oid), side(change.new_mode, change.new_oid)
+    old, new = old_side(change), new_side(change)
     mine = None if ignored else stored(repo, change.path, seen.disk)
     staged, disk = (brought(repo, change.path, old, each, new, union=union) for each in (seen.staged, mine))
     if seen.staged is None and old is None:
@@ -63,8 +63,12 @@ def meet(repo: Repo, change: Change, seen: Seen, *, union: bool, ignored: bool) 
     return Meeting(change=change, conflict=True, disk=become, seen=bytes_seen, edited=seen.staged if disk[1] and not ignored else mine)
 
 
-def side(mode: str, oid: str) -> Entry | None:
-    return (mode, oid) if mode else None
+def old_side(change: Change) -> Entry | None:
+    return (change.old_mode, change.old_oid) if change.old_mode else None
+
+
+def new_side(change: Change) -> Entry | None:
+    return (change.new_mode, change.new_oid) if change.new_mode else None
 
 
 def stored(repo: Repo, path: str, disk: Entry | None) -> Entry | None:
@@ -145,7 +149,7 @@ def lines_of(meeting: Meeting) -> Iterable[tuple[str, int, Entry | None]]:
         yield path, 0, meeting.staged
         return
     yield path, 0, None
-    stages = {BASE: side(change.old_mode, change.old_oid), LANDED: side(change.new_mode, change.new_oid), EDITED: meeting.edited}
+    stages = {BASE: old_side(change), LANDED: new_side(change), EDITED: meeting.edited}
     yield from ((path, stage, entry) for stage, entry in stages.items() if entry)
 
 
@@ -192,7 +196,7 @@ def put_aside(repo: Repo, since: str, changes: Mapping[str, Change], conflicts: 
     lines: list[tuple[str, int, Entry | None]] = []
     for path in conflicts:
         change = changes.get(path)
-        now = side(change.new_mode, change.new_oid) if change else repo.entry(since, path)
+        now = new_side(change) if change else repo.entry(since, path)
         lines += [(path, 0, None), *([(path, 0, now)] if now else [])]
     order(repo, lines)
 
@@ -210,9 +214,9 @@ def put_again(repo: Repo, changes: Mapping[str, Change], conflicts: Mapping[str,
 
 def landed_since(change: Change | None, stages: Mapping[int, Entry]) -> dict[int, Entry | None]:
     """The landed side of a conflict where a landing changed it once more; nothing where that side is not what it was changed from."""
-    if change is None or stages.get(LANDED) != side(change.old_mode, change.old_oid):
+    if change is None or stages.get(LANDED) != old_side(change):
         return {}
-    return {LANDED: side(change.new_mode, change.new_oid)}
+    return {LANDED: new_side(change)}
 
 
 def mark_again(repo: Repo, change: Change, stages: Mapping[int, Entry]) -> None:

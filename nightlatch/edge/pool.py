@@ -4,9 +4,8 @@ import os
 import re
 import shutil
 import threading
-import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +16,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
 from nightlatch.core.rules import reason
 from nightlatch.edge import environment, files, outside, process, rooms, servers, workspace
+from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
 from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
@@ -24,9 +24,8 @@ from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import FaultError, NightlatchError, RepoError
 
 INIT = "init.sh"
+INIT_COMMAND = f"./{INIT}"
 INIT_TIMEOUT = 1800.0
-SERVES = 20.0  # seconds that a server waits for connections before it is taken for one
-IDLE = 1.0  # seconds of processor that a server needs meanwhile, at most
 GLOB = re.compile(r"[*?\[]")
 MANIFESTS = (
     *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lock*"),
@@ -43,6 +42,14 @@ MANAGERS = (
     ("bun.lockb", "node_modules", "bun install --frozen-lockfile"),
     ("uv.lock", ".venv", "uv sync --frozen"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvKey:
+    """What an environment depends on, as a digest, and the command that makes it; both "" where nothing does."""
+
+    key: str = ""
+    maker: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +72,7 @@ class Pool:
     _fault: Exception | None = None
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
-    _keys: dict[str, str] = field(default_factory=dict)
+    _keys: dict[str, "EnvKey"] = field(default_factory=dict)
 
     def take(self, base: str) -> Workspace:
         """A pristine workspace at `base`, in which nothing runs. Raises FaultError where init.sh fails."""
@@ -179,7 +186,7 @@ class Pool:
         """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
         place = self.bare(base, self.env_key(base))
         # What was made for a candidate's manifests is right for the commit that it landed as; else the person's shared folder is.
-        if place.env and (self.has_init(base) or self.template(base).is_dir()):
+        if place.env and (self.maker(base) == INIT_COMMAND or self.template(base).is_dir()):
             self.furnish(place, base, self.template(base))
         return place
 
@@ -211,8 +218,9 @@ class Pool:
             return ()
         try:
             for each in (tree, base):  # made once, and kept
-                with self.checkout(base, each, own=True):
-                    pass
+                if not self.template(each).is_dir():
+                    with self.checkout(base, each, own=True):
+                        pass
         except FaultError as error:
             return (reason("tests.environment-failed", [error.problem]),)
         old, new = (self.template(each) / "tree" for each in (base, tree))
@@ -230,40 +238,43 @@ class Pool:
             except RepoError:  # the last tree was collected: it never landed
                 same = False
             self._keys[base] = self._keys[last[0]] if same else self.key_of(base)
-        return self._keys[base]
+        return self._keys[base].key
 
-    def key_of(self, base: str) -> str:
+    def maker(self, tree: str) -> str:
+        """The command that makes the environment of a tree; "" where there is none."""
+        self.env_key(tree)
+        return self._keys[tree].maker
+
+    def key_of(self, base: str) -> "EnvKey":
         known, script = self.house.repo.files(base), self.house.path(INIT)
-        if self.house.apart or not (self.has_init(base) or self.manager(base)):
-            return ""
+        maker = "" if self.house.apart else INIT_COMMAND if known.get(script, ("", ""))[0] == PROGRAM else self.manager(known)
+        if not maker:
+            return EnvKey()
         counts = matcher(MANIFESTS)
         inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in known.items() if path == script or counts(path.rpartition("/")[2]))
-        return sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return EnvKey(key=sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16], maker=maker)
 
-    def has_init(self, tree: str) -> bool:
-        """Does an init.sh make the environment of this tree?"""
-        return self.house.repo.files(tree).get(self.house.path(INIT), ("", ""))[0] == "100755"
-
-    def manager(self, tree: str) -> str:
-        """The command that makes an environment that the person shares, by the lock file of the tree; "" where none can."""
-        known, shared = self.house.repo.files(tree), self.house.config.workspace.share
+    def manager(self, known: Collection[str]) -> str:
+        """The command that makes an environment that the person shares, by the lock file among these files; "" where none can."""
+        shared = self.house.config.workspace.share
         named = (how for lock, folder, how in MANAGERS if folder in shared and self.house.path(lock) in known)
         return next(named, "")
 
     def furnish(self, place: Workspace, base: str, template: Path) -> None:
         if not template.is_dir():
-            self.run_init(place, f"./{INIT}" if self.has_init(base) else self.manager(base))
+            self.run_maker(place, self.maker(base))
             keep_made(place.tree, set(self.house.repo.files(base)), template)
             return
         for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
             copy_into(made, place.tree / made.name)
 
-    def run_init(self, place: Workspace, how: str = f"./{INIT}") -> None:
+    def run_maker(self, place: Workspace, how: str) -> None:
+        """Have init.sh, or a package manager, make the environment. Raises FaultError where it fails, or becomes a server."""
         name = how.partition(" ")[0].removeprefix("./")
         for shared in self.house.config.workspace.share if name != INIT else ():
             (place.own / self.house.path(shared)).mkdir(parents=True, exist_ok=True)
         command = self.sandbox.command(rooms.room(self.house, place, network=True), how.split())
-        server = Server()
+        server = servers.Server()
         ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays)
         if server.port is not None:
             fix = "let it end: put ` &` behind what starts the server, or leave that to the check that needs one"
@@ -273,26 +284,6 @@ class Pool:
             tail = self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()[-600:]
             why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
             raise FaultError(f"it failed in a fresh workspace: {why}", place=name, fix="make it succeed in a fresh clone")
-
-
-@dataclass(slots=True, kw_only=True)
-class Server:
-    """Whether what was to end has become a server: `port` is where it listens, known once it has done so for a while and done nothing
-    else. A build may have a server beside it."""
-
-    began: float = 0.0
-    worked: float = 0.0
-    port: int | None = None
-
-    def stays(self, pid: int) -> bool:
-        """To be asked again and again while a process runs."""
-        found, now, worked = servers.listening(pid), time.monotonic(), servers.worked(pid)
-        if found is None or worked - self.worked > IDLE:
-            self.began, self.worked = 0.0, worked
-            return False
-        self.began = self.began or now
-        self.port = found if now - self.began > SERVES else None
-        return self.port is not None
 
 
 def keep_made(tree: Path, tracked: set[str], template: Path) -> None:

@@ -11,7 +11,7 @@ from nightlatch.edge.gitcall import HOOKLESS, QUIET, Call, words
 from nightlatch.errors import RepoError
 
 PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
-KEYS = r"^(core\.excludesfile|remote\..*\.promisor)$"
+KEYS = r"^(core\.(excludesfile|attributesfile)|remote\..*\.promisor)$"
 
 
 def open_repo(folder: Path) -> Repo:
@@ -35,7 +35,7 @@ def open_repo(folder: Path) -> Repo:
         raise RepoError("this is a partial clone: agents work offline and would miss what it has not fetched", place=top, fix=fix)
     idents = dict(idents_of(folder, env))
     named = {f"GIT_{role}_{word}": value for role, who in idents.items() for word, value in (("NAME", who.name), ("EMAIL", who.email))}
-    usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "git/ignore")
+    usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "git")
     return Repo(
         top=Path(top),
         project=Path(top),
@@ -43,7 +43,8 @@ def open_repo(folder: Path) -> Repo:
         common_dir=Path(common_dir),
         objects=Path(common_dir, "objects"),
         object_format=object_format,
-        ignores=(Path(known.get("core.excludesfile") or usual), Path(common_dir, "info/exclude")),
+        ignores=(Path(known.get("core.excludesfile") or usual / "ignore"), Path(common_dir, "info/exclude")),
+        attributes=(Path(known.get("core.attributesfile") or usual / "attributes"), Path(common_dir, "info/attributes")),
         idents=idents,
         env={**env, **named},
     )

@@ -16,7 +16,7 @@ from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 from nightlatch.safepath import is_inside
 
 OUT = Path("/run/nightlatch/out")
-OWN = (".venv", "node_modules")
+ENVIRONMENTS = (".venv", "node_modules")
 NOTING = Path(__file__).with_name("noting.py")
 
 
@@ -90,7 +90,7 @@ def own_environment(house: House, workspace: Workspace) -> None:
     for name in house.config.workspace.share:
         source, target = house.repo.project / name, workspace.tree / house.path(name)
         there = target.is_symlink() or workspace.has_own(house.path(name))
-        if name.rpartition("/")[2] in OWN and source.is_dir() and not source.is_symlink() and not there:
+        if name.rpartition("/")[2] in ENVIRONMENTS and source.is_dir() and not source.is_symlink() and not there:
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 

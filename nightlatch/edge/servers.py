@@ -3,9 +3,33 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 LISTENS = "0A"
+SERVES = 20.0  # seconds that a server waits for connections before it is taken for one
+IDLE = 1.0  # seconds of processor that a server needs meanwhile, at most
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """Whether what was to end has become a server: `port` is where it listens, known once it has done so for a while and done nothing
+    else. A build may have a server beside it."""
+
+    began: float = 0.0
+    worked: float = 0.0
+    port: int | None = None
+
+    def stays(self, pid: int) -> bool:
+        """To be asked again and again while a process runs."""
+        found, now, used = listening(pid), monotonic(), worked(pid)
+        if found is None or used - self.worked > IDLE:
+            self.began, self.worked = 0.0, used
+            return False
+        self.began = self.began or now
+        self.port = found if now - self.began > SERVES else None
+        return self.port is not None
 
 
 def listening(root: int) -> int | None:

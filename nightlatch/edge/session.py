@@ -206,9 +206,8 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
 
 def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     """How the agent ended, written down; a limit first, so that no loop that is started next forgets it."""
-    unchanged = ran.doubt and build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base))
-    end = phases.asked(site, started, ran.doubt if ran.doubt and unchanged else ran.end)
-    if end.end is End.FINISHED and end.wonders and build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base)):
+    end = phases.asked(site, started, ran.doubt if ran.doubt and untouched(site, started) else ran.end)
+    if end.end is End.FINISHED and end.wonders and untouched(site, started):
         end = replace(end, end=End.BLOCKED, says=end.wonders, question=end.wonders)  # nothing was done, and something asked
     if end.end is End.FAULT and is_full(site.house.cache):  # the agent met that too; the run ends, and says so
         end = replace(end, end=End.CRASHED)
@@ -218,6 +217,11 @@ def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     told |= {"end": end.end.value, "says": end.says, "question": end.question, "seconds": end.seconds, "todo": end.todo}
     site.journal.write("agent.ended", **told, model=line(end.model, 80), listed=end.listed)
     return end
+
+
+def untouched(site: Site, started: Started) -> bool:
+    """Did the agent leave its workspace as it found it?"""
+    return build(site, started).tree == (started.laid or site.house.repo.tree_of(started.base))
 
 
 class Snapshots:
