@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from nightlatch.errors import PlanError
 
@@ -72,6 +72,13 @@ def parse(text: str, path: str) -> object:
     if half := _HALF.search(text) if "\\u" in text else None:
         raise error_at(text, path, half.start(1), f"{half[1]} is half of a character", "write both halves, or take it out")
     return value
+
+
+def inside(root: Any, key: Key) -> Any:
+    """The value that a key leads to, in a value that has it."""
+    for step in key:
+        root = root[step]
+    return root
 
 
 def start_of(text: str, key: Key) -> int:

@@ -71,7 +71,7 @@ class Json:
         return self.text[start:end]
 
     def set(self, key: Key, name: str, value: bool | str) -> list[Edit]:
-        shown, item = json.dumps(value, ensure_ascii=False), inside(self.root, key)
+        shown, item = json.dumps(value, ensure_ascii=False), jsontext.inside(self.root, key)
         if isinstance(item, dict) and name in item:
             start = jsontext.start_of(self.text, (*key, name))
             return [(start, jsontext.end_of(self.text, start), shown)]
@@ -107,10 +107,3 @@ def looks_like(text: str) -> tuple[str, str] | None:
     if lines[:1] == ["---"] or sum(":" in line for line in lines[:10]) >= 2:
         return "YAML", ".yaml"
     return None
-
-
-def inside(root: object, key: Key) -> object:
-    """The value that a key leads to."""
-    for step in key:
-        root = root[step]  # type: ignore[index]  # the key was made from this very value
-    return root

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from nightlatch.core import jsontext, plandialect, plandoc
-from nightlatch.core.jsontext import Key
+from nightlatch.core.jsontext import Key, inside
 from nightlatch.core.models import Feature, Phase, Plan
 from nightlatch.core.plandialect import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS, Dialect, Fields, bare
 from nightlatch.core.plandoc import Document
@@ -132,8 +132,8 @@ def take_apart(data: bytes, path: str, tag: str = "") -> File:
         known = f"{', '.join(LISTS[:6])}, or the file itself"
         says = f"no list of features is here ({known})"
         raise jsontext.error_at(doc.text, path, doc.start(()), says, _EXAMPLE)
-    keys = tuple((*place, n) for place in lists for n in range(len(_inside(doc.root, place))))
-    items = tuple(item for place in lists for item in _inside(doc.root, place))
+    keys = tuple((*place, n) for place in lists for n in range(len(inside(doc.root, place))))
+    items = tuple(item for place in lists for item in inside(doc.root, place))
     if odd := next((key for key, item in zip(keys, items, strict=True) if not isinstance(item, dict)), None):
         raise jsontext.error_at(doc.text, path, doc.start(odd), "a feature is an object, and this is none", _EXAMPLE)
     dialect = plandialect.dialect_of(path, doc, items)
@@ -154,7 +154,7 @@ def _lists(root: object, tag: str) -> Sequence[Key]:
     groups += [[(part, n, name) for n, phase in enumerate(each) for name in _best(phase)] if each else [(part,)] for part, each in phases]
     groups += [[(tag_name, name) for name in _best(value)] for tag_name, value in tags]
     found = [group for group in groups if group]
-    return min(found, key=lambda group: min(_emptiness(_inside(root, place)) for place in group) == 2, default=[])
+    return min(found, key=lambda group: min(_emptiness(inside(root, place)) for place in group) == 2, default=[])
 
 
 def _best(holder: object) -> list[str]:
@@ -169,12 +169,6 @@ def _emptiness(items: Sequence[object]) -> int:
     return 0 if any(isinstance(each, dict) for each in items) else 1 + bool(items)
 
 
-def _inside(root: Any, key: Key) -> Any:
-    for step in key:
-        root = root[step]
-    return root
-
-
 def _raws(file: File) -> Iterator[str]:
     return (file.doc.raw(key) for key in file.keys)
 
@@ -185,7 +179,7 @@ def _name(place: Key) -> str:
 
 def _heads(file: File) -> list[dict[str, Any]]:
     """The objects that speak of the whole plan: the root, and what wraps the list."""
-    around = [_inside(file.doc.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
+    around = [inside(file.doc.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
     return [head for head in (file.doc.root, *around) if isinstance(head, dict)]
 
 
@@ -246,7 +240,7 @@ class _Names:
                 self.folded.setdefault(name.casefold().strip(), []).append(feature.id)
         self.parts: dict[str, list[str]] = {}
         for key, feature in zip(file.keys, features, strict=True):
-            part = _inside(file.doc.root, key[:2]) if len(key) > 3 else {}
+            part = inside(file.doc.root, key[:2]) if len(key) > 3 else {}
             for called in (part.get(each) for each in ("id", "name", "title")) if isinstance(part, dict) else ():
                 if isinstance(called, str | int):
                     self.parts.setdefault(str(called).casefold().strip(), []).append(feature.id)
@@ -284,8 +278,8 @@ def _check_phases(file: File, key: Key, feature: Feature) -> None:
     names = [phase.name for phase in feature.phases]
     if not names:
         return
-    field = (*key, file.dialect.first("phases", _inside(file.doc.root, key)))
-    steps = list(_inside(file.doc.root, field)) if isinstance(_inside(file.doc.root, field), dict) else range(len(names))
+    field = (*key, file.dialect.first("phases", inside(file.doc.root, key)))
+    steps = list(inside(file.doc.root, field)) if isinstance(inside(file.doc.root, field), dict) else range(len(names))
     for step, phase in zip(steps, feature.phases, strict=True):
         if names.count(phase.name) > 1:
             raise file.dialect.error((*field, step), f"two phases of {feature.id} are called {phase.name}", "give one of them another name")
@@ -320,7 +314,7 @@ def _edits(file: File, key: Key, place: Key, done: bool) -> list[plandoc.Edit]:
     """What to put where, so that one item's flag says `done`."""
     dialect = file.dialect
     *holder, name = place or (dialect.flag,)
-    now = _inside(file.doc.root, (*key, *place)) if place else ""
+    now = inside(file.doc.root, (*key, *place)) if place else ""
     words = (holder or [name])[0] in dialect.names["status"] and not isinstance(now, bool)
     value = (dialect.done if done else dialect.fresh) if words else done
     return file.doc.set((*key, *holder), str(name), value)

@@ -5,6 +5,7 @@ import json
 from nightlatch.core import jsontext
 from nightlatch.core.jsontext import Key
 from nightlatch.core.planmarked import Marked
+from nightlatch.errors import PlanError
 
 
 def parse(text: str, path: str) -> Marked:
@@ -13,12 +14,11 @@ def parse(text: str, path: str) -> Marked:
     starts: dict[Key, int] = {}
     marks: dict[Key, tuple[tuple[int, int], ...]] = {}
     at = 0
-    for line in text.splitlines(keepends=True):
+    for number, line in enumerate(text.splitlines(keepends=True)):
         body = line.rstrip("\r\n")
         if body.strip("\ufeff \t"):
-            _line(text, path, at, body)
             n, lead = len(items), len(body) - len(body.lstrip("\ufeff \t"))
-            items.append(json.loads(body[lead:]))
+            items.append(_value(path, number, body))
             starts[(n,)] = at + lead
             if isinstance(items[-1], dict):
                 for member in jsontext.members(body[lead:], 0):
@@ -35,7 +35,9 @@ def parse(text: str, path: str) -> Marked:
     return Marked(text=text, root=items, starts=starts, marks=marks, spell=lambda value: json.dumps(value, ensure_ascii=False), added=added)
 
 
-def _line(text: str, path: str, at: int, body: str) -> None:
-    """Raises PlanError, with the place in the whole file, for a line that is not JSON."""
-    padded = "\n" * text.count("\n", 0, at) + body
-    jsontext.parse(padded, path)
+def _value(path: str, number: int, body: str) -> object:
+    """What a line holds. Raises PlanError, with the place in the whole file, where it is not JSON."""
+    try:
+        return jsontext.parse(body, path)
+    except PlanError:
+        return jsontext.parse("\n" * number + body, path)  # the same error, with the number of the line

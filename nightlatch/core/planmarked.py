@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from nightlatch.core.jsontext import Key
+from nightlatch.core.jsontext import Key, inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +29,7 @@ class Marked:
         return self.starts.get(key, 0)
 
     def raw(self, key: Key) -> str:
-        value: Any = self.root
-        for step in key:
-            value = value[step]
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(inside(self.root, key), ensure_ascii=False, default=str)
 
     def set(self, key: Key, name: str, value: bool | str) -> list[tuple[int, int, str]]:
         if spans := self.marks.get((*key, name)):
