@@ -411,6 +411,7 @@ NEEDS = {
 }
 
 
+@pytest.mark.sandbox
 @pytest.mark.parametrize("name", NEEDS)
 def test_a_verify_that_needs_its_repository_lands(housed: Housed, name: str) -> None:
     verify = NEEDS[name].replace("{top}", str(housed.repo.top))
