@@ -112,6 +112,9 @@ class Checks:
     suite: tuple[Mapping[str, str], ...] = key(kinds.SUITES, [], "[[checks.suite]]: one suite that is added, or corrected, each")
     quick: str = key(kinds.TEXT, "", "a faster one that the brief recommends")
     network: bool = key(kinds.FLAG, False, "false: own loopback only; true: the host's")
+    reach: tuple[str, ...] = key(
+        kinds.REACH, [], 'what checks reach of this machine without the network, such as ["127.0.0.1:5432", "/var/run/docker.sock"]'
+    )
     held_back: str = key(kinds.TEXT, "", "a folder outside the repository with checks that no agent may see")
 
 

@@ -1,6 +1,7 @@
 """The forms that a setting's value can take: how each is read from TOML or from one line of text, and written back."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,19 @@ def _tables(*names: str) -> Callable[[Any], object]:
     return read
 
 
+# Below 1024 nothing may listen inside a sandbox, and there are no other machines.
+_PLACE = re.compile(r"/.+|(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):(\d{4,5})")
+
+
+def _reached(value: Any) -> tuple[str, ...]:
+    """A reader of ports of this machine and of paths of sockets."""
+    for part in _texts(value):
+        found = _PLACE.fullmatch(part)
+        if not found or not 1024 <= int(found[1] or 1024) <= 65_535:
+            raise ValueError(part)
+    return tuple(value)
+
+
 TEXT = Kind(form="a text", read=_text)
 FLAG = Kind(form="true or false", read=_exactly(bool), words=_truth)
 MONEY = Kind(form="a number of dollars", read=_exactly(int, float, where=lambda usd: 0 <= usd < float("inf")), words=float)
@@ -78,6 +92,10 @@ PAIRS = Kind(form='a table of texts, such as { NAME = "value" }', read=_pairs, w
 SUITES = Kind(
     form="tables with the texts name, folder, command and report",
     read=_tables("name", "folder", "command", "report"), words=json.loads, write=list,
+)  # fmt: skip
+REACH = Kind(
+    form='a list of ports of this machine from 1024 up and paths of sockets, such as ["127.0.0.1:5432", "/var/run/docker.sock"]',
+    read=_reached, words=_split, write=list,
 )  # fmt: skip
 SPAN = Kind(form='a duration, such as "45m" or "1h30m"', read=_measure(units.duration), write=units.show_duration)
 SPAN_OR_NONE = Kind(form='a duration, such as "8h", or ""', read=_measure(units.duration, 0.0), write=units.show_duration)

@@ -69,7 +69,7 @@ None of this costs an agent.
 | a red one | `run --accept-red` protects what passes | what `doctor` says is missing: a module, a package, a program |
 | one of 40 minutes | all of it, where `limits.check` is longer | raise `limits.check`, or name a quicker suite under `[[checks.suite]]` |
 | a flaky one | what fails runs again before anything is refused | make pass every time, or skip, what `doctor` names |
-| one that needs a database | the tests that do not need it | start it in the suite's own command, or `checks.network = true` |
+| one that needs a database | the tests that do not need it | start it in the suite's own command, or open it: `checks.reach` |
 | one that needs a browser | the tests that do not need it | `workspace.see` for its cache, or a command without those tests |
 """
 LEVELS = {True: "by id, with mutation", False: "by id"}

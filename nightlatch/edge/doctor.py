@@ -14,7 +14,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
 from nightlatch.core.suites import Suites, loose, run_by_nothing, weak
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, byhand, heldback, judge, notifier, opening, rooms, runner, workshop
+from nightlatch.edge import agents, byhand, heldback, judge, notifier, opening, rooms, runner, serving, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.causes import cause_of, said_why
 from nightlatch.edge.foretelling import foretold
@@ -59,6 +59,7 @@ def tried_out(seen: View) -> Iterator[Finding]:
         for name in seen.house.config.agent:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
+        yield from guarded("reach", lambda: serving.unreached(seen.house, seen.tip, pool, without_success(lab.state(seen.tip))))
         yield from guarded("network", lambda: offline(seen, pool, lab))
         yield from guarded("base", lambda: base(seen, lab))
         yield from guarded("forecast", lambda: foretold(seen, lab))
@@ -76,6 +77,7 @@ def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
     yield ok("sandbox", f"{sandbox.name}, tried")
     who = "agents and checks have" if seen.house.config.checks.network else "agents have"
     yield ok("sandbox", f"not held: {who} the host's network, with what listens on its loopback and on abstract sockets")
+    yield from serving.opened(seen.house.config.checks.reach)
     yield from (warn("sandbox", says, fix) for says, fix in sandbox.bounds.lacks())
 
 

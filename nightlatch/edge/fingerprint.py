@@ -20,7 +20,8 @@ def stamp(house: House, sandbox: Sandbox) -> str:
     Shared folders are taken by name, size and time of each file, copied ones by their bytes. Costs a walk through what is shared.
     """
     wanted, checks = house.config.workspace, house.config.checks
-    settings = (wanted.share, wanted.copy, wanted.see, wanted.memory, wanted.processes, wanted.tmp, checks.network, sandbox.name)
+    limits = (wanted.memory, wanted.processes, wanted.tmp)
+    settings = (wanted.share, wanted.copy, wanted.see, *limits, checks.network, sandbox.name, *checks.reach)
     parts = [repr(settings)]
     # The variables of a room are the ones that can matter; TMPDIR is the room's own.
     parts += [f"{name}={value}" for name, value in sorted(environment({}, wanted.env).items())]

@@ -130,7 +130,8 @@ def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
 def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Compared:
     """Each fault that the old tests notice is shown to the new ones; before it is held against them, to the old ones once more."""
     killed, unloaded, survivors, left = 0, 0, list[str](), list[str]()
-    apart = bool(new.ids) and old.place.trials.runs_apart and not any(side.place.room and side.place.room.network for side in (old, new))
+    meeting = any(side.place.room and side.place.room.meets_others for side in (old, new))
+    apart = bool(new.ids) and old.place.trials.runs_apart and not meeting
     for mutant, twin in faults:
         if monotonic() > deadline:
             left.append(mutant.says)

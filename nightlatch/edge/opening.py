@@ -20,6 +20,7 @@ from nightlatch.edge.lab import Lab
 from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.ownfiles import run_outside
 from nightlatch.edge.pool import Pool
+from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
 from nightlatch.edge.site import Options, Signals, Site
@@ -83,14 +84,17 @@ def read_plan(house: House, data: bytes) -> Plan:
         return planfile.read(now, house.plan, house.tag)
 
 
-def laboratory(house: House, pool: Pool) -> Lab:
-    """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network."""
+def laboratory(house: House, pool: Pool, ways: Ways | None = None) -> Lab:
+    """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network.
+
+    `ways` are open to them in place of those of the pool.
+    """
     checks, known = house.config.checks, dict[str, Plan]()
 
     @contextmanager
     def open_room(base: str, tree: str) -> Iterator[Room]:
         with pool.checkout(base, tree) as place:
-            yield rooms.room(house, place, network=checks.network)
+            yield rooms.checks_room(house, place, ways or pool.ways)
 
     def plan(base: str) -> Plan | None:
         found = house.repo.find(f"{base}:{house.plan}") if house.plan else None

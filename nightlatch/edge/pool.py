@@ -18,6 +18,7 @@ from nightlatch.core.rules import reason
 from nightlatch.edge import environment, files, outside, process, rooms, servers, workspace
 from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
+from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import at_desk, ended, own_desk
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
@@ -64,6 +65,7 @@ class Pool:
     sandbox: Sandbox
     branch: str
     size: int = 5
+    ways: Ways = field(init=False)
     _ready: deque[Workspace] = field(default_factory=deque)
     _missing: int = 0
     _base: str = ""
@@ -73,6 +75,9 @@ class Pool:
     _turn: threading.Condition = field(default_factory=threading.Condition)
     _thread: threading.Thread | None = None
     _keys: dict[str, "EnvKey"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ways = Ways(addresses=self.house.config.checks.reach)
 
     def take(self, base: str) -> Workspace:
         """A pristine workspace at `base`, in which nothing runs. Raises FaultError where init.sh fails."""
@@ -106,7 +111,7 @@ class Pool:
 
     def _stand(self, place: Workspace) -> None:
         """Start the room of a check while nobody waits for it."""
-        room = rooms.room(self.house, place, network=self.house.config.checks.network)
+        room = rooms.checks_room(self.house, place, self.ways)
         self.sandbox.stand(at_desk(room, own_desk(room)))
 
     @contextmanager
@@ -148,6 +153,7 @@ class Pool:
             self._thread.join()
         for place in self._ready:
             self._drop(place)
+        self.ways.close()
         workspace.empty_trash(self.house.cache)
 
     def _work(self) -> None:

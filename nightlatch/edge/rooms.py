@@ -11,6 +11,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.testfiles import ENVIRONMENT
 from nightlatch.edge import outside
 from nightlatch.edge.house import House
+from nightlatch.edge.reach import Ways
 from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment, find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 from nightlatch.safepath import is_inside
@@ -46,6 +47,11 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         network=network,
         tmp=wanted.tmp,
     )
+
+
+def checks_room(house: House, workspace: Workspace, ways: Ways) -> Room:
+    """The room of a check: without the network but for what the person opened, or with it."""
+    return ways.open_to(room(house, workspace, network=house.config.checks.network))
 
 
 def others_first(house: House, env: Mapping[str, str]) -> dict[str, str]:

@@ -34,7 +34,8 @@ Pairs = tuple[tuple[Path, Path], ...]
 class Room:
     """Where a command runs: `tree` is seen at `at`, `home` as HOME, and each (real, inside) pair where it says; `tmp` in bytes.
 
-    `hidden` are folders that are empty wherever they would be seen.
+    `hidden` are folders that are empty wherever they would be seen. `reach` are the addresses of the machine that are open without the
+    network, `through` the words that a sandboxed command is started by so that they are.
     """
 
     tree: Path
@@ -46,7 +47,14 @@ class Room:
     readable: Pairs = ()
     hidden: tuple[Path, ...] = ()
     network: bool = False
+    reach: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
     tmp: int = 10**9
+
+    @property
+    def meets_others(self) -> bool:
+        """Can what runs here meet what runs in another room, at a port or at a server?"""
+        return self.network or bool(self.reach)
 
 
 class Sandbox(Protocol):
@@ -167,7 +175,7 @@ class Bubblewrap:
     standing: dict[Path, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
-        return self._command(room, argv[0], (*DOOR, *argv))
+        return self._command(room, argv[0], (*DOOR, *room.through, *argv))
 
     def stand(self, room: Room) -> None:
         command = self._command(room, "sh", OPEN_DOOR)
@@ -180,7 +188,7 @@ class Bubblewrap:
         if not (known and known.serves(now := self._command(room, argv[0], OPEN_DOOR))):
             return None
         had, env = ({name: value for name, value in each.env.items() if name not in BUS} for each in (known.command, now))
-        line = order(argv, had, env)
+        line = order((*room.through, *argv), had, env)
         if line is None:
             return None
         del self.standing[room.tree]

@@ -266,7 +266,7 @@ class Trials:
         with ExitStack() as stack:
             rooms = [stack.enter_context(self.open_room(base, whole)) for _ in some]
             began = time()
-            apart = len(some) > 1 and self.runs_apart and not any(room.network for room in rooms)
+            apart = len(some) > 1 and self.runs_apart and not any(room.meets_others for room in rooms)
             jobs = [partial(run_one, hands, room, one, shares.get(one.name, [])) for one, room in zip(some, rooms, strict=True)]
             found = in_threads(jobs) if apart else [job() for job in jobs]
             return {

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryDirectory
 
@@ -98,6 +99,48 @@ def test_what_fails_only_for_want_of_the_network_is_named(ready: Project) -> Non
         told = ready.nightlatch("doctor", "--json")
         assert "network" not in [topic for _, topic, _ in findings(told)]
         assert "agents and checks have the host's network" in told.out
+
+
+SOCKETS = """import socket, unittest
+class A(unittest.TestCase):
+    def test_calls(self): socket.create_connection(("127.0.0.1", {port}), 5).close()
+    def test_engine(self):
+        with socket.socket(socket.AF_UNIX) as call: call.connect("{path}")
+    def test_fails(self): self.fail()
+"""
+
+
+@pytest.mark.sandbox
+def test_a_server_that_a_failing_test_calls_is_named_with_the_setting_that_opens_exactly_that(ready: Project) -> None:
+    ready.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "auto")
+    path = str(ready.folder.parent / "engine.sock")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(path)
+        engine.listen()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        ready.write("test_a.py", SOCKETS.format(port=server.getsockname()[1], path=path))
+        ready.commit()
+        told = ready.nightlatch("doctor", "--json")
+        found = [one for one in json.loads(told.out)["findings"] if one["topic"] == "reach"]
+        assert [(one["says"], one["fix"].partition(" under ")[0]) for one in found] == [
+            (f"calls {path} of this machine, which checks do not reach: test_a.py::A::test_engine", f'reach = ["{path}"]'),
+            (f"calls {address} of this machine, which checks do not reach: test_a.py::A::test_calls", f'reach = ["{address}"]'),
+        ]
+        assert "what agents write may then do there whatever you may" in found[0]["fix"]
+        engine.setblocking(False)
+        with pytest.raises(BlockingIOError):  # doctor has called nobody
+            engine.accept()
+        engine.setblocking(True)
+        settings = (ready.folder / "loop.toml").read_text()
+        ready.write("loop.toml", f'{settings}[checks]\nreach = ["{address}", "{path}"]\n')
+        ready.commit()
+        told = ready.nightlatch("doctor", "--json")
+        assert "reach" not in [topic for _, topic, _ in findings(told)]
+        assert f"not held: checks reach {address}, {path}: what agents write may then do there whatever you may" in told.out
+        assert "2 pass, 1 fail" in told.out
+    Path(path).unlink()
+    told = ready.nightlatch("doctor", "--json")
+    assert ("warn", "sandbox", f"checks.reach names {path}, and no socket is there") in findings(told)
 
 
 def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:

@@ -1,7 +1,10 @@
 """What a stranger's first nights meet: keys that are locked, logins that expire, limits that are lifted, files that never come in."""
 
+import socket
 import subprocess
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,3 +147,43 @@ def test_a_story_about_protected_files_is_said_in_the_evening_and_asks_at_once(t
     project.run("retry", "US-001")
     project.night([steps], code=3)
     assert project.outcomes()[-1][0] == "held"
+
+
+DATABASE = """import socket, unittest
+
+
+class Database(unittest.TestCase):
+    def test_ready(self):
+        with socket.create_connection(("127.0.0.1", {port}), 20) as call:
+            self.assertEqual(call.recv(6), b"ready\\n")
+"""
+
+
+def test_tests_that_need_a_database_of_this_machine_guard_the_night_where_it_is_opened(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        port = server.getsockname()[1]
+        settings, files = f'[checks]\nreach = ["127.0.0.1:{port}"]\n', {"tests/test_db.py": DATABASE.format(port=port)}
+        project = make_project(tmp_path, [feature(1)], files=files, settings=settings)
+        project.night([[writes(1)]])
+        server.shutdown(socket.SHUT_RDWR)
+    assert project.passing() == ["US-001"]
+    assert "green, 2 pass, 0 fail" in project.git("show", "HEAD:progress.txt")
+
+
+def test_a_way_that_cannot_be_opened_ends_the_run_with_what_to_do(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings='[checks]\nreach = ["127.0.0.1:5432"]\n')
+    deep = tmp_path / ("a" * 120)  # a socket's path has 107 characters at most
+    deep.mkdir()
+    ended = project.night([[writes(1)]], code=4, env={"TMPDIR": str(deep)})
+    assert "what checks.reach names cannot be opened: " in ended.stderr
+    assert "path too long" in ended.stderr
+    assert "try it with TMPDIR=/tmp, or set checks.network = true" in ended.stderr
+
+
+def serve(server: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            call = server.accept()[0]
+            with call:
+                call.sendall(b"ready\n")
