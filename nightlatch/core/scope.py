@@ -36,8 +36,9 @@ RULES = {
         wrong=TO_A_PERSON,
     ),
     "scope.secret": Rule(
-        says="secrets came in, and nothing of these files was kept",
-        next="Write these files again without the secret: read it from the environment, and make test keys up at run time.",
+        says="secrets came in, and these lines were not kept",
+        next="A mark stands in the place of each line, and the rest of the file is as it was. Write these lines again without the secret: "
+        "read it from the environment, and make test keys up at run time.",
         example="an `AWS_SECRET_ACCESS_KEY` in `config.py`, or the value of a variable such as `SHOP_TOKEN` in a recorded response",
         wrong="Where the line holds no secret, a comment on it says so: `nightlatch: allow-secret`. "
         "Values of variables, and what a file of the base holds already, are told apart without one (docs/secrets.md).",

@@ -38,7 +38,7 @@ def build(repo: Repo, space: Workspace, rules: Rules, patience: float = PATIENCE
     A file that is not tracked at the base is left out where the base's rules, the workspace's own or the person's ignore it. Also to be
     called while an agent works: what changes under the reader is a RepoError, or is seen next time. A listing that takes longer than
     `patience` seconds is tried once more without pipes and devices, on which git can wait for ever. A file with one of the secrets that
-    are to be `hidden` never becomes an object of the repository: a line that says so stands in its place. One that is too large stays out.
+    are to be `hidden` becomes an object of the repository without the lines that hold them. One that is too large stays out.
     """
     seen = look(repo, space, patience, hidden)
     judged = scope.judge(replace(seen, tables=dict(tables(repo, seen.changes))), rules)
@@ -169,26 +169,25 @@ def take(
     """
     new = secrets.fresh(repo, space.base)
 
-    def remarks(grip: Grip) -> tuple[str, ...]:
-        return secrets.remarks(hidden, grip.fd, grip.path, new)
+    def cuts(grip: Grip) -> list[secrets.Cut]:
+        return secrets.cuts(hidden, grip.fd, new)
 
     with entered(space.tree) as top:
         for start in range(0, len(paths), TOGETHER):
-            yield from take_some(repo, top, paths[start : start + TOGETHER], remarks, told)
+            yield from take_some(repo, top, paths[start : start + TOGETHER], cuts, told)
 
 
 def take_some(
-    repo: Repo, top: int, paths: Iterable[str], remarks: Callable[[Grip], tuple[str, ...]], told: dict[str, tuple[str, ...]]
+    repo: Repo, top: int, paths: Iterable[str], cuts: Callable[[Grip], list[secrets.Cut]], told: dict[str, tuple[str, ...]]
 ) -> list[tuple[Grip, str]]:  # fmt: skip
     with ExitStack() as after:
         grips = [sorted_out(after.enter_context(held(top, path))) for path in paths]
         open_files = []
         for grip in grips:
-            if grip.fd >= 0 and (found := remarks(grip)):
-                told[grip.path] = found
-                open_files.append(os.memfd_create("note"))
+            if grip.fd >= 0 and (found := cuts(grip)):
+                told[grip.path] = secrets.remarks(found, grip.path)
+                open_files.append(secrets.without(grip.fd, found))
                 after.callback(os.close, open_files[-1])
-                os.write(open_files[-1], secrets.note(found))
             elif grip.fd >= 0:
                 open_files.append(grip.fd)
         oids = iter(repo.write_files(open_files))

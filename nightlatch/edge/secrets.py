@@ -3,18 +3,30 @@
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from nightlatch.core.secrets import ALLOWED, LONGEST_BLOCK, Found, Secrets, Shape, known_values, shapes_of
+from nightlatch.core.secrets import ALLOWED, LONGEST_BLOCK, Secrets, Shape, known_values, shapes_of
 from nightlatch.edge.git import Repo
 
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "secrets.toml"
-AT_ONCE, LONGEST_NOTE = 1_000_000, 1_000
+AT_ONCE = 1_000_000
 NAMED = 5
-NOTE = "nightlatch kept nothing of this file: there are secrets in it ({})\n"
-NOTED = re.compile(re.escape(NOTE).replace(r"\{\}", "(.+)"))
+MARK = "[nightlatch kept this line out: {}]"
+MARKED = re.compile(re.escape(MARK).replace(r"\{\}", r"([\w-]+(?:, [\w-]+)*)"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What is kept out of a file: these bytes of it, from this line on, for a secret of this kind."""
+
+    start: int
+    end: int
+    line: int
+    breaks: int
+    kind: str
 
 
 @cache
@@ -27,15 +39,21 @@ def guard(environ: Mapping[str, str]) -> Secrets:
     return Secrets(values=known_values(environ), shapes=shapes())
 
 
-def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[int, Found, str]]:
-    """Line, kind and text of every secret in an open file that no comment on its line allows; what is known to be one, none does."""
+def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, Cut]]:
+    """The text of every secret in an open file that no comment on its line allows, and what is to be cut; what is known to be one, none
+    does. What stands in the place of one that was cut before counts as one."""
     line, at = 1, 0
     while text := os.pread(fd, AT_ONCE + LONGEST_BLOCK, at).decode("latin-1"):
         for hit in secrets.found(text):
-            begin, end = text.rfind("\n", 0, hit.start) + 1, text.find("\n", hit.start)
-            allowed = not hit.known and ALLOWED in text[begin : end if end >= 0 else None]
-            if hit.start < AT_ONCE and not allowed:
-                yield line + text.count("\n", 0, hit.start), hit, text[hit.start : hit.end]
+            begin, end = text.rfind("\n", 0, hit.start) + 1, text.find("\n", hit.end)
+            end = end if end >= 0 else len(text)
+            if hit.start < AT_ONCE and (hit.known or ALLOWED not in text[begin:end]):
+                breaks, first = text.count("\n", begin, end), line + text.count("\n", 0, hit.start)
+                yield text[hit.start : hit.end], Cut(start=at + begin, end=at + end, line=first, breaks=breaks, kind=hit.name)
+        for mark in MARKED.finditer(text):
+            if mark.start() < AT_ONCE:
+                cut = Cut(start=at + mark.start(), end=at + mark.end(), line=line + text.count("\n", 0, mark.start()), breaks=0, kind="")
+                yield from ((mark[0], replace(cut, kind=kind)) for kind in mark[1].split(", "))
         line, at = line + text.count("\n", 0, AT_ONCE), at + AT_ONCE
 
 
@@ -52,16 +70,42 @@ def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
     return new
 
 
-def remarks(secrets: Secrets, fd: int, path: str, new: Callable[[str], bool]) -> tuple[str, ...]:
-    """Where a file holds secrets that the base does not: path, line and kind of each. The note of an earlier session stands for them."""
-    found = [f"{path}:{line} {hit.name}" for line, hit, text in in_file(secrets, fd) if new(text)] if secrets.shapes else []
-    if noted := NOTED.fullmatch(os.pread(fd, LONGEST_NOTE, 0).decode("latin-1")):
-        found = [f"{path}:1 {kind}" for kind in noted[1].split(", ")]
-    more = (f"{path}: {len(found) - NAMED} more",) if len(found) > NAMED else ()
-    return (*dict.fromkeys(found[:NAMED]), *more)
+def cuts(secrets: Secrets, fd: int, new: Callable[[str], bool]) -> list[Cut]:
+    """Where a file holds secrets that the base does not, in their order."""
+    return sorted((found for text, found in in_file(secrets, fd) if new(text)), key=lambda found: (found.line, found.start))
 
 
-def note(remarks: tuple[str, ...]) -> bytes:
-    """What stands in the place of such a file, in one line."""
-    kinds = ", ".join(dict.fromkeys(remark.rpartition(" ")[2] for remark in remarks))
-    return NOTE.format(kinds).encode()
+def remarks(found: Sequence[Cut], path: str) -> tuple[str, ...]:
+    """Path, line and kind of each secret."""
+    said = [f"{path}:{each.line} {each.kind}" for each in found]
+    more = (f"{path}: {len(said) - NAMED} more",) if len(said) > NAMED else ()
+    return (*dict.fromkeys(said[:NAMED]), *more)
+
+
+def without(fd: int, found: Sequence[Cut]) -> int:
+    """A file that holds the same but for what is cut: a mark stands there, and every line keeps its number."""
+    kept, done = os.memfd_create("without"), 0
+    for start, end, breaks, kinds in joined(found):
+        copy(fd, kept, done, start)
+        os.write(kept, MARK.format(", ".join(kinds)).encode() + b"\n" * breaks)
+        done = end
+    copy(fd, kept, done, os.fstat(fd).st_size)
+    return kept
+
+
+def joined(found: Sequence[Cut]) -> list[tuple[int, int, int, list[str]]]:
+    """Start, end, line breaks and kinds of what is cut, where what overlaps is one."""
+    parts: list[tuple[int, int, int, list[str]]] = []
+    for each in sorted(found, key=lambda one: (one.start, -one.end)):
+        if parts and each.start < parts[-1][1]:
+            start, end, breaks, kinds = parts[-1]
+            more = each.breaks if each.end > end else 0  # two overlap in the line that both begin or end in
+            parts[-1] = (start, max(end, each.end), breaks + more, [*dict.fromkeys([*kinds, each.kind])])
+        else:
+            parts.append((each.start, each.end, each.breaks, [each.kind]))
+    return parts
+
+
+def copy(source: int, target: int, start: int, end: int) -> None:
+    while start < end and (chunk := os.pread(source, min(end - start, AT_ONCE), start)):
+        start += os.write(target, chunk)

@@ -92,7 +92,7 @@ def test_no_key_reaches_the_disk_and_none_lands(shop: Project, asks: str) -> Non
     assert_nowhere(shop, ran.stdout, ran.stderr, shop.git("log", "-p", "--all"))
     carried = shop.git("show", "refs/nightlatch/work/US-001:conf0.txt")
     assert open_to_others(shop) == []
-    assert carried == "nightlatch kept nothing of this file: there are secrets in it (aws-access-key)\n"
+    assert carried == "one\n[nightlatch kept this line out: aws-access-key]\n"
 
 
 @pytest.mark.sandbox
@@ -140,7 +140,7 @@ def test_what_a_comment_allows_and_what_the_base_has_is_no_objection(tmp_path: P
     assert [(reason.rule, reason.detail) for reason in made.oddities] == [("scope.secret", ("c.py:1 value-of-APP_SECRET",))]
     assert repo.read(made.tree, "moved.py") == f"KEY = '{old}'\n".encode()
     assert repo.read(made.tree, "b.py") == f"b = '{sample}'  # nightlatch: allow-secret, made up\n".encode()
-    assert repo.read(made.tree, "c.py") == b"nightlatch kept nothing of this file: there are secrets in it (value-of-APP_SECRET)\n"
+    assert repo.read(made.tree, "c.py") == b"[nightlatch kept this line out: value-of-APP_SECRET]\n"
 
 
 def test_what_stands_in_the_place_of_a_refused_file_does_not_land_either(tmp_path: Path) -> None:
@@ -158,6 +158,44 @@ def test_what_stands_in_the_place_of_a_refused_file_does_not_land_either(tmp_pat
     assert [(reason.rule, reason.detail) for reason in again.oddities] == [(reason.rule, reason.detail) for reason in first.oddities] != []
     write(space.tree, {"conf.py": "KEY = os.environ['KEY']\n"})
     assert candidate.build(repo, space, Rules(), hidden=secrets.guard({})).oddities == ()
+
+
+def test_a_line_with_a_secret_is_kept_out_and_the_rest_of_the_file_is_kept_line_by_line(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    committed(folder, {"a": "a\n"})
+    repo, space = workspace_of(folder, tmp_path)
+    block, key = next(value for value in KEYS.values() if value.startswith("-----")), KEYS["anthropic"]
+    joined = f"a\n{key} {block} {KEYS['github']}\nb\n"
+    write(space.tree, {"conf.py": f"one\n{block}\nKEY = '{key}'\ntwo", "joined.py": joined, "all.txt": key})
+    made = candidate.build(repo, space, Rules(), hidden=secrets.guard({}))
+    lines = (repo.read(made.tree, "conf.py") or b"").decode().split("\n")
+    height = len(block.strip().splitlines())
+    told = dict(reason.detail[n].split(" ") for reason in made.oddities for n in range(len(reason.detail)))
+    assert told.keys() == {"all.txt:1", "conf.py:2", f"conf.py:{height + 2}", "joined.py:2", f"joined.py:{height + 1}"}
+    assert lines[0] == "one"
+    assert [n + 1 for n, line in enumerate(lines) if line.startswith("[nightlatch")] == [2, height + 2]
+    assert lines[-1] == "two"
+    parts = (repo.read(made.tree, "joined.py") or b"").decode().split("\n")
+    assert (parts[0], parts[height + 1 :]) == ("a", ["b", ""])
+    for name in ("conf.py", "joined.py", "all.txt"):
+        kept = (repo.read(made.tree, name) or b"").decode()
+        assert [value for value in (key, block, KEYS["github"]) if heart(value) in kept] == []
+
+
+@pytest.mark.sandbox
+def test_the_session_after_one_that_wrote_a_secret_is_told_the_line_and_mends_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    text = f"import os\n\nKEY = '{KEYS['anthropic']}'\n\n\ndef long_work():\n    return 42\n"
+    mends = "sed -i \"s/^.nightlatch kept this line out.*$/KEY = os.environ['SHOP_KEY']/\" pay.py"
+    project.night([[{"write": "pay.py", "text": text}, writes(1)], [{"run": 'cat "$NIGHTLATCH_BRIEF" > seen.txt'}, {"run": mends}]])
+    assert [(word, rule) for word, _, rule in project.outcomes()] == [("rejected", "scope.secret"), ("landed", "")]
+    assert project.git("show", "HEAD:pay.py") == text.replace(f"'{KEYS['anthropic']}'", "os.environ['SHOP_KEY']")
+    brief = project.git("show", "HEAD:seen.txt")
+    assert "pay.py:3 model-provider-key" in brief
+    assert "A mark stands in the place of each line" in brief
+    assert project.passing() == ["US-001"]
 
 
 def test_a_key_far_inside_a_large_file_and_one_in_a_links_target(tmp_path: Path) -> None:
