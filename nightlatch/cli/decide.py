@@ -80,7 +80,7 @@ def features(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     """The ids of the plan that a shell may offer, with their titles."""
     try:
         house = find_house(Path.cwd())
-        plan = planfile.read(house.worktree_plan() or b"", house.plan, house.tag)
+        plan = planfile.read(house.worktree_plan() or b"", house.plan, *house.reading)
     except NightlatchError:
         return []
     known = [feature for feature in plan.features if feature.id.startswith(incomplete) and feature.id == plain(feature.id)]

@@ -155,6 +155,7 @@ class Config:
     """All settings, and for each where it came from: "default", "loop.toml", "pyproject.toml", "env" or "flag"."""
 
     plan: str = key(kinds.TEXT, "", "empty: found at the usual places")
+    done_words: tuple[str, ...] = key(kinds.TEXTS, [], 'words of the plan that say done besides the known ones, such as "livré"')
     progress: str = key(kinds.TEXT, "progress.txt", "what happened, for people and agents")
     phase_progress: str = key(kinds.TEXT, "progress", "folder of the phases' progress files, such as .claude/progress")
     agent: tuple[str, ...] = key(kinds.TEXTS, ["claude"], "in this order; the next one takes over at a limit. doctor says who is billed")

@@ -63,6 +63,8 @@ class Feature:
     hold: bool = False
     answer: str = ""
     notes: str = ""
+    agent: str = ""
+    model: str = ""
     raw: str = ""
     key: tuple[str | int, ...] = ()
     more: tuple[tuple[str, str], ...] = ()

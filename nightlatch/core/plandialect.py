@@ -42,6 +42,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "hold": ("hold",),
     "answer": ("answer",),
     "notes": ("notes",),
+    "agent": ("agent",),
+    "model": ("model",),
     "flag": ("passes", "passed", "tested", "complete", "completed", "done"),
     "status": ("status", "state"),
     "command": ("verification", "validation", "tests", "test", "check", "checks", "command", "cmd", "layers", *TOLD),
@@ -80,7 +82,10 @@ RANKS = (
 PRIORITIES = {word: float(rank) for rank, words in enumerate(RANKS) for word in words}
 
 
-SPENT = ("id", "criteria", "steps", "priority", "depends", "verify", "supersedes", "may_change", "phases", "skip", "hold", "answer", "flag")
+SPENT = (
+    *("id", "criteria", "steps", "priority", "depends", "verify", "supersedes", "may_change", "phases", "skip", "hold", "answer", "flag"),
+    *("agent", "model"),
+)  # fmt: skip
 KEPT_BY_TOOLS = frozenset(("createdat", "updatedat", "completedat", "startedat", "closedat", "attempts", "retrycount", "beadsid"))
 WORDS = re.compile(r"[^\W_]+")
 FLAGS = frozenset(name.lower() for name in NAMES["flag"])
@@ -96,6 +101,7 @@ class Dialect:
     flag: str
     done: str
     fresh: str
+    finished: frozenset[str] = frozenset(DONE)
 
     def error(self, key: Key, problem: str, fix: str) -> PlanError:
         """The error at a value of the file."""
@@ -127,21 +133,26 @@ def word_of(value: object) -> str:
     return word or ("done" if any(tick in value for tick in TICKS) else "")
 
 
-def dialect_of(path: str, doc: Document, items: Sequence[Fields]) -> Dialect:
-    """The dialect that these items are written in."""
+def dialect_of(path: str, doc: Document, items: Sequence[Fields], more: Sequence[str] = ()) -> Dialect:
+    """The dialect that these items are written in; `more` are words that say done in it, the first one to be written."""
     used: dict[str, list[str]] = {}
     for name in sorted(set().union(*items)):
         used.setdefault(bare(name), []).append(name)
     names = {field: tuple(name for alias in aliases for name in used.get(bare(alias), ())) for field, aliases in NAMES.items()}
     said = (status_in(item, name)[1] for name in names["status"][:1] for item in items if name in item)
     words = Counter(word for word in said if isinstance(word, str))
-    done, fresh = (next((word for word, _ in words.most_common() if word_of(word) in known), "") for known in (DONE, FRESH))
+    finished = frozenset((*DONE, *map(word_of, more))) - {""}
+    done, fresh = (next((word for word, _ in words.most_common() if word_of(word) in known), "") for known in (finished, FRESH))
+    if more:
+        done = done or more[0]
+        fresh = fresh or next((word for word, _ in words.most_common() if word_of(word) not in finished), "")
     tool = next((each for each in TOOLS if each[0] <= {bare(name) for name in names_in(items)}), None)
     if not done and tool:
         done = tool[1]
     done = done or cased(OPPOSITES.get(word_of(fresh), "done"), fresh)
     fresh = fresh or next((one for one, other in OPPOSITES.items() if other == word_of(done)), tool[2] if tool else "pending")
-    return Dialect(path=path, doc=doc, names=names, flag=(*names["flag"], *names["status"], "passes")[0], done=done, fresh=fresh)
+    flag = (*names["flag"], *names["status"], "passes")[0]
+    return Dialect(path=path, doc=doc, names=names, flag=flag, done=done, fresh=fresh, finished=finished)
 
 
 def cased(word: str, like: str) -> str:
@@ -180,7 +191,7 @@ def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[Key, bool]:
         return place, value
     if not isinstance(value, str | None):
         raise dialect.error((*key, *place), f'"{name}" is not a word', f'write "{name}": "{dialect.done}" or "{name}": "{dialect.fresh}"')
-    return place, word_of(value) in DONE
+    return place, word_of(value) in dialect.finished
 
 
 def flag_of(dialect: Dialect, place: Key, value: object) -> bool:
@@ -188,7 +199,7 @@ def flag_of(dialect: Dialect, place: Key, value: object) -> bool:
     if isinstance(value, bool):
         return value
     word = "" if value is None else str(value).strip().lower() if isinstance(value, str | int) else "?"
-    if word in YES or word_of(value) in DONE:
+    if word in YES or word_of(value) in dialect.finished:
         return True
     if word in NO or (word_of(value) in (*OPEN, *SKIPPED) and isinstance(value, str)):
         return False
@@ -204,19 +215,38 @@ def met_by_criteria(dialect: Dialect, item: Fields) -> bool:
     return bool(flags) and all(flag is True for flag in flags)
 
 
-def ids_of(dialect: Dialect, keys: Sequence[Key], items: Sequence[Fields]) -> list[str]:
-    """An id for every item: its own as text, else a hash of category and description that survives moving it. Raises PlanError."""
+def own_ids(dialect: Dialect, keys: Sequence[Key], items: Sequence[Fields]) -> list[str]:
+    """The id that every item has, as text, "" for none. Raises PlanError for what is none, and where one list has it twice."""
     ids, seen = [], set()
     for key, item in zip(keys, items, strict=True):
         name = dialect.first("id", item)
         own = _id(item[name]) if name else ""
         if own is None:
             raise dialect.error((*key, name), f'"{name}" is neither text nor a number', f'write "{name}": "US-001"')
-        if own and own in seen:
+        if own and (key[:-1], own) in seen:
             raise dialect.error((*key, name), f"two features are called {own}", "give one of them another id")
         ids.append(own)
-        seen.add(own)
-    return [own or _made(dialect, item, seen) for own, item in zip(ids, items, strict=True)]
+        seen.add((key[:-1], own))
+    return ids
+
+
+def ids_of(dialect: Dialect, items: Sequence[Fields], own: Sequence[str], parts: Sequence[str]) -> list[str]:
+    """An id for every item that no other has: its own, that with the name of its part where an earlier part has it, else a hash of
+    category and description that survives moving it."""
+    seen = {*own}
+    taken: set[str] = set()
+    ids = []
+    for item, called, part in zip(items, own, parts, strict=True):
+        ids.append(called if called and called not in taken else _free(f"{part}-{called}", seen) if called else _made(dialect, item, seen))
+        taken.add(called)
+    return ids
+
+
+def _free(stem: str, seen: set[str]) -> str:
+    """The name, with a number where another has it; from now on it is taken."""
+    made = stem if stem not in seen else next(tied for n in count(2) if (tied := f"{stem}-{n}") not in seen)
+    seen.add(made)
+    return made
 
 
 def _id(value: object) -> str | None:
@@ -229,10 +259,7 @@ def _id(value: object) -> str | None:
 
 def _made(dialect: Dialect, item: Fields, seen: set[str]) -> str:
     text = f"{item.get('category')}\0{_text(item, dialect.names['description']) or _text(item, dialect.names['title'])}"
-    stem = f"f-{sha256(text.encode()).hexdigest()[:8]}"
-    made = stem if stem not in seen else next(tied for n in count(2) if (tied := f"{stem}-{n}") not in seen)
-    seen.add(made)
-    return made
+    return _free(f"f-{sha256(text.encode()).hexdigest()[:8]}", seen)
 
 
 def priority_of(dialect: Dialect, item: Fields) -> float | None:
@@ -367,7 +394,7 @@ def _yes(item: Fields, names: Iterable[str]) -> bool:
 
 
 _READERS: Mapping[str, Callable[[Fields, Iterable[str]], Any]] = {
-    **dict.fromkeys(("title", "description", "answer", "notes"), _text),
+    **dict.fromkeys(("title", "description", "answer", "notes", "agent", "model"), _text),
     **dict.fromkeys(("criteria", "steps", "supersedes", "may_change"), _texts),
     **dict.fromkeys(("skip", "hold"), _yes),
 }

@@ -1,6 +1,7 @@
 """The plan file: every dialect read as one plan, and written back in place with nothing changed but a done-flag."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,22 +25,24 @@ _EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": fa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A plan file taken apart: its lists, and its items with the path to each."""
+    """A plan file taken apart: its lists, and its items with the path to each. `own` is the id that an item has in its list ("": none);
+    it is another in `ids` where lists begin anew."""
 
     doc: Document
     lists: tuple[Key, ...]
     keys: tuple[Key, ...]
     items: tuple[Fields, ...]
     dialect: Dialect
+    own: tuple[str, ...]
     ids: tuple[str, ...]
 
 
 @lru_cache(maxsize=4)
-def read(data: bytes, path: str, tag: str = "") -> Plan:
+def read(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> Plan:
     """The plan in this file, whatever its dialect; no features is a plan too. `tag` is the list in play of those that a tool keeps in
-    one file. Raises PlanError with line, column and a caret.
+    one file, `words` are more words that say done. Raises PlanError with line, column and a caret.
     """
-    file = take_apart(data, path, tag)
+    file = take_apart(data, path, tag, words)
     rows = zip(file.keys, file.items, file.ids, _priorities(file), _raws(file), strict=True)
     features = _resolved(file, [plandialect.feature_of(file.dialect, *row) for row in rows])
     for key, feature in zip(file.keys, features, strict=True):
@@ -47,31 +50,32 @@ def read(data: bytes, path: str, tag: str = "") -> Plan:
     heads = _heads(file)
     gates = _gates(heads)
     says = readings(file.dialect, file.doc.root, [_name(place) for place in file.lists], list(zip(file.items, features, strict=True)))
-    says = (*file.doc.says, *says)
+    says = (*file.doc.says, *_again(file, features), *says)
     if gates:
         says = (*says, f"{few(gates)} of the whole plan: a check, for the folder checks/, and never what proves one feature")
     return Plan(path=path, features=features, branch=_branch(heads), readings=says, gates=tuple(_strings([*gates.values()])))
 
 
-def set_done(data: bytes, path: str, feature: str, done: bool, tag: str = "") -> bytes:
+def set_done(data: bytes, path: str, feature: str, done: bool, tag: str = "", words: tuple[str, ...] = ()) -> bytes:
     """The same bytes with one value changed: the done-flag of one feature, added in the file's style where it has none."""
-    file = take_apart(data, path, tag)
+    file = take_apart(data, path, tag, words)
     if feature not in file.ids:
         raise PlanError(f"no feature is called {feature}", place=path, fix="take an id from: nightlatch status")
     return _with_flags(file, {feature: done}).encode()
 
 
-def carry_flags(ancestor: bytes, tip: bytes, mine: bytes, path: str, tag: str = "") -> bytes:
+def carry_flags(ancestor: bytes, tip: bytes, mine: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> bytes:
     """Mine, with the flags that the tip changed since the ancestor and mine did not.
 
     A feature that mine edited keeps its own flag, as what the tip has done was another one. A side that cannot be read has none to give.
     """
-    file = take_apart(mine, path, tag)
+    file = take_apart(mine, path, tag, words)
     try:
-        before, after = ({f.id: f for f in read(side, path, tag).features} for side in (ancestor, tip))
+        before, after = ({f.id: f for f in read(side, path, tag, words).features} for side in (ancestor, tip))
     except PlanError:
         return mine
-    same = [f for f in read(mine, path, tag).features if f.id in before and (f.done, f.digest) == (before[f.id].done, before[f.id].digest)]
+    now = read(mine, path, tag, words).features
+    same = [f for f in now if f.id in before and (f.done, f.digest) == (before[f.id].done, before[f.id].digest)]
     return _with_flags(file, {f.id: after[f.id].done for f in same if f.id in after}).encode()
 
 
@@ -124,8 +128,9 @@ def _canonical_phase(phase: Phase) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value}
 
 
-def take_apart(data: bytes, path: str, tag: str = "") -> File:
-    """The file's lists and items. `tag` is the list in play of those that a tool keeps in one file. Raises PlanError."""
+def take_apart(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> File:
+    """The file's lists and items. `tag` is the list in play of those that a tool keeps in one file, `words` are more words that say done.
+    Raises PlanError."""
     doc = plandoc.document(data, path)
     lists = tuple(_lists(doc.root, tag))
     if not lists:
@@ -136,9 +141,10 @@ def take_apart(data: bytes, path: str, tag: str = "") -> File:
     items = tuple(item for place in lists for item in inside(doc.root, place))
     if odd := next((key for key, item in zip(keys, items, strict=True) if not isinstance(item, dict)), None):
         raise jsontext.error_at(doc.text, path, doc.start(odd), "a feature is an object, and this is none", _EXAMPLE)
-    dialect = plandialect.dialect_of(path, doc, items)
-    ids = tuple(plandialect.ids_of(dialect, keys, items))
-    return File(doc=doc, lists=lists, keys=keys, items=items, dialect=dialect, ids=ids)
+    dialect = plandialect.dialect_of(path, doc, items, words)
+    own = plandialect.own_ids(dialect, keys, items)
+    ids = plandialect.ids_of(dialect, items, own, [_part(doc.root, key) for key in keys])
+    return File(doc=doc, lists=lists, keys=keys, items=items, dialect=dialect, own=tuple(own), ids=tuple(ids))
 
 
 def _lists(root: object, tag: str) -> Sequence[Key]:
@@ -155,6 +161,21 @@ def _lists(root: object, tag: str) -> Sequence[Key]:
     groups += [[(tag_name, name) for name in _best(value)] for tag_name, value in tags]
     found = [group for group in groups if group]
     return min(found, key=lambda group: min(_emptiness(inside(root, place)) for place in group) == 2, default=[])
+
+
+def _part(root: object, key: Key) -> str:
+    """What the part of a plan is called that an item lies in, for an id: its name, or its number."""
+    part = inside(root, key[:2]) if len(key) > 3 else {}
+    said = (part.get(name) for name in ("id", "name", "title")) if isinstance(part, dict) else ()
+    named = next((str(each) for each in said if isinstance(each, str | int) and str(each).strip()), "")
+    return "-".join(re.findall(r"\w+", named))[:40] or (str(int(key[1]) + 1) if len(key) > 3 else "")
+
+
+def _again(file: File, features: Sequence[Feature]) -> Iterator[str]:
+    """What is called by another name than its own, as another list has that already."""
+    pairs = [(own, feature.id) for own, feature in zip(file.own, features, strict=True) if own and own != feature.id]
+    if pairs:
+        yield f"ids begin anew in each part of the plan: {few(f'the {own} of a later part is {called}' for own, called in pairs)}"
 
 
 def _best(holder: object) -> list[str]:
@@ -219,7 +240,7 @@ def _resolved(file: File, features: Sequence[Feature]) -> tuple[Feature, ...]:
     for n, feature in enumerate(features):
         depends: dict[str, None] = {}
         for name in feature.depends:
-            ids = known.of(name)
+            ids = known.beside(file.keys[n], name) or known.of(name)
             if ids is None:
                 raise _misled(file, n, name, f"{feature.id} depends on {name}, which is not in the plan", "correct the id, or take it out")
             whole = ids if name in known.ids else [each for each in ids if each != feature.id]
@@ -238,12 +259,20 @@ class _Names:
         for feature in features:
             for name in (feature.id, feature.title):
                 self.folded.setdefault(name.casefold().strip(), []).append(feature.id)
+        renamed = [called for called, own in zip(file.ids, file.own, strict=True) if own and own != called]
+        again = {own for called, own in zip(file.ids, file.own, strict=True) if called in renamed}
+        rows = zip(file.keys, file.own, file.ids, strict=True)
+        self.own = {(key[:-1], own): [called] for key, own, called in rows if own in again}
         self.parts: dict[str, list[str]] = {}
         for key, feature in zip(file.keys, features, strict=True):
             part = inside(file.doc.root, key[:2]) if len(key) > 3 else {}
             for called in (part.get(each) for each in ("id", "name", "title")) if isinstance(part, dict) else ():
                 if isinstance(called, str | int):
                     self.parts.setdefault(str(called).casefold().strip(), []).append(feature.id)
+
+    def beside(self, key: Key, name: str) -> list[str] | None:
+        """The feature that the same list calls so, where ids begin anew in each list."""
+        return self.own.get((key[:-1], name))
 
     def of(self, name: str) -> list[str] | None:
         """The ids that a name stands for, None where it names nothing, or more than one feature."""

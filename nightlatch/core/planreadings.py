@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from nightlatch.core.models import Feature
-from nightlatch.core.plandialect import DONE, LISTS, OPEN, SKIPPED, Dialect, Fields, bare, status_in, word_of
+from nightlatch.core.plandialect import LISTS, OPEN, SKIPPED, Dialect, Fields, bare, status_in, word_of
 from nightlatch.core.text import plain
 
 _NAMED = 3
@@ -80,15 +80,16 @@ def _states(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
     }
     if several and statuses and several[0] in said:
         words = dict.fromkeys(word for word, _ in said[several[0]])
-        done, rest = ([word for word in words if word_of(word) in known] for known in (DONE, (*OPEN, *SKIPPED)))
+        done, rest = ([word for word in words if word_of(word) in known] for known in (dialect.finished, (*OPEN, *SKIPPED)))
         told = [f"{few(done)} as done"] if done else []
         told += [f"{few(rest)} as not done"] if rest else []
         yield f'{several[0]} tells what is done: {", ".join(told) or "nothing yet"} is read, "{dialect.done}" is written'
     words = dict.fromkeys(word for pair in said.values() for word, _ in pair)
-    if odd := [word for word in words if word_of(word) not in (*DONE, *OPEN, *SKIPPED)]:
+    if odd := [word for word in words if word_of(word) not in (*dialect.finished, *OPEN, *SKIPPED)]:
         yield f"the words {few(odd)} are read as not done"
-    known = frozenset((*DONE, *OPEN)) - {""}
-    if torn := [f.id for pair in said.values() for word, f in pair if word_of(word) in known and (word_of(word) in DONE) != f.done]:
+    known = dialect.finished.union(OPEN) - {""}
+    told_done = [(f, word_of(word) in dialect.finished) for pair in said.values() for word, f in pair if word_of(word) in known]
+    if torn := [f.id for f, done in told_done if done != f.done]:
         yield f"{few(torn)}: {several[0]} and {statuses[0]} disagree, {several[0]} counts"
     if loose := [f.id for item, f in pairs for name in flags[:1] if name in item and not isinstance(item[name], bool)]:
         yield f"{few(loose)}: {flags[0]} is neither true nor false, and read by what it says; null is not done"

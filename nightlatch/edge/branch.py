@@ -12,7 +12,7 @@ def choose(house: House) -> str:
     data = house.worktree_plan()
     if data is None:
         raise PlanError("the plan is not in the checkout", place=house.plan, fix=f"git checkout -- {house.plan}")
-    return checkout.take_branch(house.repo, planfile.read(data, house.plan, house.tag).branch)
+    return checkout.take_branch(house.repo, planfile.read(data, house.plan, *house.reading).branch)
 
 
 def require_committed(house: House) -> None:

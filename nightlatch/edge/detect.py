@@ -51,7 +51,7 @@ def look(house: House) -> Found:
     suites = tuple(suites_in(house, paths, read))
     return Found(
         plan=os.path.relpath(plan, project) if plan else "",
-        features=len(planfile.read(plan.read_bytes(), house.plan, house.tag).features) if plan else 0,
+        features=len(planfile.read(plan.read_bytes(), house.plan, *house.reading).features) if plan else 0,
         elsewhere=() if plan else plans_near(house),
         suites=suites,
         loose=run_by_nothing(paths, suites, runner.shipped()),

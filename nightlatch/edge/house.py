@@ -66,6 +66,11 @@ class House:
         return f"{self.inside}/{name}" if self.inside else name
 
     @property
+    def reading(self) -> tuple[str, tuple[str, ...]]:
+        """How the plan is read: the list in play, and the words of the person's own that say done."""
+        return self.tag, self.config.done_words
+
+    @property
     def sheets(self) -> str:
         """The folder of the progress files, always inside the project."""
         parts = [part for part in self.config.phase_progress.split("/") if part not in ("", ".", "..")]
@@ -106,7 +111,7 @@ class House:
     def read_plan(self, rev: str) -> Plan | None:
         """The plan at a commit, None where there is none; PlanError where it cannot be read."""
         data = self.repo.read(rev, self.plan) if self.plan else None
-        return None if data is None else planfile.read(data, self.plan, self.tag)
+        return None if data is None else planfile.read(data, self.plan, *self.reading)
 
     def progress_text(self, rev: str) -> str:
         data = self.repo.read(rev, self.progress)

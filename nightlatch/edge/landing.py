@@ -117,7 +117,7 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
     told = text + appended(text, (*head, *items)) if items else text
     whole = {**files, **({house.progress: told.encode("utf-8", "surrogateescape")} if told else {})}
     if flag:
-        whole[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag, house.tag)
+        whole[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag, *house.reading)
     return house.repo.tree_with(tree, {path: None if data is None else (FILE, house.repo.write_blob(data)) for path, data in whole.items()})
 
 
@@ -143,15 +143,15 @@ def commit_plan_edits(site: Site) -> str:
     if edit is None:
         return tip
     try:
-        planfile.read(edit.data, house.plan, house.tag)
-        text = planfile.carry_flags(ancestor or edit.ancestor or b"", known or b"", edit.data, house.plan, house.tag)
+        planfile.read(edit.data, house.plan, *house.reading)
+        text = planfile.carry_flags(ancestor or edit.ancestor or b"", known or b"", edit.data, house.plan, *house.reading)
     except PlanError as error:
         site.console.say("plan", f"kept as it was, because {error.problem.splitlines()[0]} ({error.place})")
         return tip
     if text == known:
         checkout.put_back(house.repo, house.plan, edit.seen, text)
         return tip
-    old, new = readable(known, house.plan, house.tag), planfile.read(text, house.plan, house.tag)
+    old, new = readable(known, house.plan, *house.reading), planfile.read(text, house.plan, *house.reading)
     subject = planfile.describe(old, new)
     notes, sheets = phases.edited(site, tip, old, new)
     tree = house.repo.tree_with(tip, {house.plan: (edit.mode, house.repo.write_blob(text))})
@@ -165,10 +165,10 @@ def commit_plan_edits(site: Site) -> str:
     return commit
 
 
-def readable(data: bytes | None, path: str, tag: str) -> Plan | None:
+def readable(data: bytes | None, path: str, tag: str, words: tuple[str, ...]) -> Plan | None:
     """A plan that was committed once, None where it is gone or broken."""
     try:
-        return None if data is None else planfile.read(data, path, tag)
+        return None if data is None else planfile.read(data, path, tag, words)
     except PlanError:
         return None
 

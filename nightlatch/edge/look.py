@@ -66,7 +66,7 @@ def code(house: House) -> int:
     """The exit code of a command that shows what there is: where the plan in the checkout cannot be read, that of a broken plan."""
     try:
         if (data := house.worktree_plan()) is not None:
-            planfile.read(data, house.plan, house.tag)
+            planfile.read(data, house.plan, *house.reading)
     except PlanError as error:
         return error.exit
     return 0
@@ -75,13 +75,14 @@ def code(house: House) -> int:
 def view(house: House, plan_text: bytes | None = None) -> View:
     """With this text, or that of the checkout, as the plan. Raises PlanError where it cannot be read."""
     repo, data = house.repo, house.worktree_plan() if plan_text is None else plan_text
-    plan, head = NO_PLAN if data is None else planfile.read(data, house.plan, house.tag), repo.head()
+    plan, head = NO_PLAN if data is None else planfile.read(data, house.plan, *house.reading), repo.head()
     planned = repo.tip(plan.branch) if plan.branch else None
     branch, tip = plan.branch if planned else head or "", planned or repo.tip_of("HEAD") or ""
     behind = repo.tip_of(BEHIND) if head == branch else None
     if data is not None and behind:
         old, new = repo.read(behind, house.plan), repo.read(tip, house.plan)
-        plan = planfile.read(planfile.carry_flags(old, new, data, house.plan, house.tag), house.plan, house.tag) if old and new else plan
+        now = planfile.carry_flags(old, new, data, house.plan, *house.reading) if old and new else data
+        plan = planfile.read(now, house.plan, *house.reading)
     items = parse(house.progress_text(tip)) if tip else ()
     return View(house=house, head=head, branch=branch, tip=tip, behind=behind is not None, items=items, plan=plan)
 

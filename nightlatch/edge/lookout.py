@@ -240,6 +240,19 @@ def reserved(seen: View) -> Iterator[Finding]:
             yield warn("protected", says, f'"mayChange": ["{paths[0]}"] in {feature.id}; such work is held for your eyes')
 
 
+def own_agent(seen: View, name: str) -> Iterator[Finding]:
+    """Whether an agent that features name can work. A word that is meant for another tool stops no night."""
+    config = seen.house.config
+    whose = few(feature.id for feature in seen.plan.features if feature.agent == name and not feature.done)
+    try:
+        agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ)
+    except NightlatchError as error:
+        says = f"{whose}: {error.problem}; {config.agent[0]} takes its place"
+        yield warn("agent", says, error.fix or "name another agent in the plan")
+    else:
+        yield ok("agent", f"{plain(name)} is here, for {whose}")
+
+
 def signing(seen: View) -> Iterator[Finding]:
     """Whether a commit can be signed without anybody there, tried with one that no branch has. An error says that it cannot."""
     if seen.house.config.land.sign and seen.tip:
@@ -264,11 +277,13 @@ def limits(seen: View) -> Iterator[Finding]:
 
 
 def phased(seen: View) -> Iterator[Finding]:
-    """The agents that phases name, and progress files that nothing will ever finish."""
+    """The agents that phases and features name, and progress files that nothing will ever finish."""
     config, named = seen.house.config, {phase.agent for feature in seen.plan.features for phase in feature.phases if not feature.done}
     for name in sorted(named - {"", *config.agent}):
         agents.find(agents.load(name, config.agents), seen.house.repo.project, os.environ)
         yield ok("phases", f"{plain(name)} is here")
+    for name in sorted({feature.agent for feature in seen.plan.features if not feature.done} - {"", *config.agent}):
+        yield from own_agent(seen, name)
     for name in phases.unfinished(seen.house, seen.tip, seen.plan) if seen.tip and seen.plan.features else ():
         path, fix = f"{seen.house.sheets}/{name}", "or move it to the folder archived/"
         yield warn("phases", f"{plain(path)}: its feature is done, gone or without phases", f"git rm {shlex.quote(plain(path))}, {fix}")

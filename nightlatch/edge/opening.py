@@ -76,12 +76,12 @@ def read_plan(house: House, data: bytes) -> Plan:
     Raises PlanError where neither can be read.
     """
     try:
-        return planfile.read(data, house.plan, house.tag)
+        return planfile.read(data, house.plan, *house.reading)
     except PlanError:
         now = house.worktree_plan()
         if now is None or now == data:
             raise
-        return planfile.read(now, house.plan, house.tag)
+        return planfile.read(now, house.plan, *house.reading)
 
 
 def laboratory(house: House, pool: Pool, ways: Ways | None = None) -> Lab:

@@ -63,24 +63,25 @@ def folder(house: House, tip: str) -> dict[str, str]:
     return {name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None}
 
 
-def named(site: Site, phase: Phase) -> tuple[Agent, ...]:
-    """The phase's own agent, if it has one. ConfigError where it names nobody."""
-    own = phase.agent or phase.model
-    return (agents.load(phase.agent or site.agents[0].name, site.house.config.agents, phase.model),) if own else ()
+def named(site: Site, named_in: Phase | Feature) -> tuple[Agent, ...]:
+    """The own agent of a phase or a feature, if it has one. ConfigError where it names nobody."""
+    own = named_in.agent or named_in.model
+    return (agents.load(named_in.agent or site.agents[0].name, site.house.config.agents, named_in.model),) if own else ()
 
 
-def crew(site: Site, at: Stage | None) -> tuple[Agent, ...]:
-    """Who may work, in order: the phase's own agent, then those of the run. A name that nobody has stops no night that is under way."""
+def crew(site: Site, feature: Feature, at: Stage | None) -> tuple[Agent, ...]:
+    """Who may work, in order: the phase's own agent, the feature's, then those of the run. A name that nobody has stops no night that is
+    under way."""
     try:
-        return (*(named(site, at.phase) if at else ()), *site.agents)
+        return (*(named(site, at.phase) if at else ()), *named(site, feature), *site.agents)
     except ConfigError as error:
         site.console.say("agent", f"{error.problem}: {site.agents[0].name} takes its place; {error.fix}")
         return site.agents
 
 
-def hired(site: Site, at: Stage | None) -> Agent:
+def hired(site: Site, feature: Feature, at: Stage | None) -> Agent:
     """The first of them that no usage limit holds back and that needs nothing of the person."""
-    every = crew(site, at)
+    every = crew(site, feature, at)
     known = [agent for agent in every if agent.name not in site.memory.out] or [*every]
     return next((agent for agent in known if not site.limited(agent)), known[0])
 

@@ -143,7 +143,7 @@ class Planning:
             return (f"there is a key or a token in {', '.join(keys)}, which is never written anywhere",)
         try:
             new, proposal = self.edited(said)
-            plan = planfile.read(new, self.house.plan, self.house.tag)
+            plan = planfile.read(new, self.house.plan, *self.house.reading)
         except PlanError as error:
             return (*problems, str(error))
         problems += (*proposal.problems, *planedit.disturbed(self.plan, plan, proposal.fields))
@@ -212,7 +212,7 @@ class Planning:
         seen, what = read_inside(self.place.tree, self.house.plan), "it cannot be read any more"
         if seen != self.data:
             with suppress(PlanError):
-                what = planfile.describe(self.plan, planfile.read(seen or b"", self.house.plan, self.house.tag))
+                what = planfile.describe(self.plan, planfile.read(seen or b"", self.house.plan, *self.house.reading))
             yield f"it edited {self.house.plan} in its workspace, which counts for nothing ({what})"
 
 
@@ -222,7 +222,7 @@ def drafted(house: House, seen: View, agent: Agent, task: Task) -> Draft:
     with workshop.opened(house) as (pool, lab):
         tree = house.repo.tree_with(seen.tip, {house.plan: (FILE, house.repo.write_blob(data))})
         with pool.checkout(seen.tip, tree) as place:
-            plan = planfile.read(data, house.plan, house.tag)
+            plan = planfile.read(data, house.plan, *house.reading)
             return Planning(
                 house=house, agent=agent, task=task, plan=plan, data=data, base=seen.tip, place=place, pool=pool, lab=lab,
             ).drafted()  # fmt: skip

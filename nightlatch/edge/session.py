@@ -55,7 +55,7 @@ def provision(site: Site, choice: Choice) -> Started:
     base = site.tip()
     number = site.sessions_used(base) + 1
     stage = phases.stage_at(site, base, choice.feature) if choice.feature.phases else None
-    agent = phases.hired(site, stage) if stage else site.agent()
+    agent = phases.hired(site, choice.feature, stage)
     agents.find(agent, site.house.repo.project, os.environ)  # before anything begins that would have to be recorded
     site.house.repo.ident("AUTHOR")
     started = Started(
@@ -75,8 +75,9 @@ def provision(site: Site, choice: Choice) -> Started:
         script=script_digest(started.agent.name),
     )
     part = f", phase {stage.phase.name} by {started.agent.name}" if stage else ""
+    part = part or f", by {started.agent.name}" * bool(choice.feature.agent)
     site.console.say("session", f"{choice.feature.id} {choice.feature.title}{part}: {choice.rule}")
-    say_who_stands_in(site, phases.crew(site, stage)[0], started.agent)
+    say_who_stands_in(site, phases.crew(site, choice.feature, stage)[0], started.agent)
     return started
 
 

@@ -82,7 +82,7 @@ def left_behind(site: Site) -> Started | None:
     if feature is None or place is None:
         return None
     stage = phases.stage_at(site, flight.base, feature) if feature.phases else None
-    agent = next((a for a in phases.crew(site, stage) if a.name == flight.agent), site.agents[0])
+    agent = next((a for a in phases.crew(site, feature, stage) if a.name == flight.agent), site.agents[0])
     return Started(id=flight.session, feature=feature, base=flight.base, workspace=place, agent=agent, stage=stage, laid=flight.laid)
 
 

@@ -224,11 +224,6 @@ class Site:
         found = {name: plan.feature(name) for name in waits} if plan else {}
         return {name: history.of(feature).question if feature else "" for name, feature in found.items()}
 
-    def agent(self) -> Agent:
-        """The first agent that no usage limit holds back and that needs nothing of the person."""
-        able = [agent for agent in self.agents if agent.name not in self.memory.out] or [*self.agents]
-        return next((agent for agent in able if not self.limited(agent)), able[0])
-
     def limited(self, agent: Agent) -> datetime | None:
         """When an agent's usage limit ends, None when none holds."""
         until = self.journal.state.limits.get(agent.name)

@@ -205,4 +205,4 @@ def test_the_page_on_configuration_is_the_table_of_keys() -> None:
 
 
 def test_the_file_that_init_writes_is_toml_of_plain_tables() -> None:
-    assert list(tomllib.loads(default_toml())) == ["plan", "progress", "phase_progress", "agent", *config.TABLES]
+    assert list(tomllib.loads(default_toml())) == ["plan", "done_words", "progress", "phase_progress", "agent", *config.TABLES]

@@ -257,6 +257,41 @@ def test_the_list_in_play_is_the_one_that_the_tool_notes_and_the_others_are_name
     assert (done["export"]["tasks"][0]["status"], done["master"]["tasks"][0]["status"]) == ("done", "pending")
 
 
+PARTS = {
+    "phases": [
+        {
+            "name": "Base",
+            "tasks": [{"id": 1, "title": "a", "status": "done"}, {"id": 2, "title": "b", "dependencies": [1], "status": "pending"}],
+        },
+        {"name": "More work", "tasks": [{"id": 1, "title": "c", "status": "pending"}, {"id": 2, "title": "d", "dependencies": [1]}]},
+        {"tasks": [{"id": 2, "title": "e", "dependencies": ["More-work-1"]}]},
+    ]
+}
+
+
+def test_ids_that_begin_anew_in_each_part_are_told_apart_by_it() -> None:
+    plan = read(PARTS)
+    assert [feature.id for feature in plan.features] == ["1", "2", "More-work-1", "More-work-2", "3-2"]
+    assert [feature.depends for feature in plan.features] == [(), ("1",), (), ("More-work-1",), ("More-work-1",)]
+    assert "ids begin anew in each part of the plan: the 1 of a later part is More-work-1" in plan.readings[0]
+    text = json.dumps(PARTS).encode()
+    done = json.loads(planfile.set_done(text, "prd.json", "More-work-1", True))
+    assert [task["status"] for part in done["phases"][:2] for task in part["tasks"] if "status" in task] == ["done", "pending", "done"]
+
+
+def test_words_of_the_settings_say_done_and_are_written() -> None:
+    rows = [{"id": 1, "title": "a", "status": "livré"}, {"id": 2, "title": "b", "status": "à faire"}]
+    text, words = json.dumps(rows, ensure_ascii=False).encode(), ("livré", "testé")
+    assert [feature.done for feature in planfile.read(text, "prd.json").features] == [False, False]
+    plan = planfile.read(text, "prd.json", "", words)
+    assert [feature.done for feature in plan.features] == [True, False]
+    assert not any("livré" in reading and "not done" in reading for reading in plan.readings)
+    flipped = planfile.set_done(planfile.set_done(text, "prd.json", "1", False, "", words), "prd.json", "2", True, "", words)
+    assert [row["status"] for row in json.loads(flipped)] == ["à faire", "livré"]
+    fresh = json.dumps([rows[1]]).encode()
+    assert json.loads(planfile.set_done(fresh, "prd.json", "2", True, "", words))[0]["status"] == "livré"
+
+
 def test_whatever_else_an_item_holds_is_told_under_its_own_name() -> None:
     item = {
         "id": "a", "title": "t", "description": "short", "details": "long \u2013 hand", "testStrategy": "two rows", "passes": False,

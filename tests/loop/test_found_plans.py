@@ -119,3 +119,53 @@ def test_a_progress_file_that_the_person_left_untracked_takes_in_what_is_written
     project.git("add", "other.txt")
     project.git("commit", "-q", "-m", "other")
     assert [word for word, _, _ in project.outcomes()] == ["landed"]
+
+
+def test_ids_that_begin_anew_in_each_phase_are_worked_through(tmp_path: Path) -> None:
+    def task(number: int, n: int, state: str) -> dict[str, object]:
+        return {"id": number, "title": f"Number {n}", "status": state, "verify": f'test "$(cat n{n}.txt)" = {n}'}
+
+    base, more = [task(1, 1, "done"), task(2, 2, "pending")], [task(1, 3, "pending")]
+    parts = [{"name": "Base", "tasks": base}, {"name": "More", "tasks": more}]
+    project = plan_named(tmp_path, "prd.json", json.dumps({"phases": parts}))
+    project.write("n1.txt", "1\n")
+    project.commit("what is done")
+    assert "read so: ids begin anew in each part of the plan: the 1 of a later part is More-1" in project.run("doctor", code=None).stdout
+    project.night({"2": [[writes(2)]], "More-1": [[writes(3)]]})
+    assert [(word, name) for word, name, _ in project.outcomes()] == [("landed", "2"), ("landed", "More-1")]
+    tasks = [task for part in json.loads(project.git("show", "HEAD:prd.json"))["phases"] for task in part["tasks"]]
+    assert [task["status"] for task in tasks] == ["done", "done", "done"]
+
+
+def test_a_word_of_the_settings_says_what_is_done(tmp_path: Path) -> None:
+    rows = [
+        {"id": "a", "title": "Un", "status": "livré", "verify": "test -f till.py"},
+        {"id": "b", "title": "Deux", "status": "à faire", "verify": 'test "$(cat n2.txt)" = 2'},
+    ]
+    text = json.dumps(rows, ensure_ascii=False, indent=1)
+    project = plan_named(tmp_path, "prd.json", text)
+    settings = (project.folder / "loop.toml").read_text()
+    project.write("loop.toml", settings.replace("done_words = []", 'done_words = ["livré"]'))
+    project.commit("our words")
+    assert "1 of 2 pass" in project.run("status").stdout
+    project.night([[writes(2)]])
+    assert project.git("show", "HEAD:prd.json") == text.replace("à faire", "livré")
+
+
+def test_a_feature_is_worked_on_by_the_agent_that_it_names(tmp_path: Path) -> None:
+    own = feature(2, agent="mine", model="large")
+    project = make_project(tmp_path, [feature(1), own, feature(3, agent="frontend-dev")], settings=MINE)
+    project.write("agent.sh", '#!/bin/sh\ncat > brief.txt\necho 2 > n2.txt\n', mode=0o755)
+    project.commit("an agent of our own")
+    told = project.run("doctor", code=None).stdout
+    assert "ok    agent: mine is here, for US-002" in told
+    assert "warn  agent: US-003: there is no agent 'frontend-dev'; scripted takes its place" in told
+    said = project.night({"US-001": [[writes(1)]], "US-003": [[writes(3)]]}).stderr
+    assert "US-002 Number 2, by mine" in said
+    assert "there is no agent 'frontend-dev': scripted takes its place" in said
+    assert project.passing() == ["US-001", "US-002", "US-003"]
+    assert "Number 2" in project.git("show", "HEAD:brief.txt")
+
+
+
+MINE = 'agent = ["scripted"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "text"\n'
