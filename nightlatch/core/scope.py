@@ -90,6 +90,20 @@ RULES = {
         says="files of more than 100 MB were left out", next="Have what needs this file make it itself, or make do with a smaller one.",
         ruling=Ruling.FLAG, example="a dump of 20 GB that git does not ignore", wrong="Commit the file yourself.",
     ),
+    "scope.in-submodule": Rule(
+        says="files of a submodule were changed, and nothing of that can land: a submodule is another repository",
+        next="Leave the files of submodules as they are. Change this repository instead, or ask in blocked.md for another commit of the "
+        "submodule.",
+        example="an edit in `vendor/rates/rates.py`, where `vendor/rates` is a submodule",
+        wrong="Make the change in the submodule's own repository, and move it yourself.",
+    ),
+    "scope.new-in-submodule": Rule(
+        says="new files in a submodule were left out: a submodule is another repository",
+        next="Put new files into this repository.",
+        ruling=Ruling.FLAG,
+        example="`vendor/rates/build/rates.o`",
+        wrong="It refuses nothing.",
+    ),
     "scope.special-file": Rule(
         says="pipes, sockets and devices were left out", next="", ruling=Ruling.FLAG, example="a socket that a server left behind",
         wrong="git cannot hold them.",
@@ -133,7 +147,8 @@ class Rules:
 class Seen:
     """What was seen in a workspace. `links` are the targets of changed symbolic links, `sizes` the bytes of changed files, `secrets` what
     was found in files that came in as a note in their place, or in names that did not come in; `tables` are the files whose settings of
-    this program changed, each with the id of a blob that has them as the base has, or with ""; the rest are paths that cannot be in a
+    this program changed, each with the id of a blob that has them as the base has, or with ""; `beneath` are files of submodules that were
+    changed, what begins with "new" is a new one; the rest are paths that cannot be in a
     candidate: repositories inside it, pipes and devices, what could not be read, what is too large to be looked at."""
 
     changes: tuple[Change, ...]
@@ -145,6 +160,7 @@ class Seen:
     too_large: tuple[str, ...] = ()
     secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    beneath: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +201,8 @@ def judge(seen: Seen, rules: Rules) -> Judged:
             *(f"{path} [tool.nightlatch]" for path, oid in tables.items() if oid and path not in out),
         ],
         "scope.unnamable": paths(unnamable),
+        "scope.in-submodule": [path for path, now in seen.beneath.items() if not now.startswith("new ")],
+        "scope.new-in-submodule": [path for path, now in seen.beneath.items() if now.startswith("new ")],
         "scope.secret": [remark for path, told in seen.secrets.items() if path not in put for remark in told],
     }
     return Judged(changes=kept, reasons=tuple(remarks(seen, kept, found)))

@@ -72,6 +72,7 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
         special=(*swept, *with_problem(grips, "special")),
         unreadable=with_problem(grips, "unreadable"),
         too_large=with_problem(grips, "large"),
+        beneath=workspace.edited_submodules(repo, space),
         secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
 from nightlatch.core.rules import reason
+from nightlatch.core.scope import GITLINK
 from nightlatch.edge import environment, files, outside, process, rooms, servers, workspace
 from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
@@ -269,7 +270,9 @@ class Pool:
     def furnish(self, place: Workspace, base: str, template: Path) -> None:
         if not template.is_dir():
             self.run_maker(place, self.maker(base))
-            keep_made(place.tree, set(self.house.repo.files(base)), template)
+            # What init.sh put into a submodule is nothing that git tracks here.
+            tracked = {path for path, (mode, _) in self.house.repo.files(base).items() if mode != GITLINK}
+            keep_made(place.tree, tracked, template)
             return
         for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
             copy_into(made, place.tree / made.name)

@@ -61,6 +61,7 @@ def provision(site: Site, choice: Choice) -> Started:
     started = Started(
         id=f"{site.run}-s{number:02}", feature=choice.feature, base=base, workspace=site.pool.take(base), agent=agent, stage=stage
     )
+    workspace.note_submodules(site.house.repo, started.workspace)
     started = lay_carried(site, started, fresh=choice.fresh)
     site.house.repo.set_ref(base_ref(started.id), started.base)  # what its workspace borrows stays, whatever becomes of the branch
     site.journal.write(

@@ -1,5 +1,6 @@
 """Workspaces: disposable checkouts outside the repository, each with a .git that the agent may use and the loop never trusts."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Collection
@@ -62,6 +63,11 @@ class Workspace:
         return self.folder / "shown"
 
     @property
+    def beneath(self) -> Path:
+        """What init.sh made of the submodules before an agent came, as JSON."""
+        return self.folder / "beneath"
+
+    @property
     def own(self) -> Path:
         """A folder with an entry for each shared folder that this workspace has, or is to get, one of its own in place of."""
         return self.folder / "own"
@@ -104,6 +110,22 @@ def show(repo: Repo, space: Workspace, changes: Collection[Change]) -> None:
             put(top, path, blobs[path].new_mode, data)
             with space.shown.open("ab") as noted:
                 noted.write(os.fsencode(f"{path}\0"))
+
+
+def note_submodules(repo: Repo, space: Workspace) -> None:
+    """Remember what lies in the submodules before an agent works: only what differs from that is the agent's."""
+    if links := submodules.links_of(repo, space.base):
+        space.beneath.write_text(json.dumps(submodules.differing(repo, space.tree, links)))
+
+
+def edited_submodules(repo: Repo, space: Workspace) -> dict[str, str]:
+    """What an agent changed in submodules, none of which can land, with what it is now."""
+    links = submodules.links_of(repo, space.base)
+    if not links:
+        return {}
+    before = json.loads(space.beneath.read_text()) if space.beneath.is_file() else {}
+    now = submodules.differing(repo, space.tree, links)
+    return {path: what for path, what in now.items() if before.get(path) != what}
 
 
 def quiet(repo: Repo, space: Workspace, index: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nightlatch.core.models import Ruling
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, filters, submodules, workspace
 from nightlatch.edge.git import Repo
@@ -159,6 +160,26 @@ def test_submodules_are_filled_as_deep_as_they_go_and_nothing_of_them_lands(repo
     (space.tree / "vendor/rates/rates.py").write_text("RATE = 0\n")
     (space.tree / "vendor/rates/new.py").write_text("x\n")
     assert landed(repo, space) == repo.files("HEAD")
+
+
+def test_edits_inside_a_submodule_are_said(repository: Path, tools: Path) -> None:
+    with_submodule(repository, tools)
+    repo, space = opened(repository, tools)
+    assert candidate.build(repo, space, Rules()).oddities == ()
+    write(space.tree, {"vendor/rates/by-init": "made\n"})
+    workspace.note_submodules(repo, space)
+    assert candidate.build(repo, space, Rules()).oddities == ()
+    deep, bytecode = "vendor/rates/inner/deep.py", "vendor/rates/__pycache__/rates.pyc"
+    write(space.tree, {"vendor/rates/rates.py": "RATE = 0\n", deep: "DEEP = 2\n", "vendor/rates/new.py": "x\n", bytecode: b"\0"})
+    (space.tree / "vendor/rates/.gitmodules").unlink()
+    made = candidate.build(repo, space, Rules())
+    assert {reason.rule: (reason.ruling, reason.detail) for reason in made.oddities} == {
+        "scope.in-submodule": (Ruling.REJECT, ("vendor/rates/.gitmodules", deep, "vendor/rates/rates.py")),
+        "scope.new-in-submodule": (Ruling.FLAG, ("vendor/rates/new.py",)),
+    }
+    (space.tree / "vendor/rates/rates.py").chmod(0o755)
+    write(space.tree, {"vendor/rates/rates.py": "RATE = 20\n"})
+    assert "vendor/rates/rates.py" in str(candidate.build(repo, space, Rules()).oddities)  # its mode
 
 
 def test_a_submodule_that_moves_between_bases_moves_in_the_workspace(repository: Path, tools: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.loop.grounds import HONEST, MINE, agents_started, assert_morning, lay, plant, project_at
 from tests.loop.test_person import has_ended
-from tests.loop.village import TESTS, TILL, Project, feature
+from tests.loop.village import TESTS, TILL, Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 SHOP = {"till.py": TILL, "tests/__init__.py": "", "tests/test_till.py": TESTS}
@@ -289,4 +289,46 @@ def test_an_init_sh_that_fails_ends_the_night_before_any_agent(tmp_path: Path) -
     assert "no such package" in done.stderr
     assert "init.sh" in done.stderr
     assert agents_started(project) == 0
+    assert project.git("status", "--porcelain") == ""
+
+
+def library_of(project: Project, folder: Path) -> None:
+    """A library with one file, as the submodule lib."""
+    library = folder / "library"
+    library.mkdir()
+    for args in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"]):
+        subprocess.run(["git", *args], cwd=library, check=True)
+    (library / "rates.py").write_text("RATE = 20\n")
+    for args in (["add", "-A"], ["commit", "-q", "-m", "rates"]):
+        subprocess.run(["git", *args], cwd=library, check=True)
+    project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "../library", "lib")
+    project.commit("a submodule")
+
+
+def test_an_edit_inside_a_submodule_is_refused_with_a_sentence_and_the_next_session_is_told(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    library_of(project, tmp_path)
+    wrong = {"write": "lib/rates.py", "text": "RATE = 1\n"}
+    project.night([[wrong, writes(1)], [{"run": 'cp "$NIGHTLATCH_BRIEF" seen.txt'}, writes(1)]])
+    assert [(word, rule) for word, _, rule in project.outcomes()] == [("rejected", "scope.in-submodule"), ("landed", "")]
+    brief = project.git("show", "HEAD:seen.txt")
+    assert "lib/rates.py" in brief
+    assert "Leave the files of submodules as they are" in brief
+    assert (project.folder / "lib/rates.py").read_text() == "RATE = 20\n"
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_submodules_that_init_sh_fetches_are_there_in_every_session_and_check(tmp_path: Path) -> None:
+    """The clone does not have them: what doctor says to do there does help."""
+    origin = make_project(tmp_path, [feature(n, verify=f'test "$(cat n{n}.txt)" = {n} && grep -q 20 lib/rates.py') for n in (1, 2)])
+    library_of(origin, tmp_path)
+    fetches = "#!/bin/sh\ntest -f lib/rates.py || echo 'RATE = 20' > lib/rates.py\n"  # stands for git submodule update
+    origin.write("init.sh", fetches, mode=0o755)
+    origin.commit("init.sh fetches the library")
+    origin.git("clone", "-q", str(origin.folder), str(tmp_path / "clone"))
+    project = project_at(tmp_path / "clone", tmp_path)
+    assert "submodules that this clone does not have are empty in a workspace: lib" in project.run("doctor", code=None).stdout
+    project.night([[writes(1)], [writes(2)]])
+    assert project.outcomes() == [("landed", "US-001", ""), ("landed", "US-002", "")]
+    assert [*(project.folder / "lib").iterdir()] == []
     assert project.git("status", "--porcelain") == ""
