@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from nightlatch.core import ownfiles, scope
@@ -61,7 +62,7 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
     to_read = {path: change for path, change in to_read.items() if path not in named}
     told: dict[str, tuple[str, ...]] = {}
     old = {path: change.old_oid for path, change in to_read.items()}
-    taken = as_git_keeps(repo, space, list(take(repo, space, list(to_read), hidden, told)), old)
+    taken = as_git_keeps(repo, space, list(take(repo, space, list(to_read), hidden, told)), old, partial(in_text, hidden, told))
     found = (found_change(to_read[grip.path], grip, oid) for grip, oid in taken)
     grips = [grip for grip, _ in taken]
     return Seen(
@@ -78,14 +79,22 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Seen
 
 
 def as_git_keeps(
-    repo: Repo, space: Workspace, taken: list[tuple[Grip, str]], old: Mapping[str, str]
+    repo: Repo, space: Workspace, taken: list[tuple[Grip, str]], old: Mapping[str, str], refuses: Callable[[str, str], bool]
 ) -> list[tuple[Grip, str]]:  # fmt: skip
     """What was read, with the blobs that the person's own `git add` would make; a file that their filter refuses cannot be read."""
     texts = ((grip.path, oid, old[grip.path]) for grip, oid in taken if oid and grip.mode in scope.FILES)
-    kept = dict(filters.as_kept(repo, space.rules, texts))
+    kept = dict(filters.as_kept(repo, space.rules, texts, refuses))
     return [
         (replace(grip, problem="unreadable"), "") if kept.get(grip.path) == "" else (grip, kept.get(grip.path, oid)) for grip, oid in taken
     ]
+
+
+def in_text(hidden: Secrets, told: dict[str, tuple[str, ...]], path: str, text: str) -> bool:
+    """Is there a secret in a text that git would keep in another encoding? That is put into `told`; in its bytes nobody sees it."""
+    if found := hidden.found(text):
+        lines = [text.count("\n", 0, hit.start) + 1 for hit in found]
+        told[path] = tuple(dict.fromkeys(f"{path}:{line} {hit.name}" for line, hit in zip(lines, found, strict=True)))
+    return bool(found)
 
 
 def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,13 @@
 """What git makes of a file before it keeps it: line ends, keywords and the person's filters, for files that an agent wrote.
 
 The rules are the base's .gitattributes and the person's own; the commands are those of the person's configuration. Nothing that an agent
-can write says which of them runs: `rules` is a folder with the base's .gitattributes and nothing else. Line ends, keywords and encodings
-are in a workspace as git keeps them, so a text in another encoding is kept as it is; what a filter makes of a file is shown there.
+can write says which of them runs: `rules` is a folder with the base's .gitattributes and nothing else. Line ends and keywords are in a
+workspace as git keeps them; what a filter or an encoding makes of a file is shown there.
 """
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,11 @@ OFF = ("unspecified", "unset")
 QUIET = ("core.safecrlf=false",)
 
 
-def as_kept(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
+def as_kept(
+    repo: Repo, rules: Path, blobs: Iterable[tuple[str, str, str]], refuses: Callable[[str, str], bool] = lambda _path, _text: False
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Of these paths, blobs and blobs of the base ("": none) those that `git add` would keep otherwise, with the blob that it would make
-    ("" where a filter fails).
+    ("" where a filter fails, or where `refuses` does not want a path's text, which was in another encoding).
 
     Raises RepoError for a filter whose command lies in the project, where an agent can change it.
     """
@@ -32,20 +34,32 @@ def as_kept(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str, str]]) -> I
     if not blobs or not (breaks or rule_files(repo, rules)):
         return  # mostly no file can be kept otherwise than it is
     for (path, oid, old), said in zip(blobs, attributes(repo, rules, [path for path, _, _ in blobs]), strict=True):
-        if oid == old or said["working-tree-encoding"] not in OFF:
+        if oid == old:
             continue
         data = repo.find(oid)
         if data is None:
             continue
-        filtered, keyword = said["filter"] not in OFF, said["ident"] == "set" and b"$Id:" in data[2]
+        filtered = said["filter"] not in OFF or said["working-tree-encoding"] not in OFF
+        keyword = said["ident"] == "set" and b"$Id:" in data[2]
         texts = said["text"] not in OFF or said["eol"] not in OFF or said["crlf"] not in OFF or (breaks and said["text"] != "unset")
         by_chance = said["text"] == "auto" or (said["text"] == "unspecified" and said["eol"] in OFF and said["crlf"] in OFF)
         kept_so = by_chance and bool(old) and has_breaks((repo.find(old) or ("", "", b""))[2])  # git leaves such files as they are
         if filtered or keyword or (texts and not kept_so and b"\r" in data[2]):
+            if refuses(path, decoded(data[2], said["working-tree-encoding"])):
+                yield path, ""
+                continue
             done = own(repo, rules, "hash-object", "-w", "--stdin", f"--path={path}").finish(data[2])
             kept = one(done.stdout) if done.returncode == 0 else ""
             if kept != oid:
                 yield path, kept
+
+
+def decoded(data: bytes, coding: str) -> str:
+    """A text in an encoding as git names it, "" where it is none, or in none of its own."""
+    try:
+        return "" if coding in OFF else data.decode(coding.upper().removesuffix("-BOM"))
+    except (LookupError, UnicodeError):
+        return ""
 
 
 def has_breaks(data: bytes) -> bool:
@@ -58,15 +72,16 @@ def has_breaks(data: bytes) -> bool:
 
 
 def as_seen(repo: Repo, rules: Path, blobs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
-    """Of these paths and blobs those that a filter of the person's shows otherwise in a checkout, with what it shows.
+    """Of these paths and blobs those that a filter of the person's, or an encoding, shows otherwise in a checkout, with what it shows.
 
     One that it cannot show, such as a large file that is not here, stays as git keeps it. Raises RepoError as `as_kept` does.
     """
     blobs = list(blobs)
-    if not blobs or not any("filter" in file.read_text("utf-8", "replace") for file in rule_files(repo, rules)):
+    said_so = (file.read_text("utf-8", "replace") for file in rule_files(repo, rules))
+    if not blobs or not any("filter" in text or "working-tree-encoding" in text for text in said_so):
         return
     for (path, oid), said in zip(blobs, attributes(repo, rules, [path for path, _ in blobs]), strict=True):
-        if said["filter"] in OFF or said["working-tree-encoding"] not in OFF:
+        if said["filter"] in OFF and said["working-tree-encoding"] in OFF:
             continue
         shown = own(repo, rules, "cat-file", "--filters", f"--path={path}", oid).finish()
         if shown.returncode == 0:

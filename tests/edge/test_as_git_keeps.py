@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.models import Ruling
-from nightlatch.core.scope import Rules
+from nightlatch.core.scope import LINK, Rules
 from nightlatch.edge import candidate, filters, submodules, workspace
 from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo
@@ -68,32 +68,56 @@ def test_line_ends_filters_and_keywords_are_what_git_add_makes(repository: Path,
     assert landed(repo, space) == added(repository, files)
 
 
+def lay(folder: Path, files: dict[str, bytes | str], dice: random.Random) -> None:
+    """Files of all modes, and links, which are texts here, over whatever lies there."""
+    for name, data in files.items():
+        place = folder / name
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(data, str):
+            place.symlink_to(data)
+        else:
+            place.write_bytes(data)
+            place.chmod(dice.choice((0o644, 0o755, 0o600, 0o700)))
+
+
 @pytest.mark.parametrize("seed", range(TREES))
 def test_trees_of_all_kinds_land_as_git_add_makes_them(repository: Path, tools: Path, seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311  # a sample that comes again
     words = ("text", "-text", "text=auto", "eol=crlf", "text eol=lf", "ident", "filter=caps", "binary", "!text")
-    kinds = ("*", "*.txt", "*.bin", "sub/*", "sub/**", "README")
+    kinds = ("*", "*.txt", "*.bin", "sub/*", "sub/**", "README", "*.u")
+    coding = dice.choice(("UTF-16", "UTF-16LE-BOM", "UTF-16BE", "ISO-8859-1"))
     rules = "".join(f"{dice.choice(kinds)} {dice.choice(words)}\n" for _ in range(dice.randrange(5)))
-    rules += ".gitattributes !filter\n"  # what hides the rules themselves is nobody's meaning
-    names = ("README", "a.txt", "b.bin", "sub/c.txt", "sub/deep/d", "\u00fc n.txt")
+    rules += f"*.u working-tree-encoding={coding}\n" + ".gitattributes !filter\n"  # what hides the rules themselves is nobody's meaning
+    names = ("README", "a.txt", "b.bin", "sub/c.txt", "sub/deep/d", "\u00fc n.txt", "e.u", "sub/f.u")
     texts = (b"a\nb\n", b"a\r\nb\r\n", b"a\r\nb\n", b"$Id$\n", b"$Id: x $\r\n", b"bin\0\r\n", b"", b"no end")
+    mark = "\ufeff" if coding.endswith("-BOM") else ""
+    encoded = [f"{mark}{text}".encode(coding.removesuffix("-BOM")) for text in ("\u00e4b\n", "a\r\nb\r\n", "\u00fc", "$Id$\n")]
 
-    def some() -> dict[str, bytes]:
-        return {name: dice.choice(texts) for name in names if dice.random() < 0.6}
+    def some() -> dict[str, bytes | str]:
+        chosen = [name for name in names if dice.random() < 0.6]
+        linked = {name for name in chosen if dice.random() < 0.1}
+        return {name: "a.txt" if name in linked else dice.choice(encoded if name.endswith(".u") else texts) for name in chosen}
 
     if dice.random() < 0.3:
         git(repository, "config", "core.autocrlf", dice.choice(("true", "input")))
-    committed(repository, {".gitattributes": rules, "sub/.gitattributes": dice.choice(("", "*.txt eol=crlf\n")), **some()})
+    write(repository, {".gitattributes": rules, "sub/.gitattributes": dice.choice(("", "*.txt eol=crlf\n"))})
+    lay(repository, some(), dice)
+    committed(repository, {})
     git(repository, "rm", "-q", "--cached", "-r", ".")
     git(repository, "reset", "-q", "--hard")
     repo, space = opened(repository, tools)
     assert landed(repo, space) == repo.files("HEAD")
-    files = some()
-    for name, data in files.items():
-        (space.tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (space.tree / name).write_bytes(data)
+    texts_in_another = [name for name, (mode, _) in repo.files("HEAD").items() if name.endswith(".u") and mode != LINK]
+    shown = {name: (repository / name).read_bytes() for name in texts_in_another}
+    assert {name: (space.tree / name).read_bytes() for name in shown} == shown
+    files, again = some(), dice.getstate()
+    lay(space.tree, files, dice)
+    dice.setstate(again)
+    lay(repository, files, dice)
+    git(repository, "add", "-A")
 
-    assert landed(repo, space) == added(repository, files)
+    assert landed(repo, space) == repo.files(git(repository, "write-tree"))
 
 
 def test_rules_and_settings_that_an_agent_writes_run_nothing(repository: Path, tools: Path) -> None:

@@ -184,6 +184,20 @@ def test_a_line_with_a_secret_is_kept_out_and_the_rest_of_the_file_is_kept_line_
         assert [value for value in (key, block, KEYS["github"]) if heart(value) in kept] == []
 
 
+def test_a_secret_in_another_encoding_that_git_would_turn_into_plain_text_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    committed(folder, {".gitattributes": "*.u working-tree-encoding=UTF-16\n"})
+    repo, space = workspace_of(folder, tmp_path)
+    write(space.tree, {"key.u": f"a\n{KEYS['anthropic']}\n".encode("utf-16"), "word.u": "word\n".encode("utf-16")})
+    made = candidate.build(repo, space, Rules(), hidden=secrets.guard({}))
+    assert ("scope.secret", ("key.u:2 model-provider-key",)) in [(reason.rule, reason.detail) for reason in made.oddities]
+    assert [change.path for change in made.changes] == ["word.u"]
+    assert repo.read(made.tree, "word.u") == b"word\n"
+    assert KEYS["anthropic"] not in git(folder, "cat-file", "--batch-all-objects", "--batch", "--unordered")
+
+
 @pytest.mark.sandbox
 def test_the_session_after_one_that_wrote_a_secret_is_told_the_line_and_mends_it(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
