@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 
+from nightlatch.core.announcements import last_words
 from nightlatch.core.limits import FULL, TAIL, from_epoch, reset_time, sort_of
 from nightlatch.core.models import AgentEnd, End, Event, Kind, Usage
 
@@ -13,7 +14,6 @@ EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their tu
 MOST_TOOLS = 256
 LONGEST_SAYING = 500
 AFTERWORD = 120  # characters behind a question, such as "Please tell me and I will go on."
-LAST_LINES = 6  # of plain text, where what the agent read cannot be told from what it says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,15 +165,11 @@ def _failed(summary: Summary, result: Result, code: int | None) -> tuple[End, st
 
 def _without_result(summary: Summary, events: str, code: int | None, signal: int | None) -> tuple[End, str]:
     """No result event means not finished, whatever the exit code; only now may plain text say why."""
-    tail = last_lines(summary.words) if events == "text" else f"{summary.stray}\n{summary.trouble}"
+    tail = last_words(summary.words) if events == "text" else f"{summary.stray}\n{summary.trouble}"
     how = f"killed by signal {signal}" if signal else f"exit {code}" if events == "text" else f"ended without a result (exit {code})"
     sort = EXITS.get(code or 0, "") or sort_of(tail[-TAIL:], summary.trouble_status)
     last = next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
     return SORTS.get(sort, End.FAULT), (tail if sort == "limit" else f"{how}: {last}" if last else how)
-
-
-def last_lines(text: str) -> str:
-    return "\n".join([line for line in text.splitlines() if line.strip()][-LAST_LINES:])
 
 
 def _resets(summary: Summary, says: str, now: datetime, zone: tzinfo) -> datetime | None:

@@ -13,6 +13,7 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from nightlatch.core.announcements import announced
 from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.endings import Summary, after, ended
@@ -28,6 +29,7 @@ from nightlatch.errors import ConfigError, FaultError
 SCRIPTED = Path(__file__).with_name("scripted.py")
 NEUTRAL = Path("/run/nightlatch")
 LONGEST_QUESTION = 2_000
+BY_WORDS = frozenset({End.LIMIT, End.CREDIT, End.LOGIN})  # what only its words tell of a program of plain text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +62,18 @@ class Agent:
 class AgentRun:
     """What came of one agent: how it ended, and what its stream came to.
 
-    `doubt`: how it ended if it changed nothing; for programs of plain text that leave with 0 whatever happens.
+    `doubt`: how it ended if the last words of a program of plain text are taken for the announcement of a limit, a missing login or
+    credit. They may as well be about the project's own.
     """
 
     end: AgentEnd
     summary: Summary
     doubt: AgentEnd | None = None
+
+    @property
+    def known(self) -> AgentEnd:
+        """How it ended; the last words of one that failed are believed, those of one that ended well are not."""
+        return self.doubt if self.doubt and self.end.end is not End.FINISHED else self.end
 
 
 def shipped() -> tuple[str, ...]:
@@ -227,8 +235,12 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
         why=FILLED if by == "disk" else listener.spent, seconds=done.seconds, question=question(errand.out),
     )
     end, failed = (hidden(end_of(code=code), errand.secrets) for code in (done.exit, 1))
-    doubtful = agent.events == "text" and end.end is End.FINISHED and failed.end in (End.LIMIT, End.CREDIT, End.LOGIN)
-    return AgentRun(end=end, summary=listener.summary, doubt=failed if doubtful else None)
+    if agent.events != "text":
+        return AgentRun(end=end, summary=listener.summary)
+    if end.end is End.FINISHED and announced(listener.summary.words) and failed.end in BY_WORDS:
+        return AgentRun(end=end, summary=listener.summary, doubt=failed)
+    doubtful = end.end in BY_WORDS
+    return AgentRun(end=replace(end, end=End.FAULT) if doubtful else end, summary=listener.summary, doubt=end if doubtful else None)
 
 
 def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:

@@ -19,16 +19,13 @@ from nightlatch.edge.agents import Agent
 from nightlatch.edge.causes import cause_of, said_why
 from nightlatch.edge.foretelling import foretold
 from nightlatch.edge.house import House
+from nightlatch.edge.knock import knock
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.look import View
 from nightlatch.edge.lookout import before, fail, guarded, ok, warn
 from nightlatch.edge.pool import Pool
-from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.errors import NightlatchError
-
-WORD = "Reply with the single word: ready. Do nothing else.\n"
-CALL = Limits(wall=180, idle=120)
 
 
 def examine(house: House) -> Iterator[Finding]:
@@ -86,7 +83,7 @@ def spoken_to(seen: View, pool: Pool, name: str) -> Iterator[Finding]:
     agent = agents.load(name, seen.house.config.agents)
     program = agents.which(agent, seen.house.repo.project, os.environ)
     if program and name != "scripted":
-        end = call(seen, pool, agent, program)
+        end = knock(seen.house, pool, agent, program, seen.tip)
         yield answered(agent, end)
         yield from counted(seen, agent, end)
 
@@ -119,18 +116,6 @@ def judged(seen: View, sandbox: str) -> Iterator[Finding]:
         yield ok("held-back", f"{count} held-back checks") if count else nobody
         if sandbox == "none":
             yield warn("held-back", "without a sandbox agents can read the held-back checks", 'workspace.sandbox = "auto" in loop.toml')
-
-
-def call(seen: View, pool: Pool, agent: Agent, program: Path) -> AgentEnd:
-    """One word to the agent, on the path that a session takes, in a workspace that is thrown away."""
-    with pool.checkout(seen.tip, seen.tip) as place, TemporaryDirectory(prefix="nightlatch-") as folder:
-        brief = Path(folder) / "brief.md"
-        brief.write_text(WORD)
-        room = rooms.agents_room(seen.house, place, pool.sandbox, session="doctor", feature="doctor")
-        return agents.run(agent, agents.Errand(
-            program=program, brief=brief, room=room, sandbox=pool.sandbox, out=place.out, environ=os.environ, limits=CALL, transcript=None,
-            secrets=seen.house.secrets,
-        )).end  # fmt: skip
 
 
 def answered(agent: Agent, end: AgentEnd) -> Finding:

@@ -155,7 +155,7 @@ class Bench:
                 limits=Limits(wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE),
                 transcript=transcript, secrets=self.secrets, on_event=ears.hear, stop=lambda: ears.flooded() or self.stop(),
                 on_start=lambda process: self.note("judge.started", agent=agent.name, process=process),
-            )).end  # fmt: skip
+            )).known  # fmt: skip
         except FaultError as error:
             return AgentEnd(end=End.FAULT, says=error.problem)
 

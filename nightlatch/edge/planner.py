@@ -99,7 +99,7 @@ class Planning:
             room=rooms.agents_room(self.house, self.place, self.pool.sandbox, session=f"plan-s{turn}", feature="plan"), out=self.place.out,
             sandbox=self.pool.sandbox, environ=os.environ, limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
             transcript=self.folder / f"transcript-{turn}.jsonl", secrets=self.house.secrets, on_event=ears.hear, stop=ears.flooded,
-        )).end  # fmt: skip
+        )).known  # fmt: skip
         said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
         if said is None:
             said = planner.answer_in(ears.words).encode("utf-8", "replace")

@@ -38,6 +38,7 @@ from nightlatch.edge import (
 from nightlatch.edge.files import disk_full, is_full, make_folder, write_private
 from nightlatch.edge.git import Repo, base_ref, session_ref
 from nightlatch.edge.house import House, templates
+from nightlatch.edge.knock import knock
 from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import DiskError, RepoError
@@ -208,7 +209,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
 
 def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     """How the agent ended, written down; a limit first, so that no loop that is started next forgets it."""
-    end = phases.asked(site, started, ran.doubt if ran.doubt and untouched(site, started) else ran.end)
+    end = phases.asked(site, started, believed(site, started, ran))
     if end.end is End.FINISHED and end.wonders and untouched(site, started):
         end = replace(end, end=End.BLOCKED, says=end.wonders, question=end.wonders)  # nothing was done, and something asked
     if end.end is End.FAULT and is_full(site.house.cache):  # the agent met that too; the run ends, and says so
@@ -219,6 +220,20 @@ def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     told |= {"end": end.end.value, "says": end.says, "question": end.question, "seconds": end.seconds, "todo": end.todo}
     site.journal.write("agent.ended", **told, model=line(end.model, 80), listed=end.listed)
     return end
+
+
+def believed(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
+    """How the agent ended, once last words that read like a limit, a missing login or credit were tried by one short call.
+
+    They count for nothing where the program ended well and left work.
+    """
+    if ran.doubt is None or (ran.end.end is End.FINISHED and not untouched(site, started)):
+        return ran.end
+    site.console.say("agent", f"{started.agent.name} ended with words that read like {ran.doubt.end}; one short call tells whether it is so")
+    program = agents.find(started.agent, site.house.repo.project, os.environ)
+    answer = knock(site.house, site.pool, started.agent, program, started.base)
+    usage = ran.end.usage + answer.usage
+    return replace(answer if answer.end in agents.BY_WORDS else ran.end, usage=usage, seconds=ran.end.seconds)
 
 
 def untouched(site: Site, started: Started) -> bool:

@@ -56,7 +56,7 @@ def session(place: Ground, agent: Agent, note: str, known: Trodden) -> Count:
             room=rooms.with_notes(room, space, sandbox), sandbox=sandbox, out=space.out, environ=os.environ,
             limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool), transcript=None,
             secrets=house.secrets, on_event=count.hear,
-        )).end  # fmt: skip
+        )).known  # fmt: skip
     if not count.calls or end.end not in SHOWS:
         says = f"{agent.name} made {count.calls} tool calls and ended so: {end.end}{f', {end.says}' if end.says else ''}"
         raise FaultError(f"the trial shows nothing: {says}", fix="use an agent whose stream tells its tool calls, and that can work here")

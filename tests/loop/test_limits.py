@@ -134,3 +134,41 @@ def test_a_program_that_leaves_with_zero_at_a_limit_is_believed_only_where_it_ch
     project.commit("the agent")
     project.run("run", env={"NIGHTLATCH_LIMITS_WALL": "1h"}, code=75)
     assert project.outcomes() == [("landed", "US-001", ""), ("interrupted", "US-002", "agent.limit")]
+
+
+MINE = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
+HONEST = (
+    "The rate limiter already answers 429; nothing to change.",
+    "The login page shows an invalid API key error as it should.",
+    "Users without credit are sent to the credit balance page.",
+)
+
+
+@pytest.mark.parametrize("says", HONEST)
+def test_an_honest_sentence_about_limits_is_no_limit(tmp_path: Path, says: str) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=MINE)
+    project.agent(f"echo '{says}'")
+    project.commit("the agent")
+    ended = project.run("run", "--once")
+    assert project.outcomes() == [("rejected", "US-001", "scope.empty")]
+    assert "one short call" not in ended.stderr
+
+
+@pytest.mark.parametrize("code", [0, 1])
+@pytest.mark.parametrize("says", ["Usage limit reached, try again in 3 hours", "Not logged in", "Credit balance is too low"])
+def test_words_that_read_like_a_limit_cost_one_short_call(tmp_path: Path, says: str, code: int) -> None:
+    """The agent answers the call: it was neither limited nor logged out."""
+    project = make_project(tmp_path, [feature(1)], settings=f"{MINE}[limits]\nattempts = 1\nfaults = 1\n")
+    project.agent(f"case $NIGHTLATCH_FEATURE in doctor) echo ready;; *) echo '{says}'; exit {code};; esac")
+    project.commit("the agent")
+    ended = project.run("run", code=4 if code else 3)
+    assert told(ended.stderr, "agent")[0][1].endswith("one short call tells whether it is so")
+    assert project.outcomes() == [("failed", "US-001", "agent.fault") if code else ("rejected", "US-001", "scope.empty")]
+
+
+def test_words_that_read_like_a_limit_and_are_said_again_are_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=MINE)
+    project.agent("echo 'Not logged in'; exit 1")
+    project.commit("the agent")
+    project.run("run", code=4)
+    assert project.outcomes() == [("failed", "US-001", "agent.login")]

@@ -1,0 +1,28 @@
+"""One word to an agent: does it answer now?"""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nightlatch.core.models import AgentEnd
+from nightlatch.edge import agents, rooms
+from nightlatch.edge.agents import Agent
+from nightlatch.edge.house import House
+from nightlatch.edge.pool import Pool
+from nightlatch.edge.process import Limits
+
+WORD = "Reply with the single word: ready. Do nothing else.\n"
+CALL = Limits(wall=180, idle=120)
+
+
+def knock(house: House, pool: Pool, agent: Agent, program: Path, tip: str) -> AgentEnd:
+    """Call the agent with one word, on the path that a session takes, in a workspace that is thrown away."""
+    with pool.checkout(tip, tip) as place, TemporaryDirectory(prefix="nightlatch-") as folder:
+        brief = Path(folder) / "brief.md"
+        brief.write_text(WORD)
+        room = rooms.agents_room(house, place, pool.sandbox, session="doctor", feature="doctor")
+        ran = agents.run(agent, agents.Errand(
+            program=program, brief=brief, room=room, sandbox=pool.sandbox, out=place.out, environ=os.environ, limits=CALL, transcript=None,
+            secrets=house.secrets,
+        ))  # fmt: skip
+    return ran.doubt or ran.end
