@@ -18,7 +18,7 @@ from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.errors import BusyError, NightlatchError, UsageError
 
 PATIENCE = 20.0
-NUMBERS = "FEATURE is an id of the plan, or the number that `status` and progress.txt show under DECIDE."
+NUMBERS = "FEATURE is an id of the plan, or the number that the end of the last run gave it under DECIDE in progress.txt."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Verb:
 VERBS = {
     "answer": Verb(
         does="Answer the question that the agent on FEATURE asked; the next session is told TEXT, word for word.",
-        example='nightlatch answer 1 "Use reportlab; it is already a dependency."', text="TEXT",
+        example='nightlatch answer US-004 "Use reportlab; it is already a dependency."', text="TEXT",
     ),
     "approve": Verb(
         does="Say that held or unproved work is right: what is held lands, what landed unproved passes.",
@@ -109,27 +109,32 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
         if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
             inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
         inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
-    if now:
-        carry_out(house)
-    click.echo(f"{what}: {verb} {progress_of(house)}")
+    failed = carry_out(house) if now else {}
+    click.echo(f"{what}: {verb} {next(iter(failed.values()), progress_of(house))}")
+    if failed:
+        raise SystemExit(3)
 
 
-def carry_out(house: House) -> None:
-    """Everything in the inbox, as a run would before its first session; somebody else who does just that is waited for, a run is not."""
+def carry_out(house: House) -> dict[str, str]:
+    """Everything in the inbox, as a run would before its first session; somebody else who does just that is waited for, a run is not.
+
+    What could not be done is given, with what to do, by the decision's id.
+    """
     from nightlatch.edge import decisions, landing, opening
     from nightlatch.edge.site import Options
 
-    end = monotonic() + PATIENCE
+    end, failed = monotonic() + PATIENCE, dict[str, str]()
     while any(inbox.waiting(house)) and monotonic() < end:
         try:
             with opening.entered(Options()) as site:
                 landing.finish_publishing(site)
                 landing.commit_plan_edits(site)
-                decisions.carry_out(site)
+                failed |= decisions.carry_out(site)
         except BusyError:
             if look.last_turn(house).get("event") not in (None, "run.ended"):
-                return
+                break
             sleep(0.05)
+    return failed
 
 
 def progress_of(house: House) -> str:

@@ -52,7 +52,8 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     if len(stands.left) > SHOWN:
         yield "", f"{len(stands.left)} are left in all"
     for name, ask, what in stands.decisions(program):
-        yield "DECIDE", f"{name} {plain(ask.says, 120)}   {what}"
+        other = ask.other(program)
+        yield "DECIDE", f"{name} {plain(ask.says, 120)}   {what}{f'   or   {other}' if other else ''}"
         if ask.verb == "approve" and shown_page(seen, ask.feature):
             yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
     for _, said in inbox.waiting(house):

@@ -16,7 +16,8 @@ _LEVEL = r"\[?(?:ERROR|FATAL|WARN(?:ING)?|INFO)\]?:?\s+"
 _LEAD = re.compile(rf"^(?:[^\w'\"{{\[(<]+|{_STAMP}|{_LEVEL})+")  # marks, and what loggers write first
 
 _ERRORS = (  # how a line begins that is an error's, whatever follows
-    r"[\[({]?\s*(?:(?:api|fatal|stream|request|llm|http|[a-z]+:) )?(?:error|failed|failure)\b\s*(?:code|with status code)?\s*(?:[:(\[|–—-]|\d{3}\b)",
+    (r"[\[({]?\s*(?:(?:api|fatal|stream|request|llm|http|[a-z]+:) )?(?:error|failed|failure)\b"
+    r"\s*(?:code|with status code)?\s*(?:[:(\[|–—-]|\d{3}\b)"),
     r"[a-z_.]*(?:error|exception)\b\s*[:(]",
     r"\w+(?:_exceeded|_exhausted|_error|_reached|_quota)\b\s*[:({]",
     r'\{\s*"(?:error|type|code|status|message)"',
@@ -32,10 +33,12 @@ _OWNED = r"(?:limits?|quota|usage|allowance|allocation|credits?|requests)"
 _YOURS = r"(?:usage allocation|account|plan|subscription|organi[sz]ation|api key|access token|login|session|token|credit balance|quota)"
 _OPENINGS = (  # what was reached, as a CLI says it to the person in front of it
     rf"(?:{_WHO} )?(?:{_WHAT} )+limits? (?:(?:has|have) been |was |is )?(?:reached|hit|exceeded)",
-    rf"you(?:['’]ve| have) (?:hit|reached|exceeded|exhausted|used(?: up)?(?: all)?)\b[^.!·∙|;]{{0,60}}?\b{_OWNED}\b(?! (?:limit|quota))(?: (?:on|for) [^.!·∙|;]+)?",
+    (rf"you(?:['’]ve| have) (?:hit|reached|exceeded|exhausted|used(?: up)?(?: all)?)\b[^.!·∙|;]{{0,60}}?"
+    rf"\b{_OWNED}\b(?! (?:limit|quota))(?: (?:on|for) [^.!·∙|;]+)?"),
     rf"you exceeded your current {_OWNED}",
     r"you(?:['’]re| are| have run|['’]ve run) (?:out of (?:extra |your )?(?:usage|credits?|quota|requests)|not logged in)",
-    rf"your {_YOURS} (?:has|is|was) (?:been )?(?:disabled|reached|exceeded|exhausted|too low|expired|invalid|revoked|suspended)(?: by your admin)?",
+    (rf"your {_YOURS} (?:has|is|was) (?:been )?"
+    r"(?:disabled|reached|exceeded|exhausted|too low|expired|invalid|revoked|suspended)(?: by your admin)?"),
     r"your limit will reset [^;]+",
     r"insufficient[ _](?:credits?|quota|funds|balance)|out of (?:extra usage|credits?)|credit balance is too low",
     r"(?:quota|rate limit|token limit|usage limit) (?:has been )?(?:exceeded|exhausted|reached)",

@@ -15,7 +15,7 @@ PATTERNS = 6_000
 TRIED = 1_500
 CUT_FIRST = (
     "landings", "patterns", "findings", "protected", "decisions", "checklist", "tried", "woken", "reproductions", "carried", "earlier",
-    "errors", "conflicts",
+    "errors", "conflicts", "asked", "refusals",
 )  # fmt: skip
 NAMES = frozenset(("feature", "objective", "answer", "next", "quick", "left_out", "phase", "last_phase", *CUT_FIRST))
 WHY = {
@@ -29,7 +29,9 @@ WHY = {
     "carried": "work that lies in the checkout",
     "reproductions": "the commands that show the failure",
     "tried": "sessions on this feature and why they were refused, latest first",
-    "woken": "the last words of the session that is continued, latest first",
+    "woken": "how the last session ended; of one that is continued its last words, latest first",
+    "asked": "the question that was answered",
+    "refusals": "what the person said when they refused work on it",
     "checklist": "where the feature's phases stand",
     "decisions": "choices that touch this feature or its files",
     "protected": "files that are put back",
@@ -44,8 +46,9 @@ Templates: TypeAlias = Callable[[str], tuple[str, str]]
 class BriefParts:
     """What a brief is made of. Lists are in order of worth: what comes last is cut first.
 
+    asked: the question that `answer` answers · refusals: why the person refused work on the feature, latest first ·
     next: what the last session left to do · reproductions: commands that show the failure · decisions, findings: one line each ·
-    tried: what was refused and why, latest first · woken: how the transcript of the session that is continued ends, latest first ·
+    tried: what was refused and why, latest first · woken: how the last session ended, from its transcript ·
     carried: lines on the uncommitted work that lies in the checkout ·
     conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
     Of a feature with phases: the phase, whether it is the last, earlier: what the complete ones left · errors: those pending ·
@@ -53,7 +56,9 @@ class BriefParts:
     """
 
     feature: Feature
+    asked: tuple[str, ...] = ()
     answer: str = ""
+    refusals: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
     woken: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
@@ -116,7 +121,8 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
 
 def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
     """The parts that can be cut, each item one printable line; patterns are the person's own lines."""
-    limits = {"landings": 120, "findings": 900, "protected": 200, "tried": TRIED, "woken": 300, "carried": 300, "conflicts": 300}
+    limits = {"landings": 120, "findings": 900, "protected": 200, "tried": TRIED, "woken": 1_200, "carried": 300, "conflicts": 300}
+    limits |= {"asked": 500, "refusals": 2_000}
     limits |= {"earlier": 360, "errors": 360, "checklist": 500, "decisions": 900, "reproductions": 500}
     lists = {name: tuple(line(item, limit) for item in getattr(parts, name)) for name, limit in limits.items()}
     return {**lists, "patterns": tuple(parts.patterns.splitlines())}

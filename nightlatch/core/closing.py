@@ -22,6 +22,12 @@ LANDING = {
         example="a feature without verify, and no new test that fails on the old code",
         wrong="`approve` it, give the feature a verify, or set unproved = \"land\".",
     ),
+    "land.not-finished": Rule(
+        says="the session says what is to be done next; its work is carried to the next one",
+        next="",
+        example="a first session on a bug that notes an open question with --next, and leaves a line of debug output",
+        wrong="Give the feature a verify, or `approve` what lies there; work that something proves lands whatever the session says.",
+    ),
     "land.feature-changed": Rule(
         says="the feature was changed or taken away while the agent worked on it",
         next="",
@@ -36,6 +42,7 @@ LANDING = {
     ),
 }
 UNPROVED = Reason(rule="land.unproved", says=LANDING["land.unproved"].says, ruling=Ruling.HOLD)
+NOT_FINISHED = Reason(rule="land.not-finished", says=LANDING["land.not-finished"].says)
 DROPPED = {
     rule: Verdict(safe=False, proved=None, outcome=Outcome.ADVANCED, reasons=(Reason(rule=rule, says=LANDING[rule].says),))
     for rule in ("land.feature-changed", "land.conflict")
@@ -43,13 +50,17 @@ DROPPED = {
 
 
 def close(
-    verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confirmed: bool = False, named: Collection[str] = ()
+    verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confirmed: bool = False, goes_on: bool = False,
+    named: Collection[str] = (),
 ) -> Verdict:  # fmt: skip
     """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end.
 
+    Work that nothing proves is carried where its session says what is to be done next (`goes_on`), or that it is not finished.
     A session that only found something out has advanced, once the loop has `confirmed` it and only unfinished work speaks against it.
     One that changed nothing but protected files which the feature names (`named`) asks for them.
     """
+    if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and (goes_on or end.unfinished):
+        return replace(verdict, outcome=Outcome.ADVANCED, progress=True, reasons=(*verdict.reasons, NOT_FINISHED))
     closed = _closed(verdict, end, hold_unproved=hold_unproved)
     rejects = {reason.rule for reason in verdict.reasons if reason.ruling is Ruling.REJECT}
     cut = closed.outcome is Outcome.INTERRUPTED and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE

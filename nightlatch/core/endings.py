@@ -13,6 +13,9 @@ CUT_OFF = {"wall": End.WALL, "idle": End.IDLE, "tool": End.TOOL, "stop": End.STO
 EXITS = {53: "turns", 173: "limit"}  # gemini and qwen leave with 53 at their turn limit; gemini with an HTTP status & 255: 429
 MOST_TOOLS = 256
 LONGEST_SAYING = 500
+UNFINISHED = re.compile(
+    r"(?im)^\W*(?:(?:this|it|the (?:work|feature|task|story)) is )?(?:not (?:yet )?(?:finished|done|complete)|unfinished|incomplete)\b"
+)
 AFTERWORD = 120  # characters behind a question, such as "Please tell me and I will go on."
 
 
@@ -124,13 +127,18 @@ def ended(
     return AgentEnd(
         end=end, says=says, usage=summary.usage, resets_at=resets, full_until=full, listed=summary.plan, question=question,
         seconds=seconds, turns=summary.turns, todo=summary.todo, model=summary.model,
-        wonders=wondered(summary) if end is End.FINISHED else "",
+        wonders=wondered(summary) if end is End.FINISHED else "", unfinished=any(map(UNFINISHED.search, last_said(summary))),
     )  # fmt: skip
+
+
+def last_said(summary: Summary) -> tuple[str, ...]:
+    """The last words of an agent, by where they stand: its own word on its end, its last message, what it printed beside its stream."""
+    return (summary.result.says if summary.result else "", summary.words, summary.stray)
 
 
 def wondered(summary: Summary) -> str:
     """The question with which an agent ended, "" where its last words are none: the last two sentences up to the last question mark."""
-    for last in (summary.result.says if summary.result else "", summary.words, summary.stray):
+    for last in last_said(summary):
         head, mark, tail = " ".join(last.split()).rpartition("?")
         if mark and len(tail) <= AFTERWORD:
             return " ".join(re.split(r"(?<=[.!?:])\s+", f"{head}?")[-2:])[-LONGEST_SAYING:]

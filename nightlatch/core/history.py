@@ -12,7 +12,7 @@ from nightlatch.core.findings import ID
 from nightlatch.core.foreign import Told, read
 from nightlatch.core.models import LANDS, Feature, Outcome
 from nightlatch.core.phases import COMPLETE, worked
-from nightlatch.core.progress import LIST_PRICE, OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line
+from nightlatch.core.progress import LIST_PRICE, OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line, numbers, question_of
 
 PROGRESS = ("landed", "unproved", "advanced")
 GREEN_ALREADY = "verify.already-green"  # held before any work: there is no candidate that could land
@@ -21,6 +21,7 @@ NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.stopped", "loop.crash")
 NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.budget", "agent.context", "agent.turns", "agent.login", "agent.credit")
 FRUITLESS = ("rejected", "interrupted", "failed")
 CONFLICT = "land.conflict"
+NOT_TAKEN_BACK = "not taken back"  # begins the detail of a decision whose landing could not be undone
 STALLS = 2
 KEPT = 6
 _FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
@@ -34,10 +35,12 @@ class FeatureHistory:
 
     attempts: sessions that count against it · continues: sessions in a row that only carried work on ·
     waiting: held, unproved or blocked · question: what it waits for, in words · tried: what was refused, latest first ·
-    sessions: ids, oldest first · answer: the person's · fresh: the next session starts clean · conflict: the carried work met the branch ·
+    sessions: ids, oldest first · answer: the person's · asked: the question that it answers · fresh: the next session starts clean ·
+    conflict: the carried work met the branch ·
     held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
     given: done by the person's word · decided, said: their last decision since the last session, and its words ·
-    answers: every answer of theirs that is on record · carried: there may be work to carry on ·
+    answers: every answer of theirs that is on record · refusals: why they refused work on it, latest first, until it lands ·
+    carried: there may be work to carry on ·
     stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met ·
     same: refusals in a row by the same rule.
     """
@@ -50,6 +53,7 @@ class FeatureHistory:
     tried: tuple[Entry, ...] = ()
     sessions: tuple[str, ...] = ()
     answer: str = ""
+    asked: str = ""
     fresh: bool = False
     conflict: bool = False
     held: str = ""
@@ -60,6 +64,7 @@ class FeatureHistory:
     decided: str = ""
     said: str = ""
     answers: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     carried: bool = False
     stalls: int = 0
     cuts: int = 0
@@ -82,7 +87,8 @@ class History:
     `told` has the sessions (with their ids) and decisions of each feature, oldest first. What they come to is found when it is asked for,
     and kept in `features`: of thousands on record a plan names a few.
     `phased` has the sessions in phases since the last landing, with the decisions between them, by the feature's id.
-    `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id.
+    `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id; `numbers` are the features by the numbers
+    that the end of the last run gave them.
     `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run, `barren`
     how many sessions at its end came to nothing. `runs`, `days` and `minutes` have the dollars that were paid, `costs` those of the last
     sessions. A run that was `cut` off goes on in the next one, which pays for it too.
@@ -103,6 +109,7 @@ class History:
     phased: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     foreign: tuple[Told, ...] = ()
     used: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
     def phases_of(self, feature: Feature) -> tuple[Entry, ...]:
         """What was recorded of the phases of a feature: an edit of its criteria changes nothing, another title is another feature."""
@@ -133,11 +140,12 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
     past = history or History()
     told, sessions, spent = dict[tuple[str, str], list[tuple[Entry, str]]](), dict(past.sessions), _Spent(past)
     landings, faults, barren, phased = past.landings, past.faults, past.barren, dict(past.phased)
-    foreign, used = [*past.foreign], dict(past.used)
+    foreign, used, numbered = [*past.foreign], dict(past.used), past.numbers
     for item in items:
         spent.hear(item)
         if isinstance(item, Text):
             foreign += read(item.text)
+        numbered = numbers(item) if isinstance(item, RunEnd) else numbered
         if isinstance(item, RunStart):
             faults, barren = (), 0
             continue
@@ -159,7 +167,8 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
     return History(
         features={key: known for key, known in past.features.items() if key not in told},
         told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}}, sessions=sessions, landings=landings,
-        faults=faults, barren=barren, phased=phased, foreign=tuple(foreign), used=used, **spent.told(),
+        faults=faults, barren=barren, phased=phased, foreign=tuple(foreign), used=used, numbers=numbered,
+        **spent.told(),
     )  # fmt: skip
 
 
@@ -229,7 +238,9 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         tried=_tried(past, entry),
         sessions=(*past.sessions, session),
         answer="" if word == "landed" else past.answer,
+        asked="" if word == "landed" else past.asked,
         answers=past.answers,
+        refusals=() if word == "landed" else past.refusals,
         fresh=stalls >= STALLS,
         stalls=stalls,
         conflict=rule == CONFLICT,
@@ -253,12 +264,14 @@ def _same(past: FeatureHistory, entry: Entry) -> int:
 def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
     """Each decision ends the wait; what it says beyond that depends on its verb."""
     verb, text = decision_of(entry)
+    if verb == "revert" and entry.details[0].startswith(NOT_TAKEN_BACK):
+        return past
     now = replace(past, waiting=None, question="", continues=0, cuts=0, stalls=0, same=0, fresh=False, approved=False)
     now = replace(now, decided=verb, said=text)
     told = (entry, *past.tried)[:KEPT]
     match verb:
         case "answer":
-            return replace(now, answer=text, answers=(*past.answers, text))
+            return replace(now, answer=text, asked=past.question or past.asked, answers=(*past.answers, text))
         case "approve":
             if text:  # it could not be followed, and says why
                 return replace(now, tried=told)
@@ -267,6 +280,8 @@ def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
         case "done":
             return replace(now, given=True, attempts=0)
         case "refuse" | "revert":
+            if text:
+                return replace(now, held="", landed="", given=False, attempts=0, refusals=(text, *past.refusals))
             return replace(now, held="", landed="", given=False, attempts=0, tried=told)
         case "retry":
             return replace(now, attempts=0, skipped=False, fresh=text.lstrip("-") == "fresh", tried=told)
@@ -290,7 +305,7 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 def _question(entry: Entry) -> str:
     """What the person is asked: the agent's question, or why the work waits; "" where nothing more is known."""
     said = _said(entry)
-    return said[0].removeprefix("asks ") if said and not said[0].startswith("phase ") else ""
+    return question_of(said) if said and not said[0].startswith("phase ") else ""
 
 
 def _said(entry: Entry) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from nightlatch.core.findings import ID
 from nightlatch.core.progress import line
+from nightlatch.core.staleness import CHANGED
 
 HEADING = re.compile(r"^#{1,6}\s+(.*?)[\s#:]*$")
 ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
@@ -21,6 +22,7 @@ ROWS = re.compile(r"^\s*(?:[\[{].*[\]}],?|\|.*\||[^,]*(?:,[^,]*){4,}|[-\d.,;\s]{
 LONG, MANY, TOO_LONG = 12, 4, 2_500
 CLAIMS = ("verified", "rejected")
 SEEN = ("reproduc", "how to reproduc")
+PAST = ("done", "completed", "steps")
 Words = Mapping[str, Sequence[str]]
 
 
@@ -81,7 +83,7 @@ def lint(text: str, words: Words, stale: Container[str] = ()) -> tuple[Flaw, ...
         "note.looked-into": (item for item in everything(note) if said(bare(item), words["busy"])),
         "note.transcript": transcripts(note, words["speakers"]),
         "note.raw-data": raw(note),
-        "note.no-outcome": (item for item in note.of("done", "completed", "steps") if not came_to(item, words)),
+        "note.no-outcome": (item for item in note.of(*PAST) if not came_to(item, words)),
         "note.stale": (name for item in outside_stale(note) for name in ID.findall(item) if name in stale),
     }
     return tuple(Flaw(rule=rule, at=line(at, 120)) for rule, places in broken.items() for at in dict.fromkeys(places))
@@ -102,7 +104,9 @@ def everything(note: Note) -> Iterator[str]:
 
 
 def outside_stale(note: Note) -> Iterator[str]:
-    yield from (item for name, items in note.sections.items() if not name.startswith(("stale", "evidence")) for item in items)
+    """What is claimed elsewhere, without itself saying that the code has changed; what was done is history, and no claim."""
+    told = (item for name, items in note.sections.items() if not name.startswith(("stale", "evidence", *PAST)) for item in items)
+    yield from (item for item in told if CHANGED not in item)
 
 
 def bare(item: str) -> str:

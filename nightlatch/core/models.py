@@ -229,7 +229,7 @@ class AgentEnd:
 
     `todo` is the agent's own list as it last told it, each item with whether it is done. `full_until`: nearly all of a usage window is
     gone, and it ends then. `listed`: a subscription pays, so the dollars are a list price. `model` is what it said that it is.
-    `wonders` is the question that it ended with, which counts where it left nothing else.
+    `wonders` is the question that it ended with, which counts where it left nothing else. `unfinished`: its last words say so.
     """
 
     end: End
@@ -244,6 +244,7 @@ class AgentEnd:
     todo: tuple[tuple[str, bool], ...] = ()
     model: str = ""
     wonders: str = ""
+    unfinished: bool = False
 
     @property
     def limited(self) -> bool:

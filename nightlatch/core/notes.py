@@ -48,6 +48,11 @@ class Found:
     remarks: tuple[str, ...] = ()
 
     @property
+    def goes_on(self) -> bool:
+        """Does an open question of the session say what is to be done next?"""
+        return any(f.kind is FindingKind.FINDING and f.says is State.OPEN and f.next_action for f in self.new)
+
+    @property
     def told(self) -> str:
         """The ids, by what became of them."""
         challenged = tuple(name for name, event in self.events if event.challenge)

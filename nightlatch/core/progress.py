@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -17,6 +18,8 @@ DETAILS = 12
 TITLE = 120
 DETAIL = 300
 QUESTION = 500
+QUESTION_LINES = 20  # after the first
+MORE = "| "
 RULE_OF_END = {
     End.BLOCKED: "agent.question",
     End.LIMIT: "agent.limit",
@@ -82,12 +85,20 @@ class RunEnd(Block):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One decision that waits for the person: the command is `verb`, the feature or its number, `rest`."""
+    """One decision that waits for the person: the command is `verb`, the feature, `rest`."""
 
     feature: str
     says: str
     verb: str
     rest: str = ""
+
+    def command(self, program: str) -> str:
+        return " ".join(filter(None, (program, self.verb, shlex.quote(self.feature), self.rest)))
+
+    def other(self, program: str) -> str:
+        """The command for the opposite answer, "" where there is only one."""
+        verb, rest = _OPPOSITES.get(self.verb, ("", ""))
+        return replace(self, verb=verb, rest=rest).command(program) if verb else ""
 
 
 Item: TypeAlias = Text | Entry | RunStart | RunEnd
@@ -118,6 +129,8 @@ _FIELD = re.compile(r' ([\w-]+)=("(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*)')
 _PLAIN = re.compile(r'[^\s"]*')
 _QUOTED = re.compile(r"[\s%\x00-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"(?:%[0-9A-F]{2})+")
+_DECIDES = re.compile(r"DECIDE  (\d+) (\S+) ")
+_OPPOSITES = {"approve": ("refuse", '"why"'), "retry": ("skip", ""), "done": ("hold", "")}
 _PATTERNS = re.compile(r"^##[ ]+codebase patterns[^\n]*\n(.*?)(?=^##? |^---|^== run |^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\Z)", re.I | re.M | re.S)
 
 
@@ -271,7 +284,7 @@ def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Ent
         usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
         rule=rule_of(ended),
         title=line(ended.feature.title, TITLE),
-        details=(*_story(ended)[:DETAILS], *listed, *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
+        details=(*_story(ended), *listed, *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
     )
 
 
@@ -296,7 +309,7 @@ def rule_of(ended: SessionEnded) -> str:
 def _story(ended: SessionEnded) -> tuple[str, ...]:
     """What happened, each thing once: the question, the reasons with what is next, the agent's end, then further details."""
     end = ended.end
-    told = [line(f"asks {end.question}", QUESTION)] if end.question else []
+    told = asked(end.question)
     for reason in ended.reasons:
         if reason.says != end.question:
             told.append(line(f"{reason.says}: {', '.join(reason.detail)}" if reason.detail else reason.says))
@@ -304,7 +317,23 @@ def _story(ended: SessionEnded) -> tuple[str, ...]:
     if end.says and end.end is not End.FINISHED and all(reason.says != end.says for reason in ended.reasons):
         told.append(line(f"{end.end.value}: {end.says}"))
     told += [kept for detail in ended.details for kept in lines(detail)]
-    return tuple(dict.fromkeys(filter(None, told)))
+    return tuple(dict.fromkeys(filter(None, told)))[: DETAILS + len(asked(end.question))]
+
+
+def asked(question: str) -> list[str]:
+    """A question as details: its first line after "asks", the others behind a bar."""
+    first, *more = lines(question, QUESTION) or ("",)
+    return [line(f"asks {first}", QUESTION), *(f"{MORE}{each}" for each in more[:QUESTION_LINES])] if first else []
+
+
+def question_of(details: Sequence[str]) -> str:
+    """The question of a session, whole; a candidate that is held asks by its first reason."""
+    first, more = details[0].removeprefix("asks "), []
+    for each in details[1:]:
+        if not each.startswith(MORE):
+            break
+        more.append(each.removeprefix(MORE))
+    return "\n".join((first, *more))
 
 
 def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
@@ -313,12 +342,17 @@ def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
     return Entry(at=minute(at), word="decision", feature=feature.id, title=said, details=(f"digest {feature.digest}",))
 
 
-def decisions(asks: Sequence[Ask], program: str, *, numbered: bool) -> Iterator[tuple[str, Ask, str]]:
-    """Each decision under the name that it is called by, with the command that answers it. Where a number could also be an id of the
-    plan, they go without numbers."""
-    for number, ask in enumerate(asks, 1):
-        name = str(number) if numbered else ask.feature
-        yield f"{number} {ask.feature}" if numbered else name, ask, " ".join(filter(None, (program, ask.verb, name, ask.rest)))
+def decisions(asks: Sequence[Ask], program: str, numbers: Mapping[str, int]) -> Iterator[tuple[str, Ask, str]]:
+    """Each decision under the name that it is shown by, its number before it where it has one, with the command that answers it."""
+    for ask in asks:
+        number = f"{numbers[ask.feature]} " if ask.feature in numbers else ""
+        yield f"{number}{ask.feature}", ask, ask.command(program)
+
+
+def numbers(ended: RunEnd) -> Mapping[str, str]:
+    """The features by the numbers that the end of a run gave them; they keep them until the next one ends."""
+    found = (_DECIDES.match(detail) for detail in ended.details)
+    return {one[1]: one[2] for one in found if one}
 
 
 def patterns(text: str) -> str:

@@ -8,7 +8,7 @@ from nightlatch.core.findings import Author, Cite, Finding, FindingKind, State
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature
 from nightlatch.core.progress import line
-from nightlatch.core.staleness import Standing
+from nightlatch.core.staleness import CHANGED, Standing
 from nightlatch.core.text import folded
 
 MOST = 12
@@ -153,10 +153,11 @@ def reproductions(told: Sequence[Known]) -> Iterator[str]:
     seen: dict[str, str] = {}
     for each in told:
         again, (failed, runs) = each.finding.reproduction, each.finding.seen
-        if again and each.finding.state is not State.REJECTED and each.state is not State.STALE:
+        if again and each.finding.state is not State.REJECTED:
+            old = f"; {CHANGED}" if each.state is State.STALE else ""
             did = f"; it did {failed} of {runs}" if runs else ""
             rate = f"{again.fails} of {again.of}" if again.of > 1 else "every time"
-            seen.setdefault(again.command, f"{quoted(again.command)} fails {rate}{did} ({each.finding.id})")
+            seen.setdefault(again.command, f"{quoted(again.command)} fails {rate}{did}{old} ({each.finding.id})")
     yield from [*seen.values()][:REPRODUCTIONS]
 
 

@@ -10,7 +10,7 @@ from nightlatch.core.findings import Finding, State
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import decision_of, named
 from nightlatch.core.models import LANDS
-from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line
+from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line, question_of
 from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Known, Report, Risk, Session
 from nightlatch.core.survey import Survey
 
@@ -258,19 +258,23 @@ def _decide(source: Source) -> Iterator[Decide]:
         feature, waiting = left[ask.feature]
         kind = waiting.word if waiting else ""
         said = waiting.says if waiting else ""
-        question = said.partition(": ")[2] if kind in ("blocked", "held", "unproved") else ""
         own = [one for one in source.items if isinstance(one, Entry) and _is_of(one, feature.id, feature.digest)]
+        question = _asked(own) if kind == "blocked" else said.partition(": ")[2] if kind in ("held", "unproved") else ""
         costs = [one.usd for one in own if one.usd is not None]
         plan = 'in the plan: "answer": "..."' if kind == "blocked" else 'to leave it aside, in the plan: "hold": true'
         plan = "or give it a verify that fails today" if ask.verb == "done" else plan
-        refuse = f'if it is not right: {command.replace(" approve ", " refuse ")} "why"'
         behind = tuple(line(other.id, 60) for other, _ in source.survey.left if feature.id in other.depends)
         yield Decide(
             name=line(name, 80), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind=kind,
             by="the agent asks" if kind == "blocked" else "the loop", question=line(question or said, 500), says=line(ask.says),
-            command=line(command), otherwise=line(refuse) if ask.verb == "approve" else plan, holds_up=behind, sessions=len(own),
+            command=line(command), other=line(ask.other(source.program)), otherwise=plan, holds_up=behind, sessions=len(own),
             usd=sum(costs) if costs else None,
         )  # fmt: skip
+
+
+def _asked(own: Sequence[Entry]) -> str:
+    """The question of the last session that asked one, whole."""
+    return next((question_of(one.details) for one in reversed(own) if one.word == "blocked" and one.details), "")
 
 
 def _slipped(source: Source) -> Iterator[Decide]:
@@ -284,7 +288,7 @@ def _slipped(source: Source) -> Iterator[Decide]:
         yield Decide(
             name=line(feature.id, 60), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind="slipped", by="the loop",
             question=line(entry.title, 500), says=line(f"{feature.title} {entry.title}"),
-            command=line(f"{source.program} hold {feature.id}"),
+            command=line(f"{source.program} hold {feature.id}"), other="",
             otherwise="or leave it as it is: the next session on it repairs what broke, or `git revert` the commit that did",
             holds_up=(), sessions=0, usd=None,
         )  # fmt: skip

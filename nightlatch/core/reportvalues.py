@@ -88,6 +88,7 @@ class Decide:
     question: str
     says: str
     command: str
+    other: str
     otherwise: str
     holds_up: tuple[str, ...]
     sessions: int

@@ -26,8 +26,8 @@ def text(report: Report) -> Iterator[str]:
         yield f"FIX     {report.fix}"
     for each in report.decide[: ROWS["DECIDE"]]:
         yield f"DECIDE  {each.name} {each.title}   ({behind(each)})"
-        yield f"        {each.by}: {line(each.question, 120)}"
-        yield f"        {each.command}"
+        yield f"        {each.by}: {line(each.question, 500)}"
+        yield f"        {either(each)}"
     yield from more(len(report.decide) - ROWS["DECIDE"], f"{report.program} status")
     yield from rows("LANDED", (*report.of("unproved"), *report.landed), landing, f"{report.program} log -n 0")
     yield from rows("REJECT", report.of("rejected"), refusal, f"{report.program} log -n 0")
@@ -164,9 +164,14 @@ def why_read(one: Session) -> str:
     return one.risks[0].says if one.risks else "unproved"
 
 
+def either(each: Decide) -> str:
+    """The command that answers a decision, and the one for the opposite answer where there is one."""
+    return f"{each.command}   or   {each.other}" if each.other else each.command
+
+
 def _decisions(report: Report, room: int) -> tuple[str, ...]:
     """One line per decision, as many as there is room for."""
-    lines = [f"DECIDE  {each.name} {line(each.says, 120)}   {each.command}" for each in report.decide]
+    lines = [f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}" for each in report.decide]
     if len(lines) <= room:
         return tuple(lines)
     return (*lines[: room - 1], f"        and {len(lines) - room + 1} more: {report.program} status")
@@ -239,7 +244,8 @@ def _sections(report: Report) -> Iterator[str]:
         yield "### You decide\n"
     for each in report.decide[:20]:
         asked = f"{each.by}: {quoted(each.question, 500)}" if each.question else ""
-        yield f"**{quoted(f'{each.feature} {each.title}')}** {quoted(behind(each) or '-')}\n\n{asked}\n\n{fenced([each.command])}"
+        commands = fenced([*filter(None, (each.command, each.other))])
+        yield f"**{quoted(f'{each.feature} {each.title}')}** {quoted(behind(each) or '-')}\n\n{asked}\n\n{commands}"
     yield table("### Landed, riskiest first", ("commit", "feature", "lines", "read it because", "proof"), (
         (quoted(one.commit[:9]), quoted(f"{one.feature} {one.title}"), "+{} -{}".format(*one.lines[:2]),
          quoted("; ".join(risk.says for risk in one.risks) or ("unproved" if one.outcome == "unproved" else "-")),

@@ -18,6 +18,7 @@ MOST_SOURCE = 1_000_000
 STRING = "|".join((r"'''(?s:\\.|[^\\])*?'''", r'"""(?s:\\.|[^\\])*?"""', r"'(?:\\(?s:.)|[^'\\\n])*'", r'"(?:\\(?s:.)|[^"\\\n])*"'))
 TOKEN = re.compile(rf"\n|([(\[{{])|([)\]}}])|#[^\n]*|\\\r?\n|{STRING}")
 BEGINS = re.compile(r"([ \t]*)(?:(@)|(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)|[^\s#])")
+CHANGED = "the code that it cites has changed since"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What stands now: what passes, what can run, what waits, and what the person is asked, each with the command that answers."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from nightlatch.core.config import Limits
 from nightlatch.core.history import GREEN_ALREADY, FeatureHistory, History
@@ -16,16 +16,20 @@ from nightlatch.errors import UsageError
 class Survey:
     """The features that do not pass, in the order of work, and what each waits for (None: it can run).
 
-    `asks` are the decisions in the order of their numbers; `numbered` is False where a number could also be a feature's id.
+    `asks` are the decisions in the order of work. `numbers` are those that the end of the last run gave to features; none where a number
+    could also be a feature's id.
     """
 
     plan: Plan
     left: tuple[tuple[Feature, Waiting | None], ...]
     asks: tuple[Ask, ...]
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def numbered(self) -> bool:
-        return not any(feature.id.isdecimal() for feature in self.plan.features)
+    def anew(self) -> "Survey":
+        """The same with the decisions numbered from 1."""
+        able = not any(feature.id.isdecimal() for feature in self.plan.features)
+        return replace(self, numbers={ask.feature: number for number, ask in enumerate(self.asks, 1)} if able else {})
 
     @property
     def passing(self) -> int:
@@ -42,13 +46,12 @@ class Survey:
 
     def decisions(self, program: str) -> Iterator[tuple[str, Ask, str]]:
         """Each decision under the name that it is called by, with the command that answers it."""
-        return decisions(self.asks, program, numbered=self.numbered)
+        return decisions(self.asks, program, self.numbers)
 
     def find(self, name: str) -> Feature:
-        """The feature of this id, or of this number under DECIDE; UsageError with the nearest id where there is none."""
-        found = self.plan.feature(name)
-        if found is None and self.numbered and name.isdecimal() and 0 < int(name) <= len(self.asks):
-            found = self.plan.feature(self.asks[int(name) - 1].feature)
+        """The feature of this id, or of this number in the last run's end; UsageError with the nearest id where there is none."""
+        known = {str(number): feature for feature, number in self.numbers.items()}
+        found = self.plan.feature(name) or self.plan.feature(known.get(name, ""))
         if found is None:
             from difflib import get_close_matches
 
@@ -62,7 +65,8 @@ def survey(plan: Plan, history: History, limits: Limits) -> Survey:
     budget = Budget(attempts=limits.attempts, continues=limits.continues, faults_allowed=limits.faults)
     left = tuple(standing(plan, history, budget))
     asks = [ask_of(feature, waiting, history.of(feature)) for feature, waiting in left if waiting]
-    return Survey(plan=plan, left=left, asks=tuple(ask for ask in asks if ask))
+    numbers = {feature: int(number) for number, feature in history.numbers.items() if plan.feature(feature)}
+    return Survey(plan=plan, left=left, asks=tuple(ask for ask in asks if ask), numbers=numbers)
 
 
 def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | None:

@@ -267,9 +267,9 @@ def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
 
 
 def question(out: Path) -> str:
-    """The first line of blocked.md, if the agent wrote one."""
+    """What the agent wrote to blocked.md, without empty lines; "" where there is none."""
     lines = (read_inside(out, "blocked.md", LONGEST_QUESTION) or b"").decode("utf-8", "replace").splitlines()
-    return next((line.strip() for line in lines if line.strip()), "")
+    return "\n".join(line.strip() for line in lines if line.strip())
 
 
 def furnished(agent: Agent, errand: Errand) -> Room:

@@ -7,6 +7,7 @@ from functools import partial
 from nightlatch.core import notes
 from nightlatch.core.choices import needless, objection
 from nightlatch.core.findings import Author
+from nightlatch.core.history import NOT_TAKEN_BACK
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.progress import Entry, decision, line
 from nightlatch.edge import inbox, landing, notebook
@@ -16,21 +17,24 @@ from nightlatch.edge.inbox import Decision
 from nightlatch.edge.site import Site
 
 
-def carry_out(site: Site) -> None:
-    """Every decision that waits, oldest first. A decision whose line the branch already has was carried out before a crash.
+def carry_out(site: Site) -> dict[str, str]:
+    """Every decision that waits, oldest first; what could not be done, with what to do, by the decision's id.
 
+    A decision whose line the branch already has was carried out before a crash.
     What was given twice by then was answered once: a person who says yes twice says no more than once what they have not seen yet.
     """
+    failed: dict[str, str] = {}
     while left := next(inbox.waiting(site.house), None):
         path, said = left
         if said.verb == "note":
             take_note(site, said)
         elif f"as {said.id}" not in site.progress_text(site.tip()):
-            decide(site, said)
+            failed |= {said.id: why} if (why := decide(site, said)) else {}
         for again in inbox.echoes(site.house, said):
             again.unlink()
         path.unlink()
     take_answers(site)
+    return failed
 
 
 def take_note(site: Site, said: Decision) -> None:
@@ -66,39 +70,42 @@ def take_answers(site: Site) -> None:
             landing.write_down(site, (line,), f"progress: {feature.id} answered in the plan")
 
 
-def decide(site: Site, said: Decision) -> None:
+def decide(site: Site, said: Decision) -> str:
+    """Carry out one decision; why it could not be done as it was meant, "" where it was."""
     plan = site.plan(site.tip())
     feature = plan.feature(said.feature) if plan else None
     if feature is None:
         site.console.say("decision", f"{said.verb} {said.feature}: the plan has no such feature any more")
-        return
+        return ""
     past = site.history(site.tip()).of(feature)
     says, _ = objection(said.verb, feature, past)
     if says or needless(said.verb, feature, past, said.text):
         site.console.say("decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}")
-        return
+        return ""
+    why = ""
     match said.verb:
         case "approve" if past.held and site.house.repo.tip_of(session_ref(past.held)):
             outcome = landing.land_held(site, feature, past.held, line_of(said, feature))
         case "approve" | "done":
             outcome = set_flag(site, feature, said)
         case "refuse" if past.waiting is Outcome.UNPROVED:
-            outcome = take_back(site, feature, past.landed, said)
+            outcome, why = take_back(site, feature, past.landed, said)
         case "revert":
-            outcome = take_back(site, feature, past.landed, said)
+            outcome, why = take_back(site, feature, past.landed, said)
         case _:
             outcome = write(site, feature, said)
-    site.console.say("decision", f"{feature.id} {said.verb}: {outcome}")
+    site.console.say("decision", f"{feature.id} {said.verb}: {why or outcome}")
+    return why
 
 
-def line_of(said: Decision, feature: Feature) -> Entry:
+def line_of(said: Decision, feature: Feature, *more: str) -> Entry:
     entry = decision(said.verb, said.text, feature, said.at)
-    return replace(entry, details=(f"as {said.id}", *entry.details))
+    return replace(entry, details=(*more, f"as {said.id}", *entry.details))
 
 
-def write(site: Site, feature: Feature, said: Decision) -> str:
+def write(site: Site, feature: Feature, said: Decision, *more: str) -> str:
     """The line alone: the next decision of the loop reads it."""
-    landing.write_down(site, (line_of(said, feature),), f"progress: {feature.id} {said.verb}")
+    landing.write_down(site, (line_of(said, feature, *more),), f"progress: {feature.id} {said.verb}")
     return "written down"
 
 
@@ -109,22 +116,24 @@ def set_flag(site: Site, feature: Feature, said: Decision) -> str:
     return "done"
 
 
-def take_back(site: Site, feature: Feature, session: str, said: Decision) -> str:
-    """Undo a landing by a commit of its own; where later commits changed the same lines, say so and write down the decision alone."""
+def take_back(site: Site, feature: Feature, session: str, said: Decision) -> tuple[str, str]:
+    """Undo a landing by a commit of its own: what came of it, and why it could not be undone, "" where it was.
+
+    Where later commits changed the same lines, the decision is written down with that, and the work stays on the branch.
+    """
     commit = next((c for c in site.house.repo.log(site.tip()) if is_landing(c, session)), None)
     if commit is None:
-        write(site, feature, said)
-        return "no landing of this feature is on the branch; written down"
+        return f"no landing of this feature is on the branch; {write(site, feature, said)}", ""
     undone = landing.undone(site, commit)
     if conflicts := undone(site.tip()).conflicts:
-        write(site, feature, said)
-        return f"later commits changed the same lines ({', '.join(conflicts[:3])}); revert {commit.id[:9]} by hand"
+        lines, stays = f"later commits changed the same lines ({', '.join(conflicts[:3])})", f"{commit.id[:9]} stays on the branch"
+        why = f"{NOT_TAKEN_BACK}: {lines}, so {stays}; to take it off: git revert {commit.id[:9]}, and settle the conflict"
+        write(site, feature, said, why)
+        return "", why
     message = f'Revert "{commit.subject}"\n\nNightlatch-Feature: {feature.id}\nNightlatch-Reverts: {commit.id}\n'
     landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, False), tree=lambda tip: undone(tip).tree)
-    return "taken back"
+    return "taken back", ""
 
 
 def is_landing(commit: Commit, session: str) -> bool:
     return bool(session) and commit.trailers.get("Nightlatch-Session") == session
-
-

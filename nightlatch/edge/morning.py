@@ -62,7 +62,7 @@ def report(site: Site, tip: str, stop: Stop) -> Report:
     items = parse(site.progress_text(tip))
     picked = chosen(items, site.run) or [Night(run=site.run)]
     end = RunEnd(run=site.run, fields=(("exit", str(stop.code)),), details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"))
-    stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits)
+    stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits).anew
     with reporting.landings(site.house, tip, picked) as landed:
         return build(reporting.source(site.house, (site.branch, tip), stands, items, picked, PROGRAM, landed, end), picked)
 

@@ -1,13 +1,14 @@
 """One session, verb by verb: provision, brief, work, collect, examine; and what it becomes when the branch moved meanwhile."""
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nightlatch.core import brief as briefs
 from nightlatch.core import closing, recall, scope
@@ -49,6 +50,8 @@ RENDERING = 1800.0
 LANDINGS = 12
 LOOKED_BACK = 3
 PICTURES = 4
+WORD = re.compile(r"\w+")
+SHORTEST, SAME_NAME = 4, 3  # characters of a word that names a file; files of one name, of which more name none
 
 
 def provision(site: Site, choice: Choice) -> Started:
@@ -129,7 +132,7 @@ def brief(site: Site, started: Started) -> str:
     parts = brief_parts(house, started.base, started.feature, past, site.memory.patterns, known, site.plan(started.base))
     parts = phases.briefed(house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
-    woken = tuple(reversed(transcripts.ending(house, site.options.wake))) if site.options.wake else ()
+    woken = tuple(reversed(transcripts.ending(house, site.options.wake))) if site.options.wake else parts.woken
     return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts, woken=woken), templates(house)).text
 
 
@@ -137,7 +140,7 @@ def remembered(
     house: House, rev: str, feature: Feature, past: History, findings: Sequence[Finding], most: int = recall.MOST
 ) -> recall.Recalled:  # fmt: skip
     """What the record holds for any session on this feature, and how it stands at a commit."""
-    files = touched(house.repo, feature, past.of(feature))
+    files = touched(house.repo, feature, past.of(feature)) | named_files(house, rev, feature)
     return recall.choose(findings, feature, past, files, partial(freshness.standings, house.repo, rev), most)
 
 
@@ -146,6 +149,16 @@ def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str
     names = (repo.work_ref(feature.id), *map(session_ref, past.sessions[-LOOKED_BACK:]))
     pairs = {(parent, tip) for name in names if (tip := repo.tip_of(name)) and (parent := repo.tip_of(f"{tip}^"))}
     return frozenset(change.path for parent, tip in pairs for change in repo.diff(parent, tip))
+
+
+def named_files(house: House, rev: str, feature: Feature) -> frozenset[str]:
+    """The files of a commit that the words of a feature name: by path, or by their name without the ending, as an import does."""
+    words = {*WORD.findall(" ".join((*briefs.wanted(feature), *feature.supersedes)))}
+    stems = dict[str, list[str]]()
+    for path in house.repo.files(rev):
+        stems.setdefault(PurePosixPath(path).stem, []).append(path)
+    by_name = (path for word in words if len(word) >= SHORTEST for path in stems.get(word, ())[:SAME_NAME])
+    return frozenset((*by_name, *closing.named_paths(feature, house.inside)))
 
 
 def brief_parts(
@@ -157,7 +170,10 @@ def brief_parts(
     patterns = (section, *(f"- {each.told}" for each in known.patterns))
     return briefs.BriefParts(
         feature=feature,
+        asked=tuple((past.asked or past.question).splitlines()) if past.answer or feature.answer else (),
         answer=past.answer or feature.answer,
+        refusals=past.refusals,
+        woken=transcripts.handover(house, past.sessions[-1]) if past.sessions else (),
         next=known.next,
         tried=(*past.reasons, *earlier),
         protected=house.protected(),
@@ -229,7 +245,8 @@ def believed(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     """
     if ran.doubt is None or (ran.end.end is End.FINISHED and not untouched(site, started)):
         return ran.end
-    site.console.say("agent", f"{started.agent.name} ended with words that read like {ran.doubt.end}; one short call tells whether it is so")
+    name = started.agent.name
+    site.console.say("agent", f"{name} ended with words that read like {ran.doubt.end}; one short call tells whether it is so")
     program = agents.find(started.agent, site.house.repo.project, os.environ)
     answer = knock(site.house, site.pool, started.agent, program, started.base)
     usage = ran.end.usage + answer.usage
@@ -313,7 +330,7 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
     verdict = phases.conclude(site, started, made, verdict, end)
     closed = closing.close(
         verdict, end, hold_unproved=site.house.config.land.unproved == "hold", confirmed=bool(made.found.confirmed),
-        named=closing.named_paths(started.feature, site.house.inside),
+        named=closing.named_paths(started.feature, site.house.inside), goes_on=made.found.goes_on,
     )  # fmt: skip
     if closed.outcome not in LANDS and is_full(site.house.cache):  # then a check may be red that is not
         raise disk_full(site.house.cache)

@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import Path
 
 from nightlatch.core.dialects import Reader, reader
-from nightlatch.core.models import Event
+from nightlatch.core.models import Event, Kind
+from nightlatch.core.phases import listed
 from nightlatch.core.text import plain
 from nightlatch.edge import agents, files, journal, look
 from nightlatch.edge.house import House
@@ -25,6 +26,7 @@ LOOK = 0.2
 PACKED_AFTER = 3 * 86_400.0
 TURNS = frozenset({"session.started", "session.ended", "agent.ended", "run.started", "run.ended"})
 TOLD, LONGEST, TAIL = 30, 240, 200_000
+LAST = 900  # characters of a last message, or of a command that failed and what it printed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,41 @@ def ending(house: House, session: str, agent: str = "", most: int = TOLD, longes
     with unpacked(place) as file:
         file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
         return [plain(said, longest) for said in deque(words(dialect(house, session, agent), file), maxlen=most)]
+
+
+def handover(house: House, session: str, agent: str = "") -> tuple[str, ...]:
+    """What the next agent should know of how a session went: its list, the last command that failed, its last message; () where this
+    machine has no transcript of it."""
+    place = path(house, session)
+    if place is None:
+        return ()
+    with unpacked(place) as file:
+        file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
+        stream = dialect(house, session, agent)
+        return tuple(plain(said, LAST) for said in last_of(event for line in file for event in stream.feed(line)))
+
+
+def last_of(events: Iterable[Event]) -> Iterator[str]:
+    """The same from the events."""
+    items: object = ()
+    calls, said, failed, speaking = dict[object, str](), "", "", False
+    for event in events:
+        match event.kind:
+            case Kind.MESSAGE:
+                said, speaking = f"{said if speaking else ''}{event.text}\n"[-LAST:], True
+            case Kind.TOOL_CALL:
+                calls[event.data.get("id")], speaking = event.text, False
+            case Kind.TOOL_RESULT:
+                called, speaking = calls.get(event.data.get("id"), ""), False
+                failed = f"{called}: {event.text[-LAST // 2 :]}" if event.data.get("ok") is False else failed
+            case Kind.TODO:
+                items = event.data.get("items")
+    if isinstance(items, tuple) and items:
+        yield f"its list: {listed(items)}"
+    if failed:
+        yield f"the last command that failed: {failed}"
+    if said.strip():
+        yield f"its last words: {said}"
 
 
 def words(stream: Reader, raw: Iterable[bytes]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from nightlatch.core.choices import needless, objection
 from nightlatch.core.history import NEW, FeatureHistory
 from nightlatch.core.journal import encode
 from nightlatch.core.models import Feature, Outcome
-from nightlatch.core.progress import decision, parse, render
+from nightlatch.core.progress import RunEnd, decision, parse, render
 from tests.cli.kit import HOLD, RUN, START, Project, story
 
 OPEN = Feature(id="F", title="", done=False)
@@ -77,6 +77,7 @@ def night(project: Project) -> Project:
         project.session("US-001", "blocked", "asks Which?", number=1),
         project.session("US-002", "unproved", "nothing proves it", number=2),
         project.session("US-003", "landed", number=3),
+        RunEnd(run=RUN, details=("DECIDE  1 US-001 asks", "DECIDE  2 US-002 has landed unproved")),
     ])  # fmt: skip
     return project
 

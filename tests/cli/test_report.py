@@ -61,7 +61,7 @@ def test_the_keys_that_others_rely_on(project: Project) -> None:
     assert told.at("schema") == "nightlatch/report/1"
     assert (told.at("run", "id"), told.at("run", "ended")) == (RUN, "cut off")
     assert told.at("cost") == {"usd": 1.5, "source": "agent-reported", "not_landed": 1.0, "unknown": 0}
-    assert told.at("decide", 0, "command") == 'nightlatch answer 1 "..."'
+    assert told.at("decide", 0, "command") == 'nightlatch answer US-002 "..."'
     assert {*told.json} >= {"run", "landed", "unproved", "rejected", "held", "blocked", "cost", "decide", "next"}
 
 

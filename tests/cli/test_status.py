@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core import journal
+from nightlatch.core.progress import RunEnd, decision
 from nightlatch.edge import files
-from tests.cli.kit import HOLD, RUN, Project, story
+from tests.cli.kit import HOLD, RUN, START, Project, story
 
 
 def waiting_for_the_person(project: Project) -> None:
@@ -38,10 +39,13 @@ def test_each_kind_of_wait_is_told_with_the_command_that_ends_it(project: Projec
         "left    behind The story behind   waits for next\n"
         "left    skipped The story skipped   is skipped\n"
         "left    kept The story kept   is on hold in the plan\n"
-        'DECIDE  1 asks The story asks asks: Which library may I add?   nightlatch answer 1 "..."\n'
-        "DECIDE  2 held The story held is held: tests that pass and fail by chance: 1: t.py::t   nightlatch approve 2\n"
-        "DECIDE  3 unproved The story unproved has landed unproved: nothing proves it   nightlatch approve 3\n"
-        "DECIDE  4 worn The story worn was refused 3 times in a row by the same rule, verify.red   nightlatch retry 4\n"
+        'DECIDE  asks The story asks asks: Which library may I add?   nightlatch answer asks "..."\n'
+        "DECIDE  held The story held is held: tests that pass and fail by chance: 1: t.py::t   "
+        'nightlatch approve held   or   nightlatch refuse held "why"\n'
+        "DECIDE  unproved The story unproved has landed unproved: nothing proves it   "
+        'nightlatch approve unproved   or   nightlatch refuse unproved "why"\n'
+        "DECIDE  worn The story worn was refused 3 times in a row by the same rule, verify.red   "
+        "nightlatch retry worn   or   nightlatch skip worn\n"
     )
 
 
@@ -65,7 +69,21 @@ def test_the_keys_that_others_rely_on(project: Project) -> None:
     assert told.at("schema") == "nightlatch/status/1"
     assert told.at("features") == {"total": 9, "passing": 1, "runnable": 1, "waiting": 5, "behind": 1, "skipped": 1}
     assert (told.at("run"), told.at("branch")) == (None, "main")
-    assert told.at("decide", 0, "command") == 'nightlatch answer 1 "..."'
+    assert told.at("decide", 0, "command") == 'nightlatch answer asks "..."'
+
+
+def test_a_number_is_that_of_the_last_runs_end_until_the_next(project: Project) -> None:
+    project.plan(story("US-001"), story("US-002"), story("US-003"))
+    sessions = [project.session(name, "unproved", "?", number=n) for n, name in enumerate(("US-001", "US-002", "US-003"))]
+    end = RunEnd(run=RUN, details=("DECIDE  1 US-001 has landed unproved", "DECIDE  2 US-002 has landed unproved"))
+    project.record([*sessions, end, decision("approve", "", project.feature("US-001"), START)])
+    lines = [line for line in project.nightlatch("status").out.splitlines() if line.startswith("DECIDE")]
+    assert [line.partition(" The ")[0] for line in lines] == ["DECIDE  2 US-002", "DECIDE  US-003"]
+    assert all(f"approve US-00{n}   or   " in line for n, line in enumerate(lines, 2))
+    assert "US-001" in project.nightlatch("approve", "1").out, "the feature that had that number"
+    assert "US-002 The story US-002: approve is recorded" in project.nightlatch("approve", "2").out
+    refused = project.nightlatch("approve", "3")
+    assert (refused.code, "no feature is called 3" in refused.err) == (2, True)
 
 
 def test_a_feature_held_by_command_is_given_free_with_retry(project: Project) -> None:
@@ -79,8 +97,8 @@ def test_where_ids_are_numbers_decide_shows_no_others(project: Project) -> None:
     project.plan(story("1"), story("seven"), story("7"))
     project.record([project.session(name, "unproved", "?", number=n) for n, name in enumerate(("7", "seven"))])
     told = project.nightlatch("status").out
-    assert "DECIDE  7 The story 7 has landed unproved: ?   nightlatch approve 7\n" in told
-    assert "DECIDE  seven The story seven has landed unproved: ?   nightlatch approve seven\n" in told
+    assert "DECIDE  7 The story 7 has landed unproved: ?   nightlatch approve 7   or   " in told
+    assert "DECIDE  seven The story seven has landed unproved: ?   nightlatch approve seven   or   " in told
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -120,7 +138,7 @@ def test_the_record_is_the_one_of_the_branch_that_the_plan_lands_on(project: Pro
     project.plan(story("US-001"), branchName="night")
     told = project.nightlatch("status").out
     assert "branch  main; the plan lands on night\n" in told
-    assert "DECIDE  1 US-001" in told
+    assert "DECIDE  US-001" in told
 
 
 def test_commits_not_pushed_are_counted(project: Project, tmp_path: Path) -> None:
@@ -197,7 +215,7 @@ def test_who_only_looks_sees_the_plan_as_it_was_committed_while_an_edit_is_half_
         assert says in told.out + told.err
         body = json.loads(asked.out.splitlines()[0] if name == "watch" else asked.out)
         assert says in (body["missing"] if name == "report" else [body["unread"]])
-    assert "asks: which?   nightlatch answer 1" in project.nightlatch("status").out
+    assert "asks: which?   nightlatch answer US-001" in project.nightlatch("status").out
     assert project.nightlatch("log", "--json").at("sessions", 0, "feature") == "US-001"
     for name in ("brief", "hold"):
         assert project.nightlatch(name, "US-001").code == 2, "who does something goes by what is there"

@@ -78,7 +78,7 @@ def source(record: Sequence[Item], **more: object) -> Source:
     }  # fmt: skip
     known: Mapping[str, object] = {
         "project": "ledgerly", "program": "python loop.py", "branch": "main", "tip": "2f80ac6" + "0" * 33, "items": tuple(record),
-        "survey": survey(plan, replay(record), Limits()), "landings": commits, "findings": FINDINGS, "unpushed": 7,
+        "survey": survey(plan, replay(record), Limits()).anew, "landings": commits, "findings": FINDINGS, "unpushed": 7,
         "times": Times(
             agents={f"{RUN}-s{n:02}": ("claude", "sonnet") for n in range(1, 13)},
             limits=((START + timedelta(minutes=253), "claude"),),

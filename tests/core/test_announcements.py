@@ -24,4 +24,5 @@ def test_what_was_printed_long_before_the_end_is_not_its_last_words() -> None:
 
 
 def test_the_sort_of_what_is_announced_is_told() -> None:
-    assert [announced(text) for text in ("Usage limit reached", "Credit balance is too low", "Not logged in")] == ["limit", "credit", "login"]
+    told = {"Usage limit reached": "limit", "Credit balance is too low": "credit", "Not logged in": "login"}
+    assert {text: announced(text) for text in told} == told

@@ -23,7 +23,9 @@ FEATURE = Feature(
 )
 FULL = BriefParts(
     feature=FEATURE,
+    asked=("Which library?", "reportlab, or fpdf2"),
     answer="use reportlab",
+    refusals=("the button must be red",),
     woken=("message: now it is wound up",),
     tried=tuple(f"rejected (ratchet.test-removed): {n} tests gone" for n in range(6)),
     carried=("3 files changed, 40 lines added",),
@@ -63,7 +65,7 @@ def refusal(text: str) -> PromptError:
 def test_everything_that_fits_is_told() -> None:
     brief = compose(FULL, shipped)
     phased = (*FULL.earlier, *FULL.errors, *FULL.checklist)
-    told = (FULL.answer, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
+    told = (*FULL.asked, FULL.answer, *FULL.refusals, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
     found = (*FULL.decisions, *FULL.reproductions, FULL.next)
     assert [part for part in (*told, *phased, *found, FULL.quick, *FEATURE.verify) if part not in brief.text] == []
     assert brief.cut == ()

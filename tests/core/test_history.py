@@ -151,7 +151,10 @@ def test_approving_unproved_work_is_the_persons_word_that_it_is_done() -> None:
 def test_refused_work_is_told_to_the_next_session_and_no_longer_landed() -> None:
     refused = after_all("unproved", "> refuse the button must be red")
     assert refused.landed == ""
-    assert refused.reasons[0] == "the person said refuse: the button must be red"
+    assert refused.refusals == ("the button must be red",)
+    assert after_all("unproved", "> refuse the button must be red", "rejected").refusals == refused.refusals, "until it lands"
+    assert after_all("unproved", "> refuse the button must be red", "landed").refusals == ()
+    assert after_all("unproved", "> refuse").reasons[0] == "the person said refuse"
 
 
 def test_hold_waits_for_the_person_and_skip_passes_over() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nightlatch.core import progress
 from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Ruling, SessionEnded, Usage
-from nightlatch.core.progress import Entry, Item, RunEnd, RunStart, Text, appended, entry_of, parse, render
+from nightlatch.core.progress import Entry, Item, RunEnd, RunStart, Text, appended, entry_of, parse, question_of, render
 
 AT = datetime(2026, 11, 20, 23, 47, tzinfo=UTC)
 SAMPLE = """\
@@ -171,8 +171,9 @@ def test_how_an_agent_was_cut_off_is_the_rule_of_its_entry(end: End, rule: str) 
 
 
 def test_a_question_is_the_first_thing_that_a_blocked_entry_tells() -> None:
-    entry = entry_of(ended(Outcome.BLOCKED, AgentEnd(end=End.BLOCKED, question="Which\nlibrary?")), AT)
-    assert entry.details[0] == "asks Which library?"
+    entry = entry_of(ended(Outcome.BLOCKED, AgentEnd(end=End.BLOCKED, question="Which library?\nOne\nTwo")), AT)
+    assert entry.details[:3] == ("asks Which library?", "| One", "| Two")
+    assert question_of(entry.details) == "Which library?\nOne\nTwo"
     assert entry.rule == "agent.question"
 
 

@@ -56,7 +56,7 @@ def test_the_end_of_progress_says_the_same_in_eight_lines() -> None:
         f"== run {RUN} end parent=2f80ac6 passing=47/50 {counts}",
         "    stop    nothing left to run: US-036 asks",
         "    branch  green, 421 pass, 0 fail, 3 skipped; 7 commits not pushed",
-        f'    DECIDE  1 {ask}   python loop.py answer 1 "..."',
+        f'    DECIDE  1 {ask}   python loop.py answer US-036 "..."',
         f"    read    {'; '.join(risks)}",
         "    next    nothing can run until you decide; 2 wait behind it",
     ]
@@ -93,11 +93,9 @@ def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() ->
     (one,) = report().decide
     assert (one.by, one.question) == ("the agent asks", "Which PDF library may I add: reportlab or weasyprint?")
     assert (one.holds_up, one.sessions, one.usd) == (("US-038", "US-039"), 3, 8.05)
-    assert (one.command, one.otherwise) == ('python loop.py answer 1 "..."', 'in the plan: "answer": "..."')
+    assert (one.command, one.otherwise) == ('python loop.py answer US-036 "..."', 'in the plan: "answer": "..."')
     (unproved,) = report(items(entries([("US-031", 20, 19, "unproved", 1.12, "", "nothing proves it")]))).decide
-    assert (unproved.command, unproved.otherwise) == (
-        "python loop.py approve 1", 'if it is not right: python loop.py refuse 1 "why"'
-    )  # fmt: skip
+    assert (unproved.command, unproved.other) == ("python loop.py approve US-031", 'python loop.py refuse US-031 "why"')
 
 
 def test_sums_are_of_sessions_and_add_up() -> None:

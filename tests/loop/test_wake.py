@@ -68,7 +68,7 @@ def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_pat
     assert [(word, rule) for word, _, rule in copy.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")], ran.stderr
     assert copy.git("show", "HEAD:seen.txt") == "half\n", "what the snapshot had lay in the fresh workspace"
     brief = max((copy.folder / ".nightlatch/sessions").glob("*/brief.md"), key=lambda file: file.stat().st_mtime).read_text()
-    assert "How the last session was cut off" in brief
+    assert "How the last session ended" in brief
     assert "- message: now it is wound up" in brief
     assert sorted(tmp_path.glob("cache/*/ws/*")) == workspaces, "the workspace of the first one is not touched from the copy"
     assert copy.git("for-each-ref", "refs/nightlatch/bases") == ""
