@@ -395,7 +395,7 @@ COMMANDS = {
     ),
     "an unknown name in a template": Case(
         args=["brief", "US-001"], arrange=[planned(), write("prompts/brief.md.j2", "Do it.\n{{ featur.title }}\n")],
-        says="{top}/prompts/brief.md.j2:2: the template names featur, which there is not", fix="use one of answer, carried, *",
+        says="{top}/prompts/brief.md.j2:2: the template names featur, which there is not", fix="use one of answer, asked, *",
     ),
     "a broken template": Case(
         args=["brief", "US-001"], arrange=[planned(), write("prompts/brief.md.j2", "{% if %}")],

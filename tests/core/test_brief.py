@@ -65,7 +65,8 @@ def refusal(text: str) -> PromptError:
 def test_everything_that_fits_is_told() -> None:
     brief = compose(FULL, shipped)
     phased = (*FULL.earlier, *FULL.errors, *FULL.checklist)
-    told = (*FULL.asked, FULL.answer, *FULL.refusals, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
+    said = (*FULL.asked, FULL.answer, *FULL.refusals)
+    told = (*said, *FULL.tried, *FULL.carried, *FULL.conflicts, *FULL.protected, *FULL.landings, *FULL.findings, "dates are UTC")
     found = (*FULL.decisions, *FULL.reproductions, FULL.next)
     assert [part for part in (*told, *phased, *found, FULL.quick, *FEATURE.verify) if part not in brief.text] == []
     assert brief.cut == ()
