@@ -10,7 +10,7 @@ from nightlatch.core.spending import Purse, free_again, within
 from nightlatch.core.units import show_duration
 from nightlatch.edge import inbox, proving, wishes
 from nightlatch.edge.agents import load
-from nightlatch.edge.site import Site
+from nightlatch.edge.site import Site, Stopped
 
 STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
 
@@ -25,7 +25,11 @@ def decide(site: Site) -> Choice | Wait | Stop:
     if isinstance(answer, Choice) and (short := site.sandbox.bounds.short()):
         return Stop(code=4, why=short)
     if isinstance(answer, Choice):
-        site.lab.require_green(tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen)
+        try:
+            with site.signals.idle():
+                site.lab.require_green(tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen)
+        except Stopped:
+            return decide(site)
         site.memory.base_seen = True
     if isinstance(answer, Stop) and says_it_passes(answer):
         return confirmed(site, tip, plan, answer)

@@ -137,7 +137,7 @@ def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:
         return
     house = replace(seen.house, config=replace(config, checks=replace(config.checks, network=True)))
     with TemporaryDirectory(prefix="nightlatch-") as folder:
-        online = replace(opening.laboratory(house, pool), cache=Path(folder))
+        online = replace(opening.laboratory(house, pool, progress=lab.progress), cache=Path(folder))
         if only := sorted(bad - without_success(online.state(seen.tip))):
             names = ", ".join(only[:10]) + (f" and {len(only) - 10} more" if only[10:] else "")
             fix = "checks.network = true in loop.toml, or tests that need none"

@@ -1,6 +1,6 @@
 """Tests that must fail, run in the same kind of run as the candidate's own: canaries, and base's tests with other expected values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from nightlatch.core import results as codec
@@ -13,7 +13,7 @@ from nightlatch.core.suites import Suite, holders, matching
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Trials, digest
+from nightlatch.edge.trials import Asked, Trials, digest
 
 SHARE = 0.25
 MOST_READ = 400
@@ -92,15 +92,20 @@ def among(file: str, path: str) -> bool:
 
 def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
     """What comes out green on the candidate though it has to fail, in each suite that what changed may bend."""
-    absent = e.base.tests.absent_suites
-    bent = case.suite.concerned(trials.own(change.path) for change in case.changes)
-    parts = [examined_one(trials, case, one, e) for one in bent if one.runner.canary and one.by_id and one.name not in absent]
+    parts = [examined_one(trials, case, one, e) for one in suites_in_question(trials, case, e)]
     return Integrity(
         canaries=tuple(name for part in parts for name in part.canaries),
         ignored=tuple(name for part in parts for name in part.ignored),
         left=tuple(name for part in parts for name in part.left),
         blind="; ".join(part.blind for part in parts if part.blind),
     )
+
+
+def suites_in_question(trials: Trials, case: Case, e: Evidence) -> list[Suite]:
+    """The suites that what changed may bend, as far as they can be asked."""
+    absent = e.base.tests.absent_suites
+    bent = case.suite.concerned(trials.own(change.path) for change in case.changes)
+    return [one for one in bent if one.runner.canary and one.by_id and one.name not in absent]
 
 
 def examined_one(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Integrity:
@@ -122,9 +127,23 @@ def examined_one(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Integ
     return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
 
 
-def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results:
+def ahead(trials: Trials, case: Case, e: Evidence) -> Iterator[Asked]:
+    """The runs that `examined` is going to ask for, so that they may be done beside others."""
+    for suite in suites_in_question(trials, case, e):
+        sample = sample_of(trials, case, suite, e)
+        if sample:
+            known = trials.recall(name_on_base(trials, case, suite, sample), codec.results_from)
+            yield from () if known else (laid(trials, case, suite, case.base, sample, sample.base),)
+            yield laid(trials, case, suite, case.tree, sample, sample.own)
+
+
+def name_on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> str:
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
-    name = "must-fail-" + digest(trials.part_name(case.base, suite), sample.base.path, *files)
+    return "must-fail-" + digest(trials.part_name(case.base, suite), sample.base.path, *files)
+
+
+def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results:
+    name = name_on_base(trials, case, suite, sample)
     known = trials.recall(name, codec.results_from)
     if known is None:
         known = laid_run(trials, case, suite, case.base, sample, sample.base)
@@ -133,12 +152,18 @@ def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results
 
 
 def laid_run(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid) -> Results:
+    asked = laid(trials, case, suite, tree, sample, bird)
+    return trials.run(case.base, asked.tree, case.suite, [*asked.only], asked.seconds)
+
+
+def laid(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid) -> Asked:
+    """The run of a sample and a canary on a tree."""
     entry = ("100644", trials.repo.write_blob(bird.text.encode()))
     whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
     changed = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
     fresh = (path for path in changed if case.suite.code(path) and suite in holders(case.suite.every, path))
     names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *bird.wanted()))  # the canary comes last
-    return trials.run(case.base, whole, case.suite, [*names], SHARE * trials.hands.timeout)
+    return Asked(tree=whole, only=(*names,), seconds=SHARE * trials.hands.timeout)
 
 
 def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> Integrity:

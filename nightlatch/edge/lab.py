@@ -75,7 +75,8 @@ class Lab(Trials):
 
     def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
-        state = self.state(base, fresh=fresh)
+        with self.progress.whole("the branch as it is"):
+            state = self.state(base, fresh=fresh)
         try:
             refuse_red(state, plan.features, accept=accept)
         except NightlatchError as error:
@@ -238,7 +239,9 @@ def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 
 def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    found = lab.results(case.base, case.tree, case.suite)
+    # Where there is a processor for it, what has to fail is run at the same time: it takes no longer than the suite then.
+    beside = integrity.ahead(lab, case, e) if lab.runs_apart and Step.INTEGRITY in e.wants else ()
+    found = lab.results(case.base, case.tree, case.suite, beside=beside)
     lost = e.base.tests.passed - found.passed
     moved = explained(lost, found.passed, case.texts) if lost else {}
     whole = carried_along(lost, found.passed, e.whole_moves) if lost else {}

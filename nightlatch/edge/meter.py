@@ -19,5 +19,7 @@ class Meter:
     @contextmanager
     def step(self, name: str, budget: float = 0.0) -> Iterator[None]:
         runs, start = len(self.trials.ran), monotonic()
+        self.trials.progress.step = str(name)
         yield
+        self.trials.progress.step = ""
         self.costs.append(Cost(step=str(name), runs=len(self.trials.ran) - runs, seconds=monotonic() - start, budget=budget))

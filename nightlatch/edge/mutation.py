@@ -16,7 +16,7 @@ from nightlatch.core.suites import Suite, holders, matching, shared_out
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.keptroom import KeptRoom
-from nightlatch.edge.sidebyside import in_threads
+from nightlatch.edge.sidebyside import Job
 from nightlatch.edge.trials import FILES, Trials, digest
 
 MOST, LEAST, MOST_A_FILE, MOST_USERS = 60, 10, 20, 10
@@ -54,8 +54,8 @@ class Side:
 
 def both(old: Side, new: Side, mutant: Mutant, twin: Mutant) -> tuple[Results | None, Results | None]:
     """What kills the fault on either side, at the same time where there is a processor for each: whichever is not asked for costs none."""
-    jobs = [old.made_ready(mutant), new.made_ready(twin)]
-    first, second = in_threads(jobs)
+    jobs = [Job(name=mutant.says, work=side.made_ready(fault)) for side, fault in ((old, mutant), (new, twin))]
+    first, second = old.place.trials.at_once(jobs, most=2)
     for side in (old, new):
         side.place.leave_if_written()
     return (first if old.missing(first) else None), (second if new.missing(second) else None)

@@ -23,6 +23,7 @@ from nightlatch.edge.pool import Pool
 from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sidebyside import Progress
 from nightlatch.edge.site import Options, Signals, Site
 from nightlatch.errors import PlanError, RepoError
 
@@ -56,18 +57,17 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
             sandbox=sandbox,
             journal=journal,
             pool=pool,
-            lab=laboratory(house, pool),
+            lab=laboratory(house, pool, progress=Progress(show=partial(alive, console, signals))),
             console=console,
             signals=signals,
             notifier=Notifier(house=house, branch=name, run=run, say=console.say),
             now=now,
         )
-        try:
-            yield site
-        finally:
-            console.rest()
-            pool.close()
-            journal.close()
+        with put_away(pool, console):
+            try:
+                yield site
+            finally:
+                journal.close()
 
 
 def read_plan(house: House, data: bytes) -> Plan:
@@ -84,10 +84,31 @@ def read_plan(house: House, data: bytes) -> Plan:
         return planfile.read(now, house.plan, *house.reading)
 
 
-def laboratory(house: House, pool: Pool, ways: Ways | None = None) -> Lab:
+def alive(console: Console, signals: Signals, elapsed: float, text: str) -> None:
+    """A sign of life while checks run; who has pressed Ctrl-C is told what they wait for."""
+    if signals.asked and not signals.told:
+        signals.told = True
+        console.say("stopping", "what was done so far goes through its checks, and is landed or carried; Ctrl-C again ends the run at once")
+    console.alive(elapsed, text)
+
+
+@contextmanager
+def put_away(pool: Pool, console: Console) -> Iterator[None]:
+    """Take away what a pool has prepared, and the live line. Who is interrupted waits for no command that still runs."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pool.stop.set()
+        raise
+    finally:
+        console.rest()
+        pool.close()
+
+
+def laboratory(house: House, pool: Pool, ways: Ways | None = None, *, progress: Progress | None = None) -> Lab:
     """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network.
 
-    `ways` are open to them in place of those of the pool.
+    `ways` are open to them in place of those of the pool. `progress` is told what runs.
     """
     checks, known = house.config.checks, dict[str, Plan]()
 
@@ -111,7 +132,7 @@ def laboratory(house: House, pool: Pool, ways: Ways | None = None) -> Lab:
 
     return Lab(
         repo=house.repo,
-        hands=Hands(sandbox=pool.sandbox, timeout=house.config.limits.check, secrets=house.secrets),
+        hands=Hands(sandbox=pool.sandbox, timeout=house.config.limits.check, secrets=house.secrets, stop=pool.stop),
         open_room=open_room,
         cache=house.state / "cache",
         inside=house.inside,
@@ -125,6 +146,7 @@ def laboratory(house: House, pool: Pool, ways: Ways | None = None) -> Lab:
         stamp=partial(fingerprint.stamp, house, pool.sandbox),
         env_key=pool.env_key,
         environment=pool.environment,
+        progress=progress or Progress(),
         held_back=heldback.folder(house),
         weak_is_enough=house.config.land.weak_verify == "enough",
     )

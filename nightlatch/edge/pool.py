@@ -59,7 +59,7 @@ class Pool:
     """Prepared workspaces of one project. One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from.
 
     A plain session uses `size` of them before the next agent works: for its suite, its checks and its verify, then for the next verify at
-    the base and for the next agent.
+    the base and for the next agent. Once `stop` is set, nothing is prepared any more, and an init.sh that runs is ended.
     """
 
     house: House
@@ -67,6 +67,7 @@ class Pool:
     branch: str
     size: int = 5
     ways: Ways = field(init=False)
+    stop: threading.Event = field(default_factory=threading.Event)
     _ready: deque[Workspace] = field(default_factory=deque)
     _missing: int = 0
     _base: str = ""
@@ -284,7 +285,7 @@ class Pool:
             (place.own / self.house.path(shared)).mkdir(parents=True, exist_ok=True)
         command = self.sandbox.command(rooms.room(self.house, place, network=True), how.split())
         server = servers.Server()
-        ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays)
+        ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays, stop=self.stop)
         if server.port is not None:
             fix = "let it end: put ` &` behind what starts the server, or leave that to the check that needs one"
             says = f"{name} started a server, which listens on port {server.port}, and does not end"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from nightlatch.core.secrets import NO_SECRETS, Secrets
@@ -19,6 +20,7 @@ TRANSCRIPT = 512 * 1024 * 1024
 CRASHES = frozenset({*range(1, 16), 24, 25, 31})  # signals that end a process by accident; 128+n beyond these is a code of its own
 FILLED = "ended because it filled the disk: less is free than limits.disk wants"
 STARVED = b"\nnightlatch: something here was ended because workspace.memory was used up\n"
+STOPPING = 0.1  # seconds between two looks at whether everything is to end
 BUSY = 0.02  # of one processor: what an idle event loop stays under
 
 
@@ -210,23 +212,25 @@ def supervise(
 
 def run(
     command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200_000, drain: float = 2,
-    over: Callable[[int], bool] | None = None,
+    over: Callable[[int], bool] | None = None, stop: Event | None = None,
 ) -> Ran:  # fmt: skip
     """Run a check: both streams together, head and tail of them kept; at the time-out the whole tree is killed.
 
-    `over` is asked about once a second whether the process of this number is to be treated as if its time were up.
+    `over` is asked again and again whether the process of this number is to be treated as if its time were up. It is up as soon as
+    another thread sets `stop`.
     """
+    look = STOPPING if stop else 1
     began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
     with command.ready or Tree(command, stdin=stdin, merged=True) as tree:
         if command.ready:
             tree.go(command.line, stdin)
         while not tree.ended:
             left = began + timeout - time.monotonic()
-            timed_out = timed_out or left <= 0 or (over is not None and over(tree.pid))
+            timed_out = timed_out or left <= 0 or (over is not None and over(tree.pid)) or (stop is not None and stop.is_set())
             crowded = crowded or tree.crowded
             if timed_out or crowded:
                 tree.end()
-            for _, chunk in tree.turn(min(max(left, 0), 1)):
+            for _, chunk in tree.turn(min(max(left, 0), look)):
                 output.add(chunk)
         for _, chunk in tree.drain(drain):
             output.add(chunk)

@@ -113,7 +113,8 @@ def examined(house: House, lab: Lab, base: str, tree: str, asked: Feature, span:
     known, named = (approvals(house.repo, span), superseded(house.repo, span)) if span else (NOTHING, [])
     named += [name for rule in known.keys() & SUPERSEDED for name in known[rule]]
     lab, feature = replace(lab, protected=peoples(house)), replace(asked, supersedes=(*asked.supersedes, *named))
-    return lab.examine(base, tree, feature, of_scope(house, house.repo.diff(base, tree)), approved=known, judge=judge)
+    with lab.progress.whole(asked.id or "the range"):
+        return lab.examine(base, tree, feature, of_scope(house, house.repo.diff(base, tree)), approved=known, judge=judge)
 
 
 def peoples(house: House) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from threading import Event
 
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
@@ -45,14 +46,18 @@ ABSENT = frozenset({126, 127})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
-    """What commands are run with: a sandbox, seconds after which a command is a fault, and what is hidden in all that they say."""
+    """What commands are run with: a sandbox, seconds after which a command is a fault, and what is hidden in all that they say.
+
+    Once `stop` is set, everything that runs is ended.
+    """
 
     sandbox: Sandbox
     timeout: float
     secrets: Secrets = NO_SECRETS
+    stop: Event = field(default_factory=Event)
 
     def run(self, room: Room, argv: Sequence[str]) -> Ran:
-        ran = process.run(self.sandbox.ready(room, argv) or self.sandbox.command(room, argv), timeout=self.timeout)
+        ran = process.run(self.sandbox.ready(room, argv) or self.sandbox.command(room, argv), timeout=self.timeout, stop=self.stop)
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
     def report(self, file: Path) -> bytes | None:

@@ -320,12 +320,13 @@ def collect(site: Site, started: Started) -> Candidate:
 def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Verdict:
     """The verdict on the candidate against its base, and with the agent's end the outcome."""
     site.console.say("verdict", f"{started.feature.id} agent: {end.end}{f' ({end.says})' if end.says else ''}; checks run now")
-    seen_red = bool(started.feature.verify) and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
     finished, carried = end.end is End.FINISHED, started.laid
-    verdict = site.lab.examine(
-        made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried,
-        judge=bench(site, started), met_before=site.history(started.base).of(started.feature).met,
-    )  # fmt: skip
+    with site.lab.progress.whole(started.feature.id):
+        seen_red = bool(started.feature.verify) and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
+        verdict = site.lab.examine(
+            made.base, made.tree, started.feature, made.reasons, finished=finished, seen_red=seen_red, carried=carried,
+            judge=bench(site, started), met_before=site.history(started.base).of(started.feature).met,
+        )  # fmt: skip
     pictures(site, started, made)
     verdict = phases.conclude(site, started, made, verdict, end)
     closed = closing.close(

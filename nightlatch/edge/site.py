@@ -58,6 +58,10 @@ class Options:
     clock: Clock = field(default_factory=Clock)
 
 
+class Stopped(KeyboardInterrupt):
+    """A person ended what ran while nothing was at work that could be carried."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Signals:
     """What a person asked by signal: once ends the run after the work is carried, twice ends it at once."""
@@ -66,12 +70,25 @@ class Signals:
     code: int = 0
     clock: Clock = field(default_factory=Clock)
     _heard: Event = field(default_factory=Event)
+    told: bool = False
+    _idle: bool = False
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked, self.code = signal.Signals(number).name, 128 + number
         self._heard.set()
+        if self._idle:
+            raise Stopped
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Nothing is at work that could be carried: the first signal raises Stopped."""
+        self._idle = True
+        try:
+            yield
+        finally:
+            self._idle = False
 
     def pause(self, seconds: float) -> None:
         """Wait that long, or until a signal is heard."""

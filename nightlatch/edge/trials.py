@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from time import monotonic, time
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from nightlatch.edge.files import make_folder
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room
-from nightlatch.edge.sidebyside import depth, in_threads, run_one, within
+from nightlatch.edge.sidebyside import Job, Progress, T, depth, in_threads, run_one, within
 from nightlatch.edge.tracing import watch
 from nightlatch.edge.trees import Entry
 from nightlatch.errors import FaultError
@@ -42,6 +43,15 @@ TICK = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A run of the suites on a tree, or of some ids and files of them. `seconds` limits it further than every command is."""
+
+    tree: str
+    only: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
     """What is needed to try out trees of one project.
 
@@ -49,7 +59,7 @@ class Trials:
     depends on: plan, progress, findings. `planned(base)` are the features of the plan, `outside` the person's own commands, which run in
     no sandbox. `environment(base, tree)` says what became of the dependencies. `env_key(base)` changes when what init.sh makes
     does, `stamp()` when anything else does that results come from: settings, shared and copied files, variables. `ran` counts the runs
-    of a suite.
+    of a suite, `progress` says what runs now, and `early` are results of runs that nobody asked for yet.
     """
 
     repo: Repo
@@ -77,6 +87,8 @@ class Trials:
     suites: dict[str, Suites] = field(default_factory=dict)
     pythons: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
+    early: dict[Asked, Results] = field(default_factory=dict)
 
     def tree(self, rev: str) -> str:
         """The tree of a commit; what an id names never changes, so it is asked for once."""
@@ -199,15 +211,22 @@ class Trials:
                 fix = f'set sandbox = "auto" under [workspace], or make init.sh install {name} into a .venv of its own'
                 raise FaultError(f"the checks would import {name} from the main checkout, not from the candidate", place=origin, fix=fix)
 
-    def results(self, base: str, tree: str, suite: Suites, *, steady: bool = False, fresh: bool = False) -> Results:
-        """The suites' results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known."""
+    def results(
+        self, base: str, tree: str, suite: Suites, *, steady: bool = False, fresh: bool = False, beside: Iterable[Asked] = ()
+    ) -> Results:  # fmt: skip
+        """The suites' results on a tree. `steady`: what fails runs once more, and passes if it passes then. `fresh`: whatever is known.
+
+        What else is `beside` them runs at the same time, and is known when it is asked for.
+        """
         if not suite.every:
             return Results(answer=Answer.GREEN)
         name = self.tests_name(tree, suite)
         known = None if fresh else self.recall(name, codec.results_from)
         if known:
             return known
-        found = self.run(base, tree, suite, kept=not fresh)
+        others = tuple(beside)
+        found, *early = self.runs(base, suite, (Asked(tree=tree), *others), kept=not fresh)
+        self.early.update(zip(others, early, strict=True))
         again = found.failing & found.ids.keys() if steady else frozenset()
         if 0 < len(again) <= MOST_AGAIN:
             better = self.run(base, tree, suite, again).passed & again
@@ -232,23 +251,34 @@ class Trials:
 
         `seconds` limits it further than every command is. `kept`: what a suite came to on this very tree is not found out twice.
         """
+        asked = Asked(tree=tree, only=tuple(only) if isinstance(only, list) else tuple(sorted(only)), seconds=seconds)
+        known = self.early.pop(asked, None)
+        return known or self.runs(base, suite, [asked], kept=kept)[0]
+
+    def runs(self, base: str, suite: Suites, every: Sequence[Asked], *, kept: bool = False) -> list[Results]:
+        """What these runs come to, as many at once as the machine allows; only whole ones are `kept`."""
         if not suite.every:
-            return Results(answer=Answer.GREEN)
-        self.ran.append(tree)
-        names = only if isinstance(only, list) else sorted(only)
-        shares = shared_out(suite.every, names)
-        wanted = [one for one in suite.every if one.name in shares or not names]
-        known = {one.name: self.recall(self.part_name(tree, one), codec.results_from) for one in wanted if kept and not suite.alone}
-        hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
-        missing = [one for one in wanted if not known.get(one.name)]
-        fresh: dict[str, Results] = {}
-        for some in (missing[n : n + self.side_by_side] for n in range(0, len(missing), self.side_by_side)):
-            fresh |= self.run_some(hands, base, tree, suite, some, shares)
-        if kept and not suite.alone:
-            for one in missing:
-                self.save(self.part_name(tree, one), fresh[one.name])
-        runs = [(one, known.get(one.name) or fresh[one.name]) for one in wanted]
-        return runs[0][1] if suite.alone else together(runs)
+            return [Results(answer=Answer.GREEN) for _ in every]
+        parts = [(asked, one, names) for asked in every for one, names in shares_of(suite, asked.only)]
+        whole = [(asked, one) for asked, one, _ in parts if kept and not (suite.alone or asked.only)]
+        recalled = ((pair, self.recall(self.part_name(pair[0].tree, pair[1]), codec.results_from)) for pair in whole)
+        known = {(asked, one.name): found for (asked, one), found in recalled if found}
+        missing = [part for part in parts if (part[0], part[1].name) not in known]
+        self.ran.extend(asked.tree for asked in every)
+        turn = Lock()
+        jobs = [
+            Job(name=named(one, names), work=partial(self.run_part, turn, base, asked, suite, one, names)) for asked, one, names in missing
+        ]
+        for (asked, one, _), found in zip(missing, self.at_once(jobs, self.side_by_side if self.runs_apart else 1), strict=True):
+            known[asked, one.name] = found
+            if (asked, one) in whole:
+                self.save(self.part_name(asked.tree, one), found)
+        told = [[(one, known[asked, one.name]) for other, one, _ in parts if other == asked] for asked in every]
+        return [each[0][1] if suite.alone else together(each) for each in told]
+
+    def at_once(self, jobs: Sequence[Job[T]], most: int = 1) -> list[T]:
+        """What these jobs come to, so many at once; a person sees meanwhile what runs."""
+        return in_threads(jobs, most=most, stop=self.hands.stop, progress=self.progress)
 
     @property
     def runs_apart(self) -> bool:
@@ -258,21 +288,18 @@ class Trials:
     def part_name(self, tree: str, one: Suite) -> str:
         return f"suite-{self.tests_name(tree, suites_of([one], ()))[6:]}"
 
-    def run_some(
-        self, hands: Hands, base: str, tree: str, suite: Suites, some: Sequence[Suite], shares: Mapping[str, list[str]]
-    ) -> dict[str, Results]:  # fmt: skip
-        """Some suites side by side, each in a room of its own. Rooms are opened and looked through one after the other."""
-        whole = self.clean(base, tree)
+    def run_part(self, turn: Lock, base: str, asked: Asked, suite: Suites, one: Suite, names: Sequence[str]) -> Results:
+        """One suite in a room of its own. Rooms are opened and looked through by one thread at a time; so are those run that share a
+        network, in which their ports would collide."""
+        hands = replace(self.hands, timeout=min(asked.seconds or self.hands.timeout, self.hands.timeout))
         with ExitStack() as stack:
-            rooms = [stack.enter_context(self.open_room(base, whole)) for _ in some]
-            began = time()
-            apart = len(some) > 1 and self.runs_apart and not any(room.meets_others for room in rooms)
-            jobs = [partial(run_one, hands, room, one, shares.get(one.name, [])) for one, room in zip(some, rooms, strict=True)]
-            found = in_threads(jobs) if apart else [job() for job in jobs]
-            return {
-                one.name: replace(as_project(one, told), rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
-                for one, room, told in zip(some, rooms, found, strict=True)
-            }
+            with turn:
+                whole = self.clean(base, asked.tree)
+                room, began = stack.enter_context(self.open_room(base, whole)), time()
+                shared = run_one(hands, room, one, names) if room.meets_others else None
+            told = shared or run_one(hands, room, one, names)
+            with turn:
+                return replace(as_project(one, told), rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
 
     def test_files(self, base: str, suite: Suites) -> Mapping[str, Entry]:
         """The base's tests, helpers and configuration, as the repository names them."""
@@ -326,7 +353,8 @@ class Trials:
         if argvs:
             with self.open_room(base, self.clean(base, tree)) as room:
                 env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature}
-                found = tuple(runner.run_check(self.hands, room, check, argv, env, kept) for check, argv in argvs.items())
+                run = partial(runner.run_check, self.hands, room, env=env, keep=kept)
+                found = tuple(self.at_once([Job(name=check, work=partial(run, check, argv)) for check, argv in argvs.items()]))
         self.save(name, found)
         return found
 
@@ -348,7 +376,8 @@ class Trials:
         whole = self.clean(base, tree)
         with self.open_room(base, whole) as room:
             watched, began = watch(room.tree, self.files(whole)), monotonic()
-            said = runner.run_verify(hands, room, feature.verify, env)
+            work = partial(runner.run_verify, hands, room, feature.verify, env)
+            said = self.at_once([Job(name=f"verify {feature.id}".rstrip(), work=work)])[0]
             return replace(said, read=watched.read(), seconds=monotonic() - began)
 
     def proofs(self, tree: str) -> dict[str, Said]:
@@ -386,6 +415,16 @@ class Trials:
             file.unlink(missing_ok=True)
             shutil.rmtree(file.with_suffix(""), ignore_errors=True)
         (self.cache / f"{name}.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def shares_of(suite: Suites, names: Sequence[str]) -> list[tuple[Suite, list[str]]]:
+    """Each suite that is to run, with those of these ids and files that it holds; every suite, and all of it, where none are named."""
+    shares = shared_out(suite.every, names)
+    return [(one, shares.get(one.name, [])) for one in suite.every if one.name in shares or not names]
+
+
+def named(one: Suite, names: Sequence[str]) -> str:
+    return f"{one.name}, {len(names)} of its tests" if names else one.name
 
 
 def proof_name(feature: Feature) -> str:

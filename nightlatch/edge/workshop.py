@@ -7,11 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nightlatch.edge import opening, rooms
+from nightlatch.edge.console import Console
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one
 from nightlatch.edge.house import House
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.pool import Pool
+from nightlatch.edge.sidebyside import Progress
 
 
 @contextmanager
@@ -19,10 +21,9 @@ def opened(house: House) -> Iterator[tuple[Pool, Lab]]:
     """Fresh checkouts and a laboratory that uses them, without the lock of a run."""
     opening.state_folder(house)
     pool = Pool(house=house, sandbox=rooms.sandbox_of(house), branch=house.repo.head() or "detached")
-    try:
-        yield pool, opening.laboratory(house, pool)
-    finally:
-        pool.close()
+    console = Console(hide=house.secrets.hide)
+    with opening.put_away(pool, console):
+        yield pool, opening.laboratory(house, pool, progress=Progress(show=console.alive))
 
 
 def working_tree(repo: Repo) -> str:
