@@ -1,8 +1,9 @@
 """What a session comes to: how the agent ended and the verdict on its candidate, put together into one outcome and its words."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 
 from nightlatch.core.approvals import Approved, written
 from nightlatch.core.history import NO_FAULT_OF_THE_FEATURE
@@ -10,6 +11,7 @@ from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Rule
 from nightlatch.core.notes import Found
 from nightlatch.core.phases import COMPLETE
 from nightlatch.core.progress import RULE_OF_END, rule_of
+from nightlatch.core.scope import Change
 from nightlatch.core.verdict import UNFINISHED
 
 PATH = re.compile(r"\.?[\w@-][\w.@-]*(?:/[\w.@-]+)*\.\w+")
@@ -126,9 +128,17 @@ def message(feature: Feature, note: str, lines: Mapping[str, str]) -> str:
     return f"{one_line(feature.id)} {one_line(feature.title)}{note}\n\n{tail}\n"
 
 
-def landing_message(done: SessionEnded, verdict: Verdict) -> str:
-    """Subject and trailers of a landing commit."""
-    return message(done.feature, "" if done.outcome is Outcome.LANDED else " (unproved)", trailers(done, verdict))
+def landing_message(done: SessionEnded, verdict: Verdict, changes: Iterable[Change]) -> str:
+    """Subject and trailers of a landing commit that changes this."""
+    lines = {**trailers(done, verdict), "Nightlatch-Changed": changed(changes)}
+    return message(done.feature, "" if done.outcome is Outcome.LANDED else " (unproved)", lines)
+
+
+def changed(changes: Iterable[Change]) -> str:
+    """The paths that a landing changes, as a digest. Moved by a rebase it has the same ones; with the person's own work in it, others."""
+    paths = sorted(f"{change.status} {change.path}" for change in changes)
+    digest = sha256("\0".join(paths).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{len(paths)} {digest[:16]}"
 
 
 def approved_message(feature: Feature, session: str, verdict: Verdict, approved: Approved) -> str:

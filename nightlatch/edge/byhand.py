@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from nightlatch.core import ownfiles
+from nightlatch.core.closing import changed
 from nightlatch.core.ownfiles import LOOP, SETTINGS, TABLE_FILE
 from nightlatch.edge.commits import LOG, Commit, logged
+from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
 from nightlatch.errors import SettingsError
 
@@ -33,7 +35,7 @@ def settings(house: House) -> Iterator[SettingsError]:
         return
     now, past, by = house.repo.read("HEAD", name), None, None
     for commit in history(house, name):
-        if not by_session(commit):
+        if not by_session(house.repo, commit):
             past = house.repo.read(commit.id, name)
             break
         by = commit
@@ -48,7 +50,7 @@ def settings(house: House) -> Iterator[SettingsError]:
 def added_plan(house: House) -> Iterator[SettingsError]:
     """A plan that a session brought."""
     added = next(iter(history(house, house.plan, "--diff-filter=A")), None) if house.plan else None
-    if added and by_session(added):
+    if added and by_session(house.repo, added):
         yield told(house, f"the plan {house.plan} was landed by a session", house.plan, added)
 
 
@@ -56,7 +58,7 @@ def loop(house: House) -> Iterator[SettingsError]:
     """A loop.py that a session changed."""
     name = house.path(LOOP)
     last = next(iter(history(house, name)), None) if (house.repo.top / name).is_file() else None
-    if last and by_session(last):
+    if last and by_session(house.repo, last):
         yield told(house, f"{name} was changed by a session", name, last)
 
 
@@ -66,9 +68,16 @@ def history(house: House, name: str, *more: str) -> tuple[Commit, ...]:
     return logged(house.repo.run(*LOG, f"-n{MOST}", *more, "--end-of-options", tip, "--", name)) if tip else ()
 
 
-def by_session(commit: Commit) -> bool:
-    """Did a session land it, without a person having approved it? A commit of several sessions is somebody's who put theirs together."""
-    return commit.sessions == 1 and "Nightlatch-Approved" not in commit.trailers
+def by_session(repo: Repo, commit: Commit) -> bool:
+    """Did a session land it, without a person having approved it?
+
+    What has the trailers of several sessions, or changes other paths than the landing did, is somebody's own commit: they put commits
+    together, with theirs among them.
+    """
+    if commit.sessions != 1 or "Nightlatch-Approved" in commit.trailers or not commit.parents:
+        return False
+    said = commit.trailers.get("Nightlatch-Changed")
+    return said is None or said == changed(repo.diff(commit.parents[0], commit.id))
 
 
 def given(name: str, data: bytes | None) -> Mapping[str, Any]:

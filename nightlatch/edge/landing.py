@@ -186,8 +186,9 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     tries = site.history(tip).of(started.feature).attempts + 1
     lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
     tree = with_record(site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found))
+    message = closing.landing_message(ended, verdict, repo.diff(tip, tree))
     try:
-        commit = repo.commit(tree, [tip], site.house.secrets.hide(closing.landing_message(ended, verdict)), sign=site.sign)
+        commit = repo.commit(tree, [tip], site.house.secrets.hide(message), sign=site.sign)
     except SigningError:
         kept = repo.commit(candidate.tree, [candidate.base], f"work on {started.feature.id} that could not be signed, from {started.id}")
         repo.set_ref(repo.work_ref(started.feature.id), kept)

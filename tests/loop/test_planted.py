@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nightlatch.core.closing import changed
+from nightlatch.core.scope import Change
 from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
@@ -166,6 +168,32 @@ def test_a_commit_that_a_person_put_several_sessions_together_in_is_theirs(proje
     script = {"NIGHTLATCH_SCRIPT": str(project.script([[writes(1)]]))}
     project.run("run", "--agent", "scripted", "--once", env=script)
     assert (project.folder.parent / "ran").exists()
+
+
+def test_a_squash_of_one_sessions_landing_with_the_persons_own_work_is_theirs(project: Project) -> None:
+    """Plan, settings and loop came on the same branch, and the one commit has the trailers of the one session."""
+    root = project.git("commit-tree", "-m", "nothing yet", project.git("hash-object", "-t", "tree", "/dev/null").strip()).strip()
+    project.night([[writes(1)]], "--once")
+    landing = project.git("log", "-1", "--format=%B", "--grep=^Nightlatch-Session: ")
+    assert "\nNightlatch-Changed: 3 " in landing
+    squashed = project.git("commit-tree", "-p", root, "-m", landing, "HEAD^{tree}").strip()
+    project.git("reset", "-q", "--hard", squashed)
+    project.night([[writes(2)]], "--once")
+    assert project.passing() == ["US-001", "US-002"]
+
+
+@pytest.mark.parametrize("more", [{}, {"till2.py": "more = 1\n"}])
+def test_a_landing_that_was_moved_is_a_sessions_and_one_that_was_added_to_is_the_persons(project: Project, more: dict[str, str]) -> None:
+    """Moved by a rebase, or cherry-picked, it changes the paths that its trailer tells of."""
+    changes = [Change(path="loop.toml", status="M"), Change(path="n1.txt", status="A")]
+    for name, text in {"loop.toml": 'agent = ["scripted"]\n[land]\nafter = "touch ../ran"\n', "n1.txt": "1\n", **more}.items():
+        project.write(name, text)
+    project.git("add", "-A")
+    trailers = f"Nightlatch-Session: r-20260101-000000-s01\nNightlatch-Changed: {changed(changes)}\n"
+    project.git("commit", "-q", "-m", f"US-001 Number 1\n\n{trailers}")
+    script = {"NIGHTLATCH_SCRIPT": str(project.script([[writes(1)], [writes(2)]]))}
+    done = project.run("run", "--agent", "scripted", "--once", env=script, code=0 if more else 2)
+    assert ("loop.toml has settings that a session landed" in done.stderr) != bool(more)
 
 
 def test_a_plan_that_a_session_landed_is_not_taken_for_the_persons(project: Project) -> None:
