@@ -135,7 +135,7 @@ class Evidence:
     `proof_changed`: a file that verify may rest on does. `bent` says how that differs which its verify runs through. `wants` are the
     steps beyond tests, checks and verify that this candidate calls for and that can be taken. `moved` says of lost ids where they went,
     `intact` are those that say the same there, `whole_moves` says of a file that came where the very same one was before, `goldens` how
-    files of expected output differ. `flaky` ids came out both ways on base
+    files of expected output differ, `forgotten` of ids of the base what they do not ask any more. `flaky` ids came out both ways on base
     and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of how many runs.
     `carried` are the ids that passed in the work that the session started from. `always`: the judge is asked even where a verify proves
     the feature; `met_before` is the most criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
@@ -155,6 +155,7 @@ class Evidence:
     proof_changed: bool = False
     wants: frozenset[Step] = frozenset()
     moved: Mapping[str, str] = field(default_factory=dict)
+    forgotten: Mapping[str, str] = field(default_factory=dict)
     intact: frozenset[str] = frozenset()
     whole_moves: Mapping[str, str] = field(default_factory=dict)
     goldens: tuple[str, ...] = ()

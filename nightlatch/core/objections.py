@@ -101,6 +101,8 @@ def _suite(e: Evidence) -> Iterator[Reason]:
             yield objection
             return
     yield from _rewritten(e)
+    if forgotten := _forgotten(e):
+        yield reason("ratchet.input-gone", forgotten)
     if left := {**e.base.tests.absent_suites, **(e.own.absent_suites if e.own else {})}:
         yield reason("tests.suite-absent", (f"{name}: {why}" for name, why in sorted(left.items())))
     chance = e.flaky | e.unsteady
@@ -119,6 +121,14 @@ def _suite(e: Evidence) -> Iterator[Reason]:
         yield reason(UNNAMED, (*names, *e.goldens)) if bent and e.weaker and not e.weaker.survivors else reason(FAILED, names)
     if e.own and (names := sorted(newly_failing(e, e.own) - chance)):
         yield reason("tests.failed", names)
+
+
+def _forgotten(e: Evidence) -> list[str]:
+    """What tests of the base do not ask any more, though the candidate passes them as they were and nothing had to change."""
+    kept = e.old.passed if e.old else frozenset[str]()
+    told = {line.partition(" (line ")[0] for said in e.static for line in said.detail}  # one edit is one objection
+    names = (name for name in e.forgotten if name in kept and name not in told)
+    return sorted(e.forgotten[name] for name in names if not supersedes(e.feature.supersedes, name))
 
 
 def _removed(e: Evidence, own: Collection[str], old: Collection[str]) -> Iterator[Reason]:

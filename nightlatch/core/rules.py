@@ -15,13 +15,14 @@ LAYERS = {
     "ids": ("test-removed", "test-skipped", "test-unmatched", "fewer-cases"),
     "weaker": ("weaker",),
     "strength": ("skip-added", "unreadable-test", *(rule.removeprefix("ratchet.") for rule in WEAKENING)),
-    "claims": ("expectation-changed",),
+    "claims": ("expectation-changed", "input-gone"),
     "suites": ("suite-lost",),
     "source": ("knows-tests",),
     "dependencies": ("new-dependency", "runner-dependency"),
     "budget": ("not-measured",),
 }
-MENDED = frozenset({"ratchet.fewer-cases", *WEAKENING})  # refused in a run: the tests are put back, and the next session goes on
+# Refused in a run: the tests are put back, and the next session goes on.
+MENDED = frozenset({"ratchet.fewer-cases", "ratchet.input-gone", *WEAKENING})
 WEAKER = frozenset(f"ratchet.{rule}" for layer in ("old", "ids", "weaker", "strength") for rule in LAYERS[layer])
 
 RULES = {

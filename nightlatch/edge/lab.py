@@ -124,7 +124,8 @@ class Lab(Trials):
             e = replace(e, base=self.state(base, case.suite))
             if "declared" not in off:
                 known = e.base.tests
-                e = replace(e, static=declared.beside(e.static, case.texts, feature.supersedes, known.ids, known.having(*NOT_GREEN)))
+                static = declared.beside(e.static, case.texts, feature.supersedes, known.ids, known.having(*NOT_GREEN))
+                e = replace(e, static=static, forgotten=declared.forgotten(case.texts, feature.supersedes, known.passed))
         while step := next_step(e):
             with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)

@@ -252,6 +252,42 @@ fn adds_big() {
 """
 
 
+SPLIT = """import { describe, expect, it } from "vitest";
+import { split, line } from "./money";
+
+describe("split", () => {
+  it("gives the odd cents to the first", () => {
+    expect(split(100, 3)).toEqual([34, 33, 33]);
+  });
+  it("works for one", () => {
+    expect(split(99, 1)).toEqual([99]);
+  });
+});
+it("is a line", () => {
+  expect(line("tea", 2)).toEqual({ name: "tea", prices: [2, 2] });
+});
+it("is no line", () => {
+  expect(line("salt", 0)).toEqual({ name: "salt", prices: [] });
+});
+"""
+SPLIT_TABLE = """import { expect, it } from "vitest";
+import { split, line } from "./money";
+
+it.each([
+  [100, 3, [34, 33, 33]],
+  [99, 1, [99]],
+])("splits %d among %d", (total, people, shares) => {
+  expect(split(total, people)).toEqual(shares);
+});
+it.each([
+  ["tea", 2, { name: "tea", prices: [2, 2] }],
+  ["salt", 0, { name: "salt", prices: [] }],
+])("%s is a line", (name, count, whole) => {
+  expect(line(name, count)).toEqual(whole);
+});
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refactoring:
     """The files before and after; what went and came of the ids of a run; and an edit (old, new) that takes something away."""
@@ -298,6 +334,12 @@ REFACTORINGS = (
     vitest("a table of objects", OBJECTS, ids("cart.test.ts", "adds 1 and 2", "adds 0 and 0"), ("  { a: 100, b: 250, sum: 350 },\n", "")),
     vitest("a table with a name", NAMED, THREE, ("toBe(sum)", "toBeDefined()")),
     vitest("a loop around a test", LOOP, THREE, ('  ["big", 100, 250, 350],\n', "")),
+    Refactoring(
+        name="expected lists turned into a table", old={"money.test.ts": SPLIT}, new={"money.test.ts": SPLIT_TABLE},
+        went=ids("money.test.ts", "split::gives the odd cents to the first", "split::works for one", "is a line", "is no line"),
+        came=ids("money.test.ts", "splits 100 among 3", "splits 99 among 1", "tea is a line", "salt is a line"),
+        less=("[34, 33, 33]", "[33, 33]"),
+    ),
     vitest("a table in a template", TABLE, ids("cart.test.ts", "1 + 2 = 3"), ("  ${100} | ${250} | ${350}\n", "")),
     *(
         Refactoring(

@@ -36,6 +36,7 @@ DEFINES = (
     r"(?<![\w.]){n}\s*(?:\.|->|::)\s*\w+\s*=(?![=>~])",
 )
 PLACES = 12
+GONE = " is not in it any more"
 TABLE = 2  # a loop, and what runs each of its rows
 
 
@@ -101,7 +102,7 @@ class Claims:
             yield f"{name} is given another meaning"
         there = frozenset[str]().union(*(_values(other).union(self.units.new[path].around) for path, other in every))
         bare = frozenset(map(_bare, there))
-        yield from (f"{value[:40]} is not in it any more" for value in sorted(_asked(test)) if _bare(value) not in bare)
+        yield from (f"{value[:40]}{GONE}" for value in sorted(_asked(test)) if _bare(value) not in bare)
         raised = [pair for _, other in every for pair in other.raises]
         for kind, said in test.raises:
             if not any(kind == now_kind and (said in {"", now_said} or _bare(said) in bare) for now_kind, now_said in raised):

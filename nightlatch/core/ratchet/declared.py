@@ -7,7 +7,7 @@ from itertools import islice
 
 from nightlatch.core.models import Reason
 from nightlatch.core.ratchet import byfile, grammar, testdata
-from nightlatch.core.ratchet.claimed import claims_of
+from nightlatch.core.ratchet.claimed import GONE, claims_of
 from nightlatch.core.ratchet.looks import Place, words_of
 from nightlatch.core.ratchet.moves import is_class, is_named, successors
 from nightlatch.core.ratchet.reading import Sources, read_all, unreadable
@@ -130,6 +130,24 @@ def reclaimed(
         held_to = stays and not (own and own.name in spoken) and not supersedes(names, path)
         if held_to and (value := claims.lost_around(path)):
             yield CHANGED, f"{path}: {value[:40]} is not in it any more"
+
+
+def forgotten(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> dict[str, str]:
+    """What each of these ids asked and does not ask any more, though there is a test of its name.
+
+    Whether that is held against anybody only a run tells: what the new code fails had to change.
+    """
+    every = tuple(ids)
+    covers, old, new = covering(every), read_all(texts, "old"), read_all(texts, "new")
+    claims, found = claims_of(texts, old, new), dict[str, str]()
+    both = ((path, name) for path, source in old.items() if path in new and covers(path) for name in source.tests.keys() & new[path].tests)
+    for path, name in both:
+        test, now = old[path].tests[name], new[path].tests[name]
+        if test.text == now.text or test.helper or named(names, (path, name)) or unreadable(old[path], new[path]):
+            continue
+        lines = [told for told in claims.gone((path, name), test, [(path, now)]) if told.endswith(GONE)]
+        found |= {each: f"{each} (line {now.line}): {lines[0][:80]}" for each in every if lines and is_named(each, (path, name))}
+    return found
 
 
 def narrowed(texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]) -> Iterator[tuple[str, str]]:

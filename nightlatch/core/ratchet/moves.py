@@ -20,6 +20,7 @@ TITLE = re.compile(r"\A(?:'[^']*'|\"[^\"]*\"|`[^`]*`) , ")
 HOLE = re.compile(r"%[sdifjoOp#]|\$\{[^}]*\}|\$[A-Za-z_][\w.]*")  # in a title, where a row's own value comes
 WORD = re.compile(r"\w+|[^\w\s]")
 OPERAND = re.compile(r"(?<![\w.])[$@]{0,2}_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
+VALUES = re.compile(r"(?<![\w)\]])(?:\[(?:_(?:,_)*,?)?\]|\{_:_(?:,_:_)*,?\})")  # brackets behind a name would ask for one of many
 SETUP = re.compile(r"(\w+)(?: , \w+)? := (.+)", re.DOTALL)
 OWNER = re.compile(r"(?<![\w.])(?:self|this|cls)\s?\.\s?|\$this -> ")
 DATA_SET = re.compile(r" with data set (?:#\d+|\".*\")\Z", re.DOTALL)  # PHPUnit's name for a row
@@ -202,5 +203,8 @@ def inlined(text: str, test: Test) -> str:
 
 
 def shape(text: str) -> str:
-    """An assertion with what it is called with, and what it expects, left open."""
-    return re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", text)))
+    """An assertion with what it is called with, and what it expects, left open; a list or an object of values is one value."""
+    found = re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", text)))
+    while (less := VALUES.sub("_", found)) != found:
+        found = less
+    return found

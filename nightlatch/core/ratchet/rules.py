@@ -101,6 +101,13 @@ STATIC = {
         example="`assert_equal 350, total` became `assert_equal 351, total`, and nothing that runs says which of them is right",
         wrong="`approve` it, or name the test in the feature's `supersedes` beforehand. A runner that reports ids decides it by running.",
     ),
+    "ratchet.input-gone": Rule(
+        says="tests of the base, which the new code passes as they were, do not ask what they asked: {n}",
+        next="Put these tests back as they were; what is new belongs into tests of its own.",
+        ruling=Ruling.HOLD,
+        example="`add(100, 250)` became `add(100, 249)`: whoever breaks the first one later is not noticed",
+        wrong="`approve` it, or name the test in the feature's `supersedes` beforehand.",
+    ),
     "ratchet.swallowed": Rule(
         says="tests of the base catch what their own assertions raise: {n}",
         next="Let a failing assertion leave the test.",
