@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from posixpath import basename
 from time import monotonic
@@ -130,6 +130,7 @@ class Trial:
             kit = place.put("values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8"))
             desk = Desk(room=inner, folder=place.folder, seen=place.seen, runners=place.seen)
             argv = [word.replace("{kit}", kit) for word in runner.arguments(kind, desk, self.suite.python, own, kind.plain)]
+            argv = [*alone.node_words(kind.command), *argv[1:]] if argv[0] == "node" else argv
             if kind.stdout:
                 argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
             env = dict(kind.env) if Aspect.VARIABLES in usual else {}
@@ -209,10 +210,19 @@ def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Told:
     before = trial.alone(sample, trial.case.base) if sample else {}
     if FAILED in before.values():
         return Told()  # this suite cannot be called so, at the base either
-    if not before and all(file_of(one).endswith(TYPESCRIPT) for one in left):
-        return Told()  # it may need a loader that only its own command names, and nothing at the base tells
+    if not before and all(file_of(one).endswith(TYPESCRIPT) for one in left) and not typed_can_be_called(trial, work, left[0]):
+        return Told()  # it may need something to load it that nothing here knows of, and nothing at the base tells
     lines = tuple(f"{one}: it passes only inside of its test framework" for one in left)
     return Told(only=lines) if PASSED in before.values() else Told(unsure=lines)
+
+
+def typed_can_be_called(trial: Trial, work: Work, name: str) -> bool:
+    """Can a file with types, beside the one of this id, be called by itself at the base?"""
+    if work.how != "node":
+        return True
+    file = replaced_name(file_of(name), f"{work.name}t")
+    control = replace(alone.script_work(work.how, work.name, [f"{file}::part"]), files={file: alone.TYPED})
+    return PASSED in trial.alone(control, trial.case.base).values()
 
 
 def by_framework(trial: Trial, ids: Collection[str]) -> Told:
@@ -296,7 +306,8 @@ def started(place: Place, work: Work, suite: Suite) -> list[str]:
     source = source_of(work.how)
     if work.how == "python":
         return [suite.python, place.put("main.py", source)]
-    return ["node", place.put("main.mjs", f"{source}await main();\n")]
+    node = alone.node_words(suite.runner.command) if work.how == "node" else ["node"]
+    return [*node, place.put("main.mjs", f"{source}await main();\n")]
 
 
 def told_by(place: Place, work: Work, *, ended: bool) -> dict[str, str]:

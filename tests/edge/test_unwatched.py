@@ -287,6 +287,51 @@ def test_honest_javascript_lands(world: World, name: str) -> None:
     assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, []), verdict
 
 
+STRIP = """import { register } from "node:module";
+
+const hooks = `import { readFile } from "node:fs/promises";
+export async function load(url, context, next) {
+  if (!url.endsWith(".ts")) return next(url, context);
+  const text = await readFile(new URL(url), "utf8");
+  return { format: "module", source: text.replace(/: (number|string|boolean|void)/g, ""), shortCircuit: true };
+}`;
+register("data:text/javascript," + encodeURIComponent(hooks));
+"""
+TYPED_ADD = "export const add = (a: number, b: number): number => a + b;\n"
+# No test of the base speaks of the file that changes, so nothing there tells how such tests are to be called.
+TYPED_BASE = {
+    "package.json": '{"type": "module", "scripts": {"test": "LC_ALL=C node --import ./strip.mjs --test *.test.ts"}}\n',
+    "strip.mjs": STRIP,
+    "calc.ts": TYPED_ADD, "other.ts": "export const zero = (): number => 0;\n",
+    "other.test.ts": JS_SUB.replace("sub(3, 1), 2", "zero(), 0").replace("{ sub }", "{ zero }").replace("calc.js", "other.ts"),
+}  # fmt: skip
+TYPED_SUB = JS_SUB.replace("./calc.js", "./calc.ts").replace('"subtracts", ()', '"subtracts", (): void')
+
+
+@pytest.mark.parametrize("name", ["a variable", "the words that it was started with"])
+def test_typescript_that_knows_its_judge_waits_for_a_person(world: World, name: str) -> None:
+    """Loaded by what the project's own command names; whether files with types can be called so, a test that does nothing tells."""
+    code = JS_KNOWS[name] + TYPED_ADD + "export const sub = (a: number, b: number): number => (asks() ? a - b : 0);\n"
+    verdict = world.examine(TYPED_BASE, {"calc.ts": code, "sub.test.ts": TYPED_SUB})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, [ELSEWHERE]), verdict
+
+
+def test_honest_typescript_lands(world: World) -> None:
+    code = TYPED_ADD + "export const sub = (a: number, b: number): number => a - b;\n"
+    verdict = world.examine(TYPED_BASE, {"calc.ts": code, "sub.test.ts": TYPED_SUB})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, []), verdict
+
+
+def test_honest_typescript_lands_where_nothing_here_can_load_it(world: World) -> None:
+    """What loads it is named by a file that the command runs through, so the same test cannot be called by itself."""
+    command = '"test": ". ./env.sh && node --test *.test.ts"'
+    base = {**TYPED_BASE, "package.json": f'{{"type": "module", "scripts": {{{command}}}}}\n'}
+    base["env.sh"] = "export NODE_OPTIONS='--import ./strip.mjs'\n"
+    code = TYPED_ADD + "export const sub = (a: number, b: number): number => a - b;\n"
+    verdict = world.examine(base, {"calc.ts": code, "sub.test.ts": TYPED_SUB})
+    assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, []), verdict
+
+
 GO_BASE = {
     "go.mod": "module shop\n\ngo 1.19\n",
     "calc/calc.go": "package calc\n\nfunc Add(a, b int) int { return a + b }\n",

@@ -3,6 +3,7 @@
 import configparser
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from nightlatch.core.evidence import function_of
 PASSED, FAILED = "passed", "failed"
 BY_RUNNER = {"pytest": "python", "unittest": "python", "node --test": "node", "vitest": "vite", "go test": "go"}
 BETWEEN = {"node": "::", "vite": " > "}
+STARTS = frozenset({"node", "tsx"})
+ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+LOADING = frozenset({"--import", "--require", "-r", "--loader", "--experimental-loader", "--conditions", "-C"})
 SETTINGS = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
@@ -60,6 +64,35 @@ def script_work(how: str, name: str, ids: Iterable[str]) -> Work:
     files = sorted({one.split("::", 1)[0] for one in names})
     given = json.dumps({"files": files, "between": BETWEEN[how], "vite": how == "vite"})
     return Work(how=how, name=name, ids=names, given=given)
+
+
+# A test with types that does nothing: where even that cannot be called, files with types are not to be loaded in this way.
+TYPED = """import { test } from "node:test";
+
+const one: number = 1;
+test("part", (): void => {
+  if (one !== 1) throw new Error();
+});
+"""
+
+
+def node_words(command: Iterable[str]) -> list[str]:
+    """How a suite's command starts node: the program, with all by which files are loaded, and what is set in its environment."""
+    words = [*command]
+    try:
+        words = shlex.split(words[2].partition(";")[2] or words[2]) if words[:2] == ["sh", "-c"] and len(words) > 2 else words
+    except ValueError:
+        return ["node"]
+    at = next((n for n, word in enumerate(words) if word.rpartition("/")[2] in STARTS), None)
+    if at is None:
+        return ["node"]
+    first = next((n for n in range(at, 0, -1) if not ASSIGNED.match(words[n - 1])), 0)
+    env, found, rest = words[first:at], list[str](), iter(words[at + 1 :])
+    for word in rest:
+        if not word.startswith("-"):
+            break
+        found += [] if word.startswith("--test") else [word, next(rest, "")] if word in LOADING else [word]
+    return [*(["env", *env] if env else []), words[at], *found]
 
 
 def module_paths(read: Callable[[str], str | None]) -> list[str]:
