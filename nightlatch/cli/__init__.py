@@ -57,12 +57,12 @@ COMMANDS = {
     },
     "Decide": {
         "answer": "answer the question an agent asked",
-        "approve": "this held or unproved work is done",
+        "approve": "this is right: held work lands, unproved work passes, anything else is done by your word",
         "refuse": "this unproved work is not done: take it back",
-        "done": "this feature is done, whatever the checks can show",
+        "done": "another spelling of approve",
         "retry": "give a feature fresh attempts",
         "hold": "keep a feature from being worked on until you say so",
-        "skip": "leave a feature out",
+        "skip": "another spelling of hold --for-good",
         "revert": "take a landed feature off the branch again",
     },
     "Refer": {
@@ -72,7 +72,9 @@ COMMANDS = {
         "help": "exit codes, plans, agents, the ratchet, recovery",
     },
 }
+FIRST = ("init", "doctor", "demo", "run", "status", "report", "watch", "answer", "approve", "refuse", "retry")
 HELP = ("-h", "--help")
+ALL = "--all"
 COMPLETE = "_NIGHTLATCH_COMPLETE"
 WISHES = ("pause", "resume", "stop")
 MADE = 20_000
@@ -80,10 +82,12 @@ MADE = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What commands find in `ctx.obj`: how the person started the program, and the loop that `run` runs."""
+    """What commands find in `ctx.obj`: how the person started the program, the loop that `run` runs, and whether help is to name every
+    command."""
 
     name: str
     loop: Callable[..., int] | None
+    every: bool = True
 
 
 class Commands(click.Group):
@@ -117,10 +121,13 @@ class Commands(click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands that a first night takes, or all of them."""
         for title, section in COMMANDS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(section.items()), col_max=12)
+            shown = [(name, does) for name, does in section.items() if ctx.obj.every or name in FIRST]
+            if shown:
+                with formatter.section(title):
+                    formatter.write_dl(shown, col_max=12)
 
 
 def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None = None) -> int:
@@ -135,6 +142,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        require_linux(args)
         require_folder()
         code = dispatch(args, loop)
         sys.stdout.flush()
@@ -171,6 +179,13 @@ def stand_in() -> None:
             setattr(sys, name, Path(devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until this process ends
 
 
+def require_linux(args: Sequence[str]) -> None:
+    """Only Linux has the sandbox, and the calls on processes, that a run stands on."""
+    if sys.platform != "linux" and not {*HELP, "--version"} & {*args}:
+        fix = "use Linux, WSL 2 on Windows, or a Linux virtual machine or container on a Mac"
+        raise UsageError(f"nightlatch runs on Linux, and this is {sys.platform}", fix=fix)
+
+
 def require_folder() -> None:
     try:
         Path.cwd()
@@ -187,8 +202,9 @@ def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
             run_theirs(theirs)
             return 0
         loop = import_module("nightlatch.shipped.loop").run
-    commands = every_command(name)
-    with commands.make_context(name, args, obj=Program(name=name, loop=loop)) as context:
+    commands, every = every_command(name), ALL in args
+    args = [word for word in args if word != ALL] if args[0] in HELP else args
+    with commands.make_context(name, args, obj=Program(name=name, loop=loop, every=every)) as context:
         return commands.invoke(context) or 0
 
 
@@ -208,7 +224,7 @@ def every_command(name: str) -> Commands:
     commands = Commands(
         name=name,
         help="Coding agents work through your list of features overnight, and nothing that passes slips back.",
-        epilog=f"\b\nExample: {name} run --until 07:00\nWhat a command does: {name} COMMAND --help",
+        epilog=f"\b\nExample: {name} run --until 07:00\nWhat a command does: {name} COMMAND --help\nEvery command: {name} --help --all",
         context_settings={"help_option_names": list(HELP)},
     )
     click.version_option(__version__, prog_name="nightlatch")(commands)

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from nightlatch.core import planfile
-from nightlatch.core.choices import needless, objection
+from nightlatch.core.choices import needless, objection, settles
 from nightlatch.core.history import replay
 from nightlatch.core.progress import decision
 from nightlatch.core.text import plain
@@ -36,14 +36,16 @@ VERBS = {
         example='nightlatch answer US-004 "Use reportlab; it is already a dependency."', text="TEXT",
     ),
     "approve": Verb(
-        does="Say that held or unproved work is right: what is held lands, what landed unproved passes.",
+        does="Say that FEATURE is right: held work lands, what landed unproved passes, anything else is done by your word, without proof.",
         example="nightlatch approve US-004",
     ),
     "refuse": Verb(
         does="Say that held or unproved work is not right: what landed is taken back by a revert commit; the next session is told TEXT.",
         example='nightlatch refuse US-004 "The total must include tax."', text="[TEXT]",
     ),
-    "done": Verb(does="Say that FEATURE is done, by your own word and without any proof.", example="nightlatch done US-004"),
+    "done": Verb(
+        does="Another spelling of `approve`: FEATURE is done, by your own word and without any proof.", example="nightlatch done US-004",
+    ),
     "retry": Verb(
         does="Give FEATURE fresh attempts: after it was worn out, held, skipped, or its question has settled itself.",
         example="nightlatch retry US-004 --fresh",
@@ -52,7 +54,7 @@ VERBS = {
         does="Keep FEATURE from being worked on until you say retry.",
         example='nightlatch hold US-004 "waiting for the new API"', text="[TEXT]",
     ),
-    "skip": Verb(does="Leave FEATURE out until you say retry.", example="nightlatch skip US-004"),
+    "skip": Verb(does="Another spelling of `hold --for-good`: leave FEATURE out until you say retry.", example="nightlatch skip US-004"),
     "revert": Verb(
         does="Take a landed feature off the branch again, by a revert commit; its done-flag becomes false.",
         example="nightlatch revert US-004",
@@ -68,10 +70,12 @@ def command(name: str) -> click.Command:
         params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
     if name == "retry":
         params.append(click.Option(["--fresh"], is_flag=True, help="Start clean; the work so far stays under its session's name."))
+    if name == "hold":
+        params.append(click.Option(["--for-good"], is_flag=True, help="Leave it out: the run ends as planned without it."))
     params.append(click.Option(["--now"], is_flag=True, help="Carry it out at once instead of leaving it to the running or the next loop."))
 
-    def callback(feature: str, text: str | None = None, *, fresh: bool = False, now: bool = False) -> None:
-        decide(name, feature, "--fresh" if fresh else text or "", now=now)
+    def callback(feature: str, text: str | None = None, *, fresh: bool = False, for_good: bool = False, now: bool = False) -> None:
+        decide("skip" if for_good else name, feature, "--fresh" if fresh else text or "", now=now)
 
     return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")
 
@@ -94,6 +98,7 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
     feature = seen.survey.find(name)
     waiting = [known for _, known in inbox.waiting(house) if known.feature == feature.id and known.verb != "note"]
     past = replay([decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history).of(feature)
+    verb = "done" if verb == "approve" and not settles(feature, past) else verb
     problem, fix = objection(verb, feature, past)
     if problem:
         raise UsageError(f"{plain(feature.id)} {problem}, so there is nothing to {verb}", place=house.plan, fix=fix)

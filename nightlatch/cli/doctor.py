@@ -1,6 +1,7 @@
 """`doctor`: everything that would stop the night, each with its fix, and a forecast of what will prove each feature."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from nightlatch.core.text import plain
 from nightlatch.edge import doctor
 from nightlatch.edge.house import find_house
 
+FORECAST = ("cost", "overhead")  # topics of the forecast that are no feature's
+
 
 @click.command(epilog="Example: nightlatch doctor --json | jq '.findings[] | select(.level == \"FAIL\")'")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -18,19 +21,30 @@ from nightlatch.edge.house import find_house
 def command(as_json: bool, notify: bool) -> int:
     """Look at git, plan, checks, sandbox, agents, disk and the branch's own tests, and say what will prove each feature.
 
-    Calls each agent with one word, which it may bill. Ends with 1 if something would stop the night.
+    What would stop the night comes first, then what is worth knowing, then the forecast. Calls each agent with one word, which it may
+    bill. Ends with 1 if something would stop the night.
     """
     found, house = [], find_house(Path.cwd())
     for finding in (doctor.notified if notify else doctor.examine)(house):
         found.append(finding)
-        if not as_json:
-            show(finding)
+        if not as_json and sys.stderr.isatty():
+            click.echo(f"\r\x1b[Klooked at {plain(finding.topic, 60)}", err=True, nl=False)
+    if not as_json and sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
     bad = any(finding.level is Level.FAIL for finding in found)
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/doctor/1", "ok": not bad, "findings": [asdict(one) for one in found]}, indent=2))
     else:
+        for finding in sorted(found, key=order):
+            show(finding)
         click.echo("something would stop the night" if bad else "nothing would stop the night")
     return int(bad)
+
+
+def order(finding: Finding) -> int:
+    """What fails, what is worth knowing, the forecast, and what is fine."""
+    forecast = bool(finding.proof) or finding.topic in FORECAST
+    return 0 if finding.level is Level.FAIL else 2 if forecast else 1 if finding.level is Level.WARN else 3
 
 
 def show(finding: Finding) -> None:

@@ -33,3 +33,8 @@ def needless(verb: str, feature: Feature, past: FeatureHistory, text: str = "") 
         return True
     given = {"approve": feature.done, "done": feature.done, "skip": feature.skip or past.skipped, "hold": feature.hold}
     return given.get(verb, False)
+
+
+def settles(feature: Feature, past: FeatureHistory) -> bool:
+    """Is there work of a feature that an approval is about? Without any, it is the person's word that it is done."""
+    return feature.done or past.decided == "approve" or past.waiting is Outcome.UNPROVED or bool(past.held)

@@ -94,13 +94,15 @@ def night(project: Project) -> Project:
         (["retry", "US-001", "--fresh"], ("retry", "US-001", "--fresh")),
         (["hold", "US-001"], ("hold", "US-001", "")),
         (["skip", "US-001"], ("skip", "US-001", "")),
+        (["hold", "US-001", "--for-good"], ("skip", "US-001", "")),
+        (["approve", "US-001"], ("done", "US-001", "")),
         (["revert", "US-003"], ("revert", "US-003", "")),
     ],
 )
 def test_a_decision_is_recorded_and_returns_with_one_line(night: Project, args: list[str], recorded: tuple[str, str, str]) -> None:
     told = night.nightlatch(*args)
     feature = recorded[1]
-    line = f"{feature} The story {feature}: {args[0]} is recorded; the next run carries it out, or add --now\n"
+    line = f"{feature} The story {feature}: {recorded[0]} is recorded; the next run carries it out, or add --now\n"
     assert (told.code, told.out, told.err) == (0, line, "")
     assert inbox(night) == [recorded]
     assert night.git("status", "--porcelain") == ""

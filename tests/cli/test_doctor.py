@@ -378,3 +378,14 @@ def test_it_says_who_judges_and_whether_held_back_checks_can_be_hidden(ready: Pr
     told = ready.nightlatch("doctor").out
     assert "ok    judge: codex judges every feature; codex is billed to the account it is logged in to\n" in told
     assert "ok    held-back: 1 held-back checks\n" in told
+
+
+def test_what_fails_comes_first_then_what_is_worth_knowing_then_the_forecast(ready: Project) -> None:
+    agent(ready, "exit 1")
+    ready.commit("the agent fails")
+    told = ready.nightlatch("doctor")
+    first = [line[:5].strip() for line in told.out.splitlines() if line[:4] in ("FAIL", "warn", "ok  ")]
+    topics = [line[6:].partition(":")[0] for line in told.out.splitlines() if line[:4] in ("FAIL", "warn", "ok  ")]
+    assert first[:2] == ["FAIL", "warn"]
+    assert max(n for n, level in enumerate(first) if level == "FAIL") < min(n for n, level in enumerate(first) if level == "warn")
+    assert topics.index("sandbox") < topics.index("US-001") < topics.index("cost") < topics.index("base")

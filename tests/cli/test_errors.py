@@ -314,9 +314,9 @@ COMMANDS = {
     "a stop where no run is": Case(
         args=["stop"], arrange=[planned()], says="{top}: no run is at work here, so there is nothing to stop", fix="nightlatch run",
     ),
-    "an approval of nothing": Case(
-        args=["approve", "US-001"], arrange=[planned()],
-        says="prd.json: US-001 has no held or unproved work, so there is nothing to approve", fix=STATUS,
+    "a refusal of nothing": Case(
+        args=["refuse", "US-001"], arrange=[planned()],
+        says="prd.json: US-001 has no held or unproved work, so there is nothing to refuse", fix=STATUS,
     ),
     "a retry of nothing": Case(
         args=["retry", "US-001"], arrange=[planned()],

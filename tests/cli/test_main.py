@@ -12,7 +12,7 @@ import click
 import pytest
 
 from nightlatch import cli
-from nightlatch.cli import COMMANDS, main
+from nightlatch.cli import COMMANDS, FIRST, main
 from nightlatch.errors import NightlatchError, RepoError
 from tests.cli.kit import Project, story
 
@@ -48,11 +48,37 @@ def test_every_command_that_looks_answers_with_one_object(args: tuple[str, ...],
 
 
 def test_help_names_every_command_and_imports_none() -> None:
-    code = f"{PROGRAM.removesuffix('sys.exit(main())')} main(['--help']); print(*sorted(sys.modules), file=sys.stderr)"
+    code = f"{PROGRAM.removesuffix('sys.exit(main())')} main(['--help', '--all']); print(*sorted(sys.modules), file=sys.stderr)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = ran.stderr.split()
     assert [name for name in ALL if f"\n  {name} " not in ran.stdout] == []
     assert [m for m in loaded if m.startswith(("nightlatch.cli.", "nightlatch.edge", "jinja2", "rich", "jsonschema", "junitparser"))] == []
+
+
+def test_the_first_page_of_help_has_the_commands_of_a_first_night(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert tuple(name for name in ALL if f"\n  {name} " in shown) == FIRST
+    assert "Every command: nightlatch --help --all" in shown
+
+
+@pytest.mark.parametrize("args", [["demo"], ["run"], ["doctor"], []])
+def test_another_system_gets_one_sentence(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert main(args) == 2
+    problem, fix = capsys.readouterr().err.splitlines()
+    assert problem == "nightlatch: nightlatch runs on Linux, and this is darwin"
+    assert fix == "fix: use Linux, WSL 2 on Windows, or a Linux virtual machine or container on a Mac"
+
+
+@pytest.mark.parametrize("budget", ["0", "0.0", "-1"])
+def test_a_budget_of_nothing_is_refused(project: Project, budget: str) -> None:
+    project.plan(story("US-001"))
+    told = project.nightlatch("run", "--dry-run", "--budget", budget)
+    assert told.code == 2
+    assert "it must be more than 0; write --budget 20 without a dollar sign" in told.err
 
 
 @pytest.mark.parametrize("name", ALL)
