@@ -158,10 +158,10 @@ RULES = {
         wrong="Make the suite run to its end by itself; a suite that cannot be believed at the base already is let through.",
     ),
     "tests.environment-failed": Rule(
-        says="init.sh fails with this candidate's dependencies",
-        next="Make init.sh succeed in a fresh clone of your work: correct the manifest and the lock file, or leave the dependency out.",
+        says="what this candidate depends on cannot be installed",
+        next="Make it succeed in a fresh clone of your work: correct the manifest and the lock file, or leave the dependency out.",
         example="package.json names a version that does not exist",
-        wrong="Where what it needs cannot be reached, look at [workspace] in loop.toml.",
+        wrong="Where an index asks for a login, name its variable in `env` or its file in `see` under [workspace] in loop.toml.",
     ),
     "tests.environment-tampered": Rule(
         says="what was installed before is not what it was, though its version is the same: {n}",

@@ -6,6 +6,7 @@ that decides is part of it.
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
@@ -23,6 +24,15 @@ BOOKS = frozenset(
      "uv_cache.json", ".lock", "CACHEDIR.TAG")
 )  # fmt: skip
 AT_START = ("sitecustomize.py", "usercustomize.py")
+HOME, HOME_MARK = "home", "~/"
+# Of the stores in HOME: what is not of a package but says what there is, and the archives, whose names tell the package and its version.
+BOOK = re.compile(r"(?:.*/)?node_modules/(?:\.pnpm/)?[^/]+\.(?:json|ya?ml)")  # what a manager of Node notes beside its packages
+INDEX = re.compile(r"/index/|/metadata/|/git/db/|/cache/(lock$|vcs/|download/sumdb/)|/cache/download/.*(/list|\.lock|\.info)$")
+ARCHIVES = (
+    re.compile(r"~/\.cargo/registry/cache/[^/]+/(?P<name>.+?)-(?P<version>\d+\.\d+\.\d+[^/]*)\.crate"),
+    re.compile(r"~/go/pkg/mod/cache/download/(?P<name>.+)/@v/(?P<version>[^/]+)\.zip"),
+    re.compile(r"~/\.yarn/berry/cache/(?P<name>.+)-npm-(?P<version>\d[^/]*)-[0-9a-f]{10}-[^/]*\.zip"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +45,21 @@ class Made:
 
 
 def compared(old: Path, new: Path) -> Iterator[Reason]:
-    """What there is to say of a new environment, given that of the base."""
+    """What there is to say of a new environment, given that of the base. Beside each may lie what it has in HOME."""
     before, after = made(old), made(new)
     if touched := sorted(tampered(before, after)):
         yield reason("tests.environment-tampered", touched)
-    said = [f"{name} {version}" for name, version in sorted(after.versions.items()) if name not in before.versions]
-    said += [f"{name} {before.versions[name]} -> {version}" for name, version in sorted(after.versions.items())
-             if before.versions.get(name, version) != version]  # fmt: skip
-    said += [f"{name} is gone" for name in sorted(before.versions.keys() - after.versions.keys())]
-    if said:
+    if said := list(news(before.versions, after.versions)):
         yield reason("tests.environment-changed", said)
+
+
+def news(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str]:
+    """What came, moved and went. What pnpm keeps below .pnpm is said by the link to it."""
+    names = sorted(name for name in before.keys() | after.keys() if "/.pnpm/" not in name)
+    yield from (f"{name} {after[name]}" for name in names if name not in before)
+    both = [name for name in names if name in before and name in after]
+    yield from (f"{name} {before[name]} -> {after[name]}" for name in both if before[name] != after[name])
+    yield from (f"{name} is gone" for name in names if name not in after)
 
 
 def tampered(before: Made, after: Made) -> Iterator[str]:
@@ -52,7 +67,7 @@ def tampered(before: Made, after: Made) -> Iterator[str]:
     for path, file in before.files.items():
         owner = before.owners.get(path, "")
         same = not owner or before.versions.get(owner) == after.versions.get(owner)
-        if not same or path.rpartition("/")[2] in BOOKS or not watched(path):
+        if not same or path.rpartition("/")[2] in BOOKS or BOOK.fullmatch(path) or not watched(path):
             continue
         other = after.files.get(path)
         if other is None:
@@ -67,6 +82,8 @@ def tampered(before: Made, after: Made) -> Iterator[str]:
 
 def watched(path: str) -> bool:
     """Does this path belong to installed packages or to the programs beside them? Builds of the project's own change as they like."""
+    if path.startswith(HOME_MARK):
+        return not INDEX.search(path)
     parts = path.split("/")
     return SITE in parts or NODE in parts or "bin" in parts[:-1]
 
@@ -78,26 +95,37 @@ def differs(one: Path, other: Path) -> bool:
 
 
 def made(top: Path) -> Made:
-    """The packages of Python and Node in a folder that init.sh filled."""
-    files: dict[str, Path] = {}
+    """The packages in a folder that init.sh filled, and in the stores beside it."""
+    files = dict(files_in(top))
     versions: dict[str, str] = {}
     owners: dict[str, str] = {}
+    for folder in sorted({str(file.parent) for file in files.values() if file.parent.name.endswith(METADATA)}):
+        owners |= python_package(top, Path(folder), versions)
+    for path, file in files.items():
+        linked = file.is_symlink() and linked_package(path)
+        if owner := linked or node_package(path):
+            owners[path] = owner
+            if linked or path == f"{owner}/package.json":
+                manifest = read_manifest(file / "package.json" if linked else file)
+                versions[owner] = str(manifest.get("version", ""))
+                owners |= {f"{owner[: owner.rindex(NODE)]}{NODE}/.bin/{name}": owner for name in programs(owner, manifest)}
+    files |= {f"{HOME_MARK}{path}": file for path, file in files_in(top.with_name(HOME))}
+    archives = sorted((found["name"], found["version"]) for form in ARCHIVES for found in filter(None, map(form.fullmatch, files)))
+    for name, version in archives:
+        if not any(path.endswith(f"{NODE}/{name}") for path in versions):  # else they are unpacked there
+            versions[name] = ", ".join(filter(None, (versions.get(name), version)))
+    return Made(files=files, versions=versions, owners=owners)
+
+
+def files_in(top: Path) -> Iterator[tuple[str, Path]]:
+    """Every file and link below a folder, by its path there."""
     for folder, folders, names in os.walk(top):
         below = os.path.relpath(folder, top)
-        folders[:] = [name for name in folders if name != "__pycache__"]
+        folders[:] = [name for name in folders if name not in ("__pycache__", ".pnpm-store")]
         links = [name for name in folders if Path(folder, name).is_symlink()]
         for name in (*names, *links):
             if not name.endswith(".pyc"):
-                path = name if below == "." else f"{below}/{name}"
-                files[path] = Path(folder, name)
-        if folder.endswith(METADATA):
-            owners |= python_package(top, Path(folder), versions)
-    for path in files:
-        if owner := node_package(path):
-            owners[path] = owner
-            if path == f"{owner}/package.json":
-                versions[owner] = version_in(files[path])
-    return Made(files=files, versions=versions, owners=owners)
+                yield name if below == "." else f"{below}/{name}", Path(folder, name)
 
 
 def python_package(top: Path, folder: Path, versions: dict[str, str]) -> dict[str, str]:
@@ -122,9 +150,20 @@ def node_package(path: str) -> str:
     return f"{head}{NODE}/{'/'.join(parts[:count])}" if found and len(parts) > count and not parts[0].startswith(".") else ""
 
 
-def version_in(file: Path) -> str:
+def linked_package(path: str) -> str:
+    """The same where the folder itself is a link, as pnpm makes them; "" for any other path."""
+    return owner if (owner := node_package(f"{path}/x")) == path else ""
+
+
+def read_manifest(file: Path) -> Mapping[str, object]:
     try:
         told = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
-        return ""
-    return str(told.get("version", "")) if isinstance(told, dict) else ""
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def programs(owner: str, manifest: Mapping[str, object]) -> Iterator[str]:
+    """The programs that a Node package has in the .bin beside it."""
+    told = manifest.get("bin")
+    yield from map(str, told) if isinstance(told, dict) else (owner.rpartition("/")[2],) if isinstance(told, str) else ()

@@ -5,18 +5,20 @@ import re
 import shutil
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from nightlatch.core import packages as core_packages
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
+from nightlatch.core.packages import Maker
 from nightlatch.core.rules import reason
 from nightlatch.core.scope import GITLINK
-from nightlatch.edge import environment, files, outside, process, rooms, servers, workspace
+from nightlatch.edge import environment, files, outside, packages, process, rooms, servers, workspace
 from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
@@ -26,32 +28,24 @@ from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import FaultError, NightlatchError, RepoError
 
 INIT = "init.sh"
-INIT_COMMAND = f"./{INIT}"
+INIT_MAKER = Maker(argv=(f"./{INIT}",))
 INIT_TIMEOUT = 1800.0
+FAILED = "it failed in a fresh workspace"
+ERROR = re.compile(r"^\s*(?:\w+ )?err(?:or)?\b", re.IGNORECASE | re.MULTILINE)
 GLOB = re.compile(r"[*?\[]")
 MANIFESTS = (
     *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lock*"),
     *("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "poetry.lock", "uv.lock", "Pipfile*"),
-    *("go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "Gemfile*", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
+    *("go.mod", "go.sum", "go.work", "go.work.sum", "Cargo.toml", "Cargo.lock", ".yarnrc.yml"),
+    *("Gemfile*", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
 )
-# What fills an environment that is shared, where no init.sh does: lock file, folder, command.
-MANAGERS = (
-    ("package-lock.json", "node_modules", "npm ci --no-audit --no-fund"),
-    ("npm-shrinkwrap.json", "node_modules", "npm ci --no-audit --no-fund"),
-    ("pnpm-lock.yaml", "node_modules", "pnpm install --frozen-lockfile"),
-    ("yarn.lock", "node_modules", "yarn install --frozen-lockfile"),
-    ("bun.lock", "node_modules", "bun install --frozen-lockfile"),
-    ("bun.lockb", "node_modules", "bun install --frozen-lockfile"),
-    ("uv.lock", ".venv", "uv sync --frozen"),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvKey:
-    """What an environment depends on, as a digest, and the command that makes it; both "" where nothing does."""
+    """What an environment depends on, as a digest, and the commands that make it; neither where nothing does."""
 
     key: str = ""
-    maker: str = ""
+    makers: tuple[Maker, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,7 +115,7 @@ class Pool:
         """A pristine workspace that holds `tree` over what init.sh makes at `base`, or for `tree` where its manifests or lock files are
         others, or `own`; gone afterwards."""
         own = own or self.env_key(tree) != self.env_key(base)
-        place = self.bare(base) if own else self._take(base)
+        place = self.bare(base, self.env_key(tree)) if own else self._take(base)
         try:
             workspace.lay(self.house.repo, place, tree)
             if own:
@@ -194,7 +188,7 @@ class Pool:
         """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
         place = self.bare(base, self.env_key(base))
         # What was made for a candidate's manifests is right for the commit that it landed as; else the person's shared folder is.
-        if place.env and (self.maker(base) == INIT_COMMAND or self.template(base).is_dir()):
+        if place.env and (INIT_MAKER in self.makers(base) or self.template(base).is_dir()):
             self.furnish(place, base, self.template(base))
         return place
 
@@ -202,6 +196,8 @@ class Pool:
         """Check `base` out, with nothing of init.sh's yet."""
         folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
         place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
+        if self.sandbox.name != "none":
+            packages.lend_settings(Path.home(), place.home)
         for name in self.copied():
             copy_into(self.house.repo.project / name, place.tree / self.house.path(name))
             with (place.git / "info/exclude").open("a") as rules:
@@ -224,13 +220,13 @@ class Pool:
         """What there is to say of the environment that a candidate's manifests ask for; nothing where they are the base's."""
         if self.env_key(tree) == self.env_key(base):
             return ()
-        try:
-            for each in (tree, base):  # made once, and kept
+        for each, whose in ((tree, ""), (base, "already at the base: ")):  # made once, and kept
+            try:
                 if not self.template(each).is_dir():
                     with self.checkout(base, each, own=True):
                         pass
-        except FaultError as error:
-            return (reason("tests.environment-failed", [error.problem]),)
+            except FaultError as error:
+                return (reason("tests.environment-failed", [f"{whose}{error.place}: {error.problem.removeprefix(f'{FAILED}: ')}"]),)
         old, new = (self.template(each) / "tree" for each in (base, tree))
         return tuple(environment.compared(old, new)) if self.sandbox.name != "none" else ()
 
@@ -248,68 +244,93 @@ class Pool:
             self._keys[base] = self._keys[last[0]] if same else self.key_of(base)
         return self._keys[base].key
 
-    def maker(self, tree: str) -> str:
-        """The command that makes the environment of a tree; "" where there is none."""
+    def makers(self, tree: str) -> tuple[Maker, ...]:
+        """The commands that make the environment of a tree."""
         self.env_key(tree)
-        return self._keys[tree].maker
+        return self._keys[tree].makers
 
     def key_of(self, base: str) -> "EnvKey":
         known, script = self.house.repo.files(base), self.house.path(INIT)
-        maker = "" if self.house.apart else INIT_COMMAND if known.get(script, ("", ""))[0] == PROGRAM else self.manager(known)
-        if not maker:
+        if self.house.apart:
+            return EnvKey()
+        shares = map(self.house.path, self.house.config.workspace.share)
+        has_init = known.get(script, ("", ""))[0] == PROGRAM
+        makers = (INIT_MAKER,) if has_init else tuple(
+            core_packages.makers(packages.shipped(), shares, known, self.house.inside, lambda program: shutil.which(program) is not None)
+        )
+        if not makers:
             return EnvKey()
         counts = matcher(MANIFESTS)
         inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in known.items() if path == script or counts(path.rpartition("/")[2]))
-        return EnvKey(key=sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16], maker=maker)
-
-    def manager(self, known: Collection[str]) -> str:
-        """The command that makes an environment that the person shares, by the lock file among these files; "" where none can."""
-        shared = self.house.config.workspace.share
-        named = (how for lock, folder, how in MANAGERS if folder in shared and self.house.path(lock) in known)
-        return next(named, "")
+        return EnvKey(key=sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16], makers=makers)
 
     def furnish(self, place: Workspace, base: str, template: Path) -> None:
         if not template.is_dir():
-            self.run_maker(place, self.maker(base))
+            for maker in self.makers(base):
+                self.run_maker(place, maker, base)
             # What init.sh put into a submodule is nothing that git tracks here.
             tracked = {path for path, (mode, _) in self.house.repo.files(base).items() if mode != GITLINK}
-            keep_made(place.tree, tracked, template)
+            keep_made(place.tree, tracked, template, place.stores)
             return
         for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
             copy_into(made, place.tree / made.name)
 
-    def run_maker(self, place: Workspace, how: str) -> None:
+    def run_maker(self, place: Workspace, maker: Maker, tree: str) -> None:
         """Have init.sh, or a package manager, make the environment. Raises FaultError where it fails, or becomes a server."""
-        name = how.partition(" ")[0].removeprefix("./")
-        for shared in self.house.config.workspace.share if name != INIT else ():
-            (place.own / self.house.path(shared)).mkdir(parents=True, exist_ok=True)
-        command = self.sandbox.command(rooms.room(self.house, place, network=True), how.split())
+        filled = [shared for shared in map(self.house.path, self.house.config.workspace.share) if maker.fills(shared)]
+        for shared in filled:
+            (place.own / shared).mkdir(parents=True, exist_ok=True)
+        words = self.pip_words(place, maker, tree) if maker.lists else ()
+        room = rooms.room(self.house, place, network=True)
+        room = replace(room, cwd=room.cwd if maker is INIT_MAKER else maker.cwd or ".")
+        if self.sandbox.name != "none":
+            room = rooms.installing(self.house, place, room)
+        command = self.sandbox.command(room, (*maker.argv, *words))
         server = servers.Server()
         ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays, stop=self.stop)
         if server.port is not None:
             fix = "let it end: put ` &` behind what starts the server, or leave that to the check that needs one"
-            says = f"{name} started a server, which listens on port {server.port}, and does not end"
-            raise FaultError(says, place=name, fix=fix)
+            says = f"{maker.name} started a server, which listens on port {server.port}, and does not end"
+            raise FaultError(says, place=maker.name, fix=fix)
         if ran.exit != 0:
-            tail = self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()[-600:]
+            tail = from_error(self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip())
             why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
-            raise FaultError(f"it failed in a fresh workspace: {why}", place=name, fix="make it succeed in a fresh clone")
+            raise FaultError(f"{FAILED}: {why}", place=maker.name, fix="make it succeed in a fresh clone")
+
+    def pip_words(self, place: Workspace, maker: Maker, tree: str) -> tuple[str, ...]:
+        """What is to be installed into, and removed from, a copy of the person's environment, which is made here."""
+        copy_into(self.house.repo.top / maker.folder, place.tree / maker.folder)
+        read = self.house.repo.read
+        before, now = ([(read(rev, path) or b"").decode("utf-8", "replace") for path in maker.lists] for rev in (place.base, tree))
+        return core_packages.pip_words(maker.lists, before, now)
 
 
-def keep_made(tree: Path, tracked: set[str], template: Path) -> None:
-    """Copy what is in the tree and not tracked into the template, whole or not at all."""
+def from_error(output: str) -> str:
+    """The end of what a tool printed, from where it speaks of an error: much else may stand before it."""
+    told = output[-2_000:]
+    found = ERROR.search(told)
+    return told[found.start() :][:600] if found else told[-600:]
+
+
+def keep_made(tree: Path, tracked: set[str], template: Path, stores: Path | None = None) -> None:
+    """Copy what is in the tree and not tracked, and the stores that are not empty, into the template, whole or not at all."""
     parents = {path[:cut] for path in tracked for cut in range(len(path)) if path[cut] == "/"}
     for left in template.parent.glob("*.*"):
         if files.orphaned(left.name.partition(".")[2].partition("-")[0]):
+            workspace.unlock(left)
             shutil.rmtree(left)
     draft = template.with_name(f"{template.name}.{files.mark()}-{uuid4().hex[:8]}")
     (draft / "tree").mkdir(parents=True)
     for made in untracked(tree, "", tracked, parents):
         copy_into(tree / made, draft / "tree" / made)
+    for store in packages.shipped().stores:
+        if stores and any((stores / store.folder).glob("*")):
+            copy_into(stores / store.folder, draft / "home" / store.folder)
     os.sync()  # a power cut may cost the template, but not leave one with empty files in it
     try:
         draft.rename(template)
     except OSError:  # another process was quicker
+        workspace.unlock(draft)
         shutil.rmtree(draft)
 
 

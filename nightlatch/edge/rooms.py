@@ -9,11 +9,11 @@ from pathlib import Path
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.testfiles import ENVIRONMENT
-from nightlatch.edge import outside
+from nightlatch.edge import outside, packages
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
-from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment, find_sandbox
-from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
+from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment, find_sandbox, home_inside
+from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace, tracked
 from nightlatch.safepath import is_inside
 
 OUT = Path("/run/nightlatch/out")
@@ -28,11 +28,12 @@ def sandbox_of(house: House) -> Sandbox:
 
 
 def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
-    """The workspace at the repository's own path, shared folders and caches read-only, everything else hidden."""
+    """The workspace at the repository's own path, shared folders, caches and what was kept of an environment's stores read-only, everything
+    else hidden."""
     repo, wanted = house.repo, house.config.workspace
     shares = [repo.project / name for name in wanted.share if not workspace.has_own(house.path(name))]
     caches = [Path.home() / name for name in wanted.see]
-    return Room(
+    one = Room(
         tree=workspace.tree,
         at=repo.top,
         home=workspace.home,
@@ -47,6 +48,25 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         network=network,
         tmp=wanted.tmp,
     )
+    kept = packages.kept_stores(kept_home(house, workspace.env), home_inside(one)) if workspace.env else ()
+    return replace(one, readable=(*one.readable, *kept, *(packages.toolchains(home_inside(one)) if kept else ())))
+
+
+def kept_home(house: House, env: str) -> Path:
+    """What was kept of HOME when the environment of this name was made."""
+    return house.cache / "env" / env / "home"
+
+
+def installing(house: House, workspace: Workspace, room: Room, *, linked: bool = False) -> Room:
+    """The room with stores of its own for packages, which may be written to; `linked` where nothing of them is to be kept."""
+    locks = (workspace.tree / name for name in tracked(house.repo, workspace, packages.LOCKS))
+    seen, kept = home_inside(room), kept_home(house, workspace.env or "none")
+    own = packages.own_stores(workspace.stores, locks, kept, seen, linked=linked)
+    shared = [house.repo.project / name for name in house.config.workspace.share if name.rpartition("/")[2] == "node_modules"]
+    own += tuple(dict.fromkeys(pair for modules in shared for pair in packages.pnpm_store(modules, workspace.stores, workspace.home)))
+    places = {place for _, place in own}
+    readable = (*(pair for pair in room.readable if pair[1] not in places), *packages.toolchains(seen), *packages.given(kept, seen))
+    return replace(room, readable=(*dict.fromkeys(readable),), writable=(*room.writable, *own))
 
 
 def checks_room(house: House, workspace: Workspace, ways: Ways) -> Room:
@@ -88,7 +108,8 @@ def agents_room(house: House, workspace: Workspace, sandbox: Sandbox, *, session
     own_environment(house, workspace)
     out = OUT if sandbox.name != "none" else workspace.out
     words = {"NIGHTLATCH_SESSION": session, "NIGHTLATCH_FEATURE": feature, "NIGHTLATCH_OUT": str(out), **env}
-    return room(house, workspace, network=True, env=words, writable=((workspace.out, out),))
+    own = room(house, workspace, network=True, env=words, writable=((workspace.out, out),))
+    return installing(house, workspace, own, linked=True) if sandbox.name != "none" else own
 
 
 def own_environment(house: House, workspace: Workspace) -> None:

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import Protocol
 
 from nightlatch import safepath
+from nightlatch.core.packages import without_login
 from nightlatch.edge import outside, reaper
 from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
+from nightlatch.edge.packages import Pairs as Pairs
+from nightlatch.edge.packages import shipped as managers
 from nightlatch.edge.tree import DOOR, OPEN_DOOR, Command, Tree
 from nightlatch.errors import ConfigError, NightlatchError, SandboxError
 
@@ -26,8 +29,6 @@ PROGRAMS = ("bin", "sbin", "shims")
 BESIDE = ("lib", "lib64", "libexec")
 BUS = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 FIX = 'install bubblewrap (apt install bubblewrap), or set sandbox = "none" under [workspace] in loop.toml'
-
-Pairs = tuple[tuple[Path, Path], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,9 @@ def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[st
     """What a process gets of the loop's own environment: the allowed names and those passed through; `given` goes over it."""
     known = shipped()
     allowed = (*known["environment"], *known["places"], *passed)
-    own = {name: value for name, value in safepath.given().items() if among(name, allowed)}
+    whole = safepath.given()
+    own = {name: value for name, value in whole.items() if among(name, allowed)}
+    own = {**{name: without_login(value) for name, value in whole.items() if among(name, managers().environment)}, **own}
     if "PATH" in own:  # an empty or relative entry would let any folder that a candidate makes say what `sh` or `git` is
         own["PATH"] = ":".join(filter(os.path.isabs, own["PATH"].split(":"))) or os.defpath
     return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one
@@ -203,7 +206,9 @@ class Bubblewrap:
         home = home_inside(room)
         mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, program)]
         mounts += bind("--bind", [(room.tree, room.at)])
-        mounts += [*bind("--ro-bind", room.readable), *self._scratch(room), *bind("--bind", room.writable)]
+        pairs = [*(("--ro-bind", pair) for pair in room.readable), *(("--bind", pair) for pair in room.writable)]
+        pairs.sort(key=lambda each: len(each[1][1].parts))  # what lies in another one comes after it
+        mounts += [*(word for how, pair in pairs for word in bind(how, [pair])), *self._scratch(room)]
         mounts += [*covers(mounts, room.hidden), "--remount-ro", "/dev", "--remount-ro", "/"]
         namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
         start = ["--chdir", str(room.at / room.cwd), "--", *start]

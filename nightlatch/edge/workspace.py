@@ -78,6 +78,11 @@ class Workspace:
         return (self.own / name).exists() or (place.is_dir() and any(place.iterdir()))
 
     @property
+    def stores(self) -> Path:
+        """Packages that are this workspace's own, in place of those in folders of HOME."""
+        return self.folder / "stores"
+
+    @property
     def out(self) -> Path:
         return self.folder / "out"
 
@@ -145,6 +150,11 @@ def reopen(folder: Path, base: str) -> Workspace | None:
 def git(repo: Repo, space: Workspace, *args: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
     """A git command on the workspace's files, which never looks at the .git that lies among them."""
     return repo.run(*args, stdin=stdin, git_dir=space.git, index=space.index, work_tree=space.tree, timeout=timeout)
+
+
+def tracked(repo: Repo, space: Workspace, names: Collection[str]) -> list[str]:
+    """The files of the base that are called so, in any folder."""
+    return words(git(repo, space, "ls-files", "-z", "-c", "-i", *(f"--exclude={name}" for name in names)))
 
 
 def lay(repo: Repo, space: Workspace, tree: str) -> None:
@@ -233,7 +243,7 @@ def unlock(folder: Path) -> None:
 
 def keep_rules(repo: Repo, space: Workspace) -> None:
     """Copy the base's .gitignore and .gitattributes files aside, where no agent can soften them."""
-    names = git(repo, space, "ls-files", "-z", "-c", "-i", *(f"--exclude={name}" for name in RULES))
+    names = os.fsencode("".join(f"{name}\0" for name in tracked(repo, space, RULES)))
     git(repo, space, "checkout-index", "-z", "--stdin", f"--prefix={space.rules}/", stdin=names)
 
 

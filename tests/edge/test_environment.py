@@ -61,3 +61,56 @@ def test_what_a_package_manager_writes_each_time_is_nothing(tmp_path: Path) -> N
     info = f"{SITE}/runner-1.0.dist-info"
     written = {f"{info}/INSTALLER": "uv", f"{SITE}/runner/__pycache__/main.pyc": "x", "node_modules/.package-lock.json": "{}"}
     assert said(tmp_path, dict(written)) == []
+
+
+PNPM = {
+    "node_modules/.pnpm/left@1.0.0/node_modules/left/package.json": '{"version": "1.0.0", "bin": {"pad": "pad.js"}}',
+    "node_modules/.bin/pad": "exec left@1.0.0\n", "node_modules/.pnpm/lock.yaml": "left 1.0.0",
+}  # fmt: skip
+
+
+def pnpm(top: Path, version: str, program: str = "") -> Path:
+    put(top, {name.replace("1.0.0", version): text.replace("1.0.0", version) for name, text in PNPM.items()})
+    (top / "node_modules/left").symlink_to(f".pnpm/left@{version}/node_modules/left")
+    if program:
+        put(top, {"node_modules/.bin/pad": program})
+    return top
+
+
+def test_links_and_programs_of_node_belong_to_their_package(tmp_path: Path) -> None:
+    old, new, same = pnpm(tmp_path / "old", "1.0.0"), pnpm(tmp_path / "new", "1.1.0"), pnpm(tmp_path / "same", "1.0.0", "exec mine\n")
+    assert [(one.rule, one.detail) for one in environment.compared(old, new)] == [
+        ("tests.environment-changed", ("node_modules/left 1.0.0 -> 1.1.0",)),
+    ]
+    assert [(one.rule, one.detail) for one in environment.compared(old, same)] == [
+        ("tests.environment-tampered", ("node_modules/.bin/pad",)),
+    ]
+
+
+CARGO, GO = ".cargo/registry", "go/pkg/mod"
+STORES = {
+    f"{CARGO}/cache/index-1/left-pad-1.0.0.crate": "crate", f"{CARGO}/src/index-1/left-pad-1.0.0/src/lib.rs": "pub fn pad() {}",
+    f"{CARGO}/index/index-1/.cache/le/ft/left-pad": "1.0.0",
+    f"{GO}/cache/download/example.com/one/@v/v1.0.0.zip": "zip", f"{GO}/cache/download/example.com/one/@v/list": "v1.0.0",
+    f"{GO}/example.com/one@v1.0.0/one.go": "package one",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "rule", "detail"), [
+    ({f"{CARGO}/src/index-1/left-pad-1.0.0/src/lib.rs": "mine"}, "tests.environment-tampered",
+     f"~/{CARGO}/src/index-1/left-pad-1.0.0/src/lib.rs"),
+    ({f"{CARGO}/cache/index-1/left-pad-1.0.0.crate": "mine"}, "tests.environment-tampered",
+     f"~/{CARGO}/cache/index-1/left-pad-1.0.0.crate"),
+    ({f"{GO}/example.com/one@v1.0.0/one.go": "mine"}, "tests.environment-tampered", f"~/{GO}/example.com/one@v1.0.0/one.go"),
+    ({f"{GO}/cache/download/example.com/one/@v/v1.0.0.zip": "mine"}, "tests.environment-tampered",
+     f"~/{GO}/cache/download/example.com/one/@v/v1.0.0.zip"),
+    ({f"{CARGO}/cache/index-1/wide-2.0.0-rc.1.crate": "", f"{CARGO}/index/index-1/.cache/le/ft/left-pad": "1.0.0 2.0.0"},
+     "tests.environment-changed", "wide 2.0.0-rc.1"),
+    ({f"{GO}/cache/download/example.com/two/@v/v0.1.0.zip": "", f"{GO}/cache/download/example.com/one/@v/list": "v1.0.0 v2"},
+     "tests.environment-changed", "example.com/two v0.1.0"),
+])  # fmt: skip
+def test_stores_of_cargo_and_go_are_compared(tmp_path: Path, more: dict[str, str], rule: str, detail: str) -> None:
+    for name, files in {"old": STORES, "new": {**STORES, **more}}.items():
+        put(tmp_path / name / "tree", {})
+        put(tmp_path / name / "home", files)
+    assert [(one.rule, one.detail) for one in environment.compared(tmp_path / "old/tree", tmp_path / "new/tree")] == [(rule, (detail,))]

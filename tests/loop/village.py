@@ -52,6 +52,7 @@ class Project:
 
     folder: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 90
 
     def git(self, *args: str) -> str:
         return subprocess.run(["git", *args], cwd=self.folder, check=True, capture_output=True, text=True, errors="surrogateescape").stdout
@@ -81,7 +82,7 @@ class Project:
     def run(self, *args: str, env: Mapping[str, str] | None = None, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """The program to its end; its exit code is checked unless `code` is None."""
         process = self.start(*args, env=env)
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=self.patience)
         assert code is None or process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return subprocess.CompletedProcess(args, process.returncode, out, err)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what tests/edge/test_more_runners.py and tests/edge/test_harness.py run and no other test does: Debian's runners, and those from
-# npm and pip outside the project.
+# Installs what tests/edge/test_more_runners.py, tests/edge/test_harness.py and tests/loop/test_registries.py run and no other test does:
+# Debian's runners, and programs from npm and pip outside the project.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 into=${NIGHTLATCH_TEST_RUNNERS:-${XDG_CACHE_HOME:-$HOME/.cache}/nightlatch-tests/runners}
@@ -12,7 +12,7 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  # a list of packages
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
 fi
-tools='tox==4.67.15 nox==2026.10.20 rust-just==1.59.0'
+tools='tox==4.67.15 nox==2026.10.20 rust-just==1.59.0 uv==0.13.9'
 if [ "$(cat "$into/python/made-of" 2>/dev/null)" != "$tools" ]; then
     rm -rf "$into/python"
     python3 -m venv "$into/python"
@@ -21,4 +21,5 @@ if [ "$(cat "$into/python/made-of" 2>/dev/null)" != "$tools" ]; then
     echo "$tools" >"$into/python/made-of"
 fi
 "$here/../npm.sh" "$here" "$into"
+ln -sf ../yarn/bin/yarn.js "$into/node_modules/.bin/yarn" # Yarn 4 is started by this one, where a project says so
 echo "$into/node_modules"
