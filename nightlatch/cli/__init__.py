@@ -195,7 +195,7 @@ def require_folder() -> None:
 
 def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
     """Find the loop where one is needed, then let click find the command."""
-    name = "python loop.py" if loop else "nightlatch"
+    name = import_module("nightlatch.edge.spelling").loop_command() if loop else "nightlatch"
     if args[0] in ("run", "wake") and not loop and not {*HELP} & {*args}:
         if theirs := own_loop(Path.cwd()):
             sys.argv[:] = [str(theirs), *args]

@@ -20,6 +20,7 @@ from nightlatch.edge.commits import Commit
 from nightlatch.edge.git import Merged, session_ref
 from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
+from nightlatch.edge.spelling import loop_command
 from nightlatch.edge.stale import free_refs
 from nightlatch.errors import PlanError, RepoError, SigningError
 
@@ -86,7 +87,7 @@ def bring_checkout(site: Site, old: str, new: str, since: float | None = None) -
         says = f"{plain(path)}: your edit and what landed change the same lines, and git status shows the conflict"
         site.console.say("checkout", f"{says}; yours alone: git checkout --theirs -- {quote(plain(path))}")
     if synced.stays:
-        site.console.say("checkout", f"{len(synced.stays)} files could not be moved in your checkout; later: python loop.py sync")
+        site.console.say("checkout", f"{len(synced.stays)} files could not be moved in your checkout; later: {loop_command()} sync")
 
 
 def write_down(

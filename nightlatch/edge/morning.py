@@ -14,9 +14,8 @@ from nightlatch.core.text import plain
 from nightlatch.edge import cleaning, look, reporting, transcripts
 from nightlatch.edge.landing import write_down
 from nightlatch.edge.site import Site
+from nightlatch.edge.spelling import loop_command
 from nightlatch.errors import FaultError, NightlatchError
-
-PROGRAM = "python loop.py"
 
 
 def close(site: Site, stop: Stop) -> int:
@@ -64,7 +63,7 @@ def report(site: Site, tip: str, stop: Stop) -> Report:
     end = RunEnd(run=site.run, fields=(("exit", str(stop.code)),), details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"))
     stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits).anew
     with reporting.landings(site.house, tip, picked) as landed:
-        return build(reporting.source(site.house, (site.branch, tip), stands, items, picked, PROGRAM, landed, end), picked)
+        return build(reporting.source(site.house, (site.branch, tip), stands, items, picked, loop_command(), landed, end), picked)
 
 
 def summarize(told: Report) -> None:

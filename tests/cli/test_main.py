@@ -63,14 +63,14 @@ def test_the_first_page_of_help_has_the_commands_of_a_first_night(capsys: pytest
 
 
 @pytest.mark.parametrize("args", [["demo"], ["run"], ["doctor"], []])
-def test_another_system_gets_one_sentence(
-    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert main(args) == 2
-    problem, fix = capsys.readouterr().err.splitlines()
-    assert problem == "nightlatch: nightlatch runs on Linux, and this is darwin"
-    assert fix == "fix: use Linux, WSL 2 on Windows, or a Linux virtual machine or container on a Mac"
+def test_another_system_gets_one_sentence(args: list[str], tmp_path: Path) -> None:
+    code = f"import sys; from nightlatch.cli import main; sys.platform = 'darwin'; sys.exit(main({args}))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.splitlines() == [
+        "nightlatch: nightlatch runs on Linux, and this is darwin",
+        "fix: use Linux, WSL 2 on Windows, or a Linux virtual machine or container on a Mac",
+    ]
 
 
 @pytest.mark.parametrize("budget", ["0", "0.0", "-1"])

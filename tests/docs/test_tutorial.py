@@ -14,7 +14,7 @@ from tests.docs.reading import Block, blocks
 from tests.loop.village import ROOT
 
 PAGE = "docs/tutorial.md"
-OTHERS = ("pip install .", "--budget 20")
+OTHERS = ("pipx install .", "--budget 20")
 CHANGING = {
     r"[rd]-\d{8}-\d{6}": "r-RUN",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z": "TIME",
