@@ -285,6 +285,12 @@ def begin(project: Project, manager: Manager, registry: Registry, last: int = 5)
     return env
 
 
+def cargo_version() -> tuple[int, ...]:
+    env = {**os.environ, **({"RUSTUP_HOME": str(RUSTUP)} if RUSTUP.is_dir() else {})}
+    told = subprocess.run(["cargo", "--version"], env=env, capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, told.split()[1].split(".")[:2]))
+
+
 def on_path() -> str:
     return ":".join(map(str, (*PATHS, os.environ["PATH"])))
 
@@ -294,6 +300,8 @@ def test_dependencies_come_break_attack_move_and_leave(tmp_path: Path, name: str
     manager = MANAGERS[name]
     if not shutil.which(manager.program, path=on_path()):
         pytest.skip(f"there is no {manager.program}: tests/suites/install.sh")
+    if manager is CARGO and cargo_version() < (1, 68):
+        pytest.skip("cargo is older than 1.68, which is the first to ask a registry by HTTP alone")
     project, outside = replace(project_in(tmp_path), patience=400), tmp_path / "outside"
     with serving() as registry:
         stock(registry, project.folder, outside)
