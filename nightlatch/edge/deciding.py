@@ -29,6 +29,7 @@ def decide(site: Site) -> Choice | Wait | Stop:
             with site.signals.idle():
                 site.lab.require_green(tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen)
         except Stopped:
+            site.pool.stop.set()  # what is prepared for agents is not waited for either
             return decide(site)
         site.memory.base_seen = True
     if isinstance(answer, Stop) and says_it_passes(answer):

@@ -71,6 +71,8 @@ class Lab(Trials):
 
     def known(self, base: str) -> Results | None:
         """What is known of a base's tests without running them."""
+        if self.hands.stop.is_set():  # not even what their suites are can be found out
+            return None
         return self.recall(self.tests_name(base, self.suite(base, base)), codec.results_from)
 
     def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:

@@ -38,13 +38,15 @@ command = "sh run.sh"
 
 
 def shop(folder: Path, slow: tuple[str, ...]) -> tuple[Project, list[int]]:
-    """A project of two suites; those named, and a check of this name, sleep as soon as its one feature is written."""
+    """A project of two suites; those named, and a check or an init.sh, sleep as soon as its one feature is written."""
     naps = {name: next(NUMBERS) for name in slow}
     files = {f"{name}/run.sh": SUITE.format(naps[name]) if name in naps else "true\n" for name in ("one", "two")}
     project = make_project(folder, [feature(1)], settings=SETTINGS, files={**files, "agent.sh": AGENT})
     (project.folder / "agent.sh").chmod(0o755)
     if "check" in naps:
         project.write("checks/20-slow", f"#!/bin/sh\ntest ! -e slow || sleep {naps['check']}\n", mode=0o755)
+    if "init" in naps:
+        project.write("init.sh", f"#!/bin/sh\ntest ! -e slow || sleep {naps['init']}\n", mode=0o755)
     project.commit("the agent may run")
     return project, [*naps.values()]
 
@@ -83,8 +85,18 @@ def pressed(running: "subprocess.Popen[str]", naps: list[int], times: int) -> It
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
     yield gone_after(naps)
-    running.communicate(timeout=30)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
     yield time.monotonic() - began
+
+
+def assert_at_once(gone: float, ended: float) -> None:
+    """What ran was gone within a second, and the program soon after; on a machine on which even Python takes long to start, later."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-I", "-c", "pass"], check=True)
+    slow = 20 * (time.monotonic() - began)
+    assert gone < 1 + slow, f"gone after {gone:.1f} s"
+    assert ended < 5 + 2 * slow, f"ended after {ended:.1f} s"
 
 
 @pytest.mark.parametrize("slow", [("one", "two"), ("two",), ("check",)])
@@ -93,12 +105,11 @@ def test_two_signals_end_the_suites_and_checks_of_a_verdict_and_the_next_run_goe
     running = project.start("run")
     until_all_sleep(running, naps)
     gone, ended = pressed(running, naps, 2)
-    assert running.returncode == 130
     assert left_running(project) == []
-    assert (gone < 1, ended < 10) == (True, True), (gone, ended)
+    assert_at_once(gone, ended)
 
 
-@pytest.mark.parametrize("slow", [("one", "two"), ("check",)])
+@pytest.mark.parametrize("slow", [("one", "two"), ("check",), ("init",)])
 def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_works(tmp_path: Path, slow: tuple[str, ...]) -> None:
     project, naps = shop(tmp_path, slow)
     project.write("slow", "")
@@ -106,10 +117,9 @@ def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_wor
     running = project.start("run")
     until_all_sleep(running, naps)
     gone, ended = pressed(running, naps, 1)
-    assert running.returncode == 130
     assert left_running(project) == []
     assert project.entries() == []
-    assert (gone < 1, ended < 10) == (True, True), (gone, ended)
+    assert_at_once(gone, ended)
 
 
 def test_one_signal_ends_a_ratchet(tmp_path: Path) -> None:
@@ -120,9 +130,8 @@ def test_one_signal_ends_a_ratchet(tmp_path: Path) -> None:
     running = project.start("ratchet", "HEAD~1..HEAD", "--tests", f"sleep {naps[0]}")
     until_all_sleep(running, naps)
     gone, ended = pressed(running, naps, 1)
-    assert running.returncode == 130
     assert left_running(project) == []
-    assert (gone < 1, ended < 10) == (True, True), (gone, ended)
+    assert_at_once(gone, ended)
 
 
 def test_a_verdict_says_what_runs_and_how_many_of_how_many_since_when(tmp_path: Path) -> None:
