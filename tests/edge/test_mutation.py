@@ -127,6 +127,16 @@ def test_the_choice_is_the_same_every_time(world: World) -> None:
     assert first == second
 
 
+def test_a_run_that_was_cut_off_has_noticed_nothing_unless_it_is_cut_off_again(world: World) -> None:
+    """As on a machine that was busy for a while: this test asserts nothing, and only takes too long the first time."""
+    test = "from shop import price\n\n\ndef test_price():\n    assert price(4) == 9\n"
+    base = {"shop.py": "def price(n):\n    return n + 5\n", "test_shop.py": test, "pytest.ini": ""}
+    late = "import os\nimport pathlib\nimport time\n\nfrom shop import price\n\n\ndef test_price():\n"
+    late += "    mark = pathlib.Path(os.environ['COINS'], 'late')\n    if price(4) != 9 and not mark.exists():\n"
+    late += "        mark.touch()\n        time.sleep(600)\n"
+    assert compared(world, base, {"test_shop.py": late}, most=1).survivors
+
+
 def test_mutants_that_hang_are_ended(world: World) -> None:
     loop = "def down(n):\n    while n > 0:\n        n -= 1\n    return n\n"
     base = {"shop.py": loop,
