@@ -187,9 +187,15 @@ def move(way: Way, changes: Sequence[Change], began: float, *, torn: bool) -> Sy
         torn = free_index(repo, began) or torn
         await_index(repo)
         sorted_out = sort_out(way, changes, torn=torn)
-        repo.as_person("update-index", "-q", "--refresh").finish()
+        refresh(repo)
         moved = try_to_move(way, changes, sorted_out)
     return moved
+
+
+def refresh(repo: Repo) -> None:
+    """Have the index know the files that were put in place here: `git reset --keep` and `git checkout` refuse what they call not up to
+    date, and look no closer themselves. Where another git has the index, that one does it."""
+    repo.as_person("update-index", "-q", "--refresh").finish()
 
 
 def await_index(repo: Repo) -> None:

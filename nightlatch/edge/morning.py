@@ -11,7 +11,7 @@ from nightlatch.core.report import Night, build, chosen
 from nightlatch.core.reportvalues import Report
 from nightlatch.core.survey import survey
 from nightlatch.core.text import plain
-from nightlatch.edge import cleaning, look, reporting, transcripts
+from nightlatch.edge import checkout, cleaning, look, reporting, transcripts
 from nightlatch.edge.landing import write_down
 from nightlatch.edge.site import Site
 from nightlatch.edge.spelling import loop_command
@@ -24,6 +24,7 @@ def close(site: Site, stop: Stop) -> int:
     with suppress(OSError, NightlatchError):  # a full disk, say: what is old stays as it is
         transcripts.pack(site.house, site.now().timestamp() - transcripts.PACKED_AFTER)
         cleaning.prune(site.house, site.now().timestamp())
+        checkout.refresh(site.house.repo)
     site.journal.write("run.ended", run=site.run, code=stop.code, why=stop.why)
     if stop.code == 3:
         site.notifier.needs(site.asked(stop.waits))

@@ -24,11 +24,11 @@ def point(name: str) -> None:
         done.write_text(f"{told.returncode} {told.stderr}")
 
 
-def around(name: Callable[..., str], act: Callable[..., Any]) -> Callable[..., Any]:
+def around(name: Callable[..., str], act: Callable[..., Any], meet: Callable[[str], None] = point) -> Callable[..., Any]:
     def act_between(*args: Any, **more: Any) -> Any:
-        point(f"before {name(*args)}")
+        meet(f"before {name(*args)}")
         done = act(*args, **more)
-        point(f"after {name(*args)}")
+        meet(f"after {name(*args)}")
         return done
 
     return act_between
