@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Generator
 from compileall import compile_dir
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ GIT_ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
+with suppress(ValueError):  # only the main thread can, and it is the one that starts processes
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is in its background: every child would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 NO_SKIPS = pytest.StashKey[bool]()
 
 
