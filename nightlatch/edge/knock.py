@@ -12,7 +12,7 @@ from nightlatch.edge.pool import Pool
 from nightlatch.edge.process import Limits
 
 WORD = "Reply with the single word: ready. Do nothing else.\n"
-CALL = Limits(wall=180, idle=120)
+WALL, IDLE = 180, 120
 
 
 def knock(house: House, pool: Pool, agent: Agent, program: Path, tip: str) -> AgentEnd:
@@ -20,9 +20,10 @@ def knock(house: House, pool: Pool, agent: Agent, program: Path, tip: str) -> Ag
     with pool.checkout(tip, tip) as place, TemporaryDirectory(prefix="nightlatch-") as folder:
         brief = Path(folder) / "brief.md"
         brief.write_text(WORD)
+        limits = Limits(wall=WALL, idle=min(IDLE, house.config.limits.idle or IDLE))
         room = rooms.agents_room(house, place, pool.sandbox, session="doctor", feature="doctor")
         ran = agents.run(agent, agents.Errand(
-            program=program, brief=brief, room=room, sandbox=pool.sandbox, out=place.out, environ=os.environ, limits=CALL, transcript=None,
-            secrets=house.secrets,
+            program=program, brief=brief, room=room, sandbox=pool.sandbox, out=place.out, environ=os.environ, limits=limits,
+            transcript=None, secrets=house.secrets,
         ))  # fmt: skip
     return ran.doubt or ran.end

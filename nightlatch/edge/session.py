@@ -249,8 +249,9 @@ def believed(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
     site.console.say("agent", f"{name} ended with words that read like {ran.doubt.end}; one short call tells whether it is so")
     program = agents.find(started.agent, site.house.repo.project, os.environ)
     answer = knock(site.house, site.pool, started.agent, program, started.base)
-    usage = ran.end.usage + answer.usage
-    return replace(answer if answer.end in agents.BY_WORDS else ran.end, usage=usage, seconds=ran.end.seconds)
+    said_again = answer if answer.end in agents.BY_WORDS else ran.doubt  # an agent that does not answer may well be limited
+    end = ran.end if answer.end is End.FINISHED else said_again
+    return replace(end, usage=ran.end.usage + answer.usage, seconds=ran.end.seconds)
 
 
 def untouched(site: Site, started: Started) -> bool:

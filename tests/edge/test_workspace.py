@@ -51,7 +51,10 @@ def test_attributes_and_line_ends_change_nothing_that_was_not_edited(repository:
 
     space = workspace.prepare(repo, tmp_path / "ws/one", base, "main")
 
-    assert {name: (space.tree / name).read_bytes().decode() for name in blobs} == blobs
+    shown = {name: (space.tree / name).read_bytes() for name in blobs}
+    del blobs["utf"]
+    assert shown.pop("utf").decode("utf-16") == "ü\r\n", "in its own encoding, as in a checkout"
+    assert {name: text.decode() for name, text in shown.items()} == blobs
     assert candidate.build(repo, space, Rules()).tree == tree
     os.utime(space.tree / "lf", (1, 1))
     assert candidate.build(repo, space, Rules()).tree == tree

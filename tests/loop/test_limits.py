@@ -172,3 +172,11 @@ def test_words_that_read_like_a_limit_and_are_said_again_are_one(tmp_path: Path)
     project.commit("the agent")
     project.run("run", code=4)
     assert project.outcomes() == [("failed", "US-001", "agent.login")]
+
+
+def test_an_agent_that_does_not_answer_the_short_call_is_taken_at_its_word(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], settings=f'{MINE}[limits]\nidle = "2s"\nwall = "1h"\n')
+    project.agent("test $NIGHTLATCH_FEATURE != doctor || sleep 1000; echo 'Usage limit reached, try again in 3 hours'; exit 1")
+    project.commit("the agent")
+    project.run("run", code=75)
+    assert project.outcomes() == [("interrupted", "US-001", "agent.limit")]

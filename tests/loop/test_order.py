@@ -43,8 +43,8 @@ def test_a_verify_that_is_green_when_first_seen_is_held_before_any_agent_is_paid
     assert_morning(project, [("held", "US-001", "verify.already-green"), ("landed", "US-002", "")], passing=["US-002"])
     assert agents_started(project) == 1
     assert "the feature's verify command passes before any work" in project.git("show", "HEAD:progress.txt")
-    assert "python loop.py done 1\n" in done.stdout
-    assert "nothing to approve" in project.run("approve", "1", code=2).stderr
+    assert "python loop.py done US-001   or   python loop.py hold US-001\n" in done.stdout
+    assert "done is recorded" in project.run("approve", "US-001").stdout
     project.run("done", "1", "--now")
     project.run("run")
     assert agents_started(project) == 1
