@@ -166,7 +166,6 @@ def test_the_brief_tells_the_feature_the_answer_and_what_was_tried(till: Project
     shown = till.nightlatch("brief", "US-005").out
     assert "The story US-005" in shown
     assert "tests are gone: t.py::a" in shown
-    assert till.nightlatch("brief", "US-005").out == shown, "the same each time"
     objective = [line for line in shown.splitlines() if line.startswith("objective ")]
     assert len(objective) == 1
     assert objective[0] in before
