@@ -113,9 +113,9 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
         state_folder(house)
         if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
             inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
-        inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
-    failed = carry_out(house) if now else {}
-    click.echo(f"{what}: {verb} {next(iter(failed.values()), progress_of(house))}")
+    given = waiting[-1] if recorded else inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
+    failed = carry_out(house).get(given.id, "") if now else ""
+    click.echo(f"{what}: {verb} {failed or progress_of(house)}")
     if failed:
         raise SystemExit(3)
 

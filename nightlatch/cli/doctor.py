@@ -1,15 +1,16 @@
 """`doctor`: everything that would stop the night, each with its fix, and a forecast of what will prove each feature."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 
 import click
 
 from nightlatch.core.forecast import Finding, Level
 from nightlatch.core.text import plain
 from nightlatch.edge import doctor
+from nightlatch.edge.console import Console
 from nightlatch.edge.house import find_house
 
 FORECAST = ("cost", "overhead")  # topics of the forecast that are no feature's
@@ -24,13 +25,12 @@ def command(as_json: bool, notify: bool) -> int:
     What would stop the night comes first, then what is worth knowing, then the forecast. Calls each agent with one word, which it may
     bill. Ends with 1 if something would stop the night.
     """
-    found, house = [], find_house(Path.cwd())
-    for finding in (doctor.notified if notify else doctor.examine)(house):
+    found, house, began = [], find_house(Path.cwd()), monotonic()
+    console = Console(hide=house.secrets.hide)
+    for finding in doctor.notified(house) if notify else doctor.examine(house, console):
         found.append(finding)
-        if not as_json and sys.stderr.isatty():
-            click.echo(f"\r\x1b[Klooked at {plain(finding.topic, 60)}", err=True, nl=False)
-    if not as_json and sys.stderr.isatty():
-        click.echo("\r\x1b[K", err=True, nl=False)
+        console.alive(monotonic() - began, f"looked at {finding.topic}")
+    console.rest()
     bad = any(finding.level is Level.FAIL for finding in found)
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/doctor/1", "ok": not bad, "findings": [asdict(one) for one in found]}, indent=2))

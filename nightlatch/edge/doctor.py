@@ -17,6 +17,7 @@ from nightlatch.core.text import plain
 from nightlatch.edge import agents, byhand, heldback, judge, notifier, opening, rooms, runner, serving, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.causes import cause_of, said_why
+from nightlatch.edge.console import Console
 from nightlatch.edge.foretelling import foretold
 from nightlatch.edge.house import House
 from nightlatch.edge.knock import knock
@@ -28,12 +29,12 @@ from nightlatch.edge.sandbox import Sandbox
 from nightlatch.errors import NightlatchError
 
 
-def examine(house: House) -> Iterator[Finding]:
-    """One finding after another, the cheap ones first."""
+def examine(house: House, console: Console) -> Iterator[Finding]:
+    """One finding after another, the cheap ones first; the console shows what runs meanwhile."""
     seen, found = before(house)
     yield from found
     if seen.tip and seen.plan.features:
-        yield from guarded("sandbox", lambda: tried_out(seen))
+        yield from guarded("sandbox", lambda: tried_out(seen, console))
     else:
         yield from guarded("sandbox", lambda: confined(seen, rooms.sandbox_of(house)))
 
@@ -49,9 +50,9 @@ def notified(house: House) -> Iterator[Finding]:
         yield ok("notify", says) if one["ok"] else fail("notify", says, f"correct notify.{one['channel']} in loop.toml")
 
 
-def tried_out(seen: View) -> Iterator[Finding]:
+def tried_out(seen: View, console: Console) -> Iterator[Finding]:
     """What needs a sandbox: the agents, the tests of the branch, each feature's verify."""
-    with workshop.opened(seen.house) as (pool, lab):
+    with workshop.opened(seen.house, console) as (pool, lab):
         yield from confined(seen, pool.sandbox)
         for name in seen.house.config.agent:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default

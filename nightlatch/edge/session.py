@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from nightlatch.core import brief as briefs
 from nightlatch.core import closing, recall, scope
@@ -51,7 +51,7 @@ LANDINGS = 12
 LOOKED_BACK = 3
 PICTURES = 4
 WORD = re.compile(r"\w+")
-SHORTEST, SAME_NAME = 4, 3  # characters of a word that names a file; files of one name, of which more name none
+SHORTEST, SAME_NAME = 4, 3  # characters of a word that names a file; how many files of one name it stands for
 
 
 def provision(site: Site, choice: Choice) -> Started:
@@ -153,11 +153,13 @@ def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str
 
 def named_files(house: House, rev: str, feature: Feature) -> frozenset[str]:
     """The files of a commit that the words of a feature name: by path, or by their name without the ending, as an import does."""
-    words = {*WORD.findall(" ".join((*briefs.wanted(feature), *feature.supersedes)))}
-    stems = dict[str, list[str]]()
+    words = {word for word in WORD.findall(" ".join((*briefs.wanted(feature), *feature.supersedes))) if len(word) >= SHORTEST}
+    meant = dict[str, list[str]]()
     for path in house.repo.files(rev):
-        stems.setdefault(PurePosixPath(path).stem, []).append(path)
-    by_name = (path for word in words if len(word) >= SHORTEST for path in stems.get(word, ())[:SAME_NAME])
+        name = path.rpartition("/")[2]
+        if (stem := name.rpartition(".")[0] or name) in words:
+            meant.setdefault(stem, []).append(path)
+    by_name = (path for paths in meant.values() for path in paths[:SAME_NAME])
     return frozenset((*by_name, *closing.named_paths(feature, house.inside)))
 
 

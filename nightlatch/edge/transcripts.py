@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedIOBase
-from itertools import chain
 from pathlib import Path
 
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.models import Event, Kind
 from nightlatch.core.phases import listed
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, files, journal, look
+from nightlatch.edge import agents, files, look
 from nightlatch.edge.house import House
 from nightlatch.errors import ConfigError
 
@@ -47,8 +46,8 @@ def path(house: House, session: str) -> Path | None:
 
 def dialect(house: House, session: str, agent: str = "") -> Reader:
     """The reader for a session's stream: by the agent that the journal names, else by the one handed in, else as plain JSON lines."""
-    segments = sorted(house.state.glob("journal*.jsonl"))
-    started = (event for event in chain(*map(journal.read, segments)) if event and event.get("event") == "session.started")
+    segments = sorted(house.state.glob("journal*.jsonl"), reverse=True)  # the newest first: mostly its session is meant
+    started = (event for segment in segments for event in look.backwards(segment) if event.get("event") == "session.started")
     return reader_of(house, next((str(event.get("agent")) for event in started if event.get("session") == session), agent))
 
 
@@ -101,34 +100,35 @@ def over(house: House, session: str) -> bool:
 
 def ending(house: House, session: str, agent: str = "", most: int = TOLD, longest: int = LONGEST) -> list[str]:
     """The last words of a session, a line each, oldest first."""
-    place = path(house, session)
-    if place is None:
-        return []
-    with unpacked(place) as file:
-        file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
-        return [plain(said, longest) for said in deque(words(dialect(house, session, agent), file), maxlen=most)]
+    return [plain(each, longest) for each in deque(said(last_events(house, session, agent)), maxlen=most)]
 
 
-def handover(house: House, session: str, agent: str = "") -> tuple[str, ...]:
+def handover(house: House, session: str) -> tuple[str, ...]:
     """What the next agent should know of how a session went: its list, the last command that failed, its last message; () where this
     machine has no transcript of it."""
+    return tuple(plain(each, LAST) for each in last_of(last_events(house, session)))
+
+
+def last_events(house: House, session: str, agent: str = "") -> Iterator[Event]:
+    """The events at the end of a session's transcript, oldest first; none where this machine has no transcript of it."""
     place = path(house, session)
     if place is None:
-        return ()
+        return
     with unpacked(place) as file:
         file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
         stream = dialect(house, session, agent)
-        return tuple(plain(said, LAST) for said in last_of(event for line in file for event in stream.feed(line)))
+        for line in file:
+            yield from stream.feed(line)
 
 
 def last_of(events: Iterable[Event]) -> Iterator[str]:
-    """The same from the events."""
+    """What the events of a session tell of its end."""
     items: object = ()
-    calls, said, failed, speaking = dict[object, str](), "", "", False
+    calls, message, failed, speaking = dict[object, str](), "", "", False
     for event in events:
         match event.kind:
             case Kind.MESSAGE:
-                said, speaking = f"{said if speaking else ''}{event.text}\n"[-LAST:], True
+                message, speaking = f"{message if speaking else ''}{event.text}\n"[-LAST:], True
             case Kind.TOOL_CALL:
                 calls[event.data.get("id")], speaking = event.text, False
             case Kind.TOOL_RESULT:
@@ -140,13 +140,17 @@ def last_of(events: Iterable[Event]) -> Iterator[str]:
         yield f"its list: {listed(items)}"
     if failed:
         yield f"the last command that failed: {failed}"
-    if said.strip():
-        yield f"its last words: {said}"
+    if message.strip():
+        yield f"its last words: {message}"
 
 
 def words(stream: Reader, raw: Iterable[bytes]) -> Iterator[str]:
-    """What the events of a stream say."""
-    return (f"{event.kind}: {event.text}" for line in raw for event in stream.feed(line) if event.text.strip())
+    """What the lines of a stream say."""
+    return said(event for line in raw for event in stream.feed(line))
+
+
+def said(events: Iterable[Event]) -> Iterator[str]:
+    return (f"{event.kind}: {event.text}" for event in events if event.text.strip())
 
 
 def pack(house: House, before: float) -> None:

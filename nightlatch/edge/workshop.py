@@ -17,11 +17,11 @@ from nightlatch.edge.sidebyside import Progress
 
 
 @contextmanager
-def opened(house: House) -> Iterator[tuple[Pool, Lab]]:
-    """Fresh checkouts and a laboratory that uses them, without the lock of a run."""
+def opened(house: House, console: Console | None = None) -> Iterator[tuple[Pool, Lab]]:
+    """Fresh checkouts and a laboratory that uses them, without the lock of a run; the console shows what runs."""
     opening.state_folder(house)
     pool = Pool(house=house, sandbox=rooms.sandbox_of(house), branch=house.repo.head() or "detached")
-    console = Console(hide=house.secrets.hide)
+    console = console or Console(hide=house.secrets.hide)
     with opening.put_away(pool, console):
         yield pool, opening.laboratory(house, pool, progress=Progress(show=console.alive))
 

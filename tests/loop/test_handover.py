@@ -103,6 +103,14 @@ def test_a_refusal_that_cannot_be_taken_back_says_so_and_what_to_do_and_is_an_in
     assert "It must print, too" in part(brief(project), "What the person refused"), "until it lands"
 
 
+def test_what_one_decision_could_not_do_is_not_said_of_another(tmp_path: Path) -> None:
+    project = refused(tmp_path)
+    project.run("refuse", "US-001", "It must print, too")
+    ended = project.run("revert", "US-002", "--now")
+    assert "US-002 Number 2: revert is carried out" in ended.stdout
+    assert "not taken back" in (project.folder / "progress.txt").read_text()
+
+
 def test_a_revert_that_cannot_be_done_changes_no_flag(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1), feature(2)])
     project.night([[writes(1), {"write": "b.txt", "text": "1\n"}], [writes(2), {"write": "b.txt", "text": "2\n"}]])

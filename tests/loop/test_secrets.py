@@ -10,7 +10,9 @@ import pytest
 
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, inbox, noting, secrets
+from nightlatch.edge.git import Repo
 from nightlatch.edge.house import find_house
+from nightlatch.edge.workspace import Workspace
 from tests.core.keys import heart, made_up
 from tests.edge.gitkit import committed, git, workspace_of, write
 from tests.loop.village import Project, feature, make_project, writes
@@ -125,13 +127,18 @@ def test_no_key_stands_in_the_message_of_a_commit(tmp_path: Path, monkeypatch: p
         assert hidden in told
 
 
-def test_what_a_comment_allows_and_what_the_base_has_is_no_objection(tmp_path: Path) -> None:
+def shop_with(tmp_path: Path, files: dict[str, str | bytes]) -> tuple[Repo, Workspace]:
+    """A repository that holds these files, and a workspace at its commit."""
     folder = tmp_path / "shop"
     folder.mkdir()
     git(folder, "init", "-q", "-b", "main")
+    committed(folder, files)
+    return workspace_of(folder, tmp_path)
+
+
+def test_what_a_comment_allows_and_what_the_base_has_is_no_objection(tmp_path: Path) -> None:
     old, sample, real = KEYS["github"], KEYS["stripe"], "real-secret-4711"
-    committed(folder, {"old.py": f"a\nKEY = '{old}'\n", "b.py": "b\n"})
-    repo, space = workspace_of(folder, tmp_path)
+    repo, space = shop_with(tmp_path, {"old.py": f"a\nKEY = '{old}'\n", "b.py": "b\n"})
     write(space.tree, {
         "moved.py": f"KEY = '{old}'\n", "old.py": f"KEY = '{old}'  # edited\n",
         "b.py": f"b = '{sample}'  # nightlatch: allow-secret, made up\n", "c.py": f"c = '{real}'  # nightlatch: allow-secret\n",
@@ -145,11 +152,7 @@ def test_what_a_comment_allows_and_what_the_base_has_is_no_objection(tmp_path: P
 
 def test_what_stands_in_the_place_of_a_refused_file_does_not_land_either(tmp_path: Path) -> None:
     """The next session finds it in its workspace: whoever leaves it there has not written the file."""
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    committed(folder, {"a": "a\n"})
-    repo, space = workspace_of(folder, tmp_path)
+    repo, space = shop_with(tmp_path, {"a": "a\n"})
     write(space.tree, {"conf.py": f"KEY = '{KEYS['anthropic']}'; OTHER = '{KEYS['github']}'\n", "b.py": "b\n"})
     first = candidate.build(repo, space, Rules(), hidden=secrets.guard({}))
     write(space.tree, {"conf.py": (repo.read(first.tree, "conf.py") or b"").decode()})
@@ -161,11 +164,7 @@ def test_what_stands_in_the_place_of_a_refused_file_does_not_land_either(tmp_pat
 
 
 def test_a_line_with_a_secret_is_kept_out_and_the_rest_of_the_file_is_kept_line_by_line(tmp_path: Path) -> None:
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    committed(folder, {"a": "a\n"})
-    repo, space = workspace_of(folder, tmp_path)
+    repo, space = shop_with(tmp_path, {"a": "a\n"})
     block, key = next(value for value in KEYS.values() if value.startswith("-----")), KEYS["anthropic"]
     joined = f"a\n{key} {block} {KEYS['github']}\nb\n"
     write(space.tree, {"conf.py": f"one\n{block}\nKEY = '{key}'\ntwo", "joined.py": joined, "all.txt": key})
@@ -185,17 +184,13 @@ def test_a_line_with_a_secret_is_kept_out_and_the_rest_of_the_file_is_kept_line_
 
 
 def test_a_secret_in_another_encoding_that_git_would_turn_into_plain_text_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    committed(folder, {".gitattributes": "*.u working-tree-encoding=UTF-16\n"})
-    repo, space = workspace_of(folder, tmp_path)
+    repo, space = shop_with(tmp_path, {".gitattributes": "*.u working-tree-encoding=UTF-16\n"})
     write(space.tree, {"key.u": f"a\n{KEYS['anthropic']}\n".encode("utf-16"), "word.u": "word\n".encode("utf-16")})
     made = candidate.build(repo, space, Rules(), hidden=secrets.guard({}))
     assert ("scope.secret", ("key.u:2 model-provider-key",)) in [(reason.rule, reason.detail) for reason in made.oddities]
     assert [change.path for change in made.changes] == ["word.u"]
     assert repo.read(made.tree, "word.u") == b"word\n"
-    assert KEYS["anthropic"] not in git(folder, "cat-file", "--batch-all-objects", "--batch", "--unordered")
+    assert KEYS["anthropic"] not in git(repo.top, "cat-file", "--batch-all-objects", "--batch", "--unordered")
 
 
 @pytest.mark.sandbox
@@ -213,11 +208,7 @@ def test_the_session_after_one_that_wrote_a_secret_is_told_the_line_and_mends_it
 
 
 def test_a_key_far_inside_a_large_file_and_one_in_a_links_target(tmp_path: Path) -> None:
-    folder = tmp_path / "shop"
-    folder.mkdir()
-    git(folder, "init", "-q", "-b", "main")
-    committed(folder, {"a": "a\n"})
-    repo, space = workspace_of(folder, tmp_path)
+    repo, space = shop_with(tmp_path, {"a": "a\n"})
     key = KEYS["anthropic"]
     write(space.tree, {"big.bin": b"\0\n" * 500_000 + b"x" * (secrets.AT_ONCE - 10 - 500_000) + f" {key}\n".encode() + b"\n" * 2_000_000})
     (space.tree / "link").symlink_to(key)
@@ -226,4 +217,4 @@ def test_a_key_far_inside_a_large_file_and_one_in_a_links_target(tmp_path: Path)
         ("scope.secret", ("big.bin:500001 model-provider-key", "link:1 model-provider-key")),
     ]  # fmt: skip
     assert [change.path for change in made.changes] == ["big.bin"]
-    assert key not in git(folder, "cat-file", "--batch-all-objects", "--batch", "--unordered")
+    assert key not in git(repo.top, "cat-file", "--batch-all-objects", "--batch", "--unordered")
