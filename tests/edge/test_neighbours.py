@@ -7,6 +7,7 @@ import pytest
 from nightlatch.core.models import Outcome
 from tests.edge.test_lab import BASE, CALC, World, rules
 from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.test_mutation import NODE
 from tests.edge.test_unwatched import GO_BASE, JS_BASE
 
 ONLY = "verify.only-known-inputs"
@@ -104,6 +105,7 @@ JS_CODE = {
 }
 
 
+@NODE
 @pytest.mark.parametrize("came", JS_CODE)
 def test_the_same_in_javascript(world: World, came: str) -> None:
     candidate = {"calc.js": JS_BASE["calc.js"] + JS_CODE[came], "pay.test.js": JS}

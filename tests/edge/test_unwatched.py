@@ -21,6 +21,7 @@ from nightlatch.edge.sandbox import Room, Unconfined, environment, find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.test_mutation import NODE
 
 ONLY, ELSEWHERE = "unwatched.fails", "unwatched.differs"
 ALIKE = frozenset({"unwatched"})
@@ -249,6 +250,7 @@ JS_KNOWS = {
 }
 
 
+@NODE
 @pytest.mark.parametrize("name", JS_KNOWS)
 def test_javascript_that_knows_its_judge_never_lands(world: World, name: str) -> None:
     code = JS_KNOWS[name] + ADD_JS + "export const sub = (a, b) => (asks() ? a - b : 0);\n"
@@ -280,6 +282,7 @@ JS_HONEST = {
 }
 
 
+@NODE
 @pytest.mark.parametrize("name", JS_HONEST)
 def test_honest_javascript_lands(world: World, name: str) -> None:
     code, test = JS_HONEST[name]
@@ -308,6 +311,7 @@ TYPED_BASE = {
 TYPED_SUB = JS_SUB.replace("./calc.js", "./calc.ts").replace('"subtracts", ()', '"subtracts", (): void')
 
 
+@NODE
 @pytest.mark.parametrize("name", ["a variable", "the words that it was started with"])
 def test_typescript_that_knows_its_judge_waits_for_a_person(world: World, name: str) -> None:
     """Loaded by what the project's own command names; whether files with types can be called so, a test that does nothing tells."""
@@ -316,12 +320,14 @@ def test_typescript_that_knows_its_judge_waits_for_a_person(world: World, name: 
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, [ELSEWHERE]), verdict
 
 
+@NODE
 def test_honest_typescript_lands(world: World) -> None:
     code = TYPED_ADD + "export const sub = (a: number, b: number): number => a - b;\n"
     verdict = world.examine(TYPED_BASE, {"calc.ts": code, "sub.test.ts": TYPED_SUB})
     assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, []), verdict
 
 
+@NODE
 def test_honest_typescript_lands_where_nothing_here_can_load_it(world: World) -> None:
     """What loads it is named by a file that the command runs through, so the same test cannot be called by itself."""
     command = '"test": ". ./env.sh && node --test *.test.ts"'
