@@ -218,10 +218,10 @@ def caught_up(repo: Repo, behind: str, old: str) -> str:
     return repo.tree_with(behind, {change.path: new_side(change) for change in done})
 
 
-def record(repo: Repo, changes: Sequence[Change], settings: tuple[str, ...] = ()) -> None:
-    """Have the index say that these changes are made."""
+def record(repo: Repo, changes: Sequence[Change]) -> None:
+    """Have the index say that these changes are made, and wait for the disk: a power cut would leave an index that git cannot read."""
     if changes:
-        repo.as_person("update-index", "-z", "--index-info", settings=settings).output(index_info(changes, repo.width))
+        repo.as_person("update-index", "-z", "--index-info").output(index_info(changes, repo.width))
 
 
 def on(repo: Repo, branch: str) -> bool:
@@ -248,9 +248,8 @@ def try_to_move(way: Way, changes: Iterable[Change], sorted_out: SortedOut) -> S
     if sorted_out.meetings:
         repo.set_ref(BEHIND, repo.tree_of(way.start))
     try:
-        # the next command writes the index once more, and waits for the disk
         to_record = [each.change for each in sorted_out.meetings if each.change.path not in later]
-        record(repo, [*sorted_out.there, *to_record], ("core.fsync=none",))
+        record(repo, [*sorted_out.there, *to_record])
         repo.as_person("read-tree", "-m", "-u", way.start, target).output()
     except RepoError:
         return None
