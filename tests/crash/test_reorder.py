@@ -13,7 +13,7 @@ import pytest
 
 from nightlatch.edge import inbox, journal
 from nightlatch.edge.house import House, find_house
-from tests.crash.disk import LOST, Disk, Op, loose, recorded, settled, states
+from tests.crash.disk import LOST, Disk, Inode, Op, loose, recorded, settled, states
 from tests.crash.test_kill import FULL, village
 from tests.loop.village import ROOT, feature, make_project, project_in
 
@@ -82,7 +82,9 @@ def test_whatever_a_power_cut_leaves_of_a_night_a_plain_start_finishes_it(tmp_pa
     env = {**os.environ, "PYTHONPATH": str(ROOT), **project.env, **OPEN}
     start, ops = recorded(night, project.folder, tmp_path / "trace", env)
     expected, wrong = project.landings(), []
-    for at, (n, how, disk) in enumerate(chosen([*states(start, ops), *((n, LOST, disk) for n, disk in settled(start, ops))], shard)):
+    found = [*states(start, ops), *((n, LOST, disk) for n, disk in settled(start, ops))]
+    assert [(n, how) for n, how, disk in found if not readable(disk, how)] == []  # each of them, not the sample alone
+    for at, (n, how, disk) in enumerate(chosen(found, shard)):
         left = project_in(tmp_path / f"state{at}")
         disk.lay(left.folder, how)
         try:
@@ -95,6 +97,12 @@ def test_whatever_a_power_cut_leaves_of_a_night_a_plain_start_finishes_it(tmp_pa
         else:
             shutil.rmtree(left.folder.parent)
     assert wrong == []
+
+
+def readable(disk: Disk, how: str) -> bool:
+    """Can git read the index of the checkout?"""
+    index = disk.names.get(".git/index")
+    return isinstance(index, Inode) and index.left(how).startswith(b"DIRC")
 
 
 def chosen(every: list[tuple[int, str, Disk]], shard: int) -> list[tuple[int, str, Disk]]:
