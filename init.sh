@@ -13,8 +13,12 @@ if [ "$want" != "$have" ]; then
     { echo "init.sh: $python is older than 3.11: put a newer python3 first on PATH and run this again" >&2; exit 1; }
   rm -rf "$venv"
   "$python" -m venv "$venv" || { echo "init.sh: python3 cannot make a virtual environment: install its venv package (python3-venv)" >&2; exit 1; }
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-warn-script-location -r "$here/requirements.txt" >&2
-  "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -e "$here" >&2
+  install() {
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-warn-script-location "$@" >&2 ||
+      { echo "init.sh: pip could not install what is needed (its words are above): mend that and run this again" >&2; exit 1; }
+  }
+  install -r "$here/requirements.txt"
+  install --no-deps -e "$here"
   printf '%s' "$want" > "$venv/.made-from"
 fi
 

@@ -13,7 +13,7 @@ import click
 
 from nightlatch.edge import outside
 from nightlatch.edge.sandbox import find_sandbox
-from nightlatch.edge.spelling import loop_command
+from nightlatch.edge.spelling import install_command, loop_command
 from nightlatch.errors import SandboxError
 
 
@@ -54,7 +54,9 @@ def play(folder: Path) -> None:
     say("progress.txt, as you would read it in the morning:")
     click.echo((project / "progress.txt").read_text().rstrip())
     say("What landed and what was refused, the loop decided by what it saw itself. What the agent said counted for nothing.")
-    click.echo(f"Next, in a repository of your own:\n\n    nightlatch init --commit\n    nightlatch doctor\n    {loop_command()}")
+    if install := install_command():
+        click.echo(f"Next, so that nightlatch is a command:\n\n    {install}\n")
+    click.echo(f"Then, in a repository of your own:\n\n    nightlatch init --commit\n    nightlatch doctor\n    {loop_command()}")
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -128,7 +128,8 @@ def answered(agent: Agent, end: AgentEnd) -> Finding:
             return warn("agent", says, f"wait until {end.resets_at:%Y-%m-%d %H:%M %Z}" if end.resets_at else "wait, or name another agent")
         case End.LOGIN:
             return fail("agent", says, agent.login or "log in to it")
-    return fail("agent", says, f"try it by hand: {agent.command[0]}")
+    own = f"; its home in the sandbox is a private one: what it needs of yours goes under agents.{agent.name}.home"
+    return fail("agent", says, f"try it by hand: {agent.command[0]}{own}")
 
 
 def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:

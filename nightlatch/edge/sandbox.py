@@ -258,10 +258,12 @@ class Bubblewrap:
         home = Path(room.env.get("HOME", "/"))
         holders = {home, room.at, *home.parents, *room.at.parents}
         wanted = [*(home / name for name in self.known["toolchains"]), Path(sys.base_prefix), Path(sys.prefix)]
-        folders = {*map(Path, room.env.get("PATH", "").split(":")), *program_folders(program, room)}
+        programs = program_files(program, room)
+        folders = {*map(Path, room.env.get("PATH", "").split(":")), *(file.parent for file in programs)}
         wanted += [place for folder in folders for place in prefixes(folder, home, holders, wanted)]
         wanted += [Path(value) for name, value in room.env.items() if among(name, self.known["places"])]
         wanted += [RESOLVER.resolve()] if room.network else []
+        wanted += programs  # where its folder may not be shown, as with one that lies in the home itself
         shown = {room.at, *map(Path, self.known["system"])}
         for place in sorted({place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)} - holders):
             if shown.isdisjoint((place, *place.parents)):
@@ -314,10 +316,10 @@ def home_inside(room: Room) -> Path:
     return home if home.is_absolute() and home != Path("/") and not home.is_relative_to(room.at) else SPARE_HOME
 
 
-def program_folders(program: str, room: Room) -> tuple[Path, ...]:
-    """The folder where a program is named and the one where it really lies."""
+def program_files(program: str, room: Room) -> tuple[Path, ...]:
+    """Where a program is named and where it really lies."""
     found = shutil.which(program, path=room.env.get("PATH", ""))
-    return (Path(found).absolute().parent, Path(found).resolve().parent) if found else ()
+    return (Path(found).absolute(), Path(found).resolve()) if found else ()
 
 
 def prefixes(folder: Path, home: Path, holders: Container[Path], known: Container[Path]) -> Iterator[Path]:

@@ -21,10 +21,11 @@ except ModuleNotFoundError as missing:
         raise
     import shutil
 
-    elsewhere = [place for place in os.environ.get("PATH", "").split(":") if not f"{os.path.realpath(place)}/".startswith(f"{HERE}/")]
+    known = [*os.environ.get("PATH", "").split(":"), os.path.expanduser("~/.local/bin")]  # where pipx and uv install it
+    elsewhere = [place for place in known if not f"{os.path.realpath(place)}/".startswith(f"{HERE}/")]
     if installed := shutil.which("nightlatch", path=":".join(elsewhere)):  # the same program, by the Python that has the package
         os.execv(installed, [installed, *sys.argv[1:]])
-    sys.exit(f"loop.py: this Python has no {missing.name}; fix: pip install nightlatch, or in a clone of it: ./init.sh python loop.py")
+    sys.exit(f"loop.py: this Python has no {missing.name}; fix: pipx install . in a clone of nightlatch")
 
 
 def run(options: "night.Options") -> int:

@@ -241,9 +241,9 @@ def test_every_error_class_says_what_it_is_and_has_an_exit_code() -> None:
 def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has_it(tmp_path: Path) -> None:
     loop = shutil.copy(Path(__file__).parents[2] / "loop.py", tmp_path)
     bare = [sys.executable, "-I", "-S", str(loop), "--version"]
-    done = subprocess.run(bare, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(bare, env={"PATH": "/nowhere", "HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "this Python has no nightlatch; fix: pip install nightlatch" in done.stderr
+    assert "this Python has no nightlatch; fix: pipx install . in a clone of nightlatch" in done.stderr
     (tmp_path / "bin").mkdir()
     landed, installed = tmp_path / "bin/nightlatch", tmp_path.with_name(f"{tmp_path.name}-installed") / "nightlatch"
     installed.parent.mkdir()

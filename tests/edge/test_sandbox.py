@@ -224,6 +224,15 @@ def test_a_program_behind_a_link_is_seen_where_it_really_lies(sandbox: Sandbox, 
 
 
 @pytest.mark.sandbox
+def test_a_program_that_lies_in_the_home_itself_is_seen_and_nothing_beside_it(sandbox: Sandbox, room: Room) -> None:
+    home = Path(room.env["HOME"])
+    program(home / "agent.sh", f'cat "$0"; cat "{home}/diary" 2>/dev/null || echo private')
+    (home / "diary").write_text("dear diary\n")
+    ran = run(sandbox.command(room, [str(home / "agent.sh")]), timeout=60)
+    assert (ran.exit, ran.output.decode().splitlines()[-1]) == (0, "private")
+
+
+@pytest.mark.sandbox
 def test_a_path_folder_of_the_project_is_the_candidates(sandbox: Sandbox, room: Room) -> None:
     program(room.at / "bin" / "which-code", "echo main")
     program(room.tree / "bin" / "which-code", "echo candidate")
