@@ -40,7 +40,7 @@ def briefs(sessions: int, findings: int, rounds: int) -> tuple[list[float], list
         took, sizes = [], []
         for _ in range(rounds):
             began = time.perf_counter()
-            parts = brief_parts(house, tip, FEATURE, past, section, remembered(house, tip, FEATURE, past, known), None)
+            parts = brief_parts(house, tip, FEATURE, past, section, remembered(house, tip, FEATURE, past, known, None), None)
             made = compose(parts, templates(house))
             took.append(1000 * (time.perf_counter() - began))
             sizes.append(float(len(made.text.encode())))

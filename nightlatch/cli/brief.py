@@ -10,7 +10,7 @@ import click
 
 from nightlatch.core import brief as briefs
 from nightlatch.core.progress import patterns
-from nightlatch.core.recall import Recalled
+from nightlatch.core.recall import Known, Recalled
 from nightlatch.core.text import harmless, plain
 from nightlatch.edge import look, phases
 from nightlatch.edge.house import find_house, require_plan, templates
@@ -27,12 +27,12 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
     past, record = seen.history, seen.history.phases_of(found)
-    known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}))
+    known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}), seen.plan)
     parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan)
     parts = phases.briefed(house, parts, phases.stage(house, seen.tip, found, record), record)
     made = briefs.compose(parts, templates(house))
     if as_json:
-        why = {each.finding.id: each.why for each in (*known.findings, *known.decisions, *known.patterns)}
+        why = {each.finding.id: each.why for each in told_of(known)}
         told = {"feature": found.id, "objective": briefs.objective(found), **asdict(made), "findings": why, "left": dict(known.left or {})}
         click.echo(json.dumps({"schema": "nightlatch/brief/1", **told}, indent=2))
     elif explain:
@@ -42,11 +42,15 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
         click.echo(harmless(made.text) if sys.stdout.isatty() else made.text, nl=False, color=True)  # click takes nothing out
 
 
+def told_of(known: Recalled) -> tuple[Known, ...]:
+    return (*known.decisions, *known.findings, *known.more, *known.patterns)
+
+
 def explained(made: briefs.Brief, known: Recalled) -> Iterator[str]:
     """Each part and each finding with its reason, then what is left out and why."""
     for part in made.kept:
         yield f"kept  {part.size:>6} bytes  {part.name:<13} {briefs.WHY[part.name]}"
-    for each in (*known.decisions, *known.findings, *known.patterns):
+    for each in told_of(known):
         same = f"; the same as {' '.join(each.twins)}" if each.twins else ""
         yield f"      {each.finding.id:<12} {each.state:<8} {each.why}{same}"
     for part in made.cut:

@@ -48,7 +48,7 @@ def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, 
 
     found = seen.survey.find(feature)
     past = seen.history.of(found)
-    known = remembered(house, seen.tip, found, seen.history, house.findings(seen.tip, {}), handoff.MOST)
+    known = remembered(house, seen.tip, found, seen.history, house.findings(seen.tip, {}), seen.plan, handoff.MOST)
     carried = sorted(touched(house.repo, found, past)) if past.carried else []
     earlier = before(found, seen.plan.features, seen.history.foreign)
     return found, known, handoff.note(found, past, seen.history.phases_of(found), known, carried, seen.tip, earlier)

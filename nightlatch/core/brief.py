@@ -35,7 +35,7 @@ WHY = {
     "checklist": "where the feature's phases stand",
     "decisions": "choices that touch this feature or its files",
     "protected": "files that are put back",
-    "findings": "claims that touch this feature or its files: confirmed, then open, then stale",
+    "findings": "claims that touch this feature or its files, then those of its area, for which the room is that is left",
     "patterns": "the section of progress.txt, then what sessions noted",
     "landings": "the last landings of all features",
 }
@@ -48,6 +48,7 @@ class BriefParts:
 
     asked: the question that `answer` answers · refusals: why the person refused work on the feature, latest first ·
     next: what the last session left to do · reproductions: commands that show the failure · decisions, findings: one line each ·
+    spare: so many findings at the end are less near, and have only the room that is left ·
     tried: what was refused and why, latest first · woken: how the last session ended, from its transcript ·
     carried: lines on the uncommitted work that lies in the checkout ·
     conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
@@ -66,6 +67,7 @@ class BriefParts:
     protected: tuple[str, ...] = ()
     landings: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
+    spare: int = 0
     decisions: tuple[str, ...] = ()
     reproductions: tuple[str, ...] = ()
     next: str = ""
@@ -104,9 +106,10 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
     lists = {**whole, "patterns": _shorter(whole["patterns"], _bytes(*whole["patterns"]) - PATTERNS)}
     render = renderer(parts.template, templates, NAMES)
     text = render(_values(parts, lists, whole))
-    for name in CUT_FIRST:
-        while (over := _bytes(text) - budget) > 0 and lists[name]:
-            lists[name] = _shorter(lists[name], over)
+    near = max(len(whole["findings"]) - parts.spare, 0)
+    for name, least in (("findings", near), *((name, 0) for name in CUT_FIRST)):
+        while (over := _bytes(text) - budget) > 0 and len(lists[name]) > least:
+            lists[name] = _shorter(lists[name], over, least)
             text = render(_values(parts, lists, whole))
     if _bytes(text) > budget and parts.feature.more:
         return compose(replace(parts, feature=shortened(parts.feature, _bytes(text) - budget)), templates, budget)
@@ -128,10 +131,10 @@ def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
     return {**lists, "patterns": tuple(parts.patterns.splitlines())}
 
 
-def _shorter(items: tuple[str, ...], over: int) -> tuple[str, ...]:
-    """The items without as many of the last ones as are needed to save `over` bytes."""
+def _shorter(items: tuple[str, ...], over: int, least: int = 0) -> tuple[str, ...]:
+    """The items without as many of the last ones as are needed to save `over` bytes; the first `least` stay."""
     keep = len(items)
-    while over > 0 and keep:
+    while over > 0 and keep > least:
         keep -= 1
         over -= _bytes(items[keep])
     return items[:keep]

@@ -1,12 +1,17 @@
 """What the next agent is told of the record: the findings that touch its feature or its files, few, ranked, each said once."""
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from nightlatch.core.brief import wanted
 from nightlatch.core.findings import Author, Cite, Finding, FindingKind, State
 from nightlatch.core.history import FeatureHistory, History
-from nightlatch.core.models import Feature
+from nightlatch.core.mentions import NAME, WORD, code_words, stems
+from nightlatch.core.models import Feature, Plan
 from nightlatch.core.progress import line
 from nightlatch.core.staleness import CHANGED, Standing
 from nightlatch.core.text import folded
@@ -15,10 +20,16 @@ MOST = 12
 PATTERNS = 8
 REPRODUCTIONS = 3
 SPARE = 4
+COMMON = 0.25  # a word in more of the findings than this tells nothing of an area
+SAID = 0.35  # what a word weighs that a finding only says, beside one of the place where it lies: measured by bench/recall.py
+ENOUGH = 1.4  # of the weights of the words that are shared: a place that a third of the findings have, or two rarer words
+FEW = 8  # findings from which on it can be told which words are common
+OF_FILE, OF_FEATURE, OF_NONE, OF_AREA = range(4)
 CONFIRMED = (State.VERIFIED, State.REJECTED)
 ORDER = (*CONFIRMED, State.OPEN, State.BLOCKED, State.STALE)
 NEXT = "next: "
 FENCE = re.compile("`+")
+AREAS = frozenset(("area", "category", "component", "epic", "group", "labels", "module", "tags"))
 Standings = Callable[[Sequence[Finding]], Mapping[str, Standing]]
 
 
@@ -26,12 +37,14 @@ Standings = Callable[[Sequence[Finding]], Mapping[str, Standing]]
 class Known:
     """A finding as it stands now, and why it is told; the lower `far`, the nearer.
 
-    `twins` are the ids of others that say the same, `used` is how many sessions went by it.
+    `shared` is what the words of an area weigh that it shares with the work, `twins` are the ids of others that say the same, `used` is
+    how many sessions went by it.
     """
 
     finding: Finding
     why: str
-    far: int = 0
+    far: int = OF_FILE
+    shared: float = 0.0
     standing: Standing | None = None
     twins: tuple[str, ...] = ()
     used: int = 0
@@ -57,6 +70,7 @@ class Known:
         state = f"stale, was {found.state}" if self.state is State.STALE else str(self.state)
         said = [f"{found.id} {state}: {line(found.claim, 200)}"]
         said += [f"hint, check again: {self.standing.told}"] if self.state is State.STALE and self.standing else []
+        said += ["of the same area"] if self.far == OF_AREA else []
         said += ["your person's word"] if by is Author.PERSON else []
         said += [f"chosen: {line(found.choice, 120)}"] if found.choice else []
         said += [f"because {line(found.why, 160)}"] if found.why else []
@@ -69,9 +83,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """What is told, by what it is. `left` says how many findings are not, by why not."""
+    """What is told, by what it is. `more` is what is less near, for the room that is left. `left` says how many are not told and why."""
 
     findings: tuple[Known, ...] = ()
+    more: tuple[Known, ...] = ()
     decisions: tuple[Known, ...] = ()
     patterns: tuple[Known, ...] = ()
     reproductions: tuple[str, ...] = ()
@@ -80,48 +95,115 @@ class Recalled:
 
 
 def choose(
-    findings: Sequence[Finding], feature: Feature, history: History, files: Iterable[str], standings: Standings, most: int = MOST
+    findings: Sequence[Finding], feature: Feature, history: History, files: Iterable[str], standings: Standings, most: int = MOST,
+    plan: Plan | None = None,
 ) -> Recalled:  # fmt: skip
     """The findings for a session on a feature whose work touches these files. However many there are, only a few are asked how they stand.
 
-    Verified and rejected first, then open and blocked, stale last; in each, those of the files before those of the feature, latest first.
+    What is of these files or of the feature comes before what is of their area only. Of both: verified and rejected first, then open and
+    blocked, stale last; of the same those of the files before those of the feature, latest first.
     """
-    touched, habit = frozenset(files), "is a pattern of the project"
-    near = [known for each in findings if (known := touching(each, feature.id, touched))]
+    code, habit = code_words("\n".join(wanted(feature))), "is a pattern of the project"
+    homes = (cite.path for each in findings for cite in each.standing_cites if named_in(cite, code))
+    touched = frozenset((*files, *homes))
+    names = touched | code
+    near = [known for each in findings if (known := touching(each, feature.id, touched, names))]
     rules = [Known(finding=each, why=habit, used=history.used.get(each.id, 0)) for each in findings if each.kind is FindingKind.PATTERN]
+    told_already = {known.finding.id for known in (*near, *rules)}
+    near += of_area([each for each in findings if each.id not in told_already], findings, feature, touched, plan)
     once, habits = [*said_once(sorted(near, key=rank))], [*said_once(sorted(rules, key=use))]
     claims = [each for each in once if each.finding.kind is FindingKind.FINDING][: SPARE * most]
     choices = [each for each in once if each.finding.kind is FindingKind.DECISION][: SPARE * most]
     asked = (claims, choices, habits[: SPARE * PATTERNS])
     stands = standings([each.finding for group in asked for each in group])
     found, decided, used = ([replace(each, standing=stands.get(each.finding.id)) for each in group] for group in asked)
-    told, chosen, shared = sorted(found, key=rank)[:most], sorted(decided, key=rank)[:most], sorted(used, key=use)[:PATTERNS]
+    found, decided = sorted(found, key=rank), sorted(decided, key=rank)
+    told = [each for each in found if each.far < OF_AREA][:most]
+    chosen, shared = [each for each in decided if each.far < OF_AREA][:most], sorted(used, key=use)[:PATTERNS]
+    more = sorted((each for each in (*found, *decided) if each not in told and each not in chosen), key=rank)
+    kept = (*told, *chosen, *shared, *more)
     left = {
         "touch neither the feature nor its files": len(findings) - len(near) - len(rules),
         "say what another says": len(near) + len(rules) - len(once) - len(habits),
-        f"are beyond the {most} of a kind that are told": len(once) + len(habits) - len(told) - len(chosen) - len(shared),
+        "are beyond the number of a kind that is told": len(once) + len(habits) - len(kept),
     }
     return Recalled(
-        findings=tuple(told), decisions=tuple(chosen), patterns=tuple(shared), reproductions=tuple(reproductions(told)),
+        findings=tuple(told), more=tuple(more), decisions=tuple(chosen), patterns=tuple(shared),
+        reproductions=tuple(reproductions(sorted((each for each in found if each.far < OF_AREA), key=partial(own_first, feature.id)))),
         next=next_action([each.finding for each in near], feature.id, history.of(feature)), left={why: n for why, n in left.items() if n},
     )  # fmt: skip
 
 
-def touching(finding: Finding, feature: str, files: frozenset[str]) -> Known | None:
-    """The finding and why it concerns this feature, None where it does not; patterns are told to all of them."""
+def touching(finding: Finding, feature: str, files: frozenset[str], names: frozenset[str] = frozenset()) -> Known | None:
+    """The finding and why it concerns this feature, None where it does not; patterns are told to all of them.
+
+    `names` are the files and the code that the feature's words name.
+    """
     if finding.kind is FindingKind.PATTERN:
         return None
     met = next((cite.path for cite in finding.standing_cites if cite.path in files), "")
     if met:
         return Known(finding=finding, why=f"cites {line(met, 120)}, which this work touches")
+    if names and (said := names_in(finding) & names):
+        return Known(finding=finding, why=f"says {line(min(said), 120)}, which this work touches")
     if finding.feature == feature:
-        return Known(finding=finding, why="is of this feature", far=1)
-    return None if finding.feature else Known(finding=finding, why="is of no feature in particular", far=2)
+        return Known(finding=finding, why="is of this feature", far=OF_FEATURE)
+    return None if finding.feature else Known(finding=finding, why="is of no feature in particular", far=OF_NONE)
 
 
-def rank(known: Known) -> tuple[bool, int, int, float]:
+def named_in(cite: Cite, code: frozenset[str]) -> bool:
+    """Is the function or class of a cite among the names of code in a text?"""
+    return cite.symbol in code or cite.symbol.rpartition(".")[2] in code
+
+
+def names_in(finding: Finding) -> set[str]:
+    """Every word and path that a finding says, cites aside."""
+    text = "\n".join((finding.claim, finding.next_action, *finding.commands, *(each.file for each in finding.evidence)))
+    return {*NAME.findall(text), *WORD.findall(text)}
+
+
+def of_area(
+    others: Iterable[Finding], findings: Sequence[Finding], feature: Feature, files: frozenset[str], plan: Plan | None
+) -> Iterator[Known]:  # fmt: skip
+    """Of these findings those that share enough words with the work: with what is asked for, and with the names of its files.
+
+    What many findings say weighs nothing, what few say weighs most; where a finding lies weighs twice as much as what it says.
+    """
+    plans = {each.id: each for each in plan.features} if plan else {}
+    about = {each.id: area_of(each, plans.get(each.feature)) for each in findings}
+    common = Counter(word for place, said in about.values() for word in place | said)
+    most = COMMON * len(findings) if len(findings) >= FEW else math.inf
+    asked = (feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, category(feature))
+    work = frozenset(word for word in stems("\n".join((*asked, *files))) if common[word] <= most)
+    for each in others:
+        place, said = about[each.id]
+        shared = {word: math.log1p(len(findings) / common[word]) * (1 if word in place else SAID) for word in (place | said) & work}
+        if each.kind is not FindingKind.PATTERN and (weight := sum(shared.values())) >= ENOUGH:
+            telling = sorted(shared, key=lambda word: (-shared[word], word))[:3]
+            yield Known(finding=each, why=f"is of the same area: {', '.join(telling)}", far=OF_AREA, shared=weight)
+
+
+def area_of(finding: Finding, plan: Feature | None) -> tuple[frozenset[str], frozenset[str]]:
+    """The words that tell where a finding lies, and those that it says or that the feature has for which it was found."""
+    cited = (text for cite in finding.standing_cites for text in (cite.path, cite.symbol))
+    where = (*cited, *(each.file for each in finding.evidence), category(plan) if plan else "")
+    said = (finding.claim, finding.choice, finding.next_action, plan.title if plan else "")
+    return stems("\n".join(where)), stems("\n".join(said))
+
+
+def category(feature: Feature) -> str:
+    """What the plan says of where a feature belongs, in whatever field."""
+    return " ".join(text for name, text in feature.more if name.casefold() in AREAS)
+
+
+def rank(known: Known) -> tuple[bool, bool, float, int, int, float]:
+    """What is told first: near before less near, there by what is shared; fresh before stale, settled before open."""
     order = 0 if known.state in CONFIRMED else ORDER.index(known.state)
-    return known.state is State.STALE, order, known.far, -latest(known.finding)
+    return known.far > OF_FEATURE, known.state is State.STALE, -round(known.shared), order, known.far, -latest(known.finding)
+
+
+def own_first(feature: str, known: Known) -> bool:
+    return known.finding.feature != feature
 
 
 def use(known: Known) -> tuple[bool, bool, bool, int, float]:

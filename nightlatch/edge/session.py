@@ -1,7 +1,6 @@
 """One session, verb by verb: provision, brief, work, collect, examine; and what it becomes when the branch moved meanwhile."""
 
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from nightlatch.core.closing import DROPPED
 from nightlatch.core.findings import Finding
 from nightlatch.core.foreign import before
 from nightlatch.core.history import FeatureHistory, History
+from nightlatch.core.mentions import named_files
 from nightlatch.core.models import LANDS, AgentEnd, End, Event, Feature, Kind, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
@@ -50,8 +50,6 @@ RENDERING = 1800.0
 LANDINGS = 12
 LOOKED_BACK = 3
 PICTURES = 4
-WORD = re.compile(r"\w+")
-SHORTEST, SAME_NAME = 4, 3  # characters of a word that names a file; how many files of one name it stands for
 
 
 def provision(site: Site, choice: Choice) -> Started:
@@ -128,8 +126,9 @@ def already_green(site: Site, started: Started) -> SessionEnded | None:
 def brief(site: Site, started: Started) -> str:
     """The prompt of this session."""
     past, house = site.history(started.base), site.house
-    known = remembered(house, started.base, started.feature, past, site.findings(started.base))
-    parts = brief_parts(house, started.base, started.feature, past, site.memory.patterns, known, site.plan(started.base))
+    plan = site.plan(started.base)
+    known = remembered(house, started.base, started.feature, past, site.findings(started.base), plan)
+    parts = brief_parts(house, started.base, started.feature, past, site.memory.patterns, known, plan)
     parts = phases.briefed(house, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
     woken = tuple(reversed(transcripts.ending(house, site.options.wake))) if site.options.wake else parts.woken
@@ -137,11 +136,12 @@ def brief(site: Site, started: Started) -> str:
 
 
 def remembered(
-    house: House, rev: str, feature: Feature, past: History, findings: Sequence[Finding], most: int = recall.MOST
+    house: House, rev: str, feature: Feature, past: History, findings: Sequence[Finding], plan: Plan | None, most: int = recall.MOST
 ) -> recall.Recalled:  # fmt: skip
     """What the record holds for any session on this feature, and how it stands at a commit."""
-    files = touched(house.repo, feature, past.of(feature)) | named_files(house, rev, feature)
-    return recall.choose(findings, feature, past, files, partial(freshness.standings, house.repo, rev), most)
+    said = "\n".join((*briefs.wanted(feature), *feature.supersedes))
+    files = touched(house.repo, feature, past.of(feature)) | named_files(said, house.repo.files(rev), house.inside)
+    return recall.choose(findings, feature, past, files, partial(freshness.standings, house.repo, rev), most, plan)
 
 
 def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str]:
@@ -149,18 +149,6 @@ def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str
     names = (repo.work_ref(feature.id), *map(session_ref, past.sessions[-LOOKED_BACK:]))
     pairs = {(parent, tip) for name in names if (tip := repo.tip_of(name)) and (parent := repo.tip_of(f"{tip}^"))}
     return frozenset(change.path for parent, tip in pairs for change in repo.diff(parent, tip))
-
-
-def named_files(house: House, rev: str, feature: Feature) -> frozenset[str]:
-    """The files of a commit that the words of a feature name: by path, or by their name without the ending, as an import does."""
-    words = {word for word in WORD.findall(" ".join((*briefs.wanted(feature), *feature.supersedes))) if len(word) >= SHORTEST}
-    meant = dict[str, list[str]]()
-    for path in house.repo.files(rev):
-        name = path.rpartition("/")[2]
-        if (stem := name.rpartition(".")[0] or name) in words:
-            meant.setdefault(stem, []).append(path)
-    by_name = (path for paths in meant.values() for path in paths[:SAME_NAME])
-    return frozenset((*by_name, *closing.named_paths(feature, house.inside)))
 
 
 def brief_parts(
@@ -180,7 +168,8 @@ def brief_parts(
         tried=(*past.reasons, *earlier),
         protected=house.protected(),
         landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
-        findings=tuple(each.told for each in known.findings),
+        findings=tuple(each.told for each in (*known.findings, *known.more)),
+        spare=len(known.more),
         decisions=tuple(each.told for each in known.decisions),
         reproductions=known.reproductions,
         patterns="\n".join(filter(None, patterns)),

@@ -224,3 +224,15 @@ def test_a_template_cannot_leave_the_sandbox(text: str) -> None:
 def test_the_prompts_of_this_project_are_the_shipped_ones() -> None:
     ours = {path.name: path.read_bytes() for path in (ROOT / "prompts").iterdir()}
     assert ours == {path.name: path.read_bytes() for path in SHIPPED.iterdir()}
+
+
+def test_what_is_less_near_has_the_room_that_is_left_and_gives_way_first() -> None:
+    findings = tuple(f"N-{n:05} {'y' * 90}" for n in range(20))
+    whole = compose(BriefParts(feature=FEATURE, findings=findings, spare=15, landings=("landed",)), shipped)
+    assert (whole.cut, all(each in whole.text for each in findings)) == ((), True)
+    tight = compose(
+        BriefParts(feature=FEATURE, findings=findings, spare=15, landings=("landed",)), shipped, len(whole.text.encode()) - 1_000
+    )
+    assert [part.name for part in tight.cut] == ["findings"]
+    assert all(each in tight.text for each in findings[:5])
+    assert "more left out" in tight.text

@@ -120,3 +120,46 @@ def test_the_patterns_that_sessions_went_by_most_often_come_first() -> None:
     past = replay(Entry(at=AT, word="rejected", feature="US-001", details=details) for details in (*told, more))
     known = choose(habits, FEATURE, past, (), Asked())
     assert [(each.finding.id, each.used) for each in known.patterns] == [("N-00001", 2), ("N-00000", 1), ("N-00002", 0)]
+
+
+def filled(*more: Finding) -> list[Finding]:
+    """Enough findings of other areas for common words to be told from rare ones."""
+    others = [finding(100 + n, feature="US-009", claim=f"the cart adds {n}", cites=(Cite(path=f"src/cart{n}.py"),)) for n in range(12)]
+    return [*others, *more]
+
+
+def test_what_is_of_the_same_area_fills_the_room_behind_what_is_near_however_it_stands() -> None:
+    own = finding(1, State.OPEN)
+    area = finding(2, feature="US-002", cites=(Cite(path="src/invitations.py"),))
+    known = recalled(*filled(own, area), files=["src/x.py"])
+    assert (ids(known), [each.finding.id for each in known.more]) == ([1], ["N-00002"])
+    assert (known.more[0].why, "; of the same area" in known.more[0].told) == ("is of the same area: invit", True)
+    assert known.left == {"touch neither the feature nor its files": 12}
+
+
+def test_a_finding_without_a_cite_is_near_by_the_file_or_the_code_that_it_says() -> None:
+    said = finding(1, feature="US-002", claim="src/auth.py waits too long")
+    coded = finding(2, feature="US-002", cites=(Cite(path="src/db.py", symbol="Rows.read_row"),))
+    beside = finding(3, feature="US-002", cites=(Cite(path="src/db.py", symbol="Rows.other"),))
+    feature = replace(FEATURE, criteria=("`read_row` returns",))
+    known = choose([said, coded, beside], feature, History(), ["src/auth.py"], Asked())
+    assert [(each.finding.id, each.why) for each in known.findings] == [
+        ("N-00003", "cites src/db.py, which this work touches"),
+        ("N-00002", "cites src/db.py, which this work touches"),
+        ("N-00001", "says src/auth.py, which this work touches"),
+    ]
+
+
+def test_all_findings_on_a_file_that_the_work_touches_are_told_also_beyond_the_first_ones_and_stale_ones() -> None:
+    many = [finding(n, feature="US-002", cites=(Cite(path="a.py"),)) for n in range(3 * MOST)]
+    known = recalled(*many, files=["a.py"], stale=[each.id for each in many[:MOST]])
+    assert len(known.findings) == MOST
+    assert {each.finding.id for each in (*known.findings, *known.more)} == {each.id for each in many}
+    assert {each.state for each in known.more[-MOST:]} == {State.STALE}
+
+
+def test_the_reproduction_of_the_feature_itself_is_the_first_one() -> None:
+    others = [finding(n, feature="US-002", cites=(Cite(path="a.py"),), reproduction=Reproduction(command=f"./{n}.sh")) for n in range(5)]
+    known = recalled(finding(9, State.OPEN, reproduction=Reproduction(command="./own.sh")), *others, files=["a.py"])
+    assert known.reproductions[0] == "`./own.sh` fails every time (N-00009)"
+    assert len(known.reproductions) == 3
