@@ -1,7 +1,6 @@
 """Everything that would stop the night, looked at before it."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +13,7 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
 from nightlatch.core.suites import Suites, loose, run_by_nothing, weak
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, byhand, heldback, judge, notifier, opening, rooms, runner, serving, workshop
+from nightlatch.edge import agents, byhand, heldback, judge, lacking, notifier, opening, rooms, runner, serving, workshop
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.causes import cause_of, said_why
 from nightlatch.edge.console import Console
@@ -59,7 +58,7 @@ def tried_out(seen: View, console: Console) -> Iterator[Finding]:
         yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
         yield from guarded("reach", lambda: serving.unreached(seen.house, seen.tip, pool, without_success(lab.state(seen.tip))))
         yield from guarded("network", lambda: offline(seen, pool, lab))
-        yield from guarded("base", lambda: base(seen, lab))
+        yield from guarded("base", lambda: base(seen, lab, console))
         yield from guarded("forecast", lambda: foretold(seen, lab))
 
 
@@ -152,11 +151,12 @@ def without_success(state: State) -> frozenset[str]:
     return frozenset([*state.tests.failing, *whole, *(c.name for c in state.checks if c.answer in (Answer.RED, Answer.FAULT))])
 
 
-def base(seen: View, lab: Lab) -> Iterator[Finding]:
+def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
     """The branch's own tests and checks, by the rule that a run goes by."""
     began = time.monotonic()
     state = lab.state(seen.tip)
     took = f"{time.monotonic() - began:.1f} s"
+    yield from lacking.found(seen, state, console)
     try:
         refuse_red(state, seen.plan.features, accept=False)
     except NightlatchError as error:
@@ -192,18 +192,6 @@ def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Fi
         yield warn("flaky", says, "make them pass every time, or skip them")
     if known.failing and (cause := cause_of(known.tail)):
         yield warn("suite", f"of what fails: {cause.says}", cause.fix)
-    if known.failing and (lacking := untracked_in(seen, known.tail)):
-        says = f"tests that fail name files which git does not have: {', '.join(map(plain, lacking))}"
-        listed = ", ".join(f'"{name}"' for name in lacking)
-        yield warn("suite", says, f"copy = [{listed}] under [workspace] in loop.toml, if no secret is in them that an agent may not see")
     paths = [path for path in map(lab.own, lab.files(seen.tip)) if not path.startswith("../")]
     for folder, files in run_by_nothing(paths, suites.every, runner.shipped()).items():
         yield warn("suite", loose(folder, files), "[[checks.suite]] in loop.toml")
-
-
-def untracked_in(seen: View, said: str) -> list[str]:
-    """The files of the project that a text names and git does not hold: a workspace has none of them."""
-    known, top = seen.house.repo.files(seen.tip), seen.house.repo.project
-    named = dict.fromkeys(re.findall(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""", said))
-    found = [name for name in named if ".." not in name and seen.house.path(name) not in known and (top / name).is_file()]
-    return [name for name in found if not name.endswith((".py", ".pyc")) and ".venv/" not in name and "node_modules/" not in name][:8]

@@ -83,7 +83,7 @@ def unlimited(folder: Path) -> Project:
     (lacking_submodule, "submodules that this clone does not have are empty"),
     (lacking_filter, "git has no filter lfs here"),
     (detached, "HEAD is detached"),
-    (untracked, "tests that fail name files which git does not have: local.cfg"),
+    (untracked, "not with the files that git does not have (local.cfg): tests/test_env.py"),
     (unlimited, "no limit of memory and processes"),
 ])  # fmt: skip
 def test_what_doctor_says_helps_when_it_is_done(

@@ -112,8 +112,9 @@ def test_files_that_git_does_not_have_and_tests_need_are_named_and_copied_by_pat
     project.write(".env", "A=1\n")
     project.write("app/.env.local", "B=1\n")
     told = project.run("doctor", code=None).stdout
-    assert "tests that fail name files which git does not have: .env" in told
-    assert 'copy = [".env"' in told
+    says = "skipped or failing here, not with the files that git does not have (.env, app/.env.local): tests/test_env.py::Env::test_env"
+    assert says in told
+    assert 'copy = [".env", "app/.env.local"]' in told
     settings = (project.folder / "loop.toml").read_text()
     project.write("loop.toml", settings.replace("copy = []", 'copy = ["**/.env*"]'))
     project.commit("copy")
@@ -187,3 +188,35 @@ def serve(server: socket.socket) -> None:
             call = server.accept()[0]
             with call:
                 call.sendall(b"ready\n")
+
+
+SKIPS = """import pathlib
+import unittest
+
+
+class Model(unittest.TestCase):
+    def test_always(self):
+        pass
+
+    @unittest.skipUnless(pathlib.Path("data/model.txt").exists(), "no model here")
+    def test_model(self):
+        self.assertEqual(pathlib.Path("data/model.txt").read_text(), "weights")
+"""
+
+
+def test_tests_that_are_skipped_in_a_fresh_checkout_and_not_in_the_persons_are_named(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)], files={"tests/test_model.py": SKIPS, ".gitignore": "data/\nbuild/\n"})
+    project.write("data/model.txt", "weights")
+    project.write("build/model.txt", "made again by any build")
+    told = project.run("doctor", code=None).stdout
+    assert "skipped or failing here, not with the files that git does not have (data): tests/test_model.py::Model::test_model" in told
+    settings = (project.folder / "loop.toml").read_text()
+    project.write("loop.toml", settings.replace("copy = []", 'copy = ["data"]'))
+    assert "skipped or failing here" not in project.run("doctor", code=None).stdout
+
+
+def test_a_test_that_is_skipped_everywhere_is_nobodys_fault(tmp_path: Path) -> None:
+    skips = SKIPS.replace('pathlib.Path("data/model.txt").exists()', "False")
+    project = make_project(tmp_path, [feature(1)], files={"tests/test_model.py": skips, ".gitignore": "data/\n"})
+    project.write("data/model.txt", "weights")
+    assert "skipped or failing here" not in project.run("doctor", code=None).stdout

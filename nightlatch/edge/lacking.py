@@ -1,0 +1,83 @@
+"""Files of the project that git does not have and the tests want: found by running the tests once more with a copy of them."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from nightlatch.core.forecast import Finding
+from nightlatch.core.results import Result, State
+from nightlatch.core.text import plain
+from nightlatch.edge import workshop
+from nightlatch.edge.console import Console
+from nightlatch.edge.gitcall import words
+from nightlatch.edge.look import View
+from nightlatch.edge.lookout import warn
+from nightlatch.edge.rooms import ENVIRONMENTS
+
+MADE = frozenset({*ENVIRONMENTS, ".nightlatch", "__pycache__", "dist", "build", "target", "out", "coverage"})  # by tools, and made again
+LARGEST = 20_000_000  # bytes of one file or folder
+MOST = 12
+FIX = "copy = [{}] under [workspace] in loop.toml, if no secret is in them that an agent may not see"
+PATH_IN_TEXT = re.compile(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""")
+
+
+def found(seen: View, state: State, console: Console) -> Iterator[Finding]:
+    """The tests of the branch that are skipped or fail in a fresh checkout, by its `state`, and not with a copy of what git lacks."""
+    there = beside(seen) if unhappy(state) else []
+    told = [name for name in mentioned(state.tests.tail) if (seen.house.repo.project / name).is_file() and within(name, there)]
+    for tried in (told, there):
+        if tried and (helped := unhappy(state) - unhappy(with_copies(seen, tried, console))):
+            names = ", ".join(map(plain, sorted(helped)[:10])) + f" and {len(helped) - 10} more" * (len(helped) > 10)
+            files = ", ".join(map(plain, tried))
+            yield warn("copy", f"skipped or failing here, not with the files that git does not have ({files}): {names}", fix(tried))
+            return
+    if told and state.tests.failing:
+        yield warn("copy", f"tests that fail name files which git does not have: {', '.join(map(plain, told))}", fix(told))
+
+
+def unhappy(state: State) -> frozenset[str]:
+    """The names of the tests that are skipped or do not pass."""
+    known = state.tests.failing | state.tests.having(Result.SKIPPED)
+    return known | {"the tests"} if state.tests.red and not state.tests.failing else known
+
+
+def with_copies(seen: View, names: list[str], console: Console) -> State:
+    wanted = seen.house.config.workspace
+    config = replace(seen.house.config, workspace=replace(wanted, copy=(*wanted.copy, *names)))
+    with workshop.opened(replace(seen.house, config=config), console) as (_, lab):
+        return lab.state(seen.tip)
+
+
+def beside(seen: View) -> list[str]:
+    """Files and folders in the checkout that git does not hold, that no tool makes again and that are not too large to be copied."""
+    top, repo = seen.house.repo.project, seen.house.repo
+    shared, above = {*seen.house.config.workspace.share}, f"{seen.house.inside}/" if seen.house.inside else ""
+    listed = words(repo.as_person("ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", above or ".").output())
+    names = [path.removeprefix(above).rstrip("/") for path in listed]
+    own = [name for name in names if MADE.isdisjoint(Path(name).parts) and not name.endswith((".pyc", "_cache")) and name not in shared]
+    return [name for name in own if size(top / name) <= LARGEST][:MOST]
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of what a folder holds, counted no further than LARGEST."""
+    total = 0
+    for folder, _, files in os.walk(path):
+        total += sum(Path(folder, name).lstat().st_size for name in files)
+        if total > LARGEST:
+            break
+    return total or path.lstat().st_size
+
+
+def within(name: str, there: list[str]) -> bool:
+    return any(name == one or name.startswith(f"{one}/") for one in there)
+
+
+def mentioned(said: str) -> list[str]:
+    """What may be a path of the project in a text."""
+    return [name for name in dict.fromkeys(PATH_IN_TEXT.findall(said)) if ".." not in name]
+
+
+def fix(names: list[str]) -> str:
+    return FIX.format(", ".join(f'"{name}"' for name in names))
