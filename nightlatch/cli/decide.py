@@ -1,5 +1,6 @@
 """The person's decisions, from `answer` to `revert`: recorded at once, carried out by the loop."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,12 @@ from click.shell_completion import CompletionItem
 from nightlatch.core import planfile
 from nightlatch.core.choices import needless, objection, settles
 from nightlatch.core.history import replay
+from nightlatch.core.models import Feature
 from nightlatch.core.progress import decision
 from nightlatch.core.text import plain
 from nightlatch.edge import inbox, look
 from nightlatch.edge.house import House, find_house, require_plan
+from nightlatch.edge.look import View
 from nightlatch.errors import BusyError, NightlatchError, UsageError
 
 PATIENCE = 20.0
@@ -23,11 +26,12 @@ NUMBERS = "FEATURE is an id of the plan, or the number that the end of the last 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """One decision on the command line: what it does, an example, and whether it takes words ("", "[TEXT]" or "TEXT")."""
+    """One decision on the command line: what it does, an example, whether it takes words ("", "[TEXT]" or "TEXT"), and several features."""
 
     does: str
     example: str
     text: str = ""
+    several: bool = False
 
 
 VERBS = {
@@ -37,11 +41,11 @@ VERBS = {
     ),
     "approve": Verb(
         does="Say that FEATURE is right: held work lands, what landed unproved passes, anything else is done by your word, without proof.",
-        example="nightlatch approve US-004",
+        example="nightlatch approve US-004 US-005", several=True,
     ),
     "refuse": Verb(
         does="Say that held or unproved work is not right: what landed is taken back by a revert commit; the next session is told TEXT.",
-        example='nightlatch refuse US-004 "The total must include tax."', text="[TEXT]",
+        example='nightlatch refuse US-004 "The total must include tax."', text="[TEXT]", several=True,
     ),
     "done": Verb(
         does="Another spelling of `approve`: FEATURE is done, by your own word and without any proof.", example="nightlatch done US-004",
@@ -65,8 +69,11 @@ VERBS = {
 def command(name: str) -> click.Command:
     """The click command of one verb."""
     verb = VERBS[name]
-    params: list[click.Parameter] = [click.Argument(["feature"], shell_complete=features)]
-    if verb.text:
+    words = f"FEATURE...{f' {verb.text}' if verb.text else ''}" if verb.several else "FEATURE"
+    params: list[click.Parameter] = [
+        click.Argument(["words"], metavar=words, nargs=-1 if verb.several else 1, required=True, shell_complete=features)
+    ]
+    if verb.text and not verb.several:
         params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
     if name == "retry":
         params.append(click.Option(["--fresh"], is_flag=True, help="Start clean; the work so far stays under its session's name."))
@@ -74,8 +81,11 @@ def command(name: str) -> click.Command:
         params.append(click.Option(["--for-good"], is_flag=True, help="Leave it out: the run ends as planned without it."))
     params.append(click.Option(["--now"], is_flag=True, help="Carry it out at once instead of leaving it to the running or the next loop."))
 
-    def callback(feature: str, text: str | None = None, *, fresh: bool = False, for_good: bool = False, now: bool = False) -> None:
-        decide("skip" if for_good else name, feature, "--fresh" if fresh else text or "", now=now)
+    def callback(
+        words: str | tuple[str, ...], text: str | None = None, *, fresh: bool = False, for_good: bool = False, now: bool = False
+    ) -> None:
+        names = (words,) if isinstance(words, str) else words
+        decide("skip" if for_good else name, names, "--fresh" if fresh else text or "", now=now)
 
     return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")
 
@@ -91,22 +101,41 @@ def features(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     return [CompletionItem(feature.id, help=plain(feature.title, 60)) for feature in known]
 
 
-def decide(verb: str, name: str, text: str, *, now: bool) -> None:
-    """Record the decision, or say why it makes no sense, and who carries it out."""
+def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
+    """Record the decision about each of these features, or say why it makes no sense, and who carries it out.
+
+    The last of several words is what the person says where the verb takes words and the plan has no feature of that name.
+    """
     house = require_plan(find_house(Path.cwd()))
     seen = look.view(house)
-    feature = seen.survey.find(name)
+    if VERBS[verb].several and VERBS[verb].text and words[1:] and seen.plan.feature(words[-1]) is None:
+        words, text = words[:-1], words[-1]
+    features = [*dict.fromkeys(map(seen.survey.find, words))]
+    given = [record(house, seen, verb, feature, text, alone=len(features) == 1) for feature in features]
+    failed = carry_out(house) if now else {}
+    for what, name in given:
+        click.echo(f"{what}{failed.get(name) or progress_of(house) if name else ''}")
+    if any(name in failed for _, name in given):
+        raise SystemExit(3)
+
+
+def record(house: House, seen: View, verb: str, feature: Feature, text: str, *, alone: bool) -> tuple[str, str]:
+    """What is said about a decision, and its id; "" where nothing is recorded. Raises UsageError for one that makes no sense.
+
+    Of several features, those that do not wait for this decision, or no longer, are left alone: nobody marks them done by the way.
+    """
     waiting = [known for _, known in inbox.waiting(house) if known.feature == feature.id and known.verb != "note"]
     past = replay([decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history).of(feature)
-    verb = "done" if verb == "approve" and not settles(feature, past) else verb
+    verb = "done" if verb == "approve" and alone and not settles(feature, past) else verb
     problem, fix = objection(verb, feature, past)
+    what = f"{plain(feature.id)} {plain(feature.title, 60)}"
+    if problem and not alone:
+        return f"{what}: {problem}, so it is left alone", ""
     if problem:
         raise UsageError(f"{plain(feature.id)} {problem}, so there is nothing to {verb}", place=house.plan, fix=fix)
-    what = f"{plain(feature.id)} {plain(feature.title, 60)}"
     recorded = bool(waiting) and (waiting[-1].verb, waiting[-1].text) == (verb, text)
     if not recorded and needless(verb, feature, past, text):
-        click.echo(f"{what}: nothing to do, it is so already")
-        return
+        return f"{what}: nothing to do, it is so already", ""
     if not recorded:
         from nightlatch.edge.opening import state_folder
 
@@ -114,10 +143,7 @@ def decide(verb: str, name: str, text: str, *, now: bool) -> None:
         if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
             inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
     given = waiting[-1] if recorded else inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
-    failed = carry_out(house).get(given.id, "") if now else ""
-    click.echo(f"{what}: {verb} {failed or progress_of(house)}")
-    if failed:
-        raise SystemExit(3)
+    return f"{what}: {verb} ", given.id
 
 
 def carry_out(house: House) -> dict[str, str]:

@@ -13,7 +13,7 @@ from nightlatch.edge import doctor
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import find_house
 
-FORECAST = ("cost", "overhead")  # topics of the forecast that are no feature's
+FORECAST = ("prove", "cost", "overhead")  # topics of the forecast that are no feature's
 
 
 @click.command(epilog="Example: nightlatch doctor --json | jq '.findings[] | select(.level == \"FAIL\")'")

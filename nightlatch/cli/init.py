@@ -12,6 +12,7 @@ import click
 from nightlatch.cli import Program
 from nightlatch.core import detect
 from nightlatch.core.config import default_toml
+from nightlatch.core.forecast import unproven
 from nightlatch.core.suites import loose, weak
 from nightlatch.core.text import plain
 from nightlatch.edge.detect import Found, look
@@ -54,6 +55,9 @@ def command(program: Program, commit: bool) -> None:
     if commit and loose:
         commit_only(house, loose)
         tell("commit", f"nightlatch: set up ({len(loose)} files)")
+    says, _ = unproven(found.left)
+    if says and found.agents:
+        tell("note", says)
     for step in next_steps(program.name, found, loose=bool(loose) and not commit):
         tell("next", step)
 
@@ -178,6 +182,8 @@ def next_steps(name: str, found: Found, loose: bool) -> Iterator[str]:
         yield "edit prd.json: one item for each feature that you want in the morning"
     if loose:
         yield f"{name} init --commit"
+    if found.agents and unproven(found.left)[0]:
+        yield f"{name} plan --prove"
     yield f"{name} doctor"
     yield f"{name} run"
 

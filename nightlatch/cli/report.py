@@ -58,7 +58,8 @@ def write_page(house: House, told: Report, page: Path) -> None:
     from nightlatch.edge import reporting
 
     shown = (*told.of("held"), *told.read)[: reportpage.MOST]
-    text = reportpage.page(told, template(), reporting.differences(house, shown), reporting.pictures(house, shown))
+    changed = reporting.differences(house, (*shown, *told.parts[: reportpage.MOST]))
+    text = reportpage.page(told, template(), changed, reporting.pictures(house, shown))
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -45,16 +45,17 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     yield "run", running(seen) or "none is going"
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
-    asked = {ask.feature for ask in stands.asks}
     for number, (feature, waiting) in enumerate(stands.left):
-        if number < SHOWN and feature.id not in asked:
+        if number < SHOWN and feature.id not in stands.asked:
             yield "left" if waiting else "next", f"{feature.id} {plain(feature.title, 80)}" + (f"   {waiting.says}" if waiting else "")
     if len(stands.left) > SHOWN:
         yield "", f"{len(stands.left)} are left in all"
     for name, ask, what in stands.decisions(program):
         other = ask.other(program)
         yield "DECIDE", f"{name} {plain(ask.says, 120)}   {what}{f'   or   {other}' if other else ''}"
-        if ask.verb == "approve" and shown_page(seen, ask.feature):
+        if ask.others:
+            yield "", f"what each of them is and changed: {program} report --html FILE; to refuse one: {program} refuse ID \"why\""
+        elif ask.verb == "approve" and shown_page(seen, ask.feature):
             yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
     for _, said in inbox.waiting(house):
         yield "inbox", f"{said.feature} {said.verb}: recorded, not carried out yet"

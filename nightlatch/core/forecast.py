@@ -11,6 +11,7 @@ from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.core.verifies import why_red
 
+OFFER = "nightlatch plan --prove"
 VACUOUS = frozenset({"", "true", ":", "exit", "exit 0", "/bin/true"})
 DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
 ONE = "one feature only: an agent by hand is quicker than a night; nightlatch is overhead here"
@@ -93,6 +94,16 @@ def _told(feature: Feature, said: Said | None, outlook: Outlook, unwritten: str)
     if outlook.tests:
         return Level.OK, f"no verify: {test}, else it waits for you", "", "proof test"
     return Level.WARN, "nothing can prove it: it will wait for you", failing, "person"
+
+
+def unproven(left: Sequence[Feature]) -> tuple[str, str]:
+    """What is said of features without a verify, and the command that has an agent propose some; ("", "") where each has one."""
+    lacking = [plain(feature.id, 60) for feature in left if not feature.verify]
+    if not lacking:
+        return "", ""
+    named = f"{', '.join(lacking[:3])}{f' and {len(lacking) - 3} more' if lacking[3:] else ''}"
+    have = "have" if lacking[1:] else "has"
+    return f"{named} {have} no verify command: an agent can propose one for each, which you read before it is written", OFFER
 
 
 def dollars(limits: Limits) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What to do next: one question, one answer, with the sentence that a person reads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -211,9 +211,20 @@ def _skipped(feature: Feature, history: History) -> bool:
 def _stuck(waits: list[Waiting]) -> Stop:
     people = [w for w in waits if w.for_person]
     shown = people or [w for w in waits if w.word == "behind"] or waits
-    more = f"; {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
-    says = "; ".join(f"{plain(w.feature, 60)} {w.says}" for w in shown[:_NAMED])
+    told = [*_told(shown)]
+    more = f"; {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    says = "; ".join(told[:_NAMED])
     return Stop(code=3, why=f"nothing left to run: {says}{more}", waits=tuple(w.feature for w in people), idle=True)
+
+
+def _told(waits: Sequence[Waiting]) -> Iterator[str]:
+    """What each waits for, in their order; all that landed unproved is one thing, for a person decides about it at one go."""
+    unproved = [w for w in waits if w.word == Outcome.UNPROVED]
+    for wait in waits:
+        if len(unproved) < 2 or wait not in unproved:
+            yield f"{plain(wait.feature, 60)} {wait.says}"
+        elif wait is unproved[0]:
+            yield f"{plain(wait.feature, 60)} and {len(unproved) - 1} more have landed unproved"
 
 
 def _rule(feature: Feature, plan: Plan, budget: Budget, waits: list[Waiting]) -> str:

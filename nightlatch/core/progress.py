@@ -85,15 +85,24 @@ class RunEnd(Block):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One decision that waits for the person: the command is `verb`, the feature, `rest`."""
+    """One decision that waits for the person: the command is `verb`, the feature, `rest`. `others` are features that it is about too."""
 
     feature: str
     says: str
     verb: str
     rest: str = ""
+    others: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return (self.feature, *self.others)
+
+    @property
+    def name(self) -> str:
+        return f"{self.feature} and {len(self.others)} more" if self.others else self.feature
 
     def command(self, program: str) -> str:
-        return " ".join(filter(None, (program, self.verb, shlex.quote(self.feature), self.rest)))
+        return " ".join(filter(None, (program, self.verb, shlex.join(self.features), self.rest)))
 
     def other(self, program: str) -> str:
         """The command for the opposite answer, "" where there is only one."""
@@ -345,8 +354,8 @@ def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
 def decisions(asks: Sequence[Ask], program: str, numbers: Mapping[str, int]) -> Iterator[tuple[str, Ask, str]]:
     """Each decision under the name that it is shown by, its number before it where it has one, with the command that answers it."""
     for ask in asks:
-        number = f"{numbers[ask.feature]} " if ask.feature in numbers else ""
-        yield f"{number}{ask.feature}", ask, ask.command(program)
+        number = f"{numbers[ask.feature]} " if ask.feature in numbers and not ask.others else ""
+        yield f"{number}{ask.name}", ask, ask.command(program)
 
 
 def numbers(ended: RunEnd) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """What the branch's record, its commits and the journal come to in the morning: the report of one run, or of all since a moment."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -9,12 +9,13 @@ from itertools import pairwise
 from nightlatch.core.findings import Finding, State
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import decision_of, named
-from nightlatch.core.models import LANDS
-from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Entry, Item, RunEnd, RunStart, line, question_of
-from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Known, Report, Risk, Session
+from nightlatch.core.models import LANDS, Feature
+from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Ask, Entry, Item, RunEnd, RunStart, line, question_of
+from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Known, Part, Report, Risk, Session
 from nightlatch.core.survey import Survey
 
 LARGE = 400
+MOST_COMMAND = 8_000  # a command that is cut is no command
 SLIPPED = "slipped: "  # how the title of a note begins by which the loop takes a flag back
 NEEDS_YOU = "3"
 PAUSE = timedelta(minutes=5)
@@ -255,21 +256,71 @@ def _decide(source: Source) -> Iterator[Decide]:
     """Every decision that waits now, whichever run it comes from."""
     left = {feature.id: (feature, waiting) for feature, waiting in source.survey.left}
     for name, ask, command in source.survey.decisions(source.program):
+        if ask.others:
+            yield _together(source, ask, name, command)
+            continue
         feature, waiting = left[ask.feature]
         kind = waiting.word if waiting else ""
         said = waiting.says if waiting else ""
-        own = [one for one in source.items if isinstance(one, Entry) and _is_of(one, feature.id, feature.digest)]
+        own = _own(source, feature)
         question = _asked(own) if kind == "blocked" else said.partition(": ")[2] if kind in ("held", "unproved") else ""
         costs = [one.usd for one in own if one.usd is not None]
         plan = 'in the plan: "answer": "..."' if kind == "blocked" else 'to leave it aside, in the plan: "hold": true'
         plan = "or give it a verify that fails today" if ask.verb == "done" else plan
-        behind = tuple(line(other.id, 60) for other, _ in source.survey.left if feature.id in other.depends)
+        behind = _behind(source, {feature.id})
         yield Decide(
             name=line(name, 80), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind=kind,
             by="the agent asks" if kind == "blocked" else "the loop", question=line(question or said, 500), says=line(ask.says),
             command=line(command), other=line(ask.other(source.program)), otherwise=plan, holds_up=behind, sessions=len(own),
             usd=sum(costs) if costs else None,
         )  # fmt: skip
+
+
+def _together(source: Source, ask: Ask, name: str, command: str) -> Decide:
+    """One decision about all work that landed unproved, with each feature's landing."""
+    left = {feature.id: feature for feature, _ in source.survey.left}
+    features = [left[each] for each in ask.features]
+    own = {feature.id: _own(source, feature) for feature in features}
+    costs = [one.usd for each in own.values() for one in each if one.usd is not None]
+    return Decide(
+        name=line(name, 80), feature=line(ask.feature, 60), title="have landed unproved", kind="unproved", by="the loop",
+        question=line(ask.says.partition(": ")[2], 500), says=line(ask.says), command=line(command, MOST_COMMAND),
+        other=line(ask.other(source.program), MOST_COMMAND), otherwise="or refuse some of them first, and approve the rest",
+        holds_up=_behind(source, {*ask.features}), sessions=sum(map(len, own.values())), usd=sum(costs) if costs else None,
+        parts=tuple(_part(source, ask, feature, own[feature.id]) for feature in features),
+    )  # fmt: skip
+
+
+def _part(source: Source, ask: Ask, feature: Feature, own: Sequence[Entry]) -> Part:
+    entry = next((one for one in reversed(own) if one.word == "unproved"), None)
+    found = _SESSION.fullmatch(entry.details[-1]) if entry else None
+    session = found[1] if found else ""
+    landing, alone = source.landings.get(session), replace(ask, feature=feature.id, others=())
+    said = question_of(entry.details) if entry and entry.details[1:] else ""
+    return Part(
+        feature=line(feature.id, 60), title=line(feature.title, TITLE), question=line(said, 500), id=line(session, 80),
+        commit=landing.commit if landing else "", proof=tuple(_proof(landing)) if landing else (),
+        changes=landing.changes if landing else None, command=line(alone.command(source.program)),
+        other=line(alone.other(source.program)),
+    )  # fmt: skip
+
+
+def _own(source: Source, feature: Feature) -> list[Entry]:
+    """The sessions on a feature as it stands now."""
+    return [one for one in source.items if isinstance(one, Entry) and _is_of(one, feature.id, feature.digest)]
+
+
+def _behind(source: Source, names: Collection[str]) -> tuple[str, ...]:
+    """The features that wait behind these, and are none of them."""
+    return tuple(line(f.id, 60) for f, _ in source.survey.left if f.id not in names and not {*f.depends}.isdisjoint(names))
+
+
+def reaching(items: Sequence[Item], picked: Sequence[Night], asked: Collection[str]) -> Sequence[Night]:
+    """These runs, and before them the first one in which work landed unproved that a person is asked about."""
+    known = nights(items) if asked else ()
+    first = next((n for n in known if any(e.word == "unproved" and e.feature in asked for e in n.entries)), None)
+    older = first is not None and picked and first not in picked and first.run != picked[0].run
+    return [first, *picked] if first is not None and older else picked
 
 
 def _asked(own: Sequence[Entry]) -> str:
@@ -279,11 +330,10 @@ def _asked(own: Sequence[Entry]) -> str:
 
 def _slipped(source: Source) -> Iterator[Decide]:
     """The features that passed, slipped back and are work again: nothing waits, and a person may want another thing than that."""
-    asked = {ask.feature for ask in source.survey.asks}
     last = {entry.feature: entry for entry in source.items if isinstance(entry, Entry) and (entry.word == "landed" or is_slip(entry))}
     for feature, _ in source.survey.left:
         entry = last.get(feature.id)
-        if entry is None or not is_slip(entry) or feature.id in asked or feature.hold or feature.skip:
+        if entry is None or not is_slip(entry) or feature.id in source.survey.asked or feature.hold or feature.skip:
             continue
         yield Decide(
             name=line(feature.id, 60), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind="slipped", by="the loop",

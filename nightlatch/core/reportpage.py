@@ -50,7 +50,7 @@ def compiled(template: str) -> Template:
 
 def links(report: Report) -> Iterator[tuple[str, str, int | str]]:
     yield from (("decide", "Decide", len(report.decide)), ("held", "Held", len(report.of("held"))))
-    yield from (("unproved", "Unproved", len(report.of("unproved"))), ("landed", "Landed", len(report.of("landed"))))
+    yield from (("unproved", "Unproved", len(report.unproved)), ("landed", "Landed", len(report.of("landed"))))
     yield from (("rejected", "Rejected", len(report.of("rejected"))), ("time", "The night", " " if report.sessions else ""))
     yield from (("cost", "Cost", " " if report.sessions else ""), ("findings", "Findings", len(report.findings)), ("raw", "Raw files", " "))
 

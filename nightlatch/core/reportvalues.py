@@ -77,8 +77,26 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One feature of a decision about several: its landing (`id` is the session's), why it waits, and the commands for it alone."""
+
+    feature: str
+    title: str
+    question: str
+    id: str
+    commit: str
+    proof: tuple[str, ...]
+    changes: tuple[Change, ...] | None
+    command: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """One decision that waits, with the command that gives it. `by` is whose words `question` is; `says` is all in one line."""
+    """One decision that waits, with the command that gives it. `by` is whose words `question` is; `says` is all in one line.
+
+    One about several features has them as `parts`.
+    """
 
     name: str
     feature: str
@@ -93,6 +111,7 @@ class Decide:
     holds_up: tuple[str, ...]
     sessions: int
     usd: float | None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +181,16 @@ class Report:
     def landed(self) -> tuple[Session, ...]:
         """Riskiest first; among equals the larger change."""
         return riskiest(self.of("landed"))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(part for each in self.decide for part in each.parts)
+
+    @property
+    def unproved(self) -> tuple[Session, ...]:
+        """What landed unproved and is not told whole where the person decides."""
+        told = {part.id for part in self.parts}
+        return tuple(one for one in self.of("unproved") if one.id not in told)
 
     @property
     def read(self) -> tuple[Session, ...]:

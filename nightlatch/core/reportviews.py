@@ -192,7 +192,7 @@ def told(report: Report) -> dict[str, object]:
         "features": {"before": report.before, "passing": report.passing, "total": report.total}, "fix": report.fix or None,
         "cost": {"usd": None if source == "none" else round(whole.usd, 2), "source": source, "not_landed": round(whole.lost, 2),
                  "unknown": whole.unknown, **({"list_price": round(report.list_price, 2)} if report.list_price else {})},
-        "decide": [{**each, "usd": each["usd"] and round(each["usd"], 2)} for each in body["decide"]],
+        "decide": [decided(each) for each in body["decide"]],
         **{word: [row(one) for one in (report.landed if word == "landed" else report.of(word))]
            for word in ("landed", "unproved", "rejected", "held", "blocked", "advanced", "interrupted", "failed")},
         "waits": [{"from": iso(since), "to": iso(until), "why": why} for since, until, why in report.waits],
@@ -201,6 +201,12 @@ def told(report: Report) -> dict[str, object]:
         "findings": body["findings"], "next": [{"says": says, "command": command} for says, command in report.next],
         "missing": report.missing,
     }  # fmt: skip
+
+
+def decided(each: dict[str, object]) -> dict[str, object]:
+    """A decision as JSON; only one about several features has parts."""
+    usd, parts = each["usd"], each.pop("parts")
+    return {**each, "usd": round(usd, 2) if isinstance(usd, float) else usd, **({"parts": parts} if parts else {})}
 
 
 def row(one: Session) -> dict[str, object]:

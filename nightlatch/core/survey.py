@@ -1,6 +1,7 @@
 """What stands now: what passes, what can run, what waits, and what the person is asked, each with the command that answers."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from nightlatch.core.config import Limits
@@ -11,6 +12,7 @@ from nightlatch.core.progress import Ask, decisions
 from nightlatch.core.text import plain
 from nightlatch.errors import UsageError
 
+NO_PROOF = "nothing proves it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
@@ -29,7 +31,17 @@ class Survey:
     def anew(self) -> "Survey":
         """The same with the decisions numbered from 1."""
         able = not any(feature.id.isdecimal() for feature in self.plan.features)
-        return replace(self, numbers={ask.feature: number for number, ask in enumerate(self.asks, 1)} if able else {})
+        return replace(self, numbers={ask.feature: number for number, ask in enumerate(self.asks, 1) if not ask.others} if able else {})
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The features that some decision is about."""
+        return frozenset(name for ask in self.asks for name in ask.features)
+
+    @property
+    def together(self) -> frozenset[str]:
+        """Those of a decision about several."""
+        return frozenset(name for ask in self.asks if ask.others for name in ask.features)
 
     @property
     def passing(self) -> int:
@@ -64,9 +76,35 @@ class Survey:
 def survey(plan: Plan, history: History, limits: Limits) -> Survey:
     budget = Budget(attempts=limits.attempts, continues=limits.continues, faults_allowed=limits.faults)
     left = tuple(standing(plan, history, budget))
-    asks = [ask_of(feature, waiting, history.of(feature)) for feature, waiting in left if waiting]
+    asks = [ask for feature, waiting in left if waiting and (ask := ask_of(feature, waiting, history.of(feature)))]
     numbers = {feature: int(number) for number, feature in history.numbers.items() if plan.feature(feature)}
-    return Survey(plan=plan, left=left, asks=tuple(ask for ask in asks if ask), numbers=numbers)
+    unproved = {f.id: history.of(f).question for f, waiting in left if waiting and waiting.word == "unproved"}
+    return Survey(plan=plan, left=left, asks=tuple(folded(asks, unproved)), numbers=numbers)
+
+
+def folded(asks: Sequence[Ask], unproved: Mapping[str, str]) -> Iterator[Ask]:
+    """The decisions, with all work that landed unproved as one: a person who reads it decides about it at one go.
+
+    `unproved` says of each such feature what is missing. Any of them can still be refused alone.
+    """
+    waiting = [ask.feature for ask in asks if ask.feature in unproved]
+    if len(waiting) < 2:
+        yield from asks
+        return
+    shown = False
+    for ask in asks:
+        if ask.feature not in unproved:
+            yield ask
+        elif not shown:
+            shown = True
+            says = f"have landed unproved: {missing_of(unproved[name] for name in waiting)}"
+            yield replace(ask, says=says, others=tuple(name for name in waiting if name != ask.feature))
+
+
+def missing_of(questions: Iterable[str]) -> str:
+    """What proofs are missing, each kind once with how often; the most frequent first."""
+    kinds = Counter(question.partition(": ")[0] or NO_PROOF for question in questions)
+    return ", ".join(f"{what} ({count})" for what, count in kinds.most_common())
 
 
 def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | None:

@@ -85,11 +85,10 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
         return head or ""
     if wanted.startswith("-") or repo.ask("check-ref-format", f"refs/heads/{wanted}") is None:
         raise RepoError(f"{wanted!r} is no name for a branch", place=top, fix="correct branchName in the plan")
-    make = ("-c",) if repo.tip(wanted) is None else ()
-    line = " ".join(("git", "switch", *make, wanted))
-    if repo.as_person("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").output():
+    make = ("-c",) if repo.tip(wanted) is None else ()  # a branch that is made at HEAD touches no file, so edits stay as they are
+    if not make and repo.as_person("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all").output():
         problem = f"the plan lands on {wanted}, and the checkout is on {head or 'no branch'} with uncommitted edits"
-        raise RepoError(problem, place=top, fix=line)
+        raise RepoError(problem, place=top, fix=f"git switch {wanted}")
     repo.as_person("switch", "-q", *make, wanted).output()
     return wanted
 

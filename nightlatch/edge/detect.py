@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nightlatch.core import detect, planfile
 from nightlatch.core.detect import Tool
+from nightlatch.core.models import Feature
 from nightlatch.core.suites import Suite, run_by_nothing
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, outside, runner
@@ -21,7 +22,7 @@ from nightlatch.errors import SandboxError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What is there; paths are relative to the project.
+    """What is there; paths are relative to the project. `left` are the features to be done.
 
     `elsewhere` are files that look like plans where no plan was found, `loose` test files that no suite runs, by their folder, `absent` are
     tools that are configured but not installed, `unsafe` says why there is no sandbox, `hooks` are files with rules for commits and the
@@ -30,6 +31,7 @@ class Found:
 
     plan: str
     features: int
+    left: tuple[Feature, ...]
     elsewhere: tuple[str, ...]
     suites: tuple[Suite, ...]
     loose: Mapping[str, Sequence[str]]
@@ -48,10 +50,12 @@ def look(house: House) -> Found:
     plan = house.repo.top / house.plan if house.plan else None
     read = reading(project)
     tools = detect.tools(paths, read)
+    features = planfile.read(plan.read_bytes(), house.plan, *house.reading).features if plan else ()
     suites = tuple(suites_in(house, paths, read))
     return Found(
         plan=os.path.relpath(plan, project) if plan else "",
-        features=len(planfile.read(plan.read_bytes(), house.plan, *house.reading).features) if plan else 0,
+        features=len(features),
+        left=tuple(feature for feature in features if not (feature.done or feature.skip)),
         elsewhere=() if plan else plans_near(house),
         suites=suites,
         loose=run_by_nothing(paths, suites, runner.shipped()),

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from nightlatch.core.evidence import Said
-from nightlatch.core.forecast import Finding, Level, Outlook, bill, forecast, overhead
+from nightlatch.core.forecast import Finding, Level, Outlook, bill, forecast, overhead, unproven
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
 from nightlatch.core.planreadings import few
@@ -37,6 +37,9 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
     for feature, waiting in seen.survey.left:
         if waiting and waiting.for_person:
             yield Finding(level=Level.WARN, topic=plain(feature.id, 60), says=waiting.says, fix="nightlatch status")
+    says, offer = unproven(left)
+    if says and seen.house.config.agent[0] != "scripted":
+        yield Finding(level=Level.OK, topic="prove", says=says, fix=offer)
     if says := bill(findings):
         yield Finding(level=Level.OK, topic="cost", says=says)
     if says := overhead(left, findings, outlook):

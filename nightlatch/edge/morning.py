@@ -7,7 +7,7 @@ from pathlib import Path
 from nightlatch.core import reportviews
 from nightlatch.core.policy import Stop
 from nightlatch.core.progress import RunEnd, parse, render
-from nightlatch.core.report import Night, build, chosen
+from nightlatch.core.report import Night, build, chosen, reaching
 from nightlatch.core.reportvalues import Report
 from nightlatch.core.survey import survey
 from nightlatch.core.text import plain
@@ -63,7 +63,7 @@ def report(site: Site, tip: str, stop: Stop) -> Report:
     picked = chosen(items, site.run) or [Night(run=site.run)]
     end = RunEnd(run=site.run, fields=(("exit", str(stop.code)),), details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"))
     stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits).anew
-    with reporting.landings(site.house, tip, picked) as landed:
+    with reporting.landings(site.house, tip, reaching(items, picked, stands.together)) as landed:
         return build(reporting.source(site.house, (site.branch, tip), stands, items, picked, loop_command(), landed, end), picked)
 
 

@@ -75,7 +75,7 @@ class Planning:
         """What the planner proposes, once all of it holds. Raises PlannerError with every reason, after it was told them once."""
         problems: tuple[str, ...] = ()
         for turn in (1, 2):
-            found = self.examined(self.ask(turn, problems))
+            found = self.examined(self.ask(turn, problems), last=turn == 2)
             if isinstance(found, Draft):
                 return found
             problems = found[: planner.MOST_REASONS]
@@ -135,8 +135,11 @@ class Planning:
             "more": len(self.plan.features) - len(told),
         })  # fmt: skip
 
-    def examined(self, said: bytes) -> Draft | tuple[str, ...]:
-        """The draft, or why there is none: the answer read, put into the plan's text, and tried out at the base."""
+    def examined(self, said: bytes, *, last: bool) -> Draft | tuple[str, ...]:
+        """The draft, or why there is none: the answer read, put into the plan's text, and tried out at the base.
+
+        Of proofs that were asked for, those that do not hold in the `last` answer are left out, and the others are taken.
+        """
         made, problems = self.made()
         told = {planner.PLACE: said, **made}
         if keys := tuple(name for name, data in told.items() if self.house.secrets.hide_bytes(data) != data):
@@ -147,9 +150,17 @@ class Planning:
         except PlanError as error:
             return (*problems, str(error))
         problems += (*proposal.problems, *planedit.disturbed(self.plan, plan, proposal.fields))
-        if problems or (problems := tuple(self.untrue(plan, proposal.proved, made))):
+        if problems:
             return problems
-        return Draft(plan=new, files=made, remarks=tuple(self.remarks(plan)))
+        untrue = dict(self.untrue(plan, proposal.proved, made))
+        kept = {name: fields for name, fields in proposal.fields.items() if name not in untrue}
+        if untrue and not (last and kept and self.task.aim is Aim.PROVE):
+            return tuple(untrue.values())
+        if untrue:
+            new = planedit.with_fields(self.data, self.house.plan, kept)
+            plan = planfile.read(new, self.house.plan, *self.house.reading)
+        left_out = (f"left out, for it does not hold: {problem}" for problem in untrue.values())
+        return Draft(plan=new, files=made, remarks=(*left_out, *self.remarks(plan)))
 
     def edited(self, said: bytes) -> tuple[bytes, planner.Proposal]:
         """The plan's text with what an answer adds to it. Raises PlanError."""
@@ -186,22 +197,22 @@ class Planning:
             names += [f"checks/{name}" for name in inside if NAME.fullmatch(name)]
         return [n for n in names if self.house.path(n) not in there and not os.path.lexists(self.house.repo.project / n)]
 
-    def untrue(self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]) -> Iterator[str]:
-        """What does not hold at the base with the new files: init.sh fails, a check is red, a verify is anything but red."""
+    def untrue(self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+        """What does not hold at the base with the new files, by file or feature: init.sh fails, a check is red, a verify is not."""
         repo, lab = self.house.repo, replace(self.lab, hands=replace(self.lab.hands, timeout=min(VERIFY, self.lab.hands.timeout)))
         blobs = {self.house.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()}
         base = repo.commit(repo.tree_with(self.base, blobs), [self.base], "what a planner made") if made else self.base
         try:
             for check in lab.checks(base, base) if made else ():
                 if check.name in made and check.answer not in (Answer.GREEN, Answer.SKIP):
-                    yield f"{check.name} is {check.answer} on the untouched project: {line(check.tail[-300:])}"
+                    yield check.name, f"{check.name} is {check.answer} on the untouched project: {line(check.tail[-300:])}"
             for feature in (feature for feature in plan.features if feature.id in names):
                 if problem := planner.untrue(feature, lab.verify(base, base, feature)):
-                    yield problem
+                    yield feature.id, problem
         except FaultError as error:
             if INIT not in made:
                 raise
-            yield f"{error.place}: {line(error.problem, 600)}"
+            yield INIT, f"{error.place}: {line(error.problem, 600)}"
 
     def remarks(self, plan: Plan) -> Iterator[str]:
         """What the person should look at: existing tests that may change, and what was done to the plan in the workspace."""

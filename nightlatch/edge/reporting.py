@@ -13,8 +13,8 @@ from nightlatch.core.findings import ID, Finding
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import named
 from nightlatch.core.progress import Entry, Item, RunEnd, line
-from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights
-from nightlatch.core.reportvalues import Change, Report, Session
+from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reaching
+from nightlatch.core.reportvalues import Change, Part, Report, Session
 from nightlatch.core.survey import Survey
 from nightlatch.edge import look
 from nightlatch.edge.commits import Commit
@@ -52,7 +52,7 @@ def report(
     going = last if look.holder(house) else ""
     if last and not run and not since and last not in known and (going or not picked or times.stops.get(last, ("",))[0] in BROKE):
         picked = [Night(run=last)]  # it has left nothing on the branch, and says more than the run before it
-    with landings(house, seen.tip, picked) as landed:
+    with landings(house, seen.tip, reaching(seen.items, picked, seen.survey.together)) as landed:
         stands, _ = seen.survey, meanwhile()
         told = source(house, (seen.branch, seen.tip), stands, seen.items, picked, program, landed)
     return build(replace(told, times=times, going=going, missing=(*filter(None, (seen.unread,)), *told.missing)), picked)
@@ -177,7 +177,7 @@ def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple
     return found, frozenset(name for name, standing in freshness.standings(house.repo, tip, found).items() if not standing.fresh)
 
 
-def differences(house: House, shown: Iterable[Session]) -> dict[str, str]:
+def differences(house: House, shown: Iterable[Session | Part]) -> dict[str, str]:
     """What held work would change, and what landed work has changed, by session; what is gone is left out."""
     found, own = dict[str, str](), recorded(house)
     for one in shown:

@@ -53,9 +53,12 @@ def test_when_all_is_well_every_line_says_so(ready: Project) -> None:
     assert lines == [
         "warn  sandbox: none: agents may read and write whatever you may",
         '      fix: workspace.sandbox = "auto" in loop.toml',
+        "      fix: nightlatch plan --prove",
         "nothing would stop the night",
     ]
     assert told.code == 0
+    offer = "ok    prove: US-002 has no verify command: an agent can propose one for each, which you read before it is written\n"
+    assert f"{offer}      fix: nightlatch plan --prove\n" in told.out
     assert "ok    agent: mine answered in " in told.out
     assert "ok    base: 1 pass, 0 fail, 0 skipped; 0 of 0 checks pass; " in told.out
     assert "ok    US-001: its verify is red now; green will prove it; 1 to 2 suite runs\n" in told.out

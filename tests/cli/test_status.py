@@ -74,8 +74,8 @@ def test_the_keys_that_others_rely_on(project: Project) -> None:
 
 def test_a_number_is_that_of_the_last_runs_end_until_the_next(project: Project) -> None:
     project.plan(story("US-001"), story("US-002"), story("US-003"))
-    sessions = [project.session(name, "unproved", "?", number=n) for n, name in enumerate(("US-001", "US-002", "US-003"))]
-    end = RunEnd(run=RUN, details=("DECIDE  1 US-001 has landed unproved", "DECIDE  2 US-002 has landed unproved"))
+    sessions = [project.session(name, "held", "?", number=n) for n, name in enumerate(("US-001", "US-002", "US-003"))]
+    end = RunEnd(run=RUN, details=("DECIDE  1 US-001 is held", "DECIDE  2 US-002 is held"))
     project.record([*sessions, end, decision("approve", "", project.feature("US-001"), START)])
     lines = [line for line in project.nightlatch("status").out.splitlines() if line.startswith("DECIDE")]
     assert [line.partition(" The ")[0] for line in lines] == ["DECIDE  2 US-002", "DECIDE  US-003"]
@@ -95,10 +95,10 @@ def test_a_feature_held_by_command_is_given_free_with_retry(project: Project) ->
 
 def test_where_ids_are_numbers_decide_shows_no_others(project: Project) -> None:
     project.plan(story("1"), story("seven"), story("7"))
-    project.record([project.session(name, "unproved", "?", number=n) for n, name in enumerate(("7", "seven"))])
+    project.record([project.session(name, "held", "?", number=n) for n, name in enumerate(("7", "seven"))])
     told = project.nightlatch("status").out
-    assert "DECIDE  7 The story 7 has landed unproved: ?   nightlatch approve 7   or   " in told
-    assert "DECIDE  seven The story seven has landed unproved: ?   nightlatch approve seven   or   " in told
+    assert "DECIDE  7 The story 7 is held: ?   nightlatch approve 7   or   " in told
+    assert "DECIDE  seven The story seven is held: ?   nightlatch approve seven   or   " in told
 
 
 @pytest.mark.parametrize("committed", [True, False])

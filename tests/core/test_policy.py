@@ -104,7 +104,16 @@ def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(known: Feat
         (
             list("ABCDEFG"),
             dict.fromkeys("ABCDEFG", UNPROVED),
-            f"nothing left to run: {'; '.join(f'{name} has landed unproved' for name in 'ABCDE')}; 2 more",
+            "nothing left to run: A and 6 more have landed unproved",
+            tuple("ABCDEFG"),
+        ),
+        (
+            list("ABCDEFG"),
+            {**dict.fromkeys("BCDEFG", WORN), "A": UNPROVED, "C": UNPROVED},
+            (
+                "nothing left to run: A and 1 more have landed unproved; "
+                f"{'; '.join(f'{name} is worn out after 3 attempts' for name in 'BDEF')}; 1 more"
+            ),
             tuple("ABCDEFG"),
         ),
     ],

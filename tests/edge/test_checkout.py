@@ -397,6 +397,17 @@ def test_a_switch_that_would_meet_edits_is_left_to_the_person(repo: Repo) -> Non
     assert repo.head() == "main"
 
 
+def test_a_new_branch_is_made_with_edits_in_the_checkout_which_stay_as_they_are(repo: Repo) -> None:
+    write(repo.top, {"a": "mine\n"})
+    git(repo.top, "add", "a")
+    before = git(repo.top, "status", "--porcelain")
+
+    assert checkout.take_branch(repo, "night") == "night"
+
+    assert (repo.head(), git(repo.top, "status", "--porcelain")) == ("night", before)
+    assert repo.tip("night") == repo.tip("main")
+
+
 @pytest.mark.parametrize("how", ["merge", "cherry-pick", "rebase"])
 def test_nothing_starts_in_the_middle_of_a_merge(repo: Repo, how: str) -> None:
     git(repo.top, "switch", "-q", "-c", "other")
