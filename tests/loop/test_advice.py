@@ -16,6 +16,7 @@ from tests.loop.village import Project, feature, make_project, writes
 pytestmark = pytest.mark.sandbox
 SETTING = re.compile(r"^(?P<key>\w+) = (?P<value>\[.*?\]|\".*?\"|\w+) under \[(?P<table>\w+)\] in loop\.toml")
 DOTTED = re.compile(r"(?P<table>\w+)\.(?P<key>\w+) = (?P<value>\[.*?\]|\".*?\"|\w+)")
+IN_PLAN = re.compile(r'(?P<what>"\w+": \[.*?\]) in (?P<feature>[\w-]+);')
 READS_ENV = 'import unittest\nclass Env(unittest.TestCase):\n    def test_it(self): self.assertTrue(open("local.cfg").read())\n'
 CALLS = """import socket, unittest
 class Db(unittest.TestCase):
@@ -29,9 +30,18 @@ def findings(project: Project) -> list[dict[str, str]]:
 
 
 def follow(project: Project, advice: str) -> None:
-    """Do what a fix says: run a command of git, or write settings into loop.toml."""
-    if advice.startswith("git "):
-        subprocess.run(["sh", "-ec", advice.partition(", or ")[0]], cwd=project.folder, check=True, capture_output=True)
+    """Do what a fix says: run its command, say it in the plan, or write settings into loop.toml."""
+    advice = advice.replace("commit them, then ", "git commit -qam mine && ")
+    if advice.startswith(("git ", "chmod ")):
+        ways = advice.split(", or ")  # of a rebase that is under way nothing is left to be continued
+        command = ways[-1] if "--abort" in advice else ways[0]
+        subprocess.run(["sh", "-ec", command], cwd=project.folder, check=True, capture_output=True)
+        return
+    if found := IN_PLAN.match(advice):
+        plan = json.loads((project.folder / "prd.json").read_text())
+        for story in plan["userStories"]:
+            story.update(json.loads(f"{{{found['what']}}}") if story["id"] == found["feature"] else {})
+        project.write("prd.json", json.dumps(plan))
         return
     settings = [found for found in [SETTING.match(advice)] if found] or [*DOTTED.finditer(advice)]
     assert settings, advice
@@ -75,6 +85,47 @@ def untracked(folder: Path) -> Project:
     return project
 
 
+def rebasing(folder: Path) -> Project:
+    project = make_project(folder, [feature(1)], files={"notes.txt": "first\n"})
+    project.git("switch", "-q", "-c", "other")
+    project.write("notes.txt", "theirs\n")
+    project.git("commit", "-q", "-am", "theirs")
+    project.git("switch", "-q", "main")
+    project.write("notes.txt", "mine\n")
+    project.git("commit", "-q", "-am", "mine")
+    subprocess.run(["git", "rebase", "-q", "other"], cwd=project.folder, env=project.env, check=False, capture_output=True)
+    return project
+
+
+def elsewhere(folder: Path) -> Project:
+    project = make_project(folder, [feature(1)], files={"notes.txt": "first\n"})
+    plan = json.loads((project.folder / "prd.json").read_text())
+    project.write("prd.json", json.dumps({"branchName": "night", **plan}))
+    project.git("branch", "night")
+    project.git("commit", "-q", "-am", "another branch")
+    project.git("branch", "-f", "night")
+    project.write("notes.txt", "an edit\n")
+    return project
+
+
+def idle_check(folder: Path) -> Project:
+    project = make_project(folder, [feature(1)])
+    project.write("checks/20-own", "#!/bin/sh\nexit 0\n")
+    project.commit("a check that nobody may start")
+    return project
+
+
+def protected_file(folder: Path) -> Project:
+    return make_project(folder, [feature(1, title="Have .github/workflows/ci.yml run once a week")])
+
+
+def without_sandbox(folder: Path) -> Project:
+    project = make_project(folder, [feature(1)])
+    write_setting(project, "workspace", "sandbox", '"none"')
+    project.commit("no sandbox")
+    return project
+
+
 def unlimited(folder: Path) -> Project:
     return make_project(folder, [feature(1)])
 
@@ -85,6 +136,11 @@ def unlimited(folder: Path) -> Project:
     (detached, "HEAD is detached"),
     (untracked, "not with the files that git does not have (local.cfg): tests/test_env.py"),
     (unlimited, "no limit of memory and processes"),
+    (rebasing, "a rebase is under way in the checkout"),
+    (elsewhere, "the plan lands on night, and the checkout has edits"),
+    (idle_check, "checks/20-own is not executable, so it never runs"),
+    (protected_file, "names .github/workflows/ci.yml, which is protected"),
+    (without_sandbox, "none: agents may read and write whatever you may"),
 ])  # fmt: skip
 def test_what_doctor_says_helps_when_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrange: Callable[[Path], Project], problem: str
@@ -92,8 +148,9 @@ def test_what_doctor_says_helps_when_it_is_done(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))  # some of it sets up the person's git
     (tmp_path / "gitconfig").write_text('[user]\n\tname = Ada\n\temail = ada@example.org\n[protocol "file"]\n\tallow = always\n')
     project = arrange(tmp_path)
-    told = [one for one in findings(project) if problem in one["says"]]
-    assert len(told) == 1
+    found = findings(project)
+    told = [one for one in found if problem in one["says"]]
+    assert len(told) == 1, found
 
     follow(project, told[0]["fix"])
 
