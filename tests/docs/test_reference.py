@@ -8,6 +8,8 @@ from importlib.resources import files
 import pytest
 
 from nightlatch.core import config, notices
+from nightlatch.core.findings import State
+from nightlatch.core.models import Outcome
 from nightlatch.core.progress import RULE_OF_END
 from nightlatch.core.ruledoc import listing
 from nightlatch.edge import agents, scripted
@@ -53,6 +55,11 @@ def test_the_steps_of_a_script_are_those_of_the_page() -> None:
 def test_the_fields_of_a_feature_are_those_of_the_page() -> None:
     schema = json.loads(files("nightlatch").joinpath("schema", "prd.json").read_text(encoding="utf-8"))
     assert {*schema["$defs"]["feature"]["properties"]} - {"id", "title", "passes"} <= first_names("plan.md")
+
+
+def test_how_a_session_may_end_and_how_a_finding_may_stand_are_those_of_the_pages() -> None:
+    assert {*Outcome} <= first_names("how-it-decides.md")
+    assert {*State} <= {row[0] for row in rows("words.md")}
 
 
 def test_the_events_of_a_notice_are_those_of_the_page() -> None:
