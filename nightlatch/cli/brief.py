@@ -12,7 +12,7 @@ from nightlatch.core import brief as briefs
 from nightlatch.core.progress import patterns
 from nightlatch.core.recall import Known, Recalled
 from nightlatch.core.text import harmless, plain
-from nightlatch.edge import look, phases
+from nightlatch.edge import look, phases, unsettled
 from nightlatch.edge.house import find_house, require_plan, templates
 from nightlatch.edge.session import brief_parts, remembered
 
@@ -26,8 +26,9 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     house = require_plan(find_house(Path.cwd()))
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
-    past, record = seen.history, seen.history.phases_of(found)
-    known = remembered(house, seen.tip, found, past, house.findings(seen.tip, {}), seen.plan)
+    past = unsettled.history(seen)
+    record = past.phases_of(found)
+    known = remembered(house, seen.tip, found, past, unsettled.findings(seen), seen.plan)
     parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan)
     parts = phases.briefed(house, parts, phases.stage(house, seen.tip, found, record), record)
     made = briefs.compose(parts, templates(house))

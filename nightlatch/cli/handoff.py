@@ -44,14 +44,16 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
 
 def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, Recalled, str]:
     """The feature, what is known of it, and its note as the record stands."""
+    from nightlatch.edge import unsettled
     from nightlatch.edge.session import remembered, touched
 
     found = seen.survey.find(feature)
-    past = seen.history.of(found)
-    known = remembered(house, seen.tip, found, seen.history, house.findings(seen.tip, {}), seen.plan, handoff.MOST)
+    history = unsettled.history(seen)
+    past = history.of(found)
+    known = remembered(house, seen.tip, found, history, unsettled.findings(seen), seen.plan, handoff.MOST)
     carried = sorted(touched(house.repo, found, past)) if past.carried else []
-    earlier = before(found, seen.plan.features, seen.history.foreign)
-    return found, known, handoff.note(found, past, seen.history.phases_of(found), known, carried, seen.tip, earlier)
+    earlier = before(found, seen.plan.features, history.foreign)
+    return found, known, handoff.note(found, past, history.phases_of(found), known, carried, seen.tip, earlier)
 
 
 def compare(house: House, seen: look.View, feature: Feature, known: Recalled, text: str) -> dict[str, Count]:

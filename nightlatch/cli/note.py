@@ -84,6 +84,8 @@ def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
     for each in told:
         shown = f"{each['id']} {each['state']:<8} {each['by']:<6} {each['feature'] or '-'} {each['claim']}"
         click.echo(plain(shown, 200))
+    if waiting := sum(not each["recorded"] for each in told):
+        click.echo(f"{waiting} of them not on record yet, and nothing of it run: the loop does so when their session is over", err=True)
 
 
 @command.command(epilog="Example: nightlatch note show N-7f3k2aa")
@@ -140,12 +142,12 @@ def note_of(name: str) -> str:
 def known(blame: str = "") -> list[dict[str, object]]:
     """The findings of the branch as they stand now; for the one called `blame` also the commit that made it stale."""
     from nightlatch.core.findings import render
-    from nightlatch.edge import freshness, look
+    from nightlatch.edge import freshness, look, unsettled
     from nightlatch.edge.house import find_house, require_plan
 
     house = require_plan(find_house(Path.cwd()))
-    tip = look.with_commit(house).tip
-    findings = house.findings(tip, {})
+    seen = look.with_commit(house)
+    tip, findings, recorded = seen.tip, unsettled.findings(seen), {each.id for each in house.findings(seen.tip, {})}
     standings = freshness.standings(house.repo, tip, findings)
     told = []
     for each in findings:
@@ -153,7 +155,7 @@ def known(blame: str = "") -> list[dict[str, object]]:
         stands = freshness.blamed(house.repo, tip, each, stands) if stands and each.id == blame else stands
         state = "stale" if stands and not stands.fresh else str(each.state)
         word = {"id": each.id, "kind": str(each.kind), "state": state, "was": str(each.state), "feature": each.feature, "claim": each.claim}
-        who = {"says": str(each.says), "by": str(each.word_of), "session": each.session}
+        who = {"says": str(each.says), "by": str(each.word_of), "session": each.session, "recorded": each.id in recorded}
         ran = {"failed": each.seen[0], "runs": each.seen[1], "challenges": len(each.challenges), "next": each.next_action}
         told.append({**word, **who, **ran, "stands": stands.told if stands else "", "file": render(each)})
     return told

@@ -1,6 +1,7 @@
 """`status`: what passes, what is left, what waits for the person, and whether a run is going. Writes nothing."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 from nightlatch.cli import Program
 from nightlatch.core.survey import Survey
 from nightlatch.core.text import plain
-from nightlatch.edge import inbox, look, wishes
+from nightlatch.edge import inbox, look, unsettled, wishes
 from nightlatch.edge.house import House, begin_with, find_house, plans_near
 from nightlatch.edge.look import View
 
@@ -43,6 +44,10 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     if house.rivals or house.elsewhere:
         yield "", f"not read: {', '.join((*house.rivals, *house.elsewhere))}"
     yield "run", running(seen) or "none is going"
+    begun = unsettled.flight(seen)
+    if begun and (notes := unsettled.texts(house, begun)):
+        listing = f"{program} note list --feature {shlex.quote(begun.feature)}"
+        yield "notes", f"{len(notes)} of the session on {begun.feature}, not on record yet: {listing}"
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
     for number, (feature, waiting) in enumerate(stands.left):
@@ -128,6 +133,7 @@ def told(seen: View, program: str) -> dict[str, object]:
         },
         "run": run if run.get("process") is not None else None,
         "cut_off": run if run and run["process"] is None else None,
+        "noted": len(unsettled.texts(seen.house, begun)) if (begun := unsettled.flight(seen)) else 0,
         "unpushed": look.unpushed(seen.house.repo, seen.branch),
         "behind": seen.behind,
         "left": [

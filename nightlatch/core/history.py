@@ -12,7 +12,21 @@ from nightlatch.core.findings import ID
 from nightlatch.core.foreign import Told, read
 from nightlatch.core.models import LANDS, Feature, Outcome
 from nightlatch.core.phases import COMPLETE, worked
-from nightlatch.core.progress import LIST_PRICE, OTHER_WORDS, TITLE, Entry, Item, RunEnd, RunStart, Text, billed, line, numbers, question_of
+from nightlatch.core.progress import (
+    LIST_PRICE,
+    MORE,
+    OTHER_WORDS,
+    TITLE,
+    Entry,
+    Item,
+    RunEnd,
+    RunStart,
+    Text,
+    billed,
+    line,
+    numbers,
+    question_of,
+)
 
 PROGRESS = ("landed", "unproved", "advanced")
 GREEN_ALREADY = "verify.already-green"  # held before any work: there is no candidate that could land
@@ -35,7 +49,8 @@ class FeatureHistory:
 
     attempts: sessions that count against it · continues: sessions in a row that only carried work on ·
     waiting: held, unproved or blocked · question: what it waits for, in words · tried: what was refused, latest first ·
-    sessions: ids, oldest first · answer: the person's · asked: the question that it answers · fresh: the next session starts clean ·
+    sessions: ids, oldest first · ended: how the last one ended, in a line ·
+    answer: the person's · asked: the question that it answers · fresh: the next session starts clean ·
     conflict: the carried work met the branch ·
     held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
     given: done by the person's word · decided, said: their last decision since the last session, and its words ·
@@ -52,6 +67,7 @@ class FeatureHistory:
     last: Outcome | None = None
     tried: tuple[Entry, ...] = ()
     sessions: tuple[str, ...] = ()
+    ended: str = ""
     answer: str = ""
     asked: str = ""
     fresh: bool = False
@@ -237,6 +253,7 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         last=Outcome(word),
         tried=_tried(past, entry),
         sessions=(*past.sessions, session),
+        ended=_ended(entry),
         answer="" if word == "landed" else past.answer,
         asked="" if word == "landed" else past.asked,
         answers=past.answers,
@@ -318,6 +335,14 @@ def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:
         return ()
     says_something = entry.word != "failed" and entry.rule not in (*NO_FAULT_OF_THE_FEATURE, COMPLETE)
     return (entry, *past.tried)[:KEPT] if says_something else past.tried
+
+
+def _ended(entry: Entry) -> str:
+    """Of a session's line what tells how it ended: the outcome, its rule and why, and when."""
+    elsewhere = ("findings: ", "asks ", MORE, "next: ", "phase ")
+    why = "; ".join(said for said in _said(entry) if not said.startswith(elsewhere))
+    took = f", after {entry.minutes} minutes" if entry.minutes else ""
+    return f"{entry.word}{f' ({entry.rule})' if entry.rule else ''}{f': {why}' if why else ''}; {entry.at:%Y-%m-%d %H:%M} UTC{took}"
 
 
 def _told(entry: Entry) -> str:

@@ -323,8 +323,9 @@ def _story(ended: SessionEnded) -> tuple[str, ...]:
         if reason.says != end.question:
             told.append(line(f"{reason.says}: {', '.join(reason.detail)}" if reason.detail else reason.says))
         told += [line(f"next: {reason.next}")] if reason.next else []
-    if end.says and end.end is not End.FINISHED and all(reason.says != end.says for reason in ended.reasons):
-        told.append(line(f"{end.end.value}: {end.says}"))
+    unsaid = end.says and all(reason.says != end.says for reason in ended.reasons)
+    if end.end is not End.FINISHED and (unsaid or rule_of(ended) != RULE_OF_END[end.end]):
+        told.append(line(f"{end.end.value}{f': {end.says}' if end.says else ''}"))
     told += [kept for detail in ended.details for kept in lines(detail)]
     return tuple(dict.fromkeys(filter(None, told)))[: DETAILS + len(asked(end.question))]
 

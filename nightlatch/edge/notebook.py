@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files as package
@@ -36,35 +37,44 @@ def schema() -> Mapping[str, object]:
 def harvest(site: Site, started: Started, *, over: bool = False) -> list[str]:
     """The lines that this session has noted so far, kept beside its transcript: what the agent takes away later stays.
 
-    A line counts once it is whole, or the session is over. Kept whole or not at all, so that no crash leaves half a note.
+    Kept whole or not at all, so that no crash leaves half a note.
     """
-    kept, hide = kept_notes(site, started.id), site.house.secrets.hide_line
-    known = kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []
-    data = read_inside(started.workspace.out, "notes.jsonl", MOST_BYTES) or b""
-    *lines, last = data.decode("utf-8", "replace").replace("\0", "").split("\n")
-    whole = [*lines, last] if over and len(data) < MOST_BYTES else lines
-    shown = (*known, *(hide(line.encode("utf-8", "surrogatepass")).decode("utf-8", "replace") for line in whole))
-    found = list(dict.fromkeys(line.strip()[:LONGEST] for line in shown if line.strip()))[: MOST + 1]
-    if found != known:
+    kept = kept_notes(site.house, started.id)
+    found = heard(site.house, started.id, started.workspace.out, over=over)
+    if found != (kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []):
         files.make_folder(kept.parent)
         files.replace(kept, "\n".join(found).encode())
     return found
 
 
-def kept_notes(site: Site, session: str) -> Path:
-    return site.house.state / "sessions" / session / "notes.jsonl"
+def heard(house: House, session: str, out: Path | None, *, over: bool) -> list[str]:
+    """The lines of a session: those that were kept, then those in its folder. One counts once it is whole, or the session is `over`."""
+    kept, hide = kept_notes(house, session), house.secrets.hide_line
+    known = kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []
+    data = (read_inside(out, "notes.jsonl", MOST_BYTES) if out else None) or b""
+    *lines, last = data.decode("utf-8", "replace").replace("\0", "").split("\n")
+    whole = [*lines, last] if over and len(data) < MOST_BYTES else lines
+    shown = (*known, *(hide(line.encode("utf-8", "surrogatepass")).decode("utf-8", "replace") for line in whole))
+    return list(dict.fromkeys(line.strip()[:LONGEST] for line in shown if line.strip()))[: MOST + 1]
+
+
+def kept_notes(house: House, session: str) -> Path:
+    return house.state / "sessions" / session / "notes.jsonl"
 
 
 def left(site: Site, session: str, feature: str, base: str) -> Found:
-    """What a session had noted whose workspace is gone: as it was said, and nothing of it run. What is on record is left out."""
-    kept = kept_notes(site, session)
-    texts = kept.read_text(encoding="utf-8").split("\n") if kept.is_file() else []
+    """What a session had noted whose workspace is gone. What is on record is left out."""
     known = {finding.id: finding for finding in site.findings(site.tip())}
-    taken = [*model.take(texts[:MOST], schema(), feature, session, site.now())]
-    new = tuple(anchored(site.house, base, base, note.finding) for note in taken if note.finding and note.id not in known)
-    heard = {finding.id for finding in known.values() if session in {event.session for event in finding.events}}
-    events = tuple((note.id, note.event) for note in taken if note.event and note.id in known.keys() - heard)
-    return Found(new=new, events=events)
+    said = {finding.id for finding in known.values() if session in {event.session for event in finding.events}}
+    found = taken(site.house, heard(site.house, session, None, over=True), frozenset(known), session, feature, base, site.now())
+    return replace(found, events=tuple((name, event) for name, event in found.events if name in known.keys() - said))
+
+
+def taken(house: House, texts: list[str], known: frozenset[str], session: str, feature: str, base: str, at: datetime) -> Found:
+    """What these lines of a session say, as it was said, and nothing of it run; what is among the known findings is left out."""
+    notes = [*model.take(texts[:MOST], schema(), feature, session, at)]
+    new = tuple(anchored(house, base, base, note.finding) for note in notes if note.finding and note.id not in known)
+    return Found(new=new, events=tuple((note.id, note.event) for note in notes if note.event))
 
 
 def gather(site: Site, started: Started, tree: str) -> Found:

@@ -49,6 +49,7 @@ LARGE = 8_000
 RENDERING = 1800.0
 LANDINGS = 12
 LOOKED_BACK = 3
+NAMED_FILES = 20
 PICTURES = 4
 
 
@@ -147,8 +148,25 @@ def remembered(
 def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str]:
     """The files of the feature's carried work and of what its last sessions left."""
     names = (repo.work_ref(feature.id), *map(session_ref, past.sessions[-LOOKED_BACK:]))
-    pairs = {(parent, tip) for name in names if (tip := repo.tip_of(name)) and (parent := repo.tip_of(f"{tip}^"))}
-    return frozenset(change.path for parent, tip in pairs for change in repo.diff(parent, tip))
+    return frozenset[str]().union(*(changed_by(repo, name) for name in names))
+
+
+def changed_by(repo: Repo, ref: str) -> frozenset[str]:
+    """The files of the commit that a ref names, none where there is no such ref."""
+    tip = repo.tip_of(ref)
+    parent = repo.tip_of(f"{tip}^") if tip else None
+    return frozenset(change.path for change in repo.diff(parent, tip)) if tip and parent else frozenset()
+
+
+def handover(house: House, past: FeatureHistory) -> tuple[str, ...]:
+    """How the last session ended, what it changed, and what its transcript tells."""
+    if not past.sessions:
+        return ()
+    session = past.sessions[-1]
+    files = sorted(changed_by(house.repo, session_ref(session)))
+    more = f" and {len(files) - NAMED_FILES} more" if len(files) > NAMED_FILES else ""
+    changed = f"it changed: {', '.join(files[:NAMED_FILES])}{more}" if files else ""
+    return tuple(filter(None, (f"it ended: {past.ended}", changed, *transcripts.handover(house, session))))
 
 
 def brief_parts(
@@ -163,7 +181,7 @@ def brief_parts(
         asked=tuple((past.asked or past.question).splitlines()) if past.answer or feature.answer else (),
         answer=past.answer or feature.answer,
         refusals=past.refusals,
-        woken=transcripts.handover(house, past.sessions[-1]) if past.sessions else (),
+        woken=handover(house, past),
         next=known.next,
         tried=(*past.reasons, *earlier),
         protected=house.protected(),

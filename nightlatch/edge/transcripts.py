@@ -104,8 +104,8 @@ def ending(house: House, session: str, agent: str = "", most: int = TOLD, longes
 
 
 def handover(house: House, session: str) -> tuple[str, ...]:
-    """What the next agent should know of how a session went: its list, the last command that failed, its last message; () where this
-    machine has no transcript of it."""
+    """What the next agent should know of how a session went: its list, the last command that failed, the one that never ended, its last
+    message; () where this machine has no transcript of it."""
     return tuple(plain(each, LAST) for each in last_of(last_events(house, session)))
 
 
@@ -124,22 +124,28 @@ def last_events(house: House, session: str, agent: str = "") -> Iterator[Event]:
 def last_of(events: Iterable[Event]) -> Iterator[str]:
     """What the events of a session tell of its end."""
     items: object = ()
-    calls, message, failed, speaking = dict[object, str](), "", "", False
+    calls, open_calls, message, failed, speaking = dict[object, str](), dict[object, str](), "", "", False
     for event in events:
         match event.kind:
             case Kind.MESSAGE:
                 message, speaking = f"{message if speaking else ''}{event.text}\n"[-LAST:], True
             case Kind.TOOL_CALL:
                 calls[event.data.get("id")], speaking = event.text, False
+                open_calls[event.data.get("id")] = event.text
             case Kind.TOOL_RESULT:
+                open_calls.pop(event.data.get("id"), None)
                 called, speaking = calls.get(event.data.get("id"), ""), False
                 failed = f"{called}: {event.text[-LAST // 2 :]}" if event.data.get("ok") is False else failed
             case Kind.TODO:
                 items = event.data.get("items")
+            case Kind.RESULT:
+                open_calls.clear()
     if isinstance(items, tuple) and items:
         yield f"its list: {listed(items)}"
     if failed:
         yield f"the last command that failed: {failed}"
+    if open_calls:
+        yield f"a command that never ended: {[*open_calls.values()][-1]}"
     if message.strip():
         yield f"its last words: {message}"
 
