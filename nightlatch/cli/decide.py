@@ -21,6 +21,7 @@ from nightlatch.edge.look import View
 from nightlatch.errors import BusyError, NightlatchError, UsageError
 
 PATIENCE = 20.0
+OPPOSITES = [{yes, no} for yes in ("approve", "done") for no in ("refuse", "revert")]
 NUMBERS = "FEATURE is an id of the plan, or the number that the end of the last run gave it under DECIDE in progress.txt."
 
 
@@ -124,11 +125,16 @@ def record(house: House, seen: View, verb: str, feature: Feature, text: str, *, 
 
     Of several features, those that do not wait for this decision, or no longer, are left alone: nobody marks them done by the way.
     """
-    waiting = [known for _, known in inbox.waiting(house) if known.feature == feature.id and known.verb != "note"]
+    queue = [(path, known) for path, known in inbox.waiting(house) if known.feature == feature.id and known.verb != "note"]
+    changed = {path: known.verb for path, known in queue if {known.verb, verb} in OPPOSITES}  # nobody has seen it: another mind counts
+    waiting = [known for path, known in queue if path not in changed]
     past = replay([decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history).of(feature)
     verb = "done" if verb == "approve" and alone and not settles(feature, past) else verb
     problem, fix = objection(verb, feature, past)
     what = f"{plain(feature.id)} {plain(feature.title, 60)}"
+    if changed and (problem or needless(verb, feature, past, text)):
+        inbox.forget(changed)
+        return f"{what}: {' and '.join(changed.values())} is taken back before it was carried out; nothing else is to be done", ""
     if problem and not alone:
         return f"{what}: {problem}, so it is left alone", ""
     if problem:
@@ -143,7 +149,8 @@ def record(house: House, seen: View, verb: str, feature: Feature, text: str, *, 
         if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
             inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
     given = waiting[-1] if recorded else inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
-    return f"{what}: {verb} ", given.id
+    inbox.forget(changed)
+    return f"{what}: {verb}{f', in place of {named},' if (named := ' and '.join(changed.values())) else ''} ", given.id
 
 
 def carry_out(house: House) -> dict[str, str]:

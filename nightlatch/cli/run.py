@@ -19,8 +19,12 @@ from nightlatch.edge.site import Options
 LIMITS = ("until", "budget", "sessions")
 
 
-def above_zero(_ctx: click.Context, _param: click.Parameter, dollars: float | None) -> float | None:
+def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -> float | None:
     """A budget of 0 is none at all, and hardly what somebody who names one means: a shell makes 0 of $20."""
+    try:
+        dollars = None if said is None else float(said.removeprefix("$"))
+    except ValueError as error:
+        raise click.BadParameter(f"{said!r} is no number of dollars; such as: --budget 20") from error
     if dollars is not None and not dollars > 0:
         raise click.BadParameter("it must be more than 0; write --budget 20 without a dollar sign, for the shell takes $2 for a variable")
     return dollars
@@ -32,7 +36,7 @@ def above_zero(_ctx: click.Context, _param: click.Parameter, dollars: float | No
 @click.option("--feature", default="", metavar="ID", help="Work on this feature only.")
 @click.option("--until", metavar="07:00", help="Start no session after this local time.")
 @click.option(
-    "--budget", type=float, metavar="DOLLARS", callback=above_zero, help="Stop when the agents say that they have cost this much."
+    "--budget", metavar="DOLLARS", callback=dollars_of, help="Stop when the agents say that they have cost this much."
 )
 @click.option("--sessions", "--max-iterations", "sessions", type=int, metavar="N", help="Stop after so many sessions.")
 @click.option("--stay", is_flag=True, help="With nothing left to run, wait for answers, approvals and new features.")

@@ -1,7 +1,7 @@
 """Decisions of the person on their way to the branch: recorded at once, carried out by the running loop or the next one."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +47,12 @@ def echoes(house: House, said: Decision) -> list[Path]:
     later = ((path, known) for path, known in waiting(house) if known.feature == said.feature and known.id != said.id)
     own = ((path, known) for path, known in later if known.verb != "note")
     return [path for path, _ in takewhile(lambda each: (each[1].verb, each[1].text) == (said.verb, said.text), own)]
+
+
+def forget(paths: Iterable[Path]) -> None:
+    """Take decisions back that nobody has carried out."""
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def folder(house: House) -> Path:

@@ -118,7 +118,8 @@ def planned(house: House) -> Iterator[Finding]:
         yield warn("plan", f"{house.plan} is not committed yet: the first run commits it")
     answer = policy.decide(seen.plan, seen.history, budget(seen), datetime.now(UTC))
     if isinstance(answer, policy.Stop):
-        yield fail("plan", answer.why, "nightlatch status") if answer.code else warn("plan", f"{answer.why}: there is nothing to do")
+        fix = f"take skip out of a feature in {house.plan}, or add one" if answer.why == policy.ALL_SKIPPED else "nightlatch status"
+        yield fail("plan", answer.why, fix) if answer.code else warn("plan", f"{answer.why}: there is nothing to do")
 
 
 def read_so(seen: View) -> Iterator[Finding]:

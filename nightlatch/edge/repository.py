@@ -71,7 +71,8 @@ def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
         fix = f"git config --global --add safe.directory {shlex.quote(str(folder))}"
         return RepoError("git does not trust this folder, because it belongs to another user", place=str(folder), fix=fix)
     if "not a git repository" in said:
-        return RepoError("this folder is in no git repository", place=str(folder), fix="git init && git add -A && git commit -m start")
+        fix = "git init && git add -A && git commit --allow-empty -m start"
+        return RepoError("this folder is in no git repository", place=str(folder), fix=fix)
     explicit = "safe.bareRepository" in said
     if explicit and ".git" in folder.resolve().parts:
         return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")

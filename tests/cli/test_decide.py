@@ -150,6 +150,26 @@ def test_a_decision_still_on_its_way_counts_for_the_next_one(night: Project) -> 
     assert night.nightlatch("retry", "US-004").code == 0
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "left", "said"),
+    [
+        ("refuse US-002", "approve US-002", ("approve", "US-002", ""), "approve, in place of refuse, is recorded"),
+        ("approve US-002", "refuse US-002", ("refuse", "US-002", ""), "refuse, in place of approve, is recorded"),
+        ("done US-001", "refuse US-001", None, "done is taken back before it was carried out; nothing else is to be done"),
+        ("revert US-003", "approve US-003", None, "revert is taken back before it was carried out; nothing else is to be done"),
+        ("refuse US-002", "done US-002", ("done", "US-002", ""), "done, in place of refuse, is recorded"),
+    ],
+)
+def test_who_changes_their_mind_before_anybody_acted_said_only_the_second(
+    night: Project, first: str, second: str, left: tuple[str, str, str] | None, said: str
+) -> None:
+    night.nightlatch(*first.split())
+    told = night.nightlatch(*second.split())
+    assert told.code == 0
+    assert said in told.out
+    assert inbox(night) == ([left] if left else [])
+
+
 def test_what_is_so_already_is_said_and_not_recorded(night: Project) -> None:
     assert night.nightlatch("done", "US-003").out == "US-003 The story US-003: nothing to do, it is so already\n"
     assert not (night.folder / ".nightlatch").exists()

@@ -531,7 +531,8 @@ def test_zero_features_are_not_all_done(project: Project) -> None:
 
 def test_outside_a_repository(project: Project, tmp_path: Path) -> None:
     told = project.nightlatch("status", cwd=str(tmp_path))
-    wanted = f"nightlatch: {tmp_path}: this folder is in no git repository\nfix: git init && git add -A && git commit -m start\n"
+    wanted = f"nightlatch: {tmp_path}: this folder is in no git repository\n"
+    wanted += "fix: git init && git add -A && git commit --allow-empty -m start\n"
     assert (told.code, told.err) == (2, wanted)
 
 

@@ -81,6 +81,13 @@ def test_a_budget_of_nothing_is_refused(project: Project, budget: str) -> None:
     assert "it must be more than 0; write --budget 20 without a dollar sign" in told.err
 
 
+def test_a_budget_is_read_with_its_dollar_sign_and_words_are_answered(project: Project) -> None:
+    project.plan(story("US-001"))
+    assert "$20.00 a run" in project.nightlatch("run", "--dry-run", "--budget", "$20").out
+    told = project.nightlatch("run", "--dry-run", "--budget", "much")
+    assert (told.code, "'much' is no number of dollars; such as: --budget 20" in told.err) == (2, True)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_the_help_of_every_command_teaches_by_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
