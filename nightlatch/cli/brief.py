@@ -30,7 +30,7 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     record = past.phases_of(found)
     known = remembered(house, seen.tip, found, past, unsettled.findings(seen), seen.plan)
     parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan)
-    parts = phases.briefed(house, parts, phases.stage(house, seen.tip, found, record), record)
+    parts = phases.briefed(house, seen.tip, parts, phases.stage(house, seen.tip, found, record), record)
     made = briefs.compose(parts, templates(house))
     if as_json:
         why = {each.finding.id: each.why for each in told_of(known)}

@@ -16,10 +16,16 @@ from nightlatch.core.progress import Entry, line
 FULL = 5
 FIELDS = frozenset((
     *("feature", "status", "started", "updated", "summary", "full", "done", "current", "pending", "decisions", "files", "depends"),
-    *("blocks", "blockers", "errors", "sessions", "notes", "steps", "todo", "by_hand", "quoted"),
+    *("blocks", "blockers", "errors", "sessions", "notes", "steps", "todo", "by_hand", "quoted", "before", "lately", "as_json"),
 ))  # fmt: skip
 NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
+LISTS = {"key_files": "key", "blockers": "blocker", "constraints": "constraint"}
 DOMAINS = ("domain", "category", "epic", "area", "module")
+BEFORE = "<!-- what was here before, whole -->"
+WAS_THERE = "the progress file that was there"
+MOST_RETOLD = 60
+_SAYS = re.compile(r"(?!```)(?=.*\w)")  # neither a rule, a fence nor the line below the head of a table
+_PLANNED = re.compile(r"overview|pending|objective", re.IGNORECASE)
 _NAME = re.compile(r"[^\w-]+")
 _SEAL = re.compile(r"\n<!-- a rendering of progress\.txt by nightlatch; edits are kept apart; ([0-9a-f]{12}) -->\n\Z")
 _STATUS = re.compile(r"^\W*status\W+(in[ _-]?progress|blocked|completed?|done)\b", re.IGNORECASE | re.MULTILINE)
@@ -62,15 +68,16 @@ def prompt_name(phase: Phase) -> str:
 
 def values(
     feature: Feature, plan: Plan, past: Sequence[Entry], agent: Callable[[Phase], str], *,
-    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "",
+    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "", lately: Sequence[tuple[str, str]] = (),
 ) -> Mapping[str, object]:  # fmt: skip
-    """What the template shows, all of it from the record; `now` is the start of a session that is at work, `waiting` what for."""
+    """What the template shows, all of it from the record; `now` is the start of a session that is at work, `lately` what it did so far,
+    `waiting` what for."""
     worked, ahead = sessions(past), stage(feature, past)
     done = [session for session in worked if session.complete]
     phase = None if finished or ahead is None else ahead.phase
     begun = min((session.began for session in worked if phase and session.phase == phase.name), default=now)
     left = () if finished else (each for each in feature.phases if each != phase and each.name not in completed(past))
-    known = {word: _all(done, word) for word in ("decided", "key", "created", "blocker", "prefers", "constraint", "target")}
+    known = {word: _all(done, word) for word in ("decided", "key", "prefers", "constraint", "target")}
     return {
         "feature": feature,
         "quoted": quoted,
@@ -79,21 +86,39 @@ def values(
         "updated": _clock(max((entry.at for entry in past), default=now)),
         "summary": _all(done[-1:], "summary") if finished else (),
         "full": len(feature.phases) >= FULL,
-        "done": [(one, _clock(one.began), _clock(one.ended)) for one in done],
+        "done": [(one, _clock(one.began), _clock(one.ended), created(worked, one)) for one in done],
+        "before": [*dict.fromkeys(name for one in worked for name in one.said.get("before", ()))],
+        "lately": lately,
         "current": phase and (phase.name, agent(phase), _clock(begun)),
         "pending": list(left),
         "decisions": known["decided"],
-        "files": tuple(dict.fromkeys((*known["key"], *known["created"]))),
+        "files": tuple(dict.fromkeys((*known["key"], *_all(worked, "created")))),
         "depends": feature.depends,
         "blocks": [other.id for other in plan.features if feature.id in other.depends],
-        "blockers": [*filter(None, [waiting]), *_all(worked[-1:], "blocker")],
+        "blockers": [*filter(None, [waiting]), *(text for text in _all(worked[-1:], "blocker") if not waiting.endswith(text))],
         "errors": [(trouble, _clock(trouble.at)) for trouble in troubles(past)],
-        "sessions": [one for one in worked if any(one.said.get(word) for word in ("summary", "output"))],
+        "sessions": [one for one in worked if any(one.said.get(word) for word in ("summary", "output", "created"))],
+        "as_json": as_json,
         "notes": [(kind, text) for kind, word in NOTES for text in known[word]],
         "steps": checklist(feature, past, finished=finished),
         "todo": todo or next(iter(_all(worked[-1:], "todo")), ""),
         "by_hand": tuple(chain.from_iterable(entry.details[:-1] for entry in past if entry.word == "note")),
     }
+
+
+def created(worked: Sequence[Worked], one: Worked) -> tuple[str, ...]:
+    """The files that a phase brought, also those of its sessions that were cut off before the one that completed it."""
+    return _all([each for each in worked[: worked.index(one) + 1] if each.phase == one.phase], "created")
+
+
+def as_json(one: Worked) -> str:
+    """What a session left, in the words of phase.json; nothing in it ends the block that it stands in."""
+    status = "complete" if one.complete else "blocked" if one.word == "blocked" else "in_progress"
+    told = {"agent": one.agent, "outcome": one.word, "status": status, "summary": " ".join(one.said.get("summary", ()))}
+    told |= {"partial_output": " ".join(one.said["output"])} if one.said.get("output") else {}
+    lists = {"files_created": one.said.get("created", ()), "key_decisions": one.said.get("decided", ())}
+    lists |= {name: one.said[word] for name, word in LISTS.items() if one.said.get(word)}
+    return json.dumps({**told, **{name: [*texts] for name, texts in lists.items()}}, indent=1, ensure_ascii=False).replace("`", "\\u0060")
 
 
 def _all(known: Sequence[Worked], word: str) -> tuple[str, ...]:
@@ -109,9 +134,9 @@ def quoted(text: str) -> str:
     return f"`{line(text).replace('`', chr(39))}`"
 
 
-def sealed(text: str) -> bytes:
-    """The file with its last line, by which an edit is known."""
-    body = text.rstrip("\n")
+def sealed(text: str, earlier: str = "") -> bytes:
+    """The file with what was there before, and with its last line, by which an edit is known."""
+    body = f"{text.rstrip()}\n\n{BEFORE}\n\n{earlier}".rstrip("\n") if earlier else text.rstrip("\n")
     digest = sha256(body.encode("utf-8", "replace")).hexdigest()[:12]
     return f"{body}\n\n<!-- a rendering of progress.txt by nightlatch; edits are kept apart; {digest} -->\n".encode("utf-8", "replace")
 
@@ -119,6 +144,31 @@ def sealed(text: str) -> bytes:
 def is_ours(data: bytes) -> bool:
     """Is this what a rendering left, with nobody's edit in it?"""
     return _SEAL.search(text := data.decode("utf-8", "replace")) is not None and sealed(_SEAL.sub("", text)) == data
+
+
+def has_seal(data: bytes) -> bool:
+    """Was this ever a rendering, with or without edits? What was not is a person's own file."""
+    return _SEAL.search(data.decode("utf-8", "replace")) is not None
+
+
+def earlier(data: bytes) -> str:
+    """What a file said before it was rendered for the first time: all of a person's own file, "" where nothing was there."""
+    text = data.decode("utf-8", "replace")
+    whole = text.partition(f"\n{BEFORE}\n\n")[2] if has_seal(data) else text
+    return f"{kept}\n" if (kept := _SEAL.sub("", whole).strip("\n")) else ""
+
+
+def retold(text: str) -> list[str]:
+    """What such a text tells the next agent, line by line under its headings; what the plan says better is left out."""
+    told, above = list[str](), ["", ""]
+    free = _HEADING.search(text) is None
+    for each in map(str.strip, text.splitlines()):
+        if heading := re.match(r"##(#?)#*[ ]+(.*)", each):
+            above = [above[0], heading[2]] if heading[1] else [heading[2], ""]
+        elif (free or above[0]) and _SAYS.match(each) and not _PLANNED.match(above[0]):
+            told.append(line(f"{', '.join(filter(None, (WAS_THERE, *above)))}: {each.removeprefix('- ')}"))
+    rest = len(told) - MOST_RETOLD
+    return [*told[:MOST_RETOLD], *([f"{WAS_THERE}: {rest} more lines"] if rest > 0 else [])]
 
 
 def by_hand(edited: bytes, rendered: bytes) -> tuple[str, ...]:

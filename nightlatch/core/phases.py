@@ -148,10 +148,15 @@ def conclude(verdict: Verdict, stage: Stage, end: AgentEnd, gap: str) -> Verdict
 
 
 def lines(
-    stage: Stage, agent: str, output: Output | None, created: Sequence[str], verdict: Verdict, todo: Sequence[tuple[str, bool]]
+    stage: Stage, agent: str, output: Output | None, created: Sequence[str], verdict: Verdict, todo: Sequence[tuple[str, bool]],
+    noted: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """What a session's entry says of its phase. The first line names it, the second who worked; agents' words stand behind one of ours."""
-    said = output.said if output else {}
+    """What a session's entry says of its phase. The first line names it, the second who worked; agents' words stand behind one of ours.
+
+    `noted` are decisions that it left among its findings.
+    """
+    said = dict(output.said) if output else {}
+    said |= {"decided": decided} if (decided := tuple(dict.fromkeys((*said.get("decided", ()), *noted)))) else {}
     rules = [reason.rule for reason in verdict.reasons if reason.rule not in (COMPLETE, OPEN)]
     return (
         f"phase {stage.phase.name}",
@@ -216,9 +221,11 @@ def _resolution(one: Worked, later: Sequence[Entry]) -> str:
     return ""
 
 
-def checklist(feature: Feature, past: Sequence[Entry], *, finished: bool = False) -> tuple[tuple[str, bool], ...]:
-    """The phases and the steps after them, ticked from facts alone."""
-    done, known = completed(past), sessions(past)
+def checklist(
+    feature: Feature, past: Sequence[Entry], *, finished: bool = False, before: Collection[str] = ()
+) -> tuple[tuple[str, bool], ...]:
+    """The phases and the steps after them, ticked from facts, and by a person's file (`before`) where nothing else is known."""
+    done, known = completed(past) | {*before}, sessions(past)
     return (
         *((f"phase {phase.name}", finished or phase.name in done) for phase in feature.phases),
         ("the last verdict has no objection", bool(known) and known[-1].clear),
@@ -227,13 +234,18 @@ def checklist(feature: Feature, past: Sequence[Entry], *, finished: bool = False
     )
 
 
-def briefed(feature: Feature, past: Sequence[Entry]) -> tuple[tuple[str, ...], ...]:
-    """What the next agent is told: what complete phases left, errors that are pending, latest first, and the checklist."""
+def briefed(
+    feature: Feature, past: Sequence[Entry], before: Collection[str] = (), retold: Sequence[str] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """What the next agent is told: what complete phases left, errors that are pending, latest first, and the checklist.
+
+    `before` are phases that only a person's file says are done, `retold` what else it says.
+    """
     known = sessions(past)
     words = ("summary", "decided", "key", "created", "constraint", "prefers", "target")
     earlier = [f"{one.phase}, {word}: {text}" for one in known if one.complete for word in words for text in one.said.get(word, ())]
     pending = [f"{trouble.kind} in {trouble.phase}: {trouble.error}" for trouble in troubles(past) if not trouble.resolution]
-    ticked = [f"[{'x' if done else ' '}] {what}" for what, done in checklist(feature, past)]
+    ticked = [f"[{'x' if done else ' '}] {what}" for what, done in checklist(feature, past, before=before)]
     todo = [f"the last agent's own list, in its words: {text}" for one in known[-1:] for text in one.said.get("todo", ())]
     by_hand = [f"the person wrote: {text}" for entry in past if entry.word == "note" for text in entry.details[:-1]]
-    return (*earlier, *by_hand), tuple(reversed(pending)), (*ticked, *todo)
+    return (*retold, *earlier, *by_hand), tuple(reversed(pending)), (*ticked, *todo)

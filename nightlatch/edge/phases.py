@@ -17,11 +17,13 @@ from nightlatch.core.findings import FindingKind
 from nightlatch.core.history import FeatureHistory, replay
 from nightlatch.core.models import LANDS, AgentEnd, End, Feature, Phase, Plan, SessionEnded, Verdict
 from nightlatch.core.phases import Output, Stage
+from nightlatch.core.planreadings import few
 from nightlatch.core.progress import DETAILS, SESSION_WORDS, Entry, Item, minute
 from nightlatch.core.text import plain
-from nightlatch.edge import agents
+from nightlatch.edge import agents, transcripts
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.files import replace as replace_file
+from nightlatch.edge.git import session_ref
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House
 from nightlatch.edge.site import Candidate, Site, Started
@@ -30,6 +32,7 @@ from nightlatch.errors import ConfigError
 OUTPUT = "phase.json"
 LONGEST = 100_000
 ARCHIVE = "archived"
+LAST_LINES, LAST_LONGEST = 3, 200
 Changes: TypeAlias = tuple[tuple[Entry, ...], dict[str, bytes | None]]
 TEMPLATE = "progress.md.j2"
 
@@ -86,15 +89,23 @@ def hired(site: Site, feature: Feature, at: Stage | None) -> Agent:
     return next((agent for agent in known if not site.limited(agent)), known[0])
 
 
-def briefed(house: House, parts: BriefParts, at: Stage | None, past: Sequence[Entry]) -> BriefParts:
+def briefed(house: House, tip: str, parts: BriefParts, at: Stage | None, past: Sequence[Entry]) -> BriefParts:
     """The parts of a brief with what there is to say of the phase, and with its template: the person's, a shipped one, or the usual."""
     if at is None:
         return parts
     own, shipped = house.repo.project / "prompts", files("nightlatch").joinpath("prompts")
     name = phasefile.prompt_name(at.phase)
     template = name if (own / name).is_file() or shipped.joinpath(name).is_file() else BRIEF
-    earlier, errors, checklist = core.briefed(parts.feature, past)
+    retold = phasefile.retold(was_there(house, tip, parts.feature))
+    earlier, errors, checklist = core.briefed(parts.feature, past, at.before, retold)
     return replace(parts, template=template, phase=at.phase, last_phase=at.last, earlier=earlier, errors=errors, checklist=checklist)
+
+
+def was_there(house: House, tip: str, feature: Feature) -> str:
+    """What a person's progress file of a feature said before this program had one: kept in ours, or in a file that is left alone."""
+    known, exact = folder(house, tip), phasefile.file_name(feature)
+    texts = {name: phasefile.earlier(known[name].encode()) for name in own_files(known, feature)}
+    return next((text for name, text in texts.items() if text and (name == exact or phasefile.is_progress(text))), "")
 
 
 @cache
@@ -143,7 +154,9 @@ def told(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     if started.stage is None:
         return ended
     created = [change.path for change in site.house.repo.diff(laid(site, started), candidate.tree) if change.status == "A"]
-    return replace(ended, phase=core.lines(started.stage, started.agent.name, output(site, started), created, verdict, ended.end.todo))
+    noted = [finding.claim for finding in candidate.found.new if finding.kind is FindingKind.DECISION]
+    said = output(site, started)
+    return replace(ended, phase=core.lines(started.stage, started.agent.name, said, created, verdict, ended.end.todo, noted))
 
 
 def last_complete(site: Site, feature: Feature, tip: str) -> str:
@@ -186,22 +199,38 @@ def sheet(site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[En
     now = (*past, *items) if finished else after.phases_of(feature)
     path = place(house, feature)
     old = house.repo.read(tip, path)
+    earlier = phasefile.earlier(old or b"")
     if not core.sessions(now):
-        return (), {path: None} if old is not None and phasefile.is_ours(old) else {}
-    notes, changed = kept_by_hand(site, tip, plan, feature, old) if old is not None and not phasefile.is_ours(old) else ((), {})
-    text = rendered(house, plan, feature, (*now, *notes), finished=finished, waiting=waits_for(after.of(feature), feature))
+        return (), {path: earlier.encode() or None} if old is not None and phasefile.is_ours(old) else {}
+    notes, changed = kept(site, tip, plan, feature, old or b"")
+    waiting = waits_for(after.of(feature), feature)
+    text = rendered(house, plan, feature, (*now, *notes), finished=finished, waiting=waiting, earlier=earlier)
     if not finished:
         return notes, {**changed, path: text} if len(feature.phases) > 1 or old is not None else changed
-    worth = any(session.said.get("decided") for session in core.sessions(now))
+    worth = earlier or any(session.said.get("decided") for session in core.sessions(now))
     archived = {free(house, tip, path, ""): text} if worth else {}
     return notes, {**changed, **archived, **({path: None} if old is not None else {})}
 
 
+def kept(site: Site, tip: str, plan: Plan, feature: Feature, old: bytes) -> Changes:
+    """What a person wrote into a progress file stays: their own file whole in ours, below; an edited rendering in the archive."""
+    if not old or phasefile.is_ours(old):
+        return (), {}
+    if phasefile.has_seal(old):
+        return kept_by_hand(site, tip, plan, feature, old)
+    path = place(site.house, feature)
+    title = f"{plain(path)} was there before: its text is kept whole, at the end of the new one"
+    site.console.say("progress", title)
+    note = Entry(at=minute(site.now()), word="note", feature=feature.id, title=title, details=(f"digest {feature.digest}",))
+    as_it_is = old.decode("utf-8", "replace").encode() == old
+    return (note,), {} if as_it_is else {free(site.house, tip, path, "-by-hand"): old}
+
+
 def kept_by_hand(site: Site, tip: str, plan: Plan, feature: Feature, edited: bytes) -> Changes:
-    """What a person wrote into a progress file stays: the file as it was in the archive, its lines in the record."""
+    """An edited rendering: the file as it was in the archive, its lines in the record."""
     path, past = place(site.house, feature), site.history(tip).phases_of(feature)
     kept = free(site.house, tip, path, "-by-hand")
-    lines = phasefile.by_hand(edited, rendered(site.house, plan, feature, past))
+    lines = phasefile.by_hand(edited, rendered(site.house, plan, feature, past, earlier=phasefile.earlier(edited)))
     title = f"{plain(path)} was edited by hand; it is kept as {plain(kept)}"
     site.console.say("progress", title)
     details = (*lines[:DETAILS], f"digest {feature.digest}")
@@ -210,7 +239,8 @@ def kept_by_hand(site: Site, tip: str, plan: Plan, feature: Feature, edited: byt
 
 def rendered(
     house: House, plan: Plan, feature: Feature, past: Sequence[Entry], *,
-    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "",
+    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "", lately: Sequence[tuple[str, str]] = (),
+    earlier: str = "",
 ) -> bytes:  # fmt: skip
     """The progress file of a feature, whether or not the record has one: also for whoever asks for it."""
     from nightlatch.core.templates import renderer
@@ -219,16 +249,31 @@ def rendered(
     show = renderer(TEMPLATE, lambda _name: (source, TEMPLATE), phasefile.FIELDS)
     own = house.config.agent[0]
     shown = phasefile.values(
-        feature, plan, past, lambda phase: phase.agent or own, finished=finished, waiting=waiting, now=now, todo=todo
+        feature, plan, past, lambda phase: phase.agent or own, finished=finished, waiting=waiting, now=now, todo=todo, lately=lately
     )
-    return phasefile.sealed(show(shown))
+    return phasefile.sealed(show(shown), earlier)
 
 
 def sketch(site: Site, started: Started, began: datetime, todo: str) -> None:
-    """The progress file as it stands inside a session: it is not committed, and the next one replaces it."""
+    """The progress file as it stands inside a session: it is not committed, and the next one replaces it.
+
+    It tells what the agent said and did last, and what it has changed as of the last snapshot.
+    """
     plan, past = site.plan(started.base), site.history(started.base).phases_of(started.feature)
-    text = rendered(site.house, plan, started.feature, past, now=began, todo=todo) if plan else b""
+    lately = [("as of", f"{minute(site.now()):%Y-%m-%dT%H:%MZ}"), *under_way(site, started)]
+    text = rendered(site.house, plan, started.feature, past, now=began, todo=todo, lately=lately) if plan else b""
     replace_file(site.house.state / "sessions" / started.id / "progress.md", text)
+
+
+def under_way(site: Site, started: Started) -> list[tuple[str, str]]:
+    """What a session has written so far: the files of its last snapshot, and what its phase.json says."""
+    repo, said = site.house.repo, output(site, started)
+    tree = repo.tip_of(session_ref(started.id))
+    changed = [change.path for change in repo.diff(laid(site, started), tree)] if tree else []
+    some = [("changed so far", few(changed))] if changed else []
+    texts = [text for word in ("summary", "output") for text in (said.said.get(word, ()) if said else ())]
+    last = transcripts.ending(site.house, started.id, started.agent.name, LAST_LINES, LAST_LONGEST)
+    return [*some, *(("says so far", text) for text in texts), *(("last", text) for text in last)]
 
 
 def waits_for(past: FeatureHistory, feature: Feature) -> str:

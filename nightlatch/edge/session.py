@@ -130,7 +130,7 @@ def brief(site: Site, started: Started) -> str:
     plan = site.plan(started.base)
     known = remembered(house, started.base, started.feature, past, site.findings(started.base), plan)
     parts = brief_parts(house, started.base, started.feature, past, site.memory.patterns, known, plan)
-    parts = phases.briefed(house, parts, started.stage, past.phases_of(started.feature))
+    parts = phases.briefed(house, started.base, parts, started.stage, past.phases_of(started.feature))
     carried = (f"{len(started.carried)} files differ from the base: {', '.join(started.carried[:20])}",) if started.carried else ()
     woken = tuple(reversed(transcripts.ending(house, site.options.wake))) if site.options.wake else parts.woken
     return briefs.compose(replace(parts, carried=carried, conflicts=started.conflicts, woken=woken), templates(house)).text

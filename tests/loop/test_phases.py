@@ -35,7 +35,8 @@ echo 'import unittest
 class One(unittest.TestCase):
     def test_it(self): self.assertEqual(open("n1.txt").read(), "1")' > tests/test_one.py
 say complete built '["n1.txt"]' '[]'""",
-    "testing": """sed -i 's/"1")/"1\\\\n")/' tests/test_one.py; say complete "the test was wrong" '[]' '[]'""",
+    "testing": """rm -f tests/sed??????  # what a sed that was killed leaves
+sed -i 's/"1")/"1\\\\n")/' tests/test_one.py; say complete "the test was wrong" '[]' '[]'""",
     "docs": """mkdir -p docs; echo "n1.txt holds 1" > docs/n1.md; say complete told '["docs/n1.md"]' '[]'""",
     "review": """say complete "n1.txt holds 1, with a test" '[]' '[]'""",
 }
@@ -186,7 +187,7 @@ def test_a_phase_never_lands_even_when_its_work_already_proves_the_feature(tmp_p
 def test_a_test_that_an_early_phase_takes_away_comes_back_and_is_in_the_error_log(tmp_path: Path) -> None:
     project = shop(tmp_path, roles={**EAGER, "architecture": "rm tests/test_till.py; echo x > x; say complete drawn [] []"})
     project.run("run", "--once")
-    log = files(project)["feature-US-001.md"].partition("## Error log")[2]
+    log = files(project)["feature-US-001.md"].partition("## Error Log")[2]
     assert re.search(r"ratchet\.test-removed\S* .*in architecture", log)
     project.run("run")
     assert project.passing() == ["US-001"]
@@ -253,7 +254,7 @@ def test_an_edit_of_the_plan_in_mid_work_is_followed(tmp_path: Path) -> None:
     text = project.git("show", f"{edit}:progress/feature-US-001.md")
     assert "- `n1.txt holds 1 and a newline`\n" in text
     assert "### architecture\n" in text
-    assert "## Current phase\n\n### implementation, by two\n" in text
+    assert "## Current Phase\n\n### implementation, by two\n" in text
 
 
 def test_a_fresh_start_goes_back_to_the_last_complete_phase_and_a_persons_to_the_first(tmp_path: Path) -> None:
@@ -295,7 +296,7 @@ def test_a_long_phase_is_rendered_beside_its_transcript(tmp_path: Path) -> None:
     while not (found := list(place.glob("*/progress.md"))):
         assert process.poll() is None
     text = found[0].read_text()
-    assert "## Current phase\n\n### architecture\n\n- agent: `architecture`\n- started: 20" in text
+    assert "## Current Phase\n\n### architecture\n\n- agent: `architecture`\n- started: 20" in text
     for out in tmp_path.glob("cache/*/ws/*/out"):
         (out / "go").touch()
     process.communicate(timeout=60)
