@@ -69,7 +69,7 @@ class Limits:
     sessions: int = key(kinds.count(1), 100, "a run")
     attempts: int = key(kinds.count(1), 3, "a feature")
     continues: int = key(kinds.count(1), 6, "sessions in a row on one feature that only carry work on")
-    session: float = key(kinds.SPAN, "45m", "wall time of one agent; init sets it from the length of the suite")
+    session: float = key(kinds.SPAN, "45m", "wall time of one agent; doctor says when the suite needs more")
     idle: float = key(kinds.SPAN, "10m", "silence of one agent, while no tool call is open")
     tool: float = key(kinds.SPAN, "40m", "one tool call")
     check: float = key(kinds.SPAN, "30m", "one check, one run of the tests, one verify command")

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 
 from nightlatch.core.config import Limits
 from nightlatch.core.evidence import Said, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
+from nightlatch.core.units import show_duration
 from nightlatch.core.verifies import why_red
 
 OFFER = "nightlatch plan --prove"
@@ -111,10 +113,21 @@ def dollars(limits: Limits) -> dict[str, str]:
     return {f"limits.{name}": f"${most:.2f} {span}" for name, span in DOLLARS.items() if (most := getattr(limits, name))}
 
 
-def bill(findings: Sequence[Finding]) -> str:
-    """What all of them cost when each lands at its first session."""
+def bill(findings: Sequence[Finding], seconds: float = 0.0) -> str:
+    """What all of them cost when each lands at its first session, and a run of the tests takes so long."""
     runs = (sum(finding.suite_runs[0] for finding in findings), sum(finding.suite_runs[1] for finding in findings))
-    return f"{_runs(runs)} of the branch's tests for {len(findings)} features, if each lands at its first session" if runs[1] else ""
+    whole = "1 feature, if it" if len(findings) == 1 else f"{len(findings)} features, if each"
+    long = f": about {show_duration(round(seconds * runs[1] / 60) * 60)} beside what the agents take" if seconds * runs[1] >= 60 else ""
+    return f"{_runs(runs)} of the branch's tests for {whole} lands at its first session{long}" if runs[1] else ""
+
+
+def hurried(seconds: float, session: float) -> Finding | None:
+    """Has an agent too little time to run tests that take so long a few times? Both in seconds."""
+    if seconds * 4 <= session:
+        return None
+    long = show_duration(ceil(seconds * 6 / 900) * 900)
+    says = f"the tests take {show_duration(round(seconds))}, and one agent has {show_duration(session)} for all of its work"
+    return Finding(level=Level.WARN, topic="limits", says=says, fix=f'session = "{long}" under [limits] in loop.toml')
 
 
 def _runs(runs: tuple[int, int]) -> str:

@@ -73,6 +73,7 @@ class Results:
 
     `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known; `absent`: the runner itself is
     not there; `rewritten` are the tracked test files that differ after the run, `flaky` the ids that passed only when they ran again.
+    `seconds` is how long it took, of several suites together.
     """
 
     answer: Answer
@@ -85,6 +86,7 @@ class Results:
     rewritten: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
+    seconds: float = field(default=0.0, compare=False)
 
     def having(self, *wanted: Result) -> frozenset[str]:
         return frozenset(name for name, result in self.ids.items() if result in wanted)

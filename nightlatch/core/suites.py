@@ -175,6 +175,7 @@ def together(runs: Sequence[tuple[Suite, Results]]) -> Results:
         tail="\n".join(f"{suite.name}:\n{found.tail}" for suite, found in bad)[-20_000:],
         rewritten=tuple(dict.fromkeys(file for _, found in ran for file in found.rewritten)),
         parts=parts,
+        seconds=sum(found.seconds for _, found in ran),
     )
 
 

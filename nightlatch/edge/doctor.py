@@ -1,13 +1,12 @@
 """Everything that would stop the night, looked at before it."""
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.core.forecast import Finding, dollars
+from nightlatch.core.forecast import Finding, dollars, hurried
 from nightlatch.core.models import AgentEnd, End
 from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
@@ -56,9 +55,9 @@ def tried_out(seen: View, console: Console) -> Iterator[Finding]:
         for name in seen.house.config.agent:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
+        yield from guarded("base", lambda: base(seen, lab, console))
         yield from guarded("reach", lambda: serving.unreached(seen.house, seen.tip, pool, without_success(lab.state(seen.tip))))
         yield from guarded("network", lambda: offline(seen, pool, lab))
-        yield from guarded("base", lambda: base(seen, lab, console))
         yield from guarded("forecast", lambda: foretold(seen, lab))
 
 
@@ -153,9 +152,7 @@ def without_success(state: State) -> frozenset[str]:
 
 def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
     """The branch's own tests and checks, by the rule that a run goes by."""
-    began = time.monotonic()
     state = lab.state(seen.tip)
-    took = f"{time.monotonic() - began:.1f} s"
     yield from lacking.found(seen, state, console)
     try:
         refuse_red(state, seen.plan.features, accept=False)
@@ -165,7 +162,9 @@ def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
     suites = lab.suite(seen.tip, seen.tip)
     tests = state.tests.summary() if suites.every else "no tests"
     red = bool(state.tests.failing) or passed < len(state.checks)
-    yield (warn if red else ok)("base", f"{tests}; {passed} of {len(state.checks)} checks pass; {took}")
+    yield (warn if red else ok)("base", f"{tests}; {passed} of {len(state.checks)} checks pass; {state.tests.seconds:.1f} s")
+    if found := hurried(state.tests.seconds, seen.house.config.limits.session):
+        yield found
     yield from of_suites(seen, lab, suites, state)
 
 

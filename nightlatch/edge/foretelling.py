@@ -40,7 +40,7 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
     says, offer = unproven(left)
     if says and seen.house.config.agent[0] != "scripted":
         yield Finding(level=Level.OK, topic="prove", says=says, fix=offer)
-    if says := bill(findings):
+    if says := bill(findings, lab.state(seen.tip).tests.seconds):
         yield Finding(level=Level.OK, topic="cost", says=says)
     if says := overhead(left, findings, outlook):
         yield Finding(level=Level.WARN, topic="overhead", says=says)

@@ -17,6 +17,7 @@ from nightlatch.edge.lookout import warn
 from nightlatch.edge.rooms import ENVIRONMENTS
 
 MADE = frozenset({*ENVIRONMENTS, ".nightlatch", "__pycache__", "dist", "build", "target", "out", "coverage"})  # by tools, and made again
+MADE_ENDINGS = (".pyc", "_cache", ".egg-info")
 LARGEST = 20_000_000  # bytes of one file or folder
 MOST = 12
 FIX = "copy = [{}] under [workspace] in loop.toml, if no secret is in them that an agent may not see"
@@ -56,7 +57,7 @@ def beside(seen: View) -> list[str]:
     shared, above = {*seen.house.config.workspace.share}, f"{seen.house.inside}/" if seen.house.inside else ""
     listed = words(repo.as_person("ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", above or ".").output())
     names = [path.removeprefix(above).rstrip("/") for path in listed]
-    own = [name for name in names if MADE.isdisjoint(Path(name).parts) and not name.endswith((".pyc", "_cache")) and name not in shared]
+    own = [name for name in names if MADE.isdisjoint(Path(name).parts) and not name.endswith(MADE_ENDINGS) and name not in shared]
     return [name for name in own if size(top / name) <= LARGEST][:MOST]
 
 

@@ -296,10 +296,12 @@ class Trials:
             with turn:
                 whole = self.clean(base, asked.tree)
                 room, began = stack.enter_context(self.open_room(base, whole)), time()
+                started = monotonic()
                 shared = run_one(hands, room, one, names) if room.meets_others else None
             told = shared or run_one(hands, room, one, names)
+            took = monotonic() - started
             with turn:
-                return replace(as_project(one, told), rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
+                return replace(as_project(one, told), seconds=took, rewritten=tuple(self.rewritten(base, whole, suite, room, began)))
 
     def test_files(self, base: str, suite: Suites) -> Mapping[str, Entry]:
         """The base's tests, helpers and configuration, as the repository names them."""

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from nightlatch.core.evidence import Said
-from nightlatch.core.forecast import BARE, NOTHING, ONE, Finding, Level, Outlook, bill, forecast, overhead
+from nightlatch.core.forecast import BARE, NOTHING, ONE, Finding, Level, Outlook, bill, forecast, hurried, overhead
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from tests.cli.kit import Project, Told, story
@@ -290,6 +290,27 @@ def test_what_will_prove_a_feature(feature: Feature, said: Said | None, level: L
     found = forecast(feature, said, Outlook(tests=True))
     assert (found.level, found.topic, found.proof, found.says) == (level, "F", proof, says)
     assert bool(found.fix) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("features", "seconds", "says"),
+    [
+        (1, 0.0, "1 to 2 suite runs of the branch's tests for 1 feature, if it lands at its first session"),
+        (2, 14.0, "2 to 4 suite runs of the branch's tests for 2 features, if each lands at its first session"),
+        (2, 1080.4, "2 to 4 suite runs of the branch's tests for 2 features, if each lands at its first session: about 1h12m"),
+    ],
+)  # fmt: skip
+def test_the_forecast_in_suite_runs_and_minutes(features: int, seconds: float, says: str) -> None:
+    found = [forecast(WITH, Said(answer=Answer.RED), Outlook(tests=True)) for _ in range(features)]
+    assert bill(found, seconds).removesuffix(" beside what the agents take") == says
+
+
+def test_a_session_has_time_for_the_tests() -> None:
+    assert hurried(675, 2700) is None
+    found = hurried(676, 2700)
+    assert found
+    assert (found.level, found.says) == (Level.WARN, "the tests take 11m16s, and one agent has 45m for all of its work")
+    assert found.fix == 'session = "1h15m" under [limits] in loop.toml'
 
 
 def test_a_test_that_its_agent_has_yet_to_write_proves_less_and_a_judge_has_a_say() -> None:
