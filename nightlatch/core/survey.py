@@ -14,6 +14,7 @@ from nightlatch.errors import UsageError
 
 NO_PROOF = "nothing proves it"
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """The features that do not pass, in the order of work, and what each waits for (None: it can run).
@@ -97,14 +98,15 @@ def folded(asks: Sequence[Ask], unproved: Mapping[str, str]) -> Iterator[Ask]:
             yield ask
         elif not shown:
             shown = True
-            says = f"have landed unproved: {missing_of(unproved[name] for name in waiting)}"
+            kinds = missing_of(unproved[name] for name in waiting)
+            says = f"have landed unproved{f': {kinds}' if kinds else ''}"
             yield replace(ask, says=says, others=tuple(name for name in waiting if name != ask.feature))
 
 
 def missing_of(questions: Iterable[str]) -> str:
-    """What proofs are missing, each kind once with how often; the most frequent first."""
+    """What proofs are missing, each kind once with how often; the most frequent first. "" where nothing but a proof is missing."""
     kinds = Counter(question.partition(": ")[0] or NO_PROOF for question in questions)
-    return ", ".join(f"{what} ({count})" for what, count in kinds.most_common())
+    return ", ".join(f"{what} ({count})" for what, count in kinds.most_common()) if {*kinds} != {NO_PROOF} else ""
 
 
 def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | None:
