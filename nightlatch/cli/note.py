@@ -6,10 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import click
 
-from nightlatch.core.text import plain
+from nightlatch.core.findings import Finding
+from nightlatch.core.text import harmless, plain
 from nightlatch.edge import noting
 from nightlatch.errors import BusyError, FaultError, FindingError, UsageError
 
@@ -100,7 +102,12 @@ def show(name: str, *, as_json: bool) -> None:
         click.echo(json.dumps({"schema": "nightlatch/note/1", **found}, indent=2))
         return
     for line in str(found["file"]).splitlines():
-        click.echo(plain(line))
+        if not line.startswith("output = "):  # below, as it was printed
+            click.echo(plain(line))
+    printed = cast("list[dict[str, str]]", found["printed"])
+    for each in printed:
+        click.echo(plain(f"\n# {each['of']}:"[1:]))
+        click.echo(harmless("".join(f"#   {line}\n" for line in each["output"].splitlines())), nl=False)
     click.echo(plain(f"\n# {found['state']}{': ' if found['stands'] else ''}{found['stands']}"[1:]))
 
 
@@ -157,5 +164,13 @@ def known(blame: str = "") -> list[dict[str, object]]:
         word = {"id": each.id, "kind": str(each.kind), "state": state, "was": str(each.state), "feature": each.feature, "claim": each.claim}
         who = {"says": str(each.says), "by": str(each.word_of), "session": each.session, "recorded": each.id in recorded}
         ran = {"failed": each.seen[0], "runs": each.seen[1], "challenges": len(each.challenges), "next": each.next_action}
-        told.append({**word, **who, **ran, "stands": stands.told if stands else "", "file": render(each)})
+        told.append({**word, **who, **ran, "printed": printed(each), "stands": stands.told if stands else "",
+                     "file": render(each)})  # fmt: skip
     return told
+
+
+def printed(finding: Finding) -> list[dict[str, str]]:
+    """What its commands printed when the loop ran them last, and what its files held: beginning and end."""
+    shown = (*finding.evidence, *(each for event in finding.events for each in event.evidence))
+    said = {each.file or each.command: each.output for each in shown if each.output}
+    return [{"of": name, "output": output} for name, output in said.items()]

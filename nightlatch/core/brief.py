@@ -13,11 +13,12 @@ BRIEF = "brief.md.j2"
 BUDGET = 24_000
 PATTERNS = 6_000
 TRIED = 1_500
+CHECKS = 12
 CUT_FIRST = (
     "landings", "patterns", "findings", "protected", "decisions", "checklist", "tried", "woken", "reproductions", "carried", "earlier",
     "errors", "conflicts", "asked", "refusals",
 )  # fmt: skip
-NAMES = frozenset(("feature", "objective", "answer", "next", "quick", "left_out", "phase", "last_phase", *CUT_FIRST))
+NAMES = frozenset(("feature", "objective", "answer", "next", "quick", "checks", "left_out", "phase", "last_phase", *CUT_FIRST))
 WHY = {
     "objective": "what the plan says, byte for byte; never cut",
     "answer": "the person's; never cut",
@@ -51,7 +52,8 @@ class BriefParts:
     spare: so many findings at the end are less near, and have only the room that is left ·
     tried: what was refused and why, latest first · woken: how the last session ended, from its transcript ·
     carried: lines on the uncommitted work that lies in the checkout ·
-    conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command.
+    conflicts: files of it with conflict marks · landings: the last ones · patterns: that section of progress.txt · quick: a test command ·
+    checks: the commands that the program runs on the candidate, the tests first.
     Of a feature with phases: the phase, whether it is the last, earlier: what the complete ones left · errors: those pending ·
     checklist: what is done and what is not. `template` is the prompt's name.
     """
@@ -73,6 +75,7 @@ class BriefParts:
     next: str = ""
     patterns: str = ""
     quick: str = ""
+    checks: tuple[str, ...] = ()
     phase: Phase | None = None
     last_phase: bool = True
     earlier: tuple[str, ...] = ()
@@ -147,7 +150,8 @@ def _bytes(*texts: str) -> int:
 
 def _values(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], whole: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
     left_out = {name: len(whole[name]) - len(lists[name]) for name in whole}
-    own = {"feature": parts.feature, "answer": parts.answer, "quick": parts.quick, "phase": parts.phase, "last_phase": parts.last_phase}
+    own: dict[str, object] = {"checks": tuple(line(each, 200) for each in parts.checks[:CHECKS])}
+    own |= {"feature": parts.feature, "answer": parts.answer, "quick": parts.quick, "phase": parts.phase, "last_phase": parts.last_phase}
     return {**own, "objective": objective(parts.feature), "next": line(parts.next, 500), "left_out": left_out, **lists}
 
 

@@ -65,11 +65,15 @@ class Cite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A command with its exit code and a digest of what it printed, a file with its sha256, or the name of a trace or run."""
+    """A command with its exit code, what it printed and a digest of that; a file with its sha256; or the name of a trace or run.
+
+    `output` is the beginning and the end of what was printed, or of a file that is in no commit.
+    """
 
     command: str = ""
     exit: int | None = None
     digest: str = ""
+    output: str = ""
     file: str = ""
     sha256: str = ""
     trace: str = ""

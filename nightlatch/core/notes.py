@@ -3,13 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
 from nightlatch.core.findings import Author, Cite, Evidence, Finding, FindingEvent, FindingKind, Reproduction, State, challenge, ruled
+from nightlatch.core.nearnotes import mended
 from nightlatch.core.progress import TITLE, Entry, line, minute
 
 MOST = 100
@@ -22,11 +23,15 @@ _CITE = re.compile(r"(.+?)(?::([1-9][0-9]{0,8})(?:-([1-9][0-9]{0,8}))?)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """One line as it was read: a new finding, or an event for the one called `id`. `at_base`: the claim is about the code before."""
+    """One line as it was read: a new finding, or an event for the one called `id`. `at_base`: the claim is about the code before.
+
+    `settles`: what the event holds that finding to be.
+    """
 
     id: str
     finding: Finding | None = None
     event: FindingEvent | None = None
+    settles: State | None = None
     at_base: bool = False
 
     @property
@@ -121,6 +126,25 @@ def outcome(says: State, done: Iterable[Trial], *, unchanged: bool) -> State:
     return ruled(Author.LOOP, State.REJECTED if never and unchanged and says is not State.REJECTED else State.OPEN, seen=True)
 
 
+def contested(known: Finding, against: Iterable[Trial], again: Callable[[], Iterable[Trial]], settles: State | None) -> State | None:
+    """What a finding is once somebody contradicted it with evidence that the loop ran (`against`), None where it stays as it is.
+
+    An open question is settled as the contradiction says. What was verified is open again. What was ruled out is open again only where its
+    own commands, run `again`, no longer bear that out: a command may succeed and have nothing to do with it.
+    """
+    ran = tuple(against)
+    if not ran or any(trial.shown is not Shown.AS_SAID for trial in ran):
+        return None
+    if known.state in (State.OPEN, State.BLOCKED):
+        return settles if settles in (State.VERIFIED, State.REJECTED) else None
+    if known.state is State.VERIFIED:
+        return State.OPEN
+    own = () if known.word_of is Author.PERSON else tuple(again())
+    as_said = all(trial.shown is Shown.AS_SAID for trial in own)
+    stands = as_said if known.says is State.REJECTED else not as_said  # else it is a failure that never came
+    return State.OPEN if own and not stands else None
+
+
 def told_of(trial: Trial) -> str:
     if trial.fault:
         return f"`{trial.command}` could not be run: {trial.fault}"
@@ -149,15 +173,19 @@ def problem(text: str, schema: Mapping[str, object]) -> str:
 
 
 def take(texts: Iterable[str], schema: Mapping[str, object], feature: str, session: str, at: datetime) -> Iterator[Note]:
-    """The notes of an agent's lines; a line that is none becomes a finding with its text as the claim, and says so."""
+    """The notes of an agent's lines; one in nearly the right form is mended; one that is none becomes a finding with its text as the claim,
+    and says so.
+    """
     for text in texts:
-        name = name_of(session, text)
+        name, right = name_of(session, text), text
         if why := problem(text, schema):
-            claim = line(text, 500)
-            plain = Finding(id=name, feature=feature, claim=claim, by=Author.AGENT, session=session, at=at, why=f"kept as text: {why}")
+            right = mended(text)
+        if why and problem(right, schema):
+            says = f"kept as text: {why}; `nightlatch note --help` says how to write it"
+            plain = Finding(id=name, feature=feature, claim=line(text, 500), by=Author.AGENT, session=session, at=at, why=says)
             yield Note(id=name, finding=plain)
         else:
-            yield made(name, json.loads(text), feature=feature, session=session, at=at, by=Author.AGENT)
+            yield made(name, json.loads(right), feature=feature, session=session, at=at, by=Author.AGENT)
 
 
 def made(name: str, note: Mapping[str, object], *, feature: str, session: str, at: datetime, by: Author) -> Note:
@@ -169,10 +197,11 @@ def made(name: str, note: Mapping[str, object], *, feature: str, session: str, a
     proof, at_base = tuple(map(_evidence, _list(note.get("evidence")))), note.get("at") == "base"
     if "challenge" in note:
         given = says if "state" in note else None
-        return Note(id=str(note["challenge"]), event=challenge(at, by, claim, proof, session, given), at_base=at_base)
+        return Note(id=str(note["challenge"]), event=challenge(at, by, claim, proof, session, given), settles=given, at_base=at_base)
     again = note.get("reproduction")
+    born = says if says is State.BLOCKED else ruled(by, says)  # to wait is no claim: anybody's word is enough for it
     finding = Finding(
-        id=name, claim=claim, by=by, session=session, at=at, says=says, born=ruled(by, says), **words,  # type: ignore[arg-type]  # texts by name
+        id=name, claim=claim, by=by, session=session, at=at, says=says, born=born, **words,  # type: ignore[arg-type]  # texts by name
         feature=str(note.get("feature", feature)), kind=kind, evidence=proof,
         alternatives=tuple(map(str, _list(note.get("alternatives")))), cites=tuple(map(cite, map(str, _list(note.get("cites"))))),
         reproduction=Reproduction(**again) if isinstance(again, dict) else None,

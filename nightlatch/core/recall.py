@@ -54,6 +54,10 @@ class Known:
         return State.STALE if self.standing and not self.standing.fresh else self.finding.state
 
     @property
+    def unconfirmed(self) -> bool:
+        return self.state is State.OPEN and self.finding.says in CONFIRMED and self.finding.word_of is Author.AGENT
+
+    @property
     def proof(self) -> str:
         """What bears it out, in a few words."""
         found, (failed, runs) = self.finding, self.finding.seen
@@ -71,6 +75,7 @@ class Known:
         said = [f"{found.id} {state}: {line(found.claim, 200)}"]
         said += [f"hint, check again: {self.standing.told}"] if self.state is State.STALE and self.standing else []
         said += ["of the same area"] if self.far == OF_AREA else []
+        said += [f"its agent says {found.says}, which no run has borne out"] if self.unconfirmed else []
         said += ["your person's word"] if by is Author.PERSON else []
         said += [f"chosen: {line(found.choice, 120)}"] if found.choice else []
         said += [f"because {line(found.why, 160)}"] if found.why else []
@@ -245,7 +250,7 @@ def reproductions(told: Sequence[Known]) -> Iterator[str]:
 
 def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> str:
     """What the last session said is to be done next; else what the latest finding says, else what the last refusal asks for."""
-    own = [each for each in near if each.feature == feature and each.next_action]
+    own = [each for each in near if each.feature == feature and each.next_action and each.state is not State.REJECTED]
     last = [each for each in own if past.sessions[-1:] == (each.session,)]
     if own:
         return line(max(last or own, key=latest).next_action, 500)

@@ -19,3 +19,9 @@ def plain(text: str, limit: int = 2_000) -> str:
     """One line without control characters, direction marks or lone surrogates, cut at `limit` characters."""
     shown = CONTROL.sub(lambda m: " " if m[0] in "\n\r" else f"\\x{ord(m[0]):02x}", text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def ends(data: bytes, most: int) -> bytes:
+    """So many bytes of the beginning and of the end; between them a line says what is left out."""
+    gone = len(data) - 2 * most
+    return data if gone <= 0 else b"%b\n[%d bytes left out]\n%b" % (data[:most], gone, data[-most:])

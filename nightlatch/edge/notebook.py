@@ -15,10 +15,12 @@ from pathlib import Path
 from nightlatch.core import notes as model
 from nightlatch.core.findings import ID, Author, Cite, Evidence, Finding, FindingEvent, State, added, render
 from nightlatch.core.models import Verdict
-from nightlatch.core.notes import LONGEST, MOST, NOTHING_FOUND, Found, Note, Shown, Trial
+from nightlatch.core.nearnotes import joined
+from nightlatch.core.notes import LONGEST, MOST, NOTHING_FOUND, Found, Note, Trial
 from nightlatch.core.progress import Entry
 from nightlatch.core.results import Answer, file_of
 from nightlatch.core.staleness import Blob, anchor
+from nightlatch.core.text import ends, folded
 from nightlatch.edge import files, process, runner
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House
@@ -26,6 +28,7 @@ from nightlatch.edge.sandbox import Room
 from nightlatch.edge.site import Candidate, Site, Started
 
 MOST_BYTES = 1_000_000
+PRINTED, KEPT = 2_000, 8_000  # bytes of the beginning and of the end: of what a command printed, of a file that is in no commit
 CONFIRMED = frozenset({State.VERIFIED, State.REJECTED})
 
 
@@ -55,7 +58,7 @@ def heard(house: House, session: str, out: Path | None, *, over: bool) -> list[s
     *lines, last = data.decode("utf-8", "replace").replace("\0", "").split("\n")
     whole = [*lines, last] if over and len(data) < MOST_BYTES else lines
     shown = (*known, *(hide(line.encode("utf-8", "surrogatepass")).decode("utf-8", "replace") for line in whole))
-    return list(dict.fromkeys(line.strip()[:LONGEST] for line in shown if line.strip()))[: MOST + 1]
+    return list(dict.fromkeys(line.strip()[:LONGEST] for line in joined(shown, over=over) if line.strip()))[: MOST + 1]
 
 
 def kept_notes(house: House, session: str) -> Path:
@@ -99,7 +102,8 @@ def gather(site: Site, started: Started, tree: str) -> Found:
 
 def weighed(site: Site, started: Started, tree: str, known: Mapping[str, Finding], found: Found, note: Note, until: float) -> Found:
     """What was found, with one note more: its words as the agent's, and what the loop saw as the loop's."""
-    if note.event and note.id not in known:
+    said = {**known, **{finding.id: finding for finding in found.new}}
+    if note.event and note.id not in said:
         claim = f"contradicts {note.id}, which is not on record: {note.event.why}"
         lone = Finding(id=model.name_of(started.id, claim), feature=started.feature.id, claim=claim, by=Author.AGENT, session=started.id,
                        at=note.event.at, evidence=note.event.evidence)  # fmt: skip
@@ -109,9 +113,9 @@ def weighed(site: Site, started: Started, tree: str, known: Mapping[str, Finding
     if note.event:
         event = replace(note.event, evidence=pinned(site.house, tree, note.event.evidence, started))
         ran = tried(tuple(Trial(command=each.command) for each in event.evidence if each.command))
-        bore_out = bool(ran) and all(trial.shown is Shown.AS_SAID for trial, _ in ran)
-        contested = State.OPEN if bore_out and known[note.id].state in CONFIRMED else None
-        return replace(found, events=(*found.events, (note.id, event), *((note.id, each) for each in seen(site, started, ran, contested))))
+        against, told = [trial for trial, _ in ran], said[note.id]
+        now = model.contested(told, against, lambda: [trial for trial, _ in tried(model.trials(told))], note.settles)
+        return replace(found, events=(*found.events, (note.id, event), *((note.id, each) for each in seen(site, started, ran, now))))
     assert note.finding  # noqa: S101  # a note is one or the other
     finding = anchored(site.house, tree, started.base, note.finding, started)
     ran = tried(model.trials(finding))
@@ -119,7 +123,9 @@ def weighed(site: Site, started: Started, tree: str, known: Mapping[str, Finding
     own = seen(site, started, ran, state if state in CONFIRMED else None)
     finding = replace(finding, events=own)
     again = [each for each in known.values() if state is finding.says is each.state and {*each.commands} == {*finding.commands}]
+    asked = [each for each in known.values() if each.state is State.OPEN and folded(each.claim) == folded(finding.claim)]
     more = [(each.id, replace(event, cites=finding.cites)) for each in again for event in own]  # seen again: what is stale is fresh
+    more += [(each.id, event) for each in asked for event in own if event.state]  # the same question, settled
     shown = {command for each in (*known.values(), *found.new) if each.state is state for command in each.commands}
     fresh = state in CONFIRMED and state is finding.says and not shown.issuperset(finding.commands)
     confirmed = (*found.confirmed, finding.id) if fresh else found.confirmed
@@ -160,7 +166,8 @@ def run(site: Site, room: Room, trial: Trial, until: float) -> tuple[Trial, Evid
         ran = process.run(command, timeout=min(left, site.house.config.limits.check / 3))
         if (answer := runner.answered(ran)) is Answer.FAULT:
             return replace(trial, fault=runner.ended(ran)), ended
-        ended = Evidence(command=trial.command, exit=ran.exit, digest=sha256(ran.output).hexdigest()[:16])
+        printed = ends(site.house.secrets.hide_bytes(ran.output), PRINTED).decode("utf-8", "replace").strip()
+        ended = Evidence(command=trial.command, exit=ran.exit, digest=sha256(ran.output).hexdigest()[:16], output=printed)
         trial = replace(trial, runs=trial.runs + 1, failed=trial.failed + (answer is Answer.RED))
     return trial, ended
 
@@ -183,16 +190,25 @@ def path_of(house: House, name: str) -> str:
 
 
 def pinned(house: House, tree: str, evidence: tuple[Evidence, ...], started: Started | None) -> tuple[Evidence, ...]:
-    """Evidence with the digests of its files: of the tree, or of NIGHTLATCH_OUT, and those are kept beside the transcript."""
+    """Evidence with the digests of its files: of the tree, or of NIGHTLATCH_OUT: kept beside the transcript, and text here, too."""
     done = []
     for each in evidence:
-        path = path_of(house, each.file) if each.file else ""
+        path, text = path_of(house, each.file) if each.file else "", ""
         data = house.repo.read(tree, path) if path else None
         if data is None and each.file and started and (data := read_inside(started.workspace.out, Path(each.file).name, MOST_BYTES)):
+            shown = house.secrets.hide_bytes(data)
+            text = ends(shown, KEPT).decode("utf-8", "replace").strip() if is_text(shown) else ""
             with suppress(OSError):
-                files.replace(house.state / "sessions" / started.id / Path(each.file).name, house.secrets.hide_bytes(data))
-        done.append(each if data is None else replace(each, file=path or each.file, sha256=sha256(data).hexdigest()))
+                files.replace(house.state / "sessions" / started.id / Path(each.file).name, shown)
+        done.append(each if data is None else replace(each, file=path or each.file, sha256=sha256(data).hexdigest(), output=text))
     return tuple(done)
+
+
+def is_text(data: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        data.decode()
+        return b"\0" not in data
+    return False
 
 
 def with_chances(site: Site, candidate: Candidate, verdict: Verdict, session: str) -> Candidate:
@@ -217,7 +233,7 @@ def record(house: House, tip: str, found: Found) -> dict[str, bytes | None]:
             texts[path] = render(finding)
     for name, event in found.events:
         path = house.finding_path(name)
-        data = house.repo.read(tip, path)
+        data = b"" if path in texts else house.repo.read(tip, path)
         if data is not None:
             texts[path] = added(texts.get(path) or data.decode("utf-8", "surrogateescape"), event)
     return {path: text.encode("utf-8", "surrogateescape") for path, text in texts.items()}

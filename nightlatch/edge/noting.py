@@ -1,20 +1,29 @@
-"""`nightlatch note` as an agent finds it on its PATH: one line for $NIGHTLATCH_OUT/notes.jsonl, with nothing but the standard library."""
+"""`nightlatch note` as an agent finds it on its PATH, with nothing but the standard library: one line for $NIGHTLATCH_OUT/notes.jsonl, and
+what is known, from the files of the checkout.
+"""
 
 import argparse
 import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 STATES, KINDS = ("open", "verified", "rejected", "blocked"), ("decision", "pattern")
 LONGEST = 2_000
+LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 WORDS = (*STATES, *KINDS, "challenge")
 EXAMPLE = """examples:
   nightlatch note open "403 after accepting an invite" --reproduce ./invite.sh --fails 3/10 --next "log the session in src/auth.py"
   nightlatch note rejected "the rate limiter causes it" --evidence "./invite.sh --no-limiter; test $? = 1" --cite src/limit.py:10-30
   nightlatch note challenge N-7f3k2 --evidence "grep -q index schema.sql" "there is an index"
+  nightlatch note challenge N-9b2m4 --state rejected --evidence ./bench.sh "the open question is settled: it takes 3 ms"
+  nightlatch note list
+  nightlatch note show N-7f3k2
 verified, rejected: what the command shows; it is recorded as open until the loop has run the command itself."""
 
 
@@ -34,7 +43,7 @@ def parser() -> Parser:
     made.add_argument("--reproduce", metavar="CMD", help="a command that fails")
     made.add_argument("--fails", metavar="3/10", help="how often it fails (always, if not said)")
     made.add_argument("--base", action="store_true", help="the claim is about the code as it was before this session")
-    made.add_argument("--state", choices=STATES, help="with challenge: what the finding is now; only a person's word settles it")
+    made.add_argument("--state", choices=STATES, help="with challenge: what it is now; of an open one it counts once the loop saw it")
     made.add_argument("--next", metavar="TEXT", help="what to do next, and where")
     made.add_argument("--feature", metavar="F", help="the feature that it belongs to")
     for name in ("choice", "why"):
@@ -78,13 +87,65 @@ def rate(text: str | None) -> dict[str, int]:
     return {"fails": int(found[1]), "of": int(found[2])}
 
 
-def append(out: Path, note: Mapping[str, object]) -> None:
-    """One write at the end of the file, on a line of its own."""
+def append(out: Path, note: Mapping[str, object]) -> str:
+    """One write at the end of the file, on a line of its own; the line."""
     handle = os.open(out / "notes.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    size = os.fstat(handle).st_size
+    size, line = os.fstat(handle).st_size, json.dumps(note)
     torn = size and os.pread(handle, 1, size - 1) != b"\n"
-    os.write(handle, ("\n" * bool(torn) + json.dumps(note) + "\n").encode())
+    os.write(handle, ("\n" * bool(torn) + line + "\n").encode())
     os.close(handle)
+    return line
+
+
+def name_of(session: str, line: str) -> str:
+    """The id that the loop will give to a line: core.notes.name_of, of which a workspace has no package. A test holds them together."""
+    number = int.from_bytes(sha256(f"{session}\0{line}".encode("utf-8", "surrogatepass")).digest()[:8])
+    return "N-" + "".join(LETTERS[number >> shift & 31] for shift in range(0, 35, 5))
+
+
+def known(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """(id, finding, text) of what is on record in the checkout that one stands in, then of what this session has noted."""
+    here = Path.cwd()
+    folder = next((each for each in (place / "findings" for place in (here, *here.parents)) if each.is_dir()), None)
+    for file in sorted(folder.glob("N-*.toml")) if folder else ():
+        text = file.read_text(encoding="utf-8", errors="replace")
+        try:
+            yield file.stem, tomllib.loads(text), text
+        except ValueError:
+            yield file.stem, {"claim": "this file cannot be read"}, text
+    notes = Path(environ["NIGHTLATCH_OUT"], "notes.jsonl")
+    for line in notes.read_text(encoding="utf-8", errors="replace").splitlines() if notes.is_file() else ():
+        try:
+            noted = json.loads(line)
+        except ValueError:
+            noted = None
+        if isinstance(noted, dict) and "challenge" not in noted:
+            yield name_of(environ.get("NIGHTLATCH_SESSION", ""), line.strip()), {**noted, "state": "open", "by": "agent"}, line
+
+
+def state_of(found: Mapping[str, Any]) -> str:
+    """As the last event left it; whether the code that it cites has changed since is looked at outside."""
+    events = found.get("event", [])
+    return str(next((each["state"] for each in reversed(events) if "state" in each), found.get("state", "open")))
+
+
+def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
+    """`list`, or `show ID`, in a workspace."""
+    given = Parser(prog=f"nightlatch note {words[0]}")
+    given.add_argument("id", nargs=None if words[0] == "show" else "?", help="of a finding")
+    given.add_argument("--feature", metavar="F", help="of this feature only")
+    given.add_argument("--state", choices=STATES, help="of this state only")
+    wanted = given.parse_args(words[1:])
+    found = [each for each in known(environ) if wanted.id in (None, each[0])]
+    if wanted.id and not found:
+        raise ValueError(f"there is no finding {wanted.id!r}: nightlatch note list")
+    for name, each, text in found:
+        state, feature = state_of(each), str(each.get("feature", "") or environ.get("NIGHTLATCH_FEATURE", ""))
+        if words[0] == "show":
+            print(text)
+        elif wanted.feature in (None, feature) and wanted.state in (None, state):
+            print(" ".join(f"{name} {state:<8} {each.get('by', ''):<6} {feature or '-'} {each.get('claim', '')}".split("\n"))[:200])
+    return 0
 
 
 def main(args: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -92,12 +153,15 @@ def main(args: Sequence[str], environ: Mapping[str, str]) -> int:
         print("nightlatch: in a workspace there is `nightlatch note`, and nothing else; findings are in findings/*.toml", file=sys.stderr)
         return 2
     try:
+        if args[1:2] in (["list"], ["show"]):
+            return look(args[1:], environ)
         note = read(args[1:])
-        append(Path(environ["NIGHTLATCH_OUT"]), note)
+        line = append(Path(environ["NIGHTLATCH_OUT"]), note)
     except (ValueError, OSError) as error:
         print(f"nightlatch: {error}\nfix: nightlatch note --help", file=sys.stderr)
         return 2
-    print("noted; the loop runs what it claims when this session is over")
+    name = note.get("challenge") or name_of(environ.get("NIGHTLATCH_SESSION", ""), line)
+    print(f"noted {name}; the loop runs what it claims when this session is over")
     return 0
 
 

@@ -1,6 +1,7 @@
 """One session, verb by verb: provision, brief, work, collect, examine; and what it becomes when the branch moved meanwhile."""
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from nightlatch.core.policy import Choice
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.spending import Cap
+from nightlatch.core.testfiles import SUITE_MARK
 from nightlatch.edge import (
     agents,
     candidate,
@@ -50,6 +52,7 @@ RENDERING = 1800.0
 LANDINGS = 12
 LOOKED_BACK = 3
 NAMED_FILES = 20
+STAND_IN = re.compile(r'PATH="[^"]*" (?:exec )?|\Aexec ')  # what init writes around the command of the tests
 PICTURES = 4
 
 
@@ -192,7 +195,19 @@ def brief_parts(
         reproductions=known.reproductions,
         patterns="\n".join(filter(None, patterns)),
         quick=house.config.checks.quick,
+        checks=checks(house, rev, plan),
     )
+
+
+def checks(house: House, rev: str, plan: Plan | None) -> tuple[str, ...]:
+    """The command of the tests, the checks, and the gates of the plan, as an agent runs them."""
+    folder, files = house.path("checks/"), house.repo.files(rev)
+    names = sorted(path for path, (mode, _) in files.items() if path.startswith(folder) and mode == "100755")
+    texts = {name: (house.repo.read(rev, name) or b"").decode("utf-8", "replace").splitlines() for name in names}
+    suites = [line for lines in texts.values() if SUITE_MARK in lines for line in lines if line[:1] != "#" and line not in ("", "set -e")]
+    asked = [STAND_IN.sub("", line) for line in suites]
+    own = (f"./{name.removeprefix(folder.removesuffix('checks/'))}" for name, lines in texts.items() if SUITE_MARK not in lines)
+    return (*([house.config.checks.tests] if house.config.checks.tests else asked), *own, *(plan.gates if plan else ()))
 
 
 def work(site: Site, started: Started, text: str) -> AgentEnd:

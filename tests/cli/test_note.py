@@ -11,6 +11,7 @@ import pytest
 
 from nightlatch.cli.decide import carry_out
 from nightlatch.core.findings import Author, State, read
+from nightlatch.core.notes import name_of
 from nightlatch.edge import inbox, noting
 from nightlatch.edge.house import find_house
 from tests.cli.kit import Project, story
@@ -163,6 +164,32 @@ def test_the_installed_program_too_only_writes_the_line_in_a_workspace(desk: Pro
     before = desk.files()
     assert desk.nightlatch("note", "verified", "it is so").code == 0
     assert (desk.files(), json.loads((tmp_path / "notes.jsonl").read_text())) == (before, {"claim": "it is so", "state": "verified"})
+
+
+def test_in_a_workspace_what_is_known_and_what_was_just_noted_are_listed_and_shown_by_id(desk: Project, tmp_path: Path) -> None:
+    noted(desk, "rejected", "the limiter causes it", "--feature", "US-001")
+    (tmp_path / "out").mkdir()
+
+    def called(*args: str) -> str:
+        command = [sys.executable, "-I", "-S", noting.__file__, "note", *args]
+        env = {"NIGHTLATCH_OUT": str(tmp_path / "out"), "NIGHTLATCH_SESSION": "r-1-s01", "NIGHTLATCH_FEATURE": "US-001"}
+        return subprocess.run(command, env=env, cwd=desk.folder, capture_output=True, text=True, check=True).stdout
+
+    said = called("open", "who writes the row?", "--next", "read src/a.py")
+    old, new = (line.split(maxsplit=4) for line in called("list").splitlines())
+    assert (old[1], old[2:]) == ("rejected", ["person", "US-001", "the limiter causes it"])
+    assert (new[1], new[4]) == ("open", "who writes the row?")
+    assert said.startswith(f"noted {new[0]}; ")
+    assert called("list", "--state", "rejected") == f"{old[0]} rejected person US-001 the limiter causes it\n"
+    assert 'claim = "the limiter causes it"' in called("show", old[0])
+    line = (tmp_path / "out/notes.jsonl").read_text().strip()
+    assert called("show", new[0]).strip() == line
+    assert name_of("r-1-s01", line) == new[0], "the loop gives it the same id"
+
+
+def test_in_a_workspace_an_id_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = in_workspace(tmp_path, "note", "show", "N-7f3k2")
+    assert (done.returncode, "there is no finding 'N-7f3k2': nightlatch note list" in done.stderr) == (2, True)
 
 
 def test_the_schema_of_a_note_is_printed(desk: Project) -> None:

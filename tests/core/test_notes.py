@@ -7,8 +7,8 @@ from importlib.resources import files
 
 import pytest
 
-from nightlatch.core.findings import Author, State
-from nightlatch.core.notes import MOST_RUNS, Note, Shown, Trial, cite, outcome, problem, take, trials
+from nightlatch.core.findings import Author, Evidence, Finding, FindingEvent, State
+from nightlatch.core.notes import MOST_RUNS, Note, Shown, Trial, cite, contested, outcome, problem, take, trials
 
 AT = datetime(2026, 11, 21, 6, 10, tzinfo=UTC)
 SCHEMA = json.loads(files("nightlatch").joinpath("schema/note.json").read_text())
@@ -133,3 +133,39 @@ def test_a_contradiction_is_an_event_of_the_finding_that_it_names() -> None:
 @pytest.mark.parametrize("text", ["a.py:0", "a:b.py", "a.py:3-", "C:3-4:9"])
 def test_a_cite_that_is_no_range_is_a_path(text: str) -> None:
     assert cite(text).path == text.removesuffix(":9")
+
+
+def known(state: State, says: State, *, by: Author = Author.LOOP, command: str = "test -s a") -> Finding:
+    event = FindingEvent(at=AT, by=by, state=state)
+    return Finding(id="N-00001", claim="x", says=says, by=Author.AGENT, at=AT, evidence=(Evidence(command=command),), events=(event,))
+
+
+TRUE, FALSE = ran(0, 1, 0, 1), ran(0, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("finding", "against", "again", "settles", "state"),
+    [
+        (known(State.OPEN, State.OPEN), TRUE, TRUE, State.REJECTED, State.REJECTED),
+        (known(State.BLOCKED, State.BLOCKED), TRUE, TRUE, State.VERIFIED, State.VERIFIED),
+        (known(State.OPEN, State.OPEN), TRUE, TRUE, None, None),
+        (known(State.OPEN, State.OPEN), FALSE, TRUE, State.REJECTED, None),
+        (known(State.VERIFIED, State.VERIFIED), TRUE, TRUE, None, State.OPEN),
+        (known(State.REJECTED, State.REJECTED), TRUE, TRUE, None, None),
+        (known(State.REJECTED, State.REJECTED), TRUE, FALSE, None, State.OPEN),
+        (known(State.REJECTED, State.REJECTED), FALSE, FALSE, None, None),
+        (known(State.REJECTED, State.VERIFIED), TRUE, ran(3, 10, 0, 9), None, None),
+        (known(State.REJECTED, State.VERIFIED), TRUE, ran(3, 10, 2, 9), None, State.OPEN),
+        (known(State.REJECTED, State.REJECTED, by=Author.PERSON), TRUE, FALSE, State.VERIFIED, None),
+    ],
+)
+def test_what_a_contradiction_makes_of_a_finding(
+    finding: Finding, against: Trial, again: Trial, settles: State | None, state: State | None
+) -> None:  # fmt: skip
+    assert contested(finding, [against], lambda: [again], settles) is state
+
+
+def test_an_agents_word_is_enough_to_say_that_it_waits() -> None:
+    [note] = taken('{"claim": "no access to the log", "state": "blocked"}')
+    assert note.finding
+    assert note.finding.state is State.BLOCKED

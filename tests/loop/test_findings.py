@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from functools import partial
@@ -259,3 +260,72 @@ def test_what_was_harvested_is_on_record_even_where_the_workspace_is_lost(tmp_pa
     [found] = findings(project).values()
     assert (found.state, found.session, found.cites[0].symbol) == (State.OPEN, session, "price")
     assert project.passing() == ["US-001"]
+
+
+MULTIPLIES = ("--evidence", 'grep -q "cents [*] count" till.py', "--cite", "till.py:4-5")
+
+
+def test_an_agent_settles_an_open_question_by_what_the_loop_saw_and_waits_by_its_own_word(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    project.night([[note("open", "does it multiply?"), note("open", "is it tested?"), note("blocked", "no access to the log")]], "--once")
+    first = findings(project)
+    assert first["no access to the log"].state is State.BLOCKED
+    settled = note("challenge", first["does it multiply?"].id, "--state", "verified", *MULTIPLIES[:2], "it does")
+    again = note("verified", "Is it  tested?", "--evidence", "test -s tests/test_till.py")
+    unseen = note("challenge", first["no access to the log"].id, "--state", "rejected", "--evidence", "false", "there is")
+    project.night([[settled, again, unseen]], "--once")
+    states = {claim: (each.state, each.word_of) for claim, each in findings(project).items()}
+    assert states["does it multiply?"] == states["is it tested?"] == (State.VERIFIED, Author.LOOP)
+    assert states["no access to the log"] == (State.BLOCKED, Author.AGENT)
+
+
+def test_a_true_command_that_has_nothing_to_do_with_it_does_not_open_again_what_was_ruled_out(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    project.night([[note("rejected", "the till adds", *MULTIPLIES)]], "--once")
+    [ruled_out] = findings(project).values()
+    unrelated = note("challenge", ruled_out.id, "--evidence", "grep -q price till.py", "it names a price")
+    project.night([[unrelated]], "--once", code=None)
+    [still] = findings(project).values()
+    assert (still.state, [event.why for event in still.challenges]) == (State.REJECTED, ["it names a price"])
+    changed = {"write": "till.py", "text": TILL.replace("cents * count", "count * cents")}
+    project.night([[changed, unrelated]], "--once", code=None)
+    [open_again] = findings(project).values()
+    assert (open_again.state, open_again.word_of) == (State.OPEN, Author.LOOP)
+
+
+def test_evidence_keeps_what_its_command_printed_and_the_files_that_it_names(tmp_path: Path) -> None:
+    key = "AKIA" + "Q3EGV7M2XKJD5RTB"
+    project = make_project(tmp_path, [feature(1)])
+    log = {"run": f"seq 20000 > $NIGHTLATCH_OUT/slow.log; echo key={key} >> $NIGHTLATCH_OUT/slow.log"}
+    claim = note("verified", "it counts", "--evidence", f"seq 5000; echo key={key}", "--file", "slow.log")
+    project.night([[log, claim, writes(1)]])
+    [found] = findings(project).values()
+    printed = found.events[0].evidence[0].output
+    assert printed.startswith("1\n2\n")
+    assert re.search(r"\n\[\d+ bytes left out\]\n", printed)
+    assert 4_000 < len(printed) < 4_100
+    kept = found.evidence[1].output
+    assert (kept.startswith("1\n2\n"), "bytes left out]" in kept, 16_000 < len(kept) < 16_100) == (True, True, True)
+    assert (key in printed + kept, "key=" in printed, "key=" in kept) == (False, True, True)
+    shown = project.run("note", "show", found.id).stdout
+    assert "#   4999\n#   5000\n" in shown
+
+
+def test_in_its_sandbox_an_agent_lists_and_shows_what_is_known_and_what_it_noted(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [feature(1)])
+    project.night([[note("verified", "the till multiplies", *MULTIPLIES)]], "--once")
+    [first] = findings(project).values()
+    seen = "nightlatch note list > list.txt && nightlatch note show $(grep -o 'N-[0-9a-z]* verified' list.txt | cut -d' ' -f1) > show.txt"
+    project.night([[note("open", "and taxes?"), {"run": f"cd tests && {seen}"}, writes(1)]], "--once")
+    assert project.git("show", "HEAD:tests/list.txt").splitlines()[0] == f"{first.id} verified agent  US-001 the till multiplies"
+    assert f"{findings(project)['and taxes?'].id} open" in project.git("show", "HEAD:tests/list.txt")
+    assert f'id = "{first.id}"' in project.git("show", "HEAD:tests/show.txt")
+
+
+def test_notes_that_are_nearly_right_are_findings_and_one_over_many_lines_is_one(tmp_path: Path) -> None:
+    notes = '{"claim": "it is tested", "status": "confirmed", "evidence": [{"cmd": "test -s tests/test_till.py"}]}'
+    pretty = json.dumps({"claim": "it adds", "state": "rejected", "evidence": [{"command": MULTIPLIES[1]}]}, indent=2)
+    project = make_project(tmp_path, [feature(1)])
+    write = {"run": f"cat > $NIGHTLATCH_OUT/notes.jsonl <<'E'\n{notes}\n{pretty}\nE"}
+    project.night([[write, writes(1)]])
+    assert {claim: each.state for claim, each in findings(project).items()} == {"it is tested": State.VERIFIED, "it adds": State.REJECTED}

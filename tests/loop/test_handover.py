@@ -136,3 +136,14 @@ def test_a_reproduction_outlives_a_change_of_the_code_that_it_cites(tmp_path: Pa
     assert "`./flow.sh` fails every time" in told
     assert "the code that it cites has changed since" in told
     assert "note.stale" not in project.run("note", "lint", "US-001", code=None).stdout
+
+
+def test_a_brief_names_the_command_of_the_tests_the_checks_and_the_gates(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [HUNT])
+    project.write("checks/20-lint", "#!/bin/sh\nexit 0\n", mode=0o755)
+    project.commit("a check")
+    rules = part(brief(project), "Rules")
+    assert "The program itself runs these on what you leave: `python3 -m unittest -q`, `./checks/20-lint`.\n" in rules
+    project.write("loop.toml", '[checks]\ntests = "make test"\n')
+    project.commit("another command")
+    assert "what you leave: `make test`, `./checks/20-lint`.\n" in part(brief(project), "Rules")

@@ -1,0 +1,135 @@
+"""Notes in a form that is nearly right, as agents write them from memory: made into the right one, or left as they are."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+LINES = 80  # of one note that is spread over lines
+LONGEST = 2_000
+TEXTS = ("claim", "next", "why", "choice")
+KEYS = {
+    "status": "state", "finding": "claim", "text": "claim", "note": "claim", "summary": "claim", "message": "claim", "statement": "claim",
+    "type": "kind", "cite": "cites", "citations": "cites", "next_action": "next", "next_step": "next", "todo": "next",
+    "reproduce": "reproduction", "repro": "reproduction", "proof": "evidence", "reason": "why", "contradicts": "challenge",
+}  # fmt: skip
+STATES = {
+    "verified": ("verified", "confirmed", "true", "proven", "proved", "fact"),
+    "rejected": ("rejected", "ruled out", "ruled_out", "ruled-out", "disproved", "disproven", "refuted", "false", "wrong"),
+    "open": ("open", "question", "unknown", "unverified", "hypothesis", "unclear"),
+    "blocked": ("blocked", "waiting", "stuck"),
+}
+KINDS = ("finding", "decision", "pattern")
+WORDS = {word: state for state, words in STATES.items() for word in words}
+COMMAND, FILE = ("command", "cmd", "run", "shell"), ("file", "path", "log")
+SAID = "|".join(sorted(map(re.escape, (*WORDS, *KINDS[1:])), key=len, reverse=True))
+SPOKEN = re.compile(rf"[-*\s]*\[?({SAID})\]?\s*[:–-]\s+(\S.*)", re.IGNORECASE)
+RATE = re.compile(r"(\d+)\s*(?:/|of)\s*(\d+)")
+
+
+def joined(lines: Iterable[str], *, over: bool = True) -> Iterator[str]:
+    """The lines, those of one JSON text together, the items of a list apart, without the fences of Markdown.
+
+    What has no end yet is left out until the session is `over`.
+    """
+    held: list[str] = []
+    for line in lines:
+        if line.strip().startswith("```"):
+            continue
+        if held and (line.startswith(("{", "[")) or len(held) >= LINES):
+            yield from held
+            held = []
+        if not held and (not line.startswith(("{", "[")) or is_json(line)):
+            yield from items(line)
+            continue
+        held.append(line)
+        if is_json("\n".join(held)):
+            yield from items(json.dumps(json.loads("\n".join(held))))
+            held = []
+    yield from held if over or len(held) > LINES else ()
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def items(line: str) -> Iterator[str]:
+    """The notes of a line: its own text, or each of a list of objects."""
+    found = json.loads(line) if line.startswith("[") and is_json(line) else None
+    whole = isinstance(found, list) and bool(found) and all(isinstance(each, dict) for each in found)
+    yield from map(json.dumps, found) if whole else (line,)  # type: ignore[arg-type]  # a list, or it is not whole
+
+
+def mended(text: str) -> str:
+    """A line that is no note, put so that it may be one; the same where that cannot be told."""
+    try:
+        note = json.loads(text)
+    except (ValueError, RecursionError):
+        said = SPOKEN.fullmatch(text.strip())
+        return json.dumps(claimed(said[1], said[2])) if said else text
+    return json.dumps(note_of(note)) if isinstance(note, dict) else text
+
+
+def claimed(word: str, claim: str) -> dict[str, object]:
+    word = word.casefold()
+    return {"claim": claim[:LONGEST], **({"kind": word} if word in KINDS else {"state": WORDS[word]})}
+
+
+def note_of(given: Mapping[str, object]) -> dict[str, object]:
+    """The note with the names and forms of the schema; what is unknown stays, for the schema to refuse."""
+    note: dict[str, object] = {}
+    for key, value in given.items():
+        name = key.casefold()
+        name = KEYS.get(name, name) if KEYS.get(name) not in given else name
+        if value not in (None, "", []):
+            note[name] = value[:LONGEST] if name in TEXTS and isinstance(value, str) else value
+    for name in ("state", "kind"):
+        word = str(note.pop(name, "")).casefold().strip()
+        if word:
+            note["kind" if word in KINDS else "state"] = WORDS.get(word, word)
+    if "evidence" in note:
+        note["evidence"] = [proof_of(each) for each in listed(note["evidence"])]
+    if "cites" in note:
+        note["cites"] = [cite_of(each) for each in listed(note["cites"])]
+    if "alternatives" in note:
+        note["alternatives"] = listed(note["alternatives"])
+    if "reproduction" in note:
+        note["reproduction"] = reproduction_of(note["reproduction"], note.pop("fails", None))
+    return note
+
+
+def listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def proof_of(value: object) -> object:
+    """A command, a file or a trace; what a command printed is for the loop to see."""
+    if not isinstance(value, dict):
+        return value
+    command, file = (next((value[name] for name in names if name in value), None) for names in (COMMAND, FILE))
+    known = {"command": command, "file": file, "trace": value.get("trace"), "says": value.get("says")}
+    return {name: each for name, each in known.items() if each not in (None, "")} or value
+
+
+def cite_of(value: object) -> object:
+    """`path:10-20`, also of an object with path and lines."""
+    if not isinstance(value, dict):
+        return value
+    path = next((value[name] for name in ("path", "file") if name in value), None)
+    lines = value.get("lines", value.get("line"))
+    where = "-".join(map(str, lines)) if isinstance(lines, list) else "" if lines is None else str(lines)
+    return f"{path}:{where}" if path and where else path or value
+
+
+def reproduction_of(value: object, fails: object) -> object:
+    """A command with how often it fails, also of a command alone and of a rate such as 3/10."""
+    given = {"command": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else None
+    if given is None:
+        return value
+    command = next((given.pop(name) for name in COMMAND if name in given), None)
+    rate = RATE.fullmatch(str(given.pop("rate", None) or (given["fails"] if isinstance(given.get("fails"), str) else fails) or ""))
+    told = {"fails": int(rate[1]), "of": int(rate[2])} if rate else {}
+    return {**given, **told, **({"command": command} if command else {})}
