@@ -33,6 +33,10 @@ EXAMPLE = {
         }
     ]
 }
+NO_RUNNER = (
+    "no test runner: that of the first tests is found by itself once they are there; "
+    "or write checks/10-tests, an executable that exits with 0 when all is well"
+)
 Wanted = tuple[str, str, int]
 
 
@@ -101,7 +105,7 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
 def suites_told(found: Found) -> Iterator[tuple[str, str]]:
     """The suites, how far each is protected, and the test files that none of them runs."""
     if not found.suites:
-        yield "note", "no test runner: write checks/10-tests, an executable that exits with 0 when all is well"
+        yield "note", NO_RUNNER
     if len(found.suites) == 1 and not found.suites[0].folder:
         yield "found", f"test runner {found.suites[0].runner.name}, for checks/10-tests"
     else:

@@ -17,7 +17,7 @@ OFFER = "nightlatch plan --prove"
 VACUOUS = frozenset({"", "true", ":", "exit", "exit 0", "/bin/true"})
 DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
 ONE = "one feature only: an agent by hand is quicker than a night; nightlatch is overhead here"
-NOTHING = "nothing here can be proved by a command or a test, so every feature waits for you; nightlatch is overhead here"
+NOTHING = "no command and no test proves anything here yet, so features may wait for you; nightlatch is little more than a queue here"
 BARE = "there are no tests and no checks, so nothing that works today is protected: give it some, or nightlatch is little more than a queue"
 
 
@@ -95,7 +95,8 @@ def _told(feature: Feature, said: Said | None, outlook: Outlook, unwritten: str)
             return Level.FAIL, f"its verify cannot be run: {plain(tail, 200)}", fix, ""
     if outlook.tests:
         return Level.OK, f"no verify: {test}, else it waits for you", "", "proof test"
-    return Level.WARN, "nothing can prove it: it will wait for you", failing, "person"
+    brings = f"one that its agent brings can prove it{judged}"
+    return Level.WARN, f"no verify, and no tests here yet: {brings}, else it waits for you", failing, "proof test"
 
 
 def unproven(left: Sequence[Feature]) -> tuple[str, str]:

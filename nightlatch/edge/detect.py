@@ -14,7 +14,7 @@ from nightlatch.core.suites import Suite, run_by_nothing
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, outside, runner
 from nightlatch.edge.gitcall import words
-from nightlatch.edge.house import House, plans_near, project_files
+from nightlatch.edge.house import House, made_environments, plans_near, project_files
 from nightlatch.edge.rooms import ENVIRONMENTS
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
@@ -109,11 +109,11 @@ def agents_on_path(project: Path) -> tuple[str, ...]:
 
 
 def environments(house: House) -> tuple[str, ...]:
-    """The folders of environments that git is told to ignore, also those of packages further down."""
+    """The folders of environments that git is told to ignore, also those of packages further down; others where a tool has made them."""
     above = f"{house.inside}/" if house.inside else ""
     asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", above or ".")
     ignored = (path.removeprefix(above).rstrip("/") for path in words(house.repo.as_person(*asked).output()) if path.endswith("/"))
-    return tuple(sorted(path for path in ignored if Path(path).name in ENVIRONMENTS))
+    return tuple(sorted({path for path in (*ignored, *made_environments(house)) if Path(path).name in ENVIRONMENTS}))
 
 
 def unsafe() -> SandboxError | None:

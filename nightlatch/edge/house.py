@@ -29,6 +29,7 @@ from nightlatch.edge.trees import FOLDER, entries_of
 from nightlatch.errors import ConfigError, FindingError, PlanError, PromptError, RepoError, SettingsError, UsageError
 
 TAGGED = ("tasks/tasks.json", "state.json")
+MADE_BY = ("pyvenv.cfg", ".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml")  # in environments, by their tools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +275,17 @@ def project_files(house: House) -> frozenset[str]:
     """The project's files that git holds or would hold, relative to the project."""
     listed = words(house.repo.as_person("ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or ".").output())
     above = f"{house.inside}/" if house.inside else ""
-    return frozenset(path.removeprefix(above) for path in listed)
+    paths = frozenset(path.removeprefix(above) for path in listed)
+    made = tuple(f"{folder}/" for folder in made_environments(house))
+    return frozenset(path for path in paths if not path.startswith(made)) if made else paths
+
+
+def made_environments(house: House) -> list[str]:
+    """The environments that git neither holds nor is told to ignore: nobody's code, as the mark of the tool that made them says."""
+    above = f"{house.inside}/" if house.inside else ""
+    asked = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--", above or ".")
+    folders = [path.removeprefix(above).rstrip("/") for path in words(house.repo.as_person(*asked).output()) if path.endswith("/")]
+    return sorted(folder for folder in folders if any((house.repo.project / folder / mark).is_file() for mark in MADE_BY))
 
 
 def begin_with(plans: tuple[str, ...]) -> str:

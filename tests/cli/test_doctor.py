@@ -321,10 +321,11 @@ def test_a_test_that_its_agent_has_yet_to_write_proves_less_and_a_judge_has_a_sa
     assert found.says == f"its verify runs test_x.py, which its agent has yet to write: {test}; 2 suite runs"
 
 
-def test_without_a_way_to_run_tests_only_a_verify_proves_anything() -> None:
+def test_where_there_are_no_tests_yet_one_that_an_agent_brings_may_prove_it() -> None:
     bare = Outlook(tests=False, checks=False)
     found, fine = forecast(PLAIN, None, bare), Finding(level=Level.OK, topic="", says="")
-    assert (found.level, found.says, found.proof, bill([found])) == (Level.WARN, "nothing can prove it: it will wait for you", "person", "")
+    assert (found.level, found.proof, bill([found])) == (Level.WARN, "proof test", "")
+    assert found.says == "no verify, and no tests here yet: one that its agent brings can prove it, else it waits for you"
     assert overhead([PLAIN, PLAIN], [found, found], bare) == NOTHING
     assert overhead([PLAIN, PLAIN], [found, fine], bare) == BARE
     assert overhead([PLAIN, PLAIN], [found, fine], Outlook(tests=False)) == ""

@@ -192,6 +192,17 @@ def test_environments_of_packages_are_shared_too_and_what_lies_in_a_shared_one_i
     assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["share"] == ["node_modules", "packages/till/node_modules"]
 
 
+def test_an_environment_that_git_does_not_ignore_is_nobodys_code(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program(project / ".venv/bin/python")
+    (project / ".venv/pyvenv.cfg").write_text("home = /usr/bin\n")
+    for name in (".venv/lib/python3/site-packages/shop/test_a.py", ".venv/lib/site/tests.json", "node_modules/.package-lock.json"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("{}")
+    main(["init"])
+    assert tomllib.loads((project / "loop.toml").read_text())["workspace"]["share"] == [".venv", "node_modules"]
+    assert "run by nothing" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("ignored", "init_sh", "share"), [(True, False, [".venv"]), (False, False, []), (True, True, [])])
 def test_an_ignored_environment_is_shared_where_no_init_sh_makes_one(project: Path, ignored: bool, init_sh: bool, share: list[str]) -> None:
     program(project / ".venv/bin/python")
