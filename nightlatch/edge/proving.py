@@ -14,7 +14,7 @@ from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
 from nightlatch.edge import kept
 from nightlatch.edge.landing import write_down
-from nightlatch.edge.site import Site
+from nightlatch.edge.site import Site, Stopped
 from nightlatch.edge.trials import proof_name
 
 LOOKED_BACK = 200
@@ -49,8 +49,10 @@ def prove_tip(site: Site) -> None:
             continue
         if not found:
             site.console.say("proving", f"{len(features)} features say that they pass: their verify commands run now")
-        found[name] = lab.verify(tip, tip, feature)
-        budget -= found[name].seconds
+        if (said := verified(site, tip, feature)) is None:
+            memory.proven = seen
+            break
+        found[name], budget = said, budget - said.seconds
     lab.keep_proofs(tip, found)
     slip(site, tip, [f for f in features if (said := found.get(proof_name(f))) and said.answer is Answer.RED])
 
@@ -84,8 +86,10 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
         said = known.get(proof_name(feature))
         if said is None or said.carried:
             site.console.say("proving", f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit")
-            said = lab.verify(tip, tip, feature)
-            lab.keep_proofs(tip, {proof_name(feature): said})
+            said = verified(site, tip, feature)
+            lab.keep_proofs(tip, {proof_name(feature): said} if said else {})
+        if said is None:
+            return None
         found[feature.id] = said
         if site.signals.asked:
             return None
@@ -100,6 +104,16 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
         says = "say that they pass, and their verify is red" if given[1:] else "says that it passes, and its verify is red"
         return Stop(code=3, why=f"{names(given)} {says}: nightlatch verify", waits=tuple(feature.id for feature in given))
     return None
+
+
+def verified(site: Site, tip: str, feature: Feature) -> Said | None:
+    """What the verify of a feature says at the tip; None where a signal ended it. No work is lost by that: it is asked again."""
+    try:
+        with site.signals.idle():
+            return site.lab.verify(tip, tip, feature)
+    except Stopped:
+        site.pool.stop.set()
+        return None
 
 
 def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:

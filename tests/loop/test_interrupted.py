@@ -82,8 +82,11 @@ def pressed(running: "subprocess.Popen[str]", naps: list[int], times: int) -> fl
         while "Ctrl-C again" not in running.stderr.readline():
             assert running.poll() is None
     running.send_signal(signal.SIGINT)
-    gone = gone_after(naps)
-    _, said = running.communicate(timeout=60)
+    try:
+        gone = gone_after(naps)
+        _, said = running.communicate(timeout=60)
+    finally:
+        running.kill()  # nothing, where it has ended
     assert running.returncode == 130, said
     return gone
 
@@ -114,6 +117,19 @@ def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_wor
     running = project.start("run")
     until_all_sleep(running, naps)
     gone = pressed(running, naps, 1)
+    assert left_running(project) == []
+    assert project.entries() == []
+    assert_at_once(gone)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_one_signal_ends_the_verify_that_proves_once_more_what_passes(tmp_path: Path, left: int) -> None:
+    nap = next(NUMBERS)
+    stories = [feature(1, passes=True, verify=f"sleep {nap}"), *(feature(n) for n in range(2, 2 + left))]
+    project = make_project(tmp_path, stories)
+    running = project.start("run")
+    until_all_sleep(running, [nap])
+    gone = pressed(running, [nap], 1)
     assert left_running(project) == []
     assert project.entries() == []
     assert_at_once(gone)
