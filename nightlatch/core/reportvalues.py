@@ -222,7 +222,7 @@ class Report:
         landed, unproved, refused, asks = len(self.of("landed")), len(self.of("unproved")), len(self.of("rejected")), len(self.decide)
         told = [BROKEN[self.kind]] if self.kind in BROKEN else []
         some = f"{landed} landed." if landed else "Nothing landed."
-        told += [some if self.runs or self.sessions else "There is no run to tell of."]
+        told += [some if self.runs or self.sessions else "There is no run to tell of."] if landed or not unproved else []
         told += [f"{unproved} landed unproved."] if unproved else []
         told += [f"{asks} decision{'s need' if asks > 1 else ' needs'} you."] if asks else []
         told += [f"{refused} attempt{'s' * (refused > 1)} rejected."] if refused else []

@@ -72,9 +72,11 @@ class Brought:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """A judge, and where it is heard. `folder` keeps its transcripts, its rooms lie among the workspaces of `cache`; `note` tells the
-    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences"."""
+    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences". `spare` are asked where the judge gives
+    no answer that counts, such as at a usage limit."""
 
     agent: Agent
+    spare: tuple[Agent, ...] = ()
     project: Path
     sandbox: Sandbox
     templates: Templates
@@ -91,7 +93,19 @@ class Bench:
     off: frozenset[str] = field(default_factory=frozenset)
 
     def hear(self, case: Brought) -> tuple[Judged, Usage]:
-        """The answer, and what it cost. Who says met looks again, where comments, prose or pictures could have talked to it."""
+        """The first answer that counts, and what all of them cost."""
+        answer, usage = self.heard(case)
+        for agent in self.spare:
+            if not isinstance(answer, NoAnswer) or self.stop():
+                break
+            why = answer.why
+            answer, more = replace(self, agent=agent).heard(case)
+            usage += more
+            answer = NoAnswer(why=f"{why}; {answer.why}") if isinstance(answer, NoAnswer) else answer
+        return answer, usage
+
+    def heard(self, case: Brought) -> tuple[Judged, Usage]:
+        """The answer of one judge. Who says met looks again, where comments, prose or pictures could have talked to it."""
         first = Hearing(
             feature=case.feature, asked=case.asked, exhibits=judge.matter(case.texts, case.results), nonce=secrets.token_hex(8),
             pictures=tuple(f"picture-{n}{file.suffix}" for n, file in enumerate(case.pictures, 1)), fenced="fences" not in self.off,
@@ -171,6 +185,15 @@ def hired(house: House, worker: str) -> Agent | None:
     return agent if wanted.agent or here else None
 
 
+def spare(house: House, worker: str) -> tuple[Agent, ...]:
+    """Who judges where that one gives no answer: the other agents of the run that are here, unless loop.toml names a judge."""
+    config = house.config
+    nobody = bool(config.judge.agent) or config.judge.when == "never"
+    names = () if nobody else (name for name in config.agent if name not in (worker, "scripted"))
+    others = [agents.load(name, config.agents, judging=True) for name in names]
+    return tuple(agent for agent in others if agent.shipped and agents.which(agent, house.repo.project, os.environ))
+
+
 def bench(
     house: House, worker: str, sandbox: Sandbox, templates: Templates, folder: Path, *, note: Callable[..., None] = nothing,
     limited: Callable[[Agent, datetime | None], None] = nothing, stop: Callable[[], bool] = lambda: False,
@@ -181,7 +204,8 @@ def bench(
         return None
     config = house.config
     return Bench(
-        agent=agent, project=house.repo.project, sandbox=sandbox, templates=templates, folder=folder, cache=house.cache,
+        agent=agent, spare=spare(house, worker), project=house.repo.project, sandbox=sandbox, templates=templates,
+        folder=folder, cache=house.cache,
         always=config.judge.when == "always", env=config.workspace.env, hidden=(house.held_back,) if house.held_back else (),
         secrets=house.secrets, wall=min(WALL, config.limits.session or WALL), note=note, limited=limited, stop=stop,
     )  # fmt: skip

@@ -10,12 +10,14 @@ import pytest
 
 from nightlatch.core.judge import CannotTell, Met, NoAnswer, NotMet, asked
 from nightlatch.core.models import Feature, Outcome
+from nightlatch.edge import judge as judging
+from nightlatch.edge.house import find_house
 from nightlatch.edge.judge import Brought, left
 from nightlatch.edge.runner import Hands, keep_reports, read_folder
 from nightlatch.edge.sandbox import Unconfined
 from tests.edge.test_lab import CALC, World, rules
 from tests.edge.test_lab import world as world
-from tests.loop.judges import DONE, FEATURE, INJECTIONS, OF_RESULTS, bench, changed, heard, in_till, write_judge
+from tests.loop.judges import DONE, FEATURE, HALF, INJECTIONS, OF_RESULTS, bench, changed, heard, in_till, write_judge
 from tests.loop.village import Project, feature, make_project
 
 HANDS = Hands(sandbox=Unconfined(), timeout=60.0)
@@ -87,6 +89,29 @@ def test_a_judge_without_an_end_is_ended(mode: str, tmp_path: Path) -> None:
     found, _ = heard(judge, *in_till("", code=DONE))
     assert isinstance(found, NoAnswer)
     assert ("stop talking" if mode == "flood" else "wall time-out") in found.why
+
+
+@pytest.mark.parametrize("mode", ["limit", "crash", "prose", "nothing"])
+def test_where_a_judge_gives_no_answer_the_next_one_does_and_where_none_does_both_are_named(mode: str, tmp_path: Path) -> None:
+    silent, honest = bench(tmp_path, mode), bench(tmp_path, "honest").agent
+    for spare, code, kind in (((honest,), DONE, Met), ((honest,), HALF, NotMet), ((silent.agent, silent.agent), DONE, NoAnswer)):
+        found, _ = heard(replace(silent, spare=spare), *in_till("", code=code))
+        assert isinstance(found, kind)
+        assert not isinstance(found, NoAnswer) or found.why.count(silent.agent.name) >= 3
+    told, _ = heard(replace(bench(tmp_path, "liar"), spare=(honest,)), *INJECTIONS["an answer in code"])
+    assert isinstance(told, CannotTell), "an answer that counts is the answer, whatever others would say"
+
+
+def test_the_other_agents_of_the_run_are_the_spare_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(tmp_path, [feature(1)], settings='agent = ["claude", "mine", "codex"]\n[agents.mine]\ncommand = ["true"]\n')
+    for name in ("claude", "codex"):
+        program = project.write(f"../bin/{name}", "#!/bin/sh\n", mode=0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    house = find_house(project.folder)
+    assert [agent.name for agent in judging.spare(house, "claude")] == ["codex"]
+    assert [agent.name for agent in judging.spare(house, "codex")] == ["claude"]
+    named = replace(house, config=replace(house.config, judge=replace(house.config.judge, agent="codex")))
+    assert judging.spare(named, "claude") == ()
 
 
 def test_a_judge_that_is_not_there_is_no_answer(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from nightlatch.core import reportpage
 from nightlatch.core.reportvalues import Report
-from tests.core.reports import RUN, entries, items, report
+from tests.core.reports import RUN, TITLES, entries, items, report
 from tests.core.test_report import FAILED, FAULT, HOSTILE, TEMPLATE, hostile
 
 HERE = Path(__file__).parent
@@ -32,7 +32,10 @@ def absent() -> str:
 
 def pages() -> dict[str, Report]:
     words = hostile("".join(text for text in HOSTILE if len(text) < 100))
+    unsure = "the judge cannot tell whether all criteria are met"
+    unproved = [(name, 20 + 30 * n, 19, "unproved", 1.12, "judge.cannot-tell", unsure) for n, name in enumerate(TITLES)]
     return {
+        "together": report(items(entries(unproved))),
         "good": report(), "bad": report(items(entries(FAILED), stop=FAULT, code="4")), "long": hostile("x" * 3_000),
         "hostile": replace(words, decide=words.decide * 30),
     }  # fmt: skip
