@@ -72,7 +72,7 @@ def command(name: str) -> click.Command:
     verb = VERBS[name]
     words = f"FEATURE...{f' {verb.text}' if verb.text else ''}" if verb.several else "FEATURE"
     params: list[click.Parameter] = [
-        click.Argument(["words"], metavar=words, nargs=-1 if verb.several else 1, required=True, shell_complete=features)
+        click.Argument(["feature"], metavar=words, nargs=-1 if verb.several else 1, required=True, shell_complete=features)
     ]
     if verb.text and not verb.several:
         params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
@@ -83,9 +83,9 @@ def command(name: str) -> click.Command:
     params.append(click.Option(["--now"], is_flag=True, help="Carry it out at once instead of leaving it to the running or the next loop."))
 
     def callback(
-        words: str | tuple[str, ...], text: str | None = None, *, fresh: bool = False, for_good: bool = False, now: bool = False
+        feature: str | tuple[str, ...], text: str | None = None, *, fresh: bool = False, for_good: bool = False, now: bool = False
     ) -> None:
-        names = (words,) if isinstance(words, str) else words
+        names = (feature,) if isinstance(feature, str) else feature
         decide("skip" if for_good else name, names, "--fresh" if fresh else text or "", now=now)
 
     return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")

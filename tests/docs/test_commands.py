@@ -83,8 +83,8 @@ def test_the_command_line_takes_every_command_that_is_spoken_of_in(page: str) ->
     [
         ("nightlatch raport", "there is no command 'raport'"),
         ("nightlatch report --htm", "No such option"),
-        ("cat x | nightlatch approve", "FEATURE is missing"),
-        ("nightlatch approve 1 2 3", "too many"),
+        ("cat x | nightlatch retry", "FEATURE is missing"),
+        ("nightlatch retry 1 2 3", "too many"),
         ("./init.sh python loop.py --sesions 3", "No such option"),
         ("nightlatch note open --becase x y", "unrecognized"),
         ("nightlatch run --budget", "requires an argument"),
