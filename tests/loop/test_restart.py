@@ -173,3 +173,17 @@ def test_however_a_session_ends_the_next_agent_knows_from_its_brief_alone_where_
     if way == "asked":
         assert "> Are invited people guests?" in part(brief, "The person's answer")
         assert "They are guests." in part(brief, "The person's answer")
+
+
+def test_a_session_of_plain_text_that_was_killed_before_it_noted_anything_is_told_in_its_own_words(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [HUNT], settings=SETTINGS.replace('events = "jsonl"\n', "").replace("IDLE", "10m"))
+    says = ("Looks like a race in price().", "The role is asked for before the row is written.")
+    project.agent("\n".join(("cat > /dev/null", *(f"echo '{each}'" for each in says), "exec sleep 600")))
+    project.commit("the agent")
+    night = project.start("run", "--once")
+    until(lambda: any(b"before the row" in path.read_bytes() for path in project.folder.glob(".nightlatch/sessions/*/transcript.jsonl")))
+    night.send_signal(signal.SIGKILL)
+    night.communicate()
+    known = read(handed_on(project))
+    assert known.words == " ".join(says)
+    assert known.ended.startswith("interrupted (loop.crash)")
