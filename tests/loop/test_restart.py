@@ -31,6 +31,7 @@ tell '{"kind": "message", "text": "The role is asked for before the row is writt
 """
 NEXT = '--next "log the role in price() of till.py"'
 DONE = """tell '{"kind": "result", "ok": true, "text": "Not finished."}'"""
+CALLS = """tell '{"kind": "tool_call", "id": "3", "tool": "bash", "args": {"command": "./wait.sh"}}'\n"""
 SETTINGS = """agent = ["one"]
 [agents.one]
 command = ["./agent.sh"]
@@ -110,7 +111,7 @@ def killed_loop(project: Project) -> None:
     """The loop gets SIGKILL while its agent works."""
     night = project.start("run", "--once")
     sessions = project.folder / ".nightlatch/sessions"
-    until(lambda: any(b"before the row" in path.read_bytes() for path in sessions.glob("*/transcript.jsonl")))
+    until(lambda: any(b"before the row" in path.read_bytes() for path in sessions.glob("*/transcript.jsonl")), 90)
     night.send_signal(signal.SIGKILL)
     night.communicate()
     listed = project.run("note", "list")
@@ -133,7 +134,7 @@ def refused(project: Project) -> None:
 
 
 WAYS: Mapping[str, tuple[str, str, Callable[[Project], None], str]] = {
-    "killed": ("kill -KILL $$\n", NEXT, cut_off, "failed (agent.fault): fault: killed by signal 9"),
+    "killed": (f"{CALLS}kill -KILL $$\n", NEXT, cut_off, "failed (agent.fault): fault: killed by signal 9"),
     "hung": ("sleep 600\n", NEXT, cut_off, "advanced: idle time-out"),
     "context full": (
         """tell '{"kind": "result", "ok": false, "cls": "context", "text": "prompt is too long"}'\nexit 1\n""",
@@ -170,6 +171,8 @@ def test_however_a_session_ends_the_next_agent_knows_from_its_brief_alone_where_
         assert "Not in till.py: in the callback" in part(brief, "What the person refused")
     else:
         assert known.next == "log the role in price() of till.py"
+    if way == "killed":
+        assert "- a command that never ended: ./wait.sh\n" in brief
     if way == "asked":
         assert "> Are invited people guests?" in part(brief, "The person's answer")
         assert "They are guests." in part(brief, "The person's answer")
@@ -181,7 +184,7 @@ def test_a_session_of_plain_text_that_was_killed_before_it_noted_anything_is_tol
     project.agent("\n".join(("cat > /dev/null", *(f"echo '{each}'" for each in says), "exec sleep 600")))
     project.commit("the agent")
     night = project.start("run", "--once")
-    until(lambda: any(b"before the row" in path.read_bytes() for path in project.folder.glob(".nightlatch/sessions/*/transcript.jsonl")))
+    until(lambda: any(says[1].encode() in path.read_bytes() for path in project.folder.glob(".nightlatch/sessions/*/transcript.jsonl")))
     night.send_signal(signal.SIGKILL)
     night.communicate()
     known = read(handed_on(project))
