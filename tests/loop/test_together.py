@@ -73,6 +73,7 @@ def test_what_an_earlier_night_landed_unproved_is_on_the_page_too(tmp_path: Path
     project.night([[{"write": "n5.txt", "text": "5\n"}]], code=3)
     decided = said(project, "report")["decide"]
     assert [len(one["parts"]) for one in decided] == [5]
+    assert all(part["commit"] and part["proof"] for part in decided[0]["parts"])
     project.run("report", "--html", "page.html")
     page = (project.folder / "page.html").read_text()
     assert [page.count(f"+++ b/n{n}.txt") for n in range(1, 6)] == [1, 1, 1, 1, 1]
