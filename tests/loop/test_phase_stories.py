@@ -67,9 +67,9 @@ def outputs(text: str) -> list[dict[str, object]]:
     return [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", text.partition("## Agent Outputs")[2], re.DOTALL)]
 
 
-def there(folder: Path, data: bytes = THERE.encode(), name: str = "feature-US-001.md") -> Project:
+def there(folder: Path, data: bytes = THERE.encode(), name: str = "feature-US-001.md", implementation: str = CUT) -> Project:
     """A shop that had a progress file before this program, with the first of its phases done."""
-    project = shop(folder, roles={**ROLES, "implementation": CUT})
+    project = shop(folder, roles={**ROLES, "implementation": implementation})
     place = project.folder / "progress" / name
     place.parent.mkdir()
     place.write_bytes(data)
@@ -128,6 +128,14 @@ def test_what_a_person_edits_in_an_adopted_file_is_kept_and_what_was_there_stays
     text = files(project)["feature-US-001.md"]
     assert earlier(text.encode()) == THERE
     assert [text.count(part) for part in ("- edited by hand: `mind the gap`", "edited by hand: ", THERE.strip())] == [1, 1, 1]
+
+
+def test_it_goes_to_the_archive_also_where_nothing_was_decided(tmp_path: Path) -> None:
+    built = CUT.partition("exit 7; fi\n")[2]
+    project = there(tmp_path, implementation=f"echo 1 > n1.txt; {built}")
+    project.run("run")
+    assert "key_decisions\": []" in files(project)["archived/feature-US-001.md"]
+    assert earlier(files(project)["archived/feature-US-001.md"].encode()) == THERE
 
 
 def test_one_that_begins_anew_gives_the_file_back(tmp_path: Path) -> None:
