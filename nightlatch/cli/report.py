@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import Program
-from nightlatch.core.reportvalues import Report
+from nightlatch.core.reportvalues import Report, on_clocks
 from nightlatch.edge.house import House, find_house
 from nightlatch.errors import UsageError
 
@@ -26,19 +26,19 @@ def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, 
     Reads only: safe at any time, also while a run is going.
     """
     from nightlatch.core import reportviews
-    from nightlatch.edge import look, reporting
+    from nightlatch.edge import clocks, look, reporting
 
     house = find_house(Path.cwd())
     moment = reporting.when(since, datetime.now(UTC)) if since else None
     told = reporting.report(house, program.name, run, moment, prepare if page else bool)
     if page:
-        write_page(house, told, page)
+        write_page(house, on_clocks(told, clocks.zone()), page)
     elif as_json:
         click.echo(json.dumps(reportviews.told(told), indent=2))
     elif md:
-        click.echo(reportviews.markdown(told), nl=False)
+        click.echo(reportviews.markdown(on_clocks(told, clocks.zone())), nl=False)
     else:
-        click.echo("\n".join(reportviews.text(told)))
+        click.echo("\n".join(reportviews.text(on_clocks(told, clocks.zone()))))
     return look.code(house)
 
 
@@ -57,9 +57,11 @@ def write_page(house: House, told: Report, page: Path) -> None:
     from nightlatch.core import reportpage
     from nightlatch.edge import reporting
 
-    shown = (*told.of("held"), *told.read)[: reportpage.MOST]
-    changed = reporting.differences(house, (*shown, *told.parts[: reportpage.MOST]))
-    text = reportpage.page(told, template(), changed, reporting.pictures(house, shown))
+    asked = [(each.session, each.commit) for each in told.decide if each.session]
+    asked += [(part.id, part.commit) for part in told.parts if part.id]
+    shown = dict((*asked, *((one.id, one.commit) for one in (*told.of("held"), *told.read))))
+    known = [*shown.items()][: 2 * reportpage.MOST]
+    text = reportpage.page(told, template(), reporting.differences(house, told.tip, known), reporting.pictures(house, [*dict(known)]))
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:

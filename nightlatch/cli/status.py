@@ -51,7 +51,7 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
     for number, (feature, waiting) in enumerate(stands.left):
-        if number < SHOWN and feature.id not in stands.asked:
+        if number < SHOWN and feature.id not in {*stands.asked, *stands.decided}:
             yield "left" if waiting else "next", f"{feature.id} {plain(feature.title, 80)}" + (f"   {waiting.says}" if waiting else "")
     if len(stands.left) > SHOWN:
         yield "", f"{len(stands.left)} are left in all"
@@ -63,7 +63,7 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
         elif ask.verb == "approve" and shown_page(seen, ask.feature):
             yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
     for _, said in inbox.waiting(house):
-        yield "inbox", f"{said.feature} {said.verb}: recorded, not carried out yet"
+        yield "decided", f"{said.feature} {said.verb}: waits for the run"
 
 
 def shown_page(seen: View, name: str) -> bool:

@@ -15,6 +15,7 @@ from nightlatch.core.scope import Change
 from nightlatch.core.verdict import UNFINISHED
 
 PATH = re.compile(r"\.?[\w@-][\w.@-]*(?:/[\w.@-]+)*\.\w+")
+NO_PROOF = ("verify.hollow", "verify.notices-nothing", "judge.cannot-tell", "judge.no-answer")
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
 LANDING = {
     "land.unproved": Rule(
@@ -109,6 +110,24 @@ def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found
     return SessionEnded(
         session=session, feature=feature, outcome=outcome, end=whole, reasons=reasons, details=details, findings=found.told
     )  # fmt: skip
+
+
+def done(feature: Feature, verdict: Verdict, size: str) -> str:
+    """What a landing changes and what proves it, in one line; why nothing does comes first."""
+    size = size or "no file changed"
+    if verdict.outcome is Outcome.UNPROVED:
+        return f"{unproved_by(feature, verdict)}: {size}"
+    by = "its verify was red and is green" if verdict.verify.startswith("red->green") else "a new test fails without it"
+    judged = ", and the judge finds its criteria met" if verdict.judge.startswith("met") else ""
+    return f"{size}; proof: {by}{judged}"
+
+
+def unproved_by(feature: Feature, verdict: Verdict) -> str:
+    """Why nothing proves a feature whose work is safe."""
+    said = [reason.says for reason in verdict.reasons if reason.rule in NO_PROOF]
+    if not feature.verify:
+        return " and ".join(("it has no verify", *(said or ["no new test fails without it"])))
+    return " and ".join(said or ["its verify passes only by tests that the same session wrote"])
 
 
 def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import reduce
 from typing import Any
 
+from nightlatch.core import progress as grammar
 from nightlatch.core.findings import ID
 from nightlatch.core.foreign import Told, read
 from nightlatch.core.models import LANDS, Feature, Outcome
@@ -37,7 +38,7 @@ FRUITLESS = ("rejected", "interrupted", "failed")
 CONFLICT = "land.conflict"
 NOT_TAKEN_BACK = "not taken back"  # begins the detail of a decision whose landing could not be undone
 STALLS = 2
-KEPT = 6
+KEPT = grammar.MOST_TRIED
 _FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
 _MET = re.compile(r"the judge finds (\d+) of \d+ criteria met")
 _TAIL = re.compile(r"(?:session (\S+)  )?digest ([0-9a-f]{6})")
@@ -237,6 +238,7 @@ def _come_to(told: Iterable[tuple[Entry, str]]) -> FeatureHistory:
 
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:
+    entry = grammar.unfolded(entry, past.tried[0] if past.tried else None)
     word, rule = entry.word, entry.rule
     progress, landed = word in PROGRESS, word in LANDS
     cut = word in ("interrupted", "failed") and rule not in NEVER_AN_ATTEMPT

@@ -259,7 +259,8 @@ class AgentEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
-    """What a session came to; everything its line in progress.txt says. `phase` are the details on its phase, if it worked in one."""
+    """What a session came to; everything its line in progress.txt says. `phase` are the details on its phase, if it worked in one;
+    `done` is what landed and what proves it, `carried` what is left to the next session."""
 
     session: str
     feature: Feature
@@ -268,6 +269,8 @@ class SessionEnded:
     reasons: tuple[Reason, ...] = ()
     details: tuple[str, ...] = ()
     phase: tuple[str, ...] = ()
+    done: str = ""
+    carried: str = ""
     attempt: bool = False
     commit: str = ""
     findings: str = ""

@@ -6,12 +6,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import TypeAlias
 
-from nightlatch.core.models import End, Feature, Outcome, Ruling, SessionEnded
+from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Ruling, SessionEnded
 
 SESSION_WORDS = tuple(outcome.value for outcome in Outcome)
-OTHER_WORDS = ("waiting", "finding", "decision", "note")
+DECISION = "decision"
+OTHER_WORDS = ("waiting", "finding", DECISION, "note")
 LIST_PRICE = "the dollars are a list price: a subscription pays, and no budget counts them"
 END_LINES = 8
 DETAILS = 12
@@ -20,6 +22,23 @@ DETAIL = 300
 QUESTION = 500
 QUESTION_LINES = 20  # after the first
 MORE = "| "
+KEPT_WORK = "kept: "  # begins the detail that says what did not land
+MOST_TRIED = 6  # of what was tried before, as many are remembered
+ENDS = {
+    End.BLOCKED: "the agent stopped to ask",
+    End.LIMIT: "the agent met its usage limit",
+    End.BUDGET: "the budget was used up",
+    End.CONTEXT: "the agent's context was full",
+    End.TURNS: "the agent used up its turns",
+    End.WALL: "the agent was ended before it was finished",
+    End.IDLE: "the agent hung and was ended",
+    End.TOOL: "the agent was ended, because one tool call did not come to its end",
+    End.STOPPED: "you stopped the run while the agent worked",
+    End.CRASHED: "the run was cut off: it was killed or crashed, or the machine stopped",
+    End.LOGIN: "the agent needs a login",
+    End.CREDIT: "the agent's account has no credit left",
+    End.FAULT: "the agent failed",
+}
 RULE_OF_END = {
     End.BLOCKED: "agent.question",
     End.LIMIT: "agent.limit",
@@ -46,11 +65,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A header with details below it. `eol` is its line ending; `cut` says that nothing ends its last line (the end of a file)."""
+    """A header with details below it. `eol` is its line ending; `cut` says that nothing ends its last line (the end of a file).
+
+    `joined`: the last detail, which names session and digest, stands at the end of the line before it.
+    """
 
     details: tuple[str, ...] = ()
     eol: str = "\n"
     cut: bool = False
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +93,15 @@ class Entry(Block):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStart(Block):
     """The line a run opens with."""
+
+    run: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFeatures(Block):
+    """What became of each feature in a run, a line each, above the block that closes it: an entry is part of the commit that it is about,
+    so only what comes later can name that commit."""
 
     run: str
     fields: tuple[tuple[str, str], ...] = ()
@@ -110,7 +142,9 @@ class Ask:
         return replace(self, verb=verb, rest=rest).command(program) if verb else ""
 
 
-Item: TypeAlias = Text | Entry | RunStart | RunEnd
+Run: TypeAlias = RunStart | RunFeatures | RunEnd
+Item: TypeAlias = Text | Entry | Run
+RUNS: Mapping[str, type[Run]] = {"start": RunStart, "features": RunFeatures, "end": RunEnd}
 
 
 def _words(words: Iterable[str]) -> str:
@@ -129,7 +163,7 @@ _BLOCK = re.compile(
         ({_ONE_WORD})(?:[ ]{{2}}([^\r\n]+))?
     |   ({_words(OTHER_WORDS)})[ ]({_ONE_WORD})(?:[ ]([^\r\n]+))?
     ){_LINES}
-    | ==[ ]run[ ]({_ONE_WORD})[ ](start|end)((?:[ ][\w-]+=(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*))*){_LINES}
+    | ==[ ]run[ ]({_ONE_WORD})[ ]({"|".join(RUNS)})((?:[ ][\w-]+=(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*))*){_LINES}
     | [^\n]*(?:\n|\Z)
     """,
     re.VERBOSE,
@@ -139,7 +173,9 @@ _PLAIN = re.compile(r'[^\s"]*')
 _QUOTED = re.compile(r"[\s%\x00-\x1f\x7f-\x9f]")
 _ESCAPE = re.compile(r"(?:%[0-9A-F]{2})+")
 _DECIDES = re.compile(r"DECIDE  (\d+) (\S+) ")
-_OPPOSITES = {"approve": ("refuse", '"why"'), "retry": ("skip", ""), "done": ("hold", "")}
+_JOINED = re.compile(r"(?!session \S+  digest )(.*?\S)  ((?:session \S+  )?digest [0-9a-f]{6})")
+_AGAIN = re.compile(r"the same again, .+ in a row")
+_OPPOSITES = {"approve": ("refuse", '"why"'), "retry": ("skip", ""), "done": ("hold", ""), "answer": ("skip", "")}
 _PATTERNS = re.compile(r"^##[ ]+codebase patterns[^\n]*\n(.*?)(?=^##? |^---|^== run |^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\Z)", re.I | re.M | re.S)
 
 
@@ -169,7 +205,7 @@ def appended(text: str, items: Sequence[Item]) -> str:
     return ("\n" if text and not text.endswith("\n") else "") + render(items)
 
 
-def _item(match: re.Match[str]) -> Entry | RunStart | RunEnd | None:
+def _item(match: re.Match[str]) -> Entry | Run | None:
     """What one match of the grammar says, or None where it is somebody else's line."""
     if match[1] is not None:
         return _entry(match)
@@ -194,7 +230,7 @@ def _details(eol: str, text: str, whole: str) -> tuple[tuple[str, ...], str, boo
 def _entry(match: re.Match[str]) -> Entry | None:
     at, word, feature, tries, minutes, usd, rule, title, other, subject, rest, eol, text = match.groups()[:13]
     whole = match[0]
-    block = _details(eol, text, whole)
+    block, other = _details(eol, text, whole), (other or "").rstrip()
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
@@ -202,8 +238,9 @@ def _entry(match: re.Match[str]) -> Entry | None:
     if block is None:
         return None
     details, eol, cut = block
+    details, joined = (details, False) if other and other != DECISION else _parted(details)
     if other:
-        item = Entry(at=moment, word=other.rstrip(), feature=_unquote(subject), title=rest or "", details=details, eol=eol, cut=cut)
+        item = Entry(at=moment, word=other, feature=_unquote(subject), title=rest or "", details=details, eol=eol, cut=cut, joined=joined)
     else:
         item = Entry(
             at=moment,
@@ -217,12 +254,19 @@ def _entry(match: re.Match[str]) -> Entry | None:
             details=details,
             eol=eol,
             cut=cut,
+            joined=joined,
         )
     return item if "%" not in whole or _text(item, cut=cut) == whole else None
 
 
-def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> RunStart | RunEnd | None:
-    kind = RunStart if match[15] == "start" else RunEnd
+def _parted(details: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
+    """The details with session and digest as one of their own, and whether they stood at the end of another."""
+    found = _JOINED.fullmatch(details[-1]) if details else None
+    return ((*details[:-1], found[1], found[2]), True) if found else (details, False)
+
+
+def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> Run | None:
+    kind = RUNS[match[15]]
     details, eol, cut = block
     try:
         fields = tuple((name, json.loads(value) if value.startswith('"') else value) for name, value in _FIELD.findall(match[16]))
@@ -232,15 +276,17 @@ def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> RunS
     return item if _text(item, cut=cut) == match[0] else None
 
 
-def _text(item: Entry | RunStart | RunEnd, *, cut: bool) -> str:
-    details = [f"    {line}" for detail in item.details for line in re.split(r"[\r\n]+", detail) if line]
+def _text(item: Entry | Run, *, cut: bool) -> str:
+    told = (*item.details[:-2], "  ".join(item.details[-2:])) if item.joined else item.details
+    details = [f"    {line}" for detail in told for line in re.split(r"[\r\n]+", detail) if line]
     return item.eol.join([re.sub(r"[\r\n]+", " ", _header(item)), *details]) + ("" if cut else item.eol)
 
 
-def _header(item: Entry | RunStart | RunEnd) -> str:
+def _header(item: Entry | Run) -> str:
     if not isinstance(item, Entry):
         fields = "".join(f" {name}={_value(value)}" for name, value in item.fields)
-        return f"== run {_quote(item.run)} {'start' if isinstance(item, RunStart) else 'end'}{fields}"
+        word = next(word for word, kind in RUNS.items() if isinstance(item, kind))
+        return f"== run {_quote(item.run)} {word}{fields}"
     head = f"{item.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='minutes')}Z {item.word:11} {_quote(item.feature)}"
     if item.word in OTHER_WORDS:
         return f"{head} {item.title}" if item.title else head
@@ -281,9 +327,16 @@ def lines(text: str, limit: int = DETAIL) -> tuple[str, ...]:
     return tuple(kept for part in text.splitlines() if (kept := line(part, limit)))
 
 
-def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Entry:
-    """The entry of a session; `tries` is the number of the attempt that it was."""
+def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None, tried: Sequence[Entry] = ()) -> Entry:
+    """The entry of a session; `tries` is the number of the attempt that it was, `tried` what was tried before, latest first.
+
+    A refusal in the same words as the one before it says only that, and how many they are by now.
+    """
     usd, listed = ended.end.usage.usd, (LIST_PRICE,) if ended.end.listed else ()
+    story = _story(ended)
+    again = sum(1 for _ in takewhile(lambda before: _same(ended, story, before), tried))
+    if again:
+        story = (f"the same again, {again + 1 if again < MOST_TRIED else f'more than {MOST_TRIED}'} in a row",)
     return Entry(
         at=minute(at),
         word=ended.outcome.value,
@@ -293,8 +346,28 @@ def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None) -> Ent
         usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
         rule=rule_of(ended),
         title=line(ended.feature.title, TITLE),
-        details=(*_story(ended), *listed, *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
+        details=(*story, *listed, *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
+        joined=bool(story or listed or ended.phase),
     )
+
+
+def _same(ended: SessionEnded, story: tuple[str, ...], before: Entry) -> bool:
+    """Was what is told of this refusal told of the one before it? One that tells of a phase or a finding is always told whole."""
+    if ended.outcome is not Outcome.REJECTED or ended.phase or ended.findings or before.word != Outcome.REJECTED:
+        return False
+    return before.rule == rule_of(ended) and tuple(detail for detail in before.details[:-1] if detail != LIST_PRICE) == story
+
+
+def unfolded(entry: Entry, before: Entry | None) -> Entry:
+    """A refusal that only says that it was the same again, with what the one before it tells."""
+    if before is None or not is_folded(entry):
+        return entry
+    told = (detail for detail in before.details[:-1] if detail != LIST_PRICE)
+    return replace(entry, details=(*told, *entry.details[1:]))
+
+
+def is_folded(entry: Entry) -> bool:
+    return bool(entry.details) and _AGAIN.fullmatch(entry.details[0]) is not None
 
 
 def billed(entry: Entry) -> float | None:
@@ -316,18 +389,27 @@ def rule_of(ended: SessionEnded) -> str:
 
 
 def _story(ended: SessionEnded) -> tuple[str, ...]:
-    """What happened, each thing once: the question, the reasons with what is next, the agent's end, then further details."""
+    """What happened, each thing once: what was done, the question or the agent's end, the reasons with what is next, further details,
+    and what the next session finds."""
     end = ended.end
-    told = asked(end.question)
+    told = [line(ended.done), *asked(end.question)]
+    is_known = bool(end.question) or (bool(end.says) and any(reason.says == end.says for reason in ended.reasons))
+    if end.end in ENDS and not is_known:
+        told.append(line(in_words(end)))
     for reason in ended.reasons:
         if reason.says != end.question:
-            told.append(line(f"{reason.says}: {', '.join(reason.detail)}" if reason.detail else reason.says))
+            told.append(line(": ".join(filter(None, (reason.says, ", ".join(filter(None, reason.detail)))))))
         told += [line(f"next: {reason.next}")] if reason.next else []
-    unsaid = end.says and all(reason.says != end.says for reason in ended.reasons)
-    if end.end is not End.FINISHED and (unsaid or rule_of(ended) != RULE_OF_END[end.end]):
-        told.append(line(f"{end.end.value}{f': {end.says}' if end.says else ''}"))
     told += [kept for detail in ended.details for kept in lines(detail)]
+    told += [line(f"{KEPT_WORK}{ended.carried}")] if ended.carried and not ended.phase else []
     return tuple(dict.fromkeys(filter(None, told)))[: DETAILS + len(asked(end.question))]
+
+
+def in_words(end: AgentEnd) -> str:
+    """How an agent ended, as a sentence; its question is one."""
+    if end.question:
+        return end.says
+    return ": ".join(filter(None, (ENDS.get(end.end, ""), end.says)))
 
 
 def asked(question: str) -> list[str]:
@@ -349,7 +431,7 @@ def question_of(details: Sequence[str]) -> str:
 def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
     """What the person decided, under the digest of the feature as it stood: answer, approve, refuse, done, retry, hold, skip, revert."""
     said = f"{verb} {json.dumps(text, ensure_ascii=False)}" if text else verb
-    return Entry(at=minute(at), word="decision", feature=feature.id, title=said, details=(f"digest {feature.digest}",))
+    return Entry(at=minute(at), word=DECISION, feature=feature.id, title=said, details=(f"digest {feature.digest}",))
 
 
 def decisions(asks: Sequence[Ask], program: str, numbers: Mapping[str, int]) -> Iterator[tuple[str, Ask, str]]:

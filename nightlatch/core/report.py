@@ -4,14 +4,27 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from nightlatch.core.findings import Finding, State
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import decision_of, named
 from nightlatch.core.models import LANDS, Feature
-from nightlatch.core.progress import LIST_PRICE, SESSION_WORDS, TITLE, Ask, Entry, Item, RunEnd, RunStart, line, question_of
-from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Known, Part, Report, Risk, Session
+from nightlatch.core.progress import (
+    LIST_PRICE,
+    SESSION_WORDS,
+    TITLE,
+    Ask,
+    Entry,
+    Item,
+    RunEnd,
+    RunStart,
+    is_folded,
+    line,
+    question_of,
+    unfolded,
+)
+from nightlatch.core.reportvalues import IS_TEST, Change, Decide, Decided, Known, Part, Report, Risk, Session
 from nightlatch.core.survey import Survey
 
 LARGE = 400
@@ -94,12 +107,21 @@ def nights(items: Iterable[Item]) -> list[Night]:
 
 
 def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) -> list[Night]:
-    """The last run, or the run of this name; since a moment, what happened in all of them."""
+    """The last run with those before it that were cut off, for it goes on with them; or the run of this name; since a moment, what
+    happened in all of them."""
     found = [night for night in nights(items) if run in ("", night.run)]
     if since is None:
-        return found[-1:]
+        return whole(found) if not run else found[-1:]
     kept = (replace(night, entries=tuple(entry for entry in night.entries if entry.at >= since)) for night in found)
     return [night for night in kept if night.entries or (began(night) or since) > since]
+
+
+def whole(found: Sequence[Night]) -> list[Night]:
+    """The last of these runs, with those directly before it that did not come to their end."""
+    first = len(found) - 1
+    while first > 0 and found[first - 1].end is None and found[first - 1].start:
+        first -= 1
+    return [*found[max(first, 0) :]]
 
 
 def began(night: Night) -> datetime | None:
@@ -132,7 +154,8 @@ def build(source: Source, picked: Sequence[Night]) -> Report:
         fix=line(fixed[1], 200) if fixed else _usual_fix(kind, source.program), branch=line(source.branch, 80), tip=source.tip,
         base=line(opened.get("base", ""), 40), tests=line(tests.partition(";")[0], 120) or _last_tests(sessions), unpushed=source.unpushed,
         before=before, passing=passing, total=total, budget=line(opened.get("budget", "").replace("none", ""), 20),
-        decide=(*_decide(source), *_slipped(source)) if latest else (), sessions=sessions, waits=tuple(_waits(source, sessions)),
+        decide=(*_decide(source), *_slipped(source)) if latest else (), decided=tuple(_decided(source)) if latest else (),
+        sessions=sessions, waits=tuple(_waits(source, sessions)),
         burnup=tuple(_burnup(start, before, picked)), findings=tuple(_findings(source, sessions)), missing=source.missing,
         next=tuple(_next(source, latest, closed.get("exit", ""))),
     )  # fmt: skip
@@ -184,6 +207,7 @@ def _sessions(source: Source, picked: Sequence[Night]) -> Iterator[Session]:
     story = _story(source.items)
     run = agent = ""
     refused: dict[str, tuple[int, str]] = {}
+    last = dict[str, Entry]()
     for item in source.items:
         if isinstance(item, RunStart):
             run, agent = item.run, dict(item.fields).get("agent", "")
@@ -192,7 +216,10 @@ def _sessions(source: Source, picked: Sequence[Night]) -> Iterator[Session]:
         count, rule = refused.get(item.feature, (0, ""))
         if id(item) in ids and (found := _SESSION.fullmatch(item.details[-1])):
             cut = "" if found[1].startswith(f"{run}-") else f"began in {line(found[1].rpartition('-')[0], 40)}, which was cut off"
-            yield _session(source, item, found, agent, (count, rule, cut), story.get(id(item), ""))
+            told = unfolded(item, last.get(item.feature))
+            yield _session(source, told, found, agent, (count, rule, cut), story.get(id(item), ""))
+        if item.word == "rejected":
+            last[item.feature] = unfolded(item, last.get(item.feature))
         refused[item.feature] = (0, "") if item.word in LANDS else (count + 1, item.rule if item.word == "rejected" else rule)
 
 
@@ -263,16 +290,19 @@ def _decide(source: Source) -> Iterator[Decide]:
         kind = waiting.word if waiting else ""
         said = waiting.says if waiting else ""
         own = _own(source, feature)
-        question = _asked(own) if kind == "blocked" else said.partition(": ")[2] if kind in ("held", "unproved") else ""
+        question = _asked(own) if kind == "blocked" else said.partition(": ")[2] if kind in ("held", "unproved") else _refused(own, said)
         costs = [one.usd for one in own if one.usd is not None]
         plan = 'in the plan: "answer": "..."' if kind == "blocked" else 'to leave it aside, in the plan: "hold": true'
         plan = "or give it a verify that fails today" if ask.verb == "done" else plan
+        about = next((found[1] for one in reversed(own) if (found := _SESSION.fullmatch(one.details[-1]))), "")
+        landing = source.landings.get(about)
         behind = _behind(source, {feature.id})
         yield Decide(
             name=line(name, 80), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind=kind,
             by="the agent asks" if kind == "blocked" else "the loop", question=line(question or said, 500), says=line(ask.says),
             command=line(command), other=line(ask.other(source.program)), otherwise=plan, holds_up=behind, sessions=len(own),
-            usd=sum(costs) if costs else None,
+            usd=sum(costs) if costs else None, session=line(about, 80), commit=landing.commit if landing else "",
+            checked=tuple(_proof(landing)) if landing else (),
         )  # fmt: skip
 
 
@@ -323,6 +353,23 @@ def reaching(items: Sequence[Item], picked: Sequence[Night], asked: Collection[s
     return [first, *picked] if first is not None and older else picked
 
 
+def _refused(own: Sequence[Entry], said: str) -> str:
+    """Why no session works on it any more, with the last refusal in words."""
+    told = [one.details[0] for one in own if one.word == "rejected" and not is_folded(one)]
+    return f"{said}: {told[-1]}" if told else said
+
+
+def _decided(source: Source) -> Iterator[Decided]:
+    """What the person decided since the last run ended, and what waits for the next one."""
+    since = takewhile(lambda item: not isinstance(item, RunStart | RunEnd), reversed(source.items))
+    done = [(item.feature, decision_of(item)[0]) for item in since if isinstance(item, Entry) and item.word == "decision"]
+    for carried_out, found in ((True, reversed(done)), (False, source.survey.decided.items())):
+        for name, verb in found:
+            feature = source.survey.plan.feature(name)
+            title = line(feature.title, TITLE) if feature else ""
+            yield Decided(feature=line(name, 60), title=title, verb=line(verb, 20), carried_out=carried_out)
+
+
 def _asked(own: Sequence[Entry]) -> str:
     """The question of the last session that asked one, whole."""
     return next((question_of(one.details) for one in reversed(own) if one.word == "blocked" and one.details), "")
@@ -333,7 +380,8 @@ def _slipped(source: Source) -> Iterator[Decide]:
     last = {entry.feature: entry for entry in source.items if isinstance(entry, Entry) and (entry.word == "landed" or is_slip(entry))}
     for feature, _ in source.survey.left:
         entry = last.get(feature.id)
-        if entry is None or not is_slip(entry) or feature.id in source.survey.asked or feature.hold or feature.skip:
+        settled = feature.hold or feature.skip or feature.id in source.survey.asked or feature.id in source.survey.decided
+        if entry is None or not is_slip(entry) or settled:
             continue
         yield Decide(
             name=line(feature.id, 60), feature=line(feature.id, 60), title=line(feature.title, TITLE), kind="slipped", by="the loop",
@@ -400,6 +448,8 @@ def _next(source: Source, latest: bool, code: str) -> Iterator[tuple[str, str]]:
         yield f"{', '.join(runs[:3])}{more} can run", f"{source.program} run"
     elif source.survey.waiting:
         yield "nothing can run until you decide" + (f"; {behind} wait behind it" if behind else ""), f"{source.program} status"
+    elif source.survey.decided:
+        yield "what you decided waits for the run", f"{source.program} run"
     elif not source.survey.plan.features:
         yield "the plan has no features", "add one to the plan"
     elif code == NEEDS_YOU:  # nothing waits and nothing can run: what somebody says that it passes does not

@@ -13,8 +13,8 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from nightlatch.core.models import LANDS
-from nightlatch.core.reportvalues import BROKEN, Report, Session
-from nightlatch.core.reportviews import cost, iso, money, reason, span, spent, state, why_read
+from nightlatch.core.reportvalues import BROKEN, Report, Session, size
+from nightlatch.core.reportviews import cost, folded, moment, money, pushed, reason, spent, state, stopped, trouble, when, why_read
 from nightlatch.core.text import plain
 
 MOST = 40
@@ -24,6 +24,7 @@ HEIGHT = 110
 DIFF_LINES, DIFF_WIDTH, DIFFS = 150, 200, 120_000
 PIXEL = 0.4
 POLICY = "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
+HEADINGS = {"unproved": "It landed, and you have the last word: ", "held": "It waits for your word: ", "worn out": "It "}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -33,12 +34,14 @@ def page(
     """The page. Its own style is the only thing that its policy allows, beside the pictures that lie in it."""
     style = re.search(r"<style>(.*?)</style>", template, re.DOTALL)
     digest = b64encode(sha256((style[1] if style else "").encode()).digest()).decode()
-    whole, landed = report.whole, report.landed
+    whole, landed, apart = report.whole, report.landed, report.apart
+    (tests, *_), zone = state(report), f"{report.start or EPOCH:%Z}"
     return compiled(template).render(
-        r=report, landed=landed, read=report.read, policy=POLICY.format(digest),
-        diffs=shortened(diffs), pictures={name: [*map(inline, each)] for name, each in pictures.items()}, most=MOST, broken=BROKEN,
-        span=span(report), state=[*state(report)], whole=whole, known=whole.unknown < whole.sessions, why=why_read,
-        reason=reason, cost=cost(report), links=[*links(report)], **charts(report),
+        r=report, apart=apart, landed=landed, read=apart.read, policy=POLICY.format(digest), diffs=shortened(diffs),
+        pictures={name: [*map(inline, each)] for name, each in pictures.items()}, most=MOST, broken=BROKEN, headings=HEADINGS,
+        tests=tests, pushed=pushed(report.unpushed), stopped=stopped(report).removeprefix("stopped").lstrip() if report.stop else "",
+        zone=zone, span=when(report), trouble=trouble(report), whole=whole, known=whole.unknown < whole.sessions, cost=cost(report),
+        why=why_read, reason=reason, size=size, folded=folded, links=[*links(report)], **charts(report),
     )  # fmt: skip
 
 
@@ -49,10 +52,11 @@ def compiled(template: str) -> Template:
 
 
 def links(report: Report) -> Iterator[tuple[str, str, int | str]]:
-    yield from (("decide", "Decide", len(report.decide)), ("held", "Held", len(report.of("held"))))
-    yield from (("unproved", "Unproved", len(report.unproved)), ("landed", "Landed", len(report.of("landed"))))
-    yield from (("rejected", "Rejected", len(report.of("rejected"))), ("time", "The night", " " if report.sessions else ""))
-    yield from (("cost", "Cost", " " if report.sessions else ""), ("findings", "Findings", len(report.findings)), ("raw", "Raw files", " "))
+    apart, some = report.apart, " " if report.sessions else ""
+    yield from (("held", "Held", len(apart.of("held"))), ("unproved", "Unproved", len(apart.of("unproved"))))
+    yield from (("landed", "Landed", len(apart.of("landed"))), ("rejected", "Rejected", len(apart.of("rejected"))))
+    yield from (("time", "The night", some), ("cost", "Cost", some))
+    yield from (("findings", "Findings", len(report.findings)), ("raw", "Raw files", " "))
 
 
 def inline(picture: tuple[str, str, bytes]) -> tuple[str, str]:
@@ -85,7 +89,7 @@ def charts(report: Report) -> dict[str, object]:
     return {
         "ticks": [*scale.ticks()], "lanes": [lane(name, recent, scale) for name in shown[-LANES:]], "unseen": max(len(shown) - LANES, 0),
         "pauses": [scale.bar(*wait[:2]) for wait in report.waits if wait[0] >= start], "table": table,
-        "waits": [(iso(since), iso(until), why) for since, until, why in report.waits[-TABLE:]],
+        "waits": [(moment(since), moment(until), why) for since, until, why in report.waits[-TABLE:]],
         "older": [*by_day(report.sessions[:-TABLE])], "older_count": max(len(report.sessions) - TABLE, 0),
         **burnup(report), **costs(report),
         "agents": [(each.name, each.model, each.sessions, each.landed, each.refused, each.stopped, spent(each)) for each in report.agents],

@@ -3,12 +3,13 @@
 Numbers are the loop's. What somebody else wrote is one printable line each, so no view needs to know whose it is.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS
+from nightlatch.core.planreadings import few
 
 IS_TEST = matcher(("tests/**", "test/**", "**/tests/**", "**/__tests__/**", "**/test_*.*", "**/*_test.*", "**/*.test.*", "**/*.spec.*"))
 BROKEN = {
@@ -95,7 +96,8 @@ class Part:
 class Decide:
     """One decision that waits, with the command that gives it. `by` is whose words `question` is; `says` is all in one line.
 
-    One about several features has them as `parts`.
+    One about several features has them as `parts`. `session` is the one that it is about, which landed as `commit` where it did;
+    `checked` is what was run on its work.
     """
 
     name: str
@@ -112,6 +114,23 @@ class Decide:
     sessions: int
     usd: float | None
     parts: tuple[Part, ...] = ()
+    session: str = ""
+    commit: str = ""
+    checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision of the person since the run ended, or one that no run has carried out yet."""
+
+    feature: str
+    title: str
+    verb: str
+    carried_out: bool
+
+    @property
+    def state(self) -> str:
+        return "carried out" if self.carried_out else "waits for the run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +192,15 @@ class Report:
     findings: tuple[Known, ...]
     next: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
+    decided: tuple[Decided, ...] = ()
+
+    @property
+    def apart(self) -> "Report":
+        """The same without the sessions that its decisions are about: a page tells each thing once."""
+        asked = {each.session for each in self.decide} | {part.id for part in self.parts}
+        worn_out = {each.feature for each in self.decide if each.kind == "worn out"}
+        told = asked | {one.id for one in self.sessions if one.outcome == "rejected" and one.feature in worn_out}
+        return replace(self, sessions=tuple(one for one in self.sessions if one.id not in told))
 
     def of(self, *outcomes: str) -> tuple[Session, ...]:
         return tuple(session for session in self.sessions if session.outcome in outcomes)
@@ -185,12 +213,6 @@ class Report:
     @property
     def parts(self) -> tuple[Part, ...]:
         return tuple(part for each in self.decide for part in each.parts)
-
-    @property
-    def unproved(self) -> tuple[Session, ...]:
-        """What landed unproved and is not told whole where the person decides."""
-        told = {part.id for part in self.parts}
-        return tuple(one for one in self.of("unproved") if one.id not in told)
 
     @property
     def read(self) -> tuple[Session, ...]:
@@ -227,6 +249,28 @@ class Report:
         told += [f"{asks} decision{'s need' if asks > 1 else ' needs'} you."] if asks else []
         told += [f"{refused} attempt{'s' * (refused > 1)} rejected."] if refused else []
         return tuple(told)
+
+
+def on_clocks(report: Report, zone: tzinfo) -> Report:
+    """The report with its times in this zone."""
+
+    def at(moment: datetime | None) -> datetime | None:
+        return moment and moment.astimezone(zone)
+
+    return replace(
+        report, start=at(report.start), end=at(report.end),
+        sessions=tuple(replace(one, began=one.began.astimezone(zone), ended=one.ended.astimezone(zone)) for one in report.sessions),
+        waits=tuple((since.astimezone(zone), until.astimezone(zone), why) for since, until, why in report.waits),
+        burnup=tuple((moment.astimezone(zone), count) for moment, count in report.burnup),
+    )  # fmt: skip
+
+
+def size(changes: Sequence[Change] | None) -> str:
+    """What changed, in a few words: "+11 -0 in shop.py, test_total.py"; "" where nothing did, or nobody knows."""
+    if not changes:
+        return ""
+    added, removed = sum(each.added for each in changes), sum(each.removed for each in changes)
+    return f"+{added} -{removed} in {few(each.path for each in changes)}"
 
 
 def riskiest(sessions: Iterable[Session]) -> tuple[Session, ...]:

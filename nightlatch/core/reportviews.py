@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import groupby
 
 from nightlatch.core.models import LANDS
-from nightlatch.core.progress import END_LINES, LIST_PRICE, RunEnd, line
+from nightlatch.core.progress import END_LINES, LIST_PRICE, RunEnd, RunFeatures, line
 from nightlatch.core.recall import quoted
-from nightlatch.core.reportvalues import Decide, Report, Session, Tally
+from nightlatch.core.reportvalues import Decide, Report, Session, Tally, size
 
 ROWS = {"DECIDE": 3, "LANDED": 6, "REJECT": 4}
 MOST_MARKDOWN = 60_000
+MOST_LINES = 40
 LEFT = {"held": "HELD", "advanced": "CARRIED", "interrupted": "CUT OFF", "failed": "FAILED"}
 
 
@@ -29,12 +31,12 @@ def text(report: Report) -> Iterator[str]:
         yield f"        {each.by}: {line(each.question, 500)}"
         yield f"        {either(each)}"
     yield from more(len(report.decide) - ROWS["DECIDE"], f"{report.program} status")
+    yield from (f"DECIDED {line(f'{each.feature} {each.title}', 60)}   {each.verb}: {each.state}" for each in report.decided)
     yield from rows("LANDED", (*report.of("unproved"), *report.landed), landing, f"{report.program} log -n 0")
-    yield from rows("REJECT", report.of("rejected"), refusal, f"{report.program} log -n 0")
+    yield from rows("REJECT", folded(report.apart.of("rejected")), refusal, f"{report.program} log -n 0")
     for word, name in LEFT.items():
-        if found := report.of(word):
-            named = Counter(f"{one.feature} {line(one.rule or reason(one), 40)}" for one in found)
-            yield f"{name:<7} {line('; '.join(f'{what} x{n}' if n > 1 else what for what, n in named.items()), 120)}"
+        if found := report.apart.of(word):
+            yield f"{name:<7} {line('; '.join(counted(found)), 120)}"
     if report.findings:
         yield f"FOUND   {', '.join(f'{each.state} {each.id}' for each in report.findings[:5])}" + (
             f" and {len(report.findings) - 5} more" if len(report.findings) > 5 else ""
@@ -81,15 +83,52 @@ def reason(one: Session) -> str:
     return next((said for said in one.said if not said.startswith(("next: ", "findings: ", LIST_PRICE))), "")
 
 
+def same(one: Session, other: Session) -> bool:
+    return (one.feature, one.outcome, one.rule, reason(one)) == (other.feature, other.outcome, other.rule, reason(other))
+
+
+def folded(sessions: Sequence[Session]) -> tuple[Session, ...]:
+    """The sessions with those that ended alike, one after the other, as one that says how many they were."""
+    found: list[Session] = []
+    for _, group in groupby(sessions, key=lambda one: (one.feature, one.outcome, one.rule, reason(one))):
+        *before, last = group
+        costs = [one.usd for one in (*before, last) if one.usd is not None]
+        said = (f"{len(before) + 1} times: {reason(last) or last.rule}", *(said for said in last.said if said != reason(last)))
+        found.append(replace(last, usd=sum(costs) if costs else None, said=said) if before else last)
+    return tuple(found)
+
+
+def brief(one: Session) -> str:
+    """The same in its first words."""
+    return line((reason(one) or one.rule or one.outcome).partition(":")[0], 60)
+
+
+def trouble(report: Report) -> str:
+    """What hung, failed, was cut off or waited, in words."""
+    waits = (f"{why} {since:%H:%M} to {until:%H:%M}" for since, until, why in report.waits[:2])
+    return "; ".join((*counted(report.apart.of("interrupted", "failed"))[:4], *waits))
+
+
+def counted(sessions: Iterable[Session]) -> list[str]:
+    """Each feature with what its sessions came to, equal ones once."""
+    found = Counter(f"{one.feature} {brief(one)}" for one in sessions)
+    return [f"{what} x{n}" if n > 1 else what for what, n in found.items()]
+
+
 def span(report: Report) -> str:
+    """Which run, when, and how long."""
+    runs = f"run {report.runs[-1]}" if len(report.runs) == 1 else f"{len(report.runs)} runs"
+    return f"{runs}, {when(report)}" if report.start else ""
+
+
+def when(report: Report) -> str:
     """When, and how long."""
     if not report.start:
         return ""
-    runs = f"run {report.runs[-1]}" if len(report.runs) == 1 else f"{len(report.runs)} runs"
     if not report.end:
-        return f"{runs}, from {moment(report.start)} UTC"
+        return f"from {moment(report.start)} {report.start:%Z}"
     last = f"{report.end:%H:%M}" if report.end.date() == report.start.date() else moment(report.end)
-    return f"{runs}, {moment(report.start)} to {last} UTC ({took(report.start, report.end)})"
+    return f"{moment(report.start)} to {last} {report.end:%Z} ({took(report.start, report.end)})"
 
 
 def moment(at: datetime) -> str:
@@ -111,14 +150,20 @@ def state(report: Report) -> Iterator[tuple[str, str]]:
     good = "ok" if tests.startswith("green") else "FAIL" if tests.startswith("red") else "--"
     yield good, f"{report.branch} is {tests}" if good != "--" else f"{report.branch}: {tests}"
     if report.stop:
-        at = f" {report.end:%H:%M} UTC" if report.end and report.kind not in ("going", "cut off") else ""
-        yield "FAIL" if report.kind in ("fault", "red", "error") else "--", f"stopped{at}: {line(report.stop, 140)}"
+        yield "FAIL" if report.kind in ("fault", "red", "error") else "--", stopped(report)
     yield "--", pushed(report.unpushed)
+
+
+def stopped(report: Report) -> str:
+    """When the run stopped, and why; what waits for the person is told as decisions."""
+    at = f" {report.end:%H:%M %Z}" if report.end and report.kind not in ("going", "cut off") else ""
+    waits = report.kind == "needs you" and bool(report.decide or report.decided)
+    return f"stopped{at}: {line(report.stop.partition(': ')[0] if waits else report.stop, 140)}"
 
 
 def pushed(count: int | None) -> str:
     if count is None:
-        return "the branch is pushed nowhere; the loop pushes nothing"
+        return "not pushed"
     return f"{count} commit{'s' * (count != 1)} not pushed" if count else "all pushed"
 
 
@@ -150,7 +195,7 @@ def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
         ("parent", report.tip[:7]), ("passing", f"{report.passing}/{report.total}"), *counts, ("cost", spent(whole)),
         ("not-landed", spent(whole, whole.lost)), *listed, ("exit", str(code)), ("at", f"{at:%Y-%m-%dT%H:%MZ}"),
     )  # fmt: skip
-    read = line("; ".join(f"{one.feature} {one.commit[:7]} ({why_read(one)})" for one in report.read[:3]))
+    read = line("; ".join(f"{one.feature} {one.commit[:7]} ({why_read(one)})" for one in report.apart.read[:3]))
     tail = [f"read    {read}"] if read else []
     tail += [f"next    {line(says)}" for says, _ in report.next[:1]]
     away = "" if report.unpushed is None else f"{report.unpushed} commits not pushed" if report.unpushed else "all pushed"
@@ -158,6 +203,33 @@ def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
     wanted = _decisions(report, END_LINES - 3 - len(tail))
     branch = "; ".join(filter(None, (report.tests or "its tests were not run", away)))
     return RunEnd(run=run, fields=fields, details=(f"stop    {line(report.stop + fix)}", f"branch  {line(branch)}", *wanted, *tail))
+
+
+def night(report: Report, run: str) -> tuple[RunFeatures, ...]:
+    """What the run came to, for above the block that closes it: a line for each feature, what landed with its commit."""
+    if not report.sessions:
+        return ()
+    by_feature: dict[str, list[Session]] = {}
+    for one in report.sessions:
+        by_feature.setdefault(one.feature, []).append(one)
+    lines = [line(came_to(own)) for own in by_feature.values()]
+    rest = (f"and {len(lines) - MOST_LINES} more: {report.program} log -n 0",) if len(lines) > MOST_LINES else ()
+    return (RunFeatures(run=run, details=(*lines[:MOST_LINES], *rest)),)
+
+
+def came_to(own: Sequence[Session]) -> str:
+    """What the sessions on one feature came to, in one line: what landed as which commit with how many lines, or why nothing did."""
+    last = own[-1]
+    if last.outcome in LANDS:
+        proved = last.outcome == "landed"
+        as_commit = f"landed{'' if proved else ' unproved'} as {last.commit[:7]}"
+        told, before = ", ".join(filter(None, (as_commit, size(last.changes) if proved else reason(last)))), own[:-1]
+    else:
+        *_, end = folded(own)
+        told, before = f"{last.outcome}: {reason(end) or last.rule}", [one for one in own if not same(one, last)]
+    past = Counter(brief(one) for one in before)
+    earlier = ", ".join(f"{what} ({n} times)" if n > 1 else what for what, n in past.items())
+    return f"{last.feature} {last.title}: {told}{f'; before that: {earlier}' if earlier else ''}"
 
 
 def why_read(one: Session) -> str:
@@ -193,6 +265,7 @@ def told(report: Report) -> dict[str, object]:
         "cost": {"usd": None if source == "none" else round(whole.usd, 2), "source": source, "not_landed": round(whole.lost, 2),
                  "unknown": whole.unknown, **({"list_price": round(report.list_price, 2)} if report.list_price else {})},
         "decide": [decided(each) for each in body["decide"]],
+        "decided": [{**asdict(each), "state": each.state} for each in report.decided],
         **{word: [row(one) for one in (report.landed if word == "landed" else report.of(word))]
            for word in ("landed", "unproved", "rejected", "held", "blocked", "advanced", "interrupted", "failed")},
         "waits": [{"from": iso(since), "to": iso(until), "why": why} for since, until, why in report.waits],
@@ -223,7 +296,7 @@ def row(one: Session) -> dict[str, object]:
 
 
 def iso(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds") if at else None
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else None
 
 
 def markdown(report: Report) -> str:
@@ -240,36 +313,58 @@ def markdown(report: Report) -> str:
 
 
 def _sections(report: Report) -> Iterator[str]:
-    signs = {"ok": "✅", "FAIL": "❌", "--": "•"}
     yield f"## {' '.join(report.verdict)}\n"
-    yield f"{quoted(', '.join(filter(None, (report.project, span(report)))))}\n"
-    yield "".join(f"- {signs[word]} {quoted(said)}\n" for word, said in state(report)) + f"- {signs['--']} {quoted(numbers(report))}\n"
+    yield table("", ("", "the night"), _standing(report))
     if report.fix:
         yield f"### Fix first\n\n{fenced([report.fix])}"
     if report.decide:
-        yield "### You decide\n"
+        yield f"### You decide ({len(report.decide)})\n"
     for each in report.decide[:20]:
-        asked = f"{each.by}: {quoted(each.question, 500)}" if each.question else ""
-        commands = fenced([*filter(None, (each.command, each.other))])
-        yield f"**{quoted(f'{each.feature} {each.title}')}** {quoted(behind(each) or '-')}\n\n{asked}\n\n{commands}"
-    yield table("### Landed, riskiest first", ("commit", "feature", "lines", "read it because", "proof"), (
-        (quoted(one.commit[:9]), quoted(f"{one.feature} {one.title}"), "+{} -{}".format(*one.lines[:2]),
-         quoted("; ".join(risk.says for risk in one.risks) or ("unproved" if one.outcome == "unproved" else "-")),
-         quoted("; ".join(one.proof) or "-")) for one in (*report.of("unproved"), *report.landed)
+        yield _card(each)
+    yield "".join(f"- {quoted(f'{each.feature} {each.title}')} {each.verb}: {each.state}\n" for each in report.decided)
+    asked = report.apart
+    yield table("### Landed, riskiest first", ("feature", "commit", "lines", "read it because", "proof"), (
+        (quoted(f"{one.feature} {one.title}"), quoted(one.commit[:9]), "+{} -{}".format(*one.lines[:2]),
+         quoted("; ".join(risk.says for risk in one.risks) or "-"), quoted("; ".join(one.proof) or "-")) for one in asked.landed
     ))  # fmt: skip
-    yield table("### Not landed", ("feature", "outcome", "rule", "why", "what happened next"), (
-        (quoted(f"{one.feature} {one.title}"), one.outcome, quoted(one.rule or "-"), quoted(reason(one) or "-"), quoted(one.then or "-"))
-        for one in report.sessions if one.outcome not in LANDS
+    yield table("### Landed unproved", ("feature", "commit", "lines", "why"), (
+        (quoted(f"{one.feature} {one.title}"), quoted(one.commit[:9]), "+{} -{}".format(*one.lines[:2]), quoted(reason(one) or "-"))
+        for one in asked.of("unproved")
+    ))  # fmt: skip
+    yield table("### Not landed", ("feature", "outcome", "why", "what happened next"), (
+        (quoted(f"{one.feature} {one.title}"), one.outcome, quoted(reason(one) or one.rule or "-"), quoted(one.then or "-"))
+        for one in folded([one for one in asked.sessions if one.outcome not in LANDS])
+    ))  # fmt: skip
+    yield table("### Findings", ("id", "state", "claim", "next"), (
+        (quoted(each.id), each.state, quoted(each.claim), quoted(each.next or "-")) for each in report.findings
     ))  # fmt: skip
     yield table("### Agents", ("agent", "model", "sessions", "landed", "refused", "stopped early", "cost"), (
         (quoted(each.name), quoted(each.model or "-"), each.sessions, each.landed, each.refused, each.stopped,
          spent(each)) for each in report.agents
     ))  # fmt: skip
-    yield table("### Findings", ("id", "state", "claim", "next"), (
-        (quoted(each.id), each.state, quoted(each.claim), quoted(each.next or "-")) for each in report.findings
-    ))  # fmt: skip
-    yield "".join(f"- next: {quoted(f'{says}: {command}')}\n" for says, command in report.next)
     yield "".join(f"- {said}\n" for said in report.missing)
+
+
+def _standing(report: Report) -> Iterator[tuple[str, str]]:
+    """The night in a few rows: how the branch is, what passes, what it cost, why it stopped, and what is next."""
+    signs = {"ok": "✅ ", "FAIL": "❌ ", "--": ""}
+    (word, tests), *_ = state(report)
+    yield "branch", f"{signs[word]}{quoted(tests)}"
+    yield "features", f"{report.before} → {report.passing} of {report.total} pass"
+    yield "cost", quoted(cost(report))
+    if report.stop:
+        yield "stopped", quoted(stopped(report).removeprefix("stopped").lstrip(": "))
+    yield "pushed", pushed(report.unpushed)
+    for says, command in report.next:
+        yield "next", f"{quoted(says)}: {quoted(command)}"
+    yield "run", quoted(", ".join(filter(None, (report.project, span(report)))))
+
+
+def _card(each: Decide) -> str:
+    """One decision: what it is about, whose words, and each answer with its command."""
+    about = f" ({quoted(behind(each))})" if behind(each) else ""
+    asked = f"{each.by}: {quoted(each.question, 500)}\n\n" if each.question else ""
+    return f"**{quoted(f'{each.feature} {each.title}')}**{about}\n\n{asked}{fenced([*filter(None, (each.command, each.other))])}"
 
 
 def table(head: str, names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
@@ -278,7 +373,7 @@ def table(head: str, names: Sequence[str], lines: Iterable[Sequence[object]]) ->
     if not shown:
         return ""
     rest = f"\nand {len(shown) - 100} more\n" if len(shown) > 100 else ""
-    return "\n".join((head, "", f"| {' | '.join(names)} |", "|---" * len(names) + "|", *shown[:100], rest))
+    return "\n".join((*((head, "") if head else ()), f"| {' | '.join(names)} |", "|---" * len(names) + "|", *shown[:100], rest))
 
 
 def fenced(commands: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from nightlatch.core.config import Limits
 from nightlatch.core.history import GREEN_ALREADY, FeatureHistory, History
@@ -13,6 +14,8 @@ from nightlatch.core.text import plain
 from nightlatch.errors import UsageError
 
 NO_PROOF = "nothing proves it"
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +23,14 @@ class Survey:
     """The features that do not pass, in the order of work, and what each waits for (None: it can run).
 
     `asks` are the decisions in the order of work. `numbers` are those that the end of the last run gave to features; none where a number
-    could also be a feature's id.
+    could also be a feature's id. `decided` are decisions, by feature, that wait for the run.
     """
 
     plan: Plan
     left: tuple[tuple[Feature, Waiting | None], ...]
     asks: tuple[Ask, ...]
     numbers: Mapping[str, int] = field(default_factory=dict)
+    decided: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def anew(self) -> "Survey":
@@ -55,7 +59,7 @@ class Survey:
     @property
     def waiting(self) -> int:
         """How many wait for the person."""
-        return sum(waiting is not None and waiting.for_person for _, waiting in self.left)
+        return sum(waiting is not None and waiting.for_person and feature.id not in self.decided for feature, waiting in self.left)
 
     def decisions(self, program: str) -> Iterator[tuple[str, Ask, str]]:
         """Each decision under the name that it is called by, with the command that answers it."""
@@ -74,13 +78,15 @@ class Survey:
         return found
 
 
-def survey(plan: Plan, history: History, limits: Limits) -> Survey:
+def survey(plan: Plan, history: History, limits: Limits, decided: Mapping[str, str] = NOTHING) -> Survey:
+    """What stands; features that are `decided` (their verbs) are asked no more, though no run has carried it out yet."""
     budget = Budget(attempts=limits.attempts, continues=limits.continues, faults_allowed=limits.faults)
     left = tuple(standing(plan, history, budget))
-    asks = [ask for feature, waiting in left if waiting and (ask := ask_of(feature, waiting, history.of(feature)))]
+    open_ = [(feature, waiting) for feature, waiting in left if waiting and feature.id not in decided]
+    asks = [ask for feature, waiting in open_ if (ask := ask_of(feature, waiting, history.of(feature)))]
     numbers = {feature: int(number) for number, feature in history.numbers.items() if plan.feature(feature)}
-    unproved = {f.id: history.of(f).question for f, waiting in left if waiting and waiting.word == "unproved"}
-    return Survey(plan=plan, left=left, asks=tuple(folded(asks, unproved)), numbers=numbers)
+    unproved = {f.id: history.of(f).question for f, waiting in open_ if waiting.word == "unproved"}
+    return Survey(plan=plan, left=left, asks=tuple(folded(asks, unproved)), numbers=numbers, decided=decided)
 
 
 def folded(asks: Sequence[Ask], unproved: Mapping[str, str]) -> Iterator[Ask]:

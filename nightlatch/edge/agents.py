@@ -17,10 +17,11 @@ from nightlatch.core.announcements import announced
 from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.endings import Summary, after, ended
-from nightlatch.core.limits import zone_of
 from nightlatch.core.models import AgentEnd, End, Event
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.core.spending import Cap
+from nightlatch.core.units import show_duration
+from nightlatch.edge.clocks import local
 from nightlatch.edge.homes import Loan, lend, read_inside
 from nightlatch.edge.process import FILLED, Limits, supervise
 from nightlatch.edge.sandbox import Room, Sandbox
@@ -230,9 +231,14 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
     own = "budget" if listener.spent else "idle" if listener.gave_up else ""
     by = own if own and done.by == "stop" and not errand.stop() else done.by
     now = local(errand.now())
+    wall, idle, tool = (show_duration(seconds) for seconds in (errand.limits.wall, errand.limits.idle, errand.limits.tool))
+    why = {
+        "wall": f"it had {wall}: limits.session", "idle": f"nothing came from it for {idle}: limits.idle",
+        "tool": f"it took {tool}: limits.tool", "disk": FILLED,
+    }  # fmt: skip
     end_of = partial(
         ended, listener.summary, events=agent.events, signal=done.signal, by=by, now=now, zone=now.tzinfo or UTC,
-        why=FILLED if by == "disk" else listener.spent, seconds=done.seconds, question=question(errand.out),
+        why=why.get(by, listener.spent), seconds=done.seconds, question=question(errand.out),
     )
     end, failed = (hidden(end_of(code=code), errand.secrets) for code in (done.exit, 1))
     if agent.events != "text":
@@ -247,12 +253,6 @@ def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
     """An end that says no secret."""
     todo = tuple((secrets.hide(words), finished) for words, finished in end.todo)
     return replace(end, says=secrets.hide(end.says), question=secrets.hide(end.question), wonders=secrets.hide(end.wonders), todo=todo)
-
-
-def local(now: datetime) -> datetime:
-    """A moment in the zone of the clocks here, which knows of summer time where the zone's name can be told."""
-    name = os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
-    return now.astimezone(zone_of(name))
 
 
 def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:

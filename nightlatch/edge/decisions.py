@@ -100,7 +100,7 @@ def decide(site: Site, said: Decision) -> str:
 
 def line_of(said: Decision, feature: Feature, *more: str) -> Entry:
     entry = decision(said.verb, said.text, feature, said.at)
-    return replace(entry, details=(*more, f"as {said.id}", *entry.details))
+    return replace(entry, details=(*more, f"as {said.id}", *entry.details), joined=True)
 
 
 def write(site: Site, feature: Feature, said: Decision, *more: str) -> str:

@@ -42,6 +42,11 @@ def waiting(house: House) -> Iterator[tuple[Path, Decision]]:
             yield path, Decision(**{**body, "at": datetime.fromisoformat(body["at"])})
 
 
+def decided(house: House) -> dict[str, str]:
+    """The last decision that waits, by feature; notes aside."""
+    return {said.feature: said.verb for _, said in waiting(house) if said.verb != "note"}
+
+
 def echoes(house: House, said: Decision) -> list[Path]:
     """The same decision given again, or from two places, with no other on the feature between them."""
     later = ((path, known) for path, known in waiting(house) if known.feature == said.feature and known.id != said.id)

@@ -15,7 +15,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS, AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
 from nightlatch.core.text import plain
-from nightlatch.edge import checkout, held, notebook, phases
+from nightlatch.edge import checkout, held, notebook, phases, reporting
 from nightlatch.edge.commits import Commit
 from nightlatch.edge.git import Merged, session_ref
 from nightlatch.edge.house import House
@@ -183,9 +183,10 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     candidate = notebook.with_chances(site, candidate, verdict, started.id)
     ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases.told(site, started, candidate, verdict, ended)
+    ended = replace(ended, done=closing.done(started.feature, verdict, reporting.size(site.house, tip, candidate.tree)))
     flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
-    tries = site.history(tip).of(started.feature).attempts + 1
-    lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
+    past = site.history(tip).of(started.feature)
+    lines = (entry_of(ended, site.now(), past.attempts + 1), *notebook.entries(site, candidate.found))
     tree = with_record(site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found))
     message = closing.landing_message(ended, verdict, repo.diff(tip, tree))
     try:
@@ -212,8 +213,9 @@ def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, 
         repo.delete_ref(ref)
     else:
         repo.set_ref(ref, repo.commit(tree, [candidate.base], f"work on {started.feature.id} carried from {started.id}"))
-    tries = site.history(site.tip()).of(started.feature).attempts + 1
-    lines = (entry_of(ended, site.now(), tries), *notebook.entries(site, candidate.found))
+        ended = replace(ended, carried=reporting.size(site.house, candidate.base, tree))
+    past = site.history(site.tip()).of(started.feature)
+    lines = (entry_of(ended, site.now(), past.attempts + 1, past.tried), *notebook.entries(site, candidate.found))
     files = partial(notebook.record, site.house, found=candidate.found)
     if verdict.outcome is Outcome.HELD:
         held.keep(site.house, started.id, started.feature, candidate.base, candidate.tree, verdict)

@@ -13,6 +13,7 @@ from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
 from nightlatch.core.progress import Item, parse
 from nightlatch.core.survey import Survey, survey
+from nightlatch.edge import inbox
 from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
 from nightlatch.errors import PlanError, RepoError
@@ -47,7 +48,7 @@ class View:
 
     @cached_property
     def survey(self) -> Survey:
-        return survey(self.plan, self.history, self.house.config.limits)
+        return survey(self.plan, self.history, self.house.config.limits, inbox.decided(self.house))
 
 
 def glance(house: House) -> View:

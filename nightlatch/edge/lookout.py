@@ -17,7 +17,7 @@ from nightlatch.core.scope import GITLINK
 from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, branch, byhand, filters, look, phases, rooms, submodules
+from nightlatch.edge import agents, awake, branch, byhand, clocks, filters, look, phases, rooms, submodules
 from nightlatch.edge.bounds import Bounds
 from nightlatch.edge.checkout import under_way
 from nightlatch.edge.git import Repo
@@ -129,7 +129,7 @@ def read_so(seen: View) -> Iterator[Finding]:
 def budget(seen: View, only: str = "", *, once: bool = False) -> policy.Budget:
     """What a run that begins now may use."""
     limits, now = seen.house.config.limits, datetime.now(UTC)
-    until = next_clock(limits.until, agents.local(now)) if limits.until else None
+    until = next_clock(limits.until, clocks.local(now)) if limits.until else None
     spent = seen.history.spent_on(now.date())
     day = Purse(what="the budget of the day", most=limits.budget_day, spent=spent, cheapest=min(seen.history.costs, default=0.0))
     return policy.Budget(

@@ -8,10 +8,10 @@ from nightlatch.core import reportviews
 from nightlatch.core.policy import Stop
 from nightlatch.core.progress import RunEnd, parse, render
 from nightlatch.core.report import Night, build, chosen, reaching
-from nightlatch.core.reportvalues import Report
+from nightlatch.core.reportvalues import Report, on_clocks
 from nightlatch.core.survey import survey
 from nightlatch.core.text import plain
-from nightlatch.edge import checkout, cleaning, look, reporting, transcripts
+from nightlatch.edge import checkout, cleaning, clocks, look, reporting, transcripts
 from nightlatch.edge.landing import write_down
 from nightlatch.edge.site import Site
 from nightlatch.edge.spelling import loop_command
@@ -41,7 +41,7 @@ def signed_off(site: Site, stop: Stop) -> tuple[Report, RunEnd, str]:
     told = report(site, tip, stop)
     block = reportviews.end_block(told, site.run, code=stop.code, at=site.now())
     if site.run_is_open(tip) or (stop.code and (last is None or last.details[:1] != block.details[:1])):
-        tip = write_down(site, (block,), f"progress: {site.run} ended, {site.passing(tip)} pass")
+        tip = write_down(site, (*reportviews.night(told, site.run), block), f"progress: {site.run} ended, {site.passing(tip)} pass")
     return told, block, tip
 
 
@@ -60,7 +60,7 @@ def fault(site: Site, code: int) -> str:
 def report(site: Site, tip: str, stop: Stop) -> Report:
     """The report of this run as it ends now."""
     items = parse(site.progress_text(tip))
-    picked = chosen(items, site.run) or [Night(run=site.run)]
+    picked = chosen(items) if site.run_is_open(tip) else [Night(run=site.run)]
     end = RunEnd(run=site.run, fields=(("exit", str(stop.code)),), details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"))
     stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits).anew
     with reporting.landings(site.house, tip, reaching(items, picked, stands.together)) as landed:
@@ -71,7 +71,7 @@ def summarize(told: Report) -> None:
     """The same on the page of a CI job, where there is one; that it cannot be written ends nothing."""
     if name := os.environ.get("GITHUB_STEP_SUMMARY"):
         with suppress(OSError), Path(name).open("a", encoding="utf-8") as file:
-            file.write(reportviews.markdown(told))
+            file.write(reportviews.markdown(on_clocks(told, clocks.zone())))
 
 
 def tests_at(site: Site, tip: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from nightlatch.core import journal as lines
+from nightlatch.core import reportvalues
 from nightlatch.core.findings import ID, Finding
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import named
 from nightlatch.core.progress import Entry, Item, RunEnd, line
 from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reaching
-from nightlatch.core.reportvalues import Change, Part, Report, Session
+from nightlatch.core.reportvalues import Change, Report
 from nightlatch.core.survey import Survey
 from nightlatch.edge import look
 from nightlatch.edge.commits import Commit
@@ -104,11 +105,14 @@ def landed_as(house: House, log: Iterable[Commit]) -> dict[str, Landed]:
 def changes(house: House, commits: Iterable[str]) -> dict[str, tuple[Change, ...]]:
     """Lines in and out of each file, the record's own aside, in one git process for all commits."""
     asked = "".join(f"{commit}\n" for commit in commits)
-    args = ("diff-tree", "--stdin", "-r", "-z", "--root", "--numstat", "--no-renames")
-    told = words(house.repo.run(*args, stdin=asked.encode())) if asked else ()
+    return counted(house, "--stdin", "--root", stdin=asked.encode()) if asked else {}
+
+
+def counted(house: House, *args: str, stdin: bytes = b"") -> dict[str, tuple[Change, ...]]:
+    """Lines in and out by commit ("" between two trees), as `git diff-tree` counts them; the record's own files aside."""
     found: dict[str, list[Change]] = {}
     current = ""
-    for word in told:
+    for word in words(house.repo.run("diff-tree", "-r", "-z", "--numstat", "--no-renames", *args, stdin=stdin)):
         if (parts := COUNTED.fullmatch(word)) is None:
             continue
         commit, added, removed, path = parts.groups("")
@@ -116,6 +120,11 @@ def changes(house: House, commits: Iterable[str]) -> dict[str, tuple[Change, ...
         found.setdefault(current, []).extend([Change(path=path, added=number(added), removed=number(removed))] if path else [])
     own = recorded(house)
     return {commit: tuple(change for change in each if not own(change.path)) for commit, each in found.items()}
+
+
+def size(house: House, old: str, new: str) -> str:
+    """What differs between two trees, in a few words."""
+    return reportvalues.size(counted(house, old, new).get(""))
 
 
 def recorded(house: House) -> Callable[[str], bool]:
@@ -177,32 +186,38 @@ def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple
     return found, frozenset(name for name, standing in freshness.standings(house.repo, tip, found).items() if not standing.fresh)
 
 
-def differences(house: House, shown: Iterable[Session | Part]) -> dict[str, str]:
-    """What held work would change, and what landed work has changed, by session; what is gone is left out."""
-    found, own = dict[str, str](), recorded(house)
-    for one in shown:
-        commit = one.commit or house.repo.tip_of(session_ref(one.id))
+def differences(house: House, tip: str, shown: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What held work would change, and what landed work has changed, by session; what is gone is left out.
+
+    `shown` are sessions, each with the commit that it landed as where that is known.
+    """
+    found, own, landed = dict[str, str](), recorded(house), None
+    for session, known in shown:
+        commit = known or house.repo.tip_of(session_ref(session))
+        if not commit:
+            landed = look.landings(house.repo, tip) if landed is None else landed
+            commit = landed.get(session, "")
         try:
             paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not own(change.path)][:MOST_PATHS] if commit else []
-            found |= {one.id: house.repo.difference(f"{commit}^", str(commit), *paths)} if paths else {}
+            found |= {session: house.repo.difference(f"{commit}^", str(commit), *paths)} if paths else {}
         except RepoError:
             continue
     return found
 
 
-def pictures(house: House, shown: Iterable[Session]) -> dict[str, list[Picture]]:
-    """(name, type, bytes) of the pictures that checks left for a session, before and after where they differ; a few, and none large."""
+def pictures(house: House, shown: Iterable[str]) -> dict[str, list[Picture]]:
+    """(name, type, bytes) of the pictures that checks left for sessions, before and after where they differ; a few, and none large."""
     found: dict[str, list[Picture]] = {}
     left = MOST_PICTURES
-    for one in shown:
-        if not PLAIN_NAME.fullmatch(one.id):  # the record is text of a branch: no path comes out of it
+    for session in shown:
+        if not PLAIN_NAME.fullmatch(session):  # the record is text of a branch: no path comes out of it
             continue
-        before, after = (dict(read_pictures(house.state / "sessions" / one.id / "pictures" / when)) for when in ("before", "after"))
+        before, after = (dict(read_pictures(house.state / "sessions" / session / "pictures" / when)) for when in ("before", "after"))
         pairs = [(f"{name}, {word}", side.get(name)) for name in after for word, side in (("before", before), ("after", after))
                  if before.get(name) != after[name]]  # fmt: skip
         told = [(name, KINDS[name.rpartition(", ")[0][-4:].lower()], data) for name, data in pairs if data][:left]
         left -= len(told)
-        found |= {one.id: told} if told else {}
+        found |= {session: told} if told else {}
     return found
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from nightlatch.core.forecast import Level
 from nightlatch.core.policy import Stop
 from nightlatch.core.units import next_clock
-from nightlatch.edge import agents, awake, files, landing, look, lookout, morning, phases, wishes
+from nightlatch.edge import awake, clocks, files, landing, look, lookout, morning, phases, wishes
 from nightlatch.edge.opening import entered
 from nightlatch.edge.site import Options, Site
 from nightlatch.errors import DiskError, NightlatchError, PlanError
@@ -36,7 +36,7 @@ def begin(site: Site) -> None:
     site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name,
                        sandbox=site.sandbox.name, unheld=unheld)  # fmt: skip
     limits, now = site.house.config.limits, site.now()
-    site.memory.until = next_clock(limits.until, agents.local(now)) if limits.until else None
+    site.memory.until = next_clock(limits.until, clocks.local(now)) if limits.until else None
     site.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
     site.memory.start_base = site.tip()
     site.notice_sleep()

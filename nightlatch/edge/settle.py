@@ -7,7 +7,7 @@ from pathlib import Path
 from nightlatch.core.journal import Flight
 from nightlatch.core.models import LANDS, AgentEnd, End, Outcome, SessionEnded, Usage
 from nightlatch.core.notes import Found
-from nightlatch.core.progress import rule_of
+from nightlatch.core.progress import in_words, rule_of
 from nightlatch.edge import decisions, notebook, outside, phases, process, proving, runner, workspace
 from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing, write_down
@@ -107,7 +107,7 @@ def how_it_ended(site: Site) -> AgentEnd:
     flight = site.journal.state.flight
     told = flight.end if flight else {}
     if not told:
-        return AgentEnd(end=End.CRASHED, says="the loop was ended while the agent worked")
+        return AgentEnd(end=End.CRASHED)
     usd = told.get("usd")
     tokens = {name: int(str(told.get(name, 0))) for name in ("input", "cached", "output")}
     return AgentEnd(
@@ -129,7 +129,7 @@ def record(site: Site, ended: SessionEnded) -> None:
     """The session is over: say so, put its workspace away, and run the person's own command after a landing."""
     end(site, ended.session)
     rule = rule_of(ended)
-    says = next((reason.says for reason in ended.reasons if reason.rule == rule), ended.end.says)
+    says = next((reason.says for reason in ended.reasons if reason.rule == rule), in_words(ended.end))
     why = f" ({': '.join(filter(None, (rule, says)))})" if rule else ""
     site.console.say(ended.outcome, f"{ended.feature.id} {ended.feature.title}{why}")
     if ended.outcome in (Outcome.BLOCKED, Outcome.HELD):

@@ -285,7 +285,15 @@ class Site:
         budget = self.house.config.limits.budget
         spend = f"${budget:.2f}" if budget else "none"
         fields = {"base": tip[:7], "passing": self.passing(tip), "budget": spend, "agent": self.agents[0].name}
-        return RunStart(run=self.run, fields=tuple(fields.items()))
+        cut = self.cut(tip)
+        says = f"{cut} was cut off: killed or crashed, or the machine stopped; this run goes on from there"
+        return RunStart(run=self.run, fields=tuple(fields.items()), details=(says,) if cut else ())
+
+    def cut(self, tip: str) -> str:
+        """The run before this one, if it did not come to its end, which may have left a session in flight and nothing on the branch."""
+        past, flight = self.history(tip), self.journal.state.flight
+        began = flight.session.rpartition("-")[0] if flight else ""
+        return began if began not in ("", self.run) else past.run if past.cut else ""
 
     def passing(self, tip: str) -> str:
         features = plan.features if (plan := self.plan(tip)) else ()

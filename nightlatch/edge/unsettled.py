@@ -45,7 +45,7 @@ def history(seen: look.View) -> History:
     feature = seen.plan.feature(begun.feature) if begun and look.holder(seen.house) is None else None
     if begun is None or feature is None:
         return seen.history
-    says = "the loop was ended while its work was looked at" if begun.end else "the loop was ended while the agent worked"
+    says = "while the work was looked at" if begun.end else ""
     end = AgentEnd(end=End.CRASHED, says=says)
     cut = SessionEnded(session=begun.session, feature=feature, outcome=Outcome.INTERRUPTED, end=end)
     return after(seen.history, entry_of(cut, datetime.now(UTC)))

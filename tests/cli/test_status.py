@@ -39,7 +39,7 @@ def test_each_kind_of_wait_is_told_with_the_command_that_ends_it(project: Projec
         "left    behind The story behind   waits for next\n"
         "left    skipped The story skipped   is skipped\n"
         "left    kept The story kept   is on hold in the plan\n"
-        'DECIDE  asks The story asks asks: Which library may I add?   nightlatch answer asks "..."\n'
+        'DECIDE  asks The story asks asks: Which library may I add?   nightlatch answer asks "..."   or   nightlatch skip asks\n'
         "DECIDE  held The story held is held: tests that pass and fail by chance: 1: t.py::t   "
         'nightlatch approve held   or   nightlatch refuse held "why"\n'
         "DECIDE  unproved The story unproved has landed unproved: nothing proves it   "
@@ -90,7 +90,7 @@ def test_a_feature_held_by_command_is_given_free_with_retry(project: Project) ->
     project.plan(story("US-001"))
     project.commit()
     project.nightlatch("hold", "US-001", "not before the release")
-    assert "inbox   US-001 hold: recorded, not carried out yet\n" in project.nightlatch("status").out
+    assert "decided US-001 hold: waits for the run\n" in project.nightlatch("status").out
 
 
 def test_where_ids_are_numbers_decide_shows_no_others(project: Project) -> None:

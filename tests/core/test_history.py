@@ -285,3 +285,11 @@ def test_no_session_that_was_at_fault_goes_uncounted(items: Sequence[Item]) -> N
     counted = [entry for entry in alone if entry.rule not in history.NO_FAULT_OF_THE_FEATURE]
     told = replay(alone).of(FEATURE)
     assert told.attempts + told.continues >= len(counted)
+
+
+def test_a_refusal_that_only_says_the_same_again_is_told_to_the_next_agent_in_full() -> None:
+    first = session("rejected", "scope.empty", says="the candidate changes nothing")
+    again = session("rejected", "scope.empty", number=2, says="the same again, 2 in a row")
+    past = replay(parse(render((first, session("interrupted", "agent.limit", number=3), again)))).of(FEATURE)
+    assert past.reasons == ("rejected (scope.empty): the candidate changes nothing",) * 2
+    assert (past.attempts, past.same) == (2, 2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nightlatch.core import progress
 from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Ruling, SessionEnded, Usage
-from nightlatch.core.progress import Entry, Item, RunEnd, RunStart, Text, appended, entry_of, parse, question_of, render
+from nightlatch.core.progress import Entry, Item, RunEnd, RunFeatures, RunStart, Text, appended, entry_of, parse, question_of, render
 
 AT = datetime(2026, 11, 20, 23, 47, tzinfo=UTC)
 SAMPLE = """\
@@ -49,8 +49,9 @@ sessions = st.builds(
 other_words = st.sampled_from(progress.OTHER_WORDS)
 others = st.builds(Entry, at=moments, word=other_words, feature=names, title=one_line, details=details, eol=endings)
 starts = st.builds(RunStart, run=names, fields=fields, details=details, eol=endings)
+came_to = st.builds(RunFeatures, run=names, fields=fields, details=details, eol=endings)
 ends = st.builds(RunEnd, run=names, fields=fields, details=details, eol=endings)
-blocks = st.lists(sessions | others | starts | ends, max_size=5)
+blocks = st.lists(sessions | others | starts | came_to | ends, max_size=5)
 NEARLY = ("\r\n", "\n", "\ufeff", "    ", "try=1", "2026-13-45T99:99Z note        - x\n", "2026-11-20T23:47Z note        a%20b%zz x\n")
 lookalikes = st.sampled_from([*SAMPLE.splitlines(keepends=True), *NEARLY])
 anything = st.lists(lookalikes | st.text(max_size=20), max_size=12).map("".join)
@@ -158,8 +159,7 @@ def test_a_session_becomes_one_entry_that_ends_with_its_id_and_the_features_dige
         "    one file of 2 MB\n"
         "    2 tests gone: test_a, test_b\n"
         "    next: put them back\n"
-        "    the rest is carried on\n"
-        f"    session r-1-s01  digest {told.feature.digest}\n"
+        f"    the rest is carried on  session r-1-s01  digest {told.feature.digest}\n"
     )
 
 
@@ -167,7 +167,7 @@ def test_a_session_becomes_one_entry_that_ends_with_its_id_and_the_features_dige
 def test_how_an_agent_was_cut_off_is_the_rule_of_its_entry(end: End, rule: str) -> None:
     entry = entry_of(ended(Outcome.INTERRUPTED, AgentEnd(end=end, says="as it said"), reasons=(Reason(rule="suite.red", says="red"),)), AT)
     assert entry.rule == rule
-    assert f"{end.value}: as it said" in entry.details
+    assert f"{progress.ENDS[end]}: as it said" in entry.details
 
 
 def test_a_question_is_the_first_thing_that_a_blocked_entry_tells() -> None:
@@ -250,3 +250,53 @@ def test_the_patterns_are_found_wherever_they_stand(text: str) -> None:
 
 def test_a_heading_inside_an_entry_is_no_section_of_patterns() -> None:
     assert progress.patterns(f"{SAMPLE}    ## Codebase Patterns\n    - obey\n") == ""
+
+
+def test_session_and_digest_stand_at_the_end_of_the_last_line_and_are_read_as_in_older_files() -> None:
+    new = SAMPLE.replace("carried on\n    session", "carried on  session")
+    assert (render(parse(SAMPLE)), render(parse(new))) == (SAMPLE, new)
+    (_, old_entry, *_), (_, new_entry, *_) = parse(SAMPLE), parse(new)
+    assert isinstance(new_entry, Entry)
+    assert replace(new_entry, joined=False) == old_entry
+
+
+SAME = Reason(rule="scope.empty", says="the candidate changes nothing", next="Do the work.")
+
+
+def test_a_refusal_in_the_words_of_the_one_before_it_says_only_that_and_how_many_they_are() -> None:
+    tried: tuple[Entry, ...] = ()
+    told = []
+    for n in range(1, 4):
+        entry = entry_of(ended(reasons=(SAME,), details=()), AT, n, tried)
+        told.append(entry.details[:-1])
+        tried = (progress.unfolded(entry, tried[0] if tried else None), *tried)
+    whole = ("the candidate changes nothing", "next: Do the work.")
+    assert told == [whole, ("the same again, 2 in a row",), ("the same again, 3 in a row",)]
+    assert [entry.details[:-1] for entry in tried] == [whole] * 3
+    other = entry_of(ended(reasons=(replace(SAME, says="another reason"),)), AT, 4, tried)
+    assert other.details[0] == "another reason"
+    noted = entry_of(replace(ended(reasons=(SAME,)), details=("findings: reused N-7f3k2",), findings="reused N-7f3k2"), AT, 4, tried)
+    assert noted.details[0] == SAME.says, "what names a finding is told whole"
+
+
+def test_a_refusal_that_is_folded_still_costs_what_it_cost() -> None:
+    listed = AgentEnd(end=End.FINISHED, usage=Usage(usd=1.0), listed=True)
+    first = entry_of(ended(end=listed, reasons=(SAME,)), AT, 1)
+    again = entry_of(ended(end=listed, reasons=(SAME,)), AT, 2, (first,))
+    assert again.details[:-1] == ("the same again, 2 in a row", progress.LIST_PRICE)
+    assert progress.billed(again) == 0.0
+    assert progress.unfolded(again, first).details[:-1] == first.details[:-1]
+
+
+PLAIN = [(End.IDLE, "the agent hung"), (End.FAULT, "the agent failed"), (End.CRASHED, "the run was cut off")]
+
+
+@pytest.mark.parametrize(("end", "says"), PLAIN)
+def test_a_hang_a_crash_and_a_killed_run_stand_in_plain_words(end: End, says: str) -> None:
+    entry = entry_of(ended(Outcome.INTERRUPTED, AgentEnd(end=end)), AT)
+    assert entry.details[0].startswith(says), "also where nothing more is known"
+
+
+def test_a_question_is_told_once() -> None:
+    entry = entry_of(ended(Outcome.BLOCKED, AgentEnd(end=End.BLOCKED, says="Which? A or B", question="Which?\nA or B")), AT)
+    assert entry.details[:-1] == ("asks Which?", "| A or B")

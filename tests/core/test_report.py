@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 
 from nightlatch.core import report as reports
 from nightlatch.core import reportpage, reportviews
-from nightlatch.core.progress import Text, parse, render
-from nightlatch.core.reportvalues import Report
-from tests.core.reports import NIGHT, RUN, START, entries, items, report, source
+from nightlatch.core.config import Limits
+from nightlatch.core.history import replay
+from nightlatch.core.progress import RunStart, Text, decision, parse, render
+from nightlatch.core.reportvalues import Report, on_clocks
+from nightlatch.core.survey import survey
+from tests.core.reports import NIGHT, QUESTION, RUN, START, entries, feature, items, report, source
 
 TEMPLATE = Path("nightlatch/pages/report.html.j2").read_text(encoding="utf-8")
 FAULT = "claude is not logged in; fix: claude /login"
@@ -56,7 +60,7 @@ def test_the_end_of_progress_says_the_same_in_eight_lines() -> None:
         f"== run {RUN} end parent=2f80ac6 passing=47/50 {counts}",
         "    stop    nothing left to run: US-036 asks",
         "    branch  green, 421 pass, 0 fail, 3 skipped; 7 commits not pushed",
-        f'    DECIDE  1 {ask}   python loop.py answer US-036 "..."',
+        f'    DECIDE  1 {ask}   python loop.py answer US-036 "..."   or   python loop.py skip US-036',
         f"    read    {'; '.join(risks)}",
         "    next    nothing can run until you decide; 2 wait behind it",
     ]
@@ -302,3 +306,80 @@ def test_other_peoples_lines_between_the_entries_change_nothing() -> None:
     record = items(entries())
     between = [one for item in record for one in (Text(text="hello\n"), item)]
     assert [one.id for one in report(between).sessions] == [one.id for one in report(record).sessions]
+
+
+def alike(n: int) -> list[tuple[str, int, int, str, float | None, str, str]]:
+    return [("US-036", 10 * one, 5, "rejected", 1.0, "scope.empty", "the candidate changes nothing") for one in range(1, n + 1)]
+
+
+def test_above_the_end_of_a_run_stands_a_line_for_each_feature_with_its_commit_and_its_lines() -> None:
+    (block,) = reportviews.night(report(), RUN)
+    assert parse(render((block,))) == (block,)
+    lines = dict(line.split(" ", 1) for line in block.details)
+    assert lines["US-031"] == "CSV import keeps quoted newlines: landed as 0000001, +91 -1 in src/part1.py, tests/test_part1.py"
+    assert lines["US-033"].endswith("; before that: tests that passed at the base are gone")
+    assert "; before that: new or changed tests fail, usage limit reached" in lines["US-035"]
+    assert lines["US-036"].startswith(f"Export a statement as PDF: blocked: asks {QUESTION}; before that: new or changed tests fail, ")
+    assert reportviews.night(report(items(())), RUN) == ()
+
+
+def test_equal_refusals_in_a_row_are_one_row_that_counts_them() -> None:
+    told = report(items(entries(alike(2))))
+    (row,) = [line for line in reportviews.text(told) if line.startswith("REJECT")]
+    assert "2 times: the candidate changes nothing" in row
+    assert "$2.00" in row
+    assert page(told).count("the candidate changes nothing") == 1
+    assert reportviews.markdown(told).count("the candidate changes nothing") == 1
+
+
+def test_a_feature_that_is_worn_out_is_told_once_with_its_last_refusal() -> None:
+    told = report(items(entries(alike(3))))
+    (asked,) = told.decide
+    assert asked.question == "was refused 3 times in a row by the same rule, scope.empty: the candidate changes nothing"
+    assert told.apart.of("rejected") == ()
+
+
+def test_what_is_told_as_a_decision_is_told_nowhere_else_on_the_page() -> None:
+    night = [("US-031", 20, 19, "unproved", 1.0, "", "it has no verify and no new test fails without it; +4 -0 in a.py")]
+    told = report(items(entries(night)))
+    for text in (page(told), reportviews.markdown(told)):
+        assert text.count(html.escape("it has no verify and no new test fails without it")) == 1
+        assert "Landed unproved" not in text
+    card = page(told).partition('<div class="card">')[2].partition("</div>")[0]
+    assert "python loop.py approve US-031" in card
+    assert "python loop.py refuse US-031 &#34;why&#34;" in card
+    assert "checked: verify red" in card
+    assert "proof" not in card, "nothing proves it"
+
+
+def test_what_was_decided_is_asked_no_more_and_says_whether_it_was_carried_out() -> None:
+    waits = source(items(entries()))
+    waits = replace(waits, survey=survey(waits.survey.plan, replay(waits.items), Limits(), {"US-036": "answer"}))
+    told = reports.build(waits, reports.chosen(waits.items))
+    assert told.decide == ()
+    assert "decision" not in " ".join(told.verdict)
+    assert told.next == (("what you decided waits for the run", "python loop.py run"),)
+    for text in (page(told), reportviews.markdown(told), "\n".join(reportviews.text(told))):
+        assert "waits for the run" in text
+    unproved = [("US-031", 20, 19, "unproved", 1.0, "", "it has no verify")]
+    said = decision("approve", "", feature("US-031"), START + timedelta(hours=9))
+    done = report((*items(entries(unproved)), said))
+    assert [(each.feature, each.verb, each.state) for each in done.decided] == [("US-031", "approve", "carried out")]
+    assert done.decide == ()
+
+
+def test_a_run_that_went_on_where_one_was_cut_off_tells_the_whole_night() -> None:
+    first, *rest = entries()
+    record = (RunStart(run="r-20261120-210000"), first, *items(rest))
+    told = report(record)
+    assert told.runs == ("r-20261120-210000", RUN)
+    assert len(told.of("landed")) == 6
+    assert [night.run for night in reports.chosen(record, RUN)] == [RUN]
+
+
+def test_times_are_those_of_the_clocks_here_and_utc_for_programs() -> None:
+    told = on_clocks(report(), ZoneInfo("Europe/Berlin"))
+    for text in (page(told), reportviews.markdown(told), "\n".join(reportviews.text(told))):
+        assert "07:11 CET" in text
+        assert "UTC" not in text
+    assert reportviews.told(told)["run"] == reportviews.told(report())["run"]

@@ -1,4 +1,5 @@
-"""Five nights to report on in the morning, each a real run: a good one, a bad one, an empty one, one of refusals, one cut off."""
+"""Six nights to report on in the morning, each a real run: a good one, a bad one, an empty one, one of refusals, one cut off, and one with
+a hang."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,6 +81,13 @@ def resumed(folder: Path) -> Project:
     return own
 
 
+def hung(folder: Path) -> Project:
+    """An agent hangs, the next one finishes its work."""
+    project = make_project(folder, [feature(1)], settings='[limits]\nidle = "2s"\n')
+    night(project, [[writes(2), {"hang": True}], [{"spend": 2.0}, writes(1)]])
+    return project
+
+
 def night(project: Project, script: object, *args: str, code: int = 0) -> None:
     env = {"NIGHTLATCH_SCRIPT": str(project.script(script)), "GITHUB_STEP_SUMMARY": str(project.folder.parent / "summary.md")}
     process = project.start("run", "--agent", "scripted", *args, env=env)
@@ -87,4 +95,6 @@ def night(project: Project, script: object, *args: str, code: int = 0) -> None:
     assert process.returncode == code, f"{out}\n{err}"
 
 
-NIGHTS: Mapping[str, Callable[[Path], Project]] = {"good": good, "bad": bad, "empty": empty, "refused": refused, "resumed": resumed}
+NIGHTS: Mapping[str, Callable[[Path], Project]] = {
+    "good": good, "bad": bad, "empty": empty, "refused": refused, "resumed": resumed, "hung": hung,
+}  # fmt: skip

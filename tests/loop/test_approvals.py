@@ -55,7 +55,8 @@ def approved(project: Project) -> str:
 
 def test_what_is_held_is_shown_on_one_page_and_lands_by_approval_without_a_new_session(tmp_path: Path) -> None:
     project = held(tmp_path)
-    page = project.run("log", "US-001").stdout
+    entry, _, page = project.run("log", "US-001").stdout.partition("\n\n")
+    assert "kept: +6 -0 in n1.txt, till.py" in entry
     assert f"## {RULE}\n" in page
     assert "    till.py (line 10): loaded test runners\n" in page
     assert '    +    return "pytest" in sys.modules\n' in page

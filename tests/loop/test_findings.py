@@ -117,7 +117,7 @@ def test_a_failure_that_the_candidate_may_have_mended_is_not_ruled_out_unless_th
     project.night([[writes(1), note("verified", "n1 is missing", *broken), note("verified", "n1 was missing", *broken, "--base")]])
     states = {claim: each.state for claim, each in findings(project).items()}
     assert states == {"n1 is missing": State.OPEN, "n1 was missing": State.VERIFIED}
-    assert told(project, "landed")[0].details[0].startswith("findings: confirmed N-")
+    assert told(project, "landed")[0].details[1].startswith("findings: confirmed N-")
     trailers = project.git("log", "-1", "--skip=1", "--format=%(trailers:key=Nightlatch-Findings,valueonly)")
     assert trailers.startswith("confirmed N-")
 

@@ -1,4 +1,4 @@
-"""The morning after five real nights, in every view, beside the files in report_files; to write those again:
+"""The morning after six real nights, in every view, beside the files in report_files; to write those again:
 
 NIGHTLATCH_GOLDEN=1 ./init.sh pytest tests/loop/test_report.py
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.loop.nights import NIGHTS
-from tests.loop.village import ROOT, Project, feature, make_project
+from tests.loop.village import ROOT, Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 WRITE = bool(os.environ.get("NIGHTLATCH_GOLDEN"))
@@ -100,6 +100,32 @@ def says_the_same_everywhere(project: Project) -> None:
         assert theirs == told[key], key
     assert [row["commit"] for row in elsewhere["landed"]] == [row["commit"] for row in told["landed"]]
     assert not (clone.folder / ".nightlatch").exists()
+
+
+COMMAND = re.compile(r"(?:python loop\.py|nightlatch) (?:approve|refuse|answer|retry|skip|done|hold) ([\w-]+)")
+
+
+def test_every_printed_command_names_a_feature_and_means_it_after_another_was_carried_out(tmp_path: Path) -> None:
+    """The numbers of one page never move: what is decided first changes nothing about the second."""
+    stories = [feature(n, title=f"Story {n}", verify=[]) for n in (1, 2, 3)]
+    project = make_project(tmp_path, stories, settings='[judge]\nwhen = "never"\n')
+    script = project.script({"US-001": [[writes(1)]], **{f"US-{n:03}": [[{"ask": f"Which {n}?"}]] for n in (2, 3)}})
+    ran = project.run("run", "--agent", "scripted", code=3, env={"NIGHTLATCH_SCRIPT": str(script)})
+    views = {view: project.run("report", *args).stdout for view, args in VIEWS.items()}
+    project.run("report", "--html", "../page.html")
+    page = (tmp_path / "page.html").read_text()
+    texts = {**views, "page": page, "run": ran.stdout, "progress": "\n".join(tail(project)), "status": project.run("status").stdout}
+    for where, text in texts.items():
+        assert set(COMMAND.findall(text)) == {"US-001", "US-002", "US-003"}, where
+    project.run("approve", "US-001", "--now")
+    project.run("answer", "2", "the first")
+    told = project.run("report").stdout
+    assert [line.split()[1] for line in told.splitlines() if line.startswith("DECIDE ")] == ["3"]
+    decided = re.findall(r"^DECIDED (\S+) .*   (.+)$", told, re.MULTILINE)
+    assert decided == [("US-001", "approve: carried out"), ("US-002", "answer: waits for the run")]
+    shown = project.run("status").stdout
+    assert re.findall(r"^DECIDE  (.*?) Story", shown, re.MULTILINE) == ["3 US-003"]
+    assert "decided US-002 answer: waits for the run\n" in shown
 
 
 def test_a_run_that_ended_before_any_session_is_told_with_its_fault_though_the_branch_has_nothing_of_it(tmp_path: Path) -> None:

@@ -134,17 +134,17 @@ def refused(project: Project) -> None:
 
 
 WAYS: Mapping[str, tuple[str, str, Callable[[Project], None], str]] = {
-    "killed": (f"{CALLS}kill -KILL $$\n", NEXT, cut_off, "failed (agent.fault): fault: killed by signal 9"),
-    "hung": ("sleep 600\n", NEXT, cut_off, "advanced: idle time-out"),
+    "killed": (f"{CALLS}kill -KILL $$\n", NEXT, cut_off, "failed (agent.fault): the agent failed: killed by signal 9"),
+    "hung": ("sleep 600\n", NEXT, cut_off, "advanced: the agent hung and was ended: nothing came from it for 3s"),
     "context full": (
         """tell '{"kind": "result", "ok": false, "cls": "context", "text": "prompt is too long"}'\nexit 1\n""",
-        NEXT, cut_off, "advanced: context full: prompt is too long",
+        NEXT, cut_off, "advanced: the agent's context was full: prompt is too long",
     ),
     "usage limit": (
         """tell '{"kind": "result", "ok": false, "cls": "limit", "text": "usage limit reached"}'\nexit 1\n""",
-        NEXT, cut_off, "interrupted (agent.limit): limit: usage limit reached",
+        NEXT, cut_off, "interrupted (agent.limit): the agent met its usage limit: usage limit reached",
     ),
-    "crash of the loop": ("sleep 600\n", NEXT, killed_loop, "interrupted (loop.crash): loop ended: the loop was ended while the agent"),
+    "crash of the loop": ("sleep 600\n", NEXT, killed_loop, "interrupted (loop.crash): the run was cut off: it was killed or"),
     "asked": (
         f"echo 'Are invited people guests?' > $NIGHTLATCH_OUT/blocked.md\n{DONE}\n", NEXT, answered, "blocked (agent.question)",
     ),

@@ -32,7 +32,7 @@ def test_all_unproved_work_is_one_decision_with_one_command_and_one_page(tmp_pat
     told = [line for line in project.git("show", "HEAD:progress.txt").splitlines() if line.startswith("    DECIDE")]
     command = "python loop.py approve US-001 US-002 US-003 US-004"
     assert [command in line for line in told] == [True, False], told
-    assert "DECIDE  US-001 and 3 more have landed unproved   " in told[0]
+    assert "DECIDE  US-001 and 3 more have landed unproved: it has no verify and no new test fails without it (4)" in told[0]
     assert told[0].endswith("   or   python loop.py refuse US-001 US-002 US-003 US-004 \"why\"")
     assert [one["name"] for one in said(project, "status")["decide"]] == ["US-001 and 3 more", "2 US-005"]
     decided = said(project, "report")["decide"]

@@ -24,6 +24,7 @@ CHANGING = {
     r"\d{4}-\d\d-\d\dT\d\d:\d\dZ": "TIME",
     r"(base|parent)=[0-9a-f]{7}": r"\1=COMMIT",
     r"(US-\d+) [0-9a-f]{7} \(": r"\1 COMMIT (",
+    r"landed as [0-9a-f]{7},": "landed as COMMIT,",
     r"\s+\d+m ": " MINUTES ",
 }
 
