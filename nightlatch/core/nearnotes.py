@@ -59,8 +59,10 @@ def is_json(text: str) -> bool:
 def items(line: str) -> Iterator[str]:
     """The notes of a line: its own text, or each of a list of objects."""
     found = json.loads(line) if line.startswith("[") and is_json(line) else None
-    whole = isinstance(found, list) and bool(found) and all(isinstance(each, dict) for each in found)
-    yield from map(json.dumps, found) if whole else (line,)  # type: ignore[arg-type]  # a list, or it is not whole
+    if isinstance(found, list) and found and all(isinstance(each, dict) for each in found):
+        yield from map(json.dumps, found)
+    else:
+        yield line
 
 
 def mended(text: str) -> str:
