@@ -115,7 +115,7 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
     given = [record(house, seen, verb, feature, text, alone=len(features) == 1) for feature in features]
     failed = carry_out(house) if now else {}
     for what, name in given:
-        click.echo(f"{what}{failed.get(name) or progress_of(house) if name else ''}")
+        click.echo(f"{what}{failed.get(name) or progress_of(house, name) if name else ''}")
     if any(name in failed for _, name in given):
         raise SystemExit(3)
 
@@ -175,9 +175,9 @@ def carry_out(house: House) -> dict[str, str]:
     return failed
 
 
-def progress_of(house: House) -> str:
-    """Where the decision has got to."""
-    if not any(inbox.waiting(house)):
+def progress_of(house: House, name: str) -> str:
+    """Where the decision has got to; others may have come meanwhile."""
+    if all(known.id != name for _, known in inbox.waiting(house)):
         return "is carried out"
     if look.holder(house) is not None:
         return "is recorded; the running loop carries it out before its next session"

@@ -68,7 +68,7 @@ def said(note: dict[str, object]) -> str:
     if look.holder(house) is None:
         with suppress(FaultError, BusyError):  # the next run can do what this machine cannot do now
             carry_out(house)
-    return f"{against or name_of(left.id)}: {'challenge' if against else 'note'} {progress_of(house)}"
+    return f"{against or name_of(left.id)}: {'challenge' if against else 'note'} {progress_of(house, left.id)}"
 
 
 @command.command(name="list")

@@ -6,11 +6,14 @@ import sys
 
 import pytest
 
+from nightlatch.cli.decide import progress_of
 from nightlatch.core.choices import needless, objection
 from nightlatch.core.history import NEW, FeatureHistory
 from nightlatch.core.journal import encode
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.progress import RunEnd, decision, parse, render
+from nightlatch.edge.house import find_house
+from nightlatch.edge.inbox import waiting
 from tests.cli.kit import HOLD, RUN, START, Project, story
 
 OPEN = Feature(id="F", title="", done=False)
@@ -173,6 +176,14 @@ def test_who_changes_their_mind_before_anybody_acted_said_only_the_second(
 def test_what_is_so_already_is_said_and_not_recorded(night: Project) -> None:
     assert night.nightlatch("done", "US-003").out == "US-003 The story US-003: nothing to do, it is so already\n"
     assert not (night.folder / ".nightlatch").exists()
+
+
+def test_where_a_decision_has_got_to_does_not_hang_on_one_that_came_meanwhile(night: Project) -> None:
+    night.nightlatch("hold", "US-001")
+    house = find_house(night.folder)
+    [(_, theirs)] = waiting(house)
+    assert progress_of(house, "d-mine") == "is carried out"
+    assert progress_of(house, theirs.id) == "is recorded; the next run carries it out, or add --now"
 
 
 def test_a_number_never_wins_over_an_id(project: Project) -> None:

@@ -15,6 +15,7 @@ from nightlatch.core.models import Outcome, Verdict
 from nightlatch.core.progress import Entry
 from nightlatch.edge import landing, notebook, opening
 from nightlatch.edge.site import Candidate, Options
+from tests.crash.test_kill import left_running
 from tests.loop.village import TILL, Project, Steps, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
@@ -249,6 +250,8 @@ def test_what_was_harvested_is_on_record_even_where_the_workspace_is_lost(tmp_pa
             os.kill(night.pid, signal.SIGKILL)
             break
     night.communicate()
+    while left_running(project):  # what it had started dies with it, a moment later
+        pass
     journal = (project.folder / ".nightlatch/journal.jsonl").read_text().splitlines()
     session = next(json.loads(line)["session"] for line in journal if "session.started" in line)
     kept = project.folder / ".nightlatch/sessions" / session / "notes.jsonl"
