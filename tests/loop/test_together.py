@@ -5,8 +5,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.loop.village import Project, Steps, feature, make_project
 
+pytestmark = pytest.mark.sandbox
 PROSE = 4
 
 
