@@ -27,7 +27,7 @@ MOST_TRIED = 6  # of what was tried before, as many are remembered
 ENDS = {
     End.BLOCKED: "the agent stopped to ask",
     End.LIMIT: "the agent met its usage limit",
-    End.BUDGET: "the budget was used up",
+    End.BUDGET: "the agent was ended by the budget",
     End.CONTEXT: "the agent's context was full",
     End.TURNS: "the agent used up its turns",
     End.WALL: "the agent was ended before it was finished",

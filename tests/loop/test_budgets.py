@@ -104,7 +104,8 @@ def test_a_session_at_work_is_ended_at_its_cap_and_its_work_goes_on_later(tmp_pa
     said = project.night([half])
     assert stop(said.stdout) == "the budget is used up: $1.20 of $1.00"
     assert project.outcomes() == [("interrupted", "US-001", "agent.budget")]
-    assert "    budget: the budget is used up: $1.20 of $1.00" in project.git("show", "HEAD~1:progress.txt")
+    says = "    the agent was ended by the budget: the budget is used up: $1.20 of $1.00"
+    assert says in project.git("show", "HEAD~1:progress.txt")
     project.night([[{"write": "b.txt", "text": "b"}]], "--budget", "5")
     assert project.passing() == ["US-001"]
 

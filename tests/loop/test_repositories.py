@@ -170,10 +170,10 @@ def test_the_plans_branch_is_made_at_head_or_checked_out_and_uncommitted_edits_a
     project = plant(tmp_path, SHOP, [feature(1), feature(2)], branch="night/shop")
     project.run("init", "--commit")
     project.write("till.py", "# half an idea\n")
-    refused(project, "uncommitted edits", "git switch -c night/shop")
-    project.git("checkout", "-q", "till.py")
     project.run("run", "--sessions", "1")
-    assert_morning(project, ONE, passing=["US-001"], branch="night/shop")
+    assert_morning(project, ONE, passing=["US-001"], branch="night/shop", loose=[" M till.py"])
+    assert (project.folder / "till.py").read_text() == "# half an idea\n"
+    project.git("checkout", "-q", "till.py")
     project.git("switch", "-q", "main")
     project.write("till.py", "# half an idea\n")
     refused(project, "uncommitted edits", "git switch night/shop")
