@@ -266,10 +266,16 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         held=session if word == "held" and rule != GREEN_ALREADY else "",
         skipped=past.skipped,
         landed=session if landed else past.landed,
-        carried=not landed and (past.carried or word != "failed"),  # a session that failed may have left nothing
+        carried=not landed and (past.carried or _left_work(entry)),
         same=_same(past, entry),
         met=0 if landed else max(past.met, *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))), 0),
     )
+
+
+def _left_work(entry: Entry) -> bool:
+    """Is there work of this session that the next one begins with? One that failed, or was cut off before it began, may have left none."""
+    kept = any(detail.startswith(grammar.KEPT_WORK) for detail in entry.details)
+    return entry.word != "failed" and (kept or entry.rule not in NO_FAULT_OF_THE_FEATURE)
 
 
 def _same(past: FeatureHistory, entry: Entry) -> int:

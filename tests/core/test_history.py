@@ -96,6 +96,9 @@ def test_two_continuations_without_progress_start_clean_once() -> None:
     assert not after_all("rejected", "interrupted agent.wall").fresh
     assert not after_all("failed", "rejected", "rejected").fresh
     assert after_all("failed", "rejected", "rejected", "rejected").fresh
+    assert not after_all("interrupted loop.crash", "rejected", "rejected").fresh  # killed before anything was left
+    assert after_all("interrupted loop.crash", "rejected", "rejected", "rejected").fresh
+    assert after_all(session("interrupted", "loop.crash", says="kept: +2 -0 in a.py"), "rejected", "rejected").fresh
 
 
 @pytest.mark.parametrize("told", ["interrupted agent.limit", "interrupted agent.stopped", "failed agent.login"])

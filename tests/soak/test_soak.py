@@ -106,7 +106,7 @@ DAMAGES: dict[str, tuple[Damage, Look]] = {
     "a page of the diary": (edited("diary.txt", "page 1", "page 2"), soaked.lost_words),
     "a workspace": (lambda project, _: (project.folder.parent / "cache/x/ws/1-2").mkdir(parents=True), alone(soaked.left_over)),
     "an end in the journal": (dropped("session.ended", ".nightlatch/journal.jsonl"), alone(soaked.gaps)),
-    "a session in the record": (edited("progress.txt", "    session ", "    notes "), alone(soaked.gaps)),
+    "a session in the record": (edited("progress.txt", "  session ", "  notes "), alone(soaked.gaps)),
     "a word in a transcript": (dropped("word 1", ".nightlatch/sessions/*/transcript.jsonl"), alone(soaked.gaps)),
     "a hook": (lambda project, _: project.write(".git/hooks/pre-commit", ""), alone(soaked.harm)),
     "a branch": (lambda project, _: project.git("branch", "mine"), alone(soaked.harm)),
