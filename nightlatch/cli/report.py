@@ -31,14 +31,15 @@ def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, 
     house = find_house(Path.cwd())
     moment = reporting.when(since, datetime.now(UTC)) if since else None
     told = reporting.report(house, program.name, run, moment, prepare if page else bool)
+    shown = on_clocks(told, clocks.zone())
     if page:
-        write_page(house, on_clocks(told, clocks.zone()), page)
+        write_page(house, shown, page)
     elif as_json:
         click.echo(json.dumps(reportviews.told(told), indent=2))
     elif md:
-        click.echo(reportviews.markdown(on_clocks(told, clocks.zone())), nl=False)
+        click.echo(reportviews.markdown(shown), nl=False)
     else:
-        click.echo("\n".join(reportviews.text(on_clocks(told, clocks.zone()))))
+        click.echo("\n".join(reportviews.text(shown)))
     return look.code(house)
 
 

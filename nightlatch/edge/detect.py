@@ -13,8 +13,7 @@ from nightlatch.core.models import Feature
 from nightlatch.core.suites import Suite, run_by_nothing
 from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, outside, runner
-from nightlatch.edge.gitcall import words
-from nightlatch.edge.house import House, made_environments, plans_near, project_files
+from nightlatch.edge.house import House, made_environments, plans_near, project_files, untracked
 from nightlatch.edge.rooms import ENVIRONMENTS
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.errors import SandboxError
@@ -110,9 +109,7 @@ def agents_on_path(project: Path) -> tuple[str, ...]:
 
 def environments(house: House) -> tuple[str, ...]:
     """The folders of environments that git is told to ignore, also those of packages further down; others where a tool has made them."""
-    above = f"{house.inside}/" if house.inside else ""
-    asked = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", above or ".")
-    ignored = (path.removeprefix(above).rstrip("/") for path in words(house.repo.as_person(*asked).output()) if path.endswith("/"))
+    ignored = (path.rstrip("/") for path in untracked(house, "--ignored", "--exclude-standard") if path.endswith("/"))
     return tuple(sorted({path for path in (*ignored, *made_environments(house)) if Path(path).name in ENVIRONMENTS}))
 
 

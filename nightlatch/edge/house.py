@@ -282,10 +282,15 @@ def project_files(house: House) -> frozenset[str]:
 
 def made_environments(house: House) -> list[str]:
     """The environments that git neither holds nor is told to ignore: nobody's code, as the mark of the tool that made them says."""
-    above = f"{house.inside}/" if house.inside else ""
-    asked = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--", above or ".")
-    folders = [path.removeprefix(above).rstrip("/") for path in words(house.repo.as_person(*asked).output()) if path.endswith("/")]
+    folders = [path.rstrip("/") for path in untracked(house, "--exclude-standard") if path.endswith("/")]
     return sorted(folder for folder in folders if any((house.repo.project / folder / mark).is_file() for mark in MADE_BY))
+
+
+def untracked(house: House, *which: str) -> list[str]:
+    """What git does not hold below the project; a folder of which it holds nothing ends with a slash. `which`: options of ls-files."""
+    above = f"{house.inside}/" if house.inside else ""
+    asked = ("ls-files", "-z", "--others", "--directory", *which, "--", above or ".")
+    return [path.removeprefix(above) for path in words(house.repo.as_person(*asked).output())]
 
 
 def begin_with(plans: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from nightlatch.core.results import Result, State
 from nightlatch.core.text import plain
 from nightlatch.edge import workshop
 from nightlatch.edge.console import Console
-from nightlatch.edge.gitcall import words
+from nightlatch.edge.house import untracked
 from nightlatch.edge.look import View
 from nightlatch.edge.lookout import warn
 from nightlatch.edge.rooms import ENVIRONMENTS
@@ -26,10 +26,11 @@ PATH_IN_TEXT = re.compile(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""")
 
 def found(seen: View, state: State, console: Console) -> Iterator[Finding]:
     """The tests of the branch that are skipped or fail in a fresh checkout, by its `state`, and not with a copy of what git lacks."""
-    there = beside(seen) if unhappy(state) else []
+    here = unhappy(state)
+    there = beside(seen) if here else []
     told = [name for name in mentioned(state.tests.tail) if (seen.house.repo.project / name).is_file() and within(name, there)]
-    for tried in (told, there):
-        if tried and (helped := unhappy(state) - unhappy(with_copies(seen, tried, console))):
+    for tried in (told, there) if told != there else (there,):
+        if tried and (helped := here - unhappy(with_copies(seen, tried, console))):
             names = ", ".join(map(plain, sorted(helped)[:10])) + f" and {len(helped) - 10} more" * (len(helped) > 10)
             files = ", ".join(map(plain, tried))
             yield warn("copy", f"skipped or failing here, not with the files that git does not have ({files}): {names}", fix(tried))
@@ -53,10 +54,8 @@ def with_copies(seen: View, names: list[str], console: Console) -> State:
 
 def beside(seen: View) -> list[str]:
     """Files and folders in the checkout that git does not hold, that no tool makes again and that are not too large to be copied."""
-    top, repo = seen.house.repo.project, seen.house.repo
-    shared, above = {*seen.house.config.workspace.share}, f"{seen.house.inside}/" if seen.house.inside else ""
-    listed = words(repo.as_person("ls-files", "-z", "--others", "--directory", "--no-empty-directory", "--", above or ".").output())
-    names = [path.removeprefix(above).rstrip("/") for path in listed]
+    top, shared = seen.house.repo.project, {*seen.house.config.workspace.share}
+    names = [path.rstrip("/") for path in untracked(seen.house, "--no-empty-directory")]
     own = [name for name in names if MADE.isdisjoint(Path(name).parts) and not name.endswith(MADE_ENDINGS) and name not in shared]
     return [name for name in own if size(top / name) <= LARGEST][:MOST]
 

@@ -8,11 +8,7 @@ import pytest
 
 from nightlatch.core.models import Event, Kind
 from nightlatch.core.phasefile import earlier, retold
-from nightlatch.core.policy import Choice
-from nightlatch.edge.opening import entered
-from nightlatch.edge.session import Snapshots, provision
-from nightlatch.edge.site import Options
-from tests.loop.test_phases import ROLES, files, shop
+from tests.loop.test_phases import ROLES, at_work, files, shop
 from tests.loop.village import Project
 
 pytestmark = pytest.mark.sandbox
@@ -168,16 +164,8 @@ def test_a_text_without_headings_is_told_as_it_is() -> None:
 
 
 def test_the_file_of_a_long_phase_says_what_the_agent_has_done_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = shop(tmp_path)
-    monkeypatch.chdir(project.folder)
-    monkeypatch.setenv("NIGHTLATCH_CACHE", project.env["NIGHTLATCH_CACHE"])
-    with entered(Options()) as site:
-        plan = site.plan(site.tip())
-        assert plan
-        started = provision(site, Choice(feature=plan.features[0], rule="it is the first"))
-        snapshots, seen = Snapshots(site=site, started=started), []
-        place = project.folder / ".nightlatch/sessions" / started.id
-        place.mkdir()
+    seen = []
+    with at_work(shop(tmp_path), monkeypatch) as (snapshots, started, place):
         for step in range(3):
             (started.workspace.tree / f"part{step}.txt").write_text("1")
             (started.workspace.out / "phase.json").write_text(json.dumps({"status": "in_progress", "summary": f"{step} of 3"}))

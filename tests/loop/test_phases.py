@@ -4,7 +4,8 @@ import json
 import os
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from nightlatch.core.phases import Worked, worked
 from nightlatch.core.policy import Choice
 from nightlatch.edge.opening import entered
 from nightlatch.edge.session import Snapshots, provision
-from nightlatch.edge.site import Options
+from nightlatch.edge.site import Options, Started
 from tests.loop.village import Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
@@ -303,17 +304,23 @@ def test_a_long_phase_is_rendered_beside_its_transcript(tmp_path: Path) -> None:
     assert files(project)["feature-US-001.md"] != text
 
 
-def test_a_long_phase_is_rendered_anew_every_half_hour_with_the_agents_own_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = shop(tmp_path)
+@contextmanager
+def at_work(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Snapshots, Started, Path]]:
+    """The first session of a project, begun: what is taken of it while it works, and its folder in the state."""
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("NIGHTLATCH_CACHE", project.env["NIGHTLATCH_CACHE"])
     with entered(Options()) as site:
         plan = site.plan(site.tip())
         assert plan
         started = provision(site, Choice(feature=plan.features[0], rule="it is the first"))
-        snapshots, seen = Snapshots(site=site, started=started), []
         place = project.folder / ".nightlatch/sessions" / started.id
         place.mkdir()
+        yield Snapshots(site=site, started=started), started, place
+
+
+def test_a_long_phase_is_rendered_anew_every_half_hour_with_the_agents_own_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    with at_work(shop(tmp_path), monkeypatch) as (snapshots, _, place):
         for elapsed in (0.0, 1799.0, 1800.0, 3599.0, 3600.0):
             snapshots.hear(Event(kind=Kind.TODO, data={"items": ((f"draw <b>{elapsed:.0f}</b>", False),)}))
             snapshots.tick(elapsed, 0.0)
