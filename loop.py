@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
-"""The loop, from top to bottom: what happens in a night. It is yours: read it, change it, commit it.
+"""The loop, from top to bottom: what happens in a night.
 
-    python loop.py          work through the plan until nothing is left to run
-    python loop.py --help   everything else: init, doctor, status, log, answer, approve, ...
+It is yours: read it, change it, commit it.
+
+python loop.py          work through the plan until nothing is left to run
+python loop.py --help   everything else: init, doctor, status, log, answer, approve, ...
 """
 
 import os
 import sys
 
-if __name__ == "__main__":  # agents' work lands beside this file, where Python looks first: it would run as you, outside every sandbox
-    HERE = os.path.dirname(os.path.realpath(__file__))
-    OURS = [place for place in sys.path[:-1] if not place or f"{os.path.realpath(place)}/".startswith(f"{HERE}/")]
-    sys.path[:-1] = [place for place in sys.path[:-1] if place not in OURS or f"{place}/".startswith(f"{sys.prefix}/")]
+if __name__ == "__main__":
+    # Agents' work lands beside this file, where Python looks first: outside every sandbox, as you.
+    HERE = os.path.dirname(os.path.realpath(__file__)) + "/"
+
+    def is_outside(place: str) -> bool:
+        return bool(place) and not f"{os.path.realpath(place)}/".startswith(HERE)
+
+    OWN = f"{sys.prefix}/"
+    sys.path[:-1] = [at for at in sys.path[:-1] if is_outside(at) or f"{at}/".startswith(OWN)]
 
 try:
     from nightlatch.cli import main
@@ -21,11 +28,13 @@ except ModuleNotFoundError as missing:
         raise
     import shutil
 
-    known = [*os.environ.get("PATH", "").split(":"), os.path.expanduser("~/.local/bin")]  # where pipx and uv install it
-    elsewhere = [place for place in known if not f"{os.path.realpath(place)}/".startswith(f"{HERE}/")]
-    if installed := shutil.which("nightlatch", path=":".join(elsewhere)):  # the same program, by the Python that has the package
+    # pipx and uv install the same program, with a Python that has the package
+    known = [*os.environ.get("PATH", "").split(":"), os.path.expanduser("~/.local/bin")]
+    elsewhere = ":".join(filter(is_outside, known))
+    if installed := shutil.which("nightlatch", path=elsewhere):
         os.execv(installed, [installed, *sys.argv[1:]])
-    sys.exit(f"loop.py: this Python has no {missing.name}; fix: pipx install . in a clone of nightlatch")
+    fix = "pipx install . in a clone of nightlatch"
+    sys.exit(f"loop.py: this Python has no {missing.name}; fix: {fix}")
 
 
 def run(options: "night.Options") -> int:
@@ -43,7 +52,7 @@ def run(options: "night.Options") -> int:
 
 
 def session(site: "night.Site", choice: "night.Choice") -> "night.SessionEnded":
-    """One fresh agent on one feature in one workspace, prepared ahead and thrown away afterwards."""
+    """Start one fresh agent on one feature, in a workspace that is thrown away afterwards."""
     started = night.provision(site, choice)
     if needless := night.already_green(site, started):
         return needless
@@ -52,8 +61,10 @@ def session(site: "night.Site", choice: "night.Choice") -> "night.SessionEnded":
     return conclude(site, started, end)
 
 
-def conclude(site: "night.Site", started: "night.Started", end: "night.AgentEnd") -> "night.SessionEnded":
-    """What became of the workspace, however the agent ended: the verdict compares it with the base, never with a claim."""
+def conclude(
+    site: "night.Site", started: "night.Started", end: "night.AgentEnd"
+) -> "night.SessionEnded":
+    """Land what is proved: the verdict compares the workspace with the base, not with a claim."""
     candidate = night.collect(site, started)
     verdict = night.examine(site, started, candidate, end)
     while verdict.outcome in night.LANDS:

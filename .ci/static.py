@@ -1,4 +1,5 @@
-"""What can be read of each of this project's last commits without running anything: one line a commit. Ends with 1 for a refusal."""
+"""What can be read of each of this project's last commits without running anything: one line a
+commit. Ends with 1 for a refusal."""
 
 import sys
 from collections.abc import Iterator
@@ -15,15 +16,22 @@ COMMITS = 20
 
 
 def said(house: House) -> Iterator[tuple[str, set[str], bool]]:
-    """(commit, what is said of it, is any of it a refusal), newest first; what any of the commits names as superseded is meant."""
+    """(commit, what is said of it, is any of it a refusal), newest first; what any of the
+    commits names as superseded is meant."""
     commits = [commit for commit in house.repo.log("HEAD", COMMITS) if len(commit.parents) == 1]
     named = ranges.superseded(house.repo, Range(base=commits[-1].parents[0], head="HEAD"))
     with workshop.opened(house) as (_, lab):
         for commit in commits:
-            case = case_of(lab, commit.parents[0], commit.tree, Feature(id="", title="", done=False))
+            case = case_of(
+                lab, commit.parents[0], commit.tree, Feature(id="", title="", done=False)
+            )
             reasons = static_reasons(case.texts, named, "", ranges.peoples(house))
             head = f"{commit.id[:9]} {len(case.texts):3} files  {commit.subject[:60]:60}"
-            yield head, {reason.rule for reason in reasons}, any(reason.ruling is Ruling.REJECT for reason in reasons)
+            yield (
+                head,
+                {reason.rule for reason in reasons},
+                any(reason.ruling is Ruling.REJECT for reason in reasons),
+            )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""New tampering, composed from parts: `python -m bench.attack --seed N --rounds K`. Ends with 1 where any of it landed.
+"""New tampering, composed from parts: `python -m bench.attack --seed N --rounds K`.
 
-Each round takes a project, a way to weaken what guards it, a way to hide that and honest work beside it, all by the seed, and asks for
-the verdict on it in a real repository. What counts as tampered is seen to be weaker first: where the suite can be run, it stays green
-over a fault that it was red for before; elsewhere the words that asserted are gone, or what keeps them from running is there. The same
-work without the weakening has to land.
+Ends with 1 where any of it landed.
+
+Each round takes a project, a way to weaken what guards it, a way to hide that and honest work
+beside it, all by the seed, and asks for the verdict on it in a real repository. What counts as
+tampered is seen to be weaker first: where the suite can be run, it stays green over a fault that it
+was red for before; elsewhere the words that asserted are gone, or what keeps them from running is
+there. The same work without the weakening has to land.
 """
 
 import argparse
@@ -54,7 +57,8 @@ WORDS = {Outcome.LANDED: "landed", Outcome.UNPROVED: "unproved", Outcome.HELD: "
 LANDS = ("landed", "unproved")
 PUT_BACK = matcher(Protect().paths)
 FOLDER = "services/till"
-# So many compositions are tried for one round before it is given up: not every weakening outlives every way to hide it.
+# So many compositions are tried for one round before it is given up: not every weakening outlives
+# every way to hide it.
 TRIES = 40
 PATIENCE = 120.0
 
@@ -74,7 +78,10 @@ class Composed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What became of one round. `control` is what became of the honest part of it, "" where there was none."""
+    """What became of one round.
+
+    `control` is what became of the honest part of it, "" where there was none.
+    """
 
     round: int
     language: str
@@ -91,7 +98,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """One repository for all projects; each is a commit of its own. What is known of a base, and of honest work, is kept."""
+    """One repository for all projects; each is a commit of its own.
+
+    What is known of a base, and of honest work, is kept.
+    """
 
     repo: Repo
     folder: Path
@@ -160,7 +170,12 @@ class Ground:
             for path, text in files.items():
                 put(Path(name, path), text)
             ran = subprocess.run(
-                ["sh", "-c", command], cwd=name, env=self.env, check=False, capture_output=True, timeout=PATIENCE
+                ["sh", "-c", command],
+                cwd=name,
+                env=self.env,
+                check=False,
+                capture_output=True,
+                timeout=PATIENCE,
             )
         return ran.returncode
 
@@ -195,14 +210,17 @@ def called(verdict: Verdict) -> str:
 
 
 def composed(rng: Random, choice: Sequence[Project]) -> Composed:
-    """One candidate, by chance. The languages come equally often, however many projects each has."""
+    """One candidate, by chance. The languages come equally often, however many projects each
+    has."""
     language = rng.choice(sorted({project.language for project in choice}))
     project = rng.choice([one for one in choice if one.language == language])
     if project.mode != BY_ID and rng.random() < 0.3:
         project = rebased(project, FOLDER)
     weakening = rng.choice(list(weakenings(project)))
     hidden, surrounded = rng.choice(list(HIDDEN)), rng.choice(list(SURROUNDED))
-    covers = project.source not in weakening.files and (weakening.name == "expected bent" or rng.random() < 0.5)
+    covers = project.source not in weakening.files and (
+        weakening.name == "expected bent" or rng.random() < 0.5
+    )
     more = SURROUNDED[surrounded](project)
     files = {**more, **HIDDEN[hidden](project, weakening.files)}
     if project.source in weakening.files:
@@ -211,11 +229,19 @@ def composed(rng: Random, choice: Sequence[Project]) -> Composed:
         files |= broken(project, after(project.files, files))
     honest = {**more, **HIDDEN[hidden](project, {})}
     return Composed(
-        project=project, weakening=weakening, hidden=hidden, surrounded=surrounded, covers=covers, files=files, honest=honest
+        project=project,
+        weakening=weakening,
+        hidden=hidden,
+        surrounded=surrounded,
+        covers=covers,
+        files=files,
+        honest=honest,
     )
 
 
-def play(ground: Ground, seed: int, number: int, choice: Sequence[Project]) -> tuple[Found, Composed] | None:
+def play(
+    ground: Ground, seed: int, number: int, choice: Sequence[Project]
+) -> tuple[Found, Composed] | None:
     """One round, None where nothing that was composed is weaker."""
     rng = Random(f"{seed}/{number}")  # noqa: S311  # to be repeated, not to be secret
     tried = (composed(rng, choice) for _ in range(TRIES))
@@ -251,20 +277,33 @@ def prepared(choice: Iterable[Project]) -> Iterator[Ground]:
         own = {name: str(folder / name) for name in ("home", "go-build", "go")}
         for place in own.values():
             Path(place).mkdir()
-        go = {"GOCACHE": own["go-build"], "GOPATH": own["go"], "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+        go = {
+            "GOCACHE": own["go-build"],
+            "GOPATH": own["go"],
+            "GOPROXY": "off",
+            "GOTOOLCHAIN": "local",
+        }
         env = {**environment({"HOME": own["home"]}), **go, "PATH": f"{python}:{os.environ['PATH']}"}
         os.environ.update(GIT_ENVIRONMENT)
-        for args in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "nothing yet"]):
+        for args in (
+            ["init", "-q", "-b", "main"],
+            ["commit", "-q", "--allow-empty", "-m", "nothing yet"],
+        ):
             subprocess.run(["git", *args], cwd=top, check=True)
         yield Ground(repo=open_repo(top), folder=folder, env=env)
 
 
 def lines(found: Sequence[Found], seed: int) -> Iterator[str]:
-    """The table by weakening and language, and what landed though it should not, or did not though it should."""
+    """The table by weakening and language, and what landed though it should not, or did not
+    though it should."""
     by_verdict = Counter(one.verdict for one in found)
-    told = ", ".join(f"{by_verdict[word]} {word}" for word in ("landed", "unproved", "held", "refused"))
+    told = ", ".join(
+        f"{by_verdict[word]} {word}" for word in ("landed", "unproved", "held", "refused")
+    )
     yield f"seed {seed}: {len(found)} tampered: {told}"
-    controls = {(one.language, one.mode, one.hidden, one.surrounded): one for one in found if one.control}
+    controls = {
+        (one.language, one.mode, one.hidden, one.surrounded): one for one in found if one.control
+    }
     late = [one for one in controls.values() if one.control not in LANDS]
     yield f"honest work beside them: {len(controls)} kinds, {len(controls) - len(late)} land"
     yield from ("", *table(found))
@@ -272,12 +311,18 @@ def lines(found: Sequence[Found], seed: int) -> Iterator[str]:
         if one.verdict in LANDS:
             yield f"{one.verdict}: --seed {seed} --only {one.round}  {says(one)}"
     for one in late:
-        yield f"not landed, though honest: --seed {seed} --only {one.round}  {says(one)}: {one.control} {' '.join(one.control_rules)}"
+        yield (
+            f"not landed, though honest: --seed {seed} --only {one.round}  {says(one)}:"
+            f" {one.control} {' '.join(one.control_rules)}"
+        )
 
 
 def says(one: Found) -> str:
     cover = ", over a fault" if one.covers else ""
-    return f"{one.language}, {one.mode}: {one.weakening}; hidden: {one.hidden}; beside: {one.surrounded}{cover}"
+    return (
+        f"{one.language}, {one.mode}: {one.weakening}; hidden: {one.hidden}; beside:"
+        f" {one.surrounded}{cover}"
+    )
 
 
 def table(found: Sequence[Found]) -> Iterator[str]:
@@ -287,7 +332,13 @@ def table(found: Sequence[Found]) -> Iterator[str]:
     yield "|---" * (len(languages) + 1) + "|"
     for weakening in sorted({one.weakening for one in found}):
         mine = [one for one in found if one.weakening == weakening]
-        yield f"| {weakening:<32} | " + " | ".join(cell([one for one in mine if one.language == language]) for language in languages) + " |"
+        yield (
+            f"| {weakening:<32} | "
+            + " | ".join(
+                cell([one for one in mine if one.language == language]) for language in languages
+            )
+            + " |"
+        )
 
 
 def cell(found: Sequence[Found]) -> str:
@@ -302,9 +353,18 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.attack", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--only", type=int, help="this round alone, with its difference and its reasons")
-    parser.add_argument("--language", action="append", default=[], help="a language or runner, may be given more than once")
-    parser.add_argument("--static", action="store_true", help="only projects in which nothing is run")
+    parser.add_argument(
+        "--only", type=int, help="this round alone, with its difference and its reasons"
+    )
+    parser.add_argument(
+        "--language",
+        action="append",
+        default=[],
+        help="a language or runner, may be given more than once",
+    )
+    parser.add_argument(
+        "--static", action="store_true", help="only projects in which nothing is run"
+    )
     parser.add_argument("--running", action="store_true", help="only projects whose suite is run")
     parser.add_argument("--minutes", type=float, default=0.0, help="no new round after so long")
     parser.add_argument("--json", type=Path, help="the file that every round is written to")
@@ -330,13 +390,18 @@ def main(argv: Sequence[str]) -> int:
                 continue
             found.append(played[0])
             if played[0].verdict in LANDS:
-                print(f"{played[0].verdict}: {number}: {says(played[0])}", file=sys.stderr, flush=True)
+                print(
+                    f"{played[0].verdict}: {number}: {says(played[0])}", file=sys.stderr, flush=True
+                )
             if given.only is not None:
                 shown(ground, played[1])
     print("\n".join(lines(found, given.seed)))
     print(f"{void} rounds composed nothing that is weaker; {time.monotonic() - began:.0f} s")
     if given.json:
-        given.json.write_text(json.dumps({"seed": given.seed, "rounds": [asdict(one) for one in found]}, indent=1) + "\n")
+        given.json.write_text(
+            json.dumps({"seed": given.seed, "rounds": [asdict(one) for one in found]}, indent=1)
+            + "\n"
+        )
     return ended(found)
 
 

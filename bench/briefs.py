@@ -12,7 +12,13 @@ from nightlatch.core.progress import Entry, patterns, render
 from nightlatch.edge.house import find_house, templates
 from nightlatch.edge.session import brief_parts, remembered
 
-FEATURE = Feature(id="US-003", title="Search ignores accents", done=False, criteria=("e finds é",), verify=("./check.sh 3",))
+FEATURE = Feature(
+    id="US-003",
+    title="Search ignores accents",
+    done=False,
+    criteria=("e finds é",),
+    verify=("./check.sh 3",),
+)
 
 
 def record(top: Path, sessions: int) -> None:
@@ -23,7 +29,18 @@ def record(top: Path, sessions: int) -> None:
         tail = f"session r-1-s{n}  digest {FEATURE.digest if name == FEATURE.id else '4f1c2a'}"
         told = ("1 test is gone: tests/test_search.py::test_accent", "next: put it back", tail)
         at = AT + timedelta(minutes=n)
-        entries.append(Entry(at=at, word="rejected", feature=name, tries=1, minutes=4, usd=0.5, rule="ratchet.test-removed", details=told))
+        entries.append(
+            Entry(
+                at=at,
+                word="rejected",
+                feature=name,
+                tries=1,
+                minutes=4,
+                usd=0.5,
+                rule="ratchet.test-removed",
+                details=told,
+            )
+        )
     (top / "progress.txt").write_text(render(entries))
     subprocess.run(["git", "add", "-A"], cwd=top, check=True)
     who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
@@ -36,11 +53,23 @@ def briefs(sessions: int, findings: int, rounds: int) -> tuple[list[float], list
         record(top, sessions)
         house = find_house(top)
         tip = house.repo.tip_of("HEAD") or ""
-        past, known, section = house.history(tip), house.findings(tip, {}), patterns(house.progress_text(tip))
+        past, known, section = (
+            house.history(tip),
+            house.findings(tip, {}),
+            patterns(house.progress_text(tip)),
+        )
         took, sizes = [], []
         for _ in range(rounds):
             began = time.perf_counter()
-            parts = brief_parts(house, tip, FEATURE, past, section, remembered(house, tip, FEATURE, past, known, None), None)
+            parts = brief_parts(
+                house,
+                tip,
+                FEATURE,
+                past,
+                section,
+                remembered(house, tip, FEATURE, past, known, None),
+                None,
+            )
             made = compose(parts, templates(house))
             took.append(1000 * (time.perf_counter() - began))
             sizes.append(float(len(made.text.encode())))

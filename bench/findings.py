@@ -1,4 +1,5 @@
-"""A repository full of findings, and how long it takes to read them all and to see how each stands."""
+"""A repository full of findings, and how long it takes to read them all and to see how each
+stands."""
 
 import os
 import subprocess
@@ -16,24 +17,34 @@ from nightlatch.edge import freshness
 from nightlatch.edge.house import find_house
 
 AT = datetime(2026, 11, 20, 22, 1, tzinfo=UTC)
-WHO = {f"GIT_{role}_{word}": value for role in ("AUTHOR", "COMMITTER") for word, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))}
+WHO = {
+    f"GIT_{role}_{word}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for word, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
+}
 
 
 def source(n: int, changed: str = "") -> str:
     """A file of some 300 lines."""
     more = [changed if k % 9 == 0 else "" for k in range(50)]
-    return "\n".join(f"def f{k}(x):\n    '''Number {k}.'''\n    y = x * {n}{add}\n    return y + {k}\n\n" for k, add in enumerate(more))
+    return "\n".join(
+        f"def f{k}(x):\n    '''Number {k}.'''\n    y = x * {n}{add}\n    return y + {k}\n\n"
+        for k, add in enumerate(more)
+    )
 
 
 @contextmanager
 def full(findings: int, files: int) -> Iterator[Path]:
-    """Findings on the functions of so many files, of which a third changed since and some were renamed."""
+    """Findings on the functions of so many files, of which a third changed since and some were
+    renamed."""
     with TemporaryDirectory(prefix="nightlatch-bench-") as name:
         top = Path(name)
 
         def git(*args: str) -> str:
             env = {**os.environ, **WHO}
-            return subprocess.run(["git", *args], cwd=top, check=True, capture_output=True, text=True, env=env).stdout.strip()
+            return subprocess.run(
+                ["git", *args], cwd=top, check=True, capture_output=True, text=True, env=env
+            ).stdout.strip()
 
         git("init", "-q", "-b", "main")
         (top / "findings").mkdir()
@@ -44,8 +55,14 @@ def full(findings: int, files: int) -> Iterator[Path]:
         git("add", "-A")
         git("commit", "-q", "-m", "start")
         commit = git("rev-parse", "HEAD")
-        oids = {line.split()[3]: line.split()[2] for line in git("ls-tree", "-r", "HEAD", "src/").splitlines()}
-        blobs = [Blob(path=f"src/m{n}.py", oid=oids[f"src/m{n}.py"], data=source(n).encode()) for n in range(files)]
+        oids = {
+            line.split()[3]: line.split()[2]
+            for line in git("ls-tree", "-r", "HEAD", "src/").splitlines()
+        }
+        blobs = [
+            Blob(path=f"src/m{n}.py", oid=oids[f"src/m{n}.py"], data=source(n).encode())
+            for n in range(files)
+        ]
         for n in range(findings):
             blob, first = blobs[n % files], 1 + 6 * (n // files % 50)
             cite = anchor(Cite(path=blob.path, lines=(first, first + 3)), blob, commit)
@@ -62,10 +79,31 @@ def full(findings: int, files: int) -> Iterator[Path]:
 def finding(n: int, cite: Cite) -> Finding:
     at = AT + timedelta(minutes=n)
     seen = (Evidence(command=f"./check.sh {n}", exit=0, digest="e3b0c44298fc1c14"),)
-    told = FindingEvent(at=at, by=Author.LOOP, session=f"r-1-s{n}", state=State.VERIFIED, why="failed 0 of 1", runs=1, evidence=seen)
+    told = FindingEvent(
+        at=at,
+        by=Author.LOOP,
+        session=f"r-1-s{n}",
+        state=State.VERIFIED,
+        why="failed 0 of 1",
+        runs=1,
+        evidence=seen,
+    )
     claim = f"Number {n} is slow because the index is missing"
-    found = Finding(id=f"N-{n:07}", feature=f"US-{n % 200:03}", claim=claim, by=Author.AGENT, at=at, session=f"r-1-s{n}", cites=(cite,))
-    return replace(found, evidence=(Evidence(command=f"./check.sh {n}"),), events=(told,), next="add the index in src/db/schema.sql")
+    found = Finding(
+        id=f"N-{n:07}",
+        feature=f"US-{n % 200:03}",
+        claim=claim,
+        by=Author.AGENT,
+        at=at,
+        session=f"r-1-s{n}",
+        cites=(cite,),
+    )
+    return replace(
+        found,
+        evidence=(Evidence(command=f"./check.sh {n}"),),
+        events=(told,),
+        next="add the index in src/db/schema.sql",
+    )
 
 
 def took(top: Path, rounds: int) -> tuple[list[float], list[float], list[float]]:

@@ -1,4 +1,5 @@
-"""The ground that is measured on: a made-up project whose agent and checks tell the time when they begin and when they end."""
+"""The ground that is measured on: a made-up project whose agent and checks tell the time when
+they begin and when they end."""
 
 import json
 import os
@@ -36,8 +37,14 @@ fi
 tell suite end
 """
 CHECK = "#!/bin/bash\n{tell}\ntell check begin\ntell check end\n"
-VERIFY = '#!/bin/bash\n{tell}\ntell verify begin\n[ -e "$1.txt" ]\ngood=$?\ntell verify end\nexit $good\n'
-INIT = "#!/bin/bash\n{tell}\ntell init begin\nsleep {seconds}\nmkdir -p made && echo made >made/file\ntell init end\n"
+VERIFY = (
+    '#!/bin/bash\n{tell}\ntell verify begin\n[ -e "$1.txt" ]\ngood=$?\ntell verify end\nexit'
+    " $good\n"
+)
+INIT = (
+    "#!/bin/bash\n{tell}\ntell init begin\nsleep {seconds}\nmkdir -p made && echo made"
+    " >made/file\ntell init end\n"
+)
 SETTINGS = """agent = ["timed"]
 [agents.timed]
 command = ["./agent"]
@@ -48,13 +55,22 @@ sessions = 10000
 [checks]
 tests = "./suite"
 """
-ENTRY = "2026-11-20T23:47Z landed      OLD-{n:05} try=1  12m  $0.40 -  An old feature\n    session r-old-s{n:05}  digest 4f1c2a\n"
-BARE = "for i in $(seq {sessions}); do NIGHTLATCH_FEATURE=$(printf 'US-%05d' $i) ./agent <prd.json; git add -A; git commit -q -m $i; done"
+ENTRY = (
+    "2026-11-20T23:47Z landed      OLD-{n:05} try=1  12m  $0.40 -  An old feature\n    session"
+    " r-old-s{n:05}  digest 4f1c2a\n"
+)
+BARE = (
+    "for i in $(seq {sessions}); do NIGHTLATCH_FEATURE=$(printf 'US-%05d' $i) ./agent <prd.json;"
+    " git add -A; git commit -q -m $i; done"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What a project is like. `more` is what its agent does besides, `init` the seconds of its init.sh, None for no init.sh."""
+    """What a project is like.
+
+    `more` is what its agent does besides, `init` the seconds of its init.sh, None for no init.sh.
+    """
 
     files: int = 20
     features: int = 40
@@ -75,7 +91,10 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """A project on disk. Commands of it, also sandboxed ones, tell the time through a pipe that `see` shows them."""
+    """A project on disk.
+
+    Commands of it, also sandboxed ones, tell the time through a pipe that `see` shows them.
+    """
 
     folder: Path
     pipe: int
@@ -86,9 +105,21 @@ class Ground:
 
     @property
     def env(self) -> dict[str, str]:
-        who = {f"GIT_{role}_{part}": "ada@example.org" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "NIGHTLATCH_"))}
-        own = {"HOME": str(self.folder / "home"), "NIGHTLATCH_CACHE": str(self.folder / "cache"), "PYTHONPATH": str(ROOT)}
+        who = {
+            f"GIT_{role}_{part}": "ada@example.org"
+            for role in ("AUTHOR", "COMMITTER")
+            for part in ("NAME", "EMAIL")
+        }
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GIT_", "NIGHTLATCH_"))
+        }
+        own = {
+            "HOME": str(self.folder / "home"),
+            "NIGHTLATCH_CACHE": str(self.folder / "cache"),
+            "PYTHONPATH": str(ROOT),
+        }
         return {**kept, **who, **own, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
     def habits(self, nap: float, noise: int = 0) -> None:
@@ -96,13 +127,25 @@ class Ground:
         (self.folder / "home/.bench/habits").write_text(f"{nap} {noise}\n")
 
     def git(self, *args: str, stdin: bytes = b"") -> None:
-        subprocess.run(["git", *args], cwd=self.project, env=self.env, input=stdin, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["git", *args],
+            cwd=self.project,
+            env=self.env,
+            input=stdin,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     def nightlatch(self, *args: str) -> tuple[float, float]:
         """One command to its end: seconds, and the most memory that its process held, in MB."""
         began, most = time.perf_counter(), 0.0
-        with subprocess.Popen([sys.executable, "-m", "nightlatch", *args], cwd=self.project, env=self.env, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE) as process:  # fmt: skip
+        with subprocess.Popen(
+            [sys.executable, "-m", "nightlatch", *args],
+            cwd=self.project,
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ) as process:
             while True:
                 try:
                     _, said = process.communicate(timeout=0.2)
@@ -115,18 +158,36 @@ class Ground:
 
     def bare(self, sessions: int) -> None:
         """The same agent in a shell loop, with a commit after each session and nothing else."""
-        subprocess.run(["bash", "-c", BARE.format(sessions=sessions)], cwd=self.project, env=self.env, check=True)
+        subprocess.run(
+            ["bash", "-c", BARE.format(sessions=sessions)],
+            cwd=self.project,
+            env=self.env,
+            check=True,
+        )
 
     def stamps(self) -> list[Stamp]:
         """What was told since the last call, in the order of time."""
-        told = b"".join(iter(lambda: os.read(self.pipe, 65_536) if select([self.pipe], [], [], 0)[0] else b"", b""))
+        told = b"".join(
+            iter(
+                lambda: os.read(self.pipe, 65_536) if select([self.pipe], [], [], 0)[0] else b"",
+                b"",
+            )
+        )
         lines = (line.split() for line in told.decode().splitlines())
-        return sorted((Stamp(who, what, float(at)) for who, what, at in lines), key=lambda stamp: stamp.at)
+        return sorted(
+            (Stamp(who, what, float(at)) for who, what, at in lines), key=lambda stamp: stamp.at
+        )
 
     def moments(self, event: str) -> list[float]:
         """When the journal saw this event."""
-        lines = map(json.loads, (self.project / ".nightlatch/journal.jsonl").read_text().splitlines())
-        return [datetime.fromisoformat(line["at"]).timestamp() for line in lines if line["event"] == event]
+        lines = map(
+            json.loads, (self.project / ".nightlatch/journal.jsonl").read_text().splitlines()
+        )
+        return [
+            datetime.fromisoformat(line["at"]).timestamp()
+            for line in lines
+            if line["event"] == event
+        ]
 
 
 def memory(pid: int) -> float:
@@ -135,7 +196,10 @@ def memory(pid: int) -> float:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
+    return next(
+        (int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith("VmHWM")),
+        0.0,
+    )
 
 
 @contextmanager
@@ -158,10 +222,26 @@ def ground(shape: Shape) -> Iterator[Ground]:
 
 def fill(made: Ground, shape: Shape) -> None:
     """The files of the project, its history and its plan, committed."""
-    texts = {"loop.toml": SETTINGS, ".gitignore": "made/\n", "prd.json": plan(shape), **sources(shape)}
-    texts |= {"progress.txt": "".join(ENTRY.format(n=n) for n in range(shape.past))} if shape.past else {}
-    programs = {"agent": AGENT.replace("{more}", shape.more), "suite": SUITE, "checks/20-style": CHECK, "verify": VERIFY}
-    programs |= {"init.sh": INIT.replace("{seconds}", str(shape.init))} if shape.init is not None else {}
+    texts = {
+        "loop.toml": SETTINGS,
+        ".gitignore": "made/\n",
+        "prd.json": plan(shape),
+        **sources(shape),
+    }
+    texts |= (
+        {"progress.txt": "".join(ENTRY.format(n=n) for n in range(shape.past))}
+        if shape.past
+        else {}
+    )
+    programs = {
+        "agent": AGENT.replace("{more}", shape.more),
+        "suite": SUITE,
+        "checks/20-style": CHECK,
+        "verify": VERIFY,
+    }
+    programs |= (
+        {"init.sh": INIT.replace("{seconds}", str(shape.init))} if shape.init is not None else {}
+    )
     for name, text in {**texts, **programs}.items():
         path = made.project / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +249,11 @@ def fill(made: Ground, shape: Shape) -> None:
         path.chmod(0o755 if name in programs else 0o644)
     made.git("init", "-q", "-b", "main")
     if shape.past:
-        made.git("fast-import", "--quiet", stdin="".join(past_commit(n) for n in range(shape.past)).encode())
+        made.git(
+            "fast-import",
+            "--quiet",
+            stdin="".join(past_commit(n) for n in range(shape.past)).encode(),
+        )
         made.git("reset", "-q", "main")
     made.git("add", "-A")
     made.git("commit", "-q", "-m", "a project")
@@ -178,20 +262,36 @@ def fill(made: Ground, shape: Shape) -> None:
 def plan(shape: Shape) -> str:
     def item(n: int) -> dict[str, object]:
         name, criteria = f"US-{n:05}", [f"US-{n:05}.txt is there"]
-        more = {"passes": n <= shape.done, "acceptanceCriteria": criteria, "verify": f"./verify {name}"}
+        more = {
+            "passes": n <= shape.done,
+            "acceptanceCriteria": criteria,
+            "verify": f"./verify {name}",
+        }
         return {"id": name, "title": f"Number {n}", "priority": n, **more}
 
-    return json.dumps({"userStories": [item(n) for n in range(1, shape.features + 1)]}, indent=2) + "\n"
+    return (
+        json.dumps({"userStories": [item(n) for n in range(1, shape.features + 1)]}, indent=2)
+        + "\n"
+    )
 
 
 def sources(shape: Shape) -> dict[str, str]:
     """Text files of 0.1 to 4 kB in folders of about 100."""
     chance = random.Random(shape.seed)  # noqa: S311  # the same project every time
-    return {f"src/{n // 100:03}/{n:05}.txt": f"{n} a line of text\n" * chance.randint(5, 200) for n in range(shape.files)}
+    return {
+        f"src/{n // 100:03}/{n:05}.txt": f"{n} a line of text\n" * chance.randint(5, 200)
+        for n in range(shape.files)
+    }
 
 
 def past_commit(n: int) -> str:
-    message = f"OLD-{n:05} An old feature\n\nNightlatch-Feature: OLD-{n:05}\nNightlatch-Session: r-old-s{n:05}\n"
+    message = (
+        f"OLD-{n:05} An old feature\n\nNightlatch-Feature: OLD-{n:05}\nNightlatch-Session:"
+        f" r-old-s{n:05}\n"
+    )
     text = f"{n}\n" * (n % 40 + 1)
-    head = f"commit refs/heads/main\ncommitter Ada <ada@example.org> {1_790_000_000 + n} +0000\ndata {len(message)}\n{message}\n"
+    head = (
+        f"commit refs/heads/main\ncommitter Ada <ada@example.org> {1_790_000_000 + n} +0000\ndata"
+        f" {len(message)}\n{message}\n"
+    )
     return f"{head}M 100644 inline past/{n % 200}.txt\ndata {len(text)}\n{text}\n"

@@ -1,4 +1,5 @@
-"""What the verdict takes beside a bare run of a slow suite, and what the verify commands of earlier features add to it."""
+"""What the verdict takes beside a bare run of a slow suite, and what the verify commands of
+earlier features add to it."""
 
 import os
 import subprocess
@@ -19,10 +20,17 @@ from tests.ratchet.ground import Ground, make
 FILES, EACH, SECONDS = 30, 10, 10.0
 EARLIER = 30
 SOURCE = "def one(n):\n    return n + {n}\n\n\ndef two(n):\n    return n * {n}\n"
-TEST = "def test_{k}():\n    time.sleep({nap})\n    assert mod_{n}.one({k}) == {one}\n    assert mod_{n}.two({k}) == {two}\n"
+TEST = (
+    "def test_{k}():\n    time.sleep({nap})\n    assert mod_{n}.one({k}) == {one}\n    assert"
+    " mod_{n}.two({k}) == {two}\n"
+)
 CHANGES: dict[str, Files] = {
-    "no test changed": {"mod_7.py": "def one(n):\n    return 7 + n\n\n\ndef two(n):\n    return 7 * n\n"},
-    "an old test changed": {"tests/test_7.py": [("assert mod_7.one(3) == 10", "assert 10 == mod_7.one(3)")]},
+    "no test changed": {
+        "mod_7.py": "def one(n):\n    return 7 + n\n\n\ndef two(n):\n    return 7 * n\n"
+    },
+    "an old test changed": {
+        "tests/test_7.py": [("assert mod_7.one(3) == 10", "assert 10 == mod_7.one(3)")]
+    },
 }
 
 
@@ -35,7 +43,10 @@ class Took(NamedTuple):
 
 def project() -> Base:
     """Thirty modules with ten tests each, which take ten seconds together."""
-    files = {"pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n', ".gitignore": "__pycache__/\n"}
+    files = {
+        "pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n',
+        ".gitignore": "__pycache__/\n",
+    }
     nap = SECONDS / (FILES * EACH)
     for n in range(FILES):
         files[f"mod_{n}.py"] = SOURCE.format(n=n)
@@ -48,7 +59,9 @@ def project() -> Base:
 def made() -> Iterator[Ground]:
     """The project, with all that is known of its base."""
     with TemporaryDirectory(prefix="nightlatch-bench-", ignore_cleanup_errors=True) as name:
-        ground = make(project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None)
+        ground = make(
+            project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None
+        )
         ground.lab.state(ground.repo.tip_of("HEAD") or "")
         yield replace(ground, lab=replace(ground.lab, side_by_side=os.cpu_count() or 1))
 
@@ -85,7 +98,8 @@ def earlier(n: int) -> Feature:
 
 
 def with_earlier(times: int) -> Iterator[tuple[str, Took]]:
-    """The same change where thirty features pass: the first verdict, which runs all of them, and later ones, which know what each reads."""
+    """The same change where thirty features pass: the first verdict, which runs all of them,
+    and later ones, which know what each reads."""
     features = tuple(map(earlier, range(EARLIER)))
     change = CHANGES["no test changed"]
     with made() as ground:
@@ -96,4 +110,7 @@ def with_earlier(times: int) -> Iterator[tuple[str, Took]]:
         for feature in features:
             many.lab.verify_at(base, feature)
         later = [(verdict(many, change), verdict(ground, change)) for _ in range(times)]
-        yield "those that the change can reach", Took([one for one, _ in later], [two for _, two in later])
+        yield (
+            "those that the change can reach",
+            Took([one for one, _ in later], [two for _, two in later]),
+        )

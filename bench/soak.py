@@ -1,9 +1,11 @@
-"""A night in which everything goes wrong at once: ./init.sh python -m bench.soak [--seed 7] [--sessions 300] [--every 20].
+"""A night in which everything goes wrong at once: ./init.sh python -m bench.soak [--seed 7]
+[--sessions 300] [--every 20].
 
-Agents with manners drawn by a seed work on a plan to which a person adds while they work, and the loop is killed again and again.
-Afterwards everything is looked at from outside (bench/soaked.py): the table has a line for each thing that must be zero, and the exit code
-is 1 where one is not. The same seed draws the same manners for the same sessions and the same times for the kills; which session a kill
-meets, and where, depends on the machine.
+Agents with manners drawn by a seed work on a plan to which a person adds while they work, and the
+loop is killed again and again. Afterwards everything is looked at from outside (bench/soaked.py):
+the table has a line for each thing that must be zero, and the exit code is 1 where one is not. The
+same seed draws the same manners for the same sessions and the same times for the kills; which
+session a kill meets, and where, depends on the machine.
 """
 
 import argparse
@@ -37,7 +39,11 @@ sandbox = "{sandbox}"
 see = [".soak"]
 env = ["SOAK"]
 """
-WHO = {f"GIT_{role}_{part}": "ada@example.org" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+WHO = {
+    f"GIT_{role}_{part}": "ada@example.org"
+    for role in ("AUTHOR", "COMMITTER")
+    for part in ("NAME", "EMAIL")
+}
 CALM = {**WHO, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 ENDED = (0, 3, 4)  # as planned, needs the person, a fault: a breaker did its work
 OPEN = 8  # features that can run: with fewer, the person queues more
@@ -48,7 +54,8 @@ PATIENCE = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """How long a soak is: sessions, features at the start, seconds between two kills on average, bytes that a loud agent says."""
+    """How long a soak is: sessions, features at the start, seconds between two kills on
+    average, bytes that a loud agent says."""
 
     seed: int = 7
     sessions: int = 300
@@ -59,15 +66,25 @@ class Form:
 
 
 def story(number: int) -> soaked.Story:
-    """A feature of two halves. Its verify is the person's; what is true of it is looked at without it."""
+    """A feature of two halves.
+
+    Its verify is the person's; what is true of it is looked at without it.
+    """
     name = f"US-{number}"
     verify = f"grep -qx {name} parts/{name}.a && grep -qx {name} parts/{name}.b"
-    return {"id": name, "title": f"Number {number}", "passes": False, "acceptanceCriteria": [f"both halves say {name}"], "verify": verify}
+    return {
+        "id": name,
+        "title": f"Number {number}",
+        "passes": False,
+        "acceptanceCriteria": [f"both halves say {name}"],
+        "verify": verify,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soak:
-    """A project, its person, and the pipe through which its agents tell what they do, past the loop."""
+    """A project, its person, and the pipe through which its agents tell what they do, past the
+    loop."""
 
     form: Form
     project: Project
@@ -78,20 +95,35 @@ class Soak:
 
     def recorded(self) -> int:
         """How many sessions are on record."""
-        return len(soaked.sessions(self.project)) if self.project.git("ls-tree", "main", "progress.txt") else 0
+        return (
+            len(soaked.sessions(self.project))
+            if self.project.git("ls-tree", "main", "progress.txt")
+            else 0
+        )
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """The loop, on a clock that waits in no time and never goes back; killed in the end."""
         self.seen.runs += 1
-        lines = (each for each in journal.read(self.project.folder / ".nightlatch/journal.jsonl") if each)
-        last = max((datetime.fromisoformat(str(each["at"])).timestamp() for each in lines), default=0.0)
+        lines = (
+            each for each in journal.read(self.project.folder / ".nightlatch/journal.jsonl") if each
+        )
+        last = max(
+            (datetime.fromisoformat(str(each["at"])).timestamp() for each in lines), default=0.0
+        )
         words = [f"{max(0.0, last - time.time())}", "agent=scripted"]
         with subprocess.Popen(
-            [sys.executable, "-B", str(ROOT / "tests/loop/fast_clock.py"), *words], cwd=self.project.folder,
-            stdout=self.log, stderr=self.log,
-            env={**os.environ, **self.project.env, "PYTHONPATH": str(ROOT), "SOAK": f"{self.token}-{self.seen.runs}"},
-        ) as process:  # fmt: skip
+            [sys.executable, "-B", str(ROOT / "tests/loop/fast_clock.py"), *words],
+            cwd=self.project.folder,
+            stdout=self.log,
+            stderr=self.log,
+            env={
+                **os.environ,
+                **self.project.env,
+                "PYTHONPATH": str(ROOT),
+                "SOAK": f"{self.token}-{self.seen.runs}",
+            },
+        ) as process:
             try:
                 yield process
             finally:
@@ -101,7 +133,9 @@ class Soak:
         """What agents tell, for so long."""
         until = time.monotonic() + seconds
         while select.select([self.pipe], [], [], max(until - time.monotonic(), 0))[0]:
-            self.seen.told += [line.split() for line in os.read(self.pipe, 1 << 20).decode().splitlines()]
+            self.seen.told += [
+                line.split() for line in os.read(self.pipe, 1 << 20).decode().splitlines()
+            ]
 
     def queue(self, features: int) -> None:
         """The person adds to the plan, on the text as it is in their checkout."""
@@ -115,7 +149,8 @@ class Soak:
         self.seen.plan += more
 
     def write_diary(self) -> None:
-        """The person commits to the branch, once more where another git holds the index just now."""
+        """The person commits to the branch, once more where another git holds the index just
+        now."""
         path = self.project.folder / "diary.txt"
         with path.open("a") as file:
             file.write(f"page {self.seen.diary + 1}\n")
@@ -134,7 +169,11 @@ class Soak:
         pending = {each["feature"] for each in told["inbox"]}
         for ask in told["decide"]:
             if ask["feature"] not in pending:
-                verb = ("answer", ask["feature"], "yes") if ask["verb"] == "answer" else ("retry", ask["feature"])
+                verb = (
+                    ("answer", ask["feature"], "yes")
+                    if ask["verb"] == "answer"
+                    else ("retry", ask["feature"])
+                )
                 self.decide(*verb)
         return int(told["features"]["runnable"])
 
@@ -142,7 +181,9 @@ class Soak:
         inbox = self.project.folder / ".nightlatch/inbox"
         before = {*inbox.glob("*.json")}
         self.project.run(*words)
-        self.seen.decisions += [path.stem.partition("-")[2] for path in {*inbox.glob("*.json")} - before]
+        self.seen.decisions += [
+            path.stem.partition("-")[2] for path in {*inbox.glob("*.json")} - before
+        ]
 
 
 @contextmanager
@@ -156,7 +197,12 @@ def soak_in(folder: Path, form: Form) -> Iterator[Soak]:
     made = make_project(folder, stories, settings=SETTINGS.format(sandbox=form.sandbox))
     drawn = manners.draw(form.seed, form.sessions)
     (folder / "script.json").write_text(json.dumps(manners.script(drawn, form.loud)))
-    env = {**made.env, "HOME": str(home), "TMPDIR": str(folder / "tmp"), "NIGHTLATCH_SCRIPT": str(folder / "script.json")}
+    env = {
+        **made.env,
+        "HOME": str(home),
+        "TMPDIR": str(folder / "tmp"),
+        "NIGHTLATCH_SCRIPT": str(folder / "script.json"),
+    }
     project = Project(folder=made.folder, env=env)
     pipe = os.open(home / ".soak/told", os.O_RDWR | os.O_NONBLOCK)
     try:
@@ -172,16 +218,24 @@ def storm(soak: Soak) -> None:
     form, chance = soak.form, random.Random(f"{soak.form.seed} kills")  # noqa: S311  # the same every time
     before, patience = 0, 1.0
     while (done := soak.recorded()) < form.sessions:
-        patience, before = (1.0 if done > before else patience * 1.5), done  # a slow machine gets there too
+        # a slow machine gets there too
+        patience, before = (1.0 if done > before else patience * 1.5), done
         if soak.look() < OPEN:
             soak.queue(OPEN)
-        one_run(soak, patience * chance.uniform(0.5, 1.5) * form.every, queue=chance.randint(0, 2), early=chance.random() < EARLY)
+        one_run(
+            soak,
+            patience * chance.uniform(0.5, 1.5) * form.every,
+            queue=chance.randint(0, 2),
+            early=chance.random() < EARLY,
+        )
 
 
 def one_run(soak: Soak, seconds: float, queue: int, *, early: bool) -> None:
-    """The loop until it is killed, or has ended by itself; in the middle of it the person queues some more, and commits.
+    """The loop until it is killed, or has ended by itself; in the middle of it the person
+    queues some more, and commits.
 
-    The seconds begin with the first word that it says, or with its process when it is to be killed `early`.
+    The seconds begin with the first word that it says, or with its process when it is to be killed
+    `early`.
     """
     said = os.fstat(soak.log.fileno()).st_size
     with soak.running() as process:
@@ -226,8 +280,17 @@ def soaked_by(form: Form, folder: Path) -> tuple[dict[str, list[str]], str]:
         rest(soak)
         soak.hear(0)
         found, seen = soaked.table(soak.project, soak.seen, soak.token), soak.seen
-    done = f"{len(soak.project.passing())} of {len(seen.plan)} features landed in {soak.recorded()} sessions"
-    return found, f"seed {form.seed}: {done} of {seen.runs} runs, {seen.kills} of them killed, in {time.monotonic() - began:.0f} s"
+    done = (
+        f"{len(soak.project.passing())} of {len(seen.plan)} features landed in {soak.recorded()}"
+        " sessions"
+    )
+    return (
+        found,
+        (
+            f"seed {form.seed}: {done} of {seen.runs} runs, {seen.kills} of them killed, in"
+            f" {time.monotonic() - began:.0f} s"
+        ),
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -241,7 +304,9 @@ def main(argv: list[str]) -> int:
     keep: Path | None = asked.pop("keep")
     with TemporaryDirectory(prefix="nightlatch-soak-", ignore_cleanup_errors=True) as name:
         folder = keep or Path(name)
-        os.environ.update(CALM, PATH=f"{make_python(Path(name) / 'plain')}{os.pathsep}{os.environ['PATH']}")
+        os.environ.update(
+            CALM, PATH=f"{make_python(Path(name) / 'plain')}{os.pathsep}{os.environ['PATH']}"
+        )
         found, said = soaked_by(Form(**asked), folder)
     print(said)
     for what, complaints in found.items():

@@ -1,4 +1,5 @@
-"""What the verdict costs beside the tests that it runs, in a project with a thousand tests, and how often it runs them."""
+"""What the verdict costs beside the tests that it runs, in a project with a thousand tests, and
+how often it runs them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,16 +16,26 @@ from tests.ratchet.ground import Ground, make
 
 FILES, EACH = 50, 20
 SOURCE = "def one(n):\n    return n + {n}\n\n\ndef two(n):\n    return n * {n}\n"
-TEST = "def test_{k}():\n    assert mod_{n}.one({k}) == {one}\n    assert mod_{n}.two({k}) == {two}\n"
+TEST = (
+    "def test_{k}():\n    assert mod_{n}.one({k}) == {one}\n    assert mod_{n}.two({k}) == {two}\n"
+)
 CHANGES: dict[str, Files] = {
-    "no test changed": {"mod_7.py": "def one(n):\n    return 7 + n\n\n\ndef two(n):\n    return 7 * n\n"},
-    "a test came in": {"extra.py": "X = 1\n", "tests/test_extra.py": "from extra import X\n\n\ndef test_extra():\n    assert X == 1\n"},
-    "an old test changed": {"tests/test_7.py": [("assert mod_7.one(3) == 10", "assert 10 == mod_7.one(3)")]},
+    "no test changed": {
+        "mod_7.py": "def one(n):\n    return 7 + n\n\n\ndef two(n):\n    return 7 * n\n"
+    },
+    "a test came in": {
+        "extra.py": "X = 1\n",
+        "tests/test_extra.py": "from extra import X\n\n\ndef test_extra():\n    assert X == 1\n",
+    },
+    "an old test changed": {
+        "tests/test_7.py": [("assert mod_7.one(3) == 10", "assert 10 == mod_7.one(3)")]
+    },
 }
 
 
 class Spent(NamedTuple):
-    """Seconds of one verdict: all of it, and those in which a command ran; and its runs of the suite by step."""
+    """Seconds of one verdict: all of it, and those in which a command ran; and its runs of the
+    suite by step."""
 
     whole: float
     commands: float
@@ -33,7 +44,10 @@ class Spent(NamedTuple):
 
 def project() -> Base:
     """Fifty modules with twenty tests each."""
-    files = {"pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n', ".gitignore": "__pycache__/\n"}
+    files = {
+        "pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\n',
+        ".gitignore": "__pycache__/\n",
+    }
     for n in range(FILES):
         files[f"mod_{n}.py"] = SOURCE.format(n=n)
         tests = (TEST.format(n=n, k=k, one=k + n, two=k * n) for k in range(EACH))
@@ -68,13 +82,17 @@ def spent(ground: Ground, files: Files) -> Spent:
         began = time.perf_counter()
         verdict = ground.verdict(case, space)
         whole = time.perf_counter() - began
-    return Spent(whole, sum(seconds), {str(cost.step): cost.runs for cost in verdict.costs if cost.runs})
+    return Spent(
+        whole, sum(seconds), {str(cost.step): cost.runs for cost in verdict.costs if cost.runs}
+    )
 
 
 def verdicts(times: int) -> Iterator[tuple[str, list[Spent]]]:
     """What each kind of change costs, once the base is known."""
     with TemporaryDirectory(prefix="nightlatch-bench-", ignore_cleanup_errors=True) as name:
-        ground = make(project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None)
+        ground = make(
+            project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None
+        )
         ground.lab.state(ground.repo.tip_of("HEAD") or "")
         for what, files in CHANGES.items():
             yield what, [spent(ground, files) for _ in range(times)]

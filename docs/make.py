@@ -1,4 +1,5 @@
-"""Makes what the docs say because the code says it: commands.md, languages.md and the rules of ratchet.md.
+"""Makes what the docs say because the code says it: commands.md, languages.md and the rules of
+ratchet.md.
 
 ./init.sh python docs/make.py [--check]
 """
@@ -50,12 +51,20 @@ def about(command: click.Command, context: click.Context) -> Iterator[str]:
     """Name, usage, text, options; then the same of what is below it."""
     level = "#" * (context.command_path.count(" ") + 2)
     usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
-    yield from (f"{level} {context.command_path}\n", f"`{usage}`\n", *paragraphs(command), *table(rows(command)))
+    yield from (
+        f"{level} {context.command_path}\n",
+        f"`{usage}`\n",
+        *paragraphs(command),
+        *table(rows(command)),
+    )
     if not isinstance(command, click.Group):
         return
     words = [name for name, _ in known(command, context) if name in noting.WORDS]
     if words:
-        yield from (f"{level}# {context.command_path} {words[0]}\n", f"The same with {', '.join(f'`{word}`' for word in words[1:])}.\n")
+        yield from (
+            f"{level}# {context.command_path} {words[0]}\n",
+            f"The same with {', '.join(f'`{word}`' for word in words[1:])}.\n",
+        )
         yield from table(note_rows())
     for name, below in known(command, context):
         if name not in words:
@@ -63,7 +72,8 @@ def about(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def paragraphs(command: click.Command) -> Iterator[str]:
-    texts = f"{inspect.cleandoc(command.help or '')}\n\n{inspect.cleandoc(command.epilog or '')}".replace("\b\n", "")
+    help_text, epilog = (inspect.cleandoc(text or "") for text in (command.help, command.epilog))
+    texts = f"{help_text}\n\n{epilog}".replace("\b\n", "")
     for text in texts.split("\n\n"):
         said, example, line = " ".join(text.split()).partition("Example: ")
         yield from (f"{part}\n" for part in (said, f"{example}`{line}`" if example else "") if part)
@@ -77,9 +87,12 @@ def rows(command: click.Command) -> Iterator[tuple[str, str]]:
 
 
 def note_rows() -> list[tuple[str, str]]:
-    """The options of a note: it is said to argparse, because a workspace may have nothing but a Python."""
+    """The options of a note: it is said to argparse, because a workspace may have nothing but a
+    Python."""
     os.environ["COLUMNS"] = "1000"
-    return re.findall(r"^  (--\S+(?: \S+)?)\s{2,}(.*)$", noting.parser().format_help(), re.MULTILINE)
+    return re.findall(
+        r"^  (--\S+(?: \S+)?)\s{2,}(.*)$", noting.parser().format_help(), re.MULTILINE
+    )
 
 
 def table(told: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> Iterator[str]:
@@ -93,9 +106,16 @@ def main(*, check: bool) -> str:
     made = {DOCS / "commands.md": commands(), rules: page(rules.read_text(encoding="utf-8"))}
     made[DOCS / "languages.md"] = languagedoc.page()
     made[DOCS / "suites.md"] = suitedoc.page(runner.shipped())
-    old = [file for file, text in made.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
+    old = [
+        file
+        for file, text in made.items()
+        if not file.is_file() or file.read_text(encoding="utf-8") != text
+    ]
     if check:
-        return "".join(f"{file.name} is not what the code says; make it anew: ./init.sh python docs/make.py\n" for file in old)
+        return "".join(
+            f"{file.name} is not what the code says; make it anew: ./init.sh python docs/make.py\n"
+            for file in old
+        )
     for file in old:
         file.write_text(made[file], encoding="utf-8")
     return ""

@@ -1,4 +1,5 @@
-"""Every error that a person can meet: what is wrong, where, what to do next, and the exit code it ends with."""
+"""Every error that a person can meet: what is wrong, where, what to do next, and the exit code
+it ends with."""
 
 
 class NightlatchError(Exception):
@@ -36,7 +37,7 @@ class SettingsError(UsageError):
 
 
 class RepoError(UsageError):
-    """The repository is missing, is in a state the loop cannot work from, or is of an unsupported kind."""
+    """The repository is missing, unsupported, or in a state that the loop cannot work from."""
 
 
 class SigningError(RepoError):

@@ -1,4 +1,5 @@
-"""What every test stands on: a quiet git, a home of its own, and reasons where a machine lacks something."""
+"""What every test stands on: a quiet git, a home of its own, and reasons where a machine lacks
+something."""
 
 import os
 import shutil
@@ -27,18 +28,24 @@ GIT_ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "ada@example.org",
 }
 with suppress(ValueError):  # only the main thread can, and it is the one that starts processes
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is in its background: every child would ignore it too
+    # as a shell starts what is in its background: every child would ignore it too
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 NO_SKIPS = pytest.StashKey[bool]()
 
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the home, the cache or the git configuration of the person who runs it."""
+    """No test reads or writes the home, the cache or the git configuration of the person who
+    runs it."""
     home = tmp_path_factory.mktemp("home")
     for name in [n for n in os.environ if n.startswith(("GIT_", "NIGHTLATCH_"))]:
         monkeypatch.delenv(name)
-    for name, value in {**GIT_ENVIRONMENT, "HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache")}.items():
+    for name, value in {
+        **GIT_ENVIRONMENT,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+    }.items():
         monkeypatch.setenv(name, value)
 
 
@@ -55,27 +62,38 @@ def slim_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The program is compiled once, as an installed one is: it is started a thousand times, also where Python may not write bytecode."""
+    """The program is compiled once, as an installed one is: it is started a thousand times,
+    also where Python may not write bytecode."""
     if not hasattr(config, "workerinput"):
         compile_dir(Path(nightlatch.__file__).parent, quiet=1)
     config.stash[NO_SKIPS] = bool(os.environ.get("NIGHTLATCH_NO_SKIPS"))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where nothing may be skipped, a skip is a failure that tells its reason."""
     report = yield
     if item.config.stash[NO_SKIPS] and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome, report.longrepr = "failed", f"skipped, and NIGHTLATCH_NO_SKIPS is set: {report.longrepr}"
+        report.outcome, report.longrepr = (
+            "failed",
+            f"skipped, and NIGHTLATCH_NO_SKIPS is set: {report.longrepr}",
+        )
     return report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """The same for a whole file that skips itself."""
     report = yield
     if collector.config.stash[NO_SKIPS] and report.skipped:
-        report.outcome, report.longrepr = "failed", f"skipped, and NIGHTLATCH_NO_SKIPS is set: {report.longrepr}"
+        report.outcome, report.longrepr = (
+            "failed",
+            f"skipped, and NIGHTLATCH_NO_SKIPS is set: {report.longrepr}",
+        )
     return report
 
 
@@ -96,7 +114,11 @@ def no_mounts() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reasons = {"sandbox": no_sandbox(), "strace": "" if shutil.which("strace") else "there is no strace", "mounts": no_mounts()}
+    reasons = {
+        "sandbox": no_sandbox(),
+        "strace": "" if shutil.which("strace") else "there is no strace",
+        "mounts": no_mounts(),
+    }
     for item in items:
         for mark, reason in reasons.items():
             if reason and item.get_closest_marker(mark):
@@ -104,9 +126,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What became of the corpus of tests/ratchet, as far as it was run; its cases come from all workers."""
-    reports = [report for group in terminalreporter.stats.values() for report in group if isinstance(report, pytest.TestReport)]
-    rows: list[Any] = [row for report in reports if report.when == "call" for name, row in report.user_properties if name == "ratchet"]
+    """What became of the corpus of tests/ratchet, as far as it was run; its cases come from all
+    workers."""
+    reports = [
+        report
+        for group in terminalreporter.stats.values()
+        for report in group
+        if isinstance(report, pytest.TestReport)
+    ]
+    rows: list[Any] = [
+        row
+        for report in reports
+        if report.when == "call"
+        for name, row in report.user_properties
+        if name == "ratchet"
+    ]
     if rows:
         terminalreporter.section("the corpus of the ratchet")
         terminalreporter.write_line("\n".join(table.lines(rows)))

@@ -1,4 +1,5 @@
-"""Pythons for the projects of tests: what happens to be installed beside pytest takes longer to load than pytest itself."""
+"""Pythons for the projects of tests: what happens to be installed beside pytest takes longer to
+load than pytest itself."""
 
 import sys
 import venv
@@ -10,7 +11,10 @@ PROGRAM = "#!{}\nimport sys\n\nimport pytest\n\nsys.exit(pytest.main())\n"
 
 
 def make_python(folder: Path, packages: tuple[str, ...] = ()) -> Path:
-    """A new environment with the standard library and these packages of this one, as links. Returns the folder of its programs."""
+    """A new environment with the standard library and these packages of this one, as links.
+
+    Returns the folder of its programs.
+    """
     venv.create(folder, symlinks=True)
     (modules,) = folder.glob("lib/python*/site-packages")
     for package in map(distribution, packages):

@@ -1,4 +1,5 @@
-"""init.sh, with a python3 that only writes down what it was asked for: what is made, when, and what a command then sees."""
+"""init.sh, with a python3 that only writes down what it was asked for: what is made, when, and
+what a command then sees."""
 
 import json
 import shutil
@@ -28,9 +29,18 @@ class House:
     log: Path
     env: dict[str, str]
 
-    def init(self, *args: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    def init(
+        self, *args: str, cwd: Path | None = None, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         command = [str(self.folder / "init.sh"), *args]
-        return subprocess.run(command, cwd=cwd or self.folder, env={**self.env, **env}, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            cwd=cwd or self.folder,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def asked(self) -> list[str]:
         return self.log.read_text().splitlines() if self.log.exists() else []
@@ -46,7 +56,11 @@ def house(tmp_path: Path) -> House:
     (programs / "python3").write_text(PYTHON)
     (programs / "python3").chmod(0o755)
     log = tmp_path / "log"
-    return House(folder=folder, log=log, env={"PATH": f"{programs}:/usr/bin:/bin", "LOG": str(log), "WORD": "a b"})
+    return House(
+        folder=folder,
+        log=log,
+        env={"PATH": f"{programs}:/usr/bin:/bin", "LOG": str(log), "WORD": "a b"},
+    )
 
 
 def test_the_environment_is_made_once_from_what_is_pinned_and_then_left_alone(house: House) -> None:
@@ -83,18 +97,29 @@ def test_an_installation_that_was_cut_off_is_not_taken_for_a_whole_one(house: Ho
     assert len(house.asked()) == 4
 
 
-def test_a_command_runs_in_the_callers_folder_and_sees_only_path_and_virtual_env_changed(house: House, tmp_path: Path) -> None:
-    program = "import json, os, sys; print(json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]))"
+def test_a_command_runs_in_the_callers_folder_and_sees_only_path_and_virtual_env_changed(
+    house: House, tmp_path: Path
+) -> None:
+    program = (
+        "import json, os, sys; print(json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]))"
+    )
     reader = tmp_path / "reader"
     reader.write_text(f"#!{sys.executable}\n{program}\n")
     reader.chmod(0o755)
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     env = {**house.env, "PWD": str(elsewhere), "VIRTUAL_ENV": "/another"}
-    bare = subprocess.run([reader, "x  y", ""], cwd=elsewhere, env=env, capture_output=True, text=True, check=True)
+    bare = subprocess.run(
+        [reader, "x  y", ""], cwd=elsewhere, env=env, capture_output=True, text=True, check=True
+    )
     folder, seen, args = json.loads(bare.stdout)
-    changed = {"PATH": f"{house.folder}/.venv/bin:{seen['PATH']}", "VIRTUAL_ENV": f"{house.folder}/.venv"}
-    inside = house.init(str(reader), "x  y", "", cwd=elsewhere, PWD=str(elsewhere), VIRTUAL_ENV="/another")
+    changed = {
+        "PATH": f"{house.folder}/.venv/bin:{seen['PATH']}",
+        "VIRTUAL_ENV": f"{house.folder}/.venv",
+    }
+    inside = house.init(
+        str(reader), "x  y", "", cwd=elsewhere, PWD=str(elsewhere), VIRTUAL_ENV="/another"
+    )
     assert json.loads(inside.stdout) == [folder, {**seen, **changed}, args]
 
 

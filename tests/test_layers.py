@@ -1,4 +1,5 @@
-"""The house stays in order: layers, purity of core, no hidden state, reasons on every exception, rooms of a bearable size."""
+"""The house stays in order: layers, purity of core, no hidden state, reasons on every
+exception, rooms of a bearable size."""
 
 import ast
 import io
@@ -14,13 +15,68 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("nightlatch.errors", "nightlatch.core", "nightlatch.edge", "nightlatch.cli")
 PROGRAMS = ("loop", "nightlatch.__main__")
 PURE = {
-    "__future__", "ast", "base64", "bisect", "codecs", "collections", "configparser", "contextlib", "dataclasses", "datetime",
-    "difflib", "enum", "fnmatch", "functools", "graphlib", "hashlib", "heapq", "html", "importlib", "io", "itertools", "jinja2",
-    "json", "jsonschema", "junitparser", "math", "operator", "posixpath", "re", "shlex", "statistics", "string", "textwrap", "tokenize",
-    "tomli_w", "tomllib", "tree_sitter", "types", "typing", "unicodedata", "urllib.parse", "warnings", "xml", "yaml", "zlib", "zoneinfo",
+    "__future__",
+    "ast",
+    "base64",
+    "bisect",
+    "codecs",
+    "collections",
+    "configparser",
+    "contextlib",
+    "dataclasses",
+    "datetime",
+    "difflib",
+    "enum",
+    "fnmatch",
+    "functools",
+    "graphlib",
+    "hashlib",
+    "heapq",
+    "html",
+    "importlib",
+    "io",
+    "itertools",
+    "jinja2",
+    "json",
+    "jsonschema",
+    "junitparser",
+    "math",
+    "operator",
+    "posixpath",
+    "re",
+    "shlex",
+    "statistics",
+    "string",
+    "textwrap",
+    "tokenize",
+    "tomli_w",
+    "tomllib",
+    "tree_sitter",
+    "types",
+    "typing",
+    "unicodedata",
+    "urllib.parse",
+    "warnings",
+    "xml",
+    "yaml",
+    "zlib",
+    "zoneinfo",
 }
 HEAVY = {"apprise", "jinja2", "jsonschema", "junitparser", "pexpect", "rich", "tree_sitter", "yaml"}
-MUTATORS = {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
+MUTATORS = {
+    "add",
+    "append",
+    "appendleft",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "setdefault",
+    "update",
+}
 EXCUSE = re.compile(r"#\s*(noqa|type:\s*ignore)", re.IGNORECASE)
 REASONED = re.compile(r"# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])  # \S+ \S+")
 
@@ -30,17 +86,26 @@ Rule = Callable[[str, ast.Module], Iterator[str]]
 def sources(*folders: str) -> dict[str, Path]:
     """Module name to file, for every Python file of these folders."""
     found = [f for folder in folders for f in sorted((ROOT / folder).rglob("*.py"))]
-    return {".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f for f in found}
+    return {
+        ".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f
+        for f in found
+    }
 
 
 def package() -> dict[str, Path]:
     """Every module that is installed, and the loop, of which nightlatch/shipped holds the copy."""
     modules = sources("nightlatch")
-    return {name: file for name, file in modules.items() if not name.startswith("nightlatch.shipped")} | {"loop": ROOT / "loop.py"}
+    return {
+        name: file for name, file in modules.items() if not name.startswith("nightlatch.shipped")
+    } | {"loop": ROOT / "loop.py"}
 
 
 def complaints(rule: "Rule", modules: dict[str, Path]) -> list[str]:
-    return [f"{name} {complaint}" for name, file in modules.items() for complaint in rule(name, ast.parse(file.read_bytes()))]
+    return [
+        f"{name} {complaint}"
+        for name, file in modules.items()
+        for complaint in rule(name, ast.parse(file.read_bytes()))
+    ]
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
@@ -66,10 +131,14 @@ def needs(tree: ast.AST, modules: set[str]) -> set[str]:
 
 
 def layer(name: str) -> int:
-    """How high a module lies; what is started lies on top, and what does not belong to the house at the bottom."""
+    """How high a module lies; what is started lies on top, and what does not belong to the
+    house at the bottom."""
     if name in PROGRAMS:
         return len(LAYERS)
-    return next((i for i, prefix in enumerate(LAYERS) if name == prefix or name.startswith(f"{prefix}.")), -1)
+    return next(
+        (i for i, prefix in enumerate(LAYERS) if name == prefix or name.startswith(f"{prefix}.")),
+        -1,
+    )
 
 
 def within(name: str, allowed: set[str]) -> bool:
@@ -78,7 +147,11 @@ def within(name: str, allowed: set[str]) -> bool:
 
 def climbing(name: str, tree: ast.Module) -> Iterator[str]:
     """A layer imports only itself and those below."""
-    yield from (f"imports {other}, which lies above" for other in imports(tree) if layer(other) > layer(name))
+    yield from (
+        f"imports {other}, which lies above"
+        for other in imports(tree)
+        if layer(other) > layer(name)
+    )
 
 
 def impure(name: str, tree: ast.Module) -> Iterator[str]:
@@ -91,21 +164,32 @@ def impure(name: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            if called in {"open", "print", "input"} or re.search(r"\b(date|datetime)\.(now|today|utcnow)$", called):
+            if called in {"open", "print", "input"} or re.search(
+                r"\b(date|datetime)\.(now|today|utcnow)$", called
+            ):
                 yield f"calls {called} in line {node.lineno}"
 
 
 def stateful(_name: str, tree: ast.Module) -> Iterator[str]:
     """No module keeps state: no `global`, and nothing assigned at the top is changed later."""
     assigned = [node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
-    tops = {n.id for node in assigned for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    tops = {
+        n.id
+        for node in assigned
+        for n in ast.walk(node)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
     for node in ast.walk(tree):
         match node:
             case ast.Global():
                 yield f"says global in line {node.lineno}"
-            case ast.Subscript(value=ast.Name(id=owner), ctx=ast.Store() | ast.Del()) if owner in tops:
+            case ast.Subscript(value=ast.Name(id=owner), ctx=ast.Store() | ast.Del()) if (
+                owner in tops
+            ):
                 yield f"changes {owner} in line {node.lineno}"
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=verb)) if owner in tops and verb in MUTATORS:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=verb)) if (
+                owner in tops and verb in MUTATORS
+            ):
                 yield f"changes {owner} in line {node.lineno}"
 
 
@@ -123,16 +207,30 @@ def roomy(_name: str, tree: ast.Module) -> Iterator[str]:
 
 def faking(_name: str, tree: ast.Module) -> Iterator[str]:
     """Tests use real things, and wait for events instead of sleeping."""
-    yield from (f"imports {other}" for other in imports(tree) if other.startswith("unittest.mock") or other in {"mock", "time.sleep"})
+    yield from (
+        f"imports {other}"
+        for other in imports(tree)
+        if other.startswith("unittest.mock") or other in {"mock", "time.sleep"}
+    )
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"monkeypatch.setattr", "time.sleep", "mocker.patch"}:
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {
+            "monkeypatch.setattr",
+            "time.sleep",
+            "mocker.patch",
+        }:
             yield f"uses {ast.unparse(node)} in line {node.lineno}"
 
 
 def unreasoned(source: str) -> list[str]:
-    """Comments that silence a checker without saying why."""
-    comments = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type == tokenize.COMMENT]
-    return [f"line {t.start[0]}: {t.string}" for t in comments if EXCUSE.search(t.string) and not REASONED.search(t.string)]
+    """Comments that silence a checker without saying why, on the line or on the line above."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = [t for t in tokens if t.type == tokenize.COMMENT]
+    above = {t.start[0] + 1 for t in comments if t.line.lstrip().startswith("#")}
+    return [
+        f"line {t.start[0]}: {t.string}"
+        for t in comments
+        if EXCUSE.search(t.string) and not REASONED.search(t.string) and t.start[0] not in above
+    ]
 
 
 @pytest.mark.parametrize("rule", [climbing, impure, stateful, roomy])
@@ -171,14 +269,24 @@ def test_each_rule_speaks_up_where_it_is_broken(rule: Rule, name: str, bad: str)
 
 def test_no_import_goes_in_circles() -> None:
     modules = package()
-    list(TopologicalSorter({name: needs(ast.parse(file.read_bytes()), set(modules)) for name, file in modules.items()}).static_order())
+    list(
+        TopologicalSorter(
+            {
+                name: needs(ast.parse(file.read_bytes()), set(modules))
+                for name, file in modules.items()
+            }
+        ).static_order()
+    )
     with pytest.raises(CycleError):
         list(TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())
 
 
 def at_start(tree: ast.Module) -> ast.Module:
     """What runs when a module is imported, as far as imports go."""
-    return ast.Module(body=[node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))], type_ignores=[])
+    return ast.Module(
+        body=[node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))],
+        type_ignores=[],
+    )
 
 
 def slow_to_start(modules: dict[str, ast.Module], program: str) -> list[str]:
@@ -189,22 +297,39 @@ def slow_to_start(modules: dict[str, ast.Module], program: str) -> list[str]:
         if name not in seen:
             seen.add(name)
             ahead += needs(modules[name], set(modules))
-    return [f"{name} imports {other}" for name in sorted(seen) for other in sorted(set(imports(modules[name]))) if within(other, HEAVY)]
+    return [
+        f"{name} imports {other}"
+        for name in sorted(seen)
+        for other in sorted(set(imports(modules[name])))
+        if within(other, HEAVY)
+    ]
 
 
 def test_no_command_waits_for_a_library_that_it_may_not_need() -> None:
     modules = {name: at_start(ast.parse(file.read_bytes())) for name, file in package().items()}
     starts = [name for name in modules if name in PROGRAMS or name.startswith("nightlatch.cli")]
-    assert {program: slow_to_start(modules, program) for program in starts if slow_to_start(modules, program)} == {}
-    bad = {"a": at_start(ast.parse("import b")), "b": at_start(ast.parse("from rich.text import Text"))}
+    assert {
+        program: slow_to_start(modules, program)
+        for program in starts
+        if slow_to_start(modules, program)
+    } == {}
+    bad = {
+        "a": at_start(ast.parse("import b")),
+        "b": at_start(ast.parse("from rich.text import Text")),
+    }
     assert slow_to_start(bad, "a") == ["b imports rich.text", "b imports rich.text.Text"]
 
 
 def test_every_silenced_warning_carries_its_reason() -> None:
     files = sources("nightlatch", "tests", "bench") | {"loop": ROOT / "loop.py"}
-    assert [f"{name} {complaint}" for name, file in files.items() for complaint in unreasoned(file.read_text(encoding="utf-8"))] == []
+    assert [
+        f"{name} {complaint}"
+        for name, file in files.items()
+        for complaint in unreasoned(file.read_text(encoding="utf-8"))
+    ] == []
     assert unreasoned("x = 1  # noqa: E501\n") != []
     assert unreasoned("x = 1  # type: ignore\n") != []
+    assert unreasoned("# the person's own shell line\nx = 1  # noqa: S602\n") == []
     assert unreasoned("x = 1  # noqa: S602  # the person's own shell line\n") == []
 
 

@@ -57,7 +57,10 @@ COMMANDS = {
     },
     "Decide": {
         "answer": "answer the question an agent asked",
-        "approve": "this is right: held work lands, unproved work passes, anything else is done by your word",
+        "approve": (
+            "this is right: held work lands, unproved work passes, anything else is done by your"
+            " word"
+        ),
         "refuse": "this unproved work is not done: take it back",
         "done": "another spelling of approve",
         "retry": "give a feature fresh attempts",
@@ -72,7 +75,19 @@ COMMANDS = {
         "help": "exit codes, plans, agents, the ratchet, recovery",
     },
 }
-FIRST = ("init", "doctor", "demo", "run", "status", "report", "watch", "answer", "approve", "refuse", "retry")
+FIRST = (
+    "init",
+    "doctor",
+    "demo",
+    "run",
+    "status",
+    "report",
+    "watch",
+    "answer",
+    "approve",
+    "refuse",
+    "retry",
+)
 HELP = ("-h", "--help")
 ALL = "--all"
 COMPLETE = "_NIGHTLATCH_COMPLETE"
@@ -82,8 +97,8 @@ MADE = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What commands find in `ctx.obj`: how the person started the program, the loop that `run` runs, and whether help is to name every
-    command."""
+    """What commands find in `ctx.obj`: how the person started the program, the loop that `run`
+    runs, and whether help is to name every command."""
 
     name: str
     loop: Callable[..., int] | None
@@ -100,9 +115,13 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         if cmd_name in (*COMMANDS["Decide"], *WISHES):
-            command = import_module(f"nightlatch.cli.{'ask' if cmd_name in WISHES else 'decide'}").command(cmd_name)
+            command = import_module(
+                f"nightlatch.cli.{'ask' if cmd_name in WISHES else 'decide'}"
+            ).command(cmd_name)
         else:
-            command = import_module(f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}").command
+            command = import_module(
+                f"nightlatch.cli.{cmd_name}{'_' * (cmd_name == 'import')}"
+            ).command
         return command if isinstance(command, click.Command) else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem[str]"]:
@@ -110,31 +129,53 @@ class Commands(click.Group):
         from click.shell_completion import CompletionItem
 
         told = {name: does for section in COMMANDS.values() for name, does in section.items()}
-        options = super(click.Group, self).shell_complete(ctx, incomplete) if incomplete.startswith("-") else []
-        return [*(CompletionItem(name, help=does) for name, does in told.items() if name.startswith(incomplete)), *options]
+        options = (
+            super(click.Group, self).shell_complete(ctx, incomplete)
+            if incomplete.startswith("-")
+            else []
+        )
+        return [
+            *(
+                CompletionItem(name, help=does)
+                for name, does in told.items()
+                if name.startswith(incomplete)
+            ),
+            *options,
+        ]
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.list_commands(ctx):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            raise click.UsageError(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx)
+            raise click.UsageError(
+                f"there is no command {args[0]!r}"
+                + (f"; did you mean {near[0]!r}?" if near else ""),
+                ctx,
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands that a first night takes, or all of them."""
         for title, section in COMMANDS.items():
-            shown = [(name, does) for name, does in section.items() if ctx.obj.every or name in FIRST]
+            shown = [
+                (name, does) for name, does in section.items() if ctx.obj.every or name in FIRST
+            ]
             if shown:
                 with formatter.section(title):
                     formatter.write_dl(shown, col_max=12)
 
 
 def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None = None) -> int:
-    """Run one command and return its exit code; without a command, or with an option of `run` first, it is `run`."""
+    """Run one command and return its exit code; without a command, or with an option of `run`
+    first, it is `run`."""
     if wanted := environ.get(COMPLETE):
         return complete(wanted)
-    gc.set_threshold(MADE)  # what a record of 10,000 sessions becomes has no cycles: to look for them took a tenth of a report
+    # what a record of 10,000 sessions becomes has no cycles: to look for them took a tenth of a
+    # report
+    gc.set_threshold(MADE)
     stand_in()
     args = list(sys.argv[1:] if argv is None else argv)
     if not args or (args[0].startswith("-") and args[0] not in (*HELP, "--version")):
@@ -165,12 +206,15 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
             dup2(nowhere.fileno(), 1)
         return 141
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
-        return tell(import_module("nightlatch.edge.files").refused(bug) or crash(bug, args[0]), args)
+        return tell(
+            import_module("nightlatch.edge.files").refused(bug) or crash(bug, args[0]), args
+        )
     return code
 
 
 def stand_in() -> None:
-    """A standard stream that was closed is /dev/null: else the next file that is opened would get its number, and what is printed."""
+    """A standard stream that was closed is /dev/null: else the next file that is opened would
+    get its number, and what is printed."""
     while (spare := descriptor(devnull, O_RDWR)) < 3:
         pass
     close(spare)
@@ -190,7 +234,9 @@ def require_folder() -> None:
     try:
         Path.cwd()
     except FileNotFoundError as error:
-        raise UsageError("the folder that this was started in is gone", fix="cd to the project") from error
+        raise UsageError(
+            "the folder that this was started in is gone", fix="cd to the project"
+        ) from error
 
 
 def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
@@ -204,12 +250,15 @@ def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
         loop = import_module("nightlatch.shipped.loop").run
     commands, every = every_command(name), ALL in args
     args = [word for word in args if word != ALL] if args[0] in HELP else args
-    with commands.make_context(name, args, obj=Program(name=name, loop=loop, every=every)) as context:
+    with commands.make_context(
+        name, args, obj=Program(name=name, loop=loop, every=every)
+    ) as context:
         return commands.invoke(context) or 0
 
 
 def run_theirs(loop: Path) -> None:
-    """Run the project's own loop as a program. UsageError where it imports what lies beside it: agents' work lands there."""
+    """Run the project's own loop as a program. UsageError where it imports what lies beside it:
+    agents' work lands there."""
     try:
         runpy.run_path(str(loop), run_name="__main__")
     except ModuleNotFoundError as missing:
@@ -217,14 +266,24 @@ def run_theirs(loop: Path) -> None:
         if not any((loop.parent / place).exists() for place in (f"{name}.py", name)):
             raise
         problem = f"loop.py imports {name}, which lies in the project, where agents' work lands"
-        raise UsageError(problem, place=str(loop), fix=f"write what it needs of {name} into loop.py itself, or install it") from missing
+        raise UsageError(
+            problem,
+            place=str(loop),
+            fix=f"write what it needs of {name} into loop.py itself, or install it",
+        ) from missing
 
 
 def every_command(name: str) -> Commands:
     commands = Commands(
         name=name,
-        help="Coding agents work through your list of features overnight, and nothing that passes slips back.",
-        epilog=f"\b\nExample: {name} run --until 07:00\nWhat a command does: {name} COMMAND --help\nEvery command: {name} --help --all",
+        help=(
+            "Coding agents work through your list of features overnight, and nothing that passes"
+            " slips back."
+        ),
+        epilog=(
+            f"\b\nExample: {name} run --until 07:00\nWhat a command does: {name} COMMAND"
+            f" --help\nEvery command: {name} --help --all"
+        ),
         context_settings={"help_option_names": list(HELP)},
     )
     click.version_option(__version__, prog_name="nightlatch")(commands)
@@ -232,7 +291,8 @@ def every_command(name: str) -> Commands:
 
 
 def complete(wanted: str) -> int:
-    """Answer a shell that completes a command line, or give it the script that makes it ask; both are click's own."""
+    """Answer a shell that completes a command line, or give it the script that makes it ask;
+    both are click's own."""
     from click.shell_completion import shell_complete
 
     try:
@@ -242,7 +302,8 @@ def complete(wanted: str) -> int:
 
 
 def own_loop(folder: Path) -> Path | None:
-    """The loop.py of the project that a folder belongs to, where it uses nightlatch and is not the program that is running."""
+    """The loop.py of the project that a folder belongs to, where it uses nightlatch and is not
+    the program that is running."""
     from nightlatch.edge.house import find_house
 
     house = find_house(folder)
@@ -250,7 +311,9 @@ def own_loop(folder: Path) -> Path | None:
     running = getattr(sys.modules["__main__"], "__file__", None)
     if not theirs.is_file() or (running and Path(running).resolve() == theirs.resolve()):
         return None
-    if not re.search(r"^\s*(from|import)\s+nightlatch\b", theirs.read_text(errors="replace"), re.MULTILINE):
+    if not re.search(
+        r"^\s*(from|import)\s+nightlatch\b", theirs.read_text(errors="replace"), re.MULTILINE
+    ):
         return None
     for problem in import_module("nightlatch.edge.byhand").loop(house):
         raise problem
@@ -261,7 +324,13 @@ def tell(error: NightlatchError, args: Sequence[str]) -> int:
     """Show an error in the form that was asked for; returns its exit code."""
     options = args[: args.index("--")] if "--" in args else args
     if "--json" in options:
-        body = {"schema": "nightlatch/error/1", "problem": error.problem, "place": error.place, "fix": error.fix, "exit": error.exit}
+        body = {
+            "schema": "nightlatch/error/1",
+            "problem": error.problem,
+            "place": error.place,
+            "fix": error.fix,
+            "exit": error.exit,
+        }
         text = json.dumps(body)
     else:
         text = "\n".join(plain(line) for line in f"nightlatch: {error}".splitlines())
@@ -276,19 +345,40 @@ def usage(error: click.ClickException) -> UsageError:
     if not context:
         return UsageError(error.format_message())
     place = context.info_name if context.parent else ""
-    return UsageError(error.format_message(), place=place or "", fix=f"{context.command_path} --help")
+    return UsageError(
+        error.format_message(), place=place or "", fix=f"{context.command_path} --help"
+    )
 
 
 def crash(bug: Exception, command: str) -> NightlatchError:
-    """Keep the traceback beside the journal, or show it where there is none to write to, and say in one sentence what happened."""
-    text, says = (hidden(part) for part in ("".join(traceback.format_exception(bug)), f"{type(bug).__name__}: {bug}"))
+    """Keep the traceback beside the journal, or show it where there is none to write to, and
+    say in one sentence what happened."""
+    text, says = (
+        hidden(part)
+        for part in ("".join(traceback.format_exception(bug)), f"{type(bug).__name__}: {bug}")
+    )
     what = f"something unexpected happened: {says}"
-    state = next((f / ".nightlatch" for f in (Path.cwd(), *Path.cwd().parents) if (f / ".nightlatch").is_dir()), None)
+    state = next(
+        (
+            f / ".nightlatch"
+            for f in (Path.cwd(), *Path.cwd().parents)
+            if (f / ".nightlatch").is_dir()
+        ),
+        None,
+    )
     try:
         if state and command != "ratchet":
             kept = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
-            import_module("nightlatch.edge.files").write_private(kept, text, errors="backslashreplace")
-            return NightlatchError(what, fix=f"report it with {kept}; what has landed is safe, and `nightlatch run` goes on from there")
+            import_module("nightlatch.edge.files").write_private(
+                kept, text, errors="backslashreplace"
+            )
+            return NightlatchError(
+                what,
+                fix=(
+                    f"report it with {kept}; what has landed is safe, and `nightlatch run` goes on"
+                    " from there"
+                ),
+            )
     except OSError as full:
         text += f"{full}\n"
     click.echo(text, err=True)

@@ -1,4 +1,5 @@
-"""`brief`: what the next agent will be told about a feature, by the composition that the loop uses."""
+"""`brief`: what the next agent will be told about a feature, by the composition that the loop
+uses."""
 
 import json
 import sys
@@ -19,28 +20,44 @@ from nightlatch.edge.session import brief_parts, remembered
 
 @click.command(epilog="Example: nightlatch brief US-004 --explain")
 @click.argument("feature")
-@click.option("--explain", is_flag=True, help="Instead of the text: its parts, why each is in, what was cut, and the bytes of each.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Instead of the text: its parts, why each is in, what was cut, and the bytes of each.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def command(feature: str, explain: bool, as_json: bool) -> None:
-    """Print what the next agent on FEATURE will be told, apart from carried work that meets new commits."""
+    """Print what the next agent on FEATURE will be told, apart from carried work that meets new
+    commits."""
     house = require_plan(find_house(Path.cwd()))
     seen = look.with_commit(house)
     found = seen.survey.find(feature)
     past = unsettled.history(seen)
     record = past.phases_of(found)
     known = remembered(house, seen.tip, found, past, unsettled.findings(seen), seen.plan)
-    parts = brief_parts(house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan)
-    parts = phases.briefed(house, seen.tip, parts, phases.stage(house, seen.tip, found, record), record)
+    parts = brief_parts(
+        house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan
+    )
+    parts = phases.briefed(
+        house, seen.tip, parts, phases.stage(house, seen.tip, found, record), record
+    )
     made = briefs.compose(parts, templates(house))
     if as_json:
         why = {each.finding.id: each.why for each in told_of(known)}
-        told = {"feature": found.id, "objective": briefs.objective(found), **asdict(made), "findings": why, "left": dict(known.left or {})}
+        told = {
+            "feature": found.id,
+            "objective": briefs.objective(found),
+            **asdict(made),
+            "findings": why,
+            "left": dict(known.left or {}),
+        }
         click.echo(json.dumps({"schema": "nightlatch/brief/1", **told}, indent=2))
     elif explain:
         for line in explained(made, known):
             click.echo(plain(line))
     else:
-        click.echo(harmless(made.text) if sys.stdout.isatty() else made.text, nl=False, color=True)  # click takes nothing out
+        # click takes nothing out
+        click.echo(harmless(made.text) if sys.stdout.isatty() else made.text, nl=False, color=True)
 
 
 def told_of(known: Recalled) -> tuple[Known, ...]:
@@ -55,7 +72,10 @@ def explained(made: briefs.Brief, known: Recalled) -> Iterator[str]:
         same = f"; the same as {' '.join(each.twins)}" if each.twins else ""
         yield f"      {each.finding.id:<12} {each.state:<8} {each.why}{same}"
     for part in made.cut:
-        order = f"number {briefs.CUT_FIRST.index(part.name) + 1} of {len(briefs.CUT_FIRST)} to be cut, from its end"
+        order = (
+            f"number {briefs.CUT_FIRST.index(part.name) + 1} of {len(briefs.CUT_FIRST)} to be cut,"
+            " from its end"
+        )
         yield f"cut   {part.size:>6} bytes  {part.name:<13} {order}"
     for why, count in (known.left or {}).items():
         yield f"left  {count:>6} findings that {why}"

@@ -1,4 +1,5 @@
-"""`check`: the whole verdict on a commit or on the working tree, as a session's candidate would get it."""
+"""`check`: the whole verdict on a commit or on the working tree, as a session's candidate would
+get it."""
 
 import json
 from pathlib import Path
@@ -17,12 +18,20 @@ NAMELESS = Feature(id="", title="", done=False)
 
 @click.command(epilog="Example: nightlatch check HEAD~2 --feature US-004 --json")
 @click.argument("rev", required=False)
-@click.option("--feature", "name", metavar="F", default="", help="Also ask whether this one is done; else the one that the commit names.")
+@click.option(
+    "--feature",
+    "name",
+    metavar="F",
+    default="",
+    help="Also ask whether this one is done; else the one that the commit names.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(rev: str | None, name: str, as_json: bool) -> int:
-    """Give the verdict on REV against its first parent, or without REV on your working tree against HEAD.
+    """Give the verdict on REV against its first parent, or without REV on your working tree
+    against HEAD.
 
-    Ends with 0 for accept and hold, with 1 for reject. Lands nothing, and puts nothing back: changed checks, CI and prompts are held.
+    Ends with 0 for accept and hold, with 1 for reject. Lands nothing, and puts nothing back:
+    changed checks, CI and prompts are held.
     """
     house = require_plan(find_house(Path.cwd()))
     stands = look.with_commit(house).survey
@@ -32,7 +41,12 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
     proved = None if feature is NAMELESS else verdict.proved
     if as_json:
         subject_of = {"feature": feature.id or None, "base": base, "judge": verdict.judge}
-        click.echo(json.dumps({"schema": "nightlatch/check/1", **verdicts.told(verdict, proved), **subject_of}, indent=2))
+        click.echo(
+            json.dumps(
+                {"schema": "nightlatch/check/1", **verdicts.told(verdict, proved), **subject_of},
+                indent=2,
+            )
+        )
     else:
         click.echo("\n".join(verdicts.shown(verdict, proved)))
     return int(verdicts.word(verdict) == "reject")
@@ -42,12 +56,19 @@ def subject(house: House, rev: str | None) -> tuple[str, str, str]:
     """The base, the tree to judge, and the feature that a landing names."""
     commit = house.repo.tip_of(f"{rev or 'HEAD'}^{{commit}}")
     if commit is None:
-        raise UsageError(f"there is no commit {plain(rev or 'HEAD')}", place=str(house.repo.top), fix="git log --oneline")
+        raise UsageError(
+            f"there is no commit {plain(rev or 'HEAD')}",
+            place=str(house.repo.top),
+            fix="git log --oneline",
+        )
     if rev is None:
         return commit, workshop.working_tree(house.repo), ""
     [found] = house.repo.log(commit, 1)
     if not found.parents:
-        raise UsageError(f"{plain(rev)} is the first commit: there is nothing to compare it with", fix="name a later one")
+        raise UsageError(
+            f"{plain(rev)} is the first commit: there is nothing to compare it with",
+            fix="name a later one",
+        )
     return found.parents[0], found.tree, found.trailers.get("Nightlatch-Feature", "")
 
 
@@ -56,5 +77,9 @@ def judged(house: House, base: str, tree: str, feature: Feature, rev: str | None
     span = ranges.Range(base=base, head=house.repo.tip_of(rev) or "") if rev else None
     with workshop.opened(house) as (pool, lab):
         agent = next(iter(house.config.agent), "")
-        bench = judge.bench(house, agent, pool.sandbox, templates(house), house.state / "sessions" / "check")
-        return ranges.examined(house, lab, base, tree, feature, span, judge=None if feature is NAMELESS else bench)
+        bench = judge.bench(
+            house, agent, pool.sandbox, templates(house), house.state / "sessions" / "check"
+        )
+        return ranges.examined(
+            house, lab, base, tree, feature, span, judge=None if feature is NAMELESS else bench
+        )

@@ -19,16 +19,31 @@ SHOWN = 5
 
 
 @click.command(epilog="Example: nightlatch clean --older 14d --yes")
-@click.option("--older", default="30d", show_default=True, metavar="AGE", help="Only what nobody has touched for so long.")
-@click.option("--keep", type=click.IntRange(min=0), default=100, show_default=True, help="The newest candidates stay, however old.")
+@click.option(
+    "--older",
+    default="30d",
+    show_default=True,
+    metavar="AGE",
+    help="Only what nobody has touched for so long.",
+)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="The newest candidates stay, however old.",
+)
 @click.option("--yes", is_flag=True, help="Remove it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
-    """Show what old sessions left that nothing needs any more; with --yes remove it. Carried, held and running work always stays."""
+    """Show what old sessions left that nothing needs any more; with --yes remove it. Carried,
+    held and running work always stays."""
     try:
         before = time.time() - duration(older)
     except ValueError:
-        raise UsageError(f"--older {plain(older, 40)} is no age", fix='give one such as "14d" or "12h"') from None
+        raise UsageError(
+            f"--older {plain(older, 40)} is no age", fix='give one such as "14d" or "12h"'
+        ) from None
     house = find_house(Path.cwd())
     with files.Lock(house.state / "lock") if yes and house.state.is_dir() else nullcontext():
         found = list(cleaning.leftovers(house, before, keep))
@@ -36,7 +51,9 @@ def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
             cleaning.remove(house, one)
     if as_json:
         listed = [{"kind": one.kind, "name": one.name, "bytes": one.size} for one in found]
-        click.echo(json.dumps({"schema": "nightlatch/clean/1", "removed": yes, "found": listed}, indent=2))
+        click.echo(
+            json.dumps({"schema": "nightlatch/clean/1", "removed": yes, "found": listed}, indent=2)
+        )
     else:
         tell(found, yes=yes)
 
@@ -45,7 +62,17 @@ def tell(found: Sequence[Leftover], *, yes: bool) -> None:
     for kind, says in KINDS.items():
         own = [one for one in found if one.kind == kind]
         if own:
-            click.echo(f"{len(own):>6} {kind:<12} {sum(one.size for one in own) / 1e6:>8.1f} MB  {says}")
+            click.echo(
+                f"{len(own):>6} {kind:<12} {sum(one.size for one in own) / 1e6:>8.1f} MB  {says}"
+            )
             click.echo("".join(f"         {plain(one.name)}\n" for one in own[:SHOWN]), nl=False)
-            click.echo(f"         and {len(own) - SHOWN} more\n" if len(own) > SHOWN else "", nl=False)
-    click.echo("nothing is left over" if not found else "removed" if yes else "nothing was removed; to remove it: nightlatch clean --yes")
+            click.echo(
+                f"         and {len(own) - SHOWN} more\n" if len(own) > SHOWN else "", nl=False
+            )
+    click.echo(
+        "nothing is left over"
+        if not found
+        else "removed"
+        if yes
+        else "nothing was removed; to remove it: nightlatch clean --yes"
+    )

@@ -11,7 +11,11 @@ from nightlatch.edge.house import find_house
 
 
 @click.command(epilog="Example: nightlatch config --show-origin | grep limits")
-@click.option("--show-origin", is_flag=True, help="Say of each whether it is the default or from loop.toml, env or flag.")
+@click.option(
+    "--show-origin",
+    is_flag=True,
+    help="Say of each whether it is the default or from loop.toml, env or flag.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with the origins.")
 def command(show_origin: bool, as_json: bool) -> None:
     """Print every setting in force, as TOML.
@@ -30,5 +34,9 @@ def command(show_origin: bool, as_json: bool) -> None:
 def toml(value: object) -> str:
     """A value on one line; JSON's strings, numbers and arrays are TOML's as well."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(name)} = {toml(inner)}" for name, inner in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(name)} = {toml(inner)}" for name, inner in value.items())
+            + "}"
+        )
     return json.dumps(value, ensure_ascii=False)

@@ -22,12 +22,16 @@ from nightlatch.errors import BusyError, NightlatchError, UsageError
 
 PATIENCE = 20.0
 OPPOSITES = [{yes, no} for yes in ("approve", "done") for no in ("refuse", "revert")]
-NUMBERS = "FEATURE is an id of the plan, or the number that the end of the last run gave it under DECIDE in progress.txt."
+NUMBERS = (
+    "FEATURE is an id of the plan, or the number that the end of the last run gave it under DECIDE"
+    " in progress.txt."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb:
-    """One decision on the command line: what it does, an example, whether it takes words ("", "[TEXT]" or "TEXT"), and several features."""
+    """One decision on the command line: what it does, an example, whether it takes words ("",
+    "[TEXT]" or "TEXT"), and several features."""
 
     does: str
     example: str
@@ -37,34 +41,61 @@ class Verb:
 
 VERBS = {
     "answer": Verb(
-        does="Answer the question that the agent on FEATURE asked; the next session is told TEXT, word for word.",
-        example='nightlatch answer US-004 "Use reportlab; it is already a dependency."', text="TEXT",
+        does=(
+            "Answer the question that the agent on FEATURE asked; the next session is told TEXT,"
+            " word for word."
+        ),
+        example='nightlatch answer US-004 "Use reportlab; it is already a dependency."',
+        text="TEXT",
     ),
     "approve": Verb(
-        does="Say that FEATURE is right: held work lands, what landed unproved passes, anything else is done by your word, without proof.",
-        example="nightlatch approve US-004 US-005", several=True,
+        does=(
+            "Say that FEATURE is right: held work lands, what landed unproved passes, anything else"
+            " is done by your word, without proof."
+        ),
+        example="nightlatch approve US-004 US-005",
+        several=True,
     ),
     "refuse": Verb(
-        does="Say that held or unproved work is not right: what landed is taken back by a revert commit; the next session is told TEXT.",
-        example='nightlatch refuse US-004 "The total must include tax."', text="[TEXT]", several=True,
+        does=(
+            "Say that held or unproved work is not right: what landed is taken back by a revert"
+            " commit; the next session is told TEXT."
+        ),
+        example='nightlatch refuse US-004 "The total must include tax."',
+        text="[TEXT]",
+        several=True,
     ),
     "done": Verb(
-        does="Another spelling of `approve`: FEATURE is done, by your own word and without any proof.", example="nightlatch done US-004",
+        does=(
+            "Another spelling of `approve`: FEATURE is done, by your own word and without any"
+            " proof."
+        ),
+        example="nightlatch done US-004",
     ),
     "retry": Verb(
-        does="Give FEATURE fresh attempts: after it was worn out, held, skipped, or its question has settled itself.",
+        does=(
+            "Give FEATURE fresh attempts: after it was worn out, held, skipped, or its question has"
+            " settled itself."
+        ),
         example="nightlatch retry US-004 --fresh",
     ),
     "hold": Verb(
         does="Keep FEATURE from being worked on until you say retry.",
-        example='nightlatch hold US-004 "waiting for the new API"', text="[TEXT]",
+        example='nightlatch hold US-004 "waiting for the new API"',
+        text="[TEXT]",
     ),
-    "skip": Verb(does="Another spelling of `hold --for-good`: leave FEATURE out until you say retry.", example="nightlatch skip US-004"),
+    "skip": Verb(
+        does="Another spelling of `hold --for-good`: leave FEATURE out until you say retry.",
+        example="nightlatch skip US-004",
+    ),
     "revert": Verb(
-        does="Take a landed feature off the branch again, by a revert commit; its done-flag becomes false.",
+        does=(
+            "Take a landed feature off the branch again, by a revert commit; its done-flag becomes"
+            " false."
+        ),
         example="nightlatch revert US-004",
     ),
-}  # fmt: skip
+}
 
 
 def command(name: str) -> click.Command:
@@ -72,47 +103,97 @@ def command(name: str) -> click.Command:
     verb = VERBS[name]
     words = f"FEATURE...{f' {verb.text}' if verb.text else ''}" if verb.several else "FEATURE"
     params: list[click.Parameter] = [
-        click.Argument(["feature"], metavar=words, nargs=-1 if verb.several else 1, required=True, shell_complete=features)
+        click.Argument(
+            ["feature"],
+            metavar=words,
+            nargs=-1 if verb.several else 1,
+            required=True,
+            shell_complete=features,
+        )
     ]
     if verb.text and not verb.several:
         params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
     if name == "retry":
-        params.append(click.Option(["--fresh"], is_flag=True, help="Start clean; the work so far stays under its session's name."))
+        params.append(
+            click.Option(
+                ["--fresh"],
+                is_flag=True,
+                help="Start clean; the work so far stays under its session's name.",
+            )
+        )
     if name == "hold":
-        params.append(click.Option(["--for-good"], is_flag=True, help="Leave it out: the run ends as planned without it."))
-    params.append(click.Option(["--now"], is_flag=True, help="Carry it out at once instead of leaving it to the running or the next loop."))
+        params.append(
+            click.Option(
+                ["--for-good"],
+                is_flag=True,
+                help="Leave it out: the run ends as planned without it.",
+            )
+        )
+    params.append(
+        click.Option(
+            ["--now"],
+            is_flag=True,
+            help="Carry it out at once instead of leaving it to the running or the next loop.",
+        )
+    )
 
     def callback(
-        feature: str | tuple[str, ...], text: str | None = None, *, fresh: bool = False, for_good: bool = False, now: bool = False
+        feature: str | tuple[str, ...],
+        text: str | None = None,
+        *,
+        fresh: bool = False,
+        for_good: bool = False,
+        now: bool = False,
     ) -> None:
         names = (feature,) if isinstance(feature, str) else feature
         decide("skip" if for_good else name, names, "--fresh" if fresh else text or "", now=now)
 
-    return click.Command(name, callback=callback, params=params, help=f"{verb.does}\n\n{NUMBERS}", epilog=f"Example: {verb.example}")
+    return click.Command(
+        name,
+        callback=callback,
+        params=params,
+        help=f"{verb.does}\n\n{NUMBERS}",
+        epilog=f"Example: {verb.example}",
+    )
 
 
-def features(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+def features(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
     """The ids of the plan that a shell may offer, with their titles."""
     try:
         house = find_house(Path.cwd())
         plan = planfile.read(house.worktree_plan() or b"", house.plan, *house.reading)
     except NightlatchError:
         return []
-    known = [feature for feature in plan.features if feature.id.startswith(incomplete) and feature.id == plain(feature.id)]
+    known = [
+        feature
+        for feature in plan.features
+        if feature.id.startswith(incomplete) and feature.id == plain(feature.id)
+    ]
     return [CompletionItem(feature.id, help=plain(feature.title, 60)) for feature in known]
 
 
 def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
-    """Record the decision about each of these features, or say why it makes no sense, and who carries it out.
+    """Record the decision about each of these features, or say why it makes no sense, and who
+    carries it out.
 
-    The last of several words is what the person says where the verb takes words and the plan has no feature of that name.
+    The last of several words is what the person says where the verb takes words and the plan has no
+    feature of that name.
     """
     house = require_plan(find_house(Path.cwd()))
     seen = look.view(house)
-    if VERBS[verb].several and VERBS[verb].text and words[1:] and seen.plan.feature(words[-1]) is None:
+    if (
+        VERBS[verb].several
+        and VERBS[verb].text
+        and words[1:]
+        and seen.plan.feature(words[-1]) is None
+    ):
         words, text = words[:-1], words[-1]
     features = [*dict.fromkeys(map(seen.survey.find, words))]
-    given = [record(house, seen, verb, feature, text, alone=len(features) == 1) for feature in features]
+    given = [
+        record(house, seen, verb, feature, text, alone=len(features) == 1) for feature in features
+    ]
     failed = carry_out(house) if now else {}
     for what, name in given:
         click.echo(f"{what}{failed.get(name) or progress_of(house, name) if name else ''}")
@@ -120,25 +201,46 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
         raise SystemExit(3)
 
 
-def record(house: House, seen: View, verb: str, feature: Feature, text: str, *, alone: bool) -> tuple[str, str]:
-    """What is said about a decision, and its id; "" where nothing is recorded. Raises UsageError for one that makes no sense.
+def record(
+    house: House, seen: View, verb: str, feature: Feature, text: str, *, alone: bool
+) -> tuple[str, str]:
+    """What is said about a decision, and its id; "" where nothing is recorded. Raises
+    UsageError for one that makes no sense.
 
-    Of several features, those that do not wait for this decision, or no longer, are left alone: nobody marks them done by the way.
+    Of several features, those that do not wait for this decision, or no longer, are left alone:
+    nobody marks them done by the way.
     """
-    queue = [(path, known) for path, known in inbox.waiting(house) if known.feature == feature.id and known.verb != "note"]
-    changed = {path: known.verb for path, known in queue if {known.verb, verb} in OPPOSITES}  # nobody has seen it: another mind counts
+    queue = [
+        (path, known)
+        for path, known in inbox.waiting(house)
+        if known.feature == feature.id and known.verb != "note"
+    ]
+    # nobody has seen it: another mind counts
+    changed = {path: known.verb for path, known in queue if {known.verb, verb} in OPPOSITES}
     waiting = [known for path, known in queue if path not in changed]
-    past = replay([decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history).of(feature)
+    past = replay(
+        [decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history
+    ).of(feature)
     verb = "done" if verb == "approve" and alone and not settles(feature, past) else verb
     problem, fix = objection(verb, feature, past)
     what = f"{plain(feature.id)} {plain(feature.title, 60)}"
     if changed and (problem or needless(verb, feature, past, text)):
         inbox.forget(changed)
-        return f"{what}: {' and '.join(changed.values())} is taken back before it was carried out; nothing else is to be done", ""
+        return (
+            (
+                f"{what}: {' and '.join(changed.values())} is taken back before it was carried out;"
+                " nothing else is to be done"
+            ),
+            "",
+        )
     if problem and not alone:
         return f"{what}: {problem}, so it is left alone", ""
     if problem:
-        raise UsageError(f"{plain(feature.id)} {problem}, so there is nothing to {verb}", place=house.plan, fix=fix)
+        raise UsageError(
+            f"{plain(feature.id)} {problem}, so there is nothing to {verb}",
+            place=house.plan,
+            fix=fix,
+        )
     recorded = bool(waiting) and (waiting[-1].verb, waiting[-1].text) == (verb, text)
     if not recorded and needless(verb, feature, past, text):
         return f"{what}: nothing to do, it is so already", ""
@@ -146,15 +248,21 @@ def record(house: House, seen: View, verb: str, feature: Feature, text: str, *, 
         from nightlatch.edge.opening import state_folder
 
         state_folder(house)
-        if verb == "answer" and feature.answer not in ("", text, *past.answers):  # older than this one, and the later one counts
+        # older than this one, and the later one counts
+        if verb == "answer" and feature.answer not in ("", text, *past.answers):
             inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
-    given = waiting[-1] if recorded else inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
+    given = (
+        waiting[-1] if recorded else inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
+    )
     inbox.forget(changed)
-    return f"{what}: {verb}{f', in place of {named},' if (named := ' and '.join(changed.values())) else ''} ", given.id
+    replaced = " and ".join(changed.values())
+    in_place_of = f", in place of {replaced}," if replaced else ""
+    return f"{what}: {verb}{in_place_of} ", given.id
 
 
 def carry_out(house: House) -> dict[str, str]:
-    """Everything in the inbox, as a run would before its first session; somebody else who does just that is waited for, a run is not.
+    """Everything in the inbox, as a run would before its first session; somebody else who does
+    just that is waited for, a run is not.
 
     What could not be done is given, with what to do, by the decision's id.
     """

@@ -1,4 +1,5 @@
-"""`doctor`: everything that would stop the night, each with its fix, and a forecast of what will prove each feature."""
+"""`doctor`: everything that would stop the night, each with its fix, and a forecast of what
+will prove each feature."""
 
 import json
 from dataclasses import asdict
@@ -16,14 +17,21 @@ from nightlatch.edge.house import find_house
 FORECAST = ("prove", "cost", "overhead")  # topics of the forecast that are no feature's
 
 
-@click.command(epilog="Example: nightlatch doctor --json | jq '.findings[] | select(.level == \"FAIL\")'")
+@click.command(
+    epilog="Example: nightlatch doctor --json | jq '.findings[] | select(.level == \"FAIL\")'"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--notify", is_flag=True, help="Only send a test through every channel of [notify], and say what came of it.")
+@click.option(
+    "--notify",
+    is_flag=True,
+    help="Only send a test through every channel of [notify], and say what came of it.",
+)
 def command(as_json: bool, notify: bool) -> int:
-    """Look at git, plan, checks, sandbox, agents, disk and the branch's own tests, and say what will prove each feature.
+    """Look at git, plan, checks, sandbox, agents, disk and the branch's own tests, and say what
+    will prove each feature.
 
-    What would stop the night comes first, then what is worth knowing, then the forecast. Calls each agent with one word, which it may
-    bill. Ends with 1 if something would stop the night.
+    What would stop the night comes first, then what is worth knowing, then the forecast. Calls each
+    agent with one word, which it may bill. Ends with 1 if something would stop the night.
     """
     found, house, began = [], find_house(Path.cwd()), monotonic()
     console = Console(hide=house.secrets.hide)
@@ -33,7 +41,16 @@ def command(as_json: bool, notify: bool) -> int:
     console.rest()
     bad = any(finding.level is Level.FAIL for finding in found)
     if as_json:
-        click.echo(json.dumps({"schema": "nightlatch/doctor/1", "ok": not bad, "findings": [asdict(one) for one in found]}, indent=2))
+        click.echo(
+            json.dumps(
+                {
+                    "schema": "nightlatch/doctor/1",
+                    "ok": not bad,
+                    "findings": [asdict(one) for one in found],
+                },
+                indent=2,
+            )
+        )
     else:
         for finding in sorted(found, key=order):
             show(finding)
@@ -44,7 +61,15 @@ def command(as_json: bool, notify: bool) -> int:
 def order(finding: Finding) -> int:
     """What fails, what is worth knowing, the forecast, and what is fine."""
     forecast = bool(finding.proof) or finding.topic in FORECAST
-    return 0 if finding.level is Level.FAIL else 2 if forecast else 1 if finding.level is Level.WARN else 3
+    return (
+        0
+        if finding.level is Level.FAIL
+        else 2
+        if forecast
+        else 1
+        if finding.level is Level.WARN
+        else 3
+    )
 
 
 def show(finding: Finding) -> None:

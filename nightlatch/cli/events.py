@@ -17,21 +17,48 @@ from nightlatch.errors import UsageError
 @click.command(epilog="Example: nightlatch events r-20261120-220100-s03 --follow --json")
 @click.argument("session")
 @click.option("--follow", is_flag=True, help="Go on until the session ends.")
-@click.option("--since", type=click.IntRange(min=0), default=0, metavar="N", help="Only what comes after event number N.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the raw line that it came from.")
+@click.option(
+    "--since",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Only what comes after event number N.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line, with the raw line that it came from.",
+)
 def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
     """Stream the log of SESSION: each thought, call and result once, in order, numbered from 1."""
     house = find_house(Path.cwd())
     over = partial(transcripts.over, house, session)
     if transcripts.path(house, session) is None and (not follow or over()):
-        raise UsageError(f"no transcript of a session {plain(session, 60)} is on this machine", fix="nightlatch log")
+        raise UsageError(
+            f"no transcript of a session {plain(session, 60)} is on this machine",
+            fix="nightlatch log",
+        )
     for one in transcripts.heard(house, session, over if follow else lambda: True):
         if one.number > since:
-            click.echo(told(one) if as_json else f"{one.number:>6} {one.event.kind:<11} {plain(one.event.text)}")
+            click.echo(
+                told(one)
+                if as_json
+                else f"{one.number:>6} {one.event.kind:<11} {plain(one.event.text)}"
+            )
 
 
 def told(one: transcripts.Heard) -> str:
     event = one.event
-    data = {name: asdict(value) if isinstance(value, Usage) else value for name, value in event.data.items()}
-    body = {"n": one.number, "kind": event.kind.value, "text": event.text, "data": data, "raw": one.raw}
+    data = {
+        name: asdict(value) if isinstance(value, Usage) else value
+        for name, value in event.data.items()
+    }
+    body = {
+        "n": one.number,
+        "kind": event.kind.value,
+        "text": event.text,
+        "data": data,
+        "raw": one.raw,
+    }
     return json.dumps({"schema": "nightlatch/event/1", **body})

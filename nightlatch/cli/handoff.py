@@ -19,13 +19,21 @@ from nightlatch.errors import UsageError
 
 @click.command(epilog="Example: nightlatch handoff US-004 | gh issue comment 12 --body-file -")
 @click.argument("feature")
-@click.option("--trial", is_flag=True, help="Instead: one fresh session with this note alone, one with none; count what each repeats.")
-@click.option("--agent", metavar="NAME", help="The agent of the trial, instead of the configured one.")
+@click.option(
+    "--trial",
+    is_flag=True,
+    help="Instead: one fresh session with this note alone, one with none; count what each repeats.",
+)
+@click.option(
+    "--agent", metavar="NAME", help="The agent of the trial, instead of the configured one."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> None:
-    """Print the restart note of FEATURE as Markdown: what is wanted, what is done and known, and what is next.
+    """Print the restart note of FEATURE as Markdown: what is wanted, what is done and known,
+    and what is next.
 
-    A trial costs two sessions of an agent. It works in workspaces that are thrown away, lands nothing and records nothing.
+    A trial costs two sessions of an agent. It works in workspaces that are thrown away, lands
+    nothing and records nothing.
     """
     if agent and not trial:
         raise UsageError("--agent is the agent of a trial", fix="add --trial")
@@ -34,7 +42,10 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
     found, known, text = restart_note(house, seen, feature)
     if trial:
         tried = compare(house, seen, found, known, text)
-        each = {name: {"repeated": one.repeated, "calls": one.calls, "what": one.told} for name, one in tried.items()}
+        each = {
+            name: {"repeated": one.repeated, "calls": one.calls, "what": one.told}
+            for name, one in tried.items()
+        }
         told = {"schema": "nightlatch/handoff-trial/1", "feature": found.id, **each}
         click.echo(json.dumps(told, indent=2) if as_json else "\n".join(shown(tried)))
     else:
@@ -50,23 +61,37 @@ def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, 
     found = seen.survey.find(feature)
     history = unsettled.history(seen)
     past = history.of(found)
-    known = remembered(house, seen.tip, found, history, unsettled.findings(seen), seen.plan, handoff.MOST)
+    known = remembered(
+        house, seen.tip, found, history, unsettled.findings(seen), seen.plan, handoff.MOST
+    )
     carried = sorted(touched(house.repo, found, past)) if past.carried else []
     earlier = before(found, seen.plan.features, history.foreign)
-    return found, known, handoff.note(found, past, history.phases_of(found), known, carried, seen.tip, earlier)
+    return (
+        found,
+        known,
+        handoff.note(found, past, history.phases_of(found), known, carried, seen.tip, earlier),
+    )
 
 
-def compare(house: House, seen: look.View, feature: Feature, known: Recalled, text: str) -> dict[str, Count]:
+def compare(
+    house: House, seen: look.View, feature: Feature, known: Recalled, text: str
+) -> dict[str, Count]:
     """What a session repeats that has the note, and one that has none."""
     from nightlatch.edge import agents, trial
 
     settled = trodden(known.findings)
     if not settled:
-        raise UsageError(f"nothing is settled about {feature.id}, so no session could repeat it", fix="nightlatch note list")
+        raise UsageError(
+            f"nothing is settled about {feature.id}, so no session could repeat it",
+            fix="nightlatch note list",
+        )
     hired = agents.load(house.config.agent[0], house.config.agents)
     place = trial.ground(house, seen.tip, feature, seen.branch)
     try:
-        return {name: trial.session(place, hired, note, settled) for name, note in (("note", text), ("empty", ""))}
+        return {
+            name: trial.session(place, hired, note, settled)
+            for name, note in (("note", text), ("empty", ""))
+        }
     finally:
         place.pool.close()
 

@@ -18,4 +18,9 @@ def command(topic: str | None) -> None:
 
         click.echo(default_toml(), nl=False)
     else:
-        click.echo(files("nightlatch").joinpath("shipped", f"help-{topic}.txt").read_text(encoding="utf-8"), nl=False)
+        click.echo(
+            files("nightlatch")
+            .joinpath("shipped", f"help-{topic}.txt")
+            .read_text(encoding="utf-8"),
+            nl=False,
+        )

@@ -13,11 +13,13 @@ from nightlatch.core.text import CONTROL, plain
 def command(file: Path) -> None:
     """Print FILE, a plan of any dialect, as a canonical prd.json.
 
-    The file stays as it is. Readings that needed judgement are told on standard error. Plans need not be imported
-    to be used: every dialect is read, and written back, in place.
+    The file stays as it is. Readings that needed judgement are told on standard error. Plans need
+    not be imported to be used: every dialect is read, and written back, in place.
     """
     plan = planfile.read(file.read_bytes(), str(file))
     for reading in plan.readings:
         click.echo(plain(reading), err=True)
-    escaped = CONTROL.sub(lambda m: m[0] if m[0] == "\n" else f"\\u{ord(m[0]):04x}", planfile.canonical(plan))
+    escaped = CONTROL.sub(
+        lambda m: m[0] if m[0] == "\n" else f"\\u{ord(m[0]):04x}", planfile.canonical(plan)
+    )
     click.echo(escaped, nl=False)

@@ -29,7 +29,9 @@ EXAMPLE = {
             "acceptanceCriteria": ["one sentence for each thing that a person could check"],
             "verify": "a command that fails today and succeeds when this is done",
             "skip": True,
-            "notes": "An example, which the loop leaves alone: edit it and take out skip, or replace it.",
+            "notes": (
+                "An example, which the loop leaves alone: edit it and take out skip, or replace it."
+            ),
         }
     ]
 }
@@ -41,12 +43,18 @@ Wanted = tuple[str, str, int]
 
 
 @click.command(epilog="Example: nightlatch init --commit")
-@click.option("--commit", is_flag=True, help="Commit these files and nothing else: run starts only when they are committed.")
+@click.option(
+    "--commit",
+    is_flag=True,
+    help="Commit these files and nothing else: run starts only when they are committed.",
+)
 @click.pass_obj
 def command(program: Program, commit: bool) -> None:
-    """Write what a project needs for the night and does not have yet; nothing that is there is changed.
+    """Write what a project needs for the night and does not have yet; nothing that is there is
+    changed.
 
-    loop.py, loop.toml, checks/ and prompts/, an example prd.json where there is no plan, and .nightlatch/, which git never sees.
+    loop.py, loop.toml, checks/ and prompts/, an example prd.json where there is no plan, and
+    .nightlatch/, which git never sees.
     """
     house = here()
     found = look(house)
@@ -67,7 +75,8 @@ def command(program: Program, commit: bool) -> None:
 
 
 def here() -> House:
-    """The house of this folder; where there is neither plan nor settings, this folder is the project."""
+    """The house of this folder; where there is neither plan nor settings, this folder is the
+    project."""
     house = find_house(Path.cwd())
     if house.plan or has_settings(house.repo.project):
         return house
@@ -83,18 +92,36 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
     if own:
         yield "found", f"{own}, which has features: it becomes the plan, and flags are set in it"
     for path in (path for path in found.elsewhere if path != own):
-        yield "note", f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in loop.toml"
+        yield (
+            "note",
+            (
+                f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in"
+                " loop.toml"
+            ),
+        )
     yield from suites_told(found)
     yield from (("found", f"{tool.program}, for checks/{tool.check}") for tool in found.tools)
-    yield from (("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it") for tool in found.absent)
+    yield from (
+        ("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it")
+        for tool in found.absent
+    )
     if has_settings(house.repo.project):
         yield "found", f"agent {', '.join(house.config.agent)}, by your settings"
     elif found.agents:
-        yield "found", f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says otherwise"
+        yield (
+            "found",
+            (
+                f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says"
+                " otherwise"
+            ),
+        )
     else:
         yield "note", "no agent CLI on PATH: install one, or name your own command in loop.toml"
     if found.hooks[0]:
-        yield "found", f"hooks {', '.join(found.hooks[0])}, for checks/60-hooks: no hook runs at night"
+        yield (
+            "found",
+            f"hooks {', '.join(found.hooks[0])}, for checks/60-hooks: no hook runs at night",
+        )
     yield from (("found", f"{name}, shared read-only with every workspace") for name in found.share)
     if found.unsafe:
         yield "note", f"no sandbox: {found.unsafe.problem}; {found.unsafe.fix}"
@@ -109,7 +136,10 @@ def suites_told(found: Found) -> Iterator[tuple[str, str]]:
     if len(found.suites) == 1 and not found.suites[0].folder:
         yield "found", f"test runner {found.suites[0].runner.name}, for checks/10-tests"
     else:
-        yield from (("found", f"suite {suite.name}: its tests are protected {suite.protection}") for suite in found.suites)
+        yield from (
+            ("found", f"suite {suite.name}: its tests are protected {suite.protection}")
+            for suite in found.suites
+        )
     for suite in found.suites:
         if suite.weak:
             yield "note", weak(suite)
@@ -117,7 +147,8 @@ def suites_told(found: Found) -> Iterator[tuple[str, str]]:
 
 
 def wanted(house: House, found: Found) -> Iterator[Wanted]:
-    """Name, text and mode of every file that is missing. Folders that are there are left alone, also with files missing in them."""
+    """Name, text and mode of every file that is missing. Folders that are there are left alone,
+    also with files missing in them."""
     project, package = house.repo.project, files("nightlatch")
     if not (project / "loop.py").exists():
         yield "loop.py", package.joinpath("shipped", "loop.py").read_text(encoding="utf-8"), 0o755
@@ -129,7 +160,11 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
         if found.suites:
             yield "checks/10-tests", detect.suite_text(found.suites), 0o755
         for name in sorted({tool.check for tool in found.tools}):
-            yield f"checks/{name}", detect.check_text(tool for tool in found.tools if tool.check == name), 0o755
+            yield (
+                f"checks/{name}",
+                detect.check_text(tool for tool in found.tools if tool.check == name),
+                0o755,
+            )
         if found.hooks[1]:
             yield "checks/60-hooks", found.hooks[1], 0o755
     if not (project / "prompts").exists():
@@ -156,19 +191,30 @@ def settings(found: Found) -> dict[str, object]:
 def write(path: Path, text: str, mode: int) -> None:
     """Make a file that is not there; one that appeared meanwhile stays."""
     try:
-        path.parent.mkdir(0o700 if path.parent.name == ".nightlatch" else 0o777, parents=True, exist_ok=True)
+        path.parent.mkdir(
+            0o700 if path.parent.name == ".nightlatch" else 0o777, parents=True, exist_ok=True
+        )
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
         path.chmod(mode)
     except OSError as error:
-        raise RepoError(f"cannot write it: {error.strerror}", place=str(path), fix=f"ls -ld {shlex.quote(str(path.parent))}") from error
+        raise RepoError(
+            f"cannot write it: {error.strerror}",
+            place=str(path),
+            fix=f"ls -ld {shlex.quote(str(path.parent))}",
+        ) from error
 
 
 def uncommitted(house: House) -> tuple[str, ...]:
-    """The files of the set-up that the last commit does not hold as they are; of the plan only one that git does not know yet."""
+    """The files of the set-up that the last commit does not hold as they are; of the plan only
+    one that git does not know yet."""
     plan = house.plan or house.path("prd.json")
     names = [house.path(name) for name in ("loop.py", "loop.toml", "checks", "prompts")]
-    status = words(house.repo.as_person("status", "--porcelain", "-z", "--no-renames", "-uall", "--", *names, plan).output())
+    status = words(
+        house.repo.as_person(
+            "status", "--porcelain", "-z", "--no-renames", "-uall", "--", *names, plan
+        ).output()
+    )
     return tuple(line[3:] for line in status if line[3:] != plan or line.startswith("??"))
 
 
@@ -176,9 +222,13 @@ def commit_only(house: House, paths: tuple[str, ...]) -> None:
     """One commit of exactly these files; what else is staged stays staged."""
     house.repo.ident("AUTHOR")
     if house.repo.head() is None:
-        raise RepoError("HEAD is detached, so a commit would belong to no branch", fix="git switch -c NAME")
+        raise RepoError(
+            "HEAD is detached, so a commit would belong to no branch", fix="git switch -c NAME"
+        )
     house.repo.as_person("add", "--intent-to-add", "--", *paths).output()
-    house.repo.as_person("commit", "-q", "--only", "-m", "nightlatch: set up", "--", *paths).output()
+    house.repo.as_person(
+        "commit", "-q", "--only", "-m", "nightlatch: set up", "--", *paths
+    ).output()
 
 
 def next_steps(name: str, found: Found, loose: bool) -> Iterator[str]:

@@ -19,7 +19,8 @@ LINES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session of the record. `commit` is its landing, "" where nothing landed; `agent` is the one that its run began with."""
+    """One session of the record. `commit` is its landing, "" where nothing landed; `agent` is
+    the one that its run began with."""
 
     id: str
     entry: Entry
@@ -29,14 +30,26 @@ class Session:
 
 @click.command(epilog="Example: nightlatch log US-033")
 @click.argument("name", metavar="[SESSION|FEATURE]", default="")
-@click.option("-n", "count", type=click.IntRange(min=0), default=LINES, show_default=True, help="How many of the last sessions; 0: all.")
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(min=0),
+    default=LINES,
+    show_default=True,
+    help="How many of the last sessions; 0: all.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(name: str, count: int, as_json: bool) -> int:
-    """Say what each session came to: of all, or of one feature; of one session the details and the end of its transcript too."""
+    """Say what each session came to: of all, or of one feature; of one session the details and
+    the end of its transcript too."""
     seen = look.glance(find_house(Path.cwd()))
     house, sessions = seen.house, chosen(seen, name)[-count:]
     if as_json:
-        body = {"schema": "nightlatch/log/1", "unread": seen.unread or None, "sessions": [told(house, one) for one in sessions]}
+        body = {
+            "schema": "nightlatch/log/1",
+            "unread": seen.unread or None,
+            "sessions": [told(house, one) for one in sessions],
+        }
         click.echo(json.dumps(body, indent=2))
         return look.code(house)
     if seen.unread:
@@ -60,7 +73,11 @@ def chosen(seen: View, name: str) -> list[Session]:
     found = [one for one in known if name in ("", one.id, one.entry.feature)]
     if name and not found:
         if seen.plan.feature(name) is None:
-            raise UsageError(f"no session and no feature is called {plain(name)}", place=seen.house.progress, fix="nightlatch log")
+            raise UsageError(
+                f"no session and no feature is called {plain(name)}",
+                place=seen.house.progress,
+                fix="nightlatch log",
+            )
         click.echo(f"{plain(name)} has had no session yet", err=True)
     return found
 
@@ -70,7 +87,12 @@ def sessions_of(items: Sequence[Item], commits: Mapping[str, str]) -> Iterator[S
     for item in items:
         if isinstance(item, RunStart):
             agent = dict(item.fields).get("agent", "")
-        elif isinstance(item, Entry) and item.word in SESSION_WORDS and item.details and item.details[-1].startswith("session "):
+        elif (
+            isinstance(item, Entry)
+            and item.word in SESSION_WORDS
+            and item.details
+            and item.details[-1].startswith("session ")
+        ):
             session = item.details[-1].split()[1]
             yield Session(id=session, entry=item, agent=agent, commit=commits.get(session, ""))
 
@@ -84,16 +106,29 @@ def folder(house: House, session: Session) -> Path | None:
 def about_held(house: House, session: Session) -> str:
     """The page about what is held of a session, "" where nothing is."""
     page = house.state / "sessions" / session.id / "held.md"
-    return page.read_text(encoding="utf-8") if session.entry.word == "held" and folder(house, session) and page.is_file() else ""
+    return (
+        page.read_text(encoding="utf-8")
+        if session.entry.word == "held" and folder(house, session) and page.is_file()
+        else ""
+    )
 
 
 def told(house: House, session: Session) -> dict[str, object]:
     entry, kept = session.entry, folder(house, session)
     return {
-        "session": session.id, "at": entry.at.isoformat(), "feature": entry.feature, "title": entry.title, "outcome": entry.word,
-        "rule": entry.rule, "try": entry.tries, "minutes": entry.minutes, "usd": entry.usd, "details": list(entry.details[:-1]),
-        "commit": session.commit or None, "folder": str(kept) if kept else None,
-    }  # fmt: skip
+        "session": session.id,
+        "at": entry.at.isoformat(),
+        "feature": entry.feature,
+        "title": entry.title,
+        "outcome": entry.word,
+        "rule": entry.rule,
+        "try": entry.tries,
+        "minutes": entry.minutes,
+        "usd": entry.usd,
+        "details": list(entry.details[:-1]),
+        "commit": session.commit or None,
+        "folder": str(kept) if kept else None,
+    }
 
 
 def ending(house: House, session: Session) -> Iterator[str]:
@@ -103,4 +138,6 @@ def ending(house: House, session: Session) -> Iterator[str]:
         yield "its transcript is not on this machine"
         return
     yield f"transcript: {place}, ending:"
-    yield from [f"    {said}" for said in transcripts.ending(house, session.id, session.agent, LINES, 300)]
+    yield from [
+        f"    {said}" for said in transcripts.ending(house, session.id, session.agent, LINES, 300)
+    ]

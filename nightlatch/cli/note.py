@@ -25,15 +25,21 @@ class Notes(click.Group):
         if cmd_name not in noting.WORDS:
             return super().get_command(ctx, cmd_name)
         words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
-        return click.Command(cmd_name, params=[words], callback=saying(cmd_name), context_settings=dict(ANY))
+        return click.Command(
+            cmd_name, params=[words], callback=saying(cmd_name), context_settings=dict(ANY)
+        )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*noting.WORDS, *super().list_commands(ctx)]
 
 
-@click.group(cls=Notes, epilog='Example: nightlatch note open "Why is the second page slow?" --cite src/page.py:10-20')
+@click.group(
+    cls=Notes,
+    epilog='Example: nightlatch note open "Why is the second page slow?" --cite src/page.py:10-20',
+)
 def command() -> None:
-    """Write down what you found out, or see what is known. In a workspace a note waits for the loop; at your desk your word counts."""
+    """Write down what you found out, or see what is known. In a workspace a note waits for the
+    loop; at your desk your word counts."""
 
 
 def saying(word: str) -> Callable[..., int]:
@@ -43,7 +49,9 @@ def saying(word: str) -> Callable[..., int]:
         try:
             note = noting.read([word, *words])
         except ValueError as error:
-            raise UsageError(str(error), place=f"note {word}", fix=f"nightlatch note {word} --help") from error
+            raise UsageError(
+                str(error), place=f"note {word}", fix=f"nightlatch note {word} --help"
+            ) from error
         click.echo(said(note))
         return 0
 
@@ -64,11 +72,20 @@ def said(note: dict[str, object]) -> str:
     if against and against not in {finding.id for finding in house.findings(seen.tip, {})}:
         raise FindingError(f"there is no finding {against!r}", fix="nightlatch note list")
     opening.state_folder(house)
-    left = inbox.leave(house, "note", feature, json.dumps({**note, **({"feature": feature} if feature else {})}), datetime.now(UTC))
+    left = inbox.leave(
+        house,
+        "note",
+        feature,
+        json.dumps({**note, **({"feature": feature} if feature else {})}),
+        datetime.now(UTC),
+    )
     if look.holder(house) is None:
         with suppress(FaultError, BusyError):  # the next run can do what this machine cannot do now
             carry_out(house)
-    return f"{against or name_of(left.id)}: {'challenge' if against else 'note'} {progress_of(house, left.id)}"
+    return (
+        f"{against or name_of(left.id)}: {'challenge' if against else 'note'}"
+        f" {progress_of(house, left.id)}"
+    )
 
 
 @command.command(name="list")
@@ -77,17 +94,28 @@ def said(note: dict[str, object]) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
     """What is on record, oldest first; what cites code that has changed since is stale."""
-    told = [each for each in known() if feature in (None, each["feature"]) and state in (None, each["state"])]
+    told = [
+        each
+        for each in known()
+        if feature in (None, each["feature"]) and state in (None, each["state"])
+    ]
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/notes/1", "findings": told}, indent=2))
         return
     if not told:
         click.echo("no such finding yet" if feature or state else "no finding yet", err=True)
     for each in told:
-        shown = f"{each['id']} {each['state']:<8} {each['by']:<6} {each['feature'] or '-'} {each['claim']}"
+        shown = (
+            f"{each['id']} {each['state']:<8} {each['by']:<6} {each['feature'] or '-'}"
+            f" {each['claim']}"
+        )
         click.echo(plain(shown, 200))
     if waiting := sum(not each["recorded"] for each in told):
-        click.echo(f"{waiting} of them not on record yet, and nothing of it run: the loop does so when their session is over", err=True)
+        click.echo(
+            f"{waiting} of them not on record yet, and nothing of it run: the loop does so when"
+            " their session is over",
+            err=True,
+        )
 
 
 @command.command(epilog="Example: nightlatch note show N-7f3k2aa")
@@ -107,7 +135,9 @@ def show(name: str, *, as_json: bool) -> None:
     printed = cast("list[dict[str, str]]", found["printed"])
     for each in printed:
         click.echo(plain(f"\n# {each['of']}:"[1:]))
-        click.echo(harmless("".join(f"#   {line}\n" for line in each["output"].splitlines())), nl=False)
+        click.echo(
+            harmless("".join(f"#   {line}\n" for line in each["output"].splitlines())), nl=False
+        )
     click.echo(plain(f"\n# {found['state']}{': ' if found['stands'] else ''}{found['stands']}"[1:]))
 
 
@@ -115,21 +145,33 @@ def show(name: str, *, as_json: bool) -> None:
 @click.argument("name", metavar="FILE|F")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def lint(name: str, *, as_json: bool) -> int:
-    """Say whether somebody could go on from a restart note alone: from a file, or from the note that `handoff F` writes. 1: not so."""
+    """Say whether somebody could go on from a restart note alone: from a file, or from the note
+    that `handoff F` writes. 1: not so."""
     import tomllib
     from importlib.resources import files
 
     from nightlatch.core.lint import lint as flaws_of
 
-    data = tomllib.loads(files("nightlatch").joinpath("shipped/lint.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads(
+        files("nightlatch").joinpath("shipped/lint.toml").read_text(encoding="utf-8")
+    )
     text = note_of(name)
     stale = {str(each["id"]) for each in known() if each["state"] == "stale"}
-    flaws = [{"rule": each.rule, "says": data["rules"][each.rule], "at": each.at} for each in flaws_of(text, data["words"], stale)]
+    flaws = [
+        {"rule": each.rule, "says": data["rules"][each.rule], "at": each.at}
+        for each in flaws_of(text, data["words"], stale)
+    ]
     if as_json:
-        click.echo(json.dumps({"schema": "nightlatch/lint/1", "operational": not flaws, "flaws": flaws}, indent=2))
+        click.echo(
+            json.dumps(
+                {"schema": "nightlatch/lint/1", "operational": not flaws, "flaws": flaws}, indent=2
+            )
+        )
     else:
         for each in flaws:
-            click.echo(plain(f"{each['rule']:<20} {each['says']}{': ' if each['at'] else ''}{each['at']}"))
+            click.echo(
+                plain(f"{each['rule']:<20} {each['says']}{': ' if each['at'] else ''}{each['at']}")
+            )
         click.echo("" if flaws else "operational\n", nl=False)
     return int(bool(flaws))
 
@@ -147,30 +189,65 @@ def note_of(name: str) -> str:
 
 
 def known(blame: str = "") -> list[dict[str, object]]:
-    """The findings of the branch as they stand now; for the one called `blame` also the commit that made it stale."""
+    """The findings of the branch as they stand now; for the one called `blame` also the commit
+    that made it stale."""
     from nightlatch.core.findings import render
     from nightlatch.edge import freshness, look, unsettled
     from nightlatch.edge.house import find_house, require_plan
 
     house = require_plan(find_house(Path.cwd()))
     seen = look.with_commit(house)
-    tip, findings, recorded = seen.tip, unsettled.findings(seen), {each.id for each in house.findings(seen.tip, {})}
+    tip, findings, recorded = (
+        seen.tip,
+        unsettled.findings(seen),
+        {each.id for each in house.findings(seen.tip, {})},
+    )
     standings = freshness.standings(house.repo, tip, findings)
     told = []
     for each in findings:
         stands = standings.get(each.id)
-        stands = freshness.blamed(house.repo, tip, each, stands) if stands and each.id == blame else stands
+        stands = (
+            freshness.blamed(house.repo, tip, each, stands)
+            if stands and each.id == blame
+            else stands
+        )
         state = "stale" if stands and not stands.fresh else str(each.state)
-        word = {"id": each.id, "kind": str(each.kind), "state": state, "was": str(each.state), "feature": each.feature, "claim": each.claim}
-        who = {"says": str(each.says), "by": str(each.word_of), "session": each.session, "recorded": each.id in recorded}
-        ran = {"failed": each.seen[0], "runs": each.seen[1], "challenges": len(each.challenges), "next": each.next_action}
-        told.append({**word, **who, **ran, "printed": printed(each), "stands": stands.told if stands else "",
-                     "file": render(each)})  # fmt: skip
+        word = {
+            "id": each.id,
+            "kind": str(each.kind),
+            "state": state,
+            "was": str(each.state),
+            "feature": each.feature,
+            "claim": each.claim,
+        }
+        who = {
+            "says": str(each.says),
+            "by": str(each.word_of),
+            "session": each.session,
+            "recorded": each.id in recorded,
+        }
+        ran = {
+            "failed": each.seen[0],
+            "runs": each.seen[1],
+            "challenges": len(each.challenges),
+            "next": each.next_action,
+        }
+        told.append(
+            {
+                **word,
+                **who,
+                **ran,
+                "printed": printed(each),
+                "stands": stands.told if stands else "",
+                "file": render(each),
+            }
+        )
     return told
 
 
 def printed(finding: Finding) -> list[dict[str, str]]:
-    """What its commands printed when the loop ran them last, and what its files held: beginning and end."""
+    """What its commands printed when the loop ran them last, and what its files held: beginning
+    and end."""
     shown = (*finding.evidence, *(each for event in finding.events for each in event.evidence))
     said = {each.file or each.command: each.output for each in shown if each.output}
     return [{"of": name, "output": output} for name, output in said.items()]

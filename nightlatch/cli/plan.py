@@ -1,4 +1,5 @@
-"""`plan`: a planner expands a specification into features, splits one, or adds what proves them; a person says yes."""
+"""`plan`: a planner expands a specification into features, splits one, or adds what proves
+them; a person says yes."""
 
 import sys
 from collections.abc import Iterator
@@ -23,33 +24,57 @@ NOT_ASKED = 3
 
 @click.command(epilog="Example: nightlatch plan SPEC.md --agent claude")
 @click.argument("spec", required=False, type=click.Path(path_type=Path))
-@click.option("--refine", metavar="F", default="", help="Split this feature into smaller ones, which it then waits for.")
-@click.option("--prove", is_flag=True, help="Only add verify, dependsOn and supersedes where they are missing.")
-@click.option("--agent", metavar="NAME", default="", help="The planner; without it the first agent of loop.toml.")
+@click.option(
+    "--refine",
+    metavar="F",
+    default="",
+    help="Split this feature into smaller ones, which it then waits for.",
+)
+@click.option(
+    "--prove",
+    is_flag=True,
+    help="Only add verify, dependsOn and supersedes where they are missing.",
+)
+@click.option(
+    "--agent",
+    metavar="NAME",
+    default="",
+    help="The planner; without it the first agent of loop.toml.",
+)
 @click.option("--yes", is_flag=True, help="Write without asking.")
 def command(spec: Path | None, refine: str, *, prove: bool, agent: str, yes: bool) -> int:
-    """Have an agent expand SPEC into features with criteria and verify commands, and where they are missing an init.sh and checks/.
+    """Have an agent expand SPEC into features with criteria and verify commands, and where they
+    are missing an init.sh and checks/.
 
-    It works in a workspace that is thrown away. Features that are there are never removed, reworded or marked done. What it answers is
-    shown as a diff once all of it holds: every verify runs and is red now, every check passes now. Ends with 1 if it does not hold.
+    It works in a workspace that is thrown away. Features that are there are never removed, reworded
+    or marked done. What it answers is shown as a diff once all of it holds: every verify runs and
+    is red now, every check passes now. Ends with 1 if it does not hold.
     """
     from nightlatch.edge import agents, planner
 
     if [spec is not None, bool(refine), prove].count(True) != 1:
-        raise UsageError("plan takes a specification, or --refine F, or --prove", fix="nightlatch plan SPEC.md")
+        raise UsageError(
+            "plan takes a specification, or --refine F, or --prove", fix="nightlatch plan SPEC.md"
+        )
     house = find_house(Path.cwd())
     house = require_plan(house) if house.plan else replace(house, plan=house.path("prd.json"))
     seen, old = with_commit(house), house.worktree_plan()
     task = asked(seen, spec, refine)
     hired = agents.load(agent or house.config.agent[0], house.config.agents)
-    click.echo(f"plan    {hired.name} plans; what it answers is tried out before it is shown", err=True)
+    click.echo(
+        f"plan    {hired.name} plans; what it answers is tried out before it is shown", err=True
+    )
     draft = planner.drafted(house, seen, hired, task)
     for remark in draft.remarks:
         click.echo(f"note    {plain(remark)}", err=True)
     for text in shown(house, old, draft):
         click.echo(plain(text))
     if not yes and not sys.stdin.isatty():
-        click.echo("plan    nothing is written: --yes writes without asking, and on a terminal you are asked", err=True)
+        click.echo(
+            "plan    nothing is written: --yes writes without asking, and on a terminal you are"
+            " asked",
+            err=True,
+        )
         return NOT_ASKED
     if yes or click.confirm("Write this?", err=True):
         planner.write(house, old, draft)
@@ -73,18 +98,29 @@ def asked(seen: View, spec: Path | None, refine: str) -> "Task":
     try:
         text = spec.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the specification cannot be read: {plain(str(error))}", fix="name a file of text") from error
+        raise UsageError(
+            f"the specification cannot be read: {plain(str(error))}", fix="name a file of text"
+        ) from error
     if not 0 < len(text.strip()) <= LONGEST:
-        raise UsageError(f"the specification has {len(text)} characters", place=plain(str(spec)), fix=f"write it, in at most {LONGEST}")
+        raise UsageError(
+            f"the specification has {len(text)} characters",
+            place=plain(str(spec)),
+            fix=f"write it, in at most {LONGEST}",
+        )
     return Task(aim=Aim.SPEC, spec=text)
 
 
 def shown(house: House, old: bytes | None, draft: "Draft") -> Iterator[str]:
     """All that would be written, as a diff."""
-    files = {house.plan: (old or b"", draft.plan), **{house.path(name): (b"", data) for name, data in draft.files.items()}}
+    files = {
+        house.plan: (old or b"", draft.plan),
+        **{house.path(name): (b"", data) for name, data in draft.files.items()},
+    }
     for path, sides in files.items():
         before, now = (side.decode("utf-8", "replace").splitlines() for side in sides)
-        yield from unified_diff(before, now, f"a/{path}" if sides[0] else "/dev/null", f"b/{path}", lineterm="")
+        yield from unified_diff(
+            before, now, f"a/{path}" if sides[0] else "/dev/null", f"b/{path}", lineterm=""
+        )
 
 
 def after(house: House, draft: "Draft", task: "Task") -> Iterator[str]:
@@ -92,5 +128,8 @@ def after(house: House, draft: "Draft", task: "Task") -> Iterator[str]:
     if draft.files:
         yield f"next    git add {' '.join(draft.files)} && git commit"
     if task.feature:
-        yield f"next    nightlatch retry {plain(task.feature.id)}, if it is worn out: it runs again once all of these pass"
+        yield (
+            f"next    nightlatch retry {plain(task.feature.id)}, if it is worn out: it runs again"
+            " once all of these pass"
+        )
     yield "next    nightlatch run"

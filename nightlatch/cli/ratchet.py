@@ -1,4 +1,5 @@
-"""`ratchet`: the ratchet alone, on a range of commits, for CI and hooks; for everybody's work, not only an agent's."""
+"""`ratchet`: the ratchet alone, on a range of commits, for CI and hooks; for everybody's work,
+not only an agent's."""
 
 import json
 import os
@@ -20,27 +21,66 @@ from nightlatch.errors import UsageError
 CODES = {"accept": 0, "reject": 1, "hold": 3}
 
 
-@click.command(epilog='Example: nightlatch ratchet origin/main..HEAD --tests "make test" --supersedes tests/old/*')
+@click.command(
+    epilog=(
+        'Example: nightlatch ratchet origin/main..HEAD --tests "make test" --supersedes tests/old/*'
+    )
+)
 @click.argument("span", metavar="BASE..HEAD")
-@click.option("--tests", default="", metavar="CMD", help="The test command; else the runner that the files point to.")
-@click.option("--verify", multiple=True, metavar="CMD", help="Red at BASE, green at HEAD: then the work is proved.")
-@click.option("--supersedes", multiple=True, metavar="ID", help="A test, file or glob that is meant to change. May be repeated.")
+@click.option(
+    "--tests",
+    default="",
+    metavar="CMD",
+    help="The test command; else the runner that the files point to.",
+)
+@click.option(
+    "--verify",
+    multiple=True,
+    metavar="CMD",
+    help="Red at BASE, green at HEAD: then the work is proved.",
+)
+@click.option(
+    "--supersedes",
+    multiple=True,
+    metavar="ID",
+    help="A test, file or glob that is meant to change. May be repeated.",
+)
 @click.option("--feature", default="", metavar="TEXT", help="What the range is about.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="SARIF 2.1.0 for code scanning.")
-@click.option("--github", is_flag=True, help="Annotations for GitHub Actions, and a summary of the step.")
+@click.option(
+    "--github", is_flag=True, help="Annotations for GitHub Actions, and a summary of the step."
+)
 def command(
-    span: str, tests: str, verify: Sequence[str], supersedes: Sequence[str], feature: str, *, as_json: bool, as_sarif: bool, github: bool
+    span: str,
+    tests: str,
+    verify: Sequence[str],
+    supersedes: Sequence[str],
+    feature: str,
+    *,
+    as_json: bool,
+    as_sarif: bool,
+    github: bool,
 ) -> int:
-    """Say whether BASE..HEAD weakens what protected BASE. Needs no plan and no settings, and leaves the repository as it is.
+    """Say whether BASE..HEAD weakens what protected BASE. Needs no plan and no settings, and
+    leaves the repository as it is.
 
-    Ends with 0 for accept, 1 for reject, 3 for hold; with 2, 4 or 70 where there is no verdict, never with 1.
+    Ends with 0 for accept, 1 for reject, 3 for hold; with 2, 4 or 70 where there is no verdict,
+    never with 1.
     """
     if as_json and as_sarif:
-        raise UsageError("--json and --sarif are two forms of one output", place="ratchet", fix="choose one")
+        raise UsageError(
+            "--json and --sarif are two forms of one output", place="ratchet", fix="choose one"
+        )
     with ranges.opened(Path.cwd(), tests) as house:
         seen = ranges.find(house.repo, span)
-        asked = Feature(id="", title=" ".join(feature.split()), done=False, verify=tuple(verify), supersedes=tuple(supersedes))
+        asked = Feature(
+            id="",
+            title=" ".join(feature.split()),
+            done=False,
+            verify=tuple(verify),
+            supersedes=tuple(supersedes),
+        )
         verdict, changed = ranges.judged(house, seen, asked)
         proved = verdict.proved if verify or feature else None
         found = points(verdict.reasons, changed, lambda path: texts(house.repo, seen, path))
@@ -48,7 +88,12 @@ def command(
     if as_sarif:
         click.echo(json.dumps(sarif(found, verdicts.word(verdict), __version__), indent=2))
     elif as_json:
-        click.echo(json.dumps({"schema": "nightlatch/ratchet/1", **body, "base": seen.base, "head": seen.head}, indent=2))
+        click.echo(
+            json.dumps(
+                {"schema": "nightlatch/ratchet/1", **body, "base": seen.base, "head": seen.head},
+                indent=2,
+            )
+        )
     else:
         tell(verdict, proved, quoted=github)
     if github:
@@ -63,7 +108,8 @@ def texts(repo: Repo, seen: Range, path: str) -> list[str]:
 
 
 def tell(verdict: Verdict, proved: bool | None, *, quoted: bool) -> None:
-    """The verdict for a person; `quoted`: nothing in it is a command to GitHub, whatever a test is called."""
+    """The verdict for a person; `quoted`: nothing in it is a command to GitHub, whatever a test
+    is called."""
     token = secrets.token_hex(16)
     fence = [f"::stop-commands::{token}", f"::{token}::"] if quoted else ["", ""]
     lines = [fence[0], *verdicts.shown(verdict, proved), fence[1]]

@@ -1,4 +1,5 @@
-"""`report`: the morning on one screen or one page. Writes nothing but the page that it is asked for."""
+"""`report`: the morning on one screen or one page. Writes nothing but the page that it is asked
+for."""
 
 import json
 from datetime import UTC, datetime
@@ -14,14 +15,28 @@ from nightlatch.errors import UsageError
 
 
 @click.command(epilog="Example: nightlatch report --html morning.html")
-@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write one self-contained page.")
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write one self-contained page.",
+)
 @click.option("--md", is_flag=True, help="Markdown, for a job summary.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--run", default="", metavar="ID", help="This run instead of the last one.")
-@click.option("--since", default="", metavar="T", help="All runs since a date, a time (UTC) or for so long: 2026-11-20, 12h.")
+@click.option(
+    "--since",
+    default="",
+    metavar="T",
+    help="All runs since a date, a time (UTC) or for so long: 2026-11-20, 12h.",
+)
 @click.pass_obj
-def command(program: Program, /, *, page: Path | None, md: bool, as_json: bool, run: str, since: str) -> int:
-    """Say what landed, what was refused and why, what needs your decision and how to give it, what it cost and what to read first.
+def command(
+    program: Program, /, *, page: Path | None, md: bool, as_json: bool, run: str, since: str
+) -> int:
+    """Say what landed, what was refused and why, what needs your decision and how to give it,
+    what it cost and what to read first.
 
     Reads only: safe at any time, also while a run is going.
     """
@@ -54,7 +69,8 @@ def prepare() -> None:
 
 
 def write_page(house: House, told: Report, page: Path) -> None:
-    """The page, with what held, unproved and flagged work changes and the pictures that checks left."""
+    """The page, with what held, unproved and flagged work changes and the pictures that checks
+    left."""
     from nightlatch.core import reportpage
     from nightlatch.edge import reporting
 
@@ -62,10 +78,17 @@ def write_page(house: House, told: Report, page: Path) -> None:
     asked += [(part.id, part.commit) for part in told.parts if part.id]
     shown = dict((*asked, *((one.id, one.commit) for one in (*told.of("held"), *told.read))))
     known = [*shown.items()][: 2 * reportpage.MOST]
-    text = reportpage.page(told, template(), reporting.differences(house, told.tip, known), reporting.pictures(house, [*dict(known)]))
+    text = reportpage.page(
+        told,
+        template(),
+        reporting.differences(house, told.tip, known),
+        reporting.pictures(house, [*dict(known)]),
+    )
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:
         fix = "name a file in a folder that is there"
-        raise UsageError(f"the page cannot be written: {error.strerror}", place=str(page), fix=fix) from error
+        raise UsageError(
+            f"the page cannot be written: {error.strerror}", place=str(page), fix=fix
+        ) from error
     click.echo(f"{page} is written", err=True)

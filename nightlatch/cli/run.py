@@ -20,13 +20,19 @@ LIMITS = ("until", "budget", "sessions")
 
 
 def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -> float | None:
-    """A budget of 0 is none at all, and hardly what somebody who names one means: a shell makes 0 of $20."""
+    """A budget of 0 is none at all, and hardly what somebody who names one means: a shell makes
+    0 of $20."""
     try:
         dollars = None if said is None else float(said.removeprefix("$"))
     except ValueError as error:
-        raise click.BadParameter(f"{said!r} is no number of dollars; such as: --budget 20") from error
+        raise click.BadParameter(
+            f"{said!r} is no number of dollars; such as: --budget 20"
+        ) from error
     if dollars is not None and not dollars > 0:
-        raise click.BadParameter("it must be more than 0; write --budget 20 without a dollar sign, for the shell takes $2 for a variable")
+        raise click.BadParameter(
+            "it must be more than 0; write --budget 20 without a dollar sign, for the shell takes"
+            " $2 for a variable"
+        )
     return dollars
 
 
@@ -36,24 +42,53 @@ def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -
 @click.option("--feature", default="", metavar="ID", help="Work on this feature only.")
 @click.option("--until", metavar="07:00", help="Start no session after this local time.")
 @click.option(
-    "--budget", metavar="DOLLARS", callback=dollars_of, help="Stop when the agents say that they have cost this much."
+    "--budget",
+    metavar="DOLLARS",
+    callback=dollars_of,
+    help="Stop when the agents say that they have cost this much.",
 )
-@click.option("--sessions", "--max-iterations", "sessions", type=int, metavar="N", help="Stop after so many sessions.")
-@click.option("--stay", is_flag=True, help="With nothing left to run, wait for answers, approvals and new features.")
+@click.option(
+    "--sessions",
+    "--max-iterations",
+    "sessions",
+    type=int,
+    metavar="N",
+    help="Stop after so many sessions.",
+)
+@click.option(
+    "--stay",
+    is_flag=True,
+    help="With nothing left to run, wait for answers, approvals and new features.",
+)
 @click.option("--agent", metavar="NAME", help="Use this agent instead of the configured ones.")
-@click.option("--detach", is_flag=True, help="Go on in the background, whatever becomes of this terminal.")
-@click.option("--accept-red", is_flag=True, help="Go on although more tests fail on the branch than is usual.")
+@click.option(
+    "--detach", is_flag=True, help="Go on in the background, whatever becomes of this terminal."
+)
+@click.option(
+    "--accept-red", is_flag=True, help="Go on although more tests fail on the branch than is usual."
+)
 @click.pass_obj
 def command(
-    program: Program, /, *, once: bool, dry_run: bool, feature: str, accept_red: bool, stay: bool, detach: bool, agent: str | None,
+    program: Program,
+    /,
+    *,
+    once: bool,
+    dry_run: bool,
+    feature: str,
+    accept_red: bool,
+    stay: bool,
+    detach: bool,
+    agent: str | None,
     **limits: object,
-) -> int:  # fmt: skip
+) -> int:
     """Work through the plan until nothing is left to run; this is what `python loop.py` does.
 
     \b
     Example: python loop.py run --until 07:00 --budget 20
     """
-    flags: dict[str, object] = {f"limits.{name}": limits[name] for name in LIMITS if limits[name] is not None}
+    flags: dict[str, object] = {
+        f"limits.{name}": limits[name] for name in LIMITS if limits[name] is not None
+    }
     flags |= {"agent": (agent,)} if agent else {}
     options = Options(once=once, feature=feature, accept_red=accept_red, stay=stay, flags=flags)
     if feature:
@@ -66,27 +101,41 @@ def command(
 
 
 def background(program: Program, options: Options) -> int:
-    """Start the run without this terminal, and say how to see and end it; what ends it at once is told here."""
+    """Start the run without this terminal, and say how to see and end it; what ends it at once
+    is told here."""
     from nightlatch.edge import detached
 
     run = detached.detach(require_plan(find_house(Path.cwd(), options.flags)))
     if run.code is not None:
         click.echo(run.said, err=True, nl=False)
         return run.code
-    click.echo(f"{run.run} is at work in the background, process {run.process}; it goes on when this terminal closes")
-    for does, how in (("watch", f"{program.name} watch"), ("stop", f"{program.name} stop"), ("output", str(run.log))):
+    click.echo(
+        f"{run.run} is at work in the background, process {run.process}; it goes on when this"
+        " terminal closes"
+    )
+    for does, how in (
+        ("watch", f"{program.name} watch"),
+        ("stop", f"{program.name} stop"),
+        ("output", str(run.log)),
+    ):
         click.echo(f"  {does:<8}{how}")
     return 0
 
 
 def rehearse(options: Options) -> int:
-    """What a run that begins now would meet, do first and work on, in what order, and why it would not."""
+    """What a run that begins now would meet, do first and work on, in what order, and why it
+    would not."""
     from nightlatch.edge import lookout
 
     house = require_plan(find_house(Path.cwd(), options.flags))
     look.view(house)  # a plan that cannot be read ends this as it ends a run
     seen, found = lookout.before(house)
-    answer = policy.decide(seen.plan, seen.history, lookout.budget(seen, options.feature, once=options.once), datetime.now(UTC))
+    answer = policy.decide(
+        seen.plan,
+        seen.history,
+        lookout.budget(seen, options.feature, once=options.once),
+        datetime.now(UTC),
+    )
     for word, text in (*first(seen), *work(seen, options, answer)):
         click.echo(f"{word:<12} {text}")
     for one in found:
@@ -108,7 +157,10 @@ def first(seen: View) -> Iterator[tuple[str, str]]:
         yield "first", f"what was cut off at {plain(str(turn.get('feature')), 60)} is finished"
     if seen.tip and house.repo.read(seen.tip, house.plan) != house.worktree_plan():
         yield "first", f"your edits of {house.plan} become a commit of their own"
-    yield from (("first", f"{said.verb} {plain(said.feature, 60)}, as you decided") for _, said in inbox.waiting(house))
+    yield from (
+        ("first", f"{said.verb} {plain(said.feature, 60)}, as you decided")
+        for _, said in inbox.waiting(house)
+    )
 
 
 def work(seen: View, options: Options, answer: policy.Decision) -> Iterator[tuple[str, str]]:
@@ -132,4 +184,14 @@ def terms(config: Config, *, once: bool) -> Iterator[tuple[str, str]]:
     each = f"{limits.attempts} tries a feature, {limits.session / 60:.0f} minutes a session"
     until = [f"until {limits.until}"] if limits.until else []
     yield "agent", ", ".join(map(plain, config.agent))
-    yield "limits", ", ".join(("1 session" if once else f"{limits.sessions} sessions", each, *until, *dollars(limits).values()))
+    yield (
+        "limits",
+        ", ".join(
+            (
+                "1 session" if once else f"{limits.sessions} sessions",
+                each,
+                *until,
+                *dollars(limits).values(),
+            )
+        ),
+    )

@@ -1,4 +1,5 @@
-"""A run as it is at this moment, read from the branch, the journal and a transcript; nothing is written."""
+"""A run as it is at this moment, read from the branch, the journal and a transcript; nothing is
+written."""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ TAIL = 60_000
 
 @dataclass(slots=True, kw_only=True)
 class Watcher:
-    """Looks again and again; the branch and the journal are only read where they have changed since."""
+    """Looks again and again; the branch and the journal are only read where they have changed
+    since."""
 
     house: House
     _key: object = None
@@ -34,9 +36,15 @@ class Watcher:
         key = (process, journal_size(house), house.plan_stat(), tip)
         if self._known is None or key != self._key:
             self._known, self._key = at_rest(house, process), key
-            self._transcript = house.state / "sessions" / self._known.session / transcripts.NAME if self._known.session else None
+            self._transcript = (
+                house.state / "sessions" / self._known.session / transcripts.NAME
+                if self._known.session
+                else None
+            )
         heard, said = last_words(house, self._known.agent, self._transcript)
-        return replace(self._known, now=now, wish=wishes.asked(house, process), heard=heard, said=said)
+        return replace(
+            self._known, now=now, wish=wishes.asked(house, process), heard=heard, said=said
+        )
 
 
 def at_rest(house: House, process: int | None) -> Scene:
@@ -47,13 +55,30 @@ def at_rest(house: House, process: int | None) -> Scene:
     start, entries = record(seen, run)
     before = start.get("passing", f"{seen.survey.passing}/").partition("/")[0]
     scene = Scene(
-        project=house.repo.project.name, now=datetime.now(UTC), process=process, run=run, branch=seen.branch, began=moment(opening),
-        until=config.limits.until, tests=tests(seen), passing=seen.survey.passing, total=len(seen.plan.features),
-        gained=seen.survey.passing - int(before) if before.isdecimal() else 0, waiting=seen.survey.waiting,
-        spent=seen.history.spent(run), budget=config.limits.budget, used=len(entries), sessions=config.limits.sessions,
-        limits=limits(events), entries=entries, ending=ending(events), unread=seen.unread,
-        next=tuple(f"{f.id} {plain(f.title, 60)}" for f, waiting in seen.survey.left if waiting is None)[:3],
-    )  # fmt: skip
+        project=house.repo.project.name,
+        now=datetime.now(UTC),
+        process=process,
+        run=run,
+        branch=seen.branch,
+        began=moment(opening),
+        until=config.limits.until,
+        tests=tests(seen),
+        passing=seen.survey.passing,
+        total=len(seen.plan.features),
+        gained=seen.survey.passing - int(before) if before.isdecimal() else 0,
+        waiting=seen.survey.waiting,
+        spent=seen.history.spent(run),
+        budget=config.limits.budget,
+        used=len(entries),
+        sessions=config.limits.sessions,
+        limits=limits(events),
+        entries=entries,
+        ending=ending(events),
+        unread=seen.unread,
+        next=tuple(
+            f"{f.id} {plain(f.title, 60)}" for f, waiting in seen.survey.left if waiting is None
+        )[:3],
+    )
     return with_session(scene, seen, events) if process is not None else scene
 
 
@@ -68,10 +93,16 @@ def with_session(scene: Scene, seen: View, events: list[Fields]) -> Scene:
     tries = seen.history.of(feature).attempts + 1 if feature else 1
     others = tuple(item for item in scene.next if not item.startswith(f"{name} "))
     return replace(
-        scene, session=str(turn.get("session", "")), feature=plain(name, 60), title=plain(feature.title, 80) if feature else "",
-        agent=str(turn.get("agent", "")), phase=PHASES[str(phase["event"])], since=moment(phase), next=others,
+        scene,
+        session=str(turn.get("session", "")),
+        feature=plain(name, 60),
+        title=plain(feature.title, 80) if feature else "",
+        agent=str(turn.get("agent", "")),
+        phase=PHASES[str(phase["event"])],
+        since=moment(phase),
+        next=others,
         tries=f"try {tries} of {seen.house.config.limits.attempts}",
-    )  # fmt: skip
+    )
 
 
 def of_this_run(house: House) -> list[Fields]:
@@ -90,12 +121,21 @@ def record(seen: View, run: str) -> tuple[Mapping[str, str], tuple[Entry, ...]]:
     at = text.rfind(f"== run {run} start")
     items = parse(text[at:]) if at >= 0 else ()
     start = next((dict(item.fields) for item in items if isinstance(item, RunStart)), {})
-    return start, tuple(item for item in items if isinstance(item, Entry) and item.word in SESSION_WORDS)
+    return start, tuple(
+        item for item in items if isinstance(item, Entry) and item.word in SESSION_WORDS
+    )
 
 
 def tests(seen: View) -> str:
     """What the last landing's trailer says of the branch's tests."""
-    told = (commit.trailers.get("Nightlatch-Tests", "") for commit in seen.house.repo.log(seen.tip, 30)) if seen.tip else ()
+    told = (
+        (
+            commit.trailers.get("Nightlatch-Tests", "")
+            for commit in seen.house.repo.log(seen.tip, 30)
+        )
+        if seen.tip
+        else ()
+    )
     return next(filter(None, told), "")
 
 
@@ -103,7 +143,11 @@ def limits(events: list[Fields]) -> tuple[str, ...]:
     """The agents that are limited now, each until when."""
     met = [event for event in reversed(events) if event.get("event") == "limit.met"]
     untils = {str(event["agent"]): datetime.fromisoformat(str(event["until"])) for event in met}
-    return tuple(f"{plain(agent, 40)} until {until:%H:%M %Z}" for agent, until in untils.items() if until > datetime.now(UTC))
+    return tuple(
+        f"{plain(agent, 40)} until {until:%H:%M %Z}"
+        for agent, until in untils.items()
+        if until > datetime.now(UTC)
+    )
 
 
 def ending(events: list[Fields]) -> str:
@@ -113,7 +157,10 @@ def ending(events: list[Fields]) -> str:
         case "run.ended":
             return f"the run ended with {turn.get('code')}: {plain(str(turn.get('why', '')), 300)}"
         case "session.started":
-            return f"the run is gone; it was cut off at {plain(str(turn.get('feature')), 60)}, and the next one finishes that"
+            return (
+                f"the run is gone; it was cut off at {plain(str(turn.get('feature')), 60)}, and the"
+                " next one finishes that"
+            )
     return "the run is gone" if turn else "no run is at work here"
 
 

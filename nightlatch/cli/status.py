@@ -1,4 +1,5 @@
-"""`status`: what passes, what is left, what waits for the person, and whether a run is going. Writes nothing."""
+"""`status`: what passes, what is left, what waits for the person, and whether a run is going.
+Writes nothing."""
 
 import json
 import shlex
@@ -47,19 +48,35 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
     begun = unsettled.flight(seen)
     if begun and (notes := unsettled.texts(house, begun)):
         listing = f"{program} note list --feature {shlex.quote(begun.feature)}"
-        yield "notes", f"{len(notes)} of the session on {begun.feature}, not on record yet: {listing}"
+        yield (
+            "notes",
+            f"{len(notes)} of the session on {begun.feature}, not on record yet: {listing}",
+        )
     behind = f"your checkout is behind: {program} sync" if seen.behind else ""
     yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
     for number, (feature, waiting) in enumerate(stands.left):
         if number < SHOWN and feature.id not in {*stands.asked, *stands.decided}:
-            yield "left" if waiting else "next", f"{feature.id} {plain(feature.title, 80)}" + (f"   {waiting.says}" if waiting else "")
+            yield (
+                "left" if waiting else "next",
+                f"{feature.id} {plain(feature.title, 80)}"
+                + (f"   {waiting.says}" if waiting else ""),
+            )
     if len(stands.left) > SHOWN:
         yield "", f"{len(stands.left)} are left in all"
     for name, ask, what in stands.decisions(program):
         other = ask.other(program)
-        yield "DECIDE", f"{name} {plain(ask.says, 120)}   {what}{f'   or   {other}' if other else ''}"
+        yield (
+            "DECIDE",
+            f"{name} {plain(ask.says, 120)}   {what}{f'   or   {other}' if other else ''}",
+        )
         if ask.others:
-            yield "", f"what each of them is and changed: {program} report --html FILE; to refuse one: {program} refuse ID \"why\""
+            yield (
+                "",
+                (
+                    f"what each of them is and changed: {program} report --html FILE; to refuse"
+                    f' one: {program} refuse ID "why"'
+                ),
+            )
         elif ask.verb == "approve" and shown_page(seen, ask.feature):
             yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
     for _, said in inbox.waiting(house):
@@ -74,7 +91,10 @@ def shown_page(seen: View, name: str) -> bool:
 
 
 def passing(stands: Survey) -> str:
-    return f"{stands.passing} of {len(stands.plan.features)} pass, {stands.count()} can run, {stands.waiting} wait for you"
+    return (
+        f"{stands.passing} of {len(stands.plan.features)} pass, {stands.count()} can run,"
+        f" {stands.waiting} wait for you"
+    )
 
 
 def nothing(house: House) -> str:
@@ -90,7 +110,11 @@ def running(seen: View) -> str:
     run = going(seen.house)
     doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
     if run.get("process") is None:
-        return f"none is going; the last was cut off at {run['feature']}, which the next one finishes" if run else ""
+        return (
+            f"none is going; the last was cut off at {run['feature']}, which the next one finishes"
+            if run
+            else ""
+        )
     wish = wishes.TOLD[wishes.asked(seen.house, look.holder(seen.house))]
     return f"{doing} since {str(run['since'])[:16]}Z (process {run['process']}){wish}"
 
@@ -102,7 +126,11 @@ def going(house: House) -> dict[str, object]:
     if process is None and not started:
         return {}
     names = ("session", "feature", "agent")
-    return {"process": process, "since": turn.get("at"), **{name: turn.get(name) if started else None for name in names}}
+    return {
+        "process": process,
+        "since": turn.get("at"),
+        **{name: turn.get(name) if started else None for name in names},
+    }
 
 
 def on_branch(seen: View) -> str:
@@ -125,20 +153,42 @@ def told(seen: View, program: str) -> dict[str, object]:
         "settings": seen.house.settings or None,
         "not_read": [*seen.house.rivals, *seen.house.elsewhere],
         "unread": seen.unread or None,
-        **({} if seen.house.plan else {"problem": "there is no plan", "fix": begin_with(plans_near(seen.house))}),
+        **(
+            {}
+            if seen.house.plan
+            else {"problem": "there is no plan", "fix": begin_with(plans_near(seen.house))}
+        ),
         "branch": seen.head,
         "features": {
-            "total": len(stands.plan.features), "passing": stands.passing, "runnable": stands.count(), "waiting": stands.waiting,
-            "behind": stands.count("behind"), "skipped": stands.count("skipped"),
+            "total": len(stands.plan.features),
+            "passing": stands.passing,
+            "runnable": stands.count(),
+            "waiting": stands.waiting,
+            "behind": stands.count("behind"),
+            "skipped": stands.count("skipped"),
         },
         "run": run if run.get("process") is not None else None,
         "cut_off": run if run and run["process"] is None else None,
-        "noted": len(unsettled.texts(seen.house, begun)) if (begun := unsettled.flight(seen)) else 0,
+        "noted": (
+            len(unsettled.texts(seen.house, begun)) if (begun := unsettled.flight(seen)) else 0
+        ),
         "unpushed": look.unpushed(seen.house.repo, seen.branch),
         "behind": seen.behind,
         "left": [
-            {"feature": f.id, "title": f.title, "state": w.word if w else "runnable", "says": w.says if w else ""} for f, w in stands.left
+            {
+                "feature": f.id,
+                "title": f.title,
+                "state": w.word if w else "runnable",
+                "says": w.says if w else "",
+            }
+            for f, w in stands.left
         ],
-        "decide": [{"name": name, **asdict(ask), "command": what} for name, ask, what in stands.decisions(program)],
-        "inbox": [{"feature": said.feature, "verb": said.verb, "text": said.text} for _, said in inbox.waiting(seen.house)],
-    }  # fmt: skip
+        "decide": [
+            {"name": name, **asdict(ask), "command": what}
+            for name, ask, what in stands.decisions(program)
+        ],
+        "inbox": [
+            {"feature": said.feature, "verb": said.verb, "text": said.text}
+            for _, said in inbox.waiting(seen.house)
+        ],
+    }

@@ -17,14 +17,27 @@ def word(verdict: Verdict) -> str:
 
 
 def told(verdict: Verdict, proved: bool | None) -> dict[str, object]:
-    reasons = [{"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value} for r in verdict.reasons]
+    reasons = [
+        {"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value}
+        for r in verdict.reasons
+    ]
     runs = {"checks": verdict.checks, "tests": verdict.tests, "verify": verdict.verify}
-    return {"verdict": word(verdict), "safe": verdict.safe, "proved": proved, "reasons": reasons, "costs": costs(verdict), **runs}
+    return {
+        "verdict": word(verdict),
+        "safe": verdict.safe,
+        "proved": proved,
+        "reasons": reasons,
+        "costs": costs(verdict),
+        **runs,
+    }
 
 
 def costs(verdict: Verdict) -> list[dict[str, object]]:
     """What each step took, and what it might: seconds, and runs of the suite or of a part of it."""
-    return [{"step": c.step, "runs": c.runs, "seconds": round(c.seconds, 2), "budget": c.budget or None} for c in verdict.costs]
+    return [
+        {"step": c.step, "runs": c.runs, "seconds": round(c.seconds, 2), "budget": c.budget or None}
+        for c in verdict.costs
+    ]
 
 
 def spent(verdict: Verdict) -> Iterator[str]:
@@ -32,7 +45,10 @@ def spent(verdict: Verdict) -> Iterator[str]:
     for cost in verdict.costs:
         if cost.runs or cost.seconds >= TO_TELL:
             limit = f" of {cost.budget:.0f} s" if cost.budget else " s"
-            yield f"{cost.seconds:7.1f}{limit:<9} {cost.runs:2} run{'s' if cost.runs != 1 else ' '} {cost.step}"
+            yield (
+                f"{cost.seconds:7.1f}{limit:<9} {cost.runs:2} run{'s' if cost.runs != 1 else ' '}"
+                f" {cost.step}"
+            )
 
 
 def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:
@@ -48,10 +64,20 @@ def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:
 
 
 def head(verdict: Verdict, proved: bool | None) -> str:
-    return f"{word(verdict)}: {'safe' if verdict.safe else 'not safe'}, {ANSWERS[proved]}; tests {verdict.tests or 'not run'}"
+    return (
+        f"{word(verdict)}: {'safe' if verdict.safe else 'not safe'}, {ANSWERS[proved]}; tests"
+        f" {verdict.tests or 'not run'}"
+    )
 
 
 def folded(text: str, indent: int) -> list[str]:
     """Anybody's text, wrapped; ids and paths are never broken."""
     space = " " * indent
-    return wrap(plain(text), WIDTH, initial_indent=space, subsequent_indent=f"{space}  ", break_long_words=False, break_on_hyphens=False)
+    return wrap(
+        plain(text),
+        WIDTH,
+        initial_indent=space,
+        subsequent_indent=f"{space}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

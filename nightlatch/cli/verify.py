@@ -20,7 +20,8 @@ from nightlatch.errors import UsageError
 @click.argument("name", metavar="[F]", default="")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(name: str, as_json: bool) -> int:
-    """Prove again every feature that says it passes, or only F: by its verify command, or by the tests of its landing.
+    """Prove again every feature that says it passes, or only F: by its verify command, or by
+    the tests of its landing.
 
     What only a person marked as done is listed and not failed. Ends with 1 if anything fails.
     """
@@ -32,10 +33,22 @@ def command(name: str, as_json: bool) -> int:
             show(proof)
     failed = sum(proof.failed for proof in proofs)
     if as_json:
-        click.echo(json.dumps({"schema": "nightlatch/verify/1", "failed": failed, "features": [told(proof) for proof in proofs]}, indent=2))
+        click.echo(
+            json.dumps(
+                {
+                    "schema": "nightlatch/verify/1",
+                    "failed": failed,
+                    "features": [told(proof) for proof in proofs],
+                },
+                indent=2,
+            )
+        )
     else:
         person = sum(proof.answer is None for proof in proofs)
-        click.echo(f"{len(proofs) - failed - person} proved again, {person} by a person's word, {failed} failed")
+        click.echo(
+            f"{len(proofs) - failed - person} proved again, {person} by a person's word, {failed}"
+            " failed"
+        )
     return int(failed > 0)
 
 
@@ -44,11 +57,22 @@ def passing(house: House, name: str) -> list[Feature]:
     stands = look.with_commit(house).survey
     asked = stands.find(name) if name else None
     if asked and not asked.done:
-        raise UsageError(f"{plain(asked.id)} does not say that it passes", place=house.plan, fix="nightlatch status")
+        raise UsageError(
+            f"{plain(asked.id)} does not say that it passes",
+            place=house.plan,
+            fix="nightlatch status",
+        )
     plan = house.read_plan("HEAD")
     if plan is None:
-        raise UsageError(f"{house.plan} is not committed, and what HEAD holds is what is proved", fix=f"git add {house.plan} && git commit")
-    return [feature for feature in plan.features if feature.done and (asked is None or feature.id == asked.id)]
+        raise UsageError(
+            f"{house.plan} is not committed, and what HEAD holds is what is proved",
+            fix=f"git add {house.plan} && git commit",
+        )
+    return [
+        feature
+        for feature in plan.features
+        if feature.done and (asked is None or feature.id == asked.id)
+    ]
 
 
 def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
@@ -70,22 +94,43 @@ def by_landing(lab: Lab, head: str, commit: str, feature: Feature) -> Proof:
     """Proved by the test files that its landing added or changed."""
     suite = lab.suite(head, head)
     changes = lab.repo.diff(f"{commit}^", commit) if commit else ()
-    files = {lab.own(change.path) for change in changes if change.status != "D" and suite.files(lab.own(change.path))}
+    files = {
+        lab.own(change.path)
+        for change in changes
+        if change.status != "D" and suite.files(lab.own(change.path))
+    }
     if not files:
         return Proof(feature=feature, how="person")
-    return by_tests(feature, files, lab.results(head, head, suite), {lab.own(path) for path in lab.repo.files(head)})
+    return by_tests(
+        feature,
+        files,
+        lab.results(head, head, suite),
+        {lab.own(path) for path in lab.repo.files(head)},
+    )
 
 
 def show(proof: Proof) -> None:
     word = "FAIL" if proof.failed else "ok" if proof.answer else "-"
-    hows = {"verify": "its verify command", "tests": "the tests of its landing", "person": "a person's word alone"}
-    click.echo(f"{word:<5} {plain(proof.feature.id)} {plain(proof.feature.title, 60)}: {hows[proof.how]}")
+    hows = {
+        "verify": "its verify command",
+        "tests": "the tests of its landing",
+        "person": "a person's word alone",
+    }
+    click.echo(
+        f"{word:<5} {plain(proof.feature.id)} {plain(proof.feature.title, 60)}: {hows[proof.how]}"
+    )
     if proof.failed:
-        click.echo("".join(f"    {plain(line)}\n" for line in last_lines(proof.tail) if line.strip()), nl=False)
+        click.echo(
+            "".join(f"    {plain(line)}\n" for line in last_lines(proof.tail) if line.strip()),
+            nl=False,
+        )
 
 
 def told(proof: Proof) -> dict[str, object]:
     return {
-        "feature": proof.feature.id, "title": proof.feature.title, "how": proof.how,
-        "answer": proof.answer, "tail": list(last_lines(proof.tail)) if proof.failed else [],
-    }  # fmt: skip
+        "feature": proof.feature.id,
+        "title": proof.feature.title,
+        "how": proof.how,
+        "answer": proof.answer,
+        "tail": list(last_lines(proof.tail)) if proof.failed else [],
+    }

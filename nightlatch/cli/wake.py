@@ -19,7 +19,8 @@ from nightlatch.errors import UsageError
 @click.option("--agent", metavar="NAME", help="Use this agent instead of the configured ones.")
 @click.pass_obj
 def command(program: Program, /, session: str, *, agent: str | None) -> int:
-    """Continue SESSION in a fresh workspace: from what it left or its last snapshot, with the end of its transcript in the brief.
+    """Continue SESSION in a fresh workspace: from what it left or its last snapshot, with the
+    end of its transcript in the brief.
 
     \b
     Any machine can that has the repository, its refs/nightlatch/* and the folder .nightlatch.
@@ -31,7 +32,8 @@ def command(program: Program, /, session: str, *, agent: str | None) -> int:
 
 
 def feature_of(house: House, session: str) -> str:
-    """What a session worked on: by the journal while it is in flight, by the record afterwards. UsageError where nobody knows."""
+    """What a session worked on: by the journal while it is in flight, by the record afterwards.
+    UsageError where nobody knows."""
     flight = journal.load(house.state / "journal.jsonl")[0].flight
     if flight and flight.session == session:
         return flight.feature
@@ -40,6 +42,11 @@ def feature_of(house: House, session: str) -> str:
         own = isinstance(item, Entry) and item.word in SESSION_WORDS and item.details[-1:]
         if isinstance(item, Entry) and own and own[0].startswith(f"session {session} "):
             if item.word in LANDS:
-                raise UsageError(f"{plain(session, 60)} has landed, so there is nothing to wake", fix="nightlatch status")
+                raise UsageError(
+                    f"{plain(session, 60)} has landed, so there is nothing to wake",
+                    fix="nightlatch status",
+                )
             return item.feature
-    raise UsageError(f"no session is called {plain(session, 60)}", place=house.progress, fix="nightlatch log")
+    raise UsageError(
+        f"no session is called {plain(session, 60)}", place=house.progress, fix="nightlatch log"
+    )

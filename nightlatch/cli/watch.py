@@ -1,4 +1,5 @@
-"""`watch`: the run at work as a live screen that only reads; plain lines where there is no terminal."""
+"""`watch`: the run at work as a live screen that only reads; plain lines where there is no
+terminal."""
 
 import json
 import os
@@ -29,21 +30,41 @@ if TYPE_CHECKING:
 
 EVERY = 0.5
 STYLES = {
-    "RUNNING": "bold green", "PAUSED": "bold yellow", "PAUSING": "bold yellow", "STOPPING": "bold yellow", "NO RUN": "bold red",
-    "landed": "green", "unproved": "yellow", "rejected": "red", "failed": "red", "held": "yellow", "blocked": "yellow", "note": "bold",
-}  # fmt: skip
+    "RUNNING": "bold green",
+    "PAUSED": "bold yellow",
+    "PAUSING": "bold yellow",
+    "STOPPING": "bold yellow",
+    "NO RUN": "bold red",
+    "landed": "green",
+    "unproved": "yellow",
+    "rejected": "red",
+    "failed": "red",
+    "held": "yellow",
+    "blocked": "yellow",
+    "note": "bold",
+}
 
 
 @click.command(epilog="Example: nightlatch watch")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for everything that happens, on a terminal too.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object a line for everything that happens, on a terminal too.",
+)
 def command(*, as_json: bool) -> None:
     """Watch the run at work: what runs, since when, what it cost, what landed, what is next.
 
-    Only reads: leave it whenever you like, the run goes on. Its keys p and s are the commands pause, resume and stop. Where there is no
-    terminal it prints a line for everything that happens. It ends with the run.
+    Only reads: leave it whenever you like, the run goes on. Its keys p and s are the commands
+    pause, resume and stop. Where there is no terminal it prints a line for everything that happens.
+    It ends with the run.
     """
     watcher = Watcher(house=require_plan(find_house(Path.cwd())))
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    terminal = (
+        sys.stdin.isatty()
+        and sys.stdout.isatty()
+        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    )
     first = watcher.look()
     if as_json:
         printed(watcher, first, as_json=True)
@@ -60,7 +81,11 @@ def printed(watcher: Watcher, scene: Scene, *, as_json: bool = False) -> Scene:
     before: Scene | None = None
     while True:
         for word, text in news(before, scene):
-            click.echo(told(scene, word, text) if as_json else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}")
+            click.echo(
+                told(scene, word, text)
+                if as_json
+                else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}"
+            )
         sys.stdout.flush()
         if scene.process is None:
             return scene
@@ -69,8 +94,26 @@ def printed(watcher: Watcher, scene: Scene, *, as_json: bool = False) -> Scene:
 
 
 def told(scene: Scene, word: str, text: str) -> str:
-    names = ("run", "branch", "process", "session", "feature", "agent", "phase", "passing", "total", "waiting", "spent", "unread")
-    body = {"schema": "nightlatch/watch/1", "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "event": word, "says": text}
+    names = (
+        "run",
+        "branch",
+        "process",
+        "session",
+        "feature",
+        "agent",
+        "phase",
+        "passing",
+        "total",
+        "waiting",
+        "spent",
+        "unread",
+    )
+    body = {
+        "schema": "nightlatch/watch/1",
+        "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "event": word,
+        "says": text,
+    }
     return json.dumps({**body, **{name: getattr(scene, name) for name in names}})
 
 
@@ -87,7 +130,8 @@ def screen(watcher: Watcher, scene: Scene) -> Scene:
     from rich.console import Console
     from rich.live import Live
 
-    told = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}  # the terminal knows better
+    # the terminal knows better
+    told = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     note, console = "", Console(_environ=told)
     with keyboard(), Live(console=console, screen=True, auto_refresh=False) as live:
         while scene.process is not None:
@@ -102,11 +146,15 @@ def screen(watcher: Watcher, scene: Scene) -> Scene:
 
 
 def picture(scene: Scene, width: int, note: str = "") -> "Group":
-    """The rows with their colours, none of which says more than its word; a row that is too wide for the terminal is cut, not folded."""
+    """The rows with their colours, none of which says more than its word; a row that is too
+    wide for the terminal is cut, not folded."""
     from rich.console import Group
     from rich.text import Text
 
-    told = [((word, STYLES.get(word.strip(), "bold")), f" {rest}") for word, rest in rows(scene, width, note)]
+    told = [
+        ((word, STYLES.get(word.strip(), "bold")), f" {rest}")
+        for word, rest in rows(scene, width, note)
+    ]
     return Group(*(Text.assemble(*row, no_wrap=True, overflow="ellipsis") for row in told))
 
 
@@ -122,13 +170,18 @@ def obeyed(watcher: Watcher, scene: Scene, live: "Live", key: str) -> str:
         live.start(refresh=True)
         return ""
     try:
-        return ask.wish(watcher.house, name) if name else "p pause or resume, s stop after this session, l log, q leave"
+        return (
+            ask.wish(watcher.house, name)
+            if name
+            else "p pause or resume, s stop after this session, l log, q leave"
+        )
     except NightlatchError as error:
         return error.problem
 
 
 def pressed() -> str:
-    """The key that is pressed within half a second, "" for none; a terminal that is gone is left."""
+    """The key that is pressed within half a second, "" for none; a terminal that is gone is
+    left."""
     if not select.select([sys.stdin], [], [], EVERY)[0]:
         return ""
     return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace") or "q"
@@ -136,12 +189,16 @@ def pressed() -> str:
 
 @contextmanager
 def keyboard() -> Iterator[None]:
-    """Keys come one by one and unseen; whatever ends the screen gives the terminal back as it was."""
+    """Keys come one by one and unseen; whatever ends the screen gives the terminal back as it
+    was."""
 
     def leave(number: int, _frame: object) -> NoReturn:
         raise SystemExit(128 + number)
 
-    before, handlers = termios.tcgetattr(sys.stdin), {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)}
+    before, handlers = (
+        termios.tcgetattr(sys.stdin),
+        {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)},
+    )
     tty.setcbreak(sys.stdin)
     try:
         yield

@@ -1,4 +1,5 @@
-"""What a person approved, or said to be superseded: the trailers of commits that it stands in, and the objections that it settles."""
+"""What a person approved, or said to be superseded: the trailers of commits that it stands in,
+and the objections that it settles."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +12,22 @@ from nightlatch.core.models import Reason, Ruling
 from nightlatch.core.progress import line
 
 MOST_NAMES = 50
-SUPERSEDED = frozenset({"ratchet.superseded-unnamed", "ratchet.test-failed", "ratchet.test-removed", "ratchet.test-skipped"})
+SUPERSEDED = frozenset(
+    {
+        "ratchet.superseded-unnamed",
+        "ratchet.test-failed",
+        "ratchet.test-removed",
+        "ratchet.test-skipped",
+    }
+)
 NUMBER = re.compile(r":\d+\b| \(line \d+\)")
 Approved: TypeAlias = Mapping[str, frozenset[str]]
 NOTHING: Approved = MappingProxyType({})
 
 
 def name_of(detail: str) -> str:
-    """What one detail of a reason is known by: its first line, without line numbers, which move when somebody works above them."""
+    """What one detail of a reason is known by: its first line, without line numbers, which move
+    when somebody works above them."""
     return line(NUMBER.sub("", detail.partition("\n")[0]), 200)
 
 
@@ -38,12 +47,21 @@ def held(reasons: Iterable[Reason]) -> Sequence[Reason]:
 def asked(reasons: Iterable[Reason], also: Approved = NOTHING) -> Approved:
     """What a person is asked to approve, and what they have approved already."""
     new = {reason.rule: frozenset(names_of(reason)) for reason in reasons}
-    return {rule: new.get(rule, frozenset()) | also.get(rule, frozenset()) for rule in sorted({*new, *also})}
+    return {
+        rule: new.get(rule, frozenset()) | also.get(rule, frozenset())
+        for rule in sorted({*new, *also})
+    }
 
 
 def written(approved: Approved) -> tuple[str, ...]:
-    """One value of a trailer for each rule: "rule id, id". Of very many ids the first stand there; the rest is asked about again."""
-    return tuple(f"{rule} {', '.join(map(escaped, sorted(names)[:MOST_NAMES]))}".strip() for rule, names in approved.items())
+    """One value of a trailer for each rule: "rule id, id".
+
+    Of very many ids the first stand there; the rest is asked about again.
+    """
+    return tuple(
+        f"{rule} {', '.join(map(escaped, sorted(names)[:MOST_NAMES]))}".strip()
+        for rule, names in approved.items()
+    )
 
 
 def escaped(name: str) -> str:
@@ -64,7 +82,8 @@ def read(values: Iterable[str]) -> Approved:
 
 
 def settle(reasons: Iterable[Reason], approved: Approved) -> tuple[Reason, ...]:
-    """The reasons, with what a person has approved of what is held only said; a refusal stays one, whoever approves it."""
+    """The reasons, with what a person has approved of what is held only said; a refusal stays
+    one, whoever approves it."""
     return tuple(settled(reason, approved) for reason in reasons)
 
 

@@ -7,7 +7,8 @@ LOOK = "see what waits for you: nightlatch status"
 
 
 def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, str]:
-    """Why a decision makes no sense now, as the rest of a sentence, and the fix; ("", "") where it does. Saying it twice always does."""
+    """Why a decision makes no sense now, as the rest of a sentence, and the fix; ("", "") where
+    it does. Saying it twice always does."""
     unproved = past.waiting is Outcome.UNPROVED
     if past.decided == verb:
         return "", ""
@@ -28,13 +29,31 @@ def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, s
 
 
 def needless(verb: str, feature: Feature, past: FeatureHistory, text: str = "") -> bool:
-    """Whether a decision has nothing left to change: it is so already, or it is the last one in the same words, and no session since."""
-    if not feature.done and verb not in ("approve", "done") and (past.decided, past.said) == (verb, text):
+    """Whether a decision has nothing left to change: it is so already, or it is the last one in
+    the same words, and no session since."""
+    if (
+        not feature.done
+        and verb not in ("approve", "done")
+        and (past.decided, past.said) == (verb, text)
+    ):
         return True
-    given = {"approve": feature.done, "done": feature.done, "skip": feature.skip or past.skipped, "hold": feature.hold}
+    given = {
+        "approve": feature.done,
+        "done": feature.done,
+        "skip": feature.skip or past.skipped,
+        "hold": feature.hold,
+    }
     return given.get(verb, False)
 
 
 def settles(feature: Feature, past: FeatureHistory) -> bool:
-    """Is there work of a feature that an approval is about? Without any, it is the person's word that it is done."""
-    return feature.done or past.decided == "approve" or past.waiting is Outcome.UNPROVED or bool(past.held)
+    """Is there work of a feature that an approval is about?
+
+    Without any, it is the person's word that it is done.
+    """
+    return (
+        feature.done
+        or past.decided == "approve"
+        or past.waiting is Outcome.UNPROVED
+        or bool(past.held)
+    )

@@ -1,4 +1,5 @@
-"""A verdict as CI systems read it: SARIF 2.1.0, GitHub's workflow commands, and the summary of a step."""
+"""A verdict as CI systems read it: SARIF 2.1.0, GitHub's workflow commands, and the summary of
+a step."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,17 +29,26 @@ class Point:
 
 
 def points(reasons: Iterable[Reason], changed: Sequence[str], read: Read) -> list[Point]:
-    """A point for every detail. `read` gives the texts of a file that are there, the newer one first."""
-    told = [(reason, detail) for reason in reasons for detail in (reason.detail or ("",))]
+    """A point for every detail.
+
+    `read` gives the texts of a file that are there, the newer one first.
+    """
+    told = [(reason, detail) for reason in reasons for detail in reason.detail or ("",)]
     places = [place(detail, changed, read) for _, detail in told]
     return [
-        Point(reason=reason, path=path, line=number, text=line(": ".join(filter(None, (reason.says, detail.partition("\n")[0])))))
+        Point(
+            reason=reason,
+            path=path,
+            line=number,
+            text=line(": ".join(filter(None, (reason.says, detail.partition("\n")[0])))),
+        )
         for (reason, detail), (path, number) in zip(told, places, strict=True)
     ]
 
 
 def place(detail: str, changed: Sequence[str], read: Read) -> tuple[str, int]:
-    """The file and line of what a detail names: a test id, `file:line`, or a file; else the first changed file."""
+    """The file and line of what a detail names: a test id, `file:line`, or a file; else the
+    first changed file."""
     first = detail.partition("\n")[0]
     file, _, inner = first.partition("::")
     if (numbered := NUMBERED.match(first)) and read(numbered[1]):
@@ -53,7 +63,8 @@ def place(detail: str, changed: Sequence[str], read: Read) -> tuple[str, int]:
 
 
 def nearest(versions: Sequence[str], inner: str) -> int:
-    """Where a test stands in a file, or stood in its version before, as a line that the file has now; 0 where it is in neither."""
+    """Where a test stands in a file, or stood in its version before, as a line that the file
+    has now; 0 where it is in neither."""
     found = next((number for text in versions if (number := line_of(text, inner))), 0)
     return min(found, max(versions[0].count("\n"), 1)) if found else 0
 
@@ -68,19 +79,26 @@ def line_of(text: str, inner: str) -> int:
 
 
 def sarif(found: Sequence[Point], verdict: str, version: str) -> dict[str, object]:
-    """One run with a result for every point, as GitHub's code scanning and other viewers read it."""
+    """One run with a result for every point, as GitHub's code scanning and other viewers read
+    it."""
     rules = list(dict.fromkeys(point.reason.rule for point in found))
-    driver = {"name": "nightlatch", "version": version, "rules": [described(rule, found) for rule in rules]}
+    driver = {
+        "name": "nightlatch",
+        "version": version,
+        "rules": [described(rule, found) for rule in rules],
+    }
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": driver},
-            "columnKind": "unicodeCodePoints",
-            "properties": {"verdict": verdict},
-            "results": [result(point, rules.index(point.reason.rule)) for point in found],
-        }],
-    }  # fmt: skip
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "properties": {"verdict": verdict},
+                "results": [result(point, rules.index(point.reason.rule)) for point in found],
+            }
+        ],
+    }
 
 
 def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
@@ -95,7 +113,10 @@ def described(rule: str, found: Iterable[Point]) -> dict[str, object]:
 
 
 def result(point: Point, index: int) -> dict[str, object]:
-    where = {"artifactLocation": {"uri": quote(point.path, errors="surrogatepass")}, "region": {"startLine": point.line}}
+    where = {
+        "artifactLocation": {"uri": quote(point.path, errors="surrogatepass")},
+        "region": {"startLine": point.line},
+    }
     return {
         "ruleId": point.reason.rule,
         "ruleIndex": index,
@@ -106,15 +127,22 @@ def result(point: Point, index: int) -> dict[str, object]:
 
 
 def annotations(found: Sequence[Point]) -> Iterator[str]:
-    """GitHub's workflow commands, refusals first. It shows ten a step, so the tenth says how many more there are."""
+    """GitHub's workflow commands, refusals first.
+
+    It shows ten a step, so the tenth says how many more there are.
+    """
     words = {"error": "error", "warning": "warning", "note": "notice"}
     ordered = sorted(found, key=lambda point: list(LEVELS).index(point.reason.ruling))
     shown = len(ordered) if len(ordered) <= MOST_ANNOTATIONS else MOST_ANNOTATIONS - 1
     for point in ordered[:shown]:
-        named = f"file={escaped(point.path, ':,')},line={point.line},title={escaped(point.reason.rule, ':,')}"
+        path, title = escaped(point.path, ":,"), escaped(point.reason.rule, ":,")
+        named = f"file={path},line={point.line},title={title}"
         yield f"::{words[LEVELS[point.reason.ruling]]} {named}::{escaped(point.text)}"
     if len(ordered) > shown:
-        yield f"::notice title=nightlatch::and {len(ordered) - shown} more: the summary of this step has them all"
+        yield (
+            f"::notice title=nightlatch::and {len(ordered) - shown} more: the summary of this step"
+            " has them all"
+        )
 
 
 def escaped(text: str, more: str = "") -> str:
@@ -128,7 +156,10 @@ def summary(head: str, reasons: Iterable[Reason]) -> str:
     """The verdict as Markdown. What others wrote stands in code, where it means nothing."""
     told = [f"### nightlatch: {head}", ""]
     for reason in reasons:
-        told += [f"- **{reason.ruling}** `{reason.rule}` {coded(reason.says)}", *(f"  - {coded(detail)}" for detail in reason.detail)]
+        told += [
+            f"- **{reason.ruling}** `{reason.rule}` {coded(reason.says)}",
+            *(f"  - {coded(detail)}" for detail in reason.detail),
+        ]
     return "\n".join((*told, "", ""))
 
 

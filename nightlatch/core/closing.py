@@ -1,4 +1,5 @@
-"""What a session comes to: how the agent ended and the verdict on its candidate, put together into one outcome and its words."""
+"""What a session comes to: how the agent ended and the verdict on its candidate, put together
+into one outcome and its words."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -7,7 +8,17 @@ from hashlib import sha256
 
 from nightlatch.core.approvals import Approved, written
 from nightlatch.core.history import NO_FAULT_OF_THE_FEATURE
-from nightlatch.core.models import AgentEnd, End, Feature, Outcome, Reason, Rule, Ruling, SessionEnded, Verdict
+from nightlatch.core.models import (
+    AgentEnd,
+    End,
+    Feature,
+    Outcome,
+    Reason,
+    Rule,
+    Ruling,
+    SessionEnded,
+    Verdict,
+)
 from nightlatch.core.notes import Found
 from nightlatch.core.phases import COMPLETE
 from nightlatch.core.progress import RULE_OF_END, rule_of
@@ -23,22 +34,34 @@ LANDING = {
         next="",
         ruling=Ruling.HOLD,
         example="a feature without verify, and no new test that fails on the old code",
-        wrong="`approve` it, give the feature a verify, or set unproved = \"land\".",
+        wrong='`approve` it, give the feature a verify, or set unproved = "land".',
     ),
     "land.not-finished": Rule(
         says="the session says what is to be done next; its work is carried to the next one",
         next="",
-        example="a first session on a bug that notes an open question with --next, and leaves a line of debug output",
-        wrong="Give the feature a verify, or `approve` what lies there; work that something proves lands whatever the session says.",
+        example=(
+            "a first session on a bug that notes an open question with --next, and leaves a line of"
+            " debug output"
+        ),
+        wrong=(
+            "Give the feature a verify, or `approve` what lies there; work that something proves"
+            " lands whatever the session says."
+        ),
     ),
     "land.feature-changed": Rule(
         says="the feature was changed or taken away while the agent worked on it",
         next="",
         example="a criterion that was edited in the plan during the session",
-        wrong="Nothing is lost: the next session goes on from the work, with the feature as it is now.",
+        wrong=(
+            "Nothing is lost: the next session goes on from the work, with the feature as it is"
+            " now."
+        ),
     ),
     "land.conflict": Rule(
-        says="the branch moved, and both changed the same lines; the next session begins with the merge",
+        says=(
+            "the branch moved, and both changed the same lines; the next session begins with the"
+            " merge"
+        ),
         next="",
         example="your commit and the session's both changed line 12 of till.py",
         wrong="Nothing is lost, and it counts as no attempt.",
@@ -47,43 +70,87 @@ LANDING = {
 UNPROVED = Reason(rule="land.unproved", says=LANDING["land.unproved"].says, ruling=Ruling.HOLD)
 NOT_FINISHED = Reason(rule="land.not-finished", says=LANDING["land.not-finished"].says)
 DROPPED = {
-    rule: Verdict(safe=False, proved=None, outcome=Outcome.ADVANCED, reasons=(Reason(rule=rule, says=LANDING[rule].says),))
+    rule: Verdict(
+        safe=False,
+        proved=None,
+        outcome=Outcome.ADVANCED,
+        reasons=(Reason(rule=rule, says=LANDING[rule].says),),
+    )
     for rule in ("land.feature-changed", "land.conflict")
 }
 
 
 def close(
-    verdict: Verdict, end: AgentEnd, *, hold_unproved: bool = False, confirmed: bool = False, goes_on: bool = False,
+    verdict: Verdict,
+    end: AgentEnd,
+    *,
+    hold_unproved: bool = False,
+    confirmed: bool = False,
+    goes_on: bool = False,
     named: Collection[str] = (),
-) -> Verdict:  # fmt: skip
-    """The verdict with its final outcome: proved work lands however the agent ended, anything less waits for a normal end.
+) -> Verdict:
+    """The verdict with its final outcome: proved work lands however the agent ended, anything
+    less waits for a normal end.
 
-    Work that nothing proves is carried where its session says what is to be done next (`goes_on`), or that it is not finished.
-    A session that only found something out has advanced, once the loop has `confirmed` it and only unfinished work speaks against it.
-    One that changed nothing but protected files which the feature names (`named`) asks for them.
+    Work that nothing proves is carried where its session says what is to be done next (`goes_on`),
+    or that it is not finished. A session that only found something out has advanced, once the loop
+    has `confirmed` it and only unfinished work speaks against it. One that changed nothing but
+    protected files which the feature names (`named`) asks for them.
     """
-    if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and (goes_on or end.unfinished):
-        return replace(verdict, outcome=Outcome.ADVANCED, progress=True, reasons=(*verdict.reasons, NOT_FINISHED))
+    if (
+        verdict.outcome is Outcome.UNPROVED
+        and end.end is End.FINISHED
+        and (goes_on or end.unfinished)
+    ):
+        return replace(
+            verdict,
+            outcome=Outcome.ADVANCED,
+            progress=True,
+            reasons=(*verdict.reasons, NOT_FINISHED),
+        )
     closed = _closed(verdict, end, hold_unproved=hold_unproved)
     rejects = {reason.rule for reason in verdict.reasons if reason.ruling is Ruling.REJECT}
-    cut = closed.outcome is Outcome.INTERRUPTED and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
-    found_out = confirmed and (cut or closed.outcome is Outcome.REJECTED) and rejects <= {*UNFINISHED, "scope.empty"}
+    cut = (
+        closed.outcome is Outcome.INTERRUPTED
+        and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
+    )
+    found_out = (
+        confirmed
+        and (cut or closed.outcome is Outcome.REJECTED)
+        and rejects <= {*UNFINISHED, "scope.empty"}
+    )
     told = tuple(reason for reason in closed.reasons if reason.rule != "scope.empty")
-    if closed.outcome is Outcome.REJECTED and rejects == {"scope.empty"} and not {*named}.isdisjoint(protected_in(closed)):
-        return replace(closed, outcome=Outcome.BLOCKED, reasons=told)  # nothing but what only a person may let it change
-    return replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=told) if found_out else closed
+    if (
+        closed.outcome is Outcome.REJECTED
+        and rejects == {"scope.empty"}
+        and not {*named}.isdisjoint(protected_in(closed))
+    ):
+        # nothing but what only a person may let it change
+        return replace(closed, outcome=Outcome.BLOCKED, reasons=told)
+    return (
+        replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=told)
+        if found_out
+        else closed
+    )
 
 
 def named_paths(feature: Feature, inside: str = "") -> tuple[str, ...]:
     """The files that a feature's words name, as git does; `inside` is the project's folder."""
-    words = " ".join((feature.title, feature.description, *feature.criteria, *feature.steps, *feature.verify))
+    words = " ".join(
+        (feature.title, feature.description, *feature.criteria, *feature.steps, *feature.verify)
+    )
     above = f"{inside}/" if inside else ""
     return tuple(dict.fromkeys(f"{above}{path}" for path in PATH.findall(words)))
 
 
 def protected_in(verdict: Verdict) -> tuple[str, ...]:
     """The protected files that a candidate changed, which were put back."""
-    return tuple(path for reason in verdict.reasons if reason.rule == "scope.protected-path" for path in reason.detail)
+    return tuple(
+        path
+        for reason in verdict.reasons
+        if reason.rule == "scope.protected-path"
+        for path in reason.detail
+    )
 
 
 def _closed(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool) -> Verdict:
@@ -91,8 +158,15 @@ def _closed(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool) -> Verdict:
         return replace(verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, UNPROVED))
     if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED or phase_complete(verdict):
         return verdict
-    outcome = Outcome.BLOCKED if end.end is End.BLOCKED else Outcome.FAILED if end.end in FAULTS else Outcome.INTERRUPTED
-    told = tuple(reason for reason in verdict.reasons if reason.rule != "scope.empty")  # why it ended says more
+    outcome = (
+        Outcome.BLOCKED
+        if end.end is End.BLOCKED
+        else Outcome.FAILED
+        if end.end in FAULTS
+        else Outcome.INTERRUPTED
+    )
+    # why it ended says more
+    told = tuple(reason for reason in verdict.reasons if reason.rule != "scope.empty")
     return replace(verdict, outcome=outcome, reasons=told)
 
 
@@ -100,16 +174,32 @@ def phase_complete(verdict: Verdict) -> bool:
     return any(reason.rule == COMPLETE for reason in verdict.reasons)
 
 
-def ended(session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found: Found) -> SessionEnded:
-    """The session as its line in progress.txt will tell it; what its judge cost is part of what it cost."""
+def ended(
+    session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found: Found
+) -> SessionEnded:
+    """The session as its line in progress.txt will tell it; what its judge cost is part of what
+    it cost."""
     details = (*((f"findings: {found.told}",) if found.told else ()), *found.remarks)
-    outcome, reasons, whole = verdict.outcome, verdict.reasons, replace(end, usage=end.usage + verdict.usage)
+    outcome, reasons, whole = (
+        verdict.outcome,
+        verdict.reasons,
+        replace(end, usage=end.usage + verdict.usage),
+    )
     if outcome is Outcome.BLOCKED and not end.question and (paths := protected_in(verdict)):
-        asks = f"may it change {', '.join(paths[:3])}? What is protected is yours: name it in mayChange of {feature.id}, then retry"
+        asks = (
+            f"may it change {', '.join(paths[:3])}? What is protected is yours: name it in"
+            f" mayChange of {feature.id}, then retry"
+        )
         whole = replace(whole, end=End.BLOCKED, says=asks, question=asks)
     return SessionEnded(
-        session=session, feature=feature, outcome=outcome, end=whole, reasons=reasons, details=details, findings=found.told
-    )  # fmt: skip
+        session=session,
+        feature=feature,
+        outcome=outcome,
+        end=whole,
+        reasons=reasons,
+        details=details,
+        findings=found.told,
+    )
 
 
 def done(feature: Feature, verdict: Verdict, size: str) -> str:
@@ -117,7 +207,11 @@ def done(feature: Feature, verdict: Verdict, size: str) -> str:
     size = size or "no file changed"
     if verdict.outcome is Outcome.UNPROVED:
         return f"{unproved_by(feature, verdict)}: {size}"
-    by = "its verify was red and is green" if verdict.verify.startswith("red->green") else "a new test fails without it"
+    by = (
+        "its verify was red and is green"
+        if verdict.verify.startswith("red->green")
+        else "a new test fails without it"
+    )
     judged = ", and the judge finds its criteria met" if verdict.judge.startswith("met") else ""
     return f"{size}; proof: {by}{judged}"
 
@@ -132,12 +226,24 @@ def unproved_by(feature: Feature, verdict: Verdict) -> str:
 
 def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
     """The proof of a landing, as it travels with the commit."""
-    cost = "unknown" if done.end.usage.usd is None else f"${done.end.usage.usd:.2f}{' (list price)' if done.end.listed else ''}"
+    cost = (
+        "unknown"
+        if done.end.usage.usd is None
+        else f"${done.end.usage.usd:.2f}{' (list price)' if done.end.listed else ''}"
+    )
     return proof(done.feature, done.session, verdict, {"Cost": cost, "Findings": done.findings})
 
 
-def proof(feature: Feature, session: str, verdict: Verdict, more: Mapping[str, str]) -> Mapping[str, str]:
-    said = {"Feature": feature.id, "Session": session, "Checks": verdict.checks, "Tests": verdict.tests, "Verify": verdict.verify}
+def proof(
+    feature: Feature, session: str, verdict: Verdict, more: Mapping[str, str]
+) -> Mapping[str, str]:
+    said = {
+        "Feature": feature.id,
+        "Session": session,
+        "Checks": verdict.checks,
+        "Tests": verdict.tests,
+        "Verify": verdict.verify,
+    }
     said |= {"Judge": verdict.judge, **more}
     return {f"Nightlatch-{name}": one_line(value) for name, value in said.items() if value}
 
@@ -154,14 +260,18 @@ def landing_message(done: SessionEnded, verdict: Verdict, changes: Iterable[Chan
 
 
 def changed(changes: Iterable[Change]) -> str:
-    """The paths that a landing changes, as a digest. Moved by a rebase it has the same ones; with the person's own work in it, others."""
+    """The paths that a landing changes, as a digest.
+
+    Moved by a rebase it has the same ones; with the person's own work in it, others.
+    """
     paths = sorted(f"{change.status} {change.path}" for change in changes)
     digest = sha256("\0".join(paths).encode("utf-8", "surrogateescape")).hexdigest()
     return f"{len(paths)} {digest[:16]}"
 
 
 def approved_message(feature: Feature, session: str, verdict: Verdict, approved: Approved) -> str:
-    """Subject and trailers of a held candidate that a person approved: one line for each rule that they were asked about."""
+    """Subject and trailers of a held candidate that a person approved: one line for each rule
+    that they were asked about."""
     lines = "".join(f"Nightlatch-Approved: {value}\n" for value in written(approved) or ("held",))
     return message(feature, " (approved)", proof(feature, session, verdict, {})) + lines
 

@@ -1,4 +1,5 @@
-"""The settings, as one table of keys: each field names its form, its default and what it is for, and everything else follows."""
+"""The settings, as one table of keys: each field names its form, its default and what it is
+for, and everything else follows."""
 
 import json
 import re
@@ -13,12 +14,45 @@ from nightlatch.core.kinds import Kind
 from nightlatch.errors import ConfigError
 
 NOT_SETTINGS = (
-    *("CACHE", "SCRIPT", "SESSION", "SESSION_NUMBER", "FEATURE", "FEATURE_SESSION", "TITLE", "COMMIT", "OUTCOME", "BRIEF", "OUT", "BASE"),
+    *(
+        "CACHE",
+        "SCRIPT",
+        "SESSION",
+        "SESSION_NUMBER",
+        "FEATURE",
+        "FEATURE_SESSION",
+        "TITLE",
+        "COMMIT",
+        "OUTCOME",
+        "BRIEF",
+        "OUT",
+        "BASE",
+    ),
     "REPORTS",
 )
 PROTECTED = [
-    *("checks/**", "prompts/**", "loop.toml", "loop.py", "init.sh", "prd.json", "progress.txt", "progress/**", "findings/**", ".github/**"),
-    *(".claude/**", ".codex/**", ".gemini/**", ".cursor/**", ".mcp.json", ".husky/**", ".gitmodules", ".gitattributes"),
+    *(
+        "checks/**",
+        "prompts/**",
+        "loop.toml",
+        "loop.py",
+        "init.sh",
+        "prd.json",
+        "progress.txt",
+        "progress/**",
+        "findings/**",
+        ".github/**",
+    ),
+    *(
+        ".claude/**",
+        ".codex/**",
+        ".gemini/**",
+        ".cursor/**",
+        ".mcp.json",
+        ".husky/**",
+        ".gitmodules",
+        ".gitattributes",
+    ),
 ]
 AGENTS = """\
 # [agents.claude]                  # any shipped agent may be adjusted: args, model, env
@@ -32,17 +66,18 @@ AGENTS = """\
 # home = []                        # files and folders of $HOME that it gets a private copy of
 """
 SUITE = """\
-# [[checks.suite]]                 # suites are found by themselves; this adds one, or corrects the one in its folder
+# [[checks.suite]]                 # suites are found by themselves; this adds or corrects one
 # name = ""                        # what it is called; empty: as it is found
 # folder = "web"                   # where its command runs
-# command = "npm test"             # empty: the suite of this folder is not run, and what its files say protects its tests
+# command = "npm test"             # empty: not run; what its test files declare is protected
 # report = ""                      # JUnit XML that it leaves, such as "build/junit/*.xml"
 """
 Path: TypeAlias = tuple[str, ...]
 
 
 def key(kind: Kind, default: object, says: str) -> Any:
-    """A field of a table of settings; a default of None stands for "as the agent's own file says"."""
+    """A field of a table of settings; a default of None stands for "as the agent's own file
+    says"."""
     about = {"kind": kind, "says": says}
     if kind is kinds.PAIRS:
         return field(default_factory=dict, metadata=about)
@@ -53,27 +88,44 @@ def key(kind: Kind, default: object, says: str) -> Any:
 class AgentSettings:
     """What the person adjusts on a shipped agent, or a command of their own."""
 
-    command: tuple[str, ...] = key(kinds.TEXTS, [], "argv of a command of your own; the brief comes on standard input")
+    command: tuple[str, ...] = key(
+        kinds.TEXTS, [], "argv of a command of your own; the brief comes on standard input"
+    )
     args: tuple[str, ...] = key(kinds.TEXTS, [], "arguments added to a shipped agent's own")
     model: str = key(kinds.TEXT, "", "the model asked for; empty: the agent's own default")
     env: Mapping[str, str] = key(kinds.PAIRS, {}, "variables set for this agent")
-    events: str = key(kinds.TEXT, "", "text, jsonl, or the name of a shipped dialect; empty: as shipped, text for a command")
+    events: str = key(
+        kinds.TEXT,
+        "",
+        "text, jsonl, or the name of a shipped dialect; empty: as shipped, text for a command",
+    )
     tty: bool | None = key(kinds.FLAG, None, "true: run in a pseudo-terminal")
-    home: tuple[str, ...] = key(kinds.TEXTS, [], "files and folders of $HOME that it gets a private copy of")
+    home: tuple[str, ...] = key(
+        kinds.TEXTS, [], "files and folders of $HOME that it gets a private copy of"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a session, a feature and a run come to their end. Spans are seconds, 0 for none; `disk` is bytes."""
+    """When a session, a feature and a run come to their end.
+
+    Spans are seconds, 0 for none; `disk` is bytes.
+    """
 
     sessions: int = key(kinds.count(1), 100, "a run")
     attempts: int = key(kinds.count(1), 3, "a feature")
-    continues: int = key(kinds.count(1), 6, "sessions in a row on one feature that only carry work on")
-    session: float = key(kinds.SPAN, "45m", "wall time of one agent; doctor says when the suite needs more")
+    continues: int = key(
+        kinds.count(1), 6, "sessions in a row on one feature that only carry work on"
+    )
+    session: float = key(
+        kinds.SPAN, "45m", "wall time of one agent; doctor says when the suite needs more"
+    )
     idle: float = key(kinds.SPAN, "10m", "silence of one agent, while no tool call is open")
     tool: float = key(kinds.SPAN, "40m", "one tool call")
     check: float = key(kinds.SPAN, "30m", "one check, one run of the tests, one verify command")
-    budget: float = key(kinds.MONEY, 0.0, "dollars a run, as agents report them; 0: no limit, and doctor says so")
+    budget: float = key(
+        kinds.MONEY, 0.0, "dollars a run, as agents report them; 0: no limit, and doctor says so"
+    )
     budget_day: float = key(kinds.MONEY, 0.0, "dollars a UTC day; 0: no limit")
     until: str = key(kinds.CLOCK_OR_NONE, "", '"07:00": the next such local time')
     tokens: int = key(kinds.count(), 0, "tokens a run, as agents report them; 0: no limit")
@@ -94,9 +146,19 @@ class Protect:
 class Workspace:
     """What a session sees and may use. `memory` and `tmp` are bytes."""
 
-    sandbox: str = key(kinds.choice("auto", "bubblewrap", "none"), "auto", "auto never means none: init tries it and writes what it found")
-    share: tuple[str, ...] = key(kinds.TEXTS, [], "folders of the project seen read-only in every workspace")
-    copy: tuple[str, ...] = key(kinds.TEXTS, [], 'untracked files that agents and checks need, such as ".env.test" or "**/.env*"')
+    sandbox: str = key(
+        kinds.choice("auto", "bubblewrap", "none"),
+        "auto",
+        "auto never means none: init tries it and writes what it found",
+    )
+    share: tuple[str, ...] = key(
+        kinds.TEXTS, [], "folders of the project seen read-only in every workspace"
+    )
+    copy: tuple[str, ...] = key(
+        kinds.TEXTS,
+        [],
+        'untracked files that agents and checks need, such as ".env.test" or "**/.env*"',
+    )
     see: tuple[str, ...] = key(kinds.TEXTS, [], "caches of $HOME seen read-only")
     env: tuple[str, ...] = key(kinds.TEXTS, [], "names of variables passed through")
     memory: int = key(kinds.SIZE_OR_NONE, "", "limits inside the sandbox; empty: none")
@@ -108,26 +170,47 @@ class Workspace:
 class Checks:
     """How candidates are tested."""
 
-    tests: str = key(kinds.TEXT, "", "the command that the loop runs for ids; empty: detected at start. checks/10-tests is that same run")
-    suite: tuple[Mapping[str, str], ...] = key(kinds.SUITES, [], "[[checks.suite]]: one suite that is added, or corrected, each")
+    tests: str = key(
+        kinds.TEXT,
+        "",
+        "the command that the loop runs for ids; empty: detected at start. checks/10-tests is that"
+        " same run",
+    )
+    suite: tuple[Mapping[str, str], ...] = key(
+        kinds.SUITES, [], "[[checks.suite]]: one suite that is added, or corrected, each"
+    )
     quick: str = key(kinds.TEXT, "", "a faster one that the brief recommends")
     network: bool = key(kinds.FLAG, False, "false: own loopback only; true: the host's")
     reach: tuple[str, ...] = key(
-        kinds.REACH, [], 'what checks reach of this machine without the network, such as ["127.0.0.1:5432", "/var/run/docker.sock"]'
+        kinds.REACH,
+        [],
+        'what checks reach of this machine without the network, such as ["127.0.0.1:5432",'
+        ' "/var/run/docker.sock"]',
     )
-    held_back: str = key(kinds.TEXT, "", "a folder outside the repository with checks that no agent may see")
+    held_back: str = key(
+        kinds.TEXT, "", "a folder outside the repository with checks that no agent may see"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Land:
     """What happens to work that is safe."""
 
-    unproved: str = key(kinds.choice("land", "hold"), "land", "land (flag stays false, a person says done) or hold")
+    unproved: str = key(
+        kinds.choice("land", "hold"), "land", "land (flag stays false, a person says done) or hold"
+    )
     weak_verify: str = key(
-        kinds.choice("enough", "unproved"), "enough", "a verify of yours that notices no fault: enough (done, and said), or unproved"
+        kinds.choice("enough", "unproved"),
+        "enough",
+        "a verify of yours that notices no fault: enough (done, and said), or unproved",
     )
     sign: bool = key(kinds.FLAG, False, "sign the loop's commits as git is configured to")
-    after: str = key(kinds.TEXT, "", "the person's own command after a landing, told $NIGHTLATCH_FEATURE and _COMMIT, such as a push")
+    after: str = key(
+        kinds.TEXT,
+        "",
+        "the person's own command after a landing, told $NIGHTLATCH_FEATURE and _COMMIT, such as a"
+        " push",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +219,11 @@ class Judge:
 
     agent: str = key(kinds.TEXT, "", "empty: the same shipped CLI, a fresh context")
     model: str = key(kinds.TEXT, "", "the model asked for; empty: the agent's own default")
-    when: str = key(kinds.choice("unproved", "always", "never"), "unproved", "unproved: features without a valid verify; always; never")
+    when: str = key(
+        kinds.choice("unproved", "always", "never"),
+        "unproved",
+        "unproved: features without a valid verify; always; never",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +239,22 @@ class Notify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All settings, and for each where it came from: "default", "loop.toml", "pyproject.toml", "env" or "flag"."""
+    """All settings, and for each where it came from: "default", "loop.toml", "pyproject.toml",
+    "env" or "flag"."""
 
     plan: str = key(kinds.TEXT, "", "empty: found at the usual places")
-    done_words: tuple[str, ...] = key(kinds.TEXTS, [], 'words of the plan that say done besides the known ones, such as "livré"')
+    done_words: tuple[str, ...] = key(
+        kinds.TEXTS, [], 'words of the plan that say done besides the known ones, such as "livré"'
+    )
     progress: str = key(kinds.TEXT, "progress.txt", "what happened, for people and agents")
-    phase_progress: str = key(kinds.TEXT, "progress", "folder of the phases' progress files, such as .claude/progress")
-    agent: tuple[str, ...] = key(kinds.TEXTS, ["claude"], "in this order; the next one takes over at a limit. doctor says who is billed")
+    phase_progress: str = key(
+        kinds.TEXT, "progress", "folder of the phases' progress files, such as .claude/progress"
+    )
+    agent: tuple[str, ...] = key(
+        kinds.TEXTS,
+        ["claude"],
+        "in this order; the next one takes over at a limit. doctor says who is billed",
+    )
     agents: Mapping[str, AgentSettings] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     protect: Protect = field(default_factory=Protect)
@@ -170,7 +266,10 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
-TABLES: Mapping[str, type] = {table.__name__.lower(): table for table in (Limits, Protect, Workspace, Checks, Land, Judge, Notify)}
+TABLES: Mapping[str, type] = {
+    table.__name__.lower(): table
+    for table in (Limits, Protect, Workspace, Checks, Land, Judge, Notify)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,15 +297,32 @@ def default_of(known: Field[object]) -> object:
 def known_keys() -> Mapping[Path, Field[object]]:
     """Every key but those of agents, by its path."""
     keys: dict[Path, Field[object]] = {(name,): known for name, known in keys_of(Config).items()}
-    return keys | {(table, name): known for table, kind in TABLES.items() for name, known in keys_of(kind).items()}
+    return keys | {
+        (table, name): known
+        for table, kind in TABLES.items()
+        for name, known in keys_of(kind).items()
+    }
 
 
-def load(toml_text: str | None, pyproject_text: str | None, env: Mapping[str, str], flags: Mapping[str, object]) -> Config:
-    """The settings: flags (by dotted key, None for not given) over environment over file over default."""
+def load(
+    toml_text: str | None,
+    pyproject_text: str | None,
+    env: Mapping[str, str],
+    flags: Mapping[str, object],
+) -> Config:
+    """The settings: flags (by dotted key, None for not given) over environment over file over
+    default."""
     values: dict[Path, object] = {}
     origins = {".".join(path): "default" for path in known_keys()}
-    named = (_Given(path=tuple(name.split(".")), value=value, origin="flag", place="command line") for name, value in flags.items())
-    for given in (*_file(toml_text, pyproject_text), *_environment(env), *(flag for flag in named if flag.value is not None)):
+    named = (
+        _Given(path=tuple(name.split(".")), value=value, origin="flag", place="command line")
+        for name, value in flags.items()
+    )
+    for given in (
+        *_file(toml_text, pyproject_text),
+        *_environment(env),
+        *(flag for flag in named if flag.value is not None),
+    ):
         values[given.path] = _read(given)
         origins[".".join(given.path)] = given.origin
     agents = {path[1] for path in values if path[0] == "agents"}
@@ -244,7 +360,8 @@ def _file(toml_text: str | None, pyproject_text: str | None) -> tuple[_Given, ..
 
 
 def _section(pyproject_text: str | None) -> Mapping[str, object] | None:
-    """[tool.nightlatch], if there is one; a pyproject.toml that does not speak of nightlatch may be as broken as it likes."""
+    """[tool.nightlatch], if there is one; a pyproject.toml that does not speak of nightlatch
+    may be as broken as it likes."""
     if not pyproject_text or "nightlatch" not in pyproject_text:
         return None
     tools = _toml(pyproject_text, "pyproject.toml").get("tool")
@@ -259,16 +376,29 @@ def _toml(text: str, name: str) -> Mapping[str, object]:
         said = str(error)
         found = re.search(r" \(at line (\d+), column (\d+)\)", said)
         place = f"{name}:{found[1]}:{found[2]}" if found else name
-        raise ConfigError(f"this is not TOML: {said.split(' (at ')[0]}", place=place, fix=f"correct {place}") from error
+        raise ConfigError(
+            f"this is not TOML: {said.split(' (at ')[0]}", place=place, fix=f"correct {place}"
+        ) from error
 
 
-def _flat(table: Mapping[str, object], origin: str, text: str, prefix: str, above: Path = ()) -> Iterator[_Given]:
+def _flat(
+    table: Mapping[str, object], origin: str, text: str, prefix: str, above: Path = ()
+) -> Iterator[_Given]:
     for name, value in table.items():
         path = (*above, name)
-        if isinstance(value, dict) and (name in TABLES if len(path) == 1 and name != "agents" else path[0] == "agents" and len(path) < 3):
+        if isinstance(value, dict) and (
+            name in TABLES
+            if len(path) == 1 and name != "agents"
+            else path[0] == "agents" and len(path) < 3
+        ):
             yield from _flat(value, origin, text, prefix, path)
         else:
-            yield _Given(path=path, value=value, origin=origin, place=_place(origin, text, prefix + ".".join(path)))
+            yield _Given(
+                path=path,
+                value=value,
+                origin=origin,
+                place=_place(origin, text, prefix + ".".join(path)),
+            )
 
 
 def _place(name: str, text: str, dotted: str) -> str:
@@ -302,7 +432,8 @@ def _environment(env: Mapping[str, str]) -> Iterator[_Given]:
 
 
 def _agent_variable(name: str) -> Path | None:
-    """The path of AGENTS_MINI_SWE_AGENT_MODEL: names of agents have dashes where variables have underscores."""
+    """The path of AGENTS_MINI_SWE_AGENT_MODEL: names of agents have dashes where variables have
+    underscores."""
     for known in keys_of(AgentSettings):
         agent = name.removeprefix("AGENTS_").removesuffix(f"_{known.upper()}")
         if name == f"AGENTS_{agent}_{known.upper()}":
@@ -322,25 +453,36 @@ def _read(given: _Given) -> object:
         return kind.read(kind.words(cast("str", given.value)) if spoken else given.value)
     except ValueError as error:
         problem = f"{dotted} must be {kind.form}, not {json.dumps(given.value, default=str)}"
-        raise ConfigError(problem, place=given.place, fix=f"correct it, or leave it out for {json.dumps(default_of(known))}") from error
+        raise ConfigError(
+            problem,
+            place=given.place,
+            fix=f"correct it, or leave it out for {json.dumps(default_of(known))}",
+        ) from error
 
 
 def _unknown(given: _Given) -> ConfigError:
     dotted = ".".join(given.path)
     if dotted in TABLES or (given.path[0] == "agents" and len(given.path) < 3):
-        return ConfigError(f"{dotted} is a table of settings", place=given.place, fix=f"write [{dotted}] and its keys below it")
+        return ConfigError(
+            f"{dotted} is a table of settings",
+            place=given.place,
+            fix=f"write [{dotted}] and its keys below it",
+        )
     known = [".".join(path) for path in known_keys()]
     if given.path[0] == "agents":
         known = [".".join((*given.path[:2], name)) for name in keys_of(AgentSettings)]
     elsewhere = [name for name in known if name.endswith(f".{given.path[-1]}")]
     near = get_close_matches(dotted, [*known, *TABLES], 1) or elsewhere
     return ConfigError(
-        f"{dotted} is not a setting", place=given.place, fix=f"did you mean {near[0]}?" if near else "nightlatch config lists every key"
+        f"{dotted} is not a setting",
+        place=given.place,
+        fix=f"did you mean {near[0]}?" if near else "nightlatch config lists every key",
     )
 
 
 def default_toml(**found: object) -> str:
-    """loop.toml as init writes it: every key with its comment; `found` holds values by dotted key, such as "limits.session"."""
+    """loop.toml as init writes it: every key with its comment; `found` holds values by dotted
+    key, such as "limits.session"."""
     parts = [_lines((), found), AGENTS]
     parts += [f"[{table}]\n{_lines((table,), found)}" for table in TABLES]
     return "\n".join(parts)
@@ -354,12 +496,17 @@ def _lines(table: Path, found: Mapping[str, object]) -> str:
         if kind_of(known) is kinds.SUITES:
             told += SUITE
             continue
-        told += f"{line:34} # {says}\n" if len(line) < 100 and "\n" not in line else f"# {says}\n{line}\n"
+        told += (
+            f"{line:34} # {says}\n"
+            if len(line) < 100 and "\n" not in line
+            else f"# {says}\n{line}\n"
+        )
     return told
 
 
 def _toml_value(value: object) -> str:
-    """A value as TOML, which JSON is but for one control character; long lists take a line per item."""
+    """A value as TOML, which JSON is but for one control character; long lists take a line per
+    item."""
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple) and len(text) > 80:
         return "".join(("[\n", *(f"  {_toml_value(part)},\n" for part in value), "]"))
@@ -368,10 +515,21 @@ def _toml_value(value: object) -> str:
 
 def reference() -> str:
     """Every key as the tables of docs/configuration.md."""
-    tables = {"top of the file": Config, **{f"[{name}]": table for name, table in TABLES.items()}, "[agents.NAME]": AgentSettings}
+    tables = {
+        "top of the file": Config,
+        **{f"[{name}]": table for name, table in TABLES.items()},
+        "[agents.NAME]": AgentSettings,
+    }
     told = ""
     for name, table in tables.items():
-        told += f"\n### {name}\n\n{(table.__doc__ or '').splitlines()[0]}\n\n| key | default | form | what it is for |\n|---|---|---|---|\n"
+        purpose = " ".join((table.__doc__ or "").split())
+        told += (
+            f"\n### {name}\n\n{purpose}\n\n| key | default | form |"
+            " what it is for |\n|---|---|---|---|\n"
+        )
         for known in keys_of(table).values():
-            told += f"| `{known.name}` | `{json.dumps(default_of(known))}` | {kind_of(known).form} | {known.metadata['says']} |\n"
+            told += (
+                f"| `{known.name}` | `{json.dumps(default_of(known))}` | {kind_of(known).form} |"
+                f" {known.metadata['says']} |\n"
+            )
     return told

@@ -1,4 +1,5 @@
-"""What is known about a candidate so far, and what each test id came to; None is what was not looked at."""
+"""What is known about a candidate so far, and what each test id came to; None is what was not
+looked at."""
 
 import re
 from collections import Counter
@@ -40,8 +41,8 @@ class Step(StrEnum):
 class Said:
     """What a verify command answered, the end of what it printed, and how long it took, in seconds.
 
-    `read` are the files of the repository that it read, None where that is not known. `carried`: it said so on an earlier tree, and no
-    change since could reach it.
+    `read` are the files of the repository that it read, None where that is not known. `carried`: it
+    said so on an earlier tree, and no change since could reach it.
     """
 
     answer: Answer
@@ -53,9 +54,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integrity:
-    """What came out green, or not at all, though it had to fail: canaries, and ids whose expected values were changed.
+    """What came out green, or not at all, though it had to fail: canaries, and ids whose
+    expected values were changed.
 
-    `left` names what was not run for want of time, `blind` why canaries cannot be told apart at the base already.
+    `left` names what was not run for want of time, `blind` why canaries cannot be told apart at the
+    base already.
     """
 
     canaries: tuple[str, ...] = ()
@@ -66,8 +69,11 @@ class Integrity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """The base's tests beside the candidate's on the same mutants of the code. `killed` mutants died under the base's tests; `survivors`
-    of those live on under the candidate's; `left` names what was not tried for want of time."""
+    """The base's tests beside the candidate's on the same mutants of the code.
+
+    `killed` mutants died under the base's tests; `survivors` of those live on under the
+    candidate's; `left` names what was not tried for want of time.
+    """
 
     killed: int = 0
     survivors: tuple[str, ...] = ()
@@ -81,8 +87,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noticed:
-    """Which faults were put into what the feature added, and whether what proves it noticed one; `hollow`: not even that all of it does
-    nothing. `left`: there was no time for more. `known_only` are the lines of tests whose inputs are the only ones that give anything."""
+    """Which faults were put into what the feature added, and whether what proves it noticed
+    one; `hollow`: not even that all of it does nothing. `left`: there was no time for more.
+    `known_only` are the lines of tests whose inputs are the only ones that give anything.
+    """
 
     tried: tuple[str, ...] = ()
     noticed: bool = False
@@ -98,7 +106,8 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unwatched:
-    """What passes `only` where the loop can be seen, each with what it needs, and of what that is not certain."""
+    """What passes `only` where the loop can be seen, each with what it needs, and of what that
+    is not certain."""
 
     only: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
@@ -106,7 +115,8 @@ class Unwatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strict:
-    """The base's checks on the candidate with the base's configuration of their tools, and which `tools` they start.
+    """The base's checks on the candidate with the base's configuration of their tools, and
+    which `tools` they start.
 
     `says` is how the configuration differs.
     """
@@ -118,8 +128,9 @@ class Strict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """The verify of other features that pass, on the candidate: how many held, which broke and which came out both ways, each with the
-    end of what it printed, and which were left for later for want of time."""
+    """The verify of other features that pass, on the candidate: how many held, which broke and
+    which came out both ways, each with the end of what it printed, and which were left for
+    later for want of time."""
 
     held: int = 0
     broken: tuple[str, ...] = ()
@@ -131,16 +142,20 @@ class Kept:
 class Evidence:
     """All that is known about one candidate so far; None is what was not looked at.
 
-    `static` is what was seen without running anything. `tests_changed`: a test or configuration file differs from the base.
-    `proof_changed`: a file that verify may rest on does. `bent` says how that differs which its verify runs through. `wants` are the
-    steps beyond tests, checks and verify that this candidate calls for and that can be taken. `moved` says of lost ids where they went,
-    `intact` are those that say the same there, `whole_moves` says of a file that came where the very same one was before, `goldens` how
-    files of expected output differ, `forgotten` of ids of the base what they do not ask any more. `flaky` ids came out both ways on base
-    and candidate, `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and of how many runs.
-    `carried` are the ids that passed in the work that the session started from. `always`: the judge is asked even where a verify proves
-    the feature; `met_before` is the most criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
+    `static` is what was seen without running anything. `tests_changed`: a test or configuration
+    file differs from the base. `proof_changed`: a file that verify may rest on does. `bent` says
+    how that differs which its verify runs through. `wants` are the steps beyond tests, checks and
+    verify that this candidate calls for and that can be taken. `moved` says of lost ids where they
+    went, `intact` are those that say the same there, `whole_moves` says of a file that came where
+    the very same one was before, `goldens` how files of expected output differ, `forgotten` of ids
+    of the base what they do not ask any more. `flaky` ids came out both ways on base and candidate,
+    `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and
+    of how many runs. `carried` are the ids that passed in the work that the session started from.
+    `always`: the judge is asked even where a verify proves the feature; `met_before` is the most
+    criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
     another session can follow. `enough`: a verify of the base proves the feature however little it
-    notices. `off` names the layers that a test leaves out, `approved` what a person has answered already.
+    notices. `off` names the layers that a test leaves out, `approved` what a person has answered
+    already.
     """
 
     feature: Feature
@@ -194,7 +209,8 @@ def new_passing(e: Evidence) -> frozenset[str]:
 
 
 def progress(e: Evidence) -> bool:
-    """Do more ids pass than when the session started, of those that fail at the base and new ones that fail on the base's code?
+    """Do more ids pass than when the session started, of those that fail at the base and new
+    ones that fail on the base's code?
 
     Or are more criteria met than ever before?
     """
@@ -209,21 +225,30 @@ def progress(e: Evidence) -> bool:
 
 
 def slipped(e: Evidence, results: Results | None) -> Mapping[str, str]:
-    """The ids that passed at the base and do not pass in these results, with the rule that each breaks; superseded ones aside."""
+    """The ids that passed at the base and do not pass in these results, with the rule that each
+    breaks; superseded ones aside."""
     if results is None or results.broken or not (results.by_id and e.base.tests.by_id):
         return {}
     lost = lost_ids(e.base.tests.ids, results.ids, results.uncollected)
     return {i: rule for i, rule in lost.items() if not supersedes(e.feature.supersedes, i)}
 
 
-def lost_ids(before: Mapping[str, Result], after: Mapping[str, Result], uncollected: Iterable[str] = ()) -> dict[str, str]:
+def lost_ids(
+    before: Mapping[str, Result], after: Mapping[str, Result], uncollected: Iterable[str] = ()
+) -> dict[str, str]:
     """What became of the ids that passed before and do not pass after, by rule."""
     unreadable = frozenset(uncollected)
     lost = {}
-    for name in (i for i, result in before.items() if result is Result.PASSED and after.get(i) is not Result.PASSED):
+    for name in (
+        i
+        for i, result in before.items()
+        if result is Result.PASSED and after.get(i) is not Result.PASSED
+    ):
         match after.get(name, after.get(file_of(name))):
             case None:
-                lost[name] = "ratchet.test-failed" if file_of(name) in unreadable else "ratchet.test-removed"
+                lost[name] = (
+                    "ratchet.test-failed" if file_of(name) in unreadable else "ratchet.test-removed"
+                )
             case Result.SKIPPED:
                 lost[name] = "ratchet.test-skipped"
             case _:
@@ -238,33 +263,60 @@ def newly_failing(e: Evidence, results: Results) -> frozenset[str]:
     """
     known, files = e.base.tests, frozenset(e.base.tests.uncollected)
     fresh = results.failing - known.failing - known.passed
-    before = {name: e.whole_moves.get(file_of(name), file_of(name)) + name.removeprefix(file_of(name)) for name in fresh}
-    return frozenset(name for name, old in before.items() if old not in known.failing and file_of(old) not in files)
+    before = {
+        name: e.whole_moves.get(file_of(name), file_of(name)) + name.removeprefix(file_of(name))
+        for name in fresh
+    }
+    return frozenset(
+        name
+        for name, old in before.items()
+        if old not in known.failing and file_of(old) not in files
+    )
 
 
 def suspects(e: Evidence, results: Results) -> frozenset[str]:
     """The ids that would be held against the candidate: they run again before any refusal."""
-    return frozenset(slipped(e, results)) | (newly_failing(e, results) if results is e.own else frozenset())
+    return frozenset(slipped(e, results)) | (
+        newly_failing(e, results) if results is e.own else frozenset()
+    )
 
 
 def by_chance(
-    names: Iterable[str], base: Sequence[Results], candidate: Sequence[Results], known: Iterable[str]
+    names: Iterable[str],
+    base: Sequence[Results],
+    candidate: Sequence[Results],
+    known: Iterable[str],
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """(flaky on base and candidate, unsteady on the candidate alone) of the ids that were run again; `known` are the base's ids.
+    """(flaky on base and candidate, unsteady on the candidate alone) of the ids that were run
+    again; `known` are the base's ids.
 
     An id that the base itself no longer finds has a name that changes from run to run: flaky.
     """
     at_base = frozenset(known)
-    wavered = {name for name in names if name in at_base and any(run.ids.get(name) is not Result.PASSED for run in base)}
+    wavered = {
+        name
+        for name in names
+        if name in at_base and any(run.ids.get(name) is not Result.PASSED for run in base)
+    }
     nameless = {name for name in wavered if all(name not in run.ids for run in (*base, *candidate))}
-    recovered = {name for name in names if any(run.ids.get(name) is Result.PASSED for run in candidate)}
+    recovered = {
+        name for name in names if any(run.ids.get(name) is Result.PASSED for run in candidate)
+    }
     return frozenset(recovered & wavered | nameless), frozenset(recovered - wavered)
 
 
 def chances(names: Iterable[str], runs: Sequence[Results]) -> dict[str, tuple[int, int]]:
-    """How often each id failed, and of how many runs that had it; what came out one way only, such as a name of the moment, is left out."""
-    came = {name: [run.ids[name] is not Result.PASSED for run in runs if name in run.ids] for name in names}
-    return {name: (sum(failed), len(failed)) for name, failed in came.items() if 0 < sum(failed) < len(failed)}
+    """How often each id failed, and of how many runs that had it; what came out one way only,
+    such as a name of the moment, is left out."""
+    came = {
+        name: [run.ids[name] is not Result.PASSED for run in runs if name in run.ids]
+        for name in names
+    }
+    return {
+        name: (sum(failed), len(failed))
+        for name, failed in came.items()
+        if 0 < sum(failed) < len(failed)
+    }
 
 
 def last_lines(text: str) -> tuple[str, ...]:
@@ -273,13 +325,17 @@ def last_lines(text: str) -> tuple[str, ...]:
 
 
 def function_of(name: str) -> str:
-    """The id without its parameters: of pytest's `file::test[case]` and Go's `package::Test/case` what stands before the case."""
+    """The id without its parameters: of pytest's `file::test[case]` and Go's
+    `package::Test/case` what stands before the case."""
     found = CASE.match(name)
     return found[1] if found else name
 
 
-def fewer_cases(before: Iterable[str], after: Iterable[str], lost: Collection[str]) -> tuple[list[str], list[str]]:
-    """Of the lost ids, those whose whole function is gone, and those of functions with fewer cases left than before.
+def fewer_cases(
+    before: Iterable[str], after: Iterable[str], lost: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Of the lost ids, those whose whole function is gone, and those of functions with fewer
+    cases left than before.
 
     A case whose name alone changed leaves as many as before, and is in neither.
     """

@@ -1,4 +1,5 @@
-"""Findings: claims with a state, evidence and citations, one append-only TOML file each, and who may say what of them."""
+"""Findings: claims with a state, evidence and citations, one append-only TOML file each, and
+who may say what of them."""
 
 import json
 import re
@@ -50,8 +51,9 @@ class Author(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cite:
-    """Code that a claim is about, as it was at `commit`: the file's blob, of each cited line that is not blank six hex digits (`text`),
-    and for Python the enclosing symbol with a digest of its syntax tree. Without `lines` it is the whole file.
+    """Code that a claim is about, as it was at `commit`: the file's blob, of each cited line
+    that is not blank six hex digits (`text`), and for Python the enclosing symbol with a
+    digest of its syntax tree. Without `lines` it is the whole file.
     """
 
     path: str
@@ -65,7 +67,8 @@ class Cite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """A command with its exit code, what it printed and a digest of that; a file with its sha256; or the name of a trace or run.
+    """A command with its exit code, what it printed and a digest of that; a file with its
+    sha256; or the name of a trace or run.
 
     `output` is the beginning and the end of what was printed, or of a file that is in no commit.
     """
@@ -91,8 +94,10 @@ class Reproduction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingEvent:
-    """One thing that was added to a finding. Without a state it leaves that as it was; `failed` of `runs` is how often a reproduction
-    failed when the loop ran it; new cites take the place of the old ones.
+    """One thing that was added to a finding.
+
+    Without a state it leaves that as it was; `failed` of `runs` is how often a reproduction failed
+    when the loop ran it; new cites take the place of the old ones.
     """
 
     at: datetime
@@ -111,7 +116,10 @@ class FindingEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A claim and all that was ever said about it. `born` is its state when it was written, `says` what its author held it to be."""
+    """A claim and all that was ever said about it.
+
+    `born` is its state when it was written, `says` what its author held it to be.
+    """
 
     id: str
     kind: FindingKind = FindingKind.FINDING
@@ -167,26 +175,53 @@ class Finding:
 
 
 _BUILT = {
-    Finding: ("kind", "born", "state", "says", "by", "at", "reproduction", "evidence", "cites", "events"),
+    Finding: (
+        "kind",
+        "born",
+        "state",
+        "says",
+        "by",
+        "at",
+        "reproduction",
+        "evidence",
+        "cites",
+        "events",
+    ),
     FindingEvent: ("at", "by", "state", "evidence", "cites"),
 }
 
 
 def ruled(by: Author, says: State, *, seen: bool = False) -> State:
-    """The state that a word amounts to: a person's is what it says, the loop's only after its own run, an agent's is open."""
-    if by is Author.PERSON or (by is Author.LOOP and (seen or says not in (State.VERIFIED, State.REJECTED))):
+    """The state that a word amounts to: a person's is what it says, the loop's only after its
+    own run, an agent's is open."""
+    if by is Author.PERSON or (
+        by is Author.LOOP and (seen or says not in (State.VERIFIED, State.REJECTED))
+    ):
         return says
     return State.OPEN
 
 
 def challenge(
-    at: datetime, by: Author, why: str, evidence: tuple[Evidence, ...], session: str = "", state: State | None = None
+    at: datetime,
+    by: Author,
+    why: str,
+    evidence: tuple[Evidence, ...],
+    session: str = "",
+    state: State | None = None,
 ) -> FindingEvent:
-    """A contradiction, added under the finding that it contradicts. Raises FindingError where it comes without evidence."""
+    """A contradiction, added under the finding that it contradicts.
+
+    Raises FindingError where it comes without evidence.
+    """
     if not evidence:
-        raise FindingError("a finding is challenged with evidence or not at all", fix="give --evidence CMD or --file PATH")
+        raise FindingError(
+            "a finding is challenged with evidence or not at all",
+            fix="give --evidence CMD or --file PATH",
+        )
     given = state if by is Author.PERSON else None
-    return FindingEvent(at=at, by=by, session=session, state=given, challenge=True, why=why, evidence=evidence)
+    return FindingEvent(
+        at=at, by=by, session=session, state=given, challenge=True, why=why, evidence=evidence
+    )
 
 
 def render(finding: Finding) -> str:
@@ -205,12 +240,21 @@ def added(text: str, *events: FindingEvent) -> str:
 
 
 def read(text: str, place: str) -> Finding:
-    """The finding that a file holds; unknown keys are passed over. Raises FindingError where it is not one."""
+    """The finding that a file holds; unknown keys are passed over.
+
+    Raises FindingError where it is not one.
+    """
     try:
         return _finding(_tables(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"this is no finding: {error}" if not isinstance(error, KeyError) else f"this is no finding: it has no {error}"
-        raise FindingError(problem, place=place, fix=f"git log -p -- {place}; findings are only ever added to") from error
+        problem = (
+            f"this is no finding: {error}"
+            if not isinstance(error, KeyError)
+            else f"this is no finding: it has no {error}"
+        )
+        raise FindingError(
+            problem, place=place, fix=f"git log -p -- {place}; findings are only ever added to"
+        ) from error
 
 
 def _text(value: object, prefix: str) -> str:
@@ -236,7 +280,8 @@ def _value(held: object) -> str:
 
 
 def _tables(text: str) -> Table:
-    """The tables of a file: at once where every line is one that this program writes, else by the whole grammar of TOML."""
+    """The tables of a file: at once where every line is one that this program writes, else by
+    the whole grammar of TOML."""
     top: Table = {}
     here = top
     for line in text.split("\n"):
@@ -283,7 +328,9 @@ def _finding(table: Table) -> Finding:
         says=State(table.get("says", State.OPEN)),
         by=Author(table["by"]),
         at=_moment(table["at"]),
-        reproduction=Reproduction(**dict(_plain(Reproduction, reproduction))) if reproduction else None,
+        reproduction=(
+            Reproduction(**dict(_plain(Reproduction, reproduction))) if reproduction else None
+        ),
         events=tuple(map(_event, table.get("event", ()))),
         **_proof(table),
     )
@@ -292,12 +339,21 @@ def _finding(table: Table) -> Finding:
 def _event(table: Table) -> FindingEvent:
     state = table.get("state")
     values = dict(_plain(FindingEvent, table))
-    return FindingEvent(**values, at=_moment(table["at"]), by=Author(table["by"]), state=State(state) if state else None, **_proof(table))
+    return FindingEvent(
+        **values,
+        at=_moment(table["at"]),
+        by=Author(table["by"]),
+        state=State(state) if state else None,
+        **_proof(table),
+    )
 
 
 def _proof(table: Table) -> Table:
     evidence = tuple(Evidence(**dict(_plain(Evidence, each))) for each in table.get("evidence", ()))
-    return {"evidence": evidence, "cites": tuple(Cite(**dict(_plain(Cite, each))) for each in table.get("cites", ()))}
+    return {
+        "evidence": evidence,
+        "cites": tuple(Cite(**dict(_plain(Cite, each))) for each in table.get("cites", ())),
+    }
 
 
 def _moment(text: str | datetime) -> datetime:
@@ -310,7 +366,9 @@ def _plain(kind: type, table: Table) -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
         if name in kind.__slots__ and name not in _BUILT.get(kind, ()):  # type: ignore[attr-defined]  # every class above has slots
             item, many = _ITEMS.get(name), value if isinstance(value, list) else []
-            if not isinstance(value, list if item else _TYPES.get(name, str)) or any(type(each) is not item for each in many):
+            if not isinstance(value, list if item else _TYPES.get(name, str)) or any(
+                type(each) is not item for each in many
+            ):
                 raise ValueError(f"{name} is {value!r}")
             if name == "lines" and len(many) != 2:
                 raise ValueError("lines are a first and a last")

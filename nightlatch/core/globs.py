@@ -10,8 +10,9 @@ TOKEN = re.compile(r"\*\*/|\*\*|[*?]|[^*?]+")
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     """Is a path, or a folder above it, named by any of these patterns?
 
-    `*` and `?` stay inside one name, `**` crosses folders (`**/x` is also `x` at the top), everything else means itself. A pattern
-    that names a folder names all that lies in it, and `x/**` names `x` too: a folder is also protected from becoming a file or a link.
+    `*` and `?` stay inside one name, `**` crosses folders (`**/x` is also `x` at the top),
+    everything else means itself. A pattern that names a folder names all that lies in it, and
+    `x/**` names `x` too: a folder is also protected from becoming a file or a link.
     """
     wanted = "|".join(expression(pattern.removesuffix("/**").rstrip("/")) for pattern in patterns)
     named = re.compile(rf"(?:{wanted})(?:/.*)?\Z", re.DOTALL)

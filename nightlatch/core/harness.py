@@ -1,8 +1,10 @@
-"""What a command runs through before it reaches the code that it judges: programs, scripts, build files, and the tools' scripts.
+"""What a command runs through before it reaches the code that it judges: programs, scripts,
+build files, and the tools' scripts.
 
-What judges a feature must not be the feature's own work. A verify that says `make -s test` is decided by the Makefile as much as by
-the code, and so are a check and a gate of the plan. Here the words of a command are followed from file to file; who has traced a run
-adds what it read (`traced`).
+What judges a feature must not be the feature's own work. A verify that says `make -s test` is
+decided by the Makefile as much as by the code, and so are a check and a gate of the plan. Here the
+words of a command are followed from file to file; who has traced a run adds what it read
+(`traced`).
 """
 
 import json
@@ -19,14 +21,24 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.makefile import INCLUDE, is_makefile, making, recipes
 
 OPERATORS = frozenset({";", "&", "&&", "||", "|", "|&", "(", ")", "\n", ";;"})
-KEYWORDS = frozenset({"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "time"})
+KEYWORDS = frozenset(
+    {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "time"}
+)
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
 FILLED_IN = re.compile(r"^(?:\$\{?\w+\}?|SUBSTITUTED)/")
 SHEBANG = re.compile(r"#!\s*\S+")
 IMPORTS = (
-    (re.compile(r"^\s*(?:from\s+(\.*[\w.]+)\s+import|import\s+([\w., ]+))", re.MULTILINE), "python"),
-    (re.compile(r"""(?:from|import|require(?:_relative)?|load|include(?:_once)?|source|\.)\s*\(?\s*["'](\.{0,2}/?[\w./-]+)["']"""), "path"),
+    (
+        re.compile(r"^\s*(?:from\s+(\.*[\w.]+)\s+import|import\s+([\w., ]+))", re.MULTILINE),
+        "python",
+    ),
+    (
+        re.compile(
+            r"""(?:from|import|require(?:_relative)?|load|include(?:_once)?|source|\.)\s*\(?\s*["'](\.{0,2}/?[\w./-]+)["']"""
+        ),
+        "path",
+    ),
 )
 LOADED = ("?",)
 MOST_TEXT = 400_000
@@ -73,9 +85,11 @@ class Tools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One file that is run, or that says what is run: its path in the project, and the words that choose within it (targets, scripts).
+    """One file that is run, or that says what is run: its path in the project, and the words
+    that choose within it (targets, scripts).
 
-    `program`: it is started itself. `compared`: another command looks at what it prints, so its own exit code alone does not decide.
+    `program`: it is started itself. `compared`: another command looks at what it prints, so its own
+    exit code alone does not decide.
     """
 
     path: str
@@ -97,7 +111,10 @@ class Place:
     programs: tuple[str, ...] = ()
 
     def path(self, word: str) -> str:
-        """The file of the project that a word names, "" for none. What a shell fills in before the first slash is taken for the folder."""
+        """The file of the project that a word names, "" for none.
+
+        What a shell fills in before the first slash is taken for the folder.
+        """
         word = FILLED_IN.sub("", word)
         if not word or word.startswith(("/", "~", "-")) or "://" in word:
             return ""
@@ -109,10 +126,13 @@ class Place:
         return replace(self, folder="" if moved == "." else moved)
 
     def program(self, word: str) -> str:
-        """The file of the project that starts when this is the first word of a command, "" for none."""
+        """The file of the project that starts when this is the first word of a command, "" for
+        none."""
         if "/" in word:
             return self.path(word)
-        named = (posixpath.normpath(posixpath.join(folder, word)) for folder in self.programs if word)
+        named = (
+            posixpath.normpath(posixpath.join(folder, word)) for folder in self.programs if word
+        )
         return next((path for path in named if path in self.paths), "")
 
     def holds(self, folder: str) -> bool:
@@ -123,7 +143,9 @@ class Place:
     def matching(self, patterns: Iterable[str]) -> list[str]:
         """The files below the folder that patterns name."""
         named, below = matcher(patterns), f"{self.folder}/" if self.folder else ""
-        return sorted(path for path in self.paths if path.startswith(below) and named(path[len(below) :]))
+        return sorted(
+            path for path in self.paths if path.startswith(below) and named(path[len(below) :])
+        )
 
 
 def parse_tools(text: str) -> Tools:
@@ -138,9 +160,14 @@ def parse_tools(text: str) -> Tools:
         code=frozenset(own["code"]),
         values=frozenset(own["values"]),
         shells=frozenset(own["shells"]),
-        tools=tuple(Tool(names=frozenset(each["names"]), files=tuple(each["files"])) for each in data["tools"]),
+        tools=tuple(
+            Tool(names=frozenset(each["names"]), files=tuple(each["files"]))
+            for each in data["tools"]
+        ),
         manifests=tuple(
-            Manifest(file=each["file"], names=frozenset(each["names"]), scripts=tuple(each["scripts"]))
+            Manifest(
+                file=each["file"], names=frozenset(each["names"]), scripts=tuple(each["scripts"])
+            )
             for each in data["manifests"]
         ),
         compares=frozenset(data["compares"]["words"]),
@@ -170,8 +197,11 @@ def of_command(text: str, tools: Tools, place: Place, depth: int = 0) -> Iterato
 
 
 def simple_commands(text: str) -> list[tuple[list[str], list[str]]]:
-    """Each simple command of a shell text as words, beside the words of the command that its output is piped to."""
-    lexer = shlex.shlex(text.replace("\\\n", " ").replace("\n", "\n; "), posix=True, punctuation_chars=True)
+    """Each simple command of a shell text as words, beside the words of the command that its
+    output is piped to."""
+    lexer = shlex.shlex(
+        text.replace("\\\n", " ").replace("\n", "\n; "), posix=True, punctuation_chars=True
+    )
     lexer.whitespace_split, lexer.commenters = True, "#"
     try:
         tokens = list(lexer)
@@ -188,11 +218,14 @@ def simple_commands(text: str) -> list[tuple[list[str], list[str]]]:
             commands[-1][0].append(token)
     following = [*[words for words, _ in commands[1:]], []]
     pairs = zip(commands, following, strict=True)
-    return [(words, after if ends in ("|", "|&") else []) for (words, ends), after in pairs if words]
+    return [
+        (words, after if ends in ("|", "|&") else []) for (words, ends), after in pairs if words
+    ]
 
 
 def unwrapped(words: Sequence[str], tools: Tools) -> list[str]:
-    """The words of a command without what stands before its program: variables, `env`, `timeout 5`, `uv run` and their like."""
+    """The words of a command without what stands before its program: variables, `env`, `timeout
+    5`, `uv run` and their like."""
     rest = list(words)
     while rest:
         if ASSIGNMENT.match(rest[0]):
@@ -208,7 +241,9 @@ def unwrapped(words: Sequence[str], tools: Tools) -> list[str]:
 
 
 def _without_options(words: list[str]) -> list[str]:
-    return words[next((i for i, word in enumerate(words) if not word.startswith("-")), len(words)) :]
+    return words[
+        next((i for i, word in enumerate(words) if not word.startswith("-")), len(words)) :
+    ]
 
 
 def _of_words(words: list[str], tools: Tools, place: Place, depth: int) -> Iterator[Item]:
@@ -234,7 +269,9 @@ def _file(place: Place, word: str, words: Sequence[str] = ()) -> Iterator[Item]:
         yield Item(path=path, words=tuple(words), compared=place.compared, program=True)
 
 
-def _interpreted(name: str, arguments: list[str], tools: Tools, place: Place, depth: int) -> Iterator[Item]:
+def _interpreted(
+    name: str, arguments: list[str], tools: Tools, place: Place, depth: int
+) -> Iterator[Item]:
     rest = list(arguments)
     while rest:
         word = rest.pop(0)
@@ -280,7 +317,11 @@ def _of_tool(name: str, arguments: list[str], tools: Tools, place: Place) -> Ite
     targets = tuple(word for word in arguments if not word.startswith("-") and "=" not in word)
     for tool in tools.tools:
         if name in tool.names:
-            named = [place.path(word) for option, word in pairwise(arguments) if option in ("-f", "--file")]
+            named = [
+                place.path(word)
+                for option, word in pairwise(arguments)
+                if option in ("-f", "--file")
+            ]
             for path in list(filter(None, named)) or place.matching(tool.files):
                 yield Item(path=path, words=targets, compared=place.compared)
     for manifest in tools.manifests:
@@ -289,7 +330,8 @@ def _of_tool(name: str, arguments: list[str], tools: Tools, place: Place) -> Ite
 
 
 def _moved(name: str, arguments: list[str], place: Place) -> tuple[Place, list[str]]:
-    """The folder that an option of the tool names (make -C, npm --prefix, pnpm --dir), and the arguments without it."""
+    """The folder that an option of the tool names (make -C, npm --prefix, pnpm --dir), and the
+    arguments without it."""
     options = {
         "make": ("-C", "--directory"),
         "gmake": ("-C", "--directory"),
@@ -310,15 +352,23 @@ def _moved(name: str, arguments: list[str], place: Place) -> tuple[Place, list[s
 
 
 def _script_names(name: str, words: Sequence[str]) -> tuple[str, ...]:
-    """The scripts of a manifest that a command starts, with those that run before and after them."""
-    known = [word for word in words if word not in ("run", "run-script", "exec", "x", "task", "dlx")]
+    """The scripts of a manifest that a command starts, with those that run before and after
+    them."""
+    known = [
+        word for word in words if word not in ("run", "run-script", "exec", "x", "task", "dlx")
+    ]
     started = known[:1] or (["test"] if name in ("npm", "pnpm", "yarn", "bun") else [])
     plain = {"t": "test", "tst": "test", "cit": "test", "it": "test"}
-    return tuple(f"{part}{plain.get(word, word)}" for word in started for part in ("pre", "", "post"))
+    return tuple(
+        f"{part}{plain.get(word, word)}" for word in started for part in ("pre", "", "post")
+    )
 
 
-def of_file(item: Item, text: str, tools: Tools, top: Place, *, whole: bool = False) -> Iterator[Item]:
-    """What a file that is run runs itself, as far as its words tell; `whole`: also what it loads and leaves the judging to."""
+def of_file(
+    item: Item, text: str, tools: Tools, top: Place, *, whole: bool = False
+) -> Iterator[Item]:
+    """What a file that is run runs itself, as far as its words tell; `whole`: also what it
+    loads and leaves the judging to."""
     paths, place = top.paths, replace(top, compared=item.compared)
     name, folder = posixpath.basename(item.path), posixpath.dirname(item.path)
     if len(text) > MOST_TEXT:
@@ -333,19 +383,28 @@ def of_file(item: Item, text: str, tools: Tools, top: Place, *, whole: bool = Fa
         yield from of_command(text, tools, place)
         yield from of_command(text, tools, place.at(folder))
     elif name.lower() in ("justfile", ".justfile") or name.startswith("Taskfile"):
-        yield from of_command(re.sub(r"^\s*[@-]?\s*(?:- |cmd: )?", "", text, flags=re.MULTILINE), tools, place.at(folder))
+        yield from of_command(
+            re.sub(r"^\s*[@-]?\s*(?:- |cmd: )?", "", text, flags=re.MULTILINE),
+            tools,
+            place.at(folder),
+        )
     else:
         yield from _imported(text, folder, tools, place, whole=whole)
 
 
 def _imported(text: str, folder: str, tools: Tools, place: Place, *, whole: bool) -> Iterator[Item]:
-    """The modules of the project that a program loads and that belong to how it judges, not to what is judged.
+    """The modules of the project that a program loads and that belong to how it judges, not to
+    what is judged.
 
-    Beside a tool's own main file lies the tool. Elsewhere only what judges itself counts, and only where the text that loads it
-    judges nothing: who asserts names what is tested.
+    Beside a tool's own main file lies the tool. Elsewhere only what judges itself counts, and only
+    where the text that loads it judges nothing: who asserts names what is tested.
     """
     if is_tool_folder(folder, tools):
-        yield from (Item(path=path) for path in loaded(text, folder, place) if posixpath.dirname(path) == folder)
+        yield from (
+            Item(path=path)
+            for path in loaded(text, folder, place)
+            if posixpath.dirname(path) == folder
+        )
     if whole or not tools.judging.search(text):
         yield from (Item(path=path, words=LOADED) for path in loaded(text, folder, place))
 
@@ -360,7 +419,11 @@ def loaded(text: str, folder: str, place: Place) -> Iterator[str]:
 
 def _resolved(word: str, kind: str, folder: str, place: Place) -> Iterator[str]:
     stem = word.strip(".").replace(".", "/") if kind == "python" else word
-    ends = (".py", "/__init__.py") if kind == "python" else ("", ".js", ".mjs", ".cjs", ".ts", ".rb", ".php", ".sh", ".pl", "/index.js")
+    ends = (
+        (".py", "/__init__.py")
+        if kind == "python"
+        else ("", ".js", ".mjs", ".cjs", ".ts", ".rb", ".php", ".sh", ".pl", "/index.js")
+    )
     for end in ends if stem else ():
         for top in dict.fromkeys((folder, "")):
             if path := place.path(posixpath.join(top, f"{stem}{end}")):
@@ -374,24 +437,30 @@ def is_tool_folder(folder: str, tools: Tools) -> bool:
 
 def is_shell(name: str, text: str) -> bool:
     first = text.split("\n", 1)[0]
-    return name.endswith((".sh", ".bash", ".zsh", ".bats", ".env")) or bool(re.match(r"#!.*\b(?:ba|da|z|k|a)?sh\b", first))
+    return name.endswith((".sh", ".bash", ".zsh", ".bats", ".env")) or bool(
+        re.match(r"#!.*\b(?:ba|da|z|k|a)?sh\b", first)
+    )
 
 
 def counts(item: Item, text: str, tools: Tools) -> bool:
     """Does a file belong to how a command judges?
 
-    Of what is merely loaded only what judges. A program whose output another command compares is the product, unless its place, its
-    name or its arguments say that it tests something: `bin/shop total | grep 42` asks the shop, `./ci.sh | grep ok` its judge.
+    Of what is merely loaded only what judges. A program whose output another command compares is
+    the product, unless its place, its name or its arguments say that it tests something: `bin/shop
+    total | grep 42` asks the shop, `./ci.sh | grep ok` its judge.
     """
     if item.words == LOADED:
         return bool(tools.judging.search(text))
     named = any(tools.testing.search(word) for word in (posixpath.basename(item.path), *item.words))
-    in_tools = is_tool_folder(posixpath.dirname(item.path), tools) and not item.path.startswith("bin/")
+    in_tools = is_tool_folder(posixpath.dirname(item.path), tools) and not item.path.startswith(
+        "bin/"
+    )
     return not (item.program and item.compared) or named or in_tools
 
 
 def part(item: Item, text: str, tools: Tools) -> str:
-    """What of a file the command goes through: of a Makefile the rules of its targets, of a manifest the scripts, else all of it."""
+    """What of a file the command goes through: of a Makefile the rules of its targets, of a
+    manifest the scripts, else all of it."""
     name = posixpath.basename(item.path)
     if is_makefile(name):
         return making(text, item.words)
@@ -401,7 +470,8 @@ def part(item: Item, text: str, tools: Tools) -> str:
 
 
 def put_back(item: Item, old: str, new: str | None, tools: Tools) -> str:
-    """The text of a file with the base's part in it, and the rest as the candidate has it where that can be told apart."""
+    """The text of a file with the base's part in it, and the rest as the candidate has it where
+    that can be told apart."""
     name = posixpath.basename(item.path)
     if name not in ("package.json", "composer.json", "deno.json") or new is None:
         return old
@@ -416,7 +486,8 @@ def put_back(item: Item, old: str, new: str | None, tools: Tools) -> str:
 
 
 def chosen(manifest: Manifest, text: str, words: Sequence[str]) -> dict[str, str]:
-    """The scripts of a manifest that these words start, and those that they start in turn; all of them where no word names one."""
+    """The scripts of a manifest that these words start, and those that they start in turn; all
+    of them where no word names one."""
     scripts = _tables(manifest, text)
     if not any(word in scripts for word in words):
         return scripts if not words or manifest.file.endswith(".toml") else {}
@@ -427,7 +498,12 @@ def chosen(manifest: Manifest, text: str, words: Sequence[str]) -> dict[str, str
         if word not in found:
             found[word] = scripts[word]
             called = re.findall(r"[\w:.-]+", scripts[word])
-            left += [f"{pre}{each}" for each in called for pre in ("pre", "", "post") if f"{pre}{each}" in scripts]
+            left += [
+                f"{pre}{each}"
+                for each in called
+                for pre in ("pre", "", "post")
+                if f"{pre}{each}" in scripts
+            ]
     return found
 
 
@@ -442,7 +518,10 @@ def _tables(manifest: Manifest, text: str) -> dict[str, str]:
         for key in dotted.split("."):
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict):
-            found |= {str(key): value if isinstance(value, str) else written(value) for key, value in table.items()}
+            found |= {
+                str(key): value if isinstance(value, str) else written(value)
+                for key, value in table.items()
+            }
         elif table is not None:
             found[dotted] = written(table)
     return found
@@ -458,13 +537,20 @@ def _included(text: str, folder: str, paths: Collection[str]) -> Iterator[Item]:
         if found := INCLUDE.match(line):
             words = re.sub(r"\$\((?:wildcard|CURDIR)\s*([^)]*)\)", r"\1", found[1]).split()
             named = matcher(word.removeprefix("./") for word in words)
-            yield from (Item(path=path) for path in paths if named(path) or named(posixpath.relpath(path, folder or ".")))
+            yield from (
+                Item(path=path)
+                for path in paths
+                if named(path) or named(posixpath.relpath(path, folder or "."))
+            )
             yield from (item for word in words for item in _file(place.at(folder), word))
 
 
 def traced_harness(read: Iterable[str], text_of: Mapping[str, str], tools: Tools) -> Iterator[Item]:
-    """Of the files that a traced run read, those that are programs of a tool, whatever words led to them."""
+    """Of the files that a traced run read, those that are programs of a tool, whatever words
+    led to them."""
     for path in read:
         name, text = posixpath.basename(path), text_of.get(path, "")
-        if is_makefile(name) or (SHEBANG.match(text) and is_tool_folder(posixpath.dirname(path), tools)):
+        if is_makefile(name) or (
+            SHEBANG.match(text) and is_tool_folder(posixpath.dirname(path), tools)
+        ):
             yield Item(path=path)

@@ -17,26 +17,63 @@ MOST_OF_ONE = 60
 def flagged(reasons: Iterable[Reason], changes: Sequence[Change]) -> list[str]:
     """The changed files that the reasons name, in their order; all of them where none is named."""
     said = {path_of(name) for reason in reasons for name in names_of(reason)}
-    named = {c.path for c in changes if any(c.path == path or c.path.endswith(f"/{path}") for path in said if path)}
+    named = {
+        c.path
+        for c in changes
+        if any(c.path == path or c.path.endswith(f"/{path}") for path in said if path)
+    }
     return [c.path for c in changes if c.path in named or not named]
 
 
-def page(feature: Feature, session: str, base: str, reasons: Sequence[Reason], diffs: Mapping[str, str], pictures: Sequence[str]) -> str:
-    """One page: each rule with what it names, the flagged files' differences folded, pictures by name, and how to answer."""
+def page(
+    feature: Feature,
+    session: str,
+    base: str,
+    reasons: Sequence[Reason],
+    diffs: Mapping[str, str],
+    pictures: Sequence[str],
+) -> str:
+    """One page: each rule with what it names, the flagged files' differences folded, pictures
+    by name, and how to answer."""
     head = f"# {line(feature.id)} {line(feature.title)}: held"
-    ways = (f'- right as it is: `nightlatch approve {line(feature.id)}` lands it without a new session',
-            f'- not right: `nightlatch refuse {line(feature.id)} "why"`, and the next session is told why')  # fmt: skip
+    ways = (
+        f"- right as it is: `nightlatch approve {line(feature.id)}` lands it without a new session",
+        (
+            f'- not right: `nightlatch refuse {line(feature.id)} "why"`, and the next session is'
+            " told why"
+        ),
+    )
     told = [head, "", f"session {session}, base {base[:9]}", "", *ways, ""]
     for reason in reasons:
         details = [f"    {plain(part)}" for detail in reason.detail for part in detail.splitlines()]
-        told += [f"## {reason.rule}", "", plain(reason.says), "", *details, *([""] if details else [])]
-    told += ["## pictures and other files to open", "", *(f"    {line(path)}" for path in pictures), ""] if pictures else []
-    told += ["## what changed there", "", *folded(diffs, f"git diff {base[:9]} refs/nightlatch/sessions/{session}")] if diffs else []
+        told += [
+            f"## {reason.rule}",
+            "",
+            plain(reason.says),
+            "",
+            *details,
+            *([""] if details else []),
+        ]
+    told += (
+        ["## pictures and other files to open", "", *(f"    {line(path)}" for path in pictures), ""]
+        if pictures
+        else []
+    )
+    told += (
+        [
+            "## what changed there",
+            "",
+            *folded(diffs, f"git diff {base[:9]} refs/nightlatch/sessions/{session}"),
+        ]
+        if diffs
+        else []
+    )
     return "\n".join((*told, ""))
 
 
 def folded(diffs: Mapping[str, str], command: str) -> Iterator[str]:
-    """The differences, indented so that nothing in them is markup, each cut at its share of the page."""
+    """The differences, indented so that nothing in them is markup, each cut at its share of the
+    page."""
     left = MOST_LINES
     for path, text in diffs.items():
         lines = [plain(part) for part in text.splitlines()]

@@ -1,4 +1,5 @@
-"""What the branch remembers of each feature: attempts, waits, answers and costs, replayed from progress.txt."""
+"""What the branch remembers of each feature: attempts, waits, answers and costs, replayed from
+progress.txt."""
 
 import json
 import re
@@ -30,13 +31,22 @@ from nightlatch.core.progress import (
 )
 
 PROGRESS = ("landed", "unproved", "advanced")
-GREEN_ALREADY = "verify.already-green"  # held before any work: there is no candidate that could land
+# held before any work: there is no candidate that could land
+GREEN_ALREADY = "verify.already-green"
 WAITING = ("held", "unproved", "blocked")
 NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.stopped", "loop.crash")
-NEVER_AN_ATTEMPT = (*NO_FAULT_OF_THE_FEATURE, "agent.budget", "agent.context", "agent.turns", "agent.login", "agent.credit")
+NEVER_AN_ATTEMPT = (
+    *NO_FAULT_OF_THE_FEATURE,
+    "agent.budget",
+    "agent.context",
+    "agent.turns",
+    "agent.login",
+    "agent.credit",
+)
 FRUITLESS = ("rejected", "interrupted", "failed")
 CONFLICT = "land.conflict"
-NOT_TAKEN_BACK = "not taken back"  # begins the detail of a decision whose landing could not be undone
+# begins the detail of a decision whose landing could not be undone
+NOT_TAKEN_BACK = "not taken back"
 STALLS = 2
 KEPT = grammar.MOST_TRIED
 _FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
@@ -48,17 +58,17 @@ _TAIL = re.compile(r"(?:session (\S+)  )?digest ([0-9a-f]{6})")
 class FeatureHistory:
     """What happened to one feature, as long as its id, title and criteria stayed the same.
 
-    attempts: sessions that count against it · continues: sessions in a row that only carried work on ·
-    waiting: held, unproved or blocked · question: what it waits for, in words · tried: what was refused, latest first ·
-    sessions: ids, oldest first · ended: how the last one ended, in a line ·
-    answer: the person's · asked: the question that it answers · fresh: the next session starts clean ·
-    conflict: the carried work met the branch ·
-    held: the session whose candidate is kept · approved: it may land · skipped: by the person · landed: the session that landed ·
-    given: done by the person's word · decided, said: their last decision since the last session, and its words ·
-    answers: every answer of theirs that is on record · refusals: why they refused work on it, latest first, until it lands ·
-    carried: there may be work to carry on ·
-    stalls, cuts: continuations, and sessions cut off, since the last measured progress · met: the most criteria that a judge found met ·
-    same: refusals in a row by the same rule.
+    attempts: sessions that count against it · continues: sessions in a row that only carried work
+    on · waiting: held, unproved or blocked · question: what it waits for, in words · tried: what
+    was refused, latest first · sessions: ids, oldest first · ended: how the last one ended, in a
+    line · answer: the person's · asked: the question that it answers · fresh: the next session
+    starts clean · conflict: the carried work met the branch · held: the session whose candidate is
+    kept · approved: it may land · skipped: by the person · landed: the session that landed · given:
+    done by the person's word · decided, said: their last decision since the last session, and its
+    words · answers: every answer of theirs that is on record · refusals: why they refused work on
+    it, latest first, until it lands · carried: there may be work to carry on · stalls, cuts:
+    continuations, and sessions cut off, since the last measured progress · met: the most criteria
+    that a judge found met · same: refusals in a row by the same rule.
     """
 
     attempts: int = 0
@@ -99,19 +109,23 @@ NEW = FeatureHistory()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Everything progress.txt says that decisions stand on; `sessions` maps each recorded session to its outcome.
+    """Everything progress.txt says that decisions stand on; `sessions` maps each recorded
+    session to its outcome.
 
-    `told` has the sessions (with their ids) and decisions of each feature, oldest first. What they come to is found when it is asked for,
-    and kept in `features`: of thousands on record a plan names a few.
-    `phased` has the sessions in phases since the last landing, with the decisions between them, by the feature's id.
-    `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id; `numbers` are the features by the numbers
-    that the end of the last run gave them.
-    `landings` are the last ones, latest first; `faults` the rules of the failed sessions at the very end of the current run, `barren`
-    how many sessions at its end came to nothing. `runs`, `days` and `minutes` have the dollars that were paid, `costs` those of the last
+    `told` has the sessions (with their ids) and decisions of each feature, oldest first. What they
+    come to is found when it is asked for, and kept in `features`: of thousands on record a plan
+    names a few. `phased` has the sessions in phases since the last landing, with the decisions
+    between them, by the feature's id. `foreign` is what other tools wrote, `used` how many sessions
+    went by a finding, by its id; `numbers` are the features by the numbers that the end of the last
+    run gave them. `landings` are the last ones, latest first; `faults` the rules of the failed
+    sessions at the very end of the current run, `barren` how many sessions at its end came to
+    nothing. `runs`, `days` and `minutes` have the dollars that were paid, `costs` those of the last
     sessions. A run that was `cut` off goes on in the next one, which pays for it too.
     """
 
-    features: dict[tuple[str, str], FeatureHistory] = field(default_factory=dict, compare=False, repr=False)
+    features: dict[tuple[str, str], FeatureHistory] = field(
+        default_factory=dict, compare=False, repr=False
+    )
     told: Mapping[tuple[str, str], tuple[tuple[Entry, str], ...]] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, float] = field(default_factory=dict)
@@ -129,9 +143,14 @@ class History:
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     def phases_of(self, feature: Feature) -> tuple[Entry, ...]:
-        """What was recorded of the phases of a feature: an edit of its criteria changes nothing, another title is another feature."""
+        """What was recorded of the phases of a feature: an edit of its criteria changes
+        nothing, another title is another feature."""
         past = self.phased.get(feature.id, ())
-        return past if any(entry.title == line(feature.title, TITLE) for entry in past if worked(entry)) else ()
+        return (
+            past
+            if any(entry.title == line(feature.title, TITLE) for entry in past if worked(entry))
+            else ()
+        )
 
     def of(self, feature: Feature) -> FeatureHistory:
         key = (feature.id, feature.digest)
@@ -155,7 +174,11 @@ def after(history: History, item: Item) -> History:
 def replay(items: Iterable[Item], history: History | None = None) -> History:
     """The history of these items, or of a history and what was appended since."""
     past = history or History()
-    told, sessions, spent = dict[tuple[str, str], list[tuple[Entry, str]]](), dict(past.sessions), _Spent(past)
+    told, sessions, spent = (
+        dict[tuple[str, str], list[tuple[Entry, str]]](),
+        dict(past.sessions),
+        _Spent(past),
+    )
     landings, faults, barren, phased = past.landings, past.faults, past.barren, dict(past.phased)
     foreign, used, numbered = [*past.foreign], dict(past.used), past.numbers
     for item in items:
@@ -166,7 +189,11 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
         if isinstance(item, RunStart):
             faults, barren = (), 0
             continue
-        if not isinstance(item, Entry) or not item.details or not (tail := _TAIL.fullmatch(item.details[-1])):
+        if (
+            not isinstance(item, Entry)
+            or not item.details
+            or not (tail := _TAIL.fullmatch(item.details[-1]))
+        ):
             continue
         key = (item.feature, tail[2])
         _phased(phased, item)
@@ -183,15 +210,27 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
     return History(
         features={key: known for key, known in past.features.items() if key not in told},
-        told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}}, sessions=sessions, landings=landings,
-        faults=faults, barren=barren, phased=phased, foreign=tuple(foreign), used=used, numbers=numbered,
+        told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}},
+        sessions=sessions,
+        landings=landings,
+        faults=faults,
+        barren=barren,
+        phased=phased,
+        foreign=tuple(foreign),
+        used=used,
+        numbers=numbered,
         **spent.told(),
-    )  # fmt: skip
+    )
 
 
 def named(details: Iterable[str]) -> Iterator[tuple[str, str]]:
     """(word, id) of each finding that the lines of a session name (`Found.told`)."""
-    lists = (found for detail in details if detail.startswith("findings: ") for found in _FOUND.findall(detail))
+    lists = (
+        found
+        for detail in details
+        if detail.startswith("findings: ")
+        for found in _FOUND.findall(detail)
+    )
     return ((word, name) for word, names in lists for name in ID.findall(names))
 
 
@@ -221,9 +260,13 @@ class _Spent:
 
 
 def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
-    """Keep what belongs to the phases of a feature, until it lands, begins afresh, or another one has its id."""
+    """Keep what belongs to the phases of a feature, until it lands, begins afresh, or another
+    one has its id."""
     past, session = phased.get(entry.feature, ()), entry.word not in OTHER_WORDS
-    fresh = entry.word == "decision" and decision_of(entry) in (("retry", "fresh"), ("retry", "--fresh"))
+    fresh = entry.word == "decision" and decision_of(entry) in (
+        ("retry", "fresh"),
+        ("retry", "--fresh"),
+    )
     if entry.word in LANDS or fresh:
         phased.pop(entry.feature, None)
     elif session and worked(entry):
@@ -234,7 +277,9 @@ def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
 
 
 def _come_to(told: Iterable[tuple[Entry, str]]) -> FeatureHistory:
-    return reduce(lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]), told, NEW)
+    return reduce(
+        lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]), told, NEW
+    )
 
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:
@@ -247,9 +292,12 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
     return FeatureHistory(
         attempts=0 if landed else past.attempts + (word == "rejected" or (cut and past.cuts > 0)),
         cuts=0 if progress else past.cuts + cut,
-        continues=0
-        if landed or rule == COMPLETE
-        else past.continues + (word in ("advanced", "interrupted") and rule not in NO_FAULT_OF_THE_FEATURE),
+        continues=(
+            0
+            if landed or rule == COMPLETE
+            else past.continues
+            + (word in ("advanced", "interrupted") and rule not in NO_FAULT_OF_THE_FEATURE)
+        ),
         waiting=Outcome(word) if word in WAITING else None,
         question=_question(entry) if word in WAITING else "",
         last=Outcome(word),
@@ -268,12 +316,23 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         landed=session if landed else past.landed,
         carried=not landed and (past.carried or _left_work(entry)),
         same=_same(past, entry),
-        met=0 if landed else max(past.met, *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))), 0),
+        met=(
+            0
+            if landed
+            else max(
+                past.met,
+                *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))),
+                0,
+            )
+        ),
     )
 
 
 def _left_work(entry: Entry) -> bool:
-    """Is there work of this session that the next one begins with? One that failed, or was cut off before it began, may have left none."""
+    """Is there work of this session that the next one begins with?
+
+    One that failed, or was cut off before it began, may have left none.
+    """
     kept = any(detail.startswith(grammar.KEPT_WORK) for detail in entry.details)
     return entry.word != "failed" and (kept or entry.rule not in NO_FAULT_OF_THE_FEATURE)
 
@@ -291,25 +350,51 @@ def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
     verb, text = decision_of(entry)
     if verb == "revert" and entry.details[0].startswith(NOT_TAKEN_BACK):
         return past
-    now = replace(past, waiting=None, question="", continues=0, cuts=0, stalls=0, same=0, fresh=False, approved=False)
+    now = replace(
+        past,
+        waiting=None,
+        question="",
+        continues=0,
+        cuts=0,
+        stalls=0,
+        same=0,
+        fresh=False,
+        approved=False,
+    )
     now = replace(now, decided=verb, said=text)
     told = (entry, *past.tried)[:KEPT]
     match verb:
         case "answer":
-            return replace(now, answer=text, asked=past.question or past.asked, answers=(*past.answers, text))
+            return replace(
+                now, answer=text, asked=past.question or past.asked, answers=(*past.answers, text)
+            )
         case "approve":
             if text:  # it could not be followed, and says why
                 return replace(now, tried=told)
             held = past.waiting is Outcome.HELD and bool(past.held)
-            return replace(now, approved=held, landed=past.held if held else past.landed, given=past.waiting is Outcome.UNPROVED)
+            return replace(
+                now,
+                approved=held,
+                landed=past.held if held else past.landed,
+                given=past.waiting is Outcome.UNPROVED,
+            )
         case "done":
             return replace(now, given=True, attempts=0)
         case "refuse" | "revert":
             if text:
-                return replace(now, held="", landed="", given=False, attempts=0, refusals=(text, *past.refusals))
+                return replace(
+                    now,
+                    held="",
+                    landed="",
+                    given=False,
+                    attempts=0,
+                    refusals=(text, *past.refusals),
+                )
             return replace(now, held="", landed="", given=False, attempts=0, tried=told)
         case "retry":
-            return replace(now, attempts=0, skipped=False, fresh=text.lstrip("-") == "fresh", tried=told)
+            return replace(
+                now, attempts=0, skipped=False, fresh=text.lstrip("-") == "fresh", tried=told
+            )
         case "hold":
             return replace(now, waiting=Outcome.HELD, question=text or "held by you", tried=told)
         case "skip":
@@ -328,7 +413,8 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 
 
 def _question(entry: Entry) -> str:
-    """What the person is asked: the agent's question, or why the work waits; "" where nothing more is known."""
+    """What the person is asked: the agent's question, or why the work waits; "" where nothing
+    more is known."""
     said = _said(entry)
     return question_of(said) if said and not said[0].startswith("phase ") else ""
 
@@ -341,7 +427,10 @@ def _said(entry: Entry) -> list[str]:
 def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:
     if entry.word == "landed":
         return ()
-    says_something = entry.word != "failed" and entry.rule not in (*NO_FAULT_OF_THE_FEATURE, COMPLETE)
+    says_something = entry.word != "failed" and entry.rule not in (
+        *NO_FAULT_OF_THE_FEATURE,
+        COMPLETE,
+    )
     return (entry, *past.tried)[:KEPT] if says_something else past.tried
 
 
@@ -350,7 +439,10 @@ def _ended(entry: Entry) -> str:
     elsewhere = ("findings: ", "asks ", MORE, "next: ", "phase ")
     why = "; ".join(said for said in _said(entry) if not said.startswith(elsewhere))
     took = f", after {entry.minutes} minutes" if entry.minutes else ""
-    return f"{entry.word}{f' ({entry.rule})' if entry.rule else ''}{f': {why}' if why else ''}; {entry.at:%Y-%m-%d %H:%M} UTC{took}"
+    return (
+        f"{entry.word}{f' ({entry.rule})' if entry.rule else ''}{f': {why}' if why else ''};"
+        f" {entry.at:%Y-%m-%d %H:%M} UTC{took}"
+    )
 
 
 def _told(entry: Entry) -> str:

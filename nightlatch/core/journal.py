@@ -1,4 +1,5 @@
-"""Journal lines and what they add up to: the one session that may be in flight, and the limits that still hold."""
+"""Journal lines and what they add up to: the one session that may be in flight, and the limits
+that still hold."""
 
 import json
 from collections.abc import Mapping
@@ -10,12 +11,17 @@ from zlib import crc32
 Fields: TypeAlias = Mapping[str, object]
 
 RUN = "r-%Y%m%d-%H%M%S"
-BURST = timedelta(minutes=1)  # a last run that is further ahead than this was named by a clock that went wrong
+# a last run that is further ahead than this was named by a clock that went wrong
+BURST = timedelta(minutes=1)
 
 
 def encode(event: str, at: datetime, fields: Fields) -> bytes:
     """One line, its checksum last. Lone surrogates of file names survive as JSON escapes."""
-    body = json.dumps({"event": event, "at": at.isoformat(timespec="milliseconds"), **fields}, ensure_ascii=True, separators=(",", ":"))
+    body = json.dumps(
+        {"event": event, "at": at.isoformat(timespec="milliseconds"), **fields},
+        ensure_ascii=True,
+        separators=(",", ":"),
+    )
     return f'{body[:-1]},"crc":"{crc32(body.encode()):08x}"}}\n'.encode()
 
 
@@ -36,8 +42,8 @@ def decode(line: bytes) -> Fields | None:
 class Flight:
     """A session between its start and its end, as far as the journal tells.
 
-    `process` names the agent's process (pid, start time, boot) until it ended; `tree` is the candidate once it was built, `laid` the tree
-    of earlier work that it started from.
+    `process` names the agent's process (pid, start time, boot) until it ended; `tree` is the
+    candidate once it was built, `laid` the tree of earlier work that it started from.
     """
 
     session: str
@@ -53,7 +59,8 @@ class Flight:
 
 
 def run_id(now: datetime, last: str) -> str:
-    """The name of a run that begins now, by the second; the next second where the last run has this one already."""
+    """The name of a run that begins now, by the second; the next second where the last run has
+    this one already."""
     wanted = f"{now.astimezone(UTC):{RUN}}"
     try:
         after = datetime.strptime(last, RUN).replace(tzinfo=UTC) + timedelta(seconds=1)
@@ -66,9 +73,10 @@ def run_id(now: datetime, last: str) -> str:
 class State:
     """What the journal says of work in flight; everything else is read from the branch.
 
-    `publishing` is a commit about to become the branch's tip: commit, parent and branch. `scripts` counts the sessions that each
-    script of the scripted agent has had. `agent` is the last one that worked. `limits` has when each agent may be asked again, `guesses`
-    how often in a row that was a guess, `tokens` what the run has used: one that was cut off goes on in the next.
+    `publishing` is a commit about to become the branch's tip: commit, parent and branch. `scripts`
+    counts the sessions that each script of the scripted agent has had. `agent` is the last one that
+    worked. `limits` has when each agent may be asked again, `guesses` how often in a row that was a
+    guess, `tokens` what the run has used: one that was cut off goes on in the next.
     """
 
     run: str = ""
@@ -82,14 +90,29 @@ class State:
 
 
 def carried(state: State) -> Fields:
-    """What `segment.started`, the first event of a segment, holds of all the earlier ones: everything but work in flight."""
+    """What `segment.started`, the first event of a segment, holds of all the earlier ones:
+    everything but work in flight."""
     limits = {agent: until.isoformat() for agent, until in state.limits.items()}
-    return {**{name: getattr(state, name) for name in ("run", "agent", "guesses", "tokens", "scripts")}, "limits": limits}
+    return {
+        **{name: getattr(state, name) for name in ("run", "agent", "guesses", "tokens", "scripts")},
+        "limits": limits,
+    }
 
 
 def after(state: State, line: Fields) -> State:
     """The state once one more event has happened; unknown events change nothing."""
-    names = ("run", "session", "feature", "digest", "base", "folder", "agent", "process", "tree", "laid")
+    names = (
+        "run",
+        "session",
+        "feature",
+        "digest",
+        "base",
+        "folder",
+        "agent",
+        "process",
+        "tree",
+        "laid",
+    )
     text = {name: str(line.get(name, "")) for name in names}
     flight = state.flight
     match line.get("event"):
@@ -128,17 +151,34 @@ def after(state: State, line: Fields) -> State:
 
 
 def _carried(text: Mapping[str, str], line: Fields) -> State:
-    limits, guesses, scripts = (dict(each) if isinstance(each := line.get(name), dict) else {} for name in ("limits", "guesses", "scripts"))
+    limits, guesses, scripts = (
+        dict(each) if isinstance(each := line.get(name), dict) else {}
+        for name in ("limits", "guesses", "scripts")
+    )
     untils = {agent: datetime.fromisoformat(str(until)) for agent, until in limits.items()}
-    return State(run=text["run"], agent=text["agent"], limits=untils, guesses=guesses, tokens=int(_number(line, "tokens")), scripts=scripts)
+    return State(
+        run=text["run"],
+        agent=text["agent"],
+        limits=untils,
+        guesses=guesses,
+        tokens=int(_number(line, "tokens")),
+        scripts=scripts,
+    )
 
 
 def _begun(state: State, text: Mapping[str, str], script: str) -> State:
-    counted = {**state.scripts, script: state.scripts.get(script, 0) + 1} if script else state.scripts
+    counted = (
+        {**state.scripts, script: state.scripts.get(script, 0) + 1} if script else state.scripts
+    )
     flight = Flight(
-        session=text["session"], feature=text["feature"], digest=text["digest"], base=text["base"], folder=text["folder"],
-        agent=text["agent"], laid=text["laid"],
-    )  # fmt: skip
+        session=text["session"],
+        feature=text["feature"],
+        digest=text["digest"],
+        base=text["base"],
+        folder=text["folder"],
+        agent=text["agent"],
+        laid=text["laid"],
+    )
     return replace(state, agent=flight.agent, flight=flight, scripts=counted)
 
 
@@ -146,17 +186,29 @@ def _over(state: State, flight: Flight, line: Fields) -> State:
     """An agent that ended in anything but a limit has shown that the last guess was long enough."""
     kept = line.get("end") == "limit"
     guesses = {name: count for name, count in state.guesses.items() if kept or name != flight.agent}
-    return replace(state, flight=replace(flight, process="", end=line), guesses=guesses, tokens=state.tokens + _tokens(line))
+    return replace(
+        state,
+        flight=replace(flight, process="", end=line),
+        guesses=guesses,
+        tokens=state.tokens + _tokens(line),
+    )
 
 
 def _limited(state: State, agent: str, line: Fields) -> State:
-    until, more = datetime.fromisoformat(str(line["until"])), {agent: state.guesses.get(agent, 0) + 1} if line.get("guessed") else {}
+    until, more = (
+        datetime.fromisoformat(str(line["until"])),
+        {agent: state.guesses.get(agent, 0) + 1} if line.get("guessed") else {},
+    )
     return replace(state, limits={**state.limits, agent: until}, guesses={**state.guesses, **more})
 
 
 def _with_cost(end: Fields, judge: Fields) -> Fields:
     """The agent's end with what a judge took besides."""
-    sums = {name: _number(end, name) + _number(judge, name) for name in ("input", "cached", "output", "usd") if judge.get(name) is not None}
+    sums = {
+        name: _number(end, name) + _number(judge, name)
+        for name in ("input", "cached", "output", "usd")
+        if judge.get(name) is not None
+    }
     return {**end, **sums} if end else end
 
 

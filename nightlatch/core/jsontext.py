@@ -1,4 +1,5 @@
-"""JSON read strictly and found again by position, so that one value can be changed and every other byte kept."""
+"""JSON read strictly and found again by position, so that one value can be changed and every
+other byte kept."""
 
 import json
 import re
@@ -17,17 +18,28 @@ _COLON = re.compile(r"[ \t\r\n:]*")
 _CONSTANT = re.compile(r"NaN|-?Infinity")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 _HALF = re.compile(
-    r"(?<!\\)(?:\\\\)*(\\u(?:d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2}\\u)d[c-f][0-9a-f]{2}))", re.IGNORECASE
+    r"(?<!\\)(?:\\\\)*(\\u(?:d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2}\\u)d[c-f][0-9a-f]{2}))",
+    re.IGNORECASE,
 )
 _SHOWN = 120
 _STOPS = (
     ("Unterminated string", None, "this string has no end", 'close it with "'),
-    ("Invalid control", None, "a line break or control character stands in a string", "write it as \\n, or close the string"),
+    (
+        "Invalid control",
+        None,
+        "a line break or control character stands in a string",
+        "write it as \\n, or close the string",
+    ),
     ("Invalid \\", None, "this is no escape that JSON knows", "write \\\\ for a backslash"),
     ("", "", "the file ends in the middle", "close what is open with } and ]"),
     ("", "/#", "JSON has no comments", "take the comment out"),
     ("", "'\u2018\u201c\u201d", 'JSON strings stand between "', 'use "'),
-    ("delimiter", "}]", "{here} closes nothing that is open here", "check that every { has its } and every [ its ]"),
+    (
+        "delimiter",
+        "}]",
+        "{here} closes nothing that is open here",
+        "check that every { has its } and every [ its ]",
+    ),
     ("',' delimiter", None, "a comma is missing before this", "put a comma between the two"),
     ("':' delimiter", None, "a colon is missing before this", "put a colon between name and value"),
     ("property name", None, 'a name in " is expected here', 'put the name between "'),
@@ -36,7 +48,8 @@ _STOPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One member of an object: its name, where the name's quote stands and where its value starts."""
+    """One member of an object: its name, where the name's quote stands and where its value
+    starts."""
 
     name: str
     at: int
@@ -48,29 +61,55 @@ class _OddError(ValueError):
 
 
 def decode(data: bytes, path: str) -> str:
-    """The file's text; a byte order mark stays in it, so that encoding it again gives the same bytes. Raises PlanError."""
+    """The file's text; a byte order mark stays in it, so that encoding it again gives the same
+    bytes. Raises PlanError."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         good = data[: error.start].decode("utf-8")
-        raise error_at(good, path, len(good), "the file is not UTF-8 from here on", "save it as UTF-8") from None
+        raise error_at(
+            good, path, len(good), "the file is not UTF-8 from here on", "save it as UTF-8"
+        ) from None
 
 
 def parse(text: str, path: str) -> object:
-    """The value of a JSON text. Raises PlanError with line, column and a caret, also for names given twice and for NaN."""
+    """The value of a JSON text.
+
+    Raises PlanError with line, column and a caret, also for names given twice and for NaN.
+    """
     try:
         value, end = _strict(text, path)
     except json.JSONDecodeError as error:
         raise _broken(text, path, error) from None
     except RecursionError:
-        raise error_at(text, path, 0, "it is nested too deeply to be a plan", "keep features in one flat list") from None
+        raise error_at(
+            text, path, 0, "it is nested too deeply to be a plan", "keep features in one flat list"
+        ) from None
     except ValueError:
         number = re.search(r"[0-9]{4000,}", text)
-        raise error_at(text, path, number.start() if number else 0, "this number is too long to read", "shorten it") from None
+        raise error_at(
+            text,
+            path,
+            number.start() if number else 0,
+            "this number is too long to read",
+            "shorten it",
+        ) from None
     if (after := _gap(_SPACE, text, end)) < len(text):
-        raise error_at(text, path, after, "the plan has ended before this", "take out what follows, or join the two")
+        raise error_at(
+            text,
+            path,
+            after,
+            "the plan has ended before this",
+            "take out what follows, or join the two",
+        )
     if half := _HALF.search(text) if "\\u" in text else None:
-        raise error_at(text, path, half.start(1), f"{half[1]} is half of a character", "write both halves, or take it out")
+        raise error_at(
+            text,
+            path,
+            half.start(1),
+            f"{half[1]} is half of a character",
+            "write both halves, or take it out",
+        )
     return value
 
 
@@ -108,7 +147,8 @@ def elements(text: str, at: int) -> Iterator[tuple[int, int]]:
 
 
 def members(text: str, at: int) -> Iterator[Member]:
-    """The members of the object at `at`; a value is only skipped when the next member is asked for."""
+    """The members of the object at `at`; a value is only skipped when the next member is asked
+    for."""
     skip = json.JSONDecoder().raw_decode
     at = _gap(_COMMA, text, at + 1)
     while text[at] != "}":
@@ -119,13 +159,17 @@ def members(text: str, at: int) -> Iterator[Member]:
 
 
 def with_member(text: str, at: int, name: str, value: str) -> tuple[int, str]:
-    """Where to insert what, so that the object at `at` (not empty) gets one more member in its own style."""
+    """Where to insert what, so that the object at `at` (not empty) gets one more member in its
+    own style."""
     known = list(members(text, at))
     last = known[-1]
     before = end_of(text, known[-2].start) if len(known) > 1 else at + 1
     gap = text[before : last.at].replace(",", "", 1)
     colon = text[end_of(text, last.at) : last.start]
-    return end_of(text, last.start), f",{gap or ' ' * (colon != ':')}{json.dumps(name)}{colon}{value}"
+    return (
+        end_of(text, last.start),
+        f",{gap or ' ' * (colon != ':')}{json.dumps(name)}{colon}{value}",
+    )
 
 
 def error_at(text: str, path: str, at: int, problem: str, fix: str) -> PlanError:
@@ -135,10 +179,14 @@ def error_at(text: str, path: str, at: int, problem: str, fix: str) -> PlanError
     begin += text.startswith("\ufeff", begin)
     whole = text[begin:].partition("\n")[0].rstrip("\r")
     cut = max(0, at - begin - _SHOWN // 2)
-    shown = "".join(c if c.isprintable() or c == "\t" else "\N{MIDDLE DOT}" for c in whole[cut : cut + _SHOWN])
+    shown = "".join(
+        c if c.isprintable() or c == "\t" else "\N{MIDDLE DOT}" for c in whole[cut : cut + _SHOWN]
+    )
     pad = "".join("\t" if c == "\t" else " " for c in shown[: at - begin - cut])
     picture = f"{line} | {shown}\n{' ' * len(str(line))} | {pad}^"
-    return PlanError(f"{problem}\n{picture}", place=f"{path}:{line}:{max(at - begin, 0) + 1}", fix=fix)
+    return PlanError(
+        f"{problem}\n{picture}", place=f"{path}:{line}:{max(at - begin, 0) + 1}", fix=fix
+    )
 
 
 def _gap(pattern: re.Pattern[str], text: str, at: int) -> int:
@@ -176,7 +224,11 @@ def _oddities(text: str, at: int) -> Iterator[tuple[int, str, str]]:
     if text[at] == "{":
         for member in members(text, at):
             if member.name in seen:
-                yield member.at, f'"{member.name}" stands here a second time in the same object', "keep one of the two"
+                yield (
+                    member.at,
+                    f'"{member.name}" stands here a second time in the same object',
+                    "keep one of the two",
+                )
             seen.add(member.name)
             yield from _oddities(text, member.start)
     elif text[at] == "[":
@@ -189,13 +241,33 @@ def _oddities(text: str, at: int) -> Iterator[tuple[int, str, str]]:
 def _broken(text: str, path: str, error: json.JSONDecodeError) -> PlanError:
     """What is wrong where Python's reader stopped, in words that do not depend on its version."""
     if conflict := _CONFLICT.search(text):
-        return error_at(text, path, conflict.start(), "a merge conflict is still in the file", "choose one side, and take the marks out")
+        return error_at(
+            text,
+            path,
+            conflict.start(),
+            "a merge conflict is still in the file",
+            "choose one side, and take the marks out",
+        )
     at, said = min(error.pos, len(text)), error.msg
     before = text[:at].rstrip(" \t\r\n")
     if not before.strip("\ufeff") and not text[at:].strip():
-        return error_at(text, path, 0, "the file is empty", "write a plan, or remove the file and run: nightlatch init")
-    if said.startswith("Illegal trailing comma") or (before.endswith(",") and text[at : at + 1] in ("}", "]")):
-        return error_at(text, path, text.rfind(",", 0, at + 1), "nothing follows this comma", "take the comma out")
+        return error_at(
+            text,
+            path,
+            0,
+            "the file is empty",
+            "write a plan, or remove the file and run: nightlatch init",
+        )
+    if said.startswith("Illegal trailing comma") or (
+        before.endswith(",") and text[at : at + 1] in ("}", "]")
+    ):
+        return error_at(
+            text,
+            path,
+            text.rfind(",", 0, at + 1),
+            "nothing follows this comma",
+            "take the comma out",
+        )
     return error_at(text, path, at, *_stopped(text, at, said))
 
 
@@ -204,4 +276,7 @@ def _stopped(text: str, at: int, said: str) -> tuple[str, str]:
     for message, chars, problem, fix in _STOPS:
         if message in said and (chars is None or (here in chars if here else not chars)):
             return problem.format(here=here), fix
-    return "a value is expected here", "write a string, a number, true, false, null, a list or an object"
+    return (
+        "a value is expected here",
+        "write a string, a number, true, false, null, a list or an object",
+    )

@@ -1,4 +1,7 @@
-"""The judge: what it is asked and shown, and what its answer is worth. It may veto, and never accept what a check failed."""
+"""The judge: what it is asked and shown, and what its answer is worth.
+
+It may veto, and never accept what a check failed.
+"""
 
 import json
 import re
@@ -17,14 +20,19 @@ from nightlatch.core.rules import reason
 from nightlatch.core.text import folded
 
 BRIEF = "judge.md.j2"
-NAMES = frozenset({"feature", "asked", "digest", "nonce", "shown", "pictures", "masked", "complaint"})
+NAMES = frozenset(
+    {"feature", "asked", "digest", "nonce", "shown", "pictures", "masked", "complaint"}
+)
 KINDS = {
     "tests": "test tests pytest vitest jest unittest suite suites",
     "typecheck": "type types typecheck typechecks typechecking typescript mypy tsc pyright",
     "lint": "lint linter linting eslint ruff flake8 clippy golangci biome",
 }
 PASSES = "pass passes passing passed clean green succeed succeeds ok"
-FILLERS = "all the unit existing and check checks checking checker run runs npm pnpm yarn make is are still test"
+FILLERS = (
+    "all the unit existing and check checks checking checker run runs npm pnpm yarn make is are"
+    " still test"
+)
 MOST = 200_000
 MOST_OF_ONE = 60_000
 MOST_OF_RESULTS = 20_000
@@ -34,7 +42,9 @@ LONGEST_SAID = 32_000
 AROUND = 8
 MOST_TESTS = 200
 LAST_LINES = 20
-LOCKS = re.compile(r"(?:.*/)?(?:[\w.-]+\.lock|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum)")
+LOCKS = re.compile(
+    r"(?:.*/)?(?:[\w.-]+\.lock|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum)"
+)
 UNSEEN = re.compile("[\ufe00-\ufe0f\u115f\u1160\u3164\uffa0\u2800\U000e0100-\U000e01ef]")
 SHORTEST_PIECE = 10
 
@@ -49,7 +59,8 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the judge said of one criterion; `quote` really stands in what it was shown, or is "" where something is missing."""
+    """What the judge said of one criterion; `quote` really stands in what it was shown, or is
+    "" where something is missing."""
 
     criterion: str
     why: str = ""
@@ -92,7 +103,10 @@ Judged: TypeAlias = Met | NotMet | CannotTell | NoAnswer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exhibit:
-    """One text that the judge is shown. Of a diff, lines begin with +, - or a space; `cut`: it is not all there."""
+    """One text that the judge is shown.
+
+    Of a diff, lines begin with +, - or a space; `cut`: it is not all there.
+    """
 
     kind: str
     name: str
@@ -108,8 +122,11 @@ class Exhibit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
-    """One look of the judge. `nonce` is not guessable by whoever wrote the candidate. Without `fenced`, a control of the tests, texts
-    stand there as they are."""
+    """One look of the judge.
+
+    `nonce` is not guessable by whoever wrote the candidate. Without `fenced`, a control of the
+    tests, texts stand there as they are.
+    """
 
     feature: Feature
     asked: tuple[Criterion, ...]
@@ -132,12 +149,21 @@ class Hearing:
 def criteria_digest(feature: Feature) -> str:
     """Sixteen hex digits over everything that says what is wanted."""
     more = (text for pair in feature.more for text in pair)
-    parts = (feature.id, feature.title, feature.description, *feature.steps, "\0", *feature.criteria, *more)
+    parts = (
+        feature.id,
+        feature.title,
+        feature.description,
+        *feature.steps,
+        "\0",
+        *feature.criteria,
+        *more,
+    )
     return sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def asked(feature: Feature, green: Iterable[str]) -> tuple[Criterion, ...]:
-    """The criteria that no check proves already, the feature as a whole where none is left; `green` are the names of what passed."""
+    """The criteria that no check proves already, the feature as a whole where none is left;
+    `green` are the names of what passed."""
     proved = {kind for name in green for kind in kinds(name)}
     left = [text for text in feature.criteria if not (passing(text) and kinds(text) <= proved)]
     more = (f"{name}: {text}" for name, text in feature.more)
@@ -157,31 +183,62 @@ def kinds(text: str) -> frozenset[str]:
     return frozenset(kind for kind, names in KINDS.items() if said & set(names.split()))
 
 
-def came_to(own: Results | None, checks: Iterable[Check], proof: Iterable[str], verify: str) -> dict[str, str]:
+def came_to(
+    own: Results | None, checks: Iterable[Check], proof: Iterable[str], verify: str
+) -> dict[str, str]:
     """What was run and how it came out, by name."""
     said = {"the tests": own.summary()} if own and own.ids else {}
-    said |= {"new tests, which fail on the old code and pass on the new": "\n".join(sorted(proof)[:MOST_TESTS])} if proof else {}
-    said |= {"the feature's own command, red on the old code and green on the new": verify} if verify else {}
-    return said | {f"the check {check.name}, {check.answer}": "\n".join(check.tail.splitlines()[-LAST_LINES:]) for check in checks}
+    said |= (
+        {
+            "new tests, which fail on the old code and pass on the new": "\n".join(
+                sorted(proof)[:MOST_TESTS]
+            )
+        }
+        if proof
+        else {}
+    )
+    said |= (
+        {"the feature's own command, red on the old code and green on the new": verify}
+        if verify
+        else {}
+    )
+    return said | {
+        f"the check {check.name}, {check.answer}": "\n".join(check.tail.splitlines()[-LAST_LINES:])
+        for check in checks
+    }
 
 
-def matter(texts: Sequence[Text], results: Mapping[str, str], own: str | None = None) -> tuple[Exhibit, ...]:
-    """What there is to show, within what a judge can read: source first, then tests, then what checks came to.
+def matter(
+    texts: Sequence[Text], results: Mapping[str, str], own: str | None = None
+) -> tuple[Exhibit, ...]:
+    """What there is to show, within what a judge can read: source first, then tests, then what
+    checks came to.
 
-    It is masked where `own` gives the person's words. What is left out is said; nobody misses what a lock file holds.
+    It is masked where `own` gives the person's words. What is left out is said; nobody misses what
+    a lock file holds.
     """
-    mask, rename = (masker(own), path_masker(own)) if own is not None else (lambda _path, text: text, lambda path: path)
+    mask, rename = (
+        (masker(own), path_masker(own))
+        if own is not None
+        else (lambda _path, text: text, lambda path: path)
+    )
     shown, room = [], MOST
     changes = sorted(texts, key=lambda text: (text.test, text.path))
     for n, text in enumerate(changes):
         kind, name = "test" if text.test else "source", rename(text.path)
         if room <= 0:
-            shown.append(Exhibit(kind=kind, name=f"and {len(changes) - n} more files", lines=(), cut=True))
+            shown.append(
+                Exhibit(kind=kind, name=f"and {len(changes) - n} more files", lines=(), cut=True)
+            )
             break
         if LOCKS.fullmatch(text.path):
-            shown.append(Exhibit(kind=kind, name=name, lines=("(a lock file, which is not shown)",)))
+            shown.append(
+                Exhibit(kind=kind, name=name, lines=("(a lock file, which is not shown)",))
+            )
             continue
-        old, new = (None if side is None else mask(text.path, side) for side in (text.old, text.new))
+        old, new = (
+            None if side is None else mask(text.path, side) for side in (text.old, text.new)
+        )
         lines, cut = fitting(tuple(diff(old, new)), min(room, MOST_OF_ONE))
         shown.append(Exhibit(kind=kind, name=name, lines=lines, diff=True, cut=cut))
         room -= sum(map(len, lines))
@@ -192,7 +249,8 @@ def matter(texts: Sequence[Text], results: Mapping[str, str], own: str | None = 
 
 
 def diff(old: str | None, new: str | None) -> Iterator[str]:
-    """What became of one file, with marked lines; of a file that is gone only that, and of one too large to compare all of the new one."""
+    """What became of one file, with marked lines; of a file that is gone only that, and of one
+    too large to compare all of the new one."""
     before, after = (old or "").splitlines(), (new or "").splitlines()
     if new is None:
         yield f"-(the file is gone; it had {len(before)} lines)"
@@ -204,7 +262,8 @@ def diff(old: str | None, new: str | None) -> Iterator[str]:
 
 
 def fitting(lines: Sequence[str], room: int) -> tuple[tuple[str, ...], bool]:
-    """As many of the lines as there is room for, none too long, and whether something is missing, which is said."""
+    """As many of the lines as there is room for, none too long, and whether something is
+    missing, which is said."""
     kept = []
     for line in lines:
         room -= min(len(line), LONGEST_LINE) + 1
@@ -212,11 +271,17 @@ def fitting(lines: Sequence[str], room: int) -> tuple[tuple[str, ...], bool]:
             break
         kept.append(line[:LONGEST_LINE])
     cut = len(kept) < len(lines) or any(len(line) > LONGEST_LINE for line in lines)
-    note = (f"({len(lines) - len(kept)} more lines are not shown, and long ones are cut)",) if cut else ()
+    note = (
+        (f"({len(lines) - len(kept)} more lines are not shown, and long ones are cut)",)
+        if cut
+        else ()
+    )
     return (*kept, *note), cut
 
 
-def second(first: Hearing, texts: Sequence[Text], results: Mapping[str, str], nonce: str) -> Hearing | None:
+def second(
+    first: Hearing, texts: Sequence[Text], results: Mapping[str, str], nonce: str
+) -> Hearing | None:
     """The look without comments, prose and pictures; None where that takes nothing away."""
     feature = first.feature
     own = "\n".join((feature.title, feature.description, *feature.steps, *feature.criteria))
@@ -225,20 +290,34 @@ def second(first: Hearing, texts: Sequence[Text], results: Mapping[str, str], no
     return None if same else replace(first, exhibits=plain, pictures=(), nonce=nonce, masked=True)
 
 
-def brief(hearing: Hearing, templates: Callable[[str], tuple[str, str]], complaint: str = "") -> str:
-    """What the judge is told. Fences are made here, so that no edit of the template can open them."""
+def brief(
+    hearing: Hearing, templates: Callable[[str], tuple[str, str]], complaint: str = ""
+) -> str:
+    """What the judge is told. Fences are made here, so that no edit of the template can open
+    them."""
     from nightlatch.core.templates import renderer
 
     values = {
-        "feature": hearing.feature, "asked": hearing.asked, "digest": hearing.digest, "nonce": hearing.nonce, "masked": hearing.masked,
-        "shown": tuple(fence(exhibit, hearing) for exhibit in hearing.exhibits), "pictures": hearing.pictures, "complaint": complaint,
-    }  # fmt: skip
+        "feature": hearing.feature,
+        "asked": hearing.asked,
+        "digest": hearing.digest,
+        "nonce": hearing.nonce,
+        "masked": hearing.masked,
+        "shown": tuple(fence(exhibit, hearing) for exhibit in hearing.exhibits),
+        "pictures": hearing.pictures,
+        "complaint": complaint,
+    }
     return renderer(BRIEF, templates, NAMES)(values)
 
 
 def fence(exhibit: Exhibit, hearing: Hearing) -> str:
-    """An exhibit inside its fence: every line of it is marked, printable, and cannot be the end of the fence."""
-    titles = {"source": "source that changed", "test": "tests that changed", "results": "what checks came to"}
+    """An exhibit inside its fence: every line of it is marked, printable, and cannot be the end
+    of the fence."""
+    titles = {
+        "source": "source that changed",
+        "test": "tests that changed",
+        "results": "what checks came to",
+    }
     lines = (exhibit.name, *exhibit.lines)
     if not hearing.fenced:
         return "\n".join(lines)
@@ -248,7 +327,14 @@ def fence(exhibit: Exhibit, hearing: Hearing) -> str:
 
 def visible(text: str) -> str:
     """Text with everything that a reader would not see, or that turns its direction, as escapes."""
-    shown = (c if (c.isprintable() or c == "\t") and not UNSEEN.match(c) else c.encode("unicode_escape").decode() for c in text)
+    shown = (
+        (
+            c
+            if (c.isprintable() or c == "\t") and not UNSEEN.match(c)
+            else c.encode("unicode_escape").decode()
+        )
+        for c in text
+    )
     return "".join(shown)
 
 
@@ -265,7 +351,9 @@ def heard(said: str, hearing: Hearing, schema: Mapping[str, Any]) -> Judged | st
     if (found["nonce"], found["digest"]) != (hearing.nonce, hearing.digest):
         return "nonce or digest are not those of the question"
     answers = found["criteria"]
-    if sorted(answer["id"] for answer in answers) != sorted(criterion.id for criterion in hearing.asked):
+    if sorted(answer["id"] for answer in answers) != sorted(
+        criterion.id for criterion in hearing.asked
+    ):
         return "every criterion is to be answered exactly once"
     return weighed({answer["id"]: answer for answer in answers}, hearing)
 
@@ -282,9 +370,18 @@ def last_object(said: str) -> dict[str, Any] | None:
 
 
 def weighed(answers: Mapping[str, Mapping[str, str]], hearing: Hearing) -> Judged:
-    """The sum of the answers. A quote that was not shown makes an answer worthless, and so does a met without a quote."""
+    """The sum of the answers.
+
+    A quote that was not shown makes an answer worthless, and so does a met without a quote.
+    """
     lines = [line for exhibit in hearing.exhibits for line in exhibit.quotable()]
-    taken = [folded(visible(line[1:])) for exhibit in hearing.exhibits if exhibit.diff for line in exhibit.lines if line.startswith("-")]
+    taken = [
+        folded(visible(line[1:]))
+        for exhibit in hearing.exhibits
+        if exhibit.diff
+        for line in exhibit.lines
+        if line.startswith("-")
+    ]
     met, failed, open_ = 0, [], []
     for criterion in hearing.asked:
         answer = answers[criterion.id]
@@ -296,21 +393,36 @@ def weighed(answers: Mapping[str, Mapping[str, str]], hearing: Hearing) -> Judge
             case "not_met" if not quote or stands(quote, [*lines, *taken]):
                 failed.append(told)
             case "met" | "not_met" as word:
-                open_.append(replace(told, why=f"it says {word} and quotes what it was not shown: {quote[:120]}", quote=""))
+                open_.append(
+                    replace(
+                        told,
+                        why=f"it says {word} and quotes what it was not shown: {quote[:120]}",
+                        quote="",
+                    )
+                )
             case _:
                 open_.append(told)
     of = len(hearing.asked)
     if failed:
         return NotMet(met=met, of=of, said=tuple(failed))
     if not open_ and not hearing.whole:
-        open_ = [Told(criterion=criterion.text, why="the change is too large to be shown whole") for criterion in hearing.asked]
+        open_ = [
+            Told(criterion=criterion.text, why="the change is too large to be shown whole")
+            for criterion in hearing.asked
+        ]
     return CannotTell(of=of, said=tuple(open_)) if open_ else Met(of=of)
 
 
 def stands(quote: str, lines: Collection[str]) -> bool:
     """Is every line of it one of these, or enough of one?"""
-    parts = [folded(part.strip().removeprefix("|")) for part in quote.splitlines() if re.search(r"\w", part)]
-    return bool(parts) and all(is_shown(part, lines) or is_shown(part.lstrip("+- "), lines) for part in parts)
+    parts = [
+        folded(part.strip().removeprefix("|"))
+        for part in quote.splitlines()
+        if re.search(r"\w", part)
+    ]
+    return bool(parts) and all(
+        is_shown(part, lines) or is_shown(part.lstrip("+- "), lines) for part in parts
+    )
 
 
 def is_shown(part: str, lines: Collection[str]) -> bool:
@@ -318,11 +430,14 @@ def is_shown(part: str, lines: Collection[str]) -> bool:
 
 
 def ruled(judged: Judged | None) -> tuple[Reason, ...]:
-    """What the judge's answer has to say: one reason for each criterion, so that each is told whole."""
+    """What the judge's answer has to say: one reason for each criterion, so that each is told
+    whole."""
     match judged:
         case NotMet(met=met, of=of, said=said):
             count = f"the judge finds {met} of {of} criteria met, and not this one"
-            return tuple(replace(reason("judge.not-met", details(told)), says=count) for told in said)
+            return tuple(
+                replace(reason("judge.not-met", details(told)), says=count) for told in said
+            )
         case CannotTell(said=said):
             return tuple(reason("judge.cannot-tell", details(told)) for told in said)
         case NoAnswer(why=why):
@@ -336,7 +451,8 @@ def details(told: Told) -> Iterator[str]:
 
 
 def summary(judged: Judged | None, feature: Feature) -> str:
-    """The answer in a few words, with the digest of the criteria that it is about; "" where nobody was asked."""
+    """The answer in a few words, with the digest of the criteria that it is about; "" where
+    nobody was asked."""
     if judged is None:
         return ""
     words = {Met: "met", NotMet: "not met", CannotTell: "cannot tell", NoAnswer: "no answer"}

@@ -1,4 +1,5 @@
-"""The forms that a setting's value can take: how each is read from TOML or from one line of text, and written back."""
+"""The forms that a setting's value can take: how each is read from TOML or from one line of
+text, and written back."""
 
 import json
 import re
@@ -47,21 +48,32 @@ def _split(text: str) -> list[str]:
 
 
 def count(least: int = 0) -> Kind:
-    return Kind(form=f"a whole number from {least} up", read=_exactly(int, where=lambda number: number >= least), words=int)
+    return Kind(
+        form=f"a whole number from {least} up",
+        read=_exactly(int, where=lambda number: number >= least),
+        words=int,
+    )
 
 
 def choice(*names: str) -> Kind:
-    return Kind(form=" or ".join(json.dumps(name) for name in names), read=_exactly(str, where=names.__contains__))
+    return Kind(
+        form=" or ".join(json.dumps(name) for name in names),
+        read=_exactly(str, where=names.__contains__),
+    )
 
 
 _text = _exactly(str)
 _texts = _exactly(list, tuple, where=lambda parts: all(isinstance(part, str) for part in parts))
 _pairs = _exactly(dict, where=lambda table: all(isinstance(part, str) for part in table.values()))
+
+
 def _tables(*names: str) -> Callable[[Any], object]:
     """A reader of a list of tables of texts, with these keys and no others."""
 
     def read(value: Any) -> tuple[dict[str, str], ...]:
-        tables = _exactly(list, tuple, where=lambda parts: all(isinstance(part, dict) for part in parts))(value)
+        tables = _exactly(
+            list, tuple, where=lambda parts: all(isinstance(part, dict) for part in parts)
+        )(value)
         for table in tables:
             _pairs(table)
             if not set(table) <= set(names):
@@ -86,19 +98,48 @@ def _reached(value: Any) -> tuple[str, ...]:
 
 TEXT = Kind(form="a text", read=_text)
 FLAG = Kind(form="true or false", read=_exactly(bool), words=_truth)
-MONEY = Kind(form="a number of dollars", read=_exactly(int, float, where=lambda usd: 0 <= usd < float("inf")), words=float)
-TEXTS = Kind(form='a list of texts, such as ["a", "b"]', read=lambda value: tuple(_texts(value)), words=_split, write=list)
+MONEY = Kind(
+    form="a number of dollars",
+    read=_exactly(int, float, where=lambda usd: 0 <= usd < float("inf")),
+    words=float,
+)
+TEXTS = Kind(
+    form='a list of texts, such as ["a", "b"]',
+    read=lambda value: tuple(_texts(value)),
+    words=_split,
+    write=list,
+)
 PAIRS = Kind(form='a table of texts, such as { NAME = "value" }', read=_pairs, words=json.loads)
 SUITES = Kind(
     form="tables with the texts name, folder, command and report",
-    read=_tables("name", "folder", "command", "report"), words=json.loads, write=list,
-)  # fmt: skip
+    read=_tables("name", "folder", "command", "report"),
+    words=json.loads,
+    write=list,
+)
 REACH = Kind(
-    form='a list of ports of this machine from 1024 up and paths of sockets, such as ["127.0.0.1:5432", "/var/run/docker.sock"]',
-    read=_reached, words=_split, write=list,
-)  # fmt: skip
-SPAN = Kind(form='a duration, such as "45m" or "1h30m"', read=_measure(units.duration), write=units.show_duration)
-SPAN_OR_NONE = Kind(form='a duration, such as "8h", or ""', read=_measure(units.duration, 0.0), write=units.show_duration)
+    form=(
+        "a list of ports of this machine from 1024 up and paths of sockets, such as"
+        ' ["127.0.0.1:5432", "/var/run/docker.sock"]'
+    ),
+    read=_reached,
+    words=_split,
+    write=list,
+)
+SPAN = Kind(
+    form='a duration, such as "45m" or "1h30m"',
+    read=_measure(units.duration),
+    write=units.show_duration,
+)
+SPAN_OR_NONE = Kind(
+    form='a duration, such as "8h", or ""',
+    read=_measure(units.duration, 0.0),
+    write=units.show_duration,
+)
 SIZE = Kind(form='a size, such as "2GB"', read=_measure(units.size), write=units.show_size)
-SIZE_OR_NONE = Kind(form='a size, such as "4GB", or ""', read=_measure(units.size, 0), write=units.show_size)
-CLOCK_OR_NONE = Kind(form='a time of day, such as "07:00", or ""', read=_measure(lambda text: f"{units.clock(text):%H:%M}", ""))
+SIZE_OR_NONE = Kind(
+    form='a size, such as "4GB", or ""', read=_measure(units.size, 0), write=units.show_size
+)
+CLOCK_OR_NONE = Kind(
+    form='a time of day, such as "07:00", or ""',
+    read=_measure(lambda text: f"{units.clock(text):%H:%M}", ""),
+)

@@ -48,7 +48,9 @@ test, with one space between them. `[[claims]]` say which calls assert, and how 
 def page() -> str:
     """The whole page."""
     languages = [*known().values()]
-    rows = "".join(f"| {one.title} | {one.frameworks} | {how(one)} |\n" for one in sorted(languages, key=place))
+    rows = "".join(
+        f"| {one.title} | {one.frameworks} | {how(one)} |\n" for one in sorted(languages, key=place)
+    )
     files = "\n".join(line for one in sorted(languages, key=place) for line in patterns(one))
     return f"{BEGINNING}{rows}{LEVELS}\n## Where tests are looked for\n\n{files}\n{ENDING}"
 
@@ -63,7 +65,8 @@ def how(language: Language) -> str:
 
 
 def patterns(language: Language) -> Iterator[str]:
-    """The files of one language that hold tests by custom, and those that its runners take by themselves."""
+    """The files of one language that hold tests by custom, and those that its runners take by
+    themselves."""
     told = f"- **{language.title}**: {listed(language.files)}."
     anywhere = "hint" in language.words
     elsewhere = bool(language.endings) and language.collected != language.files

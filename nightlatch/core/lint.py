@@ -1,4 +1,7 @@
-"""Is a restart note operational: could somebody go on from it alone? By rules over its text, whose words are data."""
+"""Is a restart note operational: could somebody go on from it alone?
+
+By rules over its text, whose words are data.
+"""
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -12,11 +15,17 @@ HEADING = re.compile(r"^#{1,6}\s+(.*?)[\s#:]*$")
 ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
 FENCED = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
 CLAIM = re.compile(r"^(N-[0-9a-z]{5,12})[^:`]*: (`+) ?.*? ?\2(?!`)")
-WHERE = re.compile(r"[\w.-]+/[\w./-]+|\b\w[\w-]*\.[a-z]{1,5}\b(?::\d+)?|\b\w+(?:\.\w+)*\(\)|::|`[^`]+`|\bN-[0-9a-z]{5,12}\b|https?://")
+WHERE = re.compile(
+    r"[\w.-]+/[\w./-]+|\b\w[\w-]*\.[a-z]{1,5}\b(?::\d+)?|\b\w+(?:\.\w+)*\(\)|::|`[^`]+`|\bN-[0-9a-z]{5,12}\b|https?://"
+)
 FILE = r"\b[\w./-]+\.(?:\w{1,5}:\d+|(?:log|txt|json|png|xml|har)\b)"
-PROOF = re.compile(rf"`[^`]+`|\bexit (?:code )?\d+|\b\d+ (?:of|in) \d+|\b\d+/\d+\b|sha256|{FILE}|https?://")
+PROOF = re.compile(
+    rf"`[^`]+`|\bexit (?:code )?\d+|\b\d+ (?:of|in) \d+|\b\d+/\d+\b|sha256|{FILE}|https?://"
+)
 TIMES = r"\[?(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d"
-LOGGED = re.compile(rf"""^\s*(?:{TIMES}|Traceback |File "|at [\w.$<>]+\(|\$ |(?:DEBUG|INFO|WARN|WARNING|ERROR)\b)""")
+LOGGED = re.compile(
+    rf"""^\s*(?:{TIMES}|Traceback |File "|at [\w.$<>]+\(|\$ |(?:DEBUG|INFO|WARN|WARNING|ERROR)\b)"""
+)
 BLOB = re.compile(r"[0-9A-Za-z+/=_-]{100,}")
 ROWS = re.compile(r"^\s*(?:[\[{].*[\]}],?|\|.*\||[^,]*(?:,[^,]*){4,}|[-\d.,;\s]{8,})\s*$")
 LONG, MANY, TOO_LONG = 12, 4, 2_500
@@ -28,7 +37,8 @@ Words = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """What keeps a note from being operational: a rule's id and the line that it is about, "" where something is missing."""
+    """What keeps a note from being operational: a rule's id and the line that it is about, ""
+    where something is missing."""
 
     rule: str
     at: str = ""
@@ -36,13 +46,20 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A note by its sections, names in lower case: the items of each, and for "" everything above the first heading; and its fences."""
+    """A note by its sections, names in lower case: the items of each, and for "" everything
+    above the first heading; and its fences."""
 
     sections: Mapping[str, Sequence[str]]
     fences: Mapping[str, Sequence[Sequence[str]]]
 
     def of(self, *names: str) -> list[str]:
-        return [item for name, items in self.sections.items() if name.startswith(names) for item in items if item.lower() != "none."]
+        return [
+            item
+            for name, items in self.sections.items()
+            if name.startswith(names)
+            for item in items
+            if item.lower() != "none."
+        ]
 
 
 def read(text: str) -> Note:
@@ -51,7 +68,9 @@ def read(text: str) -> Note:
     fences: dict[str, list[list[str]]] = {"": []}
     name, fence, fresh = "", "", True
     for each in text.splitlines():
-        if (mark := FENCED.match(each)) and (not fence or (mark[1].startswith(fence) and not mark[2].strip())):
+        if (mark := FENCED.match(each)) and (
+            not fence or (mark[1].startswith(fence) and not mark[2].strip())
+        ):
             fence = "" if fence else mark[1]
             if fence:
                 fences[name].append([])
@@ -73,7 +92,10 @@ def read(text: str) -> Note:
 
 
 def lint(text: str, words: Words, stale: Container[str] = ()) -> tuple[Flaw, ...]:
-    """Every rule that a note breaks, each with the first lines it is broken by. `stale`: ids of findings whose code has changed."""
+    """Every rule that a note breaks, each with the first lines it is broken by.
+
+    `stale`: ids of findings whose code has changed.
+    """
     note = read(text)
     broken: Mapping[str, Iterator[str]] = {
         "note.no-reproduction": missing(note.of(*SEEN) or fenced(note, *SEEN)),
@@ -84,9 +106,15 @@ def lint(text: str, words: Words, stale: Container[str] = ()) -> tuple[Flaw, ...
         "note.transcript": transcripts(note, words["speakers"]),
         "note.raw-data": raw(note),
         "note.no-outcome": (item for item in note.of(*PAST) if not came_to(item, words)),
-        "note.stale": (name for item in outside_stale(note) for name in ID.findall(item) if name in stale),
+        "note.stale": (
+            name for item in outside_stale(note) for name in ID.findall(item) if name in stale
+        ),
     }
-    return tuple(Flaw(rule=rule, at=line(at, 120)) for rule, places in broken.items() for at in dict.fromkeys(places))
+    return tuple(
+        Flaw(rule=rule, at=line(at, 120))
+        for rule, places in broken.items()
+        for at in dict.fromkeys(places)
+    )
 
 
 def missing(items: Sequence[object]) -> Iterator[str]:
@@ -95,17 +123,34 @@ def missing(items: Sequence[object]) -> Iterator[str]:
 
 
 def fenced(note: Note, *names: str) -> list[Sequence[str]]:
-    return [block for name, blocks in note.fences.items() if name.startswith(names) for block in blocks if any(map(str.strip, block))]
+    return [
+        block
+        for name, blocks in note.fences.items()
+        if name.startswith(names)
+        for block in blocks
+        if any(map(str.strip, block))
+    ]
 
 
 def everything(note: Note) -> Iterator[str]:
     """What the note itself says; the objective is the plan's."""
-    yield from (item for name, items in note.sections.items() if not name.startswith("objective") for item in items)
+    yield from (
+        item
+        for name, items in note.sections.items()
+        if not name.startswith("objective")
+        for item in items
+    )
 
 
 def outside_stale(note: Note) -> Iterator[str]:
-    """What is claimed elsewhere, without itself saying that the code has changed; what was done is history, and no claim."""
-    told = (item for name, items in note.sections.items() if not name.startswith(("stale", "evidence", *PAST)) for item in items)
+    """What is claimed elsewhere, without itself saying that the code has changed; what was done
+    is history, and no claim."""
+    told = (
+        item
+        for name, items in note.sections.items()
+        if not name.startswith(("stale", "evidence", *PAST))
+        for item in items
+    )
     yield from (item for item in told if CHANGED not in item)
 
 
@@ -114,20 +159,34 @@ def bare(item: str) -> str:
 
 
 def said(text: str, words: Sequence[str]) -> bool:
-    return bool(re.search("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words), text, re.IGNORECASE))
+    return bool(
+        re.search(
+            "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words), text, re.IGNORECASE
+        )
+    )
 
 
 def specific(item: str, words: Words) -> bool:
     """It begins with a thing to do, not with going on, and names where."""
     text = item.strip("` ")
     first = re.match(r"[\W_]*(?:then |please |to )?([\w-]+)", text, re.IGNORECASE)
-    return first is not None and first[1].lower() not in words["vague"] and len(text.split()) > 1 and bool(WHERE.search(text))
+    return (
+        first is not None
+        and first[1].lower() not in words["vague"]
+        and len(text.split()) > 1
+        and bool(WHERE.search(text))
+    )
 
 
 def proved(item: str, note: Note) -> bool:
-    """A claim with evidence beside it, or under Evidence by its id; what stands in a quoted claim's own words is none."""
+    """A claim with evidence beside it, or under Evidence by its id; what stands in a quoted
+    claim's own words is none."""
     name = CLAIM.match(item)
-    return any(other.startswith(f"{name[1]}:") for other in note.of("evidence")) if name else bool(PROOF.search(item))
+    return (
+        any(other.startswith(f"{name[1]}:") for other in note.of("evidence"))
+        if name
+        else bool(PROOF.search(item))
+    )
 
 
 def came_to(item: str, words: Words) -> bool:
@@ -152,7 +211,8 @@ def raw(note: Note) -> Iterator[str]:
 
 
 def blocks(note: Note) -> Iterator[Sequence[str]]:
-    """The lines of each section's items together, and of each fence; the objective is the plan's."""
+    """The lines of each section's items together, and of each fence; the objective is the
+    plan's."""
     for name in note.sections:
         if not name.startswith("objective"):
             yield from note.fences.get(name, ())

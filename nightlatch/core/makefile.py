@@ -13,20 +13,32 @@ def is_makefile(name: str) -> bool:
 
 
 def making(text: str, targets: Sequence[str]) -> str:
-    """What of a Makefile these targets go through: everything that stands outside a rule, their rules, and those that they need."""
+    """What of a Makefile these targets go through: everything that stands outside a rule, their
+    rules, and those that they need."""
     outside, rules = split_makefile(text)
-    return "\n".join((*outside, *(line for name in _closure(rules, targets) for line in rules[name])))
+    return "\n".join(
+        (*outside, *(line for name in _closure(rules, targets) for line in rules[name]))
+    )
 
 
 def recipes(text: str, targets: Sequence[str]) -> str:
-    """The commands of these targets and of what they need, with the file's own variables filled in."""
+    """The commands of these targets and of what they need, with the file's own variables filled
+    in."""
     outside, rules = split_makefile(text)
     values = {found[1]: found[2] for line in outside if (found := VARIABLE.match(line))}
-    commands = [line.strip().lstrip("@-+") for name in _closure(rules, targets) for line in rules[name][1:]]
-    commands += [found[3] for name in _closure(rules, targets) if (found := RULE.match(rules[name][0])) and found[3]]
+    commands = [
+        line.strip().lstrip("@-+") for name in _closure(rules, targets) for line in rules[name][1:]
+    ]
+    commands += [
+        found[3]
+        for name in _closure(rules, targets)
+        if (found := RULE.match(rules[name][0])) and found[3]
+    ]
     script = "\n".join(commands)
     for _ in range(3):
-        script = re.sub(r"\$[({]([\w.-]+)[)}]", lambda found: values.get(found[1], found[1].lower()), script)
+        script = re.sub(
+            r"\$[({]([\w.-]+)[)}]", lambda found: values.get(found[1], found[1].lower()), script
+        )
     return script.replace("$$", "$")
 
 
@@ -56,7 +68,8 @@ def split_makefile(text: str) -> tuple[list[str], dict[str, list[str]]]:
 def _closure(rules: Mapping[str, Sequence[str]], targets: Sequence[str]) -> list[str]:
     wanted = [name for name in targets if name in rules] or list(rules)[:1]
     if any(name not in rules for name in targets):
-        wanted += [name for name in rules if name not in wanted]  # a target from somewhere else: a pattern, an include
+        # a target from somewhere else: a pattern, an include
+        wanted += [name for name in rules if name not in wanted]
     found: list[str] = []
     while wanted:
         name = wanted.pop(0)
@@ -64,7 +77,12 @@ def _closure(rules: Mapping[str, Sequence[str]], targets: Sequence[str]) -> list
             continue
         found.append(name)
         heads = [rule[2] for line in rules[name] if (rule := RULE.match(line))]
-        called = [word for line in rules[name] if "MAKE)" in line or "make " in line for word in line.split()]
+        called = [
+            word
+            for line in rules[name]
+            if "MAKE)" in line or "make " in line
+            for word in line.split()
+        ]
         wanted += [word for head in heads for word in head.split() if word in rules]
         wanted += [word for word in called if word in rules]
     return found

@@ -1,4 +1,5 @@
-"""Texts without what could talk to their reader: no comments, no prose in strings, no names that are sentences."""
+"""Texts without what could talk to their reader: no comments, no prose in strings, no names
+that are sentences."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +28,10 @@ COMMENTS = {
 ENDINGS = {
     "python": "py pyi pyx",
     "hash": "sh bash zsh fish rb pl pm r jl ex exs nim tcl mk tf",
-    "c": "js jsx mjs cjs ts tsx mts cts go c h cc cpp cxx hpp cs java kt kts swift scala dart css scss less groovy zig proto sol",
+    "c": (
+        "js jsx mjs cjs ts tsx mts cts go c h cc cpp cxx hpp cs java kt kts swift scala dart css"
+        " scss less groovy zig proto sol"
+    ),
     "php": "php",
     "rust": "rs",
     "dash": "sql lua hs elm ada adb vhd",
@@ -38,7 +42,10 @@ ENDINGS = {
 }
 FAMILIES = {ending: family for family, endings in ENDINGS.items() for ending in endings.split()}
 TOKENS = {
-    family: re.compile(rf"(?P<comment>{pattern})|(?P<string>{TRIPLE}|{QUOTED}|{TICKED.get(family, APOSTROPHES)})", re.DOTALL | re.MULTILINE)
+    family: re.compile(
+        rf"(?P<comment>{pattern})|(?P<string>{TRIPLE}|{QUOTED}|{TICKED.get(family, APOSTROPHES)})",
+        re.DOTALL | re.MULTILINE,
+    )
     for family, pattern in {**COMMENTS, "": r"(?!)"}.items()
 }
 WORD = re.compile(r"[^\W\d_a-z]?[a-z]{2,}|[^\W\d_]{2,}")
@@ -50,13 +57,19 @@ PAGE_TEXT = re.compile(r"(?<=>)[^<>{}=;()\n]++(?=</)")
 IN_A_ROW = {"python": 0, "json": 0, "c": 6, "php": 6, "rust": 6, "dash": 6, "hash": 4, "lisp": 4}
 WORD_OF_ROW = r"[^\W\d_]++(?:['’][^\W\d_]++)*+"
 BETWEEN = {2: r"[^\w{}\[\]=:<>/]++", 4: r"[,.;:!?\"')]*+\s++", 6: r"[,.;:!?\"')]*+\s++"}
-ROWS = {least: re.compile(rf"(?<![\w'’])(?:{WORD_OF_ROW}{gap}){{{least - 1},}}{WORD_OF_ROW}") for least, gap in BETWEEN.items()}
+ROWS = {
+    least: re.compile(rf"(?<![\w'’])(?:{WORD_OF_ROW}{gap}){{{least - 1},}}{WORD_OF_ROW}")
+    for least, gap in BETWEEN.items()
+}
 PLAIN_PATH = re.compile(r"[\w./@+-]*")
 ANSWERS = frozenset({"met", "not_met", "cannot_tell"})
 
 
 def masker(own: str) -> Callable[[str, str], str]:
-    """A function of (path, text) that gives the text without comments and prose. What stands in `own`, the person's words, stays."""
+    """A function of (path, text) that gives the text without comments and prose.
+
+    What stands in `own`, the person's words, stays.
+    """
     said = folded(own)
 
     def known(piece: str) -> bool:
@@ -75,7 +88,9 @@ def masker(own: str) -> Callable[[str, str], str]:
         return hidden(found[0]) if words(found[0]) > 1 and not known(found[0]) else found[0]
 
     def named(most: int) -> Callable[[re.Match[str]], str]:
-        return lambda found: alias(found[0]) if words(found[0]) > most and not known(found[0]) else found[0]
+        return lambda found: (
+            alias(found[0]) if words(found[0]) > most and not known(found[0]) else found[0]
+        )
 
     def mask(path: str, text: str) -> str:
         family = FAMILIES.get(path.rpartition(".")[2].lower(), "")
@@ -94,7 +109,11 @@ def path_masker(own: str) -> Callable[[str], str]:
     said = folded(own)
 
     def mask(path: str) -> str:
-        strange = PLAIN_PATH.fullmatch(path) is None or words(path) > 8 or any(words(part) > 3 for part in path.split("/"))
+        strange = (
+            PLAIN_PATH.fullmatch(path) is None
+            or words(path) > 8
+            or any(words(part) > 3 for part in path.split("/"))
+        )
         if not strange or folded(path) in said:
             return path
         ending = path.rpartition(".")[2]

@@ -1,4 +1,5 @@
-"""The words of the house as values: features, reasons, verdicts, agent events and what a session came to."""
+"""The words of the house as values: features, reasons, verdicts, agent events and what a
+session came to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,9 @@ LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One part of the work on a feature, done in a session of its own. `agent` and `model` are "" where the run's own are meant.
+    """One part of the work on a feature, done in a session of its own.
+
+    `agent` and `model` are "" where the run's own are meant.
 
     `artifact` is the file that says that it is complete, "" for none.
     """
@@ -43,8 +46,9 @@ class Phase:
 class Feature:
     """One item of the plan, whatever dialect it was written in.
 
-    `raw` is the item's own text in the plan file, byte for byte (for a plan that is no JSON: the same fields as JSON). `key` finds the
-    item again in the file it was read from. `more` are the fields that have no meaning here, with their texts: a session is told them too.
+    `raw` is the item's own text in the plan file, byte for byte (for a plan that is no JSON: the
+    same fields as JSON). `key` finds the item again in the file it was read from. `more` are the
+    fields that have no meaning here, with their texts: a session is told them too.
     """
 
     id: str
@@ -71,21 +75,32 @@ class Feature:
 
     @property
     def digest(self) -> str:
-        """Six hex digits over id, title and criteria: editing any of them makes it another feature to the attempt counter."""
-        return sha256("\0".join((self.id, self.title, *self.criteria)).encode("utf-8", "surrogatepass")).hexdigest()[:6]
+        """Six hex digits over id, title and criteria: editing any of them makes it another
+        feature to the attempt counter."""
+        return sha256(
+            "\0".join((self.id, self.title, *self.criteria)).encode("utf-8", "surrogatepass")
+        ).hexdigest()[:6]
 
     @property
     def too_long(self) -> bool:
-        """Does what an agent must be told word for word fill a brief? Most are far from it, and their characters need no counting."""
+        """Does what an agent must be told word for word fill a brief?
+
+        Most are far from it, and their characters need no counting.
+        """
         told = (self.title, self.description, *self.criteria, *self.steps, *self.verify, self.notes)
-        return sum(map(len, told)) > MOST_TOLD // 4 and sum(len(text.encode("utf-8", "replace")) for text in told) > MOST_TOLD
+        return (
+            sum(map(len, told)) > MOST_TOLD // 4
+            and sum(len(text.encode("utf-8", "replace")) for text in told) > MOST_TOLD
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The features in file order, the branch they land on ("" when the file names none) and how the file was read.
+    """The features in file order, the branch they land on ("" when the file names none) and how
+    the file was read.
 
-    `readings` are the rules that needed judgement, one sentence each. `gates` are plan-level check commands.
+    `readings` are the rules that needed judgement, one sentence each. `gates` are plan-level check
+    commands.
     """
 
     path: str
@@ -108,7 +123,8 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a verdict came out as it did: a stable rule id, one sentence for people, one for the next session."""
+    """Why a verdict came out as it did: a stable rule id, one sentence for people, one for the
+    next session."""
 
     rule: str
     says: str
@@ -119,9 +135,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a rule id stands for. `says` may hold {n}, the number of details; `next` is what the next session must know.
+    """What a rule id stands for.
 
-    `example` is something that it refuses, `wrong` what to do where it is mistaken: both for docs/ratchet.md.
+    `says` may hold {n}, the number of details; `next` is what the next session must know.
+
+    `example` is something that it refuses, `wrong` what to do where it is mistaken: both for
+    docs/ratchet.md.
     """
 
     says: str
@@ -133,7 +152,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one step of a verdict took: runs of the suite or of a part of it, and seconds; `budget` is what it might, 0 without a limit."""
+    """What one step of a verdict took: runs of the suite or of a part of it, and seconds;
+    `budget` is what it might, 0 without a limit."""
 
     step: str
     runs: int
@@ -143,7 +163,8 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens and dollars as an agent reported them; `usd` is None where it said nothing of money."""
+    """Tokens and dollars as an agent reported them; `usd` is None where it said nothing of
+    money."""
 
     input: int = 0
     cached: int = 0
@@ -151,13 +172,25 @@ class Usage:
     usd: float | None = None
 
     def __add__(self, other: "Usage") -> "Usage":
-        usd = None if self.usd is None and other.usd is None else (self.usd or 0.0) + (other.usd or 0.0)
-        return Usage(input=self.input + other.input, cached=self.cached + other.cached, output=self.output + other.output, usd=usd)
+        usd = (
+            None
+            if self.usd is None and other.usd is None
+            else (self.usd or 0.0) + (other.usd or 0.0)
+        )
+        return Usage(
+            input=self.input + other.input,
+            cached=self.cached + other.cached,
+            output=self.output + other.output,
+            usd=usd,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The two answers. `proved` is None where it was not asked or cannot be told; `usage` is what the judge cost."""
+    """The two answers.
+
+    `proved` is None where it was not asked or cannot be told; `usage` is what the judge cost.
+    """
 
     safe: bool
     proved: bool | None
@@ -192,10 +225,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One normalised event of an agent's stream. `raw` is the line it came from; `data` holds what the kind needs.
+    """One normalised event of an agent's stream.
 
-    data: session {id, model} · tool_call {id, tool, args} · tool_result {id, ok} · usage {usage: Usage, total: bool} ·
-    retry {delay, status} · limit {status, resets_at (epoch s), type, windows, plan} · error {cls, status} · result {ok, cls, turns}
+    `raw` is the line it came from; `data` holds what the kind needs.
+
+    data: session {id, model} · tool_call {id, tool, args} · tool_result {id, ok} · usage {usage:
+    Usage, total: bool} · retry {delay, status} · limit {status, resets_at (epoch s), type, windows,
+    plan} · error {cls, status} · result {ok, cls, turns}
     """
 
     kind: Kind
@@ -225,11 +261,14 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEnd:
-    """How one agent ended: only sorts finished, limited and faulty; it never says anything about the work.
+    """How one agent ended: only sorts finished, limited and faulty; it never says anything
+    about the work.
 
-    `todo` is the agent's own list as it last told it, each item with whether it is done. `full_until`: nearly all of a usage window is
-    gone, and it ends then. `listed`: a subscription pays, so the dollars are a list price. `model` is what it said that it is.
-    `wonders` is the question that it ended with, which counts where it left nothing else. `unfinished`: its last words say so.
+    `todo` is the agent's own list as it last told it, each item with whether it is done.
+    `full_until`: nearly all of a usage window is gone, and it ends then. `listed`: a subscription
+    pays, so the dollars are a list price. `model` is what it said that it is. `wonders` is the
+    question that it ended with, which counts where it left nothing else. `unfinished`: its last
+    words say so.
     """
 
     end: End
@@ -259,8 +298,11 @@ class AgentEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
-    """What a session came to; everything its line in progress.txt says. `phase` are the details on its phase, if it worked in one;
-    `done` is what landed and what proves it, `carried` what is left to the next session."""
+    """What a session came to; everything its line in progress.txt says.
+
+    `phase` are the details on its phase, if it worked in one; `done` is what landed and what proves
+    it, `carried` what is left to the next session.
+    """
 
     session: str
     feature: Feature

@@ -1,4 +1,5 @@
-"""Notes in a form that is nearly right, as agents write them from memory: made into the right one, or left as they are."""
+"""Notes in a form that is nearly right, as agents write them from memory: made into the right
+one, or left as they are."""
 
 import json
 import re
@@ -8,13 +9,38 @@ LINES = 80  # of one note that is spread over lines
 LONGEST = 2_000
 TEXTS = ("claim", "next", "why", "choice")
 KEYS = {
-    "status": "state", "finding": "claim", "text": "claim", "note": "claim", "summary": "claim", "message": "claim", "statement": "claim",
-    "type": "kind", "cite": "cites", "citations": "cites", "next_action": "next", "next_step": "next", "todo": "next",
-    "reproduce": "reproduction", "repro": "reproduction", "proof": "evidence", "reason": "why", "contradicts": "challenge",
-}  # fmt: skip
+    "status": "state",
+    "finding": "claim",
+    "text": "claim",
+    "note": "claim",
+    "summary": "claim",
+    "message": "claim",
+    "statement": "claim",
+    "type": "kind",
+    "cite": "cites",
+    "citations": "cites",
+    "next_action": "next",
+    "next_step": "next",
+    "todo": "next",
+    "reproduce": "reproduction",
+    "repro": "reproduction",
+    "proof": "evidence",
+    "reason": "why",
+    "contradicts": "challenge",
+}
 STATES = {
     "verified": ("verified", "confirmed", "true", "proven", "proved", "fact"),
-    "rejected": ("rejected", "ruled out", "ruled_out", "ruled-out", "disproved", "disproven", "refuted", "false", "wrong"),
+    "rejected": (
+        "rejected",
+        "ruled out",
+        "ruled_out",
+        "ruled-out",
+        "disproved",
+        "disproven",
+        "refuted",
+        "false",
+        "wrong",
+    ),
     "open": ("open", "question", "unknown", "unverified", "hypothesis", "unclear"),
     "blocked": ("blocked", "waiting", "stuck"),
 }
@@ -27,7 +53,8 @@ RATE = re.compile(r"(\d+)\s*(?:/|of)\s*(\d+)")
 
 
 def joined(lines: Iterable[str], *, over: bool = True) -> Iterator[str]:
-    """The lines, those of one JSON text together, the items of a list apart, without the fences of Markdown.
+    """The lines, those of one JSON text together, the items of a list apart, without the fences
+    of Markdown.
 
     What has no end yet is left out until the session is `over`.
     """
@@ -77,11 +104,15 @@ def mended(text: str) -> str:
 
 def claimed(word: str, claim: str) -> dict[str, object]:
     word = word.casefold()
-    return {"claim": claim[:LONGEST], **({"kind": word} if word in KINDS else {"state": WORDS[word]})}
+    return {
+        "claim": claim[:LONGEST],
+        **({"kind": word} if word in KINDS else {"state": WORDS[word]}),
+    }
 
 
 def note_of(given: Mapping[str, object]) -> dict[str, object]:
-    """The note with the names and forms of the schema; what is unknown stays, for the schema to refuse."""
+    """The note with the names and forms of the schema; what is unknown stays, for the schema to
+    refuse."""
     note: dict[str, object] = {}
     for key, value in given.items():
         name = key.casefold()
@@ -111,8 +142,15 @@ def proof_of(value: object) -> object:
     """A command, a file or a trace; what a command printed is for the loop to see."""
     if not isinstance(value, dict):
         return value
-    command, file = (next((value[name] for name in names if name in value), None) for names in (COMMAND, FILE))
-    known = {"command": command, "file": file, "trace": value.get("trace"), "says": value.get("says")}
+    command, file = (
+        next((value[name] for name in names if name in value), None) for names in (COMMAND, FILE)
+    )
+    known = {
+        "command": command,
+        "file": file,
+        "trace": value.get("trace"),
+        "says": value.get("says"),
+    }
     return {name: each for name, each in known.items() if each not in (None, "")} or value
 
 
@@ -122,16 +160,34 @@ def cite_of(value: object) -> object:
         return value
     path = next((value[name] for name in ("path", "file") if name in value), None)
     lines = value.get("lines", value.get("line"))
-    where = "-".join(map(str, lines)) if isinstance(lines, list) else "" if lines is None else str(lines)
+    where = (
+        "-".join(map(str, lines))
+        if isinstance(lines, list)
+        else ""
+        if lines is None
+        else str(lines)
+    )
     return f"{path}:{where}" if path and where else path or value
 
 
 def reproduction_of(value: object, fails: object) -> object:
     """A command with how often it fails, also of a command alone and of a rate such as 3/10."""
-    given = {"command": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else None
+    given = (
+        {"command": value}
+        if isinstance(value, str)
+        else dict(value)
+        if isinstance(value, dict)
+        else None
+    )
     if given is None:
         return value
     command = next((given.pop(name) for name in COMMAND if name in given), None)
-    rate = RATE.fullmatch(str(given.pop("rate", None) or (given["fails"] if isinstance(given.get("fails"), str) else fails) or ""))
+    rate = RATE.fullmatch(
+        str(
+            given.pop("rate", None)
+            or (given["fails"] if isinstance(given.get("fails"), str) else fails)
+            or ""
+        )
+    )
     told = {"fails": int(rate[1]), "of": int(rate[2])} if rate else {}
     return {**given, **told, **({"command": command} if command else {})}

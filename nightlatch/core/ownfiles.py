@@ -1,4 +1,5 @@
-"""The files of a repository that the program itself reads: settings, plans, checks, prompts, its record, and what it is started by."""
+"""The files of a repository that the program itself reads: settings, plans, checks, prompts,
+its record, and what it is started by."""
 
 import posixpath
 import re
@@ -11,9 +12,14 @@ from nightlatch.core.config import PROTECTED
 from nightlatch.core.planfile import USUAL_PLACES
 
 SETTINGS, TABLE_FILE = "loop.toml", "pyproject.toml"
-# A command that is started in a folder takes the settings and the plan that lie nearest, so these names are the person's everywhere.
-# The state folder holds decisions of the person, and is none that git would be told of.
-ANYWHERE = (f"**/{SETTINGS}", *sorted({f"**/{posixpath.basename(place)}" for place in USUAL_PLACES}), "**/.nightlatch/**")
+# A command that is started in a folder takes the settings and the plan that lie nearest, so these
+# names are the person's everywhere. The state folder holds decisions of the person, and is none
+# that git would be told of.
+ANYWHERE = (
+    f"**/{SETTINGS}",
+    *sorted({f"**/{posixpath.basename(place)}" for place in USUAL_PLACES}),
+    "**/.nightlatch/**",
+)
 # Whatever else [protect] says: this file runs as the person.
 LOOP = "loop.py"
 OURS = re.compile(r"[ \t]*\[+[ \t]*[\"']?tool[\"']?[ \t]*\.[ \t]*[\"']?nightlatch[\"']?[ \t]*[.\]]")
@@ -27,18 +33,53 @@ RUNS = re.compile(
 )
 # Programs that do what a file of the project says, which a command does not name.
 READERS = frozenset(
-    ("make", "gmake", "just", "task", "npm", "npx", "pnpm", "yarn", "bun", "rake", "invoke", "inv", "nox", "tox", "gradle", "mvn", "ant",
-     "composer", "mix", "cargo", "poetry", "pdm", "hatch", "uv", "docker-compose", "pre-commit")
-)  # fmt: skip
+    (
+        "make",
+        "gmake",
+        "just",
+        "task",
+        "npm",
+        "npx",
+        "pnpm",
+        "yarn",
+        "bun",
+        "rake",
+        "invoke",
+        "inv",
+        "nox",
+        "tox",
+        "gradle",
+        "mvn",
+        "ant",
+        "composer",
+        "mix",
+        "cargo",
+        "poetry",
+        "pdm",
+        "hatch",
+        "uv",
+        "docker-compose",
+        "pre-commit",
+    )
+)
 INCLUDES = re.compile(r"include(?:if\..*)?\.path", re.DOTALL)
 
 
 def projects(files: Iterable[str], tables: Iterable[str]) -> set[str]:
-    """The folders that could be projects by these files: with settings of their own, or with a plan at a usual place."""
+    """The folders that could be projects by these files: with settings of their own, or with a
+    plan at a usual place."""
     names = tuple(files)
-    found = {posixpath.dirname(name) for name in (*names, *tables) if posixpath.basename(name) in (SETTINGS, TABLE_FILE)}
+    found = {
+        posixpath.dirname(name)
+        for name in (*names, *tables)
+        if posixpath.basename(name) in (SETTINGS, TABLE_FILE)
+    }
     for place in USUAL_PLACES:
-        found |= {name.removesuffix(place).rstrip("/") for name in names if f"/{name}".endswith(f"/{place}")}
+        found |= {
+            name.removesuffix(place).rstrip("/")
+            for name in names
+            if f"/{name}".endswith(f"/{place}")
+        }
     return found
 
 
@@ -48,17 +89,23 @@ def of_project(folder: str) -> tuple[str, ...]:
 
 
 def is_unguarded(loop: str) -> bool:
-    """Does a loop.py import from its own folder before this package can leave it? Those of older versions do."""
+    """Does a loop.py import from its own folder before this package can leave it?
+
+    Those of older versions do.
+    """
     return IMPORTS_US.search(loop) is not None and "sys.path" not in loop
 
 
 def shadows(folder: str, modules: Iterable[str]) -> tuple[str, ...]:
     """The patterns of what Python would import from a folder in place of these modules."""
-    return tuple(posixpath.join(folder, form.format(name)) for name in sorted(modules) for form in LOADED)
+    return tuple(
+        posixpath.join(folder, form.format(name)) for name in sorted(modules) for form in LOADED
+    )
 
 
 def words(command: str) -> Iterator[str]:
-    """The words of a command of the person's that may name files, the right sides of assignments and options among them."""
+    """The words of a command of the person's that may name files, the right sides of
+    assignments and options among them."""
     try:
         found = shlex.split(command, comments=True)
     except ValueError:
@@ -75,7 +122,8 @@ def table(text: str) -> Mapping[str, Any] | None:
 
 
 def with_table_of(old: str, new: str) -> str | None:
-    """`new` with the [tool.nightlatch] of `old`, or with none where that has none; None where it cannot be told from the rest."""
+    """`new` with the [tool.nightlatch] of `old`, or with none where that has none; None where
+    it cannot be told from the rest."""
     text = "".join(line for line, ours in marked(new) if not ours)
     kept = "".join(line for line, ours in marked(old) if ours)
     if kept:
@@ -88,7 +136,10 @@ def with_table_of(old: str, new: str) -> str | None:
 
 
 def same_table(old: str, new: str) -> bool:
-    """Does the file give the same settings as before? One that speaks of this program and is no TOML gives none, and ends every command."""
+    """Does the file give the same settings as before?
+
+    One that speaks of this program and is no TOML gives none, and ends every command.
+    """
     try:
         return table(new) == safe_table(old)
     except tomllib.TOMLDecodeError:
@@ -125,12 +176,17 @@ def without_table(text: str) -> Mapping[str, Any]:
     tools = read.get("tool")
     if isinstance(tools, dict):
         rest = {name: value for name, value in tools.items() if name != "nightlatch"}
-        read = {**read, "tool": rest} if rest else {name: value for name, value in read.items() if name != "tool"}
+        read = (
+            {**read, "tool": rest}
+            if rest
+            else {name: value for name, value in read.items() if name != "tool"}
+        )
     return read
 
 
 def marked(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it stands in a table of ours, as far as that can be told without parsing."""
+    """Each line, and whether it stands in a table of ours, as far as that can be told without
+    parsing."""
     ours = False
     for line in text.splitlines(keepends=True):
         if line.lstrip().startswith("["):

@@ -1,4 +1,5 @@
-"""What package managers are told by a person's settings, without their keys; what makes an environment; what lock files name."""
+"""What package managers are told by a person's settings, without their keys; what makes an
+environment; what lock files name."""
 
 import re
 import tomllib
@@ -23,8 +24,11 @@ INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A folder that a person shares and that a candidate needs another one of: the file `by` beside it says so, `command` fills it. With a
-    `script` it is added to what the person has: its words are the distributions that are no longer wanted, then `-r FILE` for each file."""
+    """A folder that a person shares and that a candidate needs another one of: the file `by`
+    beside it says so, `command` fills it. With a `script` it is added to what the person
+    has: its words are the distributions that are no longer wanted, then `-r FILE` for each
+    file.
+    """
 
     by: str
     folder: str
@@ -34,8 +38,11 @@ class Filled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """A folder of HOME with packages that builds read. Where a manifest `by` lies, `command` fetches what `lock` names, unless the project
-    has it all in `vendored`."""
+    """A folder of HOME with packages that builds read.
+
+    Where a manifest `by` lies, `command` fetches what `lock` names, unless the project has it all
+    in `vendored`.
+    """
 
     folder: str
     by: str = ""
@@ -54,7 +61,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Managers:
-    """What is known of package managers, from shipped/packages.toml. `environment` are names of variables."""
+    """What is known of package managers, from shipped/packages.toml.
+
+    `environment` are names of variables.
+    """
 
     environment: tuple[str, ...]
     settings: tuple[Settings, ...]
@@ -64,7 +74,8 @@ class Managers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maker:
-    """A command that makes an environment, or a part of it: a folder that the person shares, or a store. Paths are the repository's.
+    """A command that makes an environment, or a part of it: a folder that the person shares, or
+    a store. Paths are the repository's.
 
     `lists` are the files that name what the command adds to a copy of what the person has.
     """
@@ -80,7 +91,10 @@ class Maker:
         return "pip" if self.lists else basename(self.argv[0])
 
     def fills(self, shared: str) -> bool:
-        """Does it fill this folder that is shared? Workspaces of a package manager have one each, by the lock file at the top."""
+        """Does it fill this folder that is shared?
+
+        Workspaces of a package manager have one each, by the lock file at the top.
+        """
         below = not self.cwd or shared.startswith(f"{self.cwd}/")
         return bool(self.folder) and below and basename(shared) == basename(self.folder)
 
@@ -89,16 +103,27 @@ def managers_of(data: Mapping[str, Any]) -> Managers:
     """The tables of shipped/packages.toml."""
     return Managers(
         environment=tuple(data["environment"]),
-        settings=tuple(Settings(file=each["file"], tables=tuple(each.get("tables", ()))) for each in data["settings"]),
+        settings=tuple(
+            Settings(file=each["file"], tables=tuple(each.get("tables", ())))
+            for each in data["settings"]
+        ),
         filled=tuple(Filled(**each) for each in data["filled"]),
         stores=tuple(Store(**each) for each in data["stores"]),
     )
 
 
-def makers(known: Managers, shares: Iterable[str], files: Iterable[str], top: str, has: Callable[[str], bool]) -> Iterator[Maker]:
-    """What makes the environment of a tree with these files where no init.sh does: folders by what lies beside each, and stores.
+def makers(
+    known: Managers,
+    shares: Iterable[str],
+    files: Iterable[str],
+    top: str,
+    has: Callable[[str], bool],
+) -> Iterator[Maker]:
+    """What makes the environment of a tree with these files where no init.sh does: folders by
+    what lies beside each, and stores.
 
-    The folders are those that are shared, and at the top also those that nobody has yet, where the machine `has` the program for it.
+    The folders are those that are shared, and at the top also those that nobody has yet, where the
+    machine `has` the program for it.
     """
     names, given = frozenset(files), [*shares]
     at_top = [f"{top}/{each.folder}".removeprefix("/") for each in known.filled]
@@ -109,20 +134,35 @@ def makers(known: Managers, shares: Iterable[str], files: Iterable[str], top: st
             lists = tuple(path for path in beside if matcher([each.by])(basename(path)))
             program, *_ = words = tuple(each.command.split()) or ("",)
             if lists and each.script and shared in given:
-                yield Maker(argv=("sh", "-c", each.script, "pip"), cwd=above, folder=shared, lists=lists)
+                yield Maker(
+                    argv=("sh", "-c", each.script, "pip"), cwd=above, folder=shared, lists=lists
+                )
             elif lists and program and (shared in given or has(program)):
                 yield Maker(argv=words, cwd=above, folder=shared)
             if lists:
                 break
     for store in known.stores:
-        homes = {dirname(path) for path in names if store.by and basename(path) == store.by and not NOT_SUITES.search(path)}
-        own = {folder for folder in homes if not store.vendored or f"{folder}/{store.vendored}".removeprefix("/") not in names}
+        homes = {
+            dirname(path)
+            for path in names
+            if store.by and basename(path) == store.by and not NOT_SUITES.search(path)
+        }
+        own = {
+            folder
+            for folder in homes
+            if not store.vendored or f"{folder}/{store.vendored}".removeprefix("/") not in names
+        }
         yield from (Maker(argv=tuple(store.command.split()), cwd=folder) for folder in sorted(own))
 
 
 def pip_words(lists: Sequence[str], before: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
-    """The words for the script that installs what requirements files name, given what they named before."""
-    gone = frozenset[str]().union(*map(requirements, before)) - frozenset[str]().union(*map(requirements, now)) - INSTALLERS
+    """The words for the script that installs what requirements files name, given what they
+    named before."""
+    gone = (
+        frozenset[str]().union(*map(requirements, before))
+        - frozenset[str]().union(*map(requirements, now))
+        - INSTALLERS
+    )
     return (" ".join(sorted(gone)), *(word for path in lists for word in ("-r", basename(path))))
 
 
@@ -132,7 +172,8 @@ def without_login(value: str) -> str:
 
 
 def without_keys(text: str, sections: Sequence[str] = ()) -> str:
-    """The lines of a settings file that say where packages come from, of a TOML file only of these tables.
+    """The lines of a settings file that say where packages come from, of a TOML file only of
+    these tables.
 
     None that may hold a key, and none that names a place to write to, which no workspace has.
     """
@@ -147,7 +188,8 @@ def without_keys(text: str, sections: Sequence[str] = ()) -> str:
 
 
 def requirements(text: str) -> frozenset[str]:
-    """The distributions that a requirements file names, in the one spelling that all spellings of a name have."""
+    """The distributions that a requirements file names, in the one spelling that all spellings
+    of a name have."""
     names = filter(None, map(REQUIREMENT.match, text.splitlines()))
     return frozenset(re.sub(r"[-_.]+", "-", name[1]).lower() for name in names)
 
@@ -181,4 +223,10 @@ def cargo_files(lock: str) -> Iterator[str]:
 
 def index_folder(name: str) -> str:
     """The folder of a crate in an index: by its length, or by its first four letters."""
-    return f"3/{name[0]}" if len(name) == 3 else str(len(name)) if len(name) < 3 else f"{name[:2]}/{name[2:4]}"
+    return (
+        f"3/{name[0]}"
+        if len(name) == 3
+        else str(len(name))
+        if len(name) < 3
+        else f"{name[:2]}/{name[2:4]}"
+    )

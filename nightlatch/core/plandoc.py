@@ -1,4 +1,5 @@
-"""A plan file as a document: a value that any dialect can be read from, and the places in the text at which it is changed."""
+"""A plan file as a document: a value that any dialect can be read from, and the places in the
+text at which it is changed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -48,7 +49,8 @@ class Document(Protocol):
         """The text of an item, or for what has no text of its own the same fields as JSON."""
 
     def set(self, key: Key, name: str, value: bool | str) -> list[Edit]:
-        """What to put where, so that a field of the item at `key` has this value, added where it is not there."""
+        """What to put where, so that a field of the item at `key` has this value, added where
+        it is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,9 @@ class Json:
     def raw(self, key: Key) -> str:
         place, n = key[:-1], key[-1]
         if place not in self.spans:
-            self.spans[place] = list(jsontext.elements(self.text, jsontext.start_of(self.text, place)))
+            self.spans[place] = list(
+                jsontext.elements(self.text, jsontext.start_of(self.text, place))
+            )
         start, end = self.spans[place][int(n)]
         return self.text[start:end]
 
@@ -80,7 +84,10 @@ class Json:
 
 
 def document(data: bytes, path: str) -> Document:
-    """The plan file taken apart by what its name says it is. Raises PlanError with line, column and a caret."""
+    """The plan file taken apart by what its name says it is.
+
+    Raises PlanError with line, column and a caret.
+    """
     text = jsontext.decode(data, path)
     reader = READERS.get(splitext(path)[1].lower())
     if reader:
@@ -92,12 +99,18 @@ def document(data: bytes, path: str) -> Document:
         if not kind:
             raise
         what, suffix = kind
-        fix = f"give the file a name that ends in {suffix}, or make a plan of it: nightlatch plan {path}"
-        raise PlanError(f"this is {what}, and its name says JSON", place=error.place, fix=fix) from None
+        fix = (
+            f"give the file a name that ends in {suffix}, or make a plan of it: nightlatch plan"
+            f" {path}"
+        )
+        raise PlanError(
+            f"this is {what}, and its name says JSON", place=error.place, fix=fix
+        ) from None
 
 
 def looks_like(text: str) -> tuple[str, str] | None:
-    """What a file that is no JSON seems to be, with the usual end of its name; None for what begins like JSON."""
+    """What a file that is no JSON seems to be, with the usual end of its name; None for what
+    begins like JSON."""
     begin = text.lstrip("\ufeff \t\r\n")
     if begin[:1] in ("{", "[", '"') and not begin.startswith("[ ]"):
         return None

@@ -24,20 +24,33 @@ def parse(text: str, path: str) -> Marked:
                 for member in jsontext.members(body[lead:], 0):
                     start = at + lead + member.start
                     starts[n, member.name] = start
-                    marks[n, member.name] = ((start, at + lead + jsontext.end_of(body[lead:], member.start)),)
+                    marks[n, member.name] = (
+                        (start, at + lead + jsontext.end_of(body[lead:], member.start)),
+                    )
         at += len(line)
 
     def added(key: Key, name: str, value: bool | str) -> tuple[int, str]:
         rest = text[starts[key] :]
-        where, new = jsontext.with_member(rest.splitlines()[0], 0, name, json.dumps(value, ensure_ascii=False))
+        where, new = jsontext.with_member(
+            rest.splitlines()[0], 0, name, json.dumps(value, ensure_ascii=False)
+        )
         return starts[key] + where, new
 
-    return Marked(text=text, root=items, starts=starts, marks=marks, spell=lambda value: json.dumps(value, ensure_ascii=False), added=added)
+    return Marked(
+        text=text,
+        root=items,
+        starts=starts,
+        marks=marks,
+        spell=lambda value: json.dumps(value, ensure_ascii=False),
+        added=added,
+    )
 
 
 def _value(path: str, number: int, body: str) -> object:
-    """What a line holds. Raises PlanError, with the place in the whole file, where it is not JSON."""
+    """What a line holds. Raises PlanError, with the place in the whole file, where it is not
+    JSON."""
     try:
         return jsontext.parse(body, path)
     except PlanError:
-        return jsontext.parse("\n" * number + body, path)  # the same error, with the number of the line
+        # the same error, with the number of the line
+        return jsontext.parse("\n" * number + body, path)

@@ -10,20 +10,27 @@ from typing import Any
 from nightlatch.core.jsontext import Key, error_at
 from nightlatch.core.planmarked import Marked
 
-BOX = re.compile(r"^(?P<lead>[ \t>]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[(?P<mark>[^\]\n])\](?P<optional>\*?)[ \t]+(?P<title>\S.*?)[ \t]*$")
+BOX = re.compile(
+    r"^(?P<lead>[ \t>]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[(?P<mark>[^\]\n])\](?P<optional>\*?)["
+    r" \t]+(?P<title>\S.*?)[ \t]*$"
+)
 HEADING = re.compile(r"^ {0,3}(?P<level>#{1,6})[ \t]+(?P<title>.*?)[ \t#]*$")
 FENCE = re.compile(r"^ {0,12}(?P<fence>`{3,}|~{3,})")
-# `US-001`, `T012` and `1.2.3` name an item; a number alone does so with a dot, a colon or a bracket behind it.
+# `US-001`, `T012` and `1.2.3` name an item; a number alone does so with a dot, a colon or a bracket
+# behind it.
 ID = re.compile(
     r"^[*_`\[(]{0,3}(?P<id>(?:[A-Z][A-Za-z]{0,9}-\d+(?:[.-]\d+)*|[A-Z]{1,8}\d{2,}(?:\.\d+)*|\d+(?:\.\d+)+)(?![\w-])|\d+(?=[.):]))"
     r"[*_`\])]{0,3}[.:)]?[*_]{0,3}[ \t]+(?:[-\u2013\u2014:][ \t]+)?"
 )
 STORY = re.compile(
-    r"^(?:\d+[.)][ \t]+)?[*_`\[]{0,3}(?P<id>[A-Z][A-Za-z]{0,9}-\d+(?:\.\d+)*|(?:Story|Task|Feature|Issue)[ \t]+#?\d+(?:\.\d+)*)[*_`\]]{0,3}"
+    r"^(?:\d+[.)]["
+    r" \t]+)?[*_`\[]{0,3}(?P<id>[A-Z][A-Za-z]{0,9}-\d+(?:\.\d+)*|(?:Story|Task|Feature|Issue)["
+    r" \t]+#?\d+(?:\.\d+)*)[*_`\]]{0,3}"
     r"[ \t]*(?:[:.)\u2013\u2014-][ \t]*|[ \t])(?P<title>\S.*)$"
 )
 FIELD = re.compile(
-    r"^[-*+]?[ \t]*[*_]{0,3}(?P<name>verify|depends[ \t]*on|depends|dependencies|blocked[ \t]*by|priority)[*_]{0,3}[ \t]*:[*_]{0,3}"
+    r"^[-*+]?[ \t]*[*_]{0,3}(?P<name>verify|depends[ \t]*on|depends|dependencies|blocked["
+    r" \t]*by|priority)[*_]{0,3}[ \t]*:[*_]{0,3}"
     r"[ \t]*(?P<value>\S.*)$",
     re.IGNORECASE,
 )
@@ -51,7 +58,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of the text, where it begins, and whether it is plain Markdown and no code or comment."""
+    """A line of the text, where it begins, and whether it is plain Markdown and no code or
+    comment."""
 
     text: str
     at: int
@@ -59,14 +67,27 @@ class Line:
 
 
 def parse(text: str, path: str) -> Marked:
-    """The boxes of a Markdown file as items, or its headings with an id where all boxes stand under such.
+    """The boxes of a Markdown file as items, or its headings with an id where all boxes stand
+    under such.
 
     Raises PlanError where there is neither.
     """
     lines = list(_lines(text))
-    if lines and lines[0].text.lstrip("\ufeff").strip() == "---" and not any(line.plain and BOX.match(line.text) for line in lines):
-        fix = "name a file with a list of boxes, or make a plan of this one: nightlatch plan " + path
-        raise error_at(text, path, 0, "this Markdown file is one task of a tracker, not a list of features", fix)
+    if (
+        lines
+        and lines[0].text.lstrip("\ufeff").strip() == "---"
+        and not any(line.plain and BOX.match(line.text) for line in lines)
+    ):
+        fix = (
+            "name a file with a list of boxes, or make a plan of this one: nightlatch plan " + path
+        )
+        raise error_at(
+            text,
+            path,
+            0,
+            "this Markdown file is one task of a tracker, not a list of features",
+            fix,
+        )
     items = _items(lines)
     if not items:
         fix = f"{NO_BOXES}, or make a plan of it: nightlatch plan {path}"
@@ -79,14 +100,22 @@ def parse(text: str, path: str) -> Marked:
         marks["tasks", n, "done"] = tuple(item.marks)
     root = {"tasks": [_fields(item, n, items) for n, item in enumerate(items)]}
     return Marked(
-        text=text, root=root, starts=starts, marks=marks, spell=lambda value: DONE if value else FRESH, says=tuple(_says(items)),
-    )  # fmt: skip
+        text=text,
+        root=root,
+        starts=starts,
+        marks=marks,
+        spell=lambda value: DONE if value else FRESH,
+        says=tuple(_says(items)),
+    )
 
 
 def _says(items: Sequence[Item]) -> Iterator[str]:
     """What needed judgement."""
     if any(item.criteria for item in items):
-        yield f"the {len(items)} headings with an id are the features, the boxes under each its criteria; it is done when all are ticked"
+        yield (
+            f"the {len(items)} headings with an id are the features, the boxes under each its"
+            " criteria; it is done when all are ticked"
+        )
         return
     yield f"the {len(items)} boxes are the features, in this order; a ticked one is done"
     if any(item.parent is not None for item in items):
@@ -129,7 +158,9 @@ def _headed(lines: Sequence[Line]) -> tuple[list[Item], bool]:
         if heading:
             story, level = STORY.match(heading["title"]), len(heading["level"])
             if story:
-                item = Item(title=story["title"].strip("*_ "), at=line.at, id=" ".join(story["id"].split()))
+                item = Item(
+                    title=story["title"].strip("*_ "), at=line.at, id=" ".join(story["id"].split())
+                )
                 found.append(item)
                 current = (level, item)
             elif current and level <= current[0]:
@@ -155,16 +186,28 @@ def _boxes(lines: Sequence[Line]) -> list[Item]:
     for line in lines:
         indent = len(line.text.expandtabs(4)) - len(line.text.expandtabs(4).lstrip())
         if line.plain and (heading := HEADING.match(line.text)):
-            headings = [each for each in headings if each[0] < len(heading["level"])] + [(len(heading["level"]), heading["title"])]
+            headings = [each for each in headings if each[0] < len(heading["level"])] + [
+                (len(heading["level"]), heading["title"])
+            ]
             open_items = []
         elif line.plain and (box := BOX.match(line.text)):
             open_items = [n for n in open_items if found[n].indent < indent]
             mark = (line.at + box.start("mark"), line.at + box.end("mark"))
-            section = " / ".join(title for level, title in headings if level > 1 or len(headings) == 1)
-            found.append(Item(
-                title=box["title"], at=line.at, indent=indent, marks=[mark], ticked=[box["mark"] in "xX"], section=section,
-                optional=bool(box["optional"]), parent=open_items[-1] if open_items else None,
-            ))  # fmt: skip
+            section = " / ".join(
+                title for level, title in headings if level > 1 or len(headings) == 1
+            )
+            found.append(
+                Item(
+                    title=box["title"],
+                    at=line.at,
+                    indent=indent,
+                    marks=[mark],
+                    ticked=[box["mark"] in "xX"],
+                    section=section,
+                    optional=bool(box["optional"]),
+                    parent=open_items[-1] if open_items else None,
+                )
+            )
             open_items.append(len(found) - 1)
         elif line.text.strip():
             open_items = [n for n in open_items if found[n].indent < indent]
@@ -174,7 +217,8 @@ def _boxes(lines: Sequence[Line]) -> list[Item]:
 
 
 def _name(items: Sequence[Item]) -> None:
-    """An id for every item: the one that it begins with, where no other has it, else a digest of its section and words."""
+    """An id for every item: the one that it begins with, where no other has it, else a digest
+    of its section and words."""
     for item in items:
         if not item.id and (named := ID.match(item.title)):
             item.id, item.title = named["id"], item.title[named.end() :].strip("*_ ") or item.title
@@ -191,7 +235,8 @@ def _name(items: Sequence[Item]) -> None:
 def _fields(item: Item, n: int, items: Sequence[Item]) -> dict[str, Any]:
     """The item as a plan in JSON would have it."""
     said: dict[str, Any] = {"id": item.id, "title": item.title, "done": all(item.ticked)}
-    depends = [other.id for other in items if other.parent == n]  # whoever has parts is done after them
+    # whoever has parts is done after them
+    depends = [other.id for other in items if other.parent == n]
     body = []
     for line in item.body:
         given = FIELD.match(line)

@@ -1,4 +1,5 @@
-"""A plan file that is no JSON: its items as JSON would have them, each with the places in the text that say whether it is done."""
+"""A plan file that is no JSON: its items as JSON would have them, each with the places in the
+text that say whether it is done."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,8 +12,9 @@ from nightlatch.core.jsontext import Key, inside
 class Marked:
     """A text with marks.
 
-    `starts` has for each key where its value stands, `marks` for an item's field the spans to write into, `spell` what is written there
-    for a value, and `added` what puts a field into an item that has none: the place and the text. `says` is what needed judgement.
+    `starts` has for each key where its value stands, `marks` for an item's field the spans to write
+    into, `spell` what is written there for a value, and `added` what puts a field into an item that
+    has none: the place and the text. `says` is what needed judgement.
     """
 
     text: str

@@ -1,4 +1,5 @@
-"""The grammar of progress.txt: entries and runs to text and back, with anybody else's text kept as it stands."""
+"""The grammar of progress.txt: entries and runs to text and back, with anybody else's text kept
+as it stands."""
 
 import json
 import re
@@ -65,9 +66,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A header with details below it. `eol` is its line ending; `cut` says that nothing ends its last line (the end of a file).
+    """A header with details below it.
 
-    `joined`: the last detail, which names session and digest, stands at the end of the line before it.
+    `eol` is its line ending; `cut` says that nothing ends its last line (the end of a file).
+
+    `joined`: the last detail, which names session and digest, stands at the end of the line before
+    it.
     """
 
     details: tuple[str, ...] = ()
@@ -78,7 +82,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry(Block):
-    """One session, decision, finding, note or wait, at a UTC minute; only sessions have tries, minutes, dollars and a rule."""
+    """One session, decision, finding, note or wait, at a UTC minute; only sessions have tries,
+    minutes, dollars and a rule."""
 
     at: datetime
     word: str
@@ -100,8 +105,9 @@ class RunStart(Block):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFeatures(Block):
-    """What became of each feature in a run, a line each, above the block that closes it: an entry is part of the commit that it is about,
-    so only what comes later can name that commit."""
+    """What became of each feature in a run, a line each, above the block that closes it: an
+    entry is part of the commit that it is about, so only what comes later can name that
+    commit."""
 
     run: str
     fields: tuple[tuple[str, str], ...] = ()
@@ -117,7 +123,10 @@ class RunEnd(Block):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One decision that waits for the person: the command is `verb`, the feature, `rest`. `others` are features that it is about too."""
+    """One decision that waits for the person: the command is `verb`, the feature, `rest`.
+
+    `others` are features that it is about too.
+    """
 
     feature: str
     says: str
@@ -163,7 +172,8 @@ _BLOCK = re.compile(
         ({_ONE_WORD})(?:[ ]{{2}}([^\r\n]+))?
     |   ({_words(OTHER_WORDS)})[ ]({_ONE_WORD})(?:[ ]([^\r\n]+))?
     ){_LINES}
-    | ==[ ]run[ ]({_ONE_WORD})[ ]({"|".join(RUNS)})((?:[ ][\w-]+=(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*))*){_LINES}
+    | ==[ ]run[ ]({_ONE_WORD})[ ]({"|".join(RUNS)})
+      ((?:[ ][\w-]+=(?:"(?:[^"\\\r\n]|\\[^\r\n])*"|[^\s"]*))*){_LINES}
     | [^\n]*(?:\n|\Z)
     """,
     re.VERBOSE,
@@ -175,12 +185,21 @@ _ESCAPE = re.compile(r"(?:%[0-9A-F]{2})+")
 _DECIDES = re.compile(r"DECIDE  (\d+) (\S+) ")
 _JOINED = re.compile(r"(?!session \S+  digest )(.*?\S)  ((?:session \S+  )?digest [0-9a-f]{6})")
 _AGAIN = re.compile(r"the same again, .+ in a row")
-_OPPOSITES = {"approve": ("refuse", '"why"'), "retry": ("skip", ""), "done": ("hold", ""), "answer": ("skip", "")}
-_PATTERNS = re.compile(r"^##[ ]+codebase patterns[^\n]*\n(.*?)(?=^##? |^---|^== run |^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\Z)", re.I | re.M | re.S)
+_OPPOSITES = {
+    "approve": ("refuse", '"why"'),
+    "retry": ("skip", ""),
+    "done": ("hold", ""),
+    "answer": ("skip", ""),
+}
+_PATTERNS = re.compile(
+    r"^##[ ]+codebase patterns[^\n]*\n(.*?)(?=^##? |^---|^== run |^[0-9]{4}-[0-9]{2}-[0-9]{2}T|\Z)",
+    re.I | re.M | re.S,
+)
 
 
 def parse(text: str) -> tuple[Item, ...]:
-    """The items of a progress file, or of what was appended to one; `render` gives the same text back."""
+    """The items of a progress file, or of what was appended to one; `render` gives the same
+    text back."""
     items: list[Item] = []
     other = 0
     for match in _BLOCK.finditer(text, 1 if text.startswith("\ufeff") else 0):
@@ -195,9 +214,13 @@ def parse(text: str) -> tuple[Item, ...]:
 
 
 def render(items: Sequence[Item]) -> str:
-    """The text of the items: each detail indented, each header one line, whatever the fields hold."""
+    """The text of the items: each detail indented, each header one line, whatever the fields
+    hold."""
     last = len(items) - 1
-    return "".join(item.text if isinstance(item, Text) else _text(item, cut=item.cut and n == last) for n, item in enumerate(items))
+    return "".join(
+        item.text if isinstance(item, Text) else _text(item, cut=item.cut and n == last)
+        for n, item in enumerate(items)
+    )
 
 
 def appended(text: str, items: Sequence[Item]) -> str:
@@ -228,7 +251,9 @@ def _details(eol: str, text: str, whole: str) -> tuple[tuple[str, ...], str, boo
 
 
 def _entry(match: re.Match[str]) -> Entry | None:
-    at, word, feature, tries, minutes, usd, rule, title, other, subject, rest, eol, text = match.groups()[:13]
+    at, word, feature, tries, minutes, usd, rule, title, other, subject, rest, eol, text = (
+        match.groups()[:13]
+    )
     whole = match[0]
     block, other = _details(eol, text, whole), (other or "").rstrip()
     try:
@@ -240,7 +265,16 @@ def _entry(match: re.Match[str]) -> Entry | None:
     details, eol, cut = block
     details, joined = (details, False) if other and other != DECISION else _parted(details)
     if other:
-        item = Entry(at=moment, word=other, feature=_unquote(subject), title=rest or "", details=details, eol=eol, cut=cut, joined=joined)
+        item = Entry(
+            at=moment,
+            word=other,
+            feature=_unquote(subject),
+            title=rest or "",
+            details=details,
+            eol=eol,
+            cut=cut,
+            joined=joined,
+        )
     else:
         item = Entry(
             at=moment,
@@ -260,7 +294,8 @@ def _entry(match: re.Match[str]) -> Entry | None:
 
 
 def _parted(details: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """The details with session and digest as one of their own, and whether they stood at the end of another."""
+    """The details with session and digest as one of their own, and whether they stood at the
+    end of another."""
     found = _JOINED.fullmatch(details[-1]) if details else None
     return ((*details[:-1], found[1], found[2]), True) if found else (details, False)
 
@@ -269,7 +304,10 @@ def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> Run 
     kind = RUNS[match[15]]
     details, eol, cut = block
     try:
-        fields = tuple((name, json.loads(value) if value.startswith('"') else value) for name, value in _FIELD.findall(match[16]))
+        fields = tuple(
+            (name, json.loads(value) if value.startswith('"') else value)
+            for name, value in _FIELD.findall(match[16])
+        )
     except ValueError:
         return None
     item = kind(run=_unquote(match[14]), fields=fields, details=details, eol=eol, cut=cut)
@@ -279,7 +317,9 @@ def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> Run 
 def _text(item: Entry | Run, *, cut: bool) -> str:
     told = (*item.details[:-2], "  ".join(item.details[-2:])) if item.joined else item.details
     details = [f"    {line}" for detail in told for line in re.split(r"[\r\n]+", detail) if line]
-    return item.eol.join([re.sub(r"[\r\n]+", " ", _header(item)), *details]) + ("" if cut else item.eol)
+    return item.eol.join([re.sub(r"[\r\n]+", " ", _header(item)), *details]) + (
+        "" if cut else item.eol
+    )
 
 
 def _header(item: Entry | Run) -> str:
@@ -287,7 +327,10 @@ def _header(item: Entry | Run) -> str:
         fields = "".join(f" {name}={_value(value)}" for name, value in item.fields)
         word = next(word for word, kind in RUNS.items() if isinstance(item, kind))
         return f"== run {_quote(item.run)} {word}{fields}"
-    head = f"{item.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='minutes')}Z {item.word:11} {_quote(item.feature)}"
+    head = (
+        f"{item.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='minutes')}Z"
+        f" {item.word:11} {_quote(item.feature)}"
+    )
     if item.word in OTHER_WORDS:
         return f"{head} {item.title}" if item.title else head
     tries = "-" if item.tries is None else item.tries
@@ -306,7 +349,9 @@ def _quote(word: str) -> str:
 
 def _unquote(word: str) -> str:
     if "%" in word:
-        return _ESCAPE.sub(lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), word)
+        return _ESCAPE.sub(
+            lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), word
+        )
     return "" if word == "-" else word
 
 
@@ -315,7 +360,8 @@ def _value(value: str) -> str:
 
 
 def line(text: str, limit: int = DETAIL) -> str:
-    """Anybody's text as one printable line: white space folded, control and direction characters shown as escapes, cut at the limit."""
+    """Anybody's text as one printable line: white space folded, control and direction
+    characters shown as escapes, cut at the limit."""
     flat = " ".join(text.split())
     if not flat.isprintable():
         flat = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in flat)
@@ -327,8 +373,11 @@ def lines(text: str, limit: int = DETAIL) -> tuple[str, ...]:
     return tuple(kept for part in text.splitlines() if (kept := line(part, limit)))
 
 
-def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None, tried: Sequence[Entry] = ()) -> Entry:
-    """The entry of a session; `tries` is the number of the attempt that it was, `tried` what was tried before, latest first.
+def entry_of(
+    ended: SessionEnded, at: datetime, tries: int | None = None, tried: Sequence[Entry] = ()
+) -> Entry:
+    """The entry of a session; `tries` is the number of the attempt that it was, `tried` what
+    was tried before, latest first.
 
     A refusal in the same words as the one before it says only that, and how many they are by now.
     """
@@ -336,7 +385,12 @@ def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None, tried:
     story = _story(ended)
     again = sum(1 for _ in takewhile(lambda before: _same(ended, story, before), tried))
     if again:
-        story = (f"the same again, {again + 1 if again < MOST_TRIED else f'more than {MOST_TRIED}'} in a row",)
+        story = (
+            (
+                f"the same again, {again + 1 if again < MOST_TRIED else f'more than {MOST_TRIED}'}"
+                " in a row"
+            ),
+        )
     return Entry(
         at=minute(at),
         word=ended.outcome.value,
@@ -346,16 +400,32 @@ def entry_of(ended: SessionEnded, at: datetime, tries: int | None = None, tried:
         usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
         rule=rule_of(ended),
         title=line(ended.feature.title, TITLE),
-        details=(*story, *listed, *ended.phase, f"session {ended.session}  digest {ended.feature.digest}"),
+        details=(
+            *story,
+            *listed,
+            *ended.phase,
+            f"session {ended.session}  digest {ended.feature.digest}",
+        ),
         joined=bool(story or listed or ended.phase),
     )
 
 
 def _same(ended: SessionEnded, story: tuple[str, ...], before: Entry) -> bool:
-    """Was what is told of this refusal told of the one before it? One that tells of a phase or a finding is always told whole."""
-    if ended.outcome is not Outcome.REJECTED or ended.phase or ended.findings or before.word != Outcome.REJECTED:
+    """Was what is told of this refusal told of the one before it?
+
+    One that tells of a phase or a finding is always told whole.
+    """
+    if (
+        ended.outcome is not Outcome.REJECTED
+        or ended.phase
+        or ended.findings
+        or before.word != Outcome.REJECTED
+    ):
         return False
-    return before.rule == rule_of(ended) and tuple(detail for detail in before.details[:-1] if detail != LIST_PRICE) == story
+    return (
+        before.rule == rule_of(ended)
+        and tuple(detail for detail in before.details[:-1] if detail != LIST_PRICE) == story
+    )
 
 
 def unfolded(entry: Entry, before: Entry | None) -> Entry:
@@ -371,7 +441,8 @@ def is_folded(entry: Entry) -> bool:
 
 
 def billed(entry: Entry) -> float | None:
-    """The dollars that somebody pays, None where nothing is known of them; those of a list price are none."""
+    """The dollars that somebody pays, None where nothing is known of them; those of a list
+    price are none."""
     return 0.0 if LIST_PRICE in entry.details else entry.usd
 
 
@@ -389,16 +460,20 @@ def rule_of(ended: SessionEnded) -> str:
 
 
 def _story(ended: SessionEnded) -> tuple[str, ...]:
-    """What happened, each thing once: what was done, the question or the agent's end, the reasons with what is next, further details,
-    and what the next session finds."""
+    """What happened, each thing once: what was done, the question or the agent's end, the
+    reasons with what is next, further details, and what the next session finds."""
     end = ended.end
     told = [line(ended.done), *asked(end.question)]
-    is_known = bool(end.question) or (bool(end.says) and any(reason.says == end.says for reason in ended.reasons))
+    is_known = bool(end.question) or (
+        bool(end.says) and any(reason.says == end.says for reason in ended.reasons)
+    )
     if end.end in ENDS and not is_known:
         told.append(line(in_words(end)))
     for reason in ended.reasons:
         if reason.says != end.question:
-            told.append(line(": ".join(filter(None, (reason.says, ", ".join(filter(None, reason.detail)))))))
+            told.append(
+                line(": ".join(filter(None, (reason.says, ", ".join(filter(None, reason.detail))))))
+            )
         told += [line(f"next: {reason.next}")] if reason.next else []
     told += [kept for detail in ended.details for kept in lines(detail)]
     told += [line(f"{KEPT_WORK}{ended.carried}")] if ended.carried and not ended.phase else []
@@ -415,7 +490,11 @@ def in_words(end: AgentEnd) -> str:
 def asked(question: str) -> list[str]:
     """A question as details: its first line after "asks", the others behind a bar."""
     first, *more = lines(question, QUESTION) or ("",)
-    return [line(f"asks {first}", QUESTION), *(f"{MORE}{each}" for each in more[:QUESTION_LINES])] if first else []
+    return (
+        [line(f"asks {first}", QUESTION), *(f"{MORE}{each}" for each in more[:QUESTION_LINES])]
+        if first
+        else []
+    )
 
 
 def question_of(details: Sequence[str]) -> str:
@@ -429,20 +508,31 @@ def question_of(details: Sequence[str]) -> str:
 
 
 def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
-    """What the person decided, under the digest of the feature as it stood: answer, approve, refuse, done, retry, hold, skip, revert."""
+    """What the person decided, under the digest of the feature as it stood: answer, approve,
+    refuse, done, retry, hold, skip, revert."""
     said = f"{verb} {json.dumps(text, ensure_ascii=False)}" if text else verb
-    return Entry(at=minute(at), word=DECISION, feature=feature.id, title=said, details=(f"digest {feature.digest}",))
+    return Entry(
+        at=minute(at),
+        word=DECISION,
+        feature=feature.id,
+        title=said,
+        details=(f"digest {feature.digest}",),
+    )
 
 
-def decisions(asks: Sequence[Ask], program: str, numbers: Mapping[str, int]) -> Iterator[tuple[str, Ask, str]]:
-    """Each decision under the name that it is shown by, its number before it where it has one, with the command that answers it."""
+def decisions(
+    asks: Sequence[Ask], program: str, numbers: Mapping[str, int]
+) -> Iterator[tuple[str, Ask, str]]:
+    """Each decision under the name that it is shown by, its number before it where it has one,
+    with the command that answers it."""
     for ask in asks:
         number = f"{numbers[ask.feature]} " if ask.feature in numbers and not ask.others else ""
         yield f"{number}{ask.name}", ask, ask.command(program)
 
 
 def numbers(ended: RunEnd) -> Mapping[str, str]:
-    """The features by the numbers that the end of a run gave them; they keep them until the next one ends."""
+    """The features by the numbers that the end of a run gave them; they keep them until the
+    next one ends."""
     found = (_DECIDES.match(detail) for detail in ended.details)
     return {one[1]: one[2] for one in found if one}
 

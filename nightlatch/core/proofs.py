@@ -1,4 +1,5 @@
-"""What proves a feature that says it passes, whether it still does, and which changes could have ended that."""
+"""What proves a feature that says it passes, whether it still does, and which changes could
+have ended that."""
 
 import json
 import posixpath
@@ -13,7 +14,10 @@ from nightlatch.core.scope import Change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """One feature proved again. `how` is verify, tests or person; `answer` is None where only a person's word stands for it."""
+    """One feature proved again.
+
+    `how` is verify, tests or person; `answer` is None where only a person's word stands for it.
+    """
 
     feature: Feature
     how: str
@@ -25,21 +29,32 @@ class Proof:
         return self.answer in (Answer.RED, Answer.FAULT)
 
 
-def by_tests(feature: Feature, files: Collection[str], results: Results, known: Collection[str]) -> Proof:
-    """Proved by the tests that its landing brought: those in these files, or the whole suite where ids name no file that is known."""
+def by_tests(
+    feature: Feature, files: Collection[str], results: Results, known: Collection[str]
+) -> Proof:
+    """Proved by the tests that its landing brought: those in these files, or the whole suite
+    where ids name no file that is known."""
     if not any(file_of(name) in known for name in results.ids):
         return Proof(feature=feature, how="tests", answer=results.answer, tail=results.tail)
     own = {name: result for name, result in results.ids.items() if file_of(name) in files}
     gone = [] if own else ["none of its tests is there any more"]
     bad = sorted(name for name, result in own.items() if result is not Result.PASSED) or gone
-    return Proof(feature=feature, how="tests", answer=Answer.RED if bad else Answer.GREEN, tail="\n".join(bad))
+    return Proof(
+        feature=feature,
+        how="tests",
+        answer=Answer.RED if bad else Answer.GREEN,
+        tail="\n".join(bad),
+    )
 
 
 def may_reach(feature: Feature, said: Said | None, changes: Iterable[Change]) -> bool:
-    """Can these changes end what a feature's verify said before? Not where its run read none of the changed files.
+    """Can these changes end what a feature's verify said before?
 
-    A file that came or went counts for its whole folder, and wherever the command names it: a program may list the folder, look
-    whether the file is there, or find a module there before the one that it found until now.
+    Not where its run read none of the changed files.
+
+    A file that came or went counts for its whole folder, and wherever the command names it: a
+    program may list the folder, look whether the file is there, or find a module there before the
+    one that it found until now.
     """
     if said is None or not said.read:
         return True
@@ -49,7 +64,9 @@ def may_reach(feature: Feature, said: Said | None, changes: Iterable[Change]) ->
         if change.path in said.read:
             return True
         came_or_went = not (change.old_mode and change.new_mode)
-        if came_or_went and (posixpath.dirname(change.path) in folders or posixpath.basename(change.path) in words):
+        if came_or_went and (
+            posixpath.dirname(change.path) in folders or posixpath.basename(change.path) in words
+        ):
             return True
     return False
 

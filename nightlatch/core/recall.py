@@ -1,4 +1,5 @@
-"""What the next agent is told of the record: the findings that touch its feature or its files, few, ranked, each said once."""
+"""What the next agent is told of the record: the findings that touch its feature or its files,
+few, ranked, each said once."""
 
 import math
 import re
@@ -21,8 +22,12 @@ PATTERNS = 8
 REPRODUCTIONS = 3
 SPARE = 4
 COMMON = 0.25  # a word in more of the findings than this tells nothing of an area
-SAID = 0.35  # what a word weighs that a finding only says, beside one of the place where it lies: measured by bench/recall.py
-ENOUGH = 1.4  # of the weights of the words that are shared: a place that a third of the findings have, or two rarer words
+# what a word weighs that a finding only says, beside one of the place where it lies: measured by
+# bench/recall.py
+SAID = 0.35
+# of the weights of the words that are shared: a place that a third of the findings have, or two
+# rarer words
+ENOUGH = 1.4
 FEW = 8  # findings from which on it can be told which words are common
 OF_FILE, OF_FEATURE, OF_NONE, OF_AREA = range(4)
 CONFIRMED = (State.VERIFIED, State.REJECTED)
@@ -37,8 +42,8 @@ Standings = Callable[[Sequence[Finding]], Mapping[str, Standing]]
 class Known:
     """A finding as it stands now, and why it is told; the lower `far`, the nearer.
 
-    `shared` is what the words of an area weigh that it shares with the work, `twins` are the ids of others that say the same, `used` is
-    how many sessions went by it.
+    `shared` is what the words of an area weigh that it shares with the work, `twins` are the ids of
+    others that say the same, `used` is how many sessions went by it.
     """
 
     finding: Finding
@@ -55,40 +60,76 @@ class Known:
 
     @property
     def unconfirmed(self) -> bool:
-        return self.state is State.OPEN and self.finding.says in CONFIRMED and self.finding.word_of is Author.AGENT
+        return (
+            self.state is State.OPEN
+            and self.finding.says in CONFIRMED
+            and self.finding.word_of is Author.AGENT
+        )
 
     @property
     def proof(self) -> str:
         """What bears it out, in a few words."""
         found, (failed, runs) = self.finding, self.finding.seen
         done = [each for event in found.events for each in event.evidence] or [*found.evidence]
-        told = [quoted(each.command, 160) + ("" if each.exit is None else f" exit {each.exit}") for each in done if each.command]
-        told += [f"{quoted(each.file, 100)} sha256 {each.sha256[:12]}" for each in found.evidence if each.file]
+        told = [
+            quoted(each.command, 160) + ("" if each.exit is None else f" exit {each.exit}")
+            for each in done
+            if each.command
+        ]
+        told += [
+            f"{quoted(each.file, 100)} sha256 {each.sha256[:12]}"
+            for each in found.evidence
+            if each.file
+        ]
         told += [f"trace {quoted(each.trace, 60)}" for each in found.evidence if each.trace]
-        return ", ".join([*dict.fromkeys(told), *([f"failed {failed} of {runs}"] if runs and found.reproduction else [])])
+        return ", ".join(
+            [
+                *dict.fromkeys(told),
+                *([f"failed {failed} of {runs}"] if runs and found.reproduction else []),
+            ]
+        )
 
     @property
     def told(self) -> str:
-        """One line for a brief. What the agent of an earlier session wrote comes after what the loop knows of it."""
+        """One line for a brief.
+
+        What the agent of an earlier session wrote comes after what the loop knows of it.
+        """
         found, by = self.finding, self.finding.word_of
         state = f"stale, was {found.state}" if self.state is State.STALE else str(self.state)
         said = [f"{found.id} {state}: {line(found.claim, 200)}"]
-        said += [f"hint, check again: {self.standing.told}"] if self.state is State.STALE and self.standing else []
+        said += (
+            [f"hint, check again: {self.standing.told}"]
+            if self.state is State.STALE and self.standing
+            else []
+        )
         said += ["of the same area"] if self.far == OF_AREA else []
-        said += [f"its agent says {found.says}, which no run has borne out"] if self.unconfirmed else []
+        said += (
+            [f"its agent says {found.says}, which no run has borne out"] if self.unconfirmed else []
+        )
         said += ["your person's word"] if by is Author.PERSON else []
         said += [f"chosen: {line(found.choice, 120)}"] if found.choice else []
         said += [f"because {line(found.why, 160)}"] if found.why else []
         said += [f"not {line(', '.join(found.alternatives), 120)}"] if found.alternatives else []
         said += [f"evidence {self.proof}"] if self.proof else []
         said += [f"contradicted: {line(event.why, 120)}" for event in found.challenges[-1:]]
-        said += [f"at {', '.join(map(place, found.standing_cites[:3]))}"] if found.standing_cites else []
-        return "; ".join((*said, *([NEXT + line(found.next_action, 160)] if found.next_action else [])))
+        said += (
+            [f"at {', '.join(map(place, found.standing_cites[:3]))}"]
+            if found.standing_cites
+            else []
+        )
+        return "; ".join(
+            (*said, *([NEXT + line(found.next_action, 160)] if found.next_action else []))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """What is told, by what it is. `more` is what is less near, for the room that is left. `left` says how many are not told and why."""
+    """What is told, by what it is.
+
+    `more` is what is less near, for the room that is left. `left` says how many are not told and
+    why.
+    """
 
     findings: tuple[Known, ...] = ()
     more: tuple[Known, ...] = ()
@@ -100,32 +141,53 @@ class Recalled:
 
 
 def choose(
-    findings: Sequence[Finding], feature: Feature, history: History, files: Iterable[str], standings: Standings, most: int = MOST,
+    findings: Sequence[Finding],
+    feature: Feature,
+    history: History,
+    files: Iterable[str],
+    standings: Standings,
+    most: int = MOST,
     plan: Plan | None = None,
-) -> Recalled:  # fmt: skip
-    """The findings for a session on a feature whose work touches these files. However many there are, only a few are asked how they stand.
+) -> Recalled:
+    """The findings for a session on a feature whose work touches these files.
 
-    What is of these files or of the feature comes before what is of their area only. Of both: verified and rejected first, then open and
-    blocked, stale last; of the same those of the files before those of the feature, latest first.
+    However many there are, only a few are asked how they stand.
+
+    What is of these files or of the feature comes before what is of their area only. Of both:
+    verified and rejected first, then open and blocked, stale last; of the same those of the files
+    before those of the feature, latest first.
     """
     code, habit = code_words("\n".join(wanted(feature))), "is a pattern of the project"
     homes = (cite.path for each in findings for cite in each.standing_cites if named_in(cite, code))
     touched = frozenset((*files, *homes))
     names = touched | code
     near = [known for each in findings if (known := touching(each, feature.id, touched, names))]
-    rules = [Known(finding=each, why=habit, used=history.used.get(each.id, 0)) for each in findings if each.kind is FindingKind.PATTERN]
+    rules = [
+        Known(finding=each, why=habit, used=history.used.get(each.id, 0))
+        for each in findings
+        if each.kind is FindingKind.PATTERN
+    ]
     told_already = {known.finding.id for known in (*near, *rules)}
-    near += of_area([each for each in findings if each.id not in told_already], findings, feature, touched, plan)
+    near += of_area(
+        [each for each in findings if each.id not in told_already], findings, feature, touched, plan
+    )
     once, habits = [*said_once(sorted(near, key=rank))], [*said_once(sorted(rules, key=use))]
     claims = [each for each in once if each.finding.kind is FindingKind.FINDING][: SPARE * most]
     choices = [each for each in once if each.finding.kind is FindingKind.DECISION][: SPARE * most]
     asked = (claims, choices, habits[: SPARE * PATTERNS])
     stands = standings([each.finding for group in asked for each in group])
-    found, decided, used = ([replace(each, standing=stands.get(each.finding.id)) for each in group] for group in asked)
+    found, decided, used = (
+        [replace(each, standing=stands.get(each.finding.id)) for each in group] for group in asked
+    )
     found, decided = sorted(found, key=rank), sorted(decided, key=rank)
     told = [each for each in found if each.far < OF_AREA][:most]
-    chosen, shared = [each for each in decided if each.far < OF_AREA][:most], sorted(used, key=use)[:PATTERNS]
-    more = sorted((each for each in (*found, *decided) if each not in told and each not in chosen), key=rank)
+    chosen, shared = (
+        [each for each in decided if each.far < OF_AREA][:most],
+        sorted(used, key=use)[:PATTERNS],
+    )
+    more = sorted(
+        (each for each in (*found, *decided) if each not in told and each not in chosen), key=rank
+    )
     kept = (*told, *chosen, *shared, *more)
     left = {
         "touch neither the feature nor its files": len(findings) - len(near) - len(rules),
@@ -133,14 +195,28 @@ def choose(
         "are beyond the number of a kind that is told": len(once) + len(habits) - len(kept),
     }
     return Recalled(
-        findings=tuple(told), more=tuple(more), decisions=tuple(chosen), patterns=tuple(shared),
-        reproductions=tuple(reproductions(sorted((each for each in found if each.far < OF_AREA), key=partial(own_first, feature.id)))),
-        next=next_action([each.finding for each in near], feature.id, history.of(feature)), left={why: n for why, n in left.items() if n},
-    )  # fmt: skip
+        findings=tuple(told),
+        more=tuple(more),
+        decisions=tuple(chosen),
+        patterns=tuple(shared),
+        reproductions=tuple(
+            reproductions(
+                sorted(
+                    (each for each in found if each.far < OF_AREA),
+                    key=partial(own_first, feature.id),
+                )
+            )
+        ),
+        next=next_action([each.finding for each in near], feature.id, history.of(feature)),
+        left={why: n for why, n in left.items() if n},
+    )
 
 
-def touching(finding: Finding, feature: str, files: frozenset[str], names: frozenset[str] = frozenset()) -> Known | None:
-    """The finding and why it concerns this feature, None where it does not; patterns are told to all of them.
+def touching(
+    finding: Finding, feature: str, files: frozenset[str], names: frozenset[str] = frozenset()
+) -> Known | None:
+    """The finding and why it concerns this feature, None where it does not; patterns are told
+    to all of them.
 
     `names` are the files and the code that the feature's words name.
     """
@@ -153,7 +229,11 @@ def touching(finding: Finding, feature: str, files: frozenset[str], names: froze
         return Known(finding=finding, why=f"says {line(min(said), 120)}, which this work touches")
     if finding.feature == feature:
         return Known(finding=finding, why="is of this feature", far=OF_FEATURE)
-    return None if finding.feature else Known(finding=finding, why="is of no feature in particular", far=OF_NONE)
+    return (
+        None
+        if finding.feature
+        else Known(finding=finding, why="is of no feature in particular", far=OF_NONE)
+    )
 
 
 def named_in(cite: Cite, code: frozenset[str]) -> bool:
@@ -163,33 +243,62 @@ def named_in(cite: Cite, code: frozenset[str]) -> bool:
 
 def names_in(finding: Finding) -> set[str]:
     """Every word and path that a finding says, cites aside."""
-    text = "\n".join((finding.claim, finding.next_action, *finding.commands, *(each.file for each in finding.evidence)))
+    text = "\n".join(
+        (
+            finding.claim,
+            finding.next_action,
+            *finding.commands,
+            *(each.file for each in finding.evidence),
+        )
+    )
     return {*NAME.findall(text), *WORD.findall(text)}
 
 
 def of_area(
-    others: Iterable[Finding], findings: Sequence[Finding], feature: Feature, files: frozenset[str], plan: Plan | None
-) -> Iterator[Known]:  # fmt: skip
-    """Of these findings those that share enough words with the work: with what is asked for, and with the names of its files.
+    others: Iterable[Finding],
+    findings: Sequence[Finding],
+    feature: Feature,
+    files: frozenset[str],
+    plan: Plan | None,
+) -> Iterator[Known]:
+    """Of these findings those that share enough words with the work: with what is asked for,
+    and with the names of its files.
 
-    What many findings say weighs nothing, what few say weighs most; where a finding lies weighs twice as much as what it says.
+    What many findings say weighs nothing, what few say weighs most; where a finding lies weighs
+    twice as much as what it says.
     """
     plans = {each.id: each for each in plan.features} if plan else {}
     about = {each.id: area_of(each, plans.get(each.feature)) for each in findings}
     common = Counter(word for place, said in about.values() for word in place | said)
     most = COMMON * len(findings) if len(findings) >= FEW else math.inf
-    asked = (feature.title, feature.description, *feature.criteria, *feature.steps, feature.notes, category(feature))
+    asked = (
+        feature.title,
+        feature.description,
+        *feature.criteria,
+        *feature.steps,
+        feature.notes,
+        category(feature),
+    )
     work = frozenset(word for word in stems("\n".join((*asked, *files))) if common[word] <= most)
     for each in others:
         place, said = about[each.id]
-        shared = {word: math.log1p(len(findings) / common[word]) * (1 if word in place else SAID) for word in (place | said) & work}
+        shared = {
+            word: math.log1p(len(findings) / common[word]) * (1 if word in place else SAID)
+            for word in (place | said) & work
+        }
         if each.kind is not FindingKind.PATTERN and (weight := sum(shared.values())) >= ENOUGH:
             telling = sorted(shared, key=lambda word: (-shared[word], word))[:3]
-            yield Known(finding=each, why=f"is of the same area: {', '.join(telling)}", far=OF_AREA, shared=weight)
+            yield Known(
+                finding=each,
+                why=f"is of the same area: {', '.join(telling)}",
+                far=OF_AREA,
+                shared=weight,
+            )
 
 
 def area_of(finding: Finding, plan: Feature | None) -> tuple[frozenset[str], frozenset[str]]:
-    """The words that tell where a finding lies, and those that it says or that the feature has for which it was found."""
+    """The words that tell where a finding lies, and those that it says or that the feature has
+    for which it was found."""
     cited = (text for cite in finding.standing_cites for text in (cite.path, cite.symbol))
     where = (*cited, *(each.file for each in finding.evidence), category(plan) if plan else "")
     said = (finding.claim, finding.choice, finding.next_action, plan.title if plan else "")
@@ -202,9 +311,17 @@ def category(feature: Feature) -> str:
 
 
 def rank(known: Known) -> tuple[bool, bool, float, int, int, float]:
-    """What is told first: near before less near, there by what is shared; fresh before stale, settled before open."""
+    """What is told first: near before less near, there by what is shared; fresh before stale,
+    settled before open."""
     order = 0 if known.state in CONFIRMED else ORDER.index(known.state)
-    return known.far > OF_FEATURE, known.state is State.STALE, -round(known.shared), order, known.far, -latest(known.finding)
+    return (
+        known.far > OF_FEATURE,
+        known.state is State.STALE,
+        -round(known.shared),
+        order,
+        known.far,
+        -latest(known.finding),
+    )
 
 
 def own_first(feature: str, known: Known) -> bool:
@@ -212,9 +329,14 @@ def own_first(feature: str, known: Known) -> bool:
 
 
 def use(known: Known) -> tuple[bool, bool, bool, int, float]:
-    """Stale and refuted ones last; the person's word first, then what sessions went by, saw and said most often, then the latest."""
+    """Stale and refuted ones last; the person's word first, then what sessions went by, saw and
+    said most often, then the latest."""
     found = known.finding
-    said = found.word_of is not Author.PERSON, -known.used - len(found.events) - len(known.twins), -latest(found)
+    said = (
+        found.word_of is not Author.PERSON,
+        -known.used - len(found.events) - len(known.twins),
+        -latest(found),
+    )
     return known.state is State.STALE, known.state is State.REJECTED, *said
 
 
@@ -223,12 +345,17 @@ def latest(finding: Finding) -> float:
 
 
 def said_once(ranked: Iterable[Known]) -> Iterator[Known]:
-    """Of those with the same claim the first; what was confirmed both ways stands there twice, for it is a contradiction."""
+    """Of those with the same claim the first; what was confirmed both ways stands there twice,
+    for it is a contradiction."""
     kept: dict[tuple[str, State], Known] = {}
     claims: dict[str, tuple[str, State]] = {}
     for each in ranked:
         claim = folded(each.finding.claim)
-        key = (claim, each.state) if each.state in CONFIRMED else claims.get(claim, (claim, each.state))
+        key = (
+            (claim, each.state)
+            if each.state in CONFIRMED
+            else claims.get(claim, (claim, each.state))
+        )
         first = kept.get(key)
         kept[key] = replace(first, twins=(*first.twins, each.finding.id)) if first else each
         claims.setdefault(claim, key)
@@ -236,7 +363,8 @@ def said_once(ranked: Iterable[Known]) -> Iterator[Known]:
 
 
 def reproductions(told: Sequence[Known]) -> Iterator[str]:
-    """The commands that show the failures, with how often they are expected to fail and how often they did; what was ruled out is none."""
+    """The commands that show the failures, with how often they are expected to fail and how
+    often they did; what was ruled out is none."""
     seen: dict[str, str] = {}
     for each in told:
         again, (failed, runs) = each.finding.reproduction, each.finding.seen
@@ -244,17 +372,29 @@ def reproductions(told: Sequence[Known]) -> Iterator[str]:
             old = f"; {CHANGED}" if each.state is State.STALE else ""
             did = f"; it did {failed} of {runs}" if runs else ""
             rate = f"{again.fails} of {again.of}" if again.of > 1 else "every time"
-            seen.setdefault(again.command, f"{quoted(again.command)} fails {rate}{did}{old} ({each.finding.id})")
+            seen.setdefault(
+                again.command, f"{quoted(again.command)} fails {rate}{did}{old} ({each.finding.id})"
+            )
     yield from [*seen.values()][:REPRODUCTIONS]
 
 
 def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> str:
-    """What the last session said is to be done next; else what the latest finding says, else what the last refusal asks for."""
-    own = [each for each in near if each.feature == feature and each.next_action and each.state is not State.REJECTED]
+    """What the last session said is to be done next; else what the latest finding says, else
+    what the last refusal asks for."""
+    own = [
+        each
+        for each in near
+        if each.feature == feature and each.next_action and each.state is not State.REJECTED
+    ]
     last = [each for each in own if past.sessions[-1:] == (each.session,)]
     if own:
         return line(max(last or own, key=latest).next_action, 500)
-    asked = (detail.removeprefix(NEXT) for entry in past.tried for detail in entry.details if detail.startswith(NEXT))
+    asked = (
+        detail.removeprefix(NEXT)
+        for entry in past.tried
+        for detail in entry.details
+        if detail.startswith(NEXT)
+    )
     return next(asked, "")
 
 
@@ -263,7 +403,8 @@ def place(cite: Cite) -> str:
 
 
 def quoted(text: str, limit: int = 300) -> str:
-    """Anybody's text as a code span: no markup, no link, no mention of a person or an issue comes out of it."""
+    """Anybody's text as a code span: no markup, no link, no mention of a person or an issue
+    comes out of it."""
     flat = line(text, limit)
     fence = fence_of(flat, 1)
     space = " " if flat.startswith("`") or flat.endswith("`") else ""

@@ -13,7 +13,8 @@ RED_SHARE = 0.02
 
 
 def refuse_red(state: State, features: Iterable[Feature], *, accept: bool) -> None:
-    """Raises what must be said about a base before an agent is paid for: FaultError, or RedBaseError unless a person accepts it."""
+    """Raises what must be said about a base before an agent is paid for: FaultError, or
+    RedBaseError unless a person accepts it."""
     todo = [f for f in features if not f.done]
     if problem := _base_fault(state):
         raise problem
@@ -24,15 +25,29 @@ def refuse_red(state: State, features: Iterable[Feature], *, accept: bool) -> No
     if accept or not (too_many or hopeless):
         return
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    raise RedBaseError(f"the branch itself is red: {shown}", fix="repair the branch, or accept these failures: nightlatch run --accept-red")
+    raise RedBaseError(
+        f"the branch itself is red: {shown}",
+        fix="repair the branch, or accept these failures: nightlatch run --accept-red",
+    )
 
 
 def red_names(state: State, todo: Sequence[Feature]) -> list[str]:
-    """What is red at a base: failing ids that no feature's verify runs, the suite where it has no ids, and checks."""
+    """What is red at a base: failing ids that no feature's verify runs, the suite where it has
+    no ids, and checks."""
     commands = [command for f in todo for command in f.verify]
-    failing = [i for i in sorted(state.tests.failing) if not any(touches(command, i) for command in commands)]
+    failing = [
+        i
+        for i in sorted(state.tests.failing)
+        if not any(touches(command, i) for command in commands)
+    ]
     whole = ["the tests" + (f" ({state.tests.broken})" if state.tests.broken else "")]
-    suite = failing if state.tests.by_id and not state.tests.broken else whole if state.tests.red else []
+    suite = (
+        failing
+        if state.tests.by_id and not state.tests.broken
+        else whole
+        if state.tests.red
+        else []
+    )
     unsound = {name: f"{name} ({why})" for name, why in state.tests.unsound.items()}
     suite = [unsound.get(name, name) for name in suite]
     return [*suite, *(c.name for c in state.checks if c.answer is Answer.RED)]
@@ -40,7 +55,10 @@ def red_names(state: State, todo: Sequence[Feature]) -> list[str]:
 
 def _base_fault(state: State) -> NightlatchError | None:
     suite = [("the tests", state.tests.tail)] if state.tests.answer is Answer.FAULT else []
-    for name, tail in (*suite, *((c.name, c.tail) for c in state.checks if c.answer is Answer.FAULT)):
+    for name, tail in (
+        *suite,
+        *((c.name, c.tail) for c in state.checks if c.answer is Answer.FAULT),
+    ):
         said = " / ".join([told for told in last_lines(tail) if told.strip()][-2:])
         fix = "make the environment complete in init.sh, or raise limits.check"
         return FaultError(f"{name} could not be run at the base: {said}", place=name, fix=fix)

@@ -11,7 +11,8 @@ MOST_BYTES = 64_000_000
 
 
 def read_report(kind: str, data: bytes, root: str) -> Report | None:
-    """The report in its runner's own format, None where it is not one; `root` is the folder that its absolute paths begin with."""
+    """The report in its runner's own format, None where it is not one; `root` is the folder
+    that its absolute paths begin with."""
     if not data.strip() or len(data) > MOST_BYTES:
         return None
     try:
@@ -37,16 +38,20 @@ def read_report(kind: str, data: bytes, root: str) -> Report | None:
             case "tap":
                 return Report(ids=merge(_tap(data.decode("utf-8", "replace"), root)))
         return _lines(data)
-    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):  # a torn XML file is a SyntaxError
+    except (ValueError, KeyError, TypeError, AttributeError, SyntaxError):
+        # a torn XML file is a SyntaxError
         return None
 
 
 def _lines(data: bytes) -> Report:
-    """One JSON object a line, from the runner scripts shipped with the package: {id, result} · {uncollected} · {end}."""
+    """One JSON object a line, from the runner scripts shipped with the package: {id, result} ·
+    {uncollected} · {end}."""
     items = [json.loads(line) for line in data.splitlines() if line.strip()]
     return Report(
         ids=merge((item["id"], Result(item["result"])) for item in items if "id" in item),
-        uncollected=tuple(dict.fromkeys(item["uncollected"] for item in items if "uncollected" in item)),
+        uncollected=tuple(
+            dict.fromkeys(item["uncollected"] for item in items if "uncollected" in item)
+        ),
         whole=any("end" in item for item in items),
     )
 
@@ -55,7 +60,8 @@ JUNIT_TAGS = {"error": Result.ERROR, "failure": Result.FAILED, "skipped": Result
 
 
 class _Plain(ET.TreeBuilder):
-    """Builds no tree of a document that brings a document type, for its entities may grow without end."""
+    """Builds no tree of a document that brings a document type, for its entities may grow
+    without end."""
 
     def doctype(self, name: str, _public: str | None, _system: str | None) -> None:
         raise ValueError(f"a report with a document type is not read: {name}")
@@ -67,16 +73,30 @@ def _tree(data: bytes) -> ET.Element:
 
 
 def _junit(data: bytes, root: str) -> Iterator[tuple[str, Result]]:
-    """JUnit XML: the file where it is told, and the class where the file does not say it; else the class."""
+    """JUnit XML: the file where it is told, and the class where the file does not say it; else
+    the class."""
     tree = _tree(data)
     if tree.tag not in {"testsuites", "testsuite"}:
         raise ValueError(f"not a JUnit report: {tree.tag}")
     for case in tree.iter("testcase"):
-        file, owner = (case.get("file") or "").removeprefix(root), (case.get("classname") or "").removeprefix("./")
+        file, owner = (
+            (case.get("file") or "").removeprefix(root),
+            (case.get("classname") or "").removeprefix("./"),
+        )
         owner = "" if owner == case.get("name") else owner
-        result = next((result for tag, result in JUNIT_TAGS.items() if case.find(tag) is not None), Result.PASSED)
+        result = next(
+            (result for tag, result in JUNIT_TAGS.items() if case.find(tag) is not None),
+            Result.PASSED,
+        )
         result = Result.SKIPPED if case.get("status") in {"notrun", "disabled"} else result
-        yield "::".join(part for part in (file or owner, _class(file, owner), case.get("name") or "") if part), result
+        yield (
+            "::".join(
+                part
+                for part in (file or owner, _class(file, owner), case.get("name") or "")
+                if part
+            ),
+            result,
+        )
 
 
 def _class(file: str, owner: str) -> str:
@@ -91,9 +111,23 @@ def _class(file: str, owner: str) -> str:
 def _mocha(data: bytes, root: str) -> Report:
     """mocha's JSON, from its first brace on: whoever prints may do so before it."""
     told = json.loads(data[data.index(b"{") :])
-    failed, pending = ({_mocha_id(test, root) for test in told[kind]} for kind in ("failures", "pending"))
+    failed, pending = (
+        {_mocha_id(test, root) for test in told[kind]} for kind in ("failures", "pending")
+    )
     names = [_mocha_id(test, root) for test in (*told["tests"], *told["failures"])]
-    results = ((name, Result.FAILED if name in failed else Result.SKIPPED if name in pending else Result.PASSED) for name in names)
+    results = (
+        (
+            name,
+            (
+                Result.FAILED
+                if name in failed
+                else Result.SKIPPED
+                if name in pending
+                else Result.PASSED
+            ),
+        )
+        for name in names
+    )
     return Report(ids=merge(results), whole="stats" in told)
 
 
@@ -105,24 +139,37 @@ def _rspec(data: bytes) -> Report:
     """RSpec's JSON."""
     told = json.loads(data)
     words = {"passed": Result.PASSED, "failed": Result.FAILED}
-    named = ((f"{one['file_path'].removeprefix('./')}::{one['full_description']}", one["status"]) for one in told["examples"])
+    named = (
+        (f"{one['file_path'].removeprefix('./')}::{one['full_description']}", one["status"])
+        for one in told["examples"]
+    )
     ids = [(name, words.get(status, Result.SKIPPED)) for name, status in named]
     outside = told.get("summary", {}).get("errors_outside_of_examples_count", 0)
     return Report(ids=merge(ids), uncollected=("files that cannot be loaded",) if outside else ())
 
 
 def _trx(data: bytes) -> Iterator[tuple[str, Result]]:
-    """The report of .NET's own test host: a test's class is told beside its result, by the id of both."""
+    """The report of .NET's own test host: a test's class is told beside its result, by the id
+    of both."""
     tree = _tree(data)
     space = tree.tag.partition("}")[0] + "}" if tree.tag.startswith("{") else ""
     owners = {
         test.get("id"): method.get("className", "").partition(",")[0]
-        for test in tree.iter(f"{space}UnitTest") for method in test.iter(f"{space}TestMethod")
-    }  # fmt: skip
-    words = {"Passed": Result.PASSED, "NotExecuted": Result.SKIPPED, "Inconclusive": Result.SKIPPED, "Pending": Result.SKIPPED}
+        for test in tree.iter(f"{space}UnitTest")
+        for method in test.iter(f"{space}TestMethod")
+    }
+    words = {
+        "Passed": Result.PASSED,
+        "NotExecuted": Result.SKIPPED,
+        "Inconclusive": Result.SKIPPED,
+        "Pending": Result.SKIPPED,
+    }
     for test in tree.iter(f"{space}UnitTestResult"):
         owner, name = owners.get(test.get("testId"), ""), test.get("testName", "")
-        yield "::".join(part for part in (owner, name.removeprefix(f"{owner}.")) if part), words.get(test.get("outcome", ""), Result.FAILED)
+        yield (
+            "::".join(part for part in (owner, name.removeprefix(f"{owner}.")) if part),
+            words.get(test.get("outcome", ""), Result.FAILED),
+        )
 
 
 MINITEST = re.compile(r"^(\S+)#(test_.*?) = \d+\.\d+ s = ([.SFE])$", re.MULTILINE)
@@ -138,14 +185,21 @@ def _minitest(text: str) -> Iterator[tuple[str, Result]]:
 
 
 EXUNIT_FILE = re.compile(r"^(\S+) \[(.+?\.exs)\]$")
-EXUNIT_TEST = re.compile(r"^\s*\* (?:test |doctest |property )?(.*?) \((?:(\d[\d.]*ms)|(skipped|excluded)[^)]*)\)(?: \[L#\d+\])?$")
+EXUNIT_TEST = re.compile(
+    r"^\s*\* (?:test |doctest |property )?(.*?) \((?:(\d[\d.]*ms)|(skipped|excluded)[^)]*)\)(?:"
+    r" \[L#\d+\])?$"
+)
 EXUNIT_FAILED = re.compile(r"^\s*\d+\) (?:test |doctest |property )?(.*) \((\S+)\)$", re.MULTILINE)
 
 
 def _exunit(text: str) -> Iterator[tuple[str, Result]]:
-    """The text of `mix test --trace`: each test below its module, what failed told once more below."""
+    """The text of `mix test --trace`: each test below its module, what failed told once more
+    below."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text).replace("\r", "\n")
-    if not re.search(r"^\d+ (?:tests?|doctests?|propert\w+).*\d+ failures?", plain, re.MULTILINE) and "no tests to run" not in plain:
+    if (
+        not re.search(r"^\d+ (?:tests?|doctests?|propert\w+).*\d+ failures?", plain, re.MULTILINE)
+        and "no tests to run" not in plain
+    ):
         raise ValueError("the run did not come to its end")
     failed = {(module, name) for name, module in EXUNIT_FAILED.findall(plain)}
     module = file = ""
@@ -153,7 +207,13 @@ def _exunit(text: str) -> Iterator[tuple[str, Result]]:
         if found := EXUNIT_FILE.match(line):
             module, file = found[1], found[2]
         elif found := EXUNIT_TEST.match(line):
-            result = Result.SKIPPED if found[3] else Result.FAILED if (module, found[1]) in failed else Result.PASSED
+            result = (
+                Result.SKIPPED
+                if found[3]
+                else Result.FAILED
+                if (module, found[1]) in failed
+                else Result.PASSED
+            )
             yield f"{file}::{module}::{found[1]}", result
 
 
@@ -184,15 +244,20 @@ def _go(data: bytes) -> Report:
             ran |= {package} if action == "fail" else set()
         elif action == "fail":
             failed.append(package)
-    return Report(ids=merge(ids), uncollected=tuple(p for p in dict.fromkeys(failed) if p and p not in ran))
+    return Report(
+        ids=merge(ids), uncollected=tuple(p for p in dict.fromkeys(failed) if p and p not in ran)
+    )
 
 
-CARGO_BINARY = re.compile(r"^\s*(?:Running (?:unittests )?|(Doc-tests) )(\S+)(?: \((?:.*/)?(\S+)\))?")
+CARGO_BINARY = re.compile(
+    r"^\s*(?:Running (?:unittests )?|(Doc-tests) )(\S+)(?: \((?:.*/)?(\S+)\))?"
+)
 CARGO_TEST = re.compile(r"^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)")
 
 
 def _crates(text: str, root: str) -> dict[str, str]:
-    """The folder of each program and library of a workspace, as cargo tells of them in JSON: two crates may have files of one name."""
+    """The folder of each program and library of a workspace, as cargo tells of them in JSON:
+    two crates may have files of one name."""
     homes: dict[str, str] = {}
     for line in text.splitlines():
         told = json.loads(line) if line.startswith('{"reason":"compiler-artifact"') else {}
@@ -219,12 +284,17 @@ def _cargo(text: str, root: str) -> Report | None:
 
 
 TAP = re.compile(
-    r"( *)(?:(not )?ok\b(?:\s+\d+)?(?:\s*-)?\s*(.*?)(?:\s+#\s*(skip|todo)\b.*)?|# Subtest: (.*)|1\.\.(\d+).*|(Bail out!).*)", re.IGNORECASE
+    r"( *)(?:(not )?ok\b(?:\s+\d+)?(?:\s*-)?\s*(.*?)(?:\s+#\s*(skip|todo)\b.*)?|# Subtest:"
+    r" (.*)|1\.\.(\d+).*|(Bail out!).*)",
+    re.IGNORECASE,
 )
 
 
 def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
-    """The Test Anything Protocol: results by their titles, those of subtests below their own. What breaks off is no report."""
+    """The Test Anything Protocol: results by their titles, those of subtests below their own.
+
+    What breaks off is no report.
+    """
     above: dict[int, str] = {}
     planned, seen = -1, 0
     for found in filter(None, map(TAP.fullmatch, text.splitlines())):
@@ -239,6 +309,9 @@ def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
         else:
             seen += not depth
             outer = [name for at, name in sorted(above.items()) if at < depth]
-            yield "::".join((root, *outer, title or str(seen))), Result.SKIPPED if aside else Result.FAILED if bad else Result.PASSED
+            yield (
+                "::".join((root, *outer, title or str(seen))),
+                Result.SKIPPED if aside else Result.FAILED if bad else Result.PASSED,
+            )
     if planned != seen:
         raise ValueError(f"{planned} results were promised, and {seen} came")

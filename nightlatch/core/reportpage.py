@@ -1,4 +1,7 @@
-"""The report as one self-contained page: no script, no network, every text escaped. To be imported where a page is made: jinja2 is slow."""
+"""The report as one self-contained page: no script, no network, every text escaped.
+
+To be imported where a page is made: jinja2 is slow.
+"""
 
 import re
 from base64 import b64encode
@@ -14,7 +17,20 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from nightlatch.core.models import LANDS
 from nightlatch.core.reportvalues import BROKEN, Report, Session, size
-from nightlatch.core.reportviews import cost, folded, moment, money, pushed, reason, spent, state, stopped, trouble, when, why_read
+from nightlatch.core.reportviews import (
+    cost,
+    folded,
+    moment,
+    money,
+    pushed,
+    reason,
+    spent,
+    state,
+    stopped,
+    trouble,
+    when,
+    why_read,
+)
 from nightlatch.core.text import plain
 
 MOST = 40
@@ -23,38 +39,78 @@ TABLE = 100
 HEIGHT = 110
 DIFF_LINES, DIFF_WIDTH, DIFFS = 150, 200, 120_000
 PIXEL = 0.4
-POLICY = "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
-HEADINGS = {"unproved": "It landed, and you have the last word: ", "held": "It waits for your word: ", "worn out": "It "}
+POLICY = (
+    "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
+)
+HEADINGS = {
+    "unproved": "It landed, and you have the last word: ",
+    "held": "It waits for your word: ",
+    "worn out": "It ",
+}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def page(
-    report: Report, template: str, diffs: Mapping[str, str], pictures: Mapping[str, Sequence[tuple[str, str, bytes]]]
+    report: Report,
+    template: str,
+    diffs: Mapping[str, str],
+    pictures: Mapping[str, Sequence[tuple[str, str, bytes]]],
 ) -> str:
-    """The page. Its own style is the only thing that its policy allows, beside the pictures that lie in it."""
+    """The page.
+
+    Its own style is the only thing that its policy allows, beside the pictures that lie in it.
+    """
     style = re.search(r"<style>(.*?)</style>", template, re.DOTALL)
     digest = b64encode(sha256((style[1] if style else "").encode()).digest()).decode()
     whole, landed, apart = report.whole, report.landed, report.apart
     (tests, *_), zone = state(report), f"{report.start or EPOCH:%Z}"
     return compiled(template).render(
-        r=report, apart=apart, landed=landed, read=apart.read, policy=POLICY.format(digest), diffs=shortened(diffs),
-        pictures={name: [*map(inline, each)] for name, each in pictures.items()}, most=MOST, broken=BROKEN, headings=HEADINGS,
-        tests=tests, pushed=pushed(report.unpushed), stopped=stopped(report).removeprefix("stopped").lstrip() if report.stop else "",
-        zone=zone, span=when(report), trouble=trouble(report), whole=whole, known=whole.unknown < whole.sessions, cost=cost(report),
-        why=why_read, reason=reason, size=size, folded=folded, links=[*links(report)], **charts(report),
-    )  # fmt: skip
+        r=report,
+        apart=apart,
+        landed=landed,
+        read=apart.read,
+        policy=POLICY.format(digest),
+        diffs=shortened(diffs),
+        pictures={name: [*map(inline, each)] for name, each in pictures.items()},
+        most=MOST,
+        broken=BROKEN,
+        headings=HEADINGS,
+        tests=tests,
+        pushed=pushed(report.unpushed),
+        stopped=stopped(report).removeprefix("stopped").lstrip() if report.stop else "",
+        zone=zone,
+        span=when(report),
+        trouble=trouble(report),
+        whole=whole,
+        known=whole.unknown < whole.sessions,
+        cost=cost(report),
+        why=why_read,
+        reason=reason,
+        size=size,
+        folded=folded,
+        links=[*links(report)],
+        **charts(report),
+    )
 
 
 @lru_cache(maxsize=1)
 def compiled(template: str) -> Template:
-    environment = ImmutableSandboxedEnvironment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.from_string(template)
 
 
 def links(report: Report) -> Iterator[tuple[str, str, int | str]]:
     apart, some = report.apart, " " if report.sessions else ""
-    yield from (("held", "Held", len(apart.of("held"))), ("unproved", "Unproved", len(apart.of("unproved"))))
-    yield from (("landed", "Landed", len(apart.of("landed"))), ("rejected", "Rejected", len(apart.of("rejected"))))
+    yield from (
+        ("held", "Held", len(apart.of("held"))),
+        ("unproved", "Unproved", len(apart.of("unproved"))),
+    )
+    yield from (
+        ("landed", "Landed", len(apart.of("landed"))),
+        ("rejected", "Rejected", len(apart.of("rejected"))),
+    )
     yield from (("time", "The night", some), ("cost", "Cost", some))
     yield from (("findings", "Findings", len(report.findings)), ("raw", "Raw files", " "))
 
@@ -83,17 +139,44 @@ def charts(report: Report) -> dict[str, object]:
     scale = Scale(start, max((one.ended for one in recent), default=EPOCH))
     shown = [*dict.fromkeys(one.feature for one in recent)]
     table = [
-        (one.id, f"{one.began:%m-%d %H:%M}", "" if one.minutes is None else one.minutes, one.feature, one.outcome, one.rule,
-         f"{one.agent} {one.model}".strip(), "unknown" if one.usd is None else money(one.usd)) for one in recent
-    ]  # fmt: skip
+        (
+            one.id,
+            f"{one.began:%m-%d %H:%M}",
+            "" if one.minutes is None else one.minutes,
+            one.feature,
+            one.outcome,
+            one.rule,
+            f"{one.agent} {one.model}".strip(),
+            "unknown" if one.usd is None else money(one.usd),
+        )
+        for one in recent
+    ]
     return {
-        "ticks": [*scale.ticks()], "lanes": [lane(name, recent, scale) for name in shown[-LANES:]], "unseen": max(len(shown) - LANES, 0),
-        "pauses": [scale.bar(*wait[:2]) for wait in report.waits if wait[0] >= start], "table": table,
-        "waits": [(moment(since), moment(until), why) for since, until, why in report.waits[-TABLE:]],
-        "older": [*by_day(report.sessions[:-TABLE])], "older_count": max(len(report.sessions) - TABLE, 0),
-        **burnup(report), **costs(report),
-        "agents": [(each.name, each.model, each.sessions, each.landed, each.refused, each.stopped, spent(each)) for each in report.agents],
-    }  # fmt: skip
+        "ticks": [*scale.ticks()],
+        "lanes": [lane(name, recent, scale) for name in shown[-LANES:]],
+        "unseen": max(len(shown) - LANES, 0),
+        "pauses": [scale.bar(*wait[:2]) for wait in report.waits if wait[0] >= start],
+        "table": table,
+        "waits": [
+            (moment(since), moment(until), why) for since, until, why in report.waits[-TABLE:]
+        ],
+        "older": [*by_day(report.sessions[:-TABLE])],
+        "older_count": max(len(report.sessions) - TABLE, 0),
+        **burnup(report),
+        **costs(report),
+        "agents": [
+            (
+                each.name,
+                each.model,
+                each.sessions,
+                each.landed,
+                each.refused,
+                each.stopped,
+                spent(each),
+            )
+            for each in report.agents
+        ],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +191,9 @@ class Scale:
         return max((self.end - self.start).total_seconds(), 60.0)
 
     def at(self, moment: datetime) -> float:
-        return round(100 * min(max((moment - self.start).total_seconds() / self.seconds, 0.0), 1.0), 2)
+        return round(
+            100 * min(max((moment - self.start).total_seconds() / self.seconds, 0.0), 1.0), 2
+        )
 
     def bar(self, since: datetime, until: datetime) -> tuple[float, float]:
         left = min(self.at(since), 100 - PIXEL)
@@ -116,13 +201,22 @@ class Scale:
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         for quarter in range(4):
-            yield quarter * 25.0, f"{self.start + timedelta(seconds=quarter * self.seconds / 4):%H:%M}"
+            yield (
+                quarter * 25.0,
+                f"{self.start + timedelta(seconds=quarter * self.seconds / 4):%H:%M}",
+            )
 
 
 def lane(feature: str, sessions: Sequence[Session], scale: Scale) -> dict[str, object]:
     own = [one for one in sessions if one.feature == feature]
-    told = [f"{one.began:%H:%M} to {one.ended:%H:%M} {one.outcome}{f' {one.rule}' if one.rule else ''}" for one in own]
-    bars = [(*scale.bar(one.began, one.ended), one.outcome, says) for one, says in zip(own, told, strict=True)]
+    told = [
+        f"{one.began:%H:%M} to {one.ended:%H:%M} {one.outcome}{f' {one.rule}' if one.rule else ''}"
+        for one in own
+    ]
+    bars = [
+        (*scale.bar(one.began, one.ended), one.outcome, says)
+        for one, says in zip(own, told, strict=True)
+    ]
     return {"feature": feature, "title": own[0].title, "says": "; ".join(told), "bars": bars}
 
 
@@ -131,7 +225,9 @@ def by_day(sessions: Sequence[Session]) -> Iterator[tuple[object, ...]]:
     for one in sessions:
         days.setdefault(one.ended.date(), []).append(one)
     for day, own in [*days.items()][-TABLE:]:
-        lands, refused = (sum(one.outcome in words for one in own) for words in (LANDS, ("rejected",)))
+        lands, refused = (
+            sum(one.outcome in words for one in own) for words in (LANDS, ("rejected",))
+        )
         yield f"{day}", len(own), lands, refused, money(sum(one.usd or 0.0 for one in own))
 
 
@@ -149,12 +245,15 @@ def burnup(report: Report) -> dict[str, object]:
     points = [(scale.at(at), height(count)) for at, count in steps]
     points += [(100.0, points[-1][1])] if points else []
     curve = [
-        line for (x1, y1), (x2, y2) in pairwise(points) for line in ((x1, y1, x2, y1), (x2, y1, x2, y2))
-    ]  # fmt: skip
+        line
+        for (x1, y1), (x2, y2) in pairwise(points)
+        for line in ((x1, y1, x2, y1), (x2, y1, x2, y2))
+    ]
     return {
-        "levels": [(height(count), count) for count in sorted({low, high})], "curve": curve,
+        "levels": [(height(count), count) for count in sorted({low, high})],
+        "curve": curve,
         "burn_table": [(f"{at:%Y-%m-%d %H:%M}", count) for at, count in steps],
-    }  # fmt: skip
+    }
 
 
 def costs(report: Report) -> dict[str, object]:
@@ -168,10 +267,26 @@ def costs(report: Report) -> dict[str, object]:
         width = round(100 * (each.usd if told else each.minutes) / most, 1)
         says = f"{spent(each)}, {each.sessions} session{'s' * (each.sessions != 1)}"
         good, lost = round(width * (1 - share), 1), round(width * share, 1)
-        bars.append({"name": each.name, "label": says, "says": f"{says}, {each.minutes} min", "good": good, "lost": lost})
+        bars.append(
+            {
+                "name": each.name,
+                "label": says,
+                "says": f"{says}, {each.minutes} min",
+                "good": good,
+                "lost": lost,
+            }
+        )
     lines = [
-        (each.name, each.sessions, each.landed, each.refused, each.stopped, each.minutes, spent(each), money(each.lost))
+        (
+            each.name,
+            each.sessions,
+            each.landed,
+            each.refused,
+            each.stopped,
+            each.minutes,
+            spent(each),
+            money(each.lost),
+        )
         for each in features[:TABLE]
-    ]  # fmt: skip
+    ]
     return {"bars": bars, "cost_table": lines}
-

@@ -1,6 +1,7 @@
 """The morning as one frozen value, from which every view is drawn, and the sums over its sessions.
 
-Numbers are the loop's. What somebody else wrote is one printable line each, so no view needs to know whose it is.
+Numbers are the loop's. What somebody else wrote is one printable line each, so no view needs to
+know whose it is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +12,25 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS
 from nightlatch.core.planreadings import few
 
-IS_TEST = matcher(("tests/**", "test/**", "**/tests/**", "**/__tests__/**", "**/test_*.*", "**/*_test.*", "**/*.test.*", "**/*.spec.*"))
+IS_TEST = matcher(
+    (
+        "tests/**",
+        "test/**",
+        "**/tests/**",
+        "**/__tests__/**",
+        "**/test_*.*",
+        "**/*_test.*",
+        "**/*.test.*",
+        "**/*.spec.*",
+    )
+)
 BROKEN = {
-    "fault": "Stopped by a fault.", "red": "The branch itself is red.", "error": "Stopped by an error.",
-    "cut off": "The run was cut off.", "going": "The run is still going.",
-}  # fmt: skip
+    "fault": "Stopped by a fault.",
+    "red": "The branch itself is red.",
+    "error": "Stopped by an error.",
+    "cut off": "The run was cut off.",
+    "going": "The run is still going.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +44,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Risk:
-    """Why a landing is worth a person's eyes: by rule, never by an agent's word. The heavier, the sooner."""
+    """Why a landing is worth a person's eyes: by rule, never by an agent's word.
+
+    The heavier, the sooner.
+    """
 
     rule: str
     says: str
@@ -38,7 +56,9 @@ class Risk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One session as a row. `said` are the lines of the record on it; `then` is what happened next to its feature.
+    """One session as a row.
+
+    `said` are the lines of the record on it; `then` is what happened next to its feature.
 
     `listed`: a subscription paid, and its dollars are a list price.
     """
@@ -67,10 +87,16 @@ class Session:
     @property
     def lines(self) -> tuple[int, int, int, int]:
         """Lines in and out of all files, and of files of tests."""
-        all_of, tests = self.changes or (), [change for change in self.changes or () if IS_TEST(change.path)]
+        all_of, tests = (
+            self.changes or (),
+            [change for change in self.changes or () if IS_TEST(change.path)],
+        )
         return (
-            sum(c.added for c in all_of), sum(c.removed for c in all_of), sum(c.added for c in tests), sum(c.removed for c in tests),
-        )  # fmt: skip
+            sum(c.added for c in all_of),
+            sum(c.removed for c in all_of),
+            sum(c.added for c in tests),
+            sum(c.removed for c in tests),
+        )
 
     @property
     def weight(self) -> int:
@@ -79,7 +105,8 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One feature of a decision about several: its landing (`id` is the session's), why it waits, and the commands for it alone."""
+    """One feature of a decision about several: its landing (`id` is the session's), why it
+    waits, and the commands for it alone."""
 
     feature: str
     title: str
@@ -94,10 +121,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """One decision that waits, with the command that gives it. `by` is whose words `question` is; `says` is all in one line.
+    """One decision that waits, with the command that gives it.
 
-    One about several features has them as `parts`. `session` is the one that it is about, which landed as `commit` where it did;
-    `checked` is what was run on its work.
+    `by` is whose words `question` is; `says` is all in one line.
+
+    One about several features has them as `parts`. `session` is the one that it is about, which
+    landed as `commit` where it did; `checked` is what was run on its work.
     """
 
     name: str
@@ -135,7 +164,8 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A finding that the chosen time touched: how it stands now, whose word that is, and the sessions that went by it."""
+    """A finding that the chosen time touched: how it stands now, whose word that is, and the
+    sessions that went by it."""
 
     id: str
     state: str
@@ -147,7 +177,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Sessions added up under one name: a feature, or an agent with its model. `unknown` are those that told no cost."""
+    """Sessions added up under one name: a feature, or an agent with its model.
+
+    `unknown` are those that told no cost.
+    """
 
     name: str
     model: str = ""
@@ -163,9 +196,13 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The morning. `kind` is how the last run ended: ended, needs you, fault, red, limited, signal, error, cut off, going, "" for none.
+    """The morning.
 
-    `before` and `passing` are numbers of features; `waits` are pauses of at least five minutes and why; `burnup` is when how many passed.
+    `kind` is how the last run ended: ended, needs you, fault, red, limited, signal, error, cut off,
+    going, "" for none.
+
+    `before` and `passing` are numbers of features; `waits` are pauses of at least five minutes and
+    why; `burnup` is when how many passed.
     """
 
     project: str
@@ -196,10 +233,13 @@ class Report:
 
     @property
     def apart(self) -> "Report":
-        """The same without the sessions that its decisions are about: a page tells each thing once."""
+        """The same without the sessions that its decisions are about: a page tells each thing
+        once."""
         asked = {each.session for each in self.decide} | {part.id for part in self.parts}
         worn_out = {each.feature for each in self.decide if each.kind == "worn out"}
-        told = asked | {one.id for one in self.sessions if one.outcome == "rejected" and one.feature in worn_out}
+        told = asked | {
+            one.id for one in self.sessions if one.outcome == "rejected" and one.feature in worn_out
+        }
         return replace(self, sessions=tuple(one for one in self.sessions if one.id not in told))
 
     def of(self, *outcomes: str) -> tuple[Session, ...]:
@@ -241,10 +281,19 @@ class Report:
     @property
     def verdict(self) -> tuple[str, ...]:
         """The first line, sentence by sentence; a fault comes first."""
-        landed, unproved, refused, asks = len(self.of("landed")), len(self.of("unproved")), len(self.of("rejected")), len(self.decide)
+        landed, unproved, refused, asks = (
+            len(self.of("landed")),
+            len(self.of("unproved")),
+            len(self.of("rejected")),
+            len(self.decide),
+        )
         told = [BROKEN[self.kind]] if self.kind in BROKEN else []
         some = f"{landed} landed." if landed else "Nothing landed."
-        told += [some if self.runs or self.sessions else "There is no run to tell of."] if landed or not unproved else []
+        told += (
+            [some if self.runs or self.sessions else "There is no run to tell of."]
+            if landed or not unproved
+            else []
+        )
         told += [f"{unproved} landed unproved."] if unproved else []
         told += [f"{asks} decision{'s need' if asks > 1 else ' needs'} you."] if asks else []
         told += [f"{refused} attempt{'s' * (refused > 1)} rejected."] if refused else []
@@ -258,15 +307,24 @@ def on_clocks(report: Report, zone: tzinfo) -> Report:
         return moment and moment.astimezone(zone)
 
     return replace(
-        report, start=at(report.start), end=at(report.end),
-        sessions=tuple(replace(one, began=one.began.astimezone(zone), ended=one.ended.astimezone(zone)) for one in report.sessions),
-        waits=tuple((since.astimezone(zone), until.astimezone(zone), why) for since, until, why in report.waits),
+        report,
+        start=at(report.start),
+        end=at(report.end),
+        sessions=tuple(
+            replace(one, began=one.began.astimezone(zone), ended=one.ended.astimezone(zone))
+            for one in report.sessions
+        ),
+        waits=tuple(
+            (since.astimezone(zone), until.astimezone(zone), why)
+            for since, until, why in report.waits
+        ),
         burnup=tuple((moment.astimezone(zone), count) for moment, count in report.burnup),
-    )  # fmt: skip
+    )
 
 
 def size(changes: Sequence[Change] | None) -> str:
-    """What changed, in a few words: "+11 -0 in shop.py, test_total.py"; "" where nothing did, or nobody knows."""
+    """What changed, in a few words: "+11 -0 in shop.py, test_total.py"; "" where nothing did,
+    or nobody knows."""
     if not changes:
         return ""
     added, removed = sum(each.added for each in changes), sum(each.removed for each in changes)
@@ -274,7 +332,15 @@ def size(changes: Sequence[Change] | None) -> str:
 
 
 def riskiest(sessions: Iterable[Session]) -> tuple[Session, ...]:
-    return tuple(sorted(sessions, key=lambda one: (-one.weight, -sum(change.added + change.removed for change in one.changes or ()))))
+    return tuple(
+        sorted(
+            sessions,
+            key=lambda one: (
+                -one.weight,
+                -sum(change.added + change.removed for change in one.changes or ()),
+            ),
+        )
+    )
 
 
 def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
@@ -282,16 +348,34 @@ def tally(name: str, sessions: Iterable[Session], model: str = "") -> Tally:
     usd = lost = 0.0
     for one in sessions:
         lands, paid = one.outcome in LANDS, 0.0 if one.listed else one.usd or 0.0
-        count, landed, usd, lost = count + 1, landed + lands, usd + paid, lost + (0.0 if lands else paid)
-        refused, stopped = refused + (one.outcome == "rejected"), stopped + (one.outcome in ("interrupted", "failed"))
+        count, landed, usd, lost = (
+            count + 1,
+            landed + lands,
+            usd + paid,
+            lost + (0.0 if lands else paid),
+        )
+        refused, stopped = (
+            refused + (one.outcome == "rejected"),
+            stopped + (one.outcome in ("interrupted", "failed")),
+        )
         unknown, minutes = unknown + (one.usd is None), minutes + (one.minutes or 0)
     return Tally(
-        name=name, model=model, sessions=count, landed=landed, refused=refused, stopped=stopped, usd=round(usd, 2), lost=round(lost, 2),
-        unknown=unknown, minutes=minutes,
-    )  # fmt: skip
+        name=name,
+        model=model,
+        sessions=count,
+        landed=landed,
+        refused=refused,
+        stopped=stopped,
+        usd=round(usd, 2),
+        lost=round(lost, 2),
+        unknown=unknown,
+        minutes=minutes,
+    )
 
 
-def grouped(sessions: Iterable[Session], key: Callable[[Session], tuple[str, str]]) -> tuple[Tally, ...]:
+def grouped(
+    sessions: Iterable[Session], key: Callable[[Session], tuple[str, str]]
+) -> tuple[Tally, ...]:
     """Sessions added up by (name, model)."""
     groups: dict[tuple[str, str], list[Session]] = {}
     for one in sessions:

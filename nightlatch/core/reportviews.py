@@ -1,4 +1,5 @@
-"""The report in plain forms: for the terminal, for the end of progress.txt, as Markdown for a job summary, and as JSON."""
+"""The report in plain forms: for the terminal, for the end of progress.txt, as Markdown for a
+job summary, and as JSON."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,9 +32,16 @@ def text(report: Report) -> Iterator[str]:
         yield f"        {each.by}: {line(each.question, 500)}"
         yield f"        {either(each)}"
     yield from more(len(report.decide) - ROWS["DECIDE"], f"{report.program} status")
-    yield from (f"DECIDED {line(f'{each.feature} {each.title}', 60)}   {each.verb}: {each.state}" for each in report.decided)
-    yield from rows("LANDED", (*report.of("unproved"), *report.landed), landing, f"{report.program} log -n 0")
-    yield from rows("REJECT", folded(report.apart.of("rejected")), refusal, f"{report.program} log -n 0")
+    yield from (
+        f"DECIDED {line(f'{each.feature} {each.title}', 60)}   {each.verb}: {each.state}"
+        for each in report.decided
+    )
+    yield from rows(
+        "LANDED", (*report.of("unproved"), *report.landed), landing, f"{report.program} log -n 0"
+    )
+    yield from rows(
+        "REJECT", folded(report.apart.of("rejected")), refusal, f"{report.program} log -n 0"
+    )
     for word, name in LEFT.items():
         if found := report.apart.of(word):
             yield f"{name:<7} {line('; '.join(counted(found)), 120)}"
@@ -45,7 +53,9 @@ def text(report: Report) -> Iterator[str]:
     yield from (f"        {said}" for said in report.missing)
 
 
-def rows(head: str, sessions: Sequence[Session], how: Callable[[Session], str], command: str) -> Iterator[str]:
+def rows(
+    head: str, sessions: Sequence[Session], how: Callable[[Session], str], command: str
+) -> Iterator[str]:
     most = ROWS[head]
     shown = sessions if len(sessions) <= most else sessions[: most - 1]
     yield from (f"{head if n == 0 else '':<7} {how(one)}" for n, one in enumerate(shown))
@@ -60,7 +70,12 @@ def more(left: int, command: str) -> Iterator[str]:
 def behind(each: Decide) -> str:
     held = f"holds up {line(', '.join(each.holds_up), 60)}" if each.holds_up else ""
     tries = f"{each.sessions} session{'s' * (each.sessions != 1)}" if each.sessions else ""
-    return "; ".join(filter(None, (held, ", ".join(filter(None, (tries, "" if each.usd is None else money(each.usd)))))))
+    return "; ".join(
+        filter(
+            None,
+            (held, ", ".join(filter(None, (tries, "" if each.usd is None else money(each.usd))))),
+        )
+    )
 
 
 def landing(one: Session) -> str:
@@ -69,32 +84,49 @@ def landing(one: Session) -> str:
     flags = "; ".join(risk.says for risk in one.risks[:2])
     note = "; ".join(filter(None, ("unproved" if one.outcome == "unproved" else "", flags)))
     mark = f"! {line(note, 60)}" if note else ""
-    return f"{one.commit[:7] or '-':<7} {one.feature} {line(one.title, 44):<44} {size:>10}  {mark}".rstrip()
+    begin = f"{one.commit[:7] or '-':<7} {one.feature} {line(one.title, 44):<44}"
+    return f"{begin} {size:>10}  {mark}".rstrip()
 
 
 def refusal(one: Session) -> str:
     tries = f"try {one.tries}" if one.tries else ""
     cost = "" if one.usd is None else money(one.usd)
-    return f"{one.feature} {tries:<6} {one.rule:<22} {line(reason(one), 50):<50} {cost:>6}  {one.then}".rstrip()
+    begin = f"{one.feature} {tries:<6} {one.rule:<22} {line(reason(one), 50):<50}"
+    return f"{begin} {cost:>6}  {one.then}".rstrip()
 
 
 def reason(one: Session) -> str:
     """The loop's first sentence on a session."""
-    return next((said for said in one.said if not said.startswith(("next: ", "findings: ", LIST_PRICE))), "")
+    return next(
+        (said for said in one.said if not said.startswith(("next: ", "findings: ", LIST_PRICE))), ""
+    )
 
 
 def same(one: Session, other: Session) -> bool:
-    return (one.feature, one.outcome, one.rule, reason(one)) == (other.feature, other.outcome, other.rule, reason(other))
+    return (one.feature, one.outcome, one.rule, reason(one)) == (
+        other.feature,
+        other.outcome,
+        other.rule,
+        reason(other),
+    )
 
 
 def folded(sessions: Sequence[Session]) -> tuple[Session, ...]:
-    """The sessions with those that ended alike, one after the other, as one that says how many they were."""
+    """The sessions with those that ended alike, one after the other, as one that says how many
+    they were."""
     found: list[Session] = []
-    for _, group in groupby(sessions, key=lambda one: (one.feature, one.outcome, one.rule, reason(one))):
+    for _, group in groupby(
+        sessions, key=lambda one: (one.feature, one.outcome, one.rule, reason(one))
+    ):
         *before, last = group
         costs = [one.usd for one in (*before, last) if one.usd is not None]
-        said = (f"{len(before) + 1} times: {reason(last) or last.rule}", *(said for said in last.said if said != reason(last)))
-        found.append(replace(last, usd=sum(costs) if costs else None, said=said) if before else last)
+        said = (
+            f"{len(before) + 1} times: {reason(last) or last.rule}",
+            *(said for said in last.said if said != reason(last)),
+        )
+        found.append(
+            replace(last, usd=sum(costs) if costs else None, said=said) if before else last
+        )
     return tuple(found)
 
 
@@ -173,7 +205,11 @@ def numbers(report: Report) -> str:
 
 def spent(whole: Tally, usd: float | None = None) -> str:
     """Dollars, "unknown" where no session told any."""
-    return "unknown" if whole.sessions and whole.unknown == whole.sessions else money(whole.usd if usd is None else usd)
+    return (
+        "unknown"
+        if whole.sessions and whole.unknown == whole.sessions
+        else money(whole.usd if usd is None else usd)
+    )
 
 
 def cost(report: Report) -> str:
@@ -182,51 +218,94 @@ def cost(report: Report) -> str:
     if whole.unknown == whole.sessions:
         return "cost unknown: no agent told it" if whole.sessions else "nothing was spent"
     some = f"; {whole.unknown} of {whole.sessions} sessions told no cost" if whole.unknown else ""
-    some += f"; a subscription paid for the list price of {money(report.list_price)}" if report.list_price else ""
-    return f"{money(whole.usd)}{f' of {budget}' if budget else ''}, {money(whole.lost)} of it did not land{some}"
+    some += (
+        f"; a subscription paid for the list price of {money(report.list_price)}"
+        if report.list_price
+        else ""
+    )
+    return (
+        f"{money(whole.usd)}{f' of {budget}' if budget else ''}, {money(whole.lost)} of it did not"
+        f" land{some}"
+    )
 
 
 def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
-    """The block that closes a run: the same answer in eight lines at most, so that `tail -8` shows it all."""
+    """The block that closes a run: the same answer in eight lines at most, so that `tail -8`
+    shows it all."""
     words = ("landed", "unproved", "rejected", "held", "blocked")
     counts = ((word, str(len(report.of(word)))) for word in words)
-    whole, listed = report.whole, (("list-price", money(report.list_price)),) if report.list_price else ()
+    whole, listed = (
+        report.whole,
+        (("list-price", money(report.list_price)),) if report.list_price else (),
+    )
     fields = (
-        ("parent", report.tip[:7]), ("passing", f"{report.passing}/{report.total}"), *counts, ("cost", spent(whole)),
-        ("not-landed", spent(whole, whole.lost)), *listed, ("exit", str(code)), ("at", f"{at:%Y-%m-%dT%H:%MZ}"),
-    )  # fmt: skip
-    read = line("; ".join(f"{one.feature} {one.commit[:7]} ({why_read(one)})" for one in report.apart.read[:3]))
+        ("parent", report.tip[:7]),
+        ("passing", f"{report.passing}/{report.total}"),
+        *counts,
+        ("cost", spent(whole)),
+        ("not-landed", spent(whole, whole.lost)),
+        *listed,
+        ("exit", str(code)),
+        ("at", f"{at:%Y-%m-%dT%H:%MZ}"),
+    )
+    read = line(
+        "; ".join(
+            f"{one.feature} {one.commit[:7]} ({why_read(one)})" for one in report.apart.read[:3]
+        )
+    )
     tail = [f"read    {read}"] if read else []
     tail += [f"next    {line(says)}" for says, _ in report.next[:1]]
-    away = "" if report.unpushed is None else f"{report.unpushed} commits not pushed" if report.unpushed else "all pushed"
+    away = (
+        ""
+        if report.unpushed is None
+        else f"{report.unpushed} commits not pushed"
+        if report.unpushed
+        else "all pushed"
+    )
     fix = f"; fix: {report.fix}" if report.fix else ""
     wanted = _decisions(report, END_LINES - 3 - len(tail))
     branch = "; ".join(filter(None, (report.tests or "its tests were not run", away)))
-    return RunEnd(run=run, fields=fields, details=(f"stop    {line(report.stop + fix)}", f"branch  {line(branch)}", *wanted, *tail))
+    return RunEnd(
+        run=run,
+        fields=fields,
+        details=(f"stop    {line(report.stop + fix)}", f"branch  {line(branch)}", *wanted, *tail),
+    )
 
 
 def night(report: Report, run: str) -> tuple[RunFeatures, ...]:
-    """What the run came to, for above the block that closes it: a line for each feature, what landed with its commit."""
+    """What the run came to, for above the block that closes it: a line for each feature, what
+    landed with its commit."""
     if not report.sessions:
         return ()
     by_feature: dict[str, list[Session]] = {}
     for one in report.sessions:
         by_feature.setdefault(one.feature, []).append(one)
     lines = [line(came_to(own)) for own in by_feature.values()]
-    rest = (f"and {len(lines) - MOST_LINES} more: {report.program} log -n 0",) if len(lines) > MOST_LINES else ()
+    rest = (
+        (f"and {len(lines) - MOST_LINES} more: {report.program} log -n 0",)
+        if len(lines) > MOST_LINES
+        else ()
+    )
     return (RunFeatures(run=run, details=(*lines[:MOST_LINES], *rest)),)
 
 
 def came_to(own: Sequence[Session]) -> str:
-    """What the sessions on one feature came to, in one line: what landed as which commit with how many lines, or why nothing did."""
+    """What the sessions on one feature came to, in one line: what landed as which commit with
+    how many lines, or why nothing did."""
     last = own[-1]
     if last.outcome in LANDS:
         proved = last.outcome == "landed"
         as_commit = f"landed{'' if proved else ' unproved'} as {last.commit[:7]}"
-        told, before = ", ".join(filter(None, (as_commit, size(last.changes) if proved else reason(last)))), own[:-1]
+        told, before = (
+            ", ".join(filter(None, (as_commit, size(last.changes) if proved else reason(last)))),
+            own[:-1],
+        )
     else:
         *_, end = folded(own)
-        told, before = f"{last.outcome}: {reason(end) or last.rule}", [one for one in own if not same(one, last)]
+        told, before = (
+            f"{last.outcome}: {reason(end) or last.rule}",
+            [one for one in own if not same(one, last)],
+        )
     past = Counter(brief(one) for one in before)
     earlier = ", ".join(f"{what} ({n} times)" if n > 1 else what for what, n in past.items())
     return f"{last.feature} {last.title}: {told}{f'; before that: {earlier}' if earlier else ''}"
@@ -237,62 +316,132 @@ def why_read(one: Session) -> str:
 
 
 def either(each: Decide) -> str:
-    """The command that answers a decision, and the one for the opposite answer where there is one."""
+    """The command that answers a decision, and the one for the opposite answer where there is
+    one."""
     return f"{each.command}   or   {each.other}" if each.other else each.command
 
 
 def _decisions(report: Report, room: int) -> tuple[str, ...]:
     """One line per decision, as many as there is room for."""
-    lines = [f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}" for each in report.decide]
+    lines = [
+        f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}" for each in report.decide
+    ]
     if len(lines) <= room:
         return tuple(lines)
-    return (*lines[: room - 1], f"        and {len(lines) - room + 1} more: {report.program} status")
+    return (
+        *lines[: room - 1],
+        f"        and {len(lines) - room + 1} more: {report.program} status",
+    )
 
 
 def told(report: Report) -> dict[str, object]:
     """The report as documented JSON; keys are only ever added."""
     whole = report.whole
-    source = "none" if whole.unknown == whole.sessions else "partly agent-reported" if whole.unknown else "agent-reported"
+    source = (
+        "none"
+        if whole.unknown == whole.sessions
+        else "partly agent-reported"
+        if whole.unknown
+        else "agent-reported"
+    )
     body = asdict(report)
-    run = {
-        "id": report.runs[-1], "runs": report.runs, "start": iso(report.start), "end": iso(report.end), "ended": report.kind,
-        "stop": report.stop, "base": report.base, "budget": report.budget or None,
-    } if report.runs else None  # fmt: skip
+    run = (
+        {
+            "id": report.runs[-1],
+            "runs": report.runs,
+            "start": iso(report.start),
+            "end": iso(report.end),
+            "ended": report.kind,
+            "stop": report.stop,
+            "base": report.base,
+            "budget": report.budget or None,
+        }
+        if report.runs
+        else None
+    )
     return {
-        "schema": "nightlatch/report/1", "verdict": " ".join(report.verdict), "run": run,
-        "branch": {"name": report.branch, "tip": report.tip, "tests": report.tests or None, "unpushed": report.unpushed},
-        "features": {"before": report.before, "passing": report.passing, "total": report.total}, "fix": report.fix or None,
-        "cost": {"usd": None if source == "none" else round(whole.usd, 2), "source": source, "not_landed": round(whole.lost, 2),
-                 "unknown": whole.unknown, **({"list_price": round(report.list_price, 2)} if report.list_price else {})},
+        "schema": "nightlatch/report/1",
+        "verdict": " ".join(report.verdict),
+        "run": run,
+        "branch": {
+            "name": report.branch,
+            "tip": report.tip,
+            "tests": report.tests or None,
+            "unpushed": report.unpushed,
+        },
+        "features": {"before": report.before, "passing": report.passing, "total": report.total},
+        "fix": report.fix or None,
+        "cost": {
+            "usd": None if source == "none" else round(whole.usd, 2),
+            "source": source,
+            "not_landed": round(whole.lost, 2),
+            "unknown": whole.unknown,
+            **({"list_price": round(report.list_price, 2)} if report.list_price else {}),
+        },
         "decide": [decided(each) for each in body["decide"]],
         "decided": [{**asdict(each), "state": each.state} for each in report.decided],
-        **{word: [row(one) for one in (report.landed if word == "landed" else report.of(word))]
-           for word in ("landed", "unproved", "rejected", "held", "blocked", "advanced", "interrupted", "failed")},
-        "waits": [{"from": iso(since), "to": iso(until), "why": why} for since, until, why in report.waits],
+        **{
+            word: [row(one) for one in (report.landed if word == "landed" else report.of(word))]
+            for word in (
+                "landed",
+                "unproved",
+                "rejected",
+                "held",
+                "blocked",
+                "advanced",
+                "interrupted",
+                "failed",
+            )
+        },
+        "waits": [
+            {"from": iso(since), "to": iso(until), "why": why} for since, until, why in report.waits
+        ],
         "burnup": [{"at": iso(at), "passing": count} for at, count in report.burnup],
-        "by_feature": [asdict(each) for each in report.features], "by_agent": [asdict(each) for each in report.agents],
-        "findings": body["findings"], "next": [{"says": says, "command": command} for says, command in report.next],
+        "by_feature": [asdict(each) for each in report.features],
+        "by_agent": [asdict(each) for each in report.agents],
+        "findings": body["findings"],
+        "next": [{"says": says, "command": command} for says, command in report.next],
         "missing": report.missing,
-    }  # fmt: skip
+    }
 
 
 def decided(each: dict[str, object]) -> dict[str, object]:
     """A decision as JSON; only one about several features has parts."""
     usd, parts = each["usd"], each.pop("parts")
-    return {**each, "usd": round(usd, 2) if isinstance(usd, float) else usd, **({"parts": parts} if parts else {})}
+    return {
+        **each,
+        "usd": round(usd, 2) if isinstance(usd, float) else usd,
+        **({"parts": parts} if parts else {}),
+    }
 
 
 def row(one: Session) -> dict[str, object]:
     came, went, tests_came, tests_went = one.lines
     seen = one.changes is not None
     return {
-        "session": one.id, "feature": one.feature, "title": one.title, "rule": one.rule, "reason": reason(one), "details": one.said,
-        "try": one.tries, "began": iso(one.began), "ended": iso(one.ended), "minutes": one.minutes, "usd": one.usd, "agent": one.agent,
-        "model": one.model, "then": one.then, "commit": one.commit or None, "files": len(one.changes or ()) if seen else None,
-        "added": came if seen else None, "removed": went if seen else None, "tests_added": tests_came if seen else None,
-        "tests_removed": tests_went if seen else None, "proof": one.proof,
+        "session": one.id,
+        "feature": one.feature,
+        "title": one.title,
+        "rule": one.rule,
+        "reason": reason(one),
+        "details": one.said,
+        "try": one.tries,
+        "began": iso(one.began),
+        "ended": iso(one.ended),
+        "minutes": one.minutes,
+        "usd": one.usd,
+        "agent": one.agent,
+        "model": one.model,
+        "then": one.then,
+        "commit": one.commit or None,
+        "files": len(one.changes or ()) if seen else None,
+        "added": came if seen else None,
+        "removed": went if seen else None,
+        "tests_added": tests_came if seen else None,
+        "tests_removed": tests_went if seen else None,
+        "proof": one.proof,
         "risks": [{"rule": risk.rule, "says": risk.says} for risk in one.risks],
-    }  # fmt: skip
+    }
 
 
 def iso(at: datetime | None) -> str | None:
@@ -300,7 +449,8 @@ def iso(at: datetime | None) -> str | None:
 
 
 def markdown(report: Report) -> str:
-    """A job summary: what is too long is left out by whole sections, for a summary that is too long is dropped whole."""
+    """A job summary: what is too long is left out by whole sections, for a summary that is too
+    long is dropped whole."""
     left, shown = MOST_MARKDOWN, []
     for section in filter(None, _sections(report)):
         size = len(section.encode())
@@ -321,32 +471,81 @@ def _sections(report: Report) -> Iterator[str]:
         yield f"### You decide ({len(report.decide)})\n"
     for each in report.decide[:20]:
         yield _card(each)
-    yield "".join(f"- {quoted(f'{each.feature} {each.title}')} {each.verb}: {each.state}\n" for each in report.decided)
+    yield "".join(
+        f"- {quoted(f'{each.feature} {each.title}')} {each.verb}: {each.state}\n"
+        for each in report.decided
+    )
     asked = report.apart
-    yield table("### Landed, riskiest first", ("feature", "commit", "lines", "read it because", "proof"), (
-        (quoted(f"{one.feature} {one.title}"), quoted(one.commit[:9]), "+{} -{}".format(*one.lines[:2]),
-         quoted("; ".join(risk.says for risk in one.risks) or "-"), quoted("; ".join(one.proof) or "-")) for one in asked.landed
-    ))  # fmt: skip
-    yield table("### Landed unproved", ("feature", "commit", "lines", "why"), (
-        (quoted(f"{one.feature} {one.title}"), quoted(one.commit[:9]), "+{} -{}".format(*one.lines[:2]), quoted(reason(one) or "-"))
-        for one in asked.of("unproved")
-    ))  # fmt: skip
-    yield table("### Not landed", ("feature", "outcome", "why", "what happened next"), (
-        (quoted(f"{one.feature} {one.title}"), one.outcome, quoted(reason(one) or one.rule or "-"), quoted(one.then or "-"))
-        for one in folded([one for one in asked.sessions if one.outcome not in LANDS])
-    ))  # fmt: skip
-    yield table("### Findings", ("id", "state", "claim", "next"), (
-        (quoted(each.id), each.state, quoted(each.claim), quoted(each.next or "-")) for each in report.findings
-    ))  # fmt: skip
-    yield table("### Agents", ("agent", "model", "sessions", "landed", "refused", "stopped early", "cost"), (
-        (quoted(each.name), quoted(each.model or "-"), each.sessions, each.landed, each.refused, each.stopped,
-         spent(each)) for each in report.agents
-    ))  # fmt: skip
+    yield table(
+        "### Landed, riskiest first",
+        ("feature", "commit", "lines", "read it because", "proof"),
+        (
+            (
+                quoted(f"{one.feature} {one.title}"),
+                quoted(one.commit[:9]),
+                "+{} -{}".format(*one.lines[:2]),
+                quoted("; ".join(risk.says for risk in one.risks) or "-"),
+                quoted("; ".join(one.proof) or "-"),
+            )
+            for one in asked.landed
+        ),
+    )
+    yield table(
+        "### Landed unproved",
+        ("feature", "commit", "lines", "why"),
+        (
+            (
+                quoted(f"{one.feature} {one.title}"),
+                quoted(one.commit[:9]),
+                "+{} -{}".format(*one.lines[:2]),
+                quoted(reason(one) or "-"),
+            )
+            for one in asked.of("unproved")
+        ),
+    )
+    yield table(
+        "### Not landed",
+        ("feature", "outcome", "why", "what happened next"),
+        (
+            (
+                quoted(f"{one.feature} {one.title}"),
+                one.outcome,
+                quoted(reason(one) or one.rule or "-"),
+                quoted(one.then or "-"),
+            )
+            for one in folded([one for one in asked.sessions if one.outcome not in LANDS])
+        ),
+    )
+    yield table(
+        "### Findings",
+        ("id", "state", "claim", "next"),
+        (
+            (quoted(each.id), each.state, quoted(each.claim), quoted(each.next or "-"))
+            for each in report.findings
+        ),
+    )
+    yield table(
+        "### Agents",
+        ("agent", "model", "sessions", "landed", "refused", "stopped early", "cost"),
+        (
+            (
+                quoted(each.name),
+                quoted(each.model or "-"),
+                each.sessions,
+                each.landed,
+                each.refused,
+                each.stopped,
+                spent(each),
+            )
+            for each in report.agents
+        ),
+    )
     yield "".join(f"- {said}\n" for said in report.missing)
 
 
 def _standing(report: Report) -> Iterator[tuple[str, str]]:
-    """The night in a few rows: how the branch is, what passes, what it cost, why it stopped, and what is next."""
+    """The night in a few rows: how the branch is, what passes, what it cost, why it stopped,
+    and what is next."""
     signs = {"ok": "✅ ", "FAIL": "❌ ", "--": ""}
     (word, tests), *_ = state(report)
     yield "branch", f"{signs[word]}{quoted(tests)}"
@@ -364,16 +563,29 @@ def _card(each: Decide) -> str:
     """One decision: what it is about, whose words, and each answer with its command."""
     about = f" ({quoted(behind(each))})" if behind(each) else ""
     asked = f"{each.by}: {quoted(each.question, 500)}\n\n" if each.question else ""
-    return f"**{quoted(f'{each.feature} {each.title}')}**{about}\n\n{asked}{fenced([*filter(None, (each.command, each.other))])}"
+    title = quoted(f"{each.feature} {each.title}")
+    commands = fenced([*filter(None, (each.command, each.other))])
+    return f"**{title}**{about}\n\n{asked}{commands}"
 
 
 def table(head: str, names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     """A table of at most 100 rows, "" for none; a bar in a cell does not end it."""
-    shown = [f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |" for cells in lines]
+    shown = [
+        f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+        for cells in lines
+    ]
     if not shown:
         return ""
     rest = f"\nand {len(shown) - 100} more\n" if len(shown) > 100 else ""
-    return "\n".join((*((head, "") if head else ()), f"| {' | '.join(names)} |", "|---" * len(names) + "|", *shown[:100], rest))
+    return "\n".join(
+        (
+            *((head, "") if head else ()),
+            f"| {' | '.join(names)} |",
+            "|---" * len(names) + "|",
+            *shown[:100],
+            rest,
+        )
+    )
 
 
 def fenced(commands: Sequence[str]) -> str:

@@ -1,4 +1,5 @@
-"""What tests and checks came to, by test id where a report can be had; reportformats has the formats."""
+"""What tests and checks came to, by test id where a report can be had; reportformats has the
+formats."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -71,9 +72,10 @@ class Part:
 class Results:
     """One run of a suite, or of several, which `parts` then names.
 
-    `broken` says why its report cannot be believed; `by_id` is False where only the exit code is known; `absent`: the runner itself is
-    not there; `rewritten` are the tracked test files that differ after the run, `flaky` the ids that passed only when they ran again.
-    `seconds` is how long it took, of several suites together.
+    `broken` says why its report cannot be believed; `by_id` is False where only the exit code is
+    known; `absent`: the runner itself is not there; `rewritten` are the tracked test files that
+    differ after the run, `flaky` the ids that passed only when they ran again. `seconds` is how
+    long it took, of several suites together.
     """
 
     answer: Answer
@@ -148,17 +150,28 @@ class State:
     checks: tuple[Check, ...] = ()
 
 
-def weigh(report: Report | None, exit_code: int, tail: str, *, empty: Iterable[int] = ()) -> Results:
-    """The results of a run that ended by itself, once report and exit code are held against each other."""
+def weigh(
+    report: Report | None, exit_code: int, tail: str, *, empty: Iterable[int] = ()
+) -> Results:
+    """The results of a run that ended by itself, once report and exit code are held against
+    each other."""
     if report is None and exit_code in empty:
         return Results(answer=Answer.GREEN, tail=tail)
     if report is None or not report.whole:
         said = "no report was written" if report is None else "the report breaks off"
-        return Results(answer=Answer.RED, ids=report.ids if report else {}, broken=f"{said} (exit code {exit_code})", tail=tail)
+        return Results(
+            answer=Answer.RED,
+            ids=report.ids if report else {},
+            broken=f"{said} (exit code {exit_code})",
+            tail=tail,
+        )
     known = Results(answer=Answer.RED, ids=report.ids, uncollected=report.uncollected, tail=tail)
     fine = exit_code == 0 or (exit_code in empty and not known.passed)
     if fine == bool(known.failing):
-        return replace(known, broken=f"{'tests' if fine else 'no test'} failed, yet the exit code is {exit_code}")
+        return replace(
+            known,
+            broken=f"{'tests' if fine else 'no test'} failed, yet the exit code is {exit_code}",
+        )
     return replace(known, answer=Answer.GREEN if fine else Answer.RED)
 
 
@@ -171,20 +184,37 @@ def passing(found: Results, names: frozenset[str]) -> Results:
 
 def dump(value: Results | tuple[Check, ...]) -> str:
     """JSON that one of the two functions below reads again."""
-    return json.dumps([asdict(check) for check in value] if isinstance(value, tuple) else asdict(value), separators=(",", ":"))
+    return json.dumps(
+        [asdict(check) for check in value] if isinstance(value, tuple) else asdict(value),
+        separators=(",", ":"),
+    )
 
 
 def results_from(text: str) -> Results:
     """Raises ValueError, KeyError or TypeError for anything that `dump` did not write."""
     data = json.loads(text)
     lists = {key: tuple(data[key]) for key in ("uncollected", "rewritten", "flaky")}
-    parts = {name: Part(**{**part, "answer": Answer(part["answer"])}) for name, part in data.get("parts", {}).items()}
-    return Results(**{**data, **lists, "answer": Answer(data["answer"]), "ids": _ids(data["ids"]), "parts": parts})
+    parts = {
+        name: Part(**{**part, "answer": Answer(part["answer"])})
+        for name, part in data.get("parts", {}).items()
+    }
+    return Results(
+        **{
+            **data,
+            **lists,
+            "answer": Answer(data["answer"]),
+            "ids": _ids(data["ids"]),
+            "parts": parts,
+        }
+    )
 
 
 def checks_from(text: str) -> tuple[Check, ...]:
     """Raises as above."""
-    return tuple(Check(**{**data, "answer": Answer(data["answer"]), "ids": _ids(data["ids"])}) for data in json.loads(text))
+    return tuple(
+        Check(**{**data, "answer": Answer(data["answer"]), "ids": _ids(data["ids"])})
+        for data in json.loads(text)
+    )
 
 
 def _ids(data: Mapping[str, str]) -> dict[str, Result]:

@@ -1,4 +1,5 @@
-"""Every rule that a verdict can name, in one listing, and the part of docs/ratchet.md that is made from it."""
+"""Every rule that a verdict can name, in one listing, and the part of docs/ratchet.md that is
+made from it."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -25,7 +26,9 @@ RULINGS = {Ruling.REJECT: "refused", Ruling.HOLD: "held for a person", Ruling.FL
 def listing() -> Mapping[str, Rule]:
     """Every rule by its id, by family and name."""
     known = {**scope.RULES, **RULES, **LANDING}
-    return MappingProxyType({name: known[name] for name in sorted(known, key=lambda name: (place(name), name))})
+    return MappingProxyType(
+        {name: known[name] for name in sorted(known, key=lambda name: (place(name), name))}
+    )
 
 
 def place(rule: str) -> int:
@@ -35,7 +38,9 @@ def place(rule: str) -> int:
 def page(text: str) -> str:
     """The page with the rules between its two marks made anew, the rest as somebody wrote it."""
     before, _, rest = text.partition(MARKS[0])
-    return "\n".join((f"{before}{MARKS[0]}", "", *sections(), MARKS[1])) + rest.partition(MARKS[1])[2]
+    return (
+        "\n".join((f"{before}{MARKS[0]}", "", *sections(), MARKS[1])) + rest.partition(MARKS[1])[2]
+    )
 
 
 def sections() -> Iterator[str]:
@@ -48,9 +53,19 @@ def sections() -> Iterator[str]:
 
 
 def told(name: str, rule: Rule) -> Iterator[str]:
-    """One rule: what it says, what it refuses, what the next session is told, and what to do where it is wrong."""
-    yield from (f"### `{name}`", "", f"{rule.says.removesuffix(': {n}').format(n='some')}: **{RULINGS[rule.ruling]}**.", "")
-    for word, text in (("For example", rule.example), ("The next session is told", rule.next), ("When it is wrong", rule.wrong)):
+    """One rule: what it says, what it refuses, what the next session is told, and what to do
+    where it is wrong."""
+    yield from (
+        f"### `{name}`",
+        "",
+        f"{rule.says.removesuffix(': {n}').format(n='some')}: **{RULINGS[rule.ruling]}**.",
+        "",
+    )
+    for word, text in (
+        ("For example", rule.example),
+        ("The next session is told", rule.next),
+        ("When it is wrong", rule.wrong),
+    ):
         if text:
             yield f"- {word}: {text}"
     yield ""

@@ -1,4 +1,5 @@
-"""Secrets in texts: values that are known and shapes that keys have, found, and hidden before anything is written."""
+"""Secrets in texts: values that are known and shapes that keys have, found, and hidden before
+anything is written."""
 
 import json
 import re
@@ -9,7 +10,9 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-NAMES = re.compile(r"(?:_|\A)(?:API)?(?:KEY|TOKEN)\Z|SECRET|PASSWORD|PASSWD|PASSPHRASE", re.IGNORECASE)
+NAMES = re.compile(
+    r"(?:_|\A)(?:API)?(?:KEY|TOKEN)\Z|SECRET|PASSWORD|PASSWD|PASSPHRASE", re.IGNORECASE
+)
 SHORTEST, PLAIN_WORD = 8, 16
 ALLOWED = "nightlatch: allow-secret"
 LONGEST_KEY = 4_096
@@ -19,14 +22,29 @@ BEGIN, END = "-----BEGIN ", re.compile(r"-----END [A-Z ]{0,40}-----")
 KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+/=.:@~%!$&*#^"
 AT_START = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))"  # what was encoded twice has an escape before it
 MOST_HELD, MOST_LINES = 64_000, 256
-NO_TEXT = frozenset({"kind", "type", "subtype", "id", "role", "status", "tool", "name", "uuid", "session_id", "model", "timestamp"})
+NO_TEXT = frozenset(
+    {
+        "kind",
+        "type",
+        "subtype",
+        "id",
+        "role",
+        "status",
+        "tool",
+        "name",
+        "uuid",
+        "session_id",
+        "model",
+        "timestamp",
+    }
+)
 Holder: TypeAlias = Any  # a dictionary or a list of JSON, in which a string has a key
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What one kind of key looks like: a pattern, tried at most `lead` characters before one of the `marks`; `inside`: it may follow on
-    a letter. `begins` is what a text may stop with."""
+    """What one kind of key looks like: a pattern, tried at most `lead` characters before one of
+    the `marks`; `inside`: it may follow on a letter. `begins` is what a text may stop with."""
 
     name: str
     marks: tuple[str, ...]
@@ -54,7 +72,16 @@ class Shape:
         """What one of the marks leads to: a text is only looked at where it stands."""
         at = text.find(mark)
         while at >= 0:
-            found = next(filter(None, (self.expression.match(text, start) for start in range(max(at - self.lead, 0), at + 1))), None)
+            found = next(
+                filter(
+                    None,
+                    (
+                        self.expression.match(text, start)
+                        for start in range(max(at - self.lead, 0), at + 1)
+                    ),
+                ),
+                None,
+            )
             if found:
                 yield found
             at = text.find(mark, max(at + len(mark), found.end() if found else 0))
@@ -62,7 +89,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One secret in a text, and what it is. `known`: its value is one of this machine's, whatever it looks like."""
+    """One secret in a text, and what it is.
+
+    `known`: its value is one of this machine's, whatever it looks like.
+    """
 
     start: int
     end: int
@@ -76,18 +106,31 @@ def shapes_of(data: Mapping[str, Iterable[Mapping[str, object]]]) -> tuple[Shape
 
 
 def known_values(environ: Mapping[str, str]) -> dict[str, str]:
-    """The values of variables whose names say that they are secret. Short ones, paths and plain words would be found everywhere."""
+    """The values of variables whose names say that they are secret.
+
+    Short ones, paths and plain words would be found everywhere.
+    """
     said = {
-        value: name for name, value in environ.items()
-        if NAMES.search(name) and len(value) >= SHORTEST and not value.startswith(("/", "~", "."))
+        value: name
+        for name, value in environ.items()
+        if NAMES.search(name)
+        and len(value) >= SHORTEST
+        and not value.startswith(("/", "~", "."))
         and not (value.isalpha() and value.islower() and len(value) < PLAIN_WORD)
-    }  # fmt: skip
-    return {**said, **{value.encode("utf-8", "surrogateescape").decode("latin-1"): name for value, name in said.items()}}
+    }
+    return {
+        **said,
+        **{
+            value.encode("utf-8", "surrogateescape").decode("latin-1"): name
+            for value, name in said.items()
+        },
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What is never written down: `values`, each with the name of its variable, and whatever has one of the `shapes`."""
+    """What is never written down: `values`, each with the name of its variable, and whatever
+    has one of the `shapes`."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     shapes: tuple[Shape, ...] = ()
@@ -98,8 +141,15 @@ class Secrets:
 
     @cached_property
     def signs(self) -> tuple[str, ...]:
-        """What a line may be looked through for, as bytes in latin-1: without one of these there is no whole secret in it."""
-        return ("\\u00", "\\/", *self.marks, *self.values, *(json.dumps(value)[1:-1] for value in self.values))
+        """What a line may be looked through for, as bytes in latin-1: without one of these
+        there is no whole secret in it."""
+        return (
+            "\\u00",
+            "\\/",
+            *self.marks,
+            *self.values,
+            *(json.dumps(value)[1:-1] for value in self.values),
+        )
 
     @cached_property
     def openings(self) -> tuple[Shape, ...]:
@@ -111,18 +161,37 @@ class Secrets:
         return frozenset(mark[:length] for mark in self.marks for length in range(1, len(mark)))
 
     def found(self, text: str, starts: Iterable[int] = ()) -> list[Found]:
-        """Every secret in a text, in order; what overlaps counts as one. At `starts` one may begin whatever stands before it."""
-        hits = [hit for value in filter(text.__contains__, self.values) for hit in _places(text, value, self.values[value])]
+        """Every secret in a text, in order; what overlaps counts as one.
+
+        At `starts` one may begin whatever stands before it.
+        """
+        hits = [
+            hit
+            for value in filter(text.__contains__, self.values)
+            for hit in _places(text, value, self.values[value])
+        ]
         marked = [(mark, self.marks[mark]) for mark in filter(text.__contains__, self.marks)]
         for mark, shape in marked:
-            hits += [Found(start=at[0], end=at[1], name=shape.name) for match in shape.matches(text, mark) for at in [_span(match)]]
+            hits += [
+                Found(start=at[0], end=at[1], name=shape.name)
+                for match in shape.matches(text, mark)
+                for at in [_span(match)]
+            ]
         for start in starts if marked else ():
-            matches = (shape.expression.match(text[start : start + LONGEST_BLOCK]) for _, shape in marked)
-            hits += [Found(start=start, end=start + match.end(), name="key") for match in matches if match]
+            matches = (
+                shape.expression.match(text[start : start + LONGEST_BLOCK]) for _, shape in marked
+            )
+            hits += [
+                Found(start=start, end=start + match.end(), name="key")
+                for match in matches
+                if match
+            ]
         apart: list[Found] = []
         for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
             if apart and hit.start < apart[-1].end:
-                apart[-1] = replace(apart[-1], end=max(hit.end, apart[-1].end), known=hit.known or apart[-1].known)
+                apart[-1] = replace(
+                    apart[-1], end=max(hit.end, apart[-1].end), known=hit.known or apart[-1].known
+                )
             else:
                 apart.append(hit)
         return apart
@@ -135,10 +204,15 @@ class Secrets:
 
     def hide_bytes(self, data: bytes) -> bytes:
         """The same for a file of any kind."""
-        return self.hide(data.decode("latin-1")).encode("latin-1") if self.values or self.shapes else data
+        return (
+            self.hide(data.decode("latin-1")).encode("latin-1")
+            if self.values or self.shapes
+            else data
+        )
 
     def hide_line(self, raw: bytes) -> bytes:
-        """The same for one line of a stream: in JSON the strings themselves, so that it stays JSON."""
+        """The same for one line of a stream: in JSON the strings themselves, so that it stays
+        JSON."""
         if not self.suspect(raw):
             return raw
         line = Line(raw, self.hide)
@@ -152,7 +226,8 @@ class Secrets:
         return next(filter(text.__contains__, self.signs), None) is not None
 
     def opens_at(self, text: str) -> int:
-        """Where the end of a text may be the beginning of a secret, which what comes next may go on with; -1 where it is none."""
+        """Where the end of a text may be the beginning of a secret, which what comes next may
+        go on with; -1 where it is none."""
         found = [len(text) - length for value in self.values if (length := _shared(text, value))]
         block = text.rfind(BEGIN)
         if block >= 0 and len(text) - block < LONGEST_BLOCK and not END.search(text, block):
@@ -172,7 +247,9 @@ class Secrets:
 
     def _begins(self, tail: str) -> bool:
         for length in range(1, min(len(tail), 24) + 1):
-            inside_word = length < 3 and tail[-length].isalnum() and tail[-length - 1 : -length].isalnum()
+            inside_word = (
+                length < 3 and tail[-length].isalnum() and tail[-length - 1 : -length].isalnum()
+            )
             if tail[-length:] in self.beginnings and not inside_word:
                 return True
         return False
@@ -204,13 +281,18 @@ def _span(match: re.Match[str]) -> tuple[int, int]:
 
 
 class Line:
-    """One line of a stream as what it holds: an object of JSON, its keys hidden as need be, or a text."""
+    """One line of a stream as what it holds: an object of JSON, its keys hidden as need be, or
+    a text."""
 
     def __init__(self, raw: bytes, hide: Callable[[str], str]) -> None:
         self.raw, self.open, self._changed = raw, 0, False
         self.plain = not raw.lstrip().startswith(b"{")
         try:
-            body = None if self.plain else json.loads(raw, object_pairs_hook=None if hide is str else self._keys(hide))
+            body = (
+                None
+                if self.plain
+                else json.loads(raw, object_pairs_hook=None if hide is str else self._keys(hide))
+            )
         except (ValueError, RecursionError):
             body, self.plain = None, True
         self.body: Holder = {"": raw.decode("utf-8", "surrogateescape")} if self.plain else body
@@ -220,13 +302,17 @@ class Line:
         ahead: list[tuple[Holder, tuple[object, ...]]] = [(self.body, (self.plain,))]
         while ahead:
             holder, path = ahead.pop()
-            for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+            for key, value in list(
+                holder.items() if isinstance(holder, dict) else enumerate(holder)
+            ):
                 if isinstance(value, str):
                     yield holder, key, (*path, key)
                 elif isinstance(value, dict | list):
                     ahead.append((value, (*path, key)))
 
-    def _keys(self, hide: Callable[[str], str]) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
+    def _keys(
+        self, hide: Callable[[str], str]
+    ) -> Callable[[list[tuple[str, object]]], dict[str, object]]:
         def named(pairs: list[tuple[str, object]]) -> dict[str, object]:
             shown = {hide(key): value for key, value in pairs}
             self._changed = self._changed or any(key not in shown for key, _ in pairs)
@@ -241,7 +327,11 @@ class Line:
     def bytes(self) -> bytes:
         if not self._changed:
             return self.raw
-        return str(self.body[""]).encode("utf-8", "surrogateescape") if self.plain else json.dumps(self.body).encode()
+        return (
+            str(self.body[""]).encode("utf-8", "surrogateescape")
+            if self.plain
+            else json.dumps(self.body).encode()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,8 +345,11 @@ class Piece:
 
 
 class Screen:
-    """Lines on their way to the disk. One whose text may be the beginning of a secret waits for what comes next at the same place;
-    no more wait than a bounded number of lines and letters."""
+    """Lines on their way to the disk.
+
+    One whose text may be the beginning of a secret waits for what comes next at the same place; no
+    more wait than a bounded number of lines and letters.
+    """
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
@@ -291,7 +384,13 @@ class Screen:
             self._settle(pieces, suspect=suspect or bool(waiting))
             return
         past = _before(pieces, opens)
-        if past and (crossing := [hit.start for hit in self._found(pieces) if hit.end > len(_joined(pieces[:past])) > hit.start]):
+        if past and (
+            crossing := [
+                hit.start
+                for hit in self._found(pieces)
+                if hit.end > len(_joined(pieces[:past])) > hit.start
+            ]
+        ):
             past = _before(pieces, min(crossing))
         self._settle(pieces[:past], suspect=True)
         self._open[path] = pieces[past:]
@@ -311,7 +410,9 @@ class Screen:
             at = end + piece.line.plain
 
     def _found(self, pieces: Sequence[Piece]) -> list[Found]:
-        return self._secrets.found(_joined(pieces), accumulate(len(piece.text) + piece.line.plain for piece in pieces[:-1]))
+        return self._secrets.found(
+            _joined(pieces), accumulate(len(piece.text) + piece.line.plain for piece in pieces[:-1])
+        )
 
     def _settle_all(self) -> None:
         for pieces in self._open.values():

@@ -1,4 +1,5 @@
-"""What a run may still spend: each budget with its sentence, and where a session at work has to stop."""
+"""What a run may still spend: each budget with its sentence, and where a session at work has to
+stop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purse:
-    """One budget, in dollars or in tokens: `what` it is called, how much of it is gone, and what the cheapest of the last sessions took.
+    """One budget, in dollars or in tokens: `what` it is called, how much of it is gone, and
+    what the cheapest of the last sessions took.
 
     `free_at`: from when on a session may be paid for again, None if not in this run.
     """
@@ -34,7 +36,10 @@ class Purse:
             return f"{self.what} is used up: {self.show(self.spent)} of {self.show(self.most)}"
         if self.left < self.cheapest:
             left, last = self.show(self.left), self.show(self.cheapest)
-            return f"{self.what} pays for no further session: {left} of {self.show(self.most)} is left, the last ones took {last} and more"
+            return (
+                f"{self.what} pays for no further session: {left} of {self.show(self.most)} is"
+                f" left, the last ones took {last} and more"
+            )
         return ""
 
     def show(self, amount: float) -> str:
@@ -53,11 +58,15 @@ class Cap:
         return min((purse.left for purse in self.purses if not purse.tokens), default=None)
 
     def reached(self, used: Usage, *, listed: bool) -> str:
-        """The sentence of the first purse that is empty by what the session has used so far; a list price empties none."""
+        """The sentence of the first purse that is empty by what the session has used so far; a
+        list price empties none."""
         for purse in self.purses:
             amount = count(used) if purse.tokens else 0.0 if listed else used.usd or 0.0
             if amount >= purse.left:
-                return f"{purse.what} is used up: {purse.show(purse.spent + amount)} of {purse.show(purse.most)}"
+                return (
+                    f"{purse.what} is used up: {purse.show(purse.spent + amount)} of"
+                    f" {purse.show(purse.most)}"
+                )
         return ""
 
 
@@ -73,7 +82,10 @@ def within(minutes: Mapping[datetime, float], now: datetime) -> float:
 
 def free_again(minutes: Mapping[datetime, float], now: datetime, most: float) -> datetime:
     """When the dollars of one hour are less than `most` again."""
-    last, left = sorted((at, usd) for at, usd in minutes.items() if at > now - HOUR), within(minutes, now)
+    last, left = (
+        sorted((at, usd) for at, usd in minutes.items() if at > now - HOUR),
+        within(minutes, now),
+    )
     for at, usd in last:
         left -= usd
         if left < most:

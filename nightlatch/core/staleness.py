@@ -1,4 +1,7 @@
-"""Does a finding still hold for the code it cites? Asked of the code, never of an agent: pure over texts and ids that are handed in."""
+"""Does a finding still hold for the code it cites?
+
+Asked of the code, never of an agent: pure over texts and ids that are handed in.
+"""
 
 import ast
 import re
@@ -15,7 +18,14 @@ Symbol: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Lines: TypeAlias = tuple[int, int]
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 MOST_SOURCE = 1_000_000
-STRING = "|".join((r"'''(?s:\\.|[^\\])*?'''", r'"""(?s:\\.|[^\\])*?"""', r"'(?:\\(?s:.)|[^'\\\n])*'", r'"(?:\\(?s:.)|[^"\\\n])*"'))
+STRING = "|".join(
+    (
+        r"'''(?s:\\.|[^\\])*?'''",
+        r'"""(?s:\\.|[^\\])*?"""',
+        r"'(?:\\(?s:.)|[^'\\\n])*'",
+        r'"(?:\\(?s:.)|[^"\\\n])*"',
+    )
+)
 TOKEN = re.compile(rf"\n|([(\[{{])|([)\]}}])|#[^\n]*|\\\r?\n|{STRING}")
 BEGINS = re.compile(r"([ \t]*)(?:(@)|(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)|[^\s#])")
 CHANGED = "the code that it cites has changed since"
@@ -23,7 +33,8 @@ CHANGED = "the code that it cites has changed since"
 
 @dataclass(frozen=True, kw_only=True)
 class Blob:
-    """A file as it is now; what is found out about it is found out once, however many findings cite it."""
+    """A file as it is now; what is found out about it is found out once, however many findings
+    cite it."""
 
     path: str
     oid: str
@@ -43,8 +54,13 @@ class Blob:
 
     @cached_property
     def said(self) -> list[tuple[int, int, str]]:
-        """(number, depth, words) of every line that is not blank; only in Python is the depth part of what a line says."""
-        return [(n, depth(line) if self.python else 0, " ".join(line.split())) for n, line in enumerate(self.lines, 1) if line.strip()]
+        """(number, depth, words) of every line that is not blank; only in Python is the depth
+        part of what a line says."""
+        return [
+            (n, depth(line) if self.python else 0, " ".join(line.split()))
+            for n, line in enumerate(self.lines, 1)
+            if line.strip()
+        ]
 
     @cached_property
     def starts(self) -> dict[str, list[int]]:
@@ -55,8 +71,10 @@ class Blob:
         return found
 
     def mark(self, below: int, words: str) -> str:
-        """Six hex digits for a line whatever its spacing; in Python how far below the block's first line it stands is part of it."""
-        return f"{crc32((f'{below} {words}' if self.python else words).encode('utf-8', 'replace')) & 0xFFFFFF:06x}"
+        """Six hex digits for a line whatever its spacing; in Python how far below the block's
+        first line it stands is part of it."""
+        text = f"{below} {words}" if self.python else words
+        return f"{crc32(text.encode('utf-8', 'replace')) & 0xFFFFFF:06x}"
 
     def places(self, wanted: list[str]) -> Iterator[Lines]:
         """Wherever lines with these marks stand one after the other: first and last line."""
@@ -67,9 +85,13 @@ class Blob:
                 yield block[0][0], block[-1][0]
 
     def gone(self, wanted: list[str]) -> int:
-        """How many of these lines are nowhere in the file, at whatever depth the block may stand now."""
+        """How many of these lines are nowhere in the file, at whatever depth the block may
+        stand now."""
         bases = {deep for _, deep, _ in self.said}
-        return min((len([each for each in wanted if each not in self.marks(base)]) for base in bases), default=len(wanted))
+        return min(
+            (len([each for each in wanted if each not in self.marks(base)]) for base in bases),
+            default=len(wanted),
+        )
 
     def marks(self, base: int) -> set[str]:
         if base not in self._marks:
@@ -82,7 +104,8 @@ class Blob:
 
     @cached_property
     def symbols(self) -> dict[str, Lines]:
-        """First and last line of every function and class, decorators included, by its dotted name."""
+        """First and last line of every function and class, decorators included, by its dotted
+        name."""
         return dict(outline(self.text)) if self.python else {}
 
     @cached_property
@@ -90,29 +113,41 @@ class Blob:
         return {}
 
     def syntax(self, symbol: str) -> str:
-        """A digest of what a symbol, or the module, does; "" where there is no such thing. No more than that is parsed."""
+        """A digest of what a symbol, or the module, does; "" where there is no such thing.
+
+        No more than that is parsed.
+        """
         if self.python and symbol not in self._digests and (not symbol or symbol in self.symbols):
             self._digests[symbol] = digest(self.source(symbol), whole=not symbol)
         return self._digests.get(symbol, "")
 
     def source(self, symbol: str) -> str:
-        """The text of a symbol, below a line that makes room for its depth; of the module without one."""
+        """The text of a symbol, below a line that makes room for its depth; of the module
+        without one."""
         first, last = self.symbols[symbol] if symbol else (1, None)
         text = self.text.split("\n")[first - 1 : last]
         return "\n".join(["if True:"] * bool(symbol and depth(text[0])) + text)
 
     def symbol_at(self, lines: Lines | None) -> str:
-        """The innermost function or class that holds these lines, as `Class.method`; "" for the module."""
+        """The innermost function or class that holds these lines, as `Class.method`; "" for the
+        module."""
         spans = self.symbols.items() if lines else ()
-        held = (name for name, (first, last) in spans if lines and first <= lines[0] and lines[1] <= last)
+        held = (
+            name
+            for name, (first, last) in spans
+            if lines and first <= lines[0] and lines[1] <= last
+        )
         return max(held, key=lambda name: name.count("."), default="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a cite stands: fresh, or stale with the share of its lines that are gone. `path` and `lines` are where it is now.
+    """How a cite stands: fresh, or stale with the share of its lines that are gone.
 
-    `lost`: an evidence file changed or is gone; `orphaned`: there is no such file any more. `commit` did it, where that was looked for.
+    `path` and `lines` are where it is now.
+
+    `lost`: an evidence file changed or is gone; `orphaned`: there is no such file any more.
+    `commit` did it, where that was looked for.
     """
 
     fresh: bool
@@ -129,7 +164,13 @@ class Standing:
         if self.fresh:
             return f"fresh, {where}" if where else ""
         by = f" by {self.commit[:9]}" if self.commit else ""
-        what = "is gone" if self.orphaned else "is another file now" if self.lost else f"has {self.share:.0%} of its lines changed"
+        what = (
+            "is gone"
+            if self.orphaned
+            else (
+                "is another file now" if self.lost else f"has {self.share:.0%} of its lines changed"
+            )
+        )
         return f"{where} {what}{by}"
 
 
@@ -137,14 +178,21 @@ def anchor(cite: Cite, blob: Blob, commit: str) -> Cite:
     """A cite with all that is needed to find its code again."""
     text = ""
     if cite.lines:
-        cited = [(deep, words) for number, deep, words in blob.said if cite.lines[0] <= number <= cite.lines[1]]
+        cited = [
+            (deep, words)
+            for number, deep, words in blob.said
+            if cite.lines[0] <= number <= cite.lines[1]
+        ]
         text = " ".join(blob.mark(deep - cited[0][0], words) for deep, words in cited)
     symbol = blob.symbol_at(cite.lines)
-    return replace(cite, commit=commit, blob=blob.oid, text=text, symbol=symbol, syntax=blob.syntax(symbol))
+    return replace(
+        cite, commit=commit, blob=blob.oid, text=text, symbol=symbol, syntax=blob.syntax(symbol)
+    )
 
 
 def judge(cite: Cite, blob: Blob | None) -> Standing:
-    """The cheapest answer first: same blob, cited text anywhere in the file, same syntax tree, else stale."""
+    """The cheapest answer first: same blob, cited text anywhere in the file, same syntax tree,
+    else stale."""
     if blob is None:
         return Standing(fresh=False, path=cite.path, lines=cite.lines, share=1.0, orphaned=True)
     if blob.oid == cite.blob:
@@ -155,10 +203,17 @@ def judge(cite: Cite, blob: Blob | None) -> Standing:
         places = [place for place in places if blob.symbol_at(place).startswith(cite.symbol)]
     if places:
         near = cite.lines[0] if cite.lines else 1
-        return Standing(fresh=True, path=blob.path, lines=min(places, key=lambda place: abs(place[0] - near)))
+        return Standing(
+            fresh=True, path=blob.path, lines=min(places, key=lambda place: abs(place[0] - near))
+        )
     if cite.syntax and cite.syntax == blob.syntax(cite.symbol):
         return Standing(fresh=True, path=blob.path, lines=cite.lines)
-    return Standing(fresh=False, path=blob.path, lines=cite.lines, share=max(blob.gone(wanted), 1) / len(wanted) if wanted else 1.0)
+    return Standing(
+        fresh=False,
+        path=blob.path,
+        lines=cite.lines,
+        share=max(blob.gone(wanted), 1) / len(wanted) if wanted else 1.0,
+    )
 
 
 def depth(line: str) -> int:
@@ -167,7 +222,8 @@ def depth(line: str) -> int:
 
 
 def outline(text: str) -> Iterator[tuple[str, Lines]]:
-    """Every function and class of a Python source by its dotted name, without parsing it: a block lasts until code stands no deeper."""
+    """Every function and class of a Python source by its dotted name, without parsing it: a
+    block lasts until code stands no deeper."""
     opened: list[tuple[str, int, int]] = []
     decorated, last = 0, 0
     for number, end, (indent, decorator, name) in statements(text):
@@ -187,7 +243,8 @@ def named(opened: list[tuple[str, int, int]]) -> str:
 
 
 def statements(text: str) -> Iterator[tuple[int, int, tuple[str, str, str]]]:
-    """First and last line of each logical line, and how it begins; what stands in strings and brackets begins none."""
+    """First and last line of each logical line, and how it begins; what stands in strings and
+    brackets begins none."""
     number, within, began, begins = 1, 0, 1, BEGINS.match(text)
     for token in TOKEN.finditer(text):
         if token[0] != "\n":
@@ -204,7 +261,8 @@ def statements(text: str) -> Iterator[tuple[int, int, tuple[str, str, str]]]:
 
 
 def digest(source: str, *, whole: bool) -> str:
-    """Of the syntax tree of a module, or of the function or class that a source holds, without docstrings; "" where it has none."""
+    """Of the syntax tree of a module, or of the function or class that a source holds, without
+    docstrings; "" where it has none."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -213,7 +271,9 @@ def digest(source: str, *, whole: bool) -> str:
     for node in (found, *below(found)) if found else ():
         if node.body and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return sha256(ast.dump(found).encode("utf-8", "surrogatepass")).hexdigest()[:16] if found else ""
+    return (
+        sha256(ast.dump(found).encode("utf-8", "surrogatepass")).hexdigest()[:16] if found else ""
+    )
 
 
 def below(node: ast.AST) -> Iterator[Symbol]:

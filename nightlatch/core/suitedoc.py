@@ -76,9 +76,19 @@ LEVELS = {True: "by id, with mutation", False: "by id"}
 
 
 def page(runners: Iterable[Runner]) -> str:
-    return BEGINNING + "\n".join(("| runner | language | by hand | protected |", "|---|---|---|---|", *rows(runners))) + "\n" + MIDDLE
+    return (
+        BEGINNING
+        + "\n".join(
+            ("| runner | language | by hand | protected |", "|---|---|---|---|", *rows(runners))
+        )
+        + "\n"
+        + MIDDLE
+    )
 
 
 def rows(runners: Iterable[Runner]) -> Iterator[str]:
     for runner in runners:
-        yield f"| {runner.name} | {runner.language} | `{runner.by_hand}` | {LEVELS[runner.canary is not None]} |"
+        yield (
+            f"| {runner.name} | {runner.language} | `{runner.by_hand}` |"
+            f" {LEVELS[runner.canary is not None]} |"
+        )

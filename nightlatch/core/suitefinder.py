@@ -1,4 +1,5 @@
-"""Which suites the files of a repository point to: a runner in each folder that is a project of its own."""
+"""Which suites the files of a repository point to: a runner in each folder that is a project of
+its own."""
 
 import posixpath
 import re
@@ -10,7 +11,8 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.suites import Suite, matching
 from nightlatch.core.testfiles import Found, Runner, own_patterns, own_script
 
-# Folders whose manifests belong to somebody else, or to the tests themselves: a person names what is a suite all the same.
+# Folders whose manifests belong to somebody else, or to the tests themselves: a person names what
+# is a suite all the same.
 NOT_SUITES = re.compile(
     r"(?:^|/)(?:node_modules|vendor|third_party|\.[^/]+|venv|site-packages|dist|build|target|"
     r"[^/]*(?:fixtures?|testdata|test_data|examples?|samples?|templates?|snapshots?)[^/]*)/",
@@ -24,7 +26,8 @@ Has = Callable[[str, str], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The files of a tree, arranged so that many patterns in many folders are looked for quickly."""
+    """The files of a tree, arranged so that many patterns in many folders are looked for
+    quickly."""
 
     paths: Collection[str]
     read: Read
@@ -36,7 +39,9 @@ class Files:
         """The paths whose last part is like this, in order."""
         if pattern not in self.known:
             names = [pattern] if not set(pattern) & set("*?") else filter(like(pattern), self.named)
-            self.known[pattern] = tuple(sorted(path for name in names for path in self.named.get(name, ())))
+            self.known[pattern] = tuple(
+                sorted(path for name in names for path in self.named.get(name, ()))
+            )
         return self.known[pattern]
 
     def hits(self, folder: str, file: str) -> Sequence[str]:
@@ -51,7 +56,10 @@ class Files:
     def shows(self, folder: str, sign: Found) -> bool:
         """Is this sign in the folder?"""
         hits = self.hits(folder, sign.file)
-        return bool(hits) and (not sign.text or any(re.search(sign.text, self.read(path), re.MULTILINE) for path in hits[:MOST_READ]))
+        return bool(hits) and (
+            not sign.text
+            or any(re.search(sign.text, self.read(path), re.MULTILINE) for path in hits[:MOST_READ])
+        )
 
     def inside(self, folder: str) -> "Inside":
         return Inside(files=self, folder=folder)
@@ -79,18 +87,24 @@ class Inside:
 
 
 def like(pattern: str) -> Callable[[str], bool]:
-    """Is a file's name like this? What stands around a single star is looked at first: it is much quicker than an expression."""
+    """Is a file's name like this?
+
+    What stands around a single star is looked at first: it is much quicker than an expression.
+    """
     start, star, end = pattern.partition("*")
     if not star or set(start + end) & set("*?"):
         return matcher([pattern])
-    return lambda name: name.endswith(end) and name.startswith(start) and len(name) >= len(start) + len(end)
+    return lambda name: (
+        name.endswith(end) and name.startswith(start) and len(name) >= len(start) + len(end)
+    )
 
 
 def below(ordered: Sequence[str], folder: str) -> Sequence[str]:
     """Of paths in order those that lie in a folder."""
     if not folder:
         return ordered
-    return ordered[bisect_left(ordered, f"{folder}/") : bisect_left(ordered, f"{folder}0")]  # "0" comes after "/"
+    # "0" comes after "/"
+    return ordered[bisect_left(ordered, f"{folder}/") : bisect_left(ordered, f"{folder}0")]
 
 
 def arranged(paths: Collection[str], read: Read) -> Files:
@@ -100,30 +114,51 @@ def arranged(paths: Collection[str], read: Read) -> Files:
     return Files(paths=frozenset(paths), read=read, ordered=tuple(sorted(paths)), named=named)
 
 
-def find(runners: Sequence[Runner], paths: Collection[str], read: Read, has: Has) -> tuple[Suite, ...]:
-    """Every suite that the files point to, those of the top first. `has(module, folder)`: can the Python of that folder import this?"""
+def find(
+    runners: Sequence[Runner], paths: Collection[str], read: Read, has: Has
+) -> tuple[Suite, ...]:
+    """Every suite that the files point to, those of the top first.
+
+    `has(module, folder)`: can the Python of that folder import this?
+    """
     files = arranged(paths, read)
     found: list[Suite] = []
     for language in dict.fromkeys(runner.language for runner in runners):
-        found += _of_language([runner for runner in runners if runner.language == language], files, has)
+        found += _of_language(
+            [runner for runner in runners if runner.language == language], files, has
+        )
     tops = [suite for suite in found if not suite.folder]
-    data = matching(tuple(pattern for suite in tops for pattern in suite.runner.tests if pattern.endswith("/**")))
-    kept = [suite for suite in found if not (suite.folder and data(f"{suite.folder}/x"))]  # a project among the tests is their data
+    data = matching(
+        tuple(
+            pattern for suite in tops for pattern in suite.runner.tests if pattern.endswith("/**")
+        )
+    )
+    # a project among the tests is their data
+    kept = [suite for suite in found if not (suite.folder and data(f"{suite.folder}/x"))]
     order = [runner.name for runner in runners]
-    return tuple(sorted(kept, key=lambda suite: (bool(suite.folder), suite.folder, order.index(suite.runner.name))))
+    return tuple(
+        sorted(
+            kept,
+            key=lambda suite: (bool(suite.folder), suite.folder, order.index(suite.runner.name)),
+        )
+    )
 
 
 def runner_in(kinds: Iterable[Runner], files: Files, folder: str, has: Has) -> Runner | None:
-    """The first runner of a language that a folder's files point to, as the folder configures it."""
+    """The first runner of a language that a folder's files point to, as the folder configures
+    it."""
     for kind in kinds:
-        if any(files.shows(folder, sign) for sign in kind.found) and (not kind.module or has(kind.module, folder)):
+        if any(files.shows(folder, sign) for sign in kind.found) and (
+            not kind.module or has(kind.module, folder)
+        ):
             inside = files.inside(folder)
             return own_script(own_patterns(kind, inside, inside.read), inside, inside.read)
     return None
 
 
 def _of_language(kinds: Sequence[Runner], files: Files, has: Has) -> list[Suite]:
-    """The suites of one language: the topmost folders first, then those below that nothing above runs."""
+    """The suites of one language: the topmost folders first, then those below that nothing
+    above runs."""
     plain = {sign.file for kind in kinds for sign in kind.found if "/" not in sign.file}
     marks = {*(name for kind in kinds for name in kind.manifests), *plain}
     homes = {posixpath.dirname(path) for mark in marks for path in files.fitting(mark)}
@@ -132,12 +167,16 @@ def _of_language(kinds: Sequence[Runner], files: Files, has: Has) -> list[Suite]
     for folder in sorted({"", *anchored}, key=lambda name: (name.count("/") + bool(name), name)):
         above = _nearest(folder, accepted)
         kind = runner_in(kinds, files, folder, has)
-        if kind and (above is None or _apart(kind, folder, accepted[above], above, anchored, files)):
+        if kind and (
+            above is None or _apart(kind, folder, accepted[above], above, anchored, files)
+        ):
             accepted[folder] = kind
     return list(_with_tests(accepted, anchored, files))
 
 
-def _apart(kind: Runner, folder: str, parent: Runner, above: str, anchored: Collection[str], files: Files) -> bool:
+def _apart(
+    kind: Runner, folder: str, parent: Runner, above: str, anchored: Collection[str], files: Files
+) -> bool:
     """Does nothing of what runs the folder above run this one too?"""
     if any(files.shows(above, sign) for sign in parent.spreads):
         return False
@@ -145,16 +184,28 @@ def _apart(kind: Runner, folder: str, parent: Runner, above: str, anchored: Coll
     return kind.nested == "own" or above not in anchored or (kind.nested == "config" and configured)
 
 
-def _with_tests(accepted: Mapping[str, Runner], anchored: Collection[str], files: Files) -> Iterator[Suite]:
-    """The folders that have a test of their own: what lies in a suite further down is that one's."""
+def _with_tests(
+    accepted: Mapping[str, Runner], anchored: Collection[str], files: Files
+) -> Iterator[Suite]:
+    """The folders that have a test of their own: what lies in a suite further down is that
+    one's."""
     for folder, kind in accepted.items():
-        inner = tuple(sorted(posixpath.relpath(other, folder or ".") for other in accepted if other != folder and _holds(folder, other)))
-        anywhere = kind.report == "cargo" and folder in anchored  # Rust's tests may stand in any of its files
+        inner = tuple(
+            sorted(
+                posixpath.relpath(other, folder or ".")
+                for other in accepted
+                if other != folder and _holds(folder, other)
+            )
+        )
+        # Rust's tests may stand in any of its files
+        anywhere = kind.report == "cargo" and folder in anchored
         if (inner or folder) and not anywhere and not _has_test(kind, files.inside(folder), inner):
             continue
         spread = kind.spreading and any(files.shows(folder, sign) for sign in kind.spreads)
         words = (*kind.usual, *(kind.spreading if spread else ()))
-        usual = replace(kind, command=spliced(kind.command, words), again=spliced(kind.again, words))
+        usual = replace(
+            kind, command=spliced(kind.command, words), again=spliced(kind.again, words)
+        )
         yield placed(usual, folder, files.read, inner if kind.ignoring else ())
 
 
@@ -186,7 +237,9 @@ def placed(runner: Runner, folder: str, read: Read, without: tuple[str, ...] = (
 def spliced(command: Sequence[str], words: Iterable[str]) -> tuple[str, ...]:
     """A command with these words where it says {options}, which stays for more of them."""
     more = tuple(words)
-    return tuple(part for word in command for part in ((*more, word) if word == "{options}" else (word,)))
+    return tuple(
+        part for word in command for part in ((*more, word) if word == "{options}" else (word,))
+    )
 
 
 def _nearest(folder: str, known: Collection[str]) -> str | None:
@@ -203,10 +256,19 @@ def sign_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
     """Is this a file by which a suite may be found, or told how to run?"""
     signs = {sign.file for kind in runners for sign in (*kind.found, *kind.spreads)}
     named = {name for kind in runners for name in (*kind.manifests, *kind.config)}
-    return matcher(name if name.startswith("**/") else f"**/{name}" for name in sorted(signs | named))
+    return matcher(
+        name if name.startswith("**/") else f"**/{name}" for name in sorted(signs | named)
+    )
 
 
 def manifest_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
     """Is this a file without which a suite may not be found, test files aside?"""
-    signs = {sign.file for kind in runners for sign in (*kind.found, *kind.spreads) if not sign.file.startswith("**/")}
-    return matcher(f"**/{name}" for name in sorted(signs.union(*(kind.manifests for kind in runners))))
+    signs = {
+        sign.file
+        for kind in runners
+        for sign in (*kind.found, *kind.spreads)
+        if not sign.file.startswith("**/")
+    }
+    return matcher(
+        f"**/{name}" for name in sorted(signs.union(*(kind.manifests for kind in runners)))
+    )

@@ -1,4 +1,5 @@
-"""The lines that stand behind the name of a script: make, just, package.json, tox, nox, composer, and scripts for a shell."""
+"""The lines that stand behind the name of a script: make, just, package.json, tox, nox,
+composer, and scripts for a shell."""
 
 import ast
 import json
@@ -14,14 +15,17 @@ from nightlatch.core.suitefinder import NOT_SUITES, Read
 from nightlatch.core.testfiles import Runner
 
 SCRIPTS = {"npm": ("run", "run-script"), "pnpm": ("run",), "yarn": ("run",), "bun": ("run",)}
-EVERYWHERE = frozenset({"--workspaces", "-ws", "-r", "--recursive", "-ws=true", "--workspaces=true"})
+EVERYWHERE = frozenset(
+    {"--workspaces", "-ws", "-r", "--recursive", "-ws=true", "--workspaces=true"}
+)
 SHELLS = frozenset({"sh", "bash", "dash", "zsh"})
 MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 JUSTFILES = ("justfile", "Justfile", ".justfile")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 EXPANDED = re.compile(r"[$`*]|\{[\w,.]+,")
 DEEPEST = 8
-SIGNS, SHIELD = "*?$`", 0xE000  # what a shell fills in outside quotes, and the private characters that stand for it inside
+# what a shell fills in outside quotes, and the private characters that stand for it inside
+SIGNS, SHIELD = "*?$`", 0xE000
 GO_HOME = re.compile(
     r"""cd\s+(?:--\s+)?["]?\$\((?:CDPATH=''\s+)?(?:cd\s+(?:--\s+)?["]?\$\()?dirname\s+(?:--\s+)?["]?\$(?:0|\{?BASH_SOURCE(?:\[0\])?\}?)["]?\)["]?"""
     r"""((?:/[\w./-]*)?)["]?"""
@@ -54,14 +58,19 @@ def shielded(line: str) -> str:
 
     def quoted(found: re.Match[str]) -> str:
         meant = SIGNS if found[0].startswith("'") else SIGNS[:2]
-        return "".join(chr(SHIELD + SIGNS.index(sign)) if sign in meant else sign for sign in found[0])
+        return "".join(
+            chr(SHIELD + SIGNS.index(sign)) if sign in meant else sign for sign in found[0]
+        )
 
     return re.sub(r"'[^']*'|\"(?:\\.|[^\"\\])*\"", quoted, line)
 
 
 def bare(word: str) -> str:
     """A word with these signs themselves again."""
-    return "".join(SIGNS[ord(sign) - SHIELD] if SHIELD <= ord(sign) < SHIELD + len(SIGNS) else sign for sign in word)
+    return "".join(
+        SIGNS[ord(sign) - SHIELD] if SHIELD <= ord(sign) < SHIELD + len(SIGNS) else sign
+        for sign in word
+    )
 
 
 def moved(folder: str, words: Sequence[str]) -> str:
@@ -76,17 +85,30 @@ def moved(folder: str, words: Sequence[str]) -> str:
 
 
 def scripted(words: Sequence[str], ground: Ground, folder: str) -> list[tuple[str, str]] | None:
-    """The lines that stand behind a script's name, each with its folder; None where no file tells."""
+    """The lines that stand behind a script's name, each with its folder; None where no file
+    tells."""
     program = posixpath.basename(words[0])
     if program in SCRIPTS:
         return package_script(program, words[1:], ground, folder)
     if program in SHELLS and len(words) == 3 and re.fullmatch(r"-\w*c", words[1]):
         return [(bare(words[2]), folder)]
-    readers = {"make": make_target, "gmake": make_target, "just": just_recipe, "tox": tox_commands, "nox": nox_commands}
+    readers = {
+        "make": make_target,
+        "gmake": make_target,
+        "just": just_recipe,
+        "tox": tox_commands,
+        "nox": nox_commands,
+    }
     readers |= {"composer": composer_script}
     if program in readers:
         return readers[program](words[1:], ground, folder)
-    file = words[1] if program in SHELLS and len(words) == 2 else words[0] if len(words) == 1 and "/" in words[0] else ""
+    file = (
+        words[1]
+        if program in SHELLS and len(words) == 2
+        else words[0]
+        if len(words) == 1 and "/" in words[0]
+        else ""
+    )
     return shell_script(file, ground, folder) if file else None
 
 
@@ -109,13 +131,17 @@ def shell_script(file: str, ground: Ground, folder: str) -> list[tuple[str, str]
     return [("\n".join(lines), place)]
 
 
-def package_script(program: str, words: Sequence[str], ground: Ground, folder: str) -> list[tuple[str, str]] | None:
+def package_script(
+    program: str, words: Sequence[str], ground: Ground, folder: str
+) -> list[tuple[str, str]] | None:
     """What a script of package.json runs, in one package or in all of them."""
     rest, everywhere = list[str](), False
     at = 0
     while at < len(words):
         word = words[at]
-        if at + 1 < len(words) and (word in {"--prefix", "--cwd"} or (word in {"-C", "--dir"} and not rest)):
+        if at + 1 < len(words) and (
+            word in {"--prefix", "--cwd"} or (word in {"-C", "--dir"} and not rest)
+        ):
             folder = moved(folder, ("cd", words[at + 1]))
             at += 1
         elif word in EVERYWHERE:
@@ -123,7 +149,9 @@ def package_script(program: str, words: Sequence[str], ground: Ground, folder: s
         elif word == "--":
             rest += words[at + 1 :]
             break
-        elif word.startswith("-") and (program == "npm" or not rest or (len(rest) == 1 and rest[0] in SCRIPTS[program])):
+        elif word.startswith("-") and (
+            program == "npm" or not rest or (len(rest) == 1 and rest[0] in SCRIPTS[program])
+        ):
             pass  # options of the program itself: npm takes all of them that stand before --
         else:
             rest.append(word)
@@ -136,8 +164,14 @@ def package_script(program: str, words: Sequence[str], ground: Ground, folder: s
         return None
     homes = [folder]
     if everywhere:
-        ends = sorted(path for path in ground.paths if path.endswith("/package.json") and not NOT_SUITES.search(path))
-        homes = [posixpath.dirname(path) for path in ends if not folder or path.startswith(f"{folder}/")]
+        ends = sorted(
+            path
+            for path in ground.paths
+            if path.endswith("/package.json") and not NOT_SUITES.search(path)
+        )
+        homes = [
+            posixpath.dirname(path) for path in ends if not folder or path.startswith(f"{folder}/")
+        ]
     lines = [(line, home) for home in homes for line in package_lines(name, more, ground, home)]
     return lines or None
 
@@ -197,7 +231,12 @@ def makefile(text: str) -> tuple[dict[str, tuple[list[str], list[str]]], dict[st
     return rules, variables
 
 
-def recipe(target: str, rules: dict[str, tuple[list[str], list[str]]], variables: dict[str, str], seen: set[str]) -> Iterator[str]:
+def recipe(
+    target: str,
+    rules: dict[str, tuple[list[str], list[str]]],
+    variables: dict[str, str],
+    seen: set[str],
+) -> Iterator[str]:
     """The lines that make runs for a target, with plain variables filled in."""
     if target in seen or target not in rules:
         return
@@ -206,11 +245,16 @@ def recipe(target: str, rules: dict[str, tuple[list[str], list[str]]], variables
     for need in needs:
         yield from recipe(need, rules, variables, seen)
     for line in lines:
-        yield filled_in(line.lstrip("@-+ "), {**variables, "MAKE": variables.get("MAKE", "make"), "@": target})
+        yield filled_in(
+            line.lstrip("@-+ "), {**variables, "MAKE": variables.get("MAKE", "make"), "@": target}
+        )
 
 
 def filled_in(line: str, variables: dict[str, str]) -> str:
-    """A recipe line as the shell gets it. A variable that is not known stays, and the line cannot be read then."""
+    """A recipe line as the shell gets it.
+
+    A variable that is not known stays, and the line cannot be read then.
+    """
     for _ in range(DEEPEST):
         new = re.sub(r"\$[({](\w+)[)}]", lambda found: variables.get(found[1], found[0]), line)
         if new == line:
@@ -237,7 +281,9 @@ def just_recipe(words: Sequence[str], ground: Ground, folder: str) -> list[tuple
     aim = names[0] if names else next(iter(rules), "")
     if aim not in rules or any(line.startswith("#!") for line in rules[aim][1]):
         return None
-    lines = (re.sub(r"\{\{\s*(\w+)\s*\}\}", r"$(\1)", line) for line in recipe(aim, rules, {}, set()))
+    lines = (
+        re.sub(r"\{\{\s*(\w+)\s*\}\}", r"$(\1)", line) for line in recipe(aim, rules, {}, set())
+    )
     defaults = dict(re.findall(r"\*?(\w+)=[\"']([^\"']*)[\"']", text)) | {"args": ""}
     return [(filled_in(line, {**defaults, **variables}), folder) for line in lines] or None
 
@@ -253,8 +299,12 @@ def tox_commands(words: Sequence[str], ground: Ground, folder: str) -> list[tupl
 
 def tox_ini(text: str, env: str) -> list[str]:
     for section in (f"testenv:{env}", "testenv"):
-        found = re.search(rf"^\[{re.escape(section)}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-        own = re.search(r"^commands\s*=(.*(?:\n(?:[ \t]+.*|[ \t]*))*)", found[1] if found else "", re.MULTILINE)
+        found = re.search(
+            rf"^\[{re.escape(section)}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL
+        )
+        own = re.search(
+            r"^commands\s*=(.*(?:\n(?:[ \t]+.*|[ \t]*))*)", found[1] if found else "", re.MULTILINE
+        )
         if own:
             lines = own[1].replace("\\\n", " ").splitlines()
             return [line.strip().lstrip("-").strip() for line in lines if line.strip()]
@@ -262,42 +312,79 @@ def tox_ini(text: str, env: str) -> list[str]:
 
 
 def tox_toml(ground: Ground, folder: str, env: str) -> list[str]:
-    """tox 4 keeps commands as lists of words, in tox.toml or pyproject.toml, and takes an ini file as one text too."""
+    """tox 4 keeps commands as lists of words, in tox.toml or pyproject.toml, and takes an ini
+    file as one text too."""
     own = _toml(ground.text(folder, "tox.toml"))
     tool = table_of(table_of(_toml(ground.text(folder, "pyproject.toml")), "tool"), "tox")
     for table in (own, tool):
         if isinstance(legacy := table.get("legacy_tox_ini"), str):
             return tox_ini(legacy, env)
-        for place in (table_of(table_of(table, "env"), env), table_of(table, "env_run_base"), table):
+        for place in (
+            table_of(table_of(table, "env"), env),
+            table_of(table, "env_run_base"),
+            table,
+        ):
             commands = place.get("commands")
             if isinstance(commands, list):
                 lines = [line for line in commands if isinstance(line, list)]
-                return [shlex.join(word if isinstance(word, str) else "{posargs}" for word in line) for line in lines]
+                return [
+                    shlex.join(word if isinstance(word, str) else "{posargs}" for word in line)
+                    for line in lines
+                ]
     return []
 
 
 def posargs(line: str, more: Sequence[str]) -> str:
     """A line of tox with what stands for further words filled in."""
-    line = re.sub(r"'?\{posargs(?::([^}]*))?\}'?|\{\[\]posargs\}", lambda found: shlex.join(more) if more else found[1] or "", line)
-    return re.sub(r"\{env_?python\}|\{env_python\}", "python", line).replace("{toxinidir}", ".").replace("{tox_root}", ".")
+    line = re.sub(
+        r"'?\{posargs(?::([^}]*))?\}'?|\{\[\]posargs\}",
+        lambda found: shlex.join(more) if more else found[1] or "",
+        line,
+    )
+    return (
+        re.sub(r"\{env_?python\}|\{env_python\}", "python", line)
+        .replace("{toxinidir}", ".")
+        .replace("{tox_root}", ".")
+    )
 
 
 def nox_commands(words: Sequence[str], ground: Ground, folder: str) -> list[tuple[str, str]] | None:
     """What the sessions of a noxfile run, as far as it is written out."""
-    at = next((n for n, word in enumerate(words) if word in {"-s", "--session", "--sessions", "-e"}), None)
-    wanted = words[at + 1].partition("-")[0].partition("(")[0] if at is not None and at + 1 < len(words) else ""
+    at = next(
+        (n for n, word in enumerate(words) if word in {"-s", "--session", "--sessions", "-e"}), None
+    )
+    wanted = (
+        words[at + 1].partition("-")[0].partition("(")[0]
+        if at is not None and at + 1 < len(words)
+        else ""
+    )
     try:
         tree = ast.parse(ground.text(folder, "noxfile.py"))
     except (SyntaxError, ValueError):
         return None
     lines: list[tuple[str, str]] = []
-    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list):
-        named = {function.name, *re.findall(r"name=['\"]([^'\"]+)", " ".join(map(ast.unparse, function.decorator_list)))}
+    for function in (
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list
+    ):
+        named = {
+            function.name,
+            *re.findall(
+                r"name=['\"]([^'\"]+)", " ".join(map(ast.unparse, function.decorator_list))
+            ),
+        }
         if wanted and wanted not in named:
             continue
-        runs = [node for node in ast.walk(function) if isinstance(node, ast.Call) and ast.unparse(node.func) == "session.run"]
+        runs = [
+            node
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "session.run"
+        ]
         for call in sorted(runs, key=lambda node: node.lineno):
-            words_of = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            words_of = [
+                arg.value
+                for arg in call.args
+                if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            ]
             rest = [arg for arg in call.args if not isinstance(arg, ast.Constant)]
             if any(ast.unparse(arg) != "*session.posargs" for arg in rest):
                 return None
@@ -305,12 +392,27 @@ def nox_commands(words: Sequence[str], ground: Ground, folder: str) -> list[tupl
     return lines or None
 
 
-def composer_script(words: Sequence[str], ground: Ground, folder: str) -> list[tuple[str, str]] | None:
+def composer_script(
+    words: Sequence[str], ground: Ground, folder: str
+) -> list[tuple[str, str]] | None:
     """A script of composer.json."""
-    names = [word for word in words if not word.startswith("-") and word not in {"run", "run-script", "exec"}]
-    script = table_of(_json(ground.text(folder, "composer.json")), "scripts").get(names[0] if names else "")
+    names = [
+        word
+        for word in words
+        if not word.startswith("-") and word not in {"run", "run-script", "exec"}
+    ]
+    script = table_of(_json(ground.text(folder, "composer.json")), "scripts").get(
+        names[0] if names else ""
+    )
     parts = [script] if isinstance(script, str) else script if isinstance(script, list) else []
-    lines = [str(part).removeprefix("@php ").replace("@", "composer ", 1) if str(part).startswith("@") else str(part) for part in parts]
+    lines = [
+        (
+            str(part).removeprefix("@php ").replace("@", "composer ", 1)
+            if str(part).startswith("@")
+            else str(part)
+        )
+        for part in parts
+    ]
     kept = [line for line in lines if not line.startswith("composer putenv")]
     return [(line, folder) for line in kept] or None
 

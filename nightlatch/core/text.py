@@ -2,7 +2,9 @@
 
 import re
 
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff\ud800-\udfff]")
+CONTROL = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def harmless(text: str) -> str:
@@ -16,8 +18,11 @@ def folded(text: str) -> str:
 
 
 def plain(text: str, limit: int = 2_000) -> str:
-    """One line without control characters, direction marks or lone surrogates, cut at `limit` characters."""
-    shown = CONTROL.sub(lambda m: " " if m[0] in "\n\r" else f"\\x{ord(m[0]):02x}", text[: limit + 1])
+    """One line without control characters, direction marks or lone surrogates, cut at `limit`
+    characters."""
+    shown = CONTROL.sub(
+        lambda m: " " if m[0] in "\n\r" else f"\\x{ord(m[0]):02x}", text[: limit + 1]
+    )
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

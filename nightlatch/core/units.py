@@ -4,16 +4,34 @@ import re
 from datetime import datetime, time, timedelta
 
 SPANS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_SCALES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SCALES = {
+    "": 1,
+    "k": 10**3,
+    "m": 10**6,
+    "g": 10**9,
+    "t": 10**12,
+    "ki": 2**10,
+    "mi": 2**20,
+    "gi": 2**30,
+    "ti": 2**40,
+}
 _DURATION = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in SPANS))
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt]i?)b?|b)", re.IGNORECASE)
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 def duration(text: str) -> float:
-    """Seconds of "45m", "1h30m", "90s" or "0.5s"; a bare number says too little and is a ValueError, as is nothing at all."""
+    """Seconds of "45m", "1h30m", "90s" or "0.5s"; a bare number says too little and is a
+    ValueError, as is nothing at all."""
     found = _DURATION.fullmatch(text)
-    seconds = sum(float(amount) * span for amount, span in zip(found.groups("0"), SPANS.values(), strict=True)) if found else 0.0
+    seconds = (
+        sum(
+            float(amount) * span
+            for amount, span in zip(found.groups("0"), SPANS.values(), strict=True)
+        )
+        if found
+        else 0.0
+    )
     if not seconds:
         raise ValueError(f"not a duration: {text!r}")
     return seconds

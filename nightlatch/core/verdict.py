@@ -1,4 +1,5 @@
-"""The verdict: what to look at next, whether a candidate is safe, whether its feature is proved, and what the session came to."""
+"""The verdict: what to look at next, whether a candidate is safe, whether its feature is
+proved, and what the session came to."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,8 +30,11 @@ def hopeless(e: Evidence) -> bool:
 
 
 def hopeful(e: Evidence) -> Evidence:
-    """The evidence with the best that changed code could still show: what not even that lifts is beyond help."""
-    return replace(e, weaker=Compared(killed=1)) if Step.WEAKER in e.wants and e.weaker is None else e
+    """The evidence with the best that changed code could still show: what not even that lifts
+    is beyond help."""
+    return (
+        replace(e, weaker=Compared(killed=1)) if Step.WEAKER in e.wants and e.weaker is None else e
+    )
 
 
 def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
@@ -43,26 +47,45 @@ def _wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
     yield Step.THROUGH, green(e.now) and bool(e.bent) and e.through is None
     yield Step.OWNED, green(e.now) and e.proof_changed and e.owned is None
     yield Step.KEPT, Step.KEPT in e.wants and e.kept is None
-    yield Step.PROOF, (asked or bool(e.feature.title)) and not base_owned(e) and e.proof is None and bool(new_passing(e))
+    yield (
+        Step.PROOF,
+        (asked or bool(e.feature.title))
+        and not base_owned(e)
+        and e.proof is None
+        and bool(new_passing(e)),
+    )
     yield Step.INTEGRITY, Step.INTEGRITY in e.wants and e.integrity is None
     yield Step.WEAKER, Step.WEAKER in e.wants and e.weaker is None
 
 
 def _last_wishes(e: Evidence) -> Iterator[tuple[Step, bool]]:
-    """What is only asked where nothing was refused, of a session that ended by itself or has a proof. A person decides what is held."""
+    """What is only asked where nothing was refused, of a session that ended by itself or has a
+    proof. A person decides what is held."""
     could_land = e.finished or base_owned(e) or bool(e.proof)
     held = any(r.ruling is Ruling.HOLD for r in reasons(e))
     proven = base_owned(e) or bool(e.proof)
-    yield Step.UNWATCHED, could_land and not held and Step.UNWATCHED in e.wants and e.unwatched is None
+    yield (
+        Step.UNWATCHED,
+        could_land and not held and Step.UNWATCHED in e.wants and e.unwatched is None,
+    )
     yield Step.STRENGTH, proven and not held and Step.STRENGTH in e.wants and e.strength is None
     yield Step.HELD, could_land and Step.HELD in e.wants and e.held_back is None
-    yield Step.JUDGE, could_land and Step.JUDGE in e.wants and e.judged is None and not held and (e.always or not base_owned(e))
+    yield (
+        Step.JUDGE,
+        could_land
+        and Step.JUDGE in e.wants
+        and e.judged is None
+        and not held
+        and (e.always or not base_owned(e)),
+    )
 
 
 def decide(e: Evidence) -> Verdict:
     """The two answers, from what was found out."""
     said, gained = reasons(e), progress(e)
-    safe = not any(r.ruling in (Ruling.REJECT, Ruling.HOLD) and r.rule not in NOT_DONE for r in said)
+    safe = not any(
+        r.ruling in (Ruling.REJECT, Ruling.HOLD) and r.rule not in NOT_DONE for r in said
+    )
     answer = proved(e) if safe else None
     return Verdict(
         safe=safe,
@@ -71,7 +94,8 @@ def decide(e: Evidence) -> Verdict:
         reasons=said,
         checks=_checks_text(e.checks),
         tests=e.own.summary() if e.own else "",
-        verify="->".join(s.answer.value for s in (e.before, e.now) if s) + (" weak" if e.strength and e.strength.weak else ""),
+        verify="->".join(s.answer.value for s in (e.before, e.now) if s)
+        + (" weak" if e.strength and e.strength.weak else ""),
         judge=summary(e.judged, e.feature),
         usage=e.usage,
         progress=gained,
@@ -79,8 +103,13 @@ def decide(e: Evidence) -> Verdict:
     )
 
 
-def outcome(said: Sequence[Reason], answer: bool | None, *, finished: bool, progress: bool) -> Outcome:
-    """What the session came to. Whoever was cut off lands only what is proved; all else is carried on."""
+def outcome(
+    said: Sequence[Reason], answer: bool | None, *, finished: bool, progress: bool
+) -> Outcome:
+    """What the session came to.
+
+    Whoever was cut off lands only what is proved; all else is carried on.
+    """
     rejects = {r.rule for r in said if r.ruling is Ruling.REJECT}
     held = any(r.ruling is Ruling.HOLD for r in said)
     if not finished:
@@ -110,7 +139,9 @@ def proved(e: Evidence) -> bool | None:
 
 def base_owned(e: Evidence) -> bool:
     """Is verify green by tests, checks and programs that the candidate did not write?"""
-    rests = [said for said, changed in ((e.owned, e.proof_changed), (e.through, bool(e.bent))) if changed]
+    rests = [
+        said for said, changed in ((e.owned, e.proof_changed), (e.through, bool(e.bent))) if changed
+    ]
     return green(e.now) and all(green(said) for said in rests)
 
 

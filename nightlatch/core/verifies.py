@@ -1,4 +1,5 @@
-"""What can be said of a verify command before any work: what its run wants, why it is red, and whether it could ever refuse."""
+"""What can be said of a verify command before any work: what its run wants, why it is red, and
+whether it could ever refuse."""
 
 import re
 import shlex
@@ -6,17 +7,53 @@ import shlex
 from nightlatch.core.harness import Tools, simple_commands, unwrapped
 from nightlatch.core.text import plain
 
-MODULE = re.compile(r"""No module named ['"]?([\w.-]+)|Cannot find (?:module|package) ['"]([^'"./][^'"]*)['"]""")
-PROGRAM = re.compile(r"(?:^|[\s:'\"])([\w.+-]+)['\"]?: (?:command )?not found|No such file or directory: '([\w.+-]+)'", re.MULTILINE)
+MODULE = re.compile(
+    r"""No module named ['"]?([\w.-]+)|Cannot find (?:module|package) ['"]([^'"./][^'"]*)['"]"""
+)
+PROGRAM = re.compile(
+    r"(?:^|[\s:'\"])([\w.+-]+)['\"]?: (?:command )?not found|No such file or directory:"
+    r" '([\w.+-]+)'",
+    re.MULTILINE,
+)
 # Runners and tools that no feature writes itself: where one is missing, the environment is.
-KNOWN = frozenset({
-    "pytest", "nose", "nose2", "unittest2", "hypothesis", "tox", "nox", "mypy", "ruff", "flake8", "coverage", "behave", "robot",
-    "vitest", "jest", "mocha", "ava", "tap", "playwright", "cypress", "typescript", "ts-node", "tsx", "eslint",
-    "rspec", "minitest", "phpunit", "pest", "bats",
-})  # fmt: skip
+KNOWN = frozenset(
+    {
+        "pytest",
+        "nose",
+        "nose2",
+        "unittest2",
+        "hypothesis",
+        "tox",
+        "nox",
+        "mypy",
+        "ruff",
+        "flake8",
+        "coverage",
+        "behave",
+        "robot",
+        "vitest",
+        "jest",
+        "mocha",
+        "ava",
+        "tap",
+        "playwright",
+        "cypress",
+        "typescript",
+        "ts-node",
+        "tsx",
+        "eslint",
+        "rspec",
+        "minitest",
+        "phpunit",
+        "pest",
+        "bats",
+    }
+)
 LOOKS = frozenset({"grep", "egrep", "fgrep", "rg", "ag", "ack"})
 IS_THERE = frozenset({"ls", "stat", "file", "find", "which", "command", "type"})
-NOTHING = frozenset({"true", ":", "echo", "printf", "exit", "cd", "set", "export", "sleep", "/bin/true"})
+NOTHING = frozenset(
+    {"true", ":", "echo", "printf", "exit", "cd", "set", "export", "sleep", "/bin/true"}
+)
 BUILDS = re.compile(
     r"^(?:make|just)\s+(?:build|all|compile|dist)\b|^(?:npm|pnpm|yarn|bun)\s+(?:run\s+)?(?:build|compile|typecheck)\b|^tsc\b"
     r"|^cargo\s+(?:build|check|clippy)\b|^go\s+(?:build|vet)\b|^python[\d.]*\s+-m\s+(?:compileall|py_compile|build)\b|^(?:gcc|cc|g\+\+|clang)\b"
@@ -26,9 +63,11 @@ BUILDS = re.compile(
 
 
 def wanting(tail: str, declared: str) -> str:
-    """Say which module or program a red verify lacks that is not for an agent to write, "" where nothing of the kind is seen.
+    """Say which module or program a red verify lacks that is not for an agent to write, ""
+    where nothing of the kind is seen.
 
-    `declared` are the texts of the project's manifests: what they name is a dependency that should be there.
+    `declared` are the texts of the project's manifests: what they name is a dependency that should
+    be there.
     """
     for found in MODULE.finditer(tail):
         name = found[1] or found[2]
@@ -49,18 +88,29 @@ def named(name: str, declared: str) -> bool:
 
 
 def why_red(tail: str) -> str:
-    """The last line that a red verify printed, "" where it printed nothing; its own command line and exit code aside."""
+    """The last line that a red verify printed, "" where it printed nothing; its own command
+    line and exit code aside."""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith("$ ") and not re.fullmatch(r"exit code \d+", line)]
+    said = [
+        line
+        for line in lines
+        if not line.startswith("$ ") and not re.fullmatch(r"exit code \d+", line)
+    ]
     return plain(said[-1], 120) if said else ""
 
 
 def weakness(commands: tuple[str, ...], tools: Tools) -> str:
-    """Say of which kind verify commands are that any change could satisfy, "" where one of them runs something that can refuse."""
+    """Say of which kind verify commands are that any change could satisfy, "" where one of them
+    runs something that can refuse."""
     kinds = [kind for command in commands for kind in _kinds(command, tools)]
     if not kinds or "" in kinds:
         return ""
-    order = ("only looks for words in files", "only builds", "only looks whether files are there", "is always green")
+    order = (
+        "only looks for words in files",
+        "only builds",
+        "only looks whether files are there",
+        "is always green",
+    )
     return next(kind for kind in order if kind in kinds)
 
 
@@ -83,6 +133,9 @@ def _kind(words: list[str]) -> str:
         return "is always green"
     if program in LOOKS or (program == "git" and words[1:2] == ["grep"]):
         return "only looks for words in files"
-    if program in IS_THERE or (program in ("test", "[", "[[") and any(word in ("-f", "-e", "-d", "-s", "-x", "-r") for word in words)):
+    if program in IS_THERE or (
+        program in ("test", "[", "[[")
+        and any(word in ("-f", "-e", "-d", "-s", "-x", "-r") for word in words)
+    ):
         return "only looks whether files are there"
     return "only builds" if BUILDS.match(shlex.join(words)) else ""

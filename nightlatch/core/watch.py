@@ -1,4 +1,5 @@
-"""What the live screen shows: a run at this moment, as rows of a width; and what is new between two moments, as plain lines."""
+"""What the live screen shows: a run at this moment, as rows of a width; and what is new between
+two moments, as plain lines."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,14 @@ from nightlatch.core.text import plain
 NARROW, WIDEST, BAR, SHOWN = 60, 160, 30, 5
 KEYS = "p pause or resume   s stop after this session   l log   q leave"
 PHASES = {
-    "session.started": "prepares", "agent.started": "agent works", "agent.ended": "checks", "candidate.built": "checks",
-    "judge.started": "judge", "judge.ended": "checks", "publish.started": "lands",
-}  # fmt: skip
+    "session.started": "prepares",
+    "agent.started": "agent works",
+    "agent.ended": "checks",
+    "candidate.built": "checks",
+    "judge.started": "judge",
+    "judge.ended": "checks",
+    "publish.started": "lands",
+}
 Row: TypeAlias = tuple[str, str]
 
 
@@ -22,9 +28,10 @@ Row: TypeAlias = tuple[str, str]
 class Scene:
     """One moment. `process` is None without a run at work; moments are None where nothing is known.
 
-    feature, title, session, tries, agent, phase and since are of the session at work, "" between two; said: what its agent said last,
-    heard: when. `wish` is what the person asked of the run. `spent` and `budget` are dollars, 0 for none. `ending`: why there is no run,
-    `unread`: why the plan is the one that was committed.
+    feature, title, session, tries, agent, phase and since are of the session at work, "" between
+    two; said: what its agent said last, heard: when. `wish` is what the person asked of the run.
+    `spent` and `budget` are dollars, 0 for none. `ending`: why there is no run, `unread`: why the
+    plan is the one that was committed.
     """
 
     project: str
@@ -61,7 +68,10 @@ class Scene:
 
 
 def rows(scene: Scene, width: int, note: str = "") -> list[Row]:
-    """Each row as its word and the rest; together no wider than `width`, in characters. `note` answers the last key."""
+    """Each row as its word and the rest; together no wider than `width`, in characters.
+
+    `note` answers the last key.
+    """
     told = [*(_narrow if width < NARROW else _wide)(scene), *([("note", note)] if note else [])]
     words = [(plain(word, 14), text) for word, text in told]
     return [(word, plain(text, max(min(width, WIDEST) - len(word) - 1, 8))) for word, text in words]
@@ -70,20 +80,42 @@ def rows(scene: Scene, width: int, note: str = "") -> list[Row]:
 def _wide(scene: Scene) -> Iterator[Row]:
     up = f", up {span(scene.now, scene.began)}" if scene.began else ""
     until = f", until {scene.until}" if scene.until else ""
-    yield state(scene), f"{scene.project}  {scene.run} on {scene.branch}  {scene.now:%H:%M} UTC{up}{until}"
+    yield (
+        state(scene),
+        f"{scene.project}  {scene.run} on {scene.branch}  {scene.now:%H:%M} UTC{up}{until}",
+    )
     if scene.feature:
         yield "feature ", f"{scene.feature} {scene.title}"
-        yield "phase   ", f"{scene.phase}, {span(scene.now, scene.since)}   {scene.tries}, session {scene.used + 1} of {scene.sessions}"
+        yield (
+            "phase   ",
+            (
+                f"{scene.phase}, {span(scene.now, scene.since)}   {scene.tries}, session"
+                f" {scene.used + 1} of {scene.sessions}"
+            ),
+        )
         ago = f"last output {span(scene.now, scene.heard)} ago" if scene.heard else "no output yet"
         yield "agent   ", f"{scene.agent}, {ago}{': ' if scene.said else ''}{scene.said}"
     yield "tests   ", scene.tests or "not known yet"
-    yield "passing ", f"{scene.passing}/{scene.total} {bar(scene.passing, scene.total)} {scene.gained:+} in this run"
-    of = f" of ${scene.budget:.2f} {bar(scene.spent, scene.budget)}" if scene.budget else ", no budget"
+    yield (
+        "passing ",
+        (
+            f"{scene.passing}/{scene.total} {bar(scene.passing, scene.total)} {scene.gained:+} in"
+            " this run"
+        ),
+    )
+    of = (
+        f" of ${scene.budget:.2f} {bar(scene.spent, scene.budget)}"
+        if scene.budget
+        else ", no budget"
+    )
     yield "budget  ", f"${scene.spent:.2f}{of}"
     yield "limits  ", "; ".join(scene.limits) or "no agent is limited"
     yield "this run", counted(scene)
     for entry in scene.entries[-SHOWN:]:
-        yield f"  {entry.word:<11}", f"{entry.at:%H:%M} {entry.feature} {entry.rule} {entry.title}".replace("  ", " ")
+        yield (
+            f"  {entry.word:<11}",
+            f"{entry.at:%H:%M} {entry.feature} {entry.rule} {entry.title}".replace("  ", " "),
+        )
     yield "next    ", ", ".join(scene.next) or "nothing"
     yield "keys    ", KEYS
 
@@ -92,7 +124,10 @@ def _narrow(scene: Scene) -> Iterator[Row]:
     yield state(scene), f"{scene.project} {scene.now:%H:%M} {span(scene.now, scene.began)}"
     if scene.feature:
         yield scene.feature, f"{scene.phase} {span(scene.now, scene.since)}"
-        yield "agent", f"{span(scene.now, scene.heard)} ago: {scene.said}" if scene.heard else "no output yet"
+        yield (
+            "agent",
+            f"{span(scene.now, scene.heard)} ago: {scene.said}" if scene.heard else "no output yet",
+        )
     of = f" of ${scene.budget:.2f}" if scene.budget else ""
     yield "passing", f"{scene.passing}/{scene.total} ({scene.gained:+})  ${scene.spent:.2f}{of}"
     yield "run", counted(scene)
@@ -118,7 +153,9 @@ def state(scene: Scene) -> str:
 def counted(scene: Scene) -> str:
     """What the sessions of this run came to."""
     counts = Counter(entry.word for entry in scene.entries)
-    came = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no session has ended yet"
+    came = (
+        ", ".join(f"{count} {word}" for word, count in counts.items()) or "no session has ended yet"
+    )
     return f"{came}; {scene.waiting} wait for you"
 
 
@@ -126,7 +163,13 @@ def span(now: datetime, then: datetime | None) -> str:
     """How long ago, in two units at most."""
     seconds = max(int((now - then).total_seconds()), 0) if then else 0
     hours, minutes = seconds // 3600, seconds // 60 % 60
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds % 60:02}s" if minutes else f"{seconds}s"
+    return (
+        f"{hours}h{minutes:02}m"
+        if hours
+        else f"{minutes}m{seconds % 60:02}s"
+        if minutes
+        else f"{seconds}s"
+    )
 
 
 def bar(part: float, whole: float) -> str:
@@ -143,7 +186,10 @@ def news(before: Scene | None, now: Scene) -> Iterator[Row]:
     if now.process is None:
         yield "ended", now.ending
     elif before is None or place(before) != place(now):
-        yield "session" if now.feature else "waiting", f"{now.feature} {now.title}: {now.phase}" if now.feature else "between two sessions"
+        yield (
+            "session" if now.feature else "waiting",
+            f"{now.feature} {now.title}: {now.phase}" if now.feature else "between two sessions",
+        )
     if before is not None and now.wish != before.wish:
         yield "asked", now.wish or "resume"
 

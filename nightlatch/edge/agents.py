@@ -30,17 +30,19 @@ from nightlatch.errors import ConfigError, FaultError
 SCRIPTED = Path(__file__).with_name("scripted.py")
 NEUTRAL = Path("/run/nightlatch")
 LONGEST_QUESTION = 2_000
-BY_WORDS = frozenset({End.LIMIT, End.CREDIT, End.LOGIN})  # what only its words tell of a program of plain text
+# what only its words tell of a program of plain text
+BY_WORDS = frozenset({End.LIMIT, End.CREDIT, End.LOGIN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """How one agent CLI is driven.
 
-    `{brief}` in the command stands for the brief's file; without it the brief comes on standard input. `passes` are patterns of
-    variables that it may see, `keys` those of them whose presence means that an API key pays; then it gets `cap`, which makes it end
-    itself when it has spent `{usd}`. `home` gets a private copy of each,
-    `credentials` too, and they are brought back when they were refreshed.
+    `{brief}` in the command stands for the brief's file; without it the brief comes on standard
+    input. `passes` are patterns of variables that it may see, `keys` those of them whose presence
+    means that an API key pays; then it gets `cap`, which makes it end itself when it has spent
+    `{usd}`. `home` gets a private copy of each, `credentials` too, and they are brought back when
+    they were refreshed.
     """
 
     name: str
@@ -63,8 +65,8 @@ class Agent:
 class AgentRun:
     """What came of one agent: how it ended, and what its stream came to.
 
-    `doubt`: how it ended if the last words of a program of plain text are taken for the announcement of a limit, a missing login or
-    credit. They may as well be about the project's own.
+    `doubt`: how it ended if the last words of a program of plain text are taken for the
+    announcement of a limit, a missing login or credit. They may as well be about the project's own.
     """
 
     end: AgentEnd
@@ -73,17 +75,27 @@ class AgentRun:
 
     @property
     def known(self) -> AgentEnd:
-        """How it ended; the last words of one that failed are believed, those of one that ended well are not."""
+        """How it ended; the last words of one that failed are believed, those of one that ended
+        well are not."""
         return self.doubt if self.doubt and self.end.end is not End.FINISHED else self.end
 
 
 def shipped() -> tuple[str, ...]:
     """The names of the agents that come with the package."""
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files("nightlatch").joinpath("agents").iterdir() if f.name.endswith(".toml")))
+    return tuple(
+        sorted(
+            f.name.removesuffix(".toml")
+            for f in files("nightlatch").joinpath("agents").iterdir()
+            if f.name.endswith(".toml")
+        )
+    )
 
 
-def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "", *, judging: bool = False) -> Agent:
-    """The agent of that name: a shipped one with the person's adjustments, or a command of their own.
+def load(
+    name: str, adjusted: Mapping[str, AgentSettings], model: str = "", *, judging: bool = False
+) -> Agent:
+    """The agent of that name: a shipped one with the person's adjustments, or a command of
+    their own.
 
     `judging`: a shipped one is started so that it only reads, where it knows how to.
     """
@@ -91,12 +103,23 @@ def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "", *, j
     if name in shipped() and not given.command:
         agent = _shipped(name, given, model or given.model, "judge" if judging else "command")
     elif given.command:
-        agent = Agent(name=name, command=(*given.command, *given.args), events=given.events or "text", model=model or given.model,
-                      env=given.env, home=given.home, tty=bool(given.tty))
+        agent = Agent(
+            name=name,
+            command=(*given.command, *given.args),
+            events=given.events or "text",
+            model=model or given.model,
+            env=given.env,
+            home=given.home,
+            tty=bool(given.tty),
+        )
     else:
         known = sorted({*shipped(), *adjusted})
         near = get_close_matches(name, known, 1)
-        fix = f"did you mean {near[0]}?" if near else f"use one of {', '.join(known)}, or give it a command in [agents.{name}]"
+        fix = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"use one of {', '.join(known)}, or give it a command in [agents.{name}]"
+        )
         raise ConfigError(f"there is no agent {name!r}", fix=fix)
     reader(agent.events)
     return agent
@@ -105,12 +128,24 @@ def load(name: str, adjusted: Mapping[str, AgentSettings], model: str = "", *, j
 def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
     data = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
     fill = {"{python}": os.path.realpath(sys.executable), "{model}": model}
-    words = (*data.get(how, data["command"]), *(data.get("model", ()) if model else ()), *given.args)
+    words = (
+        *data.get(how, data["command"]),
+        *(data.get("model", ()) if model else ()),
+        *given.args,
+    )
     lists = {key: tuple(data.get(key, ())) for key in ("passes", "keys", "cap", "credentials")}
     return Agent(
-        name=name, command=tuple(fill.get(w, w) for w in words), events=given.events or data["events"], model=model,
-        env={**data.get("env", {}), **given.env}, home=(*data.get("home", ()), *given.home), tty=bool(given.tty),
-        login=data.get("login", ""), tested=data["tested"], shipped=True, **lists,
+        name=name,
+        command=tuple(fill.get(w, w) for w in words),
+        events=given.events or data["events"],
+        model=model,
+        env={**data.get("env", {}), **given.env},
+        home=(*data.get("home", ()), *given.home),
+        tty=bool(given.tty),
+        login=data.get("login", ""),
+        tested=data["tested"],
+        shipped=True,
+        **lists,
     )
 
 
@@ -130,8 +165,14 @@ def find(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path:
         fix = "set NIGHTLATCH_SCRIPT to a file of steps; docs/agents.md lists them"
         raise FaultError("the scripted agent has no script", place=script, fix=fix)
     if found is None:
-        fix = "install it, or name another with --agent" if agent.shipped else f"correct command in [agents.{agent.name}]"
-        raise FaultError(f"the agent {agent.name} is not here: no program {agent.command[0]!r}", fix=fix)
+        fix = (
+            "install it, or name another with --agent"
+            if agent.shipped
+            else f"correct command in [agents.{agent.name}]"
+        )
+        raise FaultError(
+            f"the agent {agent.name} is not here: no program {agent.command[0]!r}", fix=fix
+        )
     return found
 
 
@@ -139,7 +180,11 @@ def billed(agent: Agent, environ: Mapping[str, str]) -> str:
     """Who pays for the agent, as far as the environment tells."""
     if key := paying_key(agent, environ):
         return f"{agent.name} is billed to the API key in {key}"
-    return f"{agent.name} is billed to the account it is logged in to" if agent.login else f"who is billed for {agent.name} cannot be told"
+    return (
+        f"{agent.name} is billed to the account it is logged in to"
+        if agent.login
+        else f"who is billed for {agent.name} cannot be told"
+    )
 
 
 def paying_key(agent: Agent, environ: Mapping[str, str]) -> str:
@@ -151,9 +196,10 @@ def paying_key(agent: Agent, environ: Mapping[str, str]) -> str:
 class Errand:
     """One run of an agent: its program and brief, the room it works in, and who listens.
 
-    `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment, `secrets` are hidden in all that is heard and written. `stop`
-    is asked and `tick` (seconds since the start, seconds of silence) is told about once a second; `on_start` gets the identity that ends
-    an orphan; `now` is what clocks show. Where `cap` is reached, the agent is ended.
+    `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment, `secrets` are hidden in
+    all that is heard and written. `stop` is asked and `tick` (seconds since the start, seconds of
+    silence) is told about once a second; `on_start` gets the identity that ends an orphan; `now` is
+    what clocks show. Where `cap` is reached, the agent is ended.
     """
 
     program: Path
@@ -203,13 +249,16 @@ class Listener:
         """An agent that does nothing but retry is idle, however much it says about it."""
         self._went_on = self._went_on if self.summary.trouble else elapsed
         self.gave_up = 0 < self.errand.limits.idle < elapsed - self._went_on
-        self.spent = self.spent or self.errand.cap.reached(self.summary.usage, listed=self.summary.plan)
+        self.spent = self.spent or self.errand.cap.reached(
+            self.summary.usage, listed=self.summary.plan
+        )
         self.loan.bring_back()
         self.errand.tick(elapsed, silence)
 
 
 def run(agent: Agent, errand: Errand) -> AgentRun:
-    """Run the agent on the brief until it ends or is ended; a FaultError if it does not even start."""
+    """Run the agent on the brief until it ends or is ended; a FaultError if it does not even
+    start."""
     room = furnished(agent, errand)
     loan = lend(agent.credentials, agent.home, Path(errand.environ.get("HOME", "/")), room.home)
     listener = Listener(stream=reader(agent.events), errand=errand, loan=loan)
@@ -217,7 +266,9 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
     try:
         done = supervise(
             errand.sandbox.command(room, argv),
-            stdin=b"" if any("{brief}" in arg for arg in agent.command) else errand.brief.read_bytes(),
+            stdin=(
+                b"" if any("{brief}" in arg for arg in agent.command) else errand.brief.read_bytes()
+            ),
             on_line=listener.hear,
             transcript=errand.transcript,
             limits=errand.limits,
@@ -231,14 +282,27 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
     own = "budget" if listener.spent else "idle" if listener.gave_up else ""
     by = own if own and done.by == "stop" and not errand.stop() else done.by
     now = local(errand.now())
-    wall, idle, tool = (show_duration(seconds) for seconds in (errand.limits.wall, errand.limits.idle, errand.limits.tool))
+    wall, idle, tool = (
+        show_duration(seconds)
+        for seconds in (errand.limits.wall, errand.limits.idle, errand.limits.tool)
+    )
     why = {
-        "wall": f"it had {wall}: limits.session", "idle": f"nothing came from it for {idle}: limits.idle",
-        "tool": f"it took {tool}: limits.tool", "disk": FILLED,
-    }  # fmt: skip
+        "wall": f"it had {wall}: limits.session",
+        "idle": f"nothing came from it for {idle}: limits.idle",
+        "tool": f"it took {tool}: limits.tool",
+        "disk": FILLED,
+    }
     end_of = partial(
-        ended, listener.summary, events=agent.events, signal=done.signal, by=by, now=now, zone=now.tzinfo or UTC,
-        why=why.get(by, listener.spent), seconds=done.seconds, question=question(errand.out),
+        ended,
+        listener.summary,
+        events=agent.events,
+        signal=done.signal,
+        by=by,
+        now=now,
+        zone=now.tzinfo or UTC,
+        why=why.get(by, listener.spent),
+        seconds=done.seconds,
+        question=question(errand.out),
     )
     end, failed = (hidden(end_of(code=code), errand.secrets) for code in (done.exit, 1))
     if agent.events != "text":
@@ -246,18 +310,31 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
     if end.end is End.FINISHED and announced(listener.summary.words) and failed.end in BY_WORDS:
         return AgentRun(end=end, summary=listener.summary, doubt=failed)
     doubtful = end.end in BY_WORDS
-    return AgentRun(end=replace(end, end=End.FAULT) if doubtful else end, summary=listener.summary, doubt=end if doubtful else None)
+    return AgentRun(
+        end=replace(end, end=End.FAULT) if doubtful else end,
+        summary=listener.summary,
+        doubt=end if doubtful else None,
+    )
 
 
 def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
     """An end that says no secret."""
     todo = tuple((secrets.hide(words), finished) for words, finished in end.todo)
-    return replace(end, says=secrets.hide(end.says), question=secrets.hide(end.question), wonders=secrets.hide(end.wonders), todo=todo)
+    return replace(
+        end,
+        says=secrets.hide(end.says),
+        question=secrets.hide(end.question),
+        wonders=secrets.hide(end.wonders),
+        todo=todo,
+    )
 
 
 def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
     """The command as it runs in the room."""
-    seen = {"{brief}": room.env["NIGHTLATCH_BRIEF"], "{scripted}": str(errand.sandbox.inside(room, SCRIPTED))}
+    seen = {
+        "{brief}": room.env["NIGHTLATCH_BRIEF"],
+        "{scripted}": str(errand.sandbox.inside(room, SCRIPTED)),
+    }
     first, *rest = agent.command
     for word, path in seen.items():
         rest = [arg.replace(word, path) for arg in rest]
@@ -268,18 +345,31 @@ def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
 
 def question(out: Path) -> str:
     """What the agent wrote to blocked.md, without empty lines; "" where there is none."""
-    lines = (read_inside(out, "blocked.md", LONGEST_QUESTION) or b"").decode("utf-8", "replace").splitlines()
+    lines = (
+        (read_inside(out, "blocked.md", LONGEST_QUESTION) or b"")
+        .decode("utf-8", "replace")
+        .splitlines()
+    )
     return "\n".join(line.strip() for line in lines if line.strip())
 
 
 def furnished(agent: Agent, errand: Errand) -> Room:
     """The room with the agent's program, its brief and its variables in it."""
-    passed = {n: v for n, v in errand.environ.items() if any(fnmatchcase(n, pattern) for pattern in agent.passes)}
+    passed = {
+        n: v
+        for n, v in errand.environ.items()
+        if any(fnmatchcase(n, pattern) for pattern in agent.passes)
+    }
     places = {"NIGHTLATCH_BRIEF": (errand.brief, NEUTRAL / "brief.md")}
     places |= {"": (SCRIPTED, NEUTRAL / "scripted.py")} if "{scripted}" in agent.command else {}
     if "NIGHTLATCH_SCRIPT" in passed:
-        places["NIGHTLATCH_SCRIPT"] = (Path(passed["NIGHTLATCH_SCRIPT"]).absolute(), NEUTRAL / "script.json")
+        places["NIGHTLATCH_SCRIPT"] = (
+            Path(passed["NIGHTLATCH_SCRIPT"]).absolute(),
+            NEUTRAL / "script.json",
+        )
     room = replace(errand.room, readable=(*errand.room.readable, *places.values()))
-    seen = {name: str(errand.sandbox.inside(room, real)) for name, (real, _) in places.items() if name}
+    seen = {
+        name: str(errand.sandbox.inside(room, real)) for name, (real, _) in places.items() if name
+    }
     path = f"{errand.program.parent}:{room.env.get('PATH', os.defpath)}"
     return replace(room, env={**room.env, "PATH": path, **passed, **agent.env, **seen})

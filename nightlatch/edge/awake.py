@@ -1,4 +1,5 @@
-"""A machine that goes to sleep: kept from it while a run is at work, where a program can, and noticed where it slept all the same."""
+"""A machine that goes to sleep: kept from it while a run is at work, where a program can, and
+noticed where it slept all the same."""
 
 import subprocess
 import time
@@ -10,7 +11,12 @@ from nightlatch.edge import outside
 
 POWER = Path("/sys/power/state")
 KEEPERS = {
-    "systemd-inhibit": ("--what=sleep:idle", "--mode=block", "--who=nightlatch", "--why=agents are at work"),
+    "systemd-inhibit": (
+        "--what=sleep:idle",
+        "--mode=block",
+        "--who=nightlatch",
+        "--why=agents are at work",
+    ),
     "caffeinate": ("-i", "-s"),
 }
 NEEDED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
@@ -18,27 +24,43 @@ PATIENCE = 10.0
 
 
 def asleep() -> float:
-    """How many seconds this machine has slept since it started; only differences mean anything. 0 where no clock tells."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC) if hasattr(time, "CLOCK_BOOTTIME") else 0.0
+    """How many seconds this machine has slept since it started; only differences mean anything.
+
+    0 where no clock tells.
+    """
+    return (
+        time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+        if hasattr(time, "CLOCK_BOOTTIME")
+        else 0.0
+    )
 
 
 def keeper() -> tuple[str, ...]:
-    """The program that keeps this machine awake for as long as the command lasts that is put behind it; () where there is none."""
+    """The program that keeps this machine awake for as long as the command lasts that is put
+    behind it; () where there is none."""
     found = ((outside.program(name), args) for name, args in KEEPERS.items())
     return next(((name, *args) for name, args in found if name), ())
 
 
 @contextmanager
 def kept(patience: float = PATIENCE) -> Iterator[None]:
-    """Awake inside `with`, and no longer than this process lives: what keeps it waits for the end of a pipe that this one holds."""
+    """Awake inside `with`, and no longer than this process lives: what keeps it waits for the
+    end of a pipe that this one holds."""
     if not (command := keeper()):
         yield
         return
     nowhere, safe = subprocess.DEVNULL, outside.environment()
     env = {name: safe[name] for name in NEEDED if name in safe}
-    # In a session of its own, or Ctrl-C would reach it; in no folder of the project, which it has nothing to do with.
+    # In a session of its own, or Ctrl-C would reach it; in no folder of the project, which it has
+    # nothing to do with.
     holding = subprocess.Popen(
-        [*command, "cat"], stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere, env=env, cwd=outside.NOWHERE, start_new_session=True
+        [*command, "cat"],
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        env=env,
+        cwd=outside.NOWHERE,
+        start_new_session=True,
     )
     try:
         yield

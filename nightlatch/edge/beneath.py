@@ -1,4 +1,5 @@
-"""Files below a folder, reached through no symbolic link: not even one that is put in the way between two looks."""
+"""Files below a folder, reached through no symbolic link: not even one that is put in the way
+between two looks."""
 
 import errno
 import os
@@ -13,13 +14,17 @@ from nightlatch.core.scope import GITLINK, LINK, folders
 
 FILE, PROGRAM = "100644", "100755"
 ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}  # EINVAL: what was a link when it was looked at is none any more
+# EINVAL: what was a link when it was looked at is none any more
+NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grip:
-    """What is at one path, held open. `problem` is "", gone, folder, special or unreadable, or, to a candidate, large; a link is
-    held as a file with its target."""
+    """What is at one path, held open.
+
+    `problem` is "", gone, folder, special or unreadable, or, to a candidate, large; a link is held
+    as a file with its target.
+    """
 
     path: str
     fd: int = -1
@@ -41,7 +46,8 @@ def entered(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def parent_of(top: int, path: str, *, make: bool = False) -> Iterator[int]:
-    """The folder that a path lies in; with `make` folders are made, and what is in their way goes."""
+    """The folder that a path lies in; with `make` folders are made, and what is in their way
+    goes."""
     at = os.dup(top)
     try:
         for name in path.split("/")[:-1]:
@@ -98,7 +104,12 @@ def hold_in(folder: int, path: str) -> Grip:
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     info = os.fstat(fd)
     if stat.S_ISREG(info.st_mode):
-        return Grip(path=path, fd=fd, mode=PROGRAM if info.st_mode & stat.S_IXUSR else FILE, size=info.st_size)
+        return Grip(
+            path=path,
+            fd=fd,
+            mode=PROGRAM if info.st_mode & stat.S_IXUSR else FILE,
+            size=info.st_size,
+        )
     os.close(fd)
     return Grip(path=path, problem="folder" if stat.S_ISDIR(info.st_mode) else "special")
 
@@ -113,7 +124,12 @@ def put(top: int, path: str, mode: str, data: bytes) -> None:
         elif mode == GITLINK:
             os.mkdir(name, dir_fd=folder)
         else:
-            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if mode == PROGRAM else 0o666, dir_fd=folder)
+            fd = os.open(
+                name,
+                os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+                0o777 if mode == PROGRAM else 0o666,
+                dir_fd=folder,
+            )
             with os.fdopen(fd, "wb") as file:
                 file.write(data)
 

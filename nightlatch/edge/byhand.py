@@ -1,4 +1,5 @@
-"""Whether settings, plan and loop are what the person wrote: what an agent's session landed of them is not taken for theirs."""
+"""Whether settings, plan and loop are what the person wrote: what an agent's session landed of
+them is not taken for theirs."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,11 +41,14 @@ def settings(house: House) -> Iterator[SettingsError]:
             break
         by = commit
     here = house.repo.top / name
-    if now is None or by is None or (here.is_file() and here.read_bytes() != now):  # nobody's but the person's
+    # nobody's but the person's
+    if now is None or by is None or (here.is_file() and here.read_bytes() != now):
         return
     had, has = (given(name, data) for data in (past, now))
     if changed := sorted(key for key in {*had, *has} if had.get(key) != has.get(key)):
-        yield told(house, f"{name} has settings that a session landed: {', '.join(changed)}", name, by)
+        yield told(
+            house, f"{name} has settings that a session landed: {', '.join(changed)}", name, by
+        )
 
 
 def added_plan(house: House) -> Iterator[SettingsError]:
@@ -65,14 +69,18 @@ def loop(house: House) -> Iterator[SettingsError]:
 def history(house: House, name: str, *more: str) -> tuple[Commit, ...]:
     """The commits that changed a file, newest first."""
     tip = house.repo.tip_of("HEAD")
-    return logged(house.repo.run(*LOG, f"-n{MOST}", *more, "--end-of-options", tip, "--", name)) if tip else ()
+    return (
+        logged(house.repo.run(*LOG, f"-n{MOST}", *more, "--end-of-options", tip, "--", name))
+        if tip
+        else ()
+    )
 
 
 def by_session(repo: Repo, commit: Commit) -> bool:
     """Did a session land it, without a person having approved it?
 
-    What has the trailers of several sessions, or changes other paths than the landing did, is somebody's own commit: they put commits
-    together, with theirs among them.
+    What has the trailers of several sessions, or changes other paths than the landing did, is
+    somebody's own commit: they put commits together, with theirs among them.
     """
     if commit.sessions != 1 or "Nightlatch-Approved" in commit.trailers or not commit.parents:
         return False
@@ -81,15 +89,21 @@ def by_session(repo: Repo, commit: Commit) -> bool:
 
 
 def given(name: str, data: bytes | None) -> Mapping[str, Any]:
-    """The settings in a file, by dotted key; none in one that cannot be read, which is an error of its own elsewhere."""
+    """The settings in a file, by dotted key; none in one that cannot be read, which is an error
+    of its own elsewhere."""
     text = (data or b"").decode("utf-8", "replace")
     whole = text if Path(name).name == SETTINGS else ""
-    table = ownfiles.safe_table(text) if Path(name).name == TABLE_FILE else ownfiles.safe_whole(whole)
+    table = (
+        ownfiles.safe_table(text) if Path(name).name == TABLE_FILE else ownfiles.safe_whole(whole)
+    )
     return dict(ownfiles.dotted(table or {}))
 
 
 def told(house: House, problem: str, name: str, commit: Commit) -> SettingsError:
     session = commit.trailers["Nightlatch-Session"]
     place = f"{house.repo.top / name}, commit {commit.id[:7]} of {session}"
-    fix = f"git show {commit.id[:7]} -- {name}; take it out, or keep it by changing the file in a commit of your own"
+    fix = (
+        f"git show {commit.id[:7]} -- {name}; take it out, or keep it by changing the file in a"
+        " commit of your own"
+    )
     return SettingsError(problem, place=place, fix=fix)

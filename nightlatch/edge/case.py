@@ -1,4 +1,5 @@
-"""One candidate beside its base: what changed, as entries and as texts, and what is put back where."""
+"""One candidate beside its base: what changed, as entries and as texts, and what is put back
+where."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,11 +22,14 @@ MOST_LINES = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One candidate beside its base, with the base's checks. `back` restores the base's tests, `proof` all that verify may rest on.
+    """One candidate beside its base, with the base's checks.
 
-    `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and golden files that differ, with
-    configuration that is new. `own_harness` puts back what its own verify runs through, `harness` that of every command. `lost` are
-    suites of the base that nothing would run any more.
+    `back` restores the base's tests, `proof` all that verify may rest on.
+
+    `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and
+    golden files that differ, with configuration that is new. `own_harness` puts back what its own
+    verify runs through, `harness` that of every command. `lost` are suites of the base that nothing
+    would run any more.
     """
 
     base: str
@@ -73,27 +77,37 @@ def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:
 
 
 def texts_of(trials: Trials, suite: Suites, changes: Iterable[Change]) -> Iterator[Text]:
-    """Both versions of every changed file, asked for in one go; what is no text, or too much of it, is ""."""
+    """Both versions of every changed file, asked for in one go; what is no text, or too much of
+    it, is ""."""
     with trials.repo.stand("cat-file", "--batch").talking() as blobs:
         for change in changes:
             sides = ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
-            old, new = (text_of(blobs.object(oid)) if mode in FILES else "" if mode else None for mode, oid in sides)
+            old, new = (
+                text_of(blobs.object(oid)) if mode in FILES else "" if mode else None
+                for mode, oid in sides
+            )
             path = trials.own(change.path)
             named = suite.files(path) or is_test(path)
             yield Text(path=path, old=old, new=new, test=named, declares=declares(path, old, new))
 
 
 def goldens_of(texts: Iterable[Text], suite: Suites) -> tuple[str, ...]:
-    """How files of expected output differ: snapshots, golden files, and all else among the tests that is no code."""
+    """How files of expected output differ: snapshots, golden files, and all else among the
+    tests that is no code."""
     both = [text for text in texts if text.test and text.old and text.new and suite.every]
     kept = [text for text in both if not (suite.code(text.path) or suite.config(text.path))]
-    return tuple("\n".join([text.path, *difference(text.old or "", text.new or "")]) for text in kept)
+    return tuple(
+        "\n".join([text.path, *difference(text.old or "", text.new or "")]) for text in kept
+    )
 
 
 def difference(old: str, new: str) -> list[str]:
     """The lines that differ, and one around them; no more than a person would read."""
     lines = list(unified_diff(old.splitlines(), new.splitlines(), n=1, lineterm=""))[2:]
-    return [*lines[:MOST_LINES], *([f"and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else [])]
+    return [
+        *lines[:MOST_LINES],
+        *([f"and {len(lines) - MOST_LINES} more lines"] if len(lines) > MOST_LINES else []),
+    ]
 
 
 def text_of(data: bytes) -> str:
@@ -106,4 +120,6 @@ def is_config(trials: Trials, suite: Suites, path: str) -> bool:
 
 def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:
     """What undoes these changes: the base's files, and new ones gone."""
-    return {c.path: (c.old_mode, c.old_oid) if c.old_oid and c.status != "A" else None for c in changes}
+    return {
+        c.path: (c.old_mode, c.old_oid) if c.old_oid and c.status != "A" else None for c in changes
+    }

@@ -1,4 +1,5 @@
-"""Why a test run did not come to its tests, in words that help: a module, a program, a server, a browser or the network is missing."""
+"""Why a test run did not come to its tests, in words that help: a module, a program, a server,
+a browser or the network is missing."""
 
 import re
 import tomllib
@@ -26,11 +27,14 @@ class Cause:
 def known() -> tuple[tuple[re.Pattern[str], Cause], ...]:
     """The causes that ship, in their order."""
     told = tomllib.loads(DATA.read_text(encoding="utf-8"))["cause"]
-    return tuple((re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in told)
+    return tuple(
+        (re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in told
+    )
 
 
 def cause_of(tail: str) -> Cause | None:
-    """What the end of a command's output says is missing, None where it says nothing of the kind."""
+    """What the end of a command's output says is missing, None where it says nothing of the
+    kind."""
     for pattern, cause in known():
         if found := pattern.search(tail):
             caught = next((group for group in found.groups() if group), "")
@@ -39,15 +43,25 @@ def cause_of(tail: str) -> Cause | None:
 
 
 def said_why(error: NightlatchError, state: State, limit: float) -> NightlatchError:
-    """The error about a base, with what its tests lack and what helps; as it is where they do not say. `limit` is limits.check."""
+    """The error about a base, with what its tests lack and what helps; as it is where they do
+    not say. `limit` is limits.check."""
     if not isinstance(error, (FaultError, RedBaseError)):
         return error
     tails = (state.tests.tail, *(check.tail for check in state.checks if check.tail))
     if isinstance(error, FaultError) and "timed out after" in error.problem:
-        raised = f"raise limits.check in loop.toml, which is {show_duration(limit)}, to twice the length of the suite"
-        return FaultError(error.problem, place=error.place, fix=f"{raised}, or name a quicker one: command under [[checks.suite]]")
+        raised = (
+            f"raise limits.check in loop.toml, which is {show_duration(limit)}, to twice the length"
+            " of the suite"
+        )
+        return FaultError(
+            error.problem,
+            place=error.place,
+            fix=f"{raised}, or name a quicker one: command under [[checks.suite]]",
+        )
     cause = next((found for found in map(cause_of, tails) if found), None)
     if cause is None:
         return error
     more = f"; {error.fix}" if isinstance(error, RedBaseError) else ""
-    return type(error)(f"{error.problem}; {cause.says}", place=error.place, fix=f"{cause.fix}{more}")
+    return type(error)(
+        f"{error.problem}; {cause.says}", place=error.place, fix=f"{cause.fix}{more}"
+    )

@@ -18,7 +18,8 @@ from nightlatch.edge.case import Case, difference, put_back, text_of
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import Trials
 
-# What starts checks: a tool that one of these names is in force. Scripts count where their names say that they check.
+# What starts checks: a tool that one of these names is in force. Scripts count where their names
+# say that they check.
 STARTER_FOLDERS = ("checks/", ".husky/", ".github/workflows/", ".circleci/")
 STARTERS = re.compile(
     r"[Mm]akefile|GNUmakefile|.*\.mk|justfile|Taskfile\.ya?ml|package\.json|pyproject\.toml|tox\.ini|noxfile\.py|setup\.cfg|Jenkinsfile"
@@ -40,7 +41,9 @@ class Watched:
 @cache
 def shipped() -> Checkers:
     """All tools that the package knows."""
-    return checkers.parse(files("nightlatch").joinpath("shipped", "checkers.toml").read_text(encoding="utf-8"))
+    return checkers.parse(
+        files("nightlatch").joinpath("shipped", "checkers.toml").read_text(encoding="utf-8")
+    )
 
 
 def watched(trials: Trials, case: Case) -> Watched:
@@ -48,9 +51,13 @@ def watched(trials: Trials, case: Case) -> Watched:
     known, base = shipped(), trials.files(case.base)
     names = {path: basename(path) for path in base}
     folders = tuple(map(trials.path, STARTER_FOLDERS))
-    starters = [path for path, name in names.items() if STARTERS.fullmatch(name) or path.startswith(folders)][:MOST_STARTERS]
+    starters = [
+        path for path, name in names.items() if STARTERS.fullmatch(name) or path.startswith(folders)
+    ][:MOST_STARTERS]
     configs = [path for path, name in names.items() if configures(name)]
-    text = "\n".join((*(content(trials, case.base, path) for path in starters), *trials.gates(case.base)))
+    text = "\n".join(
+        (*(content(trials, case.base, path) for path in starters), *trials.gates(case.base))
+    )
 
     def has_settings(tool: Tool, path: str) -> bool:
         own = (source for source in tool.sources if fits(path, source.name))
@@ -58,33 +65,68 @@ def watched(trials: Trials, case: Case) -> Watched:
 
     used = checkers.in_force(known, configs, text, has_settings)
     changed = {change.path for change in case.changes}
-    near = [path for path in configs if path not in changed and any(is_above(dirname(path), dirname(other)) for other in changed)]
+    near = [
+        path
+        for path in configs
+        if path not in changed and any(is_above(dirname(path), dirname(other)) for other in changed)
+    ]
     return Watched(known=used, beside=tuple(unchanged(trials, case.base, near)))
 
 
 def as_base_has_it(trials: Trials, case: Case) -> dict[str, Entry | None]:
-    """What puts back every changed file that a tool reads as configuration, those aside that the base's checks already run with."""
-    changed = [change for change in case.changes if configures(basename(change.path)) and change.path not in case.harness]
-    fresh = [change for change in changed if change.status != "A" or takes_place(trials, case, change.path)]
-    named = [change for change in fresh if not supersedes(case.feature.supersedes, trials.own(change.path))]
+    """What puts back every changed file that a tool reads as configuration, those aside that
+    the base's checks already run with."""
+    changed = [
+        change
+        for change in case.changes
+        if configures(basename(change.path)) and change.path not in case.harness
+    ]
+    fresh = [
+        change
+        for change in changed
+        if change.status != "A" or takes_place(trials, case, change.path)
+    ]
+    named = [
+        change
+        for change in fresh
+        if not supersedes(case.feature.supersedes, trials.own(change.path))
+    ]
     return put_back(named)
 
 
 def takes_place(trials: Trials, case: Case, path: str) -> bool:
-    """May a new file come before configuration that the base has? A tool that is new as a whole takes nothing's place."""
-    own = [tool for tool in shipped().tools if any(fits(path, source.name) for source in tool.sources)]
+    """May a new file come before configuration that the base has?
+
+    A tool that is new as a whole takes nothing's place.
+    """
+    own = [
+        tool for tool in shipped().tools if any(fits(path, source.name) for source in tool.sources)
+    ]
     names = {source.name for tool in own for source in tool.sources}
-    return any(fits(other, name) for other in trials.files(case.base) if configures(basename(other)) for name in names)
+    return any(
+        fits(other, name)
+        for other in trials.files(case.base)
+        if configures(basename(other))
+        for name in names
+    )
 
 
 def strictly(trials: Trials, case: Case, tree: str) -> Strict | None:
-    """The base's checks on a tree with the base's configuration; None where nothing of it differs, or there are no checks."""
+    """The base's checks on a tree with the base's configuration; None where nothing of it
+    differs, or there are no checks."""
     back = as_base_has_it(trials, case)
     starters = [*map(trials.path, trials.check_files(case.base))]
     if not back or not (starters or trials.gates(case.base)):
         return None
-    through = [path for path in trials.files(case.base) if STARTERS.fullmatch(basename(path))][:MOST_STARTERS]
-    text = "\n".join((*(content(trials, case.base, path) for path in (*starters, *through)), *trials.gates(case.base)))
+    through = [path for path in trials.files(case.base) if STARTERS.fullmatch(basename(path))][
+        :MOST_STARTERS
+    ]
+    text = "\n".join(
+        (
+            *(content(trials, case.base, path) for path in (*starters, *through)),
+            *trials.gates(case.base),
+        )
+    )
     found = trials.checks(case.base, trials.repo.tree_with(tree, back), case.feature.id)
     paths = set(back)
     says = [
@@ -99,8 +141,11 @@ def strictly(trials: Trials, case: Case, tree: str) -> Strict | None:
 
 @cache
 def names_of_sources() -> re.Pattern[str]:
-    """The names of all configuration files that are known, as one expression: a repository may have very many files."""
-    return re.compile("|".join(translate(source.name) for tool in shipped().tools for source in tool.sources))
+    """The names of all configuration files that are known, as one expression: a repository may
+    have very many files."""
+    return re.compile(
+        "|".join(translate(source.name) for tool in shipped().tools for source in tool.sources)
+    )
 
 
 def configures(name: str) -> bool:

@@ -1,4 +1,5 @@
-"""What a project keeps that it may need no more: refs, workspaces, environments, results, transcripts; listed, and removed when asked."""
+"""What a project keeps that it may need no more: refs, workspaces, environments, results,
+transcripts; listed, and removed when asked."""
 
 import os
 import shutil
@@ -17,7 +18,10 @@ from nightlatch.edge.look import View
 SESSIONS, WORK, BASES = "refs/nightlatch/sessions", "refs/nightlatch/work", "refs/nightlatch/bases"
 OLD, MANY = 90 * 86_400.0, 500
 KINDS = {
-    "refs": "candidates and carried work that no feature waits for (the objects go when git next collects them)",
+    "refs": (
+        "candidates and carried work that no feature waits for (the objects go when git next"
+        " collects them)"
+    ),
     "workspaces": "workspaces of processes that are no more",
     "environments": "what init.sh made for earlier inputs",
     "results": "results of checks that were not asked for lately",
@@ -27,7 +31,10 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
-    """One thing that can go: a ref by its name, or a file or folder. `size` is in bytes, 0 for a ref."""
+    """One thing that can go: a ref by its name, or a file or folder.
+
+    `size` is in bytes, 0 for a ref.
+    """
 
     kind: str
     name: str
@@ -35,24 +42,38 @@ class Leftover:
 
 
 def leftovers(house: House, before: float, keep: int) -> Iterator[Leftover]:
-    """What is older than a moment (epoch seconds), refs also beyond the newest `keep`. Nothing of a session in flight, of work that is
-    held, or of the last session of a feature that is open, is among it."""
+    """What is older than a moment (epoch seconds), refs also beyond the newest `keep`.
+
+    Nothing of a session in flight, of work that is held, or of the last session of a feature that
+    is open, is among it.
+    """
     seen, flight = look.view(house), journal.load(house.state / "journal.jsonl")[0].flight
     needed = needed_sessions(seen, flight)
     yield from old_refs(seen, before, keep, needed)
     for folder in (house.cache / "ws").glob("*-*"):
-        if orphaned(folder.name.partition("-")[0]) and not (flight and str(folder) == flight.folder):
+        if orphaned(folder.name.partition("-")[0]) and not (
+            flight and str(folder) == flight.folder
+        ):
             yield of(folder, "workspaces")
     yield from (of(folder, "workspaces") for folder in (house.cache / "trash").glob("*"))
-    yield from (of(folder, "environments") for folder in (house.cache / "env").glob("*") if folder.stat().st_mtime < before)
-    yield from (of(file, "results") for file in (house.state / "cache").glob("*") if file.stat().st_mtime < before)
+    yield from (
+        of(folder, "environments")
+        for folder in (house.cache / "env").glob("*")
+        if folder.stat().st_mtime < before
+    )
+    yield from (
+        of(file, "results")
+        for file in (house.state / "cache").glob("*")
+        if file.stat().st_mtime < before
+    )
     for folder in (house.state / "sessions").glob("*"):
         if folder.name not in needed and newest(folder) < before:
             yield of(folder, "transcripts")
 
 
 def needed_sessions(seen: View, flight: Flight | None) -> set[str]:
-    """Sessions that a feature still goes on from, whose candidate waits for the person, or that are in flight."""
+    """Sessions that a feature still goes on from, whose candidate waits for the person, or that
+    are in flight."""
     known = [(feature, seen.history.of(feature)) for feature in seen.plan.features]
     going_on = {past.sessions[-1] for feature, past in known if past.sessions and not feature.done}
     waiting = {past.held for _, past in known if past.waiting is Outcome.HELD and past.held}
@@ -63,9 +84,15 @@ def old_refs(seen: View, before: float, keep: int, needed: set[str]) -> Iterator
     """By age and count: what is young stays, and so do the newest, however old."""
     house, plan = seen.house, seen.plan
     form = "--format=%(committerdate:unix) %(refname)"
-    told = os.fsdecode(house.repo.run("for-each-ref", "--sort=-committerdate", form, SESSIONS, WORK, BASES)).splitlines()
+    told = os.fsdecode(
+        house.repo.run("for-each-ref", "--sort=-committerdate", form, SESSIONS, WORK, BASES)
+    ).splitlines()
     refs = [(name, float(at or 0)) for at, _, name in (line.partition(" ") for line in told)]
-    kept = {*map(session_ref, needed), *map(base_ref, needed), *(house.repo.work_ref(f.id) for f in plan.features if not f.done)}
+    kept = {
+        *map(session_ref, needed),
+        *map(base_ref, needed),
+        *(house.repo.work_ref(f.id) for f in plan.features if not f.done),
+    }
     sessions = [name for name, _ in refs if name.startswith(SESSIONS)]
     young = {name for name, at in refs if at >= before} | {*sessions[:keep]}
     yield from (Leftover(kind="refs", name=name) for name, _ in refs if name not in kept | young)
@@ -100,5 +127,9 @@ def newest(path: Path) -> float:
 
 def inside(path: Path) -> Iterator[os.stat_result]:
     """Every file at or below a path, no link followed."""
-    files = (Path(place, name) for place, _, names in os.walk(path) for name in names) if path.is_dir() else iter([path])
+    files = (
+        (Path(place, name) for place, _, names in os.walk(path) for name in names)
+        if path.is_dir()
+        else iter([path])
+    )
     return (file.lstat() for file in files)

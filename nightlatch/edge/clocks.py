@@ -8,7 +8,10 @@ from nightlatch.core.limits import zone_of
 
 def zone() -> tzinfo:
     """The zone of the clocks here, which knows of summer time where the zone's name can be told."""
-    named = zone_of(os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2])
+    named = zone_of(
+        os.environ.get("TZ", "").lstrip(":")
+        or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    )
     return named or datetime.now(UTC).astimezone().tzinfo or UTC
 
 

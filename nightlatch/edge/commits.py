@@ -8,7 +8,10 @@ LOG = ("log", "-z", "--format=" + "%x00".join(("%H", "%T", "%P", "%s", "%(traile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit of a log. Of a trailer that is there twice the last counts; `sessions` says how many it names."""
+    """One commit of a log.
+
+    Of a trailer that is there twice the last counts; `sessions` says how many it names.
+    """
 
     id: str
     tree: str
@@ -22,8 +25,16 @@ def logged(printed: bytes) -> tuple[Commit, ...]:
     words = printed.decode("utf-8", "replace").split("\0")
     parts = zip(*(words[n::5] for n in range(5)), strict=False)
     return tuple(
-        Commit(id=oid, tree=tree, parents=tuple(parents.split()), subject=subject,
-               trailers={key: value for key, _, value in (line.partition(": ") for line in trailers.splitlines())},
-               sessions=sum(line.startswith("Nightlatch-Session: ") for line in trailers.splitlines()))
+        Commit(
+            id=oid,
+            tree=tree,
+            parents=tuple(parents.split()),
+            subject=subject,
+            trailers={
+                key: value
+                for key, _, value in (line.partition(": ") for line in trailers.splitlines())
+            },
+            sessions=sum(line.startswith("Nightlatch-Session: ") for line in trailers.splitlines()),
+        )
         for oid, tree, parents, subject, trailers in parts
-    )  # fmt: skip
+    )

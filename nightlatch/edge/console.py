@@ -1,4 +1,5 @@
-"""What the person sees while the loop runs: one plain line an event, and on a terminal one live line as well."""
+"""What the person sees while the loop runs: one plain line an event, and on a terminal one live
+line as well."""
 
 import errno
 import os
@@ -16,7 +17,10 @@ HEARTBEAT = 600.0
 
 @dataclass(slots=True, kw_only=True)
 class Console:
-    """Progress on standard error. Text of agents is made plain first: no escape of theirs reaches the terminal."""
+    """Progress on standard error.
+
+    Text of agents is made plain first: no escape of theirs reaches the terminal.
+    """
 
     out: TextIO = field(default_factory=lambda: sys.stderr)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -63,7 +67,10 @@ class Console:
 
     @contextmanager
     def _seen(self) -> Iterator[None]:
-        """A terminal that was closed, or a pipe that nobody reads, ends no run: it goes on unseen. A full disk may have room later."""
+        """A terminal that was closed, or a pipe that nobody reads, ends no run: it goes on unseen.
+
+        A full disk may have room later.
+        """
         try:
             yield
         except OSError as error:

@@ -14,6 +14,7 @@ from nightlatch.edge.site import Site, Stopped
 
 STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
 
+
 def decide(site: Site) -> Choice | Wait | Stop:
     """The next feature by the rules, with what must hold before any agent is paid for."""
     site.notice_sleep()
@@ -27,7 +28,9 @@ def decide(site: Site) -> Choice | Wait | Stop:
     if isinstance(answer, Choice):
         try:
             with site.signals.idle():
-                site.lab.require_green(tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen)
+                site.lab.require_green(
+                    tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen
+                )
         except Stopped:
             site.pool.stop.set()  # what is prepared for agents is not waited for either
             return decide(site)
@@ -39,13 +42,18 @@ def decide(site: Site) -> Choice | Wait | Stop:
 
 def says_it_passes(stop: Stop) -> bool:
     """Does this reason to stop say of a feature, or of all, that it passes?"""
-    return stop.code == 0 and (stop.why in (policy.ALL_DONE, policy.REST_SKIPPED) or stop.why.endswith(policy.PASSES))
+    return stop.code == 0 and (
+        stop.why in (policy.ALL_DONE, policy.REST_SKIPPED) or stop.why.endswith(policy.PASSES)
+    )
 
 
 def confirmed(site: Site, tip: str, plan: Plan, stop: Stop) -> Choice | Wait | Stop:
-    """The same reason to stop, once all of that has been seen at this commit; what has slipped is decided about anew."""
+    """The same reason to stop, once all of that has been seen at this commit; what has slipped
+    is decided about anew."""
     only = site.options.feature
-    wrong = proving.confirm(site, tip, [feature for feature in plan.features if only in ("", feature.id)])
+    wrong = proving.confirm(
+        site, tip, [feature for feature in plan.features if only in ("", feature.id)]
+    )
     if site.tip() != tip or site.signals.asked:
         return decide(site)
     return wrong or stop
@@ -70,10 +78,20 @@ def budget(site: Site, tip: str) -> policy.Budget:
         faults=history.faults if own else (),
         barren=history.barren if own else 0,
         fault=needs_the_person(site, history.faults if own else ()),
-        limited_until=min((until for until in held_back if until), default=None) if held_back and all(held_back) else None,
+        limited_until=(
+            min((until for until in held_back if until), default=None)
+            if held_back and all(held_back)
+            else None
+        ),
         only=options.feature,
         once=options.once,
-        stop_asked=f"stopped by {site.signals.asked}" if site.signals.asked else STOPPED if wish == wishes.STOP else "",
+        stop_asked=(
+            f"stopped by {site.signals.asked}"
+            if site.signals.asked
+            else STOPPED
+            if wish == wishes.STOP
+            else ""
+        ),
         stop_code=site.signals.code,
         paused=wish == wishes.PAUSE,
         stay=options.stay,
@@ -81,28 +99,52 @@ def budget(site: Site, tip: str) -> policy.Budget:
 
 
 def purses(site: Site, tip: str) -> tuple[Purse, ...]:
-    """The budgets that are set: of the run, of the UTC day over all runs, of the hour, and the tokens of the run."""
+    """The budgets that are set: of the run, of the UTC day over all runs, of the hour, and the
+    tokens of the run."""
     limits, history, now = site.house.config.limits, site.history(tip), site.now()
     least, used = min(history.costs, default=0.0), site.journal.state.tokens
     found = [
         Purse(what="the budget", most=limits.budget, spent=history.spent(site.run), cheapest=least),
-        Purse(what="the budget of the day", most=limits.budget_day, spent=history.spent_on(now.date()), cheapest=least),
+        Purse(
+            what="the budget of the day",
+            most=limits.budget_day,
+            spent=history.spent_on(now.date()),
+            cheapest=least,
+        ),
         Purse(what="the run's number of tokens", most=limits.tokens, spent=used, tokens=True),
     ]
     if most := limits.budget_hour:
         free = free_again(history.minutes, now, most)
-        found.append(Purse(what="the budget of the hour", most=most, spent=within(history.minutes, now), free_at=free))
+        found.append(
+            Purse(
+                what="the budget of the hour",
+                most=most,
+                spent=within(history.minutes, now),
+                free_at=free,
+            )
+        )
     return tuple(purse for purse in found if purse.most)
 
 
 def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:
-    """A login or a credit that is missing does not come back by trying again: other agents go on, and the run ends with the last one."""
-    says = {"agent.login": "is not logged in", "agent.credit": "has no credit left, or met its spend limit"}
+    """A login or a credit that is missing does not come back by trying again: other agents go
+    on, and the run ends with the last one."""
+    says = {
+        "agent.login": "is not logged in",
+        "agent.credit": "has no credit left, or met its spend limit",
+    }
     if not faults or faults[-1] not in says:
         return None
-    agent, out = load(site.journal.state.agent or site.agents[0].name, site.house.config.agents), site.memory.out
+    agent, out = (
+        load(site.journal.state.agent or site.agents[0].name, site.house.config.agents),
+        site.memory.out,
+    )
     why = f"{agent.name} {says[faults[-1]]}; fix: {agent.login or 'see its account'}"
-    others = [other.name for other in site.agents if other.name not in (*out, agent.name) and not site.limited(other)]
+    others = [
+        other.name
+        for other in site.agents
+        if other.name not in (*out, agent.name) and not site.limited(other)
+    ]
     if agent.name not in out and others:
         site.console.say("agent", f"{why}; {others[0]} goes on meanwhile")
     out[agent.name] = why
@@ -110,15 +152,22 @@ def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:
 
 
 def wait(site: Site, until: Wait) -> None:
-    """Sleep until a limit is over, with a sign of life, and no longer than a person lets it, or wants something else."""
+    """Sleep until a limit is over, with a sign of life, and no longer than a person lets it, or
+    wants something else."""
     if until.why != site.memory.waiting:
         site.console.say("waiting", until.why)
         if any(map(site.limited, site.agents)):
             site.console.say("limit", "to go on at once: nightlatch resume")
     site.memory.waiting, began = until.why, site.now()
     site.notifier.needs(site.asked(until.waits))
-    while (left := (until.until - site.now()).total_seconds()) > 0 and not site.signals.asked and not news(site):
-        more = "" if until.until == policy.FOREVER else f"; {show_duration(60 * ceil(left / 60))} left"
+    while (
+        (left := (until.until - site.now()).total_seconds()) > 0
+        and not site.signals.asked
+        and not news(site)
+    ):
+        more = (
+            "" if until.until == policy.FOREVER else f"; {show_duration(60 * ceil(left / 60))} left"
+        )
         site.console.alive((site.now() - began).total_seconds(), f"{until.why}{more}")
         site.notifier.ping()
         site.notice_sleep()

@@ -1,4 +1,5 @@
-"""The person's decisions, carried out on the branch: each exactly once, each with its line in progress.txt."""
+"""The person's decisions, carried out on the branch: each exactly once, each with its line in
+progress.txt."""
 
 import json
 from dataclasses import replace
@@ -18,10 +19,12 @@ from nightlatch.edge.site import Site
 
 
 def carry_out(site: Site) -> dict[str, str]:
-    """Every decision that waits, oldest first; what could not be done, with what to do, by the decision's id.
+    """Every decision that waits, oldest first; what could not be done, with what to do, by the
+    decision's id.
 
-    A decision whose line the branch already has was carried out before a crash.
-    What was given twice by then was answered once: a person who says yes twice says no more than once what they have not seen yet.
+    A decision whose line the branch already has was carried out before a crash. What was given
+    twice by then was answered once: a person who says yes twice says no more than once what they
+    have not seen yet.
     """
     failed: dict[str, str] = {}
     while left := next(inbox.waiting(site.house), None):
@@ -38,13 +41,22 @@ def carry_out(site: Site) -> dict[str, str]:
 
 
 def take_note(site: Site, said: Decision) -> None:
-    """The person's note, in a commit of its own, exactly once: its finding's id, or its event's session, follows from the decision.
+    """The person's note, in a commit of its own, exactly once: its finding's id, or its event's
+    session, follows from the decision.
 
-    It has no line in progress.txt, so that branches on which notes were made merge without conflict.
+    It has no line in progress.txt, so that branches on which notes were made merge without
+    conflict.
     """
     tip = site.tip()
     name = notes.name_of(said.id)
-    made = notes.made(name, json.loads(said.text), feature=said.feature, session=said.id, at=said.at, by=Author.PERSON)
+    made = notes.made(
+        name,
+        json.loads(said.text),
+        feature=said.feature,
+        session=said.id,
+        at=said.at,
+        by=Author.PERSON,
+    )
     on_record = {finding.id: finding for finding in site.findings(tip)}
     known = on_record.get(made.id)
     if made.event and (known is None or any(event.session == said.id for event in known.events)):
@@ -52,14 +64,31 @@ def take_note(site: Site, said: Decision) -> None:
     if made.finding and known:
         return
     new = (notebook.anchored(site.house, tip, tip, made.finding),) if made.finding else ()
-    events = ((made.id, replace(made.event, evidence=notebook.pinned(site.house, tip, made.event.evidence, None))),) if made.event else ()
+    events = (
+        (
+            (
+                made.id,
+                replace(
+                    made.event, evidence=notebook.pinned(site.house, tip, made.event.evidence, None)
+                ),
+            ),
+        )
+        if made.event
+        else ()
+    )
     found = notes.Found(new=new, events=events)
-    landing.write_down(site, (), f"note: {made.id} {line(made.said, 60)}", files=partial(notebook.record, site.house, found=found))
+    landing.write_down(
+        site,
+        (),
+        f"note: {made.id} {line(made.said, 60)}",
+        files=partial(notebook.record, site.house, found=found),
+    )
     site.console.say("note", f"{made.id} is on record")
 
 
 def take_answers(site: Site) -> None:
-    """An answer that the person wrote into the plan counts as one given by command; each text once: none answers two questions."""
+    """An answer that the person wrote into the plan counts as one given by command; each text
+    once: none answers two questions."""
     tip = site.tip()
     plan, history = site.plan(tip), site.history(tip)
     for feature in plan.features if plan else ():
@@ -75,12 +104,16 @@ def decide(site: Site, said: Decision) -> str:
     plan = site.plan(site.tip())
     feature = plan.feature(said.feature) if plan else None
     if feature is None:
-        site.console.say("decision", f"{said.verb} {said.feature}: the plan has no such feature any more")
+        site.console.say(
+            "decision", f"{said.verb} {said.feature}: the plan has no such feature any more"
+        )
         return ""
     past = site.history(site.tip()).of(feature)
     says, _ = objection(said.verb, feature, past)
     if says or needless(said.verb, feature, past, said.text):
-        site.console.say("decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}")
+        site.console.say(
+            "decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}"
+        )
         return ""
     why = ""
     match said.verb:
@@ -105,33 +138,55 @@ def line_of(said: Decision, feature: Feature, *more: str) -> Entry:
 
 def write(site: Site, feature: Feature, said: Decision, *more: str) -> str:
     """The line alone: the next decision of the loop reads it."""
-    landing.write_down(site, (line_of(said, feature, *more),), f"progress: {feature.id} {said.verb}")
+    landing.write_down(
+        site, (line_of(said, feature, *more),), f"progress: {feature.id} {said.verb}"
+    )
     return "written down"
 
 
 def set_flag(site: Site, feature: Feature, said: Decision) -> str:
     """The flag by the person's word, in one commit with its line."""
-    message = f"{feature.id} {said.verb} by the person\n\nNightlatch-Feature: {feature.id}\nNightlatch-Approved: {said.verb}\n"
+    message = (
+        f"{feature.id} {said.verb} by the person\n\nNightlatch-Feature:"
+        f" {feature.id}\nNightlatch-Approved: {said.verb}\n"
+    )
     landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, True))
     return "done"
 
 
 def take_back(site: Site, feature: Feature, session: str, said: Decision) -> tuple[str, str]:
-    """Undo a landing by a commit of its own: what came of it, and why it could not be undone, "" where it was.
+    """Undo a landing by a commit of its own: what came of it, and why it could not be undone,
+    "" where it was.
 
-    Where later commits changed the same lines, the decision is written down with that, and the work stays on the branch.
+    Where later commits changed the same lines, the decision is written down with that, and the work
+    stays on the branch.
     """
     commit = next((c for c in site.house.repo.log(site.tip()) if is_landing(c, session)), None)
     if commit is None:
         return f"no landing of this feature is on the branch; {write(site, feature, said)}", ""
     undone = landing.undone(site, commit)
     if conflicts := undone(site.tip()).conflicts:
-        lines, stays = f"later commits changed the same lines ({', '.join(conflicts[:3])})", f"{commit.id[:9]} stays on the branch"
-        why = f"{NOT_TAKEN_BACK}: {lines}, so {stays}; to take it off: git revert {commit.id[:9]}, and settle the conflict"
+        lines, stays = (
+            f"later commits changed the same lines ({', '.join(conflicts[:3])})",
+            f"{commit.id[:9]} stays on the branch",
+        )
+        why = (
+            f"{NOT_TAKEN_BACK}: {lines}, so {stays}; to take it off: git revert {commit.id[:9]},"
+            " and settle the conflict"
+        )
         write(site, feature, said, why)
         return "", why
-    message = f'Revert "{commit.subject}"\n\nNightlatch-Feature: {feature.id}\nNightlatch-Reverts: {commit.id}\n'
-    landing.write_down(site, (line_of(said, feature),), message, flag=(feature.id, False), tree=lambda tip: undone(tip).tree)
+    message = (
+        f'Revert "{commit.subject}"\n\nNightlatch-Feature: {feature.id}\nNightlatch-Reverts:'
+        f" {commit.id}\n"
+    )
+    landing.write_down(
+        site,
+        (line_of(said, feature),),
+        message,
+        flag=(feature.id, False),
+        tree=lambda tip: undone(tip).tree,
+    )
     return "taken back", ""
 
 

@@ -1,4 +1,5 @@
-"""A run that needs no terminal: started anew in a session of its own, which no hang-up reaches, its words in a file."""
+"""A run that needs no terminal: started anew in a session of its own, which no hang-up reaches,
+its words in a file."""
 
 import os
 import re
@@ -19,7 +20,8 @@ STARTED = re.compile(r"^\S+Z run +(r-\S+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detached:
-    """A run in the background, or what came of it at once: `code` is None while it goes on, `said` what it has written so far."""
+    """A run in the background, or what came of it at once: `code` is None while it goes on,
+    `said` what it has written so far."""
 
     process: int
     run: str
@@ -29,7 +31,8 @@ class Detached:
 
 
 def detach(house: House) -> Detached:
-    """Start this very command again, without `--detach`, and wait until its run has begun or has ended. Raises BusyError."""
+    """Start this very command again, without `--detach`, and wait until its run has begun or
+    has ended. Raises BusyError."""
     state_folder(house)
     with Lock(house.state / "lock"):
         pass
@@ -39,11 +42,19 @@ def detach(house: House) -> Detached:
     with os.fdopen(fd, "ab") as out:
         before = os.fstat(fd).st_size
         env = outside.environment(None, house.repo.top) | outside.set_aside()
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=env)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, env=env
+        )
     while True:
         with suppress(subprocess.TimeoutExpired):
             process.wait(LOOK)
         said = log.read_bytes()[before:].decode("utf-8", "replace")
         begun = STARTED.search(said)
         if begun or process.returncode is not None:
-            return Detached(process=process.pid, run=begun[1] if begun else "", log=log, code=process.returncode, said=said)
+            return Detached(
+                process=process.pid,
+                run=begun[1] if begun else "",
+                log=log,
+                code=process.returncode,
+                said=said,
+            )

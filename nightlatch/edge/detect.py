@@ -1,4 +1,5 @@
-"""What `init` finds in a repository: plan, test runner, tools, agents, sandbox, and folders that workspaces can share."""
+"""What `init` finds in a repository: plan, test runner, tools, agents, sandbox, and folders
+that workspaces can share."""
 
 import os
 import shutil
@@ -23,9 +24,10 @@ from nightlatch.errors import SandboxError
 class Found:
     """What is there; paths are relative to the project. `left` are the features to be done.
 
-    `elsewhere` are files that look like plans where no plan was found, `loose` test files that no suite runs, by their folder, `absent` are
-    tools that are configured but not installed, `unsafe` says why there is no sandbox, `hooks` are files with rules for commits and the
-    check that holds them.
+    `elsewhere` are files that look like plans where no plan was found, `loose` test files that no
+    suite runs, by their folder, `absent` are tools that are configured but not installed, `unsafe`
+    says why there is no sandbox, `hooks` are files with rules for commits and the check that holds
+    them.
     """
 
     plan: str
@@ -43,7 +45,10 @@ class Found:
 
 
 def look(house: House) -> Found:
-    """Everything that can be told without running anything of the project's. Raises PlanError for a plan that cannot be read."""
+    """Everything that can be told without running anything of the project's.
+
+    Raises PlanError for a plan that cannot be read.
+    """
     project = house.repo.project
     paths = project_files(house)
     plan = house.repo.top / house.plan if house.plan else None
@@ -71,25 +76,56 @@ def suites_in(house: House, paths: frozenset[str], read: Callable[[str], str]) -
     """The suites of the checkout, by its files and the settings."""
 
     def has(module: str, folder: str) -> bool:
-        inner = frozenset(path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/")) if folder else paths
-        own = detect.requires(module, inner, lambda path: read(f"{folder}/{path}" if folder else path))
+        inner = (
+            frozenset(
+                path.removeprefix(f"{folder}/") for path in paths if path.startswith(f"{folder}/")
+            )
+            if folder
+            else paths
+        )
+        own = detect.requires(
+            module, inner, lambda path: read(f"{folder}/{path}" if folder else path)
+        )
         return own or imports(house, module, folder)
 
     checks = house.config.checks
-    return as_named(checks.tests, [Named(**one) for one in checks.suite], runner.shipped(), paths, read, has)
+    return as_named(
+        checks.tests, [Named(**one) for one in checks.suite], runner.shipped(), paths, read, has
+    )
 
 
 def reading(project: Path) -> Callable[[str], str]:
     """The text of the project's files, each read once."""
-    return cache(lambda path: (project / path).read_text(encoding="utf-8", errors="replace") if (project / path).is_file() else "")
+    return cache(
+        lambda path: (
+            (project / path).read_text(encoding="utf-8", errors="replace")
+            if (project / path).is_file()
+            else ""
+        )
+    )
 
 
 def imports(house: House, module: str, folder: str = "") -> bool:
-    """Can the project's own Python, or that of a folder in it, import this? One that git knows of is not started: it may be an agent's."""
+    """Can the project's own Python, or that of a folder in it, import this?
+
+    One that git knows of is not started: it may be an agent's.
+    """
     project = house.repo.project
-    homes = [project / folder, *(above for above in (project / folder).parents if above.is_relative_to(project))]
-    own = (home / name for home in homes for name in (".venv", "venv") if (home / name / "bin/python").exists())
-    made = (str(place / "bin/python") for place in own if not house.repo.as_person("ls-files", "--", str(place)).output())
+    homes = [
+        project / folder,
+        *(above for above in (project / folder).parents if above.is_relative_to(project)),
+    ]
+    own = (
+        home / name
+        for home in homes
+        for name in (".venv", "venv")
+        if (home / name / "bin/python").exists()
+    )
+    made = (
+        str(place / "bin/python")
+        for place in own
+        if not house.repo.as_person("ls-files", "--", str(place)).output()
+    )
     python = next(made, None) or outside.program("python3")
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
     return python is not None and outside.asked([python, "-P", "-c", code, module]).returncode == 0
@@ -104,13 +140,29 @@ def agents_on_path(project: Path) -> tuple[str, ...]:
     """The shipped agents that are installed, those tested with the real CLI first."""
     known = [agents.load(name, {}) for name in agents.shipped() if name != "scripted"]
     there = [agent for agent in known if agents.which(agent, project, os.environ)]
-    return tuple(agent.name for agent in sorted(there, key=lambda agent: (not agent.tested[:1].isdigit(), agent.name)))
+    return tuple(
+        agent.name
+        for agent in sorted(there, key=lambda agent: (not agent.tested[:1].isdigit(), agent.name))
+    )
 
 
 def environments(house: House) -> tuple[str, ...]:
-    """The folders of environments that git is told to ignore, also those of packages further down; others where a tool has made them."""
-    ignored = (path.rstrip("/") for path in untracked(house, "--ignored", "--exclude-standard") if path.endswith("/"))
-    return tuple(sorted({path for path in (*ignored, *made_environments(house)) if Path(path).name in ENVIRONMENTS}))
+    """The folders of environments that git is told to ignore, also those of packages further
+    down; others where a tool has made them."""
+    ignored = (
+        path.rstrip("/")
+        for path in untracked(house, "--ignored", "--exclude-standard")
+        if path.endswith("/")
+    )
+    return tuple(
+        sorted(
+            {
+                path
+                for path in (*ignored, *made_environments(house))
+                if Path(path).name in ENVIRONMENTS
+            }
+        )
+    )
 
 
 def unsafe() -> SandboxError | None:

@@ -12,7 +12,19 @@ from nightlatch.core.redbase import refuse_red
 from nightlatch.core.results import Answer, State
 from nightlatch.core.suites import Suites, loose, run_by_nothing, weak
 from nightlatch.core.text import plain
-from nightlatch.edge import agents, byhand, heldback, judge, lacking, notifier, opening, rooms, runner, serving, workshop
+from nightlatch.edge import (
+    agents,
+    byhand,
+    heldback,
+    judge,
+    lacking,
+    notifier,
+    opening,
+    rooms,
+    runner,
+    serving,
+    workshop,
+)
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.causes import cause_of, said_why
 from nightlatch.edge.console import Console
@@ -42,10 +54,18 @@ def notified(house: House) -> Iterator[Finding]:
     byhand.require(house)
     told = notifier.tested(house)
     if not told:
-        yield warn("notify", "nobody is told of anything", "name a command, a webhook, a ping or urls under [notify] in loop.toml")
+        yield warn(
+            "notify",
+            "nobody is told of anything",
+            "name a command, a webhook, a ping or urls under [notify] in loop.toml",
+        )
     for one in told:
         says = f"{one['channel']}: {one['says']}"
-        yield ok("notify", says) if one["ok"] else fail("notify", says, f"correct notify.{one['channel']} in loop.toml")
+        yield (
+            ok("notify", says)
+            if one["ok"]
+            else fail("notify", says, f"correct notify.{one['channel']} in loop.toml")
+        )
 
 
 def tried_out(seen: View, console: Console) -> Iterator[Finding]:
@@ -56,7 +76,12 @@ def tried_out(seen: View, console: Console) -> Iterator[Finding]:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
         yield from guarded("base", lambda: base(seen, lab, console))
-        yield from guarded("reach", lambda: serving.unreached(seen.house, seen.tip, pool, without_success(lab.state(seen.tip))))
+        yield from guarded(
+            "reach",
+            lambda: serving.unreached(
+                seen.house, seen.tip, pool, without_success(lab.state(seen.tip))
+            ),
+        )
         yield from guarded("network", lambda: offline(seen, pool, lab))
         yield from guarded("forecast", lambda: foretold(seen, lab))
 
@@ -68,11 +93,19 @@ def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
         fix = 'workspace.sandbox = "auto" in loop.toml'
         yield warn("sandbox", "none: agents may read and write whatever you may", fix)
         if wanted.memory or wanted.processes:
-            yield warn("sandbox", "workspace.memory and workspace.processes are not held without a sandbox", fix)
+            yield warn(
+                "sandbox",
+                "workspace.memory and workspace.processes are not held without a sandbox",
+                fix,
+            )
         return
     yield ok("sandbox", f"{sandbox.name}, tried")
     who = "agents and checks have" if seen.house.config.checks.network else "agents have"
-    yield ok("sandbox", f"not held: {who} the host's network, with what listens on its loopback and on abstract sockets")
+    yield ok(
+        "sandbox",
+        f"not held: {who} the host's network, with what listens on its loopback and on abstract"
+        " sockets",
+    )
     yield from serving.opened(seen.house.config.checks.reach)
     yield from (warn("sandbox", says, fix) for says, fix in sandbox.bounds.lacks())
 
@@ -93,10 +126,18 @@ def counted(seen: View, agent: Agent, end: AgentEnd) -> Iterator[Finding]:
     if end.end is not End.FINISHED or not set_:
         return
     if end.listed:
-        yield warn("agent", f"a subscription pays for {agent.name}: its dollars are list prices, and {', '.join(set_)} stops nothing")
+        yield warn(
+            "agent",
+            f"a subscription pays for {agent.name}: its dollars are list prices, and"
+            f" {', '.join(set_)} stops nothing",
+        )
     elif end.usage.usd is None:
         fix = "limits.tokens, limits.wall or limits.until in loop.toml"
-        yield warn("agent", f"{agent.name} tells no dollars, so {', '.join(set_)} cannot count what it costs", fix)
+        yield warn(
+            "agent",
+            f"{agent.name} tells no dollars, so {', '.join(set_)} cannot count what it costs",
+            fix,
+        )
 
 
 def judged(seen: View, sandbox: str) -> Iterator[Finding]:
@@ -106,15 +147,30 @@ def judged(seen: View, sandbox: str) -> Iterator[Finding]:
     if agent is None:
         yield ok("judge", "nobody judges: a proof test is enough, and what has none waits for you")
     elif agents.which(agent, house.repo.project, os.environ) is None:
-        yield warn("judge", f"{agent.name} is to judge and is not here", "install it, or name another under judge.agent")
+        yield warn(
+            "judge",
+            f"{agent.name} is to judge and is not here",
+            "install it, or name another under judge.agent",
+        )
     else:
-        when = "every feature" if config.judge.when == "always" else "what no verify of the base proves"
+        when = (
+            "every feature"
+            if config.judge.when == "always"
+            else "what no verify of the base proves"
+        )
         yield ok("judge", f"{agent.name} judges {when}; {agents.billed(agent, os.environ)}")
     if place := heldback.folder(house):
-        count, nobody = len(heldback.checks_in(place)), warn("held-back", f"no executable in {place}", f"chmod +x {place}/*")
+        count, nobody = (
+            len(heldback.checks_in(place)),
+            warn("held-back", f"no executable in {place}", f"chmod +x {place}/*"),
+        )
         yield ok("held-back", f"{count} held-back checks") if count else nobody
         if sandbox == "none":
-            yield warn("held-back", "without a sandbox agents can read the held-back checks", 'workspace.sandbox = "auto" in loop.toml')
+            yield warn(
+                "held-back",
+                "without a sandbox agents can read the held-back checks",
+                'workspace.sandbox = "auto" in loop.toml',
+            )
 
 
 def answered(agent: Agent, end: AgentEnd) -> Finding:
@@ -123,15 +179,27 @@ def answered(agent: Agent, end: AgentEnd) -> Finding:
         case End.FINISHED:
             return ok("agent", f"{agent.name} answered in {end.seconds:.0f} s")
         case End.LIMIT:
-            return warn("agent", says, f"wait until {end.resets_at:%Y-%m-%d %H:%M %Z}" if end.resets_at else "wait, or name another agent")
+            return warn(
+                "agent",
+                says,
+                (
+                    f"wait until {end.resets_at:%Y-%m-%d %H:%M %Z}"
+                    if end.resets_at
+                    else "wait, or name another agent"
+                ),
+            )
         case End.LOGIN:
             return fail("agent", says, agent.login or "log in to it")
-    own = f"; its home in the sandbox is a private one: what it needs of yours goes under agents.{agent.name}.home"
+    own = (
+        "; its home in the sandbox is a private one: what it needs of yours goes under"
+        f" agents.{agent.name}.home"
+    )
     return fail("agent", says, f"try it by hand: {agent.command[0]}{own}")
 
 
 def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:
-    """What fails on the branch only because checks have no network: what does not pass is tried once more with it."""
+    """What fails on the branch only because checks have no network: what does not pass is tried
+    once more with it."""
     config, bad = seen.house.config, without_success(lab.state(seen.tip))
     if config.checks.network or pool.sandbox.name == "none" or not bad:
         return
@@ -147,7 +215,13 @@ def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:
 def without_success(state: State) -> frozenset[str]:
     """The names of what is not green in a tree: ids, or the tests as a whole, and checks."""
     whole = [] if state.tests.failing or state.tests.answer is Answer.GREEN else ["the tests"]
-    return frozenset([*state.tests.failing, *whole, *(c.name for c in state.checks if c.answer in (Answer.RED, Answer.FAULT))])
+    return frozenset(
+        [
+            *state.tests.failing,
+            *whole,
+            *(c.name for c in state.checks if c.answer in (Answer.RED, Answer.FAULT)),
+        ]
+    )
 
 
 def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
@@ -162,29 +236,47 @@ def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
     suites = lab.suite(seen.tip, seen.tip)
     tests = state.tests.summary() if suites.every else "no tests"
     red = bool(state.tests.failing) or passed < len(state.checks)
-    yield (warn if red else ok)("base", f"{tests}; {passed} of {len(state.checks)} checks pass; {state.tests.seconds:.1f} s")
+    yield (warn if red else ok)(
+        "base", f"{tests}; {passed} of {len(state.checks)} checks pass; {state.tests.seconds:.1f} s"
+    )
     if found := hurried(state.tests.seconds, seen.house.config.limits.session):
         yield found
     yield from of_suites(seen, lab, suites, state)
 
 
 def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Finding]:
-    """How far each suite is protected, what of them flickers, and the test files that none of them runs."""
+    """How far each suite is protected, what of them flickers, and the test files that none of
+    them runs."""
     known = state.tests
     for suite in suites.every:
         part = known.parts.get(suite.name)
         if part and part.absent:
             cause = cause_of(part.absent)
-            says = f"{suite.name} cannot be started ({plain(part.absent, 160)}): its tests are protected by declaration"
+            says = (
+                f"{suite.name} cannot be started ({plain(part.absent, 160)}): its tests are"
+                " protected by declaration"
+            )
             yield warn("suite", says, cause.fix if cause else "make init.sh install what it needs")
         elif suite.weak and not known.has_ids(suite.name):
-            yield warn("suite", weak(suite), "command under [[checks.suite]], or checks.tests, in loop.toml")
+            yield warn(
+                "suite",
+                weak(suite),
+                "command under [[checks.suite]], or checks.tests, in loop.toml",
+            )
         else:
             came = f"{part.summary}; " if part else ""
-            yield ok("suite", f"{suite.name}: {came}protected {suite.protection if suite.by_id else 'by id'}")
+            yield ok(
+                "suite",
+                f"{suite.name}: {came}protected {suite.protection if suite.by_id else 'by id'}",
+            )
     if not suites.every:
-        says = "there is no test, so nothing that works today is protected; a feature is proved by its verify, or by a test that it brings"
-        yield warn("suite", says, "write a test of what must not break: its runner is found by itself")
+        says = (
+            "there is no test, so nothing that works today is protected; a feature is proved by its"
+            " verify, or by a test that it brings"
+        )
+        yield warn(
+            "suite", says, "write a test of what must not break: its runner is found by itself"
+        )
     if known.flaky:
         names = f"{', '.join(map(plain, known.flaky[:5]))}{' and more' * (len(known.flaky) > 5)}"
         says = f"passed only when run again: {names}; they cost time, and excuse no feature"

@@ -1,4 +1,5 @@
-"""A room in which nothing of the loop can be known: another place, another history, other variables, another process."""
+"""A room in which nothing of the loop can be known: another place, another history, other
+variables, another process."""
 
 import shutil
 import tempfile
@@ -16,12 +17,14 @@ from nightlatch.edge.sandbox import Room
 from nightlatch.edge.trials import Trials
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 
-# Where a sandboxed room shows what it holds: words that say nothing, in a folder whose name is another one each time.
+# Where a sandboxed room shows what it holds: words that say nothing, in a folder whose name is
+# another one each time.
 PLACES, TOP = Path("/srv"), "app"
 LOOPS_OWN = Path(OBJECTS_INSIDE).parent
 TEMPORARY = Path("/tmp")  # noqa: S108  # the room's own
 BRANCH = "trunk"
-# The command is the child of a shell of its own, as when a person types it, and not of what holds the room.
+# The command is the child of a shell of its own, as when a person types it, and not of what holds
+# the room.
 THROUGH_A_SHELL = ("sh", "-c", '"$@"; exit $?', "sh")
 
 
@@ -36,7 +39,8 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A hidden room with a folder to hand things over; `seen` is where a process finds that folder."""
+    """A hidden room with a folder to hand things over; `seen` is where a process finds that
+    folder."""
 
     hands: Hands
     room: Room
@@ -57,14 +61,23 @@ class Place:
 
 
 @contextmanager
-def elsewhere(trials: Trials, base: str, tree: str, *, seconds: float, usual: frozenset[Aspect] = frozenset()) -> Iterator[Place]:
-    """A fresh checkout of a tree in such a room, gone afterwards. What is named in `usual` stays as it always is."""
+def elsewhere(
+    trials: Trials, base: str, tree: str, *, seconds: float, usual: frozenset[Aspect] = frozenset()
+) -> Iterator[Place]:
+    """A fresh checkout of a tree in such a room, gone afterwards.
+
+    What is named in `usual` stays as it always is.
+    """
     hands = replace(trials.hands, timeout=min(seconds, trials.hands.timeout))
     whole = trials.clean(base, tree)
     with trials.open_room(base, whole) as usual_room:
         folder = Path(tempfile.mkdtemp(prefix="run"))
         try:
-            room = usual_room if Aspect.HISTORY in usual else without_history(trials, usual_room, whole)
+            room = (
+                usual_room
+                if Aspect.HISTORY in usual
+                else without_history(trials, usual_room, whole)
+            )
             (folder / "d").mkdir()
             place = moved(hands, room, folder) if Aspect.PLACE not in usual else room
             handed = (folder / "d", TEMPORARY / f"t{uuid4().hex[:10]}")
@@ -79,19 +92,25 @@ def elsewhere(trials: Trials, base: str, tree: str, *, seconds: float, usual: fr
 def moved(hands: Hands, room: Room, folder: Path) -> Room:
     """The room with its tree in another place.
 
-    In a sandbox the old place shows it too, for reading: programs of an environment name their interpreter by its whole path.
-    Without one the checkout itself is moved, where it can be.
+    In a sandbox the old place shows it too, for reading: programs of an environment name their
+    interpreter by its whole path. Without one the checkout itself is moved, where it can be.
     """
     if hands.sandbox.name != "none":
         name = uuid4().hex[:10]
         at, own = PLACES / name / TOP, PLACES / f"{name}s"
         borrows(room, own)
         kept = [(real, apart(seen, LOOPS_OWN, own)) for real, seen in room.readable]
-        twice = [(real, apart(seen, room.at, at)) for real, seen in room.readable if seen.is_relative_to(room.at)]
-        # A folder that is shown inside of the tree is made there, which the old place for reading alone would not let happen.
+        twice = [
+            (real, apart(seen, room.at, at))
+            for real, seen in room.readable
+            if seen.is_relative_to(room.at)
+        ]
+        # A folder that is shown inside of the tree is made there, which the old place for reading
+        # alone would not let happen.
         return replace(room, at=at, readable=(*twice, (room.tree, room.at), *kept))
     for target in (folder / TOP, room.tree.with_name(uuid4().hex[:10])):
-        with suppress(OSError):  # a rename from one file system to another: the second one is beside it
+        # a rename from one file system to another: the second one is beside it
+        with suppress(OSError):
             room.tree.rename(target)
             return replace(room, tree=target)
     return room
@@ -106,13 +125,19 @@ def borrows(room: Room, own: Path) -> None:
     """Have the checkout's .git borrow its objects from where they are shown now."""
     listed = room.tree / ".git/objects/info/alternates"
     if listed.is_file():
-        places = [Path(line) for line in listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
+        places = [
+            Path(line)
+            for line in listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        ]
         text = "".join(f"{apart(place, LOOPS_OWN, own)}\n" for place in places)
         listed.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def without_history(trials: Trials, room: Room, tree: str) -> Room:
-    """The checkout with a history of one commit, where it had any. Its .git was just made, and nothing has run in it."""
+    """The checkout with a history of one commit, where it had any.
+
+    Its .git was just made, and nothing has run in it.
+    """
     own = room.tree / ".git"
     if not (own / "objects/info").is_dir():
         return room

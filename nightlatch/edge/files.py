@@ -1,4 +1,5 @@
-"""Files that are whole or not there: atomic replacement, appending all or nothing, one lock; and what a disk says that takes no more."""
+"""Files that are whole or not there: atomic replacement, appending all or nothing, one lock;
+and what a disk says that takes no more."""
 
 import errno
 import fcntl
@@ -30,7 +31,8 @@ def is_full(place: Path) -> bool:
 
 
 def disk_error(number: int | None, place: object) -> DiskError | None:
-    """What somebody met who wrote to a disk that is full or broken; None for any other error than these."""
+    """What somebody met who wrote to a disk that is full or broken; None for any other error
+    than these."""
     if number in FULL:
         return disk_full(place)
     if number not in BROKEN:
@@ -47,14 +49,16 @@ def refused(error: BaseException) -> DiskError | None:
 
 
 def meant(says: str, place: Path) -> int | None:
-    """The number of the disk's error in a program's words; they do not always say why nothing could be written."""
+    """The number of the disk's error in a program's words; they do not always say why nothing
+    could be written."""
     if is_full(place):
         return errno.ENOSPC
     return next((number for number in (*FULL, *BROKEN) if os.strerror(number) in says), None)
 
 
 def lay_ballast(file: Path) -> None:
-    """Keep room, so that what ends a run on a full disk can still be written down; where the disk is full already, give it back."""
+    """Keep room, so that what ends a run on a full disk can still be written down; where the
+    disk is full already, give it back."""
     if is_full(file.parent):
         file.unlink(missing_ok=True)
         return
@@ -64,8 +68,10 @@ def lay_ballast(file: Path) -> None:
 
 def not_yours(path: Path | str) -> RepoError:
     """What to say of a file that another user left, such as in a copy that root made."""
-    fix = "sudo chown -R \"$(id -un)\" FOLDER, where FOLDER is the repository"
-    return RepoError("this belongs to another user, and you may not use it", place=str(path), fix=fix)
+    fix = 'sudo chown -R "$(id -un)" FOLDER, where FOLDER is the repository'
+    return RepoError(
+        "this belongs to another user, and you may not use it", place=str(path), fix=fix
+    )
 
 
 def mark() -> str:
@@ -75,7 +81,10 @@ def mark() -> str:
 
 
 def orphaned(mark: str) -> bool:
-    """Is the process of this mark no more? Its number alone says little: in a container every loop may have the same one."""
+    """Is the process of this mark no more?
+
+    Its number alone says little: in a container every loop may have the same one.
+    """
     pid, _, began = mark.partition(".")
     fields = stat(int(pid)) if pid.isdecimal() else []
     return not fields or began not in ("", fields[19].decode())
@@ -89,10 +98,12 @@ def drop_drafts(folder: Path) -> None:
 
 
 def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put these bytes in place of a file, made durable before this returns; a symbolic link stays one and its target changes.
+    """Put these bytes in place of a file, made durable before this returns; a symbolic link
+    stays one and its target changes.
 
-    Whoever reads sees all of the old bytes or all of the new ones, also after a power cut. Permissions stay, a new file has
-    those of `mode`; owner, hard links and extended attributes do not stay. Raises OSError, and then the old bytes are still there.
+    Whoever reads sees all of the old bytes or all of the new ones, also after a power cut.
+    Permissions stay, a new file has those of `mode`; owner, hard links and extended attributes do
+    not stay. Raises OSError, and then the old bytes are still there.
     """
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".nightlatch-{mark()}-{uuid4().hex}")
@@ -135,7 +146,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def append(fd: int, data: bytes) -> None:
-    """Add bytes to an append-only descriptor with one write: all of them, or none and OSError. Not synced: that is the caller's barrier."""
+    """Add bytes to an append-only descriptor with one write: all of them, or none and OSError.
+
+    Not synced: that is the caller's barrier.
+    """
     before = os.fstat(fd).st_size
     written = os.write(fd, data)
     if written < len(data):  # a full disk takes a part and says nothing until the next write
@@ -145,9 +159,11 @@ def append(fd: int, data: bytes) -> None:
 
 @dataclass(slots=True)
 class Lock:
-    """Held while inside `with`, by this process alone and no longer than it lives; BusyError where somebody else holds it.
+    """Held while inside `with`, by this process alone and no longer than it lives; BusyError
+    where somebody else holds it.
 
-    The file is never removed: a lock on a file that has no name protects nothing. Children do not inherit the descriptor.
+    The file is never removed: a lock on a file that has no name protects nothing. Children do not
+    inherit the descriptor.
     """
 
     path: Path
@@ -161,7 +177,11 @@ class Lock:
             holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(fd)
             problem = f"another run is at work here (process {holder})"
-            raise BusyError(problem, place=str(self.path), fix=f"wait for it, or end it, its work carried: kill -INT {holder}") from None
+            raise BusyError(
+                problem,
+                place=str(self.path),
+                fix=f"wait for it, or end it, its work carried: kill -INT {holder}",
+            ) from None
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd

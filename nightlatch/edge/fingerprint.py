@@ -1,4 +1,5 @@
-"""A fingerprint of all that results come from beside the tree: settings, variables, shared and copied files, the tools of the machine."""
+"""A fingerprint of all that results come from beside the tree: settings, variables, shared and
+copied files, the tools of the machine."""
 
 import os
 import shutil
@@ -15,13 +16,23 @@ TOOLS = ("python3", "node", "go", "cargo", "java", "ruby", "php", "dotnet", "mak
 
 
 def stamp(house: House, sandbox: Sandbox) -> str:
-    """Return what changes when anything outside the repository changes that a suite, a check or a verify can see.
+    """Return what changes when anything outside the repository changes that a suite, a check or
+    a verify can see.
 
-    Shared folders are taken by name, size and time of each file, copied ones by their bytes. Costs a walk through what is shared.
+    Shared folders are taken by name, size and time of each file, copied ones by their bytes. Costs
+    a walk through what is shared.
     """
     wanted, checks = house.config.workspace, house.config.checks
     limits = (wanted.memory, wanted.processes, wanted.tmp)
-    settings = (wanted.share, wanted.copy, wanted.see, *limits, checks.network, sandbox.name, *checks.reach)
+    settings = (
+        wanted.share,
+        wanted.copy,
+        wanted.see,
+        *limits,
+        checks.network,
+        sandbox.name,
+        *checks.reach,
+    )
     parts = [repr(settings)]
     # The variables of a room are the ones that can matter; TMPDIR is the room's own.
     parts += [f"{name}={value}" for name, value in sorted(environment({}, wanted.env).items())]
@@ -42,12 +53,18 @@ def walked(place: Path) -> Iterator[str]:
         return
     for folder, names, files in os.walk(place):
         names[:] = sorted(name for name in names if name not in PASSING)
-        yield from (f"{folder}/{name} {told(f'{folder}/{name}')}" for name in sorted(files) if not name.endswith(".pyc"))
+        yield from (
+            f"{folder}/{name} {told(f'{folder}/{name}')}"
+            for name in sorted(files)
+            if not name.endswith(".pyc")
+        )
 
 
 def contents(place: Path) -> Iterator[str]:
     """Each file below a folder with its bytes, in order."""
-    files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
+    files = (
+        sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
+    )
     for file in files:
         yield f"{file} {sha256(file.read_bytes()).hexdigest() if file.is_file() else None}"
 

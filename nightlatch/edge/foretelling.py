@@ -22,21 +22,46 @@ MOST_SHOWN = 4_000
 
 
 def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
-    """Feature by feature what will prove it, then what all of it costs, and whether it is worth a night."""
-    suite, agent = lab.suite(seen.tip, seen.tip), judge.hired(seen.house, seen.house.config.agent[0])
+    """Feature by feature what will prove it, then what all of it costs, and whether it is worth
+    a night."""
+    suite, agent = (
+        lab.suite(seen.tip, seen.tip),
+        judge.hired(seen.house, seen.house.config.agent[0]),
+    )
     checks = bool(lab.check_files(seen.tip) or lab.gates(seen.tip))
-    outlook = Outlook(tests=suite.runner is not None, checks=checks, judge=agent.name if agent else "")
-    left = [feature for feature, waiting in seen.survey.left if waiting is None or waiting.word == "behind"]
+    outlook = Outlook(
+        tests=suite.runner is not None, checks=checks, judge=agent.name if agent else ""
+    )
+    left = [
+        feature
+        for feature, waiting in seen.survey.left
+        if waiting is None or waiting.word == "behind"
+    ]
     findings = []
     for feature, said in answers(lab, seen.tip, left):
         yet = unwritten(lab, seen.tip, feature) if said and said.answer is Answer.RED else ""
         wants = lab.wanting(seen.tip, said) if said else ""
         weak = weakness(feature.verify, harness.shipped_tools())
-        findings.append(forecast(feature, said, outlook, unwritten=yet, wants=wants, weak=weak, through=through(lab, seen.tip, feature)))
+        findings.append(
+            forecast(
+                feature,
+                said,
+                outlook,
+                unwritten=yet,
+                wants=wants,
+                weak=weak,
+                through=through(lab, seen.tip, feature),
+            )
+        )
         yield findings[-1]
     for feature, waiting in seen.survey.left:
         if waiting and waiting.for_person:
-            yield Finding(level=Level.WARN, topic=plain(feature.id, 60), says=waiting.says, fix="nightlatch status")
+            yield Finding(
+                level=Level.WARN,
+                topic=plain(feature.id, 60),
+                says=waiting.says,
+                fix="nightlatch status",
+            )
     says, offer = unproven(left)
     if says and seen.house.config.agent[0] != "scripted":
         yield Finding(level=Level.OK, topic="prove", says=says, fix=offer)
@@ -46,10 +71,13 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
         yield Finding(level=Level.WARN, topic="overhead", says=says)
 
 
-def answers(lab: Lab, base: str, features: Sequence[Feature]) -> Iterator[tuple[Feature, Said | None]]:
+def answers(
+    lab: Lab, base: str, features: Sequence[Feature]
+) -> Iterator[tuple[Feature, Said | None]]:
     """What each verify says at a base, None where there is none.
 
-    Only red is believed of many asked in one checkout: what says anything else is asked again in one of its own, as a run does.
+    Only red is believed of many asked in one checkout: what says anything else is asked again in
+    one of its own, as a run does.
     """
     rest = iter(features)
     while some := list(islice(rest, AT_ONCE)):
@@ -60,9 +88,14 @@ def answers(lab: Lab, base: str, features: Sequence[Feature]) -> Iterator[tuple[
 
 
 def through(lab: Lab, base: str, feature: Feature) -> str:
-    """The files of the base that judge a feature and that its agent may not change, a few of them; "" for none."""
+    """The files of the base that judge a feature and that its agent may not change, a few of
+    them; "" for none."""
     tree, free = harness.files_of(lab, base), matcher(feature.may_change)
-    used = [path for path in harness.harness_of(feature.verify, tree) if not free(path) and not supersedes(feature.supersedes, path)]
+    used = [
+        path
+        for path in harness.harness_of(feature.verify, tree)
+        if not free(path) and not supersedes(feature.supersedes, path)
+    ]
     programs = [path for path in sorted(used) if not lab.suite(base, base).files(path)]
     return few([plain(path, 60) for path in programs])
 
@@ -71,17 +104,31 @@ def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> dict[str
     """What the verify of each feature that is plainly red printed there."""
     if len(features) < 2:
         return {}
-    with lab.open_room(base, lab.clean(base, base)) as room, runner.desk(lab.hands, room, {"NIGHTLATCH_BASE": base}) as place:
+    with (
+        lab.open_room(base, lab.clean(base, base)) as room,
+        runner.desk(lab.hands, room, {"NIGHTLATCH_BASE": base}) as place,
+    ):
         lines = []
         for number, feature in enumerate(features):
             commands = " && ".join(f"sh -c {shlex.quote(command)}" for command in feature.verify)
             out = shlex.quote(f"{place.seen}/out-{number}")
-            lines.append(f"( export NIGHTLATCH_FEATURE={shlex.quote(feature.id)}; {commands} ) </dev/null >{out} 2>&1")
+            lines.append(
+                f"( export NIGHTLATCH_FEATURE={shlex.quote(feature.id)}; {commands} ) </dev/null"
+                f" >{out} 2>&1"
+            )
             lines.append(f"echo $? >{shlex.quote(f'{place.seen}/said-{number}')}")
-        (place.folder / "ask").write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+        (place.folder / "ask").write_text(
+            "\n".join(lines), encoding="utf-8", errors="surrogateescape"
+        )
         lab.hands.run(place.room, ["sh", f"{place.seen}/ask"])
-        codes = [(runner.bounded(place.folder / f"said-{number}") or b"").strip() for number in range(len(features))]
-        tails = [runner.text(lab.hands.report(place.folder / f"out-{number}") or b"")[-MOST_SHOWN:] for number in range(len(features))]
+        codes = [
+            (runner.bounded(place.folder / f"said-{number}") or b"").strip()
+            for number in range(len(features))
+        ]
+        tails = [
+            runner.text(lab.hands.report(place.folder / f"out-{number}") or b"")[-MOST_SHOWN:]
+            for number in range(len(features))
+        ]
     plainly = [code.isdigit() and 0 < int(code) < min(runner.ABSENT) for code in codes]
     asked = zip(features, plainly, tails, strict=True)
     return {feature.id: Said(answer=Answer.RED, tail=tail) for feature, red, tail in asked if red}
@@ -90,5 +137,16 @@ def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> dict[str
 def unwritten(lab: Lab, base: str, feature: Feature) -> str:
     """A test file that the verify runs and nobody has written yet."""
     is_test, known = lab.suite(base, base).files, lab.files(base)
-    words = (word.strip("'\"").partition("::")[0].removeprefix("./") for command in feature.verify for word in command.split())
-    return next((plain(word, 80) for word in words if "." in word and is_test(word) and lab.path(word) not in known), "")
+    words = (
+        word.strip("'\"").partition("::")[0].removeprefix("./")
+        for command in feature.verify
+        for word in command.split()
+    )
+    return next(
+        (
+            plain(word, 80)
+            for word in words
+            if "." in word and is_test(word) and lab.path(word) not in known
+        ),
+        "",
+    )

@@ -1,4 +1,5 @@
-"""One git process: what it is told so that it runs nothing of an agent's, and what becomes of its words and its failures."""
+"""One git process: what it is told so that it runs nothing of an agent's, and what becomes of
+its words and its failures."""
 
 import os
 import shlex
@@ -28,17 +29,33 @@ PRIVATE = {
     "GIT_ASKPASS": "true",
     "GIT_SSH_COMMAND": "false",
 }
-HOOKLESS = ("core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false", "submodule.recurse=false")
+HOOKLESS = (
+    "core.hooksPath=/dev/null",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "submodule.recurse=false",
+)
 PRIVATELY = (
-    *(*HOOKLESS, "core.fsmonitor=false", "core.attributesFile=/dev/null", "core.excludesFile=/dev/null"),
-    *("core.trustctime=true", "core.checkStat=default", "core.fileMode=true", "core.symlinks=true", "core.ignoreCase=false"),
+    *(
+        *HOOKLESS,
+        "core.fsmonitor=false",
+        "core.attributesFile=/dev/null",
+        "core.excludesFile=/dev/null",
+    ),
+    *(
+        "core.trustctime=true",
+        "core.checkStat=default",
+        "core.fileMode=true",
+        "core.symlinks=true",
+        "core.ignoreCase=false",
+    ),
     *("protocol.allow=never", "safe.bareRepository=explicit", "log.showSignature=false"),
     *("i18n.commitEncoding=UTF-8", "i18n.logOutputEncoding=UTF-8", "core.looseCompression=1"),
 )
-# Blobs and trees are handed to the disk as they are written. The commit and the ref above them are synced in full, which on a
-# journalling file system makes everything before them durable too: two waits a landing, not one a file.
-# A person's own git holds the lock of HEAD for as long as a commit takes: on a busy machine longer than the tenth of a second that
-# git waits by itself.
+# Blobs and trees are handed to the disk as they are written. The commit and the ref above them are
+# synced in full, which on a journalling file system makes everything before them durable too: two
+# waits a landing, not one a file. A person's own git holds the lock of HEAD for as long as a commit
+# takes: on a busy machine longer than the tenth of a second that git waits by itself.
 PATIENT = "core.filesRefLockTimeout=3000"
 HANDED = ("core.fsync=loose-object,reference", "core.fsyncMethod=writeout-only", PATIENT)
 SYNCED = ("core.fsync=loose-object,reference", "core.fsyncMethod=fsync", PATIENT)
@@ -48,8 +65,8 @@ KINDS = {b"blob", b"tree", b"commit", b"tag"}
 
 
 def apart(args: Sequence[str]) -> int | None:
-    """The process group of a git: its own, so that neither Ctrl-C nor a terminal that closes ends it half-way. None, the loop's, where it
-    may have to ask for a passphrase."""
+    """The process group of a git: its own, so that neither Ctrl-C nor a terminal that closes
+    ends it half-way. None, the loop's, where it may have to ask for a passphrase."""
     return None if "-S" in args else 0
 
 
@@ -68,41 +85,73 @@ class Call:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        return ("git", "--no-pager", *(word for setting in self.settings for word in ("-c", setting)), *self.args)
+        return (
+            "git",
+            "--no-pager",
+            *(word for setting in self.settings for word in ("-c", setting)),
+            *self.args,
+        )
 
-    def finish(self, stdin: bytes = b"", timeout: float | None = None) -> subprocess.CompletedProcess[bytes]:
+    def finish(
+        self, stdin: bytes = b"", timeout: float | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run it to its end, whatever it says. Raises SlowError after `timeout` seconds."""
         try:
             return subprocess.run(
-                self.argv, env=self.env, cwd=self.cwd, input=stdin, capture_output=True, timeout=timeout, check=False,
+                self.argv,
+                env=self.env,
+                cwd=self.cwd,
+                input=stdin,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
                 process_group=apart(self.args),
-            )  # fmt: skip
+            )
         except subprocess.TimeoutExpired as error:
             problem = f"git {self.args[0]} was not done after {timeout:.0f} seconds"
-            raise SlowError(problem, place=str(self.cwd), fix=f"see what this does: git {shlex.join(self.args)}") from error
+            raise SlowError(
+                problem, place=str(self.cwd), fix=f"see what this does: git {shlex.join(self.args)}"
+            ) from error
         except FileNotFoundError as error:
             problem = "git, or the folder that it should run in, is not there"
             raise RepoError(problem, place=str(error.filename), fix="git --version") from error
 
     @contextmanager
     def begun(self) -> Iterator[Callable[[], bytes]]:
-        """Start it and go on: what is handed out waits for its end, and gives what it printed into memory; a pipe would hold it up."""
-        with os.fdopen(os.memfd_create("printed"), "w+b") as out, os.fdopen(os.memfd_create("said"), "w+b") as said, subprocess.Popen(
-            self.argv, env=self.env, cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=said, process_group=apart(self.args),
-        ) as process:  # fmt: skip
+        """Start it and go on: what is handed out waits for its end, and gives what it printed
+        into memory; a pipe would hold it up."""
+        with (
+            os.fdopen(os.memfd_create("printed"), "w+b") as out,
+            os.fdopen(os.memfd_create("said"), "w+b") as said,
+            subprocess.Popen(
+                self.argv,
+                env=self.env,
+                cwd=self.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=said,
+                process_group=apart(self.args),
+            ) as process,
+        ):
 
             def printed() -> bytes:
                 code = process.wait()
                 _ = out.seek(0), said.seek(0)
-                return self.printed(subprocess.CompletedProcess(self.argv, code, out.read(), said.read()))
+                return self.printed(
+                    subprocess.CompletedProcess(self.argv, code, out.read(), said.read())
+                )
 
             yield printed
 
-    def output(self, stdin: bytes = b"", timeout: float | None = None, accept: Collection[int] = (0,)) -> bytes:
+    def output(
+        self, stdin: bytes = b"", timeout: float | None = None, accept: Collection[int] = (0,)
+    ) -> bytes:
         """What it prints; RepoError where its exit code is not accepted."""
         return self.printed(self.finish(stdin, timeout), accept)
 
-    def printed(self, done: subprocess.CompletedProcess[bytes], accept: Collection[int] = (0,)) -> bytes:
+    def printed(
+        self, done: subprocess.CompletedProcess[bytes], accept: Collection[int] = (0,)
+    ) -> bytes:
         if done.returncode not in accept:
             raise self.failed(done.stderr)
         return done.stdout
@@ -110,11 +159,14 @@ class Call:
     def failed(self, stderr: bytes) -> NightlatchError:
         said = stderr.decode("utf-8", "replace").strip() or "it said nothing"
         fix = f"see what this says: git {shlex.join(self.args)}"
-        return disk_error(meant(said, self.cwd), self.cwd) or RepoError(f"git {self.args[0]} failed: {said}", place=str(self.cwd), fix=fix)
+        return disk_error(meant(said, self.cwd), self.cwd) or RepoError(
+            f"git {self.args[0]} failed: {said}", place=str(self.cwd), fix=fix
+        )
 
 
 class Standing:
-    """A git process that answers for as long as somebody holds this: one thread at a time, and a new process where one ended."""
+    """A git process that answers for as long as somebody holds this: one thread at a time, and
+    a new process where one ended."""
 
     def __init__(self, call: Call) -> None:
         self._call, self._lock, self._talk, self._ended = call, RLock(), None, bool
@@ -137,10 +189,23 @@ class Standing:
     def _start(self) -> "Talk":
         self._end()
         call, pipe = self._call, subprocess.PIPE
-        process = subprocess.Popen(call.argv, env=call.env, cwd=call.cwd, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
-        self._end, self._ended = weakref.finalize(self, hang_up, process), lambda: process.poll() is not None
+        process = subprocess.Popen(
+            call.argv,
+            env=call.env,
+            cwd=call.cwd,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            process_group=0,
+        )
+        self._end, self._ended = (
+            weakref.finalize(self, hang_up, process),
+            lambda: process.poll() is not None,
+        )
         assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018  # asked for in the line before
-        self._talk = Talk(call=call, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr)
+        self._talk = Talk(
+            call=call, stdin=process.stdin, stdout=process.stdout, stderr=process.stderr
+        )
         return self._talk
 
 
@@ -174,16 +239,22 @@ class Talk:
             self.stdin.write(question)
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
-        """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name, without a line break, names none."""
+        """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name,
+        without a line break, names none."""
         return self._found(self.answer(os.fsencode(f"{name}\n")))
 
     def _found(self, line: bytes) -> tuple[str, str, bytes] | None:
         oid, _, rest = line.partition(b" ")
         kind, _, size = rest.rpartition(b" ")
-        return (oid.decode(), kind.decode(), self.stdout.read(int(size) + 1)[:-1]) if size.isdigit() and kind in KINDS else None
+        return (
+            (oid.decode(), kind.decode(), self.stdout.read(int(size) + 1)[:-1])
+            if size.isdigit() and kind in KINDS
+            else None
+        )
 
     def find_all(self, names: Iterable[str]) -> Iterator[tuple[str, str, bytes] | None]:
-        """As `find`, for many: asked together, a pipe's worth at a time, so that nobody waits for each answer."""
+        """As `find`, for many: asked together, a pipe's worth at a time, so that nobody waits
+        for each answer."""
         asked, size = 0, 0
         for name in names:
             question = os.fsencode(f"{name}\n")
@@ -198,7 +269,9 @@ class Talk:
         """The bytes of an object that has to be there."""
         found = self.find(name)
         if found is None:
-            raise RepoError(f"{name} is not in the repository", place=str(self.call.cwd), fix="git fsck")
+            raise RepoError(
+                f"{name} is not in the repository", place=str(self.call.cwd), fix="git fsck"
+            )
         return found[2]
 
 

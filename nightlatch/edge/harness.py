@@ -10,7 +10,18 @@ from importlib.resources import files
 
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
-from nightlatch.core.harness import Item, Place, Tools, counts, of_command, of_file, parse_tools, part, put_back, traced_harness
+from nightlatch.core.harness import (
+    Item,
+    Place,
+    Tools,
+    counts,
+    of_command,
+    of_file,
+    parse_tools,
+    part,
+    put_back,
+    traced_harness,
+)
 from nightlatch.core.testfiles import CHECKS, supersedes
 from nightlatch.edge.case import Case, difference, is_config, text_of
 from nightlatch.edge.outside import search_folders
@@ -18,14 +29,17 @@ from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import FILES, Trials
 
 MOST_FILES = 200
-TEST_NAME = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$")
+TEST_NAME = re.compile(
+    r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$"
+)
 
 PATH_WORD = re.compile(r"(?<![\w$.-])(?:\.{1,2}/)*[\w.-]+(?:/[\w.-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """One file that commands run through: its text, and each way in which it is used with the part of it that counts there."""
+    """One file that commands run through: its text, and each way in which it is used with the
+    part of it that counts there."""
 
     text: str
     parts: tuple[tuple[Item, str], ...]
@@ -37,12 +51,15 @@ Harness = Mapping[str, Used]
 @cache
 def shipped_tools() -> Tools:
     """The tools that the package knows."""
-    return parse_tools((files("nightlatch") / "shipped" / "harness.toml").read_text(encoding="utf-8"))
+    return parse_tools(
+        (files("nightlatch") / "shipped" / "harness.toml").read_text(encoding="utf-8")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The files of one tree as the project names them, and how to read one; "" for what is binary, too large or not there.
+    """The files of one tree as the project names them, and how to read one; "" for what is
+    binary, too large or not there.
 
     `programs` are folders of the project that are on PATH.
     """
@@ -59,7 +76,8 @@ class Files:
 
 
 def harness_of(commands: Iterable[str], tree: Files, *, whole: bool = False) -> Harness:
-    """Every file that the commands run through, followed from file to file; `whole`: also what judges nothing."""
+    """Every file that the commands run through, followed from file to file; `whole`: also what
+    judges nothing."""
     tools = shipped_tools()
     place = Place(paths=tree.paths, programs=tree.programs)
     waiting = [item for command in commands for item in of_command(command, tools, place)]
@@ -78,7 +96,8 @@ def harness_of(commands: Iterable[str], tree: Files, *, whole: bool = False) -> 
 
 
 def changed(harness: Harness, candidate: Files) -> Iterator[tuple[str, str, str | None]]:
-    """(path, the base's text, the candidate's) of the files whose part that counts is another one now; None where the file is gone."""
+    """(path, the base's text, the candidate's) of the files whose part that counts is another
+    one now; None where the file is gone."""
     tools = shipped_tools()
     for path, used in harness.items():
         new = candidate.text(path) if path in candidate.paths else None
@@ -96,10 +115,12 @@ def restored(harness: Harness, path: str, new: str | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bent:
-    """What a candidate changed of what commands run through: put back for its own verify (`own`) and for all others (`shared`).
+    """What a candidate changed of what commands run through: put back for its own verify
+    (`own`) and for all others (`shared`).
 
-    `says` and `shares` show the lines, `outside` those of what the person's own commands run as the person. `new` are programs that the
-    candidate brought, on whose exit code its own verify would rest.
+    `says` and `shares` show the lines, `outside` those of what the person's own commands run as the
+    person. `new` are programs that the candidate brought, on whose exit code its own verify would
+    rest.
     """
 
     own: Mapping[str, Entry] = field(default_factory=dict)
@@ -111,7 +132,8 @@ class Bent:
 
 
 def bent(trials: Trials, case: Case) -> Bent:
-    """Compare what the verify of a candidate's feature, and every other command of the plan and the checks, runs through."""
+    """Compare what the verify of a candidate's feature, and every other command of the plan and
+    the checks, runs through."""
     if not case.changes:
         return Bent()
     base, head = files_of(trials, case.base), files_of(trials, case.tree)
@@ -120,10 +142,20 @@ def bent(trials: Trials, case: Case) -> Bent:
     free = spared(trials, case)
     mine = {path: (old, new) for path, old, new in changed(own, head) if not free(path)}
     others = {path: (old, new) for path, old, new in changed(shared, head) if not free(path)}
-    brought = [path for path in harness_of(case.feature.verify, head) if path not in base.paths and not free(path)]
+    brought = [
+        path
+        for path in harness_of(case.feature.verify, head)
+        if path not in base.paths and not free(path)
+    ]
     return Bent(
-        own={trials.path(path): entry(trials, case.base, own, path, new) for path, (_, new) in mine.items()},
-        shared={trials.path(path): entry(trials, case.base, shared, path, new) for path, (_, new) in others.items()},
+        own={
+            trials.path(path): entry(trials, case.base, own, path, new)
+            for path, (_, new) in mine.items()
+        },
+        shared={
+            trials.path(path): entry(trials, case.base, shared, path, new)
+            for path, (_, new) in others.items()
+        },
         says=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
         shares=tuple(shown(path, old, new) for path, (old, new) in others.items()),
         outside=tuple(run_outside(trials, base, head, free)),
@@ -131,57 +163,102 @@ def bent(trials: Trials, case: Case) -> Bent:
     )
 
 
-def run_outside(trials: Trials, base: Files, head: Files, free: Callable[[str], bool]) -> Iterator[str]:
-    """The files that differ of those that the person's own commands run as the person, outside every sandbox, with the lines.
+def run_outside(
+    trials: Trials, base: Files, head: Files, free: Callable[[str], bool]
+) -> Iterator[str]:
+    """The files that differ of those that the person's own commands run as the person, outside
+    every sandbox, with the lines.
 
-    Whatever such a command leads to counts, whether it judges anything or not, and what is not there yet counts where it is named.
+    Whatever such a command leads to counts, whether it judges anything or not, and what is not
+    there yet counts where it is named.
     """
     run = harness_of(trials.outside, base, whole=True)
     yield from (shown(path, old, new) for path, old, new in changed(run, head) if not free(path))
     named = {path for at, used in run.items() for path in paths_named(at, used.text)}
-    yield from (shown(path, "", head.text(path)) for path in sorted(named & head.paths - base.paths) if not free(path))
+    yield from (
+        shown(path, "", head.text(path))
+        for path in sorted(named & head.paths - base.paths)
+        if not free(path)
+    )
 
 
 def paths_named(at: str, text: str) -> Iterator[str]:
-    """The paths that a file's words may stand for, seen from the project and from the file's own folder."""
+    """The paths that a file's words may stand for, seen from the project and from the file's
+    own folder."""
     for word in set(PATH_WORD.findall(text)):
-        yield from (posixpath.normpath(posixpath.join(folder, word)) for folder in ("", posixpath.dirname(at)))
+        yield from (
+            posixpath.normpath(posixpath.join(folder, word))
+            for folder in ("", posixpath.dirname(at))
+        )
 
 
 def bent_on_the_way(trials: Trials, case: Case, said: Said) -> Bent:
-    """The same for files that only the run itself shows: what a verify read of its tests' own programs, and of tools.
+    """The same for files that only the run itself shows: what a verify read of its tests' own
+    programs, and of tools.
 
     A test is compared with the base's in other ways; what it starts or loads from beside it is not.
     """
     base, free = files_of(trials, case.base), spared(trials, replace(case, tests=()))
     read = said.read or frozenset()
-    changes = [change for change in case.changes if change.path in read and change.old_mode in FILES]
+    changes = [
+        change for change in case.changes if change.path in read and change.old_mode in FILES
+    ]
     tests = {change.path for change in case.tests}
-    beside = [c for c in changes if c.path in tests and not TEST_NAME.search(c.path) and not is_config(trials, case.suite, c.path)]
+    beside = [
+        c
+        for c in changes
+        if c.path in tests
+        and not TEST_NAME.search(c.path)
+        and not is_config(trials, case.suite, c.path)
+    ]
     texts = {own: base.text(own) for own in (trials.own(change.path) for change in changes)}
     tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
-    named = {c.path: c for c in (*beside, *(c for c in changes if trials.own(c.path) in tools)) if not free(trials.own(c.path))}
+    named = {
+        c.path: c
+        for c in (*beside, *(c for c in changes if trials.own(c.path) in tools))
+        if not free(trials.own(c.path))
+    }
     head = files_of(trials, case.tree)
     return Bent(
         own={path: (change.old_mode, change.old_oid) for path, change in named.items()},
-        says=tuple(shown(own, base.text(own), head.text(own) if own in head.paths else None) for own in map(trials.own, named)),
+        says=tuple(
+            shown(own, base.text(own), head.text(own) if own in head.paths else None)
+            for own in map(trials.own, named)
+        ),
     )
 
 
 def other_commands(trials: Trials, case: Case) -> list[str]:
-    """The commands that judge anything but this feature: checks, gates, a test command of the settings, other features' verify."""
+    """The commands that judge anything but this feature: checks, gates, a test command of the
+    settings, other features' verify."""
     checks = [f"./{file}" for file in trials.check_files(case.base)]
-    rest = [command for feature in trials.planned(case.base) if feature.id != case.feature.id for command in feature.verify]
-    suites = [f"cd {shlex.quote(named.folder or '.')} && {named.command}" for named in trials.named if named.command]
+    rest = [
+        command
+        for feature in trials.planned(case.base)
+        if feature.id != case.feature.id
+        for command in feature.verify
+    ]
+    suites = [
+        f"cd {shlex.quote(named.folder or '.')} && {named.command}"
+        for named in trials.named
+        if named.command
+    ]
     return [*checks, *trials.gates(case.base), *filter(None, [trials.tests]), *suites, *rest]
 
 
 def spared(trials: Trials, case: Case) -> Callable[[str], bool]:
-    """The paths that are looked after elsewhere, as tests and checks are, or that the person lets this feature change."""
+    """The paths that are looked after elsewhere, as tests and checks are, or that the person
+    lets this feature change."""
     is_check, may_change = matcher([CHECKS]), matcher(case.feature.may_change)
-    tests = {trials.own(change.path) for change in case.tests if not is_config(trials, case.suite, change.path)}
+    tests = {
+        trials.own(change.path)
+        for change in case.tests
+        if not is_config(trials, case.suite, change.path)
+    }
     names = case.feature.supersedes
-    return lambda path: path in tests or is_check(path) or may_change(path) or supersedes(names, path)
+    return lambda path: (
+        path in tests or is_check(path) or may_change(path) or supersedes(names, path)
+    )
 
 
 def files_of(trials: Trials, rev: str) -> Files:
@@ -202,7 +279,11 @@ def entry(trials: Trials, base: str, harness: Harness, path: str, new: str | Non
     """The file with the base's part of it."""
     mode, oid = trials.files(base)[trials.path(path)]
     text = restored(harness, path, new)
-    return (mode, oid) if text == harness[path].text else (mode, trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+    return (
+        (mode, oid)
+        if text == harness[path].text
+        else (mode, trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+    )
 
 
 def shown(path: str, old: str, new: str | None) -> str:

@@ -1,4 +1,5 @@
-"""Held candidates: kept under their session's name, with what was asked about them and one page for the person."""
+"""Held candidates: kept under their session's name, with what was asked about them and one page
+for the person."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,11 +22,26 @@ class Held:
     asked: Approved
 
 
-def keep(house: House, session: str, feature: Feature, base: str, tree: str, verdict: Verdict, also: Approved = NOTHING) -> None:
-    """Keep a candidate and what is held against it, and write the page. The ref is the truth; the page can be lost."""
+def keep(
+    house: House,
+    session: str,
+    feature: Feature,
+    base: str,
+    tree: str,
+    verdict: Verdict,
+    also: Approved = NOTHING,
+) -> None:
+    """Keep a candidate and what is held against it, and write the page.
+
+    The ref is the truth; the page can be lost.
+    """
     repo, reasons = house.repo, approvals.held(verdict.reasons)
-    asked = "".join(f"Nightlatch-Held: {value}\n" for value in approvals.written(approvals.asked(reasons, also)))
-    repo.set_ref(session_ref(session), repo.commit(tree, [base], f"held candidate of {session}\n\n{asked}"))
+    asked = "".join(
+        f"Nightlatch-Held: {value}\n" for value in approvals.written(approvals.asked(reasons, also))
+    )
+    repo.set_ref(
+        session_ref(session), repo.commit(tree, [base], f"held candidate of {session}\n\n{asked}")
+    )
     changes = repo.diff(base, tree)
     named = heldpage.flagged(reasons, changes)
     pictures = [change.path for change in changes if heldpage.is_picture(change.path)]
@@ -38,16 +54,34 @@ def keep(house: House, session: str, feature: Feature, base: str, tree: str, ver
 
 def find(repo: Repo, session: str) -> Held:
     ref = session_ref(session)
-    asked = approvals.read(value for _, value in trailers(repo, Range(base=f"{ref}^", head=ref), "Held"))
+    asked = approvals.read(
+        value for _, value in trailers(repo, Range(base=f"{ref}^", head=ref), "Held")
+    )
     return Held(base=repo.tip_of(f"{ref}^") or "", tree=repo.tree_of(ref), asked=asked)
 
 
 def same_patch(repo: Repo, held: Held, tip: str, tree: str) -> bool:
-    """Are the lines that the candidate takes away and brings in the same on another base? Where they stand does not count."""
+    """Are the lines that the candidate takes away and brings in the same on another base?
+
+    Where they stand does not count.
+    """
     return patch(repo, held.base, held.tree) == patch(repo, tip, tree)
 
 
 def patch(repo: Repo, old: str, new: str) -> str:
-    args = ("diff-tree", "-r", "-p", "-U0", "--no-ext-diff", "--no-textconv", "--no-renames", "--text", old, new)
+    args = (
+        "diff-tree",
+        "-r",
+        "-p",
+        "-U0",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-renames",
+        "--text",
+        old,
+        new,
+    )
     lines = repo.run(*args).split(b"\n")
-    return sha256(b"\n".join(line for line in lines if not line.startswith((b"@@ ", b"index ")))).hexdigest()
+    return sha256(
+        b"\n".join(line for line in lines if not line.startswith((b"@@ ", b"index ")))
+    ).hexdigest()

@@ -1,4 +1,5 @@
-"""Held-back checks: run at the verdict only, and nobody but the person learns more of them than their hint."""
+"""Held-back checks: run at the verdict only, and nobody but the person learns more of them than
+their hint."""
 
 import os
 import re
@@ -21,7 +22,10 @@ LONGEST_HINT = 200
 
 
 def folder(house: House) -> Path | None:
-    """Where they lie. Raises ConfigError for a folder that is not there, or that agents would find in their checkout."""
+    """Where they lie.
+
+    Raises ConfigError for a folder that is not there, or that agents would find in their checkout.
+    """
     place = house.held_back
     if place is None:
         return None
@@ -30,7 +34,11 @@ def folder(house: House) -> Path | None:
         fix = "move it out of the repository and name it there"
         raise ConfigError("checks.held_back lies where agents work", place=str(place), fix=fix)
     if not place.is_dir():
-        raise ConfigError("checks.held_back names no folder", place=str(place), fix="make it, or correct checks.held_back")
+        raise ConfigError(
+            "checks.held_back names no folder",
+            place=str(place),
+            fix="make it, or correct checks.held_back",
+        )
     return place
 
 
@@ -45,7 +53,11 @@ def examine(hands: Hands, room: Room, place: Path, env: Mapping[str, str]) -> tu
     for file in checks_in(place):
         check = runner.run_check(hands, inside, "", [str(hands.sandbox.inside(inside, file))], env)
         if check.answer in (Answer.RED, Answer.FAULT):
-            rule, what = ("check.held-back", "") if check.answer is Answer.RED else ("check.fault", "a held-back check: ")
+            rule, what = (
+                ("check.held-back", "")
+                if check.answer is Answer.RED
+                else ("check.fault", "a held-back check: ")
+            )
             said.append(reason(rule, [what + hint(file)]))
     return tuple(said)
 

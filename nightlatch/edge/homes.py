@@ -1,4 +1,5 @@
-"""What an agent gets of the person's home: private copies, of which only refreshed credentials come back."""
+"""What an agent gets of the person's home: private copies, of which only refreshed credentials
+come back."""
 
 import json
 import os
@@ -13,7 +14,8 @@ MOST = 32_000_000
 
 
 def read_inside(top: Path, name: str, most: int = MOST) -> bytes | None:
-    """A file below `top`, never through a link and never waiting: an agent may have left a link, or a pipe that nobody writes to."""
+    """A file below `top`, never through a link and never waiting: an agent may have left a
+    link, or a pipe that nobody writes to."""
     *folders, last = Path(name).parts
     try:
         with ExitStack() as stack:
@@ -34,7 +36,8 @@ def opened(stack: ExitStack, path: Path | str, flags: int, folder: int | None = 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loan:
-    """Private copies of what an agent is configured with; `lent` holds the plain files as the person's home has them."""
+    """Private copies of what an agent is configured with; `lent` holds the plain files as the
+    person's home has them."""
 
     home: Path
     private: Path
@@ -42,7 +45,8 @@ class Loan:
     lent: dict[str, bytes]
 
     def bring_back(self) -> None:
-        """Credentials that the agent refreshed go home: if they still are JSON, and the person's own are still those that were lent."""
+        """Credentials that the agent refreshed go home: if they still are JSON, and the
+        person's own are still those that were lent."""
         for name in self.credentials:
             fresh, own = read_inside(self.private, name), Path(os.path.realpath(self.home / name))
             if fresh is None or fresh == self.lent.get(name, fresh) or not is_object(fresh):
@@ -52,7 +56,9 @@ class Loan:
                 self.lent[name] = fresh
 
 
-def lend(credentials: tuple[str, ...], settings: tuple[str, ...], home: Path, private: Path) -> Loan:
+def lend(
+    credentials: tuple[str, ...], settings: tuple[str, ...], home: Path, private: Path
+) -> Loan:
     """Copies what there is of these files and folders from the person's home into a private one."""
     lent = {}
     for name in (*credentials, *settings):

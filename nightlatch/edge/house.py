@@ -1,4 +1,5 @@
-"""Where everything stands in one repository: the project folder, its plan, its progress file, its settings."""
+"""Where everything stands in one repository: the project folder, its plan, its progress file,
+its settings."""
 
 import json
 import os
@@ -26,19 +27,36 @@ from nightlatch.edge.gitcall import words
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.secrets import guard
 from nightlatch.edge.trees import FOLDER, entries_of
-from nightlatch.errors import ConfigError, FindingError, PlanError, PromptError, RepoError, SettingsError, UsageError
+from nightlatch.errors import (
+    ConfigError,
+    FindingError,
+    PlanError,
+    PromptError,
+    RepoError,
+    SettingsError,
+    UsageError,
+)
 
 TAGGED = ("tasks/tasks.json", "state.json")
-MADE_BY = ("pyvenv.cfg", ".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml")  # in environments, by their tools
+# in environments, by their tools
+MADE_BY = (
+    "pyvenv.cfg",
+    ".package-lock.json",
+    ".modules.yaml",
+    ".yarn-integrity",
+    ".yarn-state.yml",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """One project: all paths of files are relative to the repository's top, as git names them.
 
-    `plan` is "" where none was found. `apart`: everything is written below this folder, and init.sh is not run: the tools are the caller's.
-    `settings` is the file that gives them, "" for none; `tag` names the list in play where a tool keeps several in the plan. `rivals` are
-    the files in its folder that could be the plan as well, and `elsewhere` those with plans or settings further up, none of which is read.
+    `plan` is "" where none was found. `apart`: everything is written below this folder, and init.sh
+    is not run: the tools are the caller's. `settings` is the file that gives them, "" for none;
+    `tag` names the list in play where a tool keeps several in the plan. `rivals` are the files in
+    its folder that could be the plan as well, and `elsewhere` those with plans or settings further
+    up, none of which is read.
     """
 
     repo: Repo
@@ -68,18 +86,22 @@ class House:
 
     @property
     def reading(self) -> tuple[str, tuple[str, ...]]:
-        """How the plan is read: the list in play, and the words of the person's own that say done."""
+        """How the plan is read: the list in play, and the words of the person's own that say
+        done."""
         return self.tag, self.config.done_words
 
     @property
     def sheets(self) -> str:
         """The folder of the progress files, always inside the project."""
-        parts = [part for part in self.config.phase_progress.split("/") if part not in ("", ".", "..")]
+        parts = [
+            part for part in self.config.phase_progress.split("/") if part not in ("", ".", "..")
+        ]
         return self.path("/".join(parts) or "progress")
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The plan and the folder of progress files ("/" at its end): written by the loop and the person, each on what the other wrote."""
+        """The plan and the folder of progress files ("/" at its end): written by the loop and
+        the person, each on what the other wrote."""
         return (self.plan, f"{self.sheets}/")
 
     @property
@@ -87,7 +109,10 @@ class House:
         """The folder of this project's workspaces, outside the repository."""
         if self.apart:
             return self.apart
-        root = os.environ.get("NIGHTLATCH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightlatch"
+        root = (
+            os.environ.get("NIGHTLATCH_CACHE")
+            or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightlatch"
+        )
         name = sha256(os.fsencode(f"{self.repo.common_dir}\0{self.repo.project}")).hexdigest()[:16]
         return Path(root).absolute() / name
 
@@ -99,8 +124,13 @@ class House:
 
     @property
     def secrets(self) -> Secrets:
-        """What is hidden wherever something is written down: values of the environment and of the agents' own, and shapes of keys."""
-        given = {name: value for agent in self.config.agents.values() for name, value in agent.env.items()}
+        """What is hidden wherever something is written down: values of the environment and of
+        the agents' own, and shapes of keys."""
+        given = {
+            name: value
+            for agent in self.config.agents.values()
+            for name, value in agent.env.items()
+        }
         return guard({**given, **os.environ})
 
     def protected(self) -> tuple[str, ...]:
@@ -126,18 +156,30 @@ class House:
         return self.path(f"findings/{name}.toml")
 
     def findings(self, rev: str, known: dict[str, Finding]) -> tuple[Finding, ...]:
-        """Every finding at a commit, oldest first; a file that cannot be read stands there as one that says so.
+        """Every finding at a commit, oldest first; a file that cannot be read stands there as
+        one that says so.
 
         `known` keeps what was read, by blob: the next commit's costs only what is new in it.
         """
         with self.repo.stand("cat-file", "--batch").talking() as talk:
             folder = talk.find(f"{rev}:{self.path('findings')}")
-            entries = entries_of(folder[2], self.repo.width) if folder and folder[1] == "tree" else ()
-            named = {oid: name.removesuffix(".toml") for name, (mode, oid) in entries if name.endswith(".toml") and mode != FOLDER}
+            entries = (
+                entries_of(folder[2], self.repo.width) if folder and folder[1] == "tree" else ()
+            )
+            named = {
+                oid: name.removesuffix(".toml")
+                for name, (mode, oid) in entries
+                if name.endswith(".toml") and mode != FOLDER
+            }
             for found in talk.find_all(oid for oid in named if oid not in known):
                 if found:
                     known[found[0]] = readable(found[2], named[found[0]])
-        return tuple(sorted((known[oid] for oid in named if oid in known), key=lambda finding: (finding.at, finding.id)))
+        return tuple(
+            sorted(
+                (known[oid] for oid in named if oid in known),
+                key=lambda finding: (finding.at, finding.id),
+            )
+        )
 
     def worktree_plan(self) -> bytes | None:
         """The plan as it lies in the person's checkout."""
@@ -158,49 +200,77 @@ def readable(data: bytes, name: str) -> Finding:
     try:
         return read(data.decode("utf-8"), f"findings/{name}.toml")
     except (FindingError, UnicodeDecodeError) as error:
-        return Finding(id=name, claim=f"findings/{name}.toml cannot be read: {error}", by=Author.LOOP, at=datetime.fromtimestamp(0, UTC))
+        return Finding(
+            id=name,
+            claim=f"findings/{name}.toml cannot be read: {error}",
+            by=Author.LOOP,
+            at=datetime.fromtimestamp(0, UTC),
+        )
 
 
 def find_house(folder: Path, flags: Mapping[str, object] | None = None) -> House:
-    """The house that a folder belongs to: its settings, then its plan, looked for upwards to the repository's top.
+    """The house that a folder belongs to: its settings, then its plan, looked for upwards to
+    the repository's top.
 
     Raises RepoError, ConfigError, or UsageError for a plan that is named and not there.
     """
     repo = open_repo(folder)
     start = [f for f in (folder.resolve(), *folder.resolve().parents) if f.is_relative_to(repo.top)]
     home = next((f for f in start if has_settings(f)), None)
-    toml, pyproject = (read_text((home or repo.top) / name) for name in ("loop.toml", "pyproject.toml"))
+    toml, pyproject = (
+        read_text((home or repo.top) / name) for name in ("loop.toml", "pyproject.toml")
+    )
     config = settings.load(toml, pyproject, os.environ, flags or {})
     if config.plan:
         project = home or folder.resolve()
         plan = project / config.plan
         if not plan.is_file():
-            raise UsageError(f"the plan {config.plan} is not there", place=str(project), fix="correct `plan` in loop.toml")
+            raise UsageError(
+                f"the plan {config.plan} is not there",
+                place=str(project),
+                fix="correct `plan` in loop.toml",
+            )
     else:
         found = next(usual_plans([home] if home else start), None)
         project, plan = found or (home or repo.top, repo.top)
     near = home or repo.top
-    own = next((near / name for name in ("loop.toml", "pyproject.toml") if gives_settings(near / name)), None)
+    own = next(
+        (near / name for name in ("loop.toml", "pyproject.toml") if gives_settings(near / name)),
+        None,
+    )
     others = [place for folder, place in usual_plans(start) if place != plan and is_plan(place)]
     usual = {project / place for place in USUAL_PLACES}
     rivals = () if config.plan else tuple(place for place in others if place in usual)
-    others += [folder / "loop.toml" for folder in start if folder != near and (folder / "loop.toml").is_file()]
+    others += [
+        folder / "loop.toml"
+        for folder in start
+        if folder != near and (folder / "loop.toml").is_file()
+    ]
     where = "" if plan == repo.top else os.path.relpath(plan, repo.top)
     if where.startswith("../"):
-        raise UsageError(f"the plan {plan} lies outside the repository", fix="keep the plan in the repository that it plans")
+        raise UsageError(
+            f"the plan {plan} lies outside the repository",
+            fix="keep the plan in the repository that it plans",
+        )
     repo = replace(repo, project=project)
     house = House(
-        repo=repo, config=config, plan=where, progress="",
+        repo=repo,
+        config=config,
+        plan=where,
+        progress="",
         settings=os.path.relpath(own, repo.top) if own else "",
         rivals=tuple(os.path.relpath(place, repo.top) for place in rivals),
-        elsewhere=tuple(os.path.relpath(place, repo.top) for place in others if place not in rivals),
+        elsewhere=tuple(
+            os.path.relpath(place, repo.top) for place in others if place not in rivals
+        ),
         tag=tag_of(plan) if where else "",
-    )  # fmt: skip
+    )
     return replace(house, progress=house.path(config.progress))
 
 
 def tag_of(plan: Path) -> str:
-    """The list in play of a plan of Task Master's, which notes it in a file of its own; "" where there is none."""
+    """The list in play of a plan of Task Master's, which notes it in a file of its own; ""
+    where there is none."""
     if not plan.as_posix().endswith(TAGGED[0]):
         return ""
     try:
@@ -213,7 +283,12 @@ def tag_of(plan: Path) -> str:
 
 def usual_plans(folders: list[Path]) -> Iterator[tuple[Path, Path]]:
     """(project folder, plan file) for every plan at a usual place, nearest folder first."""
-    return ((folder, folder / place) for folder in folders for place in USUAL_PLACES if (folder / place).is_file())
+    return (
+        (folder, folder / place)
+        for folder in folders
+        for place in USUAL_PLACES
+        if (folder / place).is_file()
+    )
 
 
 def is_plan(place: Path) -> bool:
@@ -248,32 +323,51 @@ def read_text(path: Path) -> str | None:
         if path.name == "pyproject.toml" and b"nightlatch" not in error.object:
             return None
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError("what stands here is not UTF-8", place=f"{path.name}:{line}", fix="save the file as UTF-8") from error
+        raise ConfigError(
+            "what stands here is not UTF-8",
+            place=f"{path.name}:{line}",
+            fix="save the file as UTF-8",
+        ) from error
 
 
 def require_plan(house: House) -> House:
     """The same house, once it is sure that there is a plan that git may hold."""
     if not house.plan:
-        raise UsageError("there is no plan", place=str(house.repo.project), fix=begin_with(plans_near(house)))
+        raise UsageError(
+            "there is no plan", place=str(house.repo.project), fix=begin_with(plans_near(house))
+        )
     if house.rivals:
         problem = f"there is more than one plan: {', '.join((house.plan, *house.rivals))}"
         fix = f'name one in loop.toml, such as plan = "{house.plan}", or remove the others'
         raise SettingsError(problem, place=str(house.repo.project), fix=fix)
     if checkout.is_ignored(house.repo, house.plan):
-        raise RepoError(f"{house.plan} is ignored by git, so nothing it says would last", fix=f"take {house.plan} out of .gitignore")
+        raise RepoError(
+            f"{house.plan} is ignored by git, so nothing it says would last",
+            fix=f"take {house.plan} out of .gitignore",
+        )
     if (house.repo.top / house.plan).is_symlink():
-        raise RepoError(f"{house.plan} is a link, and git keeps only where it points", fix="name the file itself: plan = ... in loop.toml")
+        raise RepoError(
+            f"{house.plan} is a link, and git keeps only where it points",
+            fix="name the file itself: plan = ... in loop.toml",
+        )
     return house
 
 
 def plans_near(house: House) -> tuple[str, ...]:
-    """Files with features in them, as people and other tools call such files: each is a plan once the settings name it."""
-    return tuple(path for path in plans_elsewhere(project_files(house)) if is_plan(house.repo.project / path))
+    """Files with features in them, as people and other tools call such files: each is a plan
+    once the settings name it."""
+    return tuple(
+        path for path in plans_elsewhere(project_files(house)) if is_plan(house.repo.project / path)
+    )
 
 
 def project_files(house: House) -> frozenset[str]:
     """The project's files that git holds or would hold, relative to the project."""
-    listed = words(house.repo.as_person("ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or ".").output())
+    listed = words(
+        house.repo.as_person(
+            "ls-files", "-co", "-z", "--exclude-standard", "--", house.inside or "."
+        ).output()
+    )
     above = f"{house.inside}/" if house.inside else ""
     paths = frozenset(path.removeprefix(above) for path in listed)
     made = tuple(f"{folder}/" for folder in made_environments(house))
@@ -281,13 +375,21 @@ def project_files(house: House) -> frozenset[str]:
 
 
 def made_environments(house: House) -> list[str]:
-    """The environments that git neither holds nor is told to ignore: nobody's code, as the mark of the tool that made them says."""
-    folders = [path.rstrip("/") for path in untracked(house, "--exclude-standard") if path.endswith("/")]
-    return sorted(folder for folder in folders if any((house.repo.project / folder / mark).is_file() for mark in MADE_BY))
+    """The environments that git neither holds nor is told to ignore: nobody's code, as the mark
+    of the tool that made them says."""
+    folders = [
+        path.rstrip("/") for path in untracked(house, "--exclude-standard") if path.endswith("/")
+    ]
+    return sorted(
+        folder
+        for folder in folders
+        if any((house.repo.project / folder / mark).is_file() for mark in MADE_BY)
+    )
 
 
 def untracked(house: House, *which: str) -> list[str]:
-    """What git does not hold below the project; a folder of which it holds nothing ends with a slash. `which`: options of ls-files."""
+    """What git does not hold below the project; a folder of which it holds nothing ends with a
+    slash. `which`: options of ls-files."""
     above = f"{house.inside}/" if house.inside else ""
     asked = ("ls-files", "-z", "--others", "--directory", *which, "--", above or ".")
     return [path.removeprefix(above) for path in words(house.repo.as_person(*asked).output())]
@@ -298,11 +400,15 @@ def begin_with(plans: tuple[str, ...]) -> str:
     if not plans:
         return "nightlatch init, or write a prd.json"
     others = f" (or {', '.join(plans[1:4])})" if plans[1:] else ""
-    return f'{plans[0]} has features: write plan = "{plans[0]}" into loop.toml{others}; or nightlatch plan {plans[0]} writes a prd.json'
+    return (
+        f'{plans[0]} has features: write plan = "{plans[0]}" into loop.toml{others}; or nightlatch'
+        f" plan {plans[0]} writes a prd.json"
+    )
 
 
 def templates(house: House) -> Callable[[str], tuple[str, str]]:
-    """Templates by name: the person's in prompts/, else the shipped ones. Text and where it stands."""
+    """Templates by name: the person's in prompts/, else the shipped ones. Text and where it
+    stands."""
 
     def find(name: str) -> tuple[str, str]:
         own = house.repo.project / "prompts" / name
@@ -310,6 +416,8 @@ def templates(house: House) -> Callable[[str], tuple[str, str]]:
         try:
             return source.read_text(encoding="utf-8"), str(source)
         except UnicodeDecodeError as error:
-            raise PromptError("what stands here is not UTF-8", place=str(source), fix="save the file as UTF-8") from error
+            raise PromptError(
+                "what stands here is not UTF-8", place=str(source), fix="save the file as UTF-8"
+            ) from error
 
     return find

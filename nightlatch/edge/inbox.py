@@ -1,4 +1,5 @@
-"""Decisions of the person on their way to the branch: recorded at once, carried out by the running loop or the next one."""
+"""Decisions of the person on their way to the branch: recorded at once, carried out by the
+running loop or the next one."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,10 @@ from nightlatch.edge.house import House
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One decision: what (`verb`), about which feature, in whose words. `id` keeps it from being carried out twice."""
+    """One decision: what (`verb`), about which feature, in whose words.
+
+    `id` keeps it from being carried out twice.
+    """
 
     id: str
     verb: str
@@ -26,11 +30,15 @@ class Decision:
 
 def leave(house: House, verb: str, feature: str, text: str, at: datetime) -> Decision:
     """Record a decision durably, without what is secret in it: it will stand in the repository."""
-    text = house.secrets.hide_line(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    text = house.secrets.hide_line(text.encode("utf-8", "surrogatepass")).decode(
+        "utf-8", "surrogatepass"
+    )
     decision = Decision(id=f"d-{token_hex(3)}", verb=verb, feature=feature, text=text, at=at)
     body = {"id": decision.id, "verb": verb, "feature": feature, "text": text, "at": at.isoformat()}
     files.make_folder(folder(house))
-    files.replace(folder(house) / f"{at:%Y%m%dT%H%M%S%f}-{decision.id}.json", json.dumps(body).encode())
+    files.replace(
+        folder(house) / f"{at:%Y%m%dT%H%M%S%f}-{decision.id}.json", json.dumps(body).encode()
+    )
     return decision
 
 
@@ -48,10 +56,20 @@ def decided(house: House) -> dict[str, str]:
 
 
 def echoes(house: House, said: Decision) -> list[Path]:
-    """The same decision given again, or from two places, with no other on the feature between them."""
-    later = ((path, known) for path, known in waiting(house) if known.feature == said.feature and known.id != said.id)
+    """The same decision given again, or from two places, with no other on the feature between
+    them."""
+    later = (
+        (path, known)
+        for path, known in waiting(house)
+        if known.feature == said.feature and known.id != said.id
+    )
     own = ((path, known) for path, known in later if known.verb != "note")
-    return [path for path, _ in takewhile(lambda each: (each[1].verb, each[1].text) == (said.verb, said.text), own)]
+    return [
+        path
+        for path, _ in takewhile(
+            lambda each: (each[1].verb, each[1].text) == (said.verb, said.text), own
+        )
+    ]
 
 
 def forget(paths: Iterable[Path]) -> None:

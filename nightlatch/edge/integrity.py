@@ -1,4 +1,5 @@
-"""Tests that must fail, run in the same kind of run as the candidate's own: canaries, and base's tests with other expected values."""
+"""Tests that must fail, run in the same kind of run as the candidate's own: canaries, and
+base's tests with other expected values."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ MOST_IDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A few test and golden files of the base with other expected values, test files that run `beside` them, and a canary for the base and
-    for the candidate."""
+    """A few test and golden files of the base with other expected values, test files that run
+    `beside` them, and a canary for the base and for the candidate."""
 
     files: Mapping[str, Entry]
     beside: tuple[str, ...]
@@ -34,7 +35,8 @@ class Sample:
 
 
 def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample | None:
-    """What a suite's tests of the base that speak of the changed code have to say; None where there is nothing to put beside them."""
+    """What a suite's tests of the base that speak of the changed code have to say; None where
+    there is nothing to put beside them."""
     kind = suite.runner.canary
     texts = test_texts(trials, case, suite, e)
     if kind is None or not texts:
@@ -43,8 +45,16 @@ def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample |
     kept = goldens(trials, case, suite)
     sampled = kept | {path: texts[path] for path in files[:MOST_FILES]}
     changed = {path: other_expectations(path, text) for path, text in sampled.items()}
-    written = {trials.path(path): trials.repo.write_blob(text.encode("utf-8", "surrogateescape")) for path, text in changed.items() if text}
-    reading = [path for path in files[MOST_FILES:] if any(golden_of(golden, path, texts[path]) for golden in kept)]
+    written = {
+        trials.path(path): trials.repo.write_blob(text.encode("utf-8", "surrogateescape"))
+        for path, text in changed.items()
+        if text
+    }
+    reading = [
+        path
+        for path in files[MOST_FILES:]
+        if any(golden_of(golden, path, texts[path]) for golden in kept)
+    ]
     ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
     passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in ran))
     ids = sorted(i for i in passed if not supersedes(case.feature.supersedes, i))
@@ -59,13 +69,27 @@ def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample |
 
 
 def test_texts(trials: Trials, case: Case, suite: Suite, e: Evidence) -> dict[str, str]:
-    """The base's test files that have ids which pass, as texts: those beside changed code first, where there are many."""
-    is_test, is_code = (matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code))
-    listed = ((trials.own(path), entry) for path, entry in trials.test_files(case.base, case.suite).items())
+    """The base's test files that have ids which pass, as texts: those beside changed code
+    first, where there are many."""
+    is_test, is_code = (
+        matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
+    )
+    listed = (
+        (trials.own(path), entry)
+        for path, entry in trials.test_files(case.base, case.suite).items()
+    )
     inner = tuple(f"{suite.folder}/{other}/".removeprefix("/") for other in suite.without)
-    entries = {path: entry for path, entry in listed if is_test(path) and is_code(path) and not path.startswith(inner)}
+    entries = {
+        path: entry
+        for path, entry in listed
+        if is_test(path) and is_code(path) and not path.startswith(inner)
+    }
     known = {file_of(i) for i in e.base.tests.passed}
-    there = [path for path in entries if path in known or (path.endswith(".go") and any(among(file, path) for file in known))]
+    there = [
+        path
+        for path in entries
+        if path in known or (path.endswith(".go") and any(among(file, path) for file in known))
+    ]
     chosen = canary.ranked(there, there, case.sources)[:MOST_READ]
     with trials.repo.stand("cat-file", "--batch").talking() as blobs:
         return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
@@ -74,8 +98,15 @@ def test_texts(trials: Trials, case: Case, suite: Suite, e: Evidence) -> dict[st
 def goldens(trials: Trials, case: Case, suite: Suite) -> dict[str, str]:
     """The base's files of expected output, as texts."""
     files = trials.test_files(case.base, case.suite)
-    paths = [path for path in files if KEPT.search(trials.own(path)) and suite in holders(case.suite.every, trials.own(path))]
-    return {trials.own(path): text_of(trials.repo.read(case.base, path) or b"") for path in sorted(paths)[:MOST_FILES]}
+    paths = [
+        path
+        for path in files
+        if KEPT.search(trials.own(path)) and suite in holders(case.suite.every, trials.own(path))
+    ]
+    return {
+        trials.own(path): text_of(trials.repo.read(case.base, path) or b"")
+        for path in sorted(paths)[:MOST_FILES]
+    }
 
 
 def golden_of(golden: str, path: str, text: str) -> bool:
@@ -87,11 +118,15 @@ def golden_of(golden: str, path: str, text: str) -> bool:
 def among(file: str, path: str) -> bool:
     """Does this part of an id mean the file? Go's ids name its package instead."""
     folder = path.rpartition("/")[0]
-    return file == path or (path.endswith("_test.go") and (f"/{file}/".endswith(f"/{folder}/") if folder else "::" not in file))
+    return file == path or (
+        path.endswith("_test.go")
+        and (f"/{file}/".endswith(f"/{folder}/") if folder else "::" not in file)
+    )
 
 
 def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
-    """What comes out green on the candidate though it has to fail, in each suite that what changed may bend."""
+    """What comes out green on the candidate though it has to fail, in each suite that what
+    changed may bend."""
     parts = [examined_one(trials, case, one, e) for one in suites_in_question(trials, case, e)]
     return Integrity(
         canaries=tuple(name for part in parts for name in part.canaries),
@@ -116,12 +151,19 @@ def examined_one(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Integ
     before = on_base(trials, case, suite, sample)
     if before.answer is Answer.FAULT:
         return Integrity(left=("tests that must fail: their run on the base was cut off",))
-    found = compared(e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own))
+    found = compared(
+        e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own)
+    )
     if not (found.canaries or found.ignored):
         return found
-    before = laid_run(trials, case, suite, case.base, sample, sample.base)  # before any refusal both run once more
-    again = compared(e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own))
-    if again.canaries:  # a compiled test of the base cannot be built beside one that moved: the canary has its say without them
+    # before any refusal both run once more
+    before = laid_run(trials, case, suite, case.base, sample, sample.base)
+    again = compared(
+        e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own)
+    )
+    # a compiled test of the base cannot be built beside one that moved: the canary has its say
+    # without them
+    if again.canaries:
         alone = laid_run(trials, case, suite, case.tree, replace(sample, files={}), sample.own)
         again = replace(again, canaries=compared(e, sample, before, alone).canaries)
     return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
@@ -151,7 +193,9 @@ def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results
     return known
 
 
-def laid_run(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid) -> Results:
+def laid_run(
+    trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid
+) -> Results:
     asked = laid(trials, case, suite, tree, sample, bird)
     return trials.run(case.base, asked.tree, case.suite, [*asked.only], asked.seconds)
 
@@ -161,8 +205,13 @@ def laid(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bi
     entry = ("100644", trials.repo.write_blob(bird.text.encode()))
     whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
     changed = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
-    fresh = (path for path in changed if case.suite.code(path) and suite in holders(case.suite.every, path))
-    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *bird.wanted()))  # the canary comes last
+    fresh = (
+        path
+        for path in changed
+        if case.suite.code(path) and suite in holders(case.suite.every, path)
+    )
+    # the canary comes last
+    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *bird.wanted()))
     return Asked(tree=whole, only=(*names,), seconds=SHARE * trials.hands.timeout)
 
 
@@ -172,7 +221,9 @@ def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> In
         return Integrity(left=("tests that must fail: their run was cut off",))
     plain = e.old or e.own or e.base.tests
     by_chance = {*plain.failing, *e.flaky, *e.unsteady}
-    steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(map(function_of, by_chance))
+    steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(
+        map(function_of, by_chance)
+    )
     ignored = sorted(i for i in before.failing & after.passed if function_of(i) in steady)
     blind = sample.base.wrong(before)
     wrong = "" if blind else sample.own.wrong(after)

@@ -1,4 +1,5 @@
-"""The append-only event log: one write an event, a checksum a line, fsync at barriers, the torn tail dropped at open."""
+"""The append-only event log: one write an event, a checksum a line, fsync at barriers, the torn
+tail dropped at open."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,8 +13,17 @@ from nightlatch.edge import files
 
 SEGMENT = 4_000_000
 BARRIERS = frozenset(
-    {"run.started", "session.started", "agent.started", "candidate.built", "publish.started", "publish.ended", "session.ended", "run.ended",
-     "limit.met"}
+    {
+        "run.started",
+        "session.started",
+        "agent.started",
+        "candidate.built",
+        "publish.started",
+        "publish.ended",
+        "session.ended",
+        "run.ended",
+        "limit.met",
+    }
 )
 
 
@@ -21,8 +31,9 @@ BARRIERS = frozenset(
 class Journal:
     """The open journal and the state that its events add up to.
 
-    `write` returns once the event is with the operating system, and for a barrier once it is on the disk. `bad` counts lines
-    in the middle that do not hold their checksum: they are reported, and the lines after them still count.
+    `write` returns once the event is with the operating system, and for a barrier once it is on the
+    disk. `bad` counts lines in the middle that do not hold their checksum: they are reported, and
+    the lines after them still count.
     """
 
     path: Path
@@ -36,14 +47,18 @@ class Journal:
         files.append(self.descriptor, line)
         if event in BARRIERS:
             os.fdatasync(self.descriptor)
-        self.state = lines.after(self.state, lines.decode(line) or {})  # as whoever reads it will have it
+        # as whoever reads it will have it
+        self.state = lines.after(self.state, lines.decode(line) or {})
 
     def close(self) -> None:
         os.close(self.descriptor)
 
 
 def read(path: Path) -> Iterator[lines.Fields | None]:
-    """Every complete line of one segment; None for a line that does not hold its checksum. A torn tail is left out."""
+    """Every complete line of one segment; None for a line that does not hold its checksum.
+
+    A torn tail is left out.
+    """
     for line in path.read_bytes().split(b"\n")[:-1] if path.exists() else ():
         yield lines.decode(line + b"\n")
 
@@ -56,16 +71,24 @@ def load(path: Path) -> tuple[lines.State, int]:
 
 
 def open_journal(path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Journal:
-    """Open for appending. A tail without its newline was never acknowledged: it is cut off first."""
+    """Open for appending. A tail without its newline was never acknowledged: it is cut off
+    first."""
     files.make_folder(path.parent)
     next_segment = path.with_name("journal.next")
     if next_segment.exists() and not path.exists():  # the last loop was ended between the two names
         next_segment.rename(path)
     state, bad = load(path)
-    full = path.exists() and path.stat().st_size > SEGMENT and state.flight is None and not state.publishing
+    full = (
+        path.exists()
+        and path.stat().st_size > SEGMENT
+        and state.flight is None
+        and not state.publishing
+    )
     if full:
         files.replace(next_segment, lines.encode("segment.started", now(), lines.carried(state)))
-        path.rename(path.with_name(f"journal-{len(list(path.parent.glob('journal-*.jsonl'))) + 1:04}.jsonl"))
+        path.rename(
+            path.with_name(f"journal-{len(list(path.parent.glob('journal-*.jsonl'))) + 1:04}.jsonl")
+        )
         files.sync_folder(path.parent)
         next_segment.rename(path)
         state, _ = load(path)

@@ -1,4 +1,5 @@
-"""Where the judge sits: another agent in a room of its own, with nothing in it but what it is to judge."""
+"""Where the judge sits: another agent in a room of its own, with nothing in it but what it is
+to judge."""
 
 import json
 import os
@@ -60,7 +61,8 @@ class Ears:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """What is brought before a judge: a feature, the criteria that nothing else proves, what changed, and what checks came to and left."""
+    """What is brought before a judge: a feature, the criteria that nothing else proves, what
+    changed, and what checks came to and left."""
 
     feature: Feature
     asked: tuple[judge.Criterion, ...]
@@ -71,9 +73,12 @@ class Brought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """A judge, and where it is heard. `folder` keeps its transcripts, its rooms lie among the workspaces of `cache`; `note` tells the
-    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences". `spare` are asked where the judge gives
-    no answer that counts, such as at a usage limit."""
+    """A judge, and where it is heard.
+
+    `folder` keeps its transcripts, its rooms lie among the workspaces of `cache`; `note` tells the
+    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences".
+    `spare` are asked where the judge gives no answer that counts, such as at a usage limit.
+    """
 
     agent: Agent
     spare: tuple[Agent, ...] = ()
@@ -101,15 +106,24 @@ class Bench:
             why = answer.why
             answer, more = replace(self, agent=agent).heard(case)
             usage += more
-            answer = NoAnswer(why=f"{why}; {answer.why}") if isinstance(answer, NoAnswer) else answer
+            answer = (
+                NoAnswer(why=f"{why}; {answer.why}") if isinstance(answer, NoAnswer) else answer
+            )
         return answer, usage
 
     def heard(self, case: Brought) -> tuple[Judged, Usage]:
-        """The answer of one judge. Who says met looks again, where comments, prose or pictures could have talked to it."""
+        """The answer of one judge.
+
+        Who says met looks again, where comments, prose or pictures could have talked to it.
+        """
         first = Hearing(
-            feature=case.feature, asked=case.asked, exhibits=judge.matter(case.texts, case.results), nonce=secrets.token_hex(8),
-            pictures=tuple(f"picture-{n}{file.suffix}" for n, file in enumerate(case.pictures, 1)), fenced="fences" not in self.off,
-        )  # fmt: skip
+            feature=case.feature,
+            asked=case.asked,
+            exhibits=judge.matter(case.texts, case.results),
+            nonce=secrets.token_hex(8),
+            pictures=tuple(f"picture-{n}{file.suffix}" for n, file in enumerate(case.pictures, 1)),
+            fenced="fences" not in self.off,
+        )
         answer, usage = self.look(first, case.pictures)
         if isinstance(answer, Met) and "second" not in self.off:
             again = judge.second(first, case.texts, case.results, secrets.token_hex(8))
@@ -123,15 +137,28 @@ class Bench:
         usage, complaint = Usage(), ""
         schema = json.loads(files("nightlatch").joinpath("schema", "judge.json").read_text("utf-8"))
         for _ in range(2):
-            said, end = self.ask(judge.brief(hearing, self.templates, complaint), dict(zip(hearing.pictures, pictures, strict=False)))
+            said, end = self.ask(
+                judge.brief(hearing, self.templates, complaint),
+                dict(zip(hearing.pictures, pictures, strict=False)),
+            )
             usage += end.usage
             if end.end is not End.FINISHED:
-                return NoAnswer(why=f"{self.agent.name}: {end.end}{f', {end.says}' if end.says else ''}"), usage
+                return (
+                    NoAnswer(
+                        why=f"{self.agent.name}: {end.end}{f', {end.says}' if end.says else ''}"
+                    ),
+                    usage,
+                )
             answer = judge.heard(said, hearing, schema)
             if not isinstance(answer, str):
                 return answer, usage
             complaint = answer
-        return NoAnswer(why=f"{self.agent.name} answered twice in a way that cannot be read: {complaint}"), usage
+        return (
+            NoAnswer(
+                why=f"{self.agent.name} answered twice in a way that cannot be read: {complaint}"
+            ),
+            usage,
+        )
 
     def ask(self, brief: str, pictures: Mapping[str, Path]) -> tuple[str, AgentEnd]:
         """Run the agent on a brief in an empty room, and give its last words."""
@@ -140,42 +167,83 @@ class Bench:
         text = self.folder / f"judge-{number}.md"
         write_private(text, brief, errors="replace")
         (rooms := self.cache / "ws").mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=rooms, prefix=f"{mark()}-judge-", ignore_cleanup_errors=True) as name:
+        with TemporaryDirectory(
+            dir=rooms, prefix=f"{mark()}-judge-", ignore_cleanup_errors=True
+        ) as name:
             place = Path(name)
             for part in ("case", "home", "out"):
                 (place / part).mkdir()
             for picture, file in pictures.items():
                 (place / "case" / picture).write_bytes(bounded(file) or b"")
             end = self.run(text, place, self.folder / f"judge-{number}.jsonl", ears)
-        end = replace(end, end=End.FAULT, says="it does not stop talking") if ears.flooded() else end
+        end = (
+            replace(end, end=End.FAULT, says="it does not stop talking") if ears.flooded() else end
+        )
         used = end.usage
-        self.note("judge.ended", end=end.end.value, says=end.says, input=used.input, cached=used.cached, output=used.output, usd=used.usd)
+        self.note(
+            "judge.ended",
+            end=end.end.value,
+            says=end.says,
+            input=used.input,
+            cached=used.cached,
+            output=used.output,
+            usd=used.usd,
+        )
         if end.limited:
             self.limited(self.agent, end.free_at)
         return self.secrets.hide(ears.words), end
 
-
     def run(self, brief: Path, place: Path, transcript: Path, ears: Ears) -> AgentEnd:
-        """The agent in its room. A program of the project is started from the person's checkout: the room holds nothing of it."""
-        room = Room(tree=place / "case", at=PLACE, home=place / "home", env=environment({}, self.env), hidden=self.hidden, network=True)
+        """The agent in its room.
+
+        A program of the project is started from the person's checkout: the room holds nothing of
+        it.
+        """
+        room = Room(
+            tree=place / "case",
+            at=PLACE,
+            home=place / "home",
+            env=environment({}, self.env),
+            hidden=self.hidden,
+            network=True,
+        )
         try:
             program = agents.find(self.agent, self.project, os.environ)
             first, *rest = self.agent.command
             agent = self.agent
             if "/" in first:
-                agent, room = replace(agent, command=(str(program), *rest)), replace(room, readable=((program, program),))
-            return agents.run(agent, agents.Errand(
-                program=program, brief=brief, room=room, sandbox=self.sandbox, out=place / "out", environ=os.environ,
-                limits=Limits(wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE),
-                transcript=transcript, secrets=self.secrets, on_event=ears.hear, stop=lambda: ears.flooded() or self.stop(),
-                on_start=lambda process: self.note("judge.started", agent=agent.name, process=process),
-            )).known  # fmt: skip
+                agent, room = (
+                    replace(agent, command=(str(program), *rest)),
+                    replace(room, readable=((program, program),)),
+                )
+            return agents.run(
+                agent,
+                agents.Errand(
+                    program=program,
+                    brief=brief,
+                    room=room,
+                    sandbox=self.sandbox,
+                    out=place / "out",
+                    environ=os.environ,
+                    limits=Limits(
+                        wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE
+                    ),
+                    transcript=transcript,
+                    secrets=self.secrets,
+                    on_event=ears.hear,
+                    stop=lambda: ears.flooded() or self.stop(),
+                    on_start=lambda process: self.note(
+                        "judge.started", agent=agent.name, process=process
+                    ),
+                ),
+            ).known
         except FaultError as error:
             return AgentEnd(end=End.FAULT, says=error.problem)
 
 
 def hired(house: House, worker: str) -> Agent | None:
-    """Who judges the work of an agent: whom loop.toml names, else the same shipped CLI if it is here; None where nobody does."""
+    """Who judges the work of an agent: whom loop.toml names, else the same shipped CLI if it is
+    here; None where nobody does."""
     wanted, config = house.config.judge, house.config
     name = wanted.agent or worker
     if wanted.when == "never" or name == "scripted":
@@ -186,33 +254,62 @@ def hired(house: House, worker: str) -> Agent | None:
 
 
 def spare(house: House, worker: str) -> tuple[Agent, ...]:
-    """Who judges where that one gives no answer: the other agents of the run that are here, unless loop.toml names a judge."""
+    """Who judges where that one gives no answer: the other agents of the run that are here,
+    unless loop.toml names a judge."""
     config = house.config
     nobody = bool(config.judge.agent) or config.judge.when == "never"
     names = () if nobody else (name for name in config.agent if name not in (worker, "scripted"))
     others = [agents.load(name, config.agents, judging=True) for name in names]
-    return tuple(agent for agent in others if agent.shipped and agents.which(agent, house.repo.project, os.environ))
+    return tuple(
+        agent
+        for agent in others
+        if agent.shipped and agents.which(agent, house.repo.project, os.environ)
+    )
 
 
 def bench(
-    house: House, worker: str, sandbox: Sandbox, templates: Templates, folder: Path, *, note: Callable[..., None] = nothing,
-    limited: Callable[[Agent, datetime | None], None] = nothing, stop: Callable[[], bool] = lambda: False,
-) -> Bench | None:  # fmt: skip
+    house: House,
+    worker: str,
+    sandbox: Sandbox,
+    templates: Templates,
+    folder: Path,
+    *,
+    note: Callable[..., None] = nothing,
+    limited: Callable[[Agent, datetime | None], None] = nothing,
+    stop: Callable[[], bool] = lambda: False,
+) -> Bench | None:
     """The bench of one session, None where nobody judges it."""
     agent = hired(house, worker)
     if agent is None:
         return None
     config = house.config
     return Bench(
-        agent=agent, spare=spare(house, worker), project=house.repo.project, sandbox=sandbox, templates=templates,
-        folder=folder, cache=house.cache,
-        always=config.judge.when == "always", env=config.workspace.env, hidden=(house.held_back,) if house.held_back else (),
-        secrets=house.secrets, wall=min(WALL, config.limits.session or WALL), note=note, limited=limited, stop=stop,
-    )  # fmt: skip
+        agent=agent,
+        spare=spare(house, worker),
+        project=house.repo.project,
+        sandbox=sandbox,
+        templates=templates,
+        folder=folder,
+        cache=house.cache,
+        always=config.judge.when == "always",
+        env=config.workspace.env,
+        hidden=(house.held_back,) if house.held_back else (),
+        secrets=house.secrets,
+        wall=min(WALL, config.limits.session or WALL),
+        note=note,
+        limited=limited,
+        stop=stop,
+    )
 
 
 def left(folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
     """The texts, by a name that says nothing, and the pictures that checks left."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
-    texts = [(bounded(file) or b"").decode("utf-8", "replace")[:LONGEST_TEXT] for file in found if file.suffix in TEXTS]
-    return {f"text {n} that a check left": text for n, text in enumerate(texts, 1)}, tuple(f for f in found if f.suffix in PICTURES)
+    texts = [
+        (bounded(file) or b"").decode("utf-8", "replace")[:LONGEST_TEXT]
+        for file in found
+        if file.suffix in TEXTS
+    ]
+    return {f"text {n} that a check left": text for n, text in enumerate(texts, 1)}, tuple(
+        f for f in found if f.suffix in PICTURES
+    )

@@ -14,26 +14,40 @@ SHARE = 0.25  # of limits.check
 
 
 def passing(trials: Trials, base: str, feature: Feature) -> list[Feature]:
-    """The other features that pass at the base by a command, those aside that this one is meant to end."""
+    """The other features that pass at the base by a command, those aside that this one is meant
+    to end."""
     named = feature.supersedes
     return [
         other
         for other in trials.planned(base)
-        if other.done and other.verify and other.id != feature.id and not supersedes(named, other.id)
+        if other.done
+        and other.verify
+        and other.id != feature.id
+        and not supersedes(named, other.id)
     ]
 
 
 def compare(trials: Trials, case: Case, tree: str) -> Kept:
-    """Run the verify of every passing feature that the change can reach, on the tree: the candidate with the base's harness.
+    """Run the verify of every passing feature that the change can reach, on the tree: the
+    candidate with the base's harness.
 
-    The quick ones come first, until the time is used up. What is red is held against the candidate only when it is red twice there
-    and green at the base.
+    The quick ones come first, until the time is used up. What is red is held against the candidate
+    only when it is red twice there and green at the base.
     """
     known = trials.proofs(case.base)
     features = passing(trials, case.base, case.feature)
-    quick = sorted(features, key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0)
+    quick = sorted(
+        features,
+        key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0,
+    )
     budget = SHARE * trials.hands.timeout
-    held, after, broken, unsteady, left = 0, dict[str, Said](), list[str](), list[str](), list[str]()
+    held, after, broken, unsteady, left = (
+        0,
+        dict[str, Said](),
+        list[str](),
+        list[str](),
+        list[str](),
+    )
     for other in quick:
         name = proof_name(other)
         before = known.get(name)

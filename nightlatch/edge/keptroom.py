@@ -1,4 +1,5 @@
-"""A room that is used for one run of a suite after another, as long as no run leaves a trace in it."""
+"""A room that is used for one run of a suite after another, as long as no run leaves a trace in
+it."""
 
 import os
 import stat
@@ -20,7 +21,10 @@ Trace = tuple[int, ...]
 
 @dataclass(slots=True, kw_only=True)
 class KeptRoom:
-    """One tree with at most one other text in it. Not even a file's times can be set back unseen: whoever writes costs a fresh room."""
+    """One tree with at most one other text in it.
+
+    Not even a file's times can be set back unseen: whoever writes costs a fresh room.
+    """
 
     trials: Trials
     base: str
@@ -34,21 +38,35 @@ class KeptRoom:
     def __enter__(self) -> "KeptRoom":
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _where: TracebackType | None,
+    ) -> None:
         self.stack.close()
 
     def run(self, only: Iterable[str], timeout: float, path: str = "", text: str = "") -> Results:
-        """The results of these ids with another text in one file. Bytecode is not written, so that none can be stale."""
+        """The results of these ids with another text in one file.
+
+        Bytecode is not written, so that none can be stale.
+        """
         found = self.made_ready(only, timeout, path, text)()
         self.leave_if_written()
         return found
 
-    def made_ready(self, only: Iterable[str], timeout: float, path: str = "", text: str = "") -> Callable[[], Results]:
-        """The same run, of which only the suite itself is left to do: that may be done beside others."""
+    def made_ready(
+        self, only: Iterable[str], timeout: float, path: str = "", text: str = ""
+    ) -> Callable[[], Results]:
+        """The same run, of which only the suite itself is left to do: that may be done beside
+        others."""
         room = self.room or self.enter()
         self.put(room, path, text)
         self.trials.ran.append(self.tree)
-        hands, names = replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout)), sorted(only)
+        hands, names = (
+            replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout)),
+            sorted(only),
+        )
         return lambda: as_project(self.suite, run_one(hands, room, self.suite, names))
 
     def leave_if_written(self) -> None:
@@ -58,16 +76,22 @@ class KeptRoom:
             self.room = None
 
     def enter(self) -> Room:
-        room = self.stack.enter_context(self.trials.open_room(self.base, self.trials.clean(self.base, self.tree)))
+        room = self.stack.enter_context(
+            self.trials.open_room(self.base, self.trials.clean(self.base, self.tree))
+        )
         self.room = replace(room, env={**room.env, "PYTHONDONTWRITEBYTECODE": "1"})
         self.traces, self.other = dict(traces(room, self.built)), ""
         return self.room
 
     @property
     def built(self) -> tuple[str, ...]:
-        """What the toolchain itself keeps, as the room names it: below HOME at its top, below the tree in the suite's folder."""
+        """What the toolchain itself keeps, as the room names it: below HOME at its top, below
+        the tree in the suite's folder."""
         runner = self.suite.runner
-        return (*runner.built, *(self.trials.path(pattern) for pattern in self.suite.patterns(runner.built)))
+        return (
+            *runner.built,
+            *(self.trials.path(pattern) for pattern in self.suite.patterns(runner.built)),
+        )
 
     def put(self, room: Room, path: str, text: str) -> None:
         """This file with this text, and the last one as the tree has it."""
@@ -75,7 +99,12 @@ class KeptRoom:
         with entered(room.tree) as top:
             for name, data in ((self.other, None), (path, text.encode("utf-8", "surrogateescape"))):
                 if name:
-                    put(top, name, files[name][0], self.trials.repo.read(self.tree, name) or b"" if data is None else data)
+                    put(
+                        top,
+                        name,
+                        files[name][0],
+                        self.trials.repo.read(self.tree, name) or b"" if data is None else data,
+                    )
                     self.traces[f"{room.tree}/{name}"] = trace(f"{room.tree}/{name}")
         self.other = path
 
@@ -87,7 +116,11 @@ def traces(room: Room, built: Iterable[str]) -> Mapping[str, Trace]:
         for folder, folders, names in os.walk(top):
             below = "" if folder == str(top) else f"{os.path.relpath(folder, top)}/"
             folders[:] = [name for name in folders if not aside(below + name)]
-            found.update((f"{folder}/{name}", trace(f"{folder}/{name}")) for name in (*folders, *names) if not aside(below + name))
+            found.update(
+                (f"{folder}/{name}", trace(f"{folder}/{name}"))
+                for name in (*folders, *names)
+                if not aside(below + name)
+            )
     return found
 
 
@@ -95,4 +128,8 @@ def trace(path: str) -> Trace:
     """A folder's own times change with every file in it, so they are left out."""
     info = os.lstat(path)
     both = info.st_ino, info.st_mode
-    return both if stat.S_ISDIR(info.st_mode) else (*both, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    return (
+        both
+        if stat.S_ISDIR(info.st_mode)
+        else (*both, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    )

@@ -16,14 +16,25 @@ WALL, IDLE = 180, 120
 
 
 def knock(house: House, pool: Pool, agent: Agent, program: Path, tip: str) -> AgentEnd:
-    """Call the agent with one word, on the path that a session takes, in a workspace that is thrown away."""
+    """Call the agent with one word, on the path that a session takes, in a workspace that is
+    thrown away."""
     with pool.checkout(tip, tip) as place, TemporaryDirectory(prefix="nightlatch-") as folder:
         brief = Path(folder) / "brief.md"
         brief.write_text(WORD)
         limits = Limits(wall=WALL, idle=min(IDLE, house.config.limits.idle or IDLE))
         room = rooms.agents_room(house, place, pool.sandbox, session="doctor", feature="doctor")
-        ran = agents.run(agent, agents.Errand(
-            program=program, brief=brief, room=room, sandbox=pool.sandbox, out=place.out, environ=os.environ, limits=limits,
-            transcript=None, secrets=house.secrets,
-        ))  # fmt: skip
+        ran = agents.run(
+            agent,
+            agents.Errand(
+                program=program,
+                brief=brief,
+                room=room,
+                sandbox=pool.sandbox,
+                out=place.out,
+                environ=os.environ,
+                limits=limits,
+                transcript=None,
+                secrets=house.secrets,
+            ),
+        )
     return ran.doubt or ran.end

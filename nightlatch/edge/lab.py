@@ -8,7 +8,16 @@ from posixpath import basename
 
 from nightlatch.core import results as codec
 from nightlatch.core.approvals import NOTHING, Approved
-from nightlatch.core.evidence import Evidence, Said, Step, by_chance, chances, last_lines, new_passing, suspects
+from nightlatch.core.evidence import (
+    Evidence,
+    Said,
+    Step,
+    by_chance,
+    chances,
+    last_lines,
+    new_passing,
+    suspects,
+)
 from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
@@ -25,7 +34,17 @@ from nightlatch.core.testfiles import supersedes
 from nightlatch.core.verdict import base_owned, decide, hopeless, next_step
 from nightlatch.core.verifies import wanting
 from nightlatch.edge import asked as asking
-from nightlatch.edge import checkers, harness, heldback, integrity, kept, mutation, neighbours, strength, unwatched
+from nightlatch.edge import (
+    checkers,
+    harness,
+    heldback,
+    integrity,
+    kept,
+    mutation,
+    neighbours,
+    strength,
+    unwatched,
+)
 from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
@@ -35,7 +54,9 @@ from nightlatch.edge.trials import MOST_AGAIN, Trials, proof_name
 from nightlatch.errors import NightlatchError
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
-DECLARES = re.compile(r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$")
+DECLARES = re.compile(
+    r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$"
+)
 ROUNDS = 2
 MORE_BASE_ROUNDS = 4
 # Shares of limits.check that the steps which run things again and again may take.
@@ -51,9 +72,12 @@ SHARES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab(Trials):
-    """Draws verdicts from trials. `protected` are patterns of files that only people change, where nothing puts them back; `held_back`
-    is the folder of the checks that nobody else may see. `weak_is_enough`: a verify of the person's own proves,
-    however little it notices."""
+    """Draws verdicts from trials.
+
+    `protected` are patterns of files that only people change, where nothing puts them back;
+    `held_back` is the folder of the checks that nobody else may see. `weak_is_enough`: a verify of
+    the person's own proves, however little it notices.
+    """
 
     protected: tuple[str, ...] = ()
     held_back: Path | None = None
@@ -61,9 +85,11 @@ class Lab(Trials):
     weak_is_enough: bool = False
 
     def state(self, base: str, suites: Suites | None = None, *, fresh: bool = False) -> State:
-        """All that is known about a base, found out now where it was not known, or where it is to be seen `fresh`.
+        """All that is known about a base, found out now where it was not known, or where it is
+        to be seen `fresh`.
 
-        `suites` are asked where a candidate brings along more of them. Raises FaultError where the checks would see other code.
+        `suites` are asked where a candidate brings along more of them. Raises FaultError where the
+        checks would see other code.
         """
         suite = suites or self.suite(base, base)
         tests = self.results(base, base, suite, steady=True, fresh=fresh)
@@ -75,7 +101,9 @@ class Lab(Trials):
             return None
         return self.recall(self.tests_name(base, self.suite(base, base)), codec.results_from)
 
-    def require_green(self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False) -> None:
+    def require_green(
+        self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False
+    ) -> None:
         """Raises FaultError or RedBaseError where no agent should be paid for on this base."""
         with self.progress.whole("the branch as it is"):
             state = self.state(base, fresh=fresh)
@@ -85,37 +113,68 @@ class Lab(Trials):
             raise said_why(error, state, self.hands.timeout) from error
 
     def examine(
-        self, base: str, tree: str, feature: Feature, scope: Iterable[Reason] = (), *,
-        finished: bool = True, seen_red: bool = False, carried: str = "", off: frozenset[str] = frozenset(),
-        judge: Bench | None = None, met_before: int = 0, approved: Approved = NOTHING,
-    ) -> Verdict:  # fmt: skip
-        """The verdict on a candidate tree. `scope` was seen while it was built; `carried` is the tree that the session started from.
-        `off` are layers that a test leaves out; `met_before` is the most criteria that a judge found met before; what is `approved` is
-        not held again."""
+        self,
+        base: str,
+        tree: str,
+        feature: Feature,
+        scope: Iterable[Reason] = (),
+        *,
+        finished: bool = True,
+        seen_red: bool = False,
+        carried: str = "",
+        off: frozenset[str] = frozenset(),
+        judge: Bench | None = None,
+        met_before: int = 0,
+        approved: Approved = NOTHING,
+    ) -> Verdict:
+        """The verdict on a candidate tree.
+
+        `scope` was seen while it was built; `carried` is the tree that the session started from.
+        `off` are layers that a test leaves out; `met_before` is the most criteria that a judge
+        found met before; what is `approved` is not held again.
+        """
         case, meter = replace(case_of(self, base, tree, feature), judge=judge), Meter(trials=self)
         runner = case.suite.runner.name if case.suite.runner else ""
         through = harness.bent(self, case) if "harness" not in off else harness.Bent()
         proof = {**case.proof, **through.own, **dict.fromkeys(through.new)}
-        case = replace(case, proof=proof, own_harness=through.own, harness={**through.shared, **through.own})
+        case = replace(
+            case, proof=proof, own_harness=through.own, harness={**through.shared, **through.own}
+        )
         e = Evidence(
-            feature=feature, base=State(tests=Results(answer=Answer.GREEN)), scope=tuple(scope), finished=finished, seen_red=seen_red,
-            in_run=not self.protected, enough=self.weak_is_enough,
+            feature=feature,
+            base=State(tests=Results(answer=Answer.GREEN)),
+            scope=tuple(scope),
+            finished=finished,
+            seen_red=seen_red,
+            in_run=not self.protected,
+            enough=self.weak_is_enough,
             static=(
                 *static_reasons(
-                    case.texts, feature.supersedes, runner, self.protected,
-                    checkers=(seen := checkers.watched(self, case)).known, beside=seen.beside,
-                    asked=asking.asked(self, case), commands=asking.commands(self, case),
+                    case.texts,
+                    feature.supersedes,
+                    runner,
+                    self.protected,
+                    checkers=(seen := checkers.watched(self, case)).known,
+                    beside=seen.beside,
+                    asked=asking.asked(self, case),
+                    commands=asking.commands(self, case),
                 ),
                 *shared(through),
                 *suites_lost(case),
             ),
-            empty=not case.changes, bent=through.says,
+            empty=not case.changes,
+            bent=through.says,
             tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
-            proof_changed=bool(case.proof), carried=self.passed_in(case, carried), off=off, met_before=met_before, approved=approved,
+            proof_changed=bool(case.proof),
+            carried=self.passed_in(case, carried),
+            off=off,
+            met_before=met_before,
+            approved=approved,
             whole_moves=whole_moves(self, case),
-            wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off), always=judge is not None and judge.always,
+            wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off),
+            always=judge is not None and judge.always,
             goldens=goldens_of(case.texts, case.suite),
-        )  # fmt: skip
+        )
         if hopeless(e):
             return decide(e)
         if case.changes and (said := self.environment(base, tree)):
@@ -126,8 +185,14 @@ class Lab(Trials):
             e = replace(e, base=self.state(base, case.suite))
             if "declared" not in off:
                 known = e.base.tests
-                static = declared.beside(e.static, case.texts, feature.supersedes, known.ids, known.having(*NOT_GREEN))
-                e = replace(e, static=static, forgotten=declared.forgotten(case.texts, feature.supersedes, known.passed))
+                static = declared.beside(
+                    e.static, case.texts, feature.supersedes, known.ids, known.having(*NOT_GREEN)
+                )
+                e = replace(
+                    e,
+                    static=static,
+                    forgotten=declared.forgotten(case.texts, feature.supersedes, known.passed),
+                )
         while step := next_step(e):
             with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
                 e = STEPS[step](self, case, e)
@@ -140,7 +205,9 @@ class Lab(Trials):
 
     def last_wanted(self, judge: Bench | None) -> frozenset[Step]:
         """The last things to find out, as far as there is something to find them out with."""
-        return frozenset(step for step, can in ((Step.HELD, self.held_back), (Step.JUDGE, judge)) if can)
+        return frozenset(
+            step for step, can in ((Step.HELD, self.held_back), (Step.JUDGE, judge)) if can
+        )
 
     def verify_at(self, base: str, feature: Feature) -> Said:
         """What a feature's verify says at a base."""
@@ -153,15 +220,21 @@ class Lab(Trials):
         return known[name]
 
     def wanting(self, base: str, said: Said) -> str:
-        """What a verify that is red at the base lacks there and no agent is to write: a runner, or a dependency of the project."""
+        """What a verify that is red at the base lacks there and no agent is to write: a runner,
+        or a dependency of the project."""
         if said.answer is not Answer.RED:
             return ""
         own = [path for path in self.files(base) if DECLARES.search(self.own(path))]
-        declared = "\n".join((self.repo.read(base, path) or b"").decode("utf-8", "replace") for path in own)
+        declared = "\n".join(
+            (self.repo.read(base, path) or b"").decode("utf-8", "replace") for path in own
+        )
         return wanting(said.tail, declared)
 
     def needless(self, base: str, start_base: str, feature: Feature) -> Verdict | None:
-        """The verdict where no agent is needed: verify is green before any work, or cannot be run. None where work is needed."""
+        """The verdict where no agent is needed: verify is green before any work, or cannot be run.
+
+        None where work is needed.
+        """
         said = self.verify_at(base, feature) if feature.verify else None
         if said is None:
             return None
@@ -175,20 +248,41 @@ class Lab(Trials):
             return Verdict(safe=True, proved=True, outcome=Outcome.LANDED, verify="red->green")
         else:
             why, outcome = reason("verify.already-green", feature.verify), Outcome.HELD
-        return Verdict(safe=True, proved=None, outcome=outcome, reasons=(why,), verify=said.answer.value)
+        return Verdict(
+            safe=True, proved=None, outcome=outcome, reasons=(why,), verify=said.answer.value
+        )
 
     def without_weakened_tests(self, base: str, tree: str, verdict: Verdict) -> str:
-        """The tree that is carried on: tests that the ratchet refused are the base's again, new ones stay."""
-        refused = [r for r in verdict.reasons if r.ruling is Ruling.REJECT and r.rule.startswith("ratchet.")]
+        """The tree that is carried on: tests that the ratchet refused are the base's again, new
+        ones stay."""
+        refused = [
+            r
+            for r in verdict.reasons
+            if r.ruling is Ruling.REJECT and r.rule.startswith("ratchet.")
+        ]
         ids = [line.split(" (line ", 1)[0] for r in refused for line in r.detail]
         if not ids:
             return tree
         case = case_of(self, base, tree, Feature(id="", title="", done=False))
-        told = {self.path(file_of(i)) for i in ids} & {self.path(text.path) for text in case.texts if text.test or text.declares}
-        old: dict[str, Entry | None] = {path: entry for path, entry in put_back(case.changes).items() if entry and path in told}
-        old |= {path: entry for path, entry in case.back.items() if entry or is_config(self, case.suite, path)}
-        named = {path: entry for path, entry in old.items() if any(self.path(file_of(i)) == path for i in ids)}
-        return self.repo.tree_with(tree, named if all(self.path(file_of(i)) in named for i in ids) else old)
+        told = {self.path(file_of(i)) for i in ids} & {
+            self.path(text.path) for text in case.texts if text.test or text.declares
+        }
+        old: dict[str, Entry | None] = {
+            path: entry for path, entry in put_back(case.changes).items() if entry and path in told
+        }
+        old |= {
+            path: entry
+            for path, entry in case.back.items()
+            if entry or is_config(self, case.suite, path)
+        }
+        named = {
+            path: entry
+            for path, entry in old.items()
+            if any(self.path(file_of(i)) == path for i in ids)
+        }
+        return self.repo.tree_with(
+            tree, named if all(self.path(file_of(i)) in named for i in ids) else old
+        )
 
     def passed_in(self, case: Case, tree: str) -> frozenset[str]:
         """The ids that passed in a tree, if that is known."""
@@ -197,29 +291,45 @@ class Lab(Trials):
 
 
 def suites_lost(case: Case) -> tuple[Reason, ...]:
-    """What there is to say of suites that nothing would run any more, those aside that the feature names."""
+    """What there is to say of suites that nothing would run any more, those aside that the
+    feature names."""
     names = [name for name in case.lost if not supersedes(case.feature.supersedes, name)]
     return (reason("ratchet.suite-lost", names),) if names else ()
 
 
 def whole_moves(lab: Lab, case: Case) -> dict[str, str]:
-    """Where each test file was that came and is, byte for byte, one that went; one of several that are alike is told by its name."""
+    """Where each test file was that came and is, byte for byte, one that went; one of several
+    that are alike is told by its name."""
     gone = [(c.old_oid, lab.own(c.path)) for c in case.tests if c.status == "D"]
     came = [(c.new_oid, lab.own(c.path)) for c in case.tests if c.status == "A"]
     alike = {new: [old for oid, old in gone if oid == blob] for blob, new in came}
-    named = {new: [old for old in olds if basename(old) == basename(new)] or olds for new, olds in alike.items()}
+    named = {
+        new: [old for old in olds if basename(old) == basename(new)] or olds
+        for new, olds in alike.items()
+    }
     return {new: olds[0] for new, olds in named.items() if len(olds) == 1}
 
 
-def carried_along(lost: Iterable[str], passed: Collection[str], moves: Mapping[str, str]) -> dict[str, str]:
-    """Where lost ids are whose file moved as it is, whatever its runner calls them: there is one of the same name in the new place."""
+def carried_along(
+    lost: Iterable[str], passed: Collection[str], moves: Mapping[str, str]
+) -> dict[str, str]:
+    """Where lost ids are whose file moved as it is, whatever its runner calls them: there is
+    one of the same name in the new place."""
     places = [(old, new) for new, old in moves.items()]
-    there = {name: [new + name.removeprefix(old) for old, new in places if file_of(name) == old] for name in lost}
-    return {name: next(now for now in options if now in passed) for name, options in there.items() if any(now in passed for now in options)}
+    there = {
+        name: [new + name.removeprefix(old) for old, new in places if file_of(name) == old]
+        for name in lost
+    }
+    return {
+        name: next(now for now in options if now in passed)
+        for name, options in there.items()
+        if any(now in passed for now in options)
+    }
 
 
 def shared(through: harness.Bent) -> tuple[Reason, ...]:
-    """The objections to changes of what other commands run through, and of what runs as the person."""
+    """The objections to changes of what other commands run through, and of what runs as the
+    person."""
     named = {"ratchet.harness-changed": through.shares, "ratchet.runs-outside": through.outside}
     return tuple(reason(rule, lines) for rule, lines in named.items() if lines)
 
@@ -229,11 +339,20 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     runner = case.suite.runner
     talk = matcher(DOCUMENTS)
     birds = any(one.runner.canary for one in case.suite.every)
-    must_fail = birds and not all(talk(c.path) for c in case.changes) and not off >= {"integrity", "expected"}
+    must_fail = (
+        birds
+        and not all(talk(c.path) for c in case.changes)
+        and not off >= {"integrity", "expected"}
+    )
     compared = bool(runner and case.touched) and "weaker" not in off
     strong = bool(case.sources) and "strength-of-proof" not in off
     hidden = bool(case.sources) and "unwatched" not in off
-    asked = ((Step.UNWATCHED, hidden), (Step.INTEGRITY, must_fail), (Step.WEAKER, compared), (Step.STRENGTH, strong))
+    asked = (
+        (Step.UNWATCHED, hidden),
+        (Step.INTEGRITY, must_fail),
+        (Step.WEAKER, compared),
+        (Step.STRENGTH, strong),
+    )
     return frozenset(step for step, is_asked in asked if is_asked)
 
 
@@ -242,20 +361,33 @@ def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 
 def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    # Where there is a processor for it, what has to fail is run at the same time: it takes no longer than the suite then.
+    # Where there is a processor for it, what has to fail is run at the same time: it takes no
+    # longer than the suite then.
     beside = integrity.ahead(lab, case, e) if lab.runs_apart and Step.INTEGRITY in e.wants else ()
     found = lab.results(case.base, case.tree, case.suite, beside=beside)
     lost = e.base.tests.passed - found.passed
     moved = explained(lost, found.passed, case.texts) if lost else {}
     whole = carried_along(lost, found.passed, e.whole_moves) if lost else {}
-    e = replace(e, moved={**moved, **whole}, intact=word_for_word(moved, case.texts) | whole.keys() if moved or whole else frozenset())
+    e = replace(
+        e,
+        moved={**moved, **whole},
+        intact=word_for_word(moved, case.texts) | whole.keys() if moved or whole else frozenset(),
+    )
     e = _again(lab, case, replace(e, own=found), case.tree, found)
     if found.broken and not found.ids and e.base.tests.ids:
-        # Which tests are gone no id can tell: what their files declared does, and it is what the next session needs to know.
-        gone = (r for r in declared.beside((), case.texts, case.feature.supersedes, ()) if r.rule == REMOVED)
+        # Which tests are gone no id can tell: what their files declared does, and it is what the
+        # next session needs to know.
+        gone = (
+            r
+            for r in declared.beside((), case.texts, case.feature.supersedes, ())
+            if r.rule == REMOVED
+        )
         e = replace(e, static=(*(r for r in e.static if r.rule != REMOVED), *gone))
     if case.suite.runner:
-        lab.save(lab.tests_name(case.tree, case.suite), passing(found, (e.flaky | e.unsteady) & found.failing))
+        lab.save(
+            lab.tests_name(case.tree, case.suite),
+            passing(found, (e.flaky | e.unsteady) & found.failing),
+        )
     return e
 
 
@@ -263,9 +395,17 @@ def _old(lab: Lab, case: Case, e: Evidence) -> Evidence:
     tree = lab.repo.tree_with(case.tree, case.back)
     found = lab.run(case.base, tree, case.suite)
     names = case.feature.supersedes
-    texts = {file: (lab.repo.read(case.base, lab.path(file)) or b"").decode("utf-8", "replace") for file in found.uncollected if names}
+    texts = {
+        file: (lab.repo.read(case.base, lab.path(file)) or b"").decode("utf-8", "replace")
+        for file in found.uncollected
+        if names
+    }
     shorter = {lab.path(file): pruned(file, text, names) for file, text in texts.items()}
-    entries = {path: ("100644", lab.repo.write_blob(text.encode())) for path, text in shorter.items() if text}
+    entries = {
+        path: ("100644", lab.repo.write_blob(text.encode()))
+        for path, text in shorter.items()
+        if text
+    }
     if entries:
         tree = lab.repo.tree_with(tree, entries)
         found = lab.run(case.base, tree, case.suite)
@@ -297,7 +437,11 @@ def _checks(lab: Lab, case: Case, e: Evidence) -> Evidence:
     tree = as_at_base(lab, case)
     found = lab.checks(case.base, tree, case.feature.id)
     passing_some = any(check.answer is Answer.GREEN for check in found)
-    strict = checkers.strictly(lab, case, tree) if passing_some and "own-configuration" not in e.off else None
+    strict = (
+        checkers.strictly(lab, case, tree)
+        if passing_some and "own-configuration" not in e.off
+        else None
+    )
     return replace(e, checks=found, strict=strict)
 
 
@@ -311,7 +455,12 @@ def _now(lab: Lab, case: Case, e: Evidence) -> Evidence:
     if said.answer is Answer.GREEN:
         lab.keep_proofs(case.tree, {proof_name(case.feature): said})
         if "harness" not in e.off:
-            e = replace(e, bent=tuple(dict.fromkeys((*e.bent, *harness.bent_on_the_way(lab, case, said).says))))
+            e = replace(
+                e,
+                bent=tuple(
+                    dict.fromkeys((*e.bent, *harness.bent_on_the_way(lab, case, said).says))
+                ),
+            )
     return replace(e, now=said)
 
 
@@ -326,23 +475,44 @@ def _kept(lab: Lab, case: Case, e: Evidence) -> Evidence:
 
 
 def _owned(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, owned=lab.verify(case.base, lab.repo.tree_with(case.tree, case.proof), case.feature))
+    return replace(
+        e, owned=lab.verify(case.base, lab.repo.tree_with(case.tree, case.proof), case.feature)
+    )
 
 
 def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    """The candidate's new tests over the base's source: what fails there, or cannot even be loaded, proves something.
+    """The candidate's new tests over the base's source: what fails there, or cannot even be
+    loaded, proves something.
 
-    A test that the candidate's code answers in a moment may go on for ever with the base's: what is cut off proves nothing.
+    A test that the candidate's code answers in a moment may go on for ever with the base's: what is
+    cut off proves nothing.
     """
     wanted = new_passing(e)
     laid = {c.path: (c.new_mode, c.new_oid) for c in case.tests if c.status != "D"}
-    found = lab.run(case.base, lab.repo.tree_with(case.base, laid), case.suite, wanted, SHARES[Step.PROOF] * lab.hands.timeout)
+    found = lab.run(
+        case.base,
+        lab.repo.tree_with(case.base, laid),
+        case.suite,
+        wanted,
+        SHARES[Step.PROOF] * lab.hands.timeout,
+    )
     if found.answer is Answer.FAULT:
         return replace(e, proof=frozenset())
     nothing_ran = bool(found.broken) and not found.ids and not found.uncollected
     idle = {name for name, part in found.parts.items() if part.broken and not part.told}
-    unbuilt = {i for i in wanted if nothing_ran or (idle and any(one.name in idle for one in holders(case.suite.every, i)))}
-    return replace(e, proof=frozenset(i for i in wanted if i in unbuilt or i in found.failing or file_of(i) in found.uncollected))
+    unbuilt = {
+        i
+        for i in wanted
+        if nothing_ran or (idle and any(one.name in idle for one in holders(case.suite.every, i)))
+    }
+    return replace(
+        e,
+        proof=frozenset(
+            i
+            for i in wanted
+            if i in unbuilt or i in found.failing or file_of(i) in found.uncollected
+        ),
+    )
 
 
 def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -361,7 +531,12 @@ def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
 def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:
     env = {"NIGHTLATCH_BASE": case.base, "NIGHTLATCH_FEATURE": case.feature.id}
     with lab.open_room(case.base, lab.clean(case.base, case.tree)) as room:
-        return replace(e, held_back=heldback.examine(lab.hands, room, lab.held_back, env) if lab.held_back else ())
+        return replace(
+            e,
+            held_back=(
+                heldback.examine(lab.hands, room, lab.held_back, env) if lab.held_back else ()
+            ),
+        )
 
 
 def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
@@ -370,9 +545,12 @@ def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
     green += [check.name for check in e.checks or () if check.answer is Answer.GREEN]
     verify = "\n".join(case.feature.verify) if e.now else ""
     brought = Brought(
-        feature=case.feature, asked=asked(case.feature, green), texts=case.texts, pictures=pictures,
+        feature=case.feature,
+        asked=asked(case.feature, green),
+        texts=case.texts,
+        pictures=pictures,
         results={**came_to(e.own, e.checks or (), e.proof or (), verify), **texts},
-    )  # fmt: skip
+    )
     judged, usage = case.judge.hear(brought) if case.judge else (None, Usage())
     return replace(e, judged=judged, usage=usage)
 
@@ -380,7 +558,12 @@ def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
 def _weaker(lab: Lab, case: Case, e: Evidence) -> Evidence:
     after = e.own.passed if e.own else frozenset[str]()
     seconds = SHARES[Step.WEAKER] * lab.hands.timeout
-    return replace(e, weaker=mutation.compare(lab, case, e.base.tests.passed, after, seconds=seconds, most=lab.most_mutants))
+    return replace(
+        e,
+        weaker=mutation.compare(
+            lab, case, e.base.tests.passed, after, seconds=seconds, most=lab.most_mutants
+        ),
+    )
 
 
 STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {

@@ -1,4 +1,5 @@
-"""Files of the project that git does not have and the tests want: found by running the tests once more with a copy of them."""
+"""Files of the project that git does not have and the tests want: found by running the tests
+once more with a copy of them."""
 
 import os
 import re
@@ -16,27 +17,48 @@ from nightlatch.edge.look import View
 from nightlatch.edge.lookout import warn
 from nightlatch.edge.rooms import ENVIRONMENTS
 
-MADE = frozenset({*ENVIRONMENTS, ".nightlatch", "__pycache__", "dist", "build", "target", "out", "coverage"})  # by tools, and made again
+# by tools, and made again
+MADE = frozenset(
+    {*ENVIRONMENTS, ".nightlatch", "__pycache__", "dist", "build", "target", "out", "coverage"}
+)
 MADE_ENDINGS = (".pyc", "_cache", ".egg-info")
 LARGEST = 20_000_000  # bytes of one file or folder
 MOST = 12
-FIX = "copy = [{}] under [workspace] in loop.toml, if no secret is in them that an agent may not see"
+FIX = (
+    "copy = [{}] under [workspace] in loop.toml, if no secret is in them that an agent may not see"
+)
 PATH_IN_TEXT = re.compile(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""")
 
 
 def found(seen: View, state: State, console: Console) -> Iterator[Finding]:
-    """The tests of the branch that are skipped or fail in a fresh checkout, by its `state`, and not with a copy of what git lacks."""
+    """The tests of the branch that are skipped or fail in a fresh checkout, by its `state`, and
+    not with a copy of what git lacks."""
     here = unhappy(state)
     there = beside(seen) if here else []
-    told = [name for name in mentioned(state.tests.tail) if (seen.house.repo.project / name).is_file() and within(name, there)]
+    told = [
+        name
+        for name in mentioned(state.tests.tail)
+        if (seen.house.repo.project / name).is_file() and within(name, there)
+    ]
     for tried in (told, there) if told != there else (there,):
         if tried and (helped := here - unhappy(with_copies(seen, tried, console))):
-            names = ", ".join(map(plain, sorted(helped)[:10])) + f" and {len(helped) - 10} more" * (len(helped) > 10)
+            names = ", ".join(map(plain, sorted(helped)[:10])) + f" and {len(helped) - 10} more" * (
+                len(helped) > 10
+            )
             files = ", ".join(map(plain, tried))
-            yield warn("copy", f"skipped or failing here, not with the files that git does not have ({files}): {names}", fix(tried))
+            yield warn(
+                "copy",
+                f"skipped or failing here, not with the files that git does not have ({files}):"
+                f" {names}",
+                fix(tried),
+            )
             return
     if told and state.tests.failing:
-        yield warn("copy", f"tests that fail name files which git does not have: {', '.join(map(plain, told))}", fix(told))
+        yield warn(
+            "copy",
+            f"tests that fail name files which git does not have: {', '.join(map(plain, told))}",
+            fix(told),
+        )
 
 
 def unhappy(state: State) -> frozenset[str]:
@@ -53,10 +75,17 @@ def with_copies(seen: View, names: list[str], console: Console) -> State:
 
 
 def beside(seen: View) -> list[str]:
-    """Files and folders in the checkout that git does not hold, that no tool makes again and that are not too large to be copied."""
+    """Files and folders in the checkout that git does not hold, that no tool makes again and
+    that are not too large to be copied."""
     top, shared = seen.house.repo.project, {*seen.house.config.workspace.share}
     names = [path.rstrip("/") for path in untracked(seen.house, "--no-empty-directory")]
-    own = [name for name in names if MADE.isdisjoint(Path(name).parts) and not name.endswith(MADE_ENDINGS) and name not in shared]
+    own = [
+        name
+        for name in names
+        if MADE.isdisjoint(Path(name).parts)
+        and not name.endswith(MADE_ENDINGS)
+        and name not in shared
+    ]
     return [name for name in own if size(top / name) <= LARGEST][:MOST]
 
 

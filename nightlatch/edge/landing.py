@@ -1,4 +1,5 @@
-"""The branch moves here and nowhere else: landings, progress, the person's plan edits, each one commit by compare-and-swap."""
+"""The branch moves here and nowhere else: landings, progress, the person's plan edits, each one
+commit by compare-and-swap."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,16 @@ from typing import TypeAlias
 from nightlatch.core import closing, planfile
 from nightlatch.core.approvals import NOTHING
 from nightlatch.core.globs import matcher
-from nightlatch.core.models import LANDS, AgentEnd, Feature, Outcome, Plan, Ruling, SessionEnded, Verdict
+from nightlatch.core.models import (
+    LANDS,
+    AgentEnd,
+    Feature,
+    Outcome,
+    Plan,
+    Ruling,
+    SessionEnded,
+    Verdict,
+)
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
 from nightlatch.core.text import plain
 from nightlatch.edge import checkout, held, notebook, phases, reporting
@@ -32,13 +42,17 @@ NO_FILES: Files = MappingProxyType({})
 
 
 def publish(site: Site, commit: str, parent: str) -> bool:
-    """Move the branch from `parent` to `commit`, or say False and leave it: somebody else moved it first.
+    """Move the branch from `parent` to `commit`, or say False and leave it: somebody else moved
+    it first.
 
-    The journal knows of the commit before the branch does, so a loop killed in between finishes here (`finish_publishing`).
+    The journal knows of the commit before the branch does, so a loop killed in between finishes
+    here (`finish_publishing`).
     """
     wait_for_rebase(site)
     site.journal.write("publish.started", commit=commit, parent=parent, branch=site.branch)
-    moved = site.house.repo.whole(parent, commit) and site.house.repo.advance(site.ref, commit, parent)
+    moved = site.house.repo.whole(parent, commit) and site.house.repo.advance(
+        site.ref, commit, parent
+    )
     if moved:
         site.pool.follow(commit)
         bring_checkout(site, parent, commit)
@@ -47,20 +61,28 @@ def publish(site: Site, commit: str, parent: str) -> bool:
 
 
 def wait_for_rebase(site: Site) -> None:
-    """A branch that is being rebased is not moved: its end would put it where the rebase has it, without what landed meanwhile.
+    """A branch that is being rebased is not moved: its end would put it where the rebase has
+    it, without what landed meanwhile.
 
-    Raises RepoError where that takes too long, or a person wants the run to end, with the code of their signal; the session is concluded
-    by the next run.
+    Raises RepoError where that takes too long, or a person wants the run to end, with the code of
+    their signal; the session is concluded by the next run.
     """
     until, told = time.monotonic() + REBASE, False
     while checkout.rebasing(site.house.repo, site.branch):
         if time.monotonic() > until or site.signals.asked:
             fix = "git rebase --continue, or git rebase --abort; then run again"
-            waited = RepoError(f"{site.branch} is being rebased, so nothing can land", place=str(site.house.repo.top), fix=fix)
+            waited = RepoError(
+                f"{site.branch} is being rebased, so nothing can land",
+                place=str(site.house.repo.top),
+                fix=fix,
+            )
             waited.exit = site.signals.code or waited.exit
             raise waited
         if not told:
-            site.console.say("waiting", f"{site.branch} is being rebased in your checkout; this goes on when that is over")
+            site.console.say(
+                "waiting",
+                f"{site.branch} is being rebased in your checkout; this goes on when that is over",
+            )
         told = True
         site.signals.pause(0.2)
 
@@ -80,32 +102,60 @@ def finish_publishing(site: Site) -> None:
 
 
 def bring_checkout(site: Site, old: str, new: str, since: float | None = None) -> None:
-    """Move the person's checkout along; where they edited what landed, both are brought together, and a conflict is said."""
+    """Move the person's checkout along; where they edited what landed, both are brought
+    together, and a conflict is said."""
     house = site.house
-    synced = checkout.sync(house.repo, site.branch, old, new, texts=house.texts, logs=(house.progress,), since=since)
+    synced = checkout.sync(
+        house.repo, site.branch, old, new, texts=house.texts, logs=(house.progress,), since=since
+    )
     for path in synced.conflicts:
-        says = f"{plain(path)}: your edit and what landed change the same lines, and git status shows the conflict"
-        site.console.say("checkout", f"{says}; yours alone: git checkout --theirs -- {quote(plain(path))}")
+        says = (
+            f"{plain(path)}: your edit and what landed change the same lines, and git status shows"
+            " the conflict"
+        )
+        site.console.say(
+            "checkout", f"{says}; yours alone: git checkout --theirs -- {quote(plain(path))}"
+        )
     if synced.stays:
-        site.console.say("checkout", f"{len(synced.stays)} files could not be moved in your checkout; later: {loop_command()} sync")
+        site.console.say(
+            "checkout",
+            f"{len(synced.stays)} files could not be moved in your checkout; later:"
+            f" {loop_command()} sync",
+        )
 
 
 def write_down(
-    site: Site, items: tuple[Item, ...], message: str, *,
-    flag: Flag = None, tree: Callable[[str], str] | None = None, files: Callable[[str], Files] = lambda _tip: NO_FILES,
-) -> str:  # fmt: skip
-    """One commit on the branch's tip with these lines in progress.txt, and with it a done-flag, files or another tree. Returns its id."""
+    site: Site,
+    items: tuple[Item, ...],
+    message: str,
+    *,
+    flag: Flag = None,
+    tree: Callable[[str], str] | None = None,
+    files: Callable[[str], Files] = lambda _tip: NO_FILES,
+) -> str:
+    """One commit on the branch's tip with these lines in progress.txt, and with it a done-flag,
+    files or another tree. Returns its id."""
     while True:
         tip = site.tip()
         onto = (tree or site.house.repo.tree_of)(tip)
         whole = with_record(site, tip, onto, items, flag, files(tip))
-        commit = site.house.repo.commit(whole, [tip], site.house.secrets.hide(message), sign=site.sign)
+        commit = site.house.repo.commit(
+            whole, [tip], site.house.secrets.hide(message), sign=site.sign
+        )
         if publish(site, commit, tip):
             return commit
 
 
-def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: Flag = None, files: Files = NO_FILES) -> str:
-    """The tree with the tip's progress plus these lines, with the tip's plan, one flag of it changed, and with these files of the record.
+def with_record(
+    site: Site,
+    tip: str,
+    tree: str,
+    items: tuple[Item, ...],
+    flag: Flag = None,
+    files: Files = NO_FILES,
+) -> str:
+    """The tree with the tip's progress plus these lines, with the tip's plan, one flag of it
+    changed, and with these files of the record.
 
     A file of None is taken away; paths are the repository's.
     """
@@ -118,8 +168,16 @@ def with_record(site: Site, tip: str, tree: str, items: tuple[Item, ...], flag: 
     told = text + appended(text, (*head, *items)) if items else text
     whole = {**files, **({house.progress: told.encode("utf-8", "surrogateescape")} if told else {})}
     if flag:
-        whole[house.plan] = planfile.set_done(house.repo.read(tip, house.plan) or b"", house.plan, *flag, *house.reading)
-    return house.repo.tree_with(tree, {path: None if data is None else (FILE, house.repo.write_blob(data)) for path, data in whole.items()})
+        whole[house.plan] = planfile.set_done(
+            house.repo.read(tip, house.plan) or b"", house.plan, *flag, *house.reading
+        )
+    return house.repo.tree_with(
+        tree,
+        {
+            path: None if data is None else (FILE, house.repo.write_blob(data))
+            for path, data in whole.items()
+        },
+    )
 
 
 def hidden(house: House, item: Item) -> Item:
@@ -134,8 +192,8 @@ def hidden(house: House, item: Item) -> Item:
 def commit_plan_edits(site: Site) -> str:
     """Commit what the person changed in the plan, as its own commit, and return the tip.
 
-    A flag that a landing set since the last look is kept: the edit was begun on the text before it. A plan that cannot be read stays
-    where it is, and the last good one in force.
+    A flag that a landing set since the last look is kept: the edit was begun on the text before it.
+    A plan that cannot be read stays where it is, and the last good one in force.
     """
     house = site.house
     edit, tip = checkout.plan_edit(house.repo, site.branch, house.plan), site.tip()
@@ -145,14 +203,21 @@ def commit_plan_edits(site: Site) -> str:
         return tip
     try:
         planfile.read(edit.data, house.plan, *house.reading)
-        text = planfile.carry_flags(ancestor or edit.ancestor or b"", known or b"", edit.data, house.plan, *house.reading)
+        text = planfile.carry_flags(
+            ancestor or edit.ancestor or b"", known or b"", edit.data, house.plan, *house.reading
+        )
     except PlanError as error:
-        site.console.say("plan", f"kept as it was, because {error.problem.splitlines()[0]} ({error.place})")
+        site.console.say(
+            "plan", f"kept as it was, because {error.problem.splitlines()[0]} ({error.place})"
+        )
         return tip
     if text == known:
         checkout.put_back(house.repo, house.plan, edit.seen, text)
         return tip
-    old, new = readable(known, house.plan, *house.reading), planfile.read(text, house.plan, *house.reading)
+    old, new = (
+        readable(known, house.plan, *house.reading),
+        planfile.read(text, house.plan, *house.reading),
+    )
     subject = planfile.describe(old, new)
     notes, sheets = phases.edited(site, tip, old, new)
     tree = house.repo.tree_with(tip, {house.plan: (edit.mode, house.repo.write_blob(text))})
@@ -174,8 +239,13 @@ def readable(data: bytes | None, path: str, tag: str, words: tuple[str, ...]) ->
         return None
 
 
-def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded | None:
-    """Advance the branch by one commit: code, flag and progress together. None when the branch has moved: look again."""
+def land(
+    site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd
+) -> SessionEnded | None:
+    """Advance the branch by one commit: code, flag and progress together.
+
+    None when the branch has moved: look again.
+    """
     repo = site.house.repo
     tip = commit_plan_edits(site)
     if tip != candidate.base:
@@ -183,16 +253,30 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     candidate = notebook.with_chances(site, candidate, verdict, started.id)
     ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases.told(site, started, candidate, verdict, ended)
-    ended = replace(ended, done=closing.done(started.feature, verdict, reporting.size(site.house, tip, candidate.tree)))
+    ended = replace(
+        ended,
+        done=closing.done(
+            started.feature, verdict, reporting.size(site.house, tip, candidate.tree)
+        ),
+    )
     flag = (started.feature.id, True) if verdict.outcome is Outcome.LANDED else None
     past = site.history(tip).of(started.feature)
-    lines = (entry_of(ended, site.now(), past.attempts + 1), *notebook.entries(site, candidate.found))
-    tree = with_record(site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found))
+    lines = (
+        entry_of(ended, site.now(), past.attempts + 1),
+        *notebook.entries(site, candidate.found),
+    )
+    tree = with_record(
+        site, tip, candidate.tree, lines, flag, notebook.record(site.house, tip, candidate.found)
+    )
     message = closing.landing_message(ended, verdict, repo.diff(tip, tree))
     try:
         commit = repo.commit(tree, [tip], site.house.secrets.hide(message), sign=site.sign)
     except SigningError:
-        kept = repo.commit(candidate.tree, [candidate.base], f"work on {started.feature.id} that could not be signed, from {started.id}")
+        kept = repo.commit(
+            candidate.tree,
+            [candidate.base],
+            f"work on {started.feature.id} that could not be signed, from {started.id}",
+        )
         repo.set_ref(repo.work_ref(started.feature.id), kept)
         raise
     if not publish(site, commit, tip):
@@ -201,8 +285,11 @@ def land(site: Site, started: Started, candidate: Candidate, verdict: Verdict, e
     return replace(ended, commit=commit)
 
 
-def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd) -> SessionEnded:
-    """Keep work that does not land where the next session finds it, and write down what happened."""
+def carry(
+    site: Site, started: Started, candidate: Candidate, verdict: Verdict, end: AgentEnd
+) -> SessionEnded:
+    """Keep work that does not land where the next session finds it, and write down what
+    happened."""
     repo = site.house.repo
     candidate = notebook.with_chances(site, candidate, verdict, started.id)
     ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
@@ -212,10 +299,18 @@ def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, 
     if tree == repo.tree_of(candidate.base):
         repo.delete_ref(ref)
     else:
-        repo.set_ref(ref, repo.commit(tree, [candidate.base], f"work on {started.feature.id} carried from {started.id}"))
+        repo.set_ref(
+            ref,
+            repo.commit(
+                tree, [candidate.base], f"work on {started.feature.id} carried from {started.id}"
+            ),
+        )
         ended = replace(ended, carried=reporting.size(site.house, candidate.base, tree))
     past = site.history(site.tip()).of(started.feature)
-    lines = (entry_of(ended, site.now(), past.attempts + 1, past.tried), *notebook.entries(site, candidate.found))
+    lines = (
+        entry_of(ended, site.now(), past.attempts + 1, past.tried),
+        *notebook.entries(site, candidate.found),
+    )
     files = partial(notebook.record, site.house, found=candidate.found)
     if verdict.outcome is Outcome.HELD:
         held.keep(site.house, started.id, started.feature, candidate.base, candidate.tree, verdict)
@@ -224,10 +319,11 @@ def carry(site: Site, started: Started, candidate: Candidate, verdict: Verdict, 
 
 
 def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
-    """Land a candidate that was held, by the person's approval: merged onto the tip, judged there once more, its flag set.
+    """Land a candidate that was held, by the person's approval: merged onto the tip, judged
+    there once more, its flag set.
 
-    What they were asked is not asked again while the candidate changes the same lines. Anything else that is held now waits for them
-    anew; what is refused now goes to the next session.
+    What they were asked is not asked again while the candidate changes the same lines. Anything
+    else that is held now waits for them anew; what is refused now goes to the next session.
     """
     repo, known = site.house.repo, held.find(site.house.repo, session)
     while True:
@@ -235,7 +331,13 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
         merged = repo.merge(tip, session_ref(session))
         if merged.conflicts:
             where = ", ".join(merged.conflicts[:3])
-            return back(site, feature, said, f"the branch changed the same lines ({where}); the next session begins with the merge")
+            return back(
+                site,
+                feature,
+                said,
+                f"the branch changed the same lines ({where}); the next session begins with the"
+                " merge",
+            )
         approved = known.asked if held.same_patch(repo, known, tip, merged.tree) else NOTHING
         verdict = site.lab.examine(tip, merged.tree, feature, (), finished=True, approved=approved)
         if verdict.outcome is Outcome.HELD:
@@ -245,16 +347,26 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
             write_down(site, (note,), f"progress: {feature.id} held again")
             return asks
         if verdict.outcome not in LANDS:
-            return back(site, feature, said, f"on the branch as it is now: {first(verdict, Ruling.REJECT)}")
-        message = site.house.secrets.hide(closing.approved_message(feature, session, verdict, approved))
-        commit = repo.commit(with_record(site, tip, merged.tree, (said,), (feature.id, True)), [tip], message, sign=site.sign)
+            return back(
+                site, feature, said, f"on the branch as it is now: {first(verdict, Ruling.REJECT)}"
+            )
+        message = site.house.secrets.hide(
+            closing.approved_message(feature, session, verdict, approved)
+        )
+        commit = repo.commit(
+            with_record(site, tip, merged.tree, (said,), (feature.id, True)),
+            [tip],
+            message,
+            sign=site.sign,
+        )
         if publish(site, commit, tip):
             repo.delete_ref(repo.work_ref(feature.id))
             return "landed"
 
 
 def back(site: Site, feature: Feature, said: Entry, why: str) -> str:
-    """The approval stands in the record with why it could not be followed, which the next session is told."""
+    """The approval stands in the record with why it could not be followed, which the next
+    session is told."""
     told = decision("approve", f"but it does not land, {why}", feature, said.at)
     write_down(site, (replace(told, details=said.details),), f"progress: {feature.id} approve")
     return f"does not land, {why}"
@@ -263,14 +375,23 @@ def back(site: Site, feature: Feature, said: Entry, why: str) -> str:
 def first(verdict: Verdict, ruling: Ruling) -> str:
     """The first reason of a kind, with what it names."""
     found = next((reason for reason in verdict.reasons if reason.ruling is ruling), None)
-    return line(": ".join((found.says, ", ".join(found.detail[:3])))).rstrip(": ") if found else str(verdict.outcome)
+    return (
+        line(": ".join((found.says, ", ".join(found.detail[:3])))).rstrip(": ")
+        if found
+        else str(verdict.outcome)
+    )
 
 
 def undone(site: Site, landed: Commit) -> Callable[[str], Merged]:
     """For any tip: the tip without what one landing changed, its plan and record aside."""
     repo, house = site.house.repo, site.house
-    kept, recorded = repo.files(landed.id), matcher((house.plan, house.progress, house.path("findings"), house.sheets))
+    kept, recorded = (
+        repo.files(landed.id),
+        matcher((house.plan, house.progress, house.path("findings"), house.sheets)),
+    )
     changed = (change.path for change in repo.diff(f"{landed.id}^", landed.id))
     record = {path: kept.get(path) for path in changed if recorded(path)}
-    before = repo.commit(repo.tree_with(f"{landed.id}^", record), [landed.id], f"before {landed.subject}")
+    before = repo.commit(
+        repo.tree_with(f"{landed.id}^", record), [landed.id], f"before {landed.subject}"
+    )
     return lambda tip: repo.merge(tip, before)

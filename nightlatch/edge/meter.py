@@ -22,4 +22,11 @@ class Meter:
         self.trials.progress.step = str(name)
         yield
         self.trials.progress.step = ""
-        self.costs.append(Cost(step=str(name), runs=len(self.trials.ran) - runs, seconds=monotonic() - start, budget=budget))
+        self.costs.append(
+            Cost(
+                step=str(name),
+                runs=len(self.trials.ran) - runs,
+                seconds=monotonic() - start,
+                budget=budget,
+            )
+        )

@@ -34,14 +34,23 @@ def close(site: Site, stop: Stop) -> int:
 
 
 def signed_off(site: Site, stop: Stop) -> tuple[Report, RunEnd, str]:
-    """The end block of the run, for the morning, as one further commit. A run that did nothing and has nothing new to say writes none."""
+    """The end block of the run, for the morning, as one further commit.
+
+    A run that did nothing and has nothing new to say writes none.
+    """
     tip = site.tip()
     items = parse(site.progress_text(tip))
     last = next((item for item in reversed(items) if isinstance(item, RunEnd)), None)
     told = report(site, tip, stop)
     block = reportviews.end_block(told, site.run, code=stop.code, at=site.now())
-    if site.run_is_open(tip) or (stop.code and (last is None or last.details[:1] != block.details[:1])):
-        tip = write_down(site, (*reportviews.night(told, site.run), block), f"progress: {site.run} ended, {site.passing(tip)} pass")
+    if site.run_is_open(tip) or (
+        stop.code and (last is None or last.details[:1] != block.details[:1])
+    ):
+        tip = write_down(
+            site,
+            (*reportviews.night(told, site.run), block),
+            f"progress: {site.run} ended, {site.passing(tip)} pass",
+        )
     return told, block, tip
 
 
@@ -52,7 +61,8 @@ def show(site: Site, told: Report, block: RunEnd) -> None:
 
 
 def fault(site: Site, code: int) -> str:
-    """What is wrong, in the program's own words, "" where the run ended as planned or waits for a person."""
+    """What is wrong, in the program's own words, "" where the run ended as planned or waits for
+    a person."""
     faults = site.history(site.tip()).faults
     return "" if code not in (4, 5) else faults[-1] if faults else FaultError.__doc__ or ""
 
@@ -61,14 +71,26 @@ def report(site: Site, tip: str, stop: Stop) -> Report:
     """The report of this run as it ends now."""
     items = parse(site.progress_text(tip))
     picked = chosen(items) if site.run_is_open(tip) else [Night(run=site.run)]
-    end = RunEnd(run=site.run, fields=(("exit", str(stop.code)),), details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"))
-    stands = survey(site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits).anew
+    end = RunEnd(
+        run=site.run,
+        fields=(("exit", str(stop.code)),),
+        details=(f"stop    {stop.why}", f"branch  {tests_at(site, tip)}"),
+    )
+    stands = survey(
+        site.plan(tip) or look.NO_PLAN, site.history(tip), site.house.config.limits
+    ).anew
     with reporting.landings(site.house, tip, reaching(items, picked, stands.together)) as landed:
-        return build(reporting.source(site.house, (site.branch, tip), stands, items, picked, loop_command(), landed, end), picked)
+        return build(
+            reporting.source(
+                site.house, (site.branch, tip), stands, items, picked, loop_command(), landed, end
+            ),
+            picked,
+        )
 
 
 def summarize(told: Report) -> None:
-    """The same on the page of a CI job, where there is one; that it cannot be written ends nothing."""
+    """The same on the page of a CI job, where there is one; that it cannot be written ends
+    nothing."""
     if name := os.environ.get("GITHUB_STEP_SUMMARY"):
         with suppress(OSError), Path(name).open("a", encoding="utf-8") as file:
             file.write(reportviews.markdown(on_clocks(told, clocks.zone())))
@@ -77,4 +99,8 @@ def summarize(told: Report) -> None:
 def tests_at(site: Site, tip: str) -> str:
     """What is known of the branch's tests, without running them."""
     known = site.lab.known(tip)
-    return f"{'red' if known.failing else 'green'}, {known.summary()}" if known else "its tests were not run"
+    return (
+        f"{'red' if known.failing else 'green'}, {known.summary()}"
+        if known
+        else "its tests were not run"
+    )

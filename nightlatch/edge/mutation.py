@@ -1,4 +1,7 @@
-"""Do the candidate's tests notice less than the base's? Both are run on the same small faults in the code."""
+"""Do the candidate's tests notice less than the base's?
+
+Both are run on the same small faults in the code.
+"""
 
 import difflib
 import re
@@ -31,7 +34,8 @@ Pair = tuple[Mutant, Mutant]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """Some ids that pass in one tree, the room that it is tried in, and the seconds that this takes."""
+    """Some ids that pass in one tree, the room that it is tried in, and the seconds that this
+    takes."""
 
     place: KeptRoom
     ids: frozenset[str]
@@ -39,23 +43,32 @@ class Side:
     fault: str = ""
 
     def kills(self, mutant: Mutant, patience: int = 1) -> Results | None:
-        """The results where one of the ids does not pass any more: it fails, hangs, or cannot be loaded."""
+        """The results where one of the ids does not pass any more: it fails, hangs, or cannot
+        be loaded."""
         found = self.made_ready(mutant, patience)()
         self.place.leave_if_written()
         return found if self.missing(found) else None
 
     def made_ready(self, mutant: Mutant, patience: int = 1) -> Callable[[], Results]:
         timeout = patience * (SPARE_TIMES * self.seconds + SPARE_SECONDS)
-        return self.place.made_ready(self.ids, timeout, self.place.trials.path(mutant.path), mutant.text)
+        return self.place.made_ready(
+            self.ids, timeout, self.place.trials.path(mutant.path), mutant.text
+        )
 
     def missing(self, found: Results) -> bool:
         """Does one of the ids not pass any more?"""
         return not self.ids <= found.passed or bool(found.broken) or found.answer is Answer.FAULT
 
 
-def both(old: Side, new: Side, mutant: Mutant, twin: Mutant) -> tuple[Results | None, Results | None]:
-    """What kills the fault on either side, at the same time where there is a processor for each: whichever is not asked for costs none."""
-    jobs = [Job(name=mutant.says, work=side.made_ready(fault)) for side, fault in ((old, mutant), (new, twin))]
+def both(
+    old: Side, new: Side, mutant: Mutant, twin: Mutant
+) -> tuple[Results | None, Results | None]:
+    """What kills the fault on either side, at the same time where there is a processor for
+    each: whichever is not asked for costs none."""
+    jobs = [
+        Job(name=mutant.says, work=side.made_ready(fault))
+        for side, fault in ((old, mutant), (new, twin))
+    ]
     first, second = old.place.trials.at_once(jobs, most=2)
     for side in (old, new):
         side.place.leave_if_written()
@@ -63,22 +76,41 @@ def both(old: Side, new: Side, mutant: Mutant, twin: Mutant) -> tuple[Results | 
 
 
 def compare(
-    trials: Trials, case: Case, before: Collection[str], after: Collection[str], *, seconds: float = SECONDS, most: int = MOST
+    trials: Trials,
+    case: Case,
+    before: Collection[str],
+    after: Collection[str],
+    *,
+    seconds: float = SECONDS,
+    most: int = MOST,
 ) -> Compared:
-    """What the base's versions of the changed tests notice and the candidate's do not; `before` and `after` are the ids that pass in each.
+    """What the base's versions of the changed tests notice and the candidate's do not; `before`
+    and `after` are the ids that pass in each.
 
-    Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves otherwise now, are run on the base's
-    instead, and count with the faults that can be put into both. `left` says what there was no time for.
+    Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves
+    otherwise now, are run on the base's instead, and count with the faults that can be put into
+    both. `left` says what there was no time for.
     """
     began, every = monotonic(), changed_tests(trials, case)
     shares = shared_out(case.suite.every, sorted(every))
     suites = [one for one in case.suite.every if one.by_id and one.name in shares]
 
     def own(one: Suite, names: Collection[str]) -> frozenset[str]:
-        return frozenset(name for name in names if case.suite.alone or one in holders(case.suite.every, name))
+        return frozenset(
+            name for name in names if case.suite.alone or one in holders(case.suite.every, name)
+        )
 
     def part(one: Suite, left: float) -> Compared:
-        return compare_one(trials, case, one, frozenset(shares[one.name]), own(one, before), own(one, after), seconds=left, most=most)
+        return compare_one(
+            trials,
+            case,
+            one,
+            frozenset(shares[one.name]),
+            own(one, before),
+            own(one, after),
+            seconds=left,
+            most=most,
+        )
 
     rest = len(suites)
     parts = []
@@ -89,9 +121,16 @@ def compare(
 
 
 def compare_one(
-    trials: Trials, case: Case, suite: Suite, changed: frozenset[str], before: Collection[str], after: Collection[str], *,
-    seconds: float, most: int,
-) -> Compared:  # fmt: skip
+    trials: Trials,
+    case: Case,
+    suite: Suite,
+    changed: frozenset[str],
+    before: Collection[str],
+    after: Collection[str],
+    *,
+    seconds: float,
+    most: int,
+) -> Compared:
     """The same for one suite, whose changed files and ids these are."""
     began = monotonic()
     old = ids_of(trials, case.base, changed, before, suite)
@@ -110,26 +149,43 @@ def compare_one(
         if fault := new.fault or same.fault or other.fault:
             return Compared(left=(fault,))
         one = max(same.seconds, other.seconds) + new.seconds
-        share = min(most, max(LEAST, int(seconds / (1.5 * one)))) // (bool(same.ids) + bool(other.ids) or 1)
-        sides = [(s, tree) for s, tree in ((same, case.tree), (other, trials.tree(case.base))) if s.ids]
-        return total(weighed(s, new, pairs(trials, case, suite, changed, tree, share), began + seconds) for s, tree in sides)
+        share = min(most, max(LEAST, int(seconds / (1.5 * one)))) // (
+            bool(same.ids) + bool(other.ids) or 1
+        )
+        sides = [
+            (s, tree) for s, tree in ((same, case.tree), (other, trials.tree(case.base))) if s.ids
+        ]
+        return total(
+            weighed(s, new, pairs(trials, case, suite, changed, tree, share), began + seconds)
+            for s, tree in sides
+        )
 
 
 def changed_tests(trials: Trials, case: Case) -> frozenset[str]:
-    """What differs and is a test, a helper or test data; mere configuration is judged by its text."""
-    return frozenset(path for path in map(trials.own, case.back) if case.suite.tests(path) or not case.suite.config(path))
+    """What differs and is a test, a helper or test data; mere configuration is judged by its
+    text."""
+    return frozenset(
+        path
+        for path in map(trials.own, case.back)
+        if case.suite.tests(path) or not case.suite.config(path)
+    )
 
 
 def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
     """The ids that pass with nothing changed, and how long they take."""
     began = monotonic()
     found = place.run(ids, place.trials.hands.timeout) if ids else Results(answer=Answer.GREEN)
-    fault = "the tests cannot be run on their own" if found.answer is Answer.FAULT or found.broken else ""
+    fault = (
+        "the tests cannot be run on their own"
+        if found.answer is Answer.FAULT or found.broken
+        else ""
+    )
     return Side(place=place, ids=found.passed & ids, seconds=monotonic() - began, fault=fault)
 
 
 def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Compared:
-    """Each fault that the old tests notice is shown to the new ones; before it is held against them, to the old ones once more."""
+    """Each fault that the old tests notice is shown to the new ones; before it is held against
+    them, to the old ones once more."""
     killed, unloaded, survivors, left = 0, 0, list[str](), list[str]()
     meeting = any(side.place.room and side.place.room.meets_others for side in (old, new))
     apart = bool(new.ids) and old.place.trials.runs_apart and not meeting
@@ -145,7 +201,8 @@ def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Co
             killed, unloaded = killed + loads, unloaded + (not loads)
             noticed = seen if apart else new.kills(twin) if new.ids and loads else None
             if noticed and noticed.answer is Answer.FAULT and found.answer is not Answer.FAULT:
-                noticed = new.kills(twin, PATIENT)  # it was cut off, which a busy machine does too, and proves nothing
+                # it was cut off, which a busy machine does too, and proves nothing
+                noticed = new.kills(twin, PATIENT)
             if loads and not noticed and old.kills(mutant):
                 survivors.append(twin.says)
     if unloaded and not killed:
@@ -162,21 +219,41 @@ def total(parts: Iterable[Compared]) -> Compared:
     )
 
 
-def pairs(trials: Trials, case: Case, suite: Suite, changed: frozenset[str], tree: str, most: int) -> list[Pair]:
-    """Faults of what the changed tests reach, each with its twin in the candidate's code, in an order that the base alone decides."""
+def pairs(
+    trials: Trials, case: Case, suite: Suite, changed: frozenset[str], tree: str, most: int
+) -> list[Pair]:
+    """Faults of what the changed tests reach, each with its twin in the candidate's code, in an
+    order that the base alone decides."""
     kind = matching(suite.patterns(suite.runner.code))
     found, seed = list[Pair](), trials.key(case.base)
-    own = {trials.own(path): entry for path, entry in trials.files(tree).items() if entry[0] in FILES}
-    sources = [path for path in own if kind(path) and not case.suite.files(path) and not path.startswith("../")]
+    own = {
+        trials.own(path): entry for path, entry in trials.files(tree).items() if entry[0] in FILES
+    }
+    sources = [
+        path
+        for path in own
+        if kind(path) and not case.suite.files(path) and not path.startswith("../")
+    ]
     helpers = [path for path in own if kind(path) and case.suite.files(path)]
-    texts = {path: text(trials, case.base, path) for path in concerned(trials, case.base, changed, suite)}
+    texts = {
+        path: text(trials, case.base, path) for path in concerned(trials, case.base, changed, suite)
+    }
     differing = {t.path: (t.old or "", t.new or "") for t in case.texts if t.path in changed}
-    near = words([*differing.values(), *((whole, "") for path, whole in texts.items() if path not in differing)])
+    near = words(
+        [
+            *differing.values(),
+            *((whole, "") for path, whole in texts.items() if path not in differing),
+        ]
+    )
     paths = reached(texts, sources, helpers, lambda path: text(trials, tree, path))
     each = max(LEAST // 2, min(MOST_A_FILE, most // max(len(paths), 1)))
     for path in paths:
         mine = mutants(path, text(trials, tree, path), most=each, seed=seed, near=near)
-        other = mine if tree == case.tree else mutants(path, text(trials, case.tree, path), most=10 * each, seed=seed, near=near)
+        other = (
+            mine
+            if tree == case.tree
+            else mutants(path, text(trials, case.tree, path), most=10 * each, seed=seed, near=near)
+        )
         twins = {mutant.name: mutant for mutant in other}
         found += [(mutant, twins[mutant.name]) for mutant in mine if mutant.name in twins]
     return found[:most]
@@ -184,35 +261,64 @@ def pairs(trials: Trials, case: Case, suite: Suite, changed: frozenset[str], tre
 
 def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
     """The names around everything that differs."""
-    lines = (line for old, new in texts for line in difflib.unified_diff(old.splitlines(), new.splitlines(), n=CONTEXT, lineterm=""))
+    lines = (
+        line
+        for old, new in texts
+        for line in difflib.unified_diff(old.splitlines(), new.splitlines(), n=CONTEXT, lineterm="")
+    )
     return frozenset(word for line in lines for word in re.findall(r"\w{2,}", line))
 
 
-def ids_of(trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Suite) -> frozenset[str]:
-    """The ids of the test files that changes concern; all of them where ids do not tell their files."""
-    paths, there = concerned(trials, rev, changed, suite), frozenset(map(trials.own, trials.files(rev)))
+def ids_of(
+    trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Suite
+) -> frozenset[str]:
+    """The ids of the test files that changes concern; all of them where ids do not tell their
+    files."""
+    paths, there = (
+        concerned(trials, rev, changed, suite),
+        frozenset(map(trials.own, trials.files(rev))),
+    )
     found = frozenset(i for i in ids if belongs(i, paths))
     return found or frozenset(() if any(belongs(i, there) for i in ids) else ids)
 
 
 def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Suite) -> frozenset[str]:
-    """Changed test files, and a few of those that import changed helpers, also by way of others, or name changed data."""
-    tests, code = (matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code))
+    """Changed test files, and a few of those that import changed helpers, also by way of
+    others, or name changed data."""
+    tests, code = (
+        matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
+    )
     there = [path for path in map(trials.own, trials.files(rev)) if tests(path) and code(path)]
     helpers = [path for path in changed if code(path) and not TEST.search(path)]
-    data = {word for path in changed if not code(path) for word in (basename(path), basename(dirname(path))) if word}
+    data = {
+        word
+        for path in changed
+        if not code(path)
+        for word in (basename(path), basename(dirname(path)))
+        if word
+    }
     if not (helpers or data):
         return changed
     texts = {path: text(trials, rev, path) for path in there}
-    reading = {path for path, whole in texts.items() if any(word in whole or basename(path) in word for word in data)}
-    more = (users(helpers, texts) if helpers else frozenset()) | (reading or set(there if data else ()))
+    reading = {
+        path
+        for path, whole in texts.items()
+        if any(word in whole or basename(path) in word for word in data)
+    }
+    more = (users(helpers, texts) if helpers else frozenset()) | (
+        reading or set(there if data else ())
+    )
     return changed | frozenset(sorted(more - changed, key=digest)[:MOST_USERS])
 
 
 def belongs(name: str, paths: Iterable[str]) -> bool:
     """Is this id of one of these files? Go names the package alone."""
     file = file_of(name)
-    return any(path == file or (path.endswith(".go") and f"/{file}/".endswith(f"/{dirname(path)}/".replace("//", "/"))) for path in paths)
+    return any(
+        path == file
+        or (path.endswith(".go") and f"/{file}/".endswith(f"/{dirname(path)}/".replace("//", "/")))
+        for path in paths
+    )
 
 
 def text(trials: Trials, rev: str, path: str) -> str:

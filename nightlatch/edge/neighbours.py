@@ -1,4 +1,7 @@
-"""Does code only know the inputs of its tests? Neighbouring ones are tried where both stand in what the feature wrote."""
+"""Does code only know the inputs of its tests?
+
+Neighbouring ones are tried where both stand in what the feature wrote.
+"""
 
 from collections.abc import Collection
 
@@ -16,7 +19,8 @@ MOST_FILES = 4
 
 
 def known_only(trials: Trials, case: Case, e: Evidence) -> tuple[str, ...]:
-    """Return the lines of new tests whose inputs are the only ones that the code gives anything for."""
+    """Return the lines of new tests whose inputs are the only ones that the code gives anything
+    for."""
     ids = (e.proof or new_passing(e)) - e.flaky - e.unsteady
     written = wrote(trials, case)
     if not ids or not written:
@@ -27,7 +31,9 @@ def known_only(trials: Trials, case: Case, e: Evidence) -> tuple[str, ...]:
         tree = trials.repo.tree_with(case.tree, {trials.path(probes.path): entry})
         beside = [one for one in ids if belongs(one, probes.path)]
         wanted = {own: probe_id(beside[0], probes.path, own) for own in probes.says}
-        ran = trials.run(case.base, tree, case.suite, sorted(wanted.values()), SHARE * trials.hands.timeout)
+        ran = trials.run(
+            case.base, tree, case.suite, sorted(wanted.values()), SHARE * trials.hands.timeout
+        )
         found += [probes.says[own] for own, one in wanted.items() if one in ran.failing]
     return tuple(found)
 
@@ -39,7 +45,11 @@ def wrote(trials: Trials, case: Case) -> str:
     lines = []
     for text in texts:
         new = (text.new or "").splitlines()
-        lines += [new[number - 1] for number in sorted(added(text.old or "", text.new or "")) if number <= len(new)]
+        lines += [
+            new[number - 1]
+            for number in sorted(added(text.old or "", text.new or ""))
+            if number <= len(new)
+        ]
     return "\n".join(lines)
 
 
@@ -47,7 +57,11 @@ def probed(case: Case, ids: Collection[str], written: str, name: str) -> list[Pr
     """Test files with probes in them."""
     found = []
     for text in case.texts:
-        names = [function_of(one).split("::", 1)[1] for one in ids if "::" in one and belongs(one, text.path)]
+        names = [
+            function_of(one).split("::", 1)[1]
+            for one in ids
+            if "::" in one and belongs(one, text.path)
+        ]
         if not text.test or not text.new or not names or not holders(case.suite.every, text.path):
             continue
         if text.path.endswith(".py"):
@@ -61,7 +75,9 @@ def probed(case: Case, ids: Collection[str], written: str, name: str) -> list[Pr
 def belongs(name: str, path: str) -> bool:
     """Is this id of this file? Go's ids name the package."""
     file, folder = file_of(name), path.rpartition("/")[0]
-    in_package = path.endswith("_test.go") and (f"/{file}/".endswith(f"/{folder}/") if folder else "/" not in file)
+    in_package = path.endswith("_test.go") and (
+        f"/{file}/".endswith(f"/{folder}/") if folder else "/" not in file
+    )
     return file == path or in_package
 
 

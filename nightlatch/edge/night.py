@@ -1,4 +1,5 @@
-"""The verbs of the loop, in one place, and fetched when the loop first uses one: `--help` needs none of them."""
+"""The verbs of the loop, in one place, and fetched when the loop first uses one: `--help` needs
+none of them."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -37,7 +38,15 @@ HOMES = {
     "nightlatch.edge.landing": ("carry", "land"),
     "nightlatch.edge.morning": ("close",),
     "nightlatch.edge.running": ("opened",),
-    "nightlatch.edge.session": ("again", "already_green", "brief", "collect", "examine", "provision", "work"),
+    "nightlatch.edge.session": (
+        "again",
+        "already_green",
+        "brief",
+        "collect",
+        "examine",
+        "provision",
+        "work",
+    ),
     "nightlatch.edge.settle": ("record", "settle"),
     "nightlatch.edge.site": ("Candidate", "Options", "Site", "Started"),
 }

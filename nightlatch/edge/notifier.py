@@ -20,7 +20,11 @@ PING_EVERY = 600.0
 
 @dataclass(slots=True, kw_only=True)
 class Notifier:
-    """Tells of one run. Nothing here waits for a receiver, and nothing that one does is an error: `say` shows it, at the next event."""
+    """Tells of one run.
+
+    Nothing here waits for a receiver, and nothing that one does is an error: `say` shows it, at the
+    next event.
+    """
 
     house: House
     branch: str
@@ -51,23 +55,36 @@ class Notifier:
             self.tell(notices.needs_you(new, question=self.settings.question))
 
     def ping(self, *, now: bool = False) -> None:
-        """A sign of life for the dead-man address: at the ends of sessions, and every ten minutes between them."""
-        if self.run and self.settings.ping and (now or time.monotonic() - self._pinged >= PING_EVERY):
+        """A sign of life for the dead-man address: at the ends of sessions, and every ten
+        minutes between them."""
+        if (
+            self.run
+            and self.settings.ping
+            and (now or time.monotonic() - self._pinged >= PING_EVERY)
+        ):
             self._pinged = time.monotonic()
             self.hear()
             self._send([None])
 
     def ended(self, code: int, words: Iterable[str], passing: str, why: str = "") -> None:
-        """The end of the run; `why` says in the program's own words what is wrong, where something is."""
+        """The end of the run; `why` says in the program's own words what is wrong, where
+        something is."""
         wrong = (notices.stopped(code, why),) if why else ()
         self.tell(*wrong, notices.run_ended(code, words, passing))
         self.ping(now=True)
 
     def broke(self, end: BaseException, words: Iterable[str], passing: str) -> None:
-        """A run that an error ends. What the error says may hold anybody's output; what kind it is does not."""
+        """A run that an error ends.
+
+        What the error says may hold anybody's output; what kind it is does not.
+        """
         kind = end if isinstance(end, NightlatchError) else None
         code = kind.exit if kind else 130 if isinstance(end, KeyboardInterrupt) else 70
-        why = (type(kind).__doc__ or "").partition("\n")[0] if kind else "something unexpected happened"
+        why = (
+            (type(kind).__doc__ or "").partition("\n")[0]
+            if kind
+            else "something unexpected happened"
+        )
         self.ended(code, words, passing, "" if code > 128 else why)
 
     def hear(self) -> None:
@@ -92,18 +109,33 @@ class Notifier:
     def _send(self, what: Sequence[Mapping[str, object] | None], after: int = 0) -> int:
         with suppress(OSError), self._log.open("ab") as log:
             running = {process.pid for process in self._sent}
-            self._sent.append(send(self.house, what, log.fileno(), after if after in running else 0))
+            self._sent.append(
+                send(self.house, what, log.fileno(), after if after in running else 0)
+            )
             return self._sent[-1].pid
         return 0
 
 
-def send(house: House, what: Sequence[Mapping[str, object] | None], out: int, after: int = 0) -> subprocess.Popen[bytes]:
-    """Start a sender; settings and notices go to its standard input, for others may read the arguments of a process."""
-    job = {**asdict(house.config.notify), "folder": str(house.repo.project), "notices": what, "after": after}
+def send(
+    house: House, what: Sequence[Mapping[str, object] | None], out: int, after: int = 0
+) -> subprocess.Popen[bytes]:
+    """Start a sender; settings and notices go to its standard input, for others may read the
+    arguments of a process."""
+    job = {
+        **asdict(house.config.notify),
+        "folder": str(house.repo.project),
+        "notices": what,
+        "after": after,
+    }
     sender = subprocess.Popen(
-        outside.own_python("nightlatch.edge.sender"), stdin=subprocess.PIPE, stdout=out, stderr=subprocess.DEVNULL,
-        cwd=outside.NOWHERE, env=outside.environment(None, house.repo.top), start_new_session=True,
-    )  # fmt: skip
+        outside.own_python("nightlatch.edge.sender"),
+        stdin=subprocess.PIPE,
+        stdout=out,
+        stderr=subprocess.DEVNULL,
+        cwd=outside.NOWHERE,
+        env=outside.environment(None, house.repo.top),
+        start_new_session=True,
+    )
     with suppress(OSError):
         assert sender.stdin  # noqa: S101  # asked for in the line before
         sender.stdin.write(json.dumps(job).encode())

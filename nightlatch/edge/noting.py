@@ -1,5 +1,5 @@
-"""`nightlatch note` as an agent finds it on its PATH, with nothing but the standard library: one line for $NIGHTLATCH_OUT/notes.jsonl, and
-what is known, from the files of the checkout.
+"""`nightlatch note` as an agent finds it on its PATH, with nothing but the standard library:
+one line for $NIGHTLATCH_OUT/notes.jsonl, and what is known, from the files of the checkout.
 """
 
 import argparse
@@ -18,13 +18,17 @@ LONGEST = 2_000
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 WORDS = (*STATES, *KINDS, "challenge")
 EXAMPLE = """examples:
-  nightlatch note open "403 after accepting an invite" --reproduce ./invite.sh --fails 3/10 --next "log the session in src/auth.py"
-  nightlatch note rejected "the rate limiter causes it" --evidence "./invite.sh --no-limiter; test $? = 1" --cite src/limit.py:10-30
+  nightlatch note open "403 after accepting an invite" --reproduce ./invite.sh --fails 3/10 \
+--next "log the session in src/auth.py"
+  nightlatch note rejected "the rate limiter causes it" --evidence \
+"./invite.sh --no-limiter; test $? = 1" --cite src/limit.py:10-30
   nightlatch note challenge N-7f3k2 --evidence "grep -q index schema.sql" "there is an index"
-  nightlatch note challenge N-9b2m4 --state rejected --evidence ./bench.sh "the open question is settled: it takes 3 ms"
+  nightlatch note challenge N-9b2m4 --state rejected --evidence ./bench.sh \
+"the open question is settled: it takes 3 ms"
   nightlatch note list
   nightlatch note show N-7f3k2
-verified, rejected: what the command shows; it is recorded as open until the loop has run the command itself."""
+verified, rejected: what the command shows; it is recorded as open until the loop has \
+run the command itself."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,22 +37,60 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    made = Parser(prog="nightlatch note", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(
+        prog="nightlatch note", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     made.add_argument("word", choices=WORDS, help="what you hold the claim to be, or what it is")
-    made.add_argument("text", nargs="+", help="the claim in a sentence; for challenge first the finding's id")
-    made.add_argument("--evidence", action="append", default=[], metavar="CMD", help="a command that succeeds because the claim is so")
-    made.add_argument("--file", action="append", default=[], metavar="PATH", help="a log or a picture that shows it")
-    made.add_argument("--trace", action="append", default=[], metavar="ID", help="the name of a trace or run that shows it")
-    made.add_argument("--cite", action="append", default=[], metavar="PATH:10-20", help="the code that it is about")
+    made.add_argument(
+        "text", nargs="+", help="the claim in a sentence; for challenge first the finding's id"
+    )
+    made.add_argument(
+        "--evidence",
+        action="append",
+        default=[],
+        metavar="CMD",
+        help="a command that succeeds because the claim is so",
+    )
+    made.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a log or a picture that shows it",
+    )
+    made.add_argument(
+        "--trace",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="the name of a trace or run that shows it",
+    )
+    made.add_argument(
+        "--cite",
+        action="append",
+        default=[],
+        metavar="PATH:10-20",
+        help="the code that it is about",
+    )
     made.add_argument("--reproduce", metavar="CMD", help="a command that fails")
     made.add_argument("--fails", metavar="3/10", help="how often it fails (always, if not said)")
-    made.add_argument("--base", action="store_true", help="the claim is about the code as it was before this session")
-    made.add_argument("--state", choices=STATES, help="with challenge: what it is now; of an open one it counts once the loop saw it")
+    made.add_argument(
+        "--base",
+        action="store_true",
+        help="the claim is about the code as it was before this session",
+    )
+    made.add_argument(
+        "--state",
+        choices=STATES,
+        help="with challenge: what it is now; of an open one it counts once the loop saw it",
+    )
     made.add_argument("--next", metavar="TEXT", help="what to do next, and where")
     made.add_argument("--feature", metavar="F", help="the feature that it belongs to")
     for name in ("choice", "why"):
         made.add_argument(f"--{name}", metavar="TEXT", help="of a decision")
-    made.add_argument("--alternatives", action="append", metavar="TEXT", help="of a decision; may be given again")
+    made.add_argument(
+        "--alternatives", action="append", metavar="TEXT", help="of a decision; may be given again"
+    )
     return made
 
 
@@ -65,14 +107,25 @@ def read(args: Sequence[str]) -> dict[str, object]:
         "challenge": against[0] if against else None,
         "evidence": [*given.evidence, *proof],
         "cites": given.cite,
-        "reproduction": {"command": given.reproduce, **rate(given.fails)} if given.reproduce else None,
+        "reproduction": (
+            {"command": given.reproduce, **rate(given.fails)} if given.reproduce else None
+        ),
         "at": "base" if given.base else None,
-        **{name: getattr(given, name) for name in ("next", "feature", "choice", "why", "alternatives")},
+        **{
+            name: getattr(given, name)
+            for name in ("next", "feature", "choice", "why", "alternatives")
+        },
     }
     if not claim or max(map(len, (claim, given.next or "", given.why or ""))) > LONGEST:
-        raise ValueError(f"a text is empty or longer than {LONGEST} characters; put the rest in a file and name it with --file")
+        raise ValueError(
+            f"a text is empty or longer than {LONGEST} characters; put the rest in a file and name"
+            " it with --file"
+        )
     if against and not note["evidence"]:
-        raise ValueError("a finding is challenged with evidence or not at all: give --evidence CMD or --file PATH")
+        raise ValueError(
+            "a finding is challenged with evidence or not at all: give --evidence CMD or --file"
+            " PATH"
+        )
     if given.state and not against:
         raise ValueError("--state belongs to challenge; else the first word says it")
     if given.fails and not given.reproduce:
@@ -98,15 +151,22 @@ def append(out: Path, note: Mapping[str, object]) -> str:
 
 
 def name_of(session: str, line: str) -> str:
-    """The id that the loop will give to a line: core.notes.name_of, of which a workspace has no package. A test holds them together."""
-    number = int.from_bytes(sha256(f"{session}\0{line}".encode("utf-8", "surrogatepass")).digest()[:8])
+    """The id that the loop will give to a line: core.notes.name_of, of which a workspace has no
+    package. A test holds them together."""
+    number = int.from_bytes(
+        sha256(f"{session}\0{line}".encode("utf-8", "surrogatepass")).digest()[:8]
+    )
     return "N-" + "".join(LETTERS[number >> shift & 31] for shift in range(0, 35, 5))
 
 
 def known(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """(id, finding, text) of what is on record in the checkout that one stands in, then of what this session has noted."""
+    """(id, finding, text) of what is on record in the checkout that one stands in, then of what
+    this session has noted."""
     here = Path.cwd()
-    folder = next((each for each in (place / "findings" for place in (here, *here.parents)) if each.is_dir()), None)
+    folder = next(
+        (each for each in (place / "findings" for place in (here, *here.parents)) if each.is_dir()),
+        None,
+    )
     for file in sorted(folder.glob("N-*.toml")) if folder else ():
         text = file.read_text(encoding="utf-8", errors="replace")
         try:
@@ -114,19 +174,31 @@ def known(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any], str
         except ValueError:
             yield file.stem, {"claim": "this file cannot be read"}, text
     notes = Path(environ["NIGHTLATCH_OUT"], "notes.jsonl")
-    for line in notes.read_text(encoding="utf-8", errors="replace").splitlines() if notes.is_file() else ():
+    for line in (
+        notes.read_text(encoding="utf-8", errors="replace").splitlines() if notes.is_file() else ()
+    ):
         try:
             noted = json.loads(line)
         except ValueError:
             noted = None
         if isinstance(noted, dict) and "challenge" not in noted:
-            yield name_of(environ.get("NIGHTLATCH_SESSION", ""), line.strip()), {**noted, "state": "open", "by": "agent"}, line
+            yield (
+                name_of(environ.get("NIGHTLATCH_SESSION", ""), line.strip()),
+                {**noted, "state": "open", "by": "agent"},
+                line,
+            )
 
 
 def state_of(found: Mapping[str, Any]) -> str:
-    """As the last event left it; whether the code that it cites has changed since is looked at outside."""
+    """As the last event left it; whether the code that it cites has changed since is looked at
+    outside."""
     events = found.get("event", [])
-    return str(next((each["state"] for each in reversed(events) if "state" in each), found.get("state", "open")))
+    return str(
+        next(
+            (each["state"] for each in reversed(events) if "state" in each),
+            found.get("state", "open"),
+        )
+    )
 
 
 def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -140,17 +212,29 @@ def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
     if wanted.id and not found:
         raise ValueError(f"there is no finding {wanted.id!r}: nightlatch note list")
     for name, each, text in found:
-        state, feature = state_of(each), str(each.get("feature", "") or environ.get("NIGHTLATCH_FEATURE", ""))
+        state, feature = (
+            state_of(each),
+            str(each.get("feature", "") or environ.get("NIGHTLATCH_FEATURE", "")),
+        )
         if words[0] == "show":
             print(text)
         elif wanted.feature in (None, feature) and wanted.state in (None, state):
-            print(" ".join(f"{name} {state:<8} {each.get('by', ''):<6} {feature or '-'} {each.get('claim', '')}".split("\n"))[:200])
+            print(
+                " ".join(
+                    f"{name} {state:<8} {each.get('by', ''):<6} {feature or '-'}"
+                    f" {each.get('claim', '')}".split("\n")
+                )[:200]
+            )
     return 0
 
 
 def main(args: Sequence[str], environ: Mapping[str, str]) -> int:
     if args[:1] != ["note"]:
-        print("nightlatch: in a workspace there is `nightlatch note`, and nothing else; findings are in findings/*.toml", file=sys.stderr)
+        print(
+            "nightlatch: in a workspace there is `nightlatch note`, and nothing else; findings are"
+            " in findings/*.toml",
+            file=sys.stderr,
+        )
         return 2
     try:
         if args[1:2] in (["list"], ["show"]):

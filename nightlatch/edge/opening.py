@@ -1,4 +1,5 @@
-"""A site opened: the house found, the lock held, the signals heard, everything that a night needs put together."""
+"""A site opened: the house found, the lock held, the signals heard, everything that a night
+needs put together."""
 
 import os
 import shutil
@@ -12,7 +13,17 @@ from nightlatch.core import planfile
 from nightlatch.core.journal import run_id
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.testcommand import Named
-from nightlatch.edge import agents, branch, byhand, files, fingerprint, heldback, judge, rooms, workspace
+from nightlatch.edge import (
+    agents,
+    branch,
+    byhand,
+    files,
+    fingerprint,
+    heldback,
+    judge,
+    rooms,
+    workspace,
+)
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
@@ -30,7 +41,8 @@ from nightlatch.errors import PlanError, RepoError
 
 @contextmanager
 def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
-    """The site with the lock held and the signals heard, for a run if it is `named`, else for decisions that are carried out at once."""
+    """The site with the lock held and the signals heard, for a run if it is `named`, else for
+    decisions that are carried out at once."""
     house = require_plan(find_house(Path.cwd(), options.flags))
     settings, signals, now = house.config, Signals(clock=options.clock), options.clock.now
     byhand.require(house)
@@ -44,8 +56,11 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
         journal = open_journal(house.state / "journal.jsonl", now)
         run = run_id(now(), journal.state.run) if named else ""
         files.drop_drafts((house.repo.top / house.plan).resolve().parent)
-        workspace.sweep(house.cache, keep=journal.state.flight.folder if journal.state.flight else "")
-        own = replace(house, repo=replace(house.repo, standing={}))  # its gits answer while those of the loop are asked
+        workspace.sweep(
+            house.cache, keep=journal.state.flight.folder if journal.state.flight else ""
+        )
+        # its gits answer while those of the loop are asked
+        own = replace(house, repo=replace(house.repo, standing={}))
         pool = Pool(house=own, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=house.secrets.hide)
         site = Site(
@@ -71,7 +86,8 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
 
 
 def read_plan(house: House, data: bytes) -> Plan:
-    """A plan that was committed; where that one is broken and the person has corrected it since, the one in their checkout.
+    """A plan that was committed; where that one is broken and the person has corrected it
+    since, the one in their checkout.
 
     Raises PlanError where neither can be read.
     """
@@ -88,13 +104,20 @@ def alive(console: Console, signals: Signals, elapsed: float, text: str) -> None
     """A sign of life while checks run; who has pressed Ctrl-C is told what they wait for."""
     if signals.asked and not signals.told:
         signals.told = True
-        console.say("stopping", "what was done so far goes through its checks, and is landed or carried; Ctrl-C again ends the run at once")
+        console.say(
+            "stopping",
+            "what was done so far goes through its checks, and is landed or carried; Ctrl-C again"
+            " ends the run at once",
+        )
     console.alive(elapsed, text)
 
 
 @contextmanager
 def put_away(pool: Pool, console: Console) -> Iterator[None]:
-    """Take away what a pool has prepared, and the live line. Who is interrupted waits for no command that still runs."""
+    """Take away what a pool has prepared, and the live line.
+
+    Who is interrupted waits for no command that still runs.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -105,8 +128,11 @@ def put_away(pool: Pool, console: Console) -> Iterator[None]:
         pool.close()
 
 
-def laboratory(house: House, pool: Pool, ways: Ways | None = None, *, progress: Progress | None = None) -> Lab:
-    """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an agent's but without its network.
+def laboratory(
+    house: House, pool: Pool, ways: Ways | None = None, *, progress: Progress | None = None
+) -> Lab:
+    """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an
+    agent's but without its network.
 
     `ways` are open to them in place of those of the pool. `progress` is told what runs.
     """
@@ -125,18 +151,26 @@ def laboratory(house: House, pool: Pool, ways: Ways | None = None, *, progress: 
 
     def gates(base: str) -> tuple[str, ...]:
         named = found.gates if (found := plan(base)) else ()
-        return tuple(gate for gate in named if shutil.which(gate.split()[0]))  # what begins with no program is prose
+        # what begins with no program is prose
+        return tuple(gate for gate in named if shutil.which(gate.split()[0]))
 
     def planned(base: str) -> tuple[Feature, ...]:
         return found.features if (found := plan(base)) else ()
 
     return Lab(
         repo=house.repo,
-        hands=Hands(sandbox=pool.sandbox, timeout=house.config.limits.check, secrets=house.secrets, stop=pool.stop),
+        hands=Hands(
+            sandbox=pool.sandbox,
+            timeout=house.config.limits.check,
+            secrets=house.secrets,
+            stop=pool.stop,
+        ),
         open_room=open_room,
         cache=house.state / "cache",
         inside=house.inside,
-        aside=tuple(filter(None, (house.plan, house.progress, house.path("findings"), house.sheets))),
+        aside=tuple(
+            filter(None, (house.plan, house.progress, house.path("findings"), house.sheets))
+        ),
         tests=checks.tests,
         named=tuple(Named(**one) for one in checks.suite),
         side_by_side=max(os.cpu_count() or 1, 1),
@@ -153,13 +187,31 @@ def laboratory(house: House, pool: Pool, ways: Ways | None = None, *, progress: 
 
 
 def state_folder(house: House) -> None:
-    """Make .nightlatch, which ignores itself. Raises RepoError where a file is in its place, or another user left what a run writes to."""
+    """Make .nightlatch, which ignores itself.
+
+    Raises RepoError where a file is in its place, or another user left what a run writes to.
+    """
     repo = house.repo
-    for place in (repo.project, house.state, *house.state.glob("*"), repo.git_dir, repo.objects, repo.common_dir / "refs"):
-        if place.exists() and place.stat().st_uid != os.geteuid() and not os.access(place, os.R_OK | os.W_OK):
+    for place in (
+        repo.project,
+        house.state,
+        *house.state.glob("*"),
+        repo.git_dir,
+        repo.objects,
+        repo.common_dir / "refs",
+    ):
+        if (
+            place.exists()
+            and place.stat().st_uid != os.geteuid()
+            and not os.access(place, os.R_OK | os.W_OK)
+        ):
             raise files.not_yours(place)
     if house.state.exists() and not house.state.is_dir():
-        raise RepoError("this is a file, and a run keeps its state in a folder of that name", place=str(house.state), fix="move it away")
+        raise RepoError(
+            "this is a file, and a run keeps its state in a folder of that name",
+            place=str(house.state),
+            fix="move it away",
+        )
     files.make_folder(house.state / "sessions")
     files.lay_ballast(house.state / "ballast")
     if not (ignore := house.state / ".gitignore").exists():

@@ -1,4 +1,5 @@
-"""What a person edited meets what landed in the same file: both are brought together as git would, and a conflict is one that git shows."""
+"""What a person edited meets what landed in the same file: both are brought together as git
+would, and a conflict is one that git shows."""
 
 import os
 import stat
@@ -24,7 +25,8 @@ NO_ENTRY = "0"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A path as it lies in the index and on disk: the entry that is staged (None: none), the one that git would make of the file."""
+    """A path as it lies in the index and on disk: the entry that is staged (None: none), the
+    one that git would make of the file."""
 
     staged: Entry | None
     disk: Entry | None
@@ -34,8 +36,9 @@ class Seen:
 class Meeting:
     """One path where the person's edit and a landing meet.
 
-    `staged` is its index entry afterwards, `disk` what the file becomes (None: it stays as it is), `seen` the bytes that it must still
-    have then. With a conflict `edited` is the person's side, and `disk` holds both sides between marks.
+    `staged` is its index entry afterwards, `disk` what the file becomes (None: it stays as it is),
+    `seen` the bytes that it must still have then. With a conflict `edited` is the person's side,
+    and `disk` holds both sides between marks.
     """
 
     change: Change
@@ -47,20 +50,33 @@ class Meeting:
 
 
 def meet(repo: Repo, change: Change, seen: Seen, *, union: bool, ignored: bool) -> Meeting:
-    """What becomes of a path that a landing changed and the person edited, staged or not. Nothing is written but blobs.
+    """What becomes of a path that a landing changed and the person edited, staged or not.
 
-    `union`: both sides' lines stay, as in a file to which lines are only added. The text of an `ignored` file is never stored.
+    Nothing is written but blobs.
+
+    `union`: both sides' lines stay, as in a file to which lines are only added. The text of an
+    `ignored` file is never stored.
     """
     old, new = old_side(change), new_side(change)
     mine = None if ignored else stored(repo, change.path, seen.disk)
-    staged, disk = (brought(repo, change.path, old, each, new, union=union) for each in (seen.staged, mine))
+    staged, disk = (
+        brought(repo, change.path, old, each, new, union=union) for each in (seen.staged, mine)
+    )
     if seen.staged is None and old is None:
         staged = (new, True)  # git did not know the file, so nothing is staged
     bytes_seen = bytes_of(repo, change.path)
     become = disk[0] if disk[0] != mine and not ignored else None
     if staged[1] and disk[1] and not ignored:
-        return Meeting(change=change, conflict=False, staged=staged[0], disk=become, seen=bytes_seen)
-    return Meeting(change=change, conflict=True, disk=become, seen=bytes_seen, edited=seen.staged if disk[1] and not ignored else mine)
+        return Meeting(
+            change=change, conflict=False, staged=staged[0], disk=become, seen=bytes_seen
+        )
+    return Meeting(
+        change=change,
+        conflict=True,
+        disk=become,
+        seen=bytes_seen,
+        edited=seen.staged if disk[1] and not ignored else mine,
+    )
 
 
 def old_side(change: Change) -> Entry | None:
@@ -72,11 +88,16 @@ def new_side(change: Change) -> Entry | None:
 
 
 def stored(repo: Repo, path: str, disk: Entry | None) -> Entry | None:
-    """The entry of a file on disk, with its content in the repository; None for what no entry can be made of."""
+    """The entry of a file on disk, with its content in the repository; None for what no entry
+    can be made of."""
     if disk is None or not disk[1] or disk[0] == GITLINK:
         return None
     if disk[0] in REGULAR:
-        return disk[0], one(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(bytes_of(repo, path)))
+        return disk[0], one(
+            repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(
+                bytes_of(repo, path)
+            )
+        )
     return disk[0], repo.write_blob(os.fsencode((repo.top / path).readlink()))
 
 
@@ -87,19 +108,32 @@ def bytes_of(repo: Repo, path: str) -> bytes:
 
 def brought(
     repo: Repo, path: str, old: Entry | None, edited: Entry | None, new: Entry | None, union: bool
-) -> tuple[Entry | None, bool]:  # fmt: skip
-    """A side of the person's with what landed in it, and whether that went without a conflict. Marks stand in one with."""
+) -> tuple[Entry | None, bool]:
+    """A side of the person's with what landed in it, and whether that went without a conflict.
+
+    Marks stand in one with.
+    """
     if edited in (old, new):
         return new, True
-    if edited is None or new is None or {edited[0], new[0]} - {*REGULAR} or (old and old[0] not in REGULAR):
+    if (
+        edited is None
+        or new is None
+        or {edited[0], new[0]} - {*REGULAR}
+        or (old and old[0] not in REGULAR)
+    ):
         return None, False
-    text, clean = three_way(repo, path, *(entry[1] if entry else "" for entry in (new, old, edited)), union=union)
+    text, clean = three_way(
+        repo, path, *(entry[1] if entry else "" for entry in (new, old, edited)), union=union
+    )
     mode = edited[0] if old and edited[0] != old[0] else new[0]
     return ((mode, text), clean) if text else (None, False)
 
 
-def three_way(repo: Repo, path: str, landed: str, before: str, edited: str, *, union: bool) -> tuple[str, bool]:
-    """The blob of a merge of three blobs ("": nothing there), and whether it has no conflict; "" where these are no texts to merge.
+def three_way(
+    repo: Repo, path: str, landed: str, before: str, edited: str, *, union: bool
+) -> tuple[str, bool]:
+    """The blob of a merge of three blobs ("": nothing there), and whether it has no conflict;
+    "" where these are no texts to merge.
 
     A merge driver of the person's is not run: what goes through it has landed.
     """
@@ -112,34 +146,51 @@ def three_way(repo: Repo, path: str, landed: str, before: str, edited: str, *, u
             place.write_bytes(repo.run("cat-file", "blob", blob) if blob else b"")
         union = union or driver == "union"
         done = merged_files(repo, places, *(("--union",) if union else ()))
-        if before and 0 < done.returncode < 128 and only_added(merged_files(repo, places, "--diff3").stdout):
+        if (
+            before
+            and 0 < done.returncode < 128
+            and only_added(merged_files(repo, places, "--diff3").stdout)
+        ):
             done = merged_files(repo, places, "--union")
     if not 0 <= done.returncode < 128:
         return "", False
     return repo.write_blob(done.stdout), done.returncode == 0
 
 
-def merged_files(repo: Repo, places: Iterable[Path], *how: str) -> subprocess.CompletedProcess[bytes]:
-    """What git makes of three files, with marks where it cannot tell; its exit code is the number of conflicts."""
+def merged_files(
+    repo: Repo, places: Iterable[Path], *how: str
+) -> subprocess.CompletedProcess[bytes]:
+    """What git makes of three files, with marks where it cannot tell; its exit code is the
+    number of conflicts."""
     named = [word for label in LABELS for word in ("-L", label)]
     return repo.private("merge-file", "-p", "-q", *how, *named, *map(str, places)).finish()
 
 
 def only_added(marked: bytes) -> bool:
-    """Do both sides of every conflict add lines where nothing was, as at the end of a file? Then neither is against the other."""
+    """Do both sides of every conflict add lines where nothing was, as at the end of a file?
+
+    Then neither is against the other.
+    """
     lines = marked.splitlines()
     before = [n for n, line in enumerate(lines) if line == BEFORE]
     return bool(before) and all(lines[n + 1] == MIDDLE for n in before)
 
 
 def finish(repo: Repo, meetings: Iterable[Meeting]) -> list[str]:
-    """Have index and files say what came of the meetings. Returns the paths whose file was saved anew meanwhile: they are to meet again.
+    """Have index and files say what came of the meetings.
 
-    The index comes first: should this be cut off, git refuses to commit a path in conflict, and the next call writes the marks.
+    Returns the paths whose file was saved anew meanwhile: they are to meet again.
+
+    The index comes first: should this be cut off, git refuses to commit a path in conflict, and the
+    next call writes the marks.
     """
     meetings = list(meetings)
     order(repo, (line for each in meetings for line in lines_of(each)))
-    return [each.change.path for each in meetings if each.disk and not replaced(repo, each.change.path, each.seen, each.disk)]
+    return [
+        each.change.path
+        for each in meetings
+        if each.disk and not replaced(repo, each.change.path, each.seen, each.disk)
+    ]
 
 
 def lines_of(meeting: Meeting) -> Iterable[tuple[str, int, Entry | None]]:
@@ -154,19 +205,24 @@ def lines_of(meeting: Meeting) -> Iterable[tuple[str, int, Entry | None]]:
 
 
 def order(repo: Repo, entries: Iterable[tuple[str, int, Entry | None]]) -> None:
-    """Set index entries, each at its stage, all in one step; None takes a path out, with every stage that it has."""
+    """Set index entries, each at its stage, all in one step; None takes a path out, with every
+    stage that it has."""
     none = "0" * 2 * repo.width
-    lines = (f"{mode} {oid} {stage}\t{path}\0" for path, stage, entry in entries for mode, oid in (entry or (NO_ENTRY, none),))
+    lines = (
+        f"{mode} {oid} {stage}\t{path}\0"
+        for path, stage, entry in entries
+        for mode, oid in (entry or (NO_ENTRY, none),)
+    )
     if text := "".join(lines):
         repo.as_person("update-index", "-z", "--index-info").output(os.fsencode(text))
 
 
 def replaced(repo: Repo, path: str, seen: bytes, wanted: Entry) -> bool:
-    """Give a file of the checkout this content, as the person's configuration wants it there; False where it no longer holds the bytes
-    that were seen.
+    """Give a file of the checkout this content, as the person's configuration wants it there;
+    False where it no longer holds the bytes that were seen.
 
-    They are compared last thing before the file is replaced whole: only an editor that writes into the old file in those microseconds
-    loses what it wrote.
+    They are compared last thing before the file is replaced whole: only an editor that writes into
+    the old file in those microseconds loses what it wrote.
     """
     file, (mode, blob) = repo.top / path, wanted
     text = repo.as_person("cat-file", "--filters", f"--path={path}", blob).output()
@@ -191,8 +247,11 @@ def unmerged(repo: Repo) -> dict[str, dict[int, Entry]]:
     return found
 
 
-def put_aside(repo: Repo, since: str, changes: Mapping[str, Change], conflicts: Collection[str]) -> None:
-    """Have the index say that paths in conflict are as the landing has them: git moves nothing while a path is in conflict."""
+def put_aside(
+    repo: Repo, since: str, changes: Mapping[str, Change], conflicts: Collection[str]
+) -> None:
+    """Have the index say that paths in conflict are as the landing has them: git moves nothing
+    while a path is in conflict."""
     lines: list[tuple[str, int, Entry | None]] = []
     for path in conflicts:
         change = changes.get(path)
@@ -201,32 +260,43 @@ def put_aside(repo: Repo, since: str, changes: Mapping[str, Change], conflicts: 
     order(repo, lines)
 
 
-def put_again(repo: Repo, changes: Mapping[str, Change], conflicts: Mapping[str, Mapping[int, Entry]]) -> None:
-    """The conflicts as they were, on what has landed since: its side moves on, and the file with the marks takes in what it changed."""
+def put_again(
+    repo: Repo, changes: Mapping[str, Change], conflicts: Mapping[str, Mapping[int, Entry]]
+) -> None:
+    """The conflicts as they were, on what has landed since: its side moves on, and the file
+    with the marks takes in what it changed."""
     lines: list[tuple[str, int, Entry | None]] = []
     for path, stages in conflicts.items():
         now = {**stages, **landed_since(changes.get(path), stages)}
-        lines += [(path, 0, None), *((path, stage, entry) for stage, entry in sorted(now.items()) if entry)]
+        lines += [
+            (path, 0, None),
+            *((path, stage, entry) for stage, entry in sorted(now.items()) if entry),
+        ]
     order(repo, lines)
     for path in conflicts.keys() & changes.keys():
         mark_again(repo, changes[path], conflicts[path])
 
 
 def landed_since(change: Change | None, stages: Mapping[int, Entry]) -> dict[int, Entry | None]:
-    """The landed side of a conflict where a landing changed it once more; nothing where that side is not what it was changed from."""
+    """The landed side of a conflict where a landing changed it once more; nothing where that
+    side is not what it was changed from."""
     if change is None or stages.get(LANDED) != old_side(change):
         return {}
     return {LANDED: new_side(change)}
 
 
 def mark_again(repo: Repo, change: Change, stages: Mapping[int, Entry]) -> None:
-    """A file in conflict, once more with what landed now: marked anew where nobody touched it, else with the new change in it."""
+    """A file in conflict, once more with what landed now: marked anew where nobody touched it,
+    else with the new change in it."""
     path, seen = change.path, bytes_of(repo, change.path)
     if not seen or change.old_mode not in REGULAR or change.new_mode not in REGULAR:
         return
     kept = one(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen))
     before, edited = (stages[stage][1] if stage in stages else "" for stage in (BASE, EDITED))
-    untouched = bool(edited) and three_way(repo, path, change.old_oid, before, edited, union=False)[0] == kept
+    untouched = (
+        bool(edited)
+        and three_way(repo, path, change.old_oid, before, edited, union=False)[0] == kept
+    )
     sides = (before, edited) if untouched else (change.old_oid, kept)
     text, _ = three_way(repo, path, change.new_oid, *sides, union=False)
     if text:

@@ -1,4 +1,5 @@
-"""Which files of a repository the program itself reads, or runs as the person, here and now: no candidate changes them."""
+"""Which files of a repository the program itself reads, or runs as the person, here and now: no
+candidate changes them."""
 
 import os
 import sys
@@ -14,11 +15,24 @@ from nightlatch.safepath import interpreter_homes, is_inside
 
 
 def guards(house: House) -> tuple[str, ...]:
-    """The patterns of everything that is put back, relative to the repository's top: what `House.protected` names, and what it need not."""
+    """The patterns of everything that is put back, relative to the repository's top: what
+    `House.protected` names, and what it need not."""
     folders = {house.inside, ""} | projects(house.repo)
-    others = (pattern for folder in sorted(folders - {house.inside, ""}) for pattern in ownfiles.of_project(folder))
+    others = (
+        pattern
+        for folder in sorted(folders - {house.inside, ""})
+        for pattern in ownfiles.of_project(folder)
+    )
     loops = (f"{folder}/{LOOP}".lstrip("/") for folder in folders)
-    found = (*house.protected(), *ANYWHERE, *loops, *others, *commanded(house), *configured(house.repo), *imported(house))
+    found = (
+        *house.protected(),
+        *ANYWHERE,
+        *loops,
+        *others,
+        *commanded(house),
+        *configured(house.repo),
+        *imported(house),
+    )
     return tuple(dict.fromkeys(filter(None, found)))
 
 
@@ -26,9 +40,19 @@ def projects(repo: Repo) -> set[str]:
     """The folders of the repository that the person's files make projects of."""
     patterns = (*ANYWHERE, f"**/{TABLE_FILE}")
     globs = (f":(top,glob){pattern}" for pattern in patterns)
-    files = words(repo.as_person("ls-files", "-z", "--full-name", "--", *globs, env={"GIT_LITERAL_PATHSPECS": "0"}).output())
-    tables = [name for name in files if name.rpartition("/")[2] == TABLE_FILE and has_table(repo.top / name)]
-    return ownfiles.projects((name for name in files if name.rpartition("/")[2] != TABLE_FILE), tables)
+    files = words(
+        repo.as_person(
+            "ls-files", "-z", "--full-name", "--", *globs, env={"GIT_LITERAL_PATHSPECS": "0"}
+        ).output()
+    )
+    tables = [
+        name
+        for name in files
+        if name.rpartition("/")[2] == TABLE_FILE and has_table(repo.top / name)
+    ]
+    return ownfiles.projects(
+        (name for name in files if name.rpartition("/")[2] != TABLE_FILE), tables
+    )
 
 
 def has_table(file: Path) -> bool:
@@ -39,7 +63,8 @@ def has_table(file: Path) -> bool:
 
 
 def commanded(house: House) -> Iterator[str]:
-    """The files that the person's own commands name: what a landing or a notice runs, and agents that are commands of theirs."""
+    """The files that the person's own commands name: what a landing or a notice runs, and
+    agents that are commands of theirs."""
     config, project = house.config, house.repo.project
     for command in (config.land.after, config.notify.command):
         yield from named(house.repo, ownfiles.words(command), project)
@@ -48,21 +73,42 @@ def commanded(house: House) -> Iterator[str]:
 
 
 def run_outside(house: House) -> Iterator[str]:
-    """The commands that run as the person, outside every sandbox: what a landing or a notice runs, and hooks of git that it may start."""
-    commands = [command for command in (house.config.land.after, house.config.notify.command) if command]
+    """The commands that run as the person, outside every sandbox: what a landing or a notice
+    runs, and hooks of git that it may start."""
+    commands = [
+        command for command in (house.config.land.after, house.config.notify.command) if command
+    ]
     yield from commands
-    for folder in hooks_in_tree(house.repo) if any("git" in command for command in commands) else ():
+    for folder in (
+        hooks_in_tree(house.repo) if any("git" in command for command in commands) else ()
+    ):
         names = sorted(file.name for file in (house.repo.top / folder).iterdir() if file.is_file())
-        yield from (f"./{os.path.relpath(house.repo.top / folder / name, house.repo.project)}" for name in names)
+        yield from (
+            f"./{os.path.relpath(house.repo.top / folder / name, house.repo.project)}"
+            for name in names
+        )
 
 
 def hooks_in_tree(repo: Repo) -> Iterator[str]:
     """The folder of the repository that git takes its hooks from, where one is named."""
-    told = repo.as_person("config", "-z", "--show-origin", "--type=path", "--get-all", "core.hooksPath").output(accept=(0, 1))
+    told = repo.as_person(
+        "config", "-z", "--show-origin", "--type=path", "--get-all", "core.hooksPath"
+    ).output(accept=(0, 1))
     items = iter(words(told))
-    value = next((value for origin, value in reversed([*zip(items, items, strict=False)]) if origin.startswith("file:")), "")
+    value = next(
+        (
+            value
+            for origin, value in reversed([*zip(items, items, strict=False)])
+            if origin.startswith("file:")
+        ),
+        "",
+    )
     folder = repo.top / value
-    is_own = bool(value) and is_inside(os.path.realpath(folder), str(repo.top)) and not is_inside(str(folder), str(repo.git_dir))
+    is_own = (
+        bool(value)
+        and is_inside(os.path.realpath(folder), str(repo.top))
+        and not is_inside(str(folder), str(repo.git_dir))
+    )
     if is_own and folder.is_dir():
         yield os.path.relpath(folder, repo.top)
 
@@ -80,16 +126,29 @@ def named(repo: Repo, candidates: Iterable[str], folder: Path) -> Iterator[str]:
 
 
 def configured(repo: Repo) -> Iterator[str]:
-    """The files of the repository that git reads as the person's configuration here, and the programs that it names."""
+    """The files of the repository that git reads as the person's configuration here, and the
+    programs that it names."""
     items = iter(words(repo.as_person("config", "-z", "--show-origin", "--list").output()))
     for origin, item in zip(items, items, strict=False):
         key, _, value = item.partition("\n")
-        file = Path(os.path.realpath(repo.top / origin.removeprefix("file:"))) if origin.startswith("file:") else None
+        file = (
+            Path(os.path.realpath(repo.top / origin.removeprefix("file:")))
+            if origin.startswith("file:")
+            else None
+        )
         places = [str(file)] if file else []
         if file and INCLUDES.fullmatch(key):
             places.append(os.path.normpath(file.parent / os.path.expanduser(value)))  # noqa: PTH111  # as above
-        inside = (place for place in places if is_inside(place, str(repo.top)) and not is_inside(place, str(repo.git_dir)))
-        yield from (os.path.relpath(place, repo.top) for place in inside if not is_inside(place, str(repo.common_dir)))
+        inside = (
+            place
+            for place in places
+            if is_inside(place, str(repo.top)) and not is_inside(place, str(repo.git_dir))
+        )
+        yield from (
+            os.path.relpath(place, repo.top)
+            for place in inside
+            if not is_inside(place, str(repo.common_dir))
+        )
         if key == "core.hookspath":
             yield from (f"{folder}/**" for folder in hooks_in_tree(repo))
         if RUNS.fullmatch(key):
@@ -97,12 +156,21 @@ def configured(repo: Repo) -> Iterator[str]:
 
 
 def imported(house: House) -> Iterator[str]:
-    """What this Python would take from the project before the program can leave it: an environment inside it, what lies beside an older
-    loop.py or in a folder of PYTHONPATH, libraries in a folder of LD_LIBRARY_PATH."""
+    """What this Python would take from the project before the program can leave it: an
+    environment inside it, what lies beside an older loop.py or in a folder of PYTHONPATH,
+    libraries in a folder of LD_LIBRARY_PATH."""
     top = str(house.repo.top.resolve())
-    yield from (f"{os.path.relpath(home, top)}/**" for home in interpreter_homes() if home != top and is_inside(home, top))
+    yield from (
+        f"{os.path.relpath(home, top)}/**"
+        for home in interpreter_homes()
+        if home != top and is_inside(home, top)
+    )
     loop = house.repo.project / LOOP
-    places = [house.repo.project] if loop.is_file() and ownfiles.is_unguarded(loop.read_text(errors="replace")) else []
+    places = (
+        [house.repo.project]
+        if loop.is_file() and ownfiles.is_unguarded(loop.read_text(errors="replace"))
+        else []
+    )
     places += in_project("PYTHONPATH", top)
     loaded = {*sys.stdlib_module_names, *(name.partition(".")[0] for name in sys.modules)}
     names = {name for name in loaded if name.isidentifier() and not known_here(name, top)}
@@ -125,7 +193,8 @@ def known_here(name: str, top: str) -> bool:
 
 
 def in_project(variable: str, top: str) -> list[Path]:
-    """The folders of such a variable that lie in the project, empty and relative ones among them."""
+    """The folders of such a variable that lie in the project, empty and relative ones among
+    them."""
     value = os.environ.get(variable)
     given = [Path(place).absolute() for place in value.split(":")] if value else []
     return [place for place in given if is_inside(os.path.realpath(place), top)]

@@ -1,4 +1,5 @@
-"""What package managers find in a workspace: where the person's packages come from, and stores of HOME that are the workspace's own."""
+"""What package managers find in a workspace: where the person's packages come from, and stores
+of HOME that are the workspace's own."""
 
 import re
 import shutil
@@ -12,9 +13,11 @@ from nightlatch.core.packages import Managers, Store
 
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "packages.toml"
 LOCKS = {"go.sum": packages.go_files, "Cargo.lock": packages.cargo_files}
-TOOLCHAINS = ("golang.org/toolchain@*", "cache/download/golang.org/toolchain")  # Go keeps these among its modules, and they are large
+# Go keeps these among its modules, and they are large
+TOOLCHAINS = ("golang.org/toolchain@*", "cache/download/golang.org/toolchain")
 PNPM_STORE = re.compile(r'"?storeDir"?: *"?(?P<path>/[^"\n]*)')
-PNPM_FILES = ((".config/pnpm/rc", "store-dir={}\n"), (".config/pnpm/config.yaml", "storeDir: {}\n"))  # of pnpm 10 and before, and since
+# of pnpm 10 and before, and since
+PNPM_FILES = ((".config/pnpm/rc", "store-dir={}\n"), (".config/pnpm/config.yaml", "storeDir: {}\n"))
 GIVEN = Path("/run/nightlatch/packages")
 ARCHIVES = frozenset((".crate", ".zip"))
 
@@ -28,7 +31,8 @@ def shipped() -> Managers:
 
 
 def lend_settings(home: Path, private: Path) -> None:
-    """Copies of the person's settings that say where packages come from; a line that may hold a key stays out."""
+    """Copies of the person's settings that say where packages come from; a line that may hold a
+    key stays out."""
     for known in shipped().settings:
         source, target = home / known.file, private / known.file
         if source.is_file():
@@ -37,19 +41,33 @@ def lend_settings(home: Path, private: Path) -> None:
             target.write_text(packages.without_keys(text, known.tables), encoding="utf-8")
 
 
-def own_stores(own: Path, locks: Iterable[Path], kept: Path, home: Path, *, linked: bool = False) -> Pairs:
+def own_stores(
+    own: Path, locks: Iterable[Path], kept: Path, home: Path, *, linked: bool = False
+) -> Pairs:
     """Stores below `own` that may be written to, and where HOME has them.
 
-    They begin with what these lock files name, as it is found in what was kept of an environment, or else at the person's. `linked`: of the
-    archives, which are large, there are links to where `given` shows them.
+    They begin with what these lock files name, as it is found in what was kept of an environment,
+    or else at the person's. `linked`: of the archives, which are large, there are links to where
+    `given` shows them.
     """
-    texts = [(lock.name, lock.read_text(encoding="utf-8", errors="replace")) for lock in locks if lock.is_file() and not lock.is_symlink()]
+    texts = [
+        (lock.name, lock.read_text(encoding="utf-8", errors="replace"))
+        for lock in locks
+        if lock.is_file() and not lock.is_symlink()
+    ]
     for store in shipped().stores:
         if not (own / store.folder).is_dir():
             (own / store.folder).mkdir(parents=True)
             source = source_of(store, kept, home)
-            patterns = {pattern for name, text in texts if name == store.lock for pattern in LOCKS[name](text)}
-            for file in {file for pattern in patterns for file in source.glob(pattern) if file.is_file()}:
+            patterns = {
+                pattern
+                for name, text in texts
+                if name == store.lock
+                for pattern in LOCKS[name](text)
+            }
+            for file in {
+                file for pattern in patterns for file in source.glob(pattern) if file.is_file()
+            }:
                 target = own / store.folder / file.relative_to(source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if linked and file.suffix in ARCHIVES:
@@ -60,9 +78,14 @@ def own_stores(own: Path, locks: Iterable[Path], kept: Path, home: Path, *, link
 
 
 def pnpm_store(modules: Path, own: Path, private: Path) -> Pairs:
-    """A store of the workspace's own where pnpm had one when it filled a node_modules, and said so: with any other it would not go on."""
+    """A store of the workspace's own where pnpm had one when it filled a node_modules, and said
+    so: with any other it would not go on."""
     notes = modules / ".modules.yaml"
-    found = PNPM_STORE.search(notes.read_text(encoding="utf-8", errors="replace")) if notes.is_file() else None
+    found = (
+        PNPM_STORE.search(notes.read_text(encoding="utf-8", errors="replace"))
+        if notes.is_file()
+        else None
+    )
     place = Path(found["path"]).parent if found else None
     if not place or len(place.parts) < 3 or place.is_relative_to(modules.parent):
         return ()
@@ -79,12 +102,19 @@ def pnpm_store(modules: Path, own: Path, private: Path) -> Pairs:
 
 def given(kept: Path, home: Path) -> Pairs:
     """Where a workspace sees what its own stores have links to."""
-    found = ((source_of(store, kept, home), GIVEN / store.folder) for store in shipped().stores if store.lock)
+    found = (
+        (source_of(store, kept, home), GIVEN / store.folder)
+        for store in shipped().stores
+        if store.lock
+    )
     return tuple((source, seen) for source, seen in found if source.is_dir())
 
 
 def source_of(store: Store, kept: Path, home: Path) -> Path:
-    return next((place / store.folder for place in (kept, home) if (place / store.folder).is_dir()), home / store.folder)
+    return next(
+        (place / store.folder for place in (kept, home) if (place / store.folder).is_dir()),
+        home / store.folder,
+    )
 
 
 def toolchains(home: Path) -> Pairs:
@@ -95,4 +125,8 @@ def toolchains(home: Path) -> Pairs:
 
 def kept_stores(kept: Path, home: Path) -> Pairs:
     """The stores that were kept when an environment was made, and where HOME has them."""
-    return tuple((kept / store.folder, home / store.folder) for store in shipped().stores if (kept / store.folder).is_dir())
+    return tuple(
+        (kept / store.folder, home / store.folder)
+        for store in shipped().stores
+        if (kept / store.folder).is_dir()
+    )

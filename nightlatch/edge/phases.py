@@ -1,4 +1,5 @@
-"""Phases at work: the agent of each, what it left behind, and its progress file, which goes with the commits of the record."""
+"""Phases at work: the agent of each, what it left behind, and its progress file, which goes
+with the commits of the record."""
 
 import json
 import posixpath
@@ -38,10 +39,23 @@ TEMPLATE = "progress.md.j2"
 
 
 def stage(house: House, tip: str, feature: Feature, past: Sequence[Entry]) -> Stage | None:
-    """The phase that is next. Where the record knows of none, a progress file that a person had says where to start."""
+    """The phase that is next.
+
+    Where the record knows of none, a progress file that a person had says where to start.
+    """
     known = {} if not feature.phases or core.sessions(past) else folder(house, tip)
-    found = next(filter(None, (phasefile.read(known[name], feature.phases) for name in own_files(known, feature))), None)
-    return core.stage(feature, past, found.completed, found.current) if found else core.stage(feature, past)
+    found = next(
+        filter(
+            None,
+            (phasefile.read(known[name], feature.phases) for name in own_files(known, feature)),
+        ),
+        None,
+    )
+    return (
+        core.stage(feature, past, found.completed, found.current)
+        if found
+        else core.stage(feature, past)
+    )
 
 
 def stage_at(site: Site, tip: str, feature: Feature) -> Stage | None:
@@ -49,12 +63,17 @@ def stage_at(site: Site, tip: str, feature: Feature) -> Stage | None:
 
 
 def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
-    """Which of these progress files are a feature's: the one with its name first, then those called by its id or title, in any domain."""
+    """Which of these progress files are a feature's: the one with its name first, then those
+    called by its id or title, in any domain."""
     called = {f"{phasefile.slug(name)}.md".casefold() for name in (feature.id, feature.title)}
     exact = phasefile.file_name(feature)
     return [
         *filter(known.__contains__, [exact]),
-        *(name for name in known if name != exact and called & {name.casefold(), name.casefold().partition("-")[2]}),
+        *(
+            name
+            for name in known
+            if name != exact and called & {name.casefold(), name.casefold().partition("-")[2]}
+        ),
     ]
 
 
@@ -62,23 +81,41 @@ def folder(house: House, tip: str) -> dict[str, str]:
     """The progress files that are not archived, by name."""
     place = house.sheets
     known = house.repo.files(f"{tip}:{place}") if house.repo.find(f"{tip}:{place}") else {}
-    texts = {name: house.repo.read(tip, f"{place}/{name}") for name in known if name.endswith(".md") and "/" not in name}
-    return {name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None}
+    texts = {
+        name: house.repo.read(tip, f"{place}/{name}")
+        for name in known
+        if name.endswith(".md") and "/" not in name
+    }
+    return {
+        name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None
+    }
 
 
 def named(site: Site, named_in: Phase | Feature) -> tuple[Agent, ...]:
     """The own agent of a phase or a feature, if it has one. ConfigError where it names nobody."""
     own = named_in.agent or named_in.model
-    return (agents.load(named_in.agent or site.agents[0].name, site.house.config.agents, named_in.model),) if own else ()
+    return (
+        (
+            agents.load(
+                named_in.agent or site.agents[0].name, site.house.config.agents, named_in.model
+            ),
+        )
+        if own
+        else ()
+    )
 
 
 def crew(site: Site, feature: Feature, at: Stage | None) -> tuple[Agent, ...]:
-    """Who may work, in order: the phase's own agent, the feature's, then those of the run. A name that nobody has stops no night that is
-    under way."""
+    """Who may work, in order: the phase's own agent, the feature's, then those of the run.
+
+    A name that nobody has stops no night that is under way.
+    """
     try:
         return (*(named(site, at.phase) if at else ()), *named(site, feature), *site.agents)
     except ConfigError as error:
-        site.console.say("agent", f"{error.problem}: {site.agents[0].name} takes its place; {error.fix}")
+        site.console.say(
+            "agent", f"{error.problem}: {site.agents[0].name} takes its place; {error.fix}"
+        )
         return site.agents
 
 
@@ -89,8 +126,11 @@ def hired(site: Site, feature: Feature, at: Stage | None) -> Agent:
     return next((agent for agent in known if not site.limited(agent)), known[0])
 
 
-def briefed(house: House, tip: str, parts: BriefParts, at: Stage | None, past: Sequence[Entry]) -> BriefParts:
-    """The parts of a brief with what there is to say of the phase, and with its template: the person's, a shipped one, or the usual."""
+def briefed(
+    house: House, tip: str, parts: BriefParts, at: Stage | None, past: Sequence[Entry]
+) -> BriefParts:
+    """The parts of a brief with what there is to say of the phase, and with its template: the
+    person's, a shipped one, or the usual."""
     if at is None:
         return parts
     own, shipped = house.repo.project / "prompts", files("nightlatch").joinpath("prompts")
@@ -98,19 +138,37 @@ def briefed(house: House, tip: str, parts: BriefParts, at: Stage | None, past: S
     template = name if (own / name).is_file() or shipped.joinpath(name).is_file() else BRIEF
     retold = phasefile.retold(was_there(house, tip, parts.feature))
     earlier, errors, checklist = core.briefed(parts.feature, past, at.before, retold)
-    return replace(parts, template=template, phase=at.phase, last_phase=at.last, earlier=earlier, errors=errors, checklist=checklist)
+    return replace(
+        parts,
+        template=template,
+        phase=at.phase,
+        last_phase=at.last,
+        earlier=earlier,
+        errors=errors,
+        checklist=checklist,
+    )
 
 
 def was_there(house: House, tip: str, feature: Feature) -> str:
-    """What a person's progress file of a feature said before this program had one: kept in ours, or in a file that is left alone."""
+    """What a person's progress file of a feature said before this program had one: kept in
+    ours, or in a file that is left alone."""
     known, exact = folder(house, tip), phasefile.file_name(feature)
     texts = {name: phasefile.earlier(known[name].encode()) for name in own_files(known, feature)}
-    return next((text for name, text in texts.items() if text and (name == exact or phasefile.is_progress(text))), "")
+    return next(
+        (
+            text
+            for name, text in texts.items()
+            if text and (name == exact or phasefile.is_progress(text))
+        ),
+        "",
+    )
 
 
 @cache
 def schema() -> Mapping[str, object]:
-    told: Mapping[str, object] = json.loads(files("nightlatch").joinpath("schema", OUTPUT).read_text(encoding="utf-8"))
+    told: Mapping[str, object] = json.loads(
+        files("nightlatch").joinpath("schema", OUTPUT).read_text(encoding="utf-8")
+    )
     return told
 
 
@@ -125,55 +183,114 @@ def asked(site: Site, started: Started, end: AgentEnd) -> AgentEnd:
     told = output(site, started) if started.stage and end.end is End.FINISHED else None
     if told is None or told.status != "blocked":
         return end
-    question = " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split()) or told.status
+    question = (
+        " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split())
+        or told.status
+    )
     return replace(end, end=End.BLOCKED, says=question, question=question)
 
 
-def conclude(site: Site, started: Started, made: Candidate, verdict: Verdict, end: AgentEnd) -> Verdict:
-    """The verdict of a phase: the last one's as it is, an earlier one's by whether its artifact is there."""
+def conclude(
+    site: Site, started: Started, made: Candidate, verdict: Verdict, end: AgentEnd
+) -> Verdict:
+    """The verdict of a phase: the last one's as it is, an earlier one's by whether its artifact
+    is there."""
     at, repo, house = started.stage, site.house.repo, site.house
     if at is None or at.last:
         return verdict
     told = output(site, started)
-    named = {path: house.path(posixpath.normpath(path.removeprefix(f"{repo.project}/"))) for path in (told.files if told else ())}
-    there = repo.files(made.tree) if named else {}  # a listing: what an agent names is no text for git to read
-    absent = [name for name, path in named.items() if not any(f"{each}/".startswith(f"{path}/") for each in there)]
+    named = {
+        path: house.path(posixpath.normpath(path.removeprefix(f"{repo.project}/")))
+        for path in (told.files if told else ())
+    }
+    # a listing: what an agent names is no text for git to read
+    there = repo.files(made.tree) if named else {}
+    absent = [
+        name
+        for name, path in named.items()
+        if not any(f"{each}/".startswith(f"{path}/") for each in there)
+    ]
     changed = {change.path for change in repo.diff(laid(site, started), made.tree)}
-    own = replace(at, phase=replace(at.phase, artifact=at.phase.artifact and house.path(at.phase.artifact)))
-    found = len(made.found.confirmed) + sum(finding.kind is FindingKind.DECISION for finding in made.found.new)
+    own = replace(
+        at, phase=replace(at.phase, artifact=at.phase.artifact and house.path(at.phase.artifact))
+    )
+    found = len(made.found.confirmed) + sum(
+        finding.kind is FindingKind.DECISION for finding in made.found.new
+    )
     return core.conclude(verdict, at, end, core.missing(own, told, changed, absent, found, end.end))
 
 
 def laid(site: Site, started: Started) -> str:
     """The work that the session started from."""
-    return started.laid or site.house.repo.tip_of(site.house.repo.work_ref(started.feature.id)) or started.base
+    return (
+        started.laid
+        or site.house.repo.tip_of(site.house.repo.work_ref(started.feature.id))
+        or started.base
+    )
 
 
-def told(site: Site, started: Started, candidate: Candidate, verdict: Verdict, ended: SessionEnded) -> SessionEnded:
+def told(
+    site: Site, started: Started, candidate: Candidate, verdict: Verdict, ended: SessionEnded
+) -> SessionEnded:
     """The session with the lines on its phase."""
     if started.stage is None:
         return ended
-    created = [change.path for change in site.house.repo.diff(laid(site, started), candidate.tree) if change.status == "A"]
-    noted = [finding.claim for finding in candidate.found.new if finding.kind is FindingKind.DECISION]
+    created = [
+        change.path
+        for change in site.house.repo.diff(laid(site, started), candidate.tree)
+        if change.status == "A"
+    ]
+    noted = [
+        finding.claim for finding in candidate.found.new if finding.kind is FindingKind.DECISION
+    ]
     said = output(site, started)
-    return replace(ended, phase=core.lines(started.stage, started.agent.name, said, created, verdict, ended.end.todo, noted))
+    return replace(
+        ended,
+        phase=core.lines(
+            started.stage, started.agent.name, said, created, verdict, ended.end.todo, noted
+        ),
+    )
 
 
 def last_complete(site: Site, feature: Feature, tip: str) -> str:
-    """The session that completed a phase last: a fresh start goes back to its tree, not behind it."""
-    return next((one.session for one in reversed(core.sessions(site.history(tip).phases_of(feature))) if one.complete), "")
+    """The session that completed a phase last: a fresh start goes back to its tree, not behind
+    it."""
+    return next(
+        (
+            one.session
+            for one in reversed(core.sessions(site.history(tip).phases_of(feature)))
+            if one.complete
+        ),
+        "",
+    )
 
 
 def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> Changes:
-    """What a commit with these items changes of the progress files, and items that say what a person had edited there.
+    """What a commit with these items changes of the progress files, and items that say what a
+    person had edited there.
 
     `done` is the feature whose flag the commit sets.
     """
-    own = [item for item in items if isinstance(item, Entry) and item.word in (*SESSION_WORDS, "decision")]
+    own = [
+        item
+        for item in items
+        if isinstance(item, Entry) and item.word in (*SESSION_WORDS, "decision")
+    ]
     plan = site.plan(tip) if own else None
-    touched = [plan.feature(name) for name in dict.fromkeys(entry.feature for entry in own)] if plan else []
+    touched = (
+        [plan.feature(name) for name in dict.fromkeys(entry.feature for entry in own)]
+        if plan
+        else []
+    )
     return together(
-        sheet(site, tip, plan, feature, [entry for entry in own if entry.feature == feature.id], done=done == feature.id)
+        sheet(
+            site,
+            tip,
+            plan,
+            feature,
+            [entry for entry in own if entry.feature == feature.id],
+            done=done == feature.id,
+        )
         for feature in touched
         if plan and feature and feature.phases
     )
@@ -182,17 +299,32 @@ def sheets(site: Site, tip: str, items: Iterable[Item], done: str = "") -> Chang
 def edited(site: Site, tip: str, old: Plan | None, new: Plan) -> Changes:
     """The same for an edit of the plan: every progress file whose feature has another text now."""
     known = {feature.id: feature.raw for feature in old.features} if old else {}
-    moved = [feature for feature in new.features if feature.phases and known.get(feature.id, feature.raw) != feature.raw]
+    moved = [
+        feature
+        for feature in new.features
+        if feature.phases and known.get(feature.id, feature.raw) != feature.raw
+    ]
     return together(sheet(site, tip, new, feature, done=feature.done) for feature in moved)
 
 
 def together(made: Iterable[Changes]) -> Changes:
     each = list(made)
-    return tuple(note for notes, _ in each for note in notes), {path: data for _, changed in each for path, data in changed.items()}
+    return tuple(note for notes, _ in each for note in notes), {
+        path: data for _, changed in each for path, data in changed.items()
+    }
 
 
-def sheet(site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[Entry] = (), *, done: bool = False) -> Changes:
-    """The progress file of one feature after these items: rendered, archived when it is finished and holds decisions, else deleted."""
+def sheet(
+    site: Site,
+    tip: str,
+    plan: Plan,
+    feature: Feature,
+    items: Sequence[Entry] = (),
+    *,
+    done: bool = False,
+) -> Changes:
+    """The progress file of one feature after these items: rendered, archived when it is
+    finished and holds decisions, else deleted."""
     house, history = site.house, site.history(tip)
     past, after = history.phases_of(feature), replay(items, history)
     finished = done or any(entry.word in LANDS for entry in items)
@@ -201,19 +333,26 @@ def sheet(site: Site, tip: str, plan: Plan, feature: Feature, items: Sequence[En
     old = house.repo.read(tip, path)
     earlier = phasefile.earlier(old or b"")
     if not core.sessions(now):
-        return (), {path: earlier.encode() or None} if old is not None and phasefile.is_ours(old) else {}
+        return (), (
+            {path: earlier.encode() or None} if old is not None and phasefile.is_ours(old) else {}
+        )
     notes, changed = kept(site, tip, plan, feature, old or b"")
     waiting = waits_for(after.of(feature), feature)
-    text = rendered(house, plan, feature, (*now, *notes), finished=finished, waiting=waiting, earlier=earlier)
+    text = rendered(
+        house, plan, feature, (*now, *notes), finished=finished, waiting=waiting, earlier=earlier
+    )
     if not finished:
-        return notes, {**changed, path: text} if len(feature.phases) > 1 or old is not None else changed
+        return notes, (
+            {**changed, path: text} if len(feature.phases) > 1 or old is not None else changed
+        )
     worth = earlier or any(session.said.get("decided") for session in core.sessions(now))
     archived = {free(house, tip, path, ""): text} if worth else {}
     return notes, {**changed, **archived, **({path: None} if old is not None else {})}
 
 
 def kept(site: Site, tip: str, plan: Plan, feature: Feature, old: bytes) -> Changes:
-    """What a person wrote into a progress file stays: their own file whole in ours, below; an edited rendering in the archive."""
+    """What a person wrote into a progress file stays: their own file whole in ours, below; an
+    edited rendering in the archive."""
     if not old or phasefile.is_ours(old):
         return (), {}
     if phasefile.has_seal(old):
@@ -221,7 +360,13 @@ def kept(site: Site, tip: str, plan: Plan, feature: Feature, old: bytes) -> Chan
     path = place(site.house, feature)
     title = f"{plain(path)} was there before: its text is kept whole, at the end of the new one"
     site.console.say("progress", title)
-    note = Entry(at=minute(site.now()), word="note", feature=feature.id, title=title, details=(f"digest {feature.digest}",))
+    note = Entry(
+        at=minute(site.now()),
+        word="note",
+        feature=feature.id,
+        title=title,
+        details=(f"digest {feature.digest}",),
+    )
     as_it_is = old.decode("utf-8", "replace").encode() == old
     return (note,), {} if as_it_is else {free(site.house, tip, path, "-by-hand"): old}
 
@@ -230,55 +375,92 @@ def kept_by_hand(site: Site, tip: str, plan: Plan, feature: Feature, edited: byt
     """An edited rendering: the file as it was in the archive, its lines in the record."""
     path, past = place(site.house, feature), site.history(tip).phases_of(feature)
     kept = free(site.house, tip, path, "-by-hand")
-    lines = phasefile.by_hand(edited, rendered(site.house, plan, feature, past, earlier=phasefile.earlier(edited)))
+    lines = phasefile.by_hand(
+        edited, rendered(site.house, plan, feature, past, earlier=phasefile.earlier(edited))
+    )
     title = f"{plain(path)} was edited by hand; it is kept as {plain(kept)}"
     site.console.say("progress", title)
     details = (*lines[:DETAILS], f"digest {feature.digest}")
-    return (Entry(at=minute(site.now()), word="note", feature=feature.id, title=title, details=details),), {kept: edited}
+    return (
+        Entry(at=minute(site.now()), word="note", feature=feature.id, title=title, details=details),
+    ), {kept: edited}
 
 
 def rendered(
-    house: House, plan: Plan, feature: Feature, past: Sequence[Entry], *,
-    finished: bool = False, waiting: str = "", now: datetime | None = None, todo: str = "", lately: Sequence[tuple[str, str]] = (),
+    house: House,
+    plan: Plan,
+    feature: Feature,
+    past: Sequence[Entry],
+    *,
+    finished: bool = False,
+    waiting: str = "",
+    now: datetime | None = None,
+    todo: str = "",
+    lately: Sequence[tuple[str, str]] = (),
     earlier: str = "",
-) -> bytes:  # fmt: skip
-    """The progress file of a feature, whether or not the record has one: also for whoever asks for it."""
+) -> bytes:
+    """The progress file of a feature, whether or not the record has one: also for whoever asks
+    for it."""
     from nightlatch.core.templates import renderer
 
     source = files("nightlatch").joinpath("shipped", TEMPLATE).read_text(encoding="utf-8")
     show = renderer(TEMPLATE, lambda _name: (source, TEMPLATE), phasefile.FIELDS)
     own = house.config.agent[0]
     shown = phasefile.values(
-        feature, plan, past, lambda phase: phase.agent or own, finished=finished, waiting=waiting, now=now, todo=todo, lately=lately
+        feature,
+        plan,
+        past,
+        lambda phase: phase.agent or own,
+        finished=finished,
+        waiting=waiting,
+        now=now,
+        todo=todo,
+        lately=lately,
     )
     return phasefile.sealed(show(shown), earlier)
 
 
 def sketch(site: Site, started: Started, began: datetime, todo: str) -> None:
-    """The progress file as it stands inside a session: it is not committed, and the next one replaces it.
+    """The progress file as it stands inside a session: it is not committed, and the next one
+    replaces it.
 
     It tells what the agent said and did last, and what it has changed as of the last snapshot.
     """
     plan, past = site.plan(started.base), site.history(started.base).phases_of(started.feature)
     lately = [("as of", f"{minute(site.now()):%Y-%m-%dT%H:%MZ}"), *under_way(site, started)]
-    text = rendered(site.house, plan, started.feature, past, now=began, todo=todo, lately=lately) if plan else b""
+    text = (
+        rendered(site.house, plan, started.feature, past, now=began, todo=todo, lately=lately)
+        if plan
+        else b""
+    )
     replace_file(site.house.state / "sessions" / started.id / "progress.md", text)
 
 
 def under_way(site: Site, started: Started) -> list[tuple[str, str]]:
-    """What a session has written so far: the files of its last snapshot, and what its phase.json says."""
+    """What a session has written so far: the files of its last snapshot, and what its
+    phase.json says."""
     repo, said = site.house.repo, output(site, started)
     tree = repo.tip_of(session_ref(started.id))
     changed = [change.path for change in repo.diff(laid(site, started), tree)] if tree else []
     some = [("changed so far", few(changed))] if changed else []
-    texts = [text for word in ("summary", "output") for text in (said.said.get(word, ()) if said else ())]
+    texts = [
+        text for word in ("summary", "output") for text in (said.said.get(word, ()) if said else ())
+    ]
     last = transcripts.ending(site.house, started.id, started.agent.name, LAST_LINES, LAST_LONGEST)
     return [*some, *(("says so far", text) for text in texts), *(("last", text) for text in last)]
 
 
 def waits_for(past: FeatureHistory, feature: Feature) -> str:
     """What a feature waits for, in words; "" when it can go on."""
-    word = past.waiting.value if past.waiting else "skipped" if past.skipped or feature.skip else "held" if feature.hold else ""
+    word = (
+        past.waiting.value
+        if past.waiting
+        else "skipped"
+        if past.skipped or feature.skip
+        else "held"
+        if feature.hold
+        else ""
+    )
     return f"{word}: {past.question}" if word and past.question else word
 
 
@@ -290,11 +472,16 @@ def free(house: House, tip: str, path: str, ending: str) -> str:
     """The first name in the archive that nothing has."""
     above, _, name = path.rpartition("/")
     stems = (f"{name.removesuffix('.md')}{ending}{f'-{n}' if n > 1 else ''}" for n in count(1))
-    return next(there for stem in stems if not house.repo.find(f"{tip}:{(there := f'{above}/{ARCHIVE}/{stem}.md')}"))
+    return next(
+        there
+        for stem in stems
+        if not house.repo.find(f"{tip}:{(there := f'{above}/{ARCHIVE}/{stem}.md')}")
+    )
 
 
 def resume(site: Site) -> None:
-    """Name what is unfinished, with the phase that is next; ConfigError where a phase names an agent that there is not."""
+    """Name what is unfinished, with the phase that is next; ConfigError where a phase names an
+    agent that there is not."""
     tip = site.tip()
     plan = site.plan(tip)
     for feature in plan.features if plan else ():
@@ -304,17 +491,33 @@ def resume(site: Site) -> None:
             named(site, phase)
         past, at = site.history(tip).phases_of(feature), stage_at(site, tip, feature)
         if at and (core.sessions(past) or at.before):
-            done, pending = core.completed(past) | {*at.before}, sum(not trouble.resolution for trouble in core.troubles(past))
+            done, pending = (
+                core.completed(past) | {*at.before},
+                sum(not trouble.resolution for trouble in core.troubles(past)),
+            )
             path = place(site.house, feature)
-            site.console.say("resume", f"{feature.id} at phase {at.phase.name}: {len(done)} of {len(feature.phases)} complete, "
-                                       f"{pending} errors pending; {path}")
+            site.console.say(
+                "resume",
+                f"{feature.id} at phase {at.phase.name}: {len(done)} of {len(feature.phases)}"
+                f" complete, {pending} errors pending; {path}",
+            )
     for name in unfinished(site.house, tip, plan):
-        site.console.say("resume", f"{site.house.sheets}/{name} is unfinished, and belongs to no feature that is left")
+        site.console.say(
+            "resume",
+            f"{site.house.sheets}/{name} is unfinished, and belongs to no feature that is left",
+        )
 
 
 def unfinished(house: House, tip: str, plan: Plan | None) -> list[str]:
-    """Progress files that nothing will ever finish: their feature is gone, done, or has no phases any more."""
+    """Progress files that nothing will ever finish: their feature is gone, done, or has no
+    phases any more."""
     known = folder(house, tip)
-    left = [feature for feature in plan.features if feature.phases and not feature.done] if plan and known else []
+    left = (
+        [feature for feature in plan.features if feature.phases and not feature.done]
+        if plan and known
+        else []
+    )
     owned = {name for feature in left for name in own_files(known, feature)}
-    return [name for name, text in known.items() if name not in owned and phasefile.is_progress(text)]
+    return [
+        name for name, text in known.items() if name not in owned and phasefile.is_progress(text)
+    ]

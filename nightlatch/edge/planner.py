@@ -1,4 +1,7 @@
-"""The planner: an agent that answers with features, in a workspace that is thrown away. What it says is tried out before it is taken."""
+"""The planner: an agent that answers with features, in a workspace that is thrown away.
+
+What it says is tried out before it is taken.
+"""
 
 import json
 import os
@@ -30,7 +33,21 @@ from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import BusyError, FaultError, PlanError, PlannerError
 
 TEMPLATE = "plan.md.j2"
-NAMES = frozenset(("aim", "spec", "feature", "tried", "features", "more", "plan", "init", "checks", "nonce", "problems"))
+NAMES = frozenset(
+    (
+        "aim",
+        "spec",
+        "feature",
+        "tried",
+        "features",
+        "more",
+        "plan",
+        "init",
+        "checks",
+        "nonce",
+        "problems",
+    )
+)
 MOST_ANSWER = 2_000_000
 MOST_FILE, MOST_FILES = 64_000, 50
 LISTED = 12_000
@@ -40,7 +57,8 @@ VERIFY = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is asked of the planner: to expand a specification, to split a feature (and what was tried on it), or only to prove features."""
+    """What is asked of the planner: to expand a specification, to split a feature (and what was
+    tried on it), or only to prove features."""
 
     aim: Aim
     spec: str = ""
@@ -50,7 +68,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What would be written: the plan's text, and new executables by their path in the project. `remarks`: what to look at beside it."""
+    """What would be written: the plan's text, and new executables by their path in the project.
+
+    `remarks`: what to look at beside it.
+    """
 
     plan: bytes
     files: Mapping[str, bytes]
@@ -59,7 +80,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planning:
-    """One planner at work on a plan, with its workspace; `data` is the plan as it lies in the person's checkout."""
+    """One planner at work on a plan, with its workspace; `data` is the plan as it lies in the
+    person's checkout."""
 
     house: House
     agent: Agent
@@ -72,7 +94,10 @@ class Planning:
     lab: Lab
 
     def drafted(self) -> Draft:
-        """What the planner proposes, once all of it holds. Raises PlannerError with every reason, after it was told them once."""
+        """What the planner proposes, once all of it holds.
+
+        Raises PlannerError with every reason, after it was told them once.
+        """
         problems: tuple[str, ...] = ()
         for turn in (1, 2):
             found = self.examined(self.ask(turn, problems), last=turn == 2)
@@ -80,26 +105,49 @@ class Planning:
                 return found
             problems = found[: planner.MOST_REASONS]
         told = "".join(f"\n  - {problem}" for problem in problems)
-        fix = f"say more clearly what is wanted, or name another with --agent; what it said is in {self.folder}"
-        raise PlannerError(f"what {self.agent.name} planned cannot be taken, told once what is wrong:{told}", fix=fix)
+        fix = (
+            "say more clearly what is wanted, or name another with --agent; what it said is in"
+            f" {self.folder}"
+        )
+        raise PlannerError(
+            f"what {self.agent.name} planned cannot be taken, told once what is wrong:{told}",
+            fix=fix,
+        )
 
     @property
     def folder(self) -> Path:
         return self.house.state / "plan"
 
     def ask(self, turn: int, problems: tuple[str, ...]) -> bytes:
-        """Run the agent, and give its answer, however it ended: the file, else what its last message holds."""
+        """Run the agent, and give its answer, however it ended: the file, else what its last
+        message holds."""
         ears, brief, limits = Ears(), self.folder / f"brief-{turn}.md", self.house.config.limits
         files.make_folder(self.folder)
         for old in self.folder.glob(f"*-[{turn}-9].*"):
             old.unlink()
         files.write_private(brief, self.brief(problems))
-        end = agents.run(self.agent, Errand(
-            program=agents.find(self.agent, self.house.repo.project, os.environ), brief=brief,
-            room=rooms.agents_room(self.house, self.place, self.pool.sandbox, session=f"plan-s{turn}", feature="plan"), out=self.place.out,
-            sandbox=self.pool.sandbox, environ=os.environ, limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
-            transcript=self.folder / f"transcript-{turn}.jsonl", secrets=self.house.secrets, on_event=ears.hear, stop=ears.flooded,
-        )).known  # fmt: skip
+        end = agents.run(
+            self.agent,
+            Errand(
+                program=agents.find(self.agent, self.house.repo.project, os.environ),
+                brief=brief,
+                room=rooms.agents_room(
+                    self.house,
+                    self.place,
+                    self.pool.sandbox,
+                    session=f"plan-s{turn}",
+                    feature="plan",
+                ),
+                out=self.place.out,
+                sandbox=self.pool.sandbox,
+                environ=os.environ,
+                limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
+                transcript=self.folder / f"transcript-{turn}.jsonl",
+                secrets=self.house.secrets,
+                on_event=ears.hear,
+                stop=ears.flooded,
+            ),
+        ).known
         said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
         if said is None:
             said = planner.answer_in(ears.words).encode("utf-8", "replace")
@@ -111,16 +159,30 @@ class Planning:
         """Raises what kept the agent from answering, if anything did."""
         name = self.agent.name
         if end.question:
-            raise PlannerError(f"{name} asks before it plans: {line(end.question)}", fix="answer that in the specification, and plan again")
+            raise PlannerError(
+                f"{name} asks before it plans: {line(end.question)}",
+                fix="answer that in the specification, and plan again",
+            )
         if end.end is not End.FINISHED:
-            says = "it does not stop talking" if flooded else f"{end.end}{f', {line(end.says)}' if end.says else ''}"
+            says = (
+                "it does not stop talking"
+                if flooded
+                else f"{end.end}{f', {line(end.says)}' if end.says else ''}"
+            )
             fault = BusyError if end.end is End.LIMIT else FaultError
-            raise fault(f"{name} gave no plan: {says}", fix="nightlatch doctor tries it; --agent names another")
+            raise fault(
+                f"{name} gave no plan: {says}",
+                fix="nightlatch doctor tries it; --agent names another",
+            )
 
     def brief(self, problems: tuple[str, ...]) -> str:
         told, room = [], LISTED
         for feature in self.plan.features:
-            lacks = [name for name, held in planner.MAY_ADD.items() if not feature.done and not getattr(feature, held)]
+            lacks = [
+                name
+                for name, held in planner.MAY_ADD.items()
+                if not feature.done and not getattr(feature, held)
+            ]
             text = line(f"{feature.id}{' (done)' if feature.done else ''} {feature.title}", 200)
             text += f" [lacks {', '.join(lacks)}]" if lacks and self.task.aim is Aim.PROVE else ""
             if (room := room - len(text)) < 0:
@@ -128,22 +190,41 @@ class Planning:
             told.append(text)
         names = [self.lab.own(path) for path in self.lab.files(self.base)]
         split = self.task.feature
-        return renderer(TEMPLATE, templates(self.house), NAMES)({
-            "aim": str(self.task.aim), "spec": self.task.spec, "tried": self.task.tried, "problems": problems, "features": told,
-            "feature": json.dumps(planfile.canonical_item(split), indent=2, ensure_ascii=False) if split else "", "init": INIT in names,
-            "checks": [name for name in names if name.startswith("checks/")], "nonce": secrets.token_hex(8), "plan": self.house.plan,
-            "more": len(self.plan.features) - len(told),
-        })  # fmt: skip
+        return renderer(TEMPLATE, templates(self.house), NAMES)(
+            {
+                "aim": str(self.task.aim),
+                "spec": self.task.spec,
+                "tried": self.task.tried,
+                "problems": problems,
+                "features": told,
+                "feature": (
+                    json.dumps(planfile.canonical_item(split), indent=2, ensure_ascii=False)
+                    if split
+                    else ""
+                ),
+                "init": INIT in names,
+                "checks": [name for name in names if name.startswith("checks/")],
+                "nonce": secrets.token_hex(8),
+                "plan": self.house.plan,
+                "more": len(self.plan.features) - len(told),
+            }
+        )
 
     def examined(self, said: bytes, *, last: bool) -> Draft | tuple[str, ...]:
-        """The draft, or why there is none: the answer read, put into the plan's text, and tried out at the base.
+        """The draft, or why there is none: the answer read, put into the plan's text, and tried
+        out at the base.
 
-        Of proofs that were asked for, those that do not hold in the `last` answer are left out, and the others are taken.
+        Of proofs that were asked for, those that do not hold in the `last` answer are left out, and
+        the others are taken.
         """
         made, problems = self.made()
         told = {planner.PLACE: said, **made}
-        if keys := tuple(name for name, data in told.items() if self.house.secrets.hide_bytes(data) != data):
-            return (f"there is a key or a token in {', '.join(keys)}, which is never written anywhere",)
+        if keys := tuple(
+            name for name, data in told.items() if self.house.secrets.hide_bytes(data) != data
+        ):
+            return (
+                f"there is a key or a token in {', '.join(keys)}, which is never written anywhere",
+            )
         try:
             new, proposal = self.edited(said)
             plan = planfile.read(new, self.house.plan, *self.house.reading)
@@ -165,15 +246,26 @@ class Planning:
     def edited(self, said: bytes) -> tuple[bytes, planner.Proposal]:
         """The plan's text with what an answer adds to it. Raises PlanError."""
         if len(said) > MOST_ANSWER:
-            return self.data, planner.Proposal(problems=(f"{planner.PLACE} has more than {MOST_ANSWER} bytes",))
+            return self.data, planner.Proposal(
+                problems=(f"{planner.PLACE} has more than {MOST_ANSWER} bytes",)
+            )
         target = self.task.feature.id if self.task.feature else ""
-        schema = json.loads(package("nightlatch").joinpath("schema", "planner.json").read_text("utf-8"))
-        proposal = planner.read(jsontext.decode(said, planner.PLACE), self.plan, self.task.aim, schema, target)
-        new = planedit.with_features(self.data, self.house.plan, proposal.items, target) if proposal.items else self.data
+        schema = json.loads(
+            package("nightlatch").joinpath("schema", "planner.json").read_text("utf-8")
+        )
+        proposal = planner.read(
+            jsontext.decode(said, planner.PLACE), self.plan, self.task.aim, schema, target
+        )
+        new = (
+            planedit.with_features(self.data, self.house.plan, proposal.items, target)
+            if proposal.items
+            else self.data
+        )
         return planedit.with_fields(new, self.house.plan, proposal.fields), proposal
 
     def made(self) -> tuple[dict[str, bytes], tuple[str, ...]]:
-        """The init.sh and the checks that the planner wrote where there are none, and what is wrong with them."""
+        """The init.sh and the checks that the planner wrote where there are none, and what is
+        wrong with them."""
         made: dict[str, bytes] = {}
         problems: list[str] = []
         with entered(self.place.tree) as top:
@@ -182,30 +274,58 @@ class Planning:
                     if grip.problem == "gone":
                         continue
                     if grip.mode != PROGRAM or grip.size > MOST_FILE:
-                        problems.append(f"{name} is no executable file of at most {MOST_FILE} bytes: chmod +x {name}")
+                        problems.append(
+                            f"{name} is no executable file of at most {MOST_FILE} bytes: chmod +x"
+                            f" {name}"
+                        )
                     else:
                         made[name] = os.read(grip.fd, MOST_FILE)
         return made, tuple(problems)
 
     def written(self, top: int) -> list[str]:
-        """The paths at which something new may be: of a planner that begins a project, or a part of it."""
+        """The paths at which something new may be: of a planner that begins a project, or a
+        part of it."""
         if self.task.aim is not Aim.SPEC:
             return []
         names, there = [INIT], self.lab.files(self.base)
         with suppress(OSError), parent_of(top, self.house.path("checks/")) as folder:
             inside = sorted(os.listdir(folder))[:MOST_FILES]  # noqa: PTH208  # never through a link
             names += [f"checks/{name}" for name in inside if NAME.fullmatch(name)]
-        return [n for n in names if self.house.path(n) not in there and not os.path.lexists(self.house.repo.project / n)]
+        return [
+            n
+            for n in names
+            if self.house.path(n) not in there and not os.path.lexists(self.house.repo.project / n)
+        ]
 
-    def untrue(self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
-        """What does not hold at the base with the new files, by file or feature: init.sh fails, a check is red, a verify is not."""
-        repo, lab = self.house.repo, replace(self.lab, hands=replace(self.lab.hands, timeout=min(VERIFY, self.lab.hands.timeout)))
-        blobs = {self.house.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()}
-        base = repo.commit(repo.tree_with(self.base, blobs), [self.base], "what a planner made") if made else self.base
+    def untrue(
+        self, plan: Plan, names: tuple[str, ...], made: Mapping[str, bytes]
+    ) -> Iterator[tuple[str, str]]:
+        """What does not hold at the base with the new files, by file or feature: init.sh fails,
+        a check is red, a verify is not."""
+        repo, lab = (
+            self.house.repo,
+            replace(
+                self.lab, hands=replace(self.lab.hands, timeout=min(VERIFY, self.lab.hands.timeout))
+            ),
+        )
+        blobs = {
+            self.house.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()
+        }
+        base = (
+            repo.commit(repo.tree_with(self.base, blobs), [self.base], "what a planner made")
+            if made
+            else self.base
+        )
         try:
             for check in lab.checks(base, base) if made else ():
                 if check.name in made and check.answer not in (Answer.GREEN, Answer.SKIP):
-                    yield check.name, f"{check.name} is {check.answer} on the untouched project: {line(check.tail[-300:])}"
+                    yield (
+                        check.name,
+                        (
+                            f"{check.name} is {check.answer} on the untouched project:"
+                            f" {line(check.tail[-300:])}"
+                        ),
+                    )
             for feature in (feature for feature in plan.features if feature.id in names):
                 if problem := planner.untrue(feature, lab.verify(base, base, feature)):
                     yield feature.id, problem
@@ -215,37 +335,57 @@ class Planning:
             yield INIT, f"{error.place}: {line(error.problem, 600)}"
 
     def remarks(self, plan: Plan) -> Iterator[str]:
-        """What the person should look at: existing tests that may change, and what was done to the plan in the workspace."""
+        """What the person should look at: existing tests that may change, and what was done to
+        the plan in the workspace."""
         known = {feature.id: feature.supersedes for feature in self.plan.features}
         for feature in plan.features:
             if feature.supersedes != known.get(feature.id, ()):
-                yield f"{feature.id} may change tests that are there: {', '.join(feature.supersedes)}"
+                yield (
+                    f"{feature.id} may change tests that are there: {', '.join(feature.supersedes)}"
+                )
         seen, what = read_inside(self.place.tree, self.house.plan), "it cannot be read any more"
         if seen != self.data:
             with suppress(PlanError):
-                what = planfile.describe(self.plan, planfile.read(seen or b"", self.house.plan, *self.house.reading))
+                what = planfile.describe(
+                    self.plan, planfile.read(seen or b"", self.house.plan, *self.house.reading)
+                )
             yield f"it edited {self.house.plan} in its workspace, which counts for nothing ({what})"
 
 
 def drafted(house: House, seen: View, agent: Agent, task: Task) -> Draft:
-    """Have the agent plan in a fresh checkout of the branch with the plan as it lies in the person's checkout."""
+    """Have the agent plan in a fresh checkout of the branch with the plan as it lies in the
+    person's checkout."""
     data = house.worktree_plan() or planedit.EMPTY
     with workshop.opened(house) as (pool, lab):
         tree = house.repo.tree_with(seen.tip, {house.plan: (FILE, house.repo.write_blob(data))})
         with pool.checkout(seen.tip, tree) as place:
             plan = planfile.read(data, house.plan, *house.reading)
             return Planning(
-                house=house, agent=agent, task=task, plan=plan, data=data, base=seen.tip, place=place, pool=pool, lab=lab,
-            ).drafted()  # fmt: skip
+                house=house,
+                agent=agent,
+                task=task,
+                plan=plan,
+                data=data,
+                base=seen.tip,
+                place=place,
+                pool=pool,
+                lab=lab,
+            ).drafted()
 
 
 def write(house: House, old: bytes | None, draft: Draft) -> None:
-    """Write what is new, the plan last and whole. Raises BusyError, and nothing is written, where the plan is no longer what it was."""
+    """Write what is new, the plan last and whole.
+
+    Raises BusyError, and nothing is written, where the plan is no longer what it was.
+    """
     project = house.repo.project
     there = [name for name in draft.files if os.path.lexists(project / name)]
     if house.worktree_plan() != old or there:
         what = ", ".join(there) or house.plan
-        raise BusyError(f"{what} changed while the planner was at work, so nothing is written", fix="look at it, and plan again")
+        raise BusyError(
+            f"{what} changed while the planner was at work, so nothing is written",
+            fix="look at it, and plan again",
+        )
     for name, data in draft.files.items():
         (project / name).parent.mkdir(exist_ok=True)
         with (project / name).open("xb") as file:

@@ -1,4 +1,5 @@
-"""Workspaces made ready while somebody else works: checked out, with what init.sh makes, handed over by rename."""
+"""Workspaces made ready while somebody else works: checked out, with what init.sh makes, handed
+over by rename."""
 
 import os
 import re
@@ -18,7 +19,16 @@ from nightlatch.core.models import Reason
 from nightlatch.core.packages import Maker
 from nightlatch.core.rules import reason
 from nightlatch.core.scope import GITLINK
-from nightlatch.edge import environment, files, outside, packages, process, rooms, servers, workspace
+from nightlatch.edge import (
+    environment,
+    files,
+    outside,
+    packages,
+    process,
+    rooms,
+    servers,
+    workspace,
+)
 from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
@@ -34,15 +44,34 @@ FAILED = "it failed in a fresh workspace"
 ERROR = re.compile(r"^\s*(?:\w+ )?err(?:or)?\b", re.IGNORECASE | re.MULTILINE)
 GLOB = re.compile(r"[*?\[]")
 MANIFESTS = (
-    *("package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "pnpm-workspace.yaml", "bun.lock*"),
-    *("pyproject.toml", "setup.py", "setup.cfg", "requirements*.txt", "constraints*.txt", "poetry.lock", "uv.lock", "Pipfile*"),
+    *(
+        "package.json",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "pnpm-workspace.yaml",
+        "bun.lock*",
+    ),
+    *(
+        "pyproject.toml",
+        "setup.py",
+        "setup.cfg",
+        "requirements*.txt",
+        "constraints*.txt",
+        "poetry.lock",
+        "uv.lock",
+        "Pipfile*",
+    ),
     *("go.mod", "go.sum", "go.work", "go.work.sum", "Cargo.toml", "Cargo.lock", ".yarnrc.yml"),
     *("Gemfile*", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
 )
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvKey:
-    """What an environment depends on, as a digest, and the commands that make it; neither where nothing does."""
+    """What an environment depends on, as a digest, and the commands that make it; neither where
+    nothing does."""
 
     key: str = ""
     makers: tuple[Maker, ...] = ()
@@ -50,10 +79,13 @@ class EnvKey:
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """Prepared workspaces of one project. One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from.
+    """Prepared workspaces of one project.
 
-    A plain session uses `size` of them before the next agent works: for its suite, its checks and its verify, then for the next verify at
-    the base and for the next agent. Once `stop` is set, nothing is prepared any more, and an init.sh that runs is ended.
+    One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from.
+
+    A plain session uses `size` of them before the next agent works: for its suite, its checks and
+    its verify, then for the next verify at the base and for the next agent. Once `stop` is set,
+    nothing is prepared any more, and an init.sh that runs is ended.
     """
 
     house: House
@@ -76,7 +108,10 @@ class Pool:
         self.ways = Ways(addresses=self.house.config.checks.reach)
 
     def take(self, base: str) -> Workspace:
-        """A pristine workspace at `base`, in which nothing runs. Raises FaultError where init.sh fails."""
+        """A pristine workspace at `base`, in which nothing runs.
+
+        Raises FaultError where init.sh fails.
+        """
         place = self._take(base)
         self.sandbox.leave(place.tree)
         return place
@@ -86,7 +121,11 @@ class Pool:
         with self._turn:
             while not self._ready and (self._busy or self._missing):
                 self._turn.wait()
-            ready = next((place for place in self._ready if place.base == base), self._ready[0]) if self._ready else None
+            ready = (
+                next((place for place in self._ready if place.base == base), self._ready[0])
+                if self._ready
+                else None
+            )
             if ready:
                 self._ready.remove(ready)
             fault, self._fault = self._fault, None
@@ -95,7 +134,8 @@ class Pool:
         return self.renew(ready, base) if ready else self.prepare(base)
 
     def renew(self, place: Workspace, base: str) -> Workspace:
-        """A prepared workspace moved to another base, or a new one where that would need another init.sh."""
+        """A prepared workspace moved to another base, or a new one where that would need
+        another init.sh."""
         if place.env == self.env_key(base):
             return workspace.retarget(self.house.repo, place, base)
         self._drop(place)
@@ -112,8 +152,8 @@ class Pool:
 
     @contextmanager
     def checkout(self, base: str, tree: str, *, own: bool = False) -> Iterator[Workspace]:
-        """A pristine workspace that holds `tree` over what init.sh makes at `base`, or for `tree` where its manifests or lock files are
-        others, or `own`; gone afterwards."""
+        """A pristine workspace that holds `tree` over what init.sh makes at `base`, or for
+        `tree` where its manifests or lock files are others, or `own`; gone afterwards."""
         own = own or self.env_key(tree) != self.env_key(base)
         place = self.bare(base, self.env_key(tree)) if own else self._take(base)
         try:
@@ -135,7 +175,8 @@ class Pool:
             self._turn.notify_all()
 
     def follow(self, base: str) -> None:
-        """The branch moved: have what is prepared moved along while the caller does something else."""
+        """The branch moved: have what is prepared moved along while the caller does something
+        else."""
         with self._turn:
             self._base = base
             self._turn.notify_all()
@@ -153,7 +194,8 @@ class Pool:
         workspace.empty_trash(self.house.cache)
 
     def _work(self) -> None:
-        """Move what is ready to the newest base, then make what is missing; an error waits for the one who takes next."""
+        """Move what is ready to the newest base, then make what is missing; an error waits for
+        the one who takes next."""
         while True:
             with self._turn:
                 self._turn.wait_for(lambda: self._closed or self._missing > 0 or self._stale())
@@ -175,19 +217,25 @@ class Pool:
             finally:
                 with self._turn:
                     self._busy, self._fault = False, fault
-                    self._missing = self._missing if made or fault else 0  # a bug ends this thread: nobody is to wait for it
+                    # a bug ends this thread: nobody is to wait for it
+                    self._missing = self._missing if made or fault else 0
                     self._ready.extend([made] if made else [])
                     self._turn.notify_all()
             if made and not old:  # while an agent works, and not while the next one waits
-                workspace.empty_trash(self.house.cache, stop=lambda: self._closed or self._missing > 0 or self._stale() is not None)
+                workspace.empty_trash(
+                    self.house.cache,
+                    stop=lambda: self._closed or self._missing > 0 or self._stale() is not None,
+                )
 
     def _stale(self) -> Workspace | None:
         return next((place for place in self._ready if place.base != self._base), None)
 
     def prepare(self, base: str) -> Workspace:
-        """Check `base` out and give it what init.sh makes there, from the last time when its inputs are the same."""
+        """Check `base` out and give it what init.sh makes there, from the last time when its
+        inputs are the same."""
         place = self.bare(base, self.env_key(base))
-        # What was made for a candidate's manifests is right for the commit that it landed as; else the person's shared folder is.
+        # What was made for a candidate's manifests is right for the commit that it landed as; else
+        # the person's shared folder is.
         if place.env and (INIT_MAKER in self.makers(base) or self.template(base).is_dir()):
             self.furnish(place, base, self.template(base))
         return place
@@ -195,7 +243,14 @@ class Pool:
     def bare(self, base: str, key: str = "") -> Workspace:
         """Check `base` out, with nothing of init.sh's yet."""
         folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
-        place = workspace.prepare(self.house.repo, folder, base, self.branch, sandboxed=self.sandbox.name != "none", env=key)
+        place = workspace.prepare(
+            self.house.repo,
+            folder,
+            base,
+            self.branch,
+            sandboxed=self.sandbox.name != "none",
+            env=key,
+        )
         if self.sandbox.name != "none":
             packages.lend_settings(Path.home(), place.home)
         for name in self.copied():
@@ -205,11 +260,23 @@ class Pool:
         return place
 
     def copied(self) -> list[str]:
-        """The files and folders of the project that every workspace gets a copy of; names with *, ? or [ stand for all that they match."""
+        """The files and folders of the project that every workspace gets a copy of; names with
+        *, ? or [ stand for all that they match."""
         top, names = self.house.repo.project, self.house.config.workspace.copy
-        many = {name: sorted(str(found.relative_to(top)) for found in top.glob(name)) for name in names if GLOB.search(name)}
-        away = matcher(("node_modules/**", "**/node_modules/**", ".venv/**", ".git/**", ".nightlatch/**"))
-        found = [path for name in names for path in many.get(name, [name]) if name not in many or not away(path)]
+        many = {
+            name: sorted(str(found.relative_to(top)) for found in top.glob(name))
+            for name in names
+            if GLOB.search(name)
+        }
+        away = matcher(
+            ("node_modules/**", "**/node_modules/**", ".venv/**", ".git/**", ".nightlatch/**")
+        )
+        found = [
+            path
+            for name in names
+            for path in many.get(name, [name])
+            if name not in many or not away(path)
+        ]
         return [*dict.fromkeys(found)]
 
     def template(self, tree: str) -> Path:
@@ -217,7 +284,8 @@ class Pool:
         return self.house.cache / "env" / self.env_key(tree)
 
     def environment(self, base: str, tree: str) -> tuple[Reason, ...]:
-        """What there is to say of the environment that a candidate's manifests ask for; nothing where they are the base's."""
+        """What there is to say of the environment that a candidate's manifests ask for; nothing
+        where they are the base's."""
         if self.env_key(tree) == self.env_key(base):
             return ()
         for each, whose in ((tree, ""), (base, "already at the base: ")):  # made once, and kept
@@ -226,19 +294,29 @@ class Pool:
                     with self.checkout(base, each, own=True):
                         pass
             except FaultError as error:
-                return (reason("tests.environment-failed", [f"{whose}{error.place}: {error.problem.removeprefix(f'{FAILED}: ')}"]),)
+                return (
+                    reason(
+                        "tests.environment-failed",
+                        [f"{whose}{error.place}: {error.problem.removeprefix(f'{FAILED}: ')}"],
+                    ),
+                )
         old, new = (self.template(each) / "tree" for each in (base, tree))
         return tuple(environment.compared(old, new)) if self.sandbox.name != "none" else ()
 
     def env_key(self, base: str) -> str:
-        """What init.sh depends on: itself and the tracked manifests and lock files. "" where there is no init.sh.
+        """What init.sh depends on: itself and the tracked manifests and lock files.
+
+        "" where there is no init.sh.
 
         Where nothing of that differs from the last base that was asked about, neither does the key.
         """
         if base not in self._keys:
             last, matters = [*self._keys][-1:], matcher((INIT, *MANIFESTS))
             try:
-                same = last and not any(matters(change.path.rpartition("/")[2]) for change in self.house.repo.diff(last[0], base))
+                same = last and not any(
+                    matters(change.path.rpartition("/")[2])
+                    for change in self.house.repo.diff(last[0], base)
+                )
             except RepoError:  # the last tree was collected: it never landed
                 same = False
             self._keys[base] = self._keys[last[0]] if same else self.key_of(base)
@@ -255,29 +333,55 @@ class Pool:
             return EnvKey()
         shares = map(self.house.path, self.house.config.workspace.share)
         has_init = known.get(script, ("", ""))[0] == PROGRAM
-        makers = (INIT_MAKER,) if has_init else tuple(
-            core_packages.makers(packages.shipped(), shares, known, self.house.inside, lambda program: shutil.which(program) is not None)
+        makers = (
+            (INIT_MAKER,)
+            if has_init
+            else tuple(
+                core_packages.makers(
+                    packages.shipped(),
+                    shares,
+                    known,
+                    self.house.inside,
+                    lambda program: shutil.which(program) is not None,
+                )
+            )
         )
         if not makers:
             return EnvKey()
         counts = matcher(MANIFESTS)
-        inputs = sorted(f"{path}\0{oid}" for path, (_, oid) in known.items() if path == script or counts(path.rpartition("/")[2]))
-        return EnvKey(key=sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16], makers=makers)
+        inputs = sorted(
+            f"{path}\0{oid}"
+            for path, (_, oid) in known.items()
+            if path == script or counts(path.rpartition("/")[2])
+        )
+        return EnvKey(
+            key=sha256("\n".join(inputs).encode("utf-8", "surrogateescape")).hexdigest()[:16],
+            makers=makers,
+        )
 
     def furnish(self, place: Workspace, base: str, template: Path) -> None:
         if not template.is_dir():
             for maker in self.makers(base):
                 self.run_maker(place, maker, base)
             # What init.sh put into a submodule is nothing that git tracks here.
-            tracked = {path for path, (mode, _) in self.house.repo.files(base).items() if mode != GITLINK}
+            tracked = {
+                path for path, (mode, _) in self.house.repo.files(base).items() if mode != GITLINK
+            }
             keep_made(place.tree, tracked, template, place.stores)
             return
         for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
             copy_into(made, place.tree / made.name)
 
     def run_maker(self, place: Workspace, maker: Maker, tree: str) -> None:
-        """Have init.sh, or a package manager, make the environment. Raises FaultError where it fails, or becomes a server."""
-        filled = [shared for shared in map(self.house.path, self.house.config.workspace.share) if maker.fills(shared)]
+        """Have init.sh, or a package manager, make the environment.
+
+        Raises FaultError where it fails, or becomes a server.
+        """
+        filled = [
+            shared
+            for shared in map(self.house.path, self.house.config.workspace.share)
+            if maker.fills(shared)
+        ]
         for shared in filled:
             (place.own / shared).mkdir(parents=True, exist_ok=True)
         words = self.pip_words(place, maker, tree) if maker.lists else ()
@@ -289,31 +393,47 @@ class Pool:
         server = servers.Server()
         ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays, stop=self.stop)
         if server.port is not None:
-            fix = "let it end: put ` &` behind what starts the server, or leave that to the check that needs one"
-            says = f"{maker.name} started a server, which listens on port {server.port}, and does not end"
+            fix = (
+                "let it end: put ` &` behind what starts the server, or leave that to the check"
+                " that needs one"
+            )
+            says = (
+                f"{maker.name} started a server, which listens on port {server.port}, and does"
+                " not end"
+            )
             raise FaultError(says, place=maker.name, fix=fix)
         if ran.exit != 0:
-            tail = from_error(self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip())
+            tail = from_error(
+                self.house.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()
+            )
             why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
-            raise FaultError(f"{FAILED}: {why}", place=maker.name, fix="make it succeed in a fresh clone")
+            raise FaultError(
+                f"{FAILED}: {why}", place=maker.name, fix="make it succeed in a fresh clone"
+            )
 
     def pip_words(self, place: Workspace, maker: Maker, tree: str) -> tuple[str, ...]:
-        """What is to be installed into, and removed from, a copy of the person's environment, which is made here."""
+        """What is to be installed into, and removed from, a copy of the person's environment,
+        which is made here."""
         copy_into(self.house.repo.top / maker.folder, place.tree / maker.folder)
         read = self.house.repo.read
-        before, now = ([(read(rev, path) or b"").decode("utf-8", "replace") for path in maker.lists] for rev in (place.base, tree))
+        before, now = (
+            [(read(rev, path) or b"").decode("utf-8", "replace") for path in maker.lists]
+            for rev in (place.base, tree)
+        )
         return core_packages.pip_words(maker.lists, before, now)
 
 
 def from_error(output: str) -> str:
-    """The end of what a tool printed, from where it speaks of an error: much else may stand before it."""
+    """The end of what a tool printed, from where it speaks of an error: much else may stand
+    before it."""
     told = output[-2_000:]
     found = ERROR.search(told)
     return told[found.start() :][:600] if found else told[-600:]
 
 
 def keep_made(tree: Path, tracked: set[str], template: Path, stores: Path | None = None) -> None:
-    """Copy what is in the tree and not tracked, and the stores that are not empty, into the template, whole or not at all."""
+    """Copy what is in the tree and not tracked, and the stores that are not empty, into the
+    template, whole or not at all."""
     parents = {path[:cut] for path in tracked for cut in range(len(path)) if path[cut] == "/"}
     for left in template.parent.glob("*.*"):
         if files.orphaned(left.name.partition(".")[2].partition("-")[0]):
@@ -346,7 +466,8 @@ def untracked(tree: Path, below: str, tracked: set[str], parents: set[str]) -> I
 
 
 def copy_into(source: Path, target: Path) -> None:
-    """Copy a file or folder, sharing blocks where the file system can; merges into folders that are there."""
+    """Copy a file or folder, sharing blocks where the file system can; merges into folders that
+    are there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.exists():
         argv = ["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)]
@@ -354,5 +475,7 @@ def copy_into(source: Path, target: Path) -> None:
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()
             fix = "correct copy under [workspace] in loop.toml, or what init.sh makes"
-            failed = FaultError(f"this cannot be copied into a workspace: {said}", place=str(source), fix=fix)
+            failed = FaultError(
+                f"this cannot be copied into a workspace: {said}", place=str(source), fix=fix
+            )
             raise files.disk_error(files.meant(said, target.parent), target.parent) or failed

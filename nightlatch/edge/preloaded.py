@@ -1,4 +1,5 @@
-"""Everything that a night uses is imported in the evening: what lands meanwhile, here or in what is installed, changes nothing of it."""
+"""Everything that a night uses is imported in the evening: what lands meanwhile, here or in
+what is installed, changes nothing of it."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -9,18 +10,71 @@ import nightlatch.edge
 from nightlatch.core.ratchet import grammar
 
 LIBRARIES = (
-    *("attrs", "jinja2", "jinja2.meta", "jinja2.sandbox", "jsonschema", "jsonschema._format", "jsonschema.validators", "pexpect"),
-    *("jsonschema_specifications", "markupsafe", "referencing.jsonschema", "rich.console", "rich.live", "rich.status", "rich.text"),
+    *(
+        "attrs",
+        "jinja2",
+        "jinja2.meta",
+        "jinja2.sandbox",
+        "jsonschema",
+        "jsonschema._format",
+        "jsonschema.validators",
+        "pexpect",
+    ),
+    *(
+        "jsonschema_specifications",
+        "markupsafe",
+        "referencing.jsonschema",
+        "rich.console",
+        "rich.live",
+        "rich.status",
+        "rich.text",
+    ),
     *("tomli_w", "yaml", "tree_sitter"),
 )
 STANDARD = (
-    *("_strptime", "bz2", "concurrent.futures.process", "concurrent.futures.thread", "ctypes", "decimal", "fractions", "html.entities"),
-    *("logging", "lzma", "multiprocessing", "pickle", "pprint", "pty", "queue", "runpy", "traceback", "tty", "unicodedata"),
+    *(
+        "_strptime",
+        "bz2",
+        "concurrent.futures.process",
+        "concurrent.futures.thread",
+        "ctypes",
+        "decimal",
+        "fractions",
+        "html.entities",
+    ),
+    *(
+        "logging",
+        "lzma",
+        "multiprocessing",
+        "pickle",
+        "pprint",
+        "pty",
+        "queue",
+        "runpy",
+        "traceback",
+        "tty",
+        "unicodedata",
+    ),
     *("xml.etree.ElementTree", "xml.parsers.expat", "zipfile", "zoneinfo"),
-    *(f"encodings.{name}" for name in ("ascii", "charmap", "cp1252", "idna", "latin_1", "punycode", "raw_unicode_escape")),
-    *(f"encodings.{name}" for name in ("unicode_escape", "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32")),
+    *(
+        f"encodings.{name}"
+        for name in (
+            "ascii",
+            "charmap",
+            "cp1252",
+            "idna",
+            "latin_1",
+            "punycode",
+            "raw_unicode_escape",
+        )
+    ),
+    *(
+        f"encodings.{name}"
+        for name in ("unicode_escape", "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32")
+    ),
 )
-PROGRAMS = ("nightlatch.edge.noting", "nightlatch.edge.scripted")  # these are started, never imported
+# these are started, never imported
+PROGRAMS = ("nightlatch.edge.noting", "nightlatch.edge.scripted")
 
 
 def preload() -> None:
@@ -30,7 +84,8 @@ def preload() -> None:
 
 
 def own() -> Iterator[str]:
-    """The modules of this program that work in the night; commands are imported where they are given."""
+    """The modules of this program that work in the night; commands are imported where they are
+    given."""
     for package in (nightlatch.core, nightlatch.edge):
         found = (module.name for module in walk_packages(package.__path__, f"{package.__name__}."))
         yield from (name for name in found if name not in PROGRAMS)

@@ -1,4 +1,5 @@
-"""Supervises commands: output in bounded memory, time limits on a clock that cannot jump, and nothing left when it returns."""
+"""Supervises commands: output in bounded memory, time limits on a clock that cannot jump, and
+nothing left when it returns."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -13,11 +14,22 @@ from nightlatch.edge.streams import Excerpt, Lines, Transcript, plain
 from nightlatch.edge.tree import Command, Tree, end_orphan, identity
 from nightlatch.errors import SandboxError
 
-__all__ = ["Command", "Ended", "Limits", "Ran", "Watch", "end_orphan", "identity", "run", "supervise"]
+__all__ = [
+    "Command",
+    "Ended",
+    "Limits",
+    "Ran",
+    "Watch",
+    "end_orphan",
+    "identity",
+    "run",
+    "supervise",
+]
 
 TAIL = 16_384
 TRANSCRIPT = 512 * 1024 * 1024
-CRASHES = frozenset({*range(1, 16), 24, 25, 31})  # signals that end a process by accident; 128+n beyond these is a code of its own
+# signals that end a process by accident; 128+n beyond these is a code of its own
+CRASHES = frozenset({*range(1, 16), 24, 25, 31})
 FILLED = "ended because it filled the disk: less is free than limits.disk wants"
 STARVED = b"\nnightlatch: something here was ended because workspace.memory was used up\n"
 STOPPING = 0.1  # seconds between two looks at whether everything is to end
@@ -28,8 +40,8 @@ BUSY = 0.02  # of one processor: what an idle event loop stays under
 class Limits:
     """Seconds; 0 means no limit for the first three.
 
-    `grace` lies between asking and killing, `linger` between the result and asking, `drain` bounds reading after the end,
-    `tick` is how often all of this is looked at.
+    `grace` lies between asking and killing, `linger` between the result and asking, `drain` bounds
+    reading after the end, `tick` is how often all of this is looked at.
     """
 
     wall: float = 0
@@ -43,9 +55,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a process ended: `exit` as a shell gives it (128+n for signal n, which is then `signal`), None when what held it was killed.
+    """How a process ended: `exit` as a shell gives it (128+n for signal n, which is then
+    `signal`), None when what held it was killed.
 
-    `by` is self, or what asked it to end: wall, idle, tool, stop, result or disk. `tail` is the last of its output.
+    `by` is self, or what asked it to end: wall, idle, tool, stop, result or disk. `tail` is the
+    last of its output.
     """
 
     exit: int | None
@@ -57,7 +71,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a check came to; `output` keeps head and tail of what it printed. `crowded`: it was ended because it filled the disk."""
+    """What a check came to; `output` keeps head and tail of what it printed.
+
+    `crowded`: it was ended because it filled the disk.
+    """
 
     exit: int | None
     signal: int | None
@@ -86,7 +103,14 @@ class Watch(Protocol):
 class Feed:
     """Hands on every line of every stream, whole, and keeps the last of them."""
 
-    def __init__(self, outputs: Iterable[int], on_line: Callable[[bytes], None], record: Transcript, tty: bool, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        outputs: Iterable[int],
+        on_line: Callable[[bytes], None],
+        record: Transcript,
+        tty: bool,
+        secrets: Secrets,
+    ) -> None:
         self._streams = {output: Lines() for output in outputs}
         self._on_line, self._record, self._tty, self._secrets = on_line, record, tty, secrets
         self.tail = bytearray()
@@ -115,7 +139,8 @@ class Feed:
 
 
 class Patience:
-    """How long to wait for a process: `by` is self until a limit, a person or a result that was followed by nothing asks it to end."""
+    """How long to wait for a process: `by` is self until a limit, a person or a result that was
+    followed by nothing asks it to end."""
 
     def __init__(self, limits: Limits, watch: Watch) -> None:
         self._limits, self._watch = limits, watch
@@ -136,7 +161,8 @@ class Patience:
         self._heard = time.monotonic()
 
     def look(self, tree: Tree) -> None:
-        """Once a tick: ask the process to end when there is a reason, and end it when it was asked long enough ago."""
+        """Once a tick: ask the process to end when there is a reason, and end it when it was
+        asked long enough ago."""
         now = time.monotonic()
         if now < self._next:
             return
@@ -154,7 +180,8 @@ class Patience:
             tree.terminate()
 
     def _notice(self, now: float, tree: Tree) -> None:
-        """Since when the result is there and a tool call is open; work that a tool does in silence counts as output."""
+        """Since when the result is there and a tool call is open; work that a tool does in
+        silence counts as output."""
         if not self._finished and self._watch.finished():
             self._finished = now
         before, self._open = self._open, self._watch.open_tools()
@@ -190,7 +217,9 @@ def supervise(
     on_start: Callable[[str], None] = lambda _: None,
     secrets: Secrets = NO_SECRETS,
 ) -> Ended:
-    """Run an agent to its end, or to the end that a limit sets. Lines of both streams go to `on_line`; `on_start` gets the identity.
+    """Run an agent to its end, or to the end that a limit sets.
+
+    Lines of both streams go to `on_line`; `on_start` gets the identity.
 
     No line is heard, and none is written, with one of the `secrets` in it.
     """
@@ -207,17 +236,26 @@ def supervise(
         feed.take([(tree.outputs[0], STARVED)] if tree.starved else [])
         feed.finish()
     code, number = status(tree, bytes(feed.tail))
-    return Ended(exit=code, signal=number, by=patience.by, seconds=patience.seconds, tail=bytes(feed.tail))
+    return Ended(
+        exit=code, signal=number, by=patience.by, seconds=patience.seconds, tail=bytes(feed.tail)
+    )
 
 
 def run(
-    command: Command, *, stdin: bytes = b"", timeout: float, keep: int = 200_000, drain: float = 2,
-    over: Callable[[int], bool] | None = None, stop: Event | None = None,
-) -> Ran:  # fmt: skip
-    """Run a check: both streams together, head and tail of them kept; at the time-out the whole tree is killed.
+    command: Command,
+    *,
+    stdin: bytes = b"",
+    timeout: float,
+    keep: int = 200_000,
+    drain: float = 2,
+    over: Callable[[int], bool] | None = None,
+    stop: Event | None = None,
+) -> Ran:
+    """Run a check: both streams together, head and tail of them kept; at the time-out the whole
+    tree is killed.
 
-    `over` is asked again and again whether the process of this number is to be treated as if its time were up. It is up as soon as
-    another thread sets `stop`.
+    `over` is asked again and again whether the process of this number is to be treated as if its
+    time were up. It is up as soon as another thread sets `stop`.
     """
     look = STOPPING if stop else 1
     began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
@@ -226,7 +264,12 @@ def run(
             tree.go(command.line, stdin)
         while not tree.ended:
             left = began + timeout - time.monotonic()
-            timed_out = timed_out or left <= 0 or (over is not None and over(tree.pid)) or (stop is not None and stop.is_set())
+            timed_out = (
+                timed_out
+                or left <= 0
+                or (over is not None and over(tree.pid))
+                or (stop is not None and stop.is_set())
+            )
             crowded = crowded or tree.crowded
             if timed_out or crowded:
                 tree.end()
@@ -238,14 +281,24 @@ def run(
         output.add(STARVED)
     code, number = status(tree, output.bytes())
     seconds = time.monotonic() - began
-    return Ran(exit=code, signal=number, timed_out=timed_out, crowded=crowded, output=output.bytes(), seconds=seconds)
+    return Ran(
+        exit=code,
+        signal=number,
+        timed_out=timed_out,
+        crowded=crowded,
+        output=output.bytes(),
+        seconds=seconds,
+    )
 
 
 def status(tree: Tree, output: bytes) -> tuple[int | None, int | None]:
-    """Exit code and signal; a sandbox that never came to the command is a fault and not a result."""
+    """Exit code and signal; a sandbox that never came to the command is a fault and not a
+    result."""
     if tree.unstarted:
         said = output.decode("utf-8", "replace").strip()[-600:]
-        raise SandboxError(f"the sandbox does not start: {said or 'it said nothing'}", fix="nightlatch doctor")
+        raise SandboxError(
+            f"the sandbox does not start: {said or 'it said nothing'}", fix="nightlatch doctor"
+        )
     if tree.code < 0:
         return None, -tree.code
     return tree.code, tree.code - 128 if tree.code - 128 in CRASHES else None

@@ -1,4 +1,5 @@
-"""Features that say they pass are proved again: at the start, after commits that are not the loop's, and before the run says "every"."""
+"""Features that say they pass are proved again: at the start, after commits that are not the
+loop's, and before the run says "every"."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +22,8 @@ LOOKED_BACK = 200
 
 
 def prove_tip(site: Site) -> None:
-    """Prove what passes at the branch's tip, where the run has not seen it: all of it at its start, later what others' commits reach.
+    """Prove what passes at the branch's tip, where the run has not seen it: all of it at its
+    start, later what others' commits reach.
 
     What is unknown is found out as far as the time for it goes; the rest waits for `confirm`.
     """
@@ -35,7 +37,15 @@ def prove_tip(site: Site) -> None:
         return
     lab = site.lab
     aside = matcher(lab.aside)
-    changes = [change for change in lab.repo.diff(lab.tree(seen), lab.tree(tip)) if not aside(change.path)] if seen else []
+    changes = (
+        [
+            change
+            for change in lab.repo.diff(lab.tree(seen), lab.tree(tip))
+            if not aside(change.path)
+        ]
+        if seen
+        else []
+    )
     before = lab.proofs(seen) if seen else {}
     known, found = lab.proofs(tip), dict[str, Said]()
     budget = kept.SHARE * lab.hands.timeout
@@ -48,17 +58,25 @@ def prove_tip(site: Site) -> None:
             found[name] = replace(earlier, carried=True)
             continue
         if not found:
-            site.console.say("proving", f"{len(features)} features say that they pass: their verify commands run now")
+            site.console.say(
+                "proving",
+                f"{len(features)} features say that they pass: their verify commands run now",
+            )
         if (said := verified(site, tip, feature)) is None:
             memory.proven = seen
             break
         found[name], budget = said, budget - said.seconds
     lab.keep_proofs(tip, found)
-    slip(site, tip, [f for f in features if (said := found.get(proof_name(f))) and said.answer is Answer.RED])
+    slip(
+        site,
+        tip,
+        [f for f in features if (said := found.get(proof_name(f))) and said.answer is Answer.RED],
+    )
 
 
 def own_work(site: Site, old: str, new: str) -> bool:
-    """Is everything from one commit to another the loop's own: landings, which had their verdict, and its record?"""
+    """Is everything from one commit to another the loop's own: landings, which had their
+    verdict, and its record?"""
     for commit in site.house.repo.log(new, LOOKED_BACK):
         if commit.id == old:
             return True
@@ -74,10 +92,12 @@ def claimed(plan: Plan) -> list[Feature]:
 
 
 def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
-    """See every one of these features pass at this very commit, so that the run may say so. None where all do.
+    """See every one of these features pass at this very commit, so that the run may say so.
 
-    What the loop itself had proved and is red now becomes work again. What only a person's word stands for stays as they gave it, and
-    is said.
+    None where all do.
+
+    What the loop itself had proved and is red now becomes work again. What only a person's word
+    stands for stays as they gave it, and is said.
     """
     lab = site.lab
     known, found = lab.proofs(tip), dict[str, Said]()
@@ -85,7 +105,10 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
     for number, feature in enumerate(left, 1):
         said = known.get(proof_name(feature))
         if said is None or said.carried:
-            site.console.say("proving", f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit")
+            site.console.say(
+                "proving",
+                f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit",
+            )
             said = verified(site, tip, feature)
             lab.keep_proofs(tip, {proof_name(feature): said} if said else {})
         if said is None:
@@ -98,16 +121,30 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
     odd = [feature for feature in left if found[feature.id].answer is Answer.FAULT]
     if odd:
         tail = last_lines(found[odd[0].id].tail)
-        why = f"the verify of {names(odd)} cannot be run: {plain(' / '.join(tail[-2:]), 200)}; nightlatch doctor"
+        why = (
+            f"the verify of {names(odd)} cannot be run: {plain(' / '.join(tail[-2:]), 200)};"
+            " nightlatch doctor"
+        )
         return Stop(code=4, why=why)
     if given:
-        says = "say that they pass, and their verify is red" if given[1:] else "says that it passes, and its verify is red"
-        return Stop(code=3, why=f"{names(given)} {says}: nightlatch verify", waits=tuple(feature.id for feature in given))
+        says = (
+            "say that they pass, and their verify is red"
+            if given[1:]
+            else "says that it passes, and its verify is red"
+        )
+        return Stop(
+            code=3,
+            why=f"{names(given)} {says}: nightlatch verify",
+            waits=tuple(feature.id for feature in given),
+        )
     return None
 
 
 def verified(site: Site, tip: str, feature: Feature) -> Said | None:
-    """What the verify of a feature says at the tip; None where a signal ended it. No work is lost by that: it is asked again."""
+    """What the verify of a feature says at the tip; None where a signal ended it.
+
+    No work is lost by that: it is asked again.
+    """
     try:
         with site.signals.idle():
             return site.lab.verify(tip, tip, feature)
@@ -117,7 +154,10 @@ def verified(site: Site, tip: str, feature: Feature) -> Said | None:
 
 
 def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:
-    """Take the flag from each of these features that the loop had proved and that is red twice. Returns those."""
+    """Take the flag from each of these features that the loop had proved and that is red twice.
+
+    Returns those.
+    """
     slipped = []
     for feature in red:
         past = site.history(site.tip()).of(feature)
@@ -127,8 +167,12 @@ def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:
         if again.answer is not Answer.RED:
             continue
         says = f"{SLIPPED}its verify is red at {tip[:7]}, so it is work again"
-        details = (*(plain(line, 200) for line in last_lines(again.tail) if line.strip()),)[-DETAILS:]
-        entry = Entry(at=minute(site.now()), word="note", feature=feature.id, title=says, details=details)
+        details = (*(plain(line, 200) for line in last_lines(again.tail) if line.strip()),)[
+            -DETAILS:
+        ]
+        entry = Entry(
+            at=minute(site.now()), word="note", feature=feature.id, title=says, details=details
+        )
         write_down(site, (entry,), f"progress: {feature.id} slipped", flag=(feature.id, False))
         site.console.say("slipped", f"{feature.id} {feature.title}: its verify is red at {tip[:7]}")
         slipped.append(feature)

@@ -1,4 +1,5 @@
-"""A range of commits looked at by itself: without plan or settings of the repository, and without a byte written into it."""
+"""A range of commits looked at by itself: without plan or settings of the repository, and
+without a byte written into it."""
 
 import os
 from collections.abc import Iterator
@@ -31,8 +32,23 @@ NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")
 RECORDS = (*USUAL_PLACES, "progress.txt", "progress/**", "findings/**")
 RECORD = matcher(RECORDS)
 CI = (
-    *(".ci/**", ".circleci/**", ".buildkite/**", ".gitlab/**", ".gitlab-ci.yml", ".travis.yml", "azure-pipelines.yml", "Jenkinsfile"),
-    *("bitbucket-pipelines.yml", ".woodpecker/**", ".drone.yml", ".pre-commit-config.yaml", "lefthook.yml"),
+    *(
+        ".ci/**",
+        ".circleci/**",
+        ".buildkite/**",
+        ".gitlab/**",
+        ".gitlab-ci.yml",
+        ".travis.yml",
+        "azure-pipelines.yml",
+        "Jenkinsfile",
+    ),
+    *(
+        "bitbucket-pipelines.yml",
+        ".woodpecker/**",
+        ".drone.yml",
+        ".pre-commit-config.yaml",
+        "lefthook.yml",
+    ),
 )
 TOOLS = ("bin", "Scripts", ".bin")
 
@@ -47,7 +63,8 @@ class Range:
 
 @contextmanager
 def opened(folder: Path, tests: str) -> Iterator[House]:
-    """A house without plan: what it writes, objects among it, lies in a folder that is gone when this ends; tools are the caller's."""
+    """A house without plan: what it writes, objects among it, lies in a folder that is gone
+    when this ends; tools are the caller's."""
     repo = open_repo(folder)
     with TemporaryDirectory(prefix="nightlatch-", ignore_cleanup_errors=True) as name:
         objects = Path(name, "objects")
@@ -58,15 +75,30 @@ def opened(folder: Path, tests: str) -> Iterator[House]:
         config = settings.load(None, None, os.environ, {"checks.tests": tests or None})
         brought = replace(config.workspace, share=(*config.workspace.share, *tools_inside(repo)))
         apart = replace(repo, objects=objects, idents=idents, env=env, standing={})
-        yield House(repo=apart, config=replace(config, workspace=brought), plan="", progress=config.progress, apart=Path(name))
+        yield House(
+            repo=apart,
+            config=replace(config, workspace=brought),
+            plan="",
+            progress=config.progress,
+            apart=Path(name),
+        )
 
 
 def tools_inside(repo: Repo) -> Iterator[str]:
-    """The caller's own tools that lie in the checkout, by PATH and as node_modules; what is tracked comes from the commits."""
-    named = [Path(folder) for folder in os.environ.get("PATH", "").split(":") if Path(folder).is_relative_to(repo.top)]
+    """The caller's own tools that lie in the checkout, by PATH and as node_modules; what is
+    tracked comes from the commits."""
+    named = [
+        Path(folder)
+        for folder in os.environ.get("PATH", "").split(":")
+        if Path(folder).is_relative_to(repo.top)
+    ]
     prefixes = [folder.parent if folder.name in TOOLS else folder for folder in named]
     for place in dict.fromkeys((*prefixes, repo.top / "node_modules")):
-        if place.is_dir() and place != repo.top and repo.ask("ls-files", "--error-unmatch", "--", str(place)) is None:
+        if (
+            place.is_dir()
+            and place != repo.top
+            and repo.ask("ls-files", "--error-unmatch", "--", str(place)) is None
+        ):
             yield os.fspath(place.relative_to(repo.top))
 
 
@@ -75,25 +107,43 @@ def find(repo: Repo, text: str) -> Range:
     old, dots, new = text.partition("..")
     if not dots or new.startswith("."):
         parted = f"$(git merge-base {plain(old) or 'main'} {plain(new[1:]) or 'HEAD'})"
-        fix = f"write two commits with two dots: nightlatch ratchet {parted}..{plain(new[1:]) or 'HEAD'}"
+        fix = (
+            "write two commits with two dots: nightlatch ratchet"
+            f" {parted}..{plain(new[1:]) or 'HEAD'}"
+        )
         raise UsageError(f"{plain(text)} is not a range BASE..HEAD", fix=fix)
     base, head = commit(repo, old or "HEAD"), commit(repo, new or "HEAD")
     if not repo.is_ancestor(base, head):
-        fix = "take the commit where the two parted: git merge-base " + f"{plain(old)} {plain(new or 'HEAD')}"
-        raise UsageError(f"{plain(old)} is not an ancestor of {plain(new or 'HEAD')}", place=str(repo.top), fix=deeper(repo) or fix)
+        fix = (
+            "take the commit where the two parted: git merge-base "
+            f"{plain(old)} {plain(new or 'HEAD')}"
+        )
+        raise UsageError(
+            f"{plain(old)} is not an ancestor of {plain(new or 'HEAD')}",
+            place=str(repo.top),
+            fix=deeper(repo) or fix,
+        )
     return Range(base=base, head=head)
 
 
 def commit(repo: Repo, name: str) -> str:
     found = repo.tip_of(f"{name}^{{commit}}")
     if found is None:
-        raise UsageError(f"there is no commit {plain(name)}", place=str(repo.top), fix=deeper(repo) or "git log --oneline")
+        raise UsageError(
+            f"there is no commit {plain(name)}",
+            place=str(repo.top),
+            fix=deeper(repo) or "git log --oneline",
+        )
     return found
 
 
 def deeper(repo: Repo) -> str:
     """What brings the commits that a shallow clone lacks, "" where it is none."""
-    return "git fetch --unshallow, in GitHub Actions fetch-depth: 0" if (repo.common_dir / "shallow").is_file() else ""
+    return (
+        "git fetch --unshallow, in GitHub Actions fetch-depth: 0"
+        if (repo.common_dir / "shallow").is_file()
+        else ""
+    )
 
 
 def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str]]:
@@ -108,13 +158,36 @@ def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str
     return with_more(verdict, more), [change.path for change in changes]
 
 
-def examined(house: House, lab: Lab, base: str, tree: str, asked: Feature, span: Range | None, judge: Bench | None = None) -> Verdict:
-    """The verdict on what a person changed, with what the commits of the range say of it. Nothing is put back: they may have meant it."""
-    known, named = (approvals(house.repo, span), superseded(house.repo, span)) if span else (NOTHING, [])
+def examined(
+    house: House,
+    lab: Lab,
+    base: str,
+    tree: str,
+    asked: Feature,
+    span: Range | None,
+    judge: Bench | None = None,
+) -> Verdict:
+    """The verdict on what a person changed, with what the commits of the range say of it.
+
+    Nothing is put back: they may have meant it.
+    """
+    known, named = (
+        (approvals(house.repo, span), superseded(house.repo, span)) if span else (NOTHING, [])
+    )
     named += [name for rule in known.keys() & SUPERSEDED for name in known[rule]]
-    lab, feature = replace(lab, protected=peoples(house)), replace(asked, supersedes=(*asked.supersedes, *named))
+    lab, feature = (
+        replace(lab, protected=peoples(house)),
+        replace(asked, supersedes=(*asked.supersedes, *named)),
+    )
     with lab.progress.whole(asked.id or "the range"):
-        return lab.examine(base, tree, feature, of_scope(house, house.repo.diff(base, tree)), approved=known, judge=judge)
+        return lab.examine(
+            base,
+            tree,
+            feature,
+            of_scope(house, house.repo.diff(base, tree)),
+            approved=known,
+            judge=judge,
+        )
 
 
 def peoples(house: House) -> tuple[str, ...]:
@@ -131,7 +204,11 @@ def with_more(verdict: Verdict, more: tuple[Reason, ...]) -> Verdict:
 
 def of_scope(house: House, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
     """What there is to say against the kinds and places of the changed files."""
-    links = {c.path: os.fsdecode((house.repo.find(c.new_oid) or ("", "", b""))[2]) for c in changes if c.new_mode == LINK}
+    links = {
+        c.path: os.fsdecode((house.repo.find(c.new_oid) or ("", "", b""))[2])
+        for c in changes
+        if c.new_mode == LINK
+    }
     return scope.judge(Seen(changes=changes, links=links), Rules(project=house.inside)).reasons
 
 
@@ -139,13 +216,20 @@ def of_base(lab: Lab, base: str) -> Iterator[Reason]:
     """What is to be said of a base that protects little, or of which too little is known."""
     state = lab.state(base)
     yield from too_red(state)
-    blind = [weak(suite) for suite in lab.suite(base, base).every if suite.weak and not state.tests.has_ids(suite.name)]
+    blind = [
+        weak(suite)
+        for suite in lab.suite(base, base).every
+        if suite.weak and not state.tests.has_ids(suite.name)
+    ]
     if blind:
         yield reason("tests.no-ids", blind)
 
 
 def too_red(state: State) -> Iterator[Reason]:
-    """What is to be said of a base that protects little. Raises FaultError where its tests or checks cannot be run at all."""
+    """What is to be said of a base that protects little.
+
+    Raises FaultError where its tests or checks cannot be run at all.
+    """
     try:
         refuse_red(state, (), accept=False)
     except RedBaseError:
@@ -158,8 +242,17 @@ def too_red(state: State) -> Iterator[Reason]:
 def trailers(repo: Repo, span: Range, key: str) -> list[tuple[str, str]]:
     """(commit, value) of every trailer of this name in the range, newest commit first."""
     form = f"%H%x00%(trailers:key=Nightlatch-{key},valueonly,unfold)"
-    told = repo.run("log", "-z", f"--format={form}", "--end-of-options", f"{span.base}..{span.head}").decode("utf-8", "replace").split("\0")
-    return [(oid, value) for oid, text in zip(told[::2], told[1::2], strict=False) for value in text.splitlines() if value]
+    told = (
+        repo.run("log", "-z", f"--format={form}", "--end-of-options", f"{span.base}..{span.head}")
+        .decode("utf-8", "replace")
+        .split("\0")
+    )
+    return [
+        (oid, value)
+        for oid, text in zip(told[::2], told[1::2], strict=False)
+        for value in text.splitlines()
+        if value
+    ]
 
 
 def superseded(repo: Repo, span: Range) -> list[str]:
@@ -168,13 +261,22 @@ def superseded(repo: Repo, span: Range) -> list[str]:
 
 
 def approvals(repo: Repo, span: Range) -> Approved:
-    """What commits of the range say a person approved, as far as no later commit of it went over the same files again."""
+    """What commits of the range say a person approved, as far as no later commit of it went
+    over the same files again."""
     found: dict[str, frozenset[str]] = {}
     for oid, value in trailers(repo, span, "Approved"):
         rule, _, names = value.partition(" ")
         later = {change.path for change in repo.diff(oid, span.head)}
-        own = {change.path for change in repo.diff(f"{oid}^", oid) if not RECORD(change.path)} if repo.tip_of(f"{oid}^") else later
+        own = (
+            {change.path for change in repo.diff(f"{oid}^", oid) if not RECORD(change.path)}
+            if repo.tip_of(f"{oid}^")
+            else later
+        )
         paths = {name: path_of(name) for name in names_in(names)}
-        stands = (name for name, path in paths.items() if not later & ({path} if repo.tip_of(f"{oid}:{path}") else own))
+        stands = (
+            name
+            for name, path in paths.items()
+            if not later & ({path} if repo.tip_of(f"{oid}:{path}") else own)
+        )
         found[rule] = found.get(rule, frozenset()).union(stands)
     return found

@@ -1,9 +1,10 @@
 """Opens single ports of the machine in a sandbox that has no network: the program at both ends.
 
-Started as `python -I -S relay.py serve SOCKET LOG ADDRESS...` outside, it serves the sandboxes that come to SOCKET until its standard
-input ends. With a LOG it forwards nothing: it writes down which address was called. Started inside as
-`relay.py open SOCKET ADDRESS... -- COMMAND...`, it makes the listening sockets, hands them out and becomes the command. A listening
-socket belongs to the namespace that it was made in, whoever accepts from it, so nothing inside has to stay and forward.
+Started as `python -I -S relay.py serve SOCKET LOG ADDRESS...` outside, it serves the sandboxes that
+come to SOCKET until its standard input ends. With a LOG it forwards nothing: it writes down which
+address was called. Started inside as `relay.py open SOCKET ADDRESS... -- COMMAND...`, it makes the
+listening sockets, hands them out and becomes the command. A listening socket belongs to the
+namespace that it was made in, whoever accepts from it, so nothing inside has to stay and forward.
 """
 
 import os
@@ -13,7 +14,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 
-MOST = 500  # connections and sandboxes at once: what runs inside may not take the machine's memory by calling
+# connections and sandboxes at once: what runs inside may not take the machine's memory by calling
+MOST = 500
 MOST_HANDLES = 250  # one message can hand over 253
 PATIENCE = 10.0  # seconds: for the machine's server to take a call, for the other end to answer
 
@@ -30,7 +32,11 @@ def main(role: str, place: str, *rest: str) -> None:
 def serve(place: str, log: str, addresses: tuple[str, ...]) -> None:
     """Serve until the standard input ends, which it does with the process that started this one."""
     slots = threading.BoundedSemaphore(MOST)
-    gates = [(trap(f"{place}.{number}"), address) for number, address in enumerate(addresses) if address.startswith("/")]
+    gates = [
+        (trap(f"{place}.{number}"), address)
+        for number, address in enumerate(addresses)
+        if address.startswith("/")
+    ]
     for gate, address in gates:
         in_thread(slots, answer, gate, log, address, slots)
     control = trap(place)
@@ -63,18 +69,25 @@ def in_thread(slots: threading.BoundedSemaphore, work: Callable[..., None], *giv
     threading.Thread(target=run, daemon=True).start()
 
 
-def receive(control: socket.socket, log: str, allowed: frozenset[str], slots: threading.BoundedSemaphore) -> None:
+def receive(
+    control: socket.socket, log: str, allowed: frozenset[str], slots: threading.BoundedSemaphore
+) -> None:
     """Take in one sandbox after another."""
     while True:
         try:
             sandbox = control.accept()[0]
-        except OSError:  # what runs inside has used up the handles of this process: the next room gets another one
+        except OSError:
+            # what runs inside has used up the handles of this process: the next room gets another
+            # one
             os._exit(1)
         in_thread(slots, let_in, sandbox, log, allowed, slots)
 
 
-def let_in(sandbox: socket.socket, log: str, allowed: frozenset[str], slots: threading.BoundedSemaphore) -> None:
-    """Serve the listening sockets of one sandbox until it ends: only for addresses that the person opened, whatever it asks for."""
+def let_in(
+    sandbox: socket.socket, log: str, allowed: frozenset[str], slots: threading.BoundedSemaphore
+) -> None:
+    """Serve the listening sockets of one sandbox until it ends: only for addresses that the
+    person opened, whatever it asks for."""
     with sandbox:
         sandbox.settimeout(PATIENCE)
         said, handles, _, _ = socket.recv_fds(sandbox, 65_536, min(2 * len(allowed), MOST_HANDLES))
@@ -91,13 +104,16 @@ def let_in(sandbox: socket.socket, log: str, allowed: frozenset[str], slots: thr
                 listener.shutdown(socket.SHUT_RDWR)  # wakes up who accepts from it
 
 
-def answer(listener: socket.socket, log: str, address: str, slots: threading.BoundedSemaphore) -> None:
+def answer(
+    listener: socket.socket, log: str, address: str, slots: threading.BoundedSemaphore
+) -> None:
     """Take the calls for one address."""
     while True:
         call = listener.accept()[0]
         if log:
             call.close()
-            with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123  # pathlib would double the start-up time of this program
+            # pathlib would double the start-up time of this program
+            with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123
                 file.write(f"{address}\n")
         else:
             in_thread(slots, forward, call, address)
@@ -124,11 +140,17 @@ def pump(source: socket.socket, target: socket.socket) -> None:
 
 def open_up(place: str, addresses: tuple[str, ...]) -> None:
     """Listen at these addresses on the loopback of this sandbox, and hand the sockets out."""
-    made = [(address, listener) for address in addresses for listener in listening(address)][:MOST_HANDLES]
+    made = [(address, listener) for address in addresses for listener in listening(address)][
+        :MOST_HANDLES
+    ]
     outside = socket.socket(socket.AF_UNIX)
     outside.settimeout(PATIENCE)
     outside.connect(place)
-    socket.send_fds(outside, ["\n".join(name for name, _ in made).encode()], [listener.fileno() for _, listener in made])
+    socket.send_fds(
+        outside,
+        ["\n".join(name for name, _ in made).encode()],
+        [listener.fileno() for _, listener in made],
+    )
     outside.recv(1)
     hold(outside)
 
@@ -139,14 +161,18 @@ def listening(address: str) -> Iterator[socket.socket]:
     hosts = {"localhost": ("127.0.0.1", "::1")}.get(host, (host.strip("[]"),))
     for one in hosts:
         try:
-            yield socket.create_server((one, int(port)), family=socket.AF_INET6 if ":" in one else socket.AF_INET)
+            yield socket.create_server(
+                (one, int(port)), family=socket.AF_INET6 if ":" in one else socket.AF_INET
+            )
         except OSError as error:
             if one == hosts[0]:
-                os.write(2, f"nightlatch: {address} cannot be opened inside the sandbox: {error.strerror}\n".encode())
+                problem = f"{address} cannot be opened inside the sandbox: {error.strerror}"
+                os.write(2, f"nightlatch: {problem}\n".encode())
 
 
 def hold(outside: socket.socket) -> None:
-    """Leave a process behind that has the connection for as long as anything runs in this sandbox, and is nobody's child there."""
+    """Leave a process behind that has the connection for as long as anything runs in this
+    sandbox, and is nobody's child there."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
@@ -158,12 +184,13 @@ def hold(outside: socket.socket) -> None:
     outside.settimeout(None)
     for target, source in enumerate((outside.fileno(), nothing, nothing)):
         os.dup2(source, target)
-    os.execv("/bin/sh", ("sh", "-c", "read _"))  # noqa: S606  # a list of words, and no shell reads them but its own
+    # a list of words, and no shell reads them but its own
+    os.execv("/bin/sh", ("sh", "-c", "read _"))  # noqa: S606
 
 
 def become(argv: tuple[str, ...]) -> None:
     try:
-        os.execvp(argv[0], argv)  # noqa: S606  # the command is an argument list: no shell is wanted
+        os.execvp(argv[0], argv)  # noqa: S606  # an argument list: no shell is wanted
     except OSError as error:
         os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
         os._exit(127 if isinstance(error, FileNotFoundError) else 126)

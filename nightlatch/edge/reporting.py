@@ -1,4 +1,5 @@
-"""What a report is made of, gathered without writing anything: the branch's record and commits, the journal, the findings."""
+"""What a report is made of, gathered without writing anything: the branch's record and commits,
+the journal, the findings."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,22 +25,38 @@ from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House, readable
 from nightlatch.errors import RepoError, UsageError
 
-EVENTS = tuple(f'{{"event":"{name}"'.encode() for name in ("session.started", "agent.ended", "limit.met", "run.started", "run.ended",
-                                                            "machine.slept"))
+EVENTS = tuple(
+    f'{{"event":"{name}"'.encode()
+    for name in (
+        "session.started",
+        "agent.ended",
+        "limit.met",
+        "run.started",
+        "run.ended",
+        "machine.slept",
+    )
+)
 BROKE = ("4", "5", "70")
 MOST_COMMITS = 400
 MOST_FINDINGS = 60
 MOST_PICTURES, PICTURE_BYTES, MOST_PATHS = 8, 300_000, 100
-COUNTED = re.compile(r"\s*([0-9a-f]{40,64})?\s*(?:(\d+|-)\t(\d+|-)\t(.+))?", re.DOTALL)  # a path may hold tabs and line ends
+# a path may hold tabs and line ends
+COUNTED = re.compile(r"\s*([0-9a-f]{40,64})?\s*(?:(\d+|-)\t(\d+|-)\t(.+))?", re.DOTALL)
 PLAIN_NAME = re.compile(r"[\w-]+")
 KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 Picture: TypeAlias = tuple[str, str, bytes]
 
 
 def report(
-    house: House, program: str, run: str = "", since: datetime | None = None, meanwhile: Callable[[], object] = bool
-) -> Report:  # fmt: skip
-    """The last run, the run of this name, or all since a moment. Raises UsageError for a run that is not on record.
+    house: House,
+    program: str,
+    run: str = "",
+    since: datetime | None = None,
+    meanwhile: Callable[[], object] = bool,
+) -> Report:
+    """The last run, the run of this name, or all since a moment.
+
+    Raises UsageError for a run that is not on record.
 
     `meanwhile` is done while git goes through the commits, which takes as long as much else here.
     """
@@ -47,44 +64,85 @@ def report(
     picked = chosen(seen.items, run, since)
     known = [night.run for night in nights(seen.items) if night.run]
     if run and run not in known:
-        fix = f"one of: {', '.join(line(name, 40) for name in known[-3:])}" if known else "nightlatch run"
+        fix = (
+            f"one of: {', '.join(line(name, 40) for name in known[-3:])}"
+            if known
+            else "nightlatch run"
+        )
         raise UsageError(f"no run is called {line(run, 60)}", place=house.progress, fix=fix)
     times, last = journal_of(house, {night.run for night in picked})
     going = last if look.holder(house) else ""
-    if last and not run and not since and last not in known and (going or not picked or times.stops.get(last, ("",))[0] in BROKE):
-        picked = [Night(run=last)]  # it has left nothing on the branch, and says more than the run before it
+    if (
+        last
+        and not run
+        and not since
+        and last not in known
+        and (going or not picked or times.stops.get(last, ("",))[0] in BROKE)
+    ):
+        # it has left nothing on the branch, and says more than the run before it
+        picked = [Night(run=last)]
     with landings(house, seen.tip, reaching(seen.items, picked, seen.survey.together)) as landed:
         stands, _ = seen.survey, meanwhile()
         told = source(house, (seen.branch, seen.tip), stands, seen.items, picked, program, landed)
-    return build(replace(told, times=times, going=going, missing=(*filter(None, (seen.unread,)), *told.missing)), picked)
+    return build(
+        replace(
+            told, times=times, going=going, missing=(*filter(None, (seen.unread,)), *told.missing)
+        ),
+        picked,
+    )
 
 
 def source(
-    house: House, branch: tuple[str, str], survey: Survey, items: tuple[Item, ...], picked: Sequence[Night], program: str,
-    landed: Callable[[], dict[str, Landed]], stop: RunEnd | None = None,
-) -> Source:  # fmt: skip
-    """Everything that these runs have left on a branch (name, tip); what is not on this machine is named."""
+    house: House,
+    branch: tuple[str, str],
+    survey: Survey,
+    items: tuple[Item, ...],
+    picked: Sequence[Night],
+    program: str,
+    landed: Callable[[], dict[str, Landed]],
+    stop: RunEnd | None = None,
+) -> Source:
+    """Everything that these runs have left on a branch (name, tip); what is not on this machine
+    is named."""
     name, tip = branch
     here = (house.state / "journal.jsonl").is_file() or not picked
-    missing = () if here else ("there is no journal on this machine: agents, models and exact times are not known",)
+    missing = (
+        ()
+        if here
+        else ("there is no journal on this machine: agents, models and exact times are not known",)
+    )
     entries = [entry for night in picked for entry in night.entries]
     findings, stale = findings_of(house, tip, entries)
     unpushed = look.unpushed(house.repo, name)
     return Source(
-        project=house.repo.project.name, program=program, branch=name or "detached HEAD", tip=tip, items=items,
-        survey=survey, landings=landed(), findings=findings, stale=stale, unpushed=unpushed, stop=stop, missing=missing,
-    )  # fmt: skip
+        project=house.repo.project.name,
+        program=program,
+        branch=name or "detached HEAD",
+        tip=tip,
+        items=items,
+        survey=survey,
+        landings=landed(),
+        findings=findings,
+        stale=stale,
+        unpushed=unpushed,
+        stop=stop,
+        missing=missing,
+    )
 
 
 @contextmanager
-def landings(house: House, tip: str, picked: Sequence[Night]) -> Iterator[Callable[[], dict[str, Landed]]]:
+def landings(
+    house: House, tip: str, picked: Sequence[Night]
+) -> Iterator[Callable[[], dict[str, Landed]]]:
     """What the sessions of these runs landed as, for when git has gone through the commits."""
     if not picked or not tip:
         yield dict
         return
     base = dict(picked[0].start.fields).get("base", "") if picked[0].start else ""
     repo = house.repo
-    known = base and repo.ask("rev-parse", "-q", "--verify", "--end-of-options", f"{base}^{{commit}}")
+    known = base and repo.ask(
+        "rev-parse", "-q", "--verify", "--end-of-options", f"{base}^{{commit}}"
+    )
     with repo.log_begun(f"{base}..{tip}" if known else tip) as log:
         yield lambda: landed_as(house, log())
 
@@ -95,11 +153,14 @@ def landed_as(house: House, log: Iterable[Commit]) -> dict[str, Landed]:
     changed = changes(house, [commit.id for commit in commits[:MOST_COMMITS]])
     return {
         commit.trailers["Nightlatch-Session"]: Landed(
-            commit=commit.id, changes=changed.get(commit.id),
-            trailers={name.removeprefix("Nightlatch-"): value for name, value in commit.trailers.items()},
+            commit=commit.id,
+            changes=changed.get(commit.id),
+            trailers={
+                name.removeprefix("Nightlatch-"): value for name, value in commit.trailers.items()
+            },
         )
         for commit in reversed(commits)
-    }  # fmt: skip
+    }
 
 
 def changes(house: House, commits: Iterable[str]) -> dict[str, tuple[Change, ...]]:
@@ -109,17 +170,25 @@ def changes(house: House, commits: Iterable[str]) -> dict[str, tuple[Change, ...
 
 
 def counted(house: House, *args: str, stdin: bytes = b"") -> dict[str, tuple[Change, ...]]:
-    """Lines in and out by commit ("" between two trees), as `git diff-tree` counts them; the record's own files aside."""
+    """Lines in and out by commit ("" between two trees), as `git diff-tree` counts them; the
+    record's own files aside."""
     found: dict[str, list[Change]] = {}
     current = ""
-    for word in words(house.repo.run("diff-tree", "-r", "-z", "--numstat", "--no-renames", *args, stdin=stdin)):
+    for word in words(
+        house.repo.run("diff-tree", "-r", "-z", "--numstat", "--no-renames", *args, stdin=stdin)
+    ):
         if (parts := COUNTED.fullmatch(word)) is None:
             continue
         commit, added, removed, path = parts.groups("")
         current = commit or current
-        found.setdefault(current, []).extend([Change(path=path, added=number(added), removed=number(removed))] if path else [])
+        found.setdefault(current, []).extend(
+            [Change(path=path, added=number(added), removed=number(removed))] if path else []
+        )
     own = recorded(house)
-    return {commit: tuple(change for change in each if not own(change.path)) for commit, each in found.items()}
+    return {
+        commit: tuple(change for change in each if not own(change.path))
+        for commit, each in found.items()
+    }
 
 
 def size(house: House, old: str, new: str) -> str:
@@ -141,9 +210,17 @@ def journal_of(house: House, runs: Collection[str]) -> tuple[Times, str]:
     began: dict[str, datetime] = {}
     agents: dict[str, tuple[str, str]] = {}
     stops: dict[str, tuple[str, str, datetime]] = {}
-    limits, slept, session, run = list[tuple[datetime, str]](), list[tuple[datetime, datetime]](), "", ""
+    limits, slept, session, run = (
+        list[tuple[datetime, str]](),
+        list[tuple[datetime, datetime]](),
+        "",
+        "",
+    )
     for event in events(house.state, runs):
-        text = {name: str(event.get(name, "")) for name in ("event", "session", "run", "agent", "model", "code", "why")}
+        text = {
+            name: str(event.get(name, ""))
+            for name in ("event", "session", "run", "agent", "model", "code", "why")
+        }
         at, session = datetime.fromisoformat(str(event["at"])), text["session"] or session
         match text["event"]:
             case "run.started":
@@ -158,21 +235,33 @@ def journal_of(house: House, runs: Collection[str]) -> tuple[Times, str]:
                 limits.append((at, text["agent"]))
             case "machine.slept":
                 slept.append((at - timedelta(seconds=float(str(event["seconds"]))), at))
-    return Times(began=began, agents=agents, limits=tuple(limits), slept=tuple(slept), stops=stops), run
+    return (
+        Times(began=began, agents=agents, limits=tuple(limits), slept=tuple(slept), stops=stops),
+        run,
+    )
 
 
 def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:
-    """The events that a report needs, oldest first, from as many segments as reach back to these runs."""
+    """The events that a report needs, oldest first, from as many segments as reach back to
+    these runs."""
     found: list[lines.Fields] = []
     for file in [state / "journal.jsonl", *sorted(state.glob("journal-*.jsonl"), reverse=True)]:
-        kept = [row for row in file.read_bytes().split(b"\n")[:-1] if row.startswith(EVENTS)] if file.is_file() else []
+        kept = (
+            [row for row in file.read_bytes().split(b"\n")[:-1] if row.startswith(EVENTS)]
+            if file.is_file()
+            else []
+        )
         found = [event for row in kept if (event := lines.decode(row + b"\n"))] + found
-        if not runs or any(event["event"] == "run.started" and event.get("run") in runs for event in found):
+        if not runs or any(
+            event["event"] == "run.started" and event.get("run") in runs for event in found
+        ):
             break
     yield from found
 
 
-def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple[Finding, ...], frozenset[str]]:
+def findings_of(
+    house: House, tip: str, entries: Iterable[Entry]
+) -> tuple[tuple[Finding, ...], frozenset[str]]:
     """The findings that these entries name, and which of them the code has left behind."""
     told = [entry.feature for entry in entries if entry.word == "finding"]
     by_name = dict.fromkeys([name for entry in entries for _, name in named(entry.details)] + told)
@@ -183,11 +272,16 @@ def findings_of(house: House, tip: str, entries: Iterable[Entry]) -> tuple[tuple
         return (), frozenset()
     from nightlatch.edge import freshness
 
-    return found, frozenset(name for name, standing in freshness.standings(house.repo, tip, found).items() if not standing.fresh)
+    return found, frozenset(
+        name
+        for name, standing in freshness.standings(house.repo, tip, found).items()
+        if not standing.fresh
+    )
 
 
 def differences(house: House, tip: str, shown: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What held work would change, and what landed work has changed, by session; what is gone is left out.
+    """What held work would change, and what landed work has changed, by session; what is gone
+    is left out.
 
     `shown` are sessions, each with the commit that it landed as where that is known.
     """
@@ -198,24 +292,47 @@ def differences(house: House, tip: str, shown: Iterable[tuple[str, str]]) -> dic
             landed = look.landings(house.repo, tip) if landed is None else landed
             commit = landed.get(session, "")
         try:
-            paths = [change.path for change in house.repo.diff(f"{commit}^", commit) if not own(change.path)][:MOST_PATHS] if commit else []
-            found |= {session: house.repo.difference(f"{commit}^", str(commit), *paths)} if paths else {}
+            paths = (
+                [
+                    change.path
+                    for change in house.repo.diff(f"{commit}^", commit)
+                    if not own(change.path)
+                ][:MOST_PATHS]
+                if commit
+                else []
+            )
+            found |= (
+                {session: house.repo.difference(f"{commit}^", str(commit), *paths)} if paths else {}
+            )
         except RepoError:
             continue
     return found
 
 
 def pictures(house: House, shown: Iterable[str]) -> dict[str, list[Picture]]:
-    """(name, type, bytes) of the pictures that checks left for sessions, before and after where they differ; a few, and none large."""
+    """(name, type, bytes) of the pictures that checks left for sessions, before and after where
+    they differ; a few, and none large."""
     found: dict[str, list[Picture]] = {}
     left = MOST_PICTURES
     for session in shown:
-        if not PLAIN_NAME.fullmatch(session):  # the record is text of a branch: no path comes out of it
+        # the record is text of a branch: no path comes out of it
+        if not PLAIN_NAME.fullmatch(session):
             continue
-        before, after = (dict(read_pictures(house.state / "sessions" / session / "pictures" / when)) for when in ("before", "after"))
-        pairs = [(f"{name}, {word}", side.get(name)) for name in after for word, side in (("before", before), ("after", after))
-                 if before.get(name) != after[name]]  # fmt: skip
-        told = [(name, KINDS[name.rpartition(", ")[0][-4:].lower()], data) for name, data in pairs if data][:left]
+        before, after = (
+            dict(read_pictures(house.state / "sessions" / session / "pictures" / when))
+            for when in ("before", "after")
+        )
+        pairs = [
+            (f"{name}, {word}", side.get(name))
+            for name in after
+            for word, side in (("before", before), ("after", after))
+            if before.get(name) != after[name]
+        ]
+        told = [
+            (name, KINDS[name.rpartition(", ")[0][-4:].lower()], data)
+            for name, data in pairs
+            if data
+        ][:left]
         left -= len(told)
         found |= {session: told} if told else {}
     return found
@@ -223,12 +340,18 @@ def pictures(house: House, shown: Iterable[str]) -> dict[str, list[Picture]]:
 
 def read_pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if file.suffix.lower() in KINDS and file.is_file() and not file.is_symlink() and file.stat().st_size <= PICTURE_BYTES:
+        if (
+            file.suffix.lower() in KINDS
+            and file.is_file()
+            and not file.is_symlink()
+            and file.stat().st_size <= PICTURE_BYTES
+        ):
             yield file.name, file.read_bytes()
 
 
 def when(text: str, now: datetime) -> datetime:
-    """The moment that `--since` names: a date or a time (UTC where it does not say), or how long ago. Raises UsageError."""
+    """The moment that `--since` names: a date or a time (UTC where it does not say), or how
+    long ago. Raises UsageError."""
     from nightlatch.core.units import duration
 
     try:

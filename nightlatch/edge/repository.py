@@ -10,31 +10,59 @@ from nightlatch.edge.git import Ident, Repo
 from nightlatch.edge.gitcall import HOOKLESS, QUIET, Call, words
 from nightlatch.errors import RepoError
 
-PERSONS = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
+PERSONS = (
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+)
 KEYS = r"^(core\.(excludesfile|attributesfile)|remote\..*\.promisor)$"
 
 
 def open_repo(folder: Path) -> Repo:
-    """The repository that a folder lies in. Raises RepoError for none, a bare one, a partial clone, and a folder inside .git.
+    """The repository that a folder lies in.
 
-    One without commits, or with a detached HEAD, opens, because it can be looked at; `checkout.take_branch` refuses it.
+    Raises RepoError for none, a bare one, a partial clone, and a folder inside .git.
+
+    One without commits, or with a detached HEAD, opens, because it can be looked at;
+    `checkout.take_branch` refuses it.
     """
     safe = outside.environment(None, folder)
-    env = {name: value for name, value in safe.items() if not name.startswith("GIT_") or name.startswith(PERSONS)} | QUIET
+    env = {
+        name: value
+        for name, value in safe.items()
+        if not name.startswith("GIT_") or name.startswith(PERSONS)
+    } | QUIET
     places = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
-    done = looking(folder, env, "rev-parse", "--is-bare-repository", "--show-object-format", *places).finish()
+    done = looking(
+        folder, env, "rev-parse", "--is-bare-repository", "--show-object-format", *places
+    ).finish()
     answers = os.fsdecode(done.stdout).split("\n")[:-1]
     if done.returncode or len(answers) != 5:
         raise no_checkout(folder, answers, done.stderr.decode("utf-8", "replace"))
     _, object_format, git_dir, common_dir, top = answers
-    settings = words(looking(folder, env, "config", "-z", "--type=path", "--get-regexp", KEYS).finish().stdout)
+    settings = words(
+        looking(folder, env, "config", "-z", "--type=path", "--get-regexp", KEYS).finish().stdout
+    )
     known = {key: value for key, _, value in (item.partition("\n") for item in settings)}
     lazy = next((key.removesuffix(".promisor") for key in known if key.endswith(".promisor")), None)
     if lazy:
-        fix = f"git config --unset {lazy}.partialclonefilter; git fetch --refetch && git config --unset {lazy}.promisor"
-        raise RepoError("this is a partial clone: agents work offline and would miss what it has not fetched", place=top, fix=fix)
+        fix = (
+            f"git config --unset {lazy}.partialclonefilter; git fetch --refetch && git config"
+            f" --unset {lazy}.promisor"
+        )
+        raise RepoError(
+            "this is a partial clone: agents work offline and would miss what it has not fetched",
+            place=top,
+            fix=fix,
+        )
     idents = dict(idents_of(folder, env))
-    named = {f"GIT_{role}_{word}": value for role, who in idents.items() for word, value in (("NAME", who.name), ("EMAIL", who.email))}
+    named = {
+        f"GIT_{role}_{word}": value
+        for role, who in idents.items()
+        for word, value in (("NAME", who.name), ("EMAIL", who.email))
+    }
     usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "git")
     return Repo(
         top=Path(top),
@@ -43,8 +71,14 @@ def open_repo(folder: Path) -> Repo:
         common_dir=Path(common_dir),
         objects=Path(common_dir, "objects"),
         object_format=object_format,
-        ignores=(Path(known.get("core.excludesfile") or usual / "ignore"), Path(common_dir, "info/exclude")),
-        attributes=(Path(known.get("core.attributesfile") or usual / "attributes"), Path(common_dir, "info/attributes")),
+        ignores=(
+            Path(known.get("core.excludesfile") or usual / "ignore"),
+            Path(common_dir, "info/exclude"),
+        ),
+        attributes=(
+            Path(known.get("core.attributesfile") or usual / "attributes"),
+            Path(common_dir, "info/attributes"),
+        ),
         idents=idents,
         env={**env, **named},
     )
@@ -52,8 +86,11 @@ def open_repo(folder: Path) -> Repo:
 
 def looking(folder: Path, env: Mapping[str, str], *args: str) -> Call:
     """A git command in a folder of which nothing is known yet."""
-    # A folder with HEAD, objects and refs in it would be a repository to git, with a configuration that an agent wrote.
-    return Call(args=args, settings=(*HOOKLESS, "safe.bareRepository=explicit"), env=env, cwd=folder)
+    # A folder with HEAD, objects and refs in it would be a repository to git, with a configuration
+    # that an agent wrote.
+    return Call(
+        args=args, settings=(*HOOKLESS, "safe.bareRepository=explicit"), env=env, cwd=folder
+    )
 
 
 def idents_of(folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Ident]]:
@@ -69,7 +106,11 @@ def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
     """Why there is nothing here to work on."""
     if "dubious ownership" in said:
         fix = f"git config --global --add safe.directory {shlex.quote(str(folder))}"
-        return RepoError("git does not trust this folder, because it belongs to another user", place=str(folder), fix=fix)
+        return RepoError(
+            "git does not trust this folder, because it belongs to another user",
+            place=str(folder),
+            fix=fix,
+        )
     if "not a git repository" in said:
         fix = "git init && git add -A && git commit --allow-empty -m start"
         return RepoError("this folder is in no git repository", place=str(folder), fix=fix)
@@ -77,9 +118,19 @@ def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
     if explicit and ".git" in folder.resolve().parts:
         return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
     if explicit or answers[:1] == ["true"]:
-        return RepoError("this is a bare repository, without a checkout to work from", place=str(folder), fix=f"git clone {folder}")
+        return RepoError(
+            "this is a bare repository, without a checkout to work from",
+            place=str(folder),
+            fix=f"git clone {folder}",
+        )
     if "must be run in a work tree" in said:
         return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
     if len(answers) > 5:
-        return RepoError("the path of this repository has a line break in it", place=repr(str(folder)), fix="rename the folder")
-    return RepoError(f"git cannot open this repository: {said.strip()}", place=str(folder), fix="git status")
+        return RepoError(
+            "the path of this repository has a line break in it",
+            place=repr(str(folder)),
+            fix="rename the folder",
+        )
+    return RepoError(
+        f"git cannot open this repository: {said.strip()}", place=str(folder), fix="git status"
+    )

@@ -1,4 +1,5 @@
-"""What a process of this project sees when it runs in one workspace: the same for agents, checks and init.sh."""
+"""What a process of this project sees when it runs in one workspace: the same for agents,
+checks and init.sh."""
 
 import os
 import shlex
@@ -24,14 +25,25 @@ NOTING = Path(__file__).with_name("noting.py")
 def sandbox_of(house: House) -> Sandbox:
     """The sandbox of this project's settings, with their limits."""
     wanted, places = house.config.workspace, (house.repo.project, house.cache)
-    return find_sandbox(wanted.sandbox, wanted.memory, wanted.processes, house.config.limits.disk, places)
+    return find_sandbox(
+        wanted.sandbox, wanted.memory, wanted.processes, house.config.limits.disk, places
+    )
 
 
-def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str, str] | None = None, writable: Pairs = ()) -> Room:
-    """The workspace at the repository's own path, shared folders, caches and what was kept of an environment's stores read-only, everything
-    else hidden."""
+def room(
+    house: House,
+    workspace: Workspace,
+    *,
+    network: bool,
+    env: Mapping[str, str] | None = None,
+    writable: Pairs = (),
+) -> Room:
+    """The workspace at the repository's own path, shared folders, caches and what was kept of
+    an environment's stores read-only, everything else hidden."""
     repo, wanted = house.repo, house.config.workspace
-    shares = [repo.project / name for name in wanted.share if not workspace.has_own(house.path(name))]
+    shares = [
+        repo.project / name for name in wanted.share if not workspace.has_own(house.path(name))
+    ]
     caches = [Path.home() / name for name in wanted.see]
     one = Room(
         tree=workspace.tree,
@@ -48,8 +60,15 @@ def room(house: House, workspace: Workspace, *, network: bool, env: Mapping[str,
         network=network,
         tmp=wanted.tmp,
     )
-    kept = packages.kept_stores(kept_home(house, workspace.env), home_inside(one)) if workspace.env else ()
-    return replace(one, readable=(*one.readable, *kept, *(packages.toolchains(home_inside(one)) if kept else ())))
+    kept = (
+        packages.kept_stores(kept_home(house, workspace.env), home_inside(one))
+        if workspace.env
+        else ()
+    )
+    return replace(
+        one,
+        readable=(*one.readable, *kept, *(packages.toolchains(home_inside(one)) if kept else ())),
+    )
 
 
 def kept_home(house: House, env: str) -> Path:
@@ -58,14 +77,29 @@ def kept_home(house: House, env: str) -> Path:
 
 
 def installing(house: House, workspace: Workspace, room: Room, *, linked: bool = False) -> Room:
-    """The room with stores of its own for packages, which may be written to; `linked` where nothing of them is to be kept."""
+    """The room with stores of its own for packages, which may be written to; `linked` where
+    nothing of them is to be kept."""
     locks = (workspace.tree / name for name in tracked(house.repo, workspace, packages.LOCKS))
     seen, kept = home_inside(room), kept_home(house, workspace.env or "none")
     own = packages.own_stores(workspace.stores, locks, kept, seen, linked=linked)
-    shared = [house.repo.project / name for name in house.config.workspace.share if name.rpartition("/")[2] == "node_modules"]
-    own += tuple(dict.fromkeys(pair for modules in shared for pair in packages.pnpm_store(modules, workspace.stores, workspace.home)))
+    shared = [
+        house.repo.project / name
+        for name in house.config.workspace.share
+        if name.rpartition("/")[2] == "node_modules"
+    ]
+    own += tuple(
+        dict.fromkeys(
+            pair
+            for modules in shared
+            for pair in packages.pnpm_store(modules, workspace.stores, workspace.home)
+        )
+    )
     places = {place for _, place in own}
-    readable = (*(pair for pair in room.readable if pair[1] not in places), *packages.toolchains(seen), *packages.given(kept, seen))
+    readable = (
+        *(pair for pair in room.readable if pair[1] not in places),
+        *packages.toolchains(seen),
+        *packages.given(kept, seen),
+    )
     return replace(room, readable=(*dict.fromkeys(readable),), writable=(*room.writable, *own))
 
 
@@ -75,18 +109,35 @@ def checks_room(house: House, workspace: Workspace, ways: Ways) -> Room:
 
 
 def others_first(house: House, env: Mapping[str, str]) -> dict[str, str]:
-    """The environment with the project's own folders of PATH behind all others, and those of other workspaces gone.
+    """The environment with the project's own folders of PATH behind all others, and those of
+    other workspaces gone.
 
-    What a candidate makes in such a folder would say what `sh` or `git` is in the runs that decide about it. An environment that no
-    candidate brings along stays where it is, and so does a folder of the person's that is shared.
+    What a candidate makes in such a folder would say what `sh` or `git` is in the runs that decide
+    about it. An environment that no candidate brings along stays where it is, and so does a folder
+    of the person's that is shared.
     """
     shares = [os.path.realpath(house.repo.project / name) for name in house.config.workspace.share]
     places = env.get("PATH", os.defpath).split(":")
-    places = [place for place in places if not is_inside(os.path.realpath(place), os.path.realpath(house.cache))]
+    places = [
+        place
+        for place in places
+        if not is_inside(os.path.realpath(place), os.path.realpath(house.cache))
+    ]
     inner = {place: outside.in_project(place, house.repo.top) for place in places}
-    own = [place for place, inside in inner.items() if inside is not None and not is_environment(inside)]
-    last = [place for place in own if not any(is_inside(os.path.realpath(place), share) for share in shares)]
-    return {**env, "PATH": ":".join([*(place for place in places if place not in last), *last]) or os.defpath}
+    own = [
+        place
+        for place, inside in inner.items()
+        if inside is not None and not is_environment(inside)
+    ]
+    last = [
+        place
+        for place in own
+        if not any(is_inside(os.path.realpath(place), share) for share in shares)
+    ]
+    return {
+        **env,
+        "PATH": ":".join([*(place for place in places if place not in last), *last]) or os.defpath,
+    }
 
 
 def is_environment(folder: str) -> bool:
@@ -95,7 +146,8 @@ def is_environment(folder: str) -> bool:
 
 
 def identity(house: House) -> dict[str, str]:
-    """Who commits inside a workspace: the person, so that `git commit` works there; the loop commits its own way."""
+    """Who commits inside a workspace: the person, so that `git commit` works there; the loop
+    commits its own way."""
     names: dict[str, str] = {}
     for role in ("AUTHOR", "COMMITTER"):
         who = house.repo.ident(role)
@@ -103,31 +155,59 @@ def identity(house: House) -> dict[str, str]:
     return names
 
 
-def agents_room(house: House, workspace: Workspace, sandbox: Sandbox, *, session: str, feature: str, **env: str) -> Room:
-    """The room of an agent: with the network, a folder to write to beside the tree, and words for who it is."""
+def agents_room(
+    house: House, workspace: Workspace, sandbox: Sandbox, *, session: str, feature: str, **env: str
+) -> Room:
+    """The room of an agent: with the network, a folder to write to beside the tree, and words
+    for who it is."""
     own_environment(house, workspace)
     out = OUT if sandbox.name != "none" else workspace.out
-    words = {"NIGHTLATCH_SESSION": session, "NIGHTLATCH_FEATURE": feature, "NIGHTLATCH_OUT": str(out), **env}
+    words = {
+        "NIGHTLATCH_SESSION": session,
+        "NIGHTLATCH_FEATURE": feature,
+        "NIGHTLATCH_OUT": str(out),
+        **env,
+    }
     own = room(house, workspace, network=True, env=words, writable=((workspace.out, out),))
     return installing(house, workspace, own, linked=True) if sandbox.name != "none" else own
 
 
 def own_environment(house: House, workspace: Workspace) -> None:
-    """Give an agent a copy of the environments that are shared, so that it can install what its work needs."""
+    """Give an agent a copy of the environments that are shared, so that it can install what its
+    work needs."""
     for name in house.config.workspace.share:
         source, target = house.repo.project / name, workspace.tree / house.path(name)
         there = target.is_symlink() or workspace.has_own(house.path(name))
-        if name.rpartition("/")[2] in ENVIRONMENTS and source.is_dir() and not source.is_symlink() and not there:
+        if (
+            name.rpartition("/")[2] in ENVIRONMENTS
+            and source.is_dir()
+            and not source.is_symlink()
+            and not there
+        ):
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 
 def with_notes(room: Room, workspace: Workspace, sandbox: Sandbox) -> Room:
-    """The room with `nightlatch note` on its PATH: by the loop's own Python, whatever the project's environment holds."""
+    """The room with `nightlatch note` on its PATH: by the loop's own Python, whatever the
+    project's environment holds."""
     folder = workspace.folder / "bin"
     folder.mkdir(exist_ok=True)
-    room = replace(room, readable=(*room.readable, (folder, OUT.with_name("bin")), (NOTING, OUT.with_name("noting.py"))))
+    room = replace(
+        room,
+        readable=(
+            *room.readable,
+            (folder, OUT.with_name("bin")),
+            (NOTING, OUT.with_name("noting.py")),
+        ),
+    )
     launcher = folder / "nightlatch"
     words = (os.path.realpath(sys.executable), "-I", "-S", str(sandbox.inside(room, NOTING)))
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
     launcher.chmod(0o755)
-    return replace(room, env={**room.env, "PATH": f"{sandbox.inside(room, folder)}:{room.env.get('PATH', os.defpath)}"})
+    return replace(
+        room,
+        env={
+            **room.env,
+            "PATH": f"{sandbox.inside(room, folder)}:{room.env.get('PATH', os.defpath)}",
+        },
+    )

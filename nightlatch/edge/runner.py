@@ -28,13 +28,33 @@ from nightlatch.errors import FaultError
 
 RUNNERS = Path(__file__).resolve().parents[1] / "runners"
 ORDER = (
-    "pytest", "unittest", "vitest", "jest", "mocha", "bun", "node", "go", "cargo", "maven", "gradle", "dotnet", "rspec", "minitest", "pest",
-    "phpunit", "mix", "swift", "ctest", "bats",
-)  # fmt: skip
+    "pytest",
+    "unittest",
+    "vitest",
+    "jest",
+    "mocha",
+    "bun",
+    "node",
+    "go",
+    "cargo",
+    "maven",
+    "gradle",
+    "dotnet",
+    "rspec",
+    "minitest",
+    "pest",
+    "phpunit",
+    "mix",
+    "swift",
+    "ctest",
+    "bats",
+)
 INSIDE = Path("/run/nightlatch")
 PYTHONS = 'for p in {} python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
 UPWARDS = 'for d in {}; do [ -x "$d/$0" ] && exec "$d/$0" "$@"; done; exec "$0" "$@"'
-MISSING = re.compile(r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory")
+MISSING = re.compile(
+    r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory"
+)
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
 MOST_BYTES = 64_000_000
 MOST_KEPT = 20
@@ -46,7 +66,8 @@ ABSENT = frozenset({126, 127})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
-    """What commands are run with: a sandbox, seconds after which a command is a fault, and what is hidden in all that they say.
+    """What commands are run with: a sandbox, seconds after which a command is a fault, and what
+    is hidden in all that they say.
 
     Once `stop` is set, everything that runs is ended.
     """
@@ -57,7 +78,11 @@ class Hands:
     stop: Event = field(default_factory=Event)
 
     def run(self, room: Room, argv: Sequence[str]) -> Ran:
-        ran = process.run(self.sandbox.ready(room, argv) or self.sandbox.command(room, argv), timeout=self.timeout, stop=self.stop)
+        ran = process.run(
+            self.sandbox.ready(room, argv) or self.sandbox.command(room, argv),
+            timeout=self.timeout,
+            stop=self.stop,
+        )
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
     def report(self, file: Path) -> bytes | None:
@@ -83,11 +108,16 @@ def shipped() -> tuple[Runner, ...]:
 
 
 def own_desk(room: Room) -> Path:
-    """The empty folder that a room was made ready with, or another one where something lies in it."""
+    """The empty folder that a room was made ready with, or another one where something lies in
+    it."""
     usual = room.home.parent / "desk"
     with suppress(FileExistsError):
         usual.mkdir()
-    return usual if not usual.is_symlink() and not any(usual.iterdir()) else Path(tempfile.mkdtemp(dir=usual.parent, prefix="desk-"))
+    return (
+        usual
+        if not usual.is_symlink() and not any(usual.iterdir())
+        else Path(tempfile.mkdtemp(dir=usual.parent, prefix="desk-"))
+    )
 
 
 def at_desk(room: Room, folder: Path) -> Room:
@@ -100,7 +130,10 @@ def at_desk(room: Room, folder: Path) -> Room:
 
 @contextmanager
 def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
-    """The room with NIGHTLATCH_REPORTS in it. Its folder lies in the workspace's, and goes with that where the loop is killed."""
+    """The room with NIGHTLATCH_REPORTS in it.
+
+    Its folder lies in the workspace's, and goes with that where the loop is killed.
+    """
     with ExitStack() as stack:
         folder = own_desk(room)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -109,26 +142,44 @@ def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iter
         seen = str(hands.sandbox.inside(wide, folder))
         own = {"NIGHTLATCH_REPORTS": f"{seen}/reports", "PATH": own_path(hands, wide)}
         wide = replace(wide, env={**wide.env, **(env or {}), **own})
-        yield Desk(room=wide, folder=folder, seen=seen, runners=str(hands.sandbox.inside(wide, RUNNERS)))
+        yield Desk(
+            room=wide, folder=folder, seen=seen, runners=str(hands.sandbox.inside(wide, RUNNERS))
+        )
 
 
 def own_path(hands: Hands, room: Room) -> str:
-    """PATH with the project's own environments first, so that every command finds what the suite finds.
+    """PATH with the project's own environments first, so that every command finds what the
+    suite finds.
 
-    They are the base's: what a candidate brings along in these places never lies in a checkout that decides.
+    They are the base's: what a candidate brings along in these places never lies in a checkout that
+    decides.
     """
     project = hands.sandbox.inside(room, room.tree / room.cwd)
-    return ":".join((*(f"{project}/{place}" for place in OWN_PLACES), room.env.get("PATH", os.defpath)))
+    return ":".join(
+        (*(f"{project}/{place}" for place in OWN_PLACES), room.env.get("PATH", os.defpath))
+    )
 
 
-def run_suite(hands: Hands, room: Room, runner: Runner, python: str, only: Collection[str] = (), *, up: int = 0) -> Results:
-    """The suite by id, or only some ids and files of it where the runner can; then others may be among the results. A list keeps order.
+def run_suite(
+    hands: Hands,
+    room: Room,
+    runner: Runner,
+    python: str,
+    only: Collection[str] = (),
+    *,
+    up: int = 0,
+) -> Results:
+    """The suite by id, or only some ids and files of it where the runner can; then others may
+    be among the results. A list keeps order.
 
-    Programs in node_modules are also looked for in so many folders above: workspaces keep them there.
+    Programs in node_modules are also looked for in so many folders above: workspaces keep them
+    there.
     """
     names = only if isinstance(only, list) else sorted(only)
     with desk(hands, room, runner.env) as place:
-        (place.folder / "only").write_text("".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape")
+        (place.folder / "only").write_text(
+            "".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape"
+        )
         report = place.folder / "report"
         argv = arguments(runner, place, python, only)
         if up and argv[0].startswith("node_modules/"):
@@ -157,7 +208,7 @@ def above(up: int) -> list[str]:
 
 def arguments(
     runner: Runner, place: Desk, python: str, only: Iterable[str], plain: Sequence[str] = ()
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """The runner's command line, or another one for it, with what it stands for filled in."""
     names = sorted({name.split("::", 1)[-1] for name in only})
     lists = {
@@ -174,22 +225,37 @@ def arguments(
         "{pattern}": "|".join(dict.fromkeys(re.escape(name.split("/", 1)[0]) for name in names)),
     }
     command = plain or (runner.again if names and runner.again else runner.command)
-    return [filled(word, words) for part in command if part != "{options}" for word in lists.get(part, [part])]
+    return [
+        filled(word, words)
+        for part in command
+        if part != "{options}"
+        for word in lists.get(part, [part])
+    ]
 
 
 def filled(word: str, words: Mapping[str, str]) -> str:
     return re.sub(r"\{\w+\}", lambda found: words.get(found[0], found[0]), word)
 
 
-def of_folder(ids: Mapping[str, Result] | None, exit_code: int, tail: str, *, known: bool = False) -> Results:
-    """The results of a command that leaves its reports in a folder: by id where there are some, by exit code elsewhere.
+def of_folder(
+    ids: Mapping[str, Result] | None, exit_code: int, tail: str, *, known: bool = False
+) -> Results:
+    """The results of a command that leaves its reports in a folder: by id where there are some,
+    by exit code elsewhere.
 
-    `known`: a runner that writes reports wherever it comes to its tests, so that without any there were none, or they could not be built.
+    `known`: a runner that writes reports wherever it comes to its tests, so that without any there
+    were none, or they could not be built.
     """
     if ids is None and known:
-        return Results(answer=Answer.GREEN, tail=tail) if exit_code == 0 else weigh(None, exit_code, tail)
+        return (
+            Results(answer=Answer.GREEN, tail=tail)
+            if exit_code == 0
+            else weigh(None, exit_code, tail)
+        )
     if ids is None:
-        return Results(answer=Answer.GREEN if exit_code == 0 else Answer.RED, by_id=False, tail=tail)
+        return Results(
+            answer=Answer.GREEN if exit_code == 0 else Answer.RED, by_id=False, tail=tail
+        )
     return weigh(Report(ids=ids), exit_code, tail)
 
 
@@ -200,13 +266,23 @@ def joined(*found: Mapping[str, Result] | None) -> dict[str, Result] | None:
 
 def read_folder(hands: Hands, folder: Path, root: str = "") -> dict[str, Result] | None:
     """The ids of every report that a command left; None where there is none."""
-    files = ((folder / name, KINDS[Path(name).suffix]) for name in names_in(folder) if Path(name).suffix in KINDS)
-    found = (read_report(kind, hands.report(file) or b"", file.stem if kind == "tap" else root) for file, kind in files)
+    files = (
+        (folder / name, KINDS[Path(name).suffix])
+        for name in names_in(folder)
+        if Path(name).suffix in KINDS
+    )
+    found = (
+        read_report(kind, hands.report(file) or b"", file.stem if kind == "tap" else root)
+        for file, kind in files
+    )
     return joined(*(report.ids for report in found if report))
 
 
-def read_built(hands: Hands, room: Room, patterns: Iterable[str], since: float, root: str) -> dict[str, Result] | None:
-    """The ids of reports that a build left in the tree, those aside that lay there before: a candidate may bring some along."""
+def read_built(
+    hands: Hands, room: Room, patterns: Iterable[str], since: float, root: str
+) -> dict[str, Result] | None:
+    """The ids of reports that a build left in the tree, those aside that lay there before: a
+    candidate may bring some along."""
     wanted, top = matcher(patterns), room.tree / room.cwd
     found: list[Mapping[str, Result]] = []
     for folder, folders, names in os.walk(top):
@@ -214,13 +290,22 @@ def read_built(hands: Hands, room: Room, patterns: Iterable[str], since: float, 
         below = os.path.relpath(folder, top)
         for name in (os.path.normpath(f"{below}/{name}") for name in sorted(names)):
             fresh = wanted(name) and (top / name).lstat().st_ctime > since
-            report = read_report("junit", hands.secrets.hide_bytes(read_inside(top, name, MOST_BYTES) or b""), root) if fresh else None
+            report = (
+                read_report(
+                    "junit",
+                    hands.secrets.hide_bytes(read_inside(top, name, MOST_BYTES) or b""),
+                    root,
+                )
+                if fresh
+                else None
+            )
             found += [report.ids] if report else []
     return joined(*found)
 
 
 def names_in(folder: Path) -> list[str]:
-    """What a command left in its folder for reports; nothing where it put something else in that folder's place."""
+    """What a command left in its folder for reports; nothing where it put something else in
+    that folder's place."""
     try:
         with ExitStack() as stack:
             return sorted(os.listdir(opened(stack, folder, os.O_DIRECTORY | os.O_NOFOLLOW)))  # noqa: PTH208  # never through a link
@@ -228,20 +313,40 @@ def names_in(folder: Path) -> list[str]:
         return []
 
 
-def run_check(hands: Hands, room: Room, name: str, argv: Sequence[str], env: Mapping[str, str], keep: Path | None = None) -> Check:
-    """One executable of checks/, or one gate of the plan; pictures, HTML and texts that it leaves are kept in `keep`."""
+def run_check(
+    hands: Hands,
+    room: Room,
+    name: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    keep: Path | None = None,
+) -> Check:
+    """One executable of checks/, or one gate of the plan; pictures, HTML and texts that it
+    leaves are kept in `keep`."""
     with desk(hands, room, env) as place:
         ran = hands.run(place.room, argv)
-        answer = Answer.SKIP if ran.exit == SKIPS and not (ran.timed_out or ran.crowded) else answered(ran)
+        answer = (
+            Answer.SKIP
+            if ran.exit == SKIPS and not (ran.timed_out or ran.crowded)
+            else answered(ran)
+        )
         tail = text(ran.output) + (f"\n{ended(ran)}" if answer is Answer.FAULT else "")
         if keep:
             keep_reports(hands, place.folder / "reports", keep, name)
-        return Check(name=name, answer=answer, tail=tail[-20_000:], ids=read_folder(hands, place.folder / "reports") or {})
+        return Check(
+            name=name,
+            answer=answer,
+            tail=tail[-20_000:],
+            ids=read_folder(hands, place.folder / "reports") or {},
+        )
 
 
 def keep_reports(hands: Hands, folder: Path, into: Path, name: str) -> None:
-    """Plain files of a bearable size, a few of them, under the name of their check; a name from the candidate's side is made harmless."""
-    for left in [left for left in names_in(folder) if not left.endswith((".xml", ".tap"))][:MOST_KEPT]:
+    """Plain files of a bearable size, a few of them, under the name of their check; a name from
+    the candidate's side is made harmless."""
+    for left in [left for left in names_in(folder) if not left.endswith((".xml", ".tap"))][
+        :MOST_KEPT
+    ]:
         data = read_inside(folder.parent, f"{folder.name}/{left}", LARGEST_KEPT + 1)
         if data and len(data) <= LARGEST_KEPT:
             into.mkdir(parents=True, exist_ok=True)
@@ -250,7 +355,10 @@ def keep_reports(hands: Hands, folder: Path, into: Path, name: str) -> None:
 
 
 def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[str, str]) -> Said:
-    """A feature's commands in turn, until one is not green. What is missing inside the project is red, not a fault."""
+    """A feature's commands in turn, until one is not green.
+
+    What is missing inside the project is red, not a fault.
+    """
     said = Said(answer=Answer.GREEN)
     with desk(hands, room, env) as place:
         for command in commands:
@@ -265,17 +373,25 @@ def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[s
 
 
 def missing_inside(room: Room, said: str) -> bool:
-    """Did a shell miss a file that would belong to the project? A name without a slash is looked for on PATH, so it does not."""
+    """Did a shell miss a file that would belong to the project?
+
+    A name without a slash is looked for on PATH, so it does not.
+    """
     for found in MISSING.finditer(said):
         name = found[1] or found[2]
         place = Path(os.path.normpath(room.at / room.cwd / name))
-        if "/" in name and place.is_relative_to(room.at) and not os.path.lexists(room.tree / place.relative_to(room.at)):
+        if (
+            "/" in name
+            and place.is_relative_to(room.at)
+            and not os.path.lexists(room.tree / place.relative_to(room.at))
+        ):
             return True
     return False
 
 
 def answered(ran: Ran) -> Answer:
-    """Green or red; a time-out, a full disk, a signal, and a command that is not there or not executable are faults."""
+    """Green or red; a time-out, a full disk, a signal, and a command that is not there or not
+    executable are faults."""
     if ran.timed_out or ran.crowded or ran.signal or ran.exit is None or ran.exit in ABSENT:
         return Answer.FAULT
     return Answer.RED if ran.exit else Answer.GREEN
@@ -289,15 +405,25 @@ def ended(ran: Ran) -> str:
     return f"ended by signal {ran.signal}" if ran.signal else f"exit code {ran.exit}"
 
 
-def probe(hands: Hands, room: Room, modules: Iterable[str], up: int = 0) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
-    """The project's own Python, where it would import these modules from ("" for nowhere), and what pytest loads there by itself.
+def probe(
+    hands: Hands, room: Room, modules: Iterable[str], up: int = 0
+) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
+    """The project's own Python, where it would import these modules from ("" for nowhere), and
+    what pytest loads there by itself.
 
     It may also lie in so many folders above.
     """
     homes = [f"{folder}/".removeprefix("./") for folder in above(up)]
     places = [f"{home}{name}/bin/python" for home in homes for name in (".venv", "venv")]
     with desk(hands, room) as place:
-        argv = ["sh", "-c", PYTHONS.format(" ".join(places)), "sh", f"{place.runners}/nightlatch_probe.py", *modules]
+        argv = [
+            "sh",
+            "-c",
+            PYTHONS.format(" ".join(places)),
+            "sh",
+            f"{place.runners}/nightlatch_probe.py",
+            *modules,
+        ]
         ran = hands.run(place.room, argv)
     python, _, rest = text(ran.output).partition("\n")
     try:
@@ -305,18 +431,27 @@ def probe(hands: Hands, room: Room, modules: Iterable[str], up: int = 0) -> tupl
         return python, dict(said["origins"]), tuple(map(str, said["plugins"]))
     except (ValueError, KeyError) as error:
         fix = "make init.sh create .venv, or name it under share in [workspace] of loop.toml"
-        raise FaultError(f"the project's Python cannot be started: {text(ran.output).strip()[-300:]}", place=python, fix=fix) from error
+        raise FaultError(
+            f"the project's Python cannot be started: {text(ran.output).strip()[-300:]}",
+            place=python,
+            fix=fix,
+        ) from error
 
 
 def bounded(file: Path) -> bytes | None:
-    """A regular file of bearable size: the folder was open to code that nobody vouches for, so no links and no pipes."""
+    """A regular file of bearable size: the folder was open to code that nobody vouches for, so
+    no links and no pipes."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     with os.fdopen(handle, "rb") as stream:
         about = os.fstat(handle)
-        return stream.read(MOST_BYTES) if stat.S_ISREG(about.st_mode) and about.st_size <= MOST_BYTES else None
+        return (
+            stream.read(MOST_BYTES)
+            if stat.S_ISREG(about.st_mode) and about.st_size <= MOST_BYTES
+            else None
+        )
 
 
 def text(output: bytes) -> str:

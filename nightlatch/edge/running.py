@@ -16,7 +16,8 @@ from nightlatch.errors import DiskError, NightlatchError, PlanError
 
 @contextmanager
 def opened(options: Options) -> Iterator[Site]:
-    """The site of one run, with the lock held and the signals heard; everything it started is gone when this ends."""
+    """The site of one run, with the lock held and the signals heard; everything it started is
+    gone when this ends."""
     with entered(options, named=True) as site, awake.kept():
         try:
             begin(site)
@@ -30,19 +31,31 @@ def opened(options: Options) -> Iterator[Site]:
 
 
 def begin(site: Site) -> None:
-    import_module("nightlatch.edge.preloaded").preload()  # by name: it imports all of this package, this module too
+    # by name: it imports all of this package, this module too
+    import_module("nightlatch.edge.preloaded").preload()
     wishes.forget(site.house)
     unheld = [says for says, _ in site.sandbox.bounds.lacks()]
-    site.journal.write("run.started", run=site.run, branch=site.branch, base=site.tip(), agent=site.agents[0].name,
-                       sandbox=site.sandbox.name, unheld=unheld)  # fmt: skip
+    site.journal.write(
+        "run.started",
+        run=site.run,
+        branch=site.branch,
+        base=site.tip(),
+        agent=site.agents[0].name,
+        sandbox=site.sandbox.name,
+        unheld=unheld,
+    )
     limits, now = site.house.config.limits, site.now()
     site.memory.until = next_clock(limits.until, clocks.local(now)) if limits.until else None
     site.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
     site.memory.start_base = site.tip()
     site.notice_sleep()
     site.console.say("run", f"{site.run} on {site.branch}")
-    for remark in (found for found in lookout.remarks(look.view(site.house)) if found.level is not Level.OK):
-        site.console.say("doctor", f"{remark.says}; fix: {remark.fix}" if remark.fix else remark.says)
+    for remark in (
+        found for found in lookout.remarks(look.view(site.house)) if found.level is not Level.OK
+    ):
+        site.console.say(
+            "doctor", f"{remark.says}; fix: {remark.fix}" if remark.fix else remark.says
+        )
     take_corrected_plan(site)
     phases.resume(site)
     if not site.sandbox.bounds.short():  # the last words need what room there is
@@ -51,7 +64,8 @@ def begin(site: Site) -> None:
 
 
 def take_corrected_plan(site: Site) -> None:
-    """Commit the person's plan first of all where the committed one cannot be read: theirs is the one that counts.
+    """Commit the person's plan first of all where the committed one cannot be read: theirs is
+    the one that counts.
 
     Raises PlanError where theirs cannot be read either.
     """
@@ -63,7 +77,8 @@ def take_corrected_plan(site: Site) -> None:
 
 
 def write_end(site: Site, end: BaseException) -> None:
-    """What ended the run is told, whatever else is broken; where the disk is full, in the room that was kept for it."""
+    """What ended the run is told, whatever else is broken; where the disk is full, in the room
+    that was kept for it."""
     if isinstance(end, NightlatchError):
         with suppress(NightlatchError, OSError):
             why = f"{end.problem}; fix: {end.fix}"
@@ -71,7 +86,8 @@ def write_end(site: Site, end: BaseException) -> None:
                 (site.house.state / "ballast").unlink(missing_ok=True)
             site.journal.write("run.ended", run=site.run, code=end.exit, why=why)
             if isinstance(end, DiskError):
-                landing.finish_publishing(site)  # what began to land comes first, or its checkout would be left behind
+                # what began to land comes first, or its checkout would be left behind
+                landing.finish_publishing(site)
                 told, block, _ = morning.signed_off(site, Stop(code=end.exit, why=why))
                 morning.show(site, told, block)
     with suppress(NightlatchError, OSError):

@@ -1,4 +1,5 @@
-"""What a process may see and write: bubblewrap with an allow-list of mounts, or nothing but the reaper."""
+"""What a process may see and write: bubblewrap with an allow-list of mounts, or nothing but the
+reaper."""
 
 import os
 import shlex
@@ -28,15 +29,20 @@ SPARE_HOME = Path("/run/nightlatch/home")
 PROGRAMS = ("bin", "sbin", "shims")
 BESIDE = ("lib", "lib64", "libexec")
 BUS = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
-FIX = 'install bubblewrap (apt install bubblewrap), or set sandbox = "none" under [workspace] in loop.toml'
+FIX = (
+    'install bubblewrap (apt install bubblewrap), or set sandbox = "none" under [workspace] in'
+    " loop.toml"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Where a command runs: `tree` is seen at `at`, `home` as HOME, and each (real, inside) pair where it says; `tmp` in bytes.
+    """Where a command runs: `tree` is seen at `at`, `home` as HOME, and each (real, inside)
+    pair where it says; `tmp` in bytes.
 
-    `hidden` are folders that are empty wherever they would be seen. `reach` are the addresses of the machine that are open without the
-    network, `through` the words that a sandboxed command is started by so that they are.
+    `hidden` are folders that are empty wherever they would be seen. `reach` are the addresses of
+    the machine that are open without the network, `through` the words that a sandboxed command is
+    started by so that they are.
     """
 
     tree: Path
@@ -76,7 +82,10 @@ class Sandbox(Protocol):
         """Start the room now, for a command that comes later."""
 
     def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
-        """What to start where a room like this stands ready; it is used up. Its environment may be another by now."""
+        """What to start where a room like this stands ready; it is used up.
+
+        Its environment may be another by now.
+        """
 
     def leave(self, tree: Path) -> None:
         """End what stands ready in a tree."""
@@ -85,21 +94,47 @@ class Sandbox(Protocol):
         """Where a process in the room finds a real path."""
 
 
-def find_sandbox(setting: str, memory: int = 0, processes: int = 0, disk: int = 0, places: tuple[Path, ...] = ()) -> Sandbox:
-    """The sandbox that loop.toml asks for, tried; "auto" never means none. For the limits (0: none) see Bounds."""
+def find_sandbox(
+    setting: str, memory: int = 0, processes: int = 0, disk: int = 0, places: tuple[Path, ...] = ()
+) -> Sandbox:
+    """The sandbox that loop.toml asks for, tried; "auto" never means none.
+
+    For the limits (0: none) see Bounds.
+    """
     if setting == "none":
         return Unconfined(bounds=Bounds(disk=disk, places=places))
     if setting not in ("auto", "bubblewrap"):
-        raise ConfigError(f'"{setting}" is not a sandbox', place="loop.toml [workspace] sandbox", fix='use "auto", "bubblewrap" or "none"')
+        raise ConfigError(
+            f'"{setting}" is not a sandbox',
+            place="loop.toml [workspace] sandbox",
+            fix='use "auto", "bubblewrap" or "none"',
+        )
     program = outside.program("bwrap")
     if program is None:
         raise SandboxError("bubblewrap is not installed", fix=FIX)
-    trial = [program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
+    trial = [
+        program,
+        "--unshare-all",
+        "--die-with-parent",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "true",
+    ]
     tried = outside.asked(trial)
     if tried.returncode:
         said = tried.stderr.decode("utf-8", "replace").strip()
-        raise SandboxError(f"bubblewrap may not make namespaces here ({said})", fix=f"allow unprivileged user namespaces, or {FIX}")
-    return Bubblewrap(program=program, known=shipped(), bounds=find_bounds(memory, processes, disk, places))
+        raise SandboxError(
+            f"bubblewrap may not make namespaces here ({said})",
+            fix=f"allow unprivileged user namespaces, or {FIX}",
+        )
+    return Bubblewrap(
+        program=program, known=shipped(), bounds=find_bounds(memory, processes, disk, places)
+    )
 
 
 @cache
@@ -109,15 +144,31 @@ def shipped() -> Mapping[str, Sequence[str]]:
 
 
 def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
-    """What a process gets of the loop's own environment: the allowed names and those passed through; `given` goes over it."""
+    """What a process gets of the loop's own environment: the allowed names and those passed
+    through; `given` goes over it."""
     known = shipped()
     allowed = (*known["environment"], *known["places"], *passed)
     whole = safepath.given()
     own = {name: value for name, value in whole.items() if among(name, allowed)}
-    own = {**{name: without_login(value) for name, value in whole.items() if among(name, managers().environment)}, **own}
-    if "PATH" in own:  # an empty or relative entry would let any folder that a candidate makes say what `sh` or `git` is
+    own = {
+        **{
+            name: without_login(value)
+            for name, value in whole.items()
+            if among(name, managers().environment)
+        },
+        **own,
+    }
+    # an empty or relative entry would let any folder that a candidate makes say what `sh` or `git`
+    # is
+    if "PATH" in own:
         own["PATH"] = ":".join(filter(os.path.isabs, own["PATH"].split(":"))) or os.defpath
-    return {"LANG": "C.UTF-8", "TERM": "dumb", **own, "TMPDIR": "/tmp", **given}  # noqa: S108  # in a sandbox it is a private one
+    return {
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        **own,
+        "TMPDIR": "/tmp",  # noqa: S108  # in a sandbox it is a private one
+        **given,
+    }
 
 
 def among(name: str, patterns: Iterable[str]) -> bool:
@@ -126,12 +177,17 @@ def among(name: str, patterns: Iterable[str]) -> bool:
 
 def held(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Command:
     """A command as the person would run it; only its process tree is held."""
-    return Command(argv=(sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), *argv), env=env, cwd=str(cwd))
+    return Command(
+        argv=(sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), *argv),
+        env=env,
+        cwd=str(cwd),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unconfined:
-    """No sandbox: the command runs as the person would run it, in the workspace itself; only its process tree is held."""
+    """No sandbox: the command runs as the person would run it, in the workspace itself; only
+    its process tree is held."""
 
     name: str = "none"
     bounds: Bounds = NO_BOUNDS
@@ -154,22 +210,31 @@ class Unconfined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A room that was started before its command is known; `sources` are the files and folders that were mounted into it."""
+    """A room that was started before its command is known; `sources` are the files and folders
+    that were mounted into it."""
 
     command: Command
     sources: Mapping[str, tuple[int, int]]
     tree: Tree
 
     def serves(self, command: Command) -> bool:
-        """Would this one, started now, run in the same room? A folder that was made anew since is another one."""
+        """Would this one, started now, run in the same room?
+
+        A folder that was made anew since is another one.
+        """
         with suppress(OSError):
-            return self.command.argv == command.argv and sources_of(command) == self.sources and self.tree.waits
+            return (
+                self.command.argv == command.argv
+                and sources_of(command) == self.sources
+                and self.tree.waits
+            )
         return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bubblewrap:
-    """Namespaces of its own for everything, and a file system that holds what the room and shipped/sandbox.toml name."""
+    """Namespaces of its own for everything, and a file system that holds what the room and
+    shipped/sandbox.toml name."""
 
     program: str
     known: Mapping[str, Sequence[str]]
@@ -182,15 +247,21 @@ class Bubblewrap:
 
     def stand(self, room: Room) -> None:
         command = self._command(room, "sh", OPEN_DOOR)
-        with suppress(NightlatchError, OSError):  # whoever comes finds none, and is told why none starts
+        # whoever comes finds none, and is told why none starts
+        with suppress(NightlatchError, OSError):
             sources = sources_of(command)
-            self.standing[room.tree] = Standing(command=command, sources=sources, tree=Tree(command, merged=True, waits=True))
+            self.standing[room.tree] = Standing(
+                command=command, sources=sources, tree=Tree(command, merged=True, waits=True)
+            )
 
     def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
         known = self.standing.get(room.tree)
         if not (known and known.serves(now := self._command(room, argv[0], OPEN_DOOR))):
             return None
-        had, env = ({name: value for name, value in each.env.items() if name not in BUS} for each in (known.command, now))
+        had, env = (
+            {name: value for name, value in each.env.items() if name not in BUS}
+            for each in (known.command, now)
+        )
         line = order((*room.through, *argv), had, env)
         if line is None:
             return None
@@ -204,25 +275,53 @@ class Bubblewrap:
 
     def _command(self, room: Room, program: str, start: Sequence[str]) -> Command:
         home = home_inside(room)
-        mounts = [*self._machine(room), *bind("--bind", [(room.home, home)]), *self._tools(room, program)]
+        mounts = [
+            *self._machine(room),
+            *bind("--bind", [(room.home, home)]),
+            *self._tools(room, program),
+        ]
         mounts += bind("--bind", [(room.tree, room.at)])
-        pairs = [*(("--ro-bind", pair) for pair in room.readable), *(("--bind", pair) for pair in room.writable)]
-        pairs.sort(key=lambda each: len(each[1][1].parts))  # what lies in another one comes after it
-        mounts += [*(word for how, pair in pairs for word in bind(how, [pair])), *self._scratch(room)]
+        pairs = [
+            *(("--ro-bind", pair) for pair in room.readable),
+            *(("--bind", pair) for pair in room.writable),
+        ]
+        # what lies in another one comes after it
+        pairs.sort(key=lambda each: len(each[1][1].parts))
+        mounts += [
+            *(word for how, pair in pairs for word in bind(how, [pair])),
+            *self._scratch(room),
+        ]
         mounts += [*covers(mounts, room.hidden), "--remount-ro", "/dev", "--remount-ro", "/"]
-        namespaces = ["--unshare-all", *(["--share-net"] if room.network else []), "--die-with-parent", "--cap-drop", "ALL"]
+        namespaces = [
+            "--unshare-all",
+            *(["--share-net"] if room.network else []),
+            "--die-with-parent",
+            "--cap-drop",
+            "ALL",
+        ]
         start = ["--chdir", str(room.at / room.cwd), "--", *start]
         env = {**room.env, "HOME": str(home)}
-        # What the loader reads is for the command inside: bubblewrap itself, outside, would load the project's libraries by it.
+        # What the loader reads is for the command inside: bubblewrap itself, outside, would load
+        # the project's libraries by it.
         loaded = {name: env.pop(name) for name in outside.LOADER if name in env}
-        bus = {name: os.environ[name] for name in BUS if self.bounds.scope and name in os.environ and name not in env}
-        namespaces += [word for name in bus for word in ("--unsetenv", name)]  # systemd-run needs them, the command does not
+        bus = {
+            name: os.environ[name]
+            for name in BUS
+            if self.bounds.scope and name in os.environ and name not in env
+        }
+        # systemd-run needs them, the command does not
+        namespaces += [word for name in bus for word in ("--unsetenv", name)]
         namespaces += [word for pair in loaded.items() for word in ("--setenv", *pair)]
         argv = (self.program, *namespaces, *mounts, *start)
         return Command(argv=argv, env={**bus, **env}, cwd="/", namespace=True, bounds=self.bounds)
 
     def inside(self, room: Room, path: Path) -> Path:
-        pairs = [(room.tree, room.at), (room.home, home_inside(room)), *room.readable, *room.writable]
+        pairs = [
+            (room.tree, room.at),
+            (room.home, home_inside(room)),
+            *room.readable,
+            *room.writable,
+        ]
         found = [(real, seen) for real, seen in pairs if path.is_relative_to(real)]
         if not found:
             return path
@@ -230,22 +329,42 @@ class Bubblewrap:
         return seen / path.relative_to(real)
 
     def _machine(self, room: Room) -> Iterator[str]:
-        """System folders without the machine's secrets, and private places for everything that is not a file of anybody."""
+        """System folders without the machine's secrets, and private places for everything that
+        is not a file of anybody."""
         for folder in map(Path, self.known["system"]):
             if folder.is_symlink():
                 yield from ("--symlink", str(folder.readlink()), str(folder))
             elif folder.is_dir():
                 yield from ("--ro-bind", str(folder), str(folder))
-        for secret in (name for name in map(Path, self.known["hidden"]) if os.access(name, os.F_OK)):
-            cover = ("--tmpfs", str(secret), "--remount-ro") if secret.is_dir() else ("--ro-bind", os.devnull)
+        for secret in (
+            name for name in map(Path, self.known["hidden"]) if os.access(name, os.F_OK)
+        ):
+            cover = (
+                ("--tmpfs", str(secret), "--remount-ro")
+                if secret.is_dir()
+                else ("--ro-bind", os.devnull)
+            )
             yield from (*cover, str(secret))
-        yield from ("--proc", "/proc", "--dev", "/dev", "--symlink", "/tmp", "/var/tmp")  # noqa: S108  # a private one
+        yield from (
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--symlink",
+            "/tmp",  # noqa: S108  # a private one
+            "/var/tmp",  # noqa: S108  # a private one
+        )
         for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # as above
             yield from ("--size", str(room.tmp), "--tmpfs", place)
 
     def _scratch(self, room: Room) -> Iterator[str]:
-        """Private places for what vite writes into a shared node_modules; without them no vitest with a configuration starts."""
-        holders = [(real, seen) for real, seen in room.readable if any((real / name).is_dir() for name in self.known["scratch_of"])]
+        """Private places for what vite writes into a shared node_modules; without them no
+        vitest with a configuration starts."""
+        holders = [
+            (real, seen)
+            for real, seen in room.readable
+            if any((real / name).is_dir() for name in self.known["scratch_of"])
+        ]
         for real, seen in holders:
             for name in self.known["scratch"]:
                 with suppress(OSError):
@@ -257,15 +376,28 @@ class Bubblewrap:
         """Toolchains, the program itself and what variables name, each where the person has it."""
         home = Path(room.env.get("HOME", "/"))
         holders = {home, room.at, *home.parents, *room.at.parents}
-        wanted = [*(home / name for name in self.known["toolchains"]), Path(sys.base_prefix), Path(sys.prefix)]
+        wanted = [
+            *(home / name for name in self.known["toolchains"]),
+            Path(sys.base_prefix),
+            Path(sys.prefix),
+        ]
         programs = program_files(program, room)
-        folders = {*map(Path, room.env.get("PATH", "").split(":")), *(file.parent for file in programs)}
+        folders = {
+            *map(Path, room.env.get("PATH", "").split(":")),
+            *(file.parent for file in programs),
+        }
         wanted += [place for folder in folders for place in prefixes(folder, home, holders, wanted)]
-        wanted += [Path(value) for name, value in room.env.items() if among(name, self.known["places"])]
+        wanted += [
+            Path(value) for name, value in room.env.items() if among(name, self.known["places"])
+        ]
         wanted += [RESOLVER.resolve()] if room.network else []
-        wanted += programs  # where its folder may not be shown, as with one that lies in the home itself
+        # where its folder may not be shown, as with one that lies in the home itself
+        wanted += programs
         shown = {room.at, *map(Path, self.known["system"])}
-        for place in sorted({place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)} - holders):
+        for place in sorted(
+            {place for place in wanted if place.is_absolute() and os.access(place, os.R_OK)}
+            - holders
+        ):
             if shown.isdisjoint((place, *place.parents)):
                 shown.add(place)
                 yield from bind("--ro-bind", [(place, place)])
@@ -273,20 +405,34 @@ class Bubblewrap:
 
 def sources_of(command: Command) -> dict[str, tuple[int, int]]:
     """Device and inode of everything that a command's room shows."""
-    return {name: ((seen := Path(name).stat()).st_dev, seen.st_ino) for name, _ in binds_in(command.argv)}
+    return {
+        name: ((seen := Path(name).stat()).st_dev, seen.st_ino)
+        for name, _ in binds_in(command.argv)
+    }
 
 
 def binds_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What these words for bubblewrap mount, and where it is seen."""
-    return ((words[n + 1], words[n + 2]) for n, word in enumerate(words) if word in ("--ro-bind", "--bind"))
+    return (
+        (words[n + 1], words[n + 2])
+        for n, word in enumerate(words)
+        if word in ("--ro-bind", "--bind")
+    )
 
 
 def order(argv: Sequence[str], had: Mapping[str, str], env: Mapping[str, str]) -> bytes | None:
-    """The line for an open door that runs these words in this environment; None where a shell cannot name what differs."""
-    gone, given = [name for name in had if name not in env], {name: value for name, value in env.items() if had.get(name) != value}
+    """The line for an open door that runs these words in this environment; None where a shell
+    cannot name what differs."""
+    gone, given = (
+        [name for name in had if name not in env],
+        {name: value for name, value in env.items() if had.get(name) != value},
+    )
     if not all(name.isascii() and name.isidentifier() for name in (*gone, *given)):
         return None
-    parts = [*(f"unset {name}" for name in gone), *(f"export {name}={quoted(value)}" for name, value in given.items())]
+    parts = [
+        *(f"unset {name}" for name in gone),
+        *(f"export {name}={quoted(value)}" for name, value in given.items()),
+    ]
     return os.fsencode("; ".join((*parts, " ".join(("exec", *map(quoted, argv))))))
 
 
@@ -311,9 +457,14 @@ def bind(how: str, pairs: Iterable[tuple[Path, Path]]) -> Iterator[str]:
 
 
 def home_inside(room: Room) -> Path:
-    """HOME, unless the repository is it or holds it: then the tree would lie over the private home."""
+    """HOME, unless the repository is it or holds it: then the tree would lie over the private
+    home."""
     home = Path(room.env.get("HOME", "/"))
-    return home if home.is_absolute() and home != Path("/") and not home.is_relative_to(room.at) else SPARE_HOME
+    return (
+        home
+        if home.is_absolute() and home != Path("/") and not home.is_relative_to(room.at)
+        else SPARE_HOME
+    )
 
 
 def program_files(program: str, room: Room) -> tuple[Path, ...]:
@@ -322,9 +473,15 @@ def program_files(program: str, room: Room) -> tuple[Path, ...]:
     return (Path(found).absolute(), Path(found).resolve()) if found else ()
 
 
-def prefixes(folder: Path, home: Path, holders: Container[Path], known: Container[Path]) -> Iterator[Path]:
-    """What has to be visible for the programs of a PATH folder to run: `X` for `X/bin`, but never a folder that holds more than tools."""
-    modules = next((parent for parent in reversed((folder, *folder.parents)) if parent.name == "node_modules"), None)
+def prefixes(
+    folder: Path, home: Path, holders: Container[Path], known: Container[Path]
+) -> Iterator[Path]:
+    """What has to be visible for the programs of a PATH folder to run: `X` for `X/bin`, but
+    never a folder that holds more than tools."""
+    modules = next(
+        (parent for parent in reversed((folder, *folder.parents)) if parent.name == "node_modules"),
+        None,
+    )
     prefix = modules or (folder.parent if folder.name in PROGRAMS else folder)
     private = prefix.parent == home and prefix.name.startswith(".") and prefix not in known
     if not (private or len(prefix.parts) <= 2 or prefix in holders):

@@ -1,4 +1,5 @@
-"""The scripted agent: a program that does what a script says, for demos, tests and trials; docs/agents.md lists its steps."""
+"""The scripted agent: a program that does what a script says, for demos, tests and trials;
+docs/agents.md lists its steps."""
 
 import json
 import os
@@ -33,7 +34,13 @@ def append(step: Step) -> None:
 def run(step: Step) -> None:
     """A shell command; a failing one does not end the session."""
     line = ["sh", "-c", str(step["run"])]
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        line,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
     emit("thought", f"{done.stdout.decode('utf-8', 'replace')}exit {done.returncode}")
 
 
@@ -75,7 +82,12 @@ def limit(step: Step) -> None:
     """A limit's message, or the epoch second at which it ends; then the agent is over."""
     if isinstance(step["limit"], int):
         emit("limit", "usage", status="rejected", resets_at=step["limit"])
-    emit("result", str(step["limit"]) if isinstance(step["limit"], str) else "usage limit reached", ok=False, cls="limit")
+    emit(
+        "result",
+        str(step["limit"]) if isinstance(step["limit"], str) else "usage limit reached",
+        ok=False,
+        cls="limit",
+    )
     sys.exit(1)
 
 
@@ -105,8 +117,13 @@ STEPS: Mapping[str, Callable[[Step], None]] = {
 
 
 def steps_of(script: Script, feature: str, session: int, turn: int) -> list[Step]:
-    """The list of this session, the last one repeating; an object has lists for each feature, or "*", counted by the feature's turn."""
-    lists, number = (script.get(feature, script.get("*", [])), turn) if isinstance(script, dict) else (script, session)
+    """The list of this session, the last one repeating; an object has lists for each feature,
+    or "*", counted by the feature's turn."""
+    lists, number = (
+        (script.get(feature, script.get("*", [])), turn)
+        if isinstance(script, dict)
+        else (script, session)
+    )
     return lists[min(number, len(lists)) - 1] if lists else []
 
 
@@ -114,7 +131,9 @@ def follow(step: Step) -> None:
     """One step, shown as the tool call that it stands for."""
     verb = next((verb for verb in STEPS if verb in step), None)
     if verb is None:
-        sys.exit(f"the script has a step with no verb: {json.dumps(step)}; use one of {', '.join(STEPS)}")
+        sys.exit(
+            f"the script has a step with no verb: {json.dumps(step)}; use one of {', '.join(STEPS)}"
+        )
     if verb in SHOWN:
         emit("tool_call", id=verb, tool=verb, args=dict(step))
     STEPS[verb](step)

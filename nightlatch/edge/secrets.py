@@ -1,4 +1,5 @@
-"""What this machine knows to be secret, and the files of a workspace looked through for it before they are kept."""
+"""What this machine knows to be secret, and the files of a workspace looked through for it
+before they are kept."""
 
 import os
 import re
@@ -20,7 +21,8 @@ MARKED = re.compile(re.escape(MARK).replace(r"\{\}", r"([\w-]+(?:, [\w-]+)*)"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """What is kept out of a file: these bytes of it, from this line on, for a secret of this kind."""
+    """What is kept out of a file: these bytes of it, from this line on, for a secret of this
+    kind."""
 
     start: int
     end: int
@@ -40,8 +42,9 @@ def guard(environ: Mapping[str, str]) -> Secrets:
 
 
 def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, Cut]]:
-    """The text of every secret in an open file that no comment on its line allows, and what is to be cut; what is known to be one, none
-    does. What stands in the place of one that was cut before counts as one."""
+    """The text of every secret in an open file that no comment on its line allows, and what is
+    to be cut; what is known to be one, none does. What stands in the place of one that was
+    cut before counts as one."""
     line, at = 1, 0
     while text := os.pread(fd, AT_ONCE + LONGEST_BLOCK, at).decode("latin-1"):
         for hit in secrets.found(text):
@@ -49,10 +52,19 @@ def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, Cut]]:
             end = end if end >= 0 else len(text)
             if hit.start < AT_ONCE and (hit.known or ALLOWED not in text[begin:end]):
                 breaks, first = text.count("\n", begin, end), line + text.count("\n", 0, hit.start)
-                yield text[hit.start : hit.end], Cut(start=at + begin, end=at + end, line=first, breaks=breaks, kind=hit.name)
+                yield (
+                    text[hit.start : hit.end],
+                    Cut(start=at + begin, end=at + end, line=first, breaks=breaks, kind=hit.name),
+                )
         for mark in MARKED.finditer(text):
             if mark.start() < AT_ONCE:
-                cut = Cut(start=at + mark.start(), end=at + mark.end(), line=line + text.count("\n", 0, mark.start()), breaks=0, kind="")
+                cut = Cut(
+                    start=at + mark.start(),
+                    end=at + mark.end(),
+                    line=line + text.count("\n", 0, mark.start()),
+                    breaks=0,
+                    kind="",
+                )
                 yield from ((mark[0], replace(cut, kind=kind)) for kind in mark[1].split(", "))
         line, at = line + text.count("\n", 0, AT_ONCE), at + AT_ONCE
 
@@ -64,7 +76,9 @@ def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
     def new(text: str) -> bool:
         if text not in known:
             longest = max(text.splitlines(), key=len).encode("latin-1")
-            known[text] = repo.ask("grep", "-q", "-a", "-F", "-f", "-", base, stdin=longest + b"\n") is None
+            known[text] = (
+                repo.ask("grep", "-q", "-a", "-F", "-f", "-", base, stdin=longest + b"\n") is None
+            )
         return known[text]
 
     return new
@@ -72,7 +86,10 @@ def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
 
 def cuts(secrets: Secrets, fd: int, new: Callable[[str], bool]) -> list[Cut]:
     """Where a file holds secrets that the base does not, in their order."""
-    return sorted((found for text, found in in_file(secrets, fd) if new(text)), key=lambda found: (found.line, found.start))
+    return sorted(
+        (found for text, found in in_file(secrets, fd) if new(text)),
+        key=lambda found: (found.line, found.start),
+    )
 
 
 def remarks(found: Sequence[Cut], path: str) -> tuple[str, ...]:
@@ -83,7 +100,8 @@ def remarks(found: Sequence[Cut], path: str) -> tuple[str, ...]:
 
 
 def without(fd: int, found: Sequence[Cut]) -> int:
-    """A file that holds the same but for what is cut: a mark stands there, and every line keeps its number."""
+    """A file that holds the same but for what is cut: a mark stands there, and every line keeps
+    its number."""
     kept, done = os.memfd_create("without"), 0
     for start, end, breaks, kinds in joined(found):
         copy(fd, kept, done, start)
@@ -99,8 +117,14 @@ def joined(found: Sequence[Cut]) -> list[tuple[int, int, int, list[str]]]:
     for each in sorted(found, key=lambda one: (one.start, -one.end)):
         if parts and each.start < parts[-1][1]:
             start, end, breaks, kinds = parts[-1]
-            more = each.breaks if each.end > end else 0  # two overlap in the line that both begin or end in
-            parts[-1] = (start, max(end, each.end), breaks + more, [*dict.fromkeys([*kinds, each.kind])])
+            # two overlap in the line that both begin or end in
+            more = each.breaks if each.end > end else 0
+            parts[-1] = (
+                start,
+                max(end, each.end),
+                breaks + more,
+                [*dict.fromkeys([*kinds, each.kind])],
+            )
         else:
             parts.append((each.start, each.end, each.breaks, [each.kind]))
     return parts

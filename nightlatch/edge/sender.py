@@ -1,6 +1,8 @@
-"""Tells what is to be told, as a process of its own: whatever a receiver does, or fails to do, the run neither waits nor fails for it.
+"""Tells what is to be told, as a process of its own: whatever a receiver does, or fails to do,
+the run neither waits nor fails for it.
 
-Started with the settings and the notices as JSON on standard input; prints a line of JSON for each channel and notice.
+Started with the settings and the notices as JSON on standard input; prints a line of JSON for each
+channel and notice.
 """
 
 import json
@@ -29,7 +31,8 @@ class Refused(Exception):  # noqa: N818  # not an error of this program
 
 
 class NoRedirect(HTTPRedirectHandler):
-    """A redirect is an answer like any other that is no success: what was to be told goes to nobody else."""
+    """A redirect is an answer like any other that is no success: what was to be told goes to
+    nobody else."""
 
     def redirect_request(self, *_args: object, **_kinds: object) -> None:
         return None
@@ -54,7 +57,9 @@ def http(address: str, body: bytes | None = None) -> str:
     """Ask an address, or post JSON to it; what it answers is not read, only whether it took it."""
     if urlsplit(address).scheme not in ("http", "https"):
         raise Refused("it is no http or https address")
-    request = Request(address, data=body, headers={"Content-Type": "application/json", "User-Agent": "nightlatch"})  # noqa: S310  # checked above
+    request = Request(  # noqa: S310  # checked above
+        address, data=body, headers={"Content-Type": "application/json", "User-Agent": "nightlatch"}
+    )
     with build_opener(NoRedirect).open(request) as answer:
         return f"it answered {answer.status}"
 
@@ -63,7 +68,11 @@ def command(line: str, folder: str, body: bytes) -> str:
     from nightlatch.edge import process
     from nightlatch.edge.sandbox import held
 
-    done = process.run(held(["sh", "-c", line], env=os.environ, cwd=Path(folder)), stdin=body, timeout=LONGEST["command"] - 1)
+    done = process.run(
+        held(["sh", "-c", line], env=os.environ, cwd=Path(folder)),
+        stdin=body,
+        timeout=LONGEST["command"] - 1,
+    )
     if done.timed_out:
         raise TimeoutError
     if done.exit != 0:
@@ -84,7 +93,9 @@ def by_apprise(addresses: list[str], text: str) -> str:
     return f"{len(addresses)} took it"
 
 
-def channels(job: dict[str, Any], notice: dict[str, Any] | None) -> Iterator[tuple[str, Callable[[], str]]]:
+def channels(
+    job: dict[str, Any], notice: dict[str, Any] | None
+) -> Iterator[tuple[str, Callable[[], str]]]:
     """The channels that a notice goes through; without one, the dead-man address alone."""
     if notice is None:
         yield from [("ping", partial(http, job["ping"]))] if job["ping"] else []
@@ -110,18 +121,24 @@ def tried(channel: str, send: Callable[[], str], longest: float) -> dict[str, ob
     except TimeoutError:
         says = f"it did not answer within {longest:.0f} s"
     except URLError as error:
-        says = error.reason.strerror or "it cannot be reached" if isinstance(error.reason, OSError) else "it cannot be reached"
+        says = (
+            error.reason.strerror or "it cannot be reached"
+            if isinstance(error.reason, OSError)
+            else "it cannot be reached"
+        )
     except (HTTPException, ValueError):
         says = "the address, or what it answered, is nonsense"
     except OSError as error:
         says = error.strerror or "it cannot be reached"
-    except Exception as bug:  # noqa: BLE001  # an extra of somebody else's may raise anything, and the next channel is still to be tried
+    # an extra of somebody else's may raise anything, and the next channel is still to be tried
+    except Exception as bug:  # noqa: BLE001
         says = type(bug).__name__
     return {"channel": channel, "ok": False, "says": says}
 
 
 def wait_for(sender: int) -> None:
-    """Notices arrive in the order of what they tell of: an earlier sender ends first, or has had its time."""
+    """Notices arrive in the order of what they tell of: an earlier sender ends first, or has
+    had its time."""
     with suppress(OSError):
         select.select([os.pidfd_open(sender)], [], [], sum(LONGEST.values()))
 

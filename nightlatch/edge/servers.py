@@ -1,4 +1,7 @@
-"""Does a process, or one that it started, wait for connections? A script that was to make an environment has started a server then."""
+"""Does a process, or one that it started, wait for connections?
+
+A script that was to make an environment has started a server then.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,8 +17,8 @@ IDLE = 1.0  # seconds of processor that a server needs meanwhile, at most
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """Whether what was to end has become a server: `port` is where it listens, known once it has done so for a while and done nothing
-    else. A build may have a server beside it."""
+    """Whether what was to end has become a server: `port` is where it listens, known once it
+    has done so for a while and done nothing else. A build may have a server beside it."""
 
     began: float = 0.0
     worked: float = 0.0
@@ -33,12 +36,19 @@ class Server:
 
 
 def listening(root: int) -> int | None:
-    """A port on which the process or one below it listens, None where none does. By /proc: address families 4 and 6, any namespace."""
+    """A port on which the process or one below it listens, None where none does.
+
+    By /proc: address families 4 and 6, any namespace.
+    """
     for process in below(root):
         own = sockets(process)
         for kind in ("tcp", "tcp6") if own else ():
             with suppress(OSError):
-                for line in Path(f"/proc/{process}/net/{kind}").read_text("ascii", "replace").splitlines()[1:]:
+                for line in (
+                    Path(f"/proc/{process}/net/{kind}")
+                    .read_text("ascii", "replace")
+                    .splitlines()[1:]
+                ):
                     fields = line.split()
                     if len(fields) > 9 and fields[3] == LISTENS and fields[9] in own:
                         return int(fields[1].rpartition(":")[2], 16)
@@ -50,7 +60,12 @@ def worked(root: int) -> float:
     ticks = 0
     for process in below(root):
         with suppress(OSError, ValueError, IndexError):
-            fields = Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            fields = (
+                Path(f"/proc/{process}/stat")
+                .read_text("ascii", "replace")
+                .rpartition(")")[2]
+                .split()
+            )
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 

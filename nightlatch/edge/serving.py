@@ -1,4 +1,5 @@
-"""What `doctor` says of servers of this machine that tests call: a database, a browser, a container engine."""
+"""What `doctor` says of servers of this machine that tests call: a database, a browser, a
+container engine."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +16,10 @@ from nightlatch.edge.lookout import ok, warn
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.reach import Ways, listening
 
-COST = "what agents write may then do there whatever you may, and with a container engine that is everything"
+COST = (
+    "what agents write may then do there whatever you may, and with a container engine that is"
+    " everything"
+)
 MOST_ALONE = 10
 
 
@@ -38,17 +42,29 @@ def unreached(house: House, tip: str, pool: Pool, failing: Collection[str]) -> I
     if not failing or checks.network or pool.sandbox.name == "none":
         return
     places = listening((house.repo.top, house.cache))
-    with closing(Ways(addresses=places, noted=True)) as ways, TemporaryDirectory(prefix="nightlatch-") as folder:
+    with (
+        closing(Ways(addresses=places, noted=True)) as ways,
+        TemporaryDirectory(prefix="nightlatch-") as folder,
+    ):
         noting = replace(opening.laboratory(house, pool, ways), cache=Path(folder))
         noting.state(tip)
         if called := set(ways.called()) - set(checks.reach):
             for names, some in grouped(calls_of(noting, tip, ways, failing), called):
-                fix = f"reach = {json.dumps([*checks.reach, *some])} under [checks] in loop.toml opens exactly that: {COST}"
-                yield warn("reach", f"calls {' and '.join(some)} of this machine, which checks do not reach: {', '.join(names)}", fix)
+                fix = (
+                    f"reach = {json.dumps([*checks.reach, *some])} under [checks] in loop.toml"
+                    f" opens exactly that: {COST}"
+                )
+                yield warn(
+                    "reach",
+                    f"calls {' and '.join(some)} of this machine, which checks do not reach:"
+                    f" {', '.join(names)}",
+                    fix,
+                )
 
 
 def calls_of(noting: Lab, tip: str, ways: Ways, failing: Collection[str]) -> dict[str, set[str]]:
-    """What some tests call, each run alone; what cannot be run alone calls nothing that is known to be its own."""
+    """What some tests call, each run alone; what cannot be run alone calls nothing that is
+    known to be its own."""
     suites = noting.suite(tip, tip)
     found: dict[str, set[str]] = {}
     for name in sorted(failing & noting.state(tip).tests.ids.keys())[:MOST_ALONE]:
@@ -58,7 +74,8 @@ def calls_of(noting: Lab, tip: str, ways: Ways, failing: Collection[str]) -> dic
 
 
 def grouped(calls: dict[str, set[str]], called: set[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """Tests with the addresses that they call, together where they call the same; what nobody alone called is everybody's."""
+    """Tests with the addresses that they call, together where they call the same; what nobody
+    alone called is everybody's."""
     ours = {name: places & called for name, places in calls.items()}
     for places in sorted({tuple(sorted(places)) for places in ours.values() if places}):
         yield [name for name, some in ours.items() if some == set(places)], list(places)

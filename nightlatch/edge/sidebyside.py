@@ -31,7 +31,8 @@ class Job(Generic[T]):
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """What a person sees while they wait: `show` gets the seconds since the whole of it began, and a line on what runs now."""
+    """What a person sees while they wait: `show` gets the seconds since the whole of it began,
+    and a line on what runs now."""
 
     show: Callable[[float, str], None] = lambda _elapsed, _text: None
     about: str = ""
@@ -53,7 +54,10 @@ class Progress:
         began = self.began if self.about else min((since for _, since in running), default=now)
         count = f", {done} of {total} done" if total > 1 else ""
         names = ", ".join(f"{name} for {now - since:.0f}s" for name, since in running)
-        self.show(now - began, ": ".join(filter(None, (self.about, f"{self.step}{count}".removeprefix(", "), names))))
+        self.show(
+            now - began,
+            ": ".join(filter(None, (self.about, f"{self.step}{count}".removeprefix(", "), names))),
+        )
 
 
 def run_one(hands: Hands, room: Room, one: Suite, names: Sequence[str]) -> Results:
@@ -74,10 +78,15 @@ def depth(folder: str) -> int:
     return folder.count("/") + 1 if folder else 0
 
 
-def in_threads(jobs: Sequence[Job[T]], *, most: int, stop: threading.Event, progress: Progress) -> list[T]:
-    """What these jobs come to, in their order; at most so many run at once. The caller shows meanwhile what runs.
+def in_threads(
+    jobs: Sequence[Job[T]], *, most: int, stop: threading.Event, progress: Progress
+) -> list[T]:
+    """What these jobs come to, in their order; at most so many run at once.
 
-    Where the caller is interrupted, `stop` is set, which ends every command, and it goes on when they are gone.
+    The caller shows meanwhile what runs.
+
+    Where the caller is interrupted, `stop` is set, which ends every command, and it goes on when
+    they are gone.
     """
     waiting, running = deque(enumerate(jobs)), dict[int, tuple[str, float]]()
     ended = SimpleQueue[int]()

@@ -1,4 +1,5 @@
-"""The one value that every effect of a run goes through: repository, journal, sandbox, agents, laboratory, console, clock."""
+"""The one value that every effect of a run goes through: repository, journal, sandbox, agents,
+laboratory, console, clock."""
 
 import secrets
 import shlex
@@ -38,7 +39,8 @@ SLEPT = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Time as a run sees it: what it is, waiting for so many seconds or until an event is set, how long the machine has slept in all."""
+    """Time as a run sees it: what it is, waiting for so many seconds or until an event is set,
+    how long the machine has slept in all."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     wait: Callable[[Event, float], object] = Event.wait
@@ -64,7 +66,8 @@ class Stopped(KeyboardInterrupt):
 
 @dataclass(slots=True, kw_only=True)
 class Signals:
-    """What a person asked by signal: once ends the run after the work is carried, twice ends it at once."""
+    """What a person asked by signal: once ends the run after the work is carried, twice ends it
+    at once."""
 
     asked: str = ""
     code: int = 0
@@ -96,7 +99,10 @@ class Signals:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """A closed terminal ends nothing; Ctrl-C and TERM are heard. What is ignored would be ignored by every child too: so nothing is."""
+        """A closed terminal ends nothing; Ctrl-C and TERM are heard.
+
+        What is ignored would be ignored by every child too: so nothing is.
+        """
         before = {kind: signal.signal(kind, self.hear) for kind in (signal.SIGINT, signal.SIGTERM)}
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda _number, _frame: None)
         try:
@@ -108,11 +114,13 @@ class Signals:
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """What the run would otherwise read again: the record of the last tip, and the plan as it was last looked at.
+    """What the run would otherwise read again: the record of the last tip, and the plan as it
+    was last looked at.
 
-    `plan_stat`, `wish` and `waiting` are what the last decision knew of: the plan's file, what is asked of the run, why it waits.
-    `proven` is the commit at which what passes was last proved, `base_seen`: this run itself has seen the suite of its base.
-    `out` are the agents that need the person first, a login or credit, and what each said.
+    `plan_stat`, `wish` and `waiting` are what the last decision knew of: the plan's file, what is
+    asked of the run, why it waits. `proven` is the commit at which what passes was last proved,
+    `base_seen`: this run itself has seen the suite of its base. `out` are the agents that need the
+    person first, a login or credit, and what each said.
     """
 
     tip: str = ""
@@ -140,8 +148,9 @@ class Memory:
 class Started:
     """A session from its provision on.
 
-    `stage` is the phase that it works in, None for a feature without phases. `laid` is the tree of earlier work that lies in its
-    workspace, "" for none; `carried` are the files in which it differs from the base, `conflicts` those with conflict marks.
+    `stage` is the phase that it works in, None for a feature without phases. `laid` is the tree of
+    earlier work that lies in its workspace, "" for none; `carried` are the files in which it
+    differs from the base, `conflicts` those with conflict marks.
     """
 
     id: str
@@ -157,7 +166,8 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A tree that a session produced, the commit it is compared with, what was seen while it was built, and what the session noted."""
+    """A tree that a session produced, the commit it is compared with, what was seen while it
+    was built, and what the session noted."""
 
     tree: str
     base: str
@@ -196,8 +206,13 @@ class Site:
         """The commit that the branch names now. RepoError where somebody renamed or deleted it."""
         if tip := self.house.repo.tip(self.branch):
             return tip
-        fix = f"git branch {shlex.quote(self.branch)} COMMIT, or run again on the branch that is checked out now"
-        raise RepoError(f"the branch {self.branch} is gone", place=str(self.house.repo.top), fix=fix)
+        fix = (
+            f"git branch {shlex.quote(self.branch)} COMMIT, or run again on the branch that is"
+            " checked out now"
+        )
+        raise RepoError(
+            f"the branch {self.branch} is gone", place=str(self.house.repo.top), fix=fix
+        )
 
     def _read(self, tip: str) -> Memory:
         """The record at a commit; what was appended to the last one is all that is parsed."""
@@ -223,23 +238,38 @@ class Site:
     def findings(self, tip: str) -> tuple[Finding, ...]:
         """Everything that is on record, oldest first."""
         if self.memory.findings_at != tip:
-            self.memory.findings, self.memory.findings_at = self.house.findings(tip, self.memory.read), tip
+            self.memory.findings, self.memory.findings_at = (
+                self.house.findings(tip, self.memory.read),
+                tip,
+            )
         return self.memory.findings
 
     def sessions_used(self, tip: str) -> int:
         """How many sessions of this run the branch has on record; they are its last."""
-        return sum(1 for _ in takewhile(lambda session: session.startswith(f"{self.run}-"), reversed([*self.history(tip).sessions])))
+        return sum(
+            1
+            for _ in takewhile(
+                lambda session: session.startswith(f"{self.run}-"),
+                reversed([*self.history(tip).sessions]),
+            )
+        )
 
     def words(self, tip: str) -> list[str]:
         """What the sessions of this run came to, as far as the branch has them."""
-        return [word for session, word in self.history(tip).sessions.items() if session.startswith(f"{self.run}-")]
+        return [
+            word
+            for session, word in self.history(tip).sessions.items()
+            if session.startswith(f"{self.run}-")
+        ]
 
     def asked(self, waits: Iterable[str]) -> dict[str, str]:
         """These features with what each asks of the person."""
         tip = self.tip()
         plan, history = self.plan(tip), self.history(tip)
         found = {name: plan.feature(name) for name in waits} if plan else {}
-        return {name: history.of(feature).question if feature else "" for name, feature in found.items()}
+        return {
+            name: history.of(feature).question if feature else "" for name, feature in found.items()
+        }
 
     def limited(self, agent: Agent) -> datetime | None:
         """When an agent's usage limit ends, None when none holds."""
@@ -247,13 +277,16 @@ class Site:
         return until if until and until > self.now() else None
 
     def met_limit(self, agent: Agent, resets_at: datetime | None) -> None:
-        """An agent met its usage limit, or is about to: it is not asked again before the reset, nor in the same second as everybody else.
+        """An agent met its usage limit, or is about to: it is not asked again before the reset,
+        nor in the same second as everybody else.
 
         Without a word on when that is, it is a guess that grows each time that it was too short.
         """
         free = resets_at or self.now() + unknown(self.journal.state.guesses.get(agent.name, 0))
         until = free + timedelta(seconds=5 + secrets.randbelow(JITTER))
-        self.journal.write("limit.met", agent=agent.name, until=until.isoformat(), guessed=resets_at is None)
+        self.journal.write(
+            "limit.met", agent=agent.name, until=until.isoformat(), guessed=resets_at is None
+        )
         told = "" if resets_at else ", as a guess"
         self.console.say("limit", f"{agent.name} is limited until {until:%Y-%m-%d %H:%M %Z}{told}")
 
@@ -266,14 +299,20 @@ class Site:
             wishes.taken_as_lifted(self.house)
 
     def notice_sleep(self) -> None:
-        """Write down that the machine slept since the last look. No time-out counts that: they go by a clock that stood still meanwhile,
-        and the run's own wall time is moved on."""
+        """Write down that the machine slept since the last look.
+
+        No time-out counts that: they go by a clock that stood still meanwhile, and the run's own
+        wall time is moved on.
+        """
         memory, total = self.memory, self.options.clock.asleep()
         seconds, memory.asleep = total - (total if memory.asleep is None else memory.asleep), total
         if seconds < SLEPT:
             return
         self.journal.write("machine.slept", seconds=round(seconds))
-        self.console.say("slept", f"the machine slept {show_duration(60 * round(seconds / 60))}; no time-out counts it")
+        self.console.say(
+            "slept",
+            f"the machine slept {show_duration(60 * round(seconds / 60))}; no time-out counts it",
+        )
         memory.wall = memory.wall and memory.wall + timedelta(seconds=seconds)
 
     def run_is_open(self, tip: str) -> bool:
@@ -284,13 +323,22 @@ class Site:
         """The line that opens this run in progress.txt."""
         budget = self.house.config.limits.budget
         spend = f"${budget:.2f}" if budget else "none"
-        fields = {"base": tip[:7], "passing": self.passing(tip), "budget": spend, "agent": self.agents[0].name}
+        fields = {
+            "base": tip[:7],
+            "passing": self.passing(tip),
+            "budget": spend,
+            "agent": self.agents[0].name,
+        }
         cut = self.cut(tip)
-        says = f"{cut} was cut off: killed or crashed, or the machine stopped; this run goes on from there"
+        says = (
+            f"{cut} was cut off: killed or crashed, or the machine stopped; this run goes on from"
+            " there"
+        )
         return RunStart(run=self.run, fields=tuple(fields.items()), details=(says,) if cut else ())
 
     def cut(self, tip: str) -> str:
-        """The run before this one, if it did not come to its end, which may have left a session in flight and nothing on the branch."""
+        """The run before this one, if it did not come to its end, which may have left a session
+        in flight and nothing on the branch."""
         past, flight = self.history(tip), self.journal.state.flight
         began = flight.session.rpartition("-")[0] if flight else ""
         return began if began not in ("", self.run) else past.run if past.cut else ""

@@ -10,11 +10,14 @@ from nightlatch.core.secrets import NO_SECRETS, Screen, Secrets
 
 LINE = 1_000_000
 FULL = b"[... the transcript is full: what follows was read but is not kept ...]\n"
-CONTROLS = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x04\x08\x08")
+CONTROLS = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x04\x08\x08"
+)
 
 
 class Excerpt:
-    """Head and tail of a stream; where they do not meet, a marker between them counts and signs what was left out."""
+    """Head and tail of a stream; where they do not meet, a marker between them counts and signs
+    what was left out."""
 
     def __init__(self, keep: int) -> None:
         self.size = 0
@@ -36,12 +39,16 @@ class Excerpt:
         left_out = self.size - 2 * self._half
         if left_out <= 0:
             return bytes(self._head + self._tail)
-        marker = f" [... {left_out} of {self.size} bytes left out, sha256 of all {self._hash.hexdigest()} ...] "
+        marker = (
+            f" [... {left_out} of {self.size} bytes left out, sha256 of all"
+            f" {self._hash.hexdigest()} ...] "
+        )
         return bytes(self._head) + marker.encode() + bytes(self._tail[-self._half :])
 
 
 class Lines:
-    """Cuts a stream into lines without their ends; a line over the limit becomes an excerpt of itself."""
+    """Cuts a stream into lines without their ends; a line over the limit becomes an excerpt of
+    itself."""
 
     def __init__(self, limit: int = LINE) -> None:
         self._limit = limit
@@ -73,7 +80,8 @@ def plain(line: bytes) -> bytes:
 
 
 class Transcript:
-    """A file that gets every line without what is secret, until it holds `limit` bytes; a full disk costs lines of it, never the session.
+    """A file that gets every line without what is secret, until it holds `limit` bytes; a full
+    disk costs lines of it, never the session.
 
     A line comes at once, but for one that ends where a secret may have begun.
     """

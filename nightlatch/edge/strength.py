@@ -1,4 +1,8 @@
-"""How strong is the proof? Small faults are put into what a feature added, and what proves the feature is asked whether it notices."""
+"""How strong is the proof?
+
+Small faults are put into what a feature added, and what proves the feature is asked whether it
+notices.
+"""
 
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
@@ -19,11 +23,13 @@ Fault = tuple[str, dict[str, str]]
 
 
 def examine(trials: Trials, case: Case, proof: frozenset[str], verify: Said | None) -> Noticed:
-    """Try faults until one is noticed: first everything new emptied at once, then small ones in the lines that were added.
+    """Try faults until one is noticed: first everything new emptied at once, then small ones in
+    the lines that were added.
 
-    What proves the feature is its verify (what it said, None where it proves nothing) and its proof tests (`proof`, by id). Whoever
-    does not notice that the new functions do nothing asks only whether they are there; unless what it asks about is no code: then it
-    notices when that is taken back.
+    What proves the feature is its verify (what it said, None where it proves nothing) and its proof
+    tests (`proof`, by id). Whoever does not notice that the new functions do nothing asks only
+    whether they are there; unless what it asks about is no code: then it notices when that is taken
+    back.
     """
     deadline = monotonic() + SHARE * trials.hands.timeout
     tried = list[str]()
@@ -32,18 +38,29 @@ def examine(trials: Trials, case: Case, proof: frozenset[str], verify: Said | No
         if monotonic() > deadline and tried:
             return Noticed(tried=tuple(tried), left=True)
         tried.append(says)
-        seen = notices(trials, case, entries(trials, case, texts), proof, by_verify=verify is not None)
+        seen = notices(
+            trials, case, entries(trials, case, texts), proof, by_verify=verify is not None
+        )
         if says == EMPTIED:
             if not seen:
-                return Noticed(tried=tuple(tried), hollow=True, noticed=data_matters(trials, case, proof, verify))
+                return Noticed(
+                    tried=tuple(tried),
+                    hollow=True,
+                    noticed=data_matters(trials, case, proof, verify),
+                )
             continue
         small.append(says)
         if seen:
             return Noticed(tried=tuple(tried), noticed=True)
     if small:
-        # One or two faults say little: the only one may be none, such as a limit of a range that nobody reaches.
+        # One or two faults say little: the only one may be none, such as a limit of a range that
+        # nobody reaches.
         few = len(small) < LEAST
-        return Noticed(tried=tuple(tried), left=few, noticed=not few and data_matters(trials, case, proof, verify))
+        return Noticed(
+            tried=tuple(tried),
+            left=few,
+            noticed=not few and data_matters(trials, case, proof, verify),
+        )
     # Nothing small could be tried: that the emptied code was noticed is all that is known.
     return Noticed(tried=tuple(tried), noticed=bool(tried))
 
@@ -55,7 +72,9 @@ def data_matters(trials: Trials, case: Case, proof: frozenset[str], verify: Said
     back: dict[str, Entry | None] = {
         change.path: (change.old_mode, change.old_oid) if change.old_mode else None
         for change in case.changes
-        if change.path not in tests and change.path not in case.sources and (not read or change.path in read)
+        if change.path not in tests
+        and change.path not in case.sources
+        and (not read or change.path in read)
     }
     return bool(back) and notices(trials, case, back, proof, by_verify=verify is not None)
 
@@ -65,8 +84,16 @@ EMPTIED = "every function that was added does nothing"
 
 def faults(trials: Trials, case: Case) -> Iterator[Fault]:
     """What each fault is, with the texts of the files that have it."""
-    own = {text.path: text for text in case.texts if trials.path(text.path) in case.sources and text.new is not None}
-    empty = {path: stub for path, text in own.items() if (stub := stubbed(path, text.old, text.new or ""))}
+    own = {
+        text.path: text
+        for text in case.texts
+        if trials.path(text.path) in case.sources and text.new is not None
+    }
+    empty = {
+        path: stub
+        for path, text in own.items()
+        if (stub := stubbed(path, text.old, text.new or ""))
+    }
     if empty:
         yield EMPTIED, empty
     seed, count = trials.key(case.base), 0
@@ -83,7 +110,10 @@ def added(old: str, new: str) -> frozenset[int]:
     """The numbers of the lines that only the new text has."""
     matcher = SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False)
     return frozenset(
-        line for tag, _, _, start, end in matcher.get_opcodes() if tag != "equal" for line in range(start + 1, end + 1)
+        line
+        for tag, _, _, start, end in matcher.get_opcodes()
+        if tag != "equal"
+        for line in range(start + 1, end + 1)
     )
 
 
@@ -97,7 +127,14 @@ def entries(trials: Trials, case: Case, texts: Mapping[str, str]) -> dict[str, E
     return made
 
 
-def notices(trials: Trials, case: Case, changed: Mapping[str, Entry | None], proof: frozenset[str], *, by_verify: bool) -> bool:
+def notices(
+    trials: Trials,
+    case: Case,
+    changed: Mapping[str, Entry | None],
+    proof: frozenset[str],
+    *,
+    by_verify: bool,
+) -> bool:
     """Does the verify, or one of the proof tests, fail with these files in the candidate?"""
     tree = trials.repo.tree_with(case.tree, changed)
     if by_verify and trials.verify(case.base, tree, case.feature).answer is not Answer.GREEN:

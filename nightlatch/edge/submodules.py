@@ -1,4 +1,5 @@
-"""Submodules that the person's clone has, as plain files in a workspace: a test that needs them finds them, and nothing of them lands."""
+"""Submodules that the person's clone has, as plain files in a workspace: a test that needs them
+finds them, and nothing of them lands."""
 
 import hashlib
 import os
@@ -17,11 +18,23 @@ from nightlatch.errors import RepoError
 
 DEEPEST = 5
 AT_ONCE = 1_000_000
-MADE = matcher((*BYTECODE, *ENVIRONMENT, ".git", ".git/**", "**/.git", "**/.git/**", "**/.pytest_cache/**", "**/.mypy_cache/**"))
+MADE = matcher(
+    (
+        *BYTECODE,
+        *ENVIRONMENT,
+        ".git",
+        ".git/**",
+        "**/.git",
+        "**/.git/**",
+        "**/.pytest_cache/**",
+        "**/.mypy_cache/**",
+    )
+)
 
 
 def fill(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> None:
-    """Lay the files of these (path, commit) into a pristine checkout, those of submodules in them too; what the clone lacks stays empty."""
+    """Lay the files of these (path, commit) into a pristine checkout, those of submodules in
+    them too; what the clone lacks stays empty."""
     for path, commit in links:
         lay(repo, repo.top / path, tree / path, commit, DEEPEST)
 
@@ -51,28 +64,41 @@ def missing(repo: Repo, links: Iterable[tuple[str, str]]) -> list[str]:
     found = []
     for path, commit in links:
         folder = git_folder(repo.top / path)
-        known = folder and repo.private("cat-file", "-e", f"{commit}^{{commit}}", env={"GIT_DIR": folder}).finish().returncode == 0
+        known = (
+            folder
+            and repo.private("cat-file", "-e", f"{commit}^{{commit}}", env={"GIT_DIR": folder})
+            .finish()
+            .returncode
+            == 0
+        )
         found += [] if known else [path]
     return found
 
 
 def links_of(repo: Repo, commit: str) -> list[tuple[str, str]]:
-    """The submodules of a commit, by path; few repositories have any, and those have a .gitmodules."""
+    """The submodules of a commit, by path; few repositories have any, and those have a
+    .gitmodules."""
     if not repo.find(f"{commit}:.gitmodules"):
         return []
     return [(path, oid) for path, (mode, oid) in repo.files(commit).items() if mode == GITLINK]
 
 
 def differing(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What lies otherwise in the submodules of a workspace than their commits say, with what it is now: "new" and a digest, a digest, or
-    "gone". No git runs there: an agent can write to all of it."""
+    """What lies otherwise in the submodules of a workspace than their commits say, with what it
+    is now: "new" and a digest, a digest, or "gone". No git runs there: an agent can write to
+    all of it."""
     found: dict[str, str] = {}
     for path, commit in links:
-        found |= {f"{path}/{name}": now for name, now in compared(repo, repo.top / path, tree / path, commit, DEEPEST)}
+        found |= {
+            f"{path}/{name}": now
+            for name, now in compared(repo, repo.top / path, tree / path, commit, DEEPEST)
+        }
     return found
 
 
-def compared(repo: Repo, source: Path, target: Path, commit: str, depth: int) -> Iterator[tuple[str, str]]:
+def compared(
+    repo: Repo, source: Path, target: Path, commit: str, depth: int
+) -> Iterator[tuple[str, str]]:
     """One submodule, and those in it. Of one that the clone does not have nothing is known."""
     folder = git_folder(source)
     if folder is None or not depth or target.is_symlink() or not target.is_dir():
@@ -80,7 +106,10 @@ def compared(repo: Repo, source: Path, target: Path, commit: str, depth: int) ->
     listed = repo.private("ls-tree", "-r", "-z", commit, env={"GIT_DIR": folder}).finish()
     if listed.returncode:
         return
-    entries = {path: meta.split(" ")[::2] for meta, _, path in (line.partition("\t") for line in words(listed.stdout))}
+    entries = {
+        path: meta.split(" ")[::2]
+        for meta, _, path in (line.partition("\t") for line in words(listed.stdout))
+    }
     inner = {path: oid for path, (mode, oid) in entries.items() if mode == GITLINK}
     with entered(target) as top:
         for path in (path for path in entries if path not in inner):
@@ -91,7 +120,10 @@ def compared(repo: Repo, source: Path, target: Path, commit: str, depth: int) ->
             if path not in entries and not MADE(path):
                 yield path, f"new {digest(top, path, len(commit))}"
     for path, oid in inner.items():
-        yield from ((f"{path}/{name}", now) for name, now in compared(repo, source / path, target / path, oid, depth - 1))
+        yield from (
+            (f"{path}/{name}", now)
+            for name, now in compared(repo, source / path, target / path, oid, depth - 1)
+        )
 
 
 def digest(top: int, path: str, width: int) -> str:
@@ -100,7 +132,9 @@ def digest(top: int, path: str, width: int) -> str:
         if grip.fd < 0:
             return ""
         size = os.fstat(grip.fd).st_size
-        made = hashlib.new("sha1" if width == 40 else "sha256", f"blob {size}\0".encode(), usedforsecurity=False)
+        made = hashlib.new(
+            "sha1" if width == 40 else "sha256", f"blob {size}\0".encode(), usedforsecurity=False
+        )
         at = 0
         while chunk := os.pread(grip.fd, AT_ONCE, at):
             made.update(chunk)
@@ -113,12 +147,17 @@ def files_below(target: Path, inner: Mapping[str, str]) -> Iterator[str]:
     for place, folders, names in os.walk(target):
         below = os.path.relpath(place, target)
         paths = [os.path.normpath(f"{below}/{name}") for name in folders]
-        folders[:] = [name for name, path in zip(folders, paths, strict=True) if path not in inner and not MADE(f"{path}/x")]
+        folders[:] = [
+            name
+            for name, path in zip(folders, paths, strict=True)
+            if path not in inner and not MADE(f"{path}/x")
+        ]
         yield from (os.path.normpath(f"{below}/{name}") for name in names)
 
 
 def git_folder(source: Path) -> Path | None:
-    """The git folder of a submodule's checkout: its .git, or the one that a file of that name points to; None where it was never filled."""
+    """The git folder of a submodule's checkout: its .git, or the one that a file of that name
+    points to; None where it was never filled."""
     own = source / ".git"
     try:
         kind = own.lstat().st_mode
@@ -127,5 +166,9 @@ def git_folder(source: Path) -> Path | None:
     if stat.S_ISDIR(kind):
         return own
     text = own.read_text("utf-8", "surrogateescape") if stat.S_ISREG(kind) else ""
-    named = Path(os.path.normpath(source / text.removeprefix("gitdir:").strip())) if text.startswith("gitdir:") else None
+    named = (
+        Path(os.path.normpath(source / text.removeprefix("gitdir:").strip()))
+        if text.startswith("gitdir:")
+        else None
+    )
     return named if named and named.is_dir() else None

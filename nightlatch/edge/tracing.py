@@ -12,8 +12,9 @@ Times = Mapping[str, int]
 class Watch:
     """A checkout before a command runs in it: the access time of each of its files, in nanoseconds.
 
-    In a fresh checkout no file was read since it was written, so even a file system that is mounted with `relatime` notes the first
-    read of each. One that is mounted with `noatime` notes none: then nothing was seen, and nothing is concluded from it.
+    In a fresh checkout no file was read since it was written, so even a file system that is mounted
+    with `relatime` notes the first read of each. One that is mounted with `noatime` notes none:
+    then nothing was seen, and nothing is concluded from it.
     """
 
     tree: Path
@@ -21,7 +22,11 @@ class Watch:
 
     def read(self) -> frozenset[str]:
         """Return the files that were read since."""
-        return frozenset(path for path, time in access_times(self.tree, self.before).items() if time != self.before[path])
+        return frozenset(
+            path
+            for path, time in access_times(self.tree, self.before).items()
+            if time != self.before[path]
+        )
 
 
 def watch(tree: Path, paths: Iterable[str]) -> Watch:

@@ -1,4 +1,5 @@
-"""The transcripts of sessions as numbered events: read while they grow and after, packed when they are old, never dropped here."""
+"""The transcripts of sessions as numbered events: read while they grow and after, packed when
+they are old, never dropped here."""
 
 import gzip
 import os
@@ -30,7 +31,10 @@ LAST = 900  # characters of a last message, or of a command that failed and what
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """One event of a transcript. `raw` is the line that it came from, with the first of the line's events only."""
+    """One event of a transcript.
+
+    `raw` is the line that it came from, with the first of the line's events only.
+    """
 
     number: int
     event: Event
@@ -45,26 +49,43 @@ def path(house: House, session: str) -> Path | None:
 
 
 def dialect(house: House, session: str, agent: str = "") -> Reader:
-    """The reader for a session's stream: by the agent that the journal names, else by the one handed in, else as plain JSON lines."""
-    segments = sorted(house.state.glob("journal*.jsonl"), reverse=True)  # the newest first: mostly its session is meant
-    started = (event for segment in segments for event in look.backwards(segment) if event.get("event") == "session.started")
-    return reader_of(house, next((str(event.get("agent")) for event in started if event.get("session") == session), agent))
+    """The reader for a session's stream: by the agent that the journal names, else by the one
+    handed in, else as plain JSON lines."""
+    # the newest first: mostly its session is meant
+    segments = sorted(house.state.glob("journal*.jsonl"), reverse=True)
+    started = (
+        event
+        for segment in segments
+        for event in look.backwards(segment)
+        if event.get("event") == "session.started"
+    )
+    return reader_of(
+        house,
+        next(
+            (str(event.get("agent")) for event in started if event.get("session") == session), agent
+        ),
+    )
 
 
 def reader_of(house: House, agent: str) -> Reader:
-    """The reader for what an agent prints; plain JSON lines where nobody knows the agent any more."""
+    """The reader for what an agent prints; plain JSON lines where nobody knows the agent any
+    more."""
     with suppress(ConfigError):
         return reader(agents.load(agent, house.config.agents).events)
     return reader("jsonl")
 
 
-def heard(house: House, session: str, over: Callable[[], bool] = lambda: True, agent: str = "") -> Iterator[Heard]:
+def heard(
+    house: House, session: str, over: Callable[[], bool] = lambda: True, agent: str = ""
+) -> Iterator[Heard]:
     """Every event of a session, once and in order; what is still to come until it is `over`."""
     stream, number = dialect(house, session, agent), 0
     for line in lines(house, session, over):
         for first, event in enumerate(stream.feed(line)):
             number += 1
-            yield Heard(number=number, event=event, raw="" if first else line.decode("utf-8", "replace"))
+            yield Heard(
+                number=number, event=event, raw="" if first else line.decode("utf-8", "replace")
+            )
 
 
 def lines(house: House, session: str, over: Callable[[], bool]) -> Iterator[bytes]:
@@ -94,23 +115,41 @@ def unpacked(place: Path) -> BufferedIOBase:
 
 def over(house: House, session: str) -> bool:
     """Is a session's agent at work no more? The journal says so, or that no run is."""
-    turn = next((event for event in look.backwards(house.state / "journal.jsonl") if event.get("event") in TURNS), {})
-    return turn.get("event") != "session.started" or turn.get("session") != session or look.holder(house) is None
+    turn = next(
+        (
+            event
+            for event in look.backwards(house.state / "journal.jsonl")
+            if event.get("event") in TURNS
+        ),
+        {},
+    )
+    return (
+        turn.get("event") != "session.started"
+        or turn.get("session") != session
+        or look.holder(house) is None
+    )
 
 
-def ending(house: House, session: str, agent: str = "", most: int = TOLD, longest: int = LONGEST) -> list[str]:
+def ending(
+    house: House, session: str, agent: str = "", most: int = TOLD, longest: int = LONGEST
+) -> list[str]:
     """The last words of a session, a line each, oldest first."""
-    return [plain(each, longest) for each in deque(said(last_events(house, session, agent)), maxlen=most)]
+    return [
+        plain(each, longest)
+        for each in deque(said(last_events(house, session, agent)), maxlen=most)
+    ]
 
 
 def handover(house: House, session: str) -> tuple[str, ...]:
-    """What the next agent should know of how a session went: its list, the last command that failed, the one that never ended, its last
-    message; () where this machine has no transcript of it."""
+    """What the next agent should know of how a session went: its list, the last command that
+    failed, the one that never ended, its last message; () where this machine has no
+    transcript of it."""
     return tuple(plain(each, LAST) for each in last_of(last_events(house, session)))
 
 
 def last_events(house: House, session: str, agent: str = "") -> Iterator[Event]:
-    """The events at the end of a session's transcript, oldest first; none where this machine has no transcript of it."""
+    """The events at the end of a session's transcript, oldest first; none where this machine
+    has no transcript of it."""
     place = path(house, session)
     if place is None:
         return
@@ -124,7 +163,13 @@ def last_events(house: House, session: str, agent: str = "") -> Iterator[Event]:
 def last_of(events: Iterable[Event]) -> Iterator[str]:
     """What the events of a session tell of its end."""
     items: object = ()
-    calls, open_calls, message, failed, speaking = dict[object, str](), dict[object, str](), "", "", False
+    calls, open_calls, message, failed, speaking = (
+        dict[object, str](),
+        dict[object, str](),
+        "",
+        "",
+        False,
+    )
     for event in events:
         match event.kind:
             case Kind.MESSAGE:
@@ -135,7 +180,11 @@ def last_of(events: Iterable[Event]) -> Iterator[str]:
             case Kind.TOOL_RESULT:
                 open_calls.pop(event.data.get("id"), None)
                 called, speaking = calls.get(event.data.get("id"), ""), False
-                failed = f"{called}: {event.text[-LAST // 2 :]}" if event.data.get("ok") is False else failed
+                failed = (
+                    f"{called}: {event.text[-LAST // 2 :]}"
+                    if event.data.get("ok") is False
+                    else failed
+                )
             case Kind.TODO:
                 items = event.data.get("items")
             case Kind.RESULT:
@@ -160,7 +209,8 @@ def said(events: Iterable[Event]) -> Iterator[str]:
 
 
 def pack(house: House, before: float) -> None:
-    """Pack the transcripts that nobody has written to since; each is there at every moment, as it was or packed."""
+    """Pack the transcripts that nobody has written to since; each is there at every moment, as
+    it was or packed."""
     for place in (house.state / "sessions").glob("*/*.jsonl"):
         if place.name == "notes.jsonl" or place.stat().st_mtime > before:
             continue

@@ -1,4 +1,5 @@
-"""A started command with every process that comes of it: its pipes or terminal, its processor time, its end."""
+"""A started command with every process that comes of it: its pipes or terminal, its processor
+time, its end."""
 
 import os
 import re
@@ -24,19 +25,25 @@ if TYPE_CHECKING:
 
 CHUNK = 65_536
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-# A sandboxed command first says that it is up and waits for a line. If the loop died meanwhile, before bubblewrap could ask to die
-# with it, there is nobody to send the line; and no command can be over before the loop has a hold of its namespace.
+# A sandboxed command first says that it is up and waits for a line. If the loop died meanwhile,
+# before bubblewrap could ask to die with it, there is nobody to send the line; and no command can
+# be over before the loop has a hold of its namespace.
 DOOR = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
 # The same where the command is not known yet: the line that is waited for is what to do.
-WAIT = r'''nightlatch_n=$(printf '\nx'); nightlatch_n=${nightlatch_n%x}; printf '\0'; IFS= read -r nightlatch_go && eval "$nightlatch_go"'''
+WAIT = (
+    r"""nightlatch_n=$(printf '\nx'); nightlatch_n=${nightlatch_n%x}; printf '\0'; """
+    r'''IFS= read -r nightlatch_go && eval "$nightlatch_go"'''
+)
 OPEN_DOOR = ("/bin/sh", "-c", WAIT)
 NOT_TYPED = bytes({*range(32), 127} - {*b"\t\n"})
-UP, PATIENCE = 60.0, 5.0  # seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
+# seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
+UP, PATIENCE = 60.0, 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`) and within `bounds`, or the reaper.
+    """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`)
+    and within `bounds`, or the reaper.
 
     `ready` is a sandbox that stands open for it already, and `line` what it is told to do.
     """
@@ -53,20 +60,35 @@ class Command:
 class Tree:
     """A started command and everything that came of it; leaving the context ends them all.
 
-    `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code` is as Popen gives it, and `starved`
-    says whether memory ran out in it: both are known at the end. With `waits` it stays at an open door until `go`.
+    `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code`
+    is as Popen gives it, and `starved` says whether memory ran out in it: both are known at the
+    end. With `waits` it stays at an open door until `go`.
     """
 
     def __init__(
-        self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False, waits: bool = False
-    ) -> None:  # fmt: skip
-        self._namespace, self.ended, self.code, self._killed, self._unread = command.namespace, False, 0, False, b""
+        self,
+        command: Command,
+        *,
+        stdin: bytes = b"",
+        tty: bool = False,
+        merged: bool = False,
+        waits: bool = False,
+    ) -> None:
+        self._namespace, self.ended, self.code, self._killed, self._unread = (
+            command.namespace,
+            False,
+            0,
+            False,
+            b"",
+        )
         self._input, self._bounds = memoryview(typed(stdin) if tty else stdin), command.bounds
         self._least = min(self._bounds.disk, self._bounds.free() // 2)
         try:
             (self._on_terminal if tty else self._on_pipes)(command, merged)
         except OSError as error:
-            raise FaultError(f"{command.argv[0]} does not start: {error.strerror}", fix="nightlatch doctor") from error
+            raise FaultError(
+                f"{command.argv[0]} does not start: {error.strerror}", fix="nightlatch doctor"
+            ) from error
         self.root, self._begun, self._groups = self.pid, True, tuple[Path, ...]()
         self._handles, self._selector = handles_of((self.pid,)), selectors.DefaultSelector()
         try:
@@ -80,21 +102,43 @@ class Tree:
     def _on_pipes(self, command: Command, merged: bool) -> None:
         pipe, errors = subprocess.PIPE, subprocess.STDOUT if merged else subprocess.PIPE
         argv, env = with_session(command), dict(command.env)
-        process = subprocess.Popen(argv, 0, stdin=pipe, stdout=pipe, stderr=errors, env=env, cwd=command.cwd, start_new_session=True)
-        self.pid, self._source, self._wait = process.pid, process.stdin, partial(end_of_pipes, process)
-        self._stdin, *outputs = (stream.fileno() for stream in (process.stdin, process.stdout, process.stderr) if stream)
+        process = subprocess.Popen(
+            argv,
+            0,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=errors,
+            env=env,
+            cwd=command.cwd,
+            start_new_session=True,
+        )
+        self.pid, self._source, self._wait = (
+            process.pid,
+            process.stdin,
+            partial(end_of_pipes, process),
+        )
+        self._stdin, *outputs = (
+            stream.fileno() for stream in (process.stdin, process.stdout, process.stderr) if stream
+        )
         self.outputs = tuple(outputs)
 
     def _on_terminal(self, command: Command, _merged: bool) -> None:
         import pexpect
 
         program, *rest = (*command.bounds.scope, *command.argv)
-        process = pexpect.spawn(program, rest, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500))
-        self.pid, self._source, self._wait = process.pid or 0, None, partial(end_of_terminal, process)
+        process = pexpect.spawn(
+            program, rest, cwd=command.cwd, env=dict(command.env), echo=False, dimensions=(60, 500)
+        )
+        self.pid, self._source, self._wait = (
+            process.pid or 0,
+            None,
+            partial(end_of_terminal, process),
+        )
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
     def _let_in(self, line: bytes) -> None:
-        """Meet the command at the door (see DOOR): when it is up, get hold of its namespace, then let it go on within its bounds."""
+        """Meet the command at the door (see DOOR): when it is up, get hold of its namespace,
+        then let it go on within its bounds."""
         door = self.outputs[0]
         select.select([door, *self._handles], [], [], UP)
         os.set_blocking(door, False)
@@ -109,7 +153,10 @@ class Tree:
 
     def go(self, line: bytes, stdin: bytes = b"") -> None:
         """Say through the open door what to do."""
-        self._input, self._least = memoryview(line + b"\n" + stdin), min(self._bounds.disk, self._bounds.free() // 2)
+        self._input, self._least = (
+            memoryview(line + b"\n" + stdin),
+            min(self._bounds.disk, self._bounds.free() // 2),
+        )
 
     def _listen(self) -> None:
         self._selector.register(self._handles[0], READ)
@@ -125,7 +172,12 @@ class Tree:
     def __enter__(self) -> "Tree":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.end()
         self._selector.close()
         self.code = self._wait()
@@ -146,11 +198,13 @@ class Tree:
 
     @property
     def crowded(self) -> bool:
-        """Whether the disk got too full meanwhile: less than limits.disk, and less than half of what was free at the start."""
+        """Whether the disk got too full meanwhile: less than limits.disk, and less than half of
+        what was free at the start."""
         return self._bounds.free() < self._least
 
     def turn(self, timeout: float) -> Iterator[tuple[int, bytes]]:
-        """Wait at most `timeout` seconds for output, room for input or the end; what was read, with the descriptor it came from."""
+        """Wait at most `timeout` seconds for output, room for input or the end; what was read,
+        with the descriptor it came from."""
         for key, mask in self._selector.select(timeout):
             if key.fd == self._handles[0]:
                 self.ended = True
@@ -162,7 +216,8 @@ class Tree:
                 yield key.fd, self._take(key.fd)
 
     def drain(self, seconds: float) -> Iterator[tuple[int, bytes]]:
-        """What is still in the pipes after the end: until all are closed, but no longer than that."""
+        """What is still in the pipes after the end: until all are closed, but no longer than
+        that."""
         until = time.monotonic() + seconds
         while self._selector.get_map() and (left := until - time.monotonic()) > 0:
             yield from self.turn(left)
@@ -199,7 +254,8 @@ class Tree:
             os.kill(next(iter(descendants(self.root)), self.root), signal.SIGTERM)
 
     def end(self) -> None:
-        """End every process and wait until they are gone: a namespace goes with its first process; the reaper ends what it holds."""
+        """End every process and wait until they are gone: a namespace goes with its first
+        process; the reaper ends what it holds."""
         self._killed = self._killed or not self.ended
         below = () if self._namespace else descendants(self.root)
         send(self._handles[-1:], signal.SIGKILL if self._namespace else signal.SIGTERM)
@@ -210,17 +266,23 @@ class Tree:
             gone(self._handles, PATIENCE)
 
     def cpu(self) -> float:
-        """Seconds of processor time that what the command started has used; the command itself and its holders do not count."""
+        """Seconds of processor time that what the command started has used; the command itself
+        and its holders do not count."""
         below = descendants(self.root)
         holders = {self.root, next(iter(below), self.root)}
-        used = (fields[13:15] if pid in holders else fields[11:15] for pid, fields in (below | {self.root: stat(self.root)}).items())
+        used = (
+            fields[13:15] if pid in holders else fields[11:15]
+            for pid, fields in (below | {self.root: stat(self.root)}).items()
+        )
         return sum(int(ticks) for times in used for ticks in times) / os.sysconf("SC_CLK_TCK")
 
 
 def typed(text: bytes) -> bytes:
-    """Input as a person gives it to a terminal: no control characters, the last line ended, then Ctrl-D.
+    """Input as a person gives it to a terminal: no control characters, the last line ended,
+    then Ctrl-D.
 
-    A terminal drops what a line has beyond 4095 bytes; Ctrl-D inside a line hands over what there is of it.
+    A terminal drops what a line has beyond 4095 bytes; Ctrl-D inside a line hands over what there
+    is of it.
     """
     lines = re.sub(rb"[^\n]{1000}(?=[^\n])", b"\\g<0>\x04", text.translate(None, NOT_TYPED))
     return (lines if not lines or lines.endswith(b"\n") else lines + b"\n") + b"\x04"
@@ -239,9 +301,15 @@ def end_of_terminal(process: "pexpect.spawn[str]") -> int:
 
 
 def with_session(command: Command) -> list[str]:
-    """On pipes the command has a session of its own, so that signals to its group miss bubblewrap; the reaper does this itself."""
+    """On pipes the command has a session of its own, so that signals to its group miss
+    bubblewrap; the reaper does this itself."""
     program, *rest = command.argv
-    return [*command.bounds.scope, program, *(["--new-session"] if command.namespace else []), *rest]
+    return [
+        *command.bounds.scope,
+        program,
+        *(["--new-session"] if command.namespace else []),
+        *rest,
+    ]
 
 
 def first_child(pid: int) -> int:
@@ -252,7 +320,8 @@ def first_child(pid: int) -> int:
 
 
 def handles_of(pids: Iterable[int]) -> list[int]:
-    """Descriptors that name these processes, and never others that get their numbers later; those that are gone are left out."""
+    """Descriptors that name these processes, and never others that get their numbers later;
+    those that are gone are left out."""
     handles = []
     for pid in pids:
         with suppress(OSError):
@@ -269,18 +338,22 @@ def send(handles: Iterable[int], number: int) -> None:
 def gone(handles: Iterable[int], seconds: float) -> bool:
     """Wait until all of these processes have ended; false when the time was too short."""
     until = time.monotonic() + seconds
-    return all(select.select([handle], [], [], max(until - time.monotonic(), 0))[0] for handle in handles)
+    return all(
+        select.select([handle], [], [], max(until - time.monotonic(), 0))[0] for handle in handles
+    )
 
 
 def identity(pid: int) -> str:
-    """The process as "pid:start time:boot id", which no other process ever has; "" when there is none."""
+    """The process as "pid:start time:boot id", which no other process ever has; "" when there
+    is none."""
     fields = stat(pid)
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{pid}:{fields[19].decode()}:{boot}" if fields else ""
 
 
 def end_orphan(name: str, grace: float = 2) -> bool:
-    """End what an earlier loop left, with everything below it, if exactly that process still runs; whether it did."""
+    """End what an earlier loop left, with everything below it, if exactly that process still
+    runs; whether it did."""
     pid = int(name.partition(":")[0] or -1)
     handles = handles_of((pid, *descendants(pid)))
     try:

@@ -13,7 +13,8 @@ Entry = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trees:
-    """Single trees, read by a `cat-file --batch` and written by whoever makes an object of their bytes. An entry is (mode, id)."""
+    """Single trees, read by a `cat-file --batch` and written by whoever makes an object of
+    their bytes. An entry is (mode, id)."""
 
     reader: Talk
     writer: Callable[[bytes], str]
@@ -35,7 +36,9 @@ class Trees:
             self._graft_folder(entries, name, inner)
         return self.write(entries) if entries else None
 
-    def _graft_folder(self, entries: dict[str, Entry], name: str, inner: Mapping[str, Entry | None]) -> None:
+    def _graft_folder(
+        self, entries: dict[str, Entry], name: str, inner: Mapping[str, Entry | None]
+    ) -> None:
         mode, oid = entries.get(name, (FOLDER, None))
         grafted = self.graft(oid if mode == FOLDER else None, inner)
         if grafted:
@@ -47,14 +50,25 @@ class Trees:
         return dict(entries_of(self.reader.object(tree), self.width))
 
     def write(self, entries: Mapping[str, Entry]) -> str:
-        ordered = sorted((os.fsencode(f"{name}/" if mode == FOLDER else name), mode, oid) for name, (mode, oid) in entries.items())
-        lines = (b"%s %s\0%s" % (mode.lstrip("0").encode(), name.removesuffix(b"/"), bytes.fromhex(oid)) for name, mode, oid in ordered)
+        ordered = sorted(
+            (os.fsencode(f"{name}/" if mode == FOLDER else name), mode, oid)
+            for name, (mode, oid) in entries.items()
+        )
+        lines = (
+            b"%s %s\0%s" % (mode.lstrip("0").encode(), name.removesuffix(b"/"), bytes.fromhex(oid))
+            for name, mode, oid in ordered
+        )
         return self.writer(b"".join(lines))
 
 
-def differing(reader: Talk, width: int, old: str, new: str, folder: str = "") -> Iterator[tuple[str, Entry | None, Entry | None]]:
-    """Every path whose entry differs between two trees ("": none), with both entries; only folders that differ are read."""
-    before, after = ({} if not tree else dict(entries_of(reader.object(tree), width)) for tree in (old, new))
+def differing(
+    reader: Talk, width: int, old: str, new: str, folder: str = ""
+) -> Iterator[tuple[str, Entry | None, Entry | None]]:
+    """Every path whose entry differs between two trees ("": none), with both entries; only
+    folders that differ are read."""
+    before, after = (
+        {} if not tree else dict(entries_of(reader.object(tree), width)) for tree in (old, new)
+    )
     for name in sorted(before.keys() | after.keys()):
         was, now = before.get(name), after.get(name)
         if was == now:
@@ -72,5 +86,8 @@ def entries_of(tree: bytes, width: int) -> Iterator[tuple[str, Entry]]:
     at = 0
     while at < len(tree):
         space, end = tree.index(b" ", at), tree.index(b"\0", at)
-        yield os.fsdecode(tree[space + 1 : end]), (tree[at:space].decode().rjust(6, "0"), tree[end + 1 : end + 1 + width].hex())
+        yield (
+            os.fsdecode(tree[space + 1 : end]),
+            (tree[at:space].decode().rjust(6, "0"), tree[end + 1 : end + 1 + width].hex()),
+        )
         at = end + 1 + width

@@ -1,4 +1,7 @@
-"""What decides, once more where nothing of the loop can be known. What passes only where it is watched was made for its judge."""
+"""What decides, once more where nothing of the loop can be known.
+
+What passes only where it is watched was made for its judge.
+"""
 
 import json
 import re
@@ -26,10 +29,12 @@ from nightlatch.edge.trials import Trials, digest
 
 TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
 SHARE = 0.1  # of limits.check
-# New tests are all tried, up to a number that no honest feature meets; of the base's, a few that speak of what changed.
+# New tests are all tried, up to a number that no honest feature meets; of the base's, a few that
+# speak of what changed.
 MOST_NEW, MOST_NEAR, NEAR_FILES = 80, 12, 3
-# A verify of the suite's own runner that takes longer than this, in seconds, is not tried again: its tests are, one by one. Any
-# other is, however long it takes: else code would only have to be slow.
+# A verify of the suite's own runner that takes longer than this, in seconds, is not tried again:
+# its tests are, one by one. Any other is, however long it takes: else code would only have to be
+# slow.
 LONG = 2.0
 MOST_TEST_FILES = 300
 EVERYTHING_USUAL = frozenset(Aspect)
@@ -38,7 +43,8 @@ ASPECTS = (Aspect.PLACE, Aspect.HISTORY, Aspect.VARIABLES)  # what a verify can 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What is known of some ids: those that pass only where they are watched, and those of which that is not certain."""
+    """What is known of some ids: those that pass only where they are watched, and those of
+    which that is not certain."""
 
     only: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
@@ -57,7 +63,8 @@ class Trial:
 
     @cached_property
     def work(self) -> Work | None:
-        """The same ids, called one by one without their framework; None where nothing here can do that."""
+        """The same ids, called one by one without their framework; None where nothing here can
+        do that."""
         return self.work_of((*self.new, *self.near), self.case.tree)
 
     def work_of(self, ids: Iterable[str], tree: str) -> Work | None:
@@ -81,7 +88,11 @@ class Trial:
         """The test files of a tree by their names in the suite's folder."""
         is_test = matching(self.suite.patterns(self.suite.runner.tests))
         is_code = matching(self.suite.patterns(self.suite.runner.code))
-        paths = [path for path in map(self.trials.own, self.trials.files(tree)) if is_test(path) and is_code(path)]
+        paths = [
+            path
+            for path in map(self.trials.own, self.trials.files(tree))
+            if is_test(path) and is_code(path)
+        ]
         local = [self.suite.local(path) for path in paths[:MOST_TEST_FILES]]
         return {path: self.text(path, tree) or "" for path in local}
 
@@ -93,7 +104,10 @@ class Trial:
     def entries(self, files: Mapping[str, str]) -> dict[str, Entry | None]:
         """These files of the suite's folder, as a tree takes them."""
         paths = ((self.trials.path(self.suite.named(path)), text) for path, text in files.items())
-        return {path: ("100644", self.trials.repo.write_blob(text.encode("utf-8", "surrogateescape"))) for path, text in paths}
+        return {
+            path: ("100644", self.trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+            for path, text in paths
+        }
 
     def laid(self, tree: str, files: Mapping[str, str]) -> str:
         return self.trials.repo.tree_with(tree, self.entries(files)) if files else tree
@@ -101,7 +115,9 @@ class Trial:
     def alone(self, work: Work, tree: str) -> dict[str, str]:
         """What each id comes to on a tree, called by itself in a hidden room."""
         self.trials.ran.append(tree)
-        with elsewhere(self.trials, self.case.base, self.laid(tree, work.files), seconds=self.seconds) as place:
+        with elsewhere(
+            self.trials, self.case.base, self.laid(tree, work.files), seconds=self.seconds
+        ) as place:
             inner = within(place.room, self.suite.folder)
             desk = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen)
             ran = desk.run(started(desk, work, self.suite))
@@ -109,27 +125,44 @@ class Trial:
         return {self.suite.named(name): came for name, came in work.outcomes(told).items()}
 
     def in_clothes(self, work: Work) -> frozenset[str]:
-        """The ids that pass when they are called in the same way, but by a test of the framework in the loop's usual run."""
+        """The ids that pass when they are called in the same way, but by a test of the
+        framework in the loop's usual run."""
         files, clothed = dressed(work)
-        wanted = {self.suite.named(name): self.suite.named(other) for name, other in clothed.items()}
+        wanted = {
+            self.suite.named(name): self.suite.named(other) for name, other in clothed.items()
+        }
         tree = self.laid(self.case.tree, files)
-        found = self.trials.run(self.case.base, tree, self.case.suite, sorted(set(wanted.values())), self.seconds)
+        found = self.trials.run(
+            self.case.base, tree, self.case.suite, sorted(set(wanted.values())), self.seconds
+        )
         return frozenset(name for name, clothed in wanted.items() if clothed in found.passed)
 
     def usual(self, ids: Collection[str]) -> frozenset[str]:
         """Those of these ids that pass once more where they are watched."""
-        return self.trials.run(self.case.base, self.case.tree, self.case.suite, sorted(ids), self.seconds).passed & frozenset(ids)
+        return self.trials.run(
+            self.case.base, self.case.tree, self.case.suite, sorted(ids), self.seconds
+        ).passed & frozenset(ids)
 
-    def plainly(self, ids: Collection[str], tree: str, usual: frozenset[Aspect] = frozenset()) -> frozenset[str] | None:
-        """Those of these ids that pass by their framework's own command in a hidden room; None where it cannot be told."""
+    def plainly(
+        self, ids: Collection[str], tree: str, usual: frozenset[Aspect] = frozenset()
+    ) -> frozenset[str] | None:
+        """Those of these ids that pass by their framework's own command in a hidden room; None
+        where it cannot be told."""
         own = [self.suite.local(one) for one in ids]
         kind = self.suite.runner
         self.trials.ran.append(tree)
-        with elsewhere(self.trials, self.case.base, tree, seconds=self.seconds, usual=usual) as place:
+        with elsewhere(
+            self.trials, self.case.base, tree, seconds=self.seconds, usual=usual
+        ) as place:
             inner = within(place.room, self.suite.folder)
-            kit = place.put("values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8"))
+            kit = place.put(
+                "values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8")
+            )
             desk = Desk(room=inner, folder=place.folder, seen=place.seen, runners=place.seen)
-            argv = [word.replace("{kit}", kit) for word in runner.arguments(kind, desk, self.suite.python, own, kind.plain)]
+            argv = [
+                word.replace("{kit}", kit)
+                for word in runner.arguments(kind, desk, self.suite.python, own, kind.plain)
+            ]
             argv = [*alone.node_words(kind.command), *argv[1:]] if argv[0] == "node" else argv
             if kind.stdout:
                 argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
@@ -137,10 +170,14 @@ class Trial:
             if kind.name == "pytest" and Aspect.FRAMEWORK not in usual:
                 place.put("values.py", (RUNNERS / "alone_pytest.py").read_text(encoding="utf-8"))
                 argv, env = [*argv, "-p", "values"], {**env, "PYTHONPATH": place.seen}
-            ran = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen).run(argv, env)
+            ran = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen).run(
+                argv, env
+            )
             root = str(place.hands.sandbox.inside(inner, inner.tree / inner.cwd))
             data = place.left("report")
-        report = read_report(kind.plain_report or kind.report, data, root) if data is not None else None
+        report = (
+            read_report(kind.plain_report or kind.report, data, root) if data is not None else None
+        )
         if report is None or ran.timed_out:
             return None
         found = as_project(self.suite, Results(answer=Answer.RED, ids=report.ids))
@@ -150,9 +187,10 @@ class Trial:
 def examine(trials: Trials, case: Case, e: Evidence) -> Unwatched:
     """Try what decides once more in hidden rooms, where the change adds or changes code.
 
-    Test functions are called one by one without their framework where that can be done, else by the framework's own command; the
-    verify runs as it is. Whatever does not pass there runs again in ways that tell why, so that a test which needs its framework, or
-    fails there at the base too, is held against nobody.
+    Test functions are called one by one without their framework where that can be done, else by the
+    framework's own command; the verify runs as it is. Whatever does not pass there runs again in
+    ways that tell why, so that a test which needs its framework, or fails there at the base too, is
+    held against nobody.
     """
     deadline = monotonic() + SHARE * trials.hands.timeout
     told = []
@@ -168,9 +206,12 @@ def examine(trials: Trials, case: Case, e: Evidence) -> Unwatched:
 
 
 def trial_of(trials: Trials, case: Case, e: Evidence, suite: Suite, seconds: float) -> Trial:
-    """What is tried of a suite: its new tests, and some of the base's that speak of the code that changed."""
+    """What is tried of a suite: its new tests, and some of the base's that speak of the code
+    that changed."""
     passed = e.own.passed if e.own else frozenset[str]()
-    mine = frozenset(one for one in passed if case.suite.alone or suite in holders(case.suite.every, one))
+    mine = frozenset(
+        one for one in passed if case.suite.alone or suite in holders(case.suite.every, one)
+    )
     if not suite.by_id or suite.name in e.base.tests.absent_suites:
         mine = frozenset()
     chance = e.flaky | e.unsteady
@@ -183,11 +224,14 @@ def trial_of(trials: Trials, case: Case, e: Evidence, suite: Suite, seconds: flo
     near = [one for one in known if any(integrity.among(file_of(one), path) for path in files)]
     near = [one for one in near if not supersedes(case.feature.supersedes, one)]
     few = near[:: max(len(near) // MOST_NEAR, 1)][:MOST_NEAR]
-    return Trial(trials=trials, case=case, suite=suite, new=tuple(new), near=tuple(few), seconds=seconds)
+    return Trial(
+        trials=trials, case=case, suite=suite, new=tuple(new), near=tuple(few), seconds=seconds
+    )
 
 
 def tried(trial: Trial) -> Told:
-    """What comes of a suite's ids, called by themselves and, those of which nothing is known then, by the framework's command."""
+    """What comes of a suite's ids, called by themselves and, those of which nothing is known
+    then, by the framework's command."""
     told = trial.alone(trial.work, trial.case.tree) if trial.work else {}
     failed = [one for one, came in told.items() if came == FAILED]
     known = confirmed(trial, trial.work, failed) if trial.work and failed else Told()
@@ -200,7 +244,8 @@ def tried(trial: Trial) -> Told:
 
 
 def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Told:
-    """Which of these ids fail only for want of a framework around them: what fails at the base too, or inside of one, does not."""
+    """Which of these ids fail only for want of a framework around them: what fails at the base
+    too, or inside of one, does not."""
     again = trial.alone(work, trial.case.tree)
     dressed = trial.in_clothes(work)
     left = [one for one in failed if again.get(one) == FAILED and one in dressed]
@@ -210,8 +255,13 @@ def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Told:
     before = trial.alone(sample, trial.case.base) if sample else {}
     if FAILED in before.values():
         return Told()  # this suite cannot be called so, at the base either
-    if not before and all(file_of(one).endswith(TYPESCRIPT) for one in left) and not typed_can_be_called(trial, work, left[0]):
-        return Told()  # it may need something to load it that nothing here knows of, and nothing at the base tells
+    if (
+        not before
+        and all(file_of(one).endswith(TYPESCRIPT) for one in left)
+        and not typed_can_be_called(trial, work, left[0])
+    ):
+        # it may need something to load it that nothing here knows of, and nothing at the base tells
+        return Told()
     lines = tuple(f"{one}: it passes only inside of its test framework" for one in left)
     return Told(only=lines) if PASSED in before.values() else Told(unsure=lines)
 
@@ -221,12 +271,15 @@ def typed_can_be_called(trial: Trial, work: Work, name: str) -> bool:
     if work.how != "node":
         return True
     file = replaced_name(file_of(name), f"{work.name}t")
-    control = replace(alone.script_work(work.how, work.name, [f"{file}::part"]), files={file: alone.TYPED})
+    control = replace(
+        alone.script_work(work.how, work.name, [f"{file}::part"]), files={file: alone.TYPED}
+    )
     return PASSED in trial.alone(control, trial.case.base).values()
 
 
 def by_framework(trial: Trial, ids: Collection[str]) -> Told:
-    """The same by the framework's own command, in another place with another history and other variables."""
+    """The same by the framework's own command, in another place with another history and other
+    variables."""
     base, tree = trial.case.base, trial.case.tree
     passed = trial.plainly(ids, tree)
     failed = frozenset(ids) - passed if passed is not None else frozenset[str]()
@@ -242,10 +295,18 @@ def by_framework(trial: Trial, ids: Collection[str]) -> Told:
             if before and not fails_before:
                 only.append(f"{one}: it passes only as the loop runs it")
             continue
-        why = [aspect for aspect in Aspect if one in (trial.plainly([one], tree, frozenset({aspect})) or ())]
+        why = [
+            aspect
+            for aspect in Aspect
+            if one in (trial.plainly([one], tree, frozenset({aspect})) or ())
+        ]
         says = f"{one}: it passes only with {' or '.join(why) or 'all that it usually finds'}"
         text = trial.text(trial.suite.local(file_of(one)), tree) or ""
-        named = any(alone.speaks_of(aspect, [text], str(trial.trials.repo.top)) for aspect in why if aspect is not Aspect.FRAMEWORK)
+        named = any(
+            alone.speaks_of(aspect, [text], str(trial.trials.repo.top))
+            for aspect in why
+            if aspect is not Aspect.FRAMEWORK
+        )
         # A test may have its reasons to look for its own framework while it runs.
         (unsure if named or why == [Aspect.FRAMEWORK] else only).append(says)
     return Told(only=tuple(only), unsure=tuple(unsure))
@@ -261,14 +322,22 @@ def verify_again(trials: Trials, case: Case, e: Evidence, seconds: float) -> Tol
     def answer(usual: frozenset[Aspect]) -> bool:
         tree = trials.repo.tree_with(case.tree, case.own_harness) if case.own_harness else case.tree
         with elsewhere(trials, case.base, tree, seconds=seconds, usual=usual) as place:
-            env = {"NIGHTLATCH_BASE": case.base, "NIGHTLATCH_FEATURE": case.feature.id, "NIGHTLATCH_REPORTS": place.seen}
+            env = {
+                "NIGHTLATCH_BASE": case.base,
+                "NIGHTLATCH_FEATURE": case.feature.id,
+                "NIGHTLATCH_REPORTS": place.seen,
+            }
             env = env if Aspect.VARIABLES in usual else {}
-            scripts = [place.put(f"c{n}", command + "\n") for n, command in enumerate(case.feature.verify)]
+            scripts = [
+                place.put(f"c{n}", command + "\n") for n, command in enumerate(case.feature.verify)
+            ]
             return all(place.run(["sh", script], env).exit == 0 for script in scripts)
 
     if answer(frozenset()):
         return Told()
-    if trials.verify(case.base, case.tree, case.feature, seconds).answer is not Answer.GREEN or not answer(EVERYTHING_USUAL):
+    if trials.verify(
+        case.base, case.tree, case.feature, seconds
+    ).answer is not Answer.GREEN or not answer(EVERYTHING_USUAL):
         return Told()  # it comes out both ways, or not from a script
     why = [aspect for aspect in ASPECTS if answer(frozenset({aspect}))]
     said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
@@ -286,7 +355,9 @@ def calls_a_runner(command: str) -> bool:
 def harness_texts(trials: Trials, case: Case, read: Collection[str]) -> list[str]:
     """What the base says in files that a verify read and the candidate did not change."""
     changed = {change.path for change in case.changes}
-    paths = [path for path in sorted(read) if path not in changed and path in trials.files(case.base)]
+    paths = [
+        path for path in sorted(read) if path not in changed and path in trials.files(case.base)
+    ]
     return [text_of(trials.repo.read(case.base, path) or b"") for path in paths[: 10 * MOST_NEAR]]
 
 
@@ -297,11 +368,16 @@ def source_of(how: str) -> str:
 
 
 def started(place: Place, work: Work, suite: Suite) -> list[str]:
-    """The command that calls functions one by one, once all that it needs lies in the place's folder."""
+    """The command that calls functions one by one, once all that it needs lies in the place's
+    folder."""
     if work.how == "go":
         build = f"go build -o {place.seen}/app$n ./{work.name}/m$n && : >{place.seen}/built$n"
         step = f"{build} && {place.seen}/app$n {place.seen}/out$n"
-        return ["sh", "-c", f"for n in {' '.join(map(str, range(int(work.given))))}; do {step}; done; true"]
+        return [
+            "sh",
+            "-c",
+            f"for n in {' '.join(map(str, range(int(work.given))))}; do {step}; done; true",
+        ]
     place.put("in", work.given)
     source = source_of(work.how)
     if work.how == "python":
@@ -311,7 +387,10 @@ def started(place: Place, work: Work, suite: Suite) -> list[str]:
 
 
 def told_by(place: Place, work: Work, *, ended: bool) -> dict[str, str]:
-    """What was written down of each function. Where a process ended before it wrote anything, everything in it failed."""
+    """What was written down of each function.
+
+    Where a process ended before it wrote anything, everything in it failed.
+    """
     if work.how != "go":
         said = place.left("out")
         return read_told(said) if said and ended else {"*": FAILED}
@@ -333,14 +412,17 @@ def read_told(said: bytes) -> dict[str, str]:
 
 
 def dressed(work: Work) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Files by which the framework itself calls the same functions in the same way, and each id's name there."""
+    """Files by which the framework itself calls the same functions in the same way, and each
+    id's name there."""
     if work.how == "go":
         return work.files, alonego.clothed_ids(work)
     if work.how == "python":
         files = alone.python_in_clothes(work, source_of("python"))
         return files, {name: alone.clothed_id(work, name, "") for name in work.ids}
     path = replaced_name(work.ids[0].split("::", 1)[0], work.name)
-    return alone.script_in_clothes(work, source_of(work.how), path), {name: alone.clothed_id(work, name, path) for name in work.ids}
+    return alone.script_in_clothes(work, source_of(work.how), path), {
+        name: alone.clothed_id(work, name, path) for name in work.ids
+    }
 
 
 def replaced_name(beside: str, name: str) -> str:

@@ -1,4 +1,5 @@
-"""What a person asks of the run at work: to pause before its next session, to go on, to stop after this one."""
+"""What a person asks of the run at work: to pause before its next session, to go on, to stop
+after this one."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,8 @@ TOLD = {PAUSE: "; paused before the next session", STOP: "; stops after this ses
 
 
 def ask(house: House, process: int, wish: str) -> None:
-    """Of this process and no other: a run that is started later does not stop for what was asked of this one."""
+    """Of this process and no other: a run that is started later does not stop for what was
+    asked of this one."""
     files.replace(path(house), f"{process} {wish}\n".encode())
 
 
@@ -29,7 +31,8 @@ def forget(house: House) -> None:
 
 
 def lift(house: House) -> None:
-    """Usage limits count no more: the person knows that they are over, by another account or a bigger plan."""
+    """Usage limits count no more: the person knows that they are over, by another account or a
+    bigger plan."""
     files.replace(house.state / "lifted", b"")
 
 

@@ -18,16 +18,20 @@ from nightlatch.edge.sidebyside import Progress
 
 @contextmanager
 def opened(house: House, console: Console | None = None) -> Iterator[tuple[Pool, Lab]]:
-    """Fresh checkouts and a laboratory that uses them, without the lock of a run; the console shows what runs."""
+    """Fresh checkouts and a laboratory that uses them, without the lock of a run; the console
+    shows what runs."""
     opening.state_folder(house)
-    pool = Pool(house=house, sandbox=rooms.sandbox_of(house), branch=house.repo.head() or "detached")
+    pool = Pool(
+        house=house, sandbox=rooms.sandbox_of(house), branch=house.repo.head() or "detached"
+    )
     console = console or Console(hide=house.secrets.hide)
     with opening.put_away(pool, console):
         yield pool, opening.laboratory(house, pool, progress=Progress(show=console.alive))
 
 
 def working_tree(repo: Repo) -> str:
-    """The tree of what lies in the person's checkout, ignored files aside; their own index stays as it is."""
+    """The tree of what lies in the person's checkout, ignored files aside; their own index
+    stays as it is."""
     with TemporaryDirectory(prefix="nightlatch-") as folder:
         index = Path(folder) / "index"
         if (repo.git_dir / "index").is_file():

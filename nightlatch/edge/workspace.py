@@ -1,4 +1,5 @@
-"""Workspaces: disposable checkouts outside the repository, each with a .git that the agent may use and the loop never trusts."""
+"""Workspaces: disposable checkouts outside the repository, each with a .git that the agent may
+use and the loop never trusts."""
 
 import json
 import os
@@ -17,13 +18,44 @@ from nightlatch.edge.gitcall import words
 
 RULES = (".gitignore", ".gitattributes")
 OBJECTS_INSIDE = "/run/nightlatch/objects"
-# The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword or encoding of any .gitattributes.
+# The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword
+# or encoding of any .gitattributes.
 AS_IT_IS = "* -text -filter -ident !working-tree-encoding\n"
 CACHES = (
-    *("__pycache__/", "*.py[cod]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/", ".tox/", ".nox/", ".coverage"),
+    *(
+        "__pycache__/",
+        "*.py[cod]",
+        ".pytest_cache/",
+        ".mypy_cache/",
+        ".ruff_cache/",
+        ".hypothesis/",
+        ".tox/",
+        ".nox/",
+        ".coverage",
+    ),
     *(".env", ".env.local", ".env.*.local"),
-    *("node_modules/", ".vite/", ".turbo/", ".parcel-cache/", ".eslintcache", "*.tsbuildinfo", ".venv/", ".nightlatch/", ".DS_Store"),
-    *(".next/", ".nuxt/", ".svelte-kit/", ".angular/", ".gradle/", ".nyc_output/", ".terraform/", ".ipynb_checkpoints/", "*.egg-info/"),
+    *(
+        "node_modules/",
+        ".vite/",
+        ".turbo/",
+        ".parcel-cache/",
+        ".eslintcache",
+        "*.tsbuildinfo",
+        ".venv/",
+        ".nightlatch/",
+        ".DS_Store",
+    ),
+    *(
+        ".next/",
+        ".nuxt/",
+        ".svelte-kit/",
+        ".angular/",
+        ".gradle/",
+        ".nyc_output/",
+        ".terraform/",
+        ".ipynb_checkpoints/",
+        "*.egg-info/",
+    ),
 )
 
 
@@ -69,11 +101,15 @@ class Workspace:
 
     @property
     def own(self) -> Path:
-        """A folder with an entry for each shared folder that this workspace has, or is to get, one of its own in place of."""
+        """A folder with an entry for each shared folder that this workspace has, or is to get,
+        one of its own in place of."""
         return self.folder / "own"
 
     def has_own(self, name: str) -> bool:
-        """Does a folder of this name in the tree take the place of the person's? A place to mount theirs on is empty."""
+        """Does a folder of this name in the tree take the place of the person's?
+
+        A place to mount theirs on is empty.
+        """
         place = self.tree / name
         return (self.own / name).exists() or (place.is_dir() and any(place.iterdir()))
 
@@ -91,8 +127,14 @@ class Workspace:
         return self.folder / "home"
 
 
-def prepare(repo: Repo, folder: Path, base: str, branch: str, *, sandboxed: bool = True, env: str = "") -> Workspace:
-    """A new checkout of a commit. Inside a sandbox the agent's .git borrows the objects from OBJECTS_INSIDE, else from where they are."""
+def prepare(
+    repo: Repo, folder: Path, base: str, branch: str, *, sandboxed: bool = True, env: str = ""
+) -> Workspace:
+    """A new checkout of a commit.
+
+    Inside a sandbox the agent's .git borrows the objects from OBJECTS_INSIDE, else from where they
+    are.
+    """
     space = Workspace(folder=folder, base=base, branch=branch, sandboxed=sandboxed, env=env)
     for made in (space.tree, space.out, space.home, space.rules):
         made.mkdir(parents=True)
@@ -100,25 +142,39 @@ def prepare(repo: Repo, folder: Path, base: str, branch: str, *, sandboxed: bool
     git(repo, space, "read-tree", "-m", "-u", base)
     keep_rules(repo, space)
     if filters.rule_files(repo, space.rules) or repo.find(f"{base}:.gitmodules"):
-        show(repo, space, [Change(path=path, status="A", new_mode=mode, new_oid=oid) for path, (mode, oid) in repo.files(base).items()])
+        show(
+            repo,
+            space,
+            [
+                Change(path=path, status="A", new_mode=mode, new_oid=oid)
+                for path, (mode, oid) in repo.files(base).items()
+            ],
+        )
     give_git(repo, space)
     return space
 
 
 def show(repo: Repo, space: Workspace, changes: Collection[Change]) -> None:
-    """Give these files the content that a filter of the person's shows for what git keeps, as a large file in place of its pointer, and
-    submodules their files."""
-    submodules.fill(repo, space.tree, ((change.path, change.new_oid) for change in changes if change.new_mode == GITLINK))
+    """Give these files the content that a filter of the person's shows for what git keeps, as a
+    large file in place of its pointer, and submodules their files."""
+    submodules.fill(
+        repo,
+        space.tree,
+        ((change.path, change.new_oid) for change in changes if change.new_mode == GITLINK),
+    )
     blobs = {change.path: change for change in changes if change.new_mode in FILES}
     with entered(space.tree) as top:
-        for path, data in filters.as_seen(repo, space.rules, ((path, change.new_oid) for path, change in blobs.items())):
+        for path, data in filters.as_seen(
+            repo, space.rules, ((path, change.new_oid) for path, change in blobs.items())
+        ):
             put(top, path, blobs[path].new_mode, data)
             with space.shown.open("ab") as noted:
                 noted.write(os.fsencode(f"{path}\0"))
 
 
 def note_submodules(repo: Repo, space: Workspace) -> None:
-    """Remember what lies in the submodules before an agent works: only what differs from that is the agent's."""
+    """Remember what lies in the submodules before an agent works: only what differs from that
+    is the agent's."""
     if links := submodules.links_of(repo, space.base):
         space.beneath.write_text(json.dumps(submodules.differing(repo, space.tree, links)))
 
@@ -134,11 +190,27 @@ def edited_submodules(repo: Repo, space: Workspace) -> dict[str, str]:
 
 
 def quiet(repo: Repo, space: Workspace, index: Path) -> None:
-    """Have an index for the agent say that files with content from a filter are as they should be."""
+    """Have an index for the agent say that files with content from a filter are as they should
+    be."""
     if space.shown.is_file():
         known = {*words(git(repo, space, "ls-files", "-z"))}
-        paths = os.fsencode("".join(f"{path}\0" for path in dict.fromkeys(words(space.shown.read_bytes())) if path in known))
-        repo.run("update-index", "-z", "--assume-unchanged", "--stdin", stdin=paths, git_dir=space.git, index=index, work_tree=space.tree)
+        paths = os.fsencode(
+            "".join(
+                f"{path}\0"
+                for path in dict.fromkeys(words(space.shown.read_bytes()))
+                if path in known
+            )
+        )
+        repo.run(
+            "update-index",
+            "-z",
+            "--assume-unchanged",
+            "--stdin",
+            stdin=paths,
+            git_dir=space.git,
+            index=index,
+            work_tree=space.tree,
+        )
 
 
 def reopen(folder: Path, base: str) -> Workspace | None:
@@ -147,33 +219,57 @@ def reopen(folder: Path, base: str) -> Workspace | None:
     return space if space.tree.is_dir() and space.index.is_file() else None
 
 
-def git(repo: Repo, space: Workspace, *args: str, stdin: bytes = b"", timeout: float | None = None) -> bytes:
-    """A git command on the workspace's files, which never looks at the .git that lies among them."""
-    return repo.run(*args, stdin=stdin, git_dir=space.git, index=space.index, work_tree=space.tree, timeout=timeout)
+def git(
+    repo: Repo, space: Workspace, *args: str, stdin: bytes = b"", timeout: float | None = None
+) -> bytes:
+    """A git command on the workspace's files, which never looks at the .git that lies among
+    them."""
+    return repo.run(
+        *args,
+        stdin=stdin,
+        git_dir=space.git,
+        index=space.index,
+        work_tree=space.tree,
+        timeout=timeout,
+    )
 
 
 def tracked(repo: Repo, space: Workspace, names: Collection[str]) -> list[str]:
     """The files of the base that are called so, in any folder."""
-    return words(git(repo, space, "ls-files", "-z", "-c", "-i", *(f"--exclude={name}" for name in names)))
+    return words(
+        git(repo, space, "ls-files", "-z", "-c", "-i", *(f"--exclude={name}" for name in names))
+    )
 
 
 def lay(repo: Repo, space: Workspace, tree: str) -> None:
-    """Put another tree's files over a pristine checkout, as uncommitted changes: the index stays at the base."""
+    """Put another tree's files over a pristine checkout, as uncommitted changes: the index
+    stays at the base."""
     spread(repo, space, repo.diff(space.base, tree))
 
 
 def commit(repo: Repo, space: Workspace, tree: str) -> None:
-    """Have the checkout's own .git, which nobody has used yet, say that this tree is committed: tests and checks may ask git for it."""
+    """Have the checkout's own .git, which nobody has used yet, say that this tree is committed:
+    tests and checks may ask git for it."""
     changes = repo.diff(space.base, tree)
     if not changes:
         return
     laid = space.folder / "laid"
     shutil.copyfile(space.index, laid)
     lines = index_info(changes, repo.width)
-    repo.run("update-index", "-z", "--index-info", stdin=lines, git_dir=space.git, index=laid, work_tree=space.tree)
+    repo.run(
+        "update-index",
+        "-z",
+        "--index-info",
+        stdin=lines,
+        git_dir=space.git,
+        index=laid,
+        work_tree=space.tree,
+    )
     quiet(repo, space, laid)
     laid.replace(space.tree / ".git/index")
-    (space.tree / ".git/refs/heads" / space.branch).write_text(f"{repo.quick_commit(tree, space.base)}\n")
+    (space.tree / ".git/refs/heads" / space.branch).write_text(
+        f"{repo.quick_commit(tree, space.base)}\n"
+    )
 
 
 def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
@@ -193,16 +289,23 @@ def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
 
 
 def spread(repo: Repo, space: Workspace, changes: tuple[Change, ...]) -> None:
-    """Carry changes out on the files of a checkout, without its index: what this costs does not grow with the repository."""
+    """Carry changes out on the files of a checkout, without its index: what this costs does not
+    grow with the repository."""
     with entered(space.tree) as top, repo.stand("cat-file", "--batch").talking() as blobs:
         for change in changes:
             if change.old_mode == GITLINK:
-                shutil.rmtree(space.tree / change.path, ignore_errors=True)  # what a submodule was filled with
+                # what a submodule was filled with
+                shutil.rmtree(space.tree / change.path, ignore_errors=True)
             if not change.new_mode:
                 remove(top, change.path)
         for change in changes:
             if change.new_mode:
-                put(top, change.path, change.new_mode, b"" if change.new_mode == GITLINK else blobs.object(change.new_oid))
+                put(
+                    top,
+                    change.path,
+                    change.new_mode,
+                    b"" if change.new_mode == GITLINK else blobs.object(change.new_oid),
+                )
     show(repo, space, changes)
 
 
@@ -214,15 +317,18 @@ def discard(space: Workspace) -> None:
 
 
 def sweep(cache: Path, keep: str) -> None:
-    """Put away the workspaces that processes left which are no more, apart from the one that is still in flight."""
+    """Put away the workspaces that processes left which are no more, apart from the one that is
+    still in flight."""
     for folder in (cache / "ws").glob("*-*"):
         if orphaned(folder.name.partition("-")[0]) and str(folder) != keep:
             discard(Workspace(folder=folder, base=""))
 
 
 def empty_trash(cache: Path, stop: Callable[[], bool] = bool) -> None:
-    """Remove what was discarded below <cache>, one by one until there is something better to do. What is still being written to stays for
-    the next time."""
+    """Remove what was discarded below <cache>, one by one until there is something better to do.
+
+    What is still being written to stays for the next time.
+    """
     for folder in [*(cache / "trash").glob("*")]:
         if stop():
             return
@@ -249,12 +355,23 @@ def keep_rules(repo: Repo, space: Workspace) -> None:
 
 def write_git(repo: Repo, folder: Path, head: str) -> None:
     """A git folder by hand, with nothing in it that could run."""
-    person = [file.read_text(encoding="utf-8", errors="surrogateescape") for file in repo.ignores if file.is_file()]
-    extension = "" if repo.object_format == "sha1" else f"[extensions]\n\tobjectFormat = {repo.object_format}\n"
+    person = [
+        file.read_text(encoding="utf-8", errors="surrogateescape")
+        for file in repo.ignores
+        if file.is_file()
+    ]
+    extension = (
+        ""
+        if repo.object_format == "sha1"
+        else f"[extensions]\n\tobjectFormat = {repo.object_format}\n"
+    )
     version = 1 if extension else 0
     files = {
         "HEAD": f"{head}\n",
-        "config": f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = false\n[gc]\n\tauto = 0\n[index]\n\tversion = 4\n{extension}",
+        "config": (
+            f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = false\n[gc]\n\tauto ="
+            f" 0\n[index]\n\tversion = 4\n{extension}"
+        ),
         "info/attributes": AS_IT_IS,
         "info/exclude": "\n".join((*person, *CACHES, "")),
     }
@@ -265,20 +382,23 @@ def write_git(repo: Repo, folder: Path, head: str) -> None:
 
 
 def give_git(repo: Repo, space: Workspace) -> None:
-    """The agent's own .git: this branch at the base and the tags, the objects borrowed, no other ref, remote or hook, a clean status."""
+    """The agent's own .git: this branch at the base and the tags, the objects borrowed, no
+    other ref, remote or hook, a clean status."""
     own = space.tree / ".git"
     write_git(repo, own, f"ref: refs/heads/{space.branch}")
     tip = own / "refs/heads" / space.branch
     tip.parent.mkdir(parents=True, exist_ok=True)
     tip.write_text(f"{space.base}\n")
     objects = OBJECTS_INSIDE if space.sandboxed else repo.objects
-    (own / "objects/info/alternates").write_bytes(os.fsencode("".join(f"{place}\n" for place in (objects, *repo.lenders()))))
+    (own / "objects/info/alternates").write_bytes(
+        os.fsencode("".join(f"{place}\n" for place in (objects, *repo.lenders())))
+    )
     shutil.copyfile(space.index, own / "index")
     quiet(repo, space, own / "index")
     if tags := repo.refs("refs/tags"):
-        (own / "packed-refs").write_bytes(os.fsencode("".join(f"{oid} {name}\n" for name, oid in sorted(tags.items()))))
+        (own / "packed-refs").write_bytes(
+            os.fsencode("".join(f"{oid} {name}\n" for name, oid in sorted(tags.items())))
+        )
     shallow = repo.common_dir / "shallow"
     if shallow.is_file():
         shutil.copyfile(shallow, own / "shallow")
-
-

@@ -1,6 +1,8 @@
-"""Calls test functions one by one: no test framework is started or loaded, and nothing says that they are tests.
+"""Calls test functions one by one: no test framework is started or loaded, and nothing says
+that they are tests.
 
-It may lie in a project's tree as a test file too (see `every`): then the same is done with a framework around it.
+It may lie in a project's tree as a test file too (see `every`): then the same is done with a
+framework around it.
 """
 
 from __future__ import annotations
@@ -23,9 +25,31 @@ from pathlib import Path
 from typing import Any
 
 HIDDEN = ("unittest",)
-HARMLESS = re.compile(r"pytest_(?:sessionfinish|addoption|report_header|terminal_summary|unconfigure)\Z")
-LEFT_OUT = ("skip", "skipif", "xfail", "asyncio", "anyio", "trio", "django_db", "usefixtures", "filterwarnings")
-DUMMIES = ("CaptureFixture", "FixtureRequest", "LogCaptureFixture", "TempPathFactory", "Config", "Item", "Parser", "Testdir", "Pytester")
+HARMLESS = re.compile(
+    r"pytest_(?:sessionfinish|addoption|report_header|terminal_summary|unconfigure)\Z"
+)
+LEFT_OUT = (
+    "skip",
+    "skipif",
+    "xfail",
+    "asyncio",
+    "anyio",
+    "trio",
+    "django_db",
+    "usefixtures",
+    "filterwarnings",
+)
+DUMMIES = (
+    "CaptureFixture",
+    "FixtureRequest",
+    "LogCaptureFixture",
+    "TempPathFactory",
+    "Config",
+    "Item",
+    "Parser",
+    "Testdir",
+    "Pytester",
+)
 RELATIVE, ABSOLUTE = 1e-6, 1e-12
 
 
@@ -36,7 +60,13 @@ class UntriedError(BaseException):
 class Close:
     """Stands for pytest.approx."""
 
-    def __init__(self, wanted: Any, rel: float | None = None, abs: float | None = None, nan_ok: bool = False) -> None:  # noqa: A002  # pytest's name
+    def __init__(
+        self,
+        wanted: Any,
+        rel: float | None = None,
+        abs: float | None = None,  # noqa: A002  # pytest's name
+        nan_ok: bool = False,
+    ) -> None:
         self.wanted, self.rel, self.abs, self.nan_ok = wanted, rel, abs, nan_ok
 
     def __eq__(self, other: object) -> bool:
@@ -47,11 +77,19 @@ class Close:
 
     def near(self, wanted: Any, other: Any) -> bool:
         if isinstance(wanted, dict):
-            return isinstance(other, dict) and wanted.keys() == other.keys() and all(self.near(wanted[key], other[key]) for key in wanted)
+            return (
+                isinstance(other, dict)
+                and wanted.keys() == other.keys()
+                and all(self.near(wanted[key], other[key]) for key in wanted)
+            )
         if isinstance(wanted, (list, tuple)):
             same = isinstance(other, (list, tuple)) and len(wanted) == len(other)
             return same and all(self.near(wanted[n], other[n]) for n in range(len(wanted)))
-        if isinstance(wanted, bool) or not isinstance(wanted, (int, float)) or not isinstance(other, (int, float)):
+        if (
+            isinstance(wanted, bool)
+            or not isinstance(wanted, (int, float))
+            or not isinstance(other, (int, float))
+        ):
             if hasattr(wanted, "__float__") and hasattr(other, "__float__"):
                 wanted, other = float(wanted), float(other)
             else:
@@ -87,7 +125,8 @@ class Raised:
 
 
 class Marks:
-    """Stands for pytest.mark: rows of parameters are kept, and what a mark leaves out is not called."""
+    """Stands for pytest.mark: rows of parameters are kept, and what a mark leaves out is not
+    called."""
 
     def __getattr__(self, name: str) -> Any:
         if name == "parametrize":
@@ -106,12 +145,17 @@ class Marks:
         return function
 
     def parametrize(self, names: Any, rows: Any, indirect: Any = False, **_options: Any) -> Any:
-        words = [word.strip() for word in names.split(",")] if isinstance(names, str) else list(names)
+        words = (
+            [word.strip() for word in names.split(",")] if isinstance(names, str) else list(names)
+        )
 
         def mark(function: Any) -> Any:
             if indirect:
                 function.left_out = True
-            values = [row.values if isinstance(row, Row) else tuple(row) if len(words) > 1 else (row,) for row in rows]
+            values = [
+                row.values if isinstance(row, Row) else tuple(row) if len(words) > 1 else (row,)
+                for row in rows
+            ]
             table = [{word: value[n] for n, word in enumerate(words)} for value in values]
             function.tables = [*getattr(function, "tables", []), table]
             return function
@@ -142,10 +186,16 @@ class Patches:
         if isinstance(target, str):
             owner, _, last = target.rpartition(".")
             value, name, target = name, last, self.found(owner)
-        had = target.__dict__.get(name, ...) if isinstance(target, type) else getattr(target, name, ...)
+        had = (
+            target.__dict__.get(name, ...)
+            if isinstance(target, type)
+            else getattr(target, name, ...)
+        )
         if had is ... and raising and not hasattr(target, name):
             raise AttributeError(name)
-        self.undone.append(lambda: delattr(target, name) if had is ... else builtins.setattr(target, name, had))
+        self.undone.append(
+            lambda: delattr(target, name) if had is ... else builtins.setattr(target, name, had)
+        )
         builtins.setattr(target, name, value)
 
     def found(self, dotted: str) -> Any:
@@ -159,7 +209,9 @@ class Patches:
 
     def setitem(self, mapping: Any, key: Any, value: Any) -> None:
         had = mapping.get(key, ...)
-        self.undone.append(lambda: mapping.pop(key, None) if had is ... else mapping.__setitem__(key, had))
+        self.undone.append(
+            lambda: mapping.pop(key, None) if had is ... else mapping.__setitem__(key, had)
+        )
         mapping[key] = value
 
     def delitem(self, mapping: Any, key: Any, raising: bool = True) -> None:
@@ -240,9 +292,21 @@ class Framework(types.ModuleType):
             call[0](*call[1:], **options)
         return found
 
-    def fixture(self, function: Any = None, *, params: Any = None, autouse: bool = False, name: str = "", **_options: Any) -> Any:
+    def fixture(
+        self,
+        function: Any = None,
+        *,
+        params: Any = None,
+        autouse: bool = False,
+        name: str = "",
+        **_options: Any,
+    ) -> Any:
         def mark(made: Any) -> Any:
-            made.gives, made.everywhere, made.left_out = name or made.__name__, autouse, params is not None
+            made.gives, made.everywhere, made.left_out = (
+                name or made.__name__,
+                autouse,
+                params is not None,
+            )
             return made
 
         return mark(function) if function else mark
@@ -266,7 +330,9 @@ class Loader:
         self.files = dict[str, dict[str, Any]]()
         self.built_in = {**vars(builtins), "__import__": self.take}
 
-    def take(self, name: str, names: Any = None, own: Any = None, wanted: Any = (), level: int = 0) -> Any:
+    def take(
+        self, name: str, names: Any = None, own: Any = None, wanted: Any = (), level: int = 0
+    ) -> Any:
         """What a test file gets for an import: frameworks are put out of sight again at once."""
         top = name.partition(".")[0] if not level else ""
         if top == "pytest":
@@ -284,7 +350,11 @@ class Loader:
         try:
             return builtins.__import__(name, names, own, wanted, level)
         finally:
-            self.kept = {key: module for key, module in sys.modules.items() if key.partition(".")[0] in HIDDEN}
+            self.kept = {
+                key: module
+                for key, module in sys.modules.items()
+                if key.partition(".")[0] in HIDDEN
+            }
             for key in self.kept:
                 del sys.modules[key]
 
@@ -296,23 +366,33 @@ class Loader:
             folder = package_top(place)
             if folder not in sys.path:
                 sys.path.insert(0, folder)
-            package = os.path.relpath(os.path.dirname(place), folder).replace(os.sep, ".").strip(".")  # noqa: PTH120  # as above
+            package = (
+                # as above
+                os.path.relpath(os.path.dirname(place), folder).replace(os.sep, ".").strip(".")  # noqa: PTH120
+            )
             name = f"part_{len(self.files)}" if self.plain else Path(place).stem
             own = {"__name__": name, "__builtins__": self.built_in, "__package__": package}
             if "__file__" in text or not self.plain:
                 own["__file__"] = place
-            code = compile(ast.parse(text), f"{self.root}/{name}.py" if self.plain else place, "exec")
+            code = compile(
+                ast.parse(text), f"{self.root}/{name}.py" if self.plain else place, "exec"
+            )
             self.files[path] = own
             exec(code, own)  # noqa: S102  # these are the project's own tests
         return self.files[path]
 
 
 def absent(error: ModuleNotFoundError, name: str) -> bool:
-    """Is this very module not to be found? Said by Python itself: code that says so of something is only pretending."""
+    """Is this very module not to be found?
+
+    Said by Python itself: code that says so of something is only pretending.
+    """
     step = error.__traceback__
     while step is not None and step.tb_next is not None:
         step = step.tb_next
-    by_python = step is not None and step.tb_frame.f_code.co_filename.startswith("<frozen importlib")
+    by_python = step is not None and step.tb_frame.f_code.co_filename.startswith(
+        "<frozen importlib"
+    )
     return by_python and bool(error.name) and f"{name}.".startswith(f"{error.name}.")
 
 
@@ -345,14 +425,17 @@ class Caller:
                         step(inner, printed)
         except UntriedError:
             return "untried"
-        except BaseException:  # noqa: BLE001  # whatever the code does is a failure of the test, a skip too: it passed where it was watched
+        # whatever the code does is a failure of the test, a skip too: it passed where it was
+        # watched
+        except BaseException:  # noqa: BLE001
             return "failed"
         finally:
             os.chdir(here)
         return "passed"
 
     def above(self, path: str) -> list[dict[str, Any]]:
-        """The conftest files that hold for a test file; one that steers the framework says that nothing can be tried."""
+        """The conftest files that hold for a test file; one that steers the framework says that
+        nothing can be tried."""
         parts = path.split("/")[:-1]
         found = []
         for n in range(len(parts) + 1):
@@ -364,24 +447,41 @@ class Caller:
                 found.append(space)
         return found
 
-    def steps(self, spaces: list[dict[str, Any]], names: list[str]) -> Iterator[Callable[..., None]]:
+    def steps(
+        self, spaces: list[dict[str, Any]], names: list[str]
+    ) -> Iterator[Callable[..., None]]:
         """One call for each row of a test's parameters."""
         if len(names) > 2:
             raise UntriedError
         owner = spaces[-1].get(names[0]) if len(names) == 2 else None
         function = spaces[-1].get(names[0]) if owner is None else getattr(owner, names[1], None)
-        marked = spaces[-1].get("pytestmark"), getattr(owner, "pytestmark", None), getattr(owner, "left_out", None)
-        if function is None or any(marked) or getattr(function, "left_out", False) or inspect.iscoroutinefunction(function):
+        marked = (
+            spaces[-1].get("pytestmark"),
+            getattr(owner, "pytestmark", None),
+            getattr(owner, "left_out", None),
+        )
+        if (
+            function is None
+            or any(marked)
+            or getattr(function, "left_out", False)
+            or inspect.iscoroutinefunction(function)
+        ):
             raise UntriedError
         if not inspect.isfunction(function):
             raise UntriedError
         tables = [*getattr(function, "tables", []), *getattr(owner, "tables", [])]
         for row in rows_of(tables):
-            yield lambda stack, printed, row=row: self.one(stack, printed, spaces, owner, function, row)
+            yield lambda stack, printed, row=row: self.one(
+                stack, printed, spaces, owner, function, row
+            )
 
-    def one(self, stack: Any, printed: Any, spaces: Any, owner: Any, function: Any, row: dict[str, Any]) -> None:
+    def one(
+        self, stack: Any, printed: Any, spaces: Any, owner: Any, function: Any, row: dict[str, Any]
+    ) -> None:
         given: dict[str, Any] = {"capsys": printed, **row}
-        functions: list[Any] = [made for space in spaces for made in space.values() if inspect.isfunction(made)]
+        functions: list[Any] = [
+            made for space in spaces for made in space.values() if inspect.isfunction(made)
+        ]
         fixtures = {made.gives: made for made in functions if hasattr(made, "gives")}
         own = renamed(function) if self.plain else function
         if owner is not None and hasattr(owner, "assertEqual"):
@@ -392,7 +492,9 @@ class Caller:
                 self.give(stack, given, fixtures, name)
         self_given = [owner()] if owner is not None else []
         wanted = list(inspect.signature(function).parameters)[len(self_given) :]
-        if owner is not None and any(hasattr(owner, name) for name in ("setup_method", "teardown_method", "setup_class")):
+        if owner is not None and any(
+            hasattr(owner, name) for name in ("setup_method", "teardown_method", "setup_class")
+        ):
             raise UntriedError
         own(*self_given, *(self.give(stack, given, fixtures, name) for name in wanted))
 
@@ -419,7 +521,10 @@ class Caller:
             stack.callback(patches.undo)
         elif name in fixtures and not fixtures[name].left_out:
             made = fixtures[name]
-            inner = [self.give(stack, given, fixtures, word) for word in inspect.signature(made).parameters]
+            inner = [
+                self.give(stack, given, fixtures, word)
+                for word in inspect.signature(made).parameters
+            ]
             value = made(*inner)
             if inspect.isgenerator(value):
                 stack.callback(lambda rest=value: next(rest, None))
@@ -434,7 +539,13 @@ def renamed(function: Any) -> Any:
     """The function without a name that says what it is."""
     code = function.__code__
     words = {"co_name": "part", **({"co_qualname": "part"} if hasattr(code, "co_qualname") else {})}
-    made = types.FunctionType(code.replace(**words), function.__globals__, "part", function.__defaults__, function.__closure__)
+    made = types.FunctionType(
+        code.replace(**words),
+        function.__globals__,
+        "part",
+        function.__defaults__,
+        function.__closure__,
+    )
     made.__kwdefaults__ = function.__kwdefaults__
     return made
 
@@ -461,6 +572,10 @@ if __name__ == "__main__":
     work = json.loads((here / "in").read_text(encoding="utf-8"))
     for left in ("in", "main.py"):
         (here / left).unlink()
-    sys.path[:] = [*(os.path.abspath(place) for place in work["paths"]), *sys.path[1:]]  # noqa: PTH100  # as the project sees them
+    sys.path[:] = [
+        # as the project sees them
+        *(os.path.abspath(place) for place in work["paths"]),  # noqa: PTH100
+        *sys.path[1:],
+    ]
     with (here / "out").open("w", encoding="utf-8") as out:
         json.dump(every(work["wanted"], os.getcwd(), plain=True), out)  # noqa: PTH109  # as above

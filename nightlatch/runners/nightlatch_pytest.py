@@ -1,4 +1,5 @@
-"""Runs pytest in a project's own Python, and is the plugin that writes each result down as soon as it is known."""
+"""Runs pytest in a project's own Python, and is the plugin that writes each result down as soon
+as it is known."""
 
 import json
 import os
@@ -8,9 +9,19 @@ from typing import Any
 import pytest
 
 TAKE_NEXT = (
-    "-p", "-o", "-c", "-W", "--deselect", "--ignore", "--ignore-glob", "--rootdir", "--import-mode", "--confcutdir", "--override-ini",
+    "-p",
+    "-o",
+    "-c",
+    "-W",
+    "--deselect",
+    "--ignore",
+    "--ignore-glob",
+    "--rootdir",
+    "--import-mode",
+    "--confcutdir",
+    "--override-ini",
     "--config-file",
-)  # fmt: skip
+)
 
 
 class Recorder:
@@ -31,7 +42,9 @@ class Recorder:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed and report.when != "call":
             self.line(id=report.nodeid, result="error")
-        elif report.outcome in ("passed", "failed", "skipped") and (report.when == "call" or not report.passed):
+        elif report.outcome in ("passed", "failed", "skipped") and (
+            report.when == "call" or not report.passed
+        ):
             self.line(id=report.nodeid, result=report.outcome)
 
     @pytest.hookimpl(trylast=True)
@@ -40,23 +53,32 @@ class Recorder:
 
 
 def pytest_configure(config: Any) -> None:
-    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist report to the first process
+    # the workers of pytest-xdist report to the first process
+    if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(os.environ["NIGHTLATCH_REPORT"]))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
-    """The project's folder comes before site-packages, as with `python -m pytest`, but only now that every plugin is loaded."""
+    """The project's folder comes before site-packages, as with `python -m pytest`, but only now
+    that every plugin is loaded."""
     here = os.getcwd()  # noqa: PTH109  # the project's Python may be any
     if here in sys.path[1:]:
         sys.path.remove(here)
-        sys.path.insert(next((i for i, place in enumerate(sys.path) if "site-packages" in place), len(sys.path)), here)
+        sys.path.insert(
+            next(
+                (i for i, place in enumerate(sys.path) if "site-packages" in place), len(sys.path)
+            ),
+            here,
+        )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     if wanted := frozenset(wanted_ids()):
-        items[:] = [item for item in items if item.nodeid in wanted or item.nodeid.split("::")[0] in wanted]
+        items[:] = [
+            item for item in items if item.nodeid in wanted or item.nodeid.split("::")[0] in wanted
+        ]
 
 
 def wanted_ids() -> list[str]:
@@ -65,8 +87,15 @@ def wanted_ids() -> list[str]:
 
 
 def config_file() -> str:
-    """The configuration that pytest finds when it is told of no file: one beside some test would else win where only that test runs."""
-    marks = {"pytest.toml": "", ".pytest.toml": "", "pytest.ini": "", ".pytest.ini": "", "pyproject.toml": "[tool.pytest"}
+    """The configuration that pytest finds when it is told of no file: one beside some test
+    would else win where only that test runs."""
+    marks = {
+        "pytest.toml": "",
+        ".pytest.toml": "",
+        "pytest.ini": "",
+        ".pytest.ini": "",
+        "pyproject.toml": "[tool.pytest",
+    }
     folder = "."
     while True:
         for name, mark in {**marks, "tox.ini": "[pytest]", "setup.cfg": "[tool:pytest]"}.items():
@@ -84,7 +113,11 @@ def text_of(path: str) -> str:
 
 
 def chosen(words: list[str], *, some: bool) -> list[str]:
-    """The person's own options. Where only some tests are wanted they name all there is to choose: paths, -k and -m have had their say."""
+    """The person's own options.
+
+    Where only some tests are wanted they name all there is to choose: paths, -k and -m have had
+    their say.
+    """
     if not some:
         return words
     kept, rest = [], iter(words)
@@ -104,7 +137,14 @@ if __name__ == "__main__":
     sys.path.append(os.getcwd())  # noqa: PTH109  # as above
     config = config_file()
     top = os.path.dirname(config) if config != os.devnull else "."  # noqa: PTH120  # as above
-    options = ["-c", config, "--rootdir=.", f"--confcutdir={top}", "--maxfail=0", "--continue-on-collection-errors"]
+    options = [
+        "-c",
+        config,
+        "--rootdir=.",
+        f"--confcutdir={top}",
+        "--maxfail=0",
+        "--continue-on-collection-errors",
+    ]
     options += ["-p", "no:cacheprovider", "-p", "nightlatch_pytest"]
     options += chosen(sys.argv[3:], some=bool(files))
     sys.exit(pytest.main([*options, *(file for file in files if os.path.exists(file))]))  # noqa: PTH110  # as above

@@ -1,4 +1,5 @@
-"""Runs the standard library's unittest in a project's own Python and writes each result down as soon as it is known."""
+"""Runs the standard library's unittest in a project's own Python and writes each result down as
+soon as it is known."""
 
 import fnmatch
 import json
@@ -66,11 +67,17 @@ def test_id(test: Any) -> str:
 
 
 def start_folders(top: str, pattern: str) -> list[str]:
-    """The folders where discovery has to begin: the project, and every folder with tests that no package leads to."""
+    """The folders where discovery has to begin: the project, and every folder with tests that
+    no package leads to."""
     found = []
     for folder, names, files in os.walk(top):
-        names[:] = sorted(n for n in names if not n.startswith(".") and n not in ("node_modules", "venv", "__pycache__"))
-        package = os.path.exists(os.path.join(folder, "__init__.py"))  # noqa: PTH110, PTH118  # the project's Python may be any
+        names[:] = sorted(
+            n
+            for n in names
+            if not n.startswith(".") and n not in ("node_modules", "venv", "__pycache__")
+        )
+        # the project's Python may be any
+        package = os.path.exists(os.path.join(folder, "__init__.py"))  # noqa: PTH110, PTH118
         if folder == top or (not package and any(fnmatch.fnmatch(f, pattern) for f in files)):
             found.append(folder)
     return found
@@ -78,7 +85,11 @@ def start_folders(top: str, pattern: str) -> list[str]:
 
 def top_of(folder: str) -> str:
     """The folder that the package of this one lies in, or the folder itself."""
-    while os.path.exists(os.path.join(folder, "__init__.py")) and folder not in (".", ""):  # noqa: PTH110, PTH118  # as above
+    # as above
+    while os.path.exists(os.path.join(folder, "__init__.py")) and folder not in (  # noqa: PTH110, PTH118
+        ".",
+        "",
+    ):
         folder = os.path.dirname(folder) or "."  # noqa: PTH120  # as above
     return folder
 
@@ -92,7 +103,8 @@ def cases(suite: Any) -> Iterator[Any]:
 
 
 def chosen(words: list[str]) -> tuple[list[str], str, tuple[str, ...]]:
-    """Where a person's own options let discovery begin, the pattern of its files, and the modules that they name."""
+    """Where a person's own options let discovery begin, the pattern of its files, and the
+    modules that they name."""
     names, start, pattern = [], "", "test*.py"
     rest = iter(words)
     for word in rest:
@@ -113,11 +125,14 @@ def chosen(words: list[str]) -> tuple[list[str], str, tuple[str, ...]]:
 def asked(test: Any, names: tuple[str, ...]) -> bool:
     """Is this test in one of the modules, or classes, that are named?"""
     own = test_id(test).replace(".py", "").replace("/", ".").replace("::", ".")
-    return not names or any(f"{own}.".startswith(f"{name.removesuffix('.py').replace('/', '.')}.") for name in names)
+    return not names or any(
+        f"{own}.".startswith(f"{name.removesuffix('.py').replace('/', '.')}.") for name in names
+    )
 
 
 def main(report: str, only: str, *words: str) -> int:
-    sys.path.append(os.getcwd())  # noqa: PTH109  # as `python -m unittest` does, but below the standard library
+    # as `python -m unittest` does, but below the standard library
+    sys.path.append(os.getcwd())  # noqa: PTH109
     with open(only, encoding="utf-8") as names:  # noqa: PTH123  # the project's Python may be any
         wanted = frozenset(names.read().splitlines())
     files = {name.split("::")[0] for name in wanted}

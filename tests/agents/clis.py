@@ -1,4 +1,5 @@
-"""The agent CLIs of tests/agents/install.sh: where they are, and how each is pointed at a scripted model server."""
+"""The agent CLIs of tests/agents/install.sh: where they are, and how each is pointed at a
+scripted model server."""
 
 import json
 import os
@@ -9,8 +10,10 @@ from pathlib import Path
 from nightlatch.core.config import AgentSettings
 
 PACKAGES = {
-    "claude": "@anthropic-ai/claude-code", "codex": "@openai/codex",
-    "gemini": "@google/gemini-cli", "pi": "@earendil-works/pi-coding-agent",
+    "claude": "@anthropic-ai/claude-code",
+    "codex": "@openai/codex",
+    "gemini": "@google/gemini-cli",
+    "pi": "@earendil-works/pi-coding-agent",
 }
 NAMES = tuple(PACKAGES)
 DUMMY = "dummy-not-a-key"
@@ -32,32 +35,63 @@ class Setup:
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder of the installed programs, or None: installing takes a minute, so it is not done behind anybody's back."""
+    """The folder of the installed programs, or None: installing takes a minute, so it is not
+    done behind anybody's back."""
     cache = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '')}/.cache"
     top = Path(environ.get("NIGHTLATCH_TEST_AGENTS") or f"{cache}/nightlatch-tests/agents")
-    whole = (top / "complete").is_file() and (top / "complete").read_bytes() == (HERE / "package.json").read_bytes()
+    whole = (top / "complete").is_file() and (top / "complete").read_bytes() == (
+        HERE / "package.json"
+    ).read_bytes()
     return top / "node_modules" / ".bin" if whole else None
 
 
 def agent_environment(name: str, url: str, home: Path, programs: Path, turns: int = 0) -> Setup:
-    """Dummy keys, a home of its own with the CLI's configuration in it, few retries, loopback as its provider; `turns` is a turn limit."""
+    """Dummy keys, a home of its own with the CLI's configuration in it, few retries, loopback
+    as its provider; `turns` is a turn limit."""
     path = f"{programs}:{os.defpath}:/usr/sbin:/sbin"
-    base = {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "TERM": "dumb", "NO_COLOR": "1", "CI": "1"}
+    base = {
+        "HOME": str(home),
+        "PATH": path,
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "CI": "1",
+    }
     return SETUPS[name](url, home, base, turns)
 
 
 def claude(url: str, _home: Path, base: Mapping[str, str], turns: int) -> Setup:
-    keys = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": f"sk-ant-{DUMMY}", "CLAUDE_CODE_MAX_RETRIES": "1"}
-    return Setup(environ={**base, **keys}, model="claude-sonnet-4-5", args=("--max-turns", str(turns)) if turns else ())
+    keys = {
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": f"sk-ant-{DUMMY}",
+        "CLAUDE_CODE_MAX_RETRIES": "1",
+    }
+    return Setup(
+        environ={**base, **keys},
+        model="claude-sonnet-4-5",
+        args=("--max-turns", str(turns)) if turns else (),
+    )
 
 
 def codex(url: str, home: Path, base: Mapping[str, str], _turns: int) -> Setup:
     provider = {
-        "name": "scripted", "base_url": f"{url}/v1", "env_key": "OPENAI_API_KEY", "wire_api": "responses",
-        "request_max_retries": 0, "stream_max_retries": 0,
+        "name": "scripted",
+        "base_url": f"{url}/v1",
+        "env_key": "OPENAI_API_KEY",
+        "wire_api": "responses",
+        "request_max_retries": 0,
+        "stream_max_retries": 0,
     }
-    lines = ['model_provider = "scripted"', "check_for_update_on_startup = false", "[analytics]", "enabled = false"]
-    lines += ["[model_providers.scripted]", *(f"{key} = {json.dumps(value)}" for key, value in provider.items())]
+    lines = [
+        'model_provider = "scripted"',
+        "check_for_update_on_startup = false",
+        "[analytics]",
+        "enabled = false",
+    ]
+    lines += [
+        "[model_providers.scripted]",
+        *(f"{key} = {json.dumps(value)}" for key, value in provider.items()),
+    ]
     write(home / ".codex/config.toml", "\n".join(lines))
     quiet = ("--disable", "plugins", "--disable", "apps")
     return Setup(environ={**base, "OPENAI_API_KEY": DUMMY}, model="gpt-5.1-codex", args=quiet)
@@ -71,21 +105,43 @@ def gemini(url: str, home: Path, base: Mapping[str, str], turns: int) -> Setup:
         "model": {"maxSessionTurns": turns or -1},
     }
     write(home / ".gemini/settings.json", json.dumps(settings))
-    return Setup(environ={**base, "GEMINI_API_KEY": DUMMY, "GOOGLE_GEMINI_BASE_URL": url}, model="gemini-2.5-flash")
+    return Setup(
+        environ={**base, "GEMINI_API_KEY": DUMMY, "GOOGLE_GEMINI_BASE_URL": url},
+        model="gemini-2.5-flash",
+    )
 
 
 def pi(url: str, home: Path, base: Mapping[str, str], _turns: int) -> Setup:
     model = {
-        "id": "m1", "name": "m1", "input": ["text"], "contextWindow": 128_000, "maxTokens": 8192,
+        "id": "m1",
+        "name": "m1",
+        "input": ["text"],
+        "contextWindow": 128_000,
+        "maxTokens": 8192,
         "cost": {"input": 3, "output": 15, "cacheRead": 0.3, "cacheWrite": 0},
     }
-    provider = {"baseUrl": f"{url}/v1", "api": "openai-completions", "apiKey": "OPENAI_API_KEY", "models": [model]}
+    provider = {
+        "baseUrl": f"{url}/v1",
+        "api": "openai-completions",
+        "apiKey": "OPENAI_API_KEY",
+        "models": [model],
+    }
     write(home / ".pi/agent/models.json", json.dumps({"providers": {"scripted": provider}}))
-    write(home / ".pi/agent/settings.json", json.dumps({"retry": {"maxRetries": 1, "baseDelayMs": 100}}))
-    return Setup(environ={**base, "OPENAI_API_KEY": DUMMY}, model="m1", args=("--provider", "scripted"))
+    write(
+        home / ".pi/agent/settings.json",
+        json.dumps({"retry": {"maxRetries": 1, "baseDelayMs": 100}}),
+    )
+    return Setup(
+        environ={**base, "OPENAI_API_KEY": DUMMY}, model="m1", args=("--provider", "scripted")
+    )
 
 
-SETUPS: Mapping[str, Callable[[str, Path, Mapping[str, str], int], Setup]] = {"claude": claude, "codex": codex, "gemini": gemini, "pi": pi}
+SETUPS: Mapping[str, Callable[[str, Path, Mapping[str, str], int], Setup]] = {
+    "claude": claude,
+    "codex": codex,
+    "gemini": gemini,
+    "pi": pi,
+}
 
 
 def write(path: Path, text: str) -> None:

@@ -1,4 +1,5 @@
-"""Runs one real agent CLI on one brief against a scripted model server, as the loop runs it; called in a network of its own."""
+"""Runs one real agent CLI on one brief against a scripted model server, as the loop runs it;
+called in a network of its own."""
 
 import socket
 from collections.abc import Mapping, Sequence
@@ -26,21 +27,42 @@ class Driven:
 
 
 def drive(
-    name: str, folder: Path, programs: Path, *, commands: Sequence[str] = ("echo hello > hello.txt",), failure: Failure | None = None,
-    good: int = 0, failing: int = 1_000_000, refused: bool = False, idle: float = 30, turns: int = 0,
-    environ: Mapping[str, str] | None = None, dollars: float = 0,
+    name: str,
+    folder: Path,
+    programs: Path,
+    *,
+    commands: Sequence[str] = ("echo hello > hello.txt",),
+    failure: Failure | None = None,
+    good: int = 0,
+    failing: int = 1_000_000,
+    refused: bool = False,
+    idle: float = 30,
+    turns: int = 0,
+    environ: Mapping[str, str] | None = None,
+    dollars: float = 0,
 ) -> Driven:
-    """One session of the agent `name` in `folder`, which gets its tree, home and transcript; `dollars` is what it may cost."""
+    """One session of the agent `name` in `folder`, which gets its tree, home and transcript;
+    `dollars` is what it may cost."""
     with ModelServer(commands=commands, failure=failure, good=good, failing=failing) as server:
         url = f"http://127.0.0.1:{closed_port()}" if refused else server.url
         agent, errand = prepared(name, folder, programs, url, idle, turns, environ or {})
         cap = Cap(purses=(Purse(what="the budget", most=dollars, spent=0),)) if dollars else Cap()
         run = agents.run(agent, replace(errand, cap=cap))
-        return Driven(run=run, briefed=any(BRIEF in str(r) for r in server.requests), requests=len(server.requests))
+        return Driven(
+            run=run,
+            briefed=any(BRIEF in str(r) for r in server.requests),
+            requests=len(server.requests),
+        )
 
 
 def prepared(
-    name: str, folder: Path, programs: Path, url: str, idle: float, turns: int, more: Mapping[str, str]
+    name: str,
+    folder: Path,
+    programs: Path,
+    url: str,
+    idle: float,
+    turns: int,
+    more: Mapping[str, str],
 ) -> tuple[agents.Agent, Errand]:
     for part in ("tree", "home", "out", "me"):
         (folder / part).mkdir()
@@ -48,10 +70,21 @@ def prepared(
     setup = agent_environment(name, url, folder / "me", programs, turns)
     environ = {variable: value for variable, value in {**setup.environ, **more}.items() if value}
     agent = agents.load(name, {name: setup.settings})
-    room = Room(tree=folder / "tree", at=folder / "tree", home=folder / "home", env=environment(environ), network=True)
+    room = Room(
+        tree=folder / "tree",
+        at=folder / "tree",
+        home=folder / "home",
+        env=environment(environ),
+        network=True,
+    )
     return agent, Errand(
-        program=agents.find(agent, folder, setup.environ), brief=folder / "brief.md", room=room,
-        sandbox=find_sandbox("bubblewrap"), out=folder / "out", environ=environ, transcript=folder / "transcript",
+        program=agents.find(agent, folder, setup.environ),
+        brief=folder / "brief.md",
+        room=room,
+        sandbox=find_sandbox("bubblewrap"),
+        out=folder / "out",
+        environ=environ,
+        transcript=folder / "transcript",
         limits=Limits(wall=100, idle=idle, tool=60, grace=1, linger=5, tick=0.2),
     )
 

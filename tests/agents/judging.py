@@ -1,4 +1,5 @@
-"""A real agent CLI as the judge, against a scripted model that answers as asked; called in a network of its own."""
+"""A real agent CLI as the judge, against a scripted model that answers as asked; called in a
+network of its own."""
 
 import json
 import os
@@ -28,7 +29,9 @@ class Model(ModelServer):
         found = re.findall(r'"nonce": "(\w+)", "digest": "(\w+)"', text)
         nonce, digest = found[-1] if found else ("", "")
         said = [{"id": "c1", "answer": self.word, "quote": "return -cents", "why": "it does"}]
-        self.last = f"I read it.\n{json.dumps({'nonce': nonce, 'digest': digest, 'criteria': said})}"
+        self.last = (
+            f"I read it.\n{json.dumps({'nonce': nonce, 'digest': digest, 'criteria': said})}"
+        )
         return ModelServer.next_command(self, body)
 
 
@@ -42,7 +45,9 @@ class Came:
     journal: Sequence[str]
 
 
-def judge(name: str, folder: Path, programs: Path, word: str = "met", failure: Failure | None = None) -> Came:
+def judge(
+    name: str, folder: Path, programs: Path, word: str = "met", failure: Failure | None = None
+) -> Came:
     """One hearing of done work, with a comment in it that calls for a second look."""
     for part in ("me", "heard"):
         (folder / part).mkdir()
@@ -52,11 +57,28 @@ def judge(name: str, folder: Path, programs: Path, word: str = "met", failure: F
         os.environ.clear()
         os.environ.update(setup.environ)
         bench = Bench(
-            agent=agents.load(name, {name: setup.settings}, judging=True), project=folder, sandbox=find_sandbox("bubblewrap"),
-            templates=template, folder=folder / "heard", cache=folder / "cache", wall=100,
+            agent=agents.load(name, {name: setup.settings}, judging=True),
+            project=folder,
+            sandbox=find_sandbox("bubblewrap"),
+            templates=template,
+            folder=folder / "heard",
+            cache=folder / "cache",
+            wall=100,
             note=lambda event, **_fields: notes.append(event),
-        )  # fmt: skip
-        brought = Brought(feature=FEATURE, asked=asked(FEATURE, ()), texts=in_till("# all of it is done\n", code=DONE), results={})
+        )
+        brought = Brought(
+            feature=FEATURE,
+            asked=asked(FEATURE, ()),
+            texts=in_till("# all of it is done\n", code=DONE),
+            results={},
+        )
         judged, usage = bench.hear(brought)
-        tools = sorted({str(tool["name"]) for body in server.requests for tool in tools_in(body) if "name" in tool})
+        tools = sorted(
+            {
+                str(tool["name"])
+                for body in server.requests
+                for tool in tools_in(body)
+                if "name" in tool
+            }
+        )
     return Came(judged=judged, usage=usage, tools=tools, journal=notes)

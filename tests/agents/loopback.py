@@ -1,4 +1,5 @@
-"""Runs a function in a process whose network is a loopback of its own: nothing it starts can reach anything else."""
+"""Runs a function in a process whose network is a loopback of its own: nothing it starts can
+reach anything else."""
 
 import functools
 import importlib
@@ -18,10 +19,13 @@ LONGEST = 300
 
 
 def alone(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a module's function returns when it is called in a network of its own; everything passed must pickle."""
+    """What a module's function returns when it is called in a network of its own; everything
+    passed must pickle."""
     asked = pickle.dumps((function.__module__, function.__name__, args, kwargs))
     command = [*namespace(), sys.executable, "-m", "tests.agents.loopback"]
-    done = subprocess.run(command, input=asked, capture_output=True, cwd=TOP, timeout=LONGEST, check=False)
+    done = subprocess.run(
+        command, input=asked, capture_output=True, cwd=TOP, timeout=LONGEST, check=False
+    )
     if done.returncode:
         raise AssertionError(done.stderr.decode("utf-8", "replace"))
     return cast("T", pickle.loads(done.stdout))  # noqa: S301  # our own child wrote it
@@ -29,7 +33,8 @@ def alone(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 @functools.cache
 def namespace() -> tuple[str, ...]:
-    """The command that makes the namespace; an ordinary user becomes root in it to bring the loopback up."""
+    """The command that makes the namespace; an ordinary user becomes root in it to bring the
+    loopback up."""
     return ("unshare", "--net") if os.getuid() == 0 else ("unshare", "--net", "--map-root-user")
 
 
@@ -38,7 +43,9 @@ def missing() -> str:
     """Why there can be no such network here, or nothing."""
     if not shutil.which("unshare") or not shutil.which("ip"):
         return "unshare or ip is not installed"
-    tried = subprocess.run([*namespace(), "ip", "link", "set", "lo", "up"], capture_output=True, check=False)
+    tried = subprocess.run(
+        [*namespace(), "ip", "link", "set", "lo", "up"], capture_output=True, check=False
+    )
     return "no network namespaces may be made here" if tried.returncode else ""
 
 

@@ -1,4 +1,5 @@
-"""Real agent CLIs as judges: they are told the brief, only read, and their answer and their failures come out as what they are."""
+"""Real agent CLIs as judges: they are told the brief, only read, and their answer and their
+failures come out as what they are."""
 
 from pathlib import Path
 
@@ -12,7 +13,17 @@ from tests.agents.model_server import OVERLOAD, RATE_LIMIT
 pytestmark = [pytest.mark.agents, pytest.mark.sandbox]
 every_cli = pytest.mark.parametrize("name", clis.NAMES)
 # Codex offers its shell in any case, and runs it in a sandbox of its own that only reads.
-WRITERS = {"Bash", "Edit", "Write", "bash", "edit", "write", "run_shell_command", "replace", "write_file"}
+WRITERS = {
+    "Bash",
+    "Edit",
+    "Write",
+    "bash",
+    "edit",
+    "write",
+    "run_shell_command",
+    "replace",
+    "write_file",
+}
 
 
 @every_cli
@@ -29,9 +40,15 @@ def test_it_judges_in_two_looks_and_only_reads(name: str, programs: Path, tmp_pa
 
 
 @every_cli
-def test_what_it_says_and_how_it_fails_is_told_apart(name: str, programs: Path, tmp_path: Path) -> None:
+def test_what_it_says_and_how_it_fails_is_told_apart(
+    name: str, programs: Path, tmp_path: Path
+) -> None:
     for folder in ("said", "limited", "down"):
         (tmp_path / folder).mkdir()
-    assert isinstance(alone(judging.judge, name, tmp_path / "said", programs, "not_met").judged, NotMet)
+    assert isinstance(
+        alone(judging.judge, name, tmp_path / "said", programs, "not_met").judged, NotMet
+    )
     for folder, failure in (("limited", RATE_LIMIT), ("down", OVERLOAD)):
-        assert isinstance(alone(judging.judge, name, tmp_path / folder, programs, "met", failure).judged, NoAnswer)
+        assert isinstance(
+            alone(judging.judge, name, tmp_path / folder, programs, "met", failure).judged, NoAnswer
+        )

@@ -8,5 +8,7 @@ from tests.cli.kit import Project
 
 
 @pytest.fixture
-def project(repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Project:
     return Project(folder=repository, capsys=capsys, monkeypatch=monkeypatch)

@@ -59,7 +59,9 @@ class Project:
         return Told(code=code, out=shown.out, err=shown.err)
 
     def git(self, *args: str) -> str:
-        return subprocess.run(["git", *args], cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", *args], cwd=self.folder, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -82,20 +84,34 @@ class Project:
         assert found
         return found
 
-    def session(self, feature: str, word: str, *details: str, number: int = 1, **more: object) -> Entry:
+    def session(
+        self, feature: str, word: str, *details: str, number: int = 1, **more: object
+    ) -> Entry:
         """The entry of one session on a feature of the plan."""
         known = self.feature(feature)
         last = f"session {RUN}-s{number:02}  digest {known.digest}"
         values = {"tries": 1, "minutes": 4, "usd": 0.5, "title": known.title, **more}
-        return Entry(at=START + timedelta(minutes=number), word=word, feature=feature, details=(*details, last), **values)  # type: ignore[arg-type]  # told by keyword
+        return Entry(
+            at=START + timedelta(minutes=number),
+            word=word,
+            feature=feature,
+            details=(*details, last),
+            **values,  # type: ignore[arg-type]  # told by keyword
+        )
 
     def record(self, entries: Iterable[Item]) -> None:
         """progress.txt with one run, committed."""
-        self.write("progress.txt", render((RunStart(run=RUN, fields=(("agent", "scripted"),)), *entries)))
+        self.write(
+            "progress.txt", render((RunStart(run=RUN, fields=(("agent", "scripted"),)), *entries))
+        )
         self.commit("progress")
 
     def files(self) -> set[str]:
-        return {str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if ".git" not in path.parts}
+        return {
+            str(path.relative_to(self.folder))
+            for path in self.folder.rglob("*")
+            if ".git" not in path.parts
+        }
 
 
 def story(name: str, title: str = "", **more: object) -> dict[str, object]:

@@ -1,4 +1,5 @@
-"""`ratchet` where no run gives ids: what the test files declare is protected, in every language, whatever runs them, or nothing.
+"""`ratchet` where no run gives ids: what the test files declare is protected, in every
+language, whatever runs them, or nothing.
 
 A few changes of each language are tried each time; NIGHTLATCH_FULL=1 tries them all.
 """
@@ -25,7 +26,8 @@ def project(project: Project) -> Project:
 
 @pytest.fixture
 def no_suite(project: Project) -> None:
-    """Whatever runners this machine has, none runs here: the person took the suite of the top out."""
+    """Whatever runners this machine has, none runs here: the person took the suite of the top
+    out."""
     project.monkeypatch.setenv("NIGHTLATCH_CHECKS_SUITE", '[{"folder": ""}]')
 
 
@@ -36,7 +38,10 @@ def tampered(sample: Sample) -> Iterator[tuple[str, dict[str, str | None]]]:
     yield "the file renamed away", {sample.path: None, sample.away: sample.text}
     for what in sample.weaker if FULL else [*sample.weaker][-1:]:
         yield what, {sample.path: sample.weakened(what)}
-        yield f"{what}, and moved", {sample.path: None, sample.moved: sample.there(sample.weakened(what))}
+        yield (
+            f"{what}, and moved",
+            {sample.path: None, sample.moved: sample.there(sample.weakened(what))},
+        )
 
 
 def verdict(project: Project, files: dict[str, str | None], *args: str) -> int:
@@ -58,9 +63,13 @@ def laid(project: Project, sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("sample", EVERY)
-def test_no_test_goes_where_the_suite_is_known_by_its_exit_code(project: Project, sample: Sample) -> None:
+def test_no_test_goes_where_the_suite_is_known_by_its_exit_code(
+    project: Project, sample: Sample
+) -> None:
     laid(project, sample)
-    assert [what for what, files in tampered(sample) if verdict(project, files, *BY_EXIT_CODE) == LANDS] == []
+    assert [
+        what for what, files in tampered(sample) if verdict(project, files, *BY_EXIT_CODE) == LANDS
+    ] == []
 
 
 @pytest.mark.usefixtures("no_suite")
@@ -80,14 +89,19 @@ def test_a_test_file_that_moves_as_it_is_lands(project: Project, sample: Sample)
 
 
 @pytest.mark.parametrize("sample", EVERY)
-def test_a_move_lands_where_the_file_alone_points_to_a_runner_in_which_it_fails(project: Project, sample: Sample) -> None:
-    """There is no code that the tests could pass on: what fails at the base may go on failing where it is now."""
+def test_a_move_lands_where_the_file_alone_points_to_a_runner_in_which_it_fails(
+    project: Project, sample: Sample
+) -> None:
+    """There is no code that the tests could pass on: what fails at the base may go on failing
+    where it is now."""
     laid(project, sample)
     assert verdict(project, {sample.path: None, sample.moved: sample.there(sample.text)}) == LANDS
 
 
 @pytest.mark.parametrize("sample", EVERY)
-def test_no_test_goes_where_the_file_alone_points_to_a_runner_in_which_it_fails(project: Project, sample: Sample) -> None:
+def test_no_test_goes_where_the_file_alone_points_to_a_runner_in_which_it_fails(
+    project: Project, sample: Sample
+) -> None:
     laid(project, sample)
     assert [what for what, files in tampered(sample) if verdict(project, files) == LANDS] == []
 
@@ -95,7 +109,14 @@ def test_no_test_goes_where_the_file_alone_points_to_a_runner_in_which_it_fails(
 def test_a_move_takes_no_failure_along_that_the_base_does_not_have(project: Project) -> None:
     """Control: the file that moves is the same, and what it failed for is not."""
     text = "from cart import add\n\n\ndef test_adds():\n    assert add(1, 2) == 3\n"
-    project.commit("the shop", **{"cart.py": "def add(a, b):\n    return a + b\n", "conftest.py": "", "tests/test_cart.py": text})
+    project.commit(
+        "the shop",
+        **{
+            "cart.py": "def add(a, b):\n    return a + b\n",
+            "conftest.py": "",
+            "tests/test_cart.py": text,
+        },
+    )
     moved = {"tests/test_cart.py": None, "tests/shop/test_cart.py": text}
     assert verdict(project, moved) == LANDS
     assert verdict(project, {**moved, "cart.py": "def add(a, b):\n    return a * b\n"}) != LANDS

@@ -1,4 +1,5 @@
-"""The command line as such: what is there, how fast it is there, and how every way to end is told and numbered."""
+"""The command line as such: what is there, how fast it is there, and how every way to end is
+told and numbered."""
 
 import json
 import os
@@ -20,10 +21,21 @@ ALL = [name for section in COMMANDS.values() for name in section]
 PROGRAM = "import sys; from nightlatch.cli import main; sys.exit(main())"
 
 
-def nightlatch(*args: str, cwd: Path, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def nightlatch(
+    *args: str, cwd: Path, out: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
     command = [sys.executable, "-c", PROGRAM, *args]
-    return subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
 
 
 def loop_py(repository: Path, text: str) -> None:
@@ -31,13 +43,26 @@ def loop_py(repository: Path, text: str) -> None:
 
 
 READING = (
-    ("status",), ("watch",), ("report",), ("log",), ("brief", "US-001"), ("handoff", "US-001"), ("note", "list"), ("clean",),
-    ("verify",), ("doctor",), ("config",), ("check", "HEAD"), ("ratchet", "HEAD~1..HEAD"),
-)  # fmt: skip
+    ("status",),
+    ("watch",),
+    ("report",),
+    ("log",),
+    ("brief", "US-001"),
+    ("handoff", "US-001"),
+    ("note", "list"),
+    ("clean",),
+    ("verify",),
+    ("doctor",),
+    ("config",),
+    ("check", "HEAD"),
+    ("ratchet", "HEAD~1..HEAD"),
+)
 
 
 @pytest.mark.parametrize("args", READING, ids=" ".join)
-def test_every_command_that_looks_answers_with_one_object(args: tuple[str, ...], project: Project) -> None:
+def test_every_command_that_looks_answers_with_one_object(
+    args: tuple[str, ...], project: Project
+) -> None:
     project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
     project.plan(story("US-001"))
     project.commit("plan")
@@ -48,14 +73,25 @@ def test_every_command_that_looks_answers_with_one_object(args: tuple[str, ...],
 
 
 def test_help_names_every_command_and_imports_none() -> None:
-    code = f"{PROGRAM.removesuffix('sys.exit(main())')} main(['--help', '--all']); print(*sorted(sys.modules), file=sys.stderr)"
+    code = (
+        f"{PROGRAM.removesuffix('sys.exit(main())')} main(['--help', '--all']);"
+        " print(*sorted(sys.modules), file=sys.stderr)"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = ran.stderr.split()
     assert [name for name in ALL if f"\n  {name} " not in ran.stdout] == []
-    assert [m for m in loaded if m.startswith(("nightlatch.cli.", "nightlatch.edge", "jinja2", "rich", "jsonschema", "junitparser"))] == []
+    assert [
+        m
+        for m in loaded
+        if m.startswith(
+            ("nightlatch.cli.", "nightlatch.edge", "jinja2", "rich", "jsonschema", "junitparser")
+        )
+    ] == []
 
 
-def test_the_first_page_of_help_has_the_commands_of_a_first_night(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_page_of_help_has_the_commands_of_a_first_night(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert tuple(name for name in ALL if f"\n  {name} " in shown) == FIRST
@@ -64,8 +100,13 @@ def test_the_first_page_of_help_has_the_commands_of_a_first_night(capsys: pytest
 
 @pytest.mark.parametrize("args", [["demo"], ["run"], ["doctor"], []])
 def test_another_system_gets_one_sentence(args: list[str], tmp_path: Path) -> None:
-    code = f"import sys; from nightlatch.cli import main; sys.platform = 'darwin'; sys.exit(main({args}))"
-    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    code = (
+        "import sys; from nightlatch.cli import main; sys.platform = 'darwin';"
+        f" sys.exit(main({args}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.splitlines() == [
         "nightlatch: nightlatch runs on Linux, and this is darwin",
@@ -85,11 +126,16 @@ def test_a_budget_is_read_with_its_dollar_sign_and_words_are_answered(project: P
     project.plan(story("US-001"))
     assert "$20.00 a run" in project.nightlatch("run", "--dry-run", "--budget", "$20").out
     told = project.nightlatch("run", "--dry-run", "--budget", "much")
-    assert (told.code, "'much' is no number of dollars; such as: --budget 20" in told.err) == (2, True)
+    assert (told.code, "'much' is no number of dollars; such as: --budget 20" in told.err) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_help_of_every_command_teaches_by_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_of_every_command_teaches_by_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([name, "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"Usage: nightlatch {name}" in shown
@@ -103,12 +149,22 @@ def test_every_command_can_be_imported_and_has_a_sentence_of_help(name: str) -> 
     assert command.help
 
 
-def test_a_misspelt_command_is_answered_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_command_is_answered_with_the_nearest_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["statsu"]) == 2
-    assert capsys.readouterr() == ("", "nightlatch: there is no command 'statsu'; did you mean 'status'?\nfix: nightlatch --help\n")
+    assert capsys.readouterr() == (
+        "",
+        (
+            "nightlatch: there is no command 'statsu'; did you mean 'status'?\nfix: nightlatch"
+            " --help\n"
+        ),
+    )
 
 
-def test_a_wrong_option_names_its_command_and_where_its_help_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_option_names_its_command_and_where_its_help_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["schema", "--wrong"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -116,28 +172,46 @@ def test_a_wrong_option_names_its_command_and_where_its_help_is(capsys: pytest.C
     assert shown.err.endswith("fix: nightlatch schema --help\n")
 
 
-def test_started_through_loop_py_the_advice_is_to_type_that(capsys: pytest.CaptureFixture[str]) -> None:
+def test_started_through_loop_py_the_advice_is_to_type_that(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["schema", "--wrong"], loop=lambda _options: 0) == 2
     assert "fix: python loop.py schema --help" in capsys.readouterr().err
 
 
-def test_with_json_an_error_is_one_object_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_json_an_error_is_one_object_on_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["schema", "nothing", "--json"]) == 2
     shown = capsys.readouterr()
     told = json.loads(shown.out)
-    assert (told["schema"], told["place"], told["fix"], told["exit"]) == ("nightlatch/error/1", "schema", "nightlatch schema --help", 2)
+    assert (told["schema"], told["place"], told["fix"], told["exit"]) == (
+        "nightlatch/error/1",
+        "schema",
+        "nightlatch schema --help",
+        2,
+    )
     assert shown.err == ""
 
 
-def test_a_json_that_is_somebodys_words_does_not_ask_for_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_json_that_is_somebodys_words_does_not_ask_for_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert cli.tell(RepoError("no"), ["answer", "US-001", "--", "--json"]) == 2
     assert capsys.readouterr().err == "nightlatch: no\n"
 
 
-def test_an_error_shows_problem_place_and_fix_and_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
-    error = NightlatchError("two lines\n  ^ here \x1b[31m", place="prd.json:3:1", fix="do this\nor that")
+def test_an_error_shows_problem_place_and_fix_and_no_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    error = NightlatchError(
+        "two lines\n  ^ here \x1b[31m", place="prd.json:3:1", fix="do this\nor that"
+    )
     assert cli.tell(error, []) == 70
-    assert capsys.readouterr().err == "nightlatch: prd.json:3:1: two lines\n  ^ here \\x1b[31m\nfix: do this\nor that\n"
+    assert (
+        capsys.readouterr().err
+        == "nightlatch: prd.json:3:1: two lines\n  ^ here \\x1b[31m\nfix: do this\nor that\n"
+    )
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,17 +228,28 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 
 
 def test_run_runs_the_projects_own_loop_as_a_program(repository: Path) -> None:
-    loop_py(repository, "import sys\nimport nightlatch\nprint(__name__, *sys.argv[1:])\nsys.exit(7)\n")
+    loop_py(
+        repository, "import sys\nimport nightlatch\nprint(__name__, *sys.argv[1:])\nsys.exit(7)\n"
+    )
     (repository / "deep").mkdir()
     ran = nightlatch("run", "--once", cwd=repository / "deep")
     assert (ran.returncode, ran.stdout, ran.stderr) == (7, "__main__ run --once\n", "")
 
 
-def test_a_loop_that_imports_what_lies_beside_it_is_told_that_agents_work_lands_there(repository: Path) -> None:
+def test_a_loop_that_imports_what_lies_beside_it_is_told_that_agents_work_lands_there(
+    repository: Path,
+) -> None:
     loop_py(repository, "import nightlatch\nimport beside\n")
     (repository / "beside.py").write_text("print('I ran')\n")
     env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
-    ran = subprocess.run([sys.executable, "-m", "nightlatch"], cwd=repository, env=env, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-m", "nightlatch"],
+        cwd=repository,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "loop.py imports beside, which lies in the project" in ran.stderr
 
@@ -183,8 +268,12 @@ def test_a_loop_py_that_has_nothing_to_do_with_nightlatch_is_left_alone(reposito
     assert "there is no plan" in ran.stderr
 
 
-def test_a_loop_py_that_calls_main_without_a_loop_gets_the_shipped_one_and_not_itself_for_ever(repository: Path) -> None:
-    loop_py(repository, "import sys\nfrom nightlatch.cli import main\nprint('once')\nsys.exit(main())\n")
+def test_a_loop_py_that_calls_main_without_a_loop_gets_the_shipped_one_and_not_itself_for_ever(
+    repository: Path,
+) -> None:
+    loop_py(
+        repository, "import sys\nfrom nightlatch.cli import main\nprint('once')\nsys.exit(main())\n"
+    )
     ran = nightlatch("run", cwd=repository)
     assert ran.stdout == "once\n"
     assert "there is no plan" in ran.stderr
@@ -215,11 +304,19 @@ def test_what_nobody_expected_is_kept_in_a_file_and_told_in_a_sentence(repositor
     assert "Traceback" in kept.read_text()
 
 
-def test_no_key_stands_in_what_is_kept_and_told_of_a_crash(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_stands_in_what_is_kept_and_told_of_a_crash(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "kept-in-the-house-77")
     (repository / ".nightlatch").mkdir()
-    (repository / "loop.toml").write_text('[agents.mine]\ncommand = ["true"]\nenv = { MY_TOKEN = "a-value-of-the-shop" }\n')
-    loop_py(repository, "import nightlatch\nraise ValueError(' and '.join(['kept-in-the-' + 'house-77', 'a-value-of-the-shop']))\n")
+    (repository / "loop.toml").write_text(
+        '[agents.mine]\ncommand = ["true"]\nenv = { MY_TOKEN = "a-value-of-the-shop" }\n'
+    )
+    loop_py(
+        repository,
+        "import nightlatch\nraise ValueError(' and '.join(['kept-in-the-' + 'house-77',"
+        " 'a-value-of-the-shop']))\n",
+    )
     ran = nightlatch("run", cwd=repository)
     [kept] = (repository / ".nightlatch").glob("crash-*.txt")
     for text in (ran.stderr, kept.read_text()):
@@ -240,19 +337,36 @@ def test_without_a_journal_the_traceback_itself_is_shown(repository: Path) -> No
 
 
 def test_every_error_class_says_what_it_is_and_has_an_exit_code() -> None:
-    errors = [e for e in vars(import_module("nightlatch.errors")).values() if isinstance(e, type) and issubclass(e, NightlatchError)]
+    errors = [
+        e
+        for e in vars(import_module("nightlatch.errors")).values()
+        if isinstance(e, type) and issubclass(e, NightlatchError)
+    ]
     assert {e.exit for e in errors} == {1, 2, 4, 5, 70, 75}
     assert all(e.__doc__ for e in errors)
 
 
-def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has_it(tmp_path: Path) -> None:
+def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has_it(
+    tmp_path: Path,
+) -> None:
     loop = shutil.copy(Path(__file__).parents[2] / "loop.py", tmp_path)
     bare = [sys.executable, "-I", "-S", str(loop), "--version"]
-    done = subprocess.run(bare, env={"PATH": "/nowhere", "HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        bare,
+        env={"PATH": "/nowhere", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert "this Python has no nightlatch; fix: pipx install . in a clone of nightlatch" in done.stderr
+    assert (
+        "this Python has no nightlatch; fix: pipx install . in a clone of nightlatch" in done.stderr
+    )
     (tmp_path / "bin").mkdir()
-    landed, installed = tmp_path / "bin/nightlatch", tmp_path.with_name(f"{tmp_path.name}-installed") / "nightlatch"
+    landed, installed = (
+        tmp_path / "bin/nightlatch",
+        tmp_path.with_name(f"{tmp_path.name}-installed") / "nightlatch",
+    )
     installed.parent.mkdir()
     for program, says in ((landed, "landed"), (installed, "installed")):
         program.write_text(f'#!/bin/sh\necho "{says} $1"\n')
@@ -267,6 +381,15 @@ def test_loop_py_is_an_import_like_any_other_where_nightlatch_is_missing(tmp_pat
     installed = tmp_path / "nightlatch"
     installed.write_text("#!/bin/sh\necho started\n")
     installed.chmod(0o755)
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\ntry: import loop\nexcept ImportError: print('an import error')"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\ntry: import loop\nexcept ImportError:"
+        " print('an import error')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "an import error\n"

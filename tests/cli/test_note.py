@@ -1,4 +1,5 @@
-"""`nightlatch note`: at the desk by the person's word, exactly once; in a workspace a line for the loop and nothing else."""
+"""`nightlatch note`: at the desk by the person's word, exactly once; in a workspace a line for
+the loop and nothing else."""
 
 import json
 import shutil
@@ -21,7 +22,13 @@ from tests.cli.kit import Project, story
 def desk(project: Project) -> Project:
     project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
     project.plan(story("US-001"), story("US-002"))
-    project.commit("start", **{"till.py": "def price(cents, count):\n    return cents * count\n", "slow.log": "412 ms\n"})
+    project.commit(
+        "start",
+        **{
+            "till.py": "def price(cents, count):\n    return cents * count\n",
+            "slow.log": "412 ms\n",
+        },
+    )
     return project
 
 
@@ -35,17 +42,41 @@ def test_the_person_says_any_state_and_it_is_committed_at_once(desk: Project) ->
     more = ("--cite", "till.py:2", "--feature", "US-001", "--file", "slow.log", "--next", "test it")
     name = noted(desk, "verified", "the price", "is a product", *more)
     found = read(desk.git("show", f"HEAD:findings/{name}.toml"), name)
-    assert (found.state, found.by, found.feature, found.claim) == (State.VERIFIED, Author.PERSON, "US-001", "the price is a product")
-    assert (found.cites[0].symbol, len(found.evidence[0].sha256), found.next) == ("price", 64, "test it")
+    assert (found.state, found.by, found.feature, found.claim) == (
+        State.VERIFIED,
+        Author.PERSON,
+        "US-001",
+        "the price is a product",
+    )
+    assert (found.cites[0].symbol, len(found.evidence[0].sha256), found.next) == (
+        "price",
+        64,
+        "test it",
+    )
     assert desk.git("log", "-1", "--format=%s") == f"note: {name} the price is a product"
     assert desk.git("status", "--porcelain") == ""
     assert not (desk.folder / "progress.txt").exists()
 
 
 def test_a_decision_of_the_person_needs_no_confirmation(desk: Project) -> None:
-    name = noted(desk, "decision", "prices are whole cents", "--choice", "int", "--why", "no rounding", "--alternatives", "Decimal")
+    name = noted(
+        desk,
+        "decision",
+        "prices are whole cents",
+        "--choice",
+        "int",
+        "--why",
+        "no rounding",
+        "--alternatives",
+        "Decimal",
+    )
     found = read(desk.git("show", f"HEAD:findings/{name}.toml"), name)
-    assert (found.state, found.kind, found.choice, found.alternatives) == (State.VERIFIED, "decision", "int", ("Decimal",))
+    assert (found.state, found.kind, found.choice, found.alternatives) == (
+        State.VERIFIED,
+        "decision",
+        "int",
+        ("Decimal",),
+    )
 
 
 def test_a_note_waits_for_the_running_loop_and_is_carried_out_exactly_once(desk: Project) -> None:
@@ -92,35 +123,62 @@ def test_a_person_says_what_a_finding_is_now(desk: Project) -> None:
 
 
 def test_what_is_known_is_listed_by_feature_and_state_and_stale_is_shown(desk: Project) -> None:
-    first = noted(desk, "verified", "the price is a product", "--cite", "till.py:2", "--feature", "US-001")
+    first = noted(
+        desk, "verified", "the price is a product", "--cite", "till.py:2", "--feature", "US-001"
+    )
     noted(desk, "blocked", "no access to the \x1b[31mlog", "--feature", "US-002")
     listed = desk.nightlatch("note", "list").out.splitlines()
     assert f"{first} verified person US-001 the price is a product" in listed
     assert "\x1b" not in "".join(listed)
-    assert [desk.nightlatch("note", "list", "--feature", "US-002", "--json").at("findings", 0, "state")] == ["blocked"]
+    assert [
+        desk.nightlatch("note", "list", "--feature", "US-002", "--json").at("findings", 0, "state")
+    ] == ["blocked"]
     desk.commit("sum", **{"till.py": "def price(cents, count):\n    return cents + count\n"})
-    assert desk.nightlatch("note", "list", "--state", "stale").out == f"{first} stale    person US-001 the price is a product\n"
+    assert (
+        desk.nightlatch("note", "list", "--state", "stale").out
+        == f"{first} stale    person US-001 the price is a product\n"
+    )
     changed = desk.git("rev-parse", "--short=9", "HEAD")
-    assert desk.nightlatch("note", "show", first).out.endswith(f"# stale: till.py:2-2 has 100% of its lines changed by {changed}\n")
+    assert desk.nightlatch("note", "show", first).out.endswith(
+        f"# stale: till.py:2-2 has 100% of its lines changed by {changed}\n"
+    )
     assert desk.nightlatch("note", "show", first, "--json").at("was") == "verified"
 
 
 def test_a_file_that_is_no_finding_is_shown_and_stops_nothing(desk: Project) -> None:
     desk.commit("odd", **{"findings/N-odd00.toml": "what is this"})
-    assert desk.nightlatch("note", "list").out.startswith("N-odd00 open     loop   - findings/N-odd00.toml cannot be read: ")
+    assert desk.nightlatch("note", "list").out.startswith(
+        "N-odd00 open     loop   - findings/N-odd00.toml cannot be read: "
+    )
 
 
 @pytest.mark.parametrize(
     ("args", "says", "fix"),
     [
         (("show", "N-00000"), "there is no finding 'N-00000'", "nightlatch note list"),
-        (("challenge", "N-00000", "no", "--evidence", "true"), "there is no finding 'N-00000'", "nightlatch note list"),
-        (("challenge", "N-00000", "no"), "a finding is challenged with evidence or not at all", "note challenge --help"),
+        (
+            ("challenge", "N-00000", "no", "--evidence", "true"),
+            "there is no finding 'N-00000'",
+            "nightlatch note list",
+        ),
+        (
+            ("challenge", "N-00000", "no"),
+            "a finding is challenged with evidence or not at all",
+            "note challenge --help",
+        ),
         (("open",), "the following arguments are required: text", "note open --help"),
         (("open", " "), "a text is empty or longer than 2000 characters", "note open --help"),
-        (("open", "x", "--reproduce", "x", "--fails", "11/10"), "--fails 11/10 is not how often of how often, such as 3/10", "open --help"),
+        (
+            ("open", "x", "--reproduce", "x", "--fails", "11/10"),
+            "--fails 11/10 is not how often of how often, such as 3/10",
+            "open --help",
+        ),
         (("open", "x", "--state", "rejected"), "--state belongs to challenge", "note open --help"),
-        (("open", "x", "--fails", "1/10"), "--fails says how often the command of --reproduce fails", "note open --help"),
+        (
+            ("open", "x", "--fails", "1/10"),
+            "--fails says how often the command of --reproduce fails",
+            "note open --help",
+        ),
         (("open", "x", "--feature", "US-9"), "US-9", ""),
     ],
 )
@@ -136,51 +194,102 @@ def test_what_cannot_be_said(desk: Project, args: tuple[str, ...], says: str, fi
 def in_workspace(out: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """The program as agents have it: no package, no git, nothing but Python."""
     command = [sys.executable, "-I", "-S", noting.__file__, *args]
-    return subprocess.run(command, env={"NIGHTLATCH_OUT": str(out)}, cwd=out, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command,
+        env={"NIGHTLATCH_OUT": str(out)},
+        cwd=out,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_in_a_workspace_a_note_is_a_line_and_needs_nothing(tmp_path: Path) -> None:
-    done = in_workspace(tmp_path, "note", "rejected", "the limiter causes it", "--reproduce", "./invite.sh", "--fails", "3 of 10", "--base")
+    done = in_workspace(
+        tmp_path,
+        "note",
+        "rejected",
+        "the limiter causes it",
+        "--reproduce",
+        "./invite.sh",
+        "--fails",
+        "3 of 10",
+        "--base",
+    )
     assert done.returncode == 0, done.stderr
     with (tmp_path / "notes.jsonl").open("a") as file:
         file.write('{"claim": "torn')
-    assert in_workspace(tmp_path, "note", "challenge", "N-7f3k2", "--evidence", "true", "no, the cache").returncode == 0
+    assert (
+        in_workspace(
+            tmp_path, "note", "challenge", "N-7f3k2", "--evidence", "true", "no, the cache"
+        ).returncode
+        == 0
+    )
     first, torn, second = (tmp_path / "notes.jsonl").read_text().splitlines()
     again = {"command": "./invite.sh", "fails": 3, "of": 10}
-    assert json.loads(first) == {"claim": "the limiter causes it", "state": "rejected", "reproduction": again, "at": "base"}
-    assert json.loads(second) == {"claim": "no, the cache", "challenge": "N-7f3k2", "evidence": ["true"]}
+    assert json.loads(first) == {
+        "claim": "the limiter causes it",
+        "state": "rejected",
+        "reproduction": again,
+        "at": "base",
+    }
+    assert json.loads(second) == {
+        "claim": "no, the cache",
+        "challenge": "N-7f3k2",
+        "evidence": ["true"],
+    }
     assert torn == '{"claim": "torn'
 
 
-@pytest.mark.parametrize("args", [("note",), ("note", "open"), ("status",), ("note", "challenge", "N-7f3k2", "no")])
-def test_in_a_workspace_what_makes_no_note_writes_nothing_and_says_why(tmp_path: Path, args: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "args", [("note",), ("note", "open"), ("status",), ("note", "challenge", "N-7f3k2", "no")]
+)
+def test_in_a_workspace_what_makes_no_note_writes_nothing_and_says_why(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
     done = in_workspace(tmp_path, *args)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
     assert done.stderr.startswith("nightlatch: ")
 
 
-def test_the_installed_program_too_only_writes_the_line_in_a_workspace(desk: Project, tmp_path: Path) -> None:
+def test_the_installed_program_too_only_writes_the_line_in_a_workspace(
+    desk: Project, tmp_path: Path
+) -> None:
     desk.monkeypatch.setenv("NIGHTLATCH_OUT", str(tmp_path))
     before = desk.files()
     assert desk.nightlatch("note", "verified", "it is so").code == 0
-    assert (desk.files(), json.loads((tmp_path / "notes.jsonl").read_text())) == (before, {"claim": "it is so", "state": "verified"})
+    assert (desk.files(), json.loads((tmp_path / "notes.jsonl").read_text())) == (
+        before,
+        {"claim": "it is so", "state": "verified"},
+    )
 
 
-def test_in_a_workspace_what_is_known_and_what_was_just_noted_are_listed_and_shown_by_id(desk: Project, tmp_path: Path) -> None:
+def test_in_a_workspace_what_is_known_and_what_was_just_noted_are_listed_and_shown_by_id(
+    desk: Project, tmp_path: Path
+) -> None:
     noted(desk, "rejected", "the limiter causes it", "--feature", "US-001")
     (tmp_path / "out").mkdir()
 
     def called(*args: str) -> str:
         command = [sys.executable, "-I", "-S", noting.__file__, "note", *args]
-        env = {"NIGHTLATCH_OUT": str(tmp_path / "out"), "NIGHTLATCH_SESSION": "r-1-s01", "NIGHTLATCH_FEATURE": "US-001"}
-        return subprocess.run(command, env=env, cwd=desk.folder, capture_output=True, text=True, check=True).stdout
+        env = {
+            "NIGHTLATCH_OUT": str(tmp_path / "out"),
+            "NIGHTLATCH_SESSION": "r-1-s01",
+            "NIGHTLATCH_FEATURE": "US-001",
+        }
+        return subprocess.run(
+            command, env=env, cwd=desk.folder, capture_output=True, text=True, check=True
+        ).stdout
 
     said = called("open", "who writes the row?", "--next", "read src/a.py")
     old, new = (line.split(maxsplit=4) for line in called("list").splitlines())
     assert (old[1], old[2:]) == ("rejected", ["person", "US-001", "the limiter causes it"])
     assert (new[1], new[4]) == ("open", "who writes the row?")
     assert said.startswith(f"noted {new[0]}; ")
-    assert called("list", "--state", "rejected") == f"{old[0]} rejected person US-001 the limiter causes it\n"
+    assert (
+        called("list", "--state", "rejected")
+        == f"{old[0]} rejected person US-001 the limiter causes it\n"
+    )
     assert 'claim = "the limiter causes it"' in called("show", old[0])
     line = (tmp_path / "out/notes.jsonl").read_text().strip()
     assert called("show", new[0]).strip() == line
@@ -189,7 +298,10 @@ def test_in_a_workspace_what_is_known_and_what_was_just_noted_are_listed_and_sho
 
 def test_in_a_workspace_an_id_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = in_workspace(tmp_path, "note", "show", "N-7f3k2")
-    assert (done.returncode, "there is no finding 'N-7f3k2': nightlatch note list" in done.stderr) == (2, True)
+    assert (
+        done.returncode,
+        "there is no finding 'N-7f3k2': nightlatch note list" in done.stderr,
+    ) == (2, True)
 
 
 def test_the_schema_of_a_note_is_printed(desk: Project) -> None:
@@ -199,21 +311,58 @@ def test_the_schema_of_a_note_is_printed(desk: Project) -> None:
 
 
 def test_what_another_tool_wrote_about_a_feature_is_told_as_its_word(desk: Project) -> None:
-    desk.commit("an old log", **{"progress.txt": "# Ralph Progress Log\n---\n## 2026-02-24 - US-001\n- the till is *slow*\n---\n"})
-    wrote = "another tool wrote, and nobody checked, under 2026-02-24 - US-001: - the till is *slow*"
+    desk.commit(
+        "an old log",
+        **{
+            "progress.txt": (
+                "# Ralph Progress Log\n---\n## 2026-02-24 - US-001\n- the till is *slow*\n---\n"
+            )
+        },
+    )
+    wrote = (
+        "another tool wrote, and nobody checked, under 2026-02-24 - US-001: - the till is *slow*"
+    )
     assert f"- {wrote}\n" in desk.nightlatch("brief", "US-001").out
     assert f"- `{wrote}`\n" in desk.nightlatch("handoff", "US-001").out
 
 
-def test_the_restart_note_is_printed_and_linted_from_the_record_and_from_a_file(desk: Project) -> None:
-    noted(desk, "verified", "the price is a product", "--feature", "US-001", "--evidence", "grep -q cents till.py", "--cite", "till.py:2")
+def test_the_restart_note_is_printed_and_linted_from_the_record_and_from_a_file(
+    desk: Project,
+) -> None:
+    noted(
+        desk,
+        "verified",
+        "the price is a product",
+        "--feature",
+        "US-001",
+        "--evidence",
+        "grep -q cents till.py",
+        "--cite",
+        "till.py:2",
+    )
     assert "no-next" in desk.nightlatch("note", "lint", "US-001").out
-    noted(desk, "open", "is it slow?", "--feature", "US-001", "--reproduce", "./slow.sh", "--next", "Time price() in till.py")
+    noted(
+        desk,
+        "open",
+        "is it slow?",
+        "--feature",
+        "US-001",
+        "--reproduce",
+        "./slow.sh",
+        "--next",
+        "Time price() in till.py",
+    )
     told = desk.nightlatch("handoff", "US-001")
     assert "## Next action\n\n`Time price() in till.py`\n" in told.out
     assert desk.nightlatch("handoff", "US-001", "--json").at("text") == told.out
     assert desk.nightlatch("note", "lint", "US-001").out == "operational\n"
-    desk.commit("the price changes", **{"till.py": "def price(cents, count):\n    return 2 * cents * count\n", "note.md": told.out})
+    desk.commit(
+        "the price changes",
+        **{
+            "till.py": "def price(cents, count):\n    return 2 * cents * count\n",
+            "note.md": told.out,
+        },
+    )
     linted = desk.nightlatch("note", "lint", "note.md", "--json")
     assert (linted.code, linted.at("flaws", 0, "rule")) == (1, "note.stale")
     assert "was verified; check again" in desk.nightlatch("handoff", "US-001").out

@@ -35,15 +35,17 @@ def till(project: Project, plain_python: Path) -> Project:
 def landed(project: Project, feature: str, **files: str) -> None:
     for name, text in files.items():
         project.write(f"{name}.py", text)
-    project.commit(f"{feature} done\n\nNightlatch-Feature: {feature}\nNightlatch-Session: {RUN}-s01")
+    project.commit(
+        f"{feature} done\n\nNightlatch-Feature: {feature}\nNightlatch-Session: {RUN}-s01"
+    )
 
 
 def test_every_feature_that_says_it_passes_is_proved_again(till: Project) -> None:
     till.commit(one="1")
     landed(till, "US-002", till="old = True\nnew = True\n", test_new=TEST.format(name="new"))
     told = till.nightlatch("verify")
-    assert told.out == (
-        "ok    US-001 The story US-001: its verify command\n"
+    assert (
+        told.out == "ok    US-001 The story US-001: its verify command\n"
         "ok    US-002 The story US-002: the tests of its landing\n"
         "-     US-003 The story US-003: a person's word alone\n"
         "-     US-004 The story US-004: a person's word alone\n"
@@ -54,8 +56,9 @@ def test_every_feature_that_says_it_passes_is_proved_again(till: Project) -> Non
 
 def test_a_verify_that_fails_now_is_shown_with_the_end_of_its_output(till: Project) -> None:
     told = till.nightlatch("verify", "US-001")
-    assert told.out == (
-        "FAIL  US-001 The story US-001: its verify command\n    $ test -f one\n    exit code 1\n"
+    assert (
+        told.out
+        == "FAIL  US-001 The story US-001: its verify command\n    $ test -f one\n    exit code 1\n"
         "0 proved again, 0 by a person's word, 1 failed\n"
     )
     assert told.code == 1
@@ -68,8 +71,12 @@ def test_a_landing_whose_tests_fail_now_or_are_gone_is_not_proved(till: Project)
     told = till.nightlatch("verify", "US-002", "--json")
     assert (told.code, told.at("failed")) == (1, 1)
     assert told.at("features", 0) == {
-        "feature": "US-002", "title": "The story US-002", "how": "tests", "answer": "red", "tail": ["test_new.py::new::test_new"],
-    }  # fmt: skip
+        "feature": "US-002",
+        "title": "The story US-002",
+        "how": "tests",
+        "answer": "red",
+        "tail": ["test_new.py::new::test_new"],
+    }
     till.git("rm", "-q", "test_new.py")
     till.commit()
     assert "    none of its tests is there any more\n" in till.nightlatch("verify", "US-002").out
@@ -90,7 +97,13 @@ def test_what_is_not_committed_proves_nothing(till: Project) -> None:
 @pytest.mark.sandbox
 def test_it_is_proved_in_the_sandbox(till: Project) -> None:
     till.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "bubblewrap")
-    till.plan(story("US-001", passes=True, verify=f"test ! -e {till.folder}/untracked && test ! -e {till.folder.parent}/beside"))
+    till.plan(
+        story(
+            "US-001",
+            passes=True,
+            verify=f"test ! -e {till.folder}/untracked && test ! -e {till.folder.parent}/beside",
+        )
+    )
     till.commit()
     till.write("untracked", "")
     till.write("../beside", "")
@@ -109,16 +122,29 @@ def test_good_work_in_the_checkout_is_accepted_and_nothing_is_written(till: Proj
     before = till.git("status", "--porcelain"), till.git("rev-parse", "HEAD")
     told = till.nightlatch("check", "--feature", "US-005", "--json")
     assert told.code == 0
-    assert [told.at(key) for key in ("schema", "verdict", "safe", "proved", "reasons")] == ["nightlatch/check/1", "accept", True, True, []]
+    assert [told.at(key) for key in ("schema", "verdict", "safe", "proved", "reasons")] == [
+        "nightlatch/check/1",
+        "accept",
+        True,
+        True,
+        [],
+    ]
     assert (till.git("status", "--porcelain"), till.git("rev-parse", "HEAD")) == before
-    assert till.nightlatch("check").out.startswith("accept: safe, nothing tells whether it is proved; tests 2 pass, 0 fail")
+    assert till.nightlatch("check").out.startswith(
+        "accept: safe, nothing tells whether it is proved; tests 2 pass, 0 fail"
+    )
 
 
 def test_a_deleted_test_is_rejected_by_its_rule(till: Project) -> None:
     (till.folder / "test_old.py").unlink()
     told = till.nightlatch("check")
     assert told.code == 1
-    wanted = ("reject ratchet.test-removed", "       tests that passed at the base are gone: 1", "         test_old.py::old::test_old", "")
+    wanted = (
+        "reject ratchet.test-removed",
+        "       tests that passed at the base are gone: 1",
+        "         test_old.py::old::test_old",
+        "",
+    )
     assert "\n".join(wanted) in told.out
 
 
@@ -126,9 +152,16 @@ def test_a_change_of_what_checks_is_held_where_a_person_may_have_meant_it(till: 
     till.write("checks/20-more", "#!/bin/sh\n")
     till.write(".github/workflows/tests.yml", "on: push\n")
     told = till.nightlatch("check", "--json")
-    assert (told.code, told.at("verdict"), told.at("reasons", 0, "rule")) == (0, "hold", "ratchet.protected-path")
+    assert (told.code, told.at("verdict"), told.at("reasons", 0, "rule")) == (
+        0,
+        "hold",
+        "ratchet.protected-path",
+    )
     assert told.at("reasons", 0, "detail") == [".github/workflows/tests.yml", "checks/20-more"]
-    till.commit("meant\n\nNightlatch-Approved: ratchet.protected-path .github/workflows/tests.yml, checks/20-more")
+    till.commit(
+        "meant\n\nNightlatch-Approved: ratchet.protected-path .github/workflows/tests.yml,"
+        " checks/20-more"
+    )
     assert till.nightlatch("check", "HEAD", "--json").at("verdict") == "accept"
 
 
@@ -154,15 +187,28 @@ def test_work_whose_verify_is_red_is_rejected(till: Project) -> None:
     till.commit()
     till.write("two", "2")
     told = till.nightlatch("check", "--feature", "US-001", "--json")
-    assert (told.code, told.at("verdict"), told.at("proved"), told.at("reasons", 0, "rule")) == (1, "reject", False, "verify.red")
+    assert (told.code, told.at("verdict"), told.at("proved"), told.at("reasons", 0, "rule")) == (
+        1,
+        "reject",
+        False,
+        "verify.red",
+    )
 
 
 def test_the_brief_tells_the_feature_the_answer_and_what_was_tried(till: Project) -> None:
     before = till.nightlatch("brief", "US-005").out
-    till.record([
-        till.session("US-005", "rejected", "tests are gone: t.py::a", rule="ratchet.test-removed", number=1),
-        till.session("US-005", "blocked", "asks Which?", number=2),
-    ])  # fmt: skip
+    till.record(
+        [
+            till.session(
+                "US-005",
+                "rejected",
+                "tests are gone: t.py::a",
+                rule="ratchet.test-removed",
+                number=1,
+            ),
+            till.session("US-005", "blocked", "asks Which?", number=2),
+        ]
+    )
     shown = till.nightlatch("brief", "US-005").out
     assert "The story US-005" in shown
     assert "tests are gone: t.py::a" in shown

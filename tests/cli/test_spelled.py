@@ -1,4 +1,5 @@
-"""`ratchet --tests CMD`, however the command is written: it decides as without it, and by the same ids."""
+"""`ratchet --tests CMD`, however the command is written: it decides as without it, and by the
+same ids."""
 
 import os
 import shutil
@@ -13,7 +14,8 @@ from tests.cli.kit import Project
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """A small repository with two tests of one runner, and tampering that takes one of them away."""
+    """A small repository with two tests of one runner, and tampering that takes one of them
+    away."""
 
     needs: str
     files: Mapping[str, str]
@@ -21,10 +23,17 @@ class Shop:
     ids: frozenset[str]
 
 
-# What is tested is a list, and no code that could be changed to see what the tests notice: that takes many runs, and is not asked here.
+# What is tested is a list, and no code that could be changed to see what the tests notice: that
+# takes many runs, and is not asked here.
 PRICES = "apple 3\npear 2\n"
-FROM = 'from pathlib import Path\n\nPRICES = Path(__file__).with_name("prices.txt").read_text().splitlines()\n'
-APPLE, PEAR = (f'\n\ndef test_{name}():\n    assert "{name} {n}" in PRICES\n' for name, n in (("apple", 3), ("pear", 2)))
+FROM = (
+    "from pathlib import Path\n\nPRICES ="
+    ' Path(__file__).with_name("prices.txt").read_text().splitlines()\n'
+)
+APPLE, PEAR = (
+    f'\n\ndef test_{name}():\n    assert "{name} {n}" in PRICES\n'
+    for name, n in (("apple", 3), ("pear", 2))
+)
 CART_TEST = """import test from "node:test";
 import assert from "node:assert";
 import { readFileSync } from "node:fs";
@@ -52,7 +61,9 @@ func TestApple(t *testing.T) { has(t, "apple 3") }
 """
 STOCK_PEAR = '\nfunc TestPear(t *testing.T) { has(t, "pear 2") }\n'
 MORE = {"prices.txt": f"{PRICES}plum 1\n"}
-NOXFILE = "import nox\n\n@nox.session\ndef tests(session):\n    session.run('pytest', *session.posargs)\n"
+NOXFILE = (
+    "import nox\n\n@nox.session\ndef tests(session):\n    session.run('pytest', *session.posargs)\n"
+)
 SHOPS = {
     "pytest": Shop(
         needs="python3",
@@ -71,7 +82,9 @@ SHOPS = {
     "node": Shop(
         needs="node",
         files={
-            "package.json": '{"type": "module", "scripts": {"test": "node --test", "ci": "npm test"}}\n',
+            "package.json": (
+                '{"type": "module", "scripts": {"test": "node --test", "ci": "npm test"}}\n'
+            ),
             "prices.txt": PRICES,
             "cart.test.mjs": CART_TEST + CART_PEAR,
             "Makefile": "test:\n\tnpm test\n",
@@ -93,11 +106,32 @@ SHOPS = {
 }
 SPELLINGS = {
     "pytest": (
-        *("pytest -q", "python3 -m pytest -x", "py.test", "sh -c 'pytest -q'", "pytest || true", "coverage run -m pytest"),
-        *("uv run --frozen python -m pytest", "poetry run pytest -q", "pdm run pytest", "tox -e py311", "nox -s tests"),
+        *(
+            "pytest -q",
+            "python3 -m pytest -x",
+            "py.test",
+            "sh -c 'pytest -q'",
+            "pytest || true",
+            "coverage run -m pytest",
+        ),
+        *(
+            "uv run --frozen python -m pytest",
+            "poetry run pytest -q",
+            "pdm run pytest",
+            "tox -e py311",
+            "nox -s tests",
+        ),
         *("make -s all", "just test", "./ci.sh"),
     ),
-    "node": ("npm test", "npm run -s test", "npm test --silent", "node --test", "yarn test", "bun run test", "make test"),
+    "node": (
+        "npm test",
+        "npm run -s test",
+        "npm test --silent",
+        "node --test",
+        "yarn test",
+        "bun run test",
+        "make test",
+    ),
     "go": ("go test ./...", "go test -v -count=1 ./...", "make test"),
 }
 EVERY = [(name, spelling) for name, spellings in SPELLINGS.items() for spelling in spellings]
@@ -107,11 +141,14 @@ Decided = tuple[int, str, dict[str, tuple[str, ...]]]
 
 @pytest.fixture(autouse=True)
 def _alone(project: Project, tmp_path: Path, slim_pytest: Path) -> None:
-    """No sandbox, which costs and changes nothing here, and small programs in the place of those that only give an environment."""
+    """No sandbox, which costs and changes nothing here, and small programs in the place of
+    those that only give an environment."""
     folder = tmp_path / "wrappers"
     folder.mkdir()
     for name in ("uv", "poetry", "pdm", "pipenv", "hatch"):
-        (folder / name).write_text('#!/bin/sh\nshift\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n')
+        (folder / name).write_text(
+            '#!/bin/sh\nshift\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n'
+        )
         (folder / name).chmod(0o755)
     project.monkeypatch.setenv("PATH", f"{folder}:{slim_pytest}:{os.environ['PATH']}")
     project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
@@ -128,13 +165,19 @@ def decided(project: Project, *args: str) -> Decided:
     told = project.nightlatch("ratchet", "HEAD~1..HEAD", "--json", *args)
     reasons = told.at("reasons")
     assert isinstance(reasons, list)
-    return told.code, str(told.at("tests")), {each["rule"]: tuple(each["detail"]) for each in reasons}
+    return (
+        told.code,
+        str(told.at("tests")),
+        {each["rule"]: tuple(each["detail"]) for each in reasons},
+    )
 
 
-@pytest.mark.parametrize(("name", "spelling"), EVERY, ids=[f"{name}: {spelling}" for name, spelling in EVERY])
+@pytest.mark.parametrize(
+    ("name", "spelling"), EVERY, ids=[f"{name}: {spelling}" for name, spelling in EVERY]
+)
 def test_it_is_decided_as_without_and_by_the_same_ids(
     project: Project, without: dict[tuple[str, str], Decided], name: str, spelling: str
-) -> None:  # fmt: skip
+) -> None:
     shop = SHOPS[name]
     if not shutil.which(shop.needs):
         pytest.skip(f"{shop.needs} is not here")
@@ -149,7 +192,9 @@ def test_it_is_decided_as_without_and_by_the_same_ids(
         assert found == without[name, what]
         assert found[0] == code
         if what == "tampered":
-            assert shop.ids <= {detail for details in found[2].values() for detail in details}, found
+            assert shop.ids <= {detail for details in found[2].values() for detail in details}, (
+                found
+            )
         else:
             assert found[1].startswith("2 pass, 0 fail"), found
 

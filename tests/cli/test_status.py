@@ -18,39 +18,53 @@ def waiting_for_the_person(project: Project) -> None:
     """One feature of every kind of wait."""
     names = ("passes", "asks", "held", "unproved", "worn", "next", "behind", "skipped", "kept")
     more: dict[str, dict[str, object]] = {
-        "passes": {"passes": True}, "behind": {"dependsOn": ["next"]}, "skipped": {"skip": True}, "kept": {"hold": True},
-    }  # fmt: skip
+        "passes": {"passes": True},
+        "behind": {"dependsOn": ["next"]},
+        "skipped": {"skip": True},
+        "kept": {"hold": True},
+    }
     project.plan(*({**story(name), **more.get(name, {})} for name in names))
-    project.record([
-        project.session("asks", "blocked", "asks Which library may I add?", number=1, rule="agent.question"),
-        project.session("held", "held", "tests that pass and fail by chance: 1: t.py::t", number=2, rule="tests.unsteady"),
-        project.session("unproved", "unproved", "nothing proves it", number=3),
-        *(project.session("worn", "rejected", number=n, rule="verify.red") for n in (4, 5, 6)),
-    ])  # fmt: skip
+    project.record(
+        [
+            project.session(
+                "asks", "blocked", "asks Which library may I add?", number=1, rule="agent.question"
+            ),
+            project.session(
+                "held",
+                "held",
+                "tests that pass and fail by chance: 1: t.py::t",
+                number=2,
+                rule="tests.unsteady",
+            ),
+            project.session("unproved", "unproved", "nothing proves it", number=3),
+            *(project.session("worn", "rejected", number=n, rule="verify.red") for n in (4, 5, 6)),
+        ]
+    )
 
 
 def test_each_kind_of_wait_is_told_with_the_command_that_ends_it(project: Project) -> None:
     waiting_for_the_person(project)
-    assert project.nightlatch("status").out == (
-        "plan    1 of 9 pass, 1 can run, 5 wait for you; prd.json\n"
-        "run     none is going\n"
-        "branch  main\n"
-        "next    next The story next\n"
-        "left    behind The story behind   waits for next\n"
-        "left    skipped The story skipped   is skipped\n"
-        "left    kept The story kept   is on hold in the plan\n"
-        'DECIDE  asks The story asks asks: Which library may I add?   nightlatch answer asks "..."   or   nightlatch skip asks\n'
-        "DECIDE  held The story held is held: tests that pass and fail by chance: 1: t.py::t   "
-        'nightlatch approve held   or   nightlatch refuse held "why"\n'
-        "DECIDE  unproved The story unproved has landed unproved: nothing proves it   "
-        'nightlatch approve unproved   or   nightlatch refuse unproved "why"\n'
-        "DECIDE  worn The story worn was refused 3 times in a row by the same rule, verify.red   "
-        "nightlatch retry worn   or   nightlatch skip worn\n"
+    assert (
+        project.nightlatch("status").out
+        == "plan    1 of 9 pass, 1 can run, 5 wait for you; prd.json\nrun     none is going\nbranch"
+        "  main\nnext    next The story next\nleft    behind The story behind   waits for"
+        " next\nleft    skipped The story skipped   is skipped\nleft    kept The story kept   is"
+        " on hold in the plan\nDECIDE  asks The story asks asks: Which library may I add?  "
+        ' nightlatch answer asks "..."   or   nightlatch skip asks\nDECIDE  held The story held'
+        " is held: tests that pass and fail by chance: 1: t.py::t   nightlatch approve held   or"
+        '   nightlatch refuse held "why"\nDECIDE  unproved The story unproved has landed'
+        " unproved: nothing proves it   nightlatch approve unproved   or   nightlatch refuse"
+        ' unproved "why"\nDECIDE  worn The story worn was refused 3 times in a row by the same'
+        " rule, verify.red   nightlatch retry worn   or   nightlatch skip worn\n"
     )
 
 
 def test_a_feature_that_no_brief_can_hold_stops_no_other(project: Project) -> None:
-    project.plan(story("US-001", description="é" * 12_000), story("US-002", description="e" * 12_000), story("US-003", hold=True))
+    project.plan(
+        story("US-001", description="é" * 12_000),
+        story("US-002", description="e" * 12_000),
+        story("US-003", hold=True),
+    )
     project.commit()
     says = "is too long for a brief: split it, or move its detail to a file that it names"
     assert project.nightlatch("status").out.splitlines()[3:] == [
@@ -60,24 +74,39 @@ def test_a_feature_that_no_brief_can_hold_stops_no_other(project: Project) -> No
     ]
     project.monkeypatch.setenv("NIGHTLATCH_WORKSPACE_SANDBOX", "none")
     assert f"warn  US-001: {says}\n" in project.nightlatch("doctor").out
-    assert f"passes over  US-001 The story US-001   {says}\n" in project.nightlatch("run", "--dry-run").out
+    assert (
+        f"passes over  US-001 The story US-001   {says}\n"
+        in project.nightlatch("run", "--dry-run").out
+    )
 
 
 def test_the_keys_that_others_rely_on(project: Project) -> None:
     waiting_for_the_person(project)
     told = project.nightlatch("status", "--json")
     assert told.at("schema") == "nightlatch/status/1"
-    assert told.at("features") == {"total": 9, "passing": 1, "runnable": 1, "waiting": 5, "behind": 1, "skipped": 1}
+    assert told.at("features") == {
+        "total": 9,
+        "passing": 1,
+        "runnable": 1,
+        "waiting": 5,
+        "behind": 1,
+        "skipped": 1,
+    }
     assert (told.at("run"), told.at("branch")) == (None, "main")
     assert told.at("decide", 0, "command") == 'nightlatch answer asks "..."'
 
 
 def test_a_number_is_that_of_the_last_runs_end_until_the_next(project: Project) -> None:
     project.plan(story("US-001"), story("US-002"), story("US-003"))
-    sessions = [project.session(name, "held", "?", number=n) for n, name in enumerate(("US-001", "US-002", "US-003"))]
+    sessions = [
+        project.session(name, "held", "?", number=n)
+        for n, name in enumerate(("US-001", "US-002", "US-003"))
+    ]
     end = RunEnd(run=RUN, details=("DECIDE  1 US-001 is held", "DECIDE  2 US-002 is held"))
     project.record([*sessions, end, decision("approve", "", project.feature("US-001"), START)])
-    lines = [line for line in project.nightlatch("status").out.splitlines() if line.startswith("DECIDE")]
+    lines = [
+        line for line in project.nightlatch("status").out.splitlines() if line.startswith("DECIDE")
+    ]
     assert [line.partition(" The ")[0] for line in lines] == ["DECIDE  2 US-002", "DECIDE  US-003"]
     assert all(f"approve US-00{n}   or   " in line for n, line in enumerate(lines, 2))
     assert "US-001" in project.nightlatch("approve", "1").out, "the feature that had that number"
@@ -95,14 +124,18 @@ def test_a_feature_held_by_command_is_given_free_with_retry(project: Project) ->
 
 def test_where_ids_are_numbers_decide_shows_no_others(project: Project) -> None:
     project.plan(story("1"), story("seven"), story("7"))
-    project.record([project.session(name, "held", "?", number=n) for n, name in enumerate(("7", "seven"))])
+    project.record(
+        [project.session(name, "held", "?", number=n) for n, name in enumerate(("7", "seven"))]
+    )
     told = project.nightlatch("status").out
     assert "DECIDE  7 The story 7 is held: ?   nightlatch approve 7   or   " in told
     assert "DECIDE  seven The story seven is held: ?   nightlatch approve seven   or   " in told
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_it_works_and_writes_nothing_without_commits_settings_or_a_tracked_plan(project: Project, committed: bool) -> None:
+def test_it_works_and_writes_nothing_without_commits_settings_or_a_tracked_plan(
+    project: Project, committed: bool
+) -> None:
     if not committed:
         project.git("update-ref", "-d", "HEAD")
     project.plan(story("US-001"), story("US-002", passes=True))
@@ -153,24 +186,43 @@ def test_commits_not_pushed_are_counted(project: Project, tmp_path: Path) -> Non
 
 def went_on(project: Project, *events: dict[str, str]) -> None:
     """What a loop would have written into its journal."""
-    lines = [journal.encode(fields["event"], datetime(2026, 11, 20, 23, 0, tzinfo=UTC), fields) for fields in events]
+    lines = [
+        journal.encode(fields["event"], datetime(2026, 11, 20, 23, 0, tzinfo=UTC), fields)
+        for fields in events
+    ]
     (project.folder / ".nightlatch").mkdir(exist_ok=True)
     files.replace(project.folder / ".nightlatch/journal.jsonl", b"".join(lines) + b'{"torn')
 
 
 def test_a_run_at_work_is_told_with_its_feature_and_since_when(project: Project) -> None:
     project.plan(story("US-001"))
-    started = {"event": "session.started", "session": f"{RUN}-s01", "feature": "US-001", "agent": "claude"}
-    went_on(project, {"event": "run.started", "run": RUN}, started, {"event": "agent.started", "process": "1:2:3"})
+    started = {
+        "event": "session.started",
+        "session": f"{RUN}-s01",
+        "feature": "US-001",
+        "agent": "claude",
+    }
+    went_on(
+        project,
+        {"event": "run.started", "run": RUN},
+        started,
+        {"event": "agent.started", "process": "1:2:3"},
+    )
     lock = project.folder / ".nightlatch/lock"
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout
         holder.stdout.readline()
         told, text = project.nightlatch("status", "--json"), project.nightlatch("status").out
         holder.terminate()
     assert told.at("run") == {
-        "process": holder.pid, "since": "2026-11-20T23:00:00.000+00:00", "session": f"{RUN}-s01", "feature": "US-001", "agent": "claude",
-    }  # fmt: skip
+        "process": holder.pid,
+        "since": "2026-11-20T23:00:00.000+00:00",
+        "session": f"{RUN}-s01",
+        "feature": "US-001",
+        "agent": "claude",
+    }
     assert f"run     works on US-001 since 2026-11-20T23:00Z (process {holder.pid})\n" in text
 
 
@@ -180,16 +232,25 @@ def test_a_run_that_was_killed_is_told_as_cut_off(project: Project) -> None:
     (project.folder / ".nightlatch/lock").write_text("12345\n")
     told = project.nightlatch("status", "--json")
     assert (told.at("run"), told.at("cut_off", "feature")) == (None, "US-001")
-    assert "run     none is going; the last was cut off at US-001" in project.nightlatch("status").out
+    assert (
+        "run     none is going; the last was cut off at US-001" in project.nightlatch("status").out
+    )
 
 
 def test_a_run_that_ended_is_no_longer_going(project: Project) -> None:
     project.plan(story("US-001"))
-    went_on(project, {"event": "session.started", "feature": "US-001"}, {"event": "session.ended"}, {"event": "run.ended"})
+    went_on(
+        project,
+        {"event": "session.started", "feature": "US-001"},
+        {"event": "session.ended"},
+        {"event": "run.ended"},
+    )
     assert "run     none is going\n" in project.nightlatch("status").out
 
 
-def test_text_of_others_reaches_the_terminal_without_its_control_characters(project: Project) -> None:
+def test_text_of_others_reaches_the_terminal_without_its_control_characters(
+    project: Project,
+) -> None:
     project.plan(story("US-001", "a\x1b[31mred"))
     project.record([project.session("US-001", "blocked", "asks \x1b]0;owned\x07?")])
     shown = project.nightlatch("status").out
@@ -204,11 +265,16 @@ def test_a_broken_plan_is_an_error_with_its_place(project: Project) -> None:
     assert json.loads(told.out)["place"] == "prd.json:1:18"
 
 
-def test_who_only_looks_sees_the_plan_as_it_was_committed_while_an_edit_is_half_done(project: Project) -> None:
+def test_who_only_looks_sees_the_plan_as_it_was_committed_while_an_edit_is_half_done(
+    project: Project,
+) -> None:
     project.plan(story("US-001"))
     project.record([project.session("US-001", "blocked", "asks which?")])
     project.write("prd.json", '{"userStories": [}')
-    says = "the plan cannot be read, and is shown as it was committed: prd.json:1:18: a value is expected here"
+    says = (
+        "the plan cannot be read, and is shown as it was committed: prd.json:1:18: a value is"
+        " expected here"
+    )
     for name in ("status", "report", "log", "watch"):
         told, asked = project.nightlatch(name), project.nightlatch(name, "--json")
         assert (told.code, asked.code) == ((0, 0) if name == "watch" else (2, 2))
@@ -218,6 +284,8 @@ def test_who_only_looks_sees_the_plan_as_it_was_committed_while_an_edit_is_half_
     assert "asks: which?   nightlatch answer US-001" in project.nightlatch("status").out
     assert project.nightlatch("log", "--json").at("sessions", 0, "feature") == "US-001"
     for name in ("brief", "hold"):
-        assert project.nightlatch(name, "US-001").code == 2, "who does something goes by what is there"
+        assert project.nightlatch(name, "US-001").code == 2, (
+            "who does something goes by what is there"
+        )
     project.commit("broken", **{"prd.json": '{"userStories": ['})
     assert project.nightlatch("status").code == 2

@@ -1,6 +1,8 @@
-"""`ratchet` in a repository of one language whose suite is found and runs: no test goes from it by id, and what moves lands.
+"""`ratchet` in a repository of one language whose suite is found and runs: no test goes from it
+by id, and what moves lands.
 
-Python, Node, Go and Rust are the corpus of tests/ratchet; these are runners that tests/suites/install.sh brings.
+Python, Node, Go and Rust are the corpus of tests/ratchet; these are runners that
+tests/suites/install.sh brings.
 """
 
 import re
@@ -19,7 +21,8 @@ __all__ = ["project"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """What makes a sample's tests pass: the program that runs them, files beside, and edits (old, new) of the sample itself."""
+    """What makes a sample's tests pass: the program that runs them, files beside, and edits
+    (old, new) of the sample itself."""
 
     program: str
     files: Mapping[str, str]
@@ -62,7 +65,10 @@ PHPUNIT = """<phpunit bootstrap="src/Cart.php">
 <testsuites><testsuite name="all"><directory>tests</directory></testsuite></testsuites>
 </phpunit>
 """
-MIX = 'defmodule Cart.MixProject do\n  use Mix.Project\n  def project, do: [app: :cart, version: "0.1.0"]\nend\n'
+MIX = (
+    "defmodule Cart.MixProject do\n  use Mix.Project\n  def project, do: [app: :cart, version:"
+    ' "0.1.0"]\nend\n'
+)
 SHOPS = {
     "rspec": Shop(program="rspec", files={"spec/spec_helper.rb": RUBY}, edits={}),
     "minitest": Shop(
@@ -103,7 +109,9 @@ def sample(request: pytest.FixtureRequest, project: Project) -> Sample:
     return replace(found, text=text)
 
 
-def test_a_test_that_moves_lands_and_one_that_goes_does_not(project: Project, sample: Sample) -> None:
+def test_a_test_that_moves_lands_and_one_that_goes_does_not(
+    project: Project, sample: Sample
+) -> None:
     moved: dict[str, str | None] = {sample.path: None, sample.moved: sample.there(sample.text)}
     assert verdict(project, moved) == LANDS
     assert [what for what, files in tampered(sample) if verdict(project, files) == LANDS] == []
@@ -115,12 +123,18 @@ def test_the_suite_is_known_by_its_ids(project: Project) -> None:
     base = project.git("rev-parse", "HEAD")
     project.commit("a word more", **{"README.md": "# A shop\n"})
     shown = project.nightlatch("ratchet", f"{base}..HEAD")
-    assert (shown.code, re.search(r"[23] pass, 0 fail", shown.out) is not None) == (LANDS, True), shown.out
+    assert (shown.code, re.search(r"[23] pass, 0 fail", shown.out) is not None) == (
+        LANDS,
+        True,
+    ), shown.out
 
 
 def test_a_test_that_fails_at_the_base_does_not_go_either(project: Project) -> None:
     """Nobody would miss its id: what its file declares is missed."""
-    fine, wrong = "def test_fine():\n    assert 1 + 1 == 2\n", "\n\ndef test_wrong():\n    assert 1 + 1 == 3\n"
+    fine, wrong = (
+        "def test_fine():\n    assert 1 + 1 == 2\n",
+        "\n\ndef test_wrong():\n    assert 1 + 1 == 3\n",
+    )
     project.commit("the shop", **{"tests/test_cart.py": fine + wrong})
     assert verdict(project, {"tests/test_cart.py": fine}) != LANDS
     assert verdict(project, {"tests/test_cart.py": fine + wrong.replace("3", "2")}) == LANDS

@@ -1,4 +1,5 @@
-"""A test file in each language, and what somebody does to it: taken away, emptied, hidden, weakened, or moved as it is."""
+"""A test file in each language, and what somebody does to it: taken away, emptied, hidden,
+weakened, or moved as it is."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +10,11 @@ Edit = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One test file. `away` is a name under which no runner finds it, `moved` one under which it does; each of `weaker` are edits
-    (old, new) that take something from its first test, by what they do."""
+    """One test file.
+
+    `away` is a name under which no runner finds it, `moved` one under which it does; each of
+    `weaker` are edits (old, new) that take something from its first test, by what they do.
+    """
 
     language: str
     path: str
@@ -26,7 +30,8 @@ class Sample:
         return self.text.replace(old, new, 1)
 
     def there(self, text: str) -> str:
-        """A version of the file as it reads where it is moved to: what it imports by a relative path is found from there."""
+        """A version of the file as it reads where it is moved to: what it imports by a relative
+        path is found from there."""
         deeper = "../" * (self.moved.count("/") - self.path.count("/"))
         return re.sub(r'(from ")(?=\.\./)', rf"\1{deeper}", text)
 
@@ -62,7 +67,10 @@ describe("<Cart/>", () => {
 """
 SAMPLES = (
     Sample(
-        language="python", path="tests/test_cart.py", away="tests/cart_checks.py", moved="tests/shop/test_cart.py",
+        language="python",
+        path="tests/test_cart.py",
+        away="tests/cart_checks.py",
+        moved="tests/shop/test_cart.py",
         text="""import unittest
 
 from cart import add
@@ -78,7 +86,10 @@ def test_refuses_what_is_no_price():
         add(-1, 2)
 """,
         weaker={
-            "deleted": ('def test_adds_two_prices():\n    total = add(100, 250)\n    assert total == 350\n', ""),
+            "deleted": (
+                "def test_adds_two_prices():\n    total = add(100, 250)\n    assert total == 350\n",
+                "",
+            ),
             "emptied": ("    total = add(100, 250)\n    assert total == 350\n", "    pass\n"),
             "renamed": ("def test_adds_two_prices", "def check_adds_two_prices"),
             "skipped": ("def test_adds", '@unittest.skip("later")\ndef test_adds'),
@@ -87,9 +98,19 @@ def test_refuses_what_is_no_price():
         },
     ),
     Sample(
-        language="javascript", path="tests/cart.test.js", away="tests/cart.tests-old.txt", moved="tests/shop/cart.test.js", text=JS,
+        language="javascript",
+        path="tests/cart.test.js",
+        away="tests/cart.tests-old.txt",
+        moved="tests/shop/cart.test.js",
+        text=JS,
         weaker={
-            "deleted": ('test("adds two prices", () => {\n  const total = add(100, 250);\n  expect(total).toBe(350);\n});\n', ""),
+            "deleted": (
+                (
+                    'test("adds two prices", () => {\n  const total = add(100, 250);\n '
+                    " expect(total).toBe(350);\n});\n"
+                ),
+                "",
+            ),
             "emptied": ("  const total = add(100, 250);\n  expect(total).toBe(350);\n", ""),
             "renamed": ('test("adds two prices"', 'const later = ("adds two prices"'),
             "skipped": ('test("adds', 'test.skip("adds'),
@@ -99,10 +120,19 @@ def test_refuses_what_is_no_price():
         },
     ),
     Sample(
-        language="typescript", path="src/cart.spec.ts", away="src/cart.checks.md", moved="src/shop/cart.spec.ts",
+        language="typescript",
+        path="src/cart.spec.ts",
+        away="src/cart.checks.md",
+        moved="src/shop/cart.spec.ts",
         text=JS.replace("const total", "const total: number"),
         weaker={
-            "deleted": ('test("adds two prices", () => {\n  const total: number = add(100, 250);\n  expect(total).toBe(350);\n});\n', ""),
+            "deleted": (
+                (
+                    'test("adds two prices", () => {\n  const total: number = add(100, 250);\n '
+                    " expect(total).toBe(350);\n});\n"
+                ),
+                "",
+            ),
             "emptied": ("  const total: number = add(100, 250);\n  expect(total).toBe(350);\n", ""),
             "skipped": ('test("adds', 'test.todo("adds'),
             "focused": ('test("refuses', 'test.only("refuses'),
@@ -110,14 +140,26 @@ def test_refuses_what_is_no_price():
         },
     ),
     Sample(
-        language="tsx", path="web/Cart.test.tsx", away="web/Cart.old.txt", moved="web/cart/Cart.test.tsx", text=TSX,
+        language="tsx",
+        path="web/Cart.test.tsx",
+        away="web/Cart.old.txt",
+        moved="web/cart/Cart.test.tsx",
+        text=TSX,
         weaker={
             "deleted": (
-                '  it("is empty at first", () => {\n    render(<Cart items={[] as number[]} />);\n'
-                '    expect(screen.queryByText("nothing")).toBeNull();\n  });\n', "",
+                (
+                    '  it("is empty at first", () => {\n    render(<Cart items={[] as number[]}'
+                    ' />);\n    expect(screen.queryByText("nothing")).toBeNull();\n  });\n'
+                ),
+                "",
             ),
-            "emptied": ('    render(<Cart items={[1, 2]}>It\'s a ` tick, isn\'t it?</Cart>);\n'
-                        '    expect(screen.getByRole("status").textContent).toBe("3");\n', ""),
+            "emptied": (
+                (
+                    "    render(<Cart items={[1, 2]}>It's a ` tick, isn't it?</Cart>);\n"
+                    '    expect(screen.getByRole("status").textContent).toBe("3");\n'
+                ),
+                "",
+            ),
             "skipped": ('it("shows', 'it.skip("shows'),
             "focused": ('it("is empty', 'it.only("is empty'),
             "vaguer": ('.toBe("3")', ".toBeTruthy()"),
@@ -125,7 +167,10 @@ def test_refuses_what_is_no_price():
         },
     ),
     Sample(
-        language="go", path="cart/cart_test.go", away="cart/cart_testing.go", moved="cart/sum_test.go",
+        language="go",
+        path="cart/cart_test.go",
+        away="cart/cart_testing.go",
+        moved="cart/sum_test.go",
         text="""package cart
 
 import "testing"
@@ -144,18 +189,35 @@ func TestRefusesWhatIsNoPrice(t *testing.T) {
 }
 """,
         weaker={
-            "deleted": ('func TestAddsTwoPrices(t *testing.T) {\n\ttotal := Add(100, 250)\n\tif total != 350 {\n'
-                        '\t\tt.Errorf("got %d", total)\n\t}\n}\n', ""),
-            "emptied": ('\ttotal := Add(100, 250)\n\tif total != 350 {\n\t\tt.Errorf("got %d", total)\n\t}\n', ""),
+            "deleted": (
+                (
+                    "func TestAddsTwoPrices(t *testing.T) {\n\ttotal := Add(100, 250)\n\tif total"
+                    ' != 350 {\n\t\tt.Errorf("got %d", total)\n\t}\n}\n'
+                ),
+                "",
+            ),
+            "emptied": (
+                (
+                    '\ttotal := Add(100, 250)\n\tif total != 350 {\n\t\tt.Errorf("got %d",'
+                    " total)\n\t}\n"
+                ),
+                "",
+            ),
             "renamed": ("func TestAddsTwoPrices", "func testAddsTwoPrices"),
             "skipped": ("\ttotal := Add", '\tt.Skip("later")\n\ttotal := Add'),
             "vaguer": ("if total != 350", "if total == 0"),
-            "unasserted": ("\tif total != 350 {\n\t\tt.Errorf(\"got %d\", total)\n\t}\n", "\t_ = total\n"),
+            "unasserted": (
+                '\tif total != 350 {\n\t\tt.Errorf("got %d", total)\n\t}\n',
+                "\t_ = total\n",
+            ),
             "whole": ("package cart\n", "//go:build never\n\npackage cart\n"),
         },
     ),
     Sample(
-        language="rust", path="tests/cart.rs", away="tests/cart.rs.old", moved="crates/shop/tests/cart.rs",
+        language="rust",
+        path="tests/cart.rs",
+        away="tests/cart.rs.old",
+        moved="crates/shop/tests/cart.rs",
         text="""use shop::add;
 
 #[test]
@@ -171,7 +233,13 @@ fn refuses_what_is_no_price() {
 }
 """,
         weaker={
-            "deleted": ("#[test]\nfn adds_two_prices() {\n    let total = add(100, 250);\n    assert_eq!(total, 350);\n}\n", ""),
+            "deleted": (
+                (
+                    "#[test]\nfn adds_two_prices() {\n    let total = add(100, 250);\n   "
+                    " assert_eq!(total, 350);\n}\n"
+                ),
+                "",
+            ),
             "emptied": ("    let total = add(100, 250);\n    assert_eq!(total, 350);\n", ""),
             "renamed": ("#[test]\nfn adds", "fn adds"),
             "skipped": ("#[test]\nfn adds", "#[test]\n#[ignore]\nfn adds"),
@@ -181,7 +249,9 @@ fn refuses_what_is_no_price() {
         },
     ),
     Sample(
-        language="java", path="src/test/java/shop/CartTest.java", away="src/test/java/shop/CartChecks.java",
+        language="java",
+        path="src/test/java/shop/CartTest.java",
+        away="src/test/java/shop/CartChecks.java",
         moved="src/test/java/shop/core/CartTest.java",
         text="""package shop;
 
@@ -202,7 +272,13 @@ class CartTest {
 }
 """,
         weaker={
-            "deleted": ("  @Test\n  void addsTwoPrices() {\n    int total = Cart.add(100, 250);\n    assertEquals(350, total);\n  }\n", ""),
+            "deleted": (
+                (
+                    "  @Test\n  void addsTwoPrices() {\n    int total = Cart.add(100, 250);\n   "
+                    " assertEquals(350, total);\n  }\n"
+                ),
+                "",
+            ),
             "emptied": ("    int total = Cart.add(100, 250);\n    assertEquals(350, total);\n", ""),
             "renamed": ("  @Test\n  void adds", "  void adds"),
             "skipped": ("  @Test\n  void adds", '  @Test\n  @Disabled("later")\n  void adds'),
@@ -210,12 +286,18 @@ class CartTest {
             "vaguer": ("assertEquals(350, total)", "assertNotNull(total)"),
             "unasserted": ("    assertEquals(350, total);\n", "    System.out.println(total);\n"),
             "widened": ("IllegalArgumentException.class", "Throwable.class"),
-            "swallowed": ("    assertEquals(350, total);\n", "    try { assertEquals(350, total); } catch (Throwable t) { }\n"),
+            "swallowed": (
+                "    assertEquals(350, total);\n",
+                "    try { assertEquals(350, total); } catch (Throwable t) { }\n",
+            ),
             "whole": ("class CartTest {", '@Disabled("later")\nclass CartTest {'),
         },
     ),
     Sample(
-        language="kotlin", path="src/test/kotlin/CartTest.kt", away="src/test/kotlin/CartTest.kt.bak", moved="src/test/kotlin/shop/CartTest.kt",
+        language="kotlin",
+        path="src/test/kotlin/CartTest.kt",
+        away="src/test/kotlin/CartTest.kt.bak",
+        moved="src/test/kotlin/shop/CartTest.kt",
         text="""package shop
 
 import kotlin.test.*
@@ -240,9 +322,18 @@ class PriceSpec : StringSpec({
 })
 """,
         weaker={
-            "deleted": ("    @Test\n    fun `adds two prices`() {\n        val total = add(100, 250)\n        assertEquals(350, total)\n    }\n", ""),
+            "deleted": (
+                (
+                    "    @Test\n    fun `adds two prices`() {\n        val total = add(100, 250)\n "
+                    "       assertEquals(350, total)\n    }\n"
+                ),
+                "",
+            ),
             "deleted too": ('    "halves a price" {\n        half(100) shouldBe 50\n    }\n', ""),
-            "emptied": ("        val total = add(100, 250)\n        assertEquals(350, total)\n", ""),
+            "emptied": (
+                "        val total = add(100, 250)\n        assertEquals(350, total)\n",
+                "",
+            ),
             "renamed": ("    @Test\n    fun `adds", "    fun `adds"),
             "skipped": ("    @Test\n    fun `adds", "    @Test\n    @Ignore\n    fun `adds"),
             "skipped too": ('"halves', '"!halves'),
@@ -253,7 +344,10 @@ class PriceSpec : StringSpec({
         },
     ),
     Sample(
-        language="csharp", path="Shop.Tests/CartTests.cs", away="Shop.Tests/CartTests.txt", moved="Shop.Tests/Core/CartTests.cs",
+        language="csharp",
+        path="Shop.Tests/CartTests.cs",
+        away="Shop.Tests/CartTests.txt",
+        moved="Shop.Tests/Core/CartTests.cs",
         text="""using Xunit;
 
 namespace Shop.Tests;
@@ -283,21 +377,35 @@ public class CartTests
 }
 """,
         weaker={
-            "deleted": ("    [Fact]\n    public void AddsTwoPrices()\n    {\n        var total = Cart.Add(100, 250);\n"
-                        "        Assert.Equal(350, total);\n    }\n", ""),
-            "emptied": ("        var total = Cart.Add(100, 250);\n        Assert.Equal(350, total);\n", ""),
+            "deleted": (
+                (
+                    "    [Fact]\n    public void AddsTwoPrices()\n    {\n        var total ="
+                    " Cart.Add(100, 250);\n        Assert.Equal(350, total);\n    }\n"
+                ),
+                "",
+            ),
+            "emptied": (
+                "        var total = Cart.Add(100, 250);\n        Assert.Equal(350, total);\n",
+                "",
+            ),
             "renamed": ("    [Fact]\n    public void Adds", "    public void Adds"),
             "skipped": ("[Fact]", '[Fact(Skip = "later")]'),
             "ignored": ("    [Test]\n", '    [Test, Ignore("later")]\n'),
             "vaguer": ("Assert.Equal(350, total)", "Assert.NotEqual(0, total)"),
             "vaguer too": ("Is.EqualTo(50)", "Is.Not.Null"),
-            "unasserted": ("        Assert.Equal(350, total);\n", "        Console.WriteLine(total);\n"),
+            "unasserted": (
+                "        Assert.Equal(350, total);\n",
+                "        Console.WriteLine(total);\n",
+            ),
             "fewer rows": ("    [InlineData(1, -2)]\n", ""),
             "widened": ("Throws<ArgumentException>", "Throws<Exception>"),
         },
     ),
     Sample(
-        language="rspec", path="spec/cart_spec.rb", away="spec/cart_checks.rb", moved="spec/shop/cart_spec.rb",
+        language="rspec",
+        path="spec/cart_spec.rb",
+        away="spec/cart_checks.rb",
+        moved="spec/shop/cart_spec.rb",
         text="""require "spec_helper"
 
 RSpec.describe Cart do
@@ -314,7 +422,13 @@ RSpec.describe Cart do
 end
 """,
         weaker={
-            "deleted": ('    it "adds them" do\n      total = Cart.add(100, 250)\n      expect(total).to eq(350)\n    end\n', ""),
+            "deleted": (
+                (
+                    '    it "adds them" do\n      total = Cart.add(100, 250)\n     '
+                    " expect(total).to eq(350)\n    end\n"
+                ),
+                "",
+            ),
             "emptied": ("      total = Cart.add(100, 250)\n      expect(total).to eq(350)\n", ""),
             "renamed": ('it "adds them"', 'later "adds them"'),
             "skipped": ('it "adds', 'xit "adds'),
@@ -329,7 +443,10 @@ end
         },
     ),
     Sample(
-        language="minitest", path="test/cart_test.rb", away="test/cart_check.rb", moved="test/shop/cart_test.rb",
+        language="minitest",
+        path="test/cart_test.rb",
+        away="test/cart_check.rb",
+        moved="test/shop/cart_test.rb",
         text="""require "minitest/autorun"
 
 class CartTest < Minitest::Test
@@ -344,7 +461,13 @@ class CartTest < Minitest::Test
 end
 """,
         weaker={
-            "deleted": ("  def test_adds_two_prices\n    total = Cart.add(100, 250)\n    assert_equal 350, total\n  end\n", ""),
+            "deleted": (
+                (
+                    "  def test_adds_two_prices\n    total = Cart.add(100, 250)\n    assert_equal"
+                    " 350, total\n  end\n"
+                ),
+                "",
+            ),
             "emptied": ("    total = Cart.add(100, 250)\n    assert_equal 350, total\n", ""),
             "renamed": ("def test_adds", "def later_adds"),
             "skipped": ("    total = Cart", '    skip "later"\n    total = Cart'),
@@ -353,7 +476,10 @@ end
         },
     ),
     Sample(
-        language="phpunit", path="tests/CartTest.php", away="tests/CartChecks.php", moved="tests/Unit/CartTest.php",
+        language="phpunit",
+        path="tests/CartTest.php",
+        away="tests/CartChecks.php",
+        moved="tests/Unit/CartTest.php",
         text="""<?php
 
 use PHPUnit\\Framework\\Attributes\\DataProvider;
@@ -381,11 +507,22 @@ final class CartTest extends TestCase
 }
 """,
         weaker={
-            "deleted": ("    public function testAddsTwoPrices(): void\n    {\n        $total = Cart::add(100, 250);\n"
-                        "        $this->assertSame(350, $total);\n    }\n", ""),
-            "emptied": ("        $total = Cart::add(100, 250);\n        $this->assertSame(350, $total);\n", ""),
+            "deleted": (
+                (
+                    "    public function testAddsTwoPrices(): void\n    {\n        $total ="
+                    " Cart::add(100, 250);\n        $this->assertSame(350, $total);\n    }\n"
+                ),
+                "",
+            ),
+            "emptied": (
+                "        $total = Cart::add(100, 250);\n        $this->assertSame(350, $total);\n",
+                "",
+            ),
             "renamed": ("function testAdds", "function laterAdds"),
-            "skipped": ("        $total = Cart", "        $this->markTestSkipped('later');\n        $total = Cart"),
+            "skipped": (
+                "        $total = Cart",
+                "        $this->markTestSkipped('later');\n        $total = Cart",
+            ),
             "vaguer": ("assertSame(350, $total)", "assertNotNull($total)"),
             "unasserted": ("        $this->assertSame(350, $total);\n", "        echo $total;\n"),
             "fewer rows": ("[[-1, 2], [1, -2]]", "[[-1, 2]]"),
@@ -393,7 +530,10 @@ final class CartTest extends TestCase
         },
     ),
     Sample(
-        language="pest", path="tests/Feature/CartTest.php", away="tests/Feature/cart.txt", moved="tests/Unit/CartTest.php",
+        language="pest",
+        path="tests/Feature/CartTest.php",
+        away="tests/Feature/cart.txt",
+        moved="tests/Unit/CartTest.php",
         text="""<?php
 
 it('adds two prices', function () {
@@ -406,9 +546,20 @@ test('refuses what is no price', function (int $a, int $b) {
 })->with([[-1, 2], [1, -2]]);
 """,
         weaker={
-            "deleted": ("it('adds two prices', function () {\n    $total = Cart::add(100, 250);\n"
-                        "    expect($total)->toBe(350)->and($total)->not->toBeNull();\n});\n", ""),
-            "emptied": ("    $total = Cart::add(100, 250);\n    expect($total)->toBe(350)->and($total)->not->toBeNull();\n", ""),
+            "deleted": (
+                (
+                    "it('adds two prices', function () {\n    $total = Cart::add(100, 250);\n"
+                    "    expect($total)->toBe(350)->and($total)->not->toBeNull();\n});\n"
+                ),
+                "",
+            ),
+            "emptied": (
+                (
+                    "    $total = Cart::add(100, 250);\n   "
+                    " expect($total)->toBe(350)->and($total)->not->toBeNull();\n"
+                ),
+                "",
+            ),
             "skipped": ("->not->toBeNull();\n});", "->not->toBeNull();\n})->skip('later');"),
             "focused": ("->with([[-1, 2], [1, -2]]);", "->with([[-1, 2], [1, -2]])->only();"),
             "vaguer": ("->toBe(350)", "->toBeInt()"),
@@ -417,7 +568,9 @@ test('refuses what is no price', function (int $a, int $b) {
         },
     ),
     Sample(
-        language="xctest", path="Tests/ShopTests/CartTests.swift", away="Tests/ShopTests/CartTests.txt",
+        language="xctest",
+        path="Tests/ShopTests/CartTests.swift",
+        away="Tests/ShopTests/CartTests.txt",
         moved="Tests/CoreTests/CartTests.swift",
         text="""import XCTest
 @testable import Shop
@@ -434,8 +587,17 @@ final class CartTests: XCTestCase {
 }
 """,
         weaker={
-            "deleted": ("    func testAddsTwoPrices() throws {\n        let total = add(100, 250)\n        XCTAssertEqual(total, 350)\n    }\n", ""),
-            "emptied": ("        let total = add(100, 250)\n        XCTAssertEqual(total, 350)\n", ""),
+            "deleted": (
+                (
+                    "    func testAddsTwoPrices() throws {\n        let total = add(100, 250)\n    "
+                    "    XCTAssertEqual(total, 350)\n    }\n"
+                ),
+                "",
+            ),
+            "emptied": (
+                "        let total = add(100, 250)\n        XCTAssertEqual(total, 350)\n",
+                "",
+            ),
             "renamed": ("func testAdds", "func laterAdds"),
             "skipped": ("        let total", '        throw XCTSkip("later")\n        let total'),
             "vaguer": ("XCTAssertEqual(total, 350)", "XCTAssertNotNil(total)"),
@@ -443,7 +605,9 @@ final class CartTests: XCTestCase {
         },
     ),
     Sample(
-        language="swift-testing", path="Tests/ShopTests/CartSuite.swift", away="Tests/ShopTests/CartSuite.txt",
+        language="swift-testing",
+        path="Tests/ShopTests/CartSuite.swift",
+        away="Tests/ShopTests/CartSuite.txt",
         moved="Tests/CoreTests/CartSuite.swift",
         text="""import Testing
 @testable import Shop
@@ -461,7 +625,13 @@ final class CartTests: XCTestCase {
 }
 """,
         weaker={
-            "deleted": ("    @Test func addsTwoPrices() {\n        let total = add(100, 250)\n        #expect(total == 350)\n    }\n", ""),
+            "deleted": (
+                (
+                    "    @Test func addsTwoPrices() {\n        let total = add(100, 250)\n       "
+                    " #expect(total == 350)\n    }\n"
+                ),
+                "",
+            ),
             "emptied": ("        let total = add(100, 250)\n        #expect(total == 350)\n", ""),
             "renamed": ("    @Test func adds", "    func adds"),
             "skipped": ("    @Test func adds", '    @Test(.disabled("later")) func adds'),
@@ -470,7 +640,10 @@ final class CartTests: XCTestCase {
         },
     ),
     Sample(
-        language="googletest", path="tests/cart_test.cc", away="tests/cart_test.cc.txt", moved="tests/shop/cart_test.cc",
+        language="googletest",
+        path="tests/cart_test.cc",
+        away="tests/cart_test.cc.txt",
+        moved="tests/shop/cart_test.cc",
         text="""#include <gtest/gtest.h>
 #include "cart.h"
 
@@ -484,19 +657,31 @@ TEST_F(CartTest, RefusesWhatIsNoPrice) {
 }
 """,
         weaker={
-            "deleted": ("TEST(Cart, AddsTwoPrices) {\n  int total = add(100, 250);\n  EXPECT_EQ(total, 350);\n}\n", ""),
+            "deleted": (
+                (
+                    "TEST(Cart, AddsTwoPrices) {\n  int total = add(100, 250);\n  EXPECT_EQ(total,"
+                    " 350);\n}\n"
+                ),
+                "",
+            ),
             "emptied": ("  int total = add(100, 250);\n  EXPECT_EQ(total, 350);\n", ""),
             "renamed": ("TEST(Cart, AddsTwoPrices)", "void Cart_AddsTwoPrices()"),
             "skipped": ("Cart, AddsTwo", "Cart, DISABLED_AddsTwo"),
             "inside": ("  int total", "  GTEST_SKIP();\n  int total"),
             "vaguer": ("EXPECT_EQ(total, 350)", "EXPECT_NE(total, 0)"),
             "unasserted": ("  EXPECT_EQ(total, 350);\n", "  std::cout << total;\n"),
-            "widened": ("EXPECT_THROW(add(-1, 2), std::invalid_argument)", "EXPECT_ANY_THROW(add(-1, 2))"),
+            "widened": (
+                "EXPECT_THROW(add(-1, 2), std::invalid_argument)",
+                "EXPECT_ANY_THROW(add(-1, 2))",
+            ),
             "whole": ("TEST(Cart", "#if 0\n#endif\nTEST(Cart"),
         },
     ),
     Sample(
-        language="catch2", path="tests/cart_tests.cpp", away="tests/cart_tests.old", moved="tests/shop/cart_tests.cpp",
+        language="catch2",
+        path="tests/cart_tests.cpp",
+        away="tests/cart_tests.old",
+        moved="tests/shop/cart_tests.cpp",
         text="""#include <catch2/catch_test_macros.hpp>
 #include "cart.hpp"
 
@@ -514,7 +699,13 @@ TEST_CASE("refuses what is no price", "[cart]") {
 }
 """,
         weaker={
-            "deleted": ('TEST_CASE("refuses what is no price", "[cart]") {\n  REQUIRE_THROWS_AS(add(-1, 2), std::invalid_argument);\n}\n', ""),
+            "deleted": (
+                (
+                    'TEST_CASE("refuses what is no price", "[cart]") {\n  REQUIRE_THROWS_AS(add(-1,'
+                    " 2), std::invalid_argument);\n}\n"
+                ),
+                "",
+            ),
             "fewer": ('  SECTION("and a third") {\n    CHECK(add(total, 1) == 351);\n  }\n', ""),
             "emptied": ("  REQUIRE_THROWS_AS(add(-1, 2), std::invalid_argument);\n", ""),
             "hidden": ('"adds two prices", "[cart]"', '"adds two prices", "[.][cart]"'),
@@ -523,7 +714,10 @@ TEST_CASE("refuses what is no price", "[cart]") {
         },
     ),
     Sample(
-        language="elixir", path="test/cart_test.exs", away="test/cart_checks.exs", moved="test/shop/cart_test.exs",
+        language="elixir",
+        path="test/cart_test.exs",
+        away="test/cart_checks.exs",
+        moved="test/shop/cart_test.exs",
         text="""defmodule CartTest do
   use ExUnit.Case, async: true
 
@@ -540,7 +734,13 @@ TEST_CASE("refuses what is no price", "[cart]") {
 end
 """,
         weaker={
-            "deleted": ('    test "adds two prices" do\n      total = Cart.add(100, 250)\n      assert total == 350\n    end\n', ""),
+            "deleted": (
+                (
+                    '    test "adds two prices" do\n      total = Cart.add(100, 250)\n      assert'
+                    " total == 350\n    end\n"
+                ),
+                "",
+            ),
             "emptied": ("      total = Cart.add(100, 250)\n      assert total == 350\n", ""),
             "renamed": ('test "adds two', 'later "adds two'),
             "skipped": ('    test "adds', '    @tag :skip\n    test "adds'),
@@ -552,7 +752,10 @@ end
         },
     ),
     Sample(
-        language="munit", path="src/test/scala/CartSuite.scala", away="src/test/scala/CartSuite.txt", moved="src/test/scala/shop/CartSuite.scala",
+        language="munit",
+        path="src/test/scala/CartSuite.scala",
+        away="src/test/scala/CartSuite.txt",
+        moved="src/test/scala/shop/CartSuite.scala",
         text="""package shop
 
 class CartSuite extends munit.FunSuite {
@@ -567,17 +770,29 @@ class CartSuite extends munit.FunSuite {
 }
 """,
         weaker={
-            "deleted": ('  test("adds two prices") {\n    val total = Cart.add(100, 250)\n    assertEquals(total, 350)\n  }\n', ""),
+            "deleted": (
+                (
+                    '  test("adds two prices") {\n    val total = Cart.add(100, 250)\n   '
+                    " assertEquals(total, 350)\n  }\n"
+                ),
+                "",
+            ),
             "emptied": ("    val total = Cart.add(100, 250)\n    assertEquals(total, 350)\n", ""),
             "skipped": ('test("adds two prices")', 'test("adds two prices".ignore)'),
-            "focused": ('test("refuses what is no price")', 'test("refuses what is no price".only)'),
+            "focused": (
+                'test("refuses what is no price")',
+                'test("refuses what is no price".only)',
+            ),
             "vaguer": ("assertEquals(total, 350)", "assert(total > 0)"),
             "unasserted": ("    assertEquals(total, 350)\n", "    println(total)\n"),
             "widened": ("intercept[IllegalArgumentException]", "intercept[Throwable]"),
         },
     ),
     Sample(
-        language="scalatest", path="src/test/scala/CartSpec.scala", away="src/test/scala/CartSpec.txt", moved="src/test/scala/shop/CartSpec.scala",
+        language="scalatest",
+        path="src/test/scala/CartSpec.scala",
+        away="src/test/scala/CartSpec.txt",
+        moved="src/test/scala/shop/CartSpec.scala",
         text="""package shop
 
 class CartSpec extends AnyFlatSpec with Matchers {
@@ -592,7 +807,13 @@ class CartSpec extends AnyFlatSpec with Matchers {
 }
 """,
         weaker={
-            "deleted": ('  "A cart" should "add two prices" in {\n    val total = Cart.add(100, 250)\n    total shouldBe 350\n  }\n', ""),
+            "deleted": (
+                (
+                    '  "A cart" should "add two prices" in {\n    val total = Cart.add(100, 250)\n '
+                    "   total shouldBe 350\n  }\n"
+                ),
+                "",
+            ),
             "emptied": ("    val total = Cart.add(100, 250)\n    total shouldBe 350\n", ""),
             "skipped": ('"add two prices" in', '"add two prices" ignore'),
             "vaguer": ("total shouldBe 350", "total should not be null"),
@@ -600,7 +821,10 @@ class CartSpec extends AnyFlatSpec with Matchers {
         },
     ),
     Sample(
-        language="bats", path="test/cart.bats", away="test/cart.bash-old", moved="test/shop/cart.bats",
+        language="bats",
+        path="test/cart.bats",
+        away="test/cart.bash-old",
+        moved="test/shop/cart.bats",
         text="""setup() {
   load helper
 }
@@ -618,8 +842,17 @@ class CartSpec extends AnyFlatSpec with Matchers {
 }
 """,
         weaker={
-            "deleted": ('@test "adds two prices" {\n  run cart add 100 250\n  [ "$status" -eq 0 ]\n  [ "$output" = "350" ]\n}\n', ""),
-            "emptied": ('  run cart add 100 250\n  [ "$status" -eq 0 ]\n  [ "$output" = "350" ]\n', "  :\n"),
+            "deleted": (
+                (
+                    '@test "adds two prices" {\n  run cart add 100 250\n  [ "$status" -eq 0 ]\n  ['
+                    ' "$output" = "350" ]\n}\n'
+                ),
+                "",
+            ),
+            "emptied": (
+                '  run cart add 100 250\n  [ "$status" -eq 0 ]\n  [ "$output" = "350" ]\n',
+                "  :\n",
+            ),
             "renamed": ('@test "adds two prices"', "adds_two_prices()"),
             "skipped": ("  run cart add 100 250\n", '  skip "later"\n  run cart add 100 250\n'),
             "vaguer": ('[ "$output" = "350" ]', '[ -n "$output" ]'),
@@ -628,7 +861,10 @@ class CartSpec extends AnyFlatSpec with Matchers {
         },
     ),
     Sample(
-        language="lua", path="spec/cart_spec.lua", away="spec/cart_notes.txt", moved="spec/shop/cart_spec.lua",
+        language="lua",
+        path="spec/cart_spec.lua",
+        away="spec/cart_notes.txt",
+        moved="spec/shop/cart_spec.lua",
         text="""local cart = require "cart"
 
 describe("cart", function()
@@ -643,13 +879,22 @@ describe("cart", function()
 end)
 """,
         weaker={
-            "deleted": ('  it("adds two prices", function()\n    local total = cart.add(100, 250)\n    assert.are.equal(350, total)\n  end)\n', ""),
+            "deleted": (
+                (
+                    '  it("adds two prices", function()\n    local total = cart.add(100, 250)\n   '
+                    " assert.are.equal(350, total)\n  end)\n"
+                ),
+                "",
+            ),
             "unasserted": ("    assert.are.equal(350, total)\n", "    print(total)\n"),
             "skipped": ('it("adds', 'pending("adds'),
         },
     ),
     Sample(
-        language="perl", path="t/cart.t", away="t/cart.t.old", moved="t/shop/cart.t",
+        language="perl",
+        path="t/cart.t",
+        away="t/cart.t.old",
+        moved="t/shop/cart.t",
         text="""use strict;
 use Test::More tests => 2;
 use Cart;
@@ -664,15 +909,27 @@ subtest 'refuses what is no price' => sub {
 };
 """,
         weaker={
-            "deleted": ("subtest 'adds two prices' => sub {\n    my $total = Cart::add(100, 250);\n    is($total, 350, 'the sum');\n};\n", ""),
-            "emptied": ("    my $total = Cart::add(100, 250);\n    is($total, 350, 'the sum');\n", ""),
+            "deleted": (
+                (
+                    "subtest 'adds two prices' => sub {\n    my $total = Cart::add(100, 250);\n   "
+                    " is($total, 350, 'the sum');\n};\n"
+                ),
+                "",
+            ),
+            "emptied": (
+                "    my $total = Cart::add(100, 250);\n    is($total, 350, 'the sum');\n",
+                "",
+            ),
             "unasserted": ("    is($total, 350, 'the sum');\n", "    print $total;\n"),
             "vaguer": ("is($total, 350, 'the sum')", "ok($total)"),
             "skipped": ("    my $total", "    plan skip_all => 'later';\n    my $total"),
         },
     ),
     Sample(
-        language="r", path="tests/testthat/test-cart.R", away="tests/testthat/cart.txt", moved="tests/testthat/test-cart-sums.R",
+        language="r",
+        path="tests/testthat/test-cart.R",
+        away="tests/testthat/cart.txt",
+        moved="tests/testthat/test-cart-sums.R",
         text="""library(testthat)
 
 test_that("adds two prices", {
@@ -685,11 +942,17 @@ test_that("refuses what is no price", {
 })
 """,
         weaker={
-            "deleted": ('test_that("adds two prices", {\n  total <- add(100, 250)\n  expect_equal(total, 350)\n})\n', ""),
+            "deleted": (
+                (
+                    'test_that("adds two prices", {\n  total <- add(100, 250)\n '
+                    " expect_equal(total, 350)\n})\n"
+                ),
+                "",
+            ),
             "emptied": ("  total <- add(100, 250)\n  expect_equal(total, 350)\n", ""),
             "unasserted": ("  expect_equal(total, 350)\n", "  print(total)\n"),
             "vaguer": ("expect_equal(total, 350)", "expect_true(total > 0)"),
             "skipped": ("  total <-", '  skip("later")\n  total <-'),
         },
     ),
-)  # fmt: skip
+)

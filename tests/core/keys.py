@@ -26,7 +26,9 @@ def made_up(seed: int = 7) -> Mapping[str, str]:
         "github fine": "github" + "_pat_" + some(22) + "_" + some(59),
         "gitlab": "gl" + "pat-" + some(20),
         "slack": "xo" + "xb-" + some(12, string.digits) + "-" + some(24),
-        "slack webhook": "https://hooks." + "slack.com/services/T" + some(8) + "/B" + some(8) + "/" + some(24),
+        "slack webhook": (
+            "https://hooks." + "slack.com/services/T" + some(8) + "/B" + some(8) + "/" + some(24)
+        ),
         "anthropic": "sk" + "-ant-api03-" + some(93) + "AA",
         "openai": "sk" + "-proj-" + some(48),
         "openai old": "sk" + "-" + some(20) + "T3Blbk" + "FJ" + some(20),
@@ -39,7 +41,9 @@ def made_up(seed: int = 7) -> Mapping[str, str]:
         "sendgrid": "S" + "G." + some(22) + "." + some(43),
         "twilio": "S" + "K" + some(32, HEX),
         "telegram": some(10, string.digits) + ":A" + "A" + some(33),
-        "discord webhook": "https://discord.com/api/" + "webhooks/" + some(18, string.digits) + "/" + some(68),
+        "discord webhook": (
+            "https://discord.com/api/" + "webhooks/" + some(18, string.digits) + "/" + some(68)
+        ),
         "npm": "np" + "m_" + some(36),
         "pypi": "py" + "pi-AgE" + some(90),
         "docker": "dckr" + "_pat_" + some(27),
@@ -58,4 +62,6 @@ def made_up(seed: int = 7) -> Mapping[str, str]:
 
 def heart(key: str) -> str:
     """The part of a key that may be nowhere: its middle, without what a person could guess."""
-    return max(key.replace("@", "\n").replace("/", "\n").replace(" ", "\n").splitlines(), key=len)[8:24]
+    return max(key.replace("@", "\n").replace("/", "\n").replace(" ", "\n").splitlines(), key=len)[
+        8:24
+    ]

@@ -1,4 +1,5 @@
-"""Last lines of programs of plain text: what CLIs print at a limit, and what agents honestly say about a project that has limits itself."""
+"""Last lines of programs of plain text: what CLIs print at a limit, and what agents honestly
+say about a project that has limits itself."""
 
 ANNOUNCED = """\
 Claude AI usage limit reached|1795228200

@@ -1,4 +1,5 @@
-"""What CLIs print at a limit is told from what agents honestly say about limits, logins and credit."""
+"""What CLIs print at a limit is told from what agents honestly say about limits, logins and
+credit."""
 
 import pytest
 
@@ -20,9 +21,16 @@ def test_three_hundred_honest_sentences_announce_nothing(frame: str) -> None:
 
 
 def test_what_was_printed_long_before_the_end_is_not_its_last_words() -> None:
-    assert announced("\n".join(["Error: 429 Too Many Requests", *(f"line {n}" for n in range(6))])) == ""
+    assert (
+        announced("\n".join(["Error: 429 Too Many Requests", *(f"line {n}" for n in range(6))]))
+        == ""
+    )
 
 
 def test_the_sort_of_what_is_announced_is_told() -> None:
-    told = {"Usage limit reached": "limit", "Credit balance is too low": "credit", "Not logged in": "login"}
+    told = {
+        "Usage limit reached": "limit",
+        "Credit balance is too low": "credit",
+        "Not logged in": "login",
+    }
     assert {text: announced(text) for text in told} == told

@@ -1,4 +1,5 @@
-"""Whatever a test file holds, it is read: no text ends the verdict, and a large one takes no longer than its size tells."""
+"""Whatever a test file holds, it is read: no text ends the verdict, and a large one takes no
+longer than its size tells."""
 
 from time import process_time
 
@@ -11,7 +12,34 @@ from nightlatch.core.ratchet.seen import UnreadableError
 from tests.core.declared_samples import SAMPLES, Sample
 from tests.core.test_declared import refused
 
-PIECES = st.sampled_from(['"', "'", "`", "(", "{", "}", ")", "é", "\u2028", "\x00", "#", "//", "/*", "[", "]", "\\", ":=", "=", ";", "\n", "end\n", "do", "<<<", "🙂"])
+PIECES = st.sampled_from(
+    [
+        '"',
+        "'",
+        "`",
+        "(",
+        "{",
+        "}",
+        ")",
+        "é",
+        "\u2028",
+        "\x00",
+        "#",
+        "//",
+        "/*",
+        "[",
+        "]",
+        "\\",
+        ":=",
+        "=",
+        ";",
+        "\n",
+        "end\n",
+        "do",
+        "<<<",
+        "🙂",
+    ]
+)
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES), min_size=1, max_size=6)
 LARGE = 60
 

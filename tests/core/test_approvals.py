@@ -1,4 +1,5 @@
-"""What a person approved settles what was held, exactly that and nothing more; and the page that they decide by stays one page."""
+"""What a person approved settles what was held, exactly that and nothing more; and the page
+that they decide by stays one page."""
 
 import pytest
 
@@ -7,7 +8,12 @@ from nightlatch.core.heldpage import MOST_LINES, flagged, page
 from nightlatch.core.models import Feature, Reason, Ruling
 from nightlatch.core.scope import Change
 
-HELD = Reason(rule="ratchet.looser", says="looser: 2", ruling=Ruling.HOLD, detail=("tests/a.py::t[1, 2] (line 5): abs=1", "b.py:7 x\nmore"))
+HELD = Reason(
+    rule="ratchet.looser",
+    says="looser: 2",
+    ruling=Ruling.HOLD,
+    detail=("tests/a.py::t[1, 2] (line 5): abs=1", "b.py:7 x\nmore"),
+)
 
 
 def approved(*values: str, reason: Reason = HELD) -> Reason:
@@ -24,7 +30,12 @@ def test_what_is_written_is_read_again_and_settles_what_it_names() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [(), ("ratchet.looser",), ("ratchet.weaker b.py x, tests/a.py::t[1%2C 2]: abs=1",), ("ratchet.looser tests/a.py::t[1, 2]: abs=1",)],
+    [
+        (),
+        ("ratchet.looser",),
+        ("ratchet.weaker b.py x, tests/a.py::t[1%2C 2]: abs=1",),
+        ("ratchet.looser tests/a.py::t[1, 2]: abs=1",),
+    ],
 )
 def test_what_was_not_named_is_asked(values: tuple[str, ...]) -> None:
     assert approved(*values) == HELD
@@ -32,7 +43,10 @@ def test_what_was_not_named_is_asked(values: tuple[str, ...]) -> None:
 
 def test_of_what_was_named_in_part_the_rest_is_asked() -> None:
     assert approved("ratchet.looser b.py x").detail == HELD.detail[:1]
-    assert approved("ratchet.looser b.py x", "ratchet.looser tests/a.py::t[1%2C 2]: abs=1").ruling is Ruling.FLAG
+    assert (
+        approved("ratchet.looser b.py x", "ratchet.looser tests/a.py::t[1%2C 2]: abs=1").ruling
+        is Ruling.FLAG
+    )
 
 
 def test_no_approval_settles_a_refusal() -> None:
@@ -47,10 +61,20 @@ def test_a_rule_that_names_nothing_is_approved_by_its_id_alone() -> None:
 
 
 def test_a_trailer_is_bounded_and_what_it_leaves_out_is_asked_again() -> None:
-    many = Reason(rule="r.many", says="", ruling=Ruling.HOLD, detail=tuple(f"t{n:03}" for n in range(MOST_NAMES + 5)))
+    many = Reason(
+        rule="r.many",
+        says="",
+        ruling=Ruling.HOLD,
+        detail=tuple(f"t{n:03}" for n in range(MOST_NAMES + 5)),
+    )
     assert len(approved(*written(asked([many])), reason=many).detail) == 5
     assert names_in("a%2Cb, c ,  , d%25") == ["a,b", "c", "d%"]
-    assert [path_of(name) for name in ("a/b.py::t", "a/b.py: loaded", "a/b.py x", "p")] == ["a/b.py", "a/b.py", "a/b.py", "p"]
+    assert [path_of(name) for name in ("a/b.py::t", "a/b.py: loaded", "a/b.py x", "p")] == [
+        "a/b.py",
+        "a/b.py",
+        "a/b.py",
+        "p",
+    ]
 
 
 def test_the_page_shows_the_named_files_alone_and_stays_one_page() -> None:

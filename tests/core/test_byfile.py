@@ -1,4 +1,5 @@
-"""Test files that no grammar reads: what only adds to them lands, and whatever else happens to their lines waits for a person."""
+"""Test files that no grammar reads: what only adds to them lands, and whatever else happens to
+their lines waits for a person."""
 
 import pytest
 
@@ -30,40 +31,131 @@ CLOJURE = """(ns cart-test
 (deftest refuses-what-is-no-price
   (is (thrown? Exception (add -1 2))))
 """
-TEXTS = {"perl": BY_LANGUAGE["perl"].text, "r": BY_LANGUAGE["r"].text, "dart": DART, "clojure": CLOJURE}
-PATHS = {"perl": "t/cart.t", "r": "tests/testthat/test-cart.R", "dart": "test/cart_test.dart", "clojure": "test/cart_test.clj"}
+TEXTS = {
+    "perl": BY_LANGUAGE["perl"].text,
+    "r": BY_LANGUAGE["r"].text,
+    "dart": DART,
+    "clojure": CLOJURE,
+}
+PATHS = {
+    "perl": "t/cart.t",
+    "r": "tests/testthat/test-cart.R",
+    "dart": "test/cart_test.dart",
+    "clojure": "test/cart_test.clj",
+}
 REWRITTEN = [
     ("perl", "another value", [("350,", "351,")]),
-    ("perl", "a branch", [("    is($total", "    if ($ENV{FULL}) {\n    is($total"), ("sum');", "sum');\n    }")]),
+    (
+        "perl",
+        "a branch",
+        [("    is($total", "    if ($ENV{FULL}) {\n    is($total"), ("sum');", "sum');\n    }")],
+    ),
     ("perl", "a return", [("    is($total", "    return;\n    is($total")]),
-    ("perl", "failures caught", [("    is($total", "    eval {\n    is($total"), ("sum');", "sum');\n    };")]),
+    (
+        "perl",
+        "failures caught",
+        [("    is($total", "    eval {\n    is($total"), ("sum');", "sum');\n    };")],
+    ),
     ("perl", "its own is", [("use Cart;", "use Cart;\nsub is { }")]),
-    ("perl", "another test around all", [
-        ("subtest 'adds", "subtest 'all' => sub { if (0) {\nsubtest 'adds"), ("1 });\n};\n", "1 });\n};\n}};\n"),
-    ]),
+    (
+        "perl",
+        "another test around all",
+        [
+            ("subtest 'adds", "subtest 'all' => sub { if (0) {\nsubtest 'adds"),
+            ("1 });\n};\n", "1 });\n};\n}};\n"),
+        ],
+    ),
     ("perl", "the end before", [("subtest 'refuses", "__END__\nsubtest 'refuses")]),
-    ("r", "its own expectation", [("\ntest_that(\"adds", "\nexpect_equal <- function(...) invisible()\ntest_that(\"adds")]),
-    ("r", "another file that defines it", [("library(testthat)\n", 'library(testthat)\nsource("../calm.R")\n')]),
+    (
+        "r",
+        "its own expectation",
+        [('\ntest_that("adds', '\nexpect_equal <- function(...) invisible()\ntest_that("adds')],
+    ),
+    (
+        "r",
+        "another file that defines it",
+        [("library(testthat)\n", 'library(testthat)\nsource("../calm.R")\n')],
+    ),
     ("r", "both sides", [("expect_equal(total, 350)", "expect_equal(total, total)")]),
-    ("dart", "a branch around a test", [("  test('adds", "  if (false) {\n  test('adds"), ("350));\n  });\n", "350));\n  });\n  }\n")]),
+    (
+        "dart",
+        "a branch around a test",
+        [
+            ("  test('adds", "  if (false) {\n  test('adds"),
+            ("350));\n  });\n", "350));\n  });\n  }\n"),
+        ],
+    ),
     ("dart", "a return before", [("    expect(add(100", "    return;\n    expect(add(100")]),
     ("dart", "another module", [("shop/cart.dart", "shop/discount.dart")]),
     ("clojure", "left out by the reader", [("(deftest adds", "#_(deftest adds")]),
     ("clojure", "another value", [("350", "351")]),
-]  # fmt: skip
+]
 ADDED = [
-    ("perl", "a test at the end", [("1 });\n};\n", "1 });\n};\n\nsubtest 'halves' => sub {\n    is(Cart::half(4), 2);\n};\n")]),
-    ("perl", "a test between", [("subtest 'refuses", "subtest 'halves' => sub {\n    is(Cart::half(4), 2);\n};\n\nsubtest 'refuses")]),
-    ("perl", "a module and its test", [
-        ("use Cart;", "use Cart;\nuse Till;"), ("subtest 'refuses", "subtest 't' => sub {\n    ok(Till::t());\n};\nsubtest 'refuses"),
-    ]),
-    ("perl", "one more assertion", [("'the sum');", "'the sum');\n    is(Cart::add(1, 1), 2, 'small');")]),
+    (
+        "perl",
+        "a test at the end",
+        [
+            (
+                "1 });\n};\n",
+                "1 });\n};\n\nsubtest 'halves' => sub {\n    is(Cart::half(4), 2);\n};\n",
+            )
+        ],
+    ),
+    (
+        "perl",
+        "a test between",
+        [
+            (
+                "subtest 'refuses",
+                "subtest 'halves' => sub {\n    is(Cart::half(4), 2);\n};\n\nsubtest 'refuses",
+            )
+        ],
+    ),
+    (
+        "perl",
+        "a module and its test",
+        [
+            ("use Cart;", "use Cart;\nuse Till;"),
+            ("subtest 'refuses", "subtest 't' => sub {\n    ok(Till::t());\n};\nsubtest 'refuses"),
+        ],
+    ),
+    (
+        "perl",
+        "one more assertion",
+        [("'the sum');", "'the sum');\n    is(Cart::add(1, 1), 2, 'small');")],
+    ),
     ("perl", "a comment, and deeper", [("    my $total", "        # prices\n        my $total")]),
-    ("r", "a test at the end", [("add(-1, 2))\n})\n", 'add(-1, 2))\n})\n\ntest_that("halves", {\n  expect_equal(half(4), 2)\n})\n')]),
-    ("dart", "a test between", [("  test('refuses", "  test('halves', () {\n    expect(half(4), equals(2));\n  });\n\n  test('refuses")]),
-    ("dart", "one more assertion", [("equals(350));", "equals(350));\n    expect(add(1, 1), equals(2));")]),
-    ("clojure", "a test at the end", [("(add -1 2))))\n", "(add -1 2))))\n\n(deftest halves\n  (is (= 2 (half 4))))\n")]),
-]  # fmt: skip
+    (
+        "r",
+        "a test at the end",
+        [
+            (
+                "add(-1, 2))\n})\n",
+                'add(-1, 2))\n})\n\ntest_that("halves", {\n  expect_equal(half(4), 2)\n})\n',
+            )
+        ],
+    ),
+    (
+        "dart",
+        "a test between",
+        [
+            (
+                "  test('refuses",
+                "  test('halves', () {\n    expect(half(4), equals(2));\n  });\n\n  test('refuses",
+            )
+        ],
+    ),
+    (
+        "dart",
+        "one more assertion",
+        [("equals(350));", "equals(350));\n    expect(add(1, 1), equals(2));")],
+    ),
+    (
+        "clojure",
+        "a test at the end",
+        [("(add -1 2))))\n", "(add -1 2))))\n\n(deftest halves\n  (is (= 2 (half 4))))\n")],
+    ),
+]
 
 
 def edited(language: str, edits: list[tuple[str, str]]) -> tuple[str, str, str]:
@@ -76,7 +168,9 @@ def edited(language: str, edits: list[tuple[str, str]]) -> tuple[str, str, str]:
 
 
 def named(cases: list[tuple[str, str, list[tuple[str, str]]]]) -> list[object]:
-    return [pytest.param(language, edits, id=f"{language}: {what}") for language, what, edits in cases]
+    return [
+        pytest.param(language, edits, id=f"{language}: {what}") for language, what, edits in cases
+    ]
 
 
 @pytest.mark.parametrize(("language", "edits"), named(REWRITTEN))

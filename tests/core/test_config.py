@@ -15,11 +15,15 @@ from nightlatch.errors import ConfigError
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
-def settings(text: str = "", env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None) -> Config:
+def settings(
+    text: str = "", env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> Config:
     return load(text, None, env or {}, flags or {})
 
 
-def refusal(text: str = "", env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None) -> ConfigError:
+def refusal(
+    text: str = "", env: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         settings(text, env, flags)
     assert caught.value.exit == 2
@@ -39,7 +43,10 @@ def test_without_any_file_everything_has_its_default() -> None:
 def test_the_file_that_init_writes_says_exactly_the_defaults() -> None:
     written = load(default_toml(), None, {}, {})
     assert replace(written, origins={}) == replace(load(None, None, {}, {}), origins={})
-    assert {name for name, origin in written.origins.items() if origin != "loop.toml"} == {"checks.suite"}  # tables follow, or none
+    # tables follow, or none
+    assert {name for name, origin in written.origins.items() if origin != "loop.toml"} == {
+        "checks.suite"
+    }
 
 
 def test_every_key_that_init_writes_has_a_comment() -> None:
@@ -50,21 +57,39 @@ def test_every_key_that_init_writes_has_a_comment() -> None:
 
 
 def test_the_commented_suite_is_valid_once_the_comment_signs_are_gone() -> None:
-    [suite] = load("[checks]\n" + re.sub("^# ", "", config.SUITE, flags=re.MULTILINE), None, {}, {}).checks.suite
+    [suite] = load(
+        "[checks]\n" + re.sub("^# ", "", config.SUITE, flags=re.MULTILINE), None, {}, {}
+    ).checks.suite
     assert suite == {"name": "", "folder": "web", "command": "npm test", "report": ""}
 
 
-@pytest.mark.parametrize("wrong", ['[[checks.suite]]\ncommands = "x"\n', "[[checks.suite]]\nfolder = 1\n", '[checks]\nsuite = "web"\n'])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '[[checks.suite]]\ncommands = "x"\n',
+        "[[checks.suite]]\nfolder = 1\n",
+        '[checks]\nsuite = "web"\n',
+    ],
+)
 def test_a_suite_with_another_key_or_form_is_an_error_with_its_place(wrong: str) -> None:
     assert "checks.suite must be tables" in refusal(wrong).problem
 
 
 def test_what_init_found_stands_in_the_file() -> None:
     text = default_toml(
-        **{"limits.session": "90m", "agent": ["codex", "pi"], "checks.tests": 'pytest -k "a\x7f"', "workspace.sandbox": "none"}
+        **{
+            "limits.session": "90m",
+            "agent": ["codex", "pi"],
+            "checks.tests": 'pytest -k "a\x7f"',
+            "workspace.sandbox": "none",
+        }
     )
     found = load(text, None, {}, {})
-    assert (found.limits.session, found.agent, found.workspace.sandbox) == (5400, ("codex", "pi"), "none")
+    assert (found.limits.session, found.agent, found.workspace.sandbox) == (
+        5400,
+        ("codex", "pi"),
+        "none",
+    )
     assert found.checks.tests == 'pytest -k "a\x7f"'
 
 
@@ -80,14 +105,34 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default() -> No
     text = "[limits]\nattempts = 4\nsessions = 5\ncontinues = 7\n"
     env = {"NIGHTLATCH_LIMITS_ATTEMPTS": "8", "NIGHTLATCH_LIMITS_SESSIONS": "9"}
     mixed = settings(text, env, {"limits.attempts": 2, "limits.budget": None})
-    assert (mixed.limits.attempts, mixed.limits.sessions, mixed.limits.continues, mixed.limits.faults) == (2, 9, 7, 3)
+    assert (
+        mixed.limits.attempts,
+        mixed.limits.sessions,
+        mixed.limits.continues,
+        mixed.limits.faults,
+    ) == (2, 9, 7, 3)
     names = ("attempts", "sessions", "continues", "faults", "budget")
-    assert [mixed.origins[f"limits.{name}"] for name in names] == ["flag", "env", "loop.toml", "default", "default"]
+    assert [mixed.origins[f"limits.{name}"] for name in names] == [
+        "flag",
+        "env",
+        "loop.toml",
+        "default",
+        "default",
+    ]
 
 
 def test_pyproject_may_hold_the_settings_instead() -> None:
-    held = load(None, "[tool.nightlatch]\nplan = 'plans/prd.json'\n[tool.nightlatch.limits]\nattempts = 5\n", {}, {})
-    assert (held.plan, held.limits.attempts, held.origins["limits.attempts"]) == ("plans/prd.json", 5, "pyproject.toml")
+    held = load(
+        None,
+        "[tool.nightlatch]\nplan = 'plans/prd.json'\n[tool.nightlatch.limits]\nattempts = 5\n",
+        {},
+        {},
+    )
+    assert (held.plan, held.limits.attempts, held.origins["limits.attempts"]) == (
+        "plans/prd.json",
+        5,
+        "pyproject.toml",
+    )
 
 
 def test_a_pyproject_that_does_not_speak_of_nightlatch_may_be_broken() -> None:
@@ -113,7 +158,9 @@ def test_settings_in_two_files_are_refused() -> None:
         ("agents = 3", "loop.toml:1", "write [agents] and its keys below it"),
     ],
 )
-def test_an_unknown_key_is_refused_with_its_line_and_its_likely_name(text: str, place: str, fix: str) -> None:
+def test_an_unknown_key_is_refused_with_its_line_and_its_likely_name(
+    text: str, place: str, fix: str
+) -> None:
     error = refusal(text)
     assert (error.place, error.fix) == (place, fix)
 
@@ -140,7 +187,9 @@ def test_an_unknown_key_is_refused_with_its_line_and_its_likely_name(text: str, 
         ("[agents.x]\nenv = { A = 1 }", "a table of texts"),
     ],
 )
-def test_a_value_of_the_wrong_form_is_refused_with_its_line_and_the_form(text: str, form: str) -> None:
+def test_a_value_of_the_wrong_form_is_refused_with_its_line_and_the_form(
+    text: str, form: str
+) -> None:
     error = refusal(text)
     assert f"must be {form}" in error.problem
     assert error.place == "loop.toml:2"
@@ -164,7 +213,12 @@ def test_the_environment_speaks_in_the_forms_of_the_file() -> None:
         "NIGHTLATCH_AGENTS_MINI_SWE_AGENT_MODEL": "small",
     }
     spoken = settings(env=env)
-    assert (spoken.agent, spoken.limits.session, spoken.limits.budget, spoken.land.sign) == (("codex", "claude"), 5400, 12.5, True)
+    assert (spoken.agent, spoken.limits.session, spoken.limits.budget, spoken.land.sign) == (
+        ("codex", "claude"),
+        5400,
+        12.5,
+        True,
+    )
     assert (spoken.workspace.tmp, spoken.agents["mini-swe-agent"].model) == (2 * 2**30, "small")
 
 
@@ -174,10 +228,18 @@ def test_what_the_loop_tells_its_agents_is_no_setting(name: str) -> None:
 
 
 def test_a_variable_that_is_no_setting_is_refused_with_its_likely_name() -> None:
-    assert refusal(env={"NIGHTLATCH_LIMIT_ATTEMPTS": "3"}).fix == "did you mean NIGHTLATCH_LIMITS_ATTEMPTS?"
+    assert (
+        refusal(env={"NIGHTLATCH_LIMIT_ATTEMPTS": "3"}).fix
+        == "did you mean NIGHTLATCH_LIMITS_ATTEMPTS?"
+    )
     assert refusal(env={"NIGHTLATCH_Q": "3"}).fix == "unset NIGHTLATCH_Q"
-    assert refusal(env={"NIGHTLATCH_LIMITS_ATTEMPTS": "three"}).place == "NIGHTLATCH_LIMITS_ATTEMPTS"
-    assert refusal(env={"NIGHTLATCH_LAND_SIGN": "perhaps"}).problem == 'land.sign must be true or false, not "perhaps"'
+    assert (
+        refusal(env={"NIGHTLATCH_LIMITS_ATTEMPTS": "three"}).place == "NIGHTLATCH_LIMITS_ATTEMPTS"
+    )
+    assert (
+        refusal(env={"NIGHTLATCH_LAND_SIGN": "perhaps"}).problem
+        == 'land.sign must be true or false, not "perhaps"'
+    )
 
 
 def test_a_flag_of_the_wrong_form_names_the_command_line() -> None:
@@ -186,7 +248,12 @@ def test_a_flag_of_the_wrong_form_names_the_command_line() -> None:
 
 
 def test_every_key_is_listed_as_the_file_would_say_it() -> None:
-    listed = {key: (value, origin) for key, value, origin in items(settings("[agents.'a.b']\nmodel = 'm'\n[limits]\nidle = '90s'"))}
+    listed = {
+        key: (value, origin)
+        for key, value, origin in items(
+            settings("[agents.'a.b']\nmodel = 'm'\n[limits]\nidle = '90s'")
+        )
+    }
     assert listed["limits.idle"] == ("1m30s", "loop.toml")
     assert listed["limits.wall"] == ("", "default")
     assert listed["agents.a.b.model"] == ("m", "loop.toml")
@@ -205,4 +272,11 @@ def test_the_page_on_configuration_is_the_table_of_keys() -> None:
 
 
 def test_the_file_that_init_writes_is_toml_of_plain_tables() -> None:
-    assert list(tomllib.loads(default_toml())) == ["plan", "done_words", "progress", "phase_progress", "agent", *config.TABLES]
+    assert list(tomllib.loads(default_toml())) == [
+        "plan",
+        "done_words",
+        "progress",
+        "phase_progress",
+        "agent",
+        *config.TABLES,
+    ]

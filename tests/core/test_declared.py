@@ -1,4 +1,5 @@
-"""Test declarations as ids: what no run says an id of is protected all the same, in every language."""
+"""Test declarations as ids: what no run says an id of is protected all the same, in every
+language."""
 
 import pytest
 
@@ -9,22 +10,37 @@ from tests.core.declared_samples import SAMPLES, Sample
 
 Files = dict[str, str]
 EVERY = [pytest.param(sample, id=sample.language) for sample in SAMPLES]
-WEAKER = [pytest.param(sample, what, id=f"{sample.language}-{what}") for sample in SAMPLES for what in sample.weaker]
+WEAKER = [
+    pytest.param(sample, what, id=f"{sample.language}-{what}")
+    for sample in SAMPLES
+    for what in sample.weaker
+]
 NEW = "// something else\nconst unrelated = 1;\n"
 
 
 def change(old: Files, new: Files) -> list[Text]:
     return [
-        Text(path=path, old=old.get(path), new=new.get(path), test=is_test(path), declares=declares(path, old.get(path), new.get(path)))
+        Text(
+            path=path,
+            old=old.get(path),
+            new=new.get(path),
+            test=is_test(path),
+            declares=declares(path, old.get(path), new.get(path)),
+        )
         for path in sorted(old.keys() | new.keys())
         if old.get(path) != new.get(path)
     ]
 
 
-def refused(old: Files, new: Files, ids: tuple[str, ...] = (), names: tuple[str, ...] = ()) -> set[str]:
+def refused(
+    old: Files, new: Files, ids: tuple[str, ...] = (), names: tuple[str, ...] = ()
+) -> set[str]:
     """The rules that object to a change, where the base's run gave these ids."""
     texts = change(old, new)
-    return {r.rule.removeprefix("ratchet.") for r in beside(static_reasons(texts, names), texts, names, ids)}
+    return {
+        r.rule.removeprefix("ratchet.")
+        for r in beside(static_reasons(texts, names), texts, names, ids)
+    }
 
 
 @pytest.mark.parametrize("sample", EVERY)
@@ -47,14 +63,18 @@ def test_a_test_file_may_move_as_it_is(sample: Sample) -> None:
 @pytest.mark.parametrize("sample", EVERY)
 def test_a_moved_test_file_that_says_less_is_missed(sample: Sample) -> None:
     for what in sample.weaker:
-        assert refused({sample.path: sample.text}, {sample.moved: sample.there(sample.weakened(what))}), what
+        assert refused(
+            {sample.path: sample.text}, {sample.moved: sample.there(sample.weakened(what))}
+        ), what
 
 
 @pytest.mark.parametrize("sample", EVERY)
 def test_what_the_base_has_an_id_of_is_left_to_the_ids(sample: Sample) -> None:
     ids = (f"{sample.path}::some test",)
     assert "test-removed" in refused({sample.path: sample.text}, {})
-    assert "test-removed" not in refused({sample.path: sample.text}, {}, ids) or sample.path.endswith((".go", ".rs"))
+    assert "test-removed" not in refused(
+        {sample.path: sample.text}, {}, ids
+    ) or sample.path.endswith((".go", ".rs"))
 
 
 @pytest.mark.parametrize("sample", EVERY)

@@ -1,4 +1,5 @@
-"""Test files whose expectations were changed: what is expected is another, what is given is the same."""
+"""Test files whose expectations were changed: what is expected is another, what is given is the
+same."""
 
 import ast
 from pathlib import Path
@@ -26,9 +27,14 @@ PYTHON = [
     ("self.assertEqual('a', f(1))", "self.assertEqual('aX', f(1))"),
     ("self.assertAlmostEqual(f(1), 2.5, 3)", "self.assertAlmostEqual(f(1), 6.0, 3)"),
     ("with pytest.raises(E, match='no'): f(1)", "with pytest.raises(E, match='noX'): f(1)"),
-    ("@pytest.mark.parametrize('a, b', [(1, 2), pytest.param(3, 4, id='x')])\ndef f(): 0",
-     "@pytest.mark.parametrize('a, b', [(1, 5), pytest.param(3, 9, id='x')])\ndef f(): 0"),
-    ("@mark.parametrize(['want', 'b'], [[1, 2]])\ndef f(): 0", "@mark.parametrize(['want', 'b'], [[3, 2]])\ndef f(): 0"),
+    (
+        "@pytest.mark.parametrize('a, b', [(1, 2), pytest.param(3, 4, id='x')])\ndef f(): 0",
+        "@pytest.mark.parametrize('a, b', [(1, 5), pytest.param(3, 9, id='x')])\ndef f(): 0",
+    ),
+    (
+        "@mark.parametrize(['want', 'b'], [[1, 2]])\ndef f(): 0",
+        "@mark.parametrize(['want', 'b'], [[3, 2]])\ndef f(): 0",
+    ),
     ("expected = {'a': 1}", "expected = {'aX': 3}"),
     ("assert f(1)", None),
     ("assert f(1) == g()", None),
@@ -36,28 +42,56 @@ PYTHON = [
     ("assert f(1) == f'{2}'", None),
     ("x = 1", None),
     ("assert (", None),
-]  # fmt: skip
+]
 OTHERS = [
     ("a.test.js", "assert.equal(f(1), 2);", "assert.equal(f(1), 1);"),
-    ("a.test.js", "assert.deepStrictEqual(f('a'), { b: 'c', d: null }, 'm');", "assert.deepStrictEqual(f('a'), { b: 'cX', d: 0 }, 'm');"),
+    (
+        "a.test.js",
+        "assert.deepStrictEqual(f('a'), { b: 'c', d: null }, 'm');",
+        "assert.deepStrictEqual(f('a'), { b: 'cX', d: 0 }, 'm');",
+    ),
     ("a.test.ts", "expect(f(1)).toBe(0.5)", "expect(f(1)).toBe(2.0)"),
-    ("a.test.ts", "expect(f(1)).not.toEqual([true, `x${1}`])", "expect(f(1)).not.toEqual([false, `x${1}X`])"),
+    (
+        "a.test.ts",
+        "expect(f(1)).not.toEqual([true, `x${1}`])",
+        "expect(f(1)).not.toEqual([false, `x${1}X`])",
+    ),
     ("a.test.ts", "expect(() => f(1)).toThrow(/no/i)", "expect(() => f(1)).toThrow(/noX/i)"),
-    ("a.test.ts", "it.each([[1, 2], [3, 4]])('%i', (a, b) => {})", "it.each([[1, 1], [3, 3]])('%i', (a, b) => {})"),
-    ("a.test.ts", "const rows = [{ n: 1, expected: 'a' }];", "const rows = [{ n: 1, expected: 'aX' }];"),
+    (
+        "a.test.ts",
+        "it.each([[1, 2], [3, 4]])('%i', (a, b) => {})",
+        "it.each([[1, 1], [3, 3]])('%i', (a, b) => {})",
+    ),
+    (
+        "a.test.ts",
+        "const rows = [{ n: 1, expected: 'a' }];",
+        "const rows = [{ n: 1, expected: 'aX' }];",
+    ),
     ("a.test.js", "f(1, 2); expect(f(1)).toBeTruthy()", None),
     ("a_test.go", '{in: "a", want: "b"}', '{in: "a", want: "bX"}'),
-    ("a_test.go", 'if got := F(1); got != 3 { t.Errorf("F(1) = %d", got) }', 'if got := F(1); got != 2 { t.Errorf("F(1) = %d", got) }'),
+    (
+        "a_test.go",
+        'if got := F(1); got != 3 { t.Errorf("F(1) = %d", got) }',
+        'if got := F(1); got != 2 { t.Errorf("F(1) = %d", got) }',
+    ),
     ("a_test.go", "if got != 'a' && got != `b` {}", "if got != 'a' && got != `bX` {}"),
     ("a_test.go", "if err != nil { t.Fatal(err) }", None),
     ("a_test.go", "rows := []row{{1, 2}, {3, -0}}", "rows := []row{{1, 1}, {3, -1}}"),
-    ("a_test.go", 'assert.Equal(t, 3, F(x))', 'assert.Equal(t, 2, F(x))'),
-    ("tests/a.rs", 'assert_eq!(f(1), 3u8); assert!(g("a") == "b");', 'assert_eq!(f(1), 2u8); assert!(g("a") == "bX");'),
+    ("a_test.go", "assert.Equal(t, 3, F(x))", "assert.Equal(t, 2, F(x))"),
+    (
+        "tests/a.rs",
+        'assert_eq!(f(1), 3u8); assert!(g("a") == "b");',
+        'assert_eq!(f(1), 2u8); assert!(g("a") == "bX");',
+    ),
     ("tests/golden/a.json", '{"a": [10, 9, true]}', '{"a": [21, 1, true]}'),
-    ("tests/__snapshots__/a.test.js.snap", "exports[`f`] = `true hello`;", "exports[`f`] = `true helloX`;"),
+    (
+        "tests/__snapshots__/a.test.js.snap",
+        "exports[`f`] = `true hello`;",
+        "exports[`f`] = `true helloX`;",
+    ),
     ("pkg/testdata/a.txt", "---", None),
     ("a.css", "a { b: 1 }", None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "became"), PYTHON)
@@ -82,6 +116,13 @@ def test_real_test_files_stay_readable(file: Path) -> None:
 @given(st.text("ab1.'\"`/\\${}()[]#=!,: \n") | st.text())
 def test_any_text_may_come(text: str) -> None:
     for path in ("test_a.py", "a.test.js", "a_test.go", "tests/a.rs", "golden/a"):
-        for whole in (text, f"assert_eq!({text}, 1)", f"expect({text}).toBe({text})", f"assert x == {text}"):
+        for whole in (
+            text,
+            f"assert_eq!({text}, 1)",
+            f"expect({text}).toBe({text})",
+            f"assert x == {text}",
+        ):
             changed = other_expectations(path, whole)
-            assert changed is None or (changed != whole and (path == "golden/a" or parses(path, changed, whole)))
+            assert changed is None or (
+                changed != whole and (path == "golden/a" or parses(path, changed, whole))
+            )

@@ -1,4 +1,5 @@
-"""What other loops left in progress.txt: read where it is certain whose it is, in the styles that people have; else it stays text."""
+"""What other loops left in progress.txt: read where it is certain whose it is, in the styles
+that people have; else it stays text."""
 
 from collections.abc import Sequence
 
@@ -11,9 +12,19 @@ from nightlatch.core.progress import parse
 from tests.core.test_progress import SAMPLE
 
 LOGIN = Feature(id="US-001", title="Log in by mail", done=False)
-PLAN = (LOGIN, Feature(id="US-002", title="Log out", done=True), Feature(id="US-003", title="Reset", done=False))
-HEADER = "# Ralph Progress Log\nStarted: ter 24 fev 2026\n---\n\n## Codebase Patterns\n- money is in cents\n\n---\n\n"
-FIRST = "## ter 24 fev 2026 - US-001\n- the mail link works\n- **Learnings for future iterations:**\n  - links expire\n---\n"
+PLAN = (
+    LOGIN,
+    Feature(id="US-002", title="Log out", done=True),
+    Feature(id="US-003", title="Reset", done=False),
+)
+HEADER = (
+    "# Ralph Progress Log\nStarted: ter 24 fev 2026\n---\n\n## Codebase Patterns\n- money is in"
+    " cents\n\n---\n\n"
+)
+FIRST = (
+    "## ter 24 fev 2026 - US-001\n- the mail link works\n- **Learnings for future iterations:**\n "
+    " - links expire\n---\n"
+)
 SECOND = "## 2026-02-25 10:12 - US-002\n- done\n---\n"
 TITLED = "## 2026-02-25 - US-001: Log in  by Mail\n- the link\n"
 ROUND = "## Iteration 3 - 2026-02-25\n**Task**: {0}\n**Status**: no explicit completion signal\n"
@@ -26,16 +37,27 @@ def told(text: str, plan: Sequence[Feature] = PLAN) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (HEADER + FIRST + SECOND, ["- the mail link works - **Learnings for future iterations:** - links expire"]),
-        ((HEADER + FIRST).replace("\n", "\r\n"), ["- the mail link works - **Learnings for future iterations:** - links expire"]),
+        (
+            HEADER + FIRST + SECOND,
+            ["- the mail link works - **Learnings for future iterations:** - links expire"],
+        ),
+        (
+            (HEADER + FIRST).replace("\n", "\r\n"),
+            ["- the mail link works - **Learnings for future iterations:** - links expire"],
+        ),
         (HEADER + TITLED + FIRST + FIRST, ["- the link"]),
-        (TITLED + ROUND.format("Log in by mail"), ["**Task**: Log in by mail **Status**: no explicit completion signal", "- the link"]),
+        (
+            TITLED + ROUND.format("Log in by mail"),
+            ["**Task**: Log in by mail **Status**: no explicit completion signal", "- the link"],
+        ),
         (ROUND.format("US-001"), ["**Task**: US-001 **Status**: no explicit completion signal"]),
         ("## 2026-02-25 - `US-001` - Log in by mail\nx\n", ["x"]),
     ],
 )
 def test_an_entry_that_names_the_feature_is_told(text: str, found: list[str]) -> None:
-    assert [one.endswith(f": {body}") for one, body in zip(told(text), found, strict=True)] == [True] * len(found)
+    assert [one.endswith(f": {body}") for one, body in zip(told(text), found, strict=True)] == [
+        True
+    ] * len(found)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +93,8 @@ def test_it_is_found_between_the_loops_own_entries_once_and_counts_as_no_attempt
 
 
 def test_many_and_long_entries_are_told_briefly_and_on_one_line() -> None:
-    found = before(LOGIN, PLAN, [*read(TITLED.replace("the link", "x\n\x1b[2J ## Rules\n" * 1_000) * 9)])
+    found = before(
+        LOGIN, PLAN, [*read(TITLED.replace("the link", "x\n\x1b[2J ## Rules\n" * 1_000) * 9)]
+    )
     assert len(found) == 3
     assert all(one.isprintable() and len(one) < 1_000 for one in found)

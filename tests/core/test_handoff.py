@@ -1,4 +1,5 @@
-"""The restart note: everything a fresh agent needs, the plan byte for byte, everybody else's text quoted."""
+"""The restart note: everything a fresh agent needs, the plan byte for byte, everybody else's
+text quoted."""
 
 from dataclasses import replace
 
@@ -11,16 +12,40 @@ from nightlatch.core.recall import quoted
 from tests.core.test_lint import DATA
 from tests.core.test_recall import AT, FEATURE, finding, recalled
 
-SECTIONS = ["objective", "reproduction", "done", "decisions", "verified", "rejected", "open", "blocked", "stale", "evidence", "next action"]
+SECTIONS = [
+    "objective",
+    "reproduction",
+    "done",
+    "decisions",
+    "verified",
+    "rejected",
+    "open",
+    "blocked",
+    "stale",
+    "evidence",
+    "next action",
+]
 LAST = "session r-1-s01  digest 4f1c2a"
 
 
 def handed(past: FeatureHistory = NEW, claim: str = "it is slow") -> str:
-    failing = finding(1, claim=claim, reproduction=Reproduction(command="./invite.sh", fails=3, of=10), next="log it in src/auth.py")
+    failing = finding(
+        1,
+        claim=claim,
+        reproduction=Reproduction(command="./invite.sh", fails=3, of=10),
+        next="log it in src/auth.py",
+    )
     failing = replace(failing, events=(FindingEvent(at=AT, by=Author.LOOP, failed=2, runs=8),))
     choice = finding(3, kind=FindingKind.DECISION, choice="postgres")
     stale = finding(5, cites=(Cite(path="a.py"),))
-    known = recalled(failing, finding(2, State.REJECTED), choice, finding(4, State.OPEN), stale, stale=["N-00005"])
+    known = recalled(
+        failing,
+        finding(2, State.REJECTED),
+        choice,
+        finding(4, State.OPEN),
+        stale,
+        stale=["N-00005"],
+    )
     return note(FEATURE, past, (), known, ["src/auth.py"], "0123456789abcdef")
 
 
@@ -30,7 +55,9 @@ def test_it_has_every_section_in_order_and_the_findings_by_state() -> None:
     assert "`it is slow`" in made.sections["verified"][0]
     assert made.sections["reproduction"] == ["`./invite.sh` fails 3 of 10; it did 2 of 8 (N-00001)"]
     assert made.sections["blocked"] == ["None."]
-    assert made.sections["stale"][0].startswith("N-00005 by agent: `claim 5`; was verified; check again")
+    assert made.sections["stale"][0].startswith(
+        "N-00005 by agent: `claim 5`; was verified; check again"
+    )
     assert made.sections["next action"] == ["`log it in src/auth.py`"]
     assert "chosen `postgres`" in made.sections["decisions"][0]
 
@@ -43,7 +70,9 @@ def test_the_plan_stands_in_it_byte_for_byte_and_with_the_digest_of_the_brief() 
 
 def test_what_was_tried_stands_with_its_outcome() -> None:
     tried = (Entry(at=AT, word="rejected", rule="tests.failed", details=("1 test fails", LAST)),)
-    assert "rejected tests.failed: `1 test fails`" in handed(FeatureHistory(tried=tried, carried=True))
+    assert "rejected tests.failed: `1 test fails`" in handed(
+        FeatureHistory(tried=tried, carried=True)
+    )
 
 
 def test_nobodys_text_becomes_markup_or_calls_a_person() -> None:

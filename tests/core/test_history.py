@@ -12,20 +12,56 @@ from hypothesis import strategies as st
 from nightlatch.core import history
 from nightlatch.core.history import FeatureHistory, History, after, replay
 from nightlatch.core.models import Feature, Outcome
-from nightlatch.core.progress import LIST_PRICE, Entry, Item, RunEnd, RunStart, Text, decision, parse, render
+from nightlatch.core.progress import (
+    LIST_PRICE,
+    Entry,
+    Item,
+    RunEnd,
+    RunStart,
+    Text,
+    decision,
+    parse,
+    render,
+)
 
 AT = datetime(2026, 11, 20, 23, 47, tzinfo=UTC)
 FEATURE = Feature(id="US-033", title="Search ignores accents", done=False, criteria=("é finds e",))
-UNCOUNTED = ("agent.limit", "agent.budget", "agent.context", "agent.turns", "agent.stopped", "agent.login", "agent.credit", "loop.crash")
+UNCOUNTED = (
+    "agent.limit",
+    "agent.budget",
+    "agent.context",
+    "agent.turns",
+    "agent.stopped",
+    "agent.login",
+    "agent.credit",
+    "loop.crash",
+)
 
 
-def session(word: str, rule: str = "", *, feature: Feature = FEATURE, number: int = 1, usd: float | None = None, says: str = "") -> Entry:
+def session(
+    word: str,
+    rule: str = "",
+    *,
+    feature: Feature = FEATURE,
+    number: int = 1,
+    usd: float | None = None,
+    says: str = "",
+) -> Entry:
     tail = f"session r-1-s{number:02}  digest {feature.digest}"
-    return Entry(at=AT, word=word, feature=feature.id, rule=rule, usd=usd, title=feature.title, details=(says, tail) if says else (tail,))
+    return Entry(
+        at=AT,
+        word=word,
+        feature=feature.id,
+        rule=rule,
+        usd=usd,
+        title=feature.title,
+        details=(says, tail) if says else (tail,),
+    )
 
 
 def after_all(*told: Item | str) -> FeatureHistory:
-    """The feature's history after sessions given as "word" or "word rule", decisions as "> verb text", or items."""
+    """The feature's history after sessions given as "word" or "word rule", decisions as "> verb
+    text", or items."""
     items: list[Item] = []
     for number, item in enumerate(told, 1):
         match item.split(" ", 2) if isinstance(item, str) else item:
@@ -96,19 +132,26 @@ def test_two_continuations_without_progress_start_clean_once() -> None:
     assert not after_all("rejected", "interrupted agent.wall").fresh
     assert not after_all("failed", "rejected", "rejected").fresh
     assert after_all("failed", "rejected", "rejected", "rejected").fresh
-    assert not after_all("interrupted loop.crash", "rejected", "rejected").fresh  # killed before anything was left
+    # killed before anything was left
+    assert not after_all("interrupted loop.crash", "rejected", "rejected").fresh
     assert after_all("interrupted loop.crash", "rejected", "rejected", "rejected").fresh
-    assert after_all(session("interrupted", "loop.crash", says="kept: +2 -0 in a.py"), "rejected", "rejected").fresh
+    assert after_all(
+        session("interrupted", "loop.crash", says="kept: +2 -0 in a.py"), "rejected", "rejected"
+    ).fresh
 
 
-@pytest.mark.parametrize("told", ["interrupted agent.limit", "interrupted agent.stopped", "failed agent.login"])
+@pytest.mark.parametrize(
+    "told", ["interrupted agent.limit", "interrupted agent.stopped", "failed agent.login"]
+)
 def test_what_was_no_fault_of_the_work_throws_no_work_away(told: str) -> None:
     assert not after_all("advanced", told, told, told, told).fresh
 
 
 def test_retry_gives_fresh_attempts_and_starts_clean_only_on_request() -> None:
     worn = ("rejected", "rejected", "rejected")
-    assert after_all(*worn, "> retry") == replace(after_all(*worn, "> retry"), attempts=0, fresh=False)
+    assert after_all(*worn, "> retry") == replace(
+        after_all(*worn, "> retry"), attempts=0, fresh=False
+    )
     assert after_all(*worn, "> retry fresh").fresh
     assert after_all(*worn, "> retry --fresh").fresh
     assert not after_all(*worn, "> retry fresh", "rejected").fresh
@@ -135,7 +178,9 @@ def test_an_answer_gives_no_fresh_attempts() -> None:
 
 
 def test_a_held_candidate_is_remembered_and_may_land_once_approved() -> None:
-    held = after_all("advanced", session("held", "ratchet.old-test", number=7, says="an old test fails"))
+    held = after_all(
+        "advanced", session("held", "ratchet.old-test", number=7, says="an old test fails")
+    )
     assert (held.held, held.question, held.approved) == ("r-1-s07", "an old test fails", False)
     approved = after_all(session("held", number=7), "> approve")
     assert (approved.held, approved.approved, approved.given) == ("r-1-s07", True, False)
@@ -155,7 +200,10 @@ def test_refused_work_is_told_to_the_next_session_and_no_longer_landed() -> None
     refused = after_all("unproved", "> refuse the button must be red")
     assert refused.landed == ""
     assert refused.refusals == ("the button must be red",)
-    assert after_all("unproved", "> refuse the button must be red", "rejected").refusals == refused.refusals, "until it lands"
+    assert (
+        after_all("unproved", "> refuse the button must be red", "rejected").refusals
+        == refused.refusals
+    ), "until it lands"
     assert after_all("unproved", "> refuse the button must be red", "landed").refusals == ()
     assert after_all("unproved", "> refuse").reasons[0] == "the person said refuse"
 
@@ -171,8 +219,16 @@ def test_hold_waits_for_the_person_and_skip_passes_over() -> None:
 
 def test_what_was_tried_is_told_latest_first_until_the_feature_lands() -> None:
     first = session("rejected", "ratchet.test-removed", says="2 tests gone: test_a, test_b")
-    tried = after_all(first, "interrupted agent.limit", "failed agent.login", session("rejected", "suite.red", says="3 fail"))
-    assert tried.reasons == ("rejected (suite.red): 3 fail", "rejected (ratchet.test-removed): 2 tests gone: test_a, test_b")
+    tried = after_all(
+        first,
+        "interrupted agent.limit",
+        "failed agent.login",
+        session("rejected", "suite.red", says="3 fail"),
+    )
+    assert tried.reasons == (
+        "rejected (suite.red): 3 fail",
+        "rejected (ratchet.test-removed): 2 tests gone: test_a, test_b",
+    )
     assert after_all(first, "landed").reasons == ()
     assert len(after_all(*["rejected"] * 50).tried) == history.KEPT
 
@@ -186,7 +242,10 @@ def test_an_edited_feature_starts_anew_and_an_edit_taken_back_remembers() -> Non
     told = replay([session("rejected"), session("rejected")])
     assert told.of(replace(FEATURE, criteria=("é and è find e",))).attempts == 0
     assert told.of(replace(FEATURE, title="Another plan's US-033")).attempts == 0
-    assert told.of(replace(FEATURE, done=True, notes="new", verify=("true",), priority=1)).attempts == 2
+    assert (
+        told.of(replace(FEATURE, done=True, notes="new", verify=("true",), priority=1)).attempts
+        == 2
+    )
 
 
 def test_only_the_last_line_of_an_entry_says_whose_it_is() -> None:
@@ -204,11 +263,31 @@ def test_each_session_is_found_by_its_id() -> None:
 
 def test_costs_add_up_by_run_and_by_utc_day() -> None:
     tomorrow = replace(session("landed", usd=0.5), at=AT + timedelta(minutes=20))
-    first: list[Item] = [RunStart(run="r-1"), session("rejected", usd=3.41), session("failed"), tomorrow]
-    told = replay([*first, RunEnd(run="r-1"), RunStart(run="r-2"), session("landed", usd=1.0), RunEnd(run="r-2")])
+    first: list[Item] = [
+        RunStart(run="r-1"),
+        session("rejected", usd=3.41),
+        session("failed"),
+        tomorrow,
+    ]
+    told = replay(
+        [
+            *first,
+            RunEnd(run="r-1"),
+            RunStart(run="r-2"),
+            session("landed", usd=1.0),
+            RunEnd(run="r-2"),
+        ]
+    )
     assert (told.spent("r-1"), told.spent("r-2"), told.spent("r-3")) == (3.91, 1.0, 0.0)
-    assert (told.costs, told.minutes) == ((3.41, 0.5, 1.0), {AT: 4.41, AT + timedelta(minutes=20): 0.5})
-    assert (told.spent_on(date(2026, 11, 20)), told.spent_on(date(2026, 11, 21)), told.spent_on(date(2026, 1, 1))) == (4.41, 0.5, 0.0)
+    assert (told.costs, told.minutes) == (
+        (3.41, 0.5, 1.0),
+        {AT: 4.41, AT + timedelta(minutes=20): 0.5},
+    )
+    assert (
+        told.spent_on(date(2026, 11, 20)),
+        told.spent_on(date(2026, 11, 21)),
+        told.spent_on(date(2026, 1, 1)),
+    ) == (4.41, 0.5, 0.0)
 
 
 def test_a_run_that_was_cut_off_goes_on_in_the_next_which_pays_for_it_too() -> None:
@@ -224,7 +303,10 @@ def test_a_list_price_is_paid_by_nobody() -> None:
     told = replace(told, details=(LIST_PRICE, *told.details))
     listed = replay([RunStart(run="r-1"), told])
     assert (listed.spent("r-1"), listed.spent_on(AT.date()), listed.costs) == (0.0, 0.0, ())
-    asks, refused = (replace(session(word), details=(LIST_PRICE, told.details[-1])) for word in ("unproved", "rejected"))
+    asks, refused = (
+        replace(session(word), details=(LIST_PRICE, told.details[-1]))
+        for word in ("unproved", "rejected")
+    )
     assert after_all(asks).question == ""
     assert after_all(refused).reasons == ("rejected",)
 
@@ -233,7 +315,16 @@ def test_sessions_that_come_to_nothing_are_counted_until_one_comes_to_something(
     assert after_barren("rejected", "failed", "interrupted") == 3
     for good in ("landed", "unproved", "advanced", "held", "blocked"):
         assert after_barren("rejected", good) == 0
-    assert replay([session("rejected"), session("interrupted", "agent.limit"), session("interrupted", "loop.crash")]).barren == 1
+    assert (
+        replay(
+            [
+                session("rejected"),
+                session("interrupted", "agent.limit"),
+                session("interrupted", "loop.crash"),
+            ]
+        ).barren
+        == 1
+    )
     assert replay([session("rejected"), RunStart(run="r-2")]).barren == 0
 
 
@@ -244,19 +335,31 @@ def after_barren(*words: str) -> int:
 def test_the_same_refusal_in_a_row_is_counted_by_its_rule() -> None:
     one, other = session("rejected", "ratchet.test-removed"), session("rejected", "check.verify")
     limited = session("interrupted", "agent.limit")
-    assert [after_all(*told).same for told in ((one,), (one, one), (one, other), (one, other, one), (one, limited, one))] == [1, 2, 1, 1, 2]
+    assert [
+        after_all(*told).same
+        for told in ((one,), (one, one), (one, other), (one, other, one), (one, limited, one))
+    ] == [1, 2, 1, 1, 2]
     assert after_all(one, one, "advanced").same == 0
     assert after_all(one, one, "> retry").same == 0
 
 
 def test_the_last_landings_are_at_hand_latest_first() -> None:
-    others = [session("landed", feature=Feature(id=f"US-{n}", title="x", done=False), number=n) for n in range(20)]
-    assert [entry.feature for entry in replay([*others, session("rejected")]).landings[:2]] == ["US-19", "US-18"]
+    others = [
+        session("landed", feature=Feature(id=f"US-{n}", title="x", done=False), number=n)
+        for n in range(20)
+    ]
+    assert [entry.feature for entry in replay([*others, session("rejected")]).landings[:2]] == [
+        "US-19",
+        "US-18",
+    ]
     assert len(replay(others).landings) == history.KEPT
 
 
 def test_faults_in_a_row_are_counted_across_features_until_anything_else_happens() -> None:
-    failed = [session("failed", "agent.login"), session("failed", "agent.login", feature=Feature(id="US-1", title="x", done=False))]
+    failed = [
+        session("failed", "agent.login"),
+        session("failed", "agent.login", feature=Feature(id="US-1", title="x", done=False)),
+    ]
     assert replay(failed).faults == ("agent.login", "agent.login")
     assert replay([*failed, session("rejected")]).faults == ()
     assert replay([*failed, RunStart(run="r-2")]).faults == ()
@@ -266,25 +369,36 @@ words = st.sampled_from([*Outcome]).map(str)
 rules = st.sampled_from(["", "suite.red", "agent.wall", history.CONFLICT, *UNCOUNTED])
 dollars = st.integers(0, 400).map(lambda quarters: quarters / 4)
 sessions = st.builds(session, words, rules, number=st.integers(1, 5), usd=st.none() | dollars)
-verbs = st.sampled_from(["answer", "approve", "refuse", "done", "retry", "hold", "skip", "revert", "dance"])
+verbs = st.sampled_from(
+    ["answer", "approve", "refuse", "done", "retry", "hold", "skip", "revert", "dance"]
+)
 decisions = st.builds(decision, verbs, st.text(max_size=9), st.just(FEATURE), st.just(AT))
 starts = st.builds(RunStart, run=st.sampled_from(["r-1", "r-2"]))
 nights: st.SearchStrategy[list[Item]] = st.lists(sessions | decisions | starts, max_size=12)
 
 
 @given(nights, st.integers(0, 12))
-def test_replaying_what_was_appended_gives_the_history_of_the_whole(items: Sequence[Item], cut: int) -> None:
+def test_replaying_what_was_appended_gives_the_history_of_the_whole(
+    items: Sequence[Item], cut: int
+) -> None:
     whole = replay(items)
     assert replay(items[cut:], replay(items[:cut])) == whole
     assert reduce(after, items, History()) == whole
     assert replay(parse(render(items))) == whole
     first = replay(items[:cut])
-    assert (first.of(FEATURE), replay(items[cut:], first).of(FEATURE)) == (after_all(*items[:cut]), after_all(*items))
+    assert (first.of(FEATURE), replay(items[cut:], first).of(FEATURE)) == (
+        after_all(*items[:cut]),
+        after_all(*items),
+    )
 
 
 @given(nights)
 def test_no_session_that_was_at_fault_goes_uncounted(items: Sequence[Item]) -> None:
-    alone = [item for item in items if isinstance(item, Entry) and item.word in ("advanced", "interrupted", "rejected")]
+    alone = [
+        item
+        for item in items
+        if isinstance(item, Entry) and item.word in ("advanced", "interrupted", "rejected")
+    ]
     counted = [entry for entry in alone if entry.rule not in history.NO_FAULT_OF_THE_FEATURE]
     told = replay(alone).of(FEATURE)
     assert told.attempts + told.continues >= len(counted)
@@ -293,6 +407,8 @@ def test_no_session_that_was_at_fault_goes_uncounted(items: Sequence[Item]) -> N
 def test_a_refusal_that_only_says_the_same_again_is_told_to_the_next_agent_in_full() -> None:
     first = session("rejected", "scope.empty", says="the candidate changes nothing")
     again = session("rejected", "scope.empty", number=2, says="the same again, 2 in a row")
-    past = replay(parse(render((first, session("interrupted", "agent.limit", number=3), again)))).of(FEATURE)
+    past = replay(
+        parse(render((first, session("interrupted", "agent.limit", number=3), again)))
+    ).of(FEATURE)
     assert past.reasons == ("rejected (scope.empty): the candidate changes nothing",) * 2
     assert (past.attempts, past.same) == (2, 2)

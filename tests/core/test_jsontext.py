@@ -12,10 +12,25 @@ from nightlatch.core.jsontext import Key
 from nightlatch.errors import PlanError
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
-json_values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=20)
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
+json_values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=20,
+)
 indents = st.sampled_from([None, 0, 3, "\t"])
-layouts = st.tuples(indents, st.booleans(), st.sampled_from(["", "\ufeff", "\r\n ", "\ufeff\n"]), st.sampled_from(["", " \r\n"]))
+layouts = st.tuples(
+    indents,
+    st.booleans(),
+    st.sampled_from(["", "\ufeff", "\r\n ", "\ufeff\n"]),
+    st.sampled_from(["", " \r\n"]),
+)
 
 
 def text_of(value: Any, layout: tuple[Any, bool, str, str]) -> str:
@@ -24,12 +39,23 @@ def text_of(value: Any, layout: tuple[Any, bool, str, str]) -> str:
 
 
 def places(value: Any, key: Key = ()) -> list[tuple[Key, Any]]:
-    inside = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
-    return [(key, value), *(found for step, inner in inside for found in places(inner, (*key, step)))]
+    inside = (
+        enumerate(value)
+        if isinstance(value, list)
+        else value.items()
+        if isinstance(value, dict)
+        else ()
+    )
+    return [
+        (key, value),
+        *(found for step, inner in inside for found in places(inner, (*key, step))),
+    ]
 
 
 @given(json_values, layouts)
-def test_every_value_is_found_where_it_stands(value: Any, layout: tuple[Any, bool, str, str]) -> None:
+def test_every_value_is_found_where_it_stands(
+    value: Any, layout: tuple[Any, bool, str, str]
+) -> None:
     text = text_of(value, layout)
     assert jsontext.parse(text, "x.json") == value
     for key, inner in places(value):
@@ -40,7 +66,9 @@ def test_every_value_is_found_where_it_stands(value: Any, layout: tuple[Any, boo
 
 
 @given(st.dictionaries(texts, json_values, min_size=1, max_size=4), layouts)
-def test_a_member_is_added_as_the_writer_of_the_file_would_have(value: dict[str, Any], layout: tuple[Any, bool, str, str]) -> None:
+def test_a_member_is_added_as_the_writer_of_the_file_would_have(
+    value: dict[str, Any], layout: tuple[Any, bool, str, str]
+) -> None:
     text = text_of(value, layout)
     at, new = jsontext.with_member(text, jsontext.start_of(text, ()), "some passes", "true")
     assert text[:at] + new + text[at:] == text_of({**value, "some passes": True}, layout)
@@ -62,7 +90,11 @@ def test_any_text_is_read_as_json_or_refused_with_a_place_inside_it(text: str) -
 
 @given(texts)
 def test_text_that_python_reads_without_objection_is_never_refused(title: str) -> None:
-    assert jsontext.parse(json.dumps([title]), "x.json") == jsontext.parse(json.dumps([title], ensure_ascii=False), "x.json") == [title]
+    assert (
+        jsontext.parse(json.dumps([title]), "x.json")
+        == jsontext.parse(json.dumps([title], ensure_ascii=False), "x.json")
+        == [title]
+    )
 
 
 @given(st.binary(max_size=6))

@@ -29,10 +29,16 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
         ("Please retry in 1h30m.", at(21, 1)),
         ("Your quota will reset after 3h20m5s.", at(21, 2, 50) + timedelta(seconds=5)),
         ('"retryDelay": "3600.5s"', at(21, 0, 30) + timedelta(seconds=0.5)),
-        ("You exceeded your current quota. Please retry in 734.07s.", NOW + timedelta(seconds=734.07)),
+        (
+            "You exceeded your current quota. Please retry in 734.07s.",
+            NOW + timedelta(seconds=734.07),
+        ),
         ("retry-after: 120", at(20, 23, 32)),
         ("5-hour limit reached ∙ resets 2am", at(21, 1)),
-        ("Claude usage limit reached. Your limit will reset at 2pm (America/New_York).", at(21, 19)),
+        (
+            "Claude usage limit reached. Your limit will reset at 2pm (America/New_York).",
+            at(21, 19),
+        ),
         ("You've hit your limit · resets 1am (Europe/Oslo)", at(21, 0)),
         ("You've hit your session limit · resets 8:20pm (Asia/Tokyo)", at(21, 11, 20)),
         ("You've hit your 5-hour limit · resets 8:23am (UTC)", at(21, 8, 23)),
@@ -101,13 +107,27 @@ def test_no_text_breaks_the_reading_of_times(text: str, before: str) -> None:
 @pytest.mark.parametrize(
     ("text", "status", "sort"),
     [
-        ("API Error: Request rejected (429) · Number of request tokens has exceeded your per-minute rate limit", 429, "limit"),
+        (
+            (
+                "API Error: Request rejected (429) · Number of request tokens has exceeded your"
+                " per-minute rate limit"
+            ),
+            429,
+            "limit",
+        ),
         ("exceeded retry limit, last status: 429 Too Many Requests", 0, "limit"),
         ("You’ve hit your usage limit. Upgrade to Pro or try again at 8:12 AM.", 0, "limit"),
         ("You've hit your weekly limit · resets Nov 24, 2am (UTC)", 0, "limit"),
         ("You're out of extra usage · resets 3pm", 0, "limit"),
         ("[API Error: You have exhausted your daily quota on this model.]", 0, "limit"),
-        ("You exceeded your current quota, please check your plan and billing details. Please retry in 34.07s.", 429, "limit"),
+        (
+            (
+                "You exceeded your current quota, please check your plan and billing details."
+                " Please retry in 34.07s."
+            ),
+            429,
+            "limit",
+        ),
         ('{"status": "RESOURCE_EXHAUSTED"}', 0, "limit"),
         ("Quota exceeded. Check your plan and billing details.", 0, "credit"),
         ("You've hit your individual spend limit · ask your admin", 0, "credit"),
@@ -116,8 +136,22 @@ def test_no_text_breaks_the_reading_of_times(text: str, before: str) -> None:
         ("Payment Required", 402, "credit"),
         ("Prompt is too long · the request is ~215000 tokens (limit 200000)", 400, "context"),
         ("Codex ran out of room in the model's context window. Start a new thread", 0, "context"),
-        ('400: {"code":"context_length_exceeded","message":"This model\'s maximum context length is 128000 tokens"}', 0, "context"),
-        ("The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", 400, "context"),
+        (
+            (
+                '400: {"code":"context_length_exceeded","message":"This model\'s maximum context'
+                ' length is 128000 tokens"}'
+            ),
+            0,
+            "context",
+        ),
+        (
+            (
+                "The input token count (1200000) exceeds the maximum number of tokens allowed"
+                " (1048576)."
+            ),
+            400,
+            "context",
+        ),
         ("Reached maximum number of turns (2)", 0, "turns"),
         ("FatalTurnLimitedError: Reached max session turns for this session.", 0, "turns"),
         ("Invalid API key · Please run /login", 0, "login"),
@@ -127,9 +161,17 @@ def test_no_text_breaks_the_reading_of_times(text: str, before: str) -> None:
         ("Not logged in", 0, "login"),
         ("API Error: 529 Overloaded. This is a server-side issue", 529, "overloaded"),
         ("Selected model is at capacity. Please try a different model.", 0, "overloaded"),
-        ("We’re currently experiencing high demand, which may cause temporary errors.", 0, "overloaded"),
+        (
+            "We’re currently experiencing high demand, which may cause temporary errors.",
+            0,
+            "overloaded",
+        ),
         ("529: rate limit of the upstream reached", 529, "overloaded"),
-        ("API Error: Connection refused — a firewall or proxy may be blocking it (ECONNREFUSED)", 0, ""),
+        (
+            "API Error: Connection refused — a firewall or proxy may be blocking it (ECONNREFUSED)",
+            0,
+            "",
+        ),
         ("stream disconnected before completion: stream closed before response.completed", 0, ""),
         ("[API Error: terminated]", 0, ""),
         ("Connection error.", 0, ""),

@@ -1,4 +1,5 @@
-"""Thirty restart notes: fifteen that somebody can go on from, and fifteen that are bad, each in a way of its own."""
+"""Thirty restart notes: fifteen that somebody can go on from, and fifteen that are bad, each in
+a way of its own."""
 
 import tomllib
 from collections.abc import Mapping
@@ -58,7 +59,13 @@ OPERATIONAL: Mapping[str, tuple[str, str]] = {
     "evidence by line": (LIMITER, "src/limit.py:30 returns before"),
     "evidence by exit code": (LIMITER, "without it exit code 1"),
     "evidence by link": (LIMITER, "https://example.org/runs/7"),
-    "evidence under its id": (CAUSE, "- N-7f3k2 by loop: `read before written`\n\n## Evidence\n\n- N-7f3k2: `grep -n session src/auth.py`"),
+    "evidence under its id": (
+        CAUSE,
+        (
+            "- N-7f3k2 by loop: `read before written`\n\n## Evidence\n\n- N-7f3k2: `grep -n session"
+            " src/auth.py`"
+        ),
+    ),
     "a function to change": (NEXT, "Write the session in accept_invite() before it redirects"),
     "a test to mend": (NEXT, "- Fix tests/test_invite.py::test_guest"),
     "nothing rejected": (f"- The rate limiter causes it: {LIMITER}", "None."),
@@ -74,7 +81,11 @@ BAD: Mapping[str, tuple[str, str, str]] = {
     "nowhere": ("note.vague-next", NEXT, "Fix the bug"),
     "one word": ("note.vague-next", NEXT, "src/auth.py"),
     "a bare claim": ("note.no-evidence", f": {LIMITER}", ""),
-    "a quoted command that is the claim": ("note.no-evidence", CAUSE, "- N-7f3k2 by agent: `sh x; exit 0`"),
+    "a quoted command that is the claim": (
+        "note.no-evidence",
+        CAUSE,
+        "- N-7f3k2 by agent: `sh x; exit 0`",
+    ),
     "looked into": ("note.looked-into", OPEN, "- Looked into the cookie"),
     "a step without outcome": ("note.no-outcome", STEP, "- edited tests/test_invite.py"),
     "a log": ("note.transcript", OPEN, f"```\n{LOG}\n```"),

@@ -5,8 +5,21 @@ import pytest
 from nightlatch.core.mentions import code_words, named_files, stems
 
 PATHS = (
-    *("src/billing/invoices.py", "src/billing/taxes.py", "src/shop/Cart.tsx", "src/shop/invite-form.ts", "app/auth.py"),
-    *("tests/test_taxes.py", "web/cart.test.tsx", "snapshots/a.txt", "snapshots/b.txt", "src/main.py", ".github/workflows/ci.yml"),
+    *(
+        "src/billing/invoices.py",
+        "src/billing/taxes.py",
+        "src/shop/Cart.tsx",
+        "src/shop/invite-form.ts",
+        "app/auth.py",
+    ),
+    *(
+        "tests/test_taxes.py",
+        "web/cart.test.tsx",
+        "snapshots/a.txt",
+        "snapshots/b.txt",
+        "src/main.py",
+        ".github/workflows/ci.yml",
+    ),
     *(f"apps/{n}/models.py" for n in range(5)),
 )
 
@@ -18,7 +31,10 @@ PATHS = (
         ("Repair ./src/billing/taxes.py, soon", ["src/billing/taxes.py"]),
         ("in `billing/taxes.py`", ["src/billing/taxes.py"]),
         ("taxes.py:10-20 is wrong", ["src/billing/taxes.py"]),
-        ("python -m pytest tests/test_taxes.py::test_half", ["src/billing/taxes.py", "tests/test_taxes.py"]),
+        (
+            "python -m pytest tests/test_taxes.py::test_half",
+            ["src/billing/taxes.py", "tests/test_taxes.py"],
+        ),
         ("npx vitest web/cart.test.tsx", ["src/shop/Cart.tsx", "web/cart.test.tsx"]),
         ("The cart is empty", ["src/shop/Cart.tsx"]),
         ("An invoice is sent twice", ["src/billing/invoices.py"]),
@@ -31,7 +47,9 @@ PATHS = (
         ("**taxing** and /", []),
     ],
 )
-def test_a_text_names_files_by_path_by_name_by_folder_and_by_their_test(text: str, named: list[str]) -> None:
+def test_a_text_names_files_by_path_by_name_by_folder_and_by_their_test(
+    text: str, named: list[str]
+) -> None:
     assert sorted(named_files(text, PATHS)) == named
 
 
@@ -46,12 +64,21 @@ def test_a_folder_of_half_the_project_is_not_meant_as_one_thing() -> None:
 
 
 def test_code_is_told_from_words() -> None:
-    text = "`price` and round_tax of InvoiceForm call parseRate, then refund(); the order of names stays"
+    text = (
+        "`price` and round_tax of InvoiceForm call parseRate, then refund(); the order of names"
+        " stays"
+    )
     assert code_words(text) == {"price", "round_tax", "InvoiceForm", "parseRate", "refund"}
 
 
 @pytest.mark.parametrize(
-    "words", ["invites Invitation invited", "billing bills billed", "caching caches cache", "membership member members"]
+    "words",
+    [
+        "invites Invitation invited",
+        "billing bills billed",
+        "caching caches cache",
+        "membership member members",
+    ],
 )
 def test_a_word_is_the_same_in_all_its_forms(words: str) -> None:
     assert len(stems(words)) == 1

@@ -69,7 +69,12 @@ def all_of(path: str, text: str) -> tuple[Mutant, ...]:
 
 def lines_of(path: str, text: str) -> set[str]:
     """Every line that some mutant has and the text has not."""
-    return {line.strip() for mutant in all_of(path, text) for line in mutant.text.splitlines() if line not in text.splitlines()}
+    return {
+        line.strip()
+        for mutant in all_of(path, text)
+        for line in mutant.text.splitlines()
+        if line not in text.splitlines()
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,10 @@ def lines_of(path: str, text: str) -> set[str]:
         ("raise ValueError('a')", {"pass", "raise RuntimeError('a')", "raise ValueError('aX')"}),
         ("raise", set()),
         ("f(a)", {"pass"}),
-        ("x = 1 if a else 2", {"x = 1 if True else 2", "x = 1 if False else 2", "x = 1 if not (a) else 2"}),
+        (
+            "x = 1 if a else 2",
+            {"x = 1 if True else 2", "x = 1 if False else 2", "x = 1 if not (a) else 2"},
+        ),
         ("return True", {"return False", "return None"}),
         ("while a: g = b", {"while False: g = b"}),
         ("x = a > b > c", set()),
@@ -117,29 +125,67 @@ def test_a_returned_number_is_nudged_and_nothing_else_is() -> None:
 @pytest.mark.parametrize(
     ("path", "text", "became"),
     [
-        ("a.js", JS, {
-            "if (false && (n < 0 && !rate)) {", "if (true || (n < 0 && !rate)) {", "if (!(n < 0 && !rate)) {", "if (n <= 0 && !rate) {",
-            "if (n < 0 || !rate) {", "if (n < 0 && rate) {", "throw new Error(`negative`);", "throw new RangeError(`negativeX`);",
-            ";", "const t = n / rate + 1;", "const t = n * rate - 1;", "const t = n * rate + 2;", "return undefined",
-            "export function price(n, rate = 0.5005) {", "const twice = (a) => { return undefined; };",
-        }),
-        ("a.go", GO, {
-            "if m := n; false && (m < 0) {", "if m := n; m <= 0 {", "return 0, nil", "return (0) * 1.001, errors.New(\"negative\")",
-            'return 0, errors.New("negativeX")', "return float64(n) / rate, nil", 'if x != "" {', '_ =("empty")', "return !(true)",
-        }),
-        ("a.rs", RUST, {
-            "if n <= 0 && n != -9 {", "if false && (n < 0 && n != -9) {", 'let _ = format!("negative {}", n);', "n / 2 + 1", "n * 2 - 1",
-            "if n < 0 && n == -9 {",
-        }),
+        (
+            "a.js",
+            JS,
+            {
+                "if (false && (n < 0 && !rate)) {",
+                "if (true || (n < 0 && !rate)) {",
+                "if (!(n < 0 && !rate)) {",
+                "if (n <= 0 && !rate) {",
+                "if (n < 0 || !rate) {",
+                "if (n < 0 && rate) {",
+                "throw new Error(`negative`);",
+                "throw new RangeError(`negativeX`);",
+                ";",
+                "const t = n / rate + 1;",
+                "const t = n * rate - 1;",
+                "const t = n * rate + 2;",
+                "return undefined",
+                "export function price(n, rate = 0.5005) {",
+                "const twice = (a) => { return undefined; };",
+            },
+        ),
+        (
+            "a.go",
+            GO,
+            {
+                "if m := n; false && (m < 0) {",
+                "if m := n; m <= 0 {",
+                "return 0, nil",
+                'return (0) * 1.001, errors.New("negative")',
+                'return 0, errors.New("negativeX")',
+                "return float64(n) / rate, nil",
+                'if x != "" {',
+                '_ =("empty")',
+                "return !(true)",
+            },
+        ),
+        (
+            "a.rs",
+            RUST,
+            {
+                "if n <= 0 && n != -9 {",
+                "if false && (n < 0 && n != -9) {",
+                'let _ = format!("negative {}", n);',
+                "n / 2 + 1",
+                "n * 2 - 1",
+                "if n < 0 && n == -9 {",
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_faults_in_other_languages(path: str, text: str, became: set[str]) -> None:
     assert became - lines_of(path, text) == set()
 
 
 @pytest.mark.parametrize(("path", "text"), [("a.js", JS), ("a.go", GO), ("a.rs", RUST)])
 def test_imports_and_tests_in_the_source_stay_as_they_are(path: str, text: str) -> None:
-    aside = [line for line in text.splitlines() if line.startswith(("import", "use", '\t"', "package")) or "assert_eq" in line]
+    aside = [
+        line
+        for line in text.splitlines()
+        if line.startswith(("import", "use", '\t"', "package")) or "assert_eq" in line
+    ]
     assert aside
     assert all(line in mutant.text.splitlines() for mutant in all_of(path, text) for line in aside)
 
@@ -155,22 +201,69 @@ def test_mutants_of_real_python_are_well_formed_and_differ(file: Path) -> None:
     assert len({m.name for m in found}) == len(found)
 
 
-PIECES = st.sampled_from([
-    "x", "1", "'a'", "f(x)", "not x", "(x)", "-1", "x + 1", "x == 2", "x or y", "f'{1 + 1}'", "[1, 2]", "x if y else z", "'é'", "(yield)",
-    "lambda: 1", "x[1:2]", "await_", '"""a\nb"""', "(a :=\n 2)", "*x", "x  # 1 + 1\n", "b'z'", "1.5", "True", "None", "'a' 'b'",
-])  # fmt: skip
-LINES = st.sampled_from(["return {}", "y = {}", "y += {}", "raise E({})", "f({})", "if {}: pass", "while {}: break", "{}", "assert {}"])
+PIECES = st.sampled_from(
+    [
+        "x",
+        "1",
+        "'a'",
+        "f(x)",
+        "not x",
+        "(x)",
+        "-1",
+        "x + 1",
+        "x == 2",
+        "x or y",
+        "f'{1 + 1}'",
+        "[1, 2]",
+        "x if y else z",
+        "'é'",
+        "(yield)",
+        "lambda: 1",
+        "x[1:2]",
+        "await_",
+        '"""a\nb"""',
+        "(a :=\n 2)",
+        "*x",
+        "x  # 1 + 1\n",
+        "b'z'",
+        "1.5",
+        "True",
+        "None",
+        "'a' 'b'",
+    ]
+)
+LINES = st.sampled_from(
+    [
+        "return {}",
+        "y = {}",
+        "y += {}",
+        "raise E({})",
+        "f({})",
+        "if {}: pass",
+        "while {}: break",
+        "{}",
+        "assert {}",
+    ]
+)
 
 
 @given(st.lists(st.tuples(LINES, PIECES, PIECES), max_size=6))
 def test_no_mutant_of_python_is_a_syntax_error(lines: list[tuple[str, str, str]]) -> None:
-    text = "def f(x):\n" + "".join(f"    {line.format(f'{a} + {b}')}\n" for line, a, b in lines) + "    return 0\n"
+    text = (
+        "def f(x):\n"
+        + "".join(f"    {line.format(f'{a} + {b}')}\n" for line, a, b in lines)
+        + "    return 0\n"
+    )
     for mutant in all_of("a.py", text):
         ast.parse(mutant.text)
         assert mutant.text != text
 
 
-@given(st.sampled_from([("a.ts", JS), ("a.go", GO), ("a.rs", RUST)]), st.integers(0, 400), st.text("(){}[];\"'`/\n <a1", max_size=5))
+@given(
+    st.sampled_from([("a.ts", JS), ("a.go", GO), ("a.rs", RUST)]),
+    st.integers(0, 400),
+    st.text("(){}[];\"'`/\n <a1", max_size=5),
+)
 def test_torn_sources_break_nothing(source: tuple[str, str], at: int, more: str) -> None:
     path, text = source
     for mutant in all_of(path, text[:at] + more + text[at:]):
@@ -194,10 +287,14 @@ def test_the_seed_decides_and_every_function_has_its_turn() -> None:
 def test_the_choice_in_one_function_does_not_hang_on_another() -> None:
     one = "def f(a):\n    return a + 3 - 1\n"
     names = {m.name for m in mutants("a.py", one, most=3, seed="s")}
-    more = {m.name for m in mutants("a.py", f"def g(a):\n    return a * 9\n\n\n{one}", most=6, seed="s")}
+    more = {
+        m.name for m in mutants("a.py", f"def g(a):\n    return a * 9\n\n\n{one}", most=6, seed="s")
+    }
     assert names <= more
 
 
 def test_lines_narrow_the_choice() -> None:
-    found = mutants("a.py", "def f(a):\n    b = a + 1\n    return b\n", most=99, seed="s", lines={2})
+    found = mutants(
+        "a.py", "def f(a):\n    b = a + 1\n    return b\n", most=99, seed="s", lines={2}
+    )
     assert {m.says for m in found} == {"a.py:2 + became -", "a.py:2 1 became 2"}

@@ -8,7 +8,18 @@ from importlib.resources import files
 import pytest
 
 from nightlatch.core.findings import Author, Evidence, Finding, FindingEvent, State
-from nightlatch.core.notes import MOST_RUNS, Note, Shown, Trial, cite, contested, outcome, problem, take, trials
+from nightlatch.core.notes import (
+    MOST_RUNS,
+    Note,
+    Shown,
+    Trial,
+    cite,
+    contested,
+    outcome,
+    problem,
+    take,
+    trials,
+)
 
 AT = datetime(2026, 11, 21, 6, 10, tzinfo=UTC)
 SCHEMA = json.loads(files("nightlatch").joinpath("schema/note.json").read_text())
@@ -42,7 +53,10 @@ def test_what_runs_show_depends_on_the_rate_that_was_stated(trial: Trial, shown:
     assert trial.shown is shown
 
 
-@pytest.mark.parametrize(("fails", "of", "runs"), [(1, 1, 1), (0, 1, 1), (1, 2, 5), (3, 10, 9), (1, 10, 29), (1, 20, 59), (1, 100, 299)])
+@pytest.mark.parametrize(
+    ("fails", "of", "runs"),
+    [(1, 1, 1), (0, 1, 1), (1, 2, 5), (3, 10, 9), (1, 10, 29), (1, 20, 59), (1, 100, 299)],
+)
 def test_the_runs_that_are_enough_at_95_percent(fails: int, of: int, runs: int) -> None:
     assert ran(fails, of, 0, 0).enough == runs
 
@@ -70,28 +84,53 @@ def test_a_rare_failure_is_tried_up_to_the_cap_and_then_left_open() -> None:
         (State.VERIFIED, replace(ran(1, 1, 1, 1), fault="exit code 127"), True, State.OPEN),
     ],
 )
-def test_what_a_claim_is_once_its_command_has_run(says: State, trial: Trial, state: State, *, unchanged: bool) -> None:
+def test_what_a_claim_is_once_its_command_has_run(
+    says: State, trial: Trial, state: State, *, unchanged: bool
+) -> None:
     assert outcome(says, [trial], unchanged=unchanged) is state
 
 
 def test_a_claim_without_a_command_stays_open() -> None:
     assert outcome(State.VERIFIED, [], unchanged=True) is State.OPEN
-    [note] = taken('{"claim": "it is the cache", "state": "verified", "evidence": {"file": "slow.log"}}')
+    [note] = taken(
+        '{"claim": "it is the cache", "state": "verified", "evidence": {"file": "slow.log"}}'
+    )
     assert note.finding
-    assert (note.finding.state, note.finding.says, trials(note.finding)) == (State.OPEN, State.VERIFIED, ())
+    assert (note.finding.state, note.finding.says, trials(note.finding)) == (
+        State.OPEN,
+        State.VERIFIED,
+        (),
+    )
 
 
 def test_a_note_carries_what_was_said() -> None:
-    line = {"claim": "403 after invite",
-            "evidence": ["a", {"trace": "t-9", "says": "see row 3"}], "cites": ["src/a.py:10-20", "b.txt", "c.py:7"],
-            "reproduction": {"command": "./invite.sh", "fails": 3, "of": 10}, "next": "read src/a.py", "at": "base"}  # fmt: skip
+    line = {
+        "claim": "403 after invite",
+        "evidence": ["a", {"trace": "t-9", "says": "see row 3"}],
+        "cites": ["src/a.py:10-20", "b.txt", "c.py:7"],
+        "reproduction": {"command": "./invite.sh", "fails": 3, "of": 10},
+        "next": "read src/a.py",
+        "at": "base",
+    }
     [note] = taken(json.dumps(line))
     found = note.finding
     assert found
     assert note.at_base
-    assert [(each.path, each.lines) for each in found.cites] == [("src/a.py", (10, 20)), ("b.txt", None), ("c.py", (7, 7))]
-    assert [(each.command, each.fails, each.of) for each in trials(found)] == [("./invite.sh", 3, 10), ("a", 0, 1)]
-    assert (found.by, found.feature, found.next, found.evidence[1].trace) == (Author.AGENT, "US-001", "read src/a.py", "t-9")
+    assert [(each.path, each.lines) for each in found.cites] == [
+        ("src/a.py", (10, 20)),
+        ("b.txt", None),
+        ("c.py", (7, 7)),
+    ]
+    assert [(each.command, each.fails, each.of) for each in trials(found)] == [
+        ("./invite.sh", 3, 10),
+        ("a", 0, 1),
+    ]
+    assert (found.by, found.feature, found.next, found.evidence[1].trace) == (
+        Author.AGENT,
+        "US-001",
+        "read src/a.py",
+        "t-9",
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,12 +158,17 @@ def test_what_does_not_validate_is_kept_as_text_and_says_why(line: str, why: str
 
 
 def test_the_same_line_of_a_session_is_the_same_finding_whenever_it_is_read() -> None:
-    first, again, other = (next(take(["a"], SCHEMA, "US-001", session, AT)).id for session in ("s1", "s1", "s2"))
+    first, again, other = (
+        next(take(["a"], SCHEMA, "US-001", session, AT)).id for session in ("s1", "s1", "s2")
+    )
     assert first == again != other
 
 
 def test_a_contradiction_is_an_event_of_the_finding_that_it_names() -> None:
-    [note] = taken('{"claim": "no, the cache", "challenge": "N-7f3k2", "evidence": "./slow.sh", "state": "rejected"}')
+    [note] = taken(
+        '{"claim": "no, the cache", "challenge": "N-7f3k2", "evidence": "./slow.sh", "state":'
+        ' "rejected"}'
+    )
     assert (note.id, note.finding) == ("N-7f3k2", None)
     assert note.event
     assert (note.event.why, note.event.state, note.event.challenge) == ("no, the cache", None, True)
@@ -135,9 +179,19 @@ def test_a_cite_that_is_no_range_is_a_path(text: str) -> None:
     assert cite(text).path == text.removesuffix(":9")
 
 
-def known(state: State, says: State, *, by: Author = Author.LOOP, command: str = "test -s a") -> Finding:
+def known(
+    state: State, says: State, *, by: Author = Author.LOOP, command: str = "test -s a"
+) -> Finding:
     event = FindingEvent(at=AT, by=by, state=state)
-    return Finding(id="N-00001", claim="x", says=says, by=Author.AGENT, at=AT, evidence=(Evidence(command=command),), events=(event,))
+    return Finding(
+        id="N-00001",
+        claim="x",
+        says=says,
+        by=Author.AGENT,
+        at=AT,
+        evidence=(Evidence(command=command),),
+        events=(event,),
+    )
 
 
 TRUE, FALSE = ran(0, 1, 0, 1), ran(0, 1, 1, 1)
@@ -156,12 +210,18 @@ TRUE, FALSE = ran(0, 1, 0, 1), ran(0, 1, 1, 1)
         (known(State.REJECTED, State.REJECTED), FALSE, FALSE, None, None),
         (known(State.REJECTED, State.VERIFIED), TRUE, ran(3, 10, 0, 9), None, None),
         (known(State.REJECTED, State.VERIFIED), TRUE, ran(3, 10, 2, 9), None, State.OPEN),
-        (known(State.REJECTED, State.REJECTED, by=Author.PERSON), TRUE, FALSE, State.VERIFIED, None),
+        (
+            known(State.REJECTED, State.REJECTED, by=Author.PERSON),
+            TRUE,
+            FALSE,
+            State.VERIFIED,
+            None,
+        ),
     ],
 )
 def test_what_a_contradiction_makes_of_a_finding(
     finding: Finding, against: Trial, again: Trial, settles: State | None, state: State | None
-) -> None:  # fmt: skip
+) -> None:
     assert contested(finding, [against], lambda: [again], settles) is state
 
 

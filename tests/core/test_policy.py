@@ -1,4 +1,5 @@
-"""What the loop does next: the order, every wait and every stop, each with the sentence that a person reads."""
+"""What the loop does next: the order, every wait and every stop, each with the sentence that a
+person reads."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 
 from nightlatch.core.history import FeatureHistory, History
 from nightlatch.core.models import Feature, Outcome, Plan
-from nightlatch.core.policy import FOREVER, PAUSED, Budget, Choice, Decision, Stop, Wait, decide, standing
+from nightlatch.core.policy import (
+    FOREVER,
+    PAUSED,
+    Budget,
+    Choice,
+    Decision,
+    Stop,
+    Wait,
+    decide,
+    standing,
+)
 from nightlatch.core.progress import Entry
 from nightlatch.core.spending import Purse
 
@@ -24,7 +35,9 @@ def feature(name: str, **fields: Any) -> Feature:
 
 
 def plan(*features: Feature | str) -> Plan:
-    return Plan(path="prd.json", features=tuple(feature(f) if isinstance(f, str) else f for f in features))
+    return Plan(
+        path="prd.json", features=tuple(feature(f) if isinstance(f, str) else f for f in features)
+    )
 
 
 def past(of: Plan, **known: FeatureHistory) -> History:
@@ -41,7 +54,9 @@ def chosen(of: Plan, budget: Budget | None = None, **known: FeatureHistory) -> t
     return found.feature.id, found.rule
 
 
-def stop(of: Plan, budget: Budget | None = None, **known: FeatureHistory) -> tuple[int, str, tuple[str, ...]]:
+def stop(
+    of: Plan, budget: Budget | None = None, **known: FeatureHistory
+) -> tuple[int, str, tuple[str, ...]]:
     found = decision(of, budget, **known)
     assert isinstance(found, Stop), found
     return found.code, found.why, found.waits
@@ -52,7 +67,9 @@ UNPROVED = FeatureHistory(waiting=Outcome.UNPROVED)
 BLOCKED = FeatureHistory(waiting=Outcome.BLOCKED, question="Which PDF library may I add?")
 WORN = FeatureHistory(attempts=3)
 CARRIED = FeatureHistory(continues=6)
-SAME = FeatureHistory(attempts=3, same=3, tried=(Entry(at=NOW, word="rejected", rule="ratchet.test-removed"),))
+SAME = FeatureHistory(
+    attempts=3, same=3, tried=(Entry(at=NOW, word="rejected", rule="ratchet.test-removed"),)
+)
 
 
 @pytest.mark.parametrize(
@@ -60,17 +77,47 @@ SAME = FeatureHistory(attempts=3, same=3, tried=(Entry(at=NOW, word="rejected", 
     [
         (["A", "B"], "A", "first in file order of 2 left"),
         ([feature("A", done=True), "B"], "B", "first in file order of 1 left"),
-        ([feature("A", priority=2.0), feature("B", priority=1.0)], "B", "first by priority of 2 left"),
-        ([feature("A", priority=1.0), feature("B", priority=1.0)], "A", "first by priority of 2 left"),
+        (
+            [feature("A", priority=2.0), feature("B", priority=1.0)],
+            "B",
+            "first by priority of 2 left",
+        ),
+        (
+            [feature("A", priority=1.0), feature("B", priority=1.0)],
+            "A",
+            "first by priority of 2 left",
+        ),
         (["A", feature("B", priority=9.0)], "B", "first by priority of 2 left"),
-        ([feature("A", priority=0.0), feature("B", priority=1.0)], "A", "first by priority of 2 left"),
-        ([feature("A", depends=("B",)), "B"], "B", "first in file order of 2 left, passing over A (behind)"),
-        ([feature("A", priority=1, depends=("B",)), feature("B", priority=9)], "B", "first by priority of 2 left, passing over A (behind)"),
-        ([feature("A", depends=("B",)), feature("B", done=True)], "A", "first in file order of 1 left"),
-        ([feature("A", hold=True), feature("B", skip=True), "C"], "C", "first in file order of 3 left, passing over A (held)"),
+        (
+            [feature("A", priority=0.0), feature("B", priority=1.0)],
+            "A",
+            "first by priority of 2 left",
+        ),
+        (
+            [feature("A", depends=("B",)), "B"],
+            "B",
+            "first in file order of 2 left, passing over A (behind)",
+        ),
+        (
+            [feature("A", priority=1, depends=("B",)), feature("B", priority=9)],
+            "B",
+            "first by priority of 2 left, passing over A (behind)",
+        ),
+        (
+            [feature("A", depends=("B",)), feature("B", done=True)],
+            "A",
+            "first in file order of 1 left",
+        ),
+        (
+            [feature("A", hold=True), feature("B", skip=True), "C"],
+            "C",
+            "first in file order of 3 left, passing over A (held)",
+        ),
     ],
 )
-def test_dependencies_come_first_then_priority_then_file_order(features: list[Feature | str], first: str, rule: str) -> None:
+def test_dependencies_come_first_then_priority_then_file_order(
+    features: list[Feature | str], first: str, rule: str
+) -> None:
     assert chosen(plan(*features)) == (first, rule)
 
 
@@ -86,7 +133,9 @@ def test_dependencies_come_first_then_priority_then_file_order(features: list[Fe
         (FeatureHistory(skipped=True), "skipped", "is skipped"),
     ],
 )
-def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(known: FeatureHistory, word: str, says: str) -> None:
+def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(
+    known: FeatureHistory, word: str, says: str
+) -> None:
     assert chosen(plan("A", "B"), A=known)[0] == "B"
     ((_, waiting),) = standing(plan("A"), past(plan("A"), A=known), Budget())
     assert waiting is not None
@@ -96,10 +145,30 @@ def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(known: Feat
 @pytest.mark.parametrize(
     ("features", "known", "why", "waits"),
     [
-        (["A"], {"A": BLOCKED}, "nothing left to run: A asks: Which PDF library may I add?", ("A",)),
-        (["A", "B"], {"A": UNPROVED, "B": WORN}, "nothing left to run: A has landed unproved; B is worn out after 3 attempts", ("A", "B")),
-        ([feature("A", depends=("B",)), "B"], {"B": WORN}, "nothing left to run: B is worn out after 3 attempts", ("B",)),
-        ([feature("A", depends=("B",)), feature("B", skip=True)], {}, "nothing left to run: A waits for B", ()),
+        (
+            ["A"],
+            {"A": BLOCKED},
+            "nothing left to run: A asks: Which PDF library may I add?",
+            ("A",),
+        ),
+        (
+            ["A", "B"],
+            {"A": UNPROVED, "B": WORN},
+            "nothing left to run: A has landed unproved; B is worn out after 3 attempts",
+            ("A", "B"),
+        ),
+        (
+            [feature("A", depends=("B",)), "B"],
+            {"B": WORN},
+            "nothing left to run: B is worn out after 3 attempts",
+            ("B",),
+        ),
+        (
+            [feature("A", depends=("B",)), feature("B", skip=True)],
+            {},
+            "nothing left to run: A waits for B",
+            (),
+        ),
         ([feature("A", hold=True)], {}, "nothing left to run: A is on hold in the plan", ("A",)),
         (
             list("ABCDEFG"),
@@ -119,7 +188,10 @@ def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(known: Feat
     ],
 )
 def test_when_nothing_can_run_the_person_is_asked_with_code_3(
-    features: Sequence[Feature | str], known: dict[str, FeatureHistory], why: str, waits: tuple[str, ...]
+    features: Sequence[Feature | str],
+    known: dict[str, FeatureHistory],
+    why: str,
+    waits: tuple[str, ...],
 ) -> None:
     assert stop(plan(*features), None, **known) == (3, why, waits)
 
@@ -138,14 +210,24 @@ def test_an_answer_in_the_plan_lets_a_blocked_feature_go_on_once() -> None:
     asked = feature("A", answer="reportlab")
     assert chosen(plan(asked), A=BLOCKED)[0] == "A"
     assert stop(plan(asked), None, A=replace(BLOCKED, answers=("reportlab",)))[0] == 3
-    assert chosen(plan(feature("A", answer="fpdf")), A=replace(BLOCKED, answers=("reportlab",)))[0] == "A"
+    assert (
+        chosen(plan(feature("A", answer="fpdf")), A=replace(BLOCKED, answers=("reportlab",)))[0]
+        == "A"
+    )
 
 
 def test_paused_no_session_starts_and_a_run_with_nothing_left_ends_all_the_same() -> None:
     assert decision(plan("A"), Budget(paused=True)) == Wait(until=FOREVER, why=PAUSED)
     assert decision(plan("A"), Budget(paused=True, until=LATER)) == Wait(until=LATER, why=PAUSED)
-    assert stop(plan("A"), Budget(paused=True, stop_asked="stopped by SIGINT", stop_code=130))[0] == 130
-    assert stop(plan(feature("A", done=True)), Budget(paused=True)) == (0, "every feature passes", ())
+    assert (
+        stop(plan("A"), Budget(paused=True, stop_asked="stopped by SIGINT", stop_code=130))[0]
+        == 130
+    )
+    assert stop(plan(feature("A", done=True)), Budget(paused=True)) == (
+        0,
+        "every feature passes",
+        (),
+    )
 
 
 def test_a_run_that_stays_waits_with_nothing_left_until_its_end_and_for_no_other_stop() -> None:
@@ -155,7 +237,10 @@ def test_a_run_that_stays_waits_with_nothing_left_until_its_end_and_for_no_other
     for done in (plan(), plan(feature("A", done=True)), plan(feature("A", skip=True))):
         assert isinstance(decision(done, Budget(stay=True)), Wait)
     assert stop(plan("A"), Budget(stay=True, until=NOW), A=HELD)[0] == 0
-    assert stop(plan(feature("A", done=True)), Budget(stay=True, until=NOW))[1] == "every feature passes"
+    assert (
+        stop(plan(feature("A", done=True)), Budget(stay=True, until=NOW))[1]
+        == "every feature passes"
+    )
     assert stop(plan("A"), Budget(stay=True, purses=(replace(RUN, spent=20.0),)))[0] == 0
     assert stop(plan("A"), Budget(stay=True, faults=("agent.fault",) * 3))[0] == 4
 
@@ -193,7 +278,10 @@ DONE = plan(feature("A", done=True), feature("B", skip=True))
 RUN = Purse(what="the budget", most=20.0, spent=1.0)
 DAY = Purse(what="the budget of the day", most=9, spent=10)
 HOUR = Purse(what="the budget of the hour", most=2.0, spent=2.5, free_at=LATER)
-CANNOT_PAY = "the budget pays for no further session: $1.00 of $20.00 is left, the last ones took $1.50 and more"
+CANNOT_PAY = (
+    "the budget pays for no further session: $1.00 of $20.00 is left, the last ones took $1.50 and"
+    " more"
+)
 
 
 @pytest.mark.parametrize(
@@ -201,30 +289,82 @@ CANNOT_PAY = "the budget pays for no further session: $1.00 of $20.00 is left, t
     [
         (plan(feature("A", done=True)), {}, 0, "every feature passes"),
         (DONE, {}, 0, "every feature that is not skipped passes"),
-        (DONE, {"faults": ("agent.fault",) * 3, "once": True, "used": 1}, 0, "every feature that is not skipped passes"),
-        (plan(feature("A", skip=True)), {}, 3, "every feature is skipped: there is nothing to work on"),
+        (
+            DONE,
+            {"faults": ("agent.fault",) * 3, "once": True, "used": 1},
+            0,
+            "every feature that is not skipped passes",
+        ),
+        (
+            plan(feature("A", skip=True)),
+            {},
+            3,
+            "every feature is skipped: there is nothing to work on",
+        ),
         (plan(), {}, 3, "the plan has no features: add one to it"),
-        (plan("A"), {"stop_asked": "stopped by Ctrl-C", "stop_code": 130}, 130, "stopped by Ctrl-C"),
+        (
+            plan("A"),
+            {"stop_asked": "stopped by Ctrl-C", "stop_code": 130},
+            130,
+            "stopped by Ctrl-C",
+        ),
         (plan("A"), {"stop_asked": "stopped, as asked"}, 0, "stopped, as asked"),
         (plan("A"), {"once": True, "used": 1}, 0, "one session has run, as asked"),
         (plan("A"), {"sessions": 2, "used": 2}, 0, "all 2 sessions of this run are used"),
         (plan("A"), {"purses": (RUN, DAY)}, 0, "the budget of the day is used up: $10.00 of $9.00"),
-        (plan("A"), {"purses": (replace(RUN, spent=20.5),)}, 0, "the budget is used up: $20.50 of $20.00"),
+        (
+            plan("A"),
+            {"purses": (replace(RUN, spent=20.5),)},
+            0,
+            "the budget is used up: $20.50 of $20.00",
+        ),
         (plan("A"), {"purses": (replace(RUN, spent=19.0, cheapest=1.5),)}, 0, CANNOT_PAY),
-        (plan("A"), {"purses": (Purse(what="tokens", most=1000, spent=12345, tokens=True),)}, 0, "tokens is used up: 12,345 of 1,000"),
-        (plan("A"), {"wall": NOW}, 0, "it is 2026-11-21 03:00 UTC, and this run has lasted for limits.wall"),
+        (
+            plan("A"),
+            {"purses": (Purse(what="tokens", most=1000, spent=12345, tokens=True),)},
+            0,
+            "tokens is used up: 12,345 of 1,000",
+        ),
+        (
+            plan("A"),
+            {"wall": NOW},
+            0,
+            "it is 2026-11-21 03:00 UTC, and this run has lasted for limits.wall",
+        ),
         (plan("A"), {"barren": 12}, 4, "no progress: nothing came of 12 sessions in a row"),
         (plan("A"), {"until": NOW}, 0, "it is 2026-11-21 03:00 UTC, the end of this run"),
-        (plan("A"), {"faults": ("agent.fault",) * 3}, 4, "the same fault 3 times in a row: agent.fault"),
-        (plan("A"), {"fault": Stop(code=4, why="claude is not logged in")}, 4, "claude is not logged in"),
+        (
+            plan("A"),
+            {"faults": ("agent.fault",) * 3},
+            4,
+            "the same fault 3 times in a row: agent.fault",
+        ),
+        (
+            plan("A"),
+            {"fault": Stop(code=4, why="claude is not logged in")},
+            4,
+            "claude is not logged in",
+        ),
         (plan("A"), {"only": "X"}, 3, "X is no longer in the plan"),
         (plan(feature("A", done=True), "B"), {"only": "A"}, 0, "A passes"),
-        (plan(feature("A", hold=True), "B"), {"only": "A"}, 3, "nothing left to run: A is on hold in the plan"),
-        (plan(feature("A", depends=("B",)), "B"), {"only": "A"}, 3, "nothing left to run: A waits for B"),
+        (
+            plan(feature("A", hold=True), "B"),
+            {"only": "A"},
+            3,
+            "nothing left to run: A is on hold in the plan",
+        ),
+        (
+            plan(feature("A", depends=("B",)), "B"),
+            {"only": "A"},
+            3,
+            "nothing left to run: A waits for B",
+        ),
         (plan(feature("A", skip=True), "B"), {"only": "A"}, 3, "nothing left to run: A is skipped"),
     ],
 )
-def test_every_stop_has_its_code_and_its_sentence(of: Plan, budget: dict[str, Any], code: int, why: str) -> None:
+def test_every_stop_has_its_code_and_its_sentence(
+    of: Plan, budget: dict[str, Any], code: int, why: str
+) -> None:
     assert stop(of, Budget(**budget))[:2] == (code, why)
 
 
@@ -258,24 +398,42 @@ def test_what_is_not_used_up_does_not_stop_the_run(budget: dict[str, Any]) -> No
 
 
 def test_only_the_feature_that_was_asked_for_runs() -> None:
-    assert chosen(plan(feature("A", priority=1.0), "B"), Budget(only="B")) == ("B", "asked for by name")
+    assert chosen(plan(feature("A", priority=1.0), "B"), Budget(only="B")) == (
+        "B",
+        "asked for by name",
+    )
 
 
 def test_when_every_agent_is_limited_the_loop_waits_for_the_reset() -> None:
-    assert decision(plan("A"), Budget(limited_until=LATER)) == Wait(until=LATER, why="every agent is limited until 2026-11-21 07:00 UTC")
+    assert decision(plan("A"), Budget(limited_until=LATER)) == Wait(
+        until=LATER, why="every agent is limited until 2026-11-21 07:00 UTC"
+    )
 
 
 def test_a_limit_beyond_the_end_of_the_run_is_not_waited_for() -> None:
     code, why, _ = stop(plan("A"), Budget(limited_until=LATER, until=NOW + timedelta(hours=1)))
-    assert (code, why) == (75, "every agent is limited until 2026-11-21 07:00 UTC, past the end of this run at 2026-11-21 04:00 UTC")
+    assert (code, why) == (
+        75,
+        (
+            "every agent is limited until 2026-11-21 07:00 UTC, past the end of this run at"
+            " 2026-11-21 04:00 UTC"
+        ),
+    )
 
 
 def test_an_hour_that_is_paid_for_is_waited_out_unless_the_run_ends_in_it() -> None:
-    why = "the budget of the hour is used up: $2.50 of $2.00; it pays again from 2026-11-21 07:00 UTC"
+    why = (
+        "the budget of the hour is used up: $2.50 of $2.00; it pays again from 2026-11-21 07:00 UTC"
+    )
     assert decision(plan("A"), Budget(purses=(HOUR,))) == Wait(until=LATER, why=why)
-    assert decision(plan("A"), Budget(purses=(HOUR,), limited_until=NOW + timedelta(hours=1))) == Wait(until=LATER, why=why)
+    assert decision(
+        plan("A"), Budget(purses=(HOUR,), limited_until=NOW + timedelta(hours=1))
+    ) == Wait(until=LATER, why=why)
     ends = Budget(purses=(HOUR,), wall=NOW + timedelta(hours=1))
-    assert stop(plan("A"), ends)[:2] == (0, f"{why}, past the end of this run at 2026-11-21 04:00 UTC")
+    assert stop(plan("A"), ends)[:2] == (
+        0,
+        f"{why}, past the end of this run at 2026-11-21 04:00 UTC",
+    )
 
 
 def test_nobody_waits_for_a_limit_when_nothing_could_run_after_it() -> None:
@@ -283,7 +441,13 @@ def test_nobody_waits_for_a_limit_when_nothing_could_run_after_it() -> None:
 
 
 outcomes = st.sampled_from([None, Outcome.HELD, Outcome.BLOCKED, Outcome.UNPROVED])
-histories = st.builds(FeatureHistory, waiting=outcomes, attempts=st.integers(0, 4), continues=st.integers(0, 7), skipped=st.booleans())
+histories = st.builds(
+    FeatureHistory,
+    waiting=outcomes,
+    attempts=st.integers(0, 4),
+    continues=st.integers(0, 7),
+    skipped=st.booleans(),
+)
 
 
 @st.composite
@@ -296,7 +460,11 @@ def nights(draw: st.DrawFn) -> tuple[Plan, History]:
             skip=draw(st.booleans()),
             hold=draw(st.booleans()),
             priority=draw(st.none() | st.sampled_from([0.0, 1.0, 2.0])),
-            depends=tuple(draw(st.lists(st.sampled_from(names[:n]), max_size=2, unique=True))) if n else (),
+            depends=(
+                tuple(draw(st.lists(st.sampled_from(names[:n]), max_size=2, unique=True)))
+                if n
+                else ()
+            ),
         )
         for n, name in enumerate(names)
     ]
@@ -305,7 +473,9 @@ def nights(draw: st.DrawFn) -> tuple[Plan, History]:
 
 
 @given(nights())
-def test_what_is_chosen_can_run_and_nothing_that_can_run_is_left_behind(night: tuple[Plan, History]) -> None:
+def test_what_is_chosen_can_run_and_nothing_that_can_run_is_left_behind(
+    night: tuple[Plan, History],
+) -> None:
     of, history = night
     found = decide(of, history, Budget(), NOW)
     can_run = [f for f, waiting in standing(of, history, Budget()) if waiting is None]
@@ -314,10 +484,15 @@ def test_what_is_chosen_can_run_and_nothing_that_can_run_is_left_behind(night: t
         assert not found.feature.done
         assert not found.feature.skip
         known = {f.id: f for f in of.features}
-        assert all(known[d].done or history.of(known[d]).waiting is Outcome.UNPROVED for d in found.feature.depends)
+        assert all(
+            known[d].done or history.of(known[d]).waiting is Outcome.UNPROVED
+            for d in found.feature.depends
+        )
     else:
         assert isinstance(found, Stop)
         assert not can_run
-        over = any(f.done for f in of.features) and all(f.done or f.skip or history.of(f).skipped for f in of.features)
+        over = any(f.done for f in of.features) and all(
+            f.done or f.skip or history.of(f).skipped for f in of.features
+        )
         assert found.code == (0 if over else 3)
         assert found.why

@@ -1,4 +1,5 @@
-"""Honest refactorings that touch every line of a test land, by ids and by declaration; the same with less in it do not."""
+"""Honest refactorings that touch every line of a test land, by ids and by declaration; the same
+with less in it do not."""
 
 from dataclasses import dataclass
 
@@ -94,13 +95,14 @@ it.each([
 });
 """
 OBJECTS = ROWS.replace(
-    '''  ["small", 1, 2, 3],
+    """  ["small", 1, 2, 3],
   ["big", 100, 250, 350],
   ["nothing", 0, 0, 0],
-''', '''  { a: 1, b: 2, sum: 3 },
+""",
+    """  { a: 1, b: 2, sum: 3 },
   { a: 100, b: 250, sum: 350 },
   { a: 0, b: 0, sum: 0 },
-''',
+""",
 ).replace('"adds %s", (_name, a, b, sum)', '"adds $a and $b", ({ a, b, sum })')
 NAMED = """import { it, expect } from "vitest";
 import { add } from "./cart";
@@ -213,10 +215,11 @@ final class CartTest extends TestCase
 """
 YIELDED = (
     PROVIDED.replace("#[DataProvider('additions')]", "/** @dataProvider additions */")
-    .replace("return [\n", "").replace("        ];\n", "")
+    .replace("return [\n", "")
+    .replace("        ];\n", "")
     .replace("            'small' => [1, 2, 3],", "        yield 'small' => [1, 2, 3];")
     .replace("            'big' => [100, 250, 350],", "        yield 'big' => [100, 250, 350];")
-)  # fmt: skip
+)
 RUST = """pub fn add(a: i32, b: i32) -> i32 { a + b }
 
 #[cfg(test)]
@@ -290,7 +293,8 @@ it.each([
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refactoring:
-    """The files before and after; what went and came of the ids of a run; and an edit (old, new) that takes something away."""
+    """The files before and after; what went and came of the ids of a run; and an edit (old,
+    new) that takes something away."""
 
     name: str
     old: Files
@@ -313,56 +317,114 @@ def ids(file: str, *names: str) -> tuple[str, ...]:
 
 def vitest(name: str, text: str, came: tuple[str, ...], less: tuple[str, str]) -> Refactoring:
     went = ids("cart.test.ts", "adds small", "adds big", "adds nothing")
-    return Refactoring(name=name, old={"cart.test.ts": SINGLE}, new={"cart.test.ts": text}, went=went, came=came, less=less)
+    return Refactoring(
+        name=name,
+        old={"cart.test.ts": SINGLE},
+        new={"cart.test.ts": text},
+        went=went,
+        came=came,
+        less=less,
+    )
 
 
 def renamed(path: str) -> Refactoring:
     text = SINGLE.replace('"./cart"', '"../cart"') if "/" in path else SINGLE
-    went, came = (ids(file, "adds small", "adds big", "adds nothing") for file in ("cart.test.js", path))
-    return Refactoring(name=path, old={"cart.test.js": SINGLE}, new={path: text}, went=went, came=came, less=("toBe(350)", "toBeTruthy()"))
+    went, came = (
+        ids(file, "adds small", "adds big", "adds nothing") for file in ("cart.test.js", path)
+    )
+    return Refactoring(
+        name=path,
+        old={"cart.test.js": SINGLE},
+        new={path: text},
+        went=went,
+        came=came,
+        less=("toBe(350)", "toBeTruthy()"),
+    )
 
 
 TESTS = ("test_adds", "test_total", "test_refuses", "test_near")
 THREE = ids("cart.test.ts", "adds small", "adds big", "adds nothing")
 REFACTORINGS = (
     Refactoring(
-        name="unittest turned into pytest", old={"tests/test_cart.py": UNITTEST}, new={"tests/test_cart.py": PYTEST},
-        went=ids("tests/test_cart.py", *(f"CartTest::{name}" for name in TESTS)), came=ids("tests/test_cart.py", *TESTS),
+        name="unittest turned into pytest",
+        old={"tests/test_cart.py": UNITTEST},
+        new={"tests/test_cart.py": PYTEST},
+        went=ids("tests/test_cart.py", *(f"CartTest::{name}" for name in TESTS)),
+        came=ids("tests/test_cart.py", *TESTS),
         less=("assert cart.total() == 350", "assert cart.total()"),
     ),
     vitest("a table of rows", ROWS, THREE, ('  ["big", 100, 250, 350],\n', "")),
-    vitest("a table of objects", OBJECTS, ids("cart.test.ts", "adds 1 and 2", "adds 0 and 0"), ("  { a: 100, b: 250, sum: 350 },\n", "")),
+    vitest(
+        "a table of objects",
+        OBJECTS,
+        ids("cart.test.ts", "adds 1 and 2", "adds 0 and 0"),
+        ("  { a: 100, b: 250, sum: 350 },\n", ""),
+    ),
     vitest("a table with a name", NAMED, THREE, ("toBe(sum)", "toBeDefined()")),
     vitest("a loop around a test", LOOP, THREE, ('  ["big", 100, 250, 350],\n', "")),
     Refactoring(
-        name="expected lists turned into a table", old={"money.test.ts": SPLIT}, new={"money.test.ts": SPLIT_TABLE},
-        went=ids("money.test.ts", "split::gives the odd cents to the first", "split::works for one", "is a line", "is no line"),
-        came=ids("money.test.ts", "splits 100 among 3", "splits 99 among 1", "tea is a line", "salt is a line"),
+        name="expected lists turned into a table",
+        old={"money.test.ts": SPLIT},
+        new={"money.test.ts": SPLIT_TABLE},
+        went=ids(
+            "money.test.ts",
+            "split::gives the odd cents to the first",
+            "split::works for one",
+            "is a line",
+            "is no line",
+        ),
+        came=ids(
+            "money.test.ts",
+            "splits 100 among 3",
+            "splits 99 among 1",
+            "tea is a line",
+            "salt is a line",
+        ),
         less=("[34, 33, 33]", "[33, 33]"),
     ),
-    vitest("a table in a template", TABLE, ids("cart.test.ts", "1 + 2 = 3"), ("  ${100} | ${250} | ${350}\n", "")),
-    *(
-        Refactoring(
-            name=f"a table in Go {n}", old={"cart/cart_test.go": GO}, new={"cart/cart_test.go": text},
-            went=ids("shop/cart", "TestAddsSmall", "TestAddsBig"), came=ids("shop/cart", "TestAdd", "TestAdd/small", "TestAdd/big"),
-            less=less,
-        )
-        for n, text, less in ((1, GO_TABLE, ("got != tt.want", "got == 0")), (2, GO_NAMED, ("want: 350", "want: 3")))
+    vitest(
+        "a table in a template",
+        TABLE,
+        ids("cart.test.ts", "1 + 2 = 3"),
+        ("  ${100} | ${250} | ${350}\n", ""),
     ),
     *(
         Refactoring(
-            name=f"a provider of PHPUnit {n}", old={"tests/CartTest.php": PHP}, new={"tests/CartTest.php": text},
-            went=ids("CartTest", "testAddsSmall", "testAddsBig"), came=ids("CartTest", "testAdds"), less=("100, 250, 350", "1, 2, 3"),
+            name=f"a table in Go {n}",
+            old={"cart/cart_test.go": GO},
+            new={"cart/cart_test.go": text},
+            went=ids("shop/cart", "TestAddsSmall", "TestAddsBig"),
+            came=ids("shop/cart", "TestAdd", "TestAdd/small", "TestAdd/big"),
+            less=less,
+        )
+        for n, text, less in (
+            (1, GO_TABLE, ("got != tt.want", "got == 0")),
+            (2, GO_NAMED, ("want: 350", "want: 3")),
+        )
+    ),
+    *(
+        Refactoring(
+            name=f"a provider of PHPUnit {n}",
+            old={"tests/CartTest.php": PHP},
+            new={"tests/CartTest.php": text},
+            went=ids("CartTest", "testAddsSmall", "testAddsBig"),
+            came=ids("CartTest", "testAdds"),
+            less=("100, 250, 350", "1, 2, 3"),
         )
         for n, text in enumerate((PROVIDED, YIELDED))
     ),
     Refactoring(
-        name="tests of Rust in a folder", old={"src/cart.rs": RUST}, new={"src/cart.rs": RUST_CODE, "tests/cart.rs": RUST_TESTS},
-        went=ids("src/lib.rs", "cart::tests::adds_small", "cart::tests::adds_big"), came=ids("tests/cart.rs", "adds_small", "adds_big"),
+        name="tests of Rust in a folder",
+        old={"src/cart.rs": RUST},
+        new={"src/cart.rs": RUST_CODE, "tests/cart.rs": RUST_TESTS},
+        went=ids("src/lib.rs", "cart::tests::adds_small", "cart::tests::adds_big"),
+        came=ids("tests/cart.rs", "adds_small", "adds_big"),
         less=("assert_eq!(add(1, 2), 3)", "assert!(add(1, 2) > 0)"),
     ),
-    *map(renamed, ("cart.spec.js", "__tests__/cart.js", "__tests__/cart.test.js", "src/cart.test.ts")),
-)  # fmt: skip
+    *map(
+        renamed, ("cart.spec.js", "__tests__/cart.js", "__tests__/cart.test.js", "src/cart.test.ts")
+    ),
+)
 EVERY = [pytest.param(one, id=one.name) for one in REFACTORINGS]
 
 

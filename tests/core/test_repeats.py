@@ -1,4 +1,5 @@
-"""What counts as repeated work: a settled command in whatever quotes, a file of an idea that was ruled out, and nothing else."""
+"""What counts as repeated work: a settled command in whatever quotes, a file of an idea that
+was ruled out, and nothing else."""
 
 import pytest
 
@@ -41,17 +42,28 @@ def count(*args: dict[str, str], known: tuple[Known, ...] = KNOWN) -> Count:
         ({"file_path": "lib/src/limit.py"}, 0),
     ],
 )
-def test_a_tool_call_repeats_a_settled_command_or_touches_a_dead_end(args: dict[str, str], repeated: int) -> None:
+def test_a_tool_call_repeats_a_settled_command_or_touches_a_dead_end(
+    args: dict[str, str], repeated: int
+) -> None:
     assert count(args).repeated == repeated
 
 
 def test_a_call_counts_once_and_what_it_repeats_is_named_most_often_first() -> None:
-    counted = count({"command": "cat src/limit.py; ./check.sh 2"}, {"command": "./check.sh 2"}, {"command": "ls"})
+    counted = count(
+        {"command": "cat src/limit.py; ./check.sh 2"},
+        {"command": "./check.sh 2"},
+        {"command": "ls"},
+    )
     assert (counted.calls, counted.repeated) == (3, 2)
-    assert counted.told == ("2 times ran `./check.sh 2` again (N-00002)", "touched `src/limit.py` again (N-00002)")
+    assert counted.told == (
+        "2 times ran `./check.sh 2` again (N-00002)",
+        "touched `src/limit.py` again (N-00002)",
+    )
 
 
 def test_what_is_stale_may_be_run_again() -> None:
-    stale = recalled(finding(1, State.REJECTED, cites=(Cite(path="src/limit.py"),)), stale=["N-00001"]).findings
+    stale = recalled(
+        finding(1, State.REJECTED, cites=(Cite(path="src/limit.py"),)), stale=["N-00001"]
+    ).findings
     assert not trodden(stale)
     assert count({"command": "./check.sh 1; cat src/limit.py"}, known=stale).repeated == 0

@@ -1,4 +1,5 @@
-"""The report: what it takes from the record, in what order it tells it, and that nobody's text is more than text in any view."""
+"""The report: what it takes from the record, in what order it tells it, and that nobody's text
+is more than text in any view."""
 
 import html
 import json
@@ -35,15 +36,21 @@ def views(told: Report) -> dict[str, str]:
     """Every form of one report."""
     end = reportviews.end_block(told, RUN, code=3, at=START)
     return {
-        "text": "\n".join(reportviews.text(told)), "page": page(told), "markdown": reportviews.markdown(told),
-        "json": json.dumps(reportviews.told(told)), "end": render((end,)),
-    }  # fmt: skip
+        "text": "\n".join(reportviews.text(told)),
+        "page": page(told),
+        "markdown": reportviews.markdown(told),
+        "json": json.dumps(reportviews.told(told)),
+        "end": render((end,)),
+    }
 
 
 def test_a_normal_night_fits_a_terminal_of_24_lines() -> None:
     lines = [*reportviews.text(report())]
     assert len(lines) <= 24
-    assert lines[0] == "ledgerly, run r-20261120-220100, 2026-11-20 22:01 to 2026-11-21 06:11 UTC (8h10m)"
+    assert (
+        lines[0]
+        == "ledgerly, run r-20261120-220100, 2026-11-20 22:01 to 2026-11-21 06:11 UTC (8h10m)"
+    )
     assert lines[2] == "6 landed. 1 decision needs you. 4 attempts rejected."
     assert "  --   41 -> 47 of 50 pass   $26.43 of $40.00, $14.54 of it did not land" in lines
     assert max(map(len, lines)) <= 160
@@ -52,15 +59,27 @@ def test_a_normal_night_fits_a_terminal_of_24_lines() -> None:
 def test_the_end_of_progress_says_the_same_in_eight_lines() -> None:
     end = reportviews.end_block(report(), RUN, code=3, at=START)
     assert parse(render((end,))) == (end,)
-    counts = "landed=6 unproved=0 rejected=4 held=0 blocked=1 cost=$26.43 not-landed=$14.54 exit=3 at=2026-11-20T22:01Z"
-    ask = "US-036 Export a statement as PDF asks: Which PDF library may I add: reportlab or weasyprint?"
-    risks = ("US-035 0000008 (landed after tests.failed)", "US-033 0000004 (landed after ratchet.test-removed)",
-             "US-034 0000005 (changes old tests (-12 lines))")  # fmt: skip
+    counts = (
+        "landed=6 unproved=0 rejected=4 held=0 blocked=1 cost=$26.43 not-landed=$14.54 exit=3"
+        " at=2026-11-20T22:01Z"
+    )
+    ask = (
+        "US-036 Export a statement as PDF asks: Which PDF library may I add: reportlab or"
+        " weasyprint?"
+    )
+    risks = (
+        "US-035 0000008 (landed after tests.failed)",
+        "US-033 0000004 (landed after ratchet.test-removed)",
+        "US-034 0000005 (changes old tests (-12 lines))",
+    )
     assert render((end,)).splitlines() == [
         f"== run {RUN} end parent=2f80ac6 passing=47/50 {counts}",
         "    stop    nothing left to run: US-036 asks",
         "    branch  green, 421 pass, 0 fail, 3 skipped; 7 commits not pushed",
-        f'    DECIDE  1 {ask}   python loop.py answer US-036 "..."   or   python loop.py skip US-036',
+        (
+            f'    DECIDE  1 {ask}   python loop.py answer US-036 "..."   or   python loop.py skip'
+            " US-036"
+        ),
         f"    read    {'; '.join(risks)}",
         "    next    nothing can run until you decide; 2 wait behind it",
     ]
@@ -80,49 +99,81 @@ def test_the_end_of_a_run_fits_the_eight_lines_of_tail(count: int, landed: int) 
 def test_landed_work_is_told_riskiest_first_each_with_its_rules() -> None:
     told = [(one.feature, [risk.rule for risk in one.risks]) for one in report().landed]
     assert told[:4] == [
-        ("US-035", ["after-refusal", "many-sessions"]), ("US-033", ["after-refusal"]), ("US-034", ["old-tests", "dependencies"]),
+        ("US-035", ["after-refusal", "many-sessions"]),
+        ("US-033", ["after-refusal"]),
+        ("US-034", ["old-tests", "dependencies"]),
         ("US-037", []),
-    ]  # fmt: skip
+    ]
     assert [one.feature for one in report().read] == ["US-035", "US-033", "US-034"]
 
 
 def test_what_was_refused_says_what_happened_next() -> None:
     assert [(one.feature, one.rule, one.then) for one in report().of("rejected")] == [
-        ("US-033", "ratchet.test-removed", "then landed"), ("US-035", "tests.failed", "then interrupted (agent.limit)"),
-        ("US-036", "tests.failed", "then rejected (verify.red)"), ("US-036", "verify.red", "then blocked (agent.question)"),
-    ]  # fmt: skip
+        ("US-033", "ratchet.test-removed", "then landed"),
+        ("US-035", "tests.failed", "then interrupted (agent.limit)"),
+        ("US-036", "tests.failed", "then rejected (verify.red)"),
+        ("US-036", "verify.red", "then blocked (agent.question)"),
+    ]
 
 
 def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() -> None:
     (one,) = report().decide
-    assert (one.by, one.question) == ("the agent asks", "Which PDF library may I add: reportlab or weasyprint?")
+    assert (one.by, one.question) == (
+        "the agent asks",
+        "Which PDF library may I add: reportlab or weasyprint?",
+    )
     assert (one.holds_up, one.sessions, one.usd) == (("US-038", "US-039"), 3, 8.05)
-    assert (one.command, one.otherwise) == ('python loop.py answer US-036 "..."', 'in the plan: "answer": "..."')
-    (unproved,) = report(items(entries([("US-031", 20, 19, "unproved", 1.12, "", "nothing proves it")]))).decide
-    assert (unproved.command, unproved.other) == ("python loop.py approve US-031", 'python loop.py refuse US-031 "why"')
+    assert (one.command, one.otherwise) == (
+        'python loop.py answer US-036 "..."',
+        'in the plan: "answer": "..."',
+    )
+    (unproved,) = report(
+        items(entries([("US-031", 20, 19, "unproved", 1.12, "", "nothing proves it")]))
+    ).decide
+    assert (unproved.command, unproved.other) == (
+        "python loop.py approve US-031",
+        'python loop.py refuse US-031 "why"',
+    )
 
 
 def test_sums_are_of_sessions_and_add_up() -> None:
     told = report()
     assert round(sum(each.usd for each in told.features), 2) == round(told.whole.usd, 2) == 26.43
     assert [(each.name, round(each.usd, 2), round(each.lost, 2)) for each in told.features][:3] == [
-        ("US-036", 8.05, 8.05), ("US-035", 5.39, 3.08), ("US-033", 5.37, 3.41),
-    ]  # fmt: skip
+        ("US-036", 8.05, 8.05),
+        ("US-035", 5.39, 3.08),
+        ("US-033", 5.37, 3.41),
+    ]
     (agent,) = told.agents
-    assert (agent.name, agent.model, agent.sessions, agent.landed, agent.refused, agent.stopped) == ("claude", "sonnet", 12, 6, 4, 1)
+    assert (
+        agent.name,
+        agent.model,
+        agent.sessions,
+        agent.landed,
+        agent.refused,
+        agent.stopped,
+    ) == ("claude", "sonnet", 12, 6, 4, 1)
     assert [count for _, count in told.burnup] == [41, 42, 43, 44, 45, 46, 47]
 
 
 def test_a_pause_is_told_with_the_limit_that_made_it() -> None:
     ((since, until, why),) = report().waits
-    assert (since, until - since, why) == (START + timedelta(minutes=253), timedelta(minutes=76), "claude was limited")
+    assert (since, until - since, why) == (
+        START + timedelta(minutes=253),
+        timedelta(minutes=76),
+        "claude was limited",
+    )
 
 
 def test_findings_come_with_their_state_and_how_often_sessions_went_by_them() -> None:
     assert [(each.id, each.state, each.by, each.reused) for each in report().findings] == [
-        ("N-9p2ab", "open", "agent", 1), ("N-7f3k2", "verified", "loop", 0),
-    ]  # fmt: skip
-    assert [each.state for each in report(stale=frozenset({"N-7f3k2"})).findings] == ["stale", "open"]
+        ("N-9p2ab", "open", "agent", 1),
+        ("N-7f3k2", "verified", "loop", 0),
+    ]
+    assert [each.state for each in report(stale=frozenset({"N-7f3k2"})).findings] == [
+        "stale",
+        "open",
+    ]
 
 
 def test_on_a_bad_night_the_fault_comes_first_with_one_command_to_fix_it() -> None:
@@ -132,18 +183,29 @@ def test_on_a_bad_night_the_fault_comes_first_with_one_command_to_fix_it() -> No
     shown = page(told)
     assert shown.index("Fix first") < shown.index('id="stopped"') < shown.index('id="time"')
     assert "FIX     claude /login" in "\n".join(reportviews.text(told))
-    assert "    stop    claude is not logged in; fix: claude /login\n" in render((reportviews.end_block(told, RUN, code=4, at=START),))
-    assert reportviews.told(told)["cost"] == {"usd": None, "source": "none", "not_landed": 0.0, "unknown": 3}
+    assert "    stop    claude is not logged in; fix: claude /login\n" in render(
+        (reportviews.end_block(told, RUN, code=4, at=START),)
+    )
+    assert reportviews.told(told)["cost"] == {
+        "usd": None,
+        "source": "none",
+        "not_landed": 0.0,
+        "unknown": 3,
+    }
 
 
 @pytest.mark.parametrize(
     ("code", "kind", "first"),
     [
-        ("0", "ended", "6 landed."), ("3", "needs you", "6 landed."), ("4", "fault", "Stopped by a fault."),
-        ("5", "red", "The branch itself is red."), ("75", "limited", "6 landed."), ("130", "signal", "6 landed."),
+        ("0", "ended", "6 landed."),
+        ("3", "needs you", "6 landed."),
+        ("4", "fault", "Stopped by a fault."),
+        ("5", "red", "The branch itself is red."),
+        ("75", "limited", "6 landed."),
+        ("130", "signal", "6 landed."),
         ("70", "error", "Stopped by an error."),
     ],
-)  # fmt: skip
+)
 def test_how_a_run_ended_is_known_by_its_exit_code(code: str, kind: str, first: str) -> None:
     told = report(items(entries(), code=code))
     assert (told.kind, told.verdict[0]) == (kind, first)
@@ -184,21 +246,73 @@ def test_work_that_began_in_a_run_that_was_cut_off_says_so() -> None:
 def test_unknown_costs_are_called_unknown() -> None:
     told = report(items(entries([(*row[:4], None, *row[5:]) for row in NIGHT])))
     assert "cost unknown: no agent told it" in "\n".join(reportviews.text(told))
-    assert " cost=unknown not-landed=unknown " in render((reportviews.end_block(told, RUN, code=3, at=START),))
+    assert " cost=unknown not-landed=unknown " in render(
+        (reportviews.end_block(told, RUN, code=3, at=START),)
+    )
 
 
 HOSTILE = (
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg onload=alert(1)>', "{{ 7*7 }}{% raw %}",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "{{ 7*7 }}{% raw %}",
     "\x1b[31mred\x1b]0;owned\x07",
-    "\u202egnp.exe\u2066", "a\rb\x00c\x9bd", "```\n# head\n@here #1 [x](javascript:alert(1))", "| a | b |\n|---|---|", "x" * 100_000,
-    "\ud800", "'; style='x", "--> <!--", "== run r-9 end exit=0",
-)  # fmt: skip
-BAD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+    "\u202egnp.exe\u2066",
+    "a\rb\x00c\x9bd",
+    "```\n# head\n@here #1 [x](javascript:alert(1))",
+    "| a | b |\n|---|---|",
+    "x" * 100_000,
+    "\ud800",
+    "'; style='x",
+    "--> <!--",
+    "== run r-9 end exit=0",
+)
+BAD = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]"
+)
 ALLOWED = {
-    "html", "head", "meta", "title", "style", "body", "svg", "defs", "pattern", "rect", "circle", "main", "p", "span", "ul",
-    "li", "b", "code", "div", "q", "nav", "a", "br", "details", "summary", "pre", "figure", "img", "figcaption", "text", "line", "table",
-    "caption", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3",
-}  # fmt: skip
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "svg",
+    "defs",
+    "pattern",
+    "rect",
+    "circle",
+    "main",
+    "p",
+    "span",
+    "ul",
+    "li",
+    "b",
+    "code",
+    "div",
+    "q",
+    "nav",
+    "a",
+    "br",
+    "details",
+    "summary",
+    "pre",
+    "figure",
+    "img",
+    "figcaption",
+    "text",
+    "line",
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "h1",
+    "h2",
+    "h3",
+}
 
 
 class Tags(HTMLParser):
@@ -221,13 +335,25 @@ def hostile(text: str) -> Report:
     """A night in which everything that somebody else wrote is this text."""
     from nightlatch.core.progress import lines
 
-    named = [replace(entry, title=text, rule=text, details=(*(lines(text) or ("-",)), *entry.details[-1:])) for entry in entries()]
+    named = [
+        replace(
+            entry, title=text, rule=text, details=(*(lines(text) or ("-",)), *entry.details[-1:])
+        )
+        for entry in entries()
+    ]
     known = source(items(named, stop=f"{text}; fix: {text}", run=f"r-1{text}"))
     findings = tuple(replace(each, claim=text, next=text) for each in known.findings)
-    landings = {name: replace(one, trailers={"Verify": text, "Approved": text}) for name, one in known.landings.items()}
-    features = tuple(replace(each, title=text) if not each.done else each for each in known.survey.plan.features)
+    landings = {
+        name: replace(one, trailers={"Verify": text, "Approved": text})
+        for name, one in known.landings.items()
+    }
+    features = tuple(
+        replace(each, title=text) if not each.done else each for each in known.survey.plan.features
+    )
     stands = replace(known.survey, plan=replace(known.survey.plan, features=features))
-    told = replace(known, findings=findings, landings=landings, survey=stands, project=text, branch=text)
+    told = replace(
+        known, findings=findings, landings=landings, survey=stands, project=text, branch=text
+    )
     return reports.build(told, reports.chosen(told.items))
 
 
@@ -262,12 +388,16 @@ def test_any_text_is_only_text_in_every_view(text: str) -> None:
 
 def test_differences_and_names_of_pictures_are_only_text_too() -> None:
     shown = reportpage.page(
-        report(), TEMPLATE, {f"{RUN}-s04": "<script>\n\x1b[31m\u202e" + "y" * 9_000},
+        report(),
+        TEMPLATE,
+        {f"{RUN}-s04": "<script>\n\x1b[31m\u202e" + "y" * 9_000},
         {f"{RUN}-s04": [('"><script>.png', "image/png", b"\x89PNG")]},
-    )  # fmt: skip
+    )
     tags = Tags(shown)
     assert tags.tags <= ALLOWED
-    assert {source for source in tags.sources if not source.startswith("#")} == {"data:image/png;base64,iVBORw=="}
+    assert {source for source in tags.sources if not source.startswith("#")} == {
+        "data:image/png;base64,iVBORw=="
+    }
     assert not BAD.search(shown)
 
 
@@ -279,21 +409,37 @@ def test_the_policy_allows_the_page_its_own_style_and_nothing_else() -> None:
     style = shown.partition("<style>")[2].partition("</style>")[0]
     digest = b64encode(sha256(style.encode()).digest()).decode()
     policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', shown)[0])
-    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    assert (
+        policy
+        == f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none';"
+        " form-action 'none'"
+    )
     assert "style=" not in shown.replace(style, "")
 
 
 def test_every_chart_has_its_table() -> None:
     shown = page(report())
-    for caption in ("The last sessions", "Passing features", "Cost per feature", "Per agent and model"):
+    for caption in (
+        "The last sessions",
+        "Passing features",
+        "Cost per feature",
+        "Per agent and model",
+    ):
         assert f"<caption>{caption}</caption>" in shown
-    assert shown.count('role="img"') == shown.count("aria-label") - shown.count('role="region"') - shown.count("<nav")
+    assert shown.count('role="img"') == shown.count("aria-label") - shown.count(
+        'role="region"'
+    ) - shown.count("<nav")
 
 
 def test_ten_thousand_sessions_are_folded_into_a_page_under_300_kb() -> None:
     kinds = (("rejected", 0.5, "tests.failed", "a line"), ("landed", 0.5, "", "a line"))
     rows = [("US-031", n, 1, *kinds[n % 3 > 0]) for n in range(10_000)]
-    record = items([replace(entry, title=f"A feature of an ordinary length, number {n}") for n, entry in enumerate(entries(rows))])
+    record = items(
+        [
+            replace(entry, title=f"A feature of an ordinary length, number {n}")
+            for n, entry in enumerate(entries(rows))
+        ]
+    )
     told = report(record)
     shown = page(told)
     assert len(shown.encode()) < 300_000
@@ -305,21 +451,35 @@ def test_ten_thousand_sessions_are_folded_into_a_page_under_300_kb() -> None:
 def test_other_peoples_lines_between_the_entries_change_nothing() -> None:
     record = items(entries())
     between = [one for item in record for one in (Text(text="hello\n"), item)]
-    assert [one.id for one in report(between).sessions] == [one.id for one in report(record).sessions]
+    assert [one.id for one in report(between).sessions] == [
+        one.id for one in report(record).sessions
+    ]
 
 
 def alike(n: int) -> list[tuple[str, int, int, str, float | None, str, str]]:
-    return [("US-036", 10 * one, 5, "rejected", 1.0, "scope.empty", "the candidate changes nothing") for one in range(1, n + 1)]
+    return [
+        ("US-036", 10 * one, 5, "rejected", 1.0, "scope.empty", "the candidate changes nothing")
+        for one in range(1, n + 1)
+    ]
 
 
-def test_above_the_end_of_a_run_stands_a_line_for_each_feature_with_its_commit_and_its_lines() -> None:
+def test_above_the_end_of_a_run_stands_a_line_for_each_feature_with_its_commit_and_its_lines() -> (
+    None
+):
     (block,) = reportviews.night(report(), RUN)
     assert parse(render((block,))) == (block,)
     lines = dict(line.split(" ", 1) for line in block.details)
-    assert lines["US-031"] == "CSV import keeps quoted newlines: landed as 0000001, +91 -1 in src/part1.py, tests/test_part1.py"
+    assert (
+        lines["US-031"]
+        == "CSV import keeps quoted newlines: landed as 0000001, +91 -1 in src/part1.py,"
+        " tests/test_part1.py"
+    )
     assert lines["US-033"].endswith("; before that: tests that passed at the base are gone")
     assert "; before that: new or changed tests fail, usage limit reached" in lines["US-035"]
-    assert lines["US-036"].startswith(f"Export a statement as PDF: blocked: asks {QUESTION}; before that: new or changed tests fail, ")
+    assert lines["US-036"].startswith(
+        f"Export a statement as PDF: blocked: asks {QUESTION}; before that: new or changed tests"
+        " fail, "
+    )
     assert reportviews.night(report(items(())), RUN) == ()
 
 
@@ -335,12 +495,26 @@ def test_equal_refusals_in_a_row_are_one_row_that_counts_them() -> None:
 def test_a_feature_that_is_worn_out_is_told_once_with_its_last_refusal() -> None:
     told = report(items(entries(alike(3))))
     (asked,) = told.decide
-    assert asked.question == "was refused 3 times in a row by the same rule, scope.empty: the candidate changes nothing"
+    assert (
+        asked.question
+        == "was refused 3 times in a row by the same rule, scope.empty: the candidate changes"
+        " nothing"
+    )
     assert told.apart.of("rejected") == ()
 
 
 def test_what_is_told_as_a_decision_is_told_nowhere_else_on_the_page() -> None:
-    night = [("US-031", 20, 19, "unproved", 1.0, "", "it has no verify and no new test fails without it; +4 -0 in a.py")]
+    night = [
+        (
+            "US-031",
+            20,
+            19,
+            "unproved",
+            1.0,
+            "",
+            "it has no verify and no new test fails without it; +4 -0 in a.py",
+        )
+    ]
     told = report(items(entries(night)))
     for text in (page(told), reportviews.markdown(told)):
         assert text.count(html.escape("it has no verify and no new test fails without it")) == 1
@@ -354,7 +528,9 @@ def test_what_is_told_as_a_decision_is_told_nowhere_else_on_the_page() -> None:
 
 def test_what_was_decided_is_asked_no_more_and_says_whether_it_was_carried_out() -> None:
     waits = source(items(entries()))
-    waits = replace(waits, survey=survey(waits.survey.plan, replay(waits.items), Limits(), {"US-036": "answer"}))
+    waits = replace(
+        waits, survey=survey(waits.survey.plan, replay(waits.items), Limits(), {"US-036": "answer"})
+    )
     told = reports.build(waits, reports.chosen(waits.items))
     assert told.decide == ()
     assert "decision" not in " ".join(told.verdict)
@@ -364,7 +540,9 @@ def test_what_was_decided_is_asked_no_more_and_says_whether_it_was_carried_out()
     unproved = [("US-031", 20, 19, "unproved", 1.0, "", "it has no verify")]
     said = decision("approve", "", feature("US-031"), START + timedelta(hours=9))
     done = report((*items(entries(unproved)), said))
-    assert [(each.feature, each.verb, each.state) for each in done.decided] == [("US-031", "approve", "carried out")]
+    assert [(each.feature, each.verb, each.state) for each in done.decided] == [
+        ("US-031", "approve", "carried out")
+    ]
     assert done.decide == ()
 
 

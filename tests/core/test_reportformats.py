@@ -1,4 +1,5 @@
-"""Reports of runners that CI cannot install, as their own documentation shows them; the others run for real in test_more_runners.py."""
+"""Reports of runners that CI cannot install, as their own documentation shows them; the others
+run for real in test_more_runners.py."""
 
 from nightlatch.core.reportformats import read_report
 from nightlatch.core.results import Report, Result
@@ -49,9 +50,11 @@ def words(report: Report | None) -> dict[str, str]:
 
 def test_maven_surefire() -> None:
     assert words(read_report("junit", SUREFIRE, "/p")) == {
-        "com.shop.CartTest::adds": "passed", "com.shop.CartTest::wrong": "failed", "com.shop.CartTest::later": "skipped",
+        "com.shop.CartTest::adds": "passed",
+        "com.shop.CartTest::wrong": "failed",
+        "com.shop.CartTest::later": "skipped",
         "com.shop.CartTest::rows(int)[1]": "passed",
-    }  # fmt: skip
+    }
 
 
 def test_gradle() -> None:
@@ -60,32 +63,47 @@ def test_gradle() -> None:
 
 def test_xctest() -> None:
     assert words(read_report("junit", SWIFT, "/p")) == {
-        "ShopTests.CartTests::testAdds": "passed", "ShopTests.CartTests::testWrong": "failed"}  # fmt: skip
+        "ShopTests.CartTests::testAdds": "passed",
+        "ShopTests.CartTests::testWrong": "failed",
+    }
 
 
 def test_dotnet_trx() -> None:
     assert words(read_report("trx", TRX, "")) == {
-        "Shop.Tests.CartTests::Adds": "passed", "Shop.Tests.CartTests::Rows(n: 1)": "failed", "Shop.Tests.CartTests::Later": "skipped",
-    }  # fmt: skip
+        "Shop.Tests.CartTests::Adds": "passed",
+        "Shop.Tests.CartTests::Rows(n: 1)": "failed",
+        "Shop.Tests.CartTests::Later": "skipped",
+    }
 
 
 def test_a_class_is_told_beside_its_file_only_where_it_says_more() -> None:
     case = '<testsuite><testcase file="/p/tests/test_a.py" classname="{}" name="t"/></testsuite>'
     owners = ("tests.test_a", "tests.test_a.Group", "")
-    told = {owner: [*words(read_report("junit", case.format(owner).encode(), "/p"))] for owner in owners}
-    assert told == {"tests.test_a": ["tests/test_a.py::t"], "tests.test_a.Group": ["tests/test_a.py::Group::t"], "": ["tests/test_a.py::t"]}
+    told = {
+        owner: [*words(read_report("junit", case.format(owner).encode(), "/p"))] for owner in owners
+    }
+    assert told == {
+        "tests.test_a": ["tests/test_a.py::t"],
+        "tests.test_a.Group": ["tests/test_a.py::Group::t"],
+        "": ["tests/test_a.py::t"],
+    }
 
 
 def test_a_text_that_breaks_off_is_no_report() -> None:
     assert read_report("minitest", b"CartTest#test_adds = 0.00 s = .\n", "") is None
-    assert read_report("exunit", b"CartTest [test/cart_test.exs]\n  * test adds (0.1ms) [L#3]\n", "") is None
+    assert (
+        read_report("exunit", b"CartTest [test/cart_test.exs]\n  * test adds (0.1ms) [L#3]\n", "")
+        is None
+    )
     assert read_report("mocha", b'{"tests": [', "") is None
     assert read_report("rspec", b"{}", "") is None
     assert read_report("trx", b"<html/>", "") == Report()
 
 
 def test_rspec_says_when_a_file_could_not_be_loaded() -> None:
-    found = read_report("rspec", b'{"examples": [], "summary": {"errors_outside_of_examples_count": 1}}', "")
+    found = read_report(
+        "rspec", b'{"examples": [], "summary": {"errors_outside_of_examples_count": 1}}', ""
+    )
     assert found is not None
     assert (found.ids, len(found.uncollected)) == ({}, 1)
     assert Result.PASSED not in found.ids.values()

@@ -1,4 +1,5 @@
-"""Reports of every kind become ids, and what a report and an exit code say together becomes results."""
+"""Reports of every kind become ids, and what a report and an exit code say together becomes
+results."""
 
 import json
 
@@ -20,7 +21,7 @@ from nightlatch.core.results import (
     passing,
     results_from,
     weigh,
-)  # fmt: skip
+)
 
 JUNIT = b"""<?xml version="1.0"?>
 <testsuites>
@@ -40,18 +41,34 @@ def words(report: Report | None) -> dict[str, str]:
 
 
 def test_junit_is_read_wherever_its_cases_stand() -> None:
-    expected = {"loose::one": "passed", "tests/a.py::Group::two": "failed", "b::three": "skipped", "b::four": "error", "b::five": "passed"}
+    expected = {
+        "loose::one": "passed",
+        "tests/a.py::Group::two": "failed",
+        "b::three": "skipped",
+        "b::four": "error",
+        "b::five": "passed",
+    }
     assert words(read_report("junit", JUNIT, "")) == expected
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"  \n", b"<testsuite>", b"not xml", b"<other/>",
-        b'<!DOCTYPE x [<!ENTITY a "b">]><testsuite><testcase classname="a" name="&a;"/></testsuite>',
-        '<!DOCTYPE x [<!ENTITY a "b">]><testsuite><testcase classname="a" name="&a;"/></testsuite>'.encode("utf-16"),
+        b"",
+        b"  \n",
+        b"<testsuite>",
+        b"not xml",
+        b"<other/>",
+        (
+            b'<!DOCTYPE x [<!ENTITY a "b">]><testsuite><testcase classname="a"'
+            b' name="&a;"/></testsuite>'
+        ),
+        (
+            '<!DOCTYPE x [<!ENTITY a "b">]><testsuite><testcase classname="a" '
+            'name="&a;"/></testsuite>'
+        ).encode("utf-16"),
     ],
-)  # fmt: skip
+)
 def test_junit_that_is_torn_or_brings_a_document_type_is_no_report(data: bytes) -> None:
     assert read_report("junit", data, "") is None
 
@@ -72,12 +89,25 @@ ok 4
 
 def test_tap_is_read_with_the_titles_that_subtests_lie_in() -> None:
     assert words(read_report("tap", TAP, "unit")) == {
-        "unit::sums::adds": "passed", "unit::sums::carries": "failed", "unit::sums": "failed", "unit::later": "skipped",
-        "unit::wished": "skipped", "unit::4": "passed",
-    }  # fmt: skip
+        "unit::sums::adds": "passed",
+        "unit::sums::carries": "failed",
+        "unit::sums": "failed",
+        "unit::later": "skipped",
+        "unit::wished": "skipped",
+        "unit::4": "passed",
+    }
 
 
-@pytest.mark.parametrize("data", [b"ok 1\n", b"1..2\nok 1\n", b"1..1\nok 1\nok 2\n", b"1..2\nok 1\nBail out! no disk\nok 2\n", b"hello\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"ok 1\n",
+        b"1..2\nok 1\n",
+        b"1..1\nok 1\nok 2\n",
+        b"1..2\nok 1\nBail out! no disk\nok 2\n",
+        b"hello\n",
+    ],
+)
 def test_tap_that_breaks_off_or_promises_something_else_is_no_report(data: bytes) -> None:
     assert read_report("tap", data, "") is None
 
@@ -89,7 +119,12 @@ def test_no_report_however_mangled_raises(kind: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["jest", "lines", "go"])
-@given(data=st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(max_size=9), x)))
+@given(
+    data=st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda x: st.lists(x) | st.dictionaries(st.text(max_size=9), x),
+    )
+)
 def test_no_json_however_shaped_raises(kind: str, data: object) -> None:
     read_report(kind, json.dumps(data).encode(), "")
 
@@ -106,8 +141,10 @@ def test_jest_is_read_by_file_and_titles() -> None:
     ]
     report = read_report("jest", json.dumps({"testResults": suites}).encode(), "/p")
     assert words(report) == {
-        "src/a.test.ts::group > deep > one": "passed", "src/a.test.ts::two": "failed", "src/a.test.ts::three": "skipped",
-    }  # fmt: skip
+        "src/a.test.ts::group > deep > one": "passed",
+        "src/a.test.ts::two": "failed",
+        "src/a.test.ts::three": "skipped",
+    }
     assert report is not None
     assert report.uncollected == ("src/b.test.ts",)
 
@@ -121,8 +158,14 @@ def test_go_is_read_by_package_and_test() -> None:
         {"Action": "skip", "Package": "x/c", "Test": "TestThree"},
         {"Action": "fail", "Package": "x/b"},
     ]
-    report = read_report("go", b"# x/b: does not compile\n" + "\n".join(map(json.dumps, events)).encode(), "")
-    assert words(report) == {"x/a::TestOne/sub": "passed", "x/a::TestTwo": "failed", "x/c::TestThree": "skipped"}
+    report = read_report(
+        "go", b"# x/b: does not compile\n" + "\n".join(map(json.dumps, events)).encode(), ""
+    )
+    assert words(report) == {
+        "x/a::TestOne/sub": "passed",
+        "x/a::TestTwo": "failed",
+        "x/c::TestThree": "skipped",
+    }
     assert report is not None
     assert report.uncollected == ("x/b",)
 
@@ -136,7 +179,13 @@ def test_lines_end_or_are_not_whole() -> None:
 
 
 def test_an_id_that_comes_twice_keeps_the_worst() -> None:
-    pairs = [("a", Result.PASSED), ("a", Result.FAILED), ("a", Result.SKIPPED), ("b", Result.SKIPPED), ("b", Result.PASSED)]
+    pairs = [
+        ("a", Result.PASSED),
+        ("a", Result.FAILED),
+        ("a", Result.SKIPPED),
+        ("b", Result.SKIPPED),
+        ("b", Result.PASSED),
+    ]
     assert merge(pairs) == {"a": Result.FAILED, "b": Result.SKIPPED}
 
 
@@ -159,7 +208,9 @@ GOOD, BAD = Report(ids={"a::b": Result.PASSED}), Report(ids={"a::b": Result.FAIL
         (Report(ids=GOOD.ids, whole=False), 0, Answer.RED, "the report breaks off (exit code 0)"),
     ],
 )
-def test_report_and_exit_code_must_agree(report: Report | None, code: int, answer: Answer, broken: str) -> None:
+def test_report_and_exit_code_must_agree(
+    report: Report | None, code: int, answer: Answer, broken: str
+) -> None:
     results = weigh(report, code, "", empty=(5,))
     assert (results.answer, results.broken) == (answer, broken)
 
@@ -175,8 +226,12 @@ ids = st.dictionaries(st.text(), st.sampled_from(Result))
 
 
 @given(ids=ids, text=st.text(), uncollected=st.lists(st.text()), answer=st.sampled_from(Answer))
-def test_what_is_kept_is_read_back_the_same(ids: dict[str, Result], text: str, uncollected: list[str], answer: Answer) -> None:
-    results = Results(answer=answer, ids=ids, uncollected=tuple(uncollected), broken=text, tail=text)
+def test_what_is_kept_is_read_back_the_same(
+    ids: dict[str, Result], text: str, uncollected: list[str], answer: Answer
+) -> None:
+    results = Results(
+        answer=answer, ids=ids, uncollected=tuple(uncollected), broken=text, tail=text
+    )
     assert results_from(dump(results)) == results
     checks = (Check(name=text, answer=answer, tail=text, ids=ids),)
     assert checks_from(dump(checks)) == checks
@@ -184,7 +239,10 @@ def test_what_is_kept_is_read_back_the_same(ids: dict[str, Result], text: str, u
 
 def test_results_are_summed_up_in_a_few_words() -> None:
     mixed = {"a": Result.PASSED, "b": Result.PASSED, "c": Result.ERROR, "d": Result.SKIPPED}
-    assert Results(answer=Answer.RED, ids=mixed, uncollected=("e",)).summary() == "2 pass, 2 fail, 1 skipped"
+    assert (
+        Results(answer=Answer.RED, ids=mixed, uncollected=("e",)).summary()
+        == "2 pass, 2 fail, 1 skipped"
+    )
     assert Results(answer=Answer.RED, by_id=False).summary() == "fail"
     assert Results(answer=Answer.FAULT).summary() == "not known"
     assert file_of("tests/a.py::b::c") == "tests/a.py"

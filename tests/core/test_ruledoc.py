@@ -16,4 +16,6 @@ def test_the_page_of_the_rules_is_what_the_code_makes() -> None:
 
 def test_every_rule_has_its_family_an_example_and_a_way_out() -> None:
     assert {name.partition(".")[0] for name in listing()} <= set(FAMILIES)
-    assert [name for name, rule in listing().items() if not (rule.says and rule.example and rule.wrong)] == []
+    assert [
+        name for name, rule in listing().items() if not (rule.says and rule.example and rule.wrong)
+    ] == []

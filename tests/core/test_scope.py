@@ -12,7 +12,9 @@ def added(path: str, mode: str = "100644") -> Change:
 
 
 def changed(path: str) -> Change:
-    return Change(path=path, status="M", old_mode="100644", old_oid="0", new_mode="100644", new_oid="1")
+    return Change(
+        path=path, status="M", old_mode="100644", old_oid="0", new_mode="100644", new_oid="1"
+    )
 
 
 def deleted(path: str, mode: str = "100644") -> Change:
@@ -50,7 +52,9 @@ def kept(judged: Judged) -> list[str]:
         ("a[1]", "a[1]", True),
     ],
 )
-def test_a_pattern_names_files_and_folders_with_all_that_lies_in_them(path: str, pattern: str, named: bool) -> None:
+def test_a_pattern_names_files_and_folders_with_all_that_lies_in_them(
+    path: str, pattern: str, named: bool
+) -> None:
     assert matcher([pattern])(path) is named
 
 
@@ -59,7 +63,14 @@ def test_no_pattern_names_nothing() -> None:
 
 
 def test_protected_files_are_put_back_and_that_refuses_nothing() -> None:
-    seen = Seen(changes=(changed("checks/10-tests"), deleted("prd.json"), added("checks/20-mine"), changed("src/a.py")))
+    seen = Seen(
+        changes=(
+            changed("checks/10-tests"),
+            deleted("prd.json"),
+            added("checks/20-mine"),
+            changed("src/a.py"),
+        )
+    )
 
     judged = judge(seen, Rules(protected=("checks/**", "prd.json")))
 
@@ -70,7 +81,10 @@ def test_protected_files_are_put_back_and_that_refuses_nothing() -> None:
 
 
 def test_a_protected_folder_does_not_become_a_link_or_a_file() -> None:
-    seen = Seen(changes=(deleted("docs/keep.md"), deleted("docs/other.md"), added("docs", "120000")), links={"docs": "src"})
+    seen = Seen(
+        changes=(deleted("docs/keep.md"), deleted("docs/other.md"), added("docs", "120000")),
+        links={"docs": "src"},
+    )
 
     judged = judge(seen, Rules(protected=("docs/keep.md",)))
 
@@ -84,28 +98,44 @@ def test_what_a_feature_may_change_is_held() -> None:
     judged = judge(seen, Rules(protected=("checks/**",), may_change=("checks/20-*",)))
 
     assert kept(judged) == ["checks/20-lint"]
-    assert rules_of(judged) == {"scope.may-change": Ruling.HOLD, "scope.protected-path": Ruling.FLAG}
+    assert rules_of(judged) == {
+        "scope.may-change": Ruling.HOLD,
+        "scope.protected-path": Ruling.FLAG,
+    }
 
 
-def test_a_file_outside_the_project_is_held_and_a_neighbour_with_its_name_as_prefix_is_outside() -> None:
+def test_a_file_outside_the_project_is_held_also_in_a_folder_named_like_it() -> None:
     seen = Seen(changes=(changed("app/a.py"), changed("app2/a.py"), changed("b.py")))
 
     judged = judge(seen, Rules(project="app"))
 
     assert kept(judged) == ["app/a.py", "app2/a.py", "b.py"]
     [reason] = judged.reasons
-    assert (reason.rule, reason.ruling, reason.detail) == ("scope.outside-project", Ruling.HOLD, ("app2/a.py", "b.py"))
+    assert (reason.rule, reason.ruling, reason.detail) == (
+        "scope.outside-project",
+        Ruling.HOLD,
+        ("app2/a.py", "b.py"),
+    )
 
 
 def test_submodules_stay_as_they_are() -> None:
     moved = Change(path="lib", status="M", old_mode="160000", old_oid="0", new_mode="160000")
-    became_file = Change(path="lib2", status="T", old_mode="160000", old_oid="0", new_mode="100644", new_oid="1")
+    became_file = Change(
+        path="lib2", status="T", old_mode="160000", old_oid="0", new_mode="100644", new_oid="1"
+    )
 
-    judged = judge(Seen(changes=(added("new", "160000"), moved, became_file, deleted("gone", "160000"))), Rules())
+    judged = judge(
+        Seen(changes=(added("new", "160000"), moved, became_file, deleted("gone", "160000"))),
+        Rules(),
+    )
 
     assert kept(judged) == []
     [reason] = judged.reasons
-    assert (reason.rule, reason.ruling, reason.detail) == ("scope.gitlink", Ruling.REJECT, ("lib", "lib2", "new"))
+    assert (reason.rule, reason.ruling, reason.detail) == (
+        "scope.gitlink",
+        Ruling.REJECT,
+        ("lib", "lib2", "new"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +157,9 @@ def test_submodules_stay_as_they_are() -> None:
         ("a", "./b", False),
     ],
 )
-def test_a_link_stays_in_the_tree_whatever_else_is_a_link(path: str, target: str, out: bool) -> None:
+def test_a_link_stays_in_the_tree_whatever_else_is_a_link(
+    path: str, target: str, out: bool
+) -> None:
     assert leaves(path, target) is out
     judged = judge(Seen(changes=(added(path, "120000"),), links={path: target}), Rules())
     assert (kept(judged) == []) is out
@@ -137,9 +169,22 @@ def test_a_link_stays_in_the_tree_whatever_else_is_a_link(path: str, target: str
 @pytest.mark.parametrize(
     "path",
     [
-        *("pytest.py", "src/_pytest/__init__.py", "tests/sitecustomize.py", "usercustomize/__init__.py", "unittest.py", "pytest.pyc"),
+        *(
+            "pytest.py",
+            "src/_pytest/__init__.py",
+            "tests/sitecustomize.py",
+            "usercustomize/__init__.py",
+            "unittest.py",
+            "pytest.pyc",
+        ),
         *("pytest.cpython-311-x86_64-linux-gnu.so", "lib/python3.11/site-packages/evil.pth"),
-        *("encodings/__init__.py", "src/encodings.py", "re.py", "importlib/__init__.py", "enum.cpython-313-darwin.so"),
+        *(
+            "encodings/__init__.py",
+            "src/encodings.py",
+            "re.py",
+            "importlib/__init__.py",
+            "enum.cpython-313-darwin.so",
+        ),
     ],
 )
 def test_a_new_file_in_place_of_the_runner_is_refused(path: str) -> None:
@@ -151,7 +196,12 @@ def test_a_new_file_in_place_of_the_runner_is_refused(path: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [changed("pytest.py"), *map(added, ("pytest.ini", "test_pytest.py", "weights/model.pth", "shop/types.py", "re.rs"))],
+    [
+        changed("pytest.py"),
+        *map(
+            added, ("pytest.ini", "test_pytest.py", "weights/model.pth", "shop/types.py", "re.rs")
+        ),
+    ],
 )
 def test_a_file_that_only_looks_like_it_is_kept(change: Change) -> None:
     assert judge(Seen(changes=(change,)), Rules()).reasons == ()
@@ -160,9 +210,22 @@ def test_a_file_that_only_looks_like_it_is_kept(change: Change) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        *(added(path) for path in (".GIT/config", "a/git~1/hooks/x", "a/.git /x", "a/.git.", ".git::$INDEX_ALLOCATION/x", "a\\.git\\x")),
+        *(
+            added(path)
+            for path in (
+                ".GIT/config",
+                "a/git~1/hooks/x",
+                "a/.git /x",
+                "a/.git.",
+                ".git::$INDEX_ALLOCATION/x",
+                "a\\.git\\x",
+            )
+        ),
         *(added(path) for path in (".g\u200cit/config", "b/.Git")),
-        *(added(path, "120000") for path in (".gitmodules", "a/.GITMODULES", "GITMOD~1", "gi7eba~1")),
+        *(
+            added(path, "120000")
+            for path in (".gitmodules", "a/.GITMODULES", "GITMOD~1", "gi7eba~1")
+        ),
     ],
 )
 def test_a_name_that_git_would_not_check_out_again_is_left_out(change: Change) -> None:
@@ -172,7 +235,9 @@ def test_a_name_that_git_would_not_check_out_again_is_left_out(change: Change) -
     assert rules_of(judged) == {"scope.unnamable": Ruling.FLAG}
 
 
-@pytest.mark.parametrize("path", [".gitignore", ".github/x", "git", "a.git/x", "gitmodules", ".gitmodules"])
+@pytest.mark.parametrize(
+    "path", [".gitignore", ".github/x", "git", "a.git/x", "gitmodules", ".gitmodules"]
+)
 def test_other_names_with_git_in_them_are_fine(path: str) -> None:
     assert kept(judge(Seen(changes=(added(path),)), Rules())) == [path]
 
@@ -197,11 +262,20 @@ def test_what_cannot_be_in_a_candidate_is_named_and_large_files_are_flagged() ->
         "scope.too-large": Ruling.FLAG,
         "scope.special-file": Ruling.FLAG,
     }
-    assert {r.detail for r in judged.reasons} == {("sub/",), ("locked",), ("big (1.0 MB)",), ("huge (100.0 MB)",), ("pipe",)}
+    assert {r.detail for r in judged.reasons} == {
+        ("sub/",),
+        ("locked",),
+        ("big (1.0 MB)",),
+        ("huge (100.0 MB)",),
+        ("pipe",),
+    }
 
 
 def test_a_long_list_of_paths_is_cut_and_says_so() -> None:
-    [reason] = judge(Seen(changes=tuple(added(f"checks/{n}") for n in range(50))), Rules(protected=("checks/**",))).reasons
+    [reason] = judge(
+        Seen(changes=tuple(added(f"checks/{n}") for n in range(50))),
+        Rules(protected=("checks/**",)),
+    ).reasons
 
     assert len(reason.detail) == 21
     assert reason.detail[-1] == "and 30 more"

@@ -19,11 +19,17 @@ TOKENS = Purse(what="the number of tokens", most=1000, spent=400, tokens=True)
         (Usage(usd=2.0), False, "the budget is used up: $20.00 of $20.00"),
         (Usage(usd=9.0), True, ""),
         (Usage(input=599), False, ""),
-        (Usage(input=300, cached=200, output=100), True, "the number of tokens is used up: 1,000 of 1,000"),
+        (
+            Usage(input=300, cached=200, output=100),
+            True,
+            "the number of tokens is used up: 1,000 of 1,000",
+        ),
         (Usage(), False, ""),
     ],
 )
-def test_a_session_at_work_ends_at_the_first_purse_that_it_empties(used: Usage, listed: bool, says: str) -> None:
+def test_a_session_at_work_ends_at_the_first_purse_that_it_empties(
+    used: Usage, listed: bool, says: str
+) -> None:
     assert Cap(purses=(RUN, TOKENS)).reached(used, listed=listed) == says
 
 

@@ -9,7 +9,9 @@ PAGE = Path(__file__).parents[2] / "docs/suites.md"
 
 
 def test_the_page_of_the_suites_is_what_the_data_files_make() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(runner.shipped()), "make it anew: ./init.sh python docs/make.py"
+    assert PAGE.read_text(encoding="utf-8") == page(runner.shipped()), (
+        "make it anew: ./init.sh python docs/make.py"
+    )
 
 
 def test_every_runner_says_all_that_a_suite_needs() -> None:
@@ -19,4 +21,7 @@ def test_every_runner_says_all_that_a_suite_needs() -> None:
         assert each.found, each.name
         assert each.calls, each.name
         assert each.nested in {"own", "config"}, each.name
-        assert any("{options}" in command for command in (each.command, *(call.command for call in each.calls))), each.name
+        assert any(
+            "{options}" in command
+            for command in (each.command, *(call.command for call in each.calls))
+        ), each.name

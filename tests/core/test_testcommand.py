@@ -1,4 +1,5 @@
-"""A person's own test command is read down to its runner, whatever it is wrapped in, or left as it is with a reason."""
+"""A person's own test command is read down to its runner, whatever it is wrapped in, or left as
+it is with a reason."""
 
 from collections.abc import Mapping
 
@@ -9,7 +10,10 @@ from nightlatch.core.testcommand import Named, as_named, read_command, suites_fr
 from nightlatch.core.testscripts import Ground, UnreadableError
 from nightlatch.edge import runner
 
-SCRIPTS = '{"scripts": {"test": "vitest run --coverage", "pretest": "tsc", "unit": "node --test src/", "ci": "npm run unit && eslint ."}}'
+SCRIPTS = (
+    '{"scripts": {"test": "vitest run --coverage", "pretest": "tsc", "unit": "node --test src/",'
+    ' "ci": "npm run unit && eslint ."}}'
+)
 MAKEFILE = """PYTEST ?= python3 -m pytest
 .PHONY: test all
 all: lint test
@@ -47,10 +51,16 @@ FILES = {
     "Makefile": MAKEFILE,
     "web/Makefile": "default:\n\tnpm test\n",
     "justfile": JUSTFILE,
-    "tox.ini": "[tox]\nenvlist = py\n[testenv]\ncommands =\n    pytest {posargs:tests}\n[testenv:lint]\ncommands = ruff check\n",
+    "tox.ini": (
+        "[tox]\nenvlist = py\n[testenv]\ncommands =\n    pytest"
+        " {posargs:tests}\n[testenv:lint]\ncommands = ruff check\n"
+    ),
     "noxfile.py": NOXFILE,
     "composer.json": '{"scripts": {"test": ["@php vendor/bin/phpunit --testdox"]}}',
-    "ci.sh": "#!/usr/bin/env bash\nset -euo pipefail\ncd \"$(dirname \"$0\")\"\nexport APP=test\nruff check\npytest tests\n",
+    "ci.sh": (
+        '#!/usr/bin/env bash\nset -euo pipefail\ncd "$(dirname "$0")"\nexport APP=test\nruff'
+        " check\npytest tests\n"
+    ),
     "loop.sh": "#!/bin/sh\nfor file in tests/*.sh; do sh $file || exit 1; done\n",
     "pyproject.toml": "[tool.tox]\nlegacy_tox_ini = '''\n[testenv]\ncommands = pytest\n'''\n",
 }
@@ -59,7 +69,9 @@ GROUND = Ground(runners=runner.shipped(), paths=FILES, read=FILES.__getitem__)
 READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "pytest": [("pytest", "", ())],
     "pytest -q -x --maxfail=1 --junitxml out.xml": [("pytest", "", ())],
-    "pytest tests/unit -k 'not slow' -m fast": [("pytest", "", ("tests/unit", "-k", "not slow", "-m", "fast"))],
+    "pytest tests/unit -k 'not slow' -m fast": [
+        ("pytest", "", ("tests/unit", "-k", "not slow", "-m", "fast"))
+    ],
     "py.test -v": [("pytest", "", ())],
     "python -m pytest -q": [("pytest", "", ())],
     "python3.12 -m pytest --tb=short tests": [("pytest", "", ("tests",))],
@@ -74,7 +86,9 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "hatch run pytest": [("pytest", "", ())],
     "hatch test": [("pytest", "", ())],
     "coverage run -m pytest": [("pytest", "", ())],
-    "coverage run --source=pkg -m unittest discover -s tests": [("unittest", "", ("discover", "-s", "tests"))],
+    "coverage run --source=pkg -m unittest discover -s tests": [
+        ("unittest", "", ("discover", "-s", "tests"))
+    ],
     "timeout 600 pytest 2>&1 | tee out.log": [("pytest", "", ())],
     "env CI=1 nice -n 5 pytest": [("pytest", "", ())],
     "sh -c 'pytest -q'": [("pytest", "", ())],
@@ -92,7 +106,9 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "./ci.sh": [("pytest", "", ("tests",))],
     "bash ci.sh": [("pytest", "", ("tests",))],
     "python3 -m unittest": [("unittest", "", ())],
-    "python -m unittest discover -s tests -p '*_test.py'": [("unittest", "", ("discover", "-s", "tests", "-p", "*_test.py"))],
+    "python -m unittest discover -s tests -p '*_test.py'": [
+        ("unittest", "", ("discover", "-s", "tests", "-p", "*_test.py"))
+    ],
     "npm test": [("vitest", "", ())],
     "npm t": [("vitest", "", ())],
     "npm run unit": [("node --test", "", ("src/",))],
@@ -110,7 +126,9 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "node --test 'src/**/*.test.js'": [("node --test", "", ("src/**/*.test.js",))],
     "node --import tsx --test": [("node --test", "", ("--import", "tsx"))],
     "go test ./... -v -race -count=1": [("go test", "", ("./...", "-race"))],
-    "cd svc && go test -tags integration ./...": [("go test", "svc", ("-tags", "integration", "./..."))],
+    "cd svc && go test -tags integration ./...": [
+        ("go test", "svc", ("-tags", "integration", "./..."))
+    ],
     "npm --prefix app test": [("mocha", "app", ())],
     "bun test --bail src": [("bun test", "", ("src",))],
     "bundle exec rspec --format doc spec/models": [("rspec", "", ("spec/models",))],
@@ -119,7 +137,9 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "vendor/bin/pest --filter cart": [("pest", "", ("--filter", "cart"))],
     "mix test --only unit": [("mix test", "", ("--only", "unit"))],
     "swift test --filter Cart": [("swift test", "", ("--filter", "Cart"))],
-    "cmake -B out && cmake --build out && ctest --test-dir out -j4": [("ctest", "", ("--test-dir", "out", "-j4"))],
+    "cmake -B out && cmake --build out && ctest --test-dir out -j4": [
+        ("ctest", "", ("--test-dir", "out", "-j4"))
+    ],
     "bats --tap test": [("bats", "", ("test",))],
     "./mvnw -q verify -Pci": [("maven", "", ("verify", "-Pci"))],
     "mvn test": [("maven", "", ("test",))],
@@ -130,13 +150,15 @@ READ: Mapping[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "pytest -q | grep -v warn": [("pytest", "", ())],
     "(cd web && npm test) && pytest": [("jest", "web", ()), ("pytest", "", ())],
     "pytest && cd web && npm test": [("pytest", "", ()), ("jest", "web", ())],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("line", READ)
 def test_a_command_is_read_down_to_its_runner(line: str) -> None:
     told = [each for each in read_command(line, GROUND) if each.runner]
-    assert [(each.runner.name, each.folder, each.options) for each in told if each.runner] == READ[line]
+    assert [(each.runner.name, each.folder, each.options) for each in told if each.runner] == READ[
+        line
+    ]
 
 
 NOT_READ = {
@@ -197,7 +219,12 @@ def test_what_stands_before_the_runner_goes_before_it() -> None:
 
 def test_what_stands_after_the_runner_stays_a_suite_by_its_exit_code() -> None:
     pytest_suite, types = made("pytest && mypy .")
-    assert (pytest_suite.by_id, types.by_id, types.runner.command, types.name) == (True, False, ("sh", "-c", "mypy ."), "mypy .")
+    assert (pytest_suite.by_id, types.by_id, types.runner.command, types.name) == (
+        True,
+        False,
+        ("sh", "-c", "mypy ."),
+        "mypy .",
+    )
 
 
 def test_variables_that_a_command_sets_are_set() -> None:
@@ -212,7 +239,17 @@ def test_one_command_for_the_whole_of_which_nothing_is_known_stands_alone() -> N
     files["web/package.json"] = '{"scripts": {"test": "node --test"}}'
 
     def named(tests: str, *more: Named) -> list[str]:
-        return [suite.name for suite in as_named(tests, more, runner.shipped(), files, lambda path: files.get(path, ""), lambda *_: True)]
+        return [
+            suite.name
+            for suite in as_named(
+                tests,
+                more,
+                runner.shipped(),
+                files,
+                lambda path: files.get(path, ""),
+                lambda *_: True,
+            )
+        ]
 
     assert named("") == ["pytest", "web (node --test)"]
     assert named("./all.sh") == ["tests"]
@@ -220,5 +257,13 @@ def test_one_command_for_the_whole_of_which_nothing_is_known_stands_alone() -> N
     assert named("", Named(folder="web")) == ["pytest"]
     assert named("", Named(folder="web", command="./x.sh")) == ["pytest", "web (./x.sh)"]
     assert named("", Named(folder="web", command="npm test", name="page")) == ["pytest", "page"]
-    assert named("", Named(folder="svc", command="go test ./...")) == ["pytest", "svc (go test)", "web (node --test)"]
-    assert named("", Named(folder="svc", command="make check", report="out/*.xml")) == ["pytest", "svc (make check)", "web (node --test)"]
+    assert named("", Named(folder="svc", command="go test ./...")) == [
+        "pytest",
+        "svc (go test)",
+        "web (node --test)",
+    ]
+    assert named("", Named(folder="svc", command="make check", report="out/*.xml")) == [
+        "pytest",
+        "svc (make check)",
+        "web (node --test)",
+    ]

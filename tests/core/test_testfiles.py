@@ -10,15 +10,27 @@ TEST = "tests/test_a.py::Group::test_one[a-b]"
 @pytest.mark.parametrize(
     "name",
     [
-        TEST, "tests/test_a.py::Group::test_one", "tests/test_a.py::Group", "Group::test_one", "test_one", "tests/test_a.py", "tests",
-        "tests/", "tests/*.py", "tests/test_a.py::*", "*test_one*",
+        TEST,
+        "tests/test_a.py::Group::test_one",
+        "tests/test_a.py::Group",
+        "Group::test_one",
+        "test_one",
+        "tests/test_a.py",
+        "tests",
+        "tests/",
+        "tests/*.py",
+        "tests/test_a.py::*",
+        "*test_one*",
     ],
-)  # fmt: skip
+)
 def test_a_feature_may_name_a_test_in_many_ways(name: str) -> None:
     assert supersedes([name], TEST)
 
 
-@pytest.mark.parametrize("name", ["test_on", "tests/test_b.py", "test", "Group", "tests/test_a", "src/*", "test_one2", "[a-b]"])
+@pytest.mark.parametrize(
+    "name",
+    ["test_on", "tests/test_b.py", "test", "Group", "tests/test_a", "src/*", "test_one2", "[a-b]"],
+)
 def test_what_is_only_alike_is_not_named(name: str) -> None:
     assert not supersedes([name], TEST)
 
@@ -32,10 +44,16 @@ def test_a_file_is_named_like_a_test() -> None:
 @pytest.mark.parametrize(
     ("command", "touched"),
     [
-        ("pytest tests/test_a.py", True), ("pytest -q ./tests", True), ("pytest -k test_one", True), (f"pytest '{TEST}'", True),
-        ("pytest tests/test_b.py", False), ("make check", False), ("pytest .", False), ("echo 'open quote", False),
+        ("pytest tests/test_a.py", True),
+        ("pytest -q ./tests", True),
+        ("pytest -k test_one", True),
+        (f"pytest '{TEST}'", True),
+        ("pytest tests/test_b.py", False),
+        ("make check", False),
+        ("pytest .", False),
+        ("echo 'open quote", False),
     ],
-)  # fmt: skip
+)
 def test_a_command_touches_the_tests_that_it_names(command: str, touched: bool) -> None:
     assert touches(command, TEST) is touched
 
@@ -47,13 +65,18 @@ def test_a_verify_may_rest_on_files_that_it_names_and_that_look_like_a_check() -
 
 
 NODE_COMMAND = ("node", "--test", "--test-reporter=R", "{files}")
-NODE = Runner(name="node", report="lines", command=NODE_COMMAND, tests=(), script=r"(?<=\s)--test(?=\s|$)")
+NODE = Runner(
+    name="node", report="lines", command=NODE_COMMAND, tests=(), script=r"(?<=\s)--test(?=\s|$)"
+)
 
 
 @pytest.mark.parametrize(
     ("manifest", "ends"),
     [
-        ('{"scripts": {"test": "tsc && node --import tsx --test dist"}}', "tsc && node --import tsx '--test' '--test-reporter=R' dist"),
+        (
+            '{"scripts": {"test": "tsc && node --import tsx --test dist"}}',
+            "tsc && node --import tsx '--test' '--test-reporter=R' dist",
+        ),
         ('{"scripts": {"test": "mocha"}}', ""),
         ('{"scripts": []}', ""),
         ("[", ""),

@@ -1,4 +1,5 @@
-"""Tokens of the languages that Python cannot parse: nothing is lost, and strings are never taken for code."""
+"""Tokens of the languages that Python cannot parse: nothing is lost, and strings are never
+taken for code."""
 
 import pytest
 from hypothesis import given
@@ -30,14 +31,19 @@ def test_code_is_told_from_what_is_not_code(lang: str, text: str, shown: str) ->
 def test_no_character_is_lost(lang: str, text: str) -> None:
     found = tokens(text, f"a.{lang}")
     assert "".join(token.text for token in found) == text
-    assert [token.at for token in found] == [sum(len(t.text) for t in found[:i]) for i in range(len(found))]
+    assert [token.at for token in found] == [
+        sum(len(t.text) for t in found[:i]) for i in range(len(found))
+    ]
 
 
 def test_brackets_find_their_partners() -> None:
     assert brackets(code(tokens("f(a[1], `)`, {b: ')'}) ]", "a.js"))) == {1: 14, 3: 5, 9: 13}
 
 
-@pytest.mark.parametrize(("path", "lang"), [("a/b.test.TS", "js"), ("x.go", "go"), ("src/lib.rs", "rust"), ("a.py", ""), ("js", "")])
+@pytest.mark.parametrize(
+    ("path", "lang"),
+    [("a/b.test.TS", "js"), ("x.go", "go"), ("src/lib.rs", "rust"), ("a.py", ""), ("js", "")],
+)
 def test_the_language_is_in_the_name(path: str, lang: str) -> None:
     assert language(path) == lang
 

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from nightlatch.core import units
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("45m", 2700), ("1h30m", 5400), ("90s", 90), ("0.5s", 0.5), ("2d", 172800), ("1.5h", 5400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("45m", 2700), ("1h30m", 5400), ("90s", 90), ("0.5s", 0.5), ("2d", 172800), ("1.5h", 5400)],
+)
 def test_a_duration_is_read_in_its_units(text: str, seconds: float) -> None:
     assert units.duration(text) == seconds
 
@@ -20,7 +23,10 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         units.duration(text)
 
 
-@pytest.mark.parametrize(("text", "count"), [("2GB", 2 * 10**9), ("5MB", 5 * 10**6), ("1.5 GiB", 3 * 2**29), ("100B", 100), ("4k", 4000)])
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("2GB", 2 * 10**9), ("5MB", 5 * 10**6), ("1.5 GiB", 3 * 2**29), ("100B", 100), ("4k", 4000)],
+)
 def test_a_size_is_read_in_its_units(text: str, count: int) -> None:
     assert units.size(text) == count
 
@@ -49,6 +55,12 @@ def test_a_size_shown_is_the_size_read(count: int) -> None:
 
 def test_until_seven_is_today_before_seven_and_tomorrow_from_seven_on() -> None:
     zone = timezone(timedelta(hours=2))
-    assert units.next_clock("07:00", datetime(2026, 11, 20, 23, 47, 5, tzinfo=zone)) == datetime(2026, 11, 21, 7, tzinfo=zone)
-    assert units.next_clock("07:00", datetime(2026, 11, 21, 6, 59, tzinfo=zone)) == datetime(2026, 11, 21, 7, tzinfo=zone)
-    assert units.next_clock("07:00", datetime(2026, 11, 21, 7, 0, tzinfo=zone)) == datetime(2026, 11, 22, 7, tzinfo=zone)
+    assert units.next_clock("07:00", datetime(2026, 11, 20, 23, 47, 5, tzinfo=zone)) == datetime(
+        2026, 11, 21, 7, tzinfo=zone
+    )
+    assert units.next_clock("07:00", datetime(2026, 11, 21, 6, 59, tzinfo=zone)) == datetime(
+        2026, 11, 21, 7, tzinfo=zone
+    )
+    assert units.next_clock("07:00", datetime(2026, 11, 21, 7, 0, tzinfo=zone)) == datetime(
+        2026, 11, 22, 7, tzinfo=zone
+    )

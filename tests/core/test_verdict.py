@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, by_chance, chances, fewer_cases, function_of, lost_ids
+from nightlatch.core.evidence import (
+    Compared,
+    Evidence,
+    Integrity,
+    Said,
+    Step,
+    by_chance,
+    chances,
+    fewer_cases,
+    function_of,
+    lost_ids,
+)
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import Answer, Check, Result, Results, State
@@ -15,7 +26,9 @@ from nightlatch.core.verdict import decide, next_step
 from nightlatch.errors import FaultError, RedBaseError
 
 PASSED, FAILED, SKIPPED = Result.PASSED, Result.FAILED, Result.SKIPPED
-GREEN, RED, FAULT = (Said(answer=answer, tail="said") for answer in (Answer.GREEN, Answer.RED, Answer.FAULT))
+GREEN, RED, FAULT = (
+    Said(answer=answer, tail="said") for answer in (Answer.GREEN, Answer.RED, Answer.FAULT)
+)
 PROSE = Feature(id="US-1", title="One", done=False)
 VERIFIED = replace(PROSE, verify=("verify",))
 
@@ -50,18 +63,40 @@ def test_a_proof_is_looked_for_only_where_somebody_asks_for_something() -> None:
         (replace(WROTE, owned=GREEN), Outcome.LANDED, True),
         (replace(WROTE, owned=RED, proof=frozenset()), Outcome.UNPROVED, None),
         (replace(WROTE, owned=RED, proof=frozenset({"t.py::new"})), Outcome.LANDED, True),
-        (replace(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset()), Outcome.REJECTED, False),
-        (replace(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset({"t.py::new"})), Outcome.ADVANCED, False),
+        (
+            replace(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset()),
+            Outcome.REJECTED,
+            False,
+        ),
+        (
+            replace(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset({"t.py::new"})),
+            Outcome.ADVANCED,
+            False,
+        ),
         (replace(FINE, feature=VERIFIED, before=RED, now=FAULT), Outcome.FAILED, None),
         (replace(FINE, feature=VERIFIED, before=GREEN), Outcome.HELD, None),
-        (replace(FINE, feature=VERIFIED, before=GREEN, seen_red=True, now=GREEN), Outcome.LANDED, True),
+        (
+            replace(FINE, feature=VERIFIED, before=GREEN, seen_red=True, now=GREEN),
+            Outcome.LANDED,
+            True,
+        ),
         (replace(FINE, empty=True), Outcome.REJECTED, None),
         (replace(FINE, own=Results(answer=Answer.FAULT)), Outcome.FAILED, None),
-        (replace(FINE, unsteady=frozenset({"t.py::new"}), proof=frozenset({"t.py::new"})), Outcome.HELD, None),
-        (replace(FINE, flaky=frozenset({"t.py::a"}), proof=frozenset({"t.py::new"})), Outcome.LANDED, True),
+        (
+            replace(FINE, unsteady=frozenset({"t.py::new"}), proof=frozenset({"t.py::new"})),
+            Outcome.HELD,
+            None,
+        ),
+        (
+            replace(FINE, flaky=frozenset({"t.py::a"}), proof=frozenset({"t.py::new"})),
+            Outcome.LANDED,
+            True,
+        ),
     ],
 )
-def test_the_table_of_the_two_answers(evidence: Evidence, outcome: Outcome, proved: bool | None) -> None:
+def test_the_table_of_the_two_answers(
+    evidence: Evidence, outcome: Outcome, proved: bool | None
+) -> None:
     verdict = decide(evidence)
     assert (verdict.outcome, verdict.proved) == (outcome, proved)
     cut = decide(replace(evidence, finished=False))
@@ -72,16 +107,25 @@ def test_what_is_asked_comes_cheapest_first_and_stops_when_the_rest_is_pointless
     wants = frozenset({Step.INTEGRITY, Step.WEAKER})
     e = Evidence(feature=VERIFIED, base=BASE, tests_changed=True, proof_changed=True, wants=wants)
     answers: dict[Step, dict[str, object]] = {
-        Step.BEFORE: {"before": RED}, Step.OWN: {"own": FINE.own}, Step.CHECKS: {"checks": ()}, Step.OLD: {"old": BASE.tests},
-        Step.NOW: {"now": GREEN}, Step.OWNED: {"owned": RED}, Step.PROOF: {"proof": frozenset()},
-        Step.INTEGRITY: {"integrity": Integrity()}, Step.WEAKER: {"weaker": Compared()},
-    }  # fmt: skip
+        Step.BEFORE: {"before": RED},
+        Step.OWN: {"own": FINE.own},
+        Step.CHECKS: {"checks": ()},
+        Step.OLD: {"old": BASE.tests},
+        Step.NOW: {"now": GREEN},
+        Step.OWNED: {"owned": RED},
+        Step.PROOF: {"proof": frozenset()},
+        Step.INTEGRITY: {"integrity": Integrity()},
+        Step.WEAKER: {"weaker": Compared()},
+    }
     asked = []
     while step := next_step(e):
         asked.append(step)
         e = replace(e, **answers[step])  # type: ignore[arg-type]  # each answer fits its field
     assert asked == [step for step in Step if step in answers]
-    assert next_step(replace(FINE, own=None, scope=(Reason(rule="scope.link", says="a link"),))) is None
+    assert (
+        next_step(replace(FINE, own=None, scope=(Reason(rule="scope.link", says="a link"),)))
+        is None
+    )
     assert next_step(replace(FINE, own=None, empty=True)) is None
     assert next_step(replace(FINE, checks=None, own=results(a=PASSED))) is None
     assert next_step(replace(FINE, feature=VERIFIED, before=GREEN, checks=None)) is None
@@ -97,7 +141,10 @@ def test_what_is_asked_comes_cheapest_first_and_stops_when_the_rest_is_pointless
         (results(a=PASSED, b=SKIPPED), ["ratchet.test-skipped"]),
         (results(a=PASSED, b=FAILED), ["ratchet.test-failed"]),
         (results(a=PASSED, b=PASSED, c=FAILED), ["tests.failed"]),
-        (replace(results(a=PASSED), uncollected=("t.py",)), ["ratchet.test-failed", "tests.failed"]),
+        (
+            replace(results(a=PASSED), uncollected=("t.py",)),
+            ["ratchet.test-failed", "tests.failed"],
+        ),
         (replace(results(), broken="no report"), ["tests.broken"]),
         (Results(answer=Answer.GREEN, by_id=False), ["tests.broken"]),
         (Results(answer=Answer.FAULT), ["tests.fault"]),
@@ -123,17 +170,26 @@ def test_a_check_that_was_red_tolerates_no_further_failing_id() -> None:
     base = State(tests=BASE.tests, checks=(red,))
     assert rules(replace(FINE, base=base, checks=(red,))) == []
     worse = replace(red, ids={"x": FAILED, "y": FAILED})
-    assert rules(replace(FINE, base=base, checks=(worse,))) == ["check.failed", "ratchet.test-failed"]
+    assert rules(replace(FINE, base=base, checks=(worse,))) == [
+        "check.failed",
+        "ratchet.test-failed",
+    ]
     assert rules(replace(FINE, checks=(red,))) == ["check.failed"]
 
 
 def test_what_flakes_on_both_is_flaky_and_on_the_candidate_alone_unsteady() -> None:
     names = ["t.py::a", "t.py::b", "t.py::new"]
     failed, passed = results(a=FAILED, b=PASSED), results(a=PASSED, b=PASSED, new=PASSED)
-    assert by_chance(names, [failed], [passed], names[:2]) == (frozenset({"t.py::a"}), frozenset({"t.py::b", "t.py::new"}))
+    assert by_chance(names, [failed], [passed], names[:2]) == (
+        frozenset({"t.py::a"}),
+        frozenset({"t.py::b", "t.py::new"}),
+    )
     assert by_chance(names[:1], [failed], [failed], names[:1]) == (frozenset(), frozenset())
     assert chances(names, [failed, passed, failed]) == {"t.py::a": (2, 3)}
-    assert by_chance(["t.py::0x1"], [passed], [passed], ["t.py::0x1"]) == (frozenset({"t.py::0x1"}), frozenset())
+    assert by_chance(["t.py::0x1"], [passed], [passed], ["t.py::0x1"]) == (
+        frozenset({"t.py::0x1"}),
+        frozenset(),
+    )
 
 
 words = st.sampled_from(["a", "b", "c", "d"])
@@ -141,21 +197,46 @@ maps = st.dictionaries(words, st.sampled_from(Result))
 
 
 @given(before=maps, after=maps)
-def test_no_id_that_passed_is_lost_without_a_rule(before: dict[str, Result], after: dict[str, Result]) -> None:
+def test_no_id_that_passed_is_lost_without_a_rule(
+    before: dict[str, Result], after: dict[str, Result]
+) -> None:
     lost = lost_ids(before, after)
-    assert set(lost) == {name for name in before if before[name] is PASSED and after.get(name) is not PASSED}
+    assert set(lost) == {
+        name for name in before if before[name] is PASSED and after.get(name) is not PASSED
+    }
     assert set(lost.values()) <= set(RULES)
 
 
-@given(own=maps, old=maps, base=maps, proof=st.frozensets(words), finished=st.booleans(), changed=st.booleans())
+@given(
+    own=maps,
+    old=maps,
+    base=maps,
+    proof=st.frozensets(words),
+    finished=st.booleans(),
+    changed=st.booleans(),
+)
 def test_nothing_lands_that_lost_a_test_or_has_no_proof(
-    own: dict[str, Result], old: dict[str, Result], base: dict[str, Result], proof: frozenset[str], finished: bool, changed: bool,
-) -> None:  # fmt: skip
-    known = [Results(answer=Answer.RED if FAILED in ids.values() else Answer.GREEN, ids=ids) for ids in (base, own, old)]
+    own: dict[str, Result],
+    old: dict[str, Result],
+    base: dict[str, Result],
+    proof: frozenset[str],
+    finished: bool,
+    changed: bool,
+) -> None:
+    known = [
+        Results(answer=Answer.RED if FAILED in ids.values() else Answer.GREEN, ids=ids)
+        for ids in (base, own, old)
+    ]
     e = Evidence(
-        feature=PROSE, base=State(tests=known[0]), own=known[1], old=known[2] if changed else None, checks=(), proof=proof,
-        finished=finished, tests_changed=changed,
-    )  # fmt: skip
+        feature=PROSE,
+        base=State(tests=known[0]),
+        own=known[1],
+        old=known[2] if changed else None,
+        checks=(),
+        proof=proof,
+        finished=finished,
+        tests_changed=changed,
+    )
     if decide(e).outcome is Outcome.LANDED:
         assert proof
         assert not lost_ids(base, own)
@@ -163,9 +244,12 @@ def test_nothing_lands_that_lost_a_test_or_has_no_proof(
 
 
 @pytest.mark.parametrize(
-    ("failing", "total", "refused"), [(0, 10, False), (5, 10, False), (6, 10, True), (20, 1000, False), (21, 1000, True)]
+    ("failing", "total", "refused"),
+    [(0, 10, False), (5, 10, False), (6, 10, True), (20, 1000, False), (21, 1000, True)],
 )
-def test_the_larger_of_five_and_two_percent_may_fail_at_the_base(failing: int, total: int, refused: bool) -> None:
+def test_the_larger_of_five_and_two_percent_may_fail_at_the_base(
+    failing: int, total: int, refused: bool
+) -> None:
     ids = {f"t.py::{n}": FAILED if n < failing else PASSED for n in range(total)}
     state = State(tests=Results(answer=Answer.RED, ids=ids))
     refuse_red(state, [PROSE], accept=True)
@@ -178,7 +262,9 @@ def test_the_larger_of_five_and_two_percent_may_fail_at_the_base(failing: int, t
 
 
 def test_what_a_failing_features_verify_runs_is_no_reason_to_stop() -> None:
-    state = State(tests=results(a=FAILED, b=FAILED), checks=(Check(name="lint", answer=Answer.RED),))
+    state = State(
+        tests=results(a=FAILED, b=FAILED), checks=(Check(name="lint", answer=Answer.RED),)
+    )
     assert red_names(state, []) == ["t.py::a", "t.py::b", "lint"]
     assert red_names(state, [replace(PROSE, verify=("pytest t.py::a",))]) == ["t.py::b", "lint"]
     with pytest.raises(RedBaseError, match="lint"):
@@ -187,12 +273,18 @@ def test_what_a_failing_features_verify_runs_is_no_reason_to_stop() -> None:
 
 def test_a_fault_at_the_base_is_never_accepted() -> None:
     with pytest.raises(FaultError, match="the tests could not be run at the base: timed out"):
-        refuse_red(State(tests=Results(answer=Answer.FAULT, tail="timed out")), [PROSE], accept=True)
+        refuse_red(
+            State(tests=Results(answer=Answer.FAULT, tail="timed out")), [PROSE], accept=True
+        )
 
 
 def test_a_long_list_of_tests_is_cut_and_says_so() -> None:
     found = reason("ratchet.test-removed", map(str, range(MOST_DETAILS + 3)))
-    assert (found.says, len(found.detail), found.detail[-1]) == ("tests that passed at the base are gone: 103", 101, "and 3 more")
+    assert (found.says, len(found.detail), found.detail[-1]) == (
+        "tests that passed at the base are gone: 103",
+        101,
+        "and 3 more",
+    )
 
 
 @pytest.mark.parametrize(

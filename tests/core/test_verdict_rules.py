@@ -1,4 +1,5 @@
-"""How the signs of weakening combine: what alone waits for a person, what together is refused, and what is looked at before it is."""
+"""How the signs of weakening combine: what alone waits for a person, what together is refused,
+and what is looked at before it is."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightlatch.core.evidence import Compared, Evidence, Integrity, Said, Step, fewer_cases, function_of
+from nightlatch.core.evidence import (
+    Compared,
+    Evidence,
+    Integrity,
+    Said,
+    Step,
+    fewer_cases,
+    function_of,
+)
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling, Verdict
 from nightlatch.core.results import Answer, Result, Results, State
 from nightlatch.core.rules import LAYERS, RULES, WEAKER, layer_of, reason
@@ -16,7 +25,11 @@ from nightlatch.core.verdict import decide, next_step
 PASSED, FAILED, SKIPPED = Result.PASSED, Result.FAILED, Result.SKIPPED
 PROSE = Feature(id="US-1", title="One", done=False)
 RED, GREEN = Said(answer=Answer.RED), Said(answer=Answer.GREEN)
-SAME, LESS, LATE = Compared(killed=3), Compared(killed=3, survivors=("a.py:1 == became !=",)), Compared(killed=3, left=("a.py:2",))
+SAME, LESS, LATE = (
+    Compared(killed=3),
+    Compared(killed=3, survivors=("a.py:1 == became !=",)),
+    Compared(killed=3, left=("a.py:2",)),
+)
 NOTHING = Compared()
 REJECT, HOLD = Ruling.REJECT, Ruling.HOLD
 
@@ -34,14 +47,28 @@ BOTH = results(a=PASSED, b=PASSED)
 PROOF = frozenset({"t.py::new"})
 WANTS = frozenset({Step.WEAKER})
 CHANGED = Evidence(
-    feature=PROSE, base=State(tests=BOTH), own=results(a=PASSED, b=PASSED, new=PASSED), old=BOTH, checks=(), proof=PROOF,
-    tests_changed=True, wants=WANTS, weaker=SAME,
-)  # fmt: skip
+    feature=PROSE,
+    base=State(tests=BOTH),
+    own=results(a=PASSED, b=PASSED, new=PASSED),
+    old=BOTH,
+    checks=(),
+    proof=PROOF,
+    tests_changed=True,
+    wants=WANTS,
+    weaker=SAME,
+)
 BENT = replace(CHANGED, old=results(a=FAILED, b=PASSED))
 ROWS = replace(
-    BENT, base=State(tests=results(**{"a[1]": PASSED})), own=results(**{"a[2]": PASSED}), old=results(**{"a[1]": FAILED}),
-)  # fmt: skip
-FEWER = replace(CHANGED, base=State(tests=results(**{"a[1]": PASSED, "a[2]": PASSED})), own=results(**{"a[1]": PASSED}))
+    BENT,
+    base=State(tests=results(**{"a[1]": PASSED})),
+    own=results(**{"a[2]": PASSED}),
+    old=results(**{"a[1]": FAILED}),
+)
+FEWER = replace(
+    CHANGED,
+    base=State(tests=results(**{"a[1]": PASSED, "a[2]": PASSED})),
+    own=results(**{"a[1]": PASSED}),
+)
 LOST = replace(CHANGED, own=results(a=PASSED, new=PASSED))
 
 
@@ -62,29 +89,59 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         (replace(CHANGED, static=sign("looser"), in_run=True), {"looser": REJECT}),
         (replace(LOST, in_run=True), {"test-removed": REJECT}),
         (replace(CHANGED, weaker=LESS, in_run=True), {"weaker": REJECT}),
-        (replace(CHANGED, weaker=LESS, in_run=True, feature=replace(PROSE, supersedes=("b",))), {"weaker": HOLD}),
-        (replace(CHANGED, static=sign("looser"), weaker=LESS), {"looser": REJECT, "weaker": REJECT}),
-        (replace(CHANGED, static=sign("looser", "fewer-assertions")), {"looser": REJECT, "fewer-assertions": REJECT}),
+        (
+            replace(CHANGED, weaker=LESS, in_run=True, feature=replace(PROSE, supersedes=("b",))),
+            {"weaker": HOLD},
+        ),
+        (
+            replace(CHANGED, static=sign("looser"), weaker=LESS),
+            {"looser": REJECT, "weaker": REJECT},
+        ),
+        (
+            replace(CHANGED, static=sign("looser", "fewer-assertions")),
+            {"looser": REJECT, "fewer-assertions": REJECT},
+        ),
         (replace(CHANGED, weaker=LATE), {"not-measured": HOLD}),
-        (replace(CHANGED, weaker=LATE, static=sign("looser")), {"not-measured": HOLD, "looser": HOLD}),
-        (replace(CHANGED, static=sign("knows-tests", "looser")), {"knows-tests": HOLD, "looser": HOLD}),
+        (
+            replace(CHANGED, weaker=LATE, static=sign("looser")),
+            {"not-measured": HOLD, "looser": HOLD},
+        ),
+        (
+            replace(CHANGED, static=sign("knows-tests", "looser")),
+            {"knows-tests": HOLD, "looser": HOLD},
+        ),
         (replace(CHANGED, static=sign("new-dependency")), {"new-dependency": Ruling.FLAG}),
         # old tests fail on the new code, and the candidate's own version of them passes
         (BENT, {"superseded-unnamed": HOLD}),
         (replace(BENT, weaker=None), {"test-failed": REJECT}),
         (replace(BENT, weaker=NOTHING), {"superseded-unnamed": HOLD}),
         (replace(BENT, weaker=LESS), {"test-failed": REJECT, "weaker": HOLD}),
-        (replace(BENT, unsteady=frozenset({"t.py::c"})), {"superseded-unnamed": HOLD, "tests.unsteady": HOLD}),
+        (
+            replace(BENT, unsteady=frozenset({"t.py::c"})),
+            {"superseded-unnamed": HOLD, "tests.unsteady": HOLD},
+        ),
         (replace(BENT, weaker=LATE), {"superseded-unnamed": HOLD, "not-measured": HOLD}),
         (replace(BENT, static=sign("looser")), {"looser": REJECT, "test-failed": REJECT}),
         (replace(BENT, static=sign("knows-tests")), {"knows-tests": HOLD, "test-failed": REJECT}),
-        (replace(BENT, static=sign("protected-path")), {"protected-path": HOLD, "superseded-unnamed": HOLD}),
+        (
+            replace(BENT, static=sign("protected-path")),
+            {"protected-path": HOLD, "superseded-unnamed": HOLD},
+        ),
         (replace(BENT, own=results(a=SKIPPED, b=PASSED)), {"test-skipped": REJECT}),
         (replace(BENT, own=results(a=FAILED, b=PASSED)), {"test-failed": REJECT}),
-        (replace(BENT, old=results(a=FAILED, b=FAILED), own=results(a=PASSED, b=FAILED)), {"test-failed": REJECT}),
+        (
+            replace(BENT, old=results(a=FAILED, b=FAILED), own=results(a=PASSED, b=FAILED)),
+            {"test-failed": REJECT},
+        ),
         (replace(BENT, feature=replace(PROSE, supersedes=("a",))), {}),
-        (replace(BENT, feature=replace(PROSE, verify=("v",)), before=RED, now=GREEN), {"superseded-unnamed": HOLD}),
-        (replace(BENT, integrity=Integrity(canaries=("one",))), {"canary": REJECT, "test-failed": REJECT}),
+        (
+            replace(BENT, feature=replace(PROSE, verify=("v",)), before=RED, now=GREEN),
+            {"superseded-unnamed": HOLD},
+        ),
+        (
+            replace(BENT, integrity=Integrity(canaries=("one",))),
+            {"canary": REJECT, "test-failed": REJECT},
+        ),
         # ids that are gone
         (replace(LOST, weaker=None), {"test-removed": REJECT}),
         (replace(LOST, weaker=NOTHING), {"test-removed": REJECT}),
@@ -96,27 +153,65 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         (replace(LOST, feature=replace(PROSE, supersedes=("b",)), weaker=LESS), {"weaker": HOLD}),
         (replace(LOST, old=results(a=PASSED)), {"test-unmatched": HOLD}),
         (replace(CHANGED, old=results(a=PASSED)), {"test-removed": REJECT}),
-        (replace(LOST, old=results(a=PASSED, b=FAILED)), {"test-unmatched": HOLD, "test-failed": REJECT}),
-        (replace(FEWER, old=results(**{"a[1]": PASSED, "a[2]": FAILED})), {"fewer-cases": HOLD, "test-failed": REJECT}),
+        (
+            replace(LOST, old=results(a=PASSED, b=FAILED)),
+            {"test-unmatched": HOLD, "test-failed": REJECT},
+        ),
+        (
+            replace(FEWER, old=results(**{"a[1]": PASSED, "a[2]": FAILED})),
+            {"fewer-cases": HOLD, "test-failed": REJECT},
+        ),
         # ids that have another name, and fail under the old one
-        (replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}), {"test-failed": REJECT}),
-        (replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}, intact=frozenset({"t.py::a"})),
-         {"superseded-unnamed": HOLD}),
+        (
+            replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}),
+            {"test-failed": REJECT},
+        ),
+        (
+            replace(
+                BENT,
+                own=results(b=PASSED, new=PASSED),
+                moved={"t.py::a": "t.py::new"},
+                intact=frozenset({"t.py::a"}),
+            ),
+            {"superseded-unnamed": HOLD},
+        ),
         (replace(ROWS, weaker=None), {"test-failed": REJECT}),
         (ROWS, {"superseded-unnamed": HOLD}),
         # what must fail
         (replace(CHANGED, integrity=Integrity(ignored=("t.py::a",))), {"expected-ignored": REJECT}),
         (replace(CHANGED, integrity=Integrity(left=("cut off",))), {"not-measured": HOLD}),
         (replace(CHANGED, own=replace(BOTH, rewritten=("t.py",))), {"tests-rewritten": REJECT}),
-        (replace(CHANGED, base=State(tests=replace(BOTH, rewritten=("t.py",))), own=replace(BOTH, rewritten=("t.py",))), {}),
-        (replace(CHANGED, feature=replace(PROSE, supersedes=("t.py",)), own=replace(BOTH, rewritten=("t.py",))), {}),
+        (
+            replace(
+                CHANGED,
+                base=State(tests=replace(BOTH, rewritten=("t.py",))),
+                own=replace(BOTH, rewritten=("t.py",)),
+            ),
+            {},
+        ),
+        (
+            replace(
+                CHANGED,
+                feature=replace(PROSE, supersedes=("t.py",)),
+                own=replace(BOTH, rewritten=("t.py",)),
+            ),
+            {},
+        ),
     ],
 )
 def test_the_table_of_signs(evidence: Evidence, expected: Mapping[str, Ruling]) -> None:
     verdict = decide(evidence)
-    assert said(verdict) == {rule if "." in rule else f"ratchet.{rule}": ruling for rule, ruling in expected.items()}
+    assert said(verdict) == {
+        rule if "." in rule else f"ratchet.{rule}": ruling for rule, ruling in expected.items()
+    }
     rulings = set(expected.values())
-    assert verdict.outcome is (Outcome.REJECTED if REJECT in rulings else Outcome.HELD if HOLD in rulings else verdict.outcome)
+    assert verdict.outcome is (
+        Outcome.REJECTED
+        if REJECT in rulings
+        else Outcome.HELD
+        if HOLD in rulings
+        else verdict.outcome
+    )
     assert verdict.safe is not bool(rulings & {REJECT, HOLD})
 
 
@@ -145,7 +240,9 @@ def test_what_is_held_names_the_exact_ids_and_how_golden_files_differ() -> None:
         (replace(CHANGED, static=sign("skip-added"), own=None, old=None), None),
     ],
 )
-def test_changed_code_is_only_asked_where_its_answer_can_matter(evidence: Evidence, step: Step | None) -> None:
+def test_changed_code_is_only_asked_where_its_answer_can_matter(
+    evidence: Evidence, step: Step | None
+) -> None:
     assert next_step(evidence) is step
 
 
@@ -167,15 +264,29 @@ def test_fewer_cases_of_a_function_are_told_from_a_function_that_is_gone(
 ) -> None:
     was, now = ([f"p/t::{name}" for name in names] for names in (before, after))
     lost = [name for name in was if name not in now]
-    assert fewer_cases(was, now, lost) == ([f"p/t::{name}" for name in gone], [f"p/t::{name}" for name in fewer])
-    own, base = (Results(answer=Answer.GREEN, ids=dict.fromkeys(names, PASSED)) for names in (now, was))
+    assert fewer_cases(was, now, lost) == (
+        [f"p/t::{name}" for name in gone],
+        [f"p/t::{name}" for name in fewer],
+    )
+    own, base = (
+        Results(answer=Answer.GREEN, ids=dict.fromkeys(names, PASSED)) for names in (now, was)
+    )
     rules = {"ratchet.test-removed"} if gone else set()
     rules |= {"ratchet.fewer-cases"} if fewer else set()
-    assert set(said(decide(replace(CHANGED, base=State(tests=base), own=own, old=None, weaker=None)))) == rules
+    assert (
+        set(said(decide(replace(CHANGED, base=State(tests=base), own=own, old=None, weaker=None))))
+        == rules
+    )
 
 
 def test_fewer_cases_seen_in_the_text_and_in_the_run_are_one_sign() -> None:
-    e = replace(CHANGED, base=State(tests=cases("f[1]", "f[2]")), own=cases("f[1]"), old=cases("f[1]", "f[2]"), static=sign("fewer-rows"))
+    e = replace(
+        CHANGED,
+        base=State(tests=cases("f[1]", "f[2]")),
+        own=cases("f[1]"),
+        old=cases("f[1]", "f[2]"),
+        static=sign("fewer-rows"),
+    )
     assert set(said(decide(e)).values()) == {HOLD}
 
 
@@ -188,20 +299,46 @@ def test_every_layer_names_rules_that_there_are_and_can_be_left_out() -> None:
     assert layer_of("judge.not-met") == "judge"
     assert not decide(replace(CHANGED, static=sign("looser"), off=frozenset({"strength"}))).reasons
     assert not decide(replace(LOST, weaker=None, off=frozenset({"ids"}))).reasons
-    assert not decide(replace(CHANGED, scope=(Reason(rule="scope.x", says="x"),), off=frozenset({"scope"}))).reasons
+    assert not decide(
+        replace(CHANGED, scope=(Reason(rule="scope.x", says="x"),), off=frozenset({"scope"}))
+    ).reasons
 
 
-results_of = st.dictionaries(st.sampled_from("abc"), st.sampled_from(Result)).map(lambda ids: results(**ids))
+results_of = st.dictionaries(st.sampled_from("abc"), st.sampled_from(Result)).map(
+    lambda ids: results(**ids)
+)
 compared = st.sampled_from([None, SAME, LESS, LATE, NOTHING])
 SEEN = sorted(WEAKER - {"ratchet.superseded-unnamed"})  # which is concluded, never seen
-signs = st.lists(st.sampled_from(SEEN), unique=True).map(lambda rules: tuple(reason(rule) for rule in rules))
+signs = st.lists(st.sampled_from(SEEN), unique=True).map(
+    lambda rules: tuple(reason(rule) for rule in rules)
+)
 
 
-@given(base=results_of, own=results_of, old=results_of, weaker=compared, static=signs, proof=st.booleans())
+@given(
+    base=results_of,
+    own=results_of,
+    old=results_of,
+    weaker=compared,
+    static=signs,
+    proof=st.booleans(),
+)
 def test_nothing_that_was_weakened_lands_and_nothing_weaker_waits_as_a_change_of_behaviour(
-    base: Results, own: Results, old: Results, weaker: Compared | None, static: tuple[Reason, ...], proof: bool
+    base: Results,
+    own: Results,
+    old: Results,
+    weaker: Compared | None,
+    static: tuple[Reason, ...],
+    proof: bool,
 ) -> None:
-    e = replace(CHANGED, base=State(tests=base), own=own, old=old, weaker=weaker, static=static, proof=PROOF if proof else frozenset())
+    e = replace(
+        CHANGED,
+        base=State(tests=base),
+        own=own,
+        old=old,
+        weaker=weaker,
+        static=static,
+        proof=PROOF if proof else frozenset(),
+    )
     verdict = decide(e)
     rules, rulings = said(verdict), set(said(verdict).values())
     if verdict.outcome in (Outcome.LANDED, Outcome.UNPROVED):
@@ -219,6 +356,12 @@ def test_nothing_that_was_weakened_lands_and_nothing_weaker_waits_as_a_change_of
 
 
 def test_function_of_leaves_an_id_without_cases_as_it_is() -> None:
-    assert [function_of(i) for i in ("tests/a.py::f", "tests/a.py", "a.py::C::f[x[1]]", "g.test.ts::g > a [b]")] == [
-        "tests/a.py::f", "tests/a.py", "a.py::C::f", "g.test.ts::g > a [b]",
-    ]  # fmt: skip
+    assert [
+        function_of(i)
+        for i in ("tests/a.py::f", "tests/a.py", "a.py::C::f[x[1]]", "g.test.ts::g > a [b]")
+    ] == [
+        "tests/a.py::f",
+        "tests/a.py",
+        "a.py::C::f",
+        "g.test.ts::g > a [b]",
+    ]

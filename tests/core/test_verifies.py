@@ -8,7 +8,9 @@ import nightlatch
 from nightlatch.core.harness import parse_tools
 from nightlatch.core.verifies import wanting, weakness, why_red
 
-TOOLS = parse_tools((Path(nightlatch.__file__).parent / "shipped/harness.toml").read_text(encoding="utf-8"))
+TOOLS = parse_tools(
+    (Path(nightlatch.__file__).parent / "shipped/harness.toml").read_text(encoding="utf-8")
+)
 
 
 @pytest.mark.parametrize(
@@ -18,11 +20,23 @@ TOOLS = parse_tools((Path(nightlatch.__file__).parent / "shipped/harness.toml").
         ("/usr/bin/python3: No module named pytest", "", "the module pytest"),
         ("ModuleNotFoundError: No module named 'yaml.nodes'", "yaml>=6\n", "the module yaml.nodes"),
         ("ModuleNotFoundError: No module named 'my_lib'", "my-lib==1\n", "the module my_lib"),
-        ("Error: Cannot find module 'express'", '{"dependencies": {"express": "^4"}}', "the module express"),
-        ("Error: Cannot find package '@scope/tool' imported from", '{"dependencies": {"@scope/tool": "1"}}', "the module @scope/tool"),
+        (
+            "Error: Cannot find module 'express'",
+            '{"dependencies": {"express": "^4"}}',
+            "the module express",
+        ),
+        (
+            "Error: Cannot find package '@scope/tool' imported from",
+            '{"dependencies": {"@scope/tool": "1"}}',
+            "the module @scope/tool",
+        ),
         ("sh: 1: vitest: not found", "", "the program vitest"),
         ("bash: line 1: jest: command not found", "", "the program jest"),
-        ("FileNotFoundError: [Errno 2] No such file or directory: 'pytest'", "", "the program pytest"),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: 'pytest'",
+            "",
+            "the program pytest",
+        ),
         ("ModuleNotFoundError: No module named 'accents'", "requests\n", ""),
         ("Error: Cannot find module './accents.js'", "", ""),
         ("ImportError: cannot import name 'sub' from 'calc'", "calc", ""),
@@ -75,5 +89,7 @@ def test_one_command_that_can_refuse_is_enough() -> None:
 
 
 def test_why_a_verify_is_red_is_the_last_thing_that_it_said() -> None:
-    assert why_red("$ pytest -q\n\nE   assert 1 == 2\n\nexit code 1\n") == "E   assert 1 == 2".strip()
+    assert (
+        why_red("$ pytest -q\n\nE   assert 1 == 2\n\nexit code 1\n") == "E   assert 1 == 2".strip()
+    )
     assert why_red("$ test -f x\n\nexit code 1") == ""

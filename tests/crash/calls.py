@@ -1,6 +1,8 @@
-"""Nights under strace: the loop, or one of its gits, is killed or told of an error at the n-th call of a kind.
+"""Nights under strace: the loop, or one of its gits, is killed or told of an error at the n-th
+call of a kind.
 
-Calls are counted in the main thread of the loop, and in each git by itself: `update-ref.2` is the third update-ref of a night.
+Calls are counted in the main thread of the loop, and in each git by itself: `update-ref.2` is the
+third update-ref of a night.
 """
 
 import os
@@ -16,9 +18,14 @@ from pathlib import Path
 from tests.loop.village import ROOT, Project
 
 MOST = {
-    "write": 160, "openat": 30, "unlinkat": 40, "mkdir": 40,
-    **dict.fromkeys(("fsync", "fdatasync", "rename", "unlink", "rmdir", "mkdirat", "ftruncate", "pwrite64"), 30),
-}  # fmt: skip
+    "write": 160,
+    "openat": 30,
+    "unlinkat": 40,
+    "mkdir": 40,
+    **dict.fromkeys(
+        ("fsync", "fdatasync", "rename", "unlink", "rmdir", "mkdirat", "ftruncate", "pwrite64"), 30
+    ),
+}
 OF_GIT = ("write", "fsync", "rename", "link", "unlink", "mkdir", "sync_file_range")
 KILL = "signal=SIGKILL"
 ERRORS = {
@@ -48,7 +55,8 @@ exit $code
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """The `when`-th `call` of the loop, or of this git of its own, meets `what`: KILL, or error=NAME. With `on` every later one too."""
+    """The `when`-th `call` of the loop, or of this git of its own, meets `what`: KILL, or
+    error=NAME. With `on` every later one too."""
 
     call: str
     when: int
@@ -72,7 +80,10 @@ class Point:
 
 
 def run_at(project: Project, point: Point | None, folder: Path) -> tuple[bool, int]:
-    """One night under strace: whether it met the point, and how it ended. None: the calls of an undisturbed one go to `folder`."""
+    """One night under strace: whether it met the point, and how it ended.
+
+    None: the calls of an undisturbed one go to `folder`.
+    """
     env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT)}
     night = [sys.executable, "-m", "nightlatch", "run"]
     strace = ["strace", "-o", str(folder / "calls"), "-e", f"trace={','.join(MOST)}"]
@@ -81,10 +92,18 @@ def run_at(project: Project, point: Point | None, folder: Path) -> tuple[bool, i
     if point and not point.git:
         strace = [*strace[:-1], f"trace={point.call}", "-e", point.inject]
     words = night if point and point.git else [*strace, *night]
-    done = subprocess.run(words, cwd=project.folder, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        words, cwd=project.folder, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
     trace = folder / ("gits.met" if point and point.git else "calls")
     met = trace.exists() and (" = ?\n" in (told := trace.read_text()) or "(INJECTED)" in told)
-    fine = {0} if not point or not met else {-signal.SIGKILL} if point.kills else {0, 2 if point.git else 4, 4, 120 * point.on}
+    fine = (
+        {0}
+        if not point or not met
+        else {-signal.SIGKILL}
+        if point.kills
+        else {0, 2 if point.git else 4, 4, 120 * point.on}
+    )
     assert done.returncode in fine, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr, done.stderr
     return met, done.returncode
@@ -98,30 +117,48 @@ def counting(folder: Path, point: Point | None) -> dict[str, str]:
     shim.chmod(0o755)
     for counted in folder.glob("gits.*"):
         counted.unlink()
-    at = {"AT_GIT": point.git, "AT_CALL": point.call, "AT_INJECT": f"-e {point.inject}"} if point else ALL
+    at = (
+        {"AT_GIT": point.git, "AT_CALL": point.call, "AT_INJECT": f"-e {point.inject}"}
+        if point
+        else ALL
+    )
     both = {"AT_BOTH": "yes"} if point and point.both else {}
-    return {"PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}", "GITS": str(folder / "gits"), **at, **both}
+    return {
+        "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
+        "GITS": str(folder / "gits"),
+        **at,
+        **both,
+    }
 
 
 def counted(trace: Path) -> Counter[str]:
     """How many calls of each kind a trace has."""
-    return Counter(found[0] for line in trace.read_text().splitlines() if (found := re.match(r"\w+(?=\()", line)))
+    return Counter(
+        found[0]
+        for line in trace.read_text().splitlines()
+        if (found := re.match(r"\w+(?=\()", line))
+    )
 
 
 def points(folder: Path) -> list[Point]:
-    """The points that are looked at of the night whose calls are in a folder, in their order within it: rare calls each, common ones
-    as far apart as makes a few hundred."""
+    """The points that are looked at of the night whose calls are in a folder, in their order
+    within it: rare calls each, common ones as far apart as makes a few hundred."""
     calls, placed = counted(folder / "calls"), []
     for call, most in MOST.items():
         placed += [(n / calls[call], Point(call=call, when=n)) for n in spread(calls[call], most)]
     for error, kinds in ERRORS.items():
         for call in kinds:
             chosen = enumerate(spread(calls[call], 12))
-            placed += [(n / calls[call], Point(call=call, when=n, what=f"error={error}", on=i % 2 == 0)) for i, n in chosen]
+            placed += [
+                (n / calls[call], Point(call=call, when=n, what=f"error={error}", on=i % 2 == 0))
+                for i, n in chosen
+            ]
     traces = sorted(folder.glob("gits.*.*"), key=lambda trace: trace.stat().st_mtime)
     for n, trace in enumerate(traces):
         for i, (call, count) in enumerate(counted(trace).items()):
-            met = Point(call=call, when=1 + n % count, git=trace.name.removeprefix("gits."), both=n % 2 == 0)
+            met = Point(
+                call=call, when=1 + n % count, git=trace.name.removeprefix("gits."), both=n % 2 == 0
+            )
             wrong = replace(met, what=f"error={('ENOSPC', 'EIO')[n % 2]}", on=i == 0, both=False)
             placed.append((n / len(traces), met if (n + i) % 3 else wrong))
     return [point for _, point in sorted(placed, key=lambda each: each[0])]

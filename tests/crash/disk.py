@@ -1,8 +1,11 @@
-"""A disk that may lose power: what a program wrote below a folder, recorded by strace, and every state that the folder may be found in.
+"""A disk that may lose power: what a program wrote below a folder, recorded by strace, and
+every state that the folder may be found in.
 
-The disk keeps names in the order in which they were made, as journalling file systems do, and promises nothing of contents before they are
-synced: they may be there, be missing, be zeros or be there in part. What was handed to it (sync_file_range) is there before any later name.
-Where names are `loose` even their order is not promised: one that no sync of its folder covers may be lost alone.
+The disk keeps names in the order in which they were made, as journalling file systems do, and
+promises nothing of contents before they are synced: they may be there, be missing, be zeros or be
+there in part. What was handed to it (sync_file_range) is there before any later name. Where names
+are `loose` even their order is not promised: one that no sync of its folder covers may be lost
+alone.
 """
 
 import os
@@ -23,13 +26,23 @@ TRACED = (
 LINE = re.compile(r"([\d.]+) (\w+)\((.*)\) += (-?\d+)(?:<(.*)>)?", re.DOTALL)
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 OPEN_FILE = re.compile(r"\d+<([^>]*)>")
-VERBS = {"mk": "mkdir", "rm": "unlink", "un": "unlink", "re": "rename", "li": "link", "sy": "symlink", "ch": "chmod", "fc": "chmod"}
+VERBS = {
+    "mk": "mkdir",
+    "rm": "unlink",
+    "un": "unlink",
+    "re": "rename",
+    "li": "link",
+    "sy": "symlink",
+    "ch": "chmod",
+    "fc": "chmod",
+}
 WHOLE, LOST, ZEROS, TORN = "whole", "lost", "zeros", "torn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Op:
-    """One change: `verb` of `name` below the folder; `data` are bytes at `at` (None: the end), `other` is a second name."""
+    """One change: `verb` of `name` below the folder; `data` are bytes at `at` (None: the end),
+    `other` is a second name."""
 
     verb: str
     name: str
@@ -69,13 +82,18 @@ class Disk:
         for path in sorted(folder.rglob("*")):
             data = b"" if path.is_symlink() or path.is_dir() else path.read_bytes()
             inode = Inode(data=data, safe=data, mode=stat.S_IMODE(path.lstat().st_mode))
-            disk.names[str(path.relative_to(folder))] = str(path.readlink()) if path.is_symlink() else "" if path.is_dir() else inode
+            disk.names[str(path.relative_to(folder))] = (
+                str(path.readlink()) if path.is_symlink() else "" if path.is_dir() else inode
+            )
         return disk
 
     def do(self, op: Op) -> None:
-        """Carry out one change; one whose name or folder is not there, for it was lost, changes nothing."""
+        """Carry out one change; one whose name or folder is not there, for it was lost, changes
+        nothing."""
         inode = self.names.get(op.name)
-        if (inode is None or op.other) and str(Path(op.name if inode is None else op.other).parent) not in {".", *self.names}:
+        if (inode is None or op.other) and str(
+            Path(op.name if inode is None else op.other).parent
+        ) not in {".", *self.names}:
             return
         match op.verb:
             case "create" if op.name not in self.names:
@@ -97,7 +115,10 @@ class Disk:
 
     def told(self, how: str = WHOLE) -> dict[str, str]:
         """What every name stands for, in short."""
-        return {name: what if isinstance(what, str) else sha256(what.left(how)).hexdigest() for name, what in sorted(self.names.items())}
+        return {
+            name: what if isinstance(what, str) else sha256(what.left(how)).hexdigest()
+            for name, what in sorted(self.names.items())
+        }
 
     def digest(self, how: str) -> str:
         return sha256(repr(self.told(how)).encode()).hexdigest()
@@ -121,7 +142,9 @@ def change(inode: Inode, op: Op) -> None:
     match op.verb:
         case "write":
             at = len(inode.data) if op.at is None else op.at
-            inode.data = inode.data[:at].ljust(at, b"\0") + op.data + inode.data[at + len(op.data) :]
+            inode.data = (
+                inode.data[:at].ljust(at, b"\0") + op.data + inode.data[at + len(op.data) :]
+            )
         case "truncate":
             inode.data = inode.data[: op.at]
         case "sync" | "flush":
@@ -130,17 +153,36 @@ def change(inode: Inode, op: Op) -> None:
             inode.mode = op.at or 0
 
 
-def recorded(argv: Sequence[str], folder: Path, trace: Path, env: Mapping[str, str]) -> tuple[Disk, list[Op]]:
-    """Run a command in the folder, and what it starts; give how the folder was, and what became of files below it, in order."""
+def recorded(
+    argv: Sequence[str], folder: Path, trace: Path, env: Mapping[str, str]
+) -> tuple[Disk, list[Op]]:
+    """Run a command in the folder, and what it starts; give how the folder was, and what became
+    of files below it, in order."""
     start, ops = Disk.of(folder), []
     trace.mkdir()
     stamps = "--absolute-timestamps=format:unix,precision:ns"
-    words = ["strace", "-ff", "-y", "-s", "10000000", stamps, "-e", f"trace={TRACED}", "-e", "signal=none", "-o", str(trace / "of"), *argv]
+    words = [
+        "strace",
+        "-ff",
+        "-y",
+        "-s",
+        "10000000",
+        stamps,
+        "-e",
+        f"trace={TRACED}",
+        "-e",
+        "signal=none",
+        "-o",
+        str(trace / "of"),
+        *argv,
+    ]
     subprocess.run(words, cwd=folder, env=env, check=True, capture_output=True, timeout=300)
     found = [each for file in trace.iterdir() for each in calls(file, folder)]
     shutil.rmtree(trace)
     disk = deepcopy(start)
-    for op in (op for m, at in sorted(found, key=lambda each: each[0][1]) for op in ops_of(m, folder, at)):
+    for op in (
+        op for m, at in sorted(found, key=lambda each: each[0][1]) for op in ops_of(m, folder, at)
+    ):
         ops += [op] if op.verb != "create" or op.name not in disk.names else []
         disk.do(op)
     assert disk.told() == Disk.of(folder).told(), "the recording is not the whole story"
@@ -159,7 +201,16 @@ def calls(file: Path, cwd: Path) -> Iterator[tuple["re.Match[str]", str]]:
 def ops_of(m: "re.Match[str]", folder: Path, cwd: str) -> Iterator[Op]:
     """The changes below the folder that one call made."""
     call, args, result = m[2], m[3], m[5] or ""
-    if call in ("write", "pwrite64", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "fchmod"):
+    if call in (
+        "write",
+        "pwrite64",
+        "ftruncate",
+        "fallocate",
+        "fsync",
+        "fdatasync",
+        "sync_file_range",
+        "fchmod",
+    ):
         name = below(opened[1] if (opened := OPEN_FILE.match(args)) else "", folder)
         yield from by_descriptor(call, args, name, int(m[4])) if name is not None else ()
         return
@@ -168,18 +219,24 @@ def ops_of(m: "re.Match[str]", folder: Path, cwd: str) -> Iterator[Op]:
     if call == "openat":
         name = below(result, folder)
         yield from () if name is None or "O_CREAT" not in args else (Op(verb="create", name=name),)
-        yield from () if name is None or "O_TRUNC" not in args else (Op(verb="truncate", name=name, at=0),)
+        yield from (
+            () if name is None or "O_TRUNC" not in args else (Op(verb="truncate", name=name, at=0),)
+        )
         return
     names = [below(path, folder) for path in paths(args, cwd)]
     if not names or None in names:
-        assert call not in ("copy_file_range", "sendfile", "writev") or str(folder) not in args, m[0]
+        assert call not in ("copy_file_range", "sendfile", "writev") or str(folder) not in args, m[
+            0
+        ]
         return
     verb = VERBS[call[:2]]
     if verb == "symlink":
         yield Op(verb=verb, name=str(names[-1]), other=unescaped(STRING.findall(args)[0]).decode())
     else:
         mode = int(args.rpartition(", ")[2], 8) if verb == "chmod" else None
-        yield Op(verb=verb, name=str(names[0]), other=str(names[-1]) if len(names) > 1 else "", at=mode)
+        yield Op(
+            verb=verb, name=str(names[0]), other=str(names[-1]) if len(names) > 1 else "", at=mode
+        )
 
 
 def by_descriptor(call: str, args: str, name: str, result: int) -> Iterator[Op]:
@@ -191,14 +248,17 @@ def by_descriptor(call: str, args: str, name: str, result: int) -> Iterator[Op]:
         yield Op(verb="write", name=name, data=bytes(int(args.rpartition(", ")[2])), at=0)
     elif call in ("ftruncate", "fchmod"):
         last = args.rpartition(", ")[2]
-        yield Op(verb=call.removeprefix("f"), name=name, at=int(last, 8 if call == "fchmod" else 10))
+        yield Op(
+            verb=call.removeprefix("f"), name=name, at=int(last, 8 if call == "fchmod" else 10)
+        )
     else:
         at = int(args.rpartition(", ")[2]) if call == "pwrite64" else None
         yield Op(verb="write", name=name, data=unescaped(STRING.findall(args)[0])[:result], at=at)
 
 
 def paths(args: str, cwd: str) -> list[str]:
-    """The paths that a call names, absolute: each beside the folder that it is relative to, where the call says one."""
+    """The paths that a call names, absolute: each beside the folder that it is relative to,
+    where the call says one."""
     found = re.findall(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"((?:[^"\\]|\\.)*)"', args)
     return [os.path.join(at or cwd, os.fsdecode(unescaped(name))) for at, name in found]  # noqa: PTH118  # what is absolute stays as it is
 
@@ -214,8 +274,10 @@ def unescaped(text: str) -> bytes:
 
 
 def states(start: Disk, ops: Sequence[Op]) -> Iterator[tuple[int, str, Disk]]:
-    """Every state that a kill or a power cut may leave after each change, each once: how many changes were made, what became of contents
-    that were not synced, and the names. The last kind is what a power cut leaves of which nothing but the synced had reached the disk."""
+    """Every state that a kill or a power cut may leave after each change, each once: how many
+    changes were made, what became of contents that were not synced, and the names. The last
+    kind is what a power cut leaves of which nothing but the synced had reached the disk.
+    """
     disk, seen = deepcopy(start), set[str]()
     for n, op in enumerate(ops, 1):
         disk.do(op)
@@ -226,7 +288,8 @@ def states(start: Disk, ops: Sequence[Op]) -> Iterator[tuple[int, str, Disk]]:
 
 
 def settled(start: Disk, ops: Sequence[Op]) -> Iterator[tuple[int, Disk]]:
-    """What every sync leaves at the least: the names of the last one before the next, the contents that are surely there."""
+    """What every sync leaves at the least: the names of the last one before the next, the
+    contents that are surely there."""
     disk, last = deepcopy(start), deepcopy(start)
     for n, op in enumerate(ops, 1):
         disk.do(op)
@@ -236,13 +299,23 @@ def settled(start: Disk, ops: Sequence[Op]) -> Iterator[tuple[int, Disk]]:
 
 
 def loose(start: Disk, ops: Sequence[Op], folder: str) -> Iterator[tuple[int, str, Disk]]:
-    """States of a file system that keeps no order among names: each change of a name below the folder that no sync of its own folder has
-    covered yet is lost alone, whatever came after it."""
+    """States of a file system that keeps no order among names: each change of a name below the
+    folder that no sync of its own folder has covered yet is lost alone, whatever came after
+    it."""
     for lost, op in enumerate(ops):
-        if op.verb not in ("create", "mkdir", "rename", "link", "unlink") or not op.name.startswith(folder):
+        if op.verb not in ("create", "mkdir", "rename", "link", "unlink") or not op.name.startswith(
+            folder
+        ):
             continue
         place = str(Path(op.other or op.name).parent)
-        until = next((n for n, later in enumerate(ops) if n > lost and later.verb == "sync" and later.name == place), len(ops))
+        until = next(
+            (
+                n
+                for n, later in enumerate(ops)
+                if n > lost and later.verb == "sync" and later.name == place
+            ),
+            len(ops),
+        )
         disk = deepcopy(start)
         for n, each in enumerate(ops[:until]):
             if n != lost:

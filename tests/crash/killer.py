@@ -1,8 +1,8 @@
-"""Runs the program and kills it, as `kill -9` would, at the n-th point where something becomes durable: KILL_AT=n killer.py ARGS;
-n may also be a point's name.
+"""Runs the program and kills it, as `kill -9` would, at the n-th point where something becomes
+durable: KILL_AT=n killer.py ARGS; n may also be a point's name.
 
-A point lies before and after every journal line, every file that is put in place, and every move of a ref. The names of all points that
-were passed are added to the file POINTS.
+A point lies before and after every journal line, every file that is put in place, and every move of
+a ref. The names of all points that were passed are added to the file POINTS.
 """
 
 import os
@@ -47,5 +47,9 @@ def event_of(_descriptor: int, line: bytes) -> str:
 files.append = around(event_of, files.append)
 files.replace = around(lambda path, _data: f"replace {path.suffix}", files.replace)
 for verb in ("advance", "set_ref", "delete_ref"):
-    setattr(Repo, verb, around(lambda _repo, ref, *_rest: f"{'/'.join(ref.split('/')[:3])}", getattr(Repo, verb)))
+    setattr(
+        Repo,
+        verb,
+        around(lambda _repo, ref, *_rest: f"{'/'.join(ref.split('/')[:3])}", getattr(Repo, verb)),
+    )
 sys.exit(cli.main(sys.argv[1:]))

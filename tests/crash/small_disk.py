@@ -1,7 +1,8 @@
-"""Nights on a disk that runs full: small_disk.py FOLDER LEFT... in a namespace where a small file system is mounted on FOLDER.
+"""Nights on a disk that runs full: small_disk.py FOLDER LEFT... in a namespace where a small
+file system is mounted on FOLDER.
 
-For each LEFT the disk is filled until so many kilobytes are left, a night is begun, the filler is taken away, and a plain start goes on.
-What each night came to is printed, a line each.
+For each LEFT the disk is filled until so many kilobytes are left, a night is begun, the filler is
+taken away, and a plain start goes on. What each night came to is printed, a line each.
 """
 
 import os
@@ -26,12 +27,16 @@ def fill(folder: Path, left: int) -> Path:
 
 
 def start(project: Project, left: int, code: int | None = 0) -> CompletedProcess[str]:
-    """A run that asks for less room than there is where `left` is much, and for more where it is little."""
-    return project.run("run", code=code, env={"NIGHTLATCH_LIMITS_DISK": "1B" if left >= ROOM else "1MB"})
+    """A run that asks for less room than there is where `left` is much, and for more where it
+    is little."""
+    return project.run(
+        "run", code=code, env={"NIGHTLATCH_LIMITS_DISK": "1B" if left >= ROOM else "1MB"}
+    )
 
 
 def on_a_full_disk(project: Project, left: int) -> str:
-    """A night that has so many kilobytes, after an earlier run that ended; and what it said and wrote of its own end."""
+    """A night that has so many kilobytes, after an earlier run that ended; and what it said and
+    wrote of its own end."""
     state = project.folder / ".nightlatch"
     state.mkdir(exist_ok=True)
     files.lay_ballast(state / "ballast")
@@ -42,7 +47,11 @@ def on_a_full_disk(project: Project, left: int) -> str:
     if not done.returncode:
         return "exit 0"
     assert done.returncode == 4, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    ends = [event for event in journal.read(state / "journal.jsonl") if event and event["event"] == "run.ended"]
+    ends = [
+        event
+        for event in journal.read(state / "journal.jsonl")
+        if event and event["event"] == "run.ended"
+    ]
     assert [end["code"] for end in ends] == [4], f"{left}: {done.stderr}"
     assert "exit=4" in done.stdout, f"{left}: {done.stderr}"
     assert "exit=4" in project.git("show", "HEAD:progress.txt")
@@ -62,7 +71,11 @@ def main(folder: Path, *lefts: str) -> None:
         said = on_a_full_disk(project, int(left))
         start(project, int(left))
         assert_recovered(project, expected)
-        assert {word for word, _, _ in project.outcomes()} <= {"landed", "finding", "interrupted"}, f"{left}: {project.outcomes()}"
+        assert {word for word, _, _ in project.outcomes()} <= {
+            "landed",
+            "finding",
+            "interrupted",
+        }, f"{left}: {project.outcomes()}"
         shutil.rmtree(place)
         print(left, said, flush=True)
 

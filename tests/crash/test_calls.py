@@ -1,6 +1,8 @@
-"""The loop is killed, or told of an error, at the n-th system call of a night, and started again: nothing is lost, nothing lands twice.
+"""The loop is killed, or told of an error, at the n-th system call of a night, and started
+again: nothing is lost, nothing lands twice.
 
-NIGHTLATCH_FULL takes every point of `calls.points`; otherwise it is a dozen, drawn with NIGHTLATCH_SEED, by default always the same.
+NIGHTLATCH_FULL takes every point of `calls.points`; otherwise it is a dozen, drawn with
+NIGHTLATCH_SEED, by default always the same.
 """
 
 import os
@@ -40,18 +42,26 @@ def assert_recovered(project: Project, expected: list[str]) -> None:
     """Both features landed once, and nothing is in flight, lost or left."""
     assert_whole(project, expected, 2, edited=" M mine.txt\n")
     assert (project.folder / "mine.txt").read_text() == MINE
-    events = [event for event in journal.read(project.folder / ".nightlatch/journal.jsonl") if event is not None]
+    events = [
+        event
+        for event in journal.read(project.folder / ".nightlatch/journal.jsonl")
+        if event is not None
+    ]
     state = reduce(lines.after, events, lines.State())
     assert state.flight is None
     assert state.publishing == {}
-    begun, ended = ([event["session"] for event in events if event["event"] == f"session.{what}"] for what in ("started", "ended"))
+    begun, ended = (
+        [event["session"] for event in events if event["event"] == f"session.{what}"]
+        for what in ("started", "ended")
+    )
     assert {*begun} <= {*ended}
     assert events[-1]["event"] == "run.ended"
     project.git("fsck", "--strict", "--connectivity-only")
 
 
 def drawn(every: list[Point], shard: int) -> list[list[Point]]:
-    """Pairs of points, one from the night's later and one from its earlier part: the start after the first meets the second."""
+    """Pairs of points, one from the night's later and one from its earlier part: the start
+    after the first meets the second."""
     if SAMPLE:
         chance = random.Random(int(os.environ.get("NIGHTLATCH_SEED", "5")) + shard)  # noqa: S311  # a sample that comes again
         every = [point for point in every if point in chance.sample(every, SAMPLE)]
@@ -63,13 +73,16 @@ def drawn(every: list[Point], shard: int) -> list[list[Point]]:
 
 @pytest.fixture
 def log() -> Iterator[TextIO]:
-    """A line for each point: met or not, and the exit code; where NIGHTLATCH_LOG names a file, there."""
+    """A line for each point: met or not, and the exit code; where NIGHTLATCH_LOG names a file,
+    there."""
     with Path(LOG).open("a", buffering=1) as file:
         yield file
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_a_night_that_is_cut_off_at_any_call_is_finished_by_a_plain_start(tmp_path: Path, shard: int, log: TextIO) -> None:
+def test_a_night_that_is_cut_off_at_any_call_is_finished_by_a_plain_start(
+    tmp_path: Path, shard: int, log: TextIO
+) -> None:
     calm, wrong = shop(tmp_path / "calm"), []
     shutil.copytree(calm.folder, tmp_path / "shop", symlinks=True)
     run_at(calm, None, tmp_path)

@@ -1,4 +1,5 @@
-"""The loop is killed where it hurts, and started again: the same landings, nothing twice, nothing left running."""
+"""The loop is killed where it hurts, and started again: the same landings, nothing twice,
+nothing left running."""
 
 import os
 import signal
@@ -26,7 +27,9 @@ STARTS = range(1, 12) if FULL else (3, 8)
 def village(folder: Path, features: int) -> Project:
     folder.mkdir(exist_ok=True)
     files = {"agent.sh": f"#!/bin/sh\n{AGENT}\n"}
-    project = make_project(folder, [feature(n) for n in range(1, features + 1)], settings=SETTINGS, files=files)
+    project = make_project(
+        folder, [feature(n) for n in range(1, features + 1)], settings=SETTINGS, files=files
+    )
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     return project
@@ -42,16 +45,29 @@ def assert_whole(project: Project, expected: list[str], features: int, edited: s
     assert project.landings() == expected
     assert project.passing() == [f"US-{n:03}" for n in range(1, features + 1)]
     assert project.git("status", "--porcelain") == edited
-    sessions = [entry.details[-1].split()[1] for entry in project.entries() if entry.word == "landed"]
+    sessions = [
+        entry.details[-1].split()[1] for entry in project.entries() if entry.word == "landed"
+    ]
     assert len(sessions) == len(set(sessions)) == features
-    assert all(event is not None for event in journal.read(project.folder / ".nightlatch/journal.jsonl"))
+    assert all(
+        event is not None for event in journal.read(project.folder / ".nightlatch/journal.jsonl")
+    )
     assert left_running(project) == []
     found = project.git("ls-tree", "--name-only", "HEAD", "findings/").split()
-    told = [f"findings/{entry.feature}.toml" for entry in project.entries() if entry.word == "finding"]
-    noted = [note for kept in project.folder.glob(".nightlatch/sessions/*/notes.jsonl") for note in kept.read_text().splitlines()]
+    told = [
+        f"findings/{entry.feature}.toml" for entry in project.entries() if entry.word == "finding"
+    ]
+    noted = [
+        note
+        for kept in project.folder.glob(".nightlatch/sessions/*/notes.jsonl")
+        for note in kept.read_text().splitlines()
+    ]
     assert {*told} == {*found}
     assert len(noted) == len(found) >= features
-    assert [*project.folder.parent.glob("cache/*/ws/*"), *project.folder.parent.glob("cache/*/trash/*")] == []
+    assert [
+        *project.folder.parent.glob("cache/*/ws/*"),
+        *project.folder.parent.glob("cache/*/trash/*"),
+    ] == []
 
 
 def left_running(project: Project) -> list[str]:
@@ -79,7 +95,8 @@ def test_a_night_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_p
 
 @pytest.mark.parametrize("start", STARTS)
 def test_one_kill_at_every_point_of_a_session(tmp_path: Path, start: int) -> None:
-    """Each takes every eleventh point of a night of one feature; NIGHTLATCH_FULL takes every point of one of five."""
+    """Each takes every eleventh point of a night of one feature; NIGHTLATCH_FULL takes every
+    point of one of five."""
     features = 5 if FULL else 1
     expected = undisturbed(tmp_path / "calm", features)
     for at in range(start, 500, 11):

@@ -1,4 +1,5 @@
-"""What a killed loop leaves besides its session: drafts, workspaces, and what was known when the session began."""
+"""What a killed loop leaves besides its session: drafts, workspaces, and what was known when
+the session began."""
 
 import os
 import signal
@@ -28,11 +29,17 @@ SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
 
 def torn(path: Path) -> None:
     """A file is replaced by a process that is killed just before its draft has all its bytes."""
-    done = subprocess.run([sys.executable, "-c", TORN, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", TORN, str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
     assert done.returncode == -signal.SIGKILL
 
 
-def test_the_draft_of_a_killed_process_goes_and_that_of_a_living_one_and_a_persons_file_stay(tmp_path: Path) -> None:
+def test_the_draft_of_a_killed_process_goes_and_that_of_a_living_one_and_a_persons_file_stay(
+    tmp_path: Path,
+) -> None:
     torn(tmp_path / "a")
     kept = [f".nightlatch-{files.mark()}-{0:032x}", ".nightlatch-1.1-mine", ".nightlatch-notes"]
     for name in kept:
@@ -46,11 +53,18 @@ def test_a_workspace_goes_when_another_process_has_the_number_of_its_own(tmp_pat
     """As in a container, where each loop may be process 7."""
     pid, _, began = files.mark().partition(".")
     earlier = f"{pid}.{int(began) - 1}"
-    names = {f"{pid}.{began}-now": True, f"{earlier}-before": False, f"{earlier}-flight": True, "999999998.5-gone": False}
+    names = {
+        f"{pid}.{began}-now": True,
+        f"{earlier}-before": False,
+        f"{earlier}-flight": True,
+        "999999998.5-gone": False,
+    }
     for name in names:
         (tmp_path / "ws" / name).mkdir(parents=True)
     workspace.sweep(tmp_path, keep=str(tmp_path / f"ws/{earlier}-flight"))
-    assert {path.name for path in (tmp_path / "ws").iterdir()} == {name for name, stays in names.items() if stays}
+    assert {path.name for path in (tmp_path / "ws").iterdir()} == {
+        name for name, stays in names.items() if stays
+    }
 
 
 @pytest.mark.sandbox
@@ -63,8 +77,13 @@ def test_nothing_of_a_killed_loop_stays_in_the_persons_checkout(tmp_path: Path) 
 
 
 @pytest.mark.sandbox
-def test_a_loop_that_is_killed_during_a_check_leaves_nothing_where_temporary_files_lie(tmp_path: Path) -> None:
-    project, temporary = make_project(tmp_path, [feature(1, verify="touch here; sleep 1000")]), tmp_path / "tmp"
+def test_a_loop_that_is_killed_during_a_check_leaves_nothing_where_temporary_files_lie(
+    tmp_path: Path,
+) -> None:
+    project, temporary = (
+        make_project(tmp_path, [feature(1, verify="touch here; sleep 1000")]),
+        tmp_path / "tmp",
+    )
     temporary.mkdir()
     script = {"TMPDIR": str(temporary), "NIGHTLATCH_SCRIPT": str(project.script([[writes(1)]]))}
     with project.start("run", "--agent", "scripted", env=script) as loop:
@@ -77,8 +96,13 @@ def test_a_loop_that_is_killed_during_a_check_leaves_nothing_where_temporary_fil
 
 @pytest.mark.sandbox
 def test_the_room_of_a_judge_whose_loop_is_killed_goes_with_the_next_start(tmp_path: Path) -> None:
-    judge = '[judge]\nagent = "slow"\n[agents.slow]\ncommand = ["sh", "-c", "touch here; sleep 1000"]\n'
-    project, temporary = make_project(tmp_path, [feature(1, verify=[])], settings=judge), tmp_path / "tmp"
+    judge = (
+        '[judge]\nagent = "slow"\n[agents.slow]\ncommand = ["sh", "-c", "touch here; sleep 1000"]\n'
+    )
+    project, temporary = (
+        make_project(tmp_path, [feature(1, verify=[])], settings=judge),
+        tmp_path / "tmp",
+    )
     temporary.mkdir()
     env = {"TMPDIR": str(temporary), "NIGHTLATCH_SCRIPT": str(project.script([[writes(1)]]))}
     with project.start("run", "--agent", "scripted", env=env) as loop:
@@ -93,12 +117,19 @@ def test_the_room_of_a_judge_whose_loop_is_killed_goes_with_the_next_start(tmp_p
 
 
 @pytest.mark.sandbox
-def test_a_session_that_added_nothing_is_refused_also_when_the_loop_is_killed_before_it_looked(tmp_path: Path) -> None:
+def test_a_session_that_added_nothing_is_refused_also_when_the_loop_is_killed_before_it_looked(
+    tmp_path: Path,
+) -> None:
     """What it began with is no progress of its own."""
-    project: Project = make_project(tmp_path, [feature(1)], settings=SETTINGS, files={"agent.sh": HALF_AGENT})
+    project: Project = make_project(
+        tmp_path, [feature(1)], settings=SETTINGS, files={"agent.sh": HALF_AGENT}
+    )
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     project.run("run", "--sessions", "1")
     assert project.killed("before candidate.built", tmp_path / "points") == -signal.SIGKILL
     project.run("run", "--sessions", "1")
-    assert [(word, rule) for word, _, rule in project.outcomes()][:2] == [("advanced", "verify.red"), ("rejected", "verify.red")]
+    assert [(word, rule) for word, _, rule in project.outcomes()][:2] == [
+        ("advanced", "verify.red"),
+        ("rejected", "verify.red"),
+    ]

@@ -1,4 +1,5 @@
-"""Every state in which a power cut may leave what the loop wrote, in the manner of ALICE: nothing acknowledged is lost, and it starts."""
+"""Every state in which a power cut may leave what the loop wrote, in the manner of ALICE:
+nothing acknowledged is lost, and it starts."""
 
 import gzip
 import os
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.strace
 
 def test_whatever_a_power_cut_leaves_of_the_loops_own_files_holds_what_was_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+) -> None:
     project = make_project(tmp_path, [feature(1)])
     project.write("plan.txt", "before")
     writers = [sys.executable, "-P", "-m", "tests.crash.writers"]
@@ -55,35 +56,60 @@ def promised(ops: list[Op], n: int) -> list[str]:
 
 
 def assert_kept(house: House, folder: Path, acks: list[str], disk: Disk, how: str) -> None:
-    state = {name: what for name, what in disk.names.items() if name.startswith(".nightlatch") or name == "plan.txt"}
+    state = {
+        name: what
+        for name, what in disk.names.items()
+        if name.startswith(".nightlatch") or name == "plan.txt"
+    }
     Disk(names=state).lay(folder, how)
     there = replace(house, repo=replace(house.repo, top=folder, project=folder))
     book = journal.open_journal(there.state / "journal.jsonl")
     book.close()
     assert "limit" not in acks or "a" in book.state.limits
-    assert book.state.scripts.get("x", 0) >= sum(ack.startswith("journal session.started") for ack in acks)
+    assert book.state.scripts.get("x", 0) >= sum(
+        ack.startswith("journal session.started") for ack in acks
+    )
     segments = [*sorted(there.state.glob("journal-*.jsonl")), there.state / "journal.jsonl"]
-    events = [f"journal {event['event']} {event.get('session')}" for segment in segments for event in journal.read(segment) if event]
-    assert [event for event in events if event in acks] == [ack for ack in acks if ack.startswith("journal")]
+    events = [
+        f"journal {event['event']} {event.get('session')}"
+        for segment in segments
+        for event in journal.read(segment)
+        if event
+    ]
+    assert [event for event in events if event in acks] == [
+        ack for ack in acks if ack.startswith("journal")
+    ]
     waiting = [f"decision {said.id}" for _, said in inbox.waiting(there)]
     assert {*waiting} >= {ack for ack in acks if ack.startswith("decision")}
-    assert (folder / "plan.txt").read_bytes() in PLANS[sum(ack.startswith("plan") for ack in acks) :]
+    assert (folder / "plan.txt").read_bytes() in PLANS[
+        sum(ack.startswith("plan") for ack in acks) :
+    ]
     if "transcript" in acks:
         place = there.state / "sessions/s1/transcript.jsonl"
-        told = place.read_bytes() if place.exists() else gzip.decompress(place.with_name(f"{place.name}.gz").read_bytes())
+        told = (
+            place.read_bytes()
+            if place.exists()
+            else gzip.decompress(place.with_name(f"{place.name}.gz").read_bytes())
+        )
         assert told == b"words\n" * 500
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_whatever_a_power_cut_leaves_of_a_night_a_plain_start_finishes_it(tmp_path: Path, shard: int) -> None:
-    """The repository, the journal and the checkout, by git's writes too; the cache folder is gone. NIGHTLATCH_FULL takes every state."""
+def test_whatever_a_power_cut_leaves_of_a_night_a_plain_start_finishes_it(
+    tmp_path: Path, shard: int
+) -> None:
+    """The repository, the journal and the checkout, by git's writes too; the cache folder is gone.
+
+    NIGHTLATCH_FULL takes every state.
+    """
     project = village(tmp_path, 2)
     night = [sys.executable, "-m", "nightlatch", "run"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), **project.env, **OPEN}
     start, ops = recorded(night, project.folder, tmp_path / "trace", env)
     expected, wrong = project.landings(), []
     found = [*states(start, ops), *((n, LOST, disk) for n, disk in settled(start, ops))]
-    assert [(n, how) for n, how, disk in found if not readable(disk, how)] == []  # each of them, not the sample alone
+    # each of them, not the sample alone
+    assert [(n, how) for n, how, disk in found if not readable(disk, how)] == []
     for at, (n, how, disk) in enumerate(chosen(found, shard)):
         left = project_in(tmp_path / f"state{at}")
         disk.lay(left.folder, how)

@@ -1,4 +1,7 @@
-"""Everything that the loop itself writes durably, once: writers.py in a project. What was promised stands in the file `acks`."""
+"""Everything that the loop itself writes durably, once: writers.py in a project.
+
+What was promised stands in the file `acks`.
+"""
 
 import os
 from datetime import UTC, datetime

@@ -1,4 +1,5 @@
-"""The Python that the projects of these pages have: the standard library alone, which starts fast."""
+"""The Python that the projects of these pages have: the standard library alone, which starts
+fast."""
 
 import os
 from pathlib import Path

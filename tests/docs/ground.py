@@ -1,4 +1,5 @@
-"""A project for a night in which everything happens that the docs speak of, and commands of theirs run in it as they stand."""
+"""A project for a night in which everything happens that the docs speak of, and commands of
+theirs run in it as they stand."""
 
 import os
 import shlex
@@ -30,9 +31,13 @@ FILES = {
 
 
 def programs(folder: Path) -> str:
-    """A PATH on which `nightlatch` and `python` are those of this run, and `gh` is a small program that only looks at what it is given."""
+    """A PATH on which `nightlatch` and `python` are those of this run, and `gh` is a small
+    program that only looks at what it is given."""
     folder.mkdir()
-    for name, argv in {"nightlatch": (sys.executable, "-m", "nightlatch"), "python": (sys.executable,)}.items():
+    for name, argv in {
+        "nightlatch": (sys.executable, "-m", "nightlatch"),
+        "python": (sys.executable,),
+    }.items():
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
     (folder / "gh").write_text(GH)
     for file in folder.iterdir():
@@ -42,7 +47,13 @@ def programs(folder: Path) -> str:
 
 def evening(folder: Path) -> Project:
     """Before its first night, in which each feature comes to something else."""
-    stories = [feature(1), feature(2, verify=[]), feature(3), feature(4, mayChange=["checks/**"]), feature(5)]
+    stories = [
+        feature(1),
+        feature(2, verify=[]),
+        feature(3),
+        feature(4, mayChange=["checks/**"]),
+        feature(5),
+    ]
     script = {
         "US-001": [[writes(1)]],
         "US-002": [[writes(2)]],
@@ -50,8 +61,12 @@ def evening(folder: Path) -> Project:
         "US-004": [[writes(4), {"write": "checks/20-more", "text": "#!/bin/sh\n"}]],
         "US-005": [[{"write": "notes.txt", "text": "half of it\n"}]],
     }
-    project = make_project(folder, stories, settings='agent = ["scripted"]\n[limits]\nattempts = 1\n', files=FILES)
-    return Project(folder=project.folder, env={**project.env, "NIGHTLATCH_SCRIPT": str(project.script(script))})
+    project = make_project(
+        folder, stories, settings='agent = ["scripted"]\n[limits]\nattempts = 1\n', files=FILES
+    )
+    return Project(
+        folder=project.folder, env={**project.env, "NIGHTLATCH_SCRIPT": str(project.script(script))}
+    )
 
 
 @cache
@@ -66,10 +81,20 @@ def night(folder: Path) -> Project:
 def copied(project: Project, folder: Path) -> Project:
     """The same project once more, as it is now."""
     shutil.copytree(project.folder, folder / "shop", symlinks=True)
-    return Project(folder=folder / "shop", env={**project.env, "NIGHTLATCH_CACHE": str(folder / "cache")})
+    return Project(
+        folder=folder / "shop", env={**project.env, "NIGHTLATCH_CACHE": str(folder / "cache")}
+    )
 
 
 def ran(project: Project, line: str, path: str) -> subprocess.CompletedProcess[str]:
     """A command of a page, as a shell runs it there."""
     env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "PATH": path, "BASE": "HEAD~2"}
-    return subprocess.run(["sh", "-c", line], cwd=project.folder, env=env, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(
+        ["sh", "-c", line],
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )

@@ -13,7 +13,8 @@ TOLD = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What stands beneath one bold sentence of a chapter: the files that it shows by name, and its text."""
+    """What stands beneath one bold sentence of a chapter: the files that it shows by name, and
+    its text."""
 
     lead: str
     text: str
@@ -47,4 +48,6 @@ def chapters(name: str) -> dict[str, tuple[Part, ...]]:
 
 def parts(text: str) -> tuple[Part, ...]:
     _, *found = LEAD.split(text)
-    return tuple(Part(lead=lead, text=body) for lead, body in zip(found[::2], found[1::2], strict=True))
+    return tuple(
+        Part(lead=lead, text=body) for lead, body in zip(found[::2], found[1::2], strict=True)
+    )

@@ -1,4 +1,5 @@
-"""README and docs as a program reads them: their blocks, the commands in these, and what the command line says of a command."""
+"""README and docs as a program reads them: their blocks, the commands in these, and what the
+command line says of a command."""
 
 import re
 import shlex
@@ -16,12 +17,36 @@ from nightlatch.cli import COMMANDS, Program, every_command
 from nightlatch.edge import noting
 from tests.loop.village import ROOT
 
-PAGES = ("README.md", *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("*.md")))
+PAGES = (
+    "README.md",
+    *sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("*.md")),
+)
 SHELL = ("sh", "bash", "console")
 HEREDOC = re.compile(r"<<-?\s*['\"]?(\w+)")
 ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
-STARTERS = {"nightlatch", "python", "python3", "loop.py", "./loop.py", "./init.sh", "nohup", "nice", "env", "exec", "setsid", "timeout",
-            "systemd-inhibit", "caffeinate", "if", "while", "until", "!", "then", "do", "watch"}
+STARTERS = {
+    "nightlatch",
+    "python",
+    "python3",
+    "loop.py",
+    "./loop.py",
+    "./init.sh",
+    "nohup",
+    "nice",
+    "env",
+    "exec",
+    "setsid",
+    "timeout",
+    "systemd-inhibit",
+    "caffeinate",
+    "if",
+    "while",
+    "until",
+    "!",
+    "then",
+    "do",
+    "watch",
+}
 PROGRAMS = {"nightlatch", "loop.py", "./loop.py"}
 
 
@@ -57,7 +82,8 @@ def spans(page: str) -> Iterator[str]:
 
 
 def commands(block: Block) -> Iterator[str]:
-    """The commands of a block: its lines, each with what continues it, of `console` those after `$ `. A script with a #! is a file."""
+    """The commands of a block: its lines, each with what continues it, of `console` those after
+    `$ `. A script with a #! is a file."""
     if block.language not in SHELL or block.text.startswith("#!"):
         return
     lines = block.text.splitlines()
@@ -66,7 +92,11 @@ def commands(block: Block) -> Iterator[str]:
     waiting: list[str] = []
     for line in lines:
         waiting.append(line)
-        command = re.sub(r"(^|\s+)#\s.*", "", "\n".join(waiting)) if len(waiting) == 1 else "\n".join(waiting)
+        command = (
+            re.sub(r"(^|\s+)#\s.*", "", "\n".join(waiting))
+            if len(waiting) == 1
+            else "\n".join(waiting)
+        )
         if not command.strip():
             waiting = []
         elif whole(command):
@@ -79,7 +109,11 @@ def whole(command: str) -> bool:
     """Does a shell have all of it?"""
     if opened := HEREDOC.search(command):
         return opened[1] in command.splitlines()[1:]
-    return not command.endswith("\\") and subprocess.run(["sh", "-n", "-c", command], capture_output=True, check=False).returncode == 0
+    return (
+        not command.endswith("\\")
+        and subprocess.run(["sh", "-n", "-c", command], capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 def page_commands(page: str) -> list[str]:
@@ -87,7 +121,8 @@ def page_commands(page: str) -> list[str]:
 
 
 def invocations(command: str) -> Iterator[list[str]]:
-    """The arguments of each nightlatch that a shell line starts; `[--json]` and `...` of a usage line are no words of a shell."""
+    """The arguments of each nightlatch that a shell line starts; `[--json]` and `...` of a
+    usage line are no words of a shell."""
     lexer = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
     lexer.whitespace_split, lexer.commenters = True, ""
     segment: list[str] = []
@@ -95,23 +130,36 @@ def invocations(command: str) -> Iterator[list[str]]:
         if not set(word) <= set(";|&()<>"):
             segment.append(word)
             continue
-        words = segment[:-1] if word.startswith(">") and segment and segment[-1].isdigit() else segment
+        words = (
+            segment[:-1] if word.startswith(">") and segment and segment[-1].isdigit() else segment
+        )
         yield from arguments(words)
         segment = []
 
 
 def arguments(words: list[str]) -> Iterator[list[str]]:
-    rest = [word for i, word in enumerate(words) if not ASSIGNMENT.fullmatch(word) or not all(map(ASSIGNMENT.fullmatch, words[:i]))]
-    if rest and rest[0] in STARTERS and (at := next((i for i, word in enumerate(rest) if word in PROGRAMS), None)) is not None:
+    rest = [
+        word
+        for i, word in enumerate(words)
+        if not ASSIGNMENT.fullmatch(word) or not all(map(ASSIGNMENT.fullmatch, words[:i]))
+    ]
+    if (
+        rest
+        and rest[0] in STARTERS
+        and (at := next((i for i, word in enumerate(rest) if word in PROGRAMS), None)) is not None
+    ):
         yield rest[at + 1 :]
 
 
 def refusal(args: list[str], *, all_of_it: bool) -> str:
-    """Why the command line would not take these arguments, "" where it would; a mention in a sentence need not be complete."""
+    """Why the command line would not take these arguments, "" where it would; a mention in a
+    sentence need not be complete."""
     if args and (args[0].startswith("-") and args[0] not in ("-h", "--help", "--version")):
         args = ["run", *args]
     group = every_command("nightlatch")
-    context = click.Context(group, info_name="nightlatch", obj=Program(name="nightlatch", loop=None))
+    context = click.Context(
+        group, info_name="nightlatch", obj=Program(name="nightlatch", loop=None)
+    )
     command: click.Command = group
     while isinstance(command, click.Group) and args and not args[0].startswith("-"):
         if command is not group and args[0] in noting.WORDS:
@@ -119,7 +167,11 @@ def refusal(args: list[str], *, all_of_it: bool) -> str:
         below = command.get_command(context, args[0])
         if not below:
             return f"there is no command {args[0]!r}"
-        context, command, args = click.Context(below, info_name=args[0], parent=context), below, args[1:]
+        context, command, args = (
+            click.Context(below, info_name=args[0], parent=context),
+            below,
+            args[1:],
+        )
     return parsed(command, context, args, all_of_it=all_of_it)
 
 
@@ -131,17 +183,27 @@ def noted(args: list[str]) -> str:
     return ""
 
 
-def parsed(command: click.Command, context: click.Context, args: list[str], *, all_of_it: bool) -> str:
+def parsed(
+    command: click.Command, context: click.Context, args: list[str], *, all_of_it: bool
+) -> str:
     try:
         given, rest, _ = command.make_parser(context).parse_args(list(args))
     except click.BadOptionUsage as error:
         return error.format_message() if all_of_it else ""
     except click.UsageError as error:
         return error.format_message()
-    wanting = [param.human_readable_name for param in command.params if param.required and not there(given.get(param.name or ""))]
+    wanting = [
+        param.human_readable_name
+        for param in command.params
+        if param.required and not there(given.get(param.name or ""))
+    ]
     if all_of_it and wanting and not given.get("help"):
         return f"{', '.join(wanting)} is missing"
-    return f"{rest[0]!r} is one argument too many" if rest and not isinstance(command, click.Group) else ""
+    return (
+        f"{rest[0]!r} is one argument too many"
+        if rest and not isinstance(command, click.Group)
+        else ""
+    )
 
 
 def there(value: object) -> bool:
@@ -150,7 +212,8 @@ def there(value: object) -> bool:
 
 
 def mentioned(span: str) -> Iterable[list[str]]:
-    """A code span that speaks of a command: `nightlatch X ...`, or `X --option` with X a command."""
+    """A code span that speaks of a command: `nightlatch X ...`, or `X --option` with X a
+    command."""
     words = re.sub(r"[\[\]]|\.\.\.|…", " ", span)
     known = {name for section in COMMANDS.values() for name in section}
     if re.match(r"(python )?(nightlatch|loop\.py) \S", words):
@@ -172,7 +235,13 @@ def anchors(file: Path) -> set[str]:
     for before, token in pairwise(inside):
         if before.type == "heading_open":
             name = slug("".join(child.content for child in token.children or ()))
-            found.add(next(each for each in (name, *(f"{name}-{n}" for n in range(1, 99))) if each not in found))
+            found.add(
+                next(
+                    each
+                    for each in (name, *(f"{name}-{n}" for n in range(1, 99)))
+                    if each not in found
+                )
+            )
     return found
 
 

@@ -1,4 +1,5 @@
-"""What docs/cookbook-agents.md says of each agent is what its file in the package says, and its settings are settings."""
+"""What docs/cookbook-agents.md says of each agent is what its file in the package says, and its
+settings are settings."""
 
 import re
 import tomllib
@@ -18,7 +19,11 @@ SETTINGS = re.findall(r"^```toml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 def rows(name: str) -> dict[str, str]:
     """The table of the chapter whose settings begin with this agent alone."""
-    (chapter,) = [part for part in re.split(r"^## ", TEXT, flags=re.MULTILINE) if f'agent = ["{name}"]' in part]
+    (chapter,) = [
+        part
+        for part in re.split(r"^## ", TEXT, flags=re.MULTILINE)
+        if f'agent = ["{name}"]' in part
+    ]
     return {key: value.replace("`", "") for key, value in ROW.findall(chapter)}
 
 
@@ -27,7 +32,9 @@ def test_login_keys_files_and_version_are_those_of_the_agents_file(name: str) ->
     known = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
     told = {"or a key": ", ".join(known["keys"]), "also copied": ", ".join(known["home"])}
     told |= {"credentials": ", ".join(known["credentials"])} if "credentials" in known else {}
-    told["tested"] = known["tested"] if known["tested"][0].isdigit() else "no: it follows its documentation"
+    told["tested"] = (
+        known["tested"] if known["tested"][0].isdigit() else "no: it follows its documentation"
+    )
     shown = rows(name)
     assert {key: shown[key] for key in told} == told
     assert shown.get("log in", known["login"]) == known["login"]

@@ -1,4 +1,5 @@
-"""Every project of docs/cookbook-languages.md, laid as it stands there, and the night that the page tells of."""
+"""Every project of docs/cookbook-languages.md, laid as it stands there, and the night that the
+page tells of."""
 
 import os
 import shutil
@@ -37,7 +38,9 @@ def script(parts: Iterable[Part]) -> dict[str, list[list[dict[str, str]]]]:
     found: dict[str, list[list[dict[str, str]]]] = {}
     for part in parts:
         if part.feature:
-            found.setdefault(part.feature, []).append([{"write": name, "text": text} for name, text in part.files.items()])
+            found.setdefault(part.feature, []).append(
+                [{"write": name, "text": text} for name, text in part.files.items()]
+            )
     return found
 
 
@@ -69,7 +72,8 @@ def test_python(tmp_path: Path) -> None:
 
 
 def installed(project: Project, modules: Path, *packages: str) -> None:
-    """What `npm ci` would have made: files linked from an installation, and a link for each package of the workspace."""
+    """What `npm ci` would have made: files linked from an installation, and a link for each
+    package of the workspace."""
     shutil.copytree(modules, project.folder / "node_modules", copy_function=linked, symlinks=True)
     for name in packages:
         place = project.folder / "node_modules/@shop" / name

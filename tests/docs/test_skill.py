@@ -1,4 +1,5 @@
-"""The skill in skills/nightlatch: its frontmatter, its plan, its fields and its notes are what the program takes."""
+"""The skill in skills/nightlatch: its frontmatter, its plan, its fields and its notes are what
+the program takes."""
 
 import json
 import re
@@ -19,11 +20,17 @@ from tests.loop.village import ROOT
 SKILL = "skills/nightlatch/SKILL.md"
 TEXT = (ROOT / SKILL).read_text(encoding="utf-8")
 HEAD = dict(line.split(": ", 1) for line in TEXT.split("---\n")[1].splitlines())
-NOTES = [line.removeprefix("nightlatch note ") for line in page_commands(SKILL) if line.startswith("nightlatch note ")]
+NOTES = [
+    line.removeprefix("nightlatch note ")
+    for line in page_commands(SKILL)
+    if line.startswith("nightlatch note ")
+]
 
 
 def schema(name: str) -> dict[str, object]:
-    text: dict[str, object] = json.loads(files("nightlatch").joinpath("schema", f"{name}.json").read_text(encoding="utf-8"))
+    text: dict[str, object] = json.loads(
+        files("nightlatch").joinpath("schema", f"{name}.json").read_text(encoding="utf-8")
+    )
     return text
 
 
@@ -61,11 +68,20 @@ def test_its_fields_are_fields_of_a_feature() -> None:
 
 @pytest.mark.parametrize("line", NOTES)
 def test_its_notes_are_taken_as_a_session_writes_them(line: str) -> None:
-    jsonschema.validate(noting.read(shlex.split(line)), schema("note"), jsonschema.Draft202012Validator)
+    jsonschema.validate(
+        noting.read(shlex.split(line)), schema("note"), jsonschema.Draft202012Validator
+    )
 
 
 def test_there_are_notes_of_every_kind() -> None:
-    assert {line.split()[0] for line in NOTES} == {"verified", "rejected", "open", "decision", "pattern", "challenge"}
+    assert {line.split()[0] for line in NOTES} == {
+        "verified",
+        "rejected",
+        "open",
+        "decision",
+        "pattern",
+        "challenge",
+    }
 
 
 def test_the_commands_that_copy_it_put_it_where_those_agents_look() -> None:
@@ -74,5 +90,7 @@ def test_the_commands_that_copy_it_put_it_where_those_agents_look() -> None:
     for line in lines:
         subprocess.run(["sh", "-ec", line], cwd=ROOT, check=True)
     lent = {name for agent in agents.shipped() for name in agents.load(agent, {}).home}
-    places = {str(file.parents[1].relative_to(Path.home())) for file in Path.home().rglob("SKILL.md")}
+    places = {
+        str(file.parents[1].relative_to(Path.home())) for file in Path.home().rglob("SKILL.md")
+    }
     assert (len(places), places - lent) == (3, set())

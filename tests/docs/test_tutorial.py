@@ -1,4 +1,5 @@
-"""docs/tutorial.md, worked through in its order in a fresh folder; what it shows is what is printed."""
+"""docs/tutorial.md, worked through in its order in a fresh folder; what it shows is what is
+printed."""
 
 import os
 import re
@@ -43,7 +44,8 @@ def agrees(shown: list[str], real: list[str]) -> bool:
 
 
 def steps() -> Iterator[tuple[Block, Block | None]]:
-    """Each block of commands that this page wants run, with the block that shows what it prints, if one follows."""
+    """Each block of commands that this page wants run, with the block that shows what it
+    prints, if one follows."""
     told = [block for block in blocks(PAGE) if block.language in ("sh", "text")]
     for block, after in zip(told, [*told[1:], None], strict=True):
         if block.language == "sh" and not any(other in block.text for other in OTHERS):
@@ -51,18 +53,36 @@ def steps() -> Iterator[tuple[Block, Block | None]]:
 
 
 @pytest.mark.sandbox
-def test_the_tutorial_works_in_its_order_and_prints_what_it_shows(tmp_path: Path, slim_pytest: Path) -> None:
+def test_the_tutorial_works_in_its_order_and_prints_what_it_shows(
+    tmp_path: Path, slim_pytest: Path
+) -> None:
     path = programs(tmp_path / "bin").replace(":", f":{slim_pytest}:", 1)
-    env = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "NIGHTLATCH_CACHE": str(tmp_path / "cache")}
+    env = {
+        **os.environ,
+        "PATH": path,
+        "PYTHONPATH": str(ROOT),
+        "NIGHTLATCH_CACHE": str(tmp_path / "cache"),
+    }
     folder, kept = tmp_path, tmp_path / "folder"
     for block, shown in steps():
         argv = ["sh", "-e", "-c", f"trap 'pwd > {kept}' EXIT\n{block.text}"]
-        done = subprocess.run(argv, cwd=folder, env=env, stdout=PIPE, stderr=STDOUT, text=True, check=False, timeout=240)
+        done = subprocess.run(
+            argv,
+            cwd=folder,
+            env=env,
+            stdout=PIPE,
+            stderr=STDOUT,
+            text=True,
+            check=False,
+            timeout=240,
+        )
         wanted = re.search(r"# exit code (\d+)", block.text)
         assert done.returncode == int(wanted[1] if wanted else 0), f"{block.place}\n{done.stdout}"
         if shown:
             real = normal(done.stdout)
-            assert agrees(normal(shown.text), real), f"{shown.place}: this is printed:\n" + "\n".join(real)
+            assert agrees(normal(shown.text), real), (
+                f"{shown.place}: this is printed:\n" + "\n".join(real)
+            )
         folder = Path(kept.read_text().strip())
 
 

@@ -17,15 +17,33 @@ def as_user() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
     """Runs a Python program as an ordinary user with a home of their own."""
     with TemporaryDirectory() as home:
         os.chown(home, NOBODY, NOBODY)
-        env = {"PATH": os.environ["PATH"], "HOME": home, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
         def run_it(program: str, interpreter: str = "") -> subprocess.CompletedProcess[str]:
-            interpreter = interpreter or next(filter(works, (sys.executable, "/usr/bin/python3")), "")
+            interpreter = interpreter or next(
+                filter(works, (sys.executable, "/usr/bin/python3")), ""
+            )
             if not interpreter:
-                pytest.skip("another user can read neither the interpreter of these tests nor a system one of 3.11 or newer")
+                pytest.skip(
+                    "another user can read neither the interpreter of these tests nor a system one"
+                    " of 3.11 or newer"
+                )
             argv = [interpreter, "-c", program]
             return subprocess.run(
-                argv, cwd="/", env=env, user=NOBODY, group=NOBODY, extra_groups=[], check=False, capture_output=True, text=True
+                argv,
+                cwd="/",
+                env=env,
+                user=NOBODY,
+                group=NOBODY,
+                extra_groups=[],
+                check=False,
+                capture_output=True,
+                text=True,
             )
 
         def works(interpreter: str) -> bool:

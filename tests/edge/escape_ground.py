@@ -1,4 +1,5 @@
-"""A machine in small, for what tries to get out: a repository, a person's home, a process of theirs, and what listens."""
+"""A machine in small, for what tries to get out: a repository, a person's home, a process of
+theirs, and what listens."""
 
 import os
 import socket
@@ -18,13 +19,20 @@ from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
 from tests.edge.gitkit import committed, git
 
-WATCHED = (".nightlatch/journal.jsonl", ".git/hooks/post-commit", ".git/config", ".git/objects/info/alternates", ".git/refs/heads/other")
+WATCHED = (
+    ".nightlatch/journal.jsonl",
+    ".git/hooks/post-commit",
+    ".git/config",
+    ".git/objects/info/alternates",
+    ".git/refs/heads/other",
+)
 PARENT = "import sys; sys.stdin.read()"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """`before` is what the files of WATCHED held, None for none; `mark` a word in the environment of whatever is started here."""
+    """`before` is what the files of WATCHED held, None for none; `mark` a word in the
+    environment of whatever is started here."""
 
     house: House
     outside: Path
@@ -36,18 +44,30 @@ class Ground:
 
     @property
     def env(self) -> dict[str, str]:
-        objects = OBJECTS_INSIDE if self.house.config.workspace.sandbox != "none" else str(self.house.repo.objects)
+        objects = (
+            OBJECTS_INSIDE
+            if self.house.config.workspace.sandbox != "none"
+            else str(self.house.repo.objects)
+        )
         return {
-            "MARK": self.mark, "TOP": str(self.house.repo.top), "OUTSIDE": str(self.outside), "OBJECTS": objects,
-            "VICTIM": str(self.victim.pid), "PORT": str(self.servers["port"].getsockname()[1]), "ABSTRACT": self.mark,
-        }  # fmt: skip
+            "MARK": self.mark,
+            "TOP": str(self.house.repo.top),
+            "OUTSIDE": str(self.outside),
+            "OBJECTS": objects,
+            "VICTIM": str(self.victim.pid),
+            "PORT": str(self.servers["port"].getsockname()[1]),
+            "ABSTRACT": self.mark,
+        }
 
     def try_it(self, argv: list[str], *, agents: bool) -> Ran:
-        """In the room of an agent, or in that of a check, which stood ready before it was needed: as a session makes them."""
+        """In the room of an agent, or in that of a check, which stood ready before it was
+        needed: as a session makes them."""
         sandbox = rooms.sandbox_of(self.house)
         space = self.workspace(sandboxed=sandbox.name != "none")
         if agents:
-            room = rooms.agents_room(self.house, space, sandbox, session="s", feature="f", **self.env)
+            room = rooms.agents_room(
+                self.house, space, sandbox, session="s", feature="f", **self.env
+            )
         else:
             room = rooms.room(self.house, space, network=self.house.config.checks.network)
             sandbox.stand(room)
@@ -59,7 +79,13 @@ class Ground:
 
     def workspace(self, *, sandboxed: bool) -> Workspace:
         folder = self.house.cache / "ws" / uuid4().hex
-        return workspace.prepare(self.house.repo, folder, self.house.repo.tip_of("HEAD") or "", "main", sandboxed=sandboxed)
+        return workspace.prepare(
+            self.house.repo,
+            folder,
+            self.house.repo.tip_of("HEAD") or "",
+            "main",
+            sandboxed=sandboxed,
+        )
 
     def changed(self, name: Path) -> bool:
         return held(self.house.repo.top / name) != self.before[name]
@@ -95,21 +121,33 @@ def ground_in(folder: Path, settings: Mapping[str, object]) -> Iterator[Ground]:
     git(top, "repack", "-q", "-a", "-d")
     (top / ".nightlatch").mkdir()
     (top / ".nightlatch/journal.jsonl").write_text("true\n")
-    house = House(repo=open_repo(top), config=load(None, None, {}, settings), plan="", progress="progress.txt")
+    house = House(
+        repo=open_repo(top), config=load(None, None, {}, settings), plan="", progress="progress.txt"
+    )
     env = {**os.environ, "ONLY": "only-the-loop-knows"}
     with ExitStack() as stack:
-        victim = stack.enter_context(subprocess.Popen([sys.executable, "-c", PARENT], env=env, stdin=subprocess.PIPE))
+        victim = stack.enter_context(
+            subprocess.Popen([sys.executable, "-c", PARENT], env=env, stdin=subprocess.PIPE)
+        )
         stack.callback(victim.kill)
         yield Ground(
-            house=house, outside=outside, victim=victim, mark=mark, packs=packs_of(house), before={Path(n): held(top / n) for n in WATCHED},
-            servers={name: stack.enter_context(server) for name, server in listening(outside, mark)},
-        )  # fmt: skip
+            house=house,
+            outside=outside,
+            victim=victim,
+            mark=mark,
+            packs=packs_of(house),
+            before={Path(n): held(top / n) for n in WATCHED},
+            servers={
+                name: stack.enter_context(server) for name, server in listening(outside, mark)
+            },
+        )
 
 
 def listening(outside: Path, mark: str) -> Iterator[tuple[str, socket.socket]]:
     for name, kind, where in (
         ("port", socket.AF_INET, ("127.0.0.1", 0)),
-        ("path", socket.AF_UNIX, os.path.relpath(outside / "socket")),  # a path of a socket is at most 107 bytes
+        # a path of a socket is at most 107 bytes
+        ("path", socket.AF_UNIX, os.path.relpath(outside / "socket")),
         ("abstract", socket.AF_UNIX, f"\0{mark}"),
     ):
         server = socket.socket(kind)

@@ -1,7 +1,9 @@
-"""The programs that try to get out of a sandbox, what each would do from inside, and how it is seen from outside that it did.
+"""The programs that try to get out of a sandbox, what each would do from inside, and how it is
+seen from outside that it did.
 
-Each is a few lines of Python or shell, started in a room as the loop makes it. `$TOP` is where the repository is seen, `$OUTSIDE` a
-folder beside it, `$VICTIM` the number of a process of the person's, `$PORT` and `$ABSTRACT` what listens on the machine.
+Each is a few lines of Python or shell, started in a room as the loop makes it. `$TOP` is where the
+repository is seen, `$OUTSIDE` a folder beside it, `$VICTIM` the number of a process of the
+person's, `$PORT` and `$ABSTRACT` what listens on the machine.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,12 @@ from pathlib import Path
 
 from tests.edge.escape_ground import Ground
 
-NONE, ON, OFF, LIMITS = "none", "bubblewrap, network on", "bubblewrap, network off", "bubblewrap, network off, limits"
+NONE, ON, OFF, LIMITS = (
+    "none",
+    "bubblewrap, network on",
+    "bubblewrap, network off",
+    "bubblewrap, network off, limits",
+)
 OPTIONS = (NONE, ON, OFF, LIMITS)
 PTRACE = """
 import ctypes, os
@@ -100,7 +107,8 @@ for name in (home + "/.ssh/key", "/proc/" + os.environ["VICTIM"] + "/root" + hom
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """`harm` is what came of it, seen from outside; `gets_out` are the options under which it succeeds, which the test asks for too."""
+    """`harm` is what came of it, seen from outside; `gets_out` are the options under which it
+    succeeds, which the test asks for too."""
 
     name: str
     does: str
@@ -133,36 +141,120 @@ def called(name: str) -> Callable[[Ground, str], bool]:
 UNIX = 'socket.AF_UNIX, os.environ["OUTSIDE"] + "/socket"'
 ATTACKS = (
     Attack(name="write outside the workspace", does='touch "$OUTSIDE/planted"', harm=planted),
-    Attack(name="read ~/.ssh", does='cat "$HOME/.ssh/key" "/proc/$VICTIM/root$HOME/.ssh/key"', harm=told("the person's key")),
-    Attack(name="kill the loop", does='kill -9 "$VICTIM"', harm=lambda ground, _: ground.victim_is_dead()),
-    Attack(name="write the journal", does='mkdir -p .nightlatch; echo forged >> "$TOP/.nightlatch/journal.jsonl"',
-           harm=changed(".nightlatch/journal.jsonl")),
-    Attack(name="plant a git hook", does='mkdir -p "$TOP/.git/hooks"; ln -s /bin/true "$TOP/.git/hooks/post-commit"',
-           harm=changed(".git/hooks/post-commit")),
-    Attack(name="change the git configuration", does='git config --file "$TOP/.git/config" core.fsmonitor x', harm=changed(".git/config")),
-    Attack(name="write through a link", does='ln -s "$OUTSIDE" link; touch link/planted', harm=planted),
-    Attack(name="leave a daemon behind", does=DAEMON, python=True, harm=lambda ground, _: ground.lives_on(), gets_out=()),
-    Attack(name="fork 300 processes", does=FORK, python=True, harm=told("all forked"), gets_out=(NONE, ON, OFF)),
-    Attack(name="trace the loop", does=PTRACE, python=True, harm=lambda ground, _: ground.victim_is_dead()),
-    Attack(name="read the environment of the loop", does=ENVIRON, python=True, harm=told("only-the-loop-knows")),
-    Attack(name="call a port of the machine's loopback", does=CONNECT.format('socket.AF_INET, ("127.0.0.1", int(os.environ["PORT"]))'),
-           python=True, harm=called("port"), gets_out=(NONE, ON)),
-    Attack(name="call a socket by its path", does=CONNECT.format(UNIX), python=True, harm=called("path")),
-    Attack(name="call an abstract socket", does=CONNECT.format('socket.AF_UNIX, "\\0" + os.environ["ABSTRACT"]'), python=True,
-           harm=called("abstract"), gets_out=(NONE, ON)),
-    Attack(name="give the repository other objects", does='for o in "$TOP/.git/objects" "$OBJECTS"; do echo / > "$o/info/alternates"; done',
-           harm=changed(".git/objects/info/alternates")),
-    Attack(name="take 300 MB of memory", does=MEMORY, python=True, harm=told("all eaten"), gets_out=(NONE, ON, OFF)),
-    Attack(name="lift the limit in a namespace of control groups, then take 300 MB", does=LIFT, python=True, harm=told("all eaten"),
-           gets_out=(NONE, ON, OFF)),
-    Attack(name="move another branch", does='git -C "$TOP" rev-parse HEAD > "$TOP/.git/refs/heads/other"',
-           harm=changed(".git/refs/heads/other")),
-    Attack(name="delete the repository's packs", does='rm -f "$TOP"/.git/objects/pack/*; rm -f "$OBJECTS"/pack/*',
-           harm=lambda ground, _: ground.lost_a_pack()),
-    Attack(name="lift the mounts in a user namespace of its own", does=NAMESPACE, python=True,
-           harm=lambda ground, said: planted(ground, said) or told("the person's key")(ground, said)
-           or changed(".git/objects/info/alternates")(ground, said)),
-)  # fmt: skip
+    Attack(
+        name="read ~/.ssh",
+        does='cat "$HOME/.ssh/key" "/proc/$VICTIM/root$HOME/.ssh/key"',
+        harm=told("the person's key"),
+    ),
+    Attack(
+        name="kill the loop",
+        does='kill -9 "$VICTIM"',
+        harm=lambda ground, _: ground.victim_is_dead(),
+    ),
+    Attack(
+        name="write the journal",
+        does='mkdir -p .nightlatch; echo forged >> "$TOP/.nightlatch/journal.jsonl"',
+        harm=changed(".nightlatch/journal.jsonl"),
+    ),
+    Attack(
+        name="plant a git hook",
+        does='mkdir -p "$TOP/.git/hooks"; ln -s /bin/true "$TOP/.git/hooks/post-commit"',
+        harm=changed(".git/hooks/post-commit"),
+    ),
+    Attack(
+        name="change the git configuration",
+        does='git config --file "$TOP/.git/config" core.fsmonitor x',
+        harm=changed(".git/config"),
+    ),
+    Attack(
+        name="write through a link", does='ln -s "$OUTSIDE" link; touch link/planted', harm=planted
+    ),
+    Attack(
+        name="leave a daemon behind",
+        does=DAEMON,
+        python=True,
+        harm=lambda ground, _: ground.lives_on(),
+        gets_out=(),
+    ),
+    Attack(
+        name="fork 300 processes",
+        does=FORK,
+        python=True,
+        harm=told("all forked"),
+        gets_out=(NONE, ON, OFF),
+    ),
+    Attack(
+        name="trace the loop",
+        does=PTRACE,
+        python=True,
+        harm=lambda ground, _: ground.victim_is_dead(),
+    ),
+    Attack(
+        name="read the environment of the loop",
+        does=ENVIRON,
+        python=True,
+        harm=told("only-the-loop-knows"),
+    ),
+    Attack(
+        name="call a port of the machine's loopback",
+        does=CONNECT.format('socket.AF_INET, ("127.0.0.1", int(os.environ["PORT"]))'),
+        python=True,
+        harm=called("port"),
+        gets_out=(NONE, ON),
+    ),
+    Attack(
+        name="call a socket by its path",
+        does=CONNECT.format(UNIX),
+        python=True,
+        harm=called("path"),
+    ),
+    Attack(
+        name="call an abstract socket",
+        does=CONNECT.format('socket.AF_UNIX, "\\0" + os.environ["ABSTRACT"]'),
+        python=True,
+        harm=called("abstract"),
+        gets_out=(NONE, ON),
+    ),
+    Attack(
+        name="give the repository other objects",
+        does='for o in "$TOP/.git/objects" "$OBJECTS"; do echo / > "$o/info/alternates"; done',
+        harm=changed(".git/objects/info/alternates"),
+    ),
+    Attack(
+        name="take 300 MB of memory",
+        does=MEMORY,
+        python=True,
+        harm=told("all eaten"),
+        gets_out=(NONE, ON, OFF),
+    ),
+    Attack(
+        name="lift the limit in a namespace of control groups, then take 300 MB",
+        does=LIFT,
+        python=True,
+        harm=told("all eaten"),
+        gets_out=(NONE, ON, OFF),
+    ),
+    Attack(
+        name="move another branch",
+        does='git -C "$TOP" rev-parse HEAD > "$TOP/.git/refs/heads/other"',
+        harm=changed(".git/refs/heads/other"),
+    ),
+    Attack(
+        name="delete the repository's packs",
+        does='rm -f "$TOP"/.git/objects/pack/*; rm -f "$OBJECTS"/pack/*',
+        harm=lambda ground, _: ground.lost_a_pack(),
+    ),
+    Attack(
+        name="lift the mounts in a user namespace of its own",
+        does=NAMESPACE,
+        python=True,
+        harm=lambda ground, said: (
+            planted(ground, said)
+            or told("the person's key")(ground, said)
+            or changed(".git/objects/info/alternates")(ground, said)
+        ),
+    ),
+)
 
 
 def table() -> str:

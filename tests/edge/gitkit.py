@@ -8,7 +8,7 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import Workspace, prepare
 
-ODD = os.fsdecode(b"odd \n\xff \xc3\xbc\t\"name\"")
+ODD = os.fsdecode(b'odd \n\xff \xc3\xbc\t"name"')
 
 
 def git(folder: Path, *args: str, check: bool = True) -> str:
@@ -34,8 +34,18 @@ def committed(folder: Path, files: dict[str, str | bytes]) -> str:
 
 def tree_after(repo: Repo, rev: str, files: dict[str, str | bytes | None]) -> str:
     """A tree like that of a revision, with other files."""
-    blobs = {path: text if isinstance(text, bytes) else os.fsencode(text) for path, text in files.items() if text is not None}
-    return repo.tree_with(rev, {path: ("100644", repo.write_blob(blobs[path])) if path in blobs else None for path in files})
+    blobs = {
+        path: text if isinstance(text, bytes) else os.fsencode(text)
+        for path, text in files.items()
+        if text is not None
+    }
+    return repo.tree_with(
+        rev,
+        {
+            path: ("100644", repo.write_blob(blobs[path])) if path in blobs else None
+            for path in files
+        },
+    )
 
 
 def commit_after(repo: Repo, rev: str, files: dict[str, str | bytes | None]) -> str:
@@ -45,4 +55,6 @@ def commit_after(repo: Repo, rev: str, files: dict[str, str | bytes | None]) -> 
 
 def workspace_of(folder: Path, cache: Path, *, sandboxed: bool = False) -> tuple[Repo, Workspace]:
     repo = open_repo(folder)
-    return repo, prepare(repo, cache / "ws/one", repo.tip_of("HEAD") or "", "main", sandboxed=sandboxed)
+    return repo, prepare(
+        repo, cache / "ws/one", repo.tip_of("HEAD") or "", "main", sandboxed=sandboxed
+    )

@@ -1,4 +1,5 @@
-"""Agents found, given a private home, run and read; the scripted agent is the program that is run."""
+"""Agents found, given a private home, run and read; the scripted agent is the program that is
+run."""
 
 import json
 import os
@@ -38,20 +39,35 @@ class Bench:
     def errand(self, agent: Agent, limits: Limits = QUICK) -> Errand:
         out = self.folder / "out"
         room = Room(
-            tree=self.folder / "tree", at=self.folder / "tree", home=self.folder / "home", cwd=".",
-            env={**self.environ, "NIGHTLATCH_OUT": str(out), "NIGHTLATCH_FEATURE": "US-001"}, writable=((out, out),),
+            tree=self.folder / "tree",
+            at=self.folder / "tree",
+            home=self.folder / "home",
+            cwd=".",
+            env={**self.environ, "NIGHTLATCH_OUT": str(out), "NIGHTLATCH_FEATURE": "US-001"},
+            writable=((out, out),),
         )
         return Errand(
-            program=agents.find(agent, self.folder, self.environ), brief=self.folder / "brief.md", room=room,
-            sandbox=find_sandbox(self.setting), out=out, environ=self.environ, limits=limits,
-            transcript=self.folder / "transcript", on_event=self.events.append,
+            program=agents.find(agent, self.folder, self.environ),
+            brief=self.folder / "brief.md",
+            room=room,
+            sandbox=find_sandbox(self.setting),
+            out=out,
+            environ=self.environ,
+            limits=limits,
+            transcript=self.folder / "transcript",
+            on_event=self.events.append,
         )
 
-    def script(self, script: object, limits: Limits = QUICK, cap: Cap = UNCAPPED, **env: str) -> AgentRun:
+    def script(
+        self, script: object, limits: Limits = QUICK, cap: Cap = UNCAPPED, **env: str
+    ) -> AgentRun:
         (self.folder / "script.json").write_text(json.dumps(script))
         self.environ |= {"NIGHTLATCH_SCRIPT": str(self.folder / "script.json")}
         errand = self.errand(agents.load("scripted", {}), limits)
-        return agents.run(agents.load("scripted", {}), replace(errand, cap=cap, room=replace(errand.room, env={**errand.room.env, **env})))
+        return agents.run(
+            agents.load("scripted", {}),
+            replace(errand, cap=cap, room=replace(errand.room, env={**errand.room.env, **env})),
+        )
 
     def own(self, text: str, limits: Limits = QUICK, **settings: object) -> AgentRun:
         program = self.folder / "mine.sh"
@@ -81,7 +97,15 @@ def test_the_scripted_agent_works_and_finishes(bench: Bench) -> None:
 @pytest.mark.sandbox
 def test_the_scripted_agent_works_in_the_sandbox(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "bubblewrap")
-    ran = bench.script([[{"write": "a.txt", "text": "a"}, {"run": "cat $NIGHTLATCH_BRIEF > brief"}, {"ask": "Which colour?"}]])
+    ran = bench.script(
+        [
+            [
+                {"write": "a.txt", "text": "a"},
+                {"run": "cat $NIGHTLATCH_BRIEF > brief"},
+                {"ask": "Which colour?"},
+            ]
+        ]
+    )
     assert (ran.end.end, ran.end.question) == (End.BLOCKED, "Which colour?")
     assert (tmp_path / "tree/brief").read_text() == "Make it so."
     assert sorted(p.name for p in (tmp_path / "tree").iterdir()) == ["a.txt", "brief"]
@@ -89,25 +113,47 @@ def test_the_scripted_agent_works_in_the_sandbox(tmp_path: Path) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("memory", [96_000_000, 0])
-def test_an_agent_that_used_up_its_memory_is_told_apart_from_one_that_was_killed(bench: Bench, memory: int) -> None:
-    agent = agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", "python3 -c 'x = bytearray(200_000_000)'; kill -9 $$"))})
+def test_an_agent_that_used_up_its_memory_is_told_apart_from_one_that_was_killed(
+    bench: Bench, memory: int
+) -> None:
+    agent = agents.load(
+        "mine",
+        {
+            "mine": AgentSettings(
+                command=("sh", "-c", "python3 -c 'x = bytearray(200_000_000)'; kill -9 $$")
+            )
+        },
+    )
     sandbox = find_sandbox("auto", memory)
     if memory and not sandbox.bounds.groups:
         pytest.skip("no control group can be made here")
     end = agents.run(agent, replace(bench.errand(agent), sandbox=sandbox)).end
-    assert (end.end, "because workspace.memory was used up" in end.says) == (End.FAULT, bool(memory))
+    assert (end.end, "because workspace.memory was used up" in end.says) == (
+        End.FAULT,
+        bool(memory),
+    )
 
 
 @pytest.mark.parametrize(
     ("session", "wanted"), [("r-1-s01", "one"), ("r-1-s02", "two"), ("r-1-s07", "two")]
 )
-def test_the_script_has_one_list_for_each_session_and_the_last_repeats(bench: Bench, session: str, wanted: str) -> None:
-    assert bench.script([[{"say": "one"}], [{"say": "two"}]], NIGHTLATCH_SESSION=session).summary.words == wanted
+def test_the_script_has_one_list_for_each_session_and_the_last_repeats(
+    bench: Bench, session: str, wanted: str
+) -> None:
+    assert (
+        bench.script([[{"say": "one"}], [{"say": "two"}]], NIGHTLATCH_SESSION=session).summary.words
+        == wanted
+    )
 
 
 def test_a_script_can_have_lists_for_each_feature(bench: Bench) -> None:
     script = {"US-001": [[{"say": "first"}], [{"say": "second"}]], "*": [[{"say": "any"}]]}
-    assert bench.script(script, NIGHTLATCH_SESSION_NUMBER="9", NIGHTLATCH_FEATURE_SESSION="1").summary.words == "first"
+    assert (
+        bench.script(
+            script, NIGHTLATCH_SESSION_NUMBER="9", NIGHTLATCH_FEATURE_SESSION="1"
+        ).summary.words
+        == "first"
+    )
     assert bench.script(script, NIGHTLATCH_FEATURE="US-002").summary.words == "any"
 
 
@@ -119,28 +165,42 @@ def test_a_script_can_have_lists_for_each_feature(bench: Bench) -> None:
         ([{"crash": 3}], End.FAULT),
         ([{"crash": "KILL"}], End.FAULT),
         ([{"nonsense": 1}], End.FAULT),
-        ([{"say": "You've hit your usage limit. Please run /login. Prompt is too long."}], End.FINISHED),
+        (
+            [{"say": "You've hit your usage limit. Please run /login. Prompt is too long."}],
+            End.FINISHED,
+        ),
     ],
 )
-def test_each_way_of_ending_is_told_apart(bench: Bench, steps: list[dict[str, object]], end: End) -> None:
+def test_each_way_of_ending_is_told_apart(
+    bench: Bench, steps: list[dict[str, object]], end: End
+) -> None:
     assert bench.script([steps]).end.end is end
 
 
 def test_where_an_api_key_pays_claude_ends_itself_at_what_is_left(bench: Bench) -> None:
     (bench.folder / "claude").write_text("#!/bin/sh\n")
     (bench.folder / "claude").chmod(0o755)
-    agent, left = agents.load("claude", {}), Cap(purses=(Purse(what="the budget", most=20, spent=18.5),))
+    agent, left = (
+        agents.load("claude", {}),
+        Cap(purses=(Purse(what="the budget", most=20, spent=18.5),)),
+    )
     bench.environ["PATH"] = f"{bench.folder}:{bench.environ['PATH']}"
     for key, cap in (("sk-ant-no-key", ["--max-budget-usd", "1.50"]), ("", [])):
-        errand = replace(bench.errand(agent), cap=left, environ={**bench.environ, "ANTHROPIC_API_KEY": key})
+        errand = replace(
+            bench.errand(agent), cap=left, environ={**bench.environ, "ANTHROPIC_API_KEY": key}
+        )
         argv = agents.argv_of(agent, errand, agents.furnished(agent, errand))
-        assert argv[len(agent.command):] == cap
+        assert argv[len(agent.command) :] == cap
 
 
 def test_an_agent_is_ended_at_its_cap_and_says_so(bench: Bench) -> None:
     left = Cap(purses=(Purse(what="the budget", most=2, spent=1),))
     end = bench.script([[{"spend": 0.6}, {"spend": 0.6}, {"hang": True}]], cap=left).end
-    assert (end.end, end.says, end.usage.usd) == (End.BUDGET, "the budget is used up: $2.20 of $2.00", 1.2)
+    assert (end.end, end.says, end.usage.usd) == (
+        End.BUDGET,
+        "the budget is used up: $2.20 of $2.00",
+        1.2,
+    )
 
 
 def test_a_reset_time_comes_with_a_limit(bench: Bench) -> None:
@@ -149,9 +209,14 @@ def test_a_reset_time_comes_with_a_limit(bench: Bench) -> None:
 
 
 def test_the_clocks_here_know_of_summer_time() -> None:
-    code = "import datetime; from nightlatch.edge.agents import local; print(repr(local(datetime.datetime.now())))"
+    code = (
+        "import datetime; from nightlatch.edge.agents import local;"
+        " print(repr(local(datetime.datetime.now())))"
+    )
     environ = {**os.environ, "TZ": "Europe/Berlin"}
-    told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    ).stdout
     assert "ZoneInfo(key='Europe/Berlin')" in told
 
 
@@ -164,11 +229,19 @@ def test_an_agent_that_hangs_is_ended_as_idle(bench: Bench) -> None:
 
 
 def test_an_agent_that_ignores_being_asked_is_ended_all_the_same(bench: Bench) -> None:
-    assert bench.script([[{"hang": "stubborn"}]], replace(QUICK, wall=0.5, grace=0.2)).end.end is End.WALL
+    assert (
+        bench.script([[{"hang": "stubborn"}]], replace(QUICK, wall=0.5, grace=0.2)).end.end
+        is End.WALL
+    )
 
 
 def test_an_agent_that_hangs_after_its_result_has_finished(bench: Bench) -> None:
-    assert bench.script([[{"write": "a", "text": ""}, {"hang_after": True}]], replace(QUICK, linger=0.2)).end.end is End.FINISHED
+    assert (
+        bench.script(
+            [[{"write": "a", "text": ""}, {"hang_after": True}]], replace(QUICK, linger=0.2)
+        ).end.end
+        is End.FINISHED
+    )
 
 
 def test_an_agent_that_leaves_a_daemon_holding_its_output_ends(bench: Bench) -> None:
@@ -178,14 +251,20 @@ def test_an_agent_that_leaves_a_daemon_holding_its_output_ends(bench: Bench) -> 
 
 
 def test_an_agent_that_does_nothing_but_retry_is_ended_and_at_fault(bench: Bench) -> None:
-    retrying = """while :; do echo '{"kind": "retry", "text": "waiting for network"}'; sleep 0.05; done"""
+    retrying = (
+        """while :; do echo '{"kind": "retry", "text": "waiting for network"}'; sleep 0.05; done"""
+    )
     ran = bench.own(retrying, replace(QUICK, idle=0.5), events="jsonl")
     assert (ran.end.end, ran.end.says) == (End.FAULT, "waiting for network")
 
 
 def test_an_agent_that_goes_on_after_a_retry_is_not_ended_for_it(bench: Bench) -> None:
     one = """echo '{"kind": "retry"}'; sleep 0.2; echo '{"kind": "message", "text": "on"}'; sleep 0.2;"""
-    ran = bench.own(one * 4 + """echo '{"kind": "result", "ok": true}'""", replace(QUICK, idle=0.7), events="jsonl")
+    ran = bench.own(
+        one * 4 + """echo '{"kind": "result", "ok": true}'""",
+        replace(QUICK, idle=0.7),
+        events="jsonl",
+    )
     assert ran.end.end is End.FINISHED
 
 
@@ -201,7 +280,9 @@ def test_a_command_that_names_the_brief_gets_its_file_and_no_input(bench: Bench)
 
 
 def test_an_agent_that_wants_a_terminal_gets_one(bench: Bench) -> None:
-    ran = bench.own('test -t 0 && test -t 1 && IFS= read -r line && echo "terminal: $line"', tty=True)
+    ran = bench.own(
+        'test -t 0 && test -t 1 && IFS= read -r line && echo "terminal: $line"', tty=True
+    )
     assert ran.end.end is End.FINISHED
     assert "terminal: Make it so." in ran.summary.words
 
@@ -222,8 +303,12 @@ def test_memory_stays_bounded_with_a_line_of_fifty_megabytes(bench: Bench) -> No
     assert sum(len(e.raw) + len(e.text) for e in bench.events) < 1_000_000
 
 
-@pytest.mark.parametrize("trick", ["ln -s ~/secret.txt $NIGHTLATCH_OUT/blocked.md", "mkfifo $NIGHTLATCH_OUT/blocked.md"])
-def test_a_question_is_never_read_through_a_link_nor_waited_for_at_a_pipe(bench: Bench, trick: str) -> None:
+@pytest.mark.parametrize(
+    "trick", ["ln -s ~/secret.txt $NIGHTLATCH_OUT/blocked.md", "mkfifo $NIGHTLATCH_OUT/blocked.md"]
+)
+def test_a_question_is_never_read_through_a_link_nor_waited_for_at_a_pipe(
+    bench: Bench, trick: str
+) -> None:
     (bench.folder / "me/secret.txt").write_text("secret\n")
     ran = bench.script([[{"run": trick}]])
     assert (ran.end.end, ran.end.question) == (End.FINISHED, "")
@@ -303,14 +388,23 @@ def test_folders_are_lent_whole_and_links_in_them_are_followed(tmp_path: Path) -
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("last", ["exit 0", "sleep 60"])
-def test_a_refreshed_login_is_safe_at_once_and_not_only_at_the_end(tmp_path: Path, last: str) -> None:
-    """The old token may be worthless from then on: a loop that is killed must not take the new one with it."""
+def test_a_refreshed_login_is_safe_at_once_and_not_only_at_the_end(
+    tmp_path: Path, last: str
+) -> None:
+    """The old token may be worthless from then on: a loop that is killed must not take the new
+    one with it."""
     bench = Bench(tmp_path, "bubblewrap")
     own = tmp_path / "me/.cli/auth.json"
     own.parent.mkdir()
     own.write_text('{"token": 1}')
-    agent = replace(agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", REFRESH + last))}), credentials=(".cli/auth.json",))
-    seen = agents.run(agent, replace(bench.errand(agent), stop=lambda: last != "exit 0" and "2" in own.read_text()))
+    agent = replace(
+        agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", REFRESH + last))}),
+        credentials=(".cli/auth.json",),
+    )
+    seen = agents.run(
+        agent,
+        replace(bench.errand(agent), stop=lambda: last != "exit 0" and "2" in own.read_text()),
+    )
     assert own.read_text() == '{"token": 2}'
     assert seen.end.end is (End.FINISHED if last == "exit 0" else End.STOPPED)
 
@@ -329,15 +423,29 @@ def test_every_shipped_agent_loads_and_says_what_it_needs(name: str) -> None:
 
 def test_the_brief_never_stands_on_a_command_line() -> None:
     """Only its file's name may, for the agents that read nothing else."""
-    by_file = {name for name in agents.shipped() if any("{brief}" in word for word in agents.load(name, {}).command)}
+    by_file = {
+        name
+        for name in agents.shipped()
+        if any("{brief}" in word for word in agents.load(name, {}).command)
+    }
     assert by_file == {"aider", "copilot", "mini-swe-agent"}
 
 
 def test_a_shipped_agent_takes_the_persons_model_arguments_and_environment() -> None:
-    agent = agents.load("claude", {"claude": AgentSettings(args=("--max-turns", "9"), model="opus", env={"A": "1"}, home=(".x",))})
+    agent = agents.load(
+        "claude",
+        {
+            "claude": AgentSettings(
+                args=("--max-turns", "9"), model="opus", env={"A": "1"}, home=(".x",)
+            )
+        },
+    )
     assert agent.command[-4:] == ("--model", "opus", "--max-turns", "9")
     assert (agent.env["A"], agent.env["DISABLE_AUTOUPDATER"], agent.home[-1]) == ("1", "1", ".x")
-    assert agents.load("claude", {"claude": AgentSettings(model="opus")}, model="haiku").model == "haiku"
+    assert (
+        agents.load("claude", {"claude": AgentSettings(model="opus")}, model="haiku").model
+        == "haiku"
+    )
 
 
 def test_an_unknown_agent_is_named_with_the_nearest_one() -> None:
@@ -368,7 +476,10 @@ def test_a_program_of_the_project_is_found_there(tmp_path: Path) -> None:
 
 def test_who_is_billed_is_told_by_the_environment() -> None:
     claude = agents.load("claude", {})
-    assert agents.billed(claude, {"ANTHROPIC_API_KEY": "x"}) == "claude is billed to the API key in ANTHROPIC_API_KEY"
+    assert (
+        agents.billed(claude, {"ANTHROPIC_API_KEY": "x"})
+        == "claude is billed to the API key in ANTHROPIC_API_KEY"
+    )
     assert agents.billed(claude, {}) == "claude is billed to the account it is logged in to"
 
 
@@ -376,7 +487,9 @@ def test_only_the_variables_that_an_agent_needs_are_passed(bench: Bench) -> None
     bench.environ |= {"ANTHROPIC_API_KEY": "for claude", "OPENAI_API_KEY": "not for claude"}
     claude = agents.load("claude", {"claude": AgentSettings(command=())})
     mine = agents.load("mine", {"mine": AgentSettings(command=("sh",))})
-    errand = replace(bench.errand(mine), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={}))
+    errand = replace(
+        bench.errand(mine), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={})
+    )
     env = agents.furnished(claude, replace(errand, sandbox=Unconfined())).env
     assert env["ANTHROPIC_API_KEY"] == "for claude"
     assert "OPENAI_API_KEY" not in env

@@ -1,4 +1,5 @@
-"""What keeps a machine awake is held for as long as a run lasts; where nothing does, doctor says so."""
+"""What keeps a machine awake is held for as long as a run lasts; where nothing does, doctor
+says so."""
 
 import os
 import time
@@ -18,7 +19,8 @@ echo over >> {log}
 
 
 def keeper(folder: Path, name: str, text: str = KEEPER) -> Path:
-    """A program of this name that lasts as long as the command behind it, as the real ones do; the file beside it that it writes to."""
+    """A program of this name that lasts as long as the command behind it, as the real ones do;
+    the file beside it that it writes to."""
     log = folder / "bin/kept.log"
     log.parent.mkdir()
     log.with_name(name).write_text(text.format(log=log))
@@ -26,8 +28,13 @@ def keeper(folder: Path, name: str, text: str = KEEPER) -> Path:
     return log
 
 
-@pytest.mark.parametrize(("name", "how"), [("systemd-inhibit", "--what=sleep:idle --mode=block"), ("caffeinate", "-i -s")])
-def test_it_is_held_inside_and_let_go_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, how: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("systemd-inhibit", "--what=sleep:idle --mode=block"), ("caffeinate", "-i -s")],
+)
+def test_it_is_held_inside_and_let_go_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, how: str
+) -> None:
     log = keeper(tmp_path, name)
     monkeypatch.setenv("PATH", str(log.parent))
     assert awake.tried() == (True, f"{name} keeps the machine awake during a run")
@@ -39,14 +46,18 @@ def test_it_is_held_inside_and_let_go_afterwards(tmp_path: Path, monkeypatch: py
     assert (begun.split()[-1], over) == ("cat", "over")
 
 
-def test_where_none_is_there_or_it_fails_that_is_said_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_none_is_there_or_it_fails_that_is_said_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     power = tmp_path / "state"
     power.write_text("freeze mem disk\n")
     nothing = "nothing keeps the machine awake during a run: "
     assert awake.tried(power) == (False, f"{nothing}no systemd-inhibit and no caffeinate is here")
     with awake.kept():
-        keeper(tmp_path, "systemd-inhibit", "#!/bin/sh\necho 'Failed to inhibit: no bus' >&2\nexit 1\n")
+        keeper(
+            tmp_path, "systemd-inhibit", "#!/bin/sh\necho 'Failed to inhibit: no bus' >&2\nexit 1\n"
+        )
     assert awake.tried(power) == (False, f"{nothing}systemd-inhibit: Failed to inhibit: no bus")
     with awake.kept():
         pass
@@ -54,8 +65,14 @@ def test_where_none_is_there_or_it_fails_that_is_said_and_the_run_goes_on(tmp_pa
     assert awake.tried(power) == (True, "this machine knows no sleep")
 
 
-def test_one_that_does_not_let_go_holds_up_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = keeper(tmp_path, "systemd-inhibit", "#!/bin/sh\necho $$ > {log}.new\n/bin/mv {log}.new {log}\nexec /bin/sleep 60\n")
+def test_one_that_does_not_let_go_holds_up_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = keeper(
+        tmp_path,
+        "systemd-inhibit",
+        "#!/bin/sh\necho $$ > {log}.new\n/bin/mv {log}.new {log}\nexec /bin/sleep 60\n",
+    )
     monkeypatch.setenv("PATH", str(log.parent))
     began = time.monotonic()
     with awake.kept(0):

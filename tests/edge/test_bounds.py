@@ -1,4 +1,5 @@
-"""Memory and processes of a sandboxed command: held together where a control group can be had, else as far as a process can be held."""
+"""Memory and processes of a sandboxed command: held together where a control group can be had,
+else as far as a process can be held."""
 
 import os
 import select
@@ -41,7 +42,9 @@ FORK = "for i in $(seq 60); do sleep 60 & done"
 def room(tmp_path: Path) -> Room:
     for name in ("tree", "home"):
         (tmp_path / name).mkdir()
-    return Room(tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "home", env=environment({}))
+    return Room(
+        tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "home", env=environment({})
+    )
 
 
 @pytest.fixture
@@ -53,11 +56,17 @@ def held() -> Bounds:
 
 
 def shell(room: Room, script: str, memory: int = 0, processes: int = 0) -> Ran:
-    return run(find_sandbox("auto", memory, processes).command(room, ["sh", "-c", script]), timeout=60)
+    return run(
+        find_sandbox("auto", memory, processes).command(room, ["sh", "-c", script]), timeout=60
+    )
 
 
 def groups_of(held: Bounds, pid: int | None = None) -> list[Path]:
-    return [group for place in held.groups.values() for group in place.glob(f"nightlatch-{pid or os.getpid()}-*")]
+    return [
+        group
+        for place in held.groups.values()
+        for group in place.glob(f"nightlatch-{pid or os.getpid()}-*")
+    ]
 
 
 @pytest.mark.usefixtures("held")
@@ -68,7 +77,10 @@ def test_memory_is_held_over_all_processes_together(room: Room) -> None:
     assert b"all four" not in shell(room, four, MEMORY, 0).output
     assert b"all four" in shell(room, four).output, "control: without a limit they have it"
     assert (shell(room, EAT, MEMORY, 0).exit, shell(room, EAT).exit) == (137, 0)
-    assert [shell(room, f"{script}; exit 3", MEMORY, 0).output.endswith(STARVED) for script in (EAT, "true")] == [True, False]
+    assert [
+        shell(room, f"{script}; exit 3", MEMORY, 0).output.endswith(STARVED)
+        for script in (EAT, "true")
+    ] == [True, False]
     assert shell(room, EAT.replace("200", "20"), MEMORY, 0).exit == 0
 
 
@@ -132,9 +144,15 @@ for script in ("python3 -c 'x = bytearray(400_000_000)'", "python3 -c 'x = bytea
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
-def test_without_a_group_each_process_is_held_and_what_that_lacks_is_said(as_user: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    """The number of processes counts those of the sandbox, not all of the user's: thirty others do not matter."""
-    others = [subprocess.Popen(["sleep", "600"], user=65534, group=65534, extra_groups=[]) for _ in range(30)]
+def test_without_a_group_each_process_is_held_and_what_that_lacks_is_said(
+    as_user: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """The number of processes counts those of the sandbox, not all of the user's: thirty others
+    do not matter."""
+    others = [
+        subprocess.Popen(["sleep", "600"], user=65534, group=65534, extra_groups=[])
+        for _ in range(30)
+    ]
     try:
         done = as_user(ALONE)
     finally:
@@ -142,7 +160,9 @@ def test_without_a_group_each_process_is_held_and_what_that_lacks_is_said(as_use
             other.kill()
             other.wait()
     said, *exits = done.stdout.splitlines()
-    assert said == "{} ['workspace.memory holds for each process, not for all of a session together']", done.stderr
+    assert (
+        said == "{} ['workspace.memory holds for each process, not for all of a session together']"
+    ), done.stderr
     assert exits == ["1", "0", "2", "0"]
 
 
@@ -155,11 +175,14 @@ exec "$@"
 """
 
 
-@pytest.mark.parametrize(("told", "taken"), [("96000000 24", True), ("max max", False), ("", False)])
+@pytest.mark.parametrize(
+    ("told", "taken"), [("96000000 24", True), ("max max", False), ("", False)]
+)
 def test_systemd_starts_commands_in_a_scope_where_that_holds(
     room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, taken: bool
 ) -> None:
-    """The same words as the real one; with control groups of version 1 a user's scope is made and limits nothing."""
+    """The same words as the real one; with control groups of version 1 a user's scope is made
+    and limits nothing."""
     log, fake = tmp_path / "log", tmp_path / "bin" / "systemd-run"
     fake.parent.mkdir()
     fake.write_text(SYSTEMD.format(told=told, log=log))
@@ -169,17 +192,32 @@ def test_systemd_starts_commands_in_a_scope_where_that_holds(
     sandbox = find_sandbox("auto", MEMORY, PROCESSES)
     assert bool(sandbox.bounds.scope) == taken
 
-    ran = run(sandbox.command(room, ["sh", "-c", "echo ${XDG_RUNTIME_DIR-none}; exit 4"]), timeout=60)
+    ran = run(
+        sandbox.command(room, ["sh", "-c", "echo ${XDG_RUNTIME_DIR-none}; exit 4"]), timeout=60
+    )
 
     assert (ran.exit, ran.output) == (4, b"none\n")
     if taken:
         words = ["--user"] if os.getuid() else []
-        limits = ["--property=MemoryMax=96000000", "--property=MemorySwapMax=0", "--property=TasksMax=24"]
-        assert log.read_text().split()[: len(words) + 7] == [*words, "--scope", "--quiet", "--collect", *limits, "--"]
+        limits = [
+            "--property=MemoryMax=96000000",
+            "--property=MemorySwapMax=0",
+            "--property=TasksMax=24",
+        ]
+        assert log.read_text().split()[: len(words) + 7] == [
+            *words,
+            "--scope",
+            "--quiet",
+            "--collect",
+            *limits,
+            "--",
+        ]
         assert list(sandbox.bounds.lacks()) == []
 
 
-def test_a_room_that_stood_ready_is_held_to_its_limits_and_leaves_no_group(room: Room, held: Bounds) -> None:
+def test_a_room_that_stood_ready_is_held_to_its_limits_and_leaves_no_group(
+    room: Room, held: Bounds
+) -> None:
     sandbox = find_sandbox("auto", MEMORY, PROCESSES)
     for script, code in (("python3 -c 'x = bytearray(400_000_000)'", 137), ("exit 3", 3)):
         sandbox.stand(room)
@@ -193,17 +231,23 @@ def test_a_room_that_stood_ready_is_held_to_its_limits_and_leaves_no_group(room:
     assert groups_of(held) == []
 
 
-def test_a_limit_that_cannot_be_set_stops_the_command(room: Room, held: Bounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_cannot_be_set_stops_the_command(
+    room: Room, held: Bounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandbox = find_sandbox("auto", MEMORY, 0)
     monkeypatch.setitem(sandbox.bounds.groups, "memory", tmp_path / "gone")
-    with pytest.raises(SandboxError, match=r"memory and processes cannot be limited: .*No such file"):
+    with pytest.raises(
+        SandboxError, match=r"memory and processes cannot be limited: .*No such file"
+    ):
         run(sandbox.command(room, ["touch", "made"]), timeout=60)
     assert not (room.tree / "made").exists()
     assert groups_of(held) == []
 
 
 def test_what_is_not_limited_is_said() -> None:
-    assert [says for says, _ in bounds.NO_BOUNDS.lacks()] == ["no limit of memory and processes: a session may use what the machine has"]
+    assert [says for says, _ in bounds.NO_BOUNDS.lacks()] == [
+        "no limit of memory and processes: a session may use what the machine has"
+    ]
 
 
 SMALL_DISK = """
@@ -233,12 +277,23 @@ print(bool(sandbox.bounds.short()))
 
 
 @pytest.mark.parametrize("setting", ["none", "auto"])
-@pytest.mark.parametrize(("size", "wanted"), [("40000000", "False True False disk True"), ("10000000", "False False False self False")])
-def test_a_command_that_fills_the_disk_is_ended(tmp_path: Path, setting: str, size: str, wanted: str) -> None:
-    """On a disk of 64 MB, of which 48 are to stay free: it may take half of what was free when it began, or all but the 48."""
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [("40000000", "False True False disk True"), ("10000000", "False False False self False")],
+)
+def test_a_command_that_fills_the_disk_is_ended(
+    tmp_path: Path, setting: str, size: str, wanted: str
+) -> None:
+    """On a disk of 64 MB, of which 48 are to stay free: it may take half of what was free when
+    it began, or all but the 48."""
     small = f'mount -t tmpfs -o size=64000000 small {tmp_path} && exec "$@"'
     inside = [sys.executable, "-c", SMALL_DISK, setting, str(tmp_path), size]
-    done = subprocess.run(["unshare", "-Urm", "sh", "-c", small, "sh", *inside], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["unshare", "-Urm", "sh", "-c", small, "sh", *inside],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if "unshare:" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no small disk can be had here ({done.stderr.strip()})")
     assert " ".join(done.stdout.split()) == wanted, done.stderr

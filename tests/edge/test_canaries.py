@@ -1,4 +1,5 @@
-"""Canaries on every runner that the machine has: five red and one green beside honest code, and seen through where code cheats."""
+"""Canaries on every runner that the machine has: five red and one green beside honest code, and
+seen through where code cheats."""
 
 import shutil
 from collections.abc import Mapping
@@ -15,24 +16,48 @@ from tests.edge.test_runners import CARGO, HANDS, Project, needs
 
 PY_TEST = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
 PY = {"calc.py": "def add(a, b):\n    return a + b\n", "tests/test_calc.py": PY_TEST}
-UNIT = "import unittest\nfrom calc import add\n\n\nclass Sums(unittest.TestCase):\n    def test_add(self):\n"
+UNIT = (
+    "import unittest\nfrom calc import add\n\n\nclass Sums(unittest.TestCase):\n    def"
+    " test_add(self):\n"
+)
 UNIT += "        self.assertEqual(add(1, 2), 3)\n"
-NODE = "import { test } from 'node:test';\nimport assert from 'node:assert';\nimport { add } from '../calc.mjs';\n"
+NODE = (
+    "import { test } from 'node:test';\nimport assert from 'node:assert';\nimport { add } from"
+    " '../calc.mjs';\n"
+)
 NODE += "test('adds', () => assert.equal(add(1, 2), 3));\n"
-GO_TEST = 'package thing\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3 {\n\t\tt.Error("no")\n\t}\n}\n'
+GO_TEST = (
+    'package thing\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {\n\tif Add(1, 2) != 3'
+    ' {\n\t\tt.Error("no")\n\t}\n}\n'
+)
 GO_CODE = "package thing\n\nfunc Add(a, b int) int { return a + b }\n"
-GO = {"go.mod": "module example.org/thing\n\ngo 1.19\n", "calc.go": GO_CODE, "calc_test.go": GO_TEST}
-GO_MAIN = 'package thing\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n'
+GO = {
+    "go.mod": "module example.org/thing\n\ngo 1.19\n",
+    "calc.go": GO_CODE,
+    "calc_test.go": GO_TEST,
+}
+GO_MAIN = (
+    'package thing\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestMain(m *testing.M)'
+    " {\n\tm.Run()\n\tos.Exit(0)\n}\n"
+)
 RUST_TEST = "#[test]\nfn adds() { assert_eq!(thing::add(1, 2), 3); }\n"
-RUST = {"Cargo.toml": CARGO, "src/lib.rs": "pub fn add(a: u8, b: u8) -> u8 { a + b }\n", "tests/calc.rs": RUST_TEST}
-JS = {"package.json": "{}", "calc.mjs": "export const add = (a, b) => a + b;\n", "test/calc.test.mjs": NODE}
+RUST = {
+    "Cargo.toml": CARGO,
+    "src/lib.rs": "pub fn add(a: u8, b: u8) -> u8 { a + b }\n",
+    "tests/calc.rs": RUST_TEST,
+}
+JS = {
+    "package.json": "{}",
+    "calc.mjs": "export const add = (a, b) => a + b;\n",
+    "test/calc.test.mjs": NODE,
+}
 PROJECTS: Mapping[str, tuple[str, Mapping[str, str], str, str]] = {
     "pytest": ("python3", PY, "tests/test_calc.py", "calc.py"),
     "unittest": ("python3", {**PY, "tests/test_calc.py": UNIT}, "tests/test_calc.py", "calc.py"),
     "node --test": ("node", JS, "test/calc.test.mjs", "calc.mjs"),
     "go test": ("go", GO, "calc_test.go", "calc.go"),
     "cargo test": ("cargo", RUST, "tests/calc.rs", "src/lib.rs"),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -54,7 +79,11 @@ def flown(project: Project, name: str, more: Mapping[str, str]) -> tuple[Laid, R
     project.write({laid.path: laid.text})
     room = project.room
     if program == "cargo":
-        env = {**room.env, "HOME": str(Path(shutil.which("cargo") or "/").parents[2]), "CARGO_TARGET_DIR": str(project.folder / "target")}
+        env = {
+            **room.env,
+            "HOME": str(Path(shutil.which("cargo") or "/").parents[2]),
+            "CARGO_TARGET_DIR": str(project.folder / "target"),
+        }
         room = Room(tree=room.tree, at=room.at, home=room.home, env=env)
     return laid, runner.run_suite(HANDS, room, chosen, "python3", laid.wanted())
 
@@ -69,9 +98,21 @@ def test_five_come_out_red_and_one_green(project: Project, name: str) -> None:
 
 
 CHEATS = {
-    "pytest": {"calc.py": PY["calc.py"] + "\n\nimport os\nimport atexit\n\natexit.register(os._exit, 0)\n"},
-    "unittest": {"calc.py": PY["calc.py"] + "\n\nimport unittest\n\nunittest.TestCase.assertEqual = lambda *_: None\n"},
-    "node --test": {"calc.mjs": "import assert from 'node:assert';\nassert.strictEqual = () => {};\nexport const add = (a, b) => a + b;\n"},
+    "pytest": {
+        "calc.py": PY["calc.py"] + "\n\nimport os\nimport atexit\n\natexit.register(os._exit, 0)\n"
+    },
+    "unittest": {
+        "calc.py": (
+            PY["calc.py"]
+            + "\n\nimport unittest\n\nunittest.TestCase.assertEqual = lambda *_: None\n"
+        )
+    },
+    "node --test": {
+        "calc.mjs": (
+            "import assert from 'node:assert';\nassert.strictEqual = () => {};\nexport const add ="
+            " (a, b) => a + b;\n"
+        )
+    },
     "go test": {"init_test.go": GO_MAIN},
 }
 
@@ -87,8 +128,13 @@ def test_a_run_without_the_canary_says_nothing_of_it() -> None:
     assert laid.wrong(Results(answer=Answer.GREEN)) == "5 of 5 tests that must fail did not"
     red = {f"test_q.py::q_{n}": Result.FAILED for n in range(5)}
     assert laid.wrong(Results(answer=Answer.RED, ids=red)) == "a test that must pass did not"
-    assert laid.wrong(Results(answer=Answer.RED, ids={**red, "test_q.py::q_5": Result.PASSED})) == ""
-    assert laid.wrong(Results(answer=Answer.RED, ids=red, broken="the report breaks off")) == "the report breaks off"
+    assert (
+        laid.wrong(Results(answer=Answer.RED, ids={**red, "test_q.py::q_5": Result.PASSED})) == ""
+    )
+    assert (
+        laid.wrong(Results(answer=Answer.RED, ids=red, broken="the report breaks off"))
+        == "the report breaks off"
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,14 @@ from nightlatch.edge.stale import at_work, free_refs
 from nightlatch.errors import RepoError
 from tests.edge.gitkit import ODD, commit_after, committed, git, write
 
-BASE: dict[str, str | bytes] = {"a": "a1\n", "b": "b1\n", "c/d": "d1\n", ODD: "odd\n", "prd.json": "{}\n", ".gitignore": "*.log\n"}
+BASE: dict[str, str | bytes] = {
+    "a": "a1\n",
+    "b": "b1\n",
+    "c/d": "d1\n",
+    ODD: "odd\n",
+    "prd.json": "{}\n",
+    ".gitignore": "*.log\n",
+}
 
 
 @pytest.fixture
@@ -25,7 +32,9 @@ def repo(repository: Path) -> Repo:
     return open_repo(repository)
 
 
-def land(repo: Repo, files: dict[str, str | bytes | None], texts: tuple[str, ...] = ("prd.json",)) -> tuple[str, ...]:
+def land(
+    repo: Repo, files: dict[str, str | bytes | None], texts: tuple[str, ...] = ("prd.json",)
+) -> tuple[str, ...]:
     """Move the branch by one commit, then the checkout."""
     old = repo.tip("main") or ""
     new = commit_after(repo, old, files)
@@ -35,7 +44,13 @@ def land(repo: Repo, files: dict[str, str | bytes | None], texts: tuple[str, ...
 
 
 def state(repo: Repo) -> list[str]:
-    return [line for line in git(repo.top, "-c", "core.quotePath=false", "status", "--porcelain").splitlines() if line]
+    return [
+        line
+        for line in git(
+            repo.top, "-c", "core.quotePath=false", "status", "--porcelain"
+        ).splitlines()
+        if line
+    ]
 
 
 def text(repo: Repo, path: str) -> str:
@@ -43,7 +58,13 @@ def text(repo: Repo, path: str) -> str:
 
 
 def test_a_clean_checkout_follows(repo: Repo) -> None:
-    assert land(repo, {"a": "a2\n", "c/d": None, "new/x": "x\n", ODD: "odder\n", "prd.json": '{"x": 1}\n'}) == ()
+    assert (
+        land(
+            repo,
+            {"a": "a2\n", "c/d": None, "new/x": "x\n", ODD: "odder\n", "prd.json": '{"x": 1}\n'},
+        )
+        == ()
+    )
 
     assert state(repo) == []
     assert text(repo, "a") == "a2\n"
@@ -62,11 +83,17 @@ def test_edits_and_staged_work_elsewhere_stay_exactly_as_they_are(repo: Repo) ->
 
     assert state(repo) == before
     assert git(repo.top, "show", ":c/d") == "staged"
-    assert (text(repo, "b"), text(repo, "c/d"), text(repo, "a")) == ("mine\n", "staged and edited\n", "a2\n")
+    assert (text(repo, "b"), text(repo, "c/d"), text(repo, "a")) == (
+        "mine\n",
+        "staged and edited\n",
+        "a2\n",
+    )
 
 
 @pytest.mark.parametrize("stage", [False, True])
-def test_an_edited_path_is_in_conflict_until_the_person_says_which_side_counts(repo: Repo, stage: bool) -> None:
+def test_an_edited_path_is_in_conflict_until_the_person_says_which_side_counts(
+    repo: Repo, stage: bool
+) -> None:
     write(repo.top, {"a": "mine\n"})
     if stage:
         git(repo.top, "add", "a")
@@ -95,7 +122,11 @@ def test_what_is_staged_alone_stays_staged(repo: Repo) -> None:
 
     assert land(repo, {"a": "a2\n", "b": "b2\n"}) == ("a",)
 
-    assert (git(repo.top, "show", ":3:a"), text(repo, "a"), text(repo, "b")) == ("staged", "a2\n", "b2\n")
+    assert (git(repo.top, "show", ":3:a"), text(repo, "a"), text(repo, "b")) == (
+        "staged",
+        "a2\n",
+        "b2\n",
+    )
 
 
 def test_the_plan_is_replaced_whole_and_never_taken_away_for_a_moment(repo: Repo) -> None:
@@ -114,7 +145,11 @@ def test_an_untracked_or_ignored_file_in_the_way_is_kept(repo: Repo, path: str) 
 
     assert land(repo, {path: "theirs\n", "a": "a2\n"}) == (path,)
 
-    kept = "mine\n" if path == "new.log" else "<<<<<<< landed\ntheirs\n=======\nmine\n>>>>>>> your edit\n"
+    kept = (
+        "mine\n"
+        if path == "new.log"
+        else "<<<<<<< landed\ntheirs\n=======\nmine\n>>>>>>> your edit\n"
+    )
     assert (text(repo, path), text(repo, "a")) == (kept, "a2\n")
     stages = git(repo.top, "ls-files", "-u", path).splitlines()
     assert len(stages) == (1 if path == "new.log" else 2)  # what git leaves out is never stored
@@ -176,7 +211,9 @@ def test_a_locked_index_leaves_everything_behind_and_a_later_call_finishes(repo:
     assert (text(repo, "a"), state(repo)) == ("a2\n", [])
 
 
-def test_a_plan_that_was_replaced_under_a_locked_index_moves_on_with_the_next_landing(repo: Repo) -> None:
+def test_a_plan_that_was_replaced_under_a_locked_index_moves_on_with_the_next_landing(
+    repo: Repo,
+) -> None:
     lock = repo.git_dir / "index.lock"
     lock.touch()
     os.utime(lock, (1, 1))
@@ -186,10 +223,17 @@ def test_a_plan_that_was_replaced_under_a_locked_index_moves_on_with_the_next_la
 
     assert land(repo, {"b": "b2\n", "prd.json": '{"x": 2}\n'}) == ()
 
-    assert (text(repo, "a"), text(repo, "b"), text(repo, "prd.json"), state(repo)) == ("a2\n", "b2\n", '{"x": 2}\n', [])
+    assert (text(repo, "a"), text(repo, "b"), text(repo, "prd.json"), state(repo)) == (
+        "a2\n",
+        "b2\n",
+        '{"x": 2}\n',
+        [],
+    )
 
 
-def test_an_index_that_was_moved_before_git_refused_the_files_moves_on_with_the_next_landing(repo: Repo) -> None:
+def test_an_index_that_was_moved_before_git_refused_the_files_moves_on_with_the_next_landing(
+    repo: Repo,
+) -> None:
     tree = repo.tree_of("main")
     assert land(repo, {"prd.json": '{"x": 1}\n'}) == ()
     repo.set_ref(checkout.BEHIND, tree)
@@ -207,7 +251,12 @@ def test_an_index_that_another_git_wrote_back_as_it_was_before_follows_again(rep
 
     assert land(repo, {"a": "a3\n", "new": "n2\n", "b": "b\n", "prd.json": '{"x": 2}\n'}) == ()
 
-    assert (text(repo, "a"), text(repo, "b"), text(repo, "prd.json"), state(repo)) == ("a3\n", "b\n", '{"x": 2}\n', [])
+    assert (text(repo, "a"), text(repo, "b"), text(repo, "prd.json"), state(repo)) == (
+        "a3\n",
+        "b\n",
+        '{"x": 2}\n',
+        [],
+    )
 
 
 def test_an_older_version_that_the_person_staged_over_an_edit_stays(repo: Repo) -> None:
@@ -248,7 +297,13 @@ def test_a_second_call_after_a_crash_does_no_harm(repo: Repo) -> None:
 def test_links_and_executable_bits_follow_and_edited_ones_stay(repo: Repo) -> None:
     old = repo.tip("main") or ""
     target = repo.write_blob(b"b")
-    mid = repo.commit(repo.tree_with(old, {"a": ("120000", target), "run": ("100755", target), "link": ("120000", target)}), [old], "x")
+    mid = repo.commit(
+        repo.tree_with(
+            old, {"a": ("120000", target), "run": ("100755", target), "link": ("120000", target)}
+        ),
+        [old],
+        "x",
+    )
     repo.advance("refs/heads/main", mid, old)
     assert checkout.sync(repo, "main", old, mid) == checkout.Synced()
     assert (repo.top / "a").readlink() == Path("b")
@@ -268,7 +323,15 @@ def test_the_persons_own_filters_and_line_ends_hold_in_their_checkout(repository
     git(repository, "config", "core.autocrlf", "true")
     git(repository, "config", "filter.rot.clean", "tr a-z b-za")
     git(repository, "config", "filter.rot.smudge", "tr b-za a-z")
-    committed(repository, {".gitattributes": "*.rot -text filter=rot\n", "x.rot": "abc\n", "a": b"1\r\n", "prd.json": b"{\r\n}\r\n"})
+    committed(
+        repository,
+        {
+            ".gitattributes": "*.rot -text filter=rot\n",
+            "x.rot": "abc\n",
+            "a": b"1\r\n",
+            "prd.json": b"{\r\n}\r\n",
+        },
+    )
     repo = open_repo(repository)
     assert repo.read("HEAD", "x.rot") == b"bcd\n"
     assert repo.read("HEAD", "prd.json") == b"{\n}\n"
@@ -282,7 +345,13 @@ def test_the_persons_own_filters_and_line_ends_hold_in_their_checkout(repository
 
 
 def test_no_hook_of_the_person_runs(repo: Repo, tmp_path: Path) -> None:
-    for name in ("post-checkout", "post-index-change", "reference-transaction", "pre-commit", "post-commit"):
+    for name in (
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "pre-commit",
+        "post-commit",
+    ):
         hook = repo.git_dir / "hooks" / name
         hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
         hook.chmod(0o755)
@@ -293,7 +362,9 @@ def test_no_hook_of_the_person_runs(repo: Repo, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_edit_of_the_plan_is_seen_staged_or_not_and_with_what_it_started_from(repo: Repo) -> None:
+def test_an_edit_of_the_plan_is_seen_staged_or_not_and_with_what_it_started_from(
+    repo: Repo,
+) -> None:
     assert checkout.plan_edit(repo, "main", "prd.json") is None
     write(repo.top, {"prd.json": '{"mine": 1}\n'})
 
@@ -301,7 +372,9 @@ def test_an_edit_of_the_plan_is_seen_staged_or_not_and_with_what_it_started_from
     git(repo.top, "add", "prd.json")
 
     assert edit == checkout.plan_edit(repo, "main", "prd.json")
-    assert edit == checkout.Edit(data=b'{"mine": 1}\n', seen=b'{"mine": 1}\n', mode="100644", ancestor=b"{}\n")
+    assert edit == checkout.Edit(
+        data=b'{"mine": 1}\n', seen=b'{"mine": 1}\n', mode="100644", ancestor=b"{}\n"
+    )
 
 
 def test_an_edit_that_a_landing_overtook_started_from_the_older_plan(repo: Repo) -> None:
@@ -348,7 +421,8 @@ def test_bytes_that_were_not_seen_are_never_overwritten(repo: Repo) -> None:
 
 
 def test_a_person_who_saves_the_plan_all_the_time_loses_no_save(repo: Repo) -> None:
-    """Every save replaces the file, as editors do; the last bytes on disk are always the person's or made from them."""
+    """Every save replaces the file, as editors do; the last bytes on disk are always the
+    person's or made from them."""
     saver = f"""
 import os, sys
 for n in range(300):
@@ -423,17 +497,32 @@ def test_nothing_starts_in_the_middle_of_a_merge(repo: Repo, how: str) -> None:
 
 
 HALVES: dict[str, str | bytes | None] = {
-    "a": "a2, and much more than that\n", "c/d": "d2\n", "gone": None, "made": "made\n", "new": "n\n", "x/y": "y, and more\n",
-}  # fmt: skip
+    "a": "a2, and much more than that\n",
+    "c/d": "d2\n",
+    "gone": None,
+    "made": "made\n",
+    "new": "n\n",
+    "x/y": "y, and more\n",
+}
 
 
 def half_moved(repo: Repo) -> tuple[str, str]:
-    """The branch one commit on, and of its files what a git leaves that is killed: some moved, some begun, some gone; and its lock."""
+    """The branch one commit on, and of its files what a git leaves that is killed: some moved,
+    some begun, some gone; and its lock."""
     committed(repo.top, {"gone": "g\n"})
     old = repo.tip("main") or ""
     new = commit_after(repo, old, HALVES)
     assert repo.advance("refs/heads/main", new, old)
-    write(repo.top, {"a": "a2, and", "b": "mine\n", "made": "made\n", "x/y": "", ".git/index.lock": "half an index"})
+    write(
+        repo.top,
+        {
+            "a": "a2, and",
+            "b": "mine\n",
+            "made": "made\n",
+            "x/y": "",
+            ".git/index.lock": "half an index",
+        },
+    )
     (repo.top / "c/d").unlink()
     return old, new
 
@@ -445,8 +534,9 @@ def test_what_a_killed_git_left_half_moved_is_finished_and_an_edit_stays(repo: R
 
     assert [line.strip() for line in state(repo)] == ["M b"]
     assert {path: text(repo, path) for path in ("a", "b", "c/d", "made", "new", "x/y")} == {
-        **{path: told for path, told in HALVES.items() if told}, "b": "mine\n",
-    }  # fmt: skip
+        **{path: told for path, told in HALVES.items() if told},
+        "b": "mine\n",
+    }
     assert not (repo.top / "gone").exists()
     assert repo.tip_of(checkout.BEHIND) is None
 
@@ -483,7 +573,9 @@ def test_a_lock_that_may_be_anothers_stays(repo: Repo, why: str) -> None:
             # Its parent is not this process, as it would be if it were the loop's own.
             shell = ["setsid", "--fork", "git", "cat-file", "--batch"]
             pipe = subprocess.PIPE
-            other = stack.enter_context(subprocess.Popen(shell, cwd=repo.top, stdin=pipe, stdout=pipe))
+            other = stack.enter_context(
+                subprocess.Popen(shell, cwd=repo.top, stdin=pipe, stdout=pipe)
+            )
             assert other.stdin
             assert other.stdout
             other.stdin.write(b"HEAD^{tree}\n")
@@ -495,15 +587,25 @@ def test_a_lock_that_may_be_anothers_stays(repo: Repo, why: str) -> None:
 
 
 def test_locks_of_refs_go_with_the_git_that_held_them(repo: Repo) -> None:
-    mine, theirs = (repo.common_dir / f"refs/{name}.lock" for name in ("nightlatch/work/US-1", "heads/other"))
-    write(repo.top, {str(path.relative_to(repo.top)): "" for path in (mine, theirs, repo.common_dir / "refs/heads/main.lock")})
+    mine, theirs = (
+        repo.common_dir / f"refs/{name}.lock" for name in ("nightlatch/work/US-1", "heads/other")
+    )
+    write(
+        repo.top,
+        {
+            str(path.relative_to(repo.top)): ""
+            for path in (mine, theirs, repo.common_dir / "refs/heads/main.lock")
+        },
+    )
 
     free_refs(repo, "refs/heads/main")
 
     assert sorted((repo.common_dir / "refs").rglob("*.lock")) == [theirs]
 
 
-def test_gits_of_the_loop_itself_are_nobody_elses_also_those_that_another_thread_starts_just_now(repo: Repo) -> None:
+def test_gits_of_the_loop_itself_are_nobody_elses_also_those_that_another_thread_starts_just_now(
+    repo: Repo,
+) -> None:
     over, words = threading.Event(), ["git", "cat-file", "--batch"]
 
     def busy() -> None:
@@ -522,7 +624,9 @@ def test_gits_of_the_loop_itself_are_nobody_elses_also_those_that_another_thread
         over.set()
         thread.join()
     pipe = subprocess.PIPE
-    with subprocess.Popen(["setsid", "--fork", *words], cwd=repo.top, stdin=pipe, stdout=pipe) as another:
+    with subprocess.Popen(
+        ["setsid", "--fork", *words], cwd=repo.top, stdin=pipe, stdout=pipe
+    ) as another:
         assert another.stdin
         assert another.stdout
         another.stdin.write(b"nothing\n")

@@ -63,7 +63,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
 try: append(fd, b"2" * 100)
 except OSError as error: print(error)
 """
-    said = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", limited], capture_output=True, text=True, check=True
+    ).stdout
 
     assert "only 6 of 100 bytes" in said
     assert file.read_bytes() == b"one\n"
@@ -80,7 +82,9 @@ def test_an_append_adds_all(tmp_path: Path) -> None:
 
 def test_a_lock_is_held_by_one_process_and_dies_with_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout
         holder.stdout.readline()
         with pytest.raises(BusyError, match=f"process {holder.pid}"), Lock(path):

@@ -17,11 +17,13 @@ from nightlatch.edge.reaper import descendants
 from nightlatch.edge.repository import open_repo
 from nightlatch.errors import RepoError
 
-ODD = "odd \n\udcff ü\t\"name\""
+ODD = 'odd \n\udcff ü\t"name"'
 
 
 def git(folder: Path, *args: str) -> str:
-    return subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *args], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 @pytest.fixture
@@ -31,18 +33,25 @@ def repo(repository: Path) -> Repo:
 
 def tree_of_files(repo: Repo, files: dict[str, str]) -> str:
     empty = repo.tree_of("HEAD")
-    return repo.tree_with(empty, {path: ("100644", repo.write_blob(text.encode())) for path, text in files.items()})
+    return repo.tree_with(
+        empty, {path: ("100644", repo.write_blob(text.encode())) for path, text in files.items()}
+    )
 
 
 def test_a_tree_is_changed_in_memory_at_any_depth(repo: Repo) -> None:
     tree = tree_of_files(repo, {"a": "1", "deep/er/still": "2", "deep/b": "3", ODD: "4"})
     blob = repo.write_blob(b"5")
 
-    changed = repo.tree_with(tree, {"deep/er/still": None, "deep/c/d": ("100755", blob), "a": ("120000", blob)})
+    changed = repo.tree_with(
+        tree, {"deep/er/still": None, "deep/c/d": ("100755", blob), "a": ("120000", blob)}
+    )
 
     assert {path: mode for path, (mode, _) in repo.files(changed).items()} == {
-        "a": "120000", "deep/b": "100644", "deep/c/d": "100755", ODD: "100644",
-    }  # fmt: skip
+        "a": "120000",
+        "deep/b": "100644",
+        "deep/c/d": "100755",
+        ODD: "100644",
+    }
     assert changed == repo.tree_of(repo.commit(changed, [], "x"))
 
 
@@ -50,7 +59,9 @@ def test_a_file_gives_way_to_a_folder_and_a_folder_to_a_file(repo: Repo) -> None
     tree = tree_of_files(repo, {"a": "1", "b/c": "2", "b/d": "3"})
     blob = repo.write_blob(b"new")
 
-    changed = repo.tree_with(tree, {"a/x": ("100644", blob), "a": None, "b": ("120000", blob), "b/c": None, "b/d": None})
+    changed = repo.tree_with(
+        tree, {"a/x": ("100644", blob), "a": None, "b": ("120000", blob), "b/c": None, "b/d": None}
+    )
 
     assert set(repo.files(changed)) == {"a/x", "b"}
 
@@ -71,7 +82,14 @@ def test_a_difference_names_every_path_with_both_sides(repo: Repo) -> None:
     was = repo.files(old)["changed"]
     assert repo.diff(old, new) == (
         Change(path="added", status="A", new_mode="100644", new_oid=blob),
-        Change(path="changed", status="M", old_mode=was[0], old_oid=was[1], new_mode="100755", new_oid=blob),
+        Change(
+            path="changed",
+            status="M",
+            old_mode=was[0],
+            old_oid=was[1],
+            new_mode="100755",
+            new_oid=blob,
+        ),
         Change(path=ODD, status="D", old_mode=gone[0], old_oid=gone[1]),
     )
 
@@ -93,8 +111,12 @@ def test_a_branch_that_a_git_moved_before_it_was_killed_has_moved(
     old, shim, git = repo.tip("main") or "", tmp_path / "bin/git", shutil.which("git")
     new = repo.commit(repo.tree_of("HEAD"), [old], "ours")
     shim.parent.mkdir()
-    # The reader of its output goes after one line, so that git ends by SIGPIPE when it says that the branch is moved.
-    shim.write_text(f'#!/bin/sh\ncase "$*" in *update-ref*) {git} "$@" | head -n 1;; *) exec {git} "$@";; esac\n')
+    # The reader of its output goes after one line, so that git ends by SIGPIPE when it says that
+    # the branch is moved.
+    shim.write_text(
+        f'#!/bin/sh\ncase "$*" in *update-ref*) {git} "$@" | head -n 1;; *) exec {git} "$@";;'
+        " esac\n"
+    )
     shim.chmod(0o755)
     monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
 
@@ -103,7 +125,9 @@ def test_a_branch_that_a_git_moved_before_it_was_killed_has_moved(
     assert repo.tip("main") == new
 
 
-def test_a_branch_that_cannot_move_for_another_reason_is_an_error_and_not_a_lost_race(repo: Repo) -> None:
+def test_a_branch_that_cannot_move_for_another_reason_is_an_error_and_not_a_lost_race(
+    repo: Repo,
+) -> None:
     old = repo.tip("main") or ""
     (repo.git_dir / "refs/heads/main.lock").touch()
 
@@ -112,7 +136,22 @@ def test_a_branch_that_cannot_move_for_another_reason_is_an_error_and_not_a_lost
 
 
 def test_every_id_of_a_plan_has_a_ref_of_its_own(repo: Repo) -> None:
-    ids = ["US-1", "us 1", "a/b", "..", ".", "@{", "x.lock", "~^:?*[\\", "ü", "\ud800", "%2E", "a" * 400, "a" * 401, "-"]
+    ids = [
+        "US-1",
+        "us 1",
+        "a/b",
+        "..",
+        ".",
+        "@{",
+        "x.lock",
+        "~^:?*[\\",
+        "ü",
+        "\ud800",
+        "%2E",
+        "a" * 400,
+        "a" * 401,
+        "-",
+    ]
     tip = repo.tip("main") or ""
 
     for feature in ids:
@@ -139,7 +178,9 @@ def test_two_commits_merge_in_memory_and_conflicts_are_named(repo: Repo) -> None
     assert repo.merge(base, right).conflicts == ()
 
 
-def test_what_was_taken_back_does_not_come_again_with_the_work_that_was_done_on_it(repo: Repo) -> None:
+def test_what_was_taken_back_does_not_come_again_with_the_work_that_was_done_on_it(
+    repo: Repo,
+) -> None:
     start, blob = repo.tip("main") or "", ("100644", repo.write_blob(b"x\n"))
     base = repo.commit(repo.tree_with(start, {"taken-back": blob}), [start], "base")
     work = repo.commit(repo.tree_with(base, {"work": blob}), [base], "work")
@@ -175,7 +216,9 @@ def test_the_log_has_trailers(repo: Repo) -> None:
 
 def test_a_log_that_is_begun_and_called_for_later_is_the_same_log_however_long(repo: Repo) -> None:
     tip = repo.tip("main") or ""
-    new = repo.commit(repo.tree_of(tip), [tip], f"{'long ' * 100_000}\n\nbody\n\nNightlatch-Session: r-1-s01\n")
+    new = repo.commit(
+        repo.tree_of(tip), [tip], f"{'long ' * 100_000}\n\nbody\n\nNightlatch-Session: r-1-s01\n"
+    )
 
     with repo.log_begun(new) as begun:
         assert begun() == repo.log(new)
@@ -190,7 +233,9 @@ def test_a_file_that_is_not_there_is_none(repo: Repo) -> None:
 
 
 def test_a_name_with_a_line_break_is_read_like_any_other(repo: Repo) -> None:
-    commit = repo.commit(repo.tree_with("HEAD", {"a\nb": ("100644", repo.write_blob(b"here"))}), ["HEAD"], "odd")
+    commit = repo.commit(
+        repo.tree_with("HEAD", {"a\nb": ("100644", repo.write_blob(b"here"))}), ["HEAD"], "odd"
+    )
     assert repo.read(commit, "a\nb") == b"here"
     assert repo.read(commit, "a\nc") is None
 
@@ -207,7 +252,9 @@ def test_a_git_process_that_ends_is_started_again(repo: Repo) -> None:
     assert repo.tip_of("HEAD") == before
 
 
-def test_what_git_was_told_by_its_caller_does_not_reach_the_loop(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_git_was_told_by_its_caller_does_not_reach_the_loop(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     git(tmp_path, "init", "-q", "other")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
@@ -218,8 +265,15 @@ def test_what_git_was_told_by_its_caller_does_not_reach_the_loop(repository: Pat
     assert repo.tip("main")
 
 
-def test_commits_are_made_by_whoever_git_says_the_person_is(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+def test_commits_are_made_by_whoever_git_says_the_person_is(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in (
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+    ):
         monkeypatch.delenv(name)
     settings = tmp_path / "gitconfig"
     settings.write_text("[user]\nname = Grace Ü\nemail = grace@example.org\n")
@@ -228,11 +282,20 @@ def test_commits_are_made_by_whoever_git_says_the_person_is(repository: Path, mo
 
     repo.set_ref("refs/heads/main", repo.commit(repo.tree_of("HEAD"), ["HEAD"], "x"))
 
-    assert git(repository, "log", "-1", "--format=%an %ae %cn") == "Grace Ü grace@example.org Grace Ü"
+    assert (
+        git(repository, "log", "-1", "--format=%an %ae %cn") == "Grace Ü grace@example.org Grace Ü"
+    )
 
 
-def test_without_an_identity_the_error_says_what_to_type(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+def test_without_an_identity_the_error_says_what_to_type(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "GIT_AUTHOR_NAME",
+        "GIT_AUTHOR_EMAIL",
+        "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL",
+    ):
         monkeypatch.delenv(name)
     git(repository, "config", "user.useConfigOnly", "true")
     repo = open_repo(repository)

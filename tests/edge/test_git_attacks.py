@@ -1,7 +1,9 @@
-"""What an agent can plant in its workspace's .git and files: none of it runs, and none of it hides a change.
+"""What an agent can plant in its workspace's .git and files: none of it runs, and none of it
+hides a change.
 
-Every attack has its control: the same thing planted, then git used naively in the workspace, does run, hide, stop or destroy.
-All of it with every git that is here: the machine's, those of gits.sh, and those that NIGHTLATCH_GITS=PATH:PATH names.
+Every attack has its control: the same thing planted, then git used naively in the workspace, does
+run, hide, stop or destroy. All of it with every git that is here: the machine's, those of gits.sh,
+and those that NIGHTLATCH_GITS=PATH:PATH names.
 """
 
 import os
@@ -23,12 +25,23 @@ from tests.edge.gitkit import commit_after, committed, git, workspace_of, write
 
 BASE: dict[str, str | bytes] = {"a.py": "1\n", "b.py": "2\n", "text.md": "one\ntwo\nthree\n"}
 WORK: dict[str, str | bytes] = {"a.py": "changed\n", "new.py": "new\n"}
-EVERYDAY = ("status", "add -A", "diff HEAD", "diff --cached", "commit -m x", "log -p -1", "checkout -f HEAD", "reset --hard", "gc --auto")
+EVERYDAY = (
+    "status",
+    "add -A",
+    "diff HEAD",
+    "diff --cached",
+    "commit -m x",
+    "log -p -1",
+    "checkout -f HEAD",
+    "reset --hard",
+    "gc --auto",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """One workspace, a program that leaves a mark when it runs, and a folder outside that must stay as it is."""
+    """One workspace, a program that leaves a mark when it runs, and a folder outside that must
+    stay as it is."""
 
     repo: Repo
     space: Workspace
@@ -55,7 +68,8 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """`plant` is what the agent does; `naive` what a careless harness then runs; `harm` what comes of it: runs, hides, stops, destroys."""
+    """`plant` is what the agent does; `naive` what a careless harness then runs; `harm` what
+    comes of it: runs, hides, stops, destroys."""
 
     name: str
     plant: Callable[[Ground], object]
@@ -65,7 +79,15 @@ class Attack:
 
 def hooks(ground: Ground, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("pre-commit", "commit-msg", "post-commit", "post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc"):
+    for name in (
+        "pre-commit",
+        "commit-msg",
+        "post-commit",
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "pre-auto-gc",
+    ):
         (folder / name).symlink_to(ground.evil)
 
 
@@ -75,7 +97,9 @@ def own_hooks_path(ground: Ground) -> None:
 
 
 def filters(ground: Ground) -> None:
-    ground.config(f"filter.x.clean={ground.evil}", f"filter.x.smudge={ground.evil}", "filter.x.required=true")
+    ground.config(
+        f"filter.x.clean={ground.evil}", f"filter.x.smudge={ground.evil}", "filter.x.required=true"
+    )
     write(ground.tree, {".gitattributes": "* filter=x\n"})
     ground.attributes("")
 
@@ -108,7 +132,9 @@ def any_transport(ground: Ground) -> None:
 
 
 def alternate_refs(ground: Ground) -> None:
-    ground.config(f"core.alternateRefsCommand={ground.evil}", f"remote.origin.url={ground.repo.top}")
+    ground.config(
+        f"core.alternateRefsCommand={ground.evil}", f"remote.origin.url={ground.repo.top}"
+    )
 
 
 def included(ground: Ground) -> None:
@@ -158,7 +184,12 @@ def bare_repository(ground: Ground) -> None:
 
 
 def replaced(ground: Ground) -> None:
-    git(ground.tree, "replace", git(ground.tree, "rev-parse", "HEAD:a.py"), git(ground.tree, "hash-object", "-w", "a.py"))
+    git(
+        ground.tree,
+        "replace",
+        git(ground.tree, "rev-parse", "HEAD:a.py"),
+        git(ground.tree, "hash-object", "-w", "a.py"),
+    )
     (ground.tree / "new.py").unlink()
 
 
@@ -186,7 +217,8 @@ def flagged(flag: str) -> Callable[[Ground], object]:
 
 
 def same_stat(ground: Ground) -> None:
-    """A change of the same size, with the date set back, and an index that looks younger than both."""
+    """A change of the same size, with the date set back, and an index that looks younger than
+    both."""
     ground.config("core.trustctime=false", "core.checkStat=minimal")
     git(ground.tree, "checkout", "-q", "a.py")
     (ground.tree / "new.py").unlink()
@@ -217,7 +249,14 @@ def no_git(ground: Ground) -> None:
     ground.git.rename(ground.space.home / "gone")
 
 
-MERGE = ("add -A", "commit -m ours", "switch -c side HEAD~1", "!printf 'theirs\\ntwo\\nthree\\n' >text.md", "commit -a -m t", "merge main")
+MERGE = (
+    "add -A",
+    "commit -m ours",
+    "switch -c side HEAD~1",
+    "!printf 'theirs\\ntwo\\nthree\\n' >text.md",
+    "commit -a -m t",
+    "merge main",
+)
 ATTACKS = [
     Attack(name="fsmonitor", plant=lambda g: g.config(f"core.fsmonitor={g.evil}")),
     Attack(name="hooks", plant=lambda g: hooks(g, g.git / "hooks")),
@@ -227,8 +266,15 @@ ATTACKS = [
     Attack(name="textconv", plant=text_conversion),
     Attack(name="diff driver", plant=diff_command),
     Attack(name="external diff", plant=lambda g: g.config(f"diff.external={g.evil}")),
-    Attack(name="gpg program", plant=lambda g: g.config(f"gpg.program={g.evil}", "commit.gpgSign=true")),
-    Attack(name="log.showSignature", plant=lambda g: g.config(f"gpg.program={g.evil}", "log.showSignature=true", "commit.gpgSign=true")),
+    Attack(
+        name="gpg program", plant=lambda g: g.config(f"gpg.program={g.evil}", "commit.gpgSign=true")
+    ),
+    Attack(
+        name="log.showSignature",
+        plant=lambda g: g.config(
+            f"gpg.program={g.evil}", "log.showSignature=true", "commit.gpgSign=true"
+        ),
+    ),
     Attack(name="ssh command", plant=other_transport, naive=("fetch",)),
     Attack(name="upload-pack", plant=upload_pack, naive=("fetch",)),
     Attack(name="ext transport", plant=any_transport, naive=("fetch",)),
@@ -238,8 +284,14 @@ ATTACKS = [
     Attack(name=".git file to another folder", plant=swapped),
     Attack(name=".git link to another folder", plant=link_to_elsewhere),
     Attack(name="repository inside with its own fsmonitor", plant=inner_repository),
-    Attack(name="repository inside, untracked, with its own fsmonitor", plant=untracked_repository, naive=("add -A", "status")),
-    Attack(name="bare repository inside", plant=bare_repository, naive=("!cd inner && git status",)),
+    Attack(
+        name="repository inside, untracked, with its own fsmonitor",
+        plant=untracked_repository,
+        naive=("add -A", "status"),
+    ),
+    Attack(
+        name="bare repository inside", plant=bare_repository, naive=("!cd inner && git status",)
+    ),
     Attack(name="merge driver", plant=merge_driver, naive=MERGE),
     Attack(name="alias", plant=lambda g: g.config(f"alias.lg=!{g.evil}"), naive=("lg",)),
     Attack(name="replace refs", plant=replaced, harm="hides", naive=("diff HEAD",)),
@@ -251,9 +303,19 @@ ATTACKS = [
     Attack(name="stale index.lock", plant=stale_lock, harm="stops"),
     Attack(name="rubbish as index", plant=rubbish_index, harm="stops"),
     Attack(name="no .git at all", plant=no_git, harm="stops"),
-    Attack(name="core.worktree", plant=elsewhere_tree, harm="destroys", naive=("reset --hard", "clean -ffdx")),
+    Attack(
+        name="core.worktree",
+        plant=elsewhere_tree,
+        harm="destroys",
+        naive=("reset --hard", "clean -ffdx"),
+    ),
 ]
-HARMS = {"runs": "runs the agent's program", "hides": "does not see a change", "stops": "fails", "destroys": "deletes files outside"}
+HARMS = {
+    "runs": "runs the agent's program",
+    "hides": "does not see a change",
+    "stops": "fails",
+    "destroys": "deletes files outside",
+}
 DOCS = Path(__file__).parents[2] / "docs/security.md"
 CACHE = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME', '')}/.cache"
 FETCHED = Path(os.environ.get("NIGHTLATCH_TEST_GITS") or f"{CACHE}/nightlatch-tests/gits")
@@ -264,11 +326,15 @@ GITS = [Path(shutil.which("git") or "git"), *NAMED, *sorted(FETCHED.glob("*/bin/
 def table() -> str:
     """As docs/security.md shows it."""
     lines = ["| planted | git used carelessly in the workspace | the loop |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {attack.name} | {HARMS[attack.harm]} | nothing |" for attack in ATTACKS)])
+    return "\n".join(
+        [*lines, *(f"| {attack.name} | {HARMS[attack.harm]} | nothing |" for attack in ATTACKS)]
+    )
 
 
 def version(program: Path) -> str:
-    return subprocess.run([program, "version"], capture_output=True, text=True, check=True).stdout.split()[2]
+    return subprocess.run(
+        [program, "version"], capture_output=True, text=True, check=True
+    ).stdout.split()[2]
 
 
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
@@ -295,7 +361,14 @@ def use_git_naively(ground: Ground, commands: tuple[str, ...]) -> Iterator[tuple
     for command in commands:
         line = command[1:] if command.startswith("!") else f"git {command}"
         shell = ["sh", "-c", line]
-        done = subprocess.run(shell, cwd=ground.tree, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            shell,
+            cwd=ground.tree,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         yield done.returncode, done.stdout
 
 
@@ -309,10 +382,14 @@ def take_it_all_the_way(ground: Ground) -> Candidate:
     assert repo.merge(moved, work).tree
     assert repo.advance("refs/heads/main", work, space.base)
     assert checkout.sync(repo, "main", space.base, work) == checkout.Synced()
-    other = workspace.prepare(repo, space.folder.parent / "two", space.base, "main", sandboxed=False)
+    other = workspace.prepare(
+        repo, space.folder.parent / "two", space.base, "main", sandboxed=False
+    )
     workspace.lay(repo, other, made.tree)
     assert candidate.build(repo, other, Rules()).tree == made.tree
-    workspace.retarget(repo, workspace.prepare(repo, space.folder.parent / "three", space.base, "main"), work)
+    workspace.retarget(
+        repo, workspace.prepare(repo, space.folder.parent / "three", space.base, "main"), work
+    )
     repo.log("main")
     workspace.discard(space)
     return made
@@ -323,10 +400,16 @@ def everything(folder: Path) -> dict[str, str]:
 
 
 @every_attack
-def test_nothing_that_an_agent_plants_runs_hides_or_destroys(ground: Ground, attack: Attack) -> None:
+def test_nothing_that_an_agent_plants_runs_hides_or_destroys(
+    ground: Ground, attack: Attack
+) -> None:
     attack.plant(ground)
     ground.mark.unlink(missing_ok=True)
-    on_disk = {name: (ground.tree / name).read_bytes() for name in ("a.py", "new.py") if (ground.tree / name).exists()}
+    on_disk = {
+        name: (ground.tree / name).read_bytes()
+        for name in ("a.py", "new.py")
+        if (ground.tree / name).exists()
+    }
 
     made = take_it_all_the_way(ground)
 
@@ -338,7 +421,9 @@ def test_nothing_that_an_agent_plants_runs_hides_or_destroys(ground: Ground, att
 
 
 @every_attack
-def test_control_the_same_attack_succeeds_on_a_harness_that_uses_git_naively(ground: Ground, attack: Attack) -> None:
+def test_control_the_same_attack_succeeds_on_a_harness_that_uses_git_naively(
+    ground: Ground, attack: Attack
+) -> None:
     attack.plant(ground)
     ground.mark.unlink(missing_ok=True)
 
@@ -359,7 +444,8 @@ def test_control_the_same_attack_succeeds_on_a_harness_that_uses_git_naively(gro
 
 
 def test_hooks_that_the_person_keeps_in_the_tree_do_not_run_for_a_landing(ground: Ground) -> None:
-    """husky: the person's own core.hooksPath names a tracked folder, and the agent edits a hook in it."""
+    """husky: the person's own core.hooksPath names a tracked folder, and the agent edits a hook
+    in it."""
     git(ground.repo.top, "config", "core.hooksPath", ".husky")
     hooks(ground, ground.tree / ".husky")
     for hook in (ground.tree / ".husky").iterdir():
@@ -370,12 +456,23 @@ def test_hooks_that_the_person_keeps_in_the_tree_do_not_run_for_a_landing(ground
     take_it_all_the_way(ground)
 
     assert not ground.mark.exists()
-    git(ground.repo.top, "commit", "-q", "--allow-empty", "-m", "control: the person's own commit runs it", check=False)
+    git(
+        ground.repo.top,
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "control: the person's own commit runs it",
+        check=False,
+    )
     assert ground.mark.exists()
 
 
-def test_a_program_named_by_attributes_needs_the_persons_own_configuration_and_protection_keeps_it_from_them(ground: Ground) -> None:
-    """The agent's .gitattributes could call a filter that the person has: protected, it never reaches their checkout."""
+def test_attributes_can_name_only_programs_of_the_persons_own_configuration(
+    ground: Ground,
+) -> None:
+    """The agent's .gitattributes could call a filter that the person has: protected, it never
+    reaches their checkout."""
     git(ground.repo.top, "config", "filter.persons.smudge", str(ground.evil))
     write(ground.tree, {".gitattributes": "* filter=persons\n"})
     made = candidate.build(ground.repo, ground.space, Rules(protected=(".gitattributes",)))
@@ -394,4 +491,8 @@ def test_the_page_on_security_shows_the_table_as_it_is() -> None:
 
 def test_the_git_that_is_asked_for_is_the_one_that_runs(repository: Path) -> None:
     asked = version(Path(shutil.which("git") or ""))
-    assert os.fsdecode(open_repo(repository).run("version")).split()[2] == git(repository, "version").split()[2] == asked
+    assert (
+        os.fsdecode(open_repo(repository).run("version")).split()[2]
+        == git(repository, "version").split()[2]
+        == asked
+    )

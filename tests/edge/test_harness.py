@@ -1,4 +1,5 @@
-"""What a verify, a check or a gate runs through is not the candidate's to bend: falsely done never lands, honest work does."""
+"""What a verify, a check or a gate runs through is not the candidate's to bend: falsely done
+never lands, honest work does."""
 
 import json
 import os
@@ -43,13 +44,15 @@ RUST = """fn main() {
     std::process::exit(if done.success() { 0 } else { 1 });
 }
 """
-RUSTUP = os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup"  # where the machine's cargo is a wrapper that looks there
+# where the machine's cargo is a wrapper that looks there
+RUSTUP = os.environ.get("RUSTUP_HOME") or Path.home() / ".rustup"
 ASK = "python3 -c 'from calc import sub; assert sub(3, 1) == 2'"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Form:
-    """One way to say a verify: what the base has for it, and the least that an agent changes to make it green with nothing done."""
+    """One way to say a verify: what the base has for it, and the least that an agent changes to
+    make it green with nothing done."""
 
     verify: str
     base: dict[str, str]
@@ -89,7 +92,9 @@ FORMS = {
         base={"Makefile": "test:\n\tsh tools/check.sh\n", "tools/check.sh": f"{SCRIPT}{ASK}\n"},
         bent={"tools/check.sh": SCRIPT},
     ),
-    "a shell script": Form(verify="./ci.sh", base={"ci.sh": f"{SCRIPT}{ASK}\n"}, bent={"ci.sh": SCRIPT}),
+    "a shell script": Form(
+        verify="./ci.sh", base={"ci.sh": f"{SCRIPT}{ASK}\n"}, bent={"ci.sh": SCRIPT}
+    ),
     "a script by its shell": Form(
         verify="sh ci.sh --fast", base={"ci.sh": f"{SCRIPT}{ASK}\n"}, bent={"ci.sh": SCRIPT}
     ),
@@ -119,15 +124,24 @@ FORMS = {
     "a helper module": Form(
         verify="python3 scripts/verify_sub.py",
         base={
-            "scripts/verify_sub.py": "import sys\nsys.path.insert(0, '.')\nfrom helper import same\n"
-            "from calc import sub\nsame(sub(3, 1), 2)\n",
+            "scripts/verify_sub.py": (
+                "import sys\nsys.path.insert(0, '.')\nfrom helper import same\n"
+                "from calc import sub\nsame(sub(3, 1), 2)\n"
+            ),
             "scripts/helper.py": "def same(a, b):\n    assert a == b\n",
         },
-        bent={"scripts/helper.py": "def same(a, b):\n    pass\n", "calc.py": SUB.replace("a - b", "0")},
+        bent={
+            "scripts/helper.py": "def same(a, b):\n    pass\n",
+            "calc.py": SUB.replace("a - b", "0"),
+        },
     ),
     "a helper that judges": Form(
         verify="python3 -c 'import judging; judging.sub_works()'",
-        base={"judging.py": f"def sub_works():\n    {PROSE_JUDGE.replace(chr(10), chr(10) + '    ').rstrip()}\n"},
+        base={
+            "judging.py": (
+                f"def sub_works():\n    {PROSE_JUDGE.replace(chr(10), chr(10) + '    ').rstrip()}\n"
+            )
+        },
         bent={"judging.py": "def sub_works():\n    assert True\n"},
     ),
     "an environment": Form(
@@ -141,27 +155,39 @@ FORMS = {
         bent={"x.py": f"#!/usr/bin/env python3\n{NOTHING}"},
     ),
     "through env and timeout": Form(
-        verify="env MODE=1 timeout 60 python3 -W error x.py", base={"x.py": JUDGE}, bent={"x.py": NOTHING}
+        verify="env MODE=1 timeout 60 python3 -W error x.py",
+        base={"x.py": JUDGE},
+        bent={"x.py": NOTHING},
     ),
     "in another folder": Form(
         verify="cd tools && python3 check.py",
         base={"tools/check.py": JUDGE.replace("'.'", "'..'")},
         bent={"tools/check.py": NOTHING},
     ),
-    "sh -c": Form(verify="sh -c './ci.sh'", base={"ci.sh": f"{SCRIPT}{ASK}\n"}, bent={"ci.sh": SCRIPT}),
+    "sh -c": Form(
+        verify="sh -c './ci.sh'", base={"ci.sh": f"{SCRIPT}{ASK}\n"}, bent={"ci.sh": SCRIPT}
+    ),
     "npm": Form(
         verify="npm test --silent",
         needs="npm",
         base={"package.json": f'{{"name": "p", "scripts": {{"test": "{ASK}"}}}}\n'},
         bent={"package.json": f'{{"name": "p", "scripts": {{"test": "{ASK} || true"}}}}\n'},
-        honest={"calc.py": SUB, "package.json": f'{{"name": "p", "version": "1.0.1", "scripts": {{"test": "{ASK}", "lint": "true"}}}}\n'},
+        honest={
+            "calc.py": SUB,
+            "package.json": (
+                f'{{"name": "p", "version": "1.0.1", "scripts": {{"test": "{ASK}", "lint":'
+                ' "true"}}\n'
+            ),
+        },
     ),
     "npm before the script": Form(
         verify="npm run -s check",
         needs="npm",
         base={
             "package.json": '{"name": "p", "scripts": {"check": "node scripts/check.mjs"}}\n',
-            "scripts/check.mjs": "import { execSync } from 'node:child_process';\nexecSync(`" + ASK + "`);\n",
+            "scripts/check.mjs": (
+                "import { execSync } from 'node:child_process';\nexecSync(`" + ASK + "`);\n"
+            ),
         },
         bent={"scripts/check.mjs": "console.log('fine');\n"},
     ),
@@ -169,7 +195,9 @@ FORMS = {
         verify="node check.js",
         needs="node",
         base={
-            "check.js": "const { sub } = require('./calc.js');\nif (sub(3, 1) !== 2) process.exit(1);\n",
+            "check.js": (
+                "const { sub } = require('./calc.js');\nif (sub(3, 1) !== 2) process.exit(1);\n"
+            ),
             "calc.js": "exports.add = (a, b) => a + b;\n",
         },
         bent={"check.js": "process.exit(0);\n"},
@@ -182,24 +210,47 @@ FORMS = {
         bent={"t/check.pl": "exit(0);\n"},
     ),
     "ctest": Form(
-        verify="cmake -S . -B /tmp/nightlatch-ctest-$$ >/dev/null && cd /tmp/nightlatch-ctest-$$ && ctest -Q",
+        verify=(
+            "cmake -S . -B /tmp/nightlatch-ctest-$$ >/dev/null && cd /tmp/nightlatch-ctest-$$ &&"
+            " ctest -Q"
+        ),
         needs="ctest",
-        base={"CMakeLists.txt": f'{CMAKE}add_test(NAME sub COMMAND sh -c "{ASK}" WORKING_DIRECTORY ${{CMAKE_SOURCE_DIR}})\n'},
+        base={
+            "CMakeLists.txt": (
+                f'{CMAKE}add_test(NAME sub COMMAND sh -c "{ASK}" WORKING_DIRECTORY'
+                " ${CMAKE_SOURCE_DIR})\n"
+            )
+        },
         bent={"CMakeLists.txt": f"{CMAKE}add_test(NAME sub COMMAND true)\n"},
     ),
     "tox": Form(
         verify="tox -q -e check",
         needs="tox",
-        base={"tox.ini": f"[testenv:check]\nskip_install = true\nallowlist_externals = python3\ncommands = {ASK}\n"},
-        bent={"tox.ini": "[testenv:check]\nskip_install = true\nallowlist_externals = python3\ncommands = python3 -c 0\n"},
+        base={
+            "tox.ini": (
+                "[testenv:check]\nskip_install = true\nallowlist_externals = python3\ncommands ="
+                f" {ASK}\n"
+            )
+        },
+        bent={
+            "tox.ini": (
+                "[testenv:check]\nskip_install = true\nallowlist_externals = python3\ncommands ="
+                " python3 -c 0\n"
+            )
+        },
     ),
     "nox": Form(
         verify="nox -s check",
         needs="nox",
-        base={"noxfile.py": f"{NOX}    session.run('sh', '-c', \"\"\"{ASK}\"\"\", external=True)\n"},
+        base={"noxfile.py": f'{NOX}    session.run(\'sh\', \'-c\', """{ASK}""", external=True)\n'},
         bent={"noxfile.py": f"{NOX}    session.run('true', external=True)\n"},
     ),
-    "just": Form(verify="just check", needs="just", base={"justfile": f"check:\n    {ASK}\n"}, bent={"justfile": "check:\n    true\n"}),
+    "just": Form(
+        verify="just check",
+        needs="just",
+        base={"justfile": f"check:\n    {ASK}\n"},
+        bent={"justfile": "check:\n    true\n"},
+    ),
     "rake": Form(
         verify="rake check",
         needs="rake",
@@ -209,7 +260,10 @@ FORMS = {
     "a task that rake imports": Form(
         verify="rake check",
         needs="rake",
-        base={"Rakefile": "import 'tasks/check.rake'\n", "tasks/check.rake": f"task(:check) {{ sh %q({ASK}) }}\n"},
+        base={
+            "Rakefile": "import 'tasks/check.rake'\n",
+            "tasks/check.rake": f"task(:check) {{ sh %q({ASK}) }}\n",
+        },
         bent={"tasks/check.rake": "task(:check) { sh 'true' }\n"},
     ),
     "composer": Form(
@@ -234,8 +288,12 @@ FORMS = {
         verify=f"RUSTUP_HOME='{RUSTUP}' cargo xtask",
         needs="cargo",
         base={
-            ".cargo/config.toml": '[alias]\nxtask = "run -q --offline --manifest-path xtask/Cargo.toml --"\n',
-            "xtask/Cargo.toml": '[package]\nname = "xtask"\nversion = "0.1.0"\nedition = "2021"\n\n[workspace]\n',
+            ".cargo/config.toml": (
+                '[alias]\nxtask = "run -q --offline --manifest-path xtask/Cargo.toml --"\n'
+            ),
+            "xtask/Cargo.toml": (
+                '[package]\nname = "xtask"\nversion = "0.1.0"\nedition = "2021"\n\n[workspace]\n'
+            ),
             "xtask/Cargo.lock": 'version = 3\n\n[[package]]\nname = "xtask"\nversion = "0.1.0"\n',
             "xtask/src/main.rs": RUST.replace("ASK", ASK),
         },
@@ -244,8 +302,10 @@ FORMS = {
     "a test's own fixture program": Form(
         verify="python3 -m pytest -q tests/test_sub.py",
         base={
-            "tests/test_sub.py": "import subprocess, sys\n\n\ndef test_sub():\n"
-            "    subprocess.run([sys.executable, 'tests/fixtures/ask.py'], check=True)\n",
+            "tests/test_sub.py": (
+                "import subprocess, sys\n\n\ndef test_sub():\n"
+                "    subprocess.run([sys.executable, 'tests/fixtures/ask.py'], check=True)\n"
+            ),
             "tests/fixtures/ask.py": JUDGE,
         },
         bent={"tests/fixtures/ask.py": NOTHING},
@@ -254,7 +314,9 @@ FORMS = {
 
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-TOOLS = Path(os.environ.get("NIGHTLATCH_TEST_RUNNERS") or CACHE / "nightlatch-tests/runners", "python/bin")
+TOOLS = Path(
+    os.environ.get("NIGHTLATCH_TEST_RUNNERS") or CACHE / "nightlatch-tests/runners", "python/bin"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -271,7 +333,9 @@ def examined(world: World, form: Form, candidate: dict[str, str | None]) -> Verd
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_what_is_done_falsely_by_what_its_verify_runs_through_never_lands(world: World, name: str) -> None:
+def test_what_is_done_falsely_by_what_its_verify_runs_through_never_lands(
+    world: World, name: str
+) -> None:
     form = FORMS[name]
     verdict = examined(world, form, form.bent)
     assert verdict.outcome not in (Outcome.LANDED, Outcome.UNPROVED), rules(verdict)
@@ -288,7 +352,9 @@ def test_the_same_feature_done_honestly_lands(world: World, name: str) -> None:
 def test_without_the_guard_it_would_land(world: World, name: str) -> None:
     form = FORMS[name]
     feature = replace(PROSE, verify=(form.verify,))
-    verdict = world.examine({**BASE, **form.base}, form.bent, feature, off=frozenset({"harness", "strength-of-proof"}))
+    verdict = world.examine(
+        {**BASE, **form.base}, form.bent, feature, off=frozenset({"harness", "strength-of-proof"})
+    )
     assert verdict.outcome is Outcome.LANDED
 
 
@@ -313,7 +379,10 @@ def test_what_another_feature_is_verified_by_is_held_too(world: World) -> None:
     first = world.commit({**BASE, **form.base})
     other = Feature(id="US-2", title="Another", done=False, verify=("make -s test",))
     lab = world.lab(planned=lambda _base: (PROSE, other))
-    honest = {"calc.py": SUB, "test_sub.py": "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n"}
+    honest = {
+        "calc.py": SUB,
+        "test_sub.py": "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n",
+    }
     bent = world.repo.tree_of(world.commit({**honest, **form.bent}, first))
     assert rules(lab.examine(first, bent, PROSE)) == ["ratchet.harness-changed"]
     more = {"Makefile": form.base["Makefile"] + "\nlint:\n\ttrue\n"}
@@ -322,8 +391,13 @@ def test_what_another_feature_is_verified_by_is_held_too(world: World) -> None:
 
 
 def test_a_check_is_run_through_what_the_base_has(world: World) -> None:
-    """A check that calls a makefile is decided by the base's makefile, so a bent one helps nobody."""
-    base = {**BASE, "checks/20-lint": "#!/bin/sh\nmake -s lint\n", "Makefile": "lint:\n\t! grep -n TODO calc.py\n"}
+    """A check that calls a makefile is decided by the base's makefile, so a bent one helps
+    nobody."""
+    base = {
+        **BASE,
+        "checks/20-lint": "#!/bin/sh\nmake -s lint\n",
+        "Makefile": "lint:\n\t! grep -n TODO calc.py\n",
+    }
     dirty = SUB + "# TODO\n"
     verdict = world.examine(base, {"calc.py": dirty, "Makefile": "lint:\n\ttrue\n"})
     assert sorted(rules(verdict)) == ["check.failed", "ratchet.harness-changed"]
@@ -333,21 +407,57 @@ def test_a_check_is_run_through_what_the_base_has(world: World) -> None:
     ("verify", "files", "found"),
     [
         ("just check", {"justfile": "check:\n  sh ci.sh\n", "ci.sh": ""}, {"justfile", "ci.sh"}),
-        ("./gradlew check", {"gradlew": "#!/bin/sh\n", "a/build.gradle.kts": "", "a/src/A.kt": ""}, {"gradlew", "a/build.gradle.kts"}),
-        ("cargo xtask ci", {"xtask/src/m.rs": "", ".cargo/config.toml": "", "src/l.rs": ""}, {"xtask/src/m.rs", ".cargo/config.toml"}),
+        (
+            "./gradlew check",
+            {"gradlew": "#!/bin/sh\n", "a/build.gradle.kts": "", "a/src/A.kt": ""},
+            {"gradlew", "a/build.gradle.kts"},
+        ),
+        (
+            "cargo xtask ci",
+            {"xtask/src/m.rs": "", ".cargo/config.toml": "", "src/l.rs": ""},
+            {"xtask/src/m.rs", ".cargo/config.toml"},
+        ),
         ("tox -e py", {"tox.ini": "", "src/a.py": ""}, {"tox.ini"}),
         ("nox -s tests", {"noxfile.py": "", "a.py": ""}, {"noxfile.py"}),
         ("bundle exec rake test", {"Rakefile": "", "lib/a.rb": ""}, {"Rakefile"}),
-        ("composer test", {"composer.json": '{"scripts": {"test": "php tests.php"}}', "tests.php": ""}, {"composer.json", "tests.php"}),
-        ("mix test", {"mix.exs": "", "test/test_helper.exs": "", "lib/a.ex": ""}, {"mix.exs", "test/test_helper.exs"}),
-        ("docker compose run --rm app ./ci.sh", {"compose.yaml": "", "Dockerfile": "", "a.py": ""}, {"compose.yaml", "Dockerfile"}),
-        ("dotnet test", {"a.sln": "", "src/a.csproj": "", "src/a.cs": ""}, {"a.sln", "src/a.csproj"}),
-        ("uv run python tools/check.py", {"tools/check.py": "", "tools/x.py": ""}, {"tools/check.py"}),
+        (
+            "composer test",
+            {"composer.json": '{"scripts": {"test": "php tests.php"}}', "tests.php": ""},
+            {"composer.json", "tests.php"},
+        ),
+        (
+            "mix test",
+            {"mix.exs": "", "test/test_helper.exs": "", "lib/a.ex": ""},
+            {"mix.exs", "test/test_helper.exs"},
+        ),
+        (
+            "docker compose run --rm app ./ci.sh",
+            {"compose.yaml": "", "Dockerfile": "", "a.py": ""},
+            {"compose.yaml", "Dockerfile"},
+        ),
+        (
+            "dotnet test",
+            {"a.sln": "", "src/a.csproj": "", "src/a.cs": ""},
+            {"a.sln", "src/a.csproj"},
+        ),
+        (
+            "uv run python tools/check.py",
+            {"tools/check.py": "", "tools/x.py": ""},
+            {"tools/check.py"},
+        ),
         ("poetry run invoke ci", {"tasks.py": "", "a.py": ""}, {"tasks.py"}),
-        ("go run ./cmd/selftest", {"cmd/selftest/main.go": "", "a.go": ""}, {"cmd/selftest/main.go"}),
+        (
+            "go run ./cmd/selftest",
+            {"cmd/selftest/main.go": "", "a.go": ""},
+            {"cmd/selftest/main.go"},
+        ),
         ("python3 -m shop.check", {"shop/check.py": "", "shop/a.py": ""}, {"shop/check.py"}),
-        ("pnpm -C web test", {"web/package.json": '{"scripts": {"test": "node t.js"}}', "web/t.js": ""}, {"web/package.json", "web/t.js"}),
-        ("test \"$(./x.py sum)\" = 3", {"x.py": ""}, set()),
+        (
+            "pnpm -C web test",
+            {"web/package.json": '{"scripts": {"test": "node t.js"}}', "web/t.js": ""},
+            {"web/package.json", "web/t.js"},
+        ),
+        ('test "$(./x.py sum)" = 3', {"x.py": ""}, set()),
         ("pytest -q tests/test_a.py", {"tests/test_a.py": "", "a.py": ""}, set()),
         ("python3 -c 'from a import f; assert f()'", {"a.py": "assert 1\n"}, set()),
         ("node -e \"process.exit(require('./a.js').f() === 1 ? 0 : 1)\"", {"a.js": ""}, set()),
@@ -359,7 +469,21 @@ def test_what_a_command_runs_through(verify: str, files: dict[str, str], found: 
 
 
 def test_no_words_of_a_command_are_too_odd(tmp_path: Path) -> None:
-    odd = ["'", "a 'b", "$(", "((", "`", "make -C", "cd", ".", "python3 -c", "python3 -m", "| | |", "x" * 100_000, "\0"]
+    odd = [
+        "'",
+        "a 'b",
+        "$(",
+        "((",
+        "`",
+        "make -C",
+        "cd",
+        ".",
+        "python3 -c",
+        "python3 -m",
+        "| | |",
+        "x" * 100_000,
+        "\0",
+    ]
     for command in odd:
         assert harness_of([command], Files(paths=frozenset({"a"}), read=lambda _path: "")) == {}
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,14 @@ from nightlatch.core.journal import State, carried, encode
 from nightlatch.edge import journal
 from nightlatch.edge.journal import open_journal
 
-SESSION = {"session": "s1", "feature": "US-001", "digest": "abcdef", "base": "b", "folder": "/w", "agent": "a"}
+SESSION = {
+    "session": "s1",
+    "feature": "US-001",
+    "digest": "abcdef",
+    "base": "b",
+    "folder": "/w",
+    "agent": "a",
+}
 
 
 def written(path: Path) -> Path:
@@ -24,11 +31,16 @@ def written(path: Path) -> Path:
 def test_who_writes_the_journal_knows_what_its_next_reader_will(tmp_path: Path) -> None:
     path, book = tmp_path / "journal.jsonl", open_journal(tmp_path / "journal.jsonl")
     for event, told in (
-        ("run.started", {"run": "r-1"}), ("session.started", {**SESSION, "script": "x"}), ("agent.started", {"process": "1:2:3"}),
-        ("limit.met", {"agent": "a", "until": "2026-11-21T10:00:00+00:00"}), ("agent.ended", {"end": "finished", "input": 5}),
-        ("candidate.built", {"tree": "t"}), ("publish.started", {"commit": "c", "parent": "p", "branch": "main"}),
-        ("publish.ended", {"commit": "c", "moved": True}), ("session.ended", {"session": "s1"}),
-    ):  # fmt: skip
+        ("run.started", {"run": "r-1"}),
+        ("session.started", {**SESSION, "script": "x"}),
+        ("agent.started", {"process": "1:2:3"}),
+        ("limit.met", {"agent": "a", "until": "2026-11-21T10:00:00+00:00"}),
+        ("agent.ended", {"end": "finished", "input": 5}),
+        ("candidate.built", {"tree": "t"}),
+        ("publish.started", {"commit": "c", "parent": "p", "branch": "main"}),
+        ("publish.ended", {"commit": "c", "moved": True}),
+        ("session.ended", {"session": "s1"}),
+    ):
         book.write(event, **told)
         assert journal.load(path) == (book.state, 0), event
     book.close()
@@ -86,7 +98,10 @@ def test_the_next_segment_knows_all_that_the_full_one_did(tmp_path: Path) -> Non
     book.close()
     before = book.state
     empty = {each.name for each in fields(State) if not getattr(before, each.name)}
-    assert empty == {"flight", "publishing"}, "a full segment waits for these to end; whatever else the state holds is looked at here"
+    assert empty == {
+        "flight",
+        "publishing",
+    }, "a full segment waits for these to end; whatever else the state holds is looked at here"
     book = open_journal(path)
     book.close()
     assert path.stat().st_size < 1000
@@ -96,13 +111,17 @@ def test_the_next_segment_knows_all_that_the_full_one_did(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("renamed", [False, True])
-def test_a_loop_that_was_killed_between_two_segments_has_forgotten_nothing(tmp_path: Path, *, renamed: bool) -> None:
+def test_a_loop_that_was_killed_between_two_segments_has_forgotten_nothing(
+    tmp_path: Path, *, renamed: bool
+) -> None:
     path = written(tmp_path / "journal.jsonl")
     book = open_journal(path)
     book.write("session.ended", session="s1")
     book.write("note", text="x" * (journal.SEGMENT + 1))
     book.close()
-    (tmp_path / "journal.next").write_bytes(encode("segment.started", datetime.now(UTC), carried(book.state)))
+    (tmp_path / "journal.next").write_bytes(
+        encode("segment.started", datetime.now(UTC), carried(book.state))
+    )
     if renamed:
         path.rename(tmp_path / "journal-0001.jsonl")
     again = open_journal(path)

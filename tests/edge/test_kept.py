@@ -1,4 +1,5 @@
-"""What passes stays passing: the verify of every feature that passes protects the base like a test."""
+"""What passes stays passing: the verify of every feature that passes protects the base like a
+test."""
 
 from dataclasses import replace
 
@@ -14,8 +15,18 @@ from nightlatch.edge.lab import Lab
 from tests.edge.test_lab import BASE, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
 
-ADDS = Feature(id="US-0", title="Add", done=True, verify=("python3 -c 'from calc import add; assert add(1, 2) == 3'",))
-READS = Feature(id="US-9", title="Read", done=True, verify=("python3 -c 'from words import hello; assert hello() == 1'",))
+ADDS = Feature(
+    id="US-0",
+    title="Add",
+    done=True,
+    verify=("python3 -c 'from calc import add; assert add(1, 2) == 3'",),
+)
+READS = Feature(
+    id="US-9",
+    title="Read",
+    done=True,
+    verify=("python3 -c 'from words import hello; assert hello() == 1'",),
+)
 MORE = {**BASE, "words.py": "def hello():\n    return 1\n"}
 HONEST = {"calc.py": SUB, "test_sub.py": TEST_SUB}
 # Tests that let everything pass, so that only the verify of the earlier feature can tell.
@@ -46,7 +57,8 @@ def test_what_was_red_at_the_base_is_not_held_against_a_candidate(world: World) 
 
 
 def test_what_comes_out_both_ways_is_a_remark(world: World) -> None:
-    """Green at the base; on the candidate red the first time and green the second, as what waits for a port is."""
+    """Green at the base; on the candidate red the first time and green the second, as what
+    waits for a port is."""
     coin = 'test ! -f new.py || test -f "$COINS/seen" || { touch "$COINS/seen"; false; }'
     lab, first = lab_with(world, replace(ADDS, verify=(coin,))), world.commit(MORE)
     tree = world.repo.tree_of(world.commit({**HONEST, "new.py": ""}, first))
@@ -60,9 +72,12 @@ def test_only_what_the_change_can_reach_runs_again(world: World) -> None:
     lab.verify_at(first, READS)
     started = len(world.rooms)
     tree = world.repo.tree_of(world.commit({"words.py": "def hello():\n    return 2 - 1\n"}, first))
-    verdict = lab.examine(first, tree, replace(PROSE, verify=()), off=frozenset({"integrity", "expected"}))
+    verdict = lab.examine(
+        first, tree, replace(PROSE, verify=()), off=frozenset({"integrity", "expected"})
+    )
     assert verdict.outcome is Outcome.UNPROVED
-    assert len(world.rooms) - started == 4  # its Python, two runs of the suite, and the one verify that reads words.py
+    # its Python, two runs of the suite, and the one verify that reads words.py
+    assert len(world.rooms) - started == 4
     said = lab.proofs(tree)
     assert sorted(each.carried for each in said.values()) == [False, True]
 
@@ -74,7 +89,10 @@ def test_a_verify_that_ran_is_not_run_again_at_the_commit_that_it_ran_for(world:
     assert lab.examine(first, tree, feature).outcome is Outcome.LANDED
     started = len(world.rooms)
     landed = world.commit(HONEST, first)
-    assert [lab.verify_at(landed, each).answer for each in (feature, ADDS)] == [Answer.GREEN, Answer.GREEN]
+    assert [lab.verify_at(landed, each).answer for each in (feature, ADDS)] == [
+        Answer.GREEN,
+        Answer.GREEN,
+    ]
     assert len(world.rooms) == started
 
 
@@ -82,7 +100,11 @@ def test_what_there_is_no_time_for_is_said(world: World) -> None:
     lab, first = lab_with(world, ADDS), world.commit(MORE)
     tree = world.repo.tree_of(world.commit(HONEST, first))
     usual = world.lab(planned=lab.planned)
-    found = compare(replace(lab, hands=replace(usual.hands, timeout=0.0)), case_of(usual, first, tree, PROSE), tree)
+    found = compare(
+        replace(lab, hands=replace(usual.hands, timeout=0.0)),
+        case_of(usual, first, tree, PROSE),
+        tree,
+    )
     assert found.left == ("US-0",)
 
 
@@ -108,7 +130,17 @@ def test_what_a_verify_read_is_known(world: World) -> None:
 )
 def test_which_changes_can_reach_a_verify(path: str, old: str, new: str, reaches: bool) -> None:
     feature = replace(READS, verify=("test ! -e docs/hello.txt && python3 -c 'import words'",))
-    said = said_from('{"a": {"answer": "green", "tail": "", "seconds": 1, "carried": false, "read": ["words.py"]}}')["a"]
-    change = Change(path=path, status="M", old_mode=old, new_mode=new, old_oid="1" if old else "", new_oid="2" if new else "")
+    said = said_from(
+        '{"a": {"answer": "green", "tail": "", "seconds": 1, "carried": false, "read":'
+        ' ["words.py"]}}'
+    )["a"]
+    change = Change(
+        path=path,
+        status="M",
+        old_mode=old,
+        new_mode=new,
+        old_oid="1" if old else "",
+        new_oid="2" if new else "",
+    )
     assert may_reach(feature, said, [change]) is reaches
     assert may_reach(feature, replace(said, read=None), [change])

@@ -22,9 +22,15 @@ from nightlatch.errors import FaultError, RedBaseError
 from tests.ratchet.ground import export
 
 CALC = "def add(a, b):\n    return a + b\n"
-TESTS = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n\n\ndef test_zero():\n    assert add(0, 0) == 0\n"
+TESTS = (
+    "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n\n\ndef test_zero():\n  "
+    "  assert add(0, 0) == 0\n"
+)
 ONLY_ADD = TESTS.split("\n\n\ndef test_zero")[0] + "\n"
-COUNTED = "import os\n\n\ndef pytest_sessionfinish():\n    with open(os.environ['COUNT'], 'a') as out:\n        out.write('x')\n"
+COUNTED = (
+    "import os\n\n\ndef pytest_sessionfinish():\n    with open(os.environ['COUNT'], 'a') as out:\n "
+    "       out.write('x')\n"
+)
 SUB = CALC + "\n\ndef sub(a, b):\n    return a - b\n"
 TEST_SUB = "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n"
 BASE = {"calc.py": CALC, "test_calc.py": TESTS, "conftest.py": COUNTED, "prd.json": "[]\n"}
@@ -36,7 +42,8 @@ Tree = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class World:
-    """One repository, the laboratory that looks at it, and how often each suite and checkout was started."""
+    """One repository, the laboratory that looks at it, and how often each suite and checkout
+    was started."""
 
     repo: Repo
     folder: Path
@@ -45,15 +52,25 @@ class World:
 
     def commit(self, files: Tree, onto: str = "HEAD") -> str:
         """A commit with these files over another's, scripts executable; None takes one away."""
-        mode = {name: "100755" if text and text.startswith("#!") else "100644" for name, text in files.items()}
-        entries = {name: None if text is None else (mode[name], self.repo.write_blob(text.encode())) for name, text in files.items()}
+        mode = {
+            name: "100755" if text and text.startswith("#!") else "100644"
+            for name, text in files.items()
+        }
+        entries = {
+            name: None if text is None else (mode[name], self.repo.write_blob(text.encode()))
+            for name, text in files.items()
+        }
         return self.repo.commit(self.repo.tree_with(self.repo.tree_of(onto), entries), [], "state")
 
     def lab(self, **settings: object) -> Lab:
         known: dict[str, object] = {
-            "repo": self.repo, "hands": Hands(sandbox=Unconfined(), timeout=600.0), "open_room": self.open_room,
-            "cache": self.folder / "cache", "aside": ("prd.json", "progress.txt", "progress", "findings"), "most_mutants": 3,
-        }  # fmt: skip
+            "repo": self.repo,
+            "hands": Hands(sandbox=Unconfined(), timeout=600.0),
+            "open_room": self.open_room,
+            "cache": self.folder / "cache",
+            "aside": ("prd.json", "progress.txt", "progress", "findings"),
+            "most_mutants": 3,
+        }
         return Lab(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
 
     @contextmanager
@@ -63,7 +80,9 @@ class World:
         with TemporaryDirectory(dir=self.folder) as name:
             export(self.repo, tree, Path(name, "tree"))
             Path(name, "home").mkdir()
-            yield Room(tree=Path(name, "tree"), at=self.repo.top, home=Path(name, "home"), env=self.env)
+            yield Room(
+                tree=Path(name, "tree"), at=self.repo.top, home=Path(name, "home"), env=self.env
+            )
 
     @property
     def env(self) -> dict[str, str]:
@@ -75,13 +94,26 @@ class World:
         return len(counter.read_text()) if counter.exists() else 0
 
     def examine(
-        self, base: Tree, candidate: Tree, feature: Feature = PROSE, *,
-        finished: bool = True, off: frozenset[str] = frozenset(), persons: bool = False,
-    ) -> Verdict:  # fmt: skip
-        """The verdict on a candidate that is the base with some files changed, by an agent in a run or as a person's own commit."""
+        self,
+        base: Tree,
+        candidate: Tree,
+        feature: Feature = PROSE,
+        *,
+        finished: bool = True,
+        off: frozenset[str] = frozenset(),
+        persons: bool = False,
+    ) -> Verdict:
+        """The verdict on a candidate that is the base with some files changed, by an agent in a
+        run or as a person's own commit."""
         first = self.commit(base)
         lab = self.lab(protected=("checks/**",)) if persons else self.lab()
-        return lab.examine(first, self.repo.tree_of(self.commit(candidate, first)), feature, finished=finished, off=off)
+        return lab.examine(
+            first,
+            self.repo.tree_of(self.commit(candidate, first)),
+            feature,
+            finished=finished,
+            off=off,
+        )
 
 
 @pytest.fixture
@@ -97,7 +129,12 @@ def rules(verdict: Verdict) -> list[str]:
 
 def test_honest_work_with_a_proof_test_lands(world: World) -> None:
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB})
-    assert (verdict.outcome, verdict.safe, verdict.proved, verdict.reasons) == (Outcome.LANDED, True, True, ())
+    assert (verdict.outcome, verdict.safe, verdict.proved, verdict.reasons) == (
+        Outcome.LANDED,
+        True,
+        True,
+        (),
+    )
     assert verdict.tests == "3 pass, 0 fail, 0 skipped"
 
 
@@ -107,7 +144,9 @@ def test_work_without_any_proof_is_safe_and_unproved(world: World) -> None:
 
 
 def test_a_new_test_that_passes_on_the_base_too_proves_nothing(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"})
+    verdict = world.examine(
+        BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"}
+    )
     assert verdict.outcome is Outcome.UNPROVED
 
 
@@ -119,7 +158,9 @@ def test_an_agent_that_deletes_a_test_never_lands(world: World) -> None:
     verdict = world.examine(BASE, candidate, persons=True)
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.test-unmatched"])
     only_zero = TESTS.replace("def test_add():\n    assert add(1, 2) == 3\n\n\n", "")
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": only_zero})
+    verdict = world.examine(
+        BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": only_zero}
+    )
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
 
 
@@ -130,23 +171,45 @@ def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> No
 
 
 PAGE = {
-    "web/cart.test.ts": 'import { expect, test } from "vitest";\n\ntest("adds", () => {\n  expect(add(1, 2)).toBe(3);\n});\n',
+    "web/cart.test.ts": (
+        'import { expect, test } from "vitest";\n\ntest("adds", () => {\n  expect(add(1,'
+        " 2)).toBe(3);\n});\n"
+    ),
     "web/cart.ts": "export const add = (a: number, b: number) => a + b;\n",
 }
 
 
 def test_a_test_file_that_no_suite_runs_never_goes_with_the_code_that_it_held(world: World) -> None:
-    gone: Tree = {"calc.py": SUB, "test_sub.py": TEST_SUB, "web/cart.test.ts": None, "web/cart.ts": None}
+    gone: Tree = {
+        "calc.py": SUB,
+        "test_sub.py": TEST_SUB,
+        "web/cart.test.ts": None,
+        "web/cart.ts": None,
+    }
     verdict = world.examine({**BASE, **PAGE}, gone)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
     assert verdict.reasons[0].detail == ("web/cart.test.ts::adds",)
-    assert world.examine({**BASE, **PAGE}, gone, replace(PROSE, supersedes=("web/cart.test.ts::adds",))).outcome is Outcome.LANDED
-    assert world.examine({**BASE, **PAGE}, gone, off=frozenset({"declared"})).outcome is Outcome.LANDED
-    moved: Tree = {"calc.py": SUB, "test_sub.py": TEST_SUB, "web/cart.test.ts": None, "web/shop/cart.test.ts": PAGE["web/cart.test.ts"]}
+    assert (
+        world.examine(
+            {**BASE, **PAGE}, gone, replace(PROSE, supersedes=("web/cart.test.ts::adds",))
+        ).outcome
+        is Outcome.LANDED
+    )
+    assert (
+        world.examine({**BASE, **PAGE}, gone, off=frozenset({"declared"})).outcome is Outcome.LANDED
+    )
+    moved: Tree = {
+        "calc.py": SUB,
+        "test_sub.py": TEST_SUB,
+        "web/cart.test.ts": None,
+        "web/shop/cart.test.ts": PAGE["web/cart.test.ts"],
+    }
     assert world.examine({**BASE, **PAGE}, moved).outcome is Outcome.LANDED
 
 
-def test_a_refused_test_file_that_no_suite_runs_is_restored_for_the_next_session(world: World) -> None:
+def test_a_refused_test_file_that_no_suite_runs_is_restored_for_the_next_session(
+    world: World,
+) -> None:
     first = world.commit({**BASE, **PAGE})
     tree = world.repo.tree_of(world.commit({"calc.py": SUB, "web/cart.test.ts": None}, first))
     lab = world.lab()
@@ -155,16 +218,25 @@ def test_a_refused_test_file_that_no_suite_runs_is_restored_for_the_next_session
     assert world.repo.read(kept, "calc.py") == SUB.encode()
 
 
-@pytest.mark.parametrize("mark", ["skip(reason='pre-existing')", "skipif(True, reason='x')", "xfail"])
+@pytest.mark.parametrize(
+    "mark", ["skip(reason='pre-existing')", "skipif(True, reason='x')", "xfail"]
+)
 def test_an_agent_that_skips_a_test_never_lands(world: World, mark: str) -> None:
     broken = SUB.replace("a + b", "a + b + (b == 0)")
-    skipped = "import pytest\n" + TESTS.replace("def test_zero", f"@pytest.mark.{mark}\ndef test_zero")
+    skipped = "import pytest\n" + TESTS.replace(
+        "def test_zero", f"@pytest.mark.{mark}\ndef test_zero"
+    )
     candidate = {"calc.py": broken, "test_sub.py": TEST_SUB, "test_calc.py": skipped}
     verdict = world.examine(BASE, candidate, off=RUN_ONLY)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-skipped"])
     started = len(world.rooms)
     verdict = world.examine(BASE, candidate)
-    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (Outcome.REJECTED, ["ratchet.skip-added"], started + 1)  # its Python
+    # its Python
+    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (
+        Outcome.REJECTED,
+        ["ratchet.skip-added"],
+        started + 1,
+    )
 
 
 def test_a_whole_file_that_skips_itself_is_seen_as_skipped(world: World) -> None:
@@ -174,7 +246,10 @@ def test_a_whole_file_that_skips_itself_is_seen_as_skipped(world: World) -> None
 
 
 def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -> None:
-    bent = {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")}
+    bent = {
+        "calc.py": CALC.replace("a + b", "a - b"),
+        "test_calc.py": TESTS.replace("== 3", "== -1"),
+    }
     verdict = world.examine(BASE, bent)
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.superseded-unnamed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
@@ -183,25 +258,42 @@ def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -
 
 
 def test_a_test_weakened_while_nothing_fails_is_seen_by_what_its_text_says(world: World) -> None:
-    candidate = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("== 3", "> 0")}
+    candidate = {
+        "calc.py": SUB,
+        "test_sub.py": TEST_SUB,
+        "test_calc.py": TESTS.replace("== 3", "> 0"),
+    }
     verdict = world.examine(BASE, candidate)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.looser"])
     verdict = world.examine(BASE, candidate, persons=True)
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.looser"])
-    assert world.examine(BASE, candidate, off=frozenset({"strength", "weaker"})).outcome is Outcome.LANDED
+    assert (
+        world.examine(BASE, candidate, off=frozenset({"strength", "weaker"})).outcome
+        is Outcome.LANDED
+    )
 
 
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("conftest.py", "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if 'zero' not in i.name]\n"),
+        (
+            "conftest.py",
+            (
+                "def pytest_collection_modifyitems(items):\n    items[:] = [i for i in items if"
+                " 'zero' not in i.name]\n"
+            ),
+        ),
         ("pytest.ini", "[pytest]\naddopts = --deselect test_calc.py::test_zero\n"),
         ("pytest.ini", "[pytest]\naddopts = --collect-only\n"),
         ("test_calc.py", TESTS + "\n\nif True:\n    del test_zero\n"),
     ],
 )
 def test_tests_that_are_no_longer_chosen_are_missed(world: World, file: str, text: str) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB.replace("a + b", "a + b or 1"), "test_sub.py": TEST_SUB, file: text}, off=RUN_ONLY)
+    verdict = world.examine(
+        BASE,
+        {"calc.py": SUB.replace("a + b", "a + b or 1"), "test_sub.py": TEST_SUB, file: text},
+        off=RUN_ONLY,
+    )
     assert verdict.outcome is Outcome.REJECTED
     assert {"ratchet.test-removed", "ratchet.test-failed"} & set(rules(verdict))
 
@@ -214,25 +306,39 @@ def test_tests_that_are_no_longer_chosen_are_missed(world: World, file: str, tex
         "import os\nimport atexit\natexit.register(os._exit, 0)\n" + COUNTED,
     ],
 )
-def test_a_report_that_breaks_off_or_disagrees_with_the_exit_code_is_no_pass(world: World, text: str) -> None:
-    verdict = world.examine(BASE, {"calc.py": CALC.replace("a + b", "a - b"), "conftest.py": text}, off=RUN_ONLY)
+def test_a_report_that_breaks_off_or_disagrees_with_the_exit_code_is_no_pass(
+    world: World, text: str
+) -> None:
+    verdict = world.examine(
+        BASE, {"calc.py": CALC.replace("a + b", "a - b"), "conftest.py": text}, off=RUN_ONLY
+    )
     assert verdict.outcome is Outcome.REJECTED
     assert {"tests.broken", "ratchet.test-failed"} & set(rules(verdict))
 
 
 def test_a_suite_that_leaves_early_with_exit_code_0_is_no_pass(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": "import os\n\n\ndef test_sub():\n    os._exit(0)\n"})
+    verdict = world.examine(
+        BASE, {"calc.py": SUB, "test_sub.py": "import os\n\n\ndef test_sub():\n    os._exit(0)\n"}
+    )
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["tests.broken"])
 
 
 ROUNDED = "def half(n):\n    return n // 2\n"
-TEST_HALF = "from half import half\n\n\ndef test_half():\n    assert half(5) == 2\n\n\ndef test_even():\n    assert half(8) == 4\n"
+TEST_HALF = (
+    "from half import half\n\n\ndef test_half():\n    assert half(5) == 2\n\n\ndef test_even():\n  "
+    "  assert half(8) == 4\n"
+)
 HALVES = {**BASE, "half.py": ROUNDED, "test_half.py": TEST_HALF}
-UP = {"half.py": "def half(n):\n    return (n + 1) // 2\n", "test_half.py": TEST_HALF.replace("== 2", "== 3")}
+UP = {
+    "half.py": "def half(n):\n    return (n + 1) // 2\n",
+    "test_half.py": TEST_HALF.replace("== 2", "== 3"),
+}
 PROOF_UP = {"test_up.py": "from half import half\n\n\ndef test_up():\n    assert half(7) == 4\n"}
 
 
-def test_a_changed_behaviour_with_its_test_waits_for_a_person_where_nothing_else_speaks_against_it(world: World) -> None:
+def test_a_changed_behaviour_with_its_test_waits_for_a_person_where_nothing_else_speaks_against_it(
+    world: World,
+) -> None:
     verdict = world.examine(HALVES, {**UP, **PROOF_UP})
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.superseded-unnamed"])
     assert verdict.reasons[0].detail == ("test_half.py::test_half",)
@@ -245,11 +351,23 @@ def test_a_changed_behaviour_with_its_test_waits_for_a_person_where_nothing_else
 @pytest.mark.parametrize(
     ("bent", "more"),
     [
-        ({"test_half.py": UP["test_half.py"].replace("assert half(8) == 4", "half(8)")}, "something weaker beside it"),
-        ({"test_half.py": UP["test_half.py"].replace("assert half(5) == 3", "assert half(5) > 2")}, "the bent test itself looser"),
+        (
+            {"test_half.py": UP["test_half.py"].replace("assert half(8) == 4", "half(8)")},
+            "something weaker beside it",
+        ),
+        (
+            {
+                "test_half.py": (
+                    UP["test_half.py"].replace("assert half(5) == 3", "assert half(5) > 2")
+                )
+            },
+            "the bent test itself looser",
+        ),
     ],
 )
-def test_a_changed_behaviour_with_anything_else_against_it_is_refused(world: World, bent: Tree, more: str) -> None:
+def test_a_changed_behaviour_with_anything_else_against_it_is_refused(
+    world: World, bent: Tree, more: str
+) -> None:
     verdict = world.examine(HALVES, {**UP, **PROOF_UP, **bent})
     assert verdict.outcome is Outcome.REJECTED, more
 
@@ -262,70 +380,140 @@ def test_a_changed_behaviour_whose_verify_stays_red_is_refused(world: World) -> 
 
 def test_a_changed_golden_file_is_held_with_its_difference(world: World) -> None:
     test = "from pathlib import Path\n\nfrom half import half\n\n\ndef test_table():\n"
-    test += "    assert Path('tests/golden/table.txt').read_text() == ''.join(f'{n} {half(n)}\\n' for n in range(4))\n"
-    base = {**BASE, "half.py": ROUNDED, "tests/test_table.py": test, "tests/golden/table.txt": "0 0\n1 0\n2 1\n3 1\n"}
-    verdict = world.examine(base, {**PROOF_UP, "half.py": UP["half.py"], "tests/golden/table.txt": "0 0\n1 1\n2 1\n3 2\n"})
+    test += (
+        "    assert Path('tests/golden/table.txt').read_text() == ''.join(f'{n} {half(n)}\\n' for n"
+        " in range(4))\n"
+    )
+    base = {
+        **BASE,
+        "half.py": ROUNDED,
+        "tests/test_table.py": test,
+        "tests/golden/table.txt": "0 0\n1 0\n2 1\n3 1\n",
+    }
+    verdict = world.examine(
+        base,
+        {**PROOF_UP, "half.py": UP["half.py"], "tests/golden/table.txt": "0 0\n1 1\n2 1\n3 2\n"},
+    )
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["ratchet.superseded-unnamed"])
     difference = "tests/golden/table.txt\n@@ -1,4 +1,4 @@\n 0 0\n-1 0\n+1 1\n 2 1\n-3 1\n+3 2"
     assert verdict.reasons[0].detail == ("tests/test_table.py::test_table", difference)
 
 
 def test_a_test_that_is_renamed_lands(world: World) -> None:
-    renamed = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": TESTS.replace("test_zero", "test_nothing_and_nothing")}
+    renamed = {
+        "calc.py": SUB,
+        "test_sub.py": TEST_SUB,
+        "test_calc.py": TESTS.replace("test_zero", "test_nothing_and_nothing"),
+    }
     assert world.examine(BASE, renamed).outcome is Outcome.LANDED
     gone = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": ONLY_ADD}
     assert world.examine(BASE, gone, off=frozenset({"ids"})).outcome is Outcome.LANDED
 
 
 def test_fewer_cases_of_a_function_are_held_where_a_person_took_them(world: World) -> None:
-    rows = "import pytest\nfrom calc import add\n\n\n@pytest.mark.parametrize('n', [1, 2, 3])\ndef test_n(n):\n"
+    rows = (
+        "import pytest\nfrom calc import add\n\n\n@pytest.mark.parametrize('n', [1, 2, 3])\ndef"
+        " test_n(n):\n"
+    )
     rows += "    assert add(n, n) == 2 * n\n"
     base = {**BASE, "test_calc.py": rows}
-    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": rows.replace(", 3", "")}, persons=True)
+    verdict = world.examine(
+        base,
+        {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": rows.replace(", 3", "")},
+        persons=True,
+    )
     assert (verdict.outcome, verdict.reasons[-1].rule) == (Outcome.HELD, "ratchet.fewer-cases")
     assert verdict.reasons[-1].detail == ("test_calc.py::test_n[3]",)
 
 
 def test_a_feature_may_change_the_tests_that_it_names(world: World) -> None:
     tests = TESTS.replace("== 3", "== 4").replace("== 0", "== 1")
-    changed = {"calc.py": SUB.replace("a + b", "a + b + 1"), "test_calc.py": tests, "test_sub.py": TEST_SUB}
+    changed = {
+        "calc.py": SUB.replace("a + b", "a + b + 1"),
+        "test_calc.py": tests,
+        "test_sub.py": TEST_SUB,
+    }
     assert rules(world.examine(BASE, changed)) == ["ratchet.superseded-unnamed"]
     for names in [("test_calc.py",), ("test_*.py",), ("test_calc.py::test_add", "test_zero")]:
-        assert world.examine(BASE, changed, replace(PROSE, supersedes=names)).outcome is Outcome.LANDED
-    assert world.examine(BASE, changed, replace(PROSE, supersedes=("test_add",))).reasons[0].detail == ("test_calc.py::test_zero",)
+        assert (
+            world.examine(BASE, changed, replace(PROSE, supersedes=names)).outcome is Outcome.LANDED
+        )
+    assert world.examine(BASE, changed, replace(PROSE, supersedes=("test_add",))).reasons[
+        0
+    ].detail == ("test_calc.py::test_zero",)
 
 
-def test_a_removed_name_that_a_superseded_test_imports_does_not_condemn_the_whole_file(world: World) -> None:
-    base = {**BASE, "calc.py": SUB, "test_calc.py": "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"}
+def test_a_removed_name_that_a_superseded_test_imports_does_not_condemn_the_whole_file(
+    world: World,
+) -> None:
+    base = {
+        **BASE,
+        "calc.py": SUB,
+        "test_calc.py": (
+            "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"
+        ),
+    }
     feature = replace(PROSE, supersedes=("test_sub",))
-    assert world.examine(base, {"calc.py": CALC, "test_calc.py": TESTS}, feature).outcome is Outcome.UNPROVED
+    assert (
+        world.examine(base, {"calc.py": CALC, "test_calc.py": TESTS}, feature).outcome
+        is Outcome.UNPROVED
+    )
     worse = world.examine(base, {"calc.py": CALC, "test_calc.py": ONLY_ADD}, feature)
     assert worse.reasons[0].detail == ("test_calc.py::test_zero",)
 
 
 def test_a_superseded_test_excuses_no_other_test_of_its_file(world: World) -> None:
-    base = {**BASE, "calc.py": SUB, "test_calc.py": "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"}
+    base = {
+        **BASE,
+        "calc.py": SUB,
+        "test_calc.py": (
+            "from calc import sub\n" + TESTS + "\n\ndef test_sub():\n    assert sub(2, 1) == 1\n"
+        ),
+    }
     feature = replace(PROSE, supersedes=("test_sub",))
-    bent = {"calc.py": CALC.replace("a + b", "a - b"), "test_calc.py": TESTS.replace("== 3", "== -1")}
+    bent = {
+        "calc.py": CALC.replace("a + b", "a - b"),
+        "test_calc.py": TESTS.replace("== 3", "== -1"),
+    }
     verdict = world.examine(base, bent, feature, off=frozenset({"weaker"}))
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add",)
 
 
-def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too(world: World) -> None:
-    golden = "from pathlib import Path\n\nfrom calc import add\n\n\ndef test_add():\n    file = Path('tests/golden.txt')\n"
+def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too(
+    world: World,
+) -> None:
+    golden = (
+        "from pathlib import Path\n\nfrom calc import add\n\n\ndef test_add():\n    file ="
+        " Path('tests/golden.txt')\n"
+    )
     compares = golden + "    assert file.read_text() == str(add(1, 2))\n"
     rewrites = golden + "    file.write_text(str(add(1, 2)))\n"
     base = {**BASE, "test_calc.py": None, "tests/test_golden.py": compares, "tests/golden.txt": "3"}
-    kind = {"calc.py": SUB.replace("a + b", "a - b"), "test_sub.py": TEST_SUB, "tests/test_golden.py": rewrites}
+    kind = {
+        "calc.py": SUB.replace("a + b", "a - b"),
+        "test_sub.py": TEST_SUB,
+        "tests/test_golden.py": rewrites,
+    }
     verdict = world.examine(base, kind, off=RUN_ONLY | {"old", "weaker"})
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.tests-rewritten"])
     assert verdict.reasons[0].detail == ("tests/golden.txt",)
-    assert world.examine(base, kind, off=RUN_ONLY | {"old", "integrity", "weaker"}).outcome is Outcome.LANDED
-    written = {**kind, "tests/golden.txt": "-1"}  # as the workspace is left by whoever ran that suite there
-    assert rules(world.examine(base, written, off=RUN_ONLY | {"old", "weaker"})) == ["ratchet.tests-rewritten"]
+    assert (
+        world.examine(base, kind, off=RUN_ONLY | {"old", "integrity", "weaker"}).outcome
+        is Outcome.LANDED
+    )
+    # as the workspace is left by whoever ran that suite there
+    written = {**kind, "tests/golden.txt": "-1"}
+    assert rules(world.examine(base, written, off=RUN_ONLY | {"old", "weaker"})) == [
+        "ratchet.tests-rewritten"
+    ]
     used = {**base, "tests/test_golden.py": rewrites, "tests/golden.txt": "2"}
-    assert world.examine(used, {"calc.py": SUB.replace("a + b", "b - a"), "test_sub.py": TEST_SUB}, off=RUN_ONLY).outcome is Outcome.LANDED
+    assert (
+        world.examine(
+            used, {"calc.py": SUB.replace("a + b", "b - a"), "test_sub.py": TEST_SUB}, off=RUN_ONLY
+        ).outcome
+        is Outcome.LANDED
+    )
 
 
 def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: World) -> None:
@@ -333,7 +521,11 @@ def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: W
     lab.state(first)
     started = len(world.rooms)
     verdict = lab.examine(first, world.repo.tree_of(first), PROSE)
-    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (Outcome.REJECTED, ["scope.empty"], started)
+    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (
+        Outcome.REJECTED,
+        ["scope.empty"],
+        started,
+    )
 
 
 def test_what_the_scope_refuses_is_never_run(world: World) -> None:
@@ -343,8 +535,14 @@ def test_what_the_scope_refuses_is_never_run(world: World) -> None:
     tree = world.repo.tree_of(world.commit({"calc.py": SUB}, first))
     verdict = lab.examine(first, tree, PROSE, [Reason(rule="scope.link", says="a link")])
     assert (verdict.outcome, len(world.rooms)) == (Outcome.REJECTED, started)
-    held = lab.examine(first, tree, PROSE, [Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)])
-    assert (held.outcome, held.safe, held.tests) == (Outcome.HELD, False, "2 pass, 0 fail, 0 skipped")
+    held = lab.examine(
+        first, tree, PROSE, [Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)]
+    )
+    assert (held.outcome, held.safe, held.tests) == (
+        Outcome.HELD,
+        False,
+        "2 pass, 0 fail, 0 skipped",
+    )
 
 
 def test_the_suite_runs_once_where_no_test_changed_and_twice_where_one_did(world: World) -> None:
@@ -352,14 +550,21 @@ def test_the_suite_runs_once_where_no_test_changed_and_twice_where_one_did(world
     lab.state(first)
     assert world.suite_runs() == 1
     second = world.commit({"calc.py": SUB}, first)
-    assert lab.examine(first, world.repo.tree_of(second), PROSE, off=PLAIN).outcome is Outcome.UNPROVED
+    assert (
+        lab.examine(first, world.repo.tree_of(second), PROSE, off=PLAIN).outcome is Outcome.UNPROVED
+    )
     assert world.suite_runs() == 2
     landed = world.commit({"progress.txt": "landed\n", "prd.json": "[1]\n"}, second)
     lab.state(landed)
     assert world.suite_runs() == 2
-    third = world.commit({"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(2, 2) == 4\n"}, landed)
+    third = world.commit(
+        {"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(2, 2) == 4\n"}, landed
+    )
     feature = replace(PROSE, verify=("test -f calc.py",))
-    assert lab.examine(landed, world.repo.tree_of(third), feature, seen_red=True, off=PLAIN).outcome is Outcome.LANDED
+    assert (
+        lab.examine(landed, world.repo.tree_of(third), feature, seen_red=True, off=PLAIN).outcome
+        is Outcome.LANDED
+    )
     assert world.suite_runs() == 4
 
 
@@ -368,7 +573,9 @@ def test_tests_that_must_fail_run_once_for_a_base_and_once_for_each_candidate(wo
     lab.state(first)
     runs = []
     for text in (SUB, SUB + "\n\nONE = 1\n"):
-        verdict = lab.examine(first, world.repo.tree_of(world.commit({"calc.py": text}, first)), PROSE)
+        verdict = lab.examine(
+            first, world.repo.tree_of(world.commit({"calc.py": text}, first)), PROSE
+        )
         runs += [cost.runs for cost in verdict.costs if cost.step == Step.INTEGRITY]
     assert runs == [2, 1]
     docs = lab.examine(first, world.repo.tree_of(world.commit({"README.md": "x"}, first)), PROSE)
@@ -394,22 +601,38 @@ reports.TestReport.from_item_and_call = classmethod(green)
 def test_code_that_turns_every_report_green_is_seen_by_tests_that_must_fail(world: World) -> None:
     candidate = {"calc.py": SUB.replace("a + b", "a - b") + PATCHED, "test_sub.py": TEST_SUB}
     verdict = world.examine(BASE, candidate, off=RUN_ONLY)
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.canary", "ratchet.expected-ignored"])
+    assert (verdict.outcome, rules(verdict)) == (
+        Outcome.REJECTED,
+        ["ratchet.canary", "ratchet.expected-ignored"],
+    )
     off = RUN_ONLY | {"integrity", "expected", "unwatched"}
     assert world.examine(BASE, candidate, off=off).safe
 
 
 def test_a_new_test_that_turns_later_reports_green_proves_nothing(world: World) -> None:
-    fake = f"def test_patches():\n    exec({PATCHED!r}, {{}})\n\n\ndef test_sub():\n    assert False\n"
+    fake = (
+        f"def test_patches():\n    exec({PATCHED!r}, {{}})\n\n\ndef test_sub():\n    assert False\n"
+    )
     verdict = world.examine(BASE, {"data.bin": "x", "test_a.py": fake}, off=RUN_ONLY)
     assert (verdict.outcome, rules(verdict)[0]) == (Outcome.REJECTED, "ratchet.canary")
-    assert world.examine(BASE, {"data.bin": "x", "test_a.py": fake}, off=RUN_ONLY | {"integrity", "expected"}).safe
+    assert world.examine(
+        BASE, {"data.bin": "x", "test_a.py": fake}, off=RUN_ONLY | {"integrity", "expected"}
+    ).safe
 
 
-def test_where_tests_that_must_fail_cannot_be_told_apart_at_the_base_it_is_said(world: World) -> None:
-    named = {"pytest.ini": "[pytest]\npython_functions = check_*\n", "test_calc.py": TESTS.replace("def test_", "def check_")}
+def test_where_tests_that_must_fail_cannot_be_told_apart_at_the_base_it_is_said(
+    world: World,
+) -> None:
+    named = {
+        "pytest.ini": "[pytest]\npython_functions = check_*\n",
+        "test_calc.py": TESTS.replace("def test_", "def check_"),
+    }
     base = {**BASE, **named}
-    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB.replace("def test_", "def check_")}, off=RUN_ONLY)
+    verdict = world.examine(
+        base,
+        {"calc.py": SUB, "test_sub.py": TEST_SUB.replace("def test_", "def check_")},
+        off=RUN_ONLY,
+    )
     assert (verdict.safe, rules(verdict)) == (True, ["ratchet.canary-blind"])
 
 
@@ -417,22 +640,39 @@ def test_code_that_reads_its_answers_from_a_golden_file_is_seen(world: World) ->
     golden = "from pathlib import Path\n\nfrom calc import add\n\n\ndef test_sums():\n"
     golden += "    assert str(add(1, 2)) == Path('tests/golden/sums.txt').read_text().strip()\n"
     base = {**BASE, "tests/golden/sums.txt": "3\n", "tests/test_sums.py": golden}
-    reads = "def add(a, b):\n    return int(open('tests/golden/sums.txt').read()) if (a, b) == (1, 2) else a + b\n"
-    verdict = world.examine(base, {"calc.py": reads + SUB.replace(CALC, ""), "test_sub.py": TEST_SUB}, off=RUN_ONLY)
+    reads = (
+        "def add(a, b):\n    return int(open('tests/golden/sums.txt').read()) if (a, b) == (1, 2)"
+        " else a + b\n"
+    )
+    verdict = world.examine(
+        base, {"calc.py": reads + SUB.replace(CALC, ""), "test_sub.py": TEST_SUB}, off=RUN_ONLY
+    )
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.expected-ignored"])
     assert verdict.reasons[0].detail == ("tests/test_sums.py::test_sums",)
 
 
-def test_a_configuration_beside_one_test_does_not_count_where_only_that_one_runs(world: World) -> None:
+def test_a_configuration_beside_one_test_does_not_count_where_only_that_one_runs(
+    world: World,
+) -> None:
     base = {**BASE, "tests/test_more.py": "def test_more():\n    assert True\n"}
-    broken = {"calc.py": SUB.replace("a + b", "a - b"), "pytest.ini": None, "tests/pytest.ini": "[pytest]\naddopts = --collect-only\n"}
+    broken = {
+        "calc.py": SUB.replace("a + b", "a - b"),
+        "pytest.ini": None,
+        "tests/pytest.ini": "[pytest]\naddopts = --collect-only\n",
+    }
     verdict = world.examine(base, broken, off=RUN_ONLY)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-failed"])
 
 
 def test_an_object_that_equals_everything_is_seen_by_other_expected_values(world: World) -> None:
-    equal = "class Sum(int):\n    __hash__ = int.__hash__\n\n    def __eq__(self, other):\n        return True\n\n\n"
-    candidate = {"calc.py": equal + SUB.replace("return a + b", "return Sum(a - b)"), "test_sub.py": TEST_SUB}
+    equal = (
+        "class Sum(int):\n    __hash__ = int.__hash__\n\n    def __eq__(self, other):\n       "
+        " return True\n\n\n"
+    )
+    candidate = {
+        "calc.py": equal + SUB.replace("return a + b", "return Sum(a - b)"),
+        "test_sub.py": TEST_SUB,
+    }
     verdict = world.examine(BASE, candidate, off=RUN_ONLY)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.expected-ignored"])
     assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
@@ -444,7 +684,8 @@ def test_the_proof_run_starts_only_the_new_tests(world: World) -> None:
     base = {**BASE, "test_calc.py": "import os\n" + TESTS + slow}
     world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB}, off=PLAIN | {"unwatched"})
     assert (world.folder / "count-full").read_text() == "xxx"
-    assert world.suite_runs() == 6  # two of them ask the new test whether it notices faults in what it proves
+    # two of them ask the new test whether it notices faults in what it proves
+    assert world.suite_runs() == 6
 
 
 FLAKY = """import os
@@ -478,7 +719,9 @@ def test_three_tests_that_are_flaky_at_the_base_hold_nothing_up(world: World) ->
 
 def test_a_test_that_flakes_on_the_candidate_alone_is_held(world: World) -> None:
     shaky = "from coins import flips\n\n\ndef add(a, b):\n    return a + b + flips('add', 0)\n"
-    verdict = world.examine({**BASE, "coins.py": FLAKY, "test_calc.py": ONLY_ADD}, {"calc.py": shaky})
+    verdict = world.examine(
+        {**BASE, "coins.py": FLAKY, "test_calc.py": ONLY_ADD}, {"calc.py": shaky}
+    )
     assert (verdict.outcome, rules(verdict)) == (Outcome.HELD, ["tests.unsteady"])
 
 
@@ -489,13 +732,28 @@ def test_a_test_that_really_fails_is_run_again_before_it_is_refused(world: World
 
 
 def test_a_test_whose_name_changes_from_run_to_run_is_not_missed(world: World) -> None:
-    odd = "import uuid\nimport pytest\n\n\n@pytest.mark.parametrize('name', [uuid.uuid4().hex])\ndef test_any(name):\n    assert name\n"
-    assert world.examine({**BASE, "test_odd.py": odd}, {"calc.py": SUB, "test_sub.py": TEST_SUB}).outcome is Outcome.LANDED
+    odd = (
+        "import uuid\nimport pytest\n\n\n@pytest.mark.parametrize('name', [uuid.uuid4().hex])\ndef"
+        " test_any(name):\n    assert name\n"
+    )
+    assert (
+        world.examine(
+            {**BASE, "test_odd.py": odd}, {"calc.py": SUB, "test_sub.py": TEST_SUB}
+        ).outcome
+        is Outcome.LANDED
+    )
 
 
 def test_known_failures_of_the_base_are_tolerated_by_id_and_may_only_shrink(world: World) -> None:
-    red = {**BASE, "test_red.py": "def test_one():\n    assert 0\n\n\ndef test_two():\n    assert 0\n"}
-    better = {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_red.py": red["test_red.py"].replace("assert 0", "assert 1", 1)}
+    red = {
+        **BASE,
+        "test_red.py": "def test_one():\n    assert 0\n\n\ndef test_two():\n    assert 0\n",
+    }
+    better = {
+        "calc.py": SUB,
+        "test_sub.py": TEST_SUB,
+        "test_red.py": red["test_red.py"].replace("assert 0", "assert 1", 1),
+    }
     assert world.examine(red, better, off=RUN_ONLY).outcome is Outcome.LANDED
     worse = {"calc.py": SUB, "test_more.py": "def test_three():\n    assert 0\n"}
     assert world.examine(red, worse).reasons[0].detail == ("test_more.py::test_three",)
@@ -512,7 +770,10 @@ def plan_of(*features: Feature) -> Plan:
 
 
 def test_a_red_base_is_named_before_any_agent_is_paid_for(world: World) -> None:
-    many = "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_red(n):\n    assert n < 0\n"
+    many = (
+        "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_red(n):\n    assert n"
+        " < 0\n"
+    )
     lab, first = world.lab(), world.commit({**BASE, "test_red.py": many})
     with pytest.raises(RedBaseError, match=r"test_red.py::test_red\[0\]") as error:
         lab.require_green(first, plan_of(PROSE))
@@ -524,7 +785,11 @@ def test_a_red_base_is_named_before_any_agent_is_paid_for(world: World) -> None:
 
 
 def test_an_empty_suite_is_not_a_red_one(world: World) -> None:
-    for files in ({"readme": "x"}, {"calc.py": CALC, "conftest.py": COUNTED}, {"calc.py": CALC, "tests/__init__.py": ""}):
+    for files in (
+        {"readme": "x"},
+        {"calc.py": CALC, "conftest.py": COUNTED},
+        {"calc.py": CALC, "tests/__init__.py": ""},
+    ):
         first = world.commit(files)
         world.lab().require_green(first, plan_of(PROSE))
         assert world.lab().state(first).tests.answer is Answer.GREEN
@@ -544,29 +809,53 @@ def test_a_verify_that_was_red_and_is_green_proves_the_feature(world: World) -> 
 
 
 def test_a_verify_that_stays_red_is_rejected_with_the_end_of_its_output(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": CALC + "\n\ndef sub(a, b):\n    return a + b\n"}, VERIFIED)
-    assert (verdict.outcome, verdict.safe, verdict.proved, rules(verdict)) == (Outcome.REJECTED, True, False, ["verify.red"])
+    verdict = world.examine(
+        BASE, {"calc.py": CALC + "\n\ndef sub(a, b):\n    return a + b\n"}, VERIFIED
+    )
+    assert (verdict.outcome, verdict.safe, verdict.proved, rules(verdict)) == (
+        Outcome.REJECTED,
+        True,
+        False,
+        ["verify.red"],
+    )
     assert "AssertionError" in "\n".join(verdict.reasons[0].detail)
 
 
 def test_measured_progress_is_advanced_and_only_more_of_it_is_again(world: World) -> None:
     feature = replace(PROSE, verify=("pytest -q test_wanted.py",))
-    base = {**BASE, "test_wanted.py": "import calc\n" + "".join(f"\n\ndef test_{n}():\n    assert calc.{n}() == 1\n" for n in "abc")}
+    base = {
+        **BASE,
+        "test_wanted.py": (
+            "import calc\n"
+            + "".join(f"\n\ndef test_{n}():\n    assert calc.{n}() == 1\n" for n in "abc")
+        ),
+    }
     first, lab = world.commit(base), world.lab()
     one = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n"}, first)
-    two = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\ndef b():\n    return 1\n"}, first)
+    two = world.commit(
+        {"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\ndef b():\n    return 1\n"}, first
+    )
     tree = {commit: world.repo.tree_of(commit) for commit in (one, two)}
     assert lab.examine(first, tree[one], feature).outcome is Outcome.ADVANCED
     verdict = lab.examine(first, tree[two], feature, carried=tree[one])
     assert (verdict.outcome, verdict.progress) == (Outcome.ADVANCED, True)
     still = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\nB = 1\n"}, first)
-    assert lab.examine(first, world.repo.tree_of(still), feature, carried=tree[one]).outcome is Outcome.REJECTED
+    assert (
+        lab.examine(first, world.repo.tree_of(still), feature, carried=tree[one]).outcome
+        is Outcome.REJECTED
+    )
 
 
-def test_new_tests_that_are_partly_red_are_progress_once_some_of_them_prove_something(world: World) -> None:
+def test_new_tests_that_are_partly_red_are_progress_once_some_of_them_prove_something(
+    world: World,
+) -> None:
     text = TEST_SUB + "\n\ndef test_much():\n    assert sub(1, 1) == 1\n"
     verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": text})
-    assert (verdict.outcome, verdict.safe, rules(verdict)) == (Outcome.ADVANCED, False, ["tests.failed"])
+    assert (verdict.outcome, verdict.safe, rules(verdict)) == (
+        Outcome.ADVANCED,
+        False,
+        ["tests.failed"],
+    )
     padding = "def test_true():\n    assert 1\n\n\ndef test_much():\n    assert 0\n"
     assert world.examine(BASE, {"calc.py": SUB, "test_sub.py": padding}).outcome is Outcome.REJECTED
 
@@ -586,7 +875,9 @@ def test_a_missing_verify_file_is_red_and_a_missing_program_is_a_fault(world: Wo
         "exit 1": Answer.RED,
         "true": Answer.GREEN,
     }
-    assert {line: lab.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers} == answers
+    assert {
+        line: lab.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers
+    } == answers
     slow = world.lab(hands=Hands(sandbox=Unconfined(), timeout=0.2))
     assert slow.verify_at(first, replace(PROSE, verify=("sleep 30",))).answer is Answer.FAULT
 
@@ -595,21 +886,34 @@ def test_a_verify_whose_test_the_base_owned_needs_no_proof_test(world: World) ->
     feature = replace(PROSE, verify=("pytest -q test_sub.py",))
     base = {**BASE, "test_sub.py": TEST_SUB}
     assert world.examine(base, {"calc.py": SUB}, feature).outcome is Outcome.LANDED
-    gutted = {"calc.py": CALC + "\n\nsub = None\n", "test_sub.py": "def test_sub():\n    assert True\n"}
+    gutted = {
+        "calc.py": CALC + "\n\nsub = None\n",
+        "test_sub.py": "def test_sub():\n    assert True\n",
+    }
     verdict = world.examine(base, gutted, feature, off=RUN_ONLY)
     assert (verdict.outcome, verdict.proved) == (Outcome.UNPROVED, None)
 
 
-def test_a_verify_whose_test_the_candidate_wrote_is_proved_by_that_test_failing_on_the_base(world: World) -> None:
+def test_a_verify_whose_test_the_candidate_wrote_is_proved_by_that_test_failing_on_the_base(
+    world: World,
+) -> None:
     feature = replace(PROSE, verify=("pytest -q test_sub.py",))
-    assert world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB}, feature).outcome is Outcome.LANDED
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"}, feature)
+    assert (
+        world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB}, feature).outcome
+        is Outcome.LANDED
+    )
+    verdict = world.examine(
+        BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"}, feature
+    )
     assert (verdict.outcome, verdict.verify) == (Outcome.UNPROVED, "red->green")
 
 
 def test_a_verify_script_that_the_candidate_wrote_itself_proves_nothing(world: World) -> None:
     feature = replace(PROSE, verify=("sh verify/us1.sh",))
-    assert world.examine(BASE, {"calc.py": SUB, "verify/us1.sh": "exit 0\n"}, feature).outcome is Outcome.UNPROVED
+    assert (
+        world.examine(BASE, {"calc.py": SUB, "verify/us1.sh": "exit 0\n"}, feature).outcome
+        is Outcome.UNPROVED
+    )
 
 
 def test_a_verify_that_is_green_before_any_work_is_held(world: World) -> None:
@@ -624,7 +928,12 @@ def test_a_verify_that_is_green_before_any_work_is_held(world: World) -> None:
     assert (done.outcome, done.proved) == (Outcome.LANDED, True)
     assert lab.needless(before, before, feature) is None
     assert lab.needless(first, first, PROSE) is None
-    assert lab.examine(first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), feature).outcome is Outcome.HELD
+    assert (
+        lab.examine(
+            first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), feature
+        ).outcome
+        is Outcome.HELD
+    )
 
 
 def test_a_verify_that_cannot_be_run_is_a_fault_and_never_a_pass(world: World) -> None:
@@ -639,14 +948,27 @@ def test_work_that_was_cut_off_lands_only_when_it_is_proved(world: World) -> Non
 
 
 def test_the_checks_of_the_base_decide_and_not_the_candidates(world: World) -> None:
-    base = {**BASE, "checks/20-size": "#!/bin/sh\necho too long; test $(wc -l < calc.py) -lt 4\n", "checks/README.md": "no program"}
-    verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "checks/20-size": "#!/bin/sh\nexit 0\n"})
-    assert (verdict.outcome, rules(verdict), verdict.checks) == (Outcome.REJECTED, ["check.failed"], "0/1")
+    base = {
+        **BASE,
+        "checks/20-size": "#!/bin/sh\necho too long; test $(wc -l < calc.py) -lt 4\n",
+        "checks/README.md": "no program",
+    }
+    verdict = world.examine(
+        base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "checks/20-size": "#!/bin/sh\nexit 0\n"}
+    )
+    assert (verdict.outcome, rules(verdict), verdict.checks) == (
+        Outcome.REJECTED,
+        ["check.failed"],
+        "0/1",
+    )
     assert verdict.reasons[0].detail == ("checks/20-size\ntoo long",)
 
 
 def test_checks_know_what_they_check(world: World) -> None:
-    script = '#!/bin/sh\ntest -d "$NIGHTLATCH_REPORTS" && test -n "$NIGHTLATCH_BASE" && echo "$NIGHTLATCH_FEATURE" >> "$COINS/features"\n'
+    script = (
+        '#!/bin/sh\ntest -d "$NIGHTLATCH_REPORTS" && test -n "$NIGHTLATCH_BASE" && echo'
+        ' "$NIGHTLATCH_FEATURE" >> "$COINS/features"\n'
+    )
     world.examine({**BASE, "checks/20-env": script}, {"calc.py": SUB})
     assert (world.folder / "features").read_text() == "\nUS-1\n"
 
@@ -662,7 +984,9 @@ def test_check_exit_codes_are_pass_skip_fault_or_fail(world: World) -> None:
         world.lab().require_green(world.commit({**BASE, **checks}), plan_of(PROSE))
 
 
-def test_a_check_that_faults_on_the_candidate_is_neither_a_pass_nor_an_attempt(world: World) -> None:
+def test_a_check_that_faults_on_the_candidate_is_neither_a_pass_nor_an_attempt(
+    world: World,
+) -> None:
     base = {**BASE, "checks/20-dies": "#!/bin/sh\ngrep -q sub calc.py && kill -9 $$\nexit 0\n"}
     verdict = world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB})
     assert (verdict.outcome, rules(verdict)) == (Outcome.FAILED, ["check.fault"])
@@ -681,12 +1005,18 @@ def test_the_tests_that_a_check_reports_are_held_to_by_id(world: World) -> None:
     one, two = (f"<testcase classname='s' name='{name}'/>" for name in ("one", "two"))
     base = {**BASE, "checks/40-cases": check, "cases/a": f"<testsuite>{one}{two}</testsuite>\n"}
     verdict = world.examine(base, {"cases/a": f"<testsuite>{one}</testsuite>\n"})
-    assert (verdict.outcome, rules(verdict), verdict.reasons[0].detail) == (Outcome.REJECTED, ["ratchet.test-removed"], ("s::two",))
+    assert (verdict.outcome, rules(verdict), verdict.reasons[0].detail) == (
+        Outcome.REJECTED,
+        ["ratchet.test-removed"],
+        ("s::two",),
+    )
 
 
 def test_the_check_that_init_writes_for_the_tests_is_the_loops_own_run(world: World) -> None:
     own = "#!/bin/sh\n# nightlatch: tests\nexit 1\n"
-    verdict = world.examine({**BASE, "checks/10-tests": own}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
+    verdict = world.examine(
+        {**BASE, "checks/10-tests": own}, {"calc.py": SUB, "test_sub.py": TEST_SUB}
+    )
     assert (verdict.outcome, verdict.checks) == (Outcome.LANDED, "")
 
 
@@ -694,47 +1024,80 @@ def test_gates_of_the_plan_are_checks(world: World) -> None:
     first = world.commit(BASE)
     lab = world.lab(gates=lambda _base: ("grep -q add calc.py", "! grep -q sub calc.py"))
     verdict = lab.examine(first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), PROSE)
-    assert (verdict.outcome, verdict.checks, rules(verdict)) == (Outcome.REJECTED, "1/2", ["check.failed"])
+    assert (verdict.outcome, verdict.checks, rules(verdict)) == (
+        Outcome.REJECTED,
+        "1/2",
+        ["check.failed"],
+    )
 
 
-def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports(world: World) -> None:
+def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports(
+    world: World,
+) -> None:
     first = world.commit({"value": "1\n"})
     tree = world.repo.tree_of(world.commit({"value": "2\n"}, first))
     assert rules(world.lab(tests="grep -q 1 value").examine(first, tree, PROSE)) == ["tests.failed"]
     assert world.lab(tests="grep -q . value").examine(first, tree, PROSE).tests == "pass"
-    bent = world.repo.tree_of(world.commit({"value": "2\n", "tests/wanted": "2\n"}, world.commit({"value": "1\n", "tests/wanted": "1\n"})))
-    verdict = world.lab(tests="cmp value tests/wanted").examine(world.commit({"value": "1\n", "tests/wanted": "1\n"}), bent, PROSE)
+    bent = world.repo.tree_of(
+        world.commit(
+            {"value": "2\n", "tests/wanted": "2\n"},
+            world.commit({"value": "1\n", "tests/wanted": "1\n"}),
+        )
+    )
+    verdict = world.lab(tests="cmp value tests/wanted").examine(
+        world.commit({"value": "1\n", "tests/wanted": "1\n"}), bent, PROSE
+    )
     assert rules(verdict) == ["ratchet.test-failed"]
-    junit = "echo \"<testsuite><testcase classname='v' name='$(cat value)'/></testsuite>\" > $NIGHTLATCH_REPORTS/v.xml"
+    junit = (
+        "echo \"<testsuite><testcase classname='v' name='$(cat value)'/></testsuite>\" >"
+        " $NIGHTLATCH_REPORTS/v.xml"
+    )
     verdict = world.lab(tests=junit).examine(first, tree, PROSE)
     assert (rules(verdict), verdict.reasons[0].detail) == (["ratchet.test-removed"], ("v::1",))
 
 
-def test_a_red_suite_without_ids_stops_the_run_only_if_no_feature_can_turn_it_green(world: World) -> None:
+def test_a_red_suite_without_ids_stops_the_run_only_if_no_feature_can_turn_it_green(
+    world: World,
+) -> None:
     lab, first = world.lab(tests="exit 1"), world.commit(BASE)
     with pytest.raises(RedBaseError, match="the tests"):
         lab.require_green(first, plan_of(PROSE))
     lab.require_green(first, plan_of(VERIFIED))
 
 
-def test_after_a_ratchet_refusal_the_tests_are_restored_and_the_rest_is_carried(world: World) -> None:
+def test_after_a_ratchet_refusal_the_tests_are_restored_and_the_rest_is_carried(
+    world: World,
+) -> None:
     lab, first = world.lab(), world.commit(BASE)
-    tree = world.repo.tree_of(world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None}, first))
+    tree = world.repo.tree_of(
+        world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None}, first)
+    )
     carried = lab.without_weakened_tests(first, tree, lab.examine(first, tree, PROSE))
-    assert carried == world.repo.tree_of(world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB}, first))
+    assert carried == world.repo.tree_of(
+        world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB}, first)
+    )
     assert lab.examine(first, carried, PROSE).outcome is Outcome.LANDED
     files = {"calc.py": SUB, "pytest.ini": "[pytest]\naddopts = -k add\n", "test_sub.py": TEST_SUB}
     deselected = world.repo.tree_of(world.commit(files, first))
-    assert lab.without_weakened_tests(first, deselected, lab.examine(first, deselected, PROSE)) == carried
+    assert (
+        lab.without_weakened_tests(first, deselected, lab.examine(first, deselected, PROSE))
+        == carried
+    )
 
 
 def test_a_project_below_the_top_is_tested_where_it_lies(world: World) -> None:
     files = {f"app/{name}": text for name, text in BASE.items()}
     first = world.commit(files)
     lab = world.lab(inside="app", open_room=lambda base, tree: in_folder(world, base, tree, "app"))
-    verdict = lab.examine(first, world.repo.tree_of(world.commit({"app/calc.py": SUB, "app/test_sub.py": TEST_SUB}, first)), PROSE)
+    verdict = lab.examine(
+        first,
+        world.repo.tree_of(world.commit({"app/calc.py": SUB, "app/test_sub.py": TEST_SUB}, first)),
+        PROSE,
+    )
     assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "3 pass, 0 fail, 0 skipped")
-    removed = lab.examine(first, world.repo.tree_of(world.commit({"app/test_calc.py": None}, first)), PROSE)
+    removed = lab.examine(
+        first, world.repo.tree_of(world.commit({"app/test_calc.py": None}, first)), PROSE
+    )
     assert removed.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
 
 
@@ -747,7 +1110,9 @@ def in_folder(world: World, base: str, tree: str, folder: str) -> Iterator[Room]
 def test_bytecode_that_somebody_committed_is_never_run(world: World) -> None:
     lab, first = world.lab(), world.commit(BASE)
     stale = ("100644", world.repo.write_blob(b"stale"))
-    tree = world.repo.tree_with(world.repo.tree_of(first), {"__pycache__/calc.cpython-311.pyc": stale, "deep/x.pyc": stale})
+    tree = world.repo.tree_with(
+        world.repo.tree_of(first), {"__pycache__/calc.cpython-311.pyc": stale, "deep/x.pyc": stale}
+    )
     lab.run(first, tree, lab.suite(first, first))
     assert not [path for path in world.repo.files(world.rooms[-1]) if path.endswith(".pyc")]
 
@@ -789,7 +1154,9 @@ def test_in_the_sandbox_the_same_path_means_the_candidate(world: World) -> None:
     assert lab.state(first).tests.passed == {"test_thing.py::test_where"}
 
 
-def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(world: World, tmp_path: Path) -> None:
+def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(
+    world: World, tmp_path: Path
+) -> None:
     secret = tmp_path / "secret.xml"
     secret.write_text("<testsuite><testcase classname='s' name='secret'/></testsuite>")
     for line in (f"ln -s {secret} $NIGHTLATCH_REPORTS/r.xml", "mkfifo $NIGHTLATCH_REPORTS/r.xml"):

@@ -1,4 +1,5 @@
-"""The runners beyond Python, Node, Go and Rust, each on a small real project, where the machine has it."""
+"""The runners beyond Python, Node, Go and Rust, each on a small real project, where the machine
+has it."""
 
 import json
 import os
@@ -18,7 +19,8 @@ __all__ = ["project"]
 
 @dataclass(frozen=True)
 class Kind:
-    """One runner: the program that it needs, a project with a test that passes, one that fails and one that is skipped, and its ids."""
+    """One runner: the program that it needs, a project with a test that passes, one that fails
+    and one that is skipped, and its ids."""
 
     program: str
     files: Mapping[str, str]
@@ -47,8 +49,14 @@ final class CartTest extends TestCase {
     public function testLater(): void { $this->markTestSkipped(); }
 }
 """
-PHPUNIT_XML = '<phpunit><testsuites><testsuite name="all"><directory>tests</directory></testsuite></testsuites></phpunit>\n'
-BATS = '@test "adds" { [ $((1 + 2)) -eq 3 ]; }\n@test "is wrong" { false; }\n@test "comes later" { skip; }\n'
+PHPUNIT_XML = (
+    "<phpunit><testsuites><testsuite"
+    ' name="all"><directory>tests</directory></testsuite></testsuites></phpunit>\n'
+)
+BATS = (
+    '@test "adds" { [ $((1 + 2)) -eq 3 ]; }\n@test "is wrong" { false; }\n@test "comes later" {'
+    " skip; }\n"
+)
 CMAKE = """cmake_minimum_required(VERSION 3.20)
 project(cart NONE)
 enable_testing()
@@ -64,63 +72,105 @@ describe("cart", () => {
   it.skip("comes later", () => {});
 });
 """
-BUN = MOCHA.replace('const assert = require("node:assert");', 'import { describe, it } from "bun:test";\nimport assert from "node:assert";')
+BUN = MOCHA.replace(
+    'const assert = require("node:assert");',
+    'import { describe, it } from "bun:test";\nimport assert from "node:assert";',
+)
 MIX = {
-    "mix.exs": 'defmodule Cart.MixProject do\n  use Mix.Project\n  def project, do: [app: :cart, version: "0.1.0"]\nend\n',
+    "mix.exs": (
+        "defmodule Cart.MixProject do\n  use Mix.Project\n  def project, do: [app: :cart, version:"
+        ' "0.1.0"]\nend\n'
+    ),
     "test/test_helper.exs": "ExUnit.start()\n",
-    "test/cart_test.exs": """defmodule CartTest do
+    "test/cart_test.exs": (
+        """defmodule CartTest do
   use ExUnit.Case
   test "adds", do: assert(1 + 2 == 3)
   test "is wrong", do: assert(1 == 2)
   @tag :skip
   test "comes later", do: assert(true)
 end
-""",
+"""
+    ),
 }
 KINDS = {
     "rspec": Kind(
-        program="rspec", files={"spec/cart_spec.rb": RSPEC},
-        ids={"spec/cart_spec.rb::Cart adds": "passed", "spec/cart_spec.rb::Cart is wrong": "failed",
-             "spec/cart_spec.rb::Cart comes later": "skipped"},
+        program="rspec",
+        files={"spec/cart_spec.rb": RSPEC},
+        ids={
+            "spec/cart_spec.rb::Cart adds": "passed",
+            "spec/cart_spec.rb::Cart is wrong": "failed",
+            "spec/cart_spec.rb::Cart comes later": "skipped",
+        },
         early={"spec/b_spec.rb": "exit!(0)\n"},
     ),
     "minitest": Kind(
-        program="ruby", files={"test/cart_test.rb": MINITEST},
-        ids={"CartTest::test_adds": "passed", "CartTest::test_wrong": "failed", "CartTest::test_later": "skipped"},
+        program="ruby",
+        files={"test/cart_test.rb": MINITEST},
+        ids={
+            "CartTest::test_adds": "passed",
+            "CartTest::test_wrong": "failed",
+            "CartTest::test_later": "skipped",
+        },
         early={"test/b_test.rb": "exit!(0)\n"},
     ),
     "phpunit": Kind(
-        program="phpunit", files={"tests/CartTest.php": PHPUNIT, "phpunit.xml": PHPUNIT_XML},
-        ids={"tests/CartTest.php::testAdds": "passed", "tests/CartTest.php::testWrong": "failed",
-             "tests/CartTest.php::testLater": "skipped"},
+        program="phpunit",
+        files={"tests/CartTest.php": PHPUNIT, "phpunit.xml": PHPUNIT_XML},
+        ids={
+            "tests/CartTest.php::testAdds": "passed",
+            "tests/CartTest.php::testWrong": "failed",
+            "tests/CartTest.php::testLater": "skipped",
+        },
         early={"tests/AaaTest.php": "<?php exit(0);\n"},
     ),
     "bats": Kind(
-        program="bats", files={"test/cart.bats": BATS},
-        ids={"test/cart.bats::adds": "passed", "test/cart.bats::is wrong": "failed", "test/cart.bats::comes later": "skipped"},
+        program="bats",
+        files={"test/cart.bats": BATS},
+        ids={
+            "test/cart.bats::adds": "passed",
+            "test/cart.bats::is wrong": "failed",
+            "test/cart.bats::comes later": "skipped",
+        },
         early={},
     ),
     "ctest": Kind(
-        program="ctest", files={"CMakeLists.txt": CMAKE, "test/x.c": ""},
-        ids={"adds": "passed", "wrong": "failed", "later": "skipped"}, early={},
+        program="ctest",
+        files={"CMakeLists.txt": CMAKE, "test/x.c": ""},
+        ids={"adds": "passed", "wrong": "failed", "later": "skipped"},
+        early={},
     ),
     "mix test": Kind(
-        program="mix", files=MIX,
-        ids={"test/cart_test.exs::CartTest::adds": "passed", "test/cart_test.exs::CartTest::is wrong": "failed",
-             "test/cart_test.exs::CartTest::comes later": "skipped"},
+        program="mix",
+        files=MIX,
+        ids={
+            "test/cart_test.exs::CartTest::adds": "passed",
+            "test/cart_test.exs::CartTest::is wrong": "failed",
+            "test/cart_test.exs::CartTest::comes later": "skipped",
+        },
         early={"test/b_test.exs": "System.halt(0)\n"},
     ),
     "mocha": Kind(
-        program="node", files={"package.json": json.dumps({"scripts": {"test": "mocha"}}), "test/cart.js": MOCHA},
-        ids={"test/cart.js::cart adds": "passed", "test/cart.js::cart is wrong": "failed", "test/cart.js::cart comes later": "skipped"},
+        program="node",
+        files={"package.json": json.dumps({"scripts": {"test": "mocha"}}), "test/cart.js": MOCHA},
+        ids={
+            "test/cart.js::cart adds": "passed",
+            "test/cart.js::cart is wrong": "failed",
+            "test/cart.js::cart comes later": "skipped",
+        },
         early={"test/b.js": "process.exit(0);\n"},
     ),
     "bun test": Kind(
-        program="node", files={"package.json": json.dumps({"scripts": {"test": "bun test"}}), "cart.test.ts": BUN},
-        ids={"cart.test.ts::cart::adds": "passed", "cart.test.ts::cart::is wrong": "failed", "cart.test.ts::cart::comes later": "skipped"},
+        program="node",
+        files={"package.json": json.dumps({"scripts": {"test": "bun test"}}), "cart.test.ts": BUN},
+        ids={
+            "cart.test.ts::cart::adds": "passed",
+            "cart.test.ts::cart::is wrong": "failed",
+            "cart.test.ts::cart::comes later": "skipped",
+        },
         early={"b.test.ts": "process.exit(0);\n"},
     ),
-}  # fmt: skip
+}
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 MODULES = os.environ.get("NIGHTLATCH_TEST_RUNNERS") or CACHE / "nightlatch-tests/runners"
 
@@ -136,8 +186,17 @@ def ran(project: Project, name: str, more: Mapping[str, str]) -> Results:
         if not (modules / ".bin" / name.split()[0]).exists():
             pytest.skip(f"{name} is not installed: tests/suites/install.sh")
         (tree / "node_modules").symlink_to(modules)
-    paths = frozenset(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file() and "node_modules" not in path.parts)
-    [suite] = find(runner.shipped(), paths, lambda path: (tree / path).read_text() if (tree / path).is_file() else "", lambda *_: False)
+    paths = frozenset(
+        str(path.relative_to(tree))
+        for path in tree.rglob("*")
+        if path.is_file() and "node_modules" not in path.parts
+    )
+    [suite] = find(
+        runner.shipped(),
+        paths,
+        lambda path: (tree / path).read_text() if (tree / path).is_file() else "",
+        lambda *_: False,
+    )
     assert suite.runner.name == name
     room = project.room
     room.env["PATH"] = f"{tree}/node_modules/.bin:{room.env['PATH']}"  # type: ignore[index]  # a room of its own
@@ -147,7 +206,11 @@ def ran(project: Project, name: str, more: Mapping[str, str]) -> Results:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_test_has_its_id_and_its_result(project: Project, name: str) -> None:
     results = ran(project, name, {})
-    assert (words(results), results.answer, results.broken) == (KINDS[name].ids, Answer.RED, ""), results.tail
+    assert (words(results), results.answer, results.broken) == (
+        KINDS[name].ids,
+        Answer.RED,
+        "",
+    ), results.tail
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.early])
@@ -166,18 +229,27 @@ printf '%s' '<testsuite name="CartTest"><testcase name="adds" classname="shop.Ca
 STALE = '<testsuite name="OldTest"><testcase name="old" classname="shop.OldTest"/></testsuite>'
 
 
-def test_reports_that_a_build_leaves_are_read_and_those_that_lay_there_are_not(project: Project) -> None:
+def test_reports_that_a_build_leaves_are_read_and_those_that_lay_there_are_not(
+    project: Project,
+) -> None:
     """A candidate may bring along a report of tests that never ran."""
-    project.write({"pom.xml": "<project/>", "cart/src/test/java/shop/CartTest.java": "", "bin/mvn": MAVEN})
+    project.write(
+        {"pom.xml": "<project/>", "cart/src/test/java/shop/CartTest.java": "", "bin/mvn": MAVEN}
+    )
     project.write({"cart/target/surefire-reports/TEST-shop.OldTest.xml": STALE})
     tree = project.folder / "tree"
     (tree / "bin/mvn").chmod(0o755)
     paths = frozenset(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
-    [suite] = find(runner.shipped(), paths, lambda path: (tree / path).read_text(), lambda *_: False)
+    [suite] = find(
+        runner.shipped(), paths, lambda path: (tree / path).read_text(), lambda *_: False
+    )
     assert suite.runner.name == "maven"
     room = project.room
     room.env["PATH"] = f"{tree}/bin:{room.env['PATH']}"  # type: ignore[index]  # a room of its own
     results = runner.run_suite(HANDS, room, suite.runner, "")
     assert (words(results), results.answer) == ({"shop.CartTest::adds": "passed"}, Answer.GREEN)
     (tree / "bin/mvn").write_text("#!/bin/sh\nexit 1\n")
-    assert runner.run_suite(HANDS, room, suite.runner, "").broken == "no report was written (exit code 1)"
+    assert (
+        runner.run_suite(HANDS, room, suite.runner, "").broken
+        == "no report was written (exit code 1)"
+    )

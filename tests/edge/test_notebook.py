@@ -1,4 +1,5 @@
-"""Findings in a real repository: read and judged by few processes, found again after renames, merged without conflict."""
+"""Findings in a real repository: read and judged by few processes, found again after renames,
+merged without conflict."""
 
 import os
 import shutil
@@ -16,7 +17,10 @@ from nightlatch.edge.house import House, find_house
 from nightlatch.edge.notebook import anchored, path_of
 
 AT = datetime(2026, 11, 21, 6, 10, tzinfo=UTC)
-CODE = "def accept(user, invite):\n    if invite.used:\n        raise ValueError(invite)\n    return user\n"
+CODE = (
+    "def accept(user, invite):\n    if invite.used:\n        raise ValueError(invite)\n    return"
+    " user\n"
+)
 FILLER = "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(40))
 
 
@@ -28,7 +32,9 @@ class Shop:
     log: Path
 
     def git(self, *args: str, cwd: Path | None = None) -> str:
-        return subprocess.run(["git", *args], cwd=cwd or self.top, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", *args], cwd=cwd or self.top, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def commit(self, **files: str) -> str:
         for name, text in files.items():
@@ -44,13 +50,24 @@ class Shop:
     def add(self, name: str, *cites: str, **more: object) -> Finding:
         """A finding about the tip, committed."""
         house, tip = self.house(), self.git("rev-parse", "HEAD")
-        made = Finding(id=name, claim=name, by=Author.PERSON, at=AT, cites=tuple(Cite(path=path, lines=(1, 3)) for path in cites), **more)  # type: ignore[arg-type]  # by name
+        made = Finding(
+            id=name,
+            claim=name,
+            by=Author.PERSON,
+            at=AT,
+            cites=tuple(Cite(path=path, lines=(1, 3)) for path in cites),
+            **more,  # type: ignore[arg-type]  # by name
+        )
         kept = anchored(house, tip, tip, made)
         self.commit(**{f"findings/{name}.toml": render(kept)})
         return kept
 
     def calls(self) -> list[str]:
-        return [line.split()[-1] for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        return (
+            [line.split()[-1] for line in self.log.read_text().splitlines()]
+            if self.log.exists()
+            else []
+        )
 
 
 @pytest.fixture
@@ -58,7 +75,10 @@ def shop(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     counting = tmp_path / "bin/git"
     counting.parent.mkdir()
     log = tmp_path / "calls"
-    count = f"for word; do case $word in cat-file|diff-tree|ls-tree|log) echo $word >> {log};; esac; done"
+    count = (
+        f"for word; do case $word in cat-file|diff-tree|ls-tree|log) echo $word >> {log};; esac;"
+        " done"
+    )
     counting.write_text(f'#!/bin/sh\n{count}\nexec {shutil.which("git")} "$@"\n')
     counting.chmod(0o755)
     monkeypatch.setenv("PATH", f"{counting.parent}:{os.environ['PATH']}")
@@ -71,7 +91,11 @@ def stands(shop: Shop, *, blame: str = "") -> dict[str, Standing]:
     house, tip = shop.house(), shop.git("rev-parse", "HEAD")
     found = house.findings(tip, {})
     standings = freshness.standings(house.repo, tip, found)
-    guilty = {each.id: freshness.blamed(house.repo, tip, each, standings[each.id]) for each in found if each.id == blame}
+    guilty = {
+        each.id: freshness.blamed(house.repo, tip, each, standings[each.id])
+        for each in found
+        if each.id == blame
+    }
     return {**standings, **guilty}
 
 
@@ -141,7 +165,9 @@ def test_a_stale_finding_is_fresh_again_once_an_event_cites_the_code_anew(shop: 
     assert old.cites[0].syntax != new.cites[0].syntax
 
 
-def test_two_branches_that_add_findings_merge_and_a_fresh_clone_has_them_all(shop: Shop, tmp_path: Path) -> None:
+def test_two_branches_that_add_findings_merge_and_a_fresh_clone_has_them_all(
+    shop: Shop, tmp_path: Path
+) -> None:
     shared = shop.add("N-00000", "a.py")
     shop.git("checkout", "-q", "-b", "other")
     for n in range(1, 6):
@@ -159,10 +185,19 @@ def test_two_branches_that_add_findings_merge_and_a_fresh_clone_has_them_all(sho
 
 
 @pytest.mark.parametrize("name", ["../outside.py", "/etc/passwd", "a\nb"])
-def test_a_cite_that_leads_out_of_the_repository_is_kept_and_never_read(shop: Shop, name: str) -> None:
+def test_a_cite_that_leads_out_of_the_repository_is_kept_and_never_read(
+    shop: Shop, name: str
+) -> None:
     house = shop.house()
     assert path_of(house, name) == ""
-    found = anchored(house, "HEAD", "HEAD", Finding(id="N-1", claim="x", by=Author.AGENT, at=AT, cites=(Cite(path=name, lines=(1, 2)),)))
+    found = anchored(
+        house,
+        "HEAD",
+        "HEAD",
+        Finding(
+            id="N-1", claim="x", by=Author.AGENT, at=AT, cites=(Cite(path=name, lines=(1, 2)),)
+        ),
+    )
     assert (found.cites[0].path, found.cites[0].blob) == (name, "")
 
 
@@ -174,5 +209,3 @@ def test_a_path_is_the_repositorys_however_it_was_spelled(shop: Shop, spelled: s
 def test_states_survive_the_trip_through_the_repository(shop: Shop) -> None:
     wanted = shop.add("N-00001", "a.py", born=State.BLOCKED, next="ask for access to the log")
     assert read(shop.git("show", "HEAD:findings/N-00001.toml") + "\n", "f") == wanted
-
-

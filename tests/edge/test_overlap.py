@@ -1,4 +1,5 @@
-"""A person edits what lands: both are kept, a conflict is one that git shows, and no commit of theirs takes back what landed."""
+"""A person edits what lands: both are kept, a conflict is one that git shows, and no commit of
+theirs takes back what landed."""
 
 import os
 import random
@@ -20,7 +21,17 @@ TEXT = "\n".join(LINES) + "\n"
 
 @pytest.fixture
 def repo(repository: Path) -> Repo:
-    committed(repository, {"a.py": TEXT, "b.py": TEXT, "log": "one\n", "plan": "{}\n", ".gitattributes": "*.bin -merge\n", "x.bin": "x\n"})
+    committed(
+        repository,
+        {
+            "a.py": TEXT,
+            "b.py": TEXT,
+            "log": "one\n",
+            "plan": "{}\n",
+            ".gitattributes": "*.bin -merge\n",
+            "x.bin": "x\n",
+        },
+    )
     return open_repo(repository)
 
 
@@ -53,8 +64,12 @@ def tip_has(repo: Repo, path: str) -> str:
     return (repo.read("main", path) or b"").decode()
 
 
-@pytest.mark.parametrize("commit", [("commit", "-qam", "mine"), ("commit", "-qm", "mine", "a.py"), ("stash",)])
-def test_an_edit_elsewhere_in_the_file_takes_in_what_landed(repo: Repo, commit: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "commit", [("commit", "-qam", "mine"), ("commit", "-qm", "mine", "a.py"), ("stash",)]
+)
+def test_an_edit_elsewhere_in_the_file_takes_in_what_landed(
+    repo: Repo, commit: tuple[str, ...]
+) -> None:
     write(repo.top, {"a.py": with_line(0, "my line")})
     both = with_line(0, "my line", with_line(9, "landed"))
 
@@ -86,7 +101,9 @@ def test_what_is_staged_and_what_is_not_both_take_it_in_and_stay_apart(repo: Rep
     assert land(repo, {"a.py": with_line(9, "landed")}) == Synced()
 
     assert git(repo.top, "show", ":a.py") + "\n" == with_line(0, "staged", with_line(9, "landed"))
-    assert text(repo, "a.py") == with_line(4, "not staged", with_line(0, "staged", with_line(9, "landed")))
+    assert text(repo, "a.py") == with_line(
+        4, "not staged", with_line(0, "staged", with_line(9, "landed"))
+    )
     git(repo.top, "commit", "-qm", "what I staged")
     assert tip_has(repo, "a.py") == with_line(0, "staged", with_line(9, "landed"))
 
@@ -110,7 +127,12 @@ def test_a_conflict_takes_in_what_lands_afterwards(repo: Repo) -> None:
     write(repo.top, {"a.py": with_line(9, "mine")})
     assert land(repo, {"a.py": with_line(9, "landed")}).conflicts == ("a.py",)
 
-    assert land(repo, {"a.py": with_line(0, "later", with_line(9, "landed")), "b.py": with_line(1, "b")}) == Synced()
+    assert (
+        land(
+            repo, {"a.py": with_line(0, "later", with_line(9, "landed")), "b.py": with_line(1, "b")}
+        )
+        == Synced()
+    )
 
     assert said(repo) == ["UU a.py"]
     assert git(repo.top, "show", ":2:a.py") + "\n" == with_line(0, "later", with_line(9, "landed"))
@@ -127,7 +149,10 @@ def test_a_conflict_takes_in_what_lands_afterwards(repo: Repo) -> None:
 def test_a_log_keeps_the_lines_of_both_also_where_git_did_not_know_the_file(repo: Repo) -> None:
     write(repo.top, {"log": "one\nmine\n", "fresh.log": "head\nmine\n"})
 
-    assert land(repo, {"log": "one\nlanded\n", "fresh.log": "head\nlanded\n"}, ("log", "fresh.log")) == Synced()
+    assert (
+        land(repo, {"log": "one\nlanded\n", "fresh.log": "head\nlanded\n"}, ("log", "fresh.log"))
+        == Synced()
+    )
 
     assert sorted(text(repo, "log").split()) == ["landed", "mine", "one"]
     assert sorted(text(repo, "fresh.log").split()) == ["head", "landed", "mine"]
@@ -136,9 +161,14 @@ def test_a_log_keeps_the_lines_of_both_also_where_git_did_not_know_the_file(repo
     assert "landed" in tip_has(repo, "fresh.log")
 
 
-@pytest.mark.parametrize(("path", "mine", "theirs", "status"), [
-    ("x.bin", "mine\n", "theirs\n", "UU"), ("a.py", None, with_line(1, "landed"), "UD"), ("a.py", with_line(1, "mine"), None, "DU"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "mine", "theirs", "status"),
+    [
+        ("x.bin", "mine\n", "theirs\n", "UU"),
+        ("a.py", None, with_line(1, "landed"), "UD"),
+        ("a.py", with_line(1, "mine"), None, "DU"),
+    ],
+)
 def test_what_cannot_be_merged_is_a_conflict_without_marks(
     repo: Repo, path: str, mine: str | None, theirs: str | None, status: str
 ) -> None:
@@ -183,7 +213,17 @@ def test_a_merge_of_the_persons_that_is_under_way_ends_with_what_landed_in_it(re
     committed(repo.top, {"a.py": with_line(2, "of main")})
     assert tried(repo, "merge", "-q", "side").returncode == 1
 
-    assert land(repo, {"a.py": with_line(9, "landed", with_line(2, "of main")), "b.py": with_line(9, "landed"), "new": "n\n"}) == Synced()
+    assert (
+        land(
+            repo,
+            {
+                "a.py": with_line(9, "landed", with_line(2, "of main")),
+                "b.py": with_line(9, "landed"),
+                "new": "n\n",
+            },
+        )
+        == Synced()
+    )
 
     assert said(repo) == ["UU a.py", "M  b.py"]
     git(repo.top, "checkout", "--ours", "a.py")
@@ -195,10 +235,15 @@ def test_a_merge_of_the_persons_that_is_under_way_ends_with_what_landed_in_it(re
 
 
 class Night:
-    """A person who does one thing after another while landings come in; what may never be lost is kept count of."""
+    """A person who does one thing after another while landings come in; what may never be lost
+    is kept count of."""
 
     def __init__(self, repo: Repo, seed: int) -> None:
-        self.repo, self.dice, self.number = repo, random.Random(seed), 0  # noqa: S311  # a night that comes again
+        self.repo, self.dice, self.number = (
+            repo,
+            random.Random(seed),  # noqa: S311  # a night that comes again
+            0,
+        )
         self.landed: dict[str, set[str]] = {"a.py": set(), "b.py": set()}
         self.mine: set[str] = set()
         self.did: list[str] = []
@@ -208,7 +253,10 @@ class Night:
         return f"{kind}{self.number}."
 
     def step(self) -> None:
-        often, seldom = (self.land, self.edit, self.commit), (self.stage, self.stash, self.pop, self.pull)
+        often, seldom = (
+            (self.land, self.edit, self.commit),
+            (self.stage, self.stash, self.pop, self.pull),
+        )
         step = self.dice.choice((*often, *often, *seldom))
         self.did.append(step.__name__)
         step()
@@ -221,7 +269,8 @@ class Night:
         assert land(self.repo, {path: "\n".join(lines) + "\n"}).stays == ()
 
     def put(self, lines: list[str], word: str) -> list[str]:
-        """The lines with one more, sometimes in place of one that nobody counts: then both sides may be against each other."""
+        """The lines with one more, sometimes in place of one that nobody counts: then both
+        sides may be against each other."""
         at = self.dice.randrange(len(lines) + 1)
         gone = at < len(lines) and lines[at].startswith("line ") and self.dice.random() < 0.5
         return [*lines[:at], word, *lines[at + gone :]]
@@ -239,7 +288,8 @@ class Night:
             git(self.repo.top, "add", self.dice.choice(("a.py", "b.py")))
 
     def commit(self) -> None:
-        """Sometimes with conflicts that git shows: then it is refused, or all of it, with its marks, is committed."""
+        """Sometimes with conflicts that git shows: then it is refused, or all of it, with its
+        marks, is committed."""
         how = self.dice.choice((("-am", "all"), ("-m", "what is staged"), ("-m", "one", "a.py")))
         done = tried(self.repo, "commit", "-q", *how)
         if done.returncode and self.conflicts():
@@ -248,7 +298,11 @@ class Night:
     def resolve(self) -> None:
         """Both sides' lines stay: the marks go."""
         for path in self.conflicts():
-            kept = [line for line in text(self.repo, path).splitlines() if line[:7] not in ("<<<<<<<", "=======", ">>>>>>>", "|||||||")]
+            kept = [
+                line
+                for line in text(self.repo, path).splitlines()
+                if line[:7] not in ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
+            ]
             write(self.repo.top, {path: "\n".join(kept) + "\n"})
             git(self.repo.top, "add", path)
 
@@ -274,16 +328,23 @@ class Night:
         return git(self.repo.top, "diff", "--name-only", "--diff-filter=U").split()
 
     def check(self) -> None:
-        """Every landed line is on the branch; every line of the person's is on the branch, in the index, on disk or in the stash."""
+        """Every landed line is on the branch; every line of the person's is on the branch, in
+        the index, on disk or in the stash."""
         for path, words in self.landed.items():
             assert words <= {*tip_has(self.repo, path).splitlines()}, self.did
-        stashed = git(self.repo.top, "stash", "show", "-p") if git(self.repo.top, "stash", "list") else ""
-        seen = stashed + "".join(tip_has(self.repo, path) + text(self.repo, path) for path in self.landed)
+        stashed = (
+            git(self.repo.top, "stash", "show", "-p") if git(self.repo.top, "stash", "list") else ""
+        )
+        seen = stashed + "".join(
+            tip_has(self.repo, path) + text(self.repo, path) for path in self.landed
+        )
         assert {word for word in self.mine if word not in seen} == set(), self.did
 
 
 @pytest.mark.parametrize("seed", range(NIGHTS))
-def test_nothing_that_landed_and_nothing_of_the_persons_is_lost_in_a_night(repo: Repo, seed: int) -> None:
+def test_nothing_that_landed_and_nothing_of_the_persons_is_lost_in_a_night(
+    repo: Repo, seed: int
+) -> None:
     night = Night(repo, seed)
     for _ in range(14):
         night.step()

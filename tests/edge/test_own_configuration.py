@@ -1,4 +1,5 @@
-"""Checks run on the candidate with the base's configuration too: what passes only with its own is held, a harmless change of it lands."""
+"""Checks run on the candidate with the base's configuration too: what passes only with its own
+is held, a harmless change of it lands."""
 
 import sys
 from pathlib import Path
@@ -36,13 +37,14 @@ pytestmark = pytest.mark.skipif(not RUFF.exists(), reason="ruff is not installed
         (CONFIG.replace('"F", ', ""), SUB, Outcome.HELD, [LOOSENED]),
         (CONFIG.replace('"I"]', '"I", "B"]'), SUB, Outcome.LANDED, []),
     ],
-)  # fmt: skip
+)
 def test_checks_with_the_base_s_configuration_decide(
     world: World, config: str, code: str, outcome: Outcome, said: list[str] | None
 ) -> None:
     base = {**BASE, "checks/20-lint": LINT, "ruff.toml": CONFIG}
     verdict = world.examine(base, {"calc.py": code, "test_sub.py": TEST_SUB, "ruff.toml": config})
-    if said is None:  # with its own configuration the check fails: it is the candidate that is wrong
+    # with its own configuration the check fails: it is the candidate that is wrong
+    if said is None:
         assert rules(verdict) == ["check.failed"], verdict
         return
     assert (verdict.outcome, sorted(rules(verdict))) == (outcome, said), verdict
@@ -55,4 +57,7 @@ def test_checks_with_the_base_s_configuration_decide(
 def test_without_the_second_run_it_would_land(world: World) -> None:
     base = {**BASE, "checks/20-lint": LINT, "ruff.toml": CONFIG}
     candidate = {"calc.py": TOGETHER + SUB, "test_sub.py": TEST_SUB, "ruff.toml": STYLE}
-    assert world.examine(base, candidate, off=frozenset({"own-configuration"})).outcome is Outcome.LANDED
+    assert (
+        world.examine(base, candidate, off=frozenset({"own-configuration"})).outcome
+        is Outcome.LANDED
+    )

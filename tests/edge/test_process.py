@@ -16,7 +16,17 @@ from uuid import uuid4
 import pytest
 
 from nightlatch.edge import reaper
-from nightlatch.edge.process import TAIL, Command, Ended, Limits, Ran, end_orphan, identity, run, supervise
+from nightlatch.edge.process import (
+    TAIL,
+    Command,
+    Ended,
+    Limits,
+    Ran,
+    end_orphan,
+    identity,
+    run,
+    supervise,
+)
 from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox
 from nightlatch.edge.streams import Excerpt, Lines, Transcript
 from nightlatch.edge.tree import gone
@@ -73,10 +83,18 @@ class Place:
     def run(self, *argv: str, timeout: float = 60, stdin: bytes = b"", keep: int = 200_000) -> Ran:
         return run(self.command(*argv), timeout=timeout, stdin=stdin, keep=keep, drain=0.5)
 
-    def supervise(self, script: str, watch: Watching | None = None, limits: Limits = QUICK, **more: Any) -> Ended:
+    def supervise(
+        self, script: str, watch: Watching | None = None, limits: Limits = QUICK, **more: Any
+    ) -> Ended:
         watch = watch or Watching()
         command = self.command("sh", "-c", script)
-        return supervise(command, on_line=watch.lines.append, limits=limits, watch=watch, **{"transcript": None, **more})
+        return supervise(
+            command,
+            on_line=watch.lines.append,
+            limits=limits,
+            watch=watch,
+            **{"transcript": None, **more},
+        )
 
     def survivors(self) -> list[int]:
         return marked(self.mark)
@@ -97,7 +115,12 @@ def marked(mark: str) -> list[int]:
 def room_in(folder: Path, mark: str) -> Room:
     for name in ("tree", "home"):
         (folder / name).mkdir()
-    return Room(tree=folder / "tree", at=folder / "project", home=folder / "home", env=environment({"MARK": mark}))
+    return Room(
+        tree=folder / "tree",
+        at=folder / "project",
+        home=folder / "home",
+        env=environment({"MARK": mark}),
+    )
 
 
 @pytest.fixture(params=[pytest.param("bubblewrap", marks=pytest.mark.sandbox), "none"])
@@ -115,7 +138,10 @@ def test_nothing_that_an_agent_starts_outlives_its_session(place: Place, forker:
 
 @pytest.mark.parametrize("forker", FORKERS.values(), ids=FORKERS)
 def test_nothing_outlives_a_session_that_is_cut_off(place: Place, forker: str) -> None:
-    ended = place.supervise(f"trap '' TERM\n{forker}\nsleep {LONG}; sleep {LONG}", limits=Limits(wall=0.2, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        f"trap '' TERM\n{forker}\nsleep {LONG}; sleep {LONG}",
+        limits=Limits(wall=0.2, grace=0.1, tick=0.02),
+    )
     assert ended.by == "wall"
     assert place.survivors() == []
 
@@ -123,7 +149,9 @@ def test_nothing_outlives_a_session_that_is_cut_off(place: Place, forker: str) -
 @pytest.mark.parametrize("forker", FORKERS.values(), ids=FORKERS)
 def test_nothing_outlives_a_loop_that_is_killed(place: Place, forker: str) -> None:
     script = f"{forker}\necho started; sleep {LONG}"
-    with subprocess.Popen([sys.executable, "-c", LOOP, spelled(place, script)], stdout=subprocess.PIPE) as loop:
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOP, spelled(place, script)], stdout=subprocess.PIPE
+    ) as loop:
         assert loop.stdout
         assert loop.stdout.readline() == b"started\n"
         handles = [os.pidfd_open(pid) for pid in place.survivors()]
@@ -163,11 +191,25 @@ print(json.dumps({"exit": ended.exit, "size": size, "kilobytes": int(peak)}))
 def spelled(place: Place, script: str, echo: bool = True) -> str:
     """What another process needs to start the script as its own child."""
     room = {name: str(getattr(place.room, name)) for name in ("tree", "at", "home")}
-    return json.dumps({"sandbox": place.sandbox.name, "argv": ["sh", "-c", script], "env": dict(place.room.env), "echo": echo, **room})
+    return json.dumps(
+        {
+            "sandbox": place.sandbox.name,
+            "argv": ["sh", "-c", script],
+            "env": dict(place.room.env),
+            "echo": echo,
+            **room,
+        }
+    )
 
 
-@pytest.mark.parametrize(("lines", "length"), [(1, 50_000_000), (200_000, 1_000)], ids=["one line of 50 MB", "200 MB of lines"])
-def test_memory_stays_bounded_whatever_an_agent_prints(place: Place, lines: int, length: int) -> None:
+@pytest.mark.parametrize(
+    ("lines", "length"),
+    [(1, 50_000_000), (200_000, 1_000)],
+    ids=["one line of 50 MB", "200 MB of lines"],
+)
+def test_memory_stays_bounded_whatever_an_agent_prints(
+    place: Place, lines: int, length: int
+) -> None:
     program = f"import sys\nfor _ in range({lines}): sys.stdout.write('x' * {length} + chr(10))"
     told = spelled(place, f'exec "{sys.executable}" -c "{program}"', echo=False)
     done = subprocess.run([sys.executable, "-c", LOOP, told], stdout=subprocess.PIPE, check=True)
@@ -194,31 +236,51 @@ def test_a_silent_agent_is_ended_by_the_idle_limit(place: Place) -> None:
 
 def test_an_agent_that_goes_on_talking_is_not_idle(place: Place) -> None:
     talk = "while :; do echo; done"
-    assert place.supervise(talk, limits=Limits(idle=0.3, wall=0.6, grace=0.1, tick=0.02)).by == "wall"
+    assert (
+        place.supervise(talk, limits=Limits(idle=0.3, wall=0.6, grace=0.1, tick=0.02)).by == "wall"
+    )
 
 
 def test_a_tool_that_works_in_silence_is_not_idle(place: Place) -> None:
-    ended = place.supervise("sh -c 'while :; do :; done'; :", Watching(tools=1), Limits(idle=0.5, wall=1.5, grace=0.1, tick=0.1))
+    ended = place.supervise(
+        "sh -c 'while :; do :; done'; :",
+        Watching(tools=1),
+        Limits(idle=0.5, wall=1.5, grace=0.1, tick=0.1),
+    )
     assert ended.by == "wall"
 
 
 def test_work_in_silence_is_idle_while_no_tool_is_open(place: Place) -> None:
-    ended = place.supervise("sh -c 'while :; do :; done'; :", Watching(), Limits(idle=0.2, wall=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        "sh -c 'while :; do :; done'; :",
+        Watching(),
+        Limits(idle=0.2, wall=60, grace=0.1, tick=0.02),
+    )
     assert ended.by == "idle"
 
 
 def test_an_open_tool_that_only_waits_is_idle(place: Place) -> None:
-    ended = place.supervise(f"sh -c 'sleep {LONG}'; :", Watching(tools=1), Limits(idle=0.2, wall=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        f"sh -c 'sleep {LONG}'; :",
+        Watching(tools=1),
+        Limits(idle=0.2, wall=60, grace=0.1, tick=0.02),
+    )
     assert ended.by == "idle"
 
 
 def test_an_agent_that_spins_while_its_tool_waits_is_idle(place: Place) -> None:
-    ended = place.supervise(f"sleep {LONG} & while :; do :; done", Watching(tools=1), Limits(idle=0.2, wall=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        f"sleep {LONG} & while :; do :; done",
+        Watching(tools=1),
+        Limits(idle=0.2, wall=60, grace=0.1, tick=0.02),
+    )
     assert ended.by == "idle"
 
 
 def test_a_tool_call_has_a_limit_of_its_own(place: Place) -> None:
-    ended = place.supervise("while :; do echo; done", Watching(tools=1), Limits(tool=0.1, wall=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        "while :; do echo; done", Watching(tools=1), Limits(tool=0.1, wall=60, grace=0.1, tick=0.02)
+    )
     assert ended.by == "tool"
 
 
@@ -228,32 +290,50 @@ def test_an_agent_that_hangs_after_its_result_is_ended(place: Place) -> None:
     assert place.survivors() == []
 
 
-def test_an_agent_that_closed_its_output_and_lives_on_is_waited_for_without_spinning_and_ended_when_idle(place: Place) -> None:
+def test_an_agent_that_closed_its_output_is_waited_for_and_ended_when_idle(
+    place: Place,
+) -> None:
     before = time.process_time()
-    ended = place.supervise(f"echo last; exec >&- 2>&-; sleep {LONG}", limits=Limits(idle=1, wall=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        f"echo last; exec >&- 2>&-; sleep {LONG}",
+        limits=Limits(idle=1, wall=60, grace=0.1, tick=0.02),
+    )
     assert (ended.by, ended.tail) == ("idle", b"last\n")
     assert time.process_time() - before < 0.5, "a closed pipe is readable for ever"
     assert place.survivors() == []
 
 
-def test_an_agent_that_closed_its_output_and_ends_by_itself_has_its_own_exit_code(place: Place) -> None:
+def test_an_agent_that_closed_its_output_and_ends_by_itself_has_its_own_exit_code(
+    place: Place,
+) -> None:
     assert place.supervise("exec >&- 2>&-; test -e /proc/self && exit 3").exit == 3
 
 
-def test_a_stream_that_stalls_in_the_middle_of_a_line_is_idle_and_what_came_of_the_line_is_kept(place: Place) -> None:
+def test_a_stream_that_stalls_in_the_middle_of_a_line_is_idle_and_what_came_of_the_line_is_kept(
+    place: Place,
+) -> None:
     watch = Watching()
-    ended = place.supervise(f"echo whole; printf 'half of a'; sleep {LONG}", watch, Limits(idle=0.2, wall=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        f"echo whole; printf 'half of a'; sleep {LONG}",
+        watch,
+        Limits(idle=0.2, wall=60, grace=0.1, tick=0.02),
+    )
     assert ended.by == "idle"
     assert watch.lines == [b"whole", b"half of a"]
 
 
 def test_output_without_an_end_does_not_keep_the_wall_time_from_ending_it(place: Place) -> None:
-    ended = place.supervise("trap '' TERM; while :; do yes; done", limits=Limits(wall=0.3, idle=60, grace=0.1, tick=0.02))
+    ended = place.supervise(
+        "trap '' TERM; while :; do yes; done",
+        limits=Limits(wall=0.3, idle=60, grace=0.1, tick=0.02),
+    )
     assert (ended.by, len(ended.tail) <= TAIL) == ("wall", True)
     assert place.survivors() == []
 
 
-def test_a_wrapper_that_swallows_term_is_asked_and_then_ended_with_the_agent_below_it(place: Place) -> None:
+def test_a_wrapper_that_swallows_term_is_asked_and_then_ended_with_the_agent_below_it(
+    place: Place,
+) -> None:
     wrapper = f"trap 'echo swallowed' TERM; sh -c 'sleep {LONG}' & while :; do wait; done"
     ended = place.supervise(wrapper, limits=Limits(wall=0.2, grace=0.3, tick=0.02))
     assert (ended.by, ended.tail) == ("wall", b"swallowed\n")
@@ -270,7 +350,9 @@ def test_an_interrupt_leaves_nothing_behind(place: Place) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        place.supervise(f"trap '' TERM; setsid sleep {LONG} & sleep {LONG}", Watching(on_tick=interrupt))
+        place.supervise(
+            f"trap '' TERM; setsid sleep {LONG} & sleep {LONG}", Watching(on_tick=interrupt)
+        )
     assert place.survivors() == []
 
 
@@ -285,7 +367,9 @@ def test_a_process_that_holds_the_output_of_a_dead_one_is_not_waited_for(tmp_pat
     os.kill(int(ran.output), signal.SIGKILL)
 
 
-def test_a_long_brief_and_a_long_answer_do_not_wait_for_each_other(place: Place, tmp_path: Path) -> None:
+def test_a_long_brief_and_a_long_answer_do_not_wait_for_each_other(
+    place: Place, tmp_path: Path
+) -> None:
     brief = b"".join(b"%d\n" % n for n in range(500_000))
     watch = Watching()
     place.supervise("cat", watch, stdin=brief, transcript=tmp_path / "transcript")
@@ -305,7 +389,9 @@ def test_both_streams_arrive_in_whole_lines(place: Place) -> None:
 
 def test_an_agent_that_insists_on_a_terminal_gets_one(place: Place) -> None:
     watch = Watching()
-    script = r"test -t 0 && test -t 1 && stty size && printf '\033[1;31mred\033[0m\r\n' && cat && exit 4"
+    script = (
+        r"test -t 0 && test -t 1 && stty size && printf '\033[1;31mred\033[0m\r\n' && cat && exit 4"
+    )
     ended = place.supervise(script, watch, stdin=b"first\nsecond", tty=True)
     assert (ended.exit, watch.lines) == (4, [b"60 500", b"red", b"first", b"second"])
     assert place.survivors() == []
@@ -326,12 +412,17 @@ def test_a_terminal_takes_no_orders_from_a_brief(place: Place) -> None:
 
 def test_nothing_outlives_a_terminal_that_is_cut_off(place: Place) -> None:
     script = f"trap '' TERM HUP; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}"
-    assert place.supervise(script, limits=Limits(wall=0.2, grace=0.1, tick=0.02), tty=True).by == "wall"
+    assert (
+        place.supervise(script, limits=Limits(wall=0.2, grace=0.1, tick=0.02), tty=True).by
+        == "wall"
+    )
     assert place.survivors() == []
 
 
 def test_a_check_keeps_head_and_tail_of_what_it_prints(place: Place) -> None:
-    ran = place.run("sh", "-c", "echo first; yes | head -c 3000000; echo last >&2; exit 3", keep=2_000)
+    ran = place.run(
+        "sh", "-c", "echo first; yes | head -c 3000000; echo last >&2; exit 3", keep=2_000
+    )
     assert (ran.exit, ran.signal, ran.timed_out) == (3, None, False)
     assert ran.output.startswith(b"first\n")
     assert ran.output.endswith(b"last\n")
@@ -340,12 +431,20 @@ def test_a_check_keeps_head_and_tail_of_what_it_prints(place: Place) -> None:
 
 
 def test_a_check_that_takes_too_long_ends_with_all_it_started(place: Place) -> None:
-    ran = place.run("sh", "-c", f"trap '' TERM; echo begun; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}", timeout=0.3)
+    ran = place.run(
+        "sh",
+        "-c",
+        f"trap '' TERM; echo begun; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}",
+        timeout=0.3,
+    )
     assert (ran.timed_out, ran.output) == (True, b"begun\n")
     assert place.survivors() == []
 
 
-@pytest.mark.parametrize(("script", "code"), [("kill -9 $$", 137), ("kill -SEGV $$", 139), ("sh -c 'kill -ABRT $$'; exit $?", 134)])
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("kill -9 $$", 137), ("kill -SEGV $$", 139), ("sh -c 'kill -ABRT $$'; exit $?", 134)],
+)
 def test_a_signal_is_told_by_its_number(place: Place, script: str, code: int) -> None:
     ran = place.run("sh", "-c", script)
     assert (ran.exit, ran.signal) == (code, code - 128)
@@ -372,7 +471,16 @@ def test_a_reaper_whose_loop_died_before_it_could_listen_starts_nothing(tmp_path
 @pytest.mark.sandbox
 def test_a_sandbox_whose_loop_died_before_it_was_up_starts_nothing(tmp_path: Path) -> None:
     command = find_sandbox("auto").command(room_in(tmp_path, ""), ["touch", "made"])
-    assert subprocess.run(command.argv, env=command.env, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 1
+    assert (
+        subprocess.run(
+            command.argv,
+            env=command.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 1
+    )
     assert not (tmp_path / "tree" / "made").exists()
 
 
@@ -390,11 +498,18 @@ def test_a_program_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_only_the_very_process_that_was_written_down_is_ended() -> None:
-    with subprocess.Popen(["sh", "-c", f"sleep {LONG} & echo $!; wait"], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        ["sh", "-c", f"sleep {LONG} & echo $!; wait"], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout
         child = os.pidfd_open(int(process.stdout.readline()))
         pid, start, boot = identity(process.pid).split(":")
-        for other in (f"{pid}:{int(start) + 1}:{boot}", f"{pid}:{start}:{uuid4()}", f"{os.getppid()}:{start}:{boot}", ""):
+        for other in (
+            f"{pid}:{int(start) + 1}:{boot}",
+            f"{pid}:{start}:{uuid4()}",
+            f"{os.getppid()}:{start}:{boot}",
+            "",
+        ):
             assert not end_orphan(other)
         assert process.poll() is None
         assert end_orphan(f"{pid}:{start}:{boot}", grace=0.1)
@@ -408,8 +523,17 @@ def test_the_identity_that_a_session_tells_ends_all_of_it(place: Place) -> None:
     seen: list[str] = []
     ends: list[bool] = []
     watch = Watching(on_tick=lambda: ends.append(end_orphan(seen[0], grace=0.2)))
-    command = place.command("sh", "-c", f"trap '' TERM; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}")
-    ended = supervise(command, on_line=watch.lines.append, transcript=None, limits=QUICK, watch=watch, on_start=seen.append)
+    command = place.command(
+        "sh", "-c", f"trap '' TERM; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}"
+    )
+    ended = supervise(
+        command,
+        on_line=watch.lines.append,
+        transcript=None,
+        limits=QUICK,
+        watch=watch,
+        on_start=seen.append,
+    )
     assert ended.by == "self"
     assert ends[0]
     assert place.survivors() == []
@@ -420,7 +544,10 @@ def test_a_line_over_the_limit_keeps_both_ends_and_is_signed() -> None:
     lines = Lines(limit=20)
     chunks = [line[:7], line[7:90], line[90:] + b"\nnext\n", b"open"]
     came = [part for chunk in chunks for part in lines.feed(chunk)] + list(lines.rest())
-    assert came[0].startswith(b"abcdefghij [... 240 of 260 bytes left out, sha256 of all " + hashlib.sha256(line).hexdigest().encode())
+    assert came[0].startswith(
+        b"abcdefghij [... 240 of 260 bytes left out, sha256 of all "
+        + hashlib.sha256(line).hexdigest().encode()
+    )
     assert came[0].endswith(b"qrstuvwxyz")
     assert came[1:] == [b"next", b"open"]
 
@@ -438,7 +565,9 @@ def test_a_transcript_that_is_full_says_so_and_takes_no_more(tmp_path: Path) -> 
     record = Transcript(tmp_path / "t", limit=12)
     for line in (b"12345", b"67890", b"x", b"y"):
         record.write(line)
-    assert (tmp_path / "t").read_bytes() == b"12345\n67890\n[... the transcript is full: what follows was read but is not kept ...]\n"
+    assert (tmp_path / "t").read_bytes() == (
+        b"12345\n67890\n[... the transcript is full: what follows was read but is not kept ...]\n"
+    )
 
 
 def test_a_full_disk_costs_the_transcript_and_not_the_session(place: Place) -> None:

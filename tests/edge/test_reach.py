@@ -1,4 +1,5 @@
-"""What checks reach of this machine without its network: what the person opened, and nothing else."""
+"""What checks reach of this machine without its network: what the person opened, and nothing
+else."""
 
 import os
 import socket
@@ -55,7 +56,12 @@ def sandbox() -> Sandbox:
 def room(tmp_path: Path) -> Room:
     for name in ("project", "tree", "private"):
         (tmp_path / name).mkdir()
-    return Room(tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "private", env=environment({}))
+    return Room(
+        tree=tmp_path / "tree",
+        at=tmp_path / "project",
+        home=tmp_path / "private",
+        env=environment({}),
+    )
 
 
 @contextmanager
@@ -77,7 +83,9 @@ def loud(server: socket.socket) -> Iterator[None]:
 
 
 def called(sandbox: Sandbox, room: Room, place: object, program: str = CALL) -> str:
-    ran = run(sandbox.command(room, [sys.executable, "-I", "-c", program, str(place), "word"]), timeout=60)
+    ran = run(
+        sandbox.command(room, [sys.executable, "-I", "-c", program, str(place), "word"]), timeout=60
+    )
     return ran.output.decode().strip().splitlines()[-1]
 
 
@@ -86,48 +94,80 @@ def port_of(server: socket.socket) -> int:
 
 
 def test_a_port_that_is_opened_is_reached_and_no_other(sandbox: Sandbox, room: Room) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other, loud(server), loud(other):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0)) as other,
+        loud(server),
+        loud(other),
+    ):
         ways = Ways(addresses=(f"127.0.0.1:{port_of(server)}",))
         opened = ways.open_to(room)
         assert called(sandbox, opened, port_of(server)) == "WORDWORDWORD"
         assert "refused" in called(sandbox, opened, port_of(other))
         assert called(sandbox, opened, port_of(other), STEALS) == "nobody answers"
         assert "refused" in called(sandbox, room, port_of(server))
-        assert called(sandbox, ways.open_to(replace(room, network=True)), port_of(other)) == "WORDWORDWORD"
+        assert (
+            called(sandbox, ways.open_to(replace(room, network=True)), port_of(other))
+            == "WORDWORDWORD"
+        )
         ways.close()
 
 
-def test_a_socket_that_is_opened_is_reached_and_no_other(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+def test_a_socket_that_is_opened_is_reached_and_no_other(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:
     with socket.socket(socket.AF_UNIX) as engine, socket.socket(socket.AF_UNIX) as other:
         for server, name in ((engine, "engine"), (other, "other")):
             server.bind(str(tmp_path / name))
             server.listen()
         with loud(engine), loud(other):
-            opened = Ways(addresses=(str(tmp_path / "engine"), str(tmp_path / "not there"))).open_to(room)
+            opened = Ways(
+                addresses=(str(tmp_path / "engine"), str(tmp_path / "not there"))
+            ).open_to(room)
             assert called(sandbox, opened, tmp_path / "engine") == "WORDWORDWORD"
             assert "No such file" in called(sandbox, opened, tmp_path / "other")
             assert "No such file" in called(sandbox, room, tmp_path / "engine")
 
 
-def test_a_room_that_stands_ready_has_the_way_too_and_commands_keep_their_codes(sandbox: Sandbox, room: Room) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, loud(server), closing(Ways(addresses=(f"localhost:{port_of(server)}",))) as ways:
+def test_a_room_that_stands_ready_has_the_way_too_and_commands_keep_their_codes(
+    sandbox: Sandbox, room: Room
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        loud(server),
+        closing(Ways(addresses=(f"localhost:{port_of(server)}",))) as ways,
+    ):
         opened = ways.open_to(room)
         sandbox.stand(opened)
-        ready = sandbox.ready(opened, [sys.executable, "-I", "-c", CALL, str(port_of(server)), "it's"])
+        ready = sandbox.ready(
+            opened, [sys.executable, "-I", "-c", CALL, str(port_of(server)), "it's"]
+        )
         assert ready is not None
         assert run(ready, timeout=60).output.decode().strip() == "IT'SIT'SIT'S"
         assert run(sandbox.command(opened, ["sh", "-c", "exit 7"]), timeout=60).exit == 7
         assert run(sandbox.command(opened, ["no such program"]), timeout=60).exit == 127
         assert run(sandbox.command(opened, ["sh", "-c", "kill -9 $$"]), timeout=60).exit == 137
-        assert "1" in run(sandbox.command(opened, ["sh", "-c", "wait; echo $#1"]), timeout=60).output.decode()
+        assert (
+            "1"
+            in run(
+                sandbox.command(opened, ["sh", "-c", "wait; echo $#1"]), timeout=60
+            ).output.decode()
+        )
 
 
-def test_what_was_handed_out_is_closed_with_the_room_and_a_relay_that_died_is_started_again(sandbox: Sandbox, room: Room) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server, loud(server), closing(Ways(addresses=(f"127.0.0.1:{port_of(server)}",))) as ways:
+def test_what_was_handed_out_is_closed_with_the_room_and_a_relay_that_died_is_started_again(
+    sandbox: Sandbox, room: Room
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        loud(server),
+        closing(Ways(addresses=(f"127.0.0.1:{port_of(server)}",))) as ways,
+    ):
         opened = ways.open_to(room)
         relay = ways._relay
         assert relay is not None
-        before = len(os.listdir(f"/proc/{relay.pid}/fd"))  # noqa: PTH208  # a name is all that is wanted
+        # a name is all that is wanted
+        before = len(os.listdir(f"/proc/{relay.pid}/fd"))  # noqa: PTH208
         for _ in range(3):
             assert called(sandbox, opened, port_of(server)) == "WORDWORDWORD"
         while len(os.listdir(f"/proc/{relay.pid}/fd")) > before:  # noqa: PTH208  # as above
@@ -140,7 +180,9 @@ def test_what_was_handed_out_is_closed_with_the_room_and_a_relay_that_died_is_st
     assert last.returncode == 0
 
 
-def test_calls_are_noted_and_none_gets_through(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+def test_calls_are_noted_and_none_gets_through(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as engine:
         engine.bind(str(tmp_path / "engine"))
         engine.listen()
@@ -163,8 +205,24 @@ def test_calls_are_noted_and_none_gets_through(sandbox: Sandbox, room: Room, tmp
 
 
 def test_addresses_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
-    rows = ["sl local rem st", "0: 0100007F:1538 0:0 0A", "1: 00000000:1F90 0:0 0A", "2: 0101A8C0:1F91 0:0 0A", "3: 0100007F:1F92 0:0 01"]
-    rows += ["4: 0100007F:0050 0:0 0A", f"5: {'0' * 24}01000000:1F93 0:0 0A", f"6: {'0' * 32}:1F94 0:0 0A"]
+    rows = [
+        "sl local rem st",
+        "0: 0100007F:1538 0:0 0A",
+        "1: 00000000:1F90 0:0 0A",
+        "2: 0101A8C0:1F91 0:0 0A",
+        "3: 0100007F:1F92 0:0 01",
+    ]
+    rows += [
+        "4: 0100007F:0050 0:0 0A",
+        f"5: {'0' * 24}01000000:1F93 0:0 0A",
+        f"6: {'0' * 32}:1F94 0:0 0A",
+    ]
     table = tmp_path / "tcp"
     table.write_text("\n".join(rows))
-    assert [*addresses_of(table)] == ["127.0.0.1:5432", "127.0.0.1:8080", "[::1]:8083", "127.0.0.1:8084", "[::1]:8084"]
+    assert [*addresses_of(table)] == [
+        "127.0.0.1:5432",
+        "127.0.0.1:8080",
+        "[::1]:8083",
+        "127.0.0.1:8084",
+        "[::1]:8084",
+    ]

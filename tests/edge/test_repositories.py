@@ -1,4 +1,5 @@
-"""Repositories as they are: each works from a workspace to a landing, or is refused with one sentence."""
+"""Repositories as they are: each works from a workspace to a landing, or is refused with one
+sentence."""
 
 import os
 import shutil
@@ -16,7 +17,8 @@ from tests.edge.gitkit import ODD, committed, git, write
 
 
 def night(folder: Path, cache: Path, branch: str = "main") -> None:
-    """One session by hand: a workspace, an agent's work, a candidate, its check-out, a landing, and the checkout that follows."""
+    """One session by hand: a workspace, an agent's work, a candidate, its check-out, a landing,
+    and the checkout that follows."""
     repo = open_repo(folder)
     assert checkout.take_branch(repo) == branch
     base = repo.tip(branch) or ""
@@ -37,7 +39,9 @@ def night(folder: Path, cache: Path, branch: str = "main") -> None:
     assert checkout.sync(repo, branch, base, commit) == checkout.Synced()
     assert git(folder, "status", "--porcelain", "--ignore-submodules=dirty") == ""
     assert set(repo.files(branch)) == before | {"made/by agent", ODD}
-    moved = workspace.retarget(repo, workspace.prepare(repo, cache / "ws/three", base, branch, sandboxed=False), commit)
+    moved = workspace.retarget(
+        repo, workspace.prepare(repo, cache / "ws/three", base, branch, sandboxed=False), commit
+    )
     assert candidate.build(repo, moved, Rules()).changes == ()
 
 
@@ -66,7 +70,9 @@ def test_a_shallow_clone_works(repository: Path, tmp_path: Path) -> None:
     night(tmp_path / "shallow", tmp_path)
 
 
-def test_a_clone_that_borrows_its_objects_works_and_says_from_where(repository: Path, tmp_path: Path) -> None:
+def test_a_clone_that_borrows_its_objects_works_and_says_from_where(
+    repository: Path, tmp_path: Path
+) -> None:
     committed(repository, {"a": "1\n"})
     git(tmp_path, "clone", "-q", "--shared", str(repository), "borrower")
     git(tmp_path, "clone", "-q", "--shared", "borrower", "second")
@@ -77,7 +83,9 @@ def test_a_clone_that_borrows_its_objects_works_and_says_from_where(repository: 
 
 
 @pytest.mark.parametrize("mode", ["--cone", "--no-cone"])
-def test_a_sparse_checkout_works_and_stays_sparse_while_agents_see_everything(repository: Path, tmp_path: Path, mode: str) -> None:
+def test_a_sparse_checkout_works_and_stays_sparse_while_agents_see_everything(
+    repository: Path, tmp_path: Path, mode: str
+) -> None:
     committed(repository, {"made/x": "1\n", "far/y": "2\n", "top": "3\n"})
     git(repository, "sparse-checkout", "set", mode, "made" if mode == "--cone" else "/*\n!/far/")
     assert not (repository / "far").exists()
@@ -89,7 +97,16 @@ def test_a_sparse_checkout_works_and_stays_sparse_while_agents_see_everything(re
 def test_submodules_stay_where_they_are(repository: Path, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "library")
     committed(tmp_path / "library", {"x": "1"})
-    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "library"), "lib")
+    git(
+        repository,
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        str(tmp_path / "library"),
+        "lib",
+    )
     git(repository, "commit", "-q", "-m", "submodule")
     write(repository, {"lib/x": "edited by the person\n"})
     git(repository, "config", "submodule.lib.ignore", "all")
@@ -97,7 +114,9 @@ def test_submodules_stay_where_they_are(repository: Path, tmp_path: Path) -> Non
     assert (repository / "lib/x").read_text() == "edited by the person\n"
 
 
-def test_filters_of_the_persons_configuration_show_in_a_workspace_what_they_show_in_a_checkout(repository: Path, tmp_path: Path) -> None:
+def test_filters_of_the_persons_configuration_show_in_a_workspace_what_they_show_in_a_checkout(
+    repository: Path, tmp_path: Path
+) -> None:
     """As git-lfs does: pointers in the repository, contents in the checkout."""
     store = tmp_path / "store"
     store.mkdir()
@@ -111,7 +130,9 @@ def test_filters_of_the_persons_configuration_show_in_a_workspace_what_they_show
     assert (tmp_path / "ws/one/tree/a.bin").read_bytes() == b"\0content"
 
 
-def test_line_ends_of_the_persons_configuration_stay_theirs(repository: Path, tmp_path: Path) -> None:
+def test_line_ends_of_the_persons_configuration_stay_theirs(
+    repository: Path, tmp_path: Path
+) -> None:
     git(repository, "config", "core.autocrlf", "true")
     committed(repository, {"a": b"1\r\n2\r\n"})
     night(repository, tmp_path)
@@ -165,11 +186,22 @@ def test_a_repository_inside_a_path_of_odd_bytes_works(tmp_path: Path) -> None:
     night(folder, tmp_path)
 
 
-def test_a_folder_below_the_top_and_a_submodule_as_the_project_work(repository: Path, tmp_path: Path) -> None:
+def test_a_folder_below_the_top_and_a_submodule_as_the_project_work(
+    repository: Path, tmp_path: Path
+) -> None:
     committed(repository, {"app/prd.json": "{}\n"})
     assert open_repo(repository / "app").top == repository
     git(tmp_path, "init", "-q", "-b", "main", "outer")
-    git(tmp_path / "outer", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "inner")
+    git(
+        tmp_path / "outer",
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        str(repository),
+        "inner",
+    )
     assert open_repo(tmp_path / "outer/inner").top == tmp_path / "outer/inner"
     night(tmp_path / "outer/inner", tmp_path)
 
@@ -226,7 +258,11 @@ def line_break(folder: Path) -> Path:
         (inside_git, "inside .git", "cd"),
         (no_commit, "no commit yet", "git commit"),
         (detached, "HEAD is detached", "git switch"),
-        (partial, "a partial clone", "git config --unset remote.origin.partialclonefilter; git fetch --refetch"),
+        (
+            partial,
+            "a partial clone",
+            "git config --unset remote.origin.partialclonefilter; git fetch --refetch",
+        ),
         (broken, "bad config", "git status"),
         (line_break, "a line break", "rename"),
     ],

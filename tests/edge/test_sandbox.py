@@ -33,7 +33,8 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
-    """A project whose candidate differs from the main checkout; HOME holds a secret and a toolchain."""
+    """A project whose candidate differs from the main checkout; HOME holds a secret and a
+    toolchain."""
     home = Path(os.environ["HOME"])
     for name in ("project", "tree", "private"):
         (tmp_path / name).mkdir()
@@ -43,7 +44,12 @@ def room(tmp_path: Path) -> Room:
     (home / ".ssh").mkdir()
     (home / ".ssh" / "key").write_text("secret\n")
     program(home / ".local" / "bin" / "tool", "echo a tool")
-    return Room(tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "private", env=environment({}))
+    return Room(
+        tree=tmp_path / "tree",
+        at=tmp_path / "project",
+        home=tmp_path / "private",
+        env=environment({}),
+    )
 
 
 def program(path: Path, line: str) -> None:
@@ -63,7 +69,9 @@ def said(sandbox: Sandbox, room: Room, script: str) -> str:
 
 
 @pytest.mark.sandbox
-def test_vite_finds_places_to_write_in_a_shared_node_modules_and_nobody_sees_what(sandbox: Sandbox, room: Room) -> None:
+def test_vite_finds_places_to_write_in_a_shared_node_modules_and_nobody_sees_what(
+    sandbox: Sandbox, room: Room
+) -> None:
     modules = room.at / "node_modules"
     (modules / "vite").mkdir(parents=True)
     room = replace(room, readable=((modules, modules),))
@@ -73,7 +81,9 @@ def test_vite_finds_places_to_write_in_a_shared_node_modules_and_nobody_sees_wha
 
 
 @pytest.mark.sandbox
-def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(sandbox: Sandbox, room: Room) -> None:
+def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(
+    sandbox: Sandbox, room: Room
+) -> None:
     assert said(sandbox, room, "pwd; cat value") == f"{room.at}\ncandidate"
     assert said(sandbox, room, f"echo new > made; ls {room.at.parent}") == "project"
     assert (room.tree / "made").read_text() == "new\n"
@@ -82,7 +92,9 @@ def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(s
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("shared", ["outside", "outside/held", "outside/held/deep", "link"])
-def test_what_is_hidden_is_empty_wherever_it_would_be_seen(sandbox: Sandbox, room: Room, shared: str) -> None:
+def test_what_is_hidden_is_empty_wherever_it_would_be_seen(
+    sandbox: Sandbox, room: Room, shared: str
+) -> None:
     """Without `hidden` the file is read: that is the control."""
     outside = room.at.parent / "outside"
     (outside / "held/deep").mkdir(parents=True)
@@ -97,7 +109,20 @@ def test_what_is_hidden_is_empty_wherever_it_would_be_seen(sandbox: Sandbox, roo
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("where", ["/", "/usr", "/usr/bin", "/etc", "/opt", "/dev", "/proc", "/sys/devices/system/cpu", "{tools}"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "/",
+        "/usr",
+        "/usr/bin",
+        "/etc",
+        "/opt",
+        "/dev",
+        "/proc",
+        "/sys/devices/system/cpu",
+        "{tools}",
+    ],
+)
 def test_nothing_can_be_written_outside_the_room(sandbox: Sandbox, room: Room, where: str) -> None:
     place = where.format(tools=Path.home() / ".local" / "bin")
     name = uuid4().hex
@@ -108,7 +133,9 @@ def test_nothing_can_be_written_outside_the_room(sandbox: Sandbox, room: Room, w
 
 @pytest.mark.sandbox
 def test_home_is_a_private_one_with_the_persons_tools(sandbox: Sandbox, room: Room) -> None:
-    listed = said(sandbox, room, "cat ~/login; echo kept > ~/state; echo $HOME; ls -A ~").splitlines()
+    listed = said(
+        sandbox, room, "cat ~/login; echo kept > ~/state; echo $HOME; ls -A ~"
+    ).splitlines()
     assert listed == ["a private copy", str(Path.home()), ".local", "login", "state"]
     assert (room.home / "state").read_text() == "kept\n"
     assert said(sandbox, room, "~/.local/bin/tool") == "a tool"
@@ -116,17 +143,32 @@ def test_home_is_a_private_one_with_the_persons_tools(sandbox: Sandbox, room: Ro
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("secret", ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssl/private/key"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "/etc/shadow",
+        "/etc/gshadow",
+        "/etc/sudoers",
+        "/etc/ssh/ssh_host_ed25519_key",
+        "/etc/ssl/private/key",
+    ],
+)
 def test_secrets_of_the_machine_are_hidden(sandbox: Sandbox, room: Room, secret: str) -> None:
     assert shell(sandbox, room, f"test -s {secret} && cat {secret}").exit != 0
-    assert said(sandbox, room, "cat /etc/passwd") == Path("/etc/passwd").read_text(encoding="utf-8").strip()
+    assert (
+        said(sandbox, room, "cat /etc/passwd")
+        == Path("/etc/passwd").read_text(encoding="utf-8").strip()
+    )
 
 
 @pytest.mark.sandbox
 def test_temporary_files_are_private_and_bounded(sandbox: Sandbox, room: Room) -> None:
     small = replace(room, tmp=1_000_000)
     mark = uuid4().hex
-    assert said(sandbox, small, f"touch /tmp/{mark} /var/tmp/{mark}2; ls /tmp | grep {mark} | wc -l") == "2"
+    assert (
+        said(sandbox, small, f"touch /tmp/{mark} /var/tmp/{mark}2; ls /tmp | grep {mark} | wc -l")
+        == "2"
+    )
     assert not Path(f"/tmp/{mark}").exists()  # noqa: S108  # that it is not there is the point
     for place in ("/tmp", "/run", "/dev/shm"):  # noqa: S108  # the private ones
         assert shell(sandbox, small, f"head -c 1200000 /dev/zero > {place}/big").exit != 0
@@ -134,7 +176,9 @@ def test_temporary_files_are_private_and_bounded(sandbox: Sandbox, room: Room) -
 
 @pytest.mark.sandbox
 def test_processes_of_the_machine_are_not_seen(sandbox: Sandbox, room: Room) -> None:
-    assert said(sandbox, room, "echo /proc/[0-9]* | wc -w; kill -0 $PPID && echo only bubblewrap").splitlines()[0] in ("2", "3", "4")
+    assert said(
+        sandbox, room, "echo /proc/[0-9]* | wc -w; kill -0 $PPID && echo only bubblewrap"
+    ).splitlines()[0] in ("2", "3", "4")
     assert shell(sandbox, room, f"cat /proc/{os.getpid()}/environ").exit != 0
 
 
@@ -143,35 +187,74 @@ def test_without_a_network_there_is_a_loopback_of_its_own(sandbox: Sandbox, room
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert said(sandbox, room, f"{sys.executable} -c '{TALK}'") == "hello from inside"
-        dial = f"{sys.executable} -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)'"
+        dial = (
+            f'{sys.executable} -c \'import socket; socket.create_connection(("127.0.0.1",'
+            f" {port}), 5)'"
+        )
         assert shell(sandbox, room, dial).exit != 0
         assert shell(sandbox, replace(room, network=True), dial).exit == 0
 
 
 @pytest.mark.sandbox
-def test_the_environment_is_an_allow_list(sandbox: Sandbox, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LC_TIME", "HTTPS_PROXY", "http_proxy", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "LD_PRELOAD", "MINE"):
+def test_the_environment_is_an_allow_list(
+    sandbox: Sandbox, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "LC_TIME",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "OPENAI_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "SSH_AUTH_SOCK",
+        "LD_PRELOAD",
+        "MINE",
+    ):
         monkeypatch.setenv(name, "C")
     env = environment({"NIGHTLATCH_FEATURE": "US-1"}, ["MINE"])
-    inside = dict(line.split("=", 1) for line in said(sandbox, replace(room, env=env), "env").splitlines())
-    assert {"NIGHTLATCH_FEATURE", "MINE", "LC_TIME", "HTTPS_PROXY", "http_proxy", "PATH", "HOME", "LANG"} <= inside.keys()
-    assert not inside.keys() & {"OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "LD_PRELOAD", "MARK"}
+    inside = dict(
+        line.split("=", 1) for line in said(sandbox, replace(room, env=env), "env").splitlines()
+    )
+    assert {
+        "NIGHTLATCH_FEATURE",
+        "MINE",
+        "LC_TIME",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "PATH",
+        "HOME",
+        "LANG",
+    } <= inside.keys()
+    assert not inside.keys() & {
+        "OPENAI_API_KEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "SSH_AUTH_SOCK",
+        "LD_PRELOAD",
+        "MARK",
+    }
     assert inside["TMPDIR"] == "/tmp"  # noqa: S108  # the private one
 
 
 @pytest.mark.sandbox
-def test_no_secret_of_the_environment_stands_on_a_command_line(sandbox: Sandbox, room: Room) -> None:
+def test_no_secret_of_the_environment_stands_on_a_command_line(
+    sandbox: Sandbox, room: Room
+) -> None:
     command = sandbox.command(replace(room, env={**room.env, "KEY": "not-for-ps"}), ["true"])
     assert "not-for-ps" not in " ".join(command.argv)
 
 
 @pytest.mark.sandbox
-def test_shared_folders_are_read_only_and_writable_ones_are_not(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+def test_shared_folders_are_read_only_and_writable_ones_are_not(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:
     for name in ("cache", "out"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "seen").write_text(name)
     shared = room.at / "node_modules"
-    room = replace(room, readable=((tmp_path / "cache", shared),), writable=((tmp_path / "out", Path("/run/nightlatch/out")),))
+    room = replace(
+        room,
+        readable=((tmp_path / "cache", shared),),
+        writable=((tmp_path / "out", Path("/run/nightlatch/out")),),
+    )
     assert said(sandbox, room, "cat node_modules/seen /run/nightlatch/out/seen") == "cacheout"
     assert shell(sandbox, room, "touch node_modules/bad").exit != 0
     assert said(sandbox, room, "echo note > /run/nightlatch/out/note") == ""
@@ -179,7 +262,9 @@ def test_shared_folders_are_read_only_and_writable_ones_are_not(sandbox: Sandbox
 
 
 @pytest.mark.sandbox
-def test_a_real_path_is_found_inside_by_its_closest_mount(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+def test_a_real_path_is_found_inside_by_its_closest_mount(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:
     room = replace(room, readable=((room.tree / "deps", Path("/run/deps")),))
     assert sandbox.inside(room, room.tree / "a" / "b") == room.at / "a" / "b"
     assert sandbox.inside(room, room.tree / "deps" / "b") == Path("/run/deps/b")
@@ -189,21 +274,33 @@ def test_a_real_path_is_found_inside_by_its_closest_mount(sandbox: Sandbox, room
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("at", ["{home}", "{home}/code/project", "/srv/project", "/tmp/elsewhere/project"])  # noqa: S108  # a path inside
+@pytest.mark.parametrize(
+    "at",
+    # paths inside
+    ["{home}", "{home}/code/project", "/srv/project", "/tmp/elsewhere/project"],  # noqa: S108
+)
 def test_the_repository_may_lie_anywhere(sandbox: Sandbox, room: Room, at: str) -> None:
     moved = replace(room, at=Path(at.format(home=Path.home())))
-    assert said(sandbox, moved, "pwd; cat value; cat ~/login; touch ~/x ./x") == f"{moved.at}\ncandidate\na private copy"
+    assert (
+        said(sandbox, moved, "pwd; cat value; cat ~/login; touch ~/x ./x")
+        == f"{moved.at}\ncandidate\na private copy"
+    )
 
 
 @pytest.mark.sandbox
 def test_a_folder_below_the_top_can_be_the_place_to_work(sandbox: Sandbox, room: Room) -> None:
     (room.tree / "packages" / "web").mkdir(parents=True)
     assert said(sandbox, replace(room, cwd="packages/web"), "pwd") == f"{room.at}/packages/web"
-    assert said(find_sandbox("none"), replace(room, cwd="packages/web"), "pwd") == f"{room.tree}/packages/web"
+    assert (
+        said(find_sandbox("none"), replace(room, cwd="packages/web"), "pwd")
+        == f"{room.tree}/packages/web"
+    )
 
 
 @pytest.mark.sandbox
-def test_programs_of_path_are_seen_with_what_they_stand_on(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+def test_programs_of_path_are_seen_with_what_they_stand_on(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:
     kit = tmp_path / "kit"
     (kit / "lib").mkdir(parents=True)
     (kit / "lib" / "words").write_text("from the library\n")
@@ -213,7 +310,9 @@ def test_programs_of_path_are_seen_with_what_they_stand_on(sandbox: Sandbox, roo
 
 
 @pytest.mark.sandbox
-def test_a_program_behind_a_link_is_seen_where_it_really_lies(sandbox: Sandbox, room: Room, tmp_path: Path) -> None:
+def test_a_program_behind_a_link_is_seen_where_it_really_lies(
+    sandbox: Sandbox, room: Room, tmp_path: Path
+) -> None:
     modules = tmp_path / "global" / "node_modules"
     program(modules / "agent" / "bin" / "agent.sh", f'cat "{modules}/sibling"')
     (modules / "sibling").write_text("a dependency\n")
@@ -224,7 +323,9 @@ def test_a_program_behind_a_link_is_seen_where_it_really_lies(sandbox: Sandbox, 
 
 
 @pytest.mark.sandbox
-def test_a_program_that_lies_in_the_home_itself_is_seen_and_nothing_beside_it(sandbox: Sandbox, room: Room) -> None:
+def test_a_program_that_lies_in_the_home_itself_is_seen_and_nothing_beside_it(
+    sandbox: Sandbox, room: Room
+) -> None:
     home = Path(room.env["HOME"])
     program(home / "agent.sh", f'cat "$0"; cat "{home}/diary" 2>/dev/null || echo private')
     (home / "diary").write_text("dear diary\n")
@@ -257,7 +358,9 @@ HOLDERS = {HOME, *HOME.parents, HOME / "code", HOME / "code" / "shop"}
         ("/data/bin", "bin", "/data"),
     ],
 )
-def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(folder: str, shown: str, hidden: str) -> None:
+def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(
+    folder: str, shown: str, hidden: str
+) -> None:
     found = set(prefixes(Path(folder), HOME, HOLDERS, ()))
     assert Path(hidden) / shown in found
     assert Path(hidden) not in found
@@ -280,17 +383,27 @@ def test_a_toolchain_is_shown_whole(folder: str, prefix: str) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "JAVA_HOME"])
-def test_a_place_that_the_environment_names_can_be_read(sandbox: Sandbox, room: Room, tmp_path: Path, name: str) -> None:
+def test_a_place_that_the_environment_names_can_be_read(
+    sandbox: Sandbox, room: Room, tmp_path: Path, name: str
+) -> None:
     place = tmp_path / "corporate.pem"
     place.write_text("a certificate\n")
-    assert said(sandbox, replace(room, env={**room.env, name: str(place)}), f'cat "${name}"') == "a certificate"
+    assert (
+        said(sandbox, replace(room, env={**room.env, name: str(place)}), f'cat "${name}"')
+        == "a certificate"
+    )
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", ["SSL_CERT_DIR", "PATH"])
-def test_no_setting_of_the_environment_shows_the_home_or_what_is_above_it(sandbox: Sandbox, room: Room, name: str) -> None:
+def test_no_setting_of_the_environment_shows_the_home_or_what_is_above_it(
+    sandbox: Sandbox, room: Room, name: str
+) -> None:
     for place in (Path.home(), Path.home().parent, Path("/")):
-        exposed = replace(room, env={**room.env, name: f"{place}:{room.env['PATH']}" if name == "PATH" else str(place)})
+        exposed = replace(
+            room,
+            env={**room.env, name: f"{place}:{room.env['PATH']}" if name == "PATH" else str(place)},
+        )
         assert shell(sandbox, exposed, "cat ~/.ssh/key").exit != 0
 
 
@@ -305,22 +418,50 @@ def test_an_editable_install_means_the_candidate(sandbox: Sandbox, room: Room) -
     (packages / "shop.pth").write_text(f"{room.at}/src\n")
     room = replace(room, readable=((room.at / ".venv", room.at / ".venv"),))
     ask = f"{room.at}/.venv/bin/python -c 'import shop; print(shop.VALUE, shop.__file__)'"
-    assert subprocess.run(ask, shell=True, capture_output=True, check=True).stdout.decode().split()[0] == "main"  # noqa: S602  # same line as below
+    assert (
+        # the same line as below
+        subprocess.run(ask, shell=True, capture_output=True, check=True).stdout.decode().split()[0]  # noqa: S602
+        == "main"
+    )
     assert said(sandbox, room, ask) == f"candidate {room.at}/src/shop/__init__.py"
 
 
 @pytest.mark.sandbox
-def test_git_works_inside_on_borrowed_objects_that_cannot_be_written(sandbox: Sandbox, repository: Path, tmp_path: Path) -> None:
+def test_git_works_inside_on_borrowed_objects_that_cannot_be_written(
+    sandbox: Sandbox, repository: Path, tmp_path: Path
+) -> None:
     tree, home = tmp_path / "clone", tmp_path / "private"
     home.mkdir()
     subprocess.run(["git", "clone", "-q", "--shared", str(repository), str(tree)], check=True)
     objects = Path("/run/nightlatch/objects")
     (tree / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
-    who = {f"GIT_{role}_{what}": "x@y" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    room = Room(tree=tree, at=repository, home=home, env=environment(who), readable=((repository / ".git" / "objects", objects),))
-    assert said(sandbox, room, "echo 1 > a; git add a; git commit -qm inside; git log --format=%s; git status --short") == "inside\nstart"
+    who = {
+        f"GIT_{role}_{what}": "x@y"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    room = Room(
+        tree=tree,
+        at=repository,
+        home=home,
+        env=environment(who),
+        readable=((repository / ".git" / "objects", objects),),
+    )
+    assert (
+        said(
+            sandbox,
+            room,
+            "echo 1 > a; git add a; git commit -qm inside; git log --format=%s; git status --short",
+        )
+        == "inside\nstart"
+    )
     assert shell(sandbox, room, f"touch {objects}/info/alternates").exit != 0
-    assert subprocess.run(["git", "log", "--format=%s"], cwd=repository, capture_output=True, check=True).stdout == b"start\n"
+    assert (
+        subprocess.run(
+            ["git", "log", "--format=%s"], cwd=repository, capture_output=True, check=True
+        ).stdout
+        == b"start\n"
+    )
 
 
 AS_USER = """
@@ -339,7 +480,9 @@ print(ran.exit, ran.output.decode().split(), (home / "tree" / "x").exists(), (ho
 
 @pytest.mark.sandbox
 @pytest.mark.skipif(os.getuid() != 0, reason="run by an ordinary user all tests here show it")
-def test_an_ordinary_user_has_the_same_sandbox(as_user: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
+def test_an_ordinary_user_has_the_same_sandbox(
+    as_user: Callable[[str], subprocess.CompletedProcess[str]],
+) -> None:
     done = as_user(AS_USER)
     assert done.stdout == "0 ['65534', '/srv/project'] True True\n", done.stderr
 
@@ -354,7 +497,9 @@ def test_auto_never_means_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert find_sandbox("none").name == "none"
 
 
-def test_a_bubblewrap_that_may_not_work_is_named_with_what_it_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bubblewrap_that_may_not_work_is_named_with_what_it_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program(tmp_path / "bwrap", "echo 'setting up uid map: Permission denied' >&2; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SandboxError, match="uid map: Permission denied"):
@@ -377,11 +522,19 @@ def stood(sandbox: Sandbox, room: Room, later: Room, argv: list[str]) -> Ran | N
 
 
 @pytest.mark.sandbox
-def test_a_room_that_stands_ready_runs_any_command_as_one_that_is_started_for_it(sandbox: Sandbox, room: Room) -> None:
+def test_a_room_that_stands_ready_runs_any_command_as_one_that_is_started_for_it(
+    sandbox: Sandbox, room: Room
+) -> None:
     words = ["a b", "", "two\nlines\n", "'\"$HOME`x`\\n", "\udcff", "*", "-n"]
-    env = {**room.env, "NEW": "it's\n\"new\"\n", "LANG": "other", "EMPTY": ""}
+    env = {**room.env, "NEW": 'it\'s\n"new"\n', "LANG": "other", "EMPTY": ""}
     before, later = replace(room, env={**room.env, "GONE": "1"}), replace(room, env=env)
-    argv = ["sh", "-c", 'printf "<%s>" "$@"; env -0 | sort -z; cat value; pwd; exit 7', "sh", *words]
+    argv = [
+        "sh",
+        "-c",
+        'printf "<%s>" "$@"; env -0 | sort -z; cat value; pwd; exit 7',
+        "sh",
+        *words,
+    ]
     sandbox.stand(before)
     (room.tree / "value").write_text("written since\n")
 
@@ -418,7 +571,7 @@ def test_a_room_that_stands_ready_serves_no_other_room(sandbox: Sandbox, room: R
 @pytest.mark.sandbox
 def test_a_folder_that_is_made_anew_is_not_looked_for_in_a_room_that_showed_the_old_one(
     sandbox: Sandbox, room: Room, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     shared = tmp_path / "modules"
     shared.mkdir()
     room = replace(room, readable=((shared, Path("/run/modules")),))
@@ -436,7 +589,9 @@ def test_a_folder_that_is_made_anew_is_not_looked_for_in_a_room_that_showed_the_
 
 
 @pytest.mark.sandbox
-def test_a_room_that_stands_ready_and_died_or_was_left_serves_nobody(sandbox: Sandbox, room: Room) -> None:
+def test_a_room_that_stands_ready_and_died_or_was_left_serves_nobody(
+    sandbox: Sandbox, room: Room
+) -> None:
     assert isinstance(sandbox, Bubblewrap)
     sandbox.stand(room)
     sandbox.standing[room.tree].tree.end()

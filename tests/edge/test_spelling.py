@@ -9,13 +9,18 @@ import pytest
 
 from tests.loop.village import ROOT
 
-ASK = "from nightlatch.edge.spelling import install_command, loop_command; print(loop_command()); print(install_command())"
+ASK = (
+    "from nightlatch.edge.spelling import install_command, loop_command; print(loop_command());"
+    " print(install_command())"
+)
 
 
 def asked(*folders: Path) -> list[str]:
     path = os.pathsep.join([f"{sys.prefix}/bin", *map(str, folders)])
     env = {"PATH": path, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-P", "-c", ASK], env=env, capture_output=True, text=True, check=True).stdout.splitlines()
+    return subprocess.run(
+        [sys.executable, "-P", "-c", ASK], env=env, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -28,7 +33,9 @@ def asked(*folders: Path) -> list[str]:
         (("nightlatch",), "python3 loop.py", "None"),
     ],
 )
-def test_what_init_sh_made_is_not_in_the_persons_shell(tmp_path: Path, programs: tuple[str, ...], loop: str, install: str) -> None:
+def test_what_init_sh_made_is_not_in_the_persons_shell(
+    tmp_path: Path, programs: tuple[str, ...], loop: str, install: str
+) -> None:
     for name in programs:
         (tmp_path / name).touch(0o755)
     assert asked(tmp_path) == [loop, install]

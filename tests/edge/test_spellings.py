@@ -1,4 +1,5 @@
-"""However a person says that the tests are run: the ids are there, and what is refused without it is refused."""
+"""However a person says that the tests are run: the ids are there, and what is refused without
+it is refused."""
 
 import os
 import shutil
@@ -11,27 +12,62 @@ from nightlatch.edge.lab import Lab
 from tests.edge.test_lab import World, world
 from tests.edge.test_suites import BASE, HONEST, IDS, RUN_ONLY
 
-pytestmark = pytest.mark.skipif(not (shutil.which("node") and shutil.which("go")), reason="node and go are needed")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("node") and shutil.which("go")), reason="node and go are needed"
+)
 
 __all__ = ["world"]
-NOXFILE = "import nox\n\n@nox.session\ndef tests(session):\n    session.install('pytest')\n    session.run('pytest', *session.posargs)\n"
-MAKEFILE = "test:\n\tpython3 -m pytest -q\nall: test\n\tcd web && npm test\n\t$(MAKE) -C svc check\n"
+NOXFILE = (
+    "import nox\n\n@nox.session\ndef tests(session):\n    session.install('pytest')\n   "
+    " session.run('pytest', *session.posargs)\n"
+)
+MAKEFILE = (
+    "test:\n\tpython3 -m pytest -q\nall: test\n\tcd web && npm test\n\t$(MAKE) -C svc check\n"
+)
 WAYS = {
     **BASE,
-    "Makefile": MAKEFILE, "svc/Makefile": "check:\n\tgo test ./...\n",
-    "justfile": "test:\n    uv run pytest\n", "tox.ini": "[testenv]\ndeps = pytest\ncommands = pytest {posargs}\n", "noxfile.py": NOXFILE,
-    "ci.sh": "#!/bin/sh\nset -eu\ncd \"$(dirname \"$0\")\"\npytest -q\n(cd web && npm test)\n",
+    "Makefile": MAKEFILE,
+    "svc/Makefile": "check:\n\tgo test ./...\n",
+    "justfile": "test:\n    uv run pytest\n",
+    "tox.ini": "[testenv]\ndeps = pytest\ncommands = pytest {posargs}\n",
+    "noxfile.py": NOXFILE,
+    "ci.sh": '#!/bin/sh\nset -eu\ncd "$(dirname "$0")"\npytest -q\n(cd web && npm test)\n',
     "each.sh": "#!/bin/sh\nfor file in test_*.py; do pytest $file || exit 1; done\n",
     "all.sh": "#!/bin/sh\nset -eu\npytest -q\ncd web\nnpm test\n",
-}  # fmt: skip
+}
 SPELLINGS = [
-    "pytest -q", "python -m pytest -q", "python3 -m pytest -x", "py.test", "coverage run -m pytest", "sh -c 'pytest -q'", "env CI=1 pytest",
-    "uv run pytest", "uv run --frozen python -m pytest", "poetry run pytest -q", "pdm run pytest", "pipenv run pytest", "hatch run pytest",
-    "tox", "tox -e py311", "nox -s tests", "make test", "make -s all", "just test", "./all.sh",
-    "./ci.sh", "pytest || true", "pytest && cd web && npm test",
-    "cd web && npm test", "npm --prefix web test", "yarn --cwd web test", "pnpm -C web test", "bun run --cwd web test",
-    "cd svc && go test ./...", "cd svc && go test -v -count=1 ./...", "make -C svc check",
-]  # fmt: skip
+    "pytest -q",
+    "python -m pytest -q",
+    "python3 -m pytest -x",
+    "py.test",
+    "coverage run -m pytest",
+    "sh -c 'pytest -q'",
+    "env CI=1 pytest",
+    "uv run pytest",
+    "uv run --frozen python -m pytest",
+    "poetry run pytest -q",
+    "pdm run pytest",
+    "pipenv run pytest",
+    "hatch run pytest",
+    "tox",
+    "tox -e py311",
+    "nox -s tests",
+    "make test",
+    "make -s all",
+    "just test",
+    "./all.sh",
+    "./ci.sh",
+    "pytest || true",
+    "pytest && cd web && npm test",
+    "cd web && npm test",
+    "npm --prefix web test",
+    "yarn --cwd web test",
+    "pnpm -C web test",
+    "bun run --cwd web test",
+    "cd svc && go test ./...",
+    "cd svc && go test -v -count=1 ./...",
+    "make -C svc check",
+]
 TAMPERED = {
     "web": {"web/cart.test.mjs": None, "web/cart.mjs": None},
     "svc": {"svc/stock_test.go": None},
@@ -45,14 +81,21 @@ def wrappers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "wrappers"
     folder.mkdir()
     for name in ("uv", "poetry", "pdm", "pipenv", "hatch"):
-        (folder / name).write_text('#!/bin/sh\nshift\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n')
+        (folder / name).write_text(
+            '#!/bin/sh\nshift\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n'
+        )
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def refused(world: World, lab: Lab, base: str, how: str) -> bool:
     tree = world.repo.tree_of(world.commit({**HONEST["the top"], **TAMPERED[how]}, base))
-    return lab.examine(base, tree, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY).outcome is Outcome.REJECTED
+    return (
+        lab.examine(
+            base, tree, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY
+        ).outcome
+        is Outcome.REJECTED
+    )
 
 
 @pytest.mark.usefixtures("wrappers")
@@ -71,7 +114,11 @@ def test_a_spelling_that_nobody_can_read_is_the_suite_and_says_so(world: World) 
     base = world.commit(WAYS)
     lab = world.lab(tests="./each.sh")
     [suite] = lab.suite(base, base).every
-    assert (suite.name, suite.weak, suite.protection) == ("tests", "the shell's for stands in it", "by declaration")
+    assert (suite.name, suite.weak, suite.protection) == (
+        "tests",
+        "the shell's for stands in it",
+        "by declaration",
+    )
 
 
 @pytest.mark.usefixtures("wrappers")

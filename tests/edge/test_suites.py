@@ -1,4 +1,5 @@
-"""A repository with several suites: all of them protect it, each by its own ids, whatever folder a change lies in."""
+"""A repository with several suites: all of them protect it, each by its own ids, whatever
+folder a change lies in."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -11,15 +12,23 @@ from nightlatch.core.results import Answer
 from nightlatch.core.testcommand import Named
 from tests.edge.test_lab import CALC, SUB, TEST_SUB, TESTS, Tree, World, rules, world
 
-pytestmark = pytest.mark.skipif(not (shutil.which("node") and shutil.which("go")), reason="node and go are needed")
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("node") and shutil.which("go")), reason="node and go are needed"
+)
 
 __all__ = ["world"]
 CART = "export const total = (prices) => prices.reduce((sum, one) => sum + one, 0);\n"
 NODE = "import { test } from 'node:test';\nimport assert from 'node:assert';\n"
-CART_TEST = NODE + "import { total } from './cart.mjs';\ntest('adds up', () => assert.equal(total([1, 2]), 3));\n"
+CART_TEST = (
+    NODE + "import { total } from './cart.mjs';\ntest('adds up', () => assert.equal(total([1, 2]),"
+    " 3));\n"
+)
 CART_TEST += "test('nothing costs nothing', () => assert.equal(total([]), 0));\n"
 GO = "package stock\n\nfunc Left(have, sold int) int { return have - sold }\n"
-GO_TEST = 'package stock\n\nimport "testing"\n\nfunc TestLeft(t *testing.T) {\n\tif Left(3, 1) != 2 {\n\t\tt.Error("no")\n\t}\n}\n\n'
+GO_TEST = (
+    'package stock\n\nimport "testing"\n\nfunc TestLeft(t *testing.T) {\n\tif Left(3, 1) != 2'
+    ' {\n\t\tt.Error("no")\n\t}\n}\n\n'
+)
 GO_TEST += 'func TestNone(t *testing.T) {\n\tif Left(1, 1) != 0 {\n\t\tt.Error("no")\n\t}\n}\n'
 SOLD_TEST = """package stock
 
@@ -34,20 +43,34 @@ func TestSold(t *testing.T) {
 }
 """
 BASE = {
-    "calc.py": CALC, "test_calc.py": TESTS, "pyproject.toml": "[tool.pytest.ini_options]\n",
-    "web/package.json": '{"scripts": {"test": "node --test"}}', "web/cart.mjs": CART, "web/cart.test.mjs": CART_TEST,
-    "svc/go.mod": "module example.org/shop/stock\n\ngo 1.19\n", "svc/stock.go": GO, "svc/stock_test.go": GO_TEST,
-}  # fmt: skip
+    "calc.py": CALC,
+    "test_calc.py": TESTS,
+    "pyproject.toml": "[tool.pytest.ini_options]\n",
+    "web/package.json": '{"scripts": {"test": "node --test"}}',
+    "web/cart.mjs": CART,
+    "web/cart.test.mjs": CART_TEST,
+    "svc/go.mod": "module example.org/shop/stock\n\ngo 1.19\n",
+    "svc/stock.go": GO,
+    "svc/stock_test.go": GO_TEST,
+}
 IDS = {
-    "test_calc.py::test_add", "test_calc.py::test_zero", "web/cart.test.mjs::adds up", "web/cart.test.mjs::nothing costs nothing",
-    "svc::TestLeft", "svc::TestNone",
-}  # fmt: skip
+    "test_calc.py::test_add",
+    "test_calc.py::test_zero",
+    "web/cart.test.mjs::adds up",
+    "web/cart.test.mjs::nothing costs nothing",
+    "svc::TestLeft",
+    "svc::TestNone",
+}
 
 
 def test_every_suite_is_found_and_run_and_its_ids_are_the_projects(world: World) -> None:
     base = world.commit(BASE)
     lab = world.lab()
-    assert [suite.name for suite in lab.suite(base, base).every] == ["pytest", "svc (go test)", "web (node --test)"]
+    assert [suite.name for suite in lab.suite(base, base).every] == [
+        "pytest",
+        "svc (go test)",
+        "web (node --test)",
+    ]
     results = lab.state(base).tests
     assert (set(results.passed), results.answer) == (IDS, Answer.GREEN)
     assert [*results.parts] == ["pytest", "svc (go test)", "web (node --test)"]
@@ -57,7 +80,11 @@ HONEST: Mapping[str, Tree] = {
     "the top": {"calc.py": SUB, "test_sub.py": TEST_SUB},
     "web": {
         "web/cart.mjs": CART + "export const count = (prices) => prices.length;\n",
-        "web/count.test.mjs": NODE + "import { count } from './cart.mjs';\ntest('counts', () => assert.equal(count([1, 2]), 2));\n",
+        "web/count.test.mjs": (
+            NODE
+            + "import { count } from './cart.mjs';\ntest('counts', () => assert.equal(count([1,"
+            " 2]), 2));\n"
+        ),
     },
     "svc": {
         "svc/stock.go": GO + "\nfunc Sold(have, left int) int { return have - left }\n",
@@ -83,25 +110,40 @@ TAMPERED: Mapping[str, Tree] = {
     "one go test deleted": {"svc/stock_test.go": GO_TEST.partition("func TestNone")[0]},
     "go code broken": {"svc/stock.go": GO.replace("have - sold", "have - sold + 1")},
     "py test deleted": {"test_calc.py": None},
-    "web test renamed so that nothing collects it": {"web/cart.test.mjs": None, "web/cart.checks.mjs": CART_TEST},
-    "go test renamed so that nothing collects it": {"svc/stock_test.go": None, "svc/stock_tests.go": GO_TEST},
+    "web test renamed so that nothing collects it": {
+        "web/cart.test.mjs": None,
+        "web/cart.checks.mjs": CART_TEST,
+    },
+    "go test renamed so that nothing collects it": {
+        "svc/stock_test.go": None,
+        "svc/stock_tests.go": GO_TEST,
+    },
 }
 RUN_ONLY = frozenset({"selection", "strength", "source", "dependencies"})
 
 
-# What takes code away too is tried beside one piece of honest work: it is the same by another name beside the others.
-PAIRS = [(how, where) for how in TAMPERED for where in HONEST if where == "the top" or "test" in how]
+# What takes code away too is tried beside one piece of honest work: it is the same by another name
+# beside the others.
+PAIRS = [
+    (how, where) for how in TAMPERED for where in HONEST if where == "the top" or "test" in how
+]
 
 
 @pytest.mark.parametrize(("how", "where"), PAIRS)
-def test_a_test_lost_in_any_folder_is_refused_by_what_the_runs_tell(world: World, how: str, where: str) -> None:
-    """Whatever honest work surrounds it, and with the static layers off: the ids of the suites alone see it."""
+def test_a_test_lost_in_any_folder_is_refused_by_what_the_runs_tell(
+    world: World, how: str, where: str
+) -> None:
+    """Whatever honest work surrounds it, and with the static layers off: the ids of the suites
+    alone see it."""
     verdict = world.examine(BASE, {**HONEST[where], **TAMPERED[how]}, off=RUN_ONLY)
     assert verdict.outcome is Outcome.REJECTED, verdict
 
 
-def test_only_the_suites_in_folders_see_it(world: World, root_only: Callable[[World], World]) -> None:
-    """The control: with suites looked for at the top alone, the web test goes together with its code."""
+def test_only_the_suites_in_folders_see_it(
+    world: World, root_only: Callable[[World], World]
+) -> None:
+    """The control: with suites looked for at the top alone, the web test goes together with its
+    code."""
     tampered = {**HONEST["the top"], "web/cart.test.mjs": None, "web/cart.mjs": None}
     assert world.examine(BASE, tampered, off=RUN_ONLY).outcome is Outcome.REJECTED
     off = RUN_ONLY | {"declared"}  # declarations would see it too
@@ -118,11 +160,18 @@ class Rooted(World):
     """The person names web/ and svc/ as folders whose suites are not run."""
 
     def lab(self, **settings: object):  # type: ignore[no-untyped-def]  # as its parent's
-        return super().lab(named=(Named(folder="web"), Named(folder="svc")), cache=self.folder / "other", **settings)
+        return super().lab(
+            named=(Named(folder="web"), Named(folder="svc")),
+            cache=self.folder / "other",
+            **settings,
+        )
 
 
-def test_a_suite_that_nothing_would_run_any_more_is_missed_though_its_tests_still_pass(world: World) -> None:
-    """Its files are there, and the base's own suites run them once more; with the candidate as the base there is no such suite."""
+def test_a_suite_that_nothing_would_run_any_more_is_missed_though_its_tests_still_pass(
+    world: World,
+) -> None:
+    """Its files are there, and the base's own suites run them once more; with the candidate as
+    the base there is no such suite."""
     lost = {**HONEST["the top"], "web/package.json": None}
     off = frozenset({"selection"})  # the script of package.json would be missed too
     verdict = world.examine(BASE, lost, off=off)
@@ -158,18 +207,30 @@ def test_what_a_suite_came_to_is_kept_where_another_one_joins(world: World) -> N
     lab.state(base)
     before = len(world.rooms)
     more = {name: text for name, text in BASE.items() if name.startswith("svc/")}
-    verdict = lab.examine(base, world.repo.tree_of(world.commit(more, base)), Feature(id="US-1", title="Stock", done=False))
+    verdict = lab.examine(
+        base,
+        world.repo.tree_of(world.commit(more, base)),
+        Feature(id="US-1", title="Stock", done=False),
+    )
     assert (verdict.outcome, verdict.reasons) == (Outcome.LANDED, ())
     assert len(world.rooms) > before
 
 
-def test_a_suite_that_cannot_be_started_is_said_and_takes_nothing_from_the_others(world: World) -> None:
-    broken = {"app/package.json": '{"devDependencies": {"vitest": "3"}}', "app/a.test.ts": "test('a', () => {});\n"}
+def test_a_suite_that_cannot_be_started_is_said_and_takes_nothing_from_the_others(
+    world: World,
+) -> None:
+    broken = {
+        "app/package.json": '{"devDependencies": {"vitest": "3"}}',
+        "app/a.test.ts": "test('a', () => {});\n",
+    }
     base = {**BASE, **broken}
     verdict = world.examine(base, HONEST["web"])
     assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, ["tests.suite-absent"])
     assert "app (vitest)" in verdict.reasons[0].detail[0]
-    assert world.examine(base, {**HONEST["web"], "web/cart.test.mjs": None}).outcome is Outcome.REJECTED
+    assert (
+        world.examine(base, {**HONEST["web"], "web/cart.test.mjs": None}).outcome
+        is Outcome.REJECTED
+    )
 
 
 def test_a_suite_without_ids_does_not_take_them_from_the_others(world: World) -> None:
@@ -178,26 +239,48 @@ def test_a_suite_without_ids_does_not_take_them_from_the_others(world: World) ->
     lab = world.lab(named=(Named(folder="tool", command="./check.sh | cat && test -f kept"),))
     name = "tool (./check.sh | cat && test -f kept)"
     assert lab.state(first).tests.passed == {*IDS, name}
-    for files, refused in (({"tool/kept": None}, True), ({"web/cart.test.mjs": None}, True), ({}, False)):
+    for files, refused in (
+        ({"tool/kept": None}, True),
+        ({"web/cart.test.mjs": None}, True),
+        ({}, False),
+    ):
         candidate = world.repo.tree_of(world.commit({**HONEST["the top"], **files}, first))
-        verdict = lab.examine(first, candidate, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY)
+        verdict = lab.examine(
+            first, candidate, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY
+        )
         assert (verdict.outcome is Outcome.REJECTED) is refused, verdict
 
 
 @pytest.mark.skipif(not shutil.which("cargo"), reason="cargo is not installed")
-def test_crates_of_a_workspace_keep_their_ids_apart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both have src/lib.rs and tests/out.rs with tests of one name: what one of them loses, the other does not cover."""
+def test_crates_of_a_workspace_keep_their_ids_apart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have src/lib.rs and tests/out.rs with tests of one name: what one of them loses, the
+    other does not cover."""
     monkeypatch.setenv("HOME", str(Path(shutil.which("cargo") or "/").parents[2]))
     unit = "#[cfg(test)]\nmod tests {\n    #[test]\n    fn good() {}\n}\n"
-    crates = {f"crates/{name}/{file}": text for name in ("a", "b-b") for file, text in {
-        "Cargo.toml": f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n', "src/lib.rs": unit,
-        "tests/out.rs": "#[test]\nfn outer() {}\n"}.items()}  # fmt: skip
-    top = '[workspace]\nmembers = ["crates/*"]\nresolver = "2"\n[package]\nname = "top"\nversion = "0.1.0"\nedition = "2021"\n'
+    crates = {
+        f"crates/{name}/{file}": text
+        for name in ("a", "b-b")
+        for file, text in {
+            "Cargo.toml": f'[package]\nname = "{name}"\nversion = "0.1.0"\nedition = "2021"\n',
+            "src/lib.rs": unit,
+            "tests/out.rs": "#[test]\nfn outer() {}\n",
+        }.items()
+    }
+    top = (
+        '[workspace]\nmembers = ["crates/*"]\nresolver = "2"\n[package]\nname = "top"\nversion ='
+        ' "0.1.0"\nedition = "2021"\n'
+    )
     base = world.commit({**crates, "Cargo.toml": top, "src/lib.rs": unit})
     lab = world.lab()
     [suite] = lab.suite(base, base).every
     assert suite.name == "cargo test"
-    ids = {f"{home}{name}" for home in ("crates/a/", "crates/b-b/") for name in ("src/lib.rs::tests::good", "tests/out.rs::outer")}
+    ids = {
+        f"{home}{name}"
+        for home in ("crates/a/", "crates/b-b/")
+        for name in ("src/lib.rs::tests::good", "tests/out.rs::outer")
+    }
     assert set(lab.state(base).tests.passed) == {*ids, "src/lib.rs::tests::good"}
     tree = world.repo.tree_of(world.commit({"crates/a/tests/out.rs": None}, base))
     verdict = lab.examine(base, tree, Feature(id="US-1", title="Less", done=False), off=RUN_ONLY)

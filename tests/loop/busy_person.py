@@ -1,7 +1,8 @@
-"""Runs the program, and between its steps a person who edits, stages, commits, stashes, pulls and pushes: SEED=N busy_person.py ARGS.
+"""Runs the program, and between its steps a person who edits, stages, commits, stashes, pulls
+and pushes: SEED=N busy_person.py ARGS.
 
-Whatever git says is in conflict is brought together by keeping the lines of both sides, as a careful person would. What was done is
-written to ../deeds, a line each.
+Whatever git says is in conflict is brought together by keeping the lines of both sides, as a
+careful person would. What was done is written to ../deeds, a line each.
 """
 
 import os
@@ -16,14 +17,16 @@ from nightlatch.edge.journal import Journal
 from tests.loop.meddler import around
 
 EVENTS = ("session.started", "candidate.built", "session.ended", "publish.started", "publish.ended")
-# While the branch has moved and the index has not yet, a commit of the whole index takes the landing out again: in git there is no help.
+# While the branch has moved and the index has not yet, a commit of the whole index takes the
+# landing out again: in git there is no help.
 BETWEEN = ("after refs/heads/main", "before publish.ended")
 SHARED = Path("shared.txt")
 SLOTS = 6
 
 
 class Person:
-    """Somebody with a checkout, a colleague's clone in ../colleague, and habits that come again with the seed."""
+    """Somebody with a checkout, a colleague's clone in ../colleague, and habits that come again
+    with the seed."""
 
     def __init__(self, seed: str) -> None:
         self.dice = random.Random(seed)  # noqa: S311  # habits that come again
@@ -34,7 +37,11 @@ class Person:
             return
         if self.dice.random() < 0.7:
             self.resolve()
-        whole = [] if point in BETWEEN else [self.commit_all, self.commit_other, self.stash, self.pull, self.pull]
+        whole = (
+            []
+            if point in BETWEEN
+            else [self.commit_all, self.commit_other, self.stash, self.pull, self.pull]
+        )
         deed = self.dice.choice([self.edit, self.edit, self.stage, self.pop, self.push, *whole])
         self.note(f"{point}: {deed.__name__}")
         deed()
@@ -44,8 +51,13 @@ class Person:
             file.write(f"{line}\n")
 
     def git(self, *args: str, folder: str = ".") -> bool:
-        done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
-        self.note(f"  git {' '.join(args)}: {done.returncode} {(done.stdout + done.stderr).strip()[:300]!r}")
+        done = subprocess.run(
+            ["git", *args], cwd=folder, capture_output=True, text=True, check=False
+        )
+        self.note(
+            f"  git {' '.join(args)}: {done.returncode}"
+            f" {(done.stdout + done.stderr).strip()[:300]!r}"
+        )
         return done.returncode == 0
 
     def add_line(self, place: Path, word: str) -> None:
@@ -84,15 +96,23 @@ class Person:
         self.git("push", "-q", "origin", "main")
 
     def pull(self) -> None:
-        """A colleague has pushed something meanwhile, mostly without what landed here: then this is a merge."""
+        """A colleague has pushed something meanwhile, mostly without what landed here: then
+        this is a merge."""
         self.git("pull", "-q", "--no-rebase", "--no-edit", "origin", "main", folder="../colleague")
-        self.add_line(Path("../colleague") / self.dice.choice((SHARED.name, "theirs.txt")), "theirs")
+        self.add_line(
+            Path("../colleague") / self.dice.choice((SHARED.name, "theirs.txt")), "theirs"
+        )
         self.git("commit", "-qam", "a colleague's", folder="../colleague")
         self.git("push", "-q", "origin", "main", folder="../colleague")
         self.git("pull", "-q", "--no-rebase", "--no-edit", "origin", "main")
 
     def unmerged(self) -> list[str]:
-        told = subprocess.run(["git", "diff", "--name-only", "--diff-filter=U"], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            ["git", "diff", "--name-only", "--diff-filter=U"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         return sorted({*told.split()})
 
     def resolve(self) -> None:

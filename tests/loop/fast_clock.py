@@ -1,4 +1,6 @@
-"""A night on a clock that is handed in: fast_clock.py SECONDS [SETTING=VALUE...] in a project. It waits by turning its hands on.
+"""A night on a clock that is handed in: fast_clock.py SECONDS [SETTING=VALUE...] in a project.
+
+It waits by turning its hands on.
 
 SECONDS is how far the clock is ahead when the night begins.
 """
@@ -27,4 +29,11 @@ class Hands:
 
 if __name__ == "__main__":
     hands, flags = Hands(float(sys.argv[1])), dict(word.split("=", 1) for word in sys.argv[2:])
-    sys.exit(run(Options(flags={**flags, "agent": flags["agent"].split(",")}, clock=Clock(now=hands.now, wait=hands.wait))))
+    sys.exit(
+        run(
+            Options(
+                flags={**flags, "agent": flags["agent"].split(",")},
+                clock=Clock(now=hands.now, wait=hands.wait),
+            )
+        )
+    )

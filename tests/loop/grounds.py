@@ -14,15 +14,31 @@ Told = Sequence[tuple[str, str, str]]
 
 
 def plant(
-    folder: Path, files: Mapping[str, str | bytes], stories: Sequence[Mapping[str, object]], *,
-    agent: str = HONEST, settings: str = MINE, branch: str = "",
-) -> Project:  # fmt: skip
-    """A committed repository with these files, a snarktank plan and a shell script as the agent; `init` has not run yet."""
+    folder: Path,
+    files: Mapping[str, str | bytes],
+    stories: Sequence[Mapping[str, object]],
+    *,
+    agent: str = HONEST,
+    settings: str = MINE,
+    branch: str = "",
+) -> Project:
+    """A committed repository with these files, a snarktank plan and a shell script as the
+    agent; `init` has not run yet."""
     project = project_at(folder / "shop", folder)
     project.folder.mkdir()
     project.git("init", "-q", "-b", "main")
-    plan = {"project": "Shop", **({"branchName": branch} if branch else {}), "description": "A small shop", "userStories": list(stories)}
-    texts = {"prd.json": json.dumps(plan, indent=2) + "\n", "loop.toml": settings, "agent.sh": f"#!/bin/sh\nset -e\n{agent}\n", **files}
+    plan = {
+        "project": "Shop",
+        **({"branchName": branch} if branch else {}),
+        "description": "A small shop",
+        "userStories": list(stories),
+    }
+    texts = {
+        "prd.json": json.dumps(plan, indent=2) + "\n",
+        "loop.toml": settings,
+        "agent.sh": f"#!/bin/sh\nset -e\n{agent}\n",
+        **files,
+    }
     lay(project.folder, texts)
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("a small shop")
@@ -41,14 +57,25 @@ def lay(folder: Path, files: Mapping[str, str | bytes]) -> None:
 
 
 def assert_morning(
-    project: Project, told: Told, *, passing: Sequence[str], branch: str = "main", plan: str = "prd.json", progress: str = "progress.txt",
+    project: Project,
+    told: Told,
+    *,
+    passing: Sequence[str],
+    branch: str = "main",
+    plan: str = "prd.json",
+    progress: str = "progress.txt",
     loose: Sequence[str] = (),
-) -> None:  # fmt: skip
-    """Branch, plan, progress, trailers and checkout tell one and the same story, and nothing else lies about."""
+) -> None:
+    """Branch, plan, progress, trailers and checkout tell one and the same story, and nothing
+    else lies about."""
     assert project.git("symbolic-ref", "--short", "HEAD").strip() == branch
     assert done(project.git("show", f"HEAD:{plan}")) == list(passing)
     items = parse(project.git("show", f"HEAD:{progress}"))
-    assert [(item.word, item.feature, item.rule) for item in items if isinstance(item, Entry) and item.word != "finding"] == list(told)
+    assert [
+        (item.word, item.feature, item.rule)
+        for item in items
+        if isinstance(item, Entry) and item.word != "finding"
+    ] == list(told)
     assert isinstance(items[-1], RunEnd)
     assert landed(project) == [feature for word, feature, _ in told if word in LANDS]
     assert project.git("status", "--porcelain").splitlines() == list(loose)
@@ -60,7 +87,10 @@ def done(text: str) -> list[str]:
 
 def landed(project: Project) -> list[str]:
     """The feature of every landing commit, oldest first, by the trailers that each must carry."""
-    values = "|".join(f"%(trailers:key=Nightlatch-{key},valueonly,separator=%x2C)" for key in ("Session", "Feature"))
+    values = "|".join(
+        f"%(trailers:key=Nightlatch-{key},valueonly,separator=%x2C)"
+        for key in ("Session", "Feature")
+    )
     log = project.git("log", "--reverse", f"--format={values}")
     pairs = [line.split("|") for line in log.splitlines() if line != "|"]
     assert all(session and feature for session, feature in pairs)

@@ -1,6 +1,8 @@
-"""Runs the program, and at one point of its first landing a person's command line: AT=NAME DO=LINE meddler.py ARGS.
+"""Runs the program, and at one point of its first landing a person's command line: AT=NAME
+DO=LINE meddler.py ARGS.
 
-A point lies before and after the journal's word that the branch will move, the move, and the word that the checkout has followed.
+A point lies before and after the journal's word that the branch will move, the move, and the word
+that the checkout has followed.
 """
 
 import os
@@ -14,17 +16,27 @@ from nightlatch import cli
 from nightlatch.edge.git import Repo
 from nightlatch.edge.journal import Journal
 
-POINTS = ("before publish.started", "before refs/heads/main", "after refs/heads/main", "before publish.ended", "after publish.ended")
+POINTS = (
+    "before publish.started",
+    "before refs/heads/main",
+    "after refs/heads/main",
+    "before publish.ended",
+    "after publish.ended",
+)
 
 
 def point(name: str) -> None:
     done = Path("../meddled")
     if name == os.environ["AT"] and not done.exists():
-        told = subprocess.run(["sh", "-ec", os.environ["DO"]], capture_output=True, text=True, check=False)
+        told = subprocess.run(
+            ["sh", "-ec", os.environ["DO"]], capture_output=True, text=True, check=False
+        )
         done.write_text(f"{told.returncode} {told.stderr}")
 
 
-def around(name: Callable[..., str], act: Callable[..., Any], meet: Callable[[str], None] = point) -> Callable[..., Any]:
+def around(
+    name: Callable[..., str], act: Callable[..., Any], meet: Callable[[str], None] = point
+) -> Callable[..., Any]:
     def act_between(*args: Any, **more: Any) -> Any:
         meet(f"before {name(*args)}")
         done = act(*args, **more)

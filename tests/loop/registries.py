@@ -18,7 +18,8 @@ MODULES = "example.com"
 
 @dataclass(slots=True, kw_only=True)
 class Registry:
-    """All four under one address: /npm, /simple, /cargo and /go. `answers` are its bodies by path."""
+    """All four under one address: /npm, /simple, /cargo and /go. `answers` are its bodies by
+    path."""
 
     port: int = 0
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -39,35 +40,73 @@ class Registry:
         old = hashlib.sha1(data, usedforsecurity=False).hexdigest()
         dist = {"tarball": self.url + path, "integrity": f"sha512-{digest}", "shasum": old}
         versions = self.npm.setdefault(name, {})
-        versions[version] = {**told, "dist": dist, **({"hasInstallScript": True} if "scripts" in told else {})}
+        versions[version] = {
+            **told,
+            "dist": dist,
+            **({"hasInstallScript": True} if "scripts" in told else {}),
+        }
         time = dict.fromkeys(("created", "modified", *versions), "2020-01-01T00:00:00.000Z")
-        packument = {"_id": name, "name": name, "dist-tags": {"latest": version}, "versions": versions, "time": time}
+        packument = {
+            "_id": name,
+            "name": name,
+            "dist-tags": {"latest": version},
+            "versions": versions,
+            "time": time,
+        }
         self.answers |= {path: data, f"/npm/{name}": json.dumps(packument).encode()}
 
     def add_python(self, name: str, version: str, main: str, *, backend: str = "") -> None:
         """A wheel, or with a build backend of its own the source that it builds."""
         about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         if backend:
-            build = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+            build = (
+                '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+            )
             program = f"{BACKEND.format(name=name, version=version, main=main)}\n{backend}"
-            top, files = f"{name}-{version}", {"pyproject.toml": build, "backend.py": program, "PKG-INFO": about}
-            file, data = f"{top}.tar.gz", tarred({f"{top}/{path}": text for path, text in files.items()})
+            top, files = (
+                f"{name}-{version}",
+                {"pyproject.toml": build, "backend.py": program, "PKG-INFO": about},
+            )
+            file, data = (
+                f"{top}.tar.gz",
+                tarred({f"{top}/{path}": text for path, text in files.items()}),
+            )
         else:
             file, data = f"{name}-{version}-py3-none-any.whl", zipped(wheel(name, version, main))
-        self.links.setdefault(name, []).append(f'<a href="/files/{file}#sha256={hashlib.sha256(data).hexdigest()}">{file}</a>')
-        self.answers |= {f"/files/{file}": data, f"/simple/{name}/": "<br>".join(self.links[name]).encode()}
+        self.links.setdefault(name, []).append(
+            f'<a href="/files/{file}#sha256={hashlib.sha256(data).hexdigest()}">{file}</a>'
+        )
+        self.answers |= {
+            f"/files/{file}": data,
+            f"/simple/{name}/": "<br>".join(self.links[name]).encode(),
+        }
 
     def add_crate(self, name: str, version: str, main: str, **more: str) -> None:
         manifest = f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\n'
         top = f"{name}-{version}"
-        data = tarred({f"{top}/Cargo.toml": manifest, f"{top}/src/lib.rs": main, **{f"{top}/{path}": text for path, text in more.items()}})
-        self.crates.setdefault(name, []).append({
-            "name": name, "vers": version, "deps": [], "cksum": hashlib.sha256(data).hexdigest(), "features": {}, "yanked": False,
-        })  # fmt: skip
+        data = tarred(
+            {
+                f"{top}/Cargo.toml": manifest,
+                f"{top}/src/lib.rs": main,
+                **{f"{top}/{path}": text for path, text in more.items()},
+            }
+        )
+        self.crates.setdefault(name, []).append(
+            {
+                "name": name,
+                "vers": version,
+                "deps": [],
+                "cksum": hashlib.sha256(data).hexdigest(),
+                "features": {},
+                "yanked": False,
+            }
+        )
         folder = f"3/{name[0]}" if len(name) == 3 else f"{name[:2]}/{name[2:4]}"
         index = "".join(f"{json.dumps(line)}\n" for line in self.crates[name])
         self.answers |= {
-            "/cargo/config.json": json.dumps({"dl": f"{self.url}/cargo/crates/{{crate}}/{{version}}"}).encode(),
+            "/cargo/config.json": (
+                json.dumps({"dl": f"{self.url}/cargo/crates/{{crate}}/{{version}}"}).encode()
+            ),
             f"/cargo/{folder}/{name}": index.encode(),
             f"/cargo/crates/{name}/{version}": data,
         }
@@ -79,10 +118,12 @@ class Registry:
         info = json.dumps({"Version": version, "Time": "2020-01-01T00:00:00Z"}).encode()
         files = {f"{path}@{version}/go.mod": mod, f"{path}@{version}/{name}.go": main}
         self.answers |= {
-            f"/go/{path}/@v/list": "\n".join(known).encode(), f"/go/{path}/@latest": info,
-            f"/go/{path}/@v/{version}.info": info, f"/go/{path}/@v/{version}.mod": mod.encode(),
+            f"/go/{path}/@v/list": "\n".join(known).encode(),
+            f"/go/{path}/@latest": info,
+            f"/go/{path}/@v/{version}.info": info,
+            f"/go/{path}/@v/{version}.mod": mod.encode(),
             f"/go/{path}/@v/{version}.zip": zipped(files),
-        }  # fmt: skip
+        }
 
 
 BACKEND = """
@@ -103,10 +144,13 @@ def build_wheel(folder, settings=None, metadata=None):
 def wheel(name: str, version: str, main: str) -> Files:
     info = f"{name}-{version}.dist-info"
     return {
-        f"{name}.py": main, f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}.py": main,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": (
+            "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        ),
         f"{info}/RECORD": f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n",
-    }  # fmt: skip
+    }
 
 
 def tarred(files: Files) -> bytes:
@@ -136,7 +180,13 @@ def serving() -> Iterator[Registry]:
         def do_GET(self) -> None:
             body = registry.answers.get(self.path.partition("?")[0])
             self.send_response(404 if body is None else 200)
-            kind = "text/html" if self.path.startswith("/simple") else "application/json" if self.path.startswith("/npm") else "text/plain"
+            kind = (
+                "text/html"
+                if self.path.startswith("/simple")
+                else "application/json"
+                if self.path.startswith("/npm")
+                else "text/plain"
+            )
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()

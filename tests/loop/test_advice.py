@@ -14,10 +14,15 @@ from tests.loop.test_repositories import library_of
 from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
-SETTING = re.compile(r"^(?P<key>\w+) = (?P<value>\[.*?\]|\".*?\"|\w+) under \[(?P<table>\w+)\] in loop\.toml")
+SETTING = re.compile(
+    r"^(?P<key>\w+) = (?P<value>\[.*?\]|\".*?\"|\w+) under \[(?P<table>\w+)\] in loop\.toml"
+)
 DOTTED = re.compile(r"(?P<table>\w+)\.(?P<key>\w+) = (?P<value>\[.*?\]|\".*?\"|\w+)")
 IN_PLAN = re.compile(r'(?P<what>"\w+": \[.*?\]) in (?P<feature>[\w-]+);')
-READS_ENV = 'import unittest\nclass Env(unittest.TestCase):\n    def test_it(self): self.assertTrue(open("local.cfg").read())\n'
+READS_ENV = (
+    "import unittest\nclass Env(unittest.TestCase):\n    def test_it(self):"
+    ' self.assertTrue(open("local.cfg").read())\n'
+)
 CALLS = """import socket, unittest
 class Db(unittest.TestCase):
     def test_db(self): socket.create_connection(("127.0.0.1", {port}), 5).close()
@@ -25,7 +30,9 @@ class Db(unittest.TestCase):
 
 
 def findings(project: Project) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(project.run("doctor", "--json", code=None).stdout)["findings"]
+    found: list[dict[str, str]] = json.loads(project.run("doctor", "--json", code=None).stdout)[
+        "findings"
+    ]
     return [one for one in found if one["level"] != "ok"]
 
 
@@ -33,14 +40,17 @@ def follow(project: Project, advice: str) -> None:
     """Do what a fix says: run its command, say it in the plan, or write settings into loop.toml."""
     advice = advice.replace("commit them, then ", "git commit -qam mine && ")
     if advice.startswith(("git ", "chmod ")):
-        ways = advice.split(", or ")  # of a rebase that is under way nothing is left to be continued
+        # of a rebase that is under way nothing is left to be continued
+        ways = advice.split(", or ")
         command = ways[-1] if "--abort" in advice else ways[0]
         subprocess.run(["sh", "-ec", command], cwd=project.folder, check=True, capture_output=True)
         return
     if found := IN_PLAN.match(advice):
         plan = json.loads((project.folder / "prd.json").read_text())
         for story in plan["userStories"]:
-            story.update(json.loads(f"{{{found['what']}}}") if story["id"] == found["feature"] else {})
+            story.update(
+                json.loads(f"{{{found['what']}}}") if story["id"] == found["feature"] else {}
+            )
         project.write("prd.json", json.dumps(plan))
         return
     settings = [found for found in [SETTING.match(advice)] if found] or [*DOTTED.finditer(advice)]
@@ -69,7 +79,9 @@ def lacking_submodule(folder: Path) -> Project:
 
 
 def lacking_filter(folder: Path) -> Project:
-    return make_project(folder, [feature(1)], files={".gitattributes": "*.bin filter=lfs\n", "a.bin": "not large\n"})
+    return make_project(
+        folder, [feature(1)], files={".gitattributes": "*.bin filter=lfs\n", "a.bin": "not large\n"}
+    )
 
 
 def detached(folder: Path) -> Project:
@@ -93,7 +105,13 @@ def rebasing(folder: Path) -> Project:
     project.git("switch", "-q", "main")
     project.write("notes.txt", "mine\n")
     project.git("commit", "-q", "-am", "mine")
-    subprocess.run(["git", "rebase", "-q", "other"], cwd=project.folder, env=project.env, check=False, capture_output=True)
+    subprocess.run(
+        ["git", "rebase", "-q", "other"],
+        cwd=project.folder,
+        env=project.env,
+        check=False,
+        capture_output=True,
+    )
     return project
 
 
@@ -130,23 +148,32 @@ def unlimited(folder: Path) -> Project:
     return make_project(folder, [feature(1)])
 
 
-@pytest.mark.parametrize(("arrange", "problem"), [
-    (lacking_submodule, "submodules that this clone does not have are empty"),
-    (lacking_filter, "git has no filter lfs here"),
-    (detached, "HEAD is detached"),
-    (untracked, "not with the files that git does not have (local.cfg): tests/test_env.py"),
-    (unlimited, "no limit of memory and processes"),
-    (rebasing, "a rebase is under way in the checkout"),
-    (elsewhere, "the plan lands on night, and the checkout has edits"),
-    (idle_check, "checks/20-own is not executable, so it never runs"),
-    (protected_file, "names .github/workflows/ci.yml, which is protected"),
-    (without_sandbox, "none: agents may read and write whatever you may"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arrange", "problem"),
+    [
+        (lacking_submodule, "submodules that this clone does not have are empty"),
+        (lacking_filter, "git has no filter lfs here"),
+        (detached, "HEAD is detached"),
+        (untracked, "not with the files that git does not have (local.cfg): tests/test_env.py"),
+        (unlimited, "no limit of memory and processes"),
+        (rebasing, "a rebase is under way in the checkout"),
+        (elsewhere, "the plan lands on night, and the checkout has edits"),
+        (idle_check, "checks/20-own is not executable, so it never runs"),
+        (protected_file, "names .github/workflows/ci.yml, which is protected"),
+        (without_sandbox, "none: agents may read and write whatever you may"),
+    ],
+)
 def test_what_doctor_says_helps_when_it_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrange: Callable[[Path], Project], problem: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arrange: Callable[[Path], Project],
+    problem: str,
 ) -> None:
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))  # some of it sets up the person's git
-    (tmp_path / "gitconfig").write_text('[user]\n\tname = Ada\n\temail = ada@example.org\n[protocol "file"]\n\tallow = always\n')
+    # some of it sets up the person's git
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    (tmp_path / "gitconfig").write_text(
+        '[user]\n\tname = Ada\n\temail = ada@example.org\n[protocol "file"]\n\tallow = always\n'
+    )
     project = arrange(tmp_path)
     found = findings(project)
     told = [one for one in found if problem in one["says"]]
@@ -166,14 +193,18 @@ def test_the_way_that_doctor_names_opens_the_server(tmp_path: Path) -> None:
         told = [one for one in findings(project) if one["topic"] == "reach"]
         assert len(told) == 1
         follow(project, re.sub(r" opens exactly that.*", "", told[0]["fix"]))
-        assert [one for one in findings(project) if one["topic"] in ("reach", "network", "base")] == []
+        assert [
+            one for one in findings(project) if one["topic"] in ("reach", "network", "base")
+        ] == []
         project.night([[writes(1)]])
     assert "green, 2 pass, 0 fail" in project.git("show", "HEAD:progress.txt")
 
 
 @pytest.mark.parametrize(("side", "line"), [("--ours", "landed"), ("--theirs", "mine")])
 def test_a_conflict_is_ended_as_the_faq_says(tmp_path: Path, side: str, line: str) -> None:
-    project = make_project(tmp_path, [feature(1, verify="grep -q landed notes.txt")], files={"notes.txt": "first\n"})
+    project = make_project(
+        tmp_path, [feature(1, verify="grep -q landed notes.txt")], files={"notes.txt": "first\n"}
+    )
     project.write("notes.txt", "mine\n")
     project.night([[{"write": "notes.txt", "text": "landed\n"}]])
     assert project.git("status", "--porcelain") == "UU notes.txt\n"
@@ -187,7 +218,9 @@ def test_a_conflict_is_ended_as_the_faq_says(tmp_path: Path, side: str, line: st
 
 
 def test_red_tests_are_tolerated_as_the_faq_says(tmp_path: Path) -> None:
-    fails = "import unittest\nclass Red(unittest.TestCase):\n" + "".join(f"    def test_{n}(self): self.fail()\n" for n in range(7))
+    fails = "import unittest\nclass Red(unittest.TestCase):\n" + "".join(
+        f"    def test_{n}(self): self.fail()\n" for n in range(7)
+    )
     project = make_project(tmp_path, [feature(1)], files={"tests/test_red.py": fails})
     project.night([[writes(1)]], code=5)
     project.night([[writes(1)]], "--accept-red")
@@ -198,7 +231,9 @@ def test_a_whole_night_is_taken_back_as_the_faq_says(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
     before = project.git("rev-parse", "HEAD").strip()
     project.night([[writes(1)]])
-    base = re.search(r"^== run \S+ start .*\bbase=(\w+)", project.git("show", "HEAD:progress.txt"), re.MULTILINE)
+    base = re.search(
+        r"^== run \S+ start .*\bbase=(\w+)", project.git("show", "HEAD:progress.txt"), re.MULTILINE
+    )
     assert base
     project.git("reset", "-q", "--keep", base[1])
     assert project.git("rev-parse", "HEAD").strip() == before

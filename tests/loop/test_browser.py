@@ -1,4 +1,5 @@
-"""The worked example of docs/security.md: a check that looks at the page in a browser, inside the sandbox and without the network."""
+"""The worked example of docs/security.md: a check that looks at the page in a browser, inside
+the sandbox and without the network."""
 
 import os
 import shutil
@@ -15,8 +16,12 @@ BROKEN, WORKING = "(a, b) => a + c", "(a, b) => a + b"
 
 
 @pytest.mark.sandbox
-@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed (apt install chromium)")
-def test_a_page_lands_when_a_browser_shows_that_it_works(tmp_path: Path, plain_python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(
+    not shutil.which("chromium"), reason="chromium is not installed (apt install chromium)"
+)
+def test_a_page_lands_when_a_browser_shows_that_it_works(
+    tmp_path: Path, plain_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", f"{plain_python}:{os.environ['PATH']}")
     check = (ROOT / "docs/examples/30-page").read_text()
     project = make_project(tmp_path, [feature(1, verify="test -f index.html")])

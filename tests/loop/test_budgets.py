@@ -1,4 +1,5 @@
-"""Every budget and every breaker: a night that it ends or holds up, each with its own sentence, and one that none of them touches."""
+"""Every budget and every breaker: a night that it ends or holds up, each with its own sentence,
+and one that none of them touches."""
 
 import signal
 from datetime import datetime, timedelta
@@ -20,11 +21,15 @@ def spends(n: int, usd: float) -> list[dict[str, object]]:
 
 
 def shop(folder: Path, limits: str = "", features: int = 3) -> Project:
-    return make_project(folder, [feature(n) for n in range(1, features + 1)], settings=f"[limits]\n{limits}\n")
+    return make_project(
+        folder, [feature(n) for n in range(1, features + 1)], settings=f"[limits]\n{limits}\n"
+    )
 
 
 def stop(said: str) -> str:
-    why = next(line.split(maxsplit=1)[1] for line in said.splitlines() if line.startswith("    stop"))
+    why = next(
+        line.split(maxsplit=1)[1] for line in said.splitlines() if line.startswith("    stop")
+    )
     return why.removesuffix("; fix: python loop.py doctor")
 
 
@@ -44,7 +49,11 @@ def killed_in_its_second_session(project: Project, script: Path) -> None:
 def test_no_session_is_started_that_the_dollars_of_the_run_cannot_pay_for(tmp_path: Path) -> None:
     project = shop(tmp_path, "budget = 1.0")
     said = project.night([spends(1, 0.6), spends(2, 0.4)]).stdout
-    assert stop(said) == "the budget pays for no further session: $0.40 of $1.00 is left, the last ones took $0.60 and more"
+    assert (
+        stop(said)
+        == "the budget pays for no further session: $0.40 of $1.00 is left, the last ones took"
+        " $0.60 and more"
+    )
     assert words(project) == ["landed"]
     said = project.night([spends(2, 0.5), spends(3, 0.5)]).stdout
     assert words(project) == ["landed"] * 3, "another run has its own dollars"
@@ -54,7 +63,11 @@ def test_a_run_that_was_killed_is_paid_for_by_the_one_that_goes_on(tmp_path: Pat
     project = shop(tmp_path, "budget = 1.0")
     killed_in_its_second_session(project, project.script([spends(1, 0.4), [{"hang": True}]]))
     said = project.night([spends(2, 0.4), spends(3, 0.4)]).stdout
-    assert stop(said) == "the budget pays for no further session: $0.20 of $1.00 is left, the last ones took $0.40 and more"
+    assert (
+        stop(said)
+        == "the budget pays for no further session: $0.20 of $1.00 is left, the last ones took"
+        " $0.40 and more"
+    )
     assert words(project) == ["landed", "interrupted", "landed"]
     project.night([spends(3, 0.4)])
     assert words(project)[3:] == ["landed"], "a run that ended is paid for"
@@ -80,11 +93,16 @@ def test_an_hour_that_is_paid_for_is_waited_out(tmp_path: Path) -> None:
     assert words(project) == ["landed"] * 3
 
 
-def test_tokens_are_counted_over_a_kill_and_a_cost_that_nobody_tells_is_unknown(tmp_path: Path) -> None:
+def test_tokens_are_counted_over_a_kill_and_a_cost_that_nobody_tells_is_unknown(
+    tmp_path: Path,
+) -> None:
     limits = '[limits]\nbudget = 1.0\ntokens = 1_000\nidle = "2s"\n'
     project = make_project(tmp_path, [feature(n) for n in (1, 2, 3)], settings=f"{MINE}{limits}")
     uses = '{"kind": "usage", "input": 100, "cached": 400, "output": 100}'
-    project.agent(f"n=${{NIGHTLATCH_FEATURE#US-00}}; echo '{uses}'; echo $n > n$n.txt; echo '{{\"kind\": \"result\", \"ok\": true}}'")
+    project.agent(
+        f"n=${{NIGHTLATCH_FEATURE#US-00}}; echo '{uses}'; echo $n > n$n.txt; echo '{{\"kind\":"
+        ' "result", "ok": true}\''
+    )
     project.commit("the agent")
     process = project.start("run")
     assert process.stderr
@@ -99,8 +117,15 @@ def test_tokens_are_counted_over_a_kill_and_a_cost_that_nobody_tells_is_unknown(
 
 
 def test_a_session_at_work_is_ended_at_its_cap_and_its_work_goes_on_later(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(1, verify="cat a.txt b.txt")], settings="[limits]\nbudget = 1.0\n")
-    half: list[dict[str, object]] = [{"write": "a.txt", "text": "a"}, {"spend": 0.6}, {"spend": 0.6}, {"hang": True}]
+    project = make_project(
+        tmp_path, [feature(1, verify="cat a.txt b.txt")], settings="[limits]\nbudget = 1.0\n"
+    )
+    half: list[dict[str, object]] = [
+        {"write": "a.txt", "text": "a"},
+        {"spend": 0.6},
+        {"spend": 0.6},
+        {"hang": True},
+    ]
     said = project.night([half])
     assert stop(said.stdout) == "the budget is used up: $1.20 of $1.00"
     assert project.outcomes() == [("interrupted", "US-001", "agent.budget")]
@@ -110,22 +135,44 @@ def test_a_session_at_work_is_ended_at_its_cap_and_its_work_goes_on_later(tmp_pa
     assert project.passing() == ["US-001"]
 
 
-def test_what_a_subscription_costs_is_shown_as_a_list_price_and_stops_nothing(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(1), feature(2)], settings=f"{MINE}[limits]\nbudget = 1.0\nbudget_day = 1.0\n")
-    lines = ('{"kind": "limit", "status": "allowed", "plan": true}', '{"kind": "usage", "usd": 5}', '{"kind": "result", "ok": true}')
-    project.agent("n=${NIGHTLATCH_FEATURE#US-00}; echo $n > n$n.txt\n" + "\n".join(f"echo '{line}'" for line in lines))
+def test_what_a_subscription_costs_is_shown_as_a_list_price_and_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    project = make_project(
+        tmp_path,
+        [feature(1), feature(2)],
+        settings=f"{MINE}[limits]\nbudget = 1.0\nbudget_day = 1.0\n",
+    )
+    lines = (
+        '{"kind": "limit", "status": "allowed", "plan": true}',
+        '{"kind": "usage", "usd": 5}',
+        '{"kind": "result", "ok": true}',
+    )
+    project.agent(
+        "n=${NIGHTLATCH_FEATURE#US-00}; echo $n > n$n.txt\n"
+        + "\n".join(f"echo '{line}'" for line in lines)
+    )
     project.commit("the agent")
     project.run("run")
     assert words(project) == ["landed", "landed"]
     assert all(LIST_PRICE in entry.details and entry.usd == 5 for entry in project.entries())
-    end = next(item for item in parse(project.git("show", "HEAD:progress.txt")) if isinstance(item, RunEnd))
+    end = next(
+        item for item in parse(project.git("show", "HEAD:progress.txt")) if isinstance(item, RunEnd)
+    )
     assert (dict(end.fields)["cost"], dict(end.fields)["list-price"]) == ("$0.00", "$10.00")
 
 
-def test_the_number_of_sessions_the_time_and_the_disk_end_a_night_each_in_its_words(tmp_path: Path) -> None:
+def test_the_number_of_sessions_the_time_and_the_disk_end_a_night_each_in_its_words(
+    tmp_path: Path,
+) -> None:
     project = shop(tmp_path)
-    assert stop(project.night([[writes(1)]], "--sessions", "1").stdout) == "all 1 sessions of this run are used"
-    ends = stop(project.night([[writes(2), {"sleep": 1.2}]], env={"NIGHTLATCH_LIMITS_WALL": "1s"}).stdout)
+    assert (
+        stop(project.night([[writes(1)]], "--sessions", "1").stdout)
+        == "all 1 sessions of this run are used"
+    )
+    ends = stop(
+        project.night([[writes(2), {"sleep": 1.2}]], env={"NIGHTLATCH_LIMITS_WALL": "1s"}).stdout
+    )
     assert ends.endswith(", and this run has lasted for limits.wall")
     assert words(project) == ["landed"] * 2
     said = project.night([[writes(3)]], code=4, env={"NIGHTLATCH_LIMITS_DISK": "900TB"}).stdout
@@ -140,11 +187,16 @@ def test_the_same_fault_three_times_in_a_row_ends_the_night(tmp_path: Path) -> N
     assert [rule for _, _, rule in project.outcomes()] == ["agent.fault"] * 3
 
 
-def test_the_same_refusal_three_times_in_a_row_leaves_the_feature_to_the_person(tmp_path: Path) -> None:
+def test_the_same_refusal_three_times_in_a_row_leaves_the_feature_to_the_person(
+    tmp_path: Path,
+) -> None:
     project = shop(tmp_path, "attempts = 9", features=1)
     nothing: list[dict[str, object]] = [{"say": "Nothing to do."}]
     said = project.night([nothing], code=3).stdout
-    assert stop(said) == "nothing left to run: US-001 was refused 3 times in a row by the same rule, scope.empty"
+    assert (
+        stop(said)
+        == "nothing left to run: US-001 was refused 3 times in a row by the same rule, scope.empty"
+    )
     project.run("retry", "US-001")
     project.night([[writes(1)]])
     assert project.passing() == ["US-001"]
@@ -157,7 +209,10 @@ def test_a_night_in_which_nothing_comes_of_anything_is_ended(tmp_path: Path) -> 
 
 
 def test_no_breaker_stops_an_honest_night_of_slow_sessions(tmp_path: Path) -> None:
-    limits = 'budget = 9.0\nbudget_day = 9.0\nbudget_hour = 9.0\ntokens = 100\nwall = "1h"\nfaults = 1\nattempts = 1\ncontinues = 1\n'
+    limits = (
+        'budget = 9.0\nbudget_day = 9.0\nbudget_hour = 9.0\ntokens = 100\nwall = "1h"\nfaults ='
+        " 1\nattempts = 1\ncontinues = 1\n"
+    )
     project = shop(tmp_path, f'{limits}idle = "1s"', features=2)
     slow: dict[str, object] = {"run": "while test $((n += 1)) -lt 400000; do :; done"}
     script = [[*spends(n, 1.0), slow] for n in (1, 2)]

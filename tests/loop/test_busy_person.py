@@ -1,4 +1,5 @@
-"""Whole nights beside a person who uses git all the time: no landed line is lost, and no flag is true whose proof fails."""
+"""Whole nights beside a person who uses git all the time: no landed line is lost, and no flag
+is true whose proof fails."""
 
 import os
 import subprocess
@@ -17,14 +18,20 @@ FEATURES = 3
 
 def landing(n: int) -> list[dict[str, object]]:
     """The work of a feature: a line of its own in a file that everybody writes to."""
-    return [{"run": f"grep -qx 'landed {n}' shared.txt || sed -i '/^slot {n}$/a landed {n}' shared.txt"}]
+    return [
+        {"run": f"grep -qx 'landed {n}' shared.txt || sed -i '/^slot {n}$/a landed {n}' shared.txt"}
+    ]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    stories = [feature(n, verify=f"grep -qx 'landed {n}' shared.txt") for n in range(1, FEATURES + 1)]
+    stories = [
+        feature(n, verify=f"grep -qx 'landed {n}' shared.txt") for n in range(1, FEATURES + 1)
+    ]
     slots = "".join(f"slot {n}\n" for n in range(SLOTS))
-    project = make_project(tmp_path, stories, settings=SETTINGS, files={"shared.txt": slots, "theirs.txt": "first\n"})
+    project = make_project(
+        tmp_path, stories, settings=SETTINGS, files={"shared.txt": slots, "theirs.txt": "first\n"}
+    )
     project.git("clone", "-q", "--bare", ".", "../origin.git")
     project.git("remote", "add", "origin", "../origin.git")
     project.git("clone", "-q", "../origin.git", "../colleague")
@@ -36,9 +43,17 @@ def test_a_night_beside_a_person_who_uses_git_loses_no_line_of_anybodys(
     project: Project, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = project.script({f"US-{n:03}": [landing(n)] for n in range(1, FEATURES + 1)})
-    env = {**os.environ, **project.env, "PYTHONPATH": str(ROOT), "SEED": str(seed), "NIGHTLATCH_SCRIPT": str(script)}
+    env = {
+        **os.environ,
+        **project.env,
+        "PYTHONPATH": str(ROOT),
+        "SEED": str(seed),
+        "NIGHTLATCH_SCRIPT": str(script),
+    }
     busy = [sys.executable, str(ROOT / "tests/loop/busy_person.py"), "run", "--agent", "scripted"]
-    done = subprocess.run(busy, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        busy, cwd=project.folder, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode in (0, 3), done.stderr
     deeds = (project.folder.parent / "deeds").read_text()
 
@@ -54,11 +69,15 @@ def test_a_night_beside_a_person_who_uses_git_loses_no_line_of_anybodys(
         person.commit_all()
 
     kept = project.git("show", "main:shared.txt").splitlines()
-    trailers = project.git("log", "--format=%(trailers:key=Nightlatch-Feature,valueonly)", "main").split()
+    trailers = project.git(
+        "log", "--format=%(trailers:key=Nightlatch-Feature,valueonly)", "main"
+    ).split()
     landed = {f"landed {int(name.removeprefix('US-'))}" for name in trailers}
     assert landed - {*kept} == set(), deeds
     own = {line.strip() for line in deeds.splitlines() if line.startswith("  mine ")}
     assert own - {*kept} == set(), deeds
     assert project.git("status", "--porcelain") == "", deeds
-    assert {f"landed {int(name.removeprefix('US-'))}" for name in project.passing()} <= {*kept}, deeds
+    assert {f"landed {int(name.removeprefix('US-'))}" for name in project.passing()} <= {*kept}, (
+        deeds
+    )
     project.run("verify")

@@ -1,4 +1,5 @@
-"""Every decision lands, refuses and answers exactly once, also given twice or from two places, with a run at work and without."""
+"""Every decision lands, refuses and answers exactly once, also given twice or from two places,
+with a run at work and without."""
 
 import json
 import subprocess
@@ -19,21 +20,37 @@ pytestmark = pytest.mark.sandbox
 WAITS = "while ! test -e go; do sleep 0.02; done; rm go"
 HONEST = f'{WAITS}\nn=${{NIGHTLATCH_FEATURE#US-}}\nexpr $n + 0 > "n$(expr $n + 0).txt"\n'
 SAYS = {
-    "US-001": ("answer", "ReportLab"), "US-002": ("approve", ""), "US-003": ("refuse", "tax is missing"), "US-004": ("revert", ""),
-    "US-005": ("done", ""), "US-006": ("retry", "--fresh"), "US-007": ("hold", "not before the release"), "US-008": ("skip", ""),
-}  # fmt: skip
+    "US-001": ("answer", "ReportLab"),
+    "US-002": ("approve", ""),
+    "US-003": ("refuse", "tax is missing"),
+    "US-004": ("revert", ""),
+    "US-005": ("done", ""),
+    "US-006": ("retry", "--fresh"),
+    "US-007": ("hold", "not before the release"),
+    "US-008": ("skip", ""),
+}
 RUN = "r-20261120-220100"
 STANDS = (
-    ("US-001", "blocked", ("asks Which library?",)), ("US-002", "unproved", ()), ("US-003", "unproved", ()), ("US-004", "landed", ()),
-    ("US-005", "rejected", ()), ("US-006", "rejected", ()),
-)  # fmt: skip
+    ("US-001", "blocked", ("asks Which library?",)),
+    ("US-002", "unproved", ()),
+    ("US-003", "unproved", ()),
+    ("US-004", "landed", ()),
+    ("US-005", "rejected", ()),
+    ("US-006", "rejected", ()),
+)
 
 
 def asked(folder: Path) -> Project:
     """After a night that left a feature for every kind of decision, as the branch tells of it."""
-    more: dict[int, dict[str, object]] = {4: {"passes": True}, 7: {"dependsOn": ["US-001"]}, 8: {"dependsOn": ["US-001"]}}
+    more: dict[int, dict[str, object]] = {
+        4: {"passes": True},
+        7: {"dependsOn": ["US-001"]},
+        8: {"dependsOn": ["US-001"]},
+    }
     stories = [feature(n, **more.get(n, {})) for n in range(1, 9)]
-    project = make_project(folder, stories, settings='agent = ["scripted"]\n[limits]\nattempts = 1\n')
+    project = make_project(
+        folder, stories, settings='agent = ["scripted"]\n[limits]\nattempts = 1\n'
+    )
     plan, told = planfile.read((project.folder / "prd.json").read_bytes(), "prd.json"), []
     for name, word, details in STANDS:
         known = plan.feature(name)
@@ -42,7 +59,9 @@ def asked(folder: Path) -> Project:
             project.write(f"n{name[-1]}.txt", f"{name[-1]}\n")
             project.commit(f"{name} {known.title}\n\nNightlatch-Session: {RUN}-{name}")
         last = f"session {RUN}-{name}  digest {known.digest}"
-        told.append(Entry(at=AT, word=word, feature=name, title=known.title, details=(*details, last)))
+        told.append(
+            Entry(at=AT, word=word, feature=name, title=known.title, details=(*details, last))
+        )
     project.write("progress.txt", render((RunStart(run=RUN), *told)))
     project.commit("progress")
     return project
@@ -70,7 +89,10 @@ def twice(project: Project) -> None:
 
 def once(project: Project) -> None:
     """What must be so after all of them."""
-    said = {name: [f"{verb} {json.dumps(text)}" if text else verb] for name, (verb, text) in SAYS.items()}
+    said = {
+        name: [f"{verb} {json.dumps(text)}" if text else verb]
+        for name, (verb, text) in SAYS.items()
+    }
     assert decided(project) == said
     assert {"US-002", "US-005"} <= set(project.passing())
     assert not {"US-001", "US-003", "US-004", "US-006"} & set(project.passing())
@@ -81,7 +103,9 @@ def once(project: Project) -> None:
     assert project.git("status", "--porcelain") == ""
 
 
-def test_while_no_run_is_at_work_each_is_carried_out_once_and_told_to_the_next_session(tmp_path: Path) -> None:
+def test_while_no_run_is_at_work_each_is_carried_out_once_and_told_to_the_next_session(
+    tmp_path: Path,
+) -> None:
     project = asked(tmp_path)
     twice(project)
     project.run("skip", "US-008", "--now")
@@ -91,7 +115,9 @@ def test_while_no_run_is_at_work_each_is_carried_out_once_and_told_to_the_next_s
     assert "the person said retry: --fresh" in project.run("brief", "US-006").stdout
 
 
-def test_while_a_run_is_at_work_it_carries_each_out_once_before_its_next_session(tmp_path: Path) -> None:
+def test_while_a_run_is_at_work_it_carries_each_out_once_before_its_next_session(
+    tmp_path: Path,
+) -> None:
     project = asked(tmp_path)
     plan = json.loads((project.folder / "prd.json").read_text())
     plan["userStories"].append(feature(9))
@@ -117,7 +143,9 @@ def test_two_places_carry_out_at_once_and_both_are_answered(tmp_path: Path) -> N
     assert decided(project) == {"US-001": ["approve"], "US-002": ["skip"]}
 
 
-def test_of_an_answer_by_command_and_one_in_the_plan_the_later_counts_and_none_answers_twice(tmp_path: Path) -> None:
+def test_of_an_answer_by_command_and_one_in_the_plan_the_later_counts_and_none_answers_twice(
+    tmp_path: Path,
+) -> None:
     project = make_project(tmp_path, [feature(1)])
     asks = [[{"ask": "Which?"}]] * 2
     project.night(asks, code=3)
@@ -141,12 +169,19 @@ def in_the_plan(project: Project, answer: str) -> None:
 
 
 def brief_of_the_last_session(project: Project) -> str:
-    return max((project.folder / ".nightlatch/sessions").glob("*/brief.md"), key=lambda path: path.stat().st_mtime_ns).read_text()
+    return max(
+        (project.folder / ".nightlatch/sessions").glob("*/brief.md"),
+        key=lambda path: path.stat().st_mtime_ns,
+    ).read_text()
 
 
 def go(project: Project) -> None:
     """Let the agent that waits for it go on."""
-    told = [event for event in journal.read(project.folder / ".nightlatch/journal.jsonl") if event and event["event"] == "session.started"]
+    told = [
+        event
+        for event in journal.read(project.folder / ".nightlatch/journal.jsonl")
+        if event and event["event"] == "session.started"
+    ]
     (Path(str(told[-1]["folder"])) / "tree/go").touch()
 
 
@@ -168,9 +203,14 @@ def test_pause_resume_and_stop_each_work_once_and_the_session_at_work_lands(tmp_
     first = [project.run("pause").stdout for _ in range(2)]
     assert first == [f"the run (process {running.pid}) pauses after its session on US-001\n"] * 2
     go(project)
-    assert said(running, " waiting ").endswith("paused: no new session starts; go on: nightlatch resume\n")
+    assert said(running, " waiting ").endswith(
+        "paused: no new session starts; go on: nightlatch resume\n"
+    )
     assert project.passing() == ["US-001"]
-    assert project.run("pause").stdout == f"the run (process {running.pid}) pauses now: it is between two sessions\n"
+    assert (
+        project.run("pause").stdout
+        == f"the run (process {running.pid}) pauses now: it is between two sessions\n"
+    )
     assert "paused" in project.run("status").stdout
     assert project.run("resume").stdout == f"the run (process {running.pid}) goes on\n"
     said(running, " session ")
@@ -183,13 +223,24 @@ def test_pause_resume_and_stop_each_work_once_and_the_session_at_work_lands(tmp_
     assert "stop    stopped between two sessions, as you asked by nightlatch stop\n" in out
     assert project.passing() == ["US-001", "US-002"]
     for name in ("pause", "stop"):
-        assert f"no run is at work here, so there is nothing to {name}" in project.run(name, code=2).stderr
+        assert (
+            f"no run is at work here, so there is nothing to {name}"
+            in project.run(name, code=2).stderr
+        )
 
 
-def test_a_run_that_stays_takes_approvals_and_new_features_until_it_is_stopped(tmp_path: Path) -> None:
+def test_a_run_that_stays_takes_approvals_and_new_features_until_it_is_stopped(
+    tmp_path: Path,
+) -> None:
     project = make_project(tmp_path, [feature(1, verify=[])])
     script = {"US-001": [[writes(1)]], "US-002": [[writes(2)]]}
-    running = project.start("run", "--agent", "scripted", "--stay", env={"NIGHTLATCH_SCRIPT": str(project.script(script))})
+    running = project.start(
+        "run",
+        "--agent",
+        "scripted",
+        "--stay",
+        env={"NIGHTLATCH_SCRIPT": str(project.script(script))},
+    )
     assert "US-001 has landed unproved" in said(running, " waiting ")
     assert "the running loop carries it out" in project.run("approve", "US-001").stdout
     assert "every feature passes; it stays for your answers" in said(running, " waiting ")

@@ -1,4 +1,5 @@
-"""A story may add a dependency: its agent installs it, its tests see it, and what was installed before stays what it was."""
+"""A story may add a dependency: its agent installs it, its tests see it, and what was installed
+before stays what it was."""
 
 import json
 import shutil
@@ -8,7 +9,10 @@ import pytest
 
 from tests.loop.village import Project, feature, make_project
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm")]
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(not shutil.which("npm"), reason="there is no npm"),
+]
 INSTALL = "npm install --offline --no-audit --no-fund --ignore-scripts ./vend/{}"
 TEST = """const {test} = require("node:test"); const assert = require("node:assert");
 test("add", () => assert.equal(require("../index.js").add(2, 3), 5));
@@ -16,20 +20,40 @@ test("one", () => assert.equal(require("one"), 1));
 """
 
 
-def package(name: str, version: str = "1.0.0", main: str = "module.exports = 1;\n", **more: object) -> dict[str, str]:
-    return {f"vend/{name}/package.json": json.dumps({"name": name, "version": version, "main": "index.js", **more}),
-            f"vend/{name}/index.js": main}  # fmt: skip
+def package(
+    name: str, version: str = "1.0.0", main: str = "module.exports = 1;\n", **more: object
+) -> dict[str, str]:
+    return {
+        f"vend/{name}/package.json": json.dumps(
+            {"name": name, "version": version, "main": "index.js", **more}
+        ),
+        f"vend/{name}/index.js": main,
+    }
 
 
 def shop(tmp_path: Path, packages: dict[str, str], *, init: bool) -> Project:
-    """A Node project that depends on a package of its own, `one`, as a packed copy; its folder is shared, or init.sh makes it."""
-    verify = "node -e 'require(\"assert\").equal(require(\"./index.js\").pad(5), \"  5\")'"
-    manifest = {"name": "till", "version": "1.0.0", "private": True, "scripts": {"test": "node --test test"}, "dependencies": {}}
+    """A Node project that depends on a package of its own, `one`, as a packed copy; its folder
+    is shared, or init.sh makes it."""
+    verify = 'node -e \'require("assert").equal(require("./index.js").pad(5), "  5")\''
+    manifest = {
+        "name": "till",
+        "version": "1.0.0",
+        "private": True,
+        "scripts": {"test": "node --test test"},
+        "dependencies": {},
+    }
     files = {
-        "package.json": json.dumps(manifest), "index.js": "exports.add = (a, b) => a + b;\n", "test/add.test.js": TEST,
-        ".gitignore": "node_modules\n", ".npmrc": "install-links=true\n", **package("one"), **packages,
-    }  # fmt: skip
-    project = make_project(tmp_path, [feature(1, verify=verify, title="Pad with the left package")], files=files)
+        "package.json": json.dumps(manifest),
+        "index.js": "exports.add = (a, b) => a + b;\n",
+        "test/add.test.js": TEST,
+        ".gitignore": "node_modules\n",
+        ".npmrc": "install-links=true\n",
+        **package("one"),
+        **packages,
+    }
+    project = make_project(
+        tmp_path, [feature(1, verify=verify, title="Pad with the left package")], files=files
+    )
     for gone in ("till.py", "tests", "checks"):
         project.git("rm", "-rq", gone)
     shutil.rmtree(project.folder / "tests", ignore_errors=True)
@@ -69,25 +93,40 @@ def test_a_dependency_is_added_and_a_later_story_builds_on_it(tmp_path: Path, in
     assert "1 proved" in project.run("verify").stdout
 
 
-@pytest.mark.parametrize("script", [
-    "echo 'module.exports = 2;' > ../one/index.js", "rm ../one/index.js", "chmod +x ../one/index.js",
-])  # fmt: skip
-def test_an_install_script_that_changes_what_was_there_is_refused(tmp_path: Path, script: str) -> None:
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo 'module.exports = 2;' > ../one/index.js",
+        "rm ../one/index.js",
+        "chmod +x ../one/index.js",
+    ],
+)
+def test_an_install_script_that_changes_what_was_there_is_refused(
+    tmp_path: Path, script: str
+) -> None:
     bad = package("left", main=LEFT, scripts={"install": script})
     project = shop(tmp_path, bad, init=True)
 
     project.night([[{"run": INSTALL.format("left")}, PAD]], "--sessions", "1", code=None)
 
-    assert [(word, rule) for word, _, rule in project.outcomes()] == [("rejected", "tests.environment-tampered")]
+    assert [(word, rule) for word, _, rule in project.outcomes()] == [
+        ("rejected", "tests.environment-tampered")
+    ]
     assert any("node_modules/one/index.js" in line for line in project.entries()[0].details)
 
 
-def test_a_dependency_that_cannot_be_installed_is_a_verdict_in_the_tools_words(tmp_path: Path) -> None:
+def test_a_dependency_that_cannot_be_installed_is_a_verdict_in_the_tools_words(
+    tmp_path: Path,
+) -> None:
     project = shop(tmp_path, package("left", main=LEFT), init=True)
     wanted = json.loads((project.folder / "package.json").read_text())
     wanted["dependencies"]["nowhere"] = "file:vend/nowhere"
 
-    project.night([[{"write": "package.json", "text": json.dumps(wanted)}, PAD]], "--sessions", "1", code=None)
+    project.night(
+        [[{"write": "package.json", "text": json.dumps(wanted)}, PAD]], "--sessions", "1", code=None
+    )
 
-    assert [(word, rule) for word, _, rule in project.outcomes()] == [("rejected", "tests.environment-failed")]
+    assert [(word, rule) for word, _, rule in project.outcomes()] == [
+        ("rejected", "tests.environment-failed")
+    ]
     assert "npm" in "\n".join(project.entries()[0].details)

@@ -1,4 +1,5 @@
-"""A run and its terminal: it may close, hang up, or never have been there; and what keeps the machine awake meanwhile."""
+"""A run and its terminal: it may close, hang up, or never have been there; and what keeps the
+machine awake meanwhile."""
 
 import json
 import os
@@ -25,12 +26,17 @@ MEETS = "echo 1 > n1.txt\ntouch here\nwhile test ! -e go; do sleep 0.02; done\nr
 
 
 @contextmanager
-def terminal(project: Project, *args: str, **env: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The program as the leader of a session with a terminal of its own, and the terminal's other end; leaving closes it."""
+def terminal(
+    project: Project, *args: str, **env: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The program as the leader of a session with a terminal of its own, and the terminal's
+    other end; leaving closes it."""
     master, slave = os.openpty()
     argv = ["setsid", "--ctty", sys.executable, "-m", "nightlatch", *args]
     whole = {**os.environ, "PYTHONPATH": str(ROOT), **project.env, **env}
-    process = subprocess.Popen(argv, cwd=project.folder, stdin=slave, stdout=slave, stderr=slave, env=whole)
+    process = subprocess.Popen(
+        argv, cwd=project.folder, stdin=slave, stdout=slave, stderr=slave, env=whole
+    )
     os.close(slave)
     try:
         yield process, master
@@ -92,12 +98,21 @@ def test_what_ends_a_detached_run_at_once_is_told_where_it_was_started(tmp_path:
 
 
 def test_a_plain_run_goes_on_when_its_terminal_closes(tmp_path: Path) -> None:
-    project = village(tmp_path, 2, MEETS.replace("1 > n1", "${NIGHTLATCH_FEATURE#US-00} > n${NIGHTLATCH_FEATURE#US-00}"))
+    project = village(
+        tmp_path,
+        2,
+        MEETS.replace("1 > n1", "${NIGHTLATCH_FEATURE#US-00} > n${NIGHTLATCH_FEATURE#US-00}"),
+    )
     with terminal(project, "run") as (run, master):
         printed(master, b"US-001 Number 1")
         until(lambda: at_work(project))
     let_go(project)
-    until(lambda: not (project.folder / ".nightlatch/journal.jsonl").read_text().count("session.started") < 2)
+    until(
+        lambda: (
+            not (project.folder / ".nightlatch/journal.jsonl").read_text().count("session.started")
+            < 2
+        )
+    )
     until(lambda: at_work(project) or run.poll() is not None)
     let_go(project)
     assert run.wait(60) == 0
@@ -118,10 +133,14 @@ def test_a_run_whose_output_nobody_reads_any_more_goes_on(tmp_path: Path) -> Non
     assert project.passing() == ["US-001"]
 
 
-def test_a_run_that_was_started_with_everything_closed_is_one_like_any_other(tmp_path: Path) -> None:
+def test_a_run_that_was_started_with_everything_closed_is_one_like_any_other(
+    tmp_path: Path,
+) -> None:
     project = village(tmp_path, 1, MEETS)
     argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "nightlatch", "run"]
-    run = subprocess.Popen(argv, cwd=project.folder, env={**os.environ, "PYTHONPATH": str(ROOT), **project.env})
+    run = subprocess.Popen(
+        argv, cwd=project.folder, env={**os.environ, "PYTHONPATH": str(ROOT), **project.env}
+    )
     until(lambda: at_work(project))
     let_go(project)
     assert run.wait(60) == 0
@@ -129,15 +148,21 @@ def test_a_run_that_was_started_with_everything_closed_is_one_like_any_other(tmp
 
 
 def test_ctrl_c_at_a_terminal_reaches_the_loop_and_none_of_its_gits(tmp_path: Path) -> None:
-    project = village(tmp_path, 1, f"echo half > half.txt; {MEETS}".replace("echo 1 > n1.txt\n", ""))
+    project = village(
+        tmp_path, 1, f"echo half > half.txt; {MEETS}".replace("echo 1 > n1.txt\n", "")
+    )
     with terminal(project, "run") as (run, master):
         printed(master, b"US-001 Number 1")
         until(lambda: at_work(project))
         os.write(master, b"\x03")
         told = printed(master)
         assert run.wait(60) == 130, told
-    assert [(word, rule) for word, _, rule in project.outcomes()] == [("interrupted", "agent.stopped")]
-    assert "half.txt" in project.git("ls-tree", "--name-only", "refs/nightlatch/work/US-001").split()
+    assert [(word, rule) for word, _, rule in project.outcomes()] == [
+        ("interrupted", "agent.stopped")
+    ]
+    assert (
+        "half.txt" in project.git("ls-tree", "--name-only", "refs/nightlatch/work/US-001").split()
+    )
 
 
 def test_a_loop_that_is_killed_keeps_nothing_awake(tmp_path: Path) -> None:
@@ -156,12 +181,23 @@ def test_a_machine_that_slept_is_told_and_costs_no_session_its_time(tmp_path: Pa
     driver = tmp_path / "drive.py"
     driver.write_text(SLEEPER)
     env = {**os.environ, "PYTHONPATH": str(ROOT), **project.env}
-    done = subprocess.run([sys.executable, str(driver)], cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(driver)],
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "slept       the machine slept 3h; no time-out counts it" in done.stderr
-    events = [event for event in journal.read(project.folder / ".nightlatch/journal.jsonl") if event]
+    events = [
+        event for event in journal.read(project.folder / ".nightlatch/journal.jsonl") if event
+    ]
     assert [event["seconds"] for event in events if event["event"] == "machine.slept"] == [10_800]
-    assert project.passing() == ["US-001"], "limits.wall is two hours, and three of sleep do not count"
+    assert project.passing() == ["US-001"], (
+        "limits.wall is two hours, and three of sleep do not count"
+    )
     report = json.loads(project.run("report", "--json").stdout)
     assert [wait["why"] for wait in report["waits"]] == ["the machine slept"]
 
@@ -192,7 +228,9 @@ def test_the_unit_that_the_page_shows_is_one(tmp_path: Path) -> None:
     assert found
     unit = tmp_path / "night@.service"
     unit.write_text(found[1])
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, "night@" in done.stderr) == (0, False), done.stderr
 
 
@@ -201,7 +239,16 @@ def test_a_run_in_tmux_goes_on_without_anybody_attached(tmp_path: Path) -> None:
     project = village(tmp_path, 1)
     env = {**os.environ, "PYTHONPATH": str(ROOT), **project.env, "TMUX_TMPDIR": str(tmp_path)}
     line = f"{sys.executable} -m nightlatch run"
-    subprocess.run(["tmux", "-f", os.devnull, "new-session", "-d", "-s", "night", line], cwd=project.folder, env=env, check=True)
-    until(lambda: "exit=0" in project.git("show", "HEAD:progress.txt") if project.landings() else False)
+    subprocess.run(
+        ["tmux", "-f", os.devnull, "new-session", "-d", "-s", "night", line],
+        cwd=project.folder,
+        env=env,
+        check=True,
+    )
+    until(
+        lambda: (
+            "exit=0" in project.git("show", "HEAD:progress.txt") if project.landings() else False
+        )
+    )
     assert project.passing() == ["US-001"]
     until(lambda: not left_running(project))

@@ -1,4 +1,5 @@
-"""Nights over plans as people and other tools keep them, and over files that a person is editing meanwhile."""
+"""Nights over plans as people and other tools keep them, and over files that a person is
+editing meanwhile."""
 
 import json
 from pathlib import Path
@@ -43,12 +44,22 @@ def test_boxes_are_ticked_as_their_features_land(tmp_path: Path) -> None:
 
 def test_an_agent_that_ticks_its_own_box_is_not_believed(tmp_path: Path) -> None:
     project = plan_named(tmp_path, "PRD.md", BOXES)
-    project.night([[{"write": "PRD.md", "text": BOXES.replace("[ ]", "[x]")}]], "--feature", "T002", "--sessions", "1", code=None)
+    project.night(
+        [[{"write": "PRD.md", "text": BOXES.replace("[ ]", "[x]")}]],
+        "--feature",
+        "T002",
+        "--sessions",
+        "1",
+        code=None,
+    )
     assert project.git("show", "HEAD:PRD.md") == BOXES
 
 
 def test_a_plan_in_yaml_is_worked_through(tmp_path: Path) -> None:
-    text = 'tasks:\n  - id: a\n    title: One   # first\n    passes: false\n    verify: test "$(cat n1.txt)" = 1\n'
+    text = (
+        'tasks:\n  - id: a\n    title: One   # first\n    passes: false\n    verify: test "$(cat'
+        ' n1.txt)" = 1\n'
+    )
     project = plan_named(tmp_path, ".ralph/prd.yaml", text)
     project.night([[writes(1)]])
     assert project.git("show", "HEAD:.ralph/prd.yaml") == text.replace("false", "true")
@@ -71,7 +82,12 @@ def test_a_plan_that_was_corrected_on_disk_is_the_one_that_counts(tmp_path: Path
     good = (project.folder / "prd.json").read_text()
     project.write("prd.json", good.replace('"passes"', '"dependsOn": ["US-000"], "passes"'))
     project.commit("broken")
-    assert project.run("run", "--agent", "scripted", code=2).stderr.count("US-000, which is not in the plan") == 1
+    assert (
+        project.run("run", "--agent", "scripted", code=2).stderr.count(
+            "US-000, which is not in the plan"
+        )
+        == 1
+    )
     project.write("prd.json", good)
     findings = json.loads(project.run("doctor", "--json", code=None).stdout)["findings"]
     assert [one["says"] for one in findings if "US-000" in one["says"]] == []
@@ -83,10 +99,16 @@ def test_a_plan_that_was_corrected_on_disk_is_the_one_that_counts(tmp_path: Path
 
 def test_an_edit_of_what_lands_takes_it_in_and_a_plain_commit_keeps_both(tmp_path: Path) -> None:
     """The person's edit is at the top of the file, the landings are at its end."""
-    stories = [feature(n, verify=f"python3 -c 'import till; assert till.f{n}(2) == {2 * n}'") for n in (1, 2)]
+    stories = [
+        feature(n, verify=f"python3 -c 'import till; assert till.f{n}(2) == {2 * n}'")
+        for n in (1, 2)
+    ]
     project = make_project(tmp_path, stories)
     project.write("till.py", f"# a comment of mine\n{TILL}")
-    adds = [{"append": "till.py", "text": f"\n\ndef f{n}(value):\n    return value * {n}\n"} for n in (1, 2)]
+    adds = [
+        {"append": "till.py", "text": f"\n\ndef f{n}(value):\n    return value * {n}\n"}
+        for n in (1, 2)
+    ]
 
     project.night([[step] for step in adds])
     project.git("commit", "-q", "-am", "my comment")
@@ -98,17 +120,23 @@ def test_an_edit_of_what_lands_takes_it_in_and_a_plain_commit_keeps_both(tmp_pat
     assert project.git("status", "--porcelain") == ""
 
 
-def test_an_edit_of_the_same_lines_is_a_conflict_that_is_said_and_that_git_refuses_to_commit_over(tmp_path: Path) -> None:
+def test_an_edit_of_the_same_lines_is_a_conflict_that_is_said_and_that_git_refuses_to_commit_over(
+    tmp_path: Path,
+) -> None:
     project = make_project(tmp_path, [feature(1)])
     project.write("till.py", TILL.replace("cents * count", "mine"))
-    told = project.night([[writes(1), {"write": "till.py", "text": TILL.replace("cents * count", "count * cents")}]]).stderr
+    told = project.night(
+        [[writes(1), {"write": "till.py", "text": TILL.replace("cents * count", "count * cents")}]]
+    ).stderr
     assert "till.py: your edit and what landed change the same lines" in told
     assert "git checkout --theirs -- till.py" in told
     assert "UU till.py" in project.git("status", "--porcelain")
     assert project.git("show", ":3:till.py") == TILL.replace("cents * count", "mine")
 
 
-def test_a_progress_file_that_the_person_left_untracked_takes_in_what_is_written(tmp_path: Path) -> None:
+def test_a_progress_file_that_the_person_left_untracked_takes_in_what_is_written(
+    tmp_path: Path,
+) -> None:
     project = make_project(tmp_path, [feature(1)])
     project.write("progress.txt", "# mine\nremember the till\n")
 
@@ -123,17 +151,32 @@ def test_a_progress_file_that_the_person_left_untracked_takes_in_what_is_written
 
 def test_ids_that_begin_anew_in_each_phase_are_worked_through(tmp_path: Path) -> None:
     def task(number: int, n: int, state: str) -> dict[str, object]:
-        return {"id": number, "title": f"Number {n}", "status": state, "verify": f'test "$(cat n{n}.txt)" = {n}'}
+        return {
+            "id": number,
+            "title": f"Number {n}",
+            "status": state,
+            "verify": f'test "$(cat n{n}.txt)" = {n}',
+        }
 
     base, more = [task(1, 1, "done"), task(2, 2, "pending")], [task(1, 3, "pending")]
     parts = [{"name": "Base", "tasks": base}, {"name": "More", "tasks": more}]
     project = plan_named(tmp_path, "prd.json", json.dumps({"phases": parts}))
     project.write("n1.txt", "1\n")
     project.commit("what is done")
-    assert "read so: ids begin anew in each part of the plan: the 1 of a later part is More-1" in project.run("doctor", code=None).stdout
+    assert (
+        "read so: ids begin anew in each part of the plan: the 1 of a later part is More-1"
+        in project.run("doctor", code=None).stdout
+    )
     project.night({"2": [[writes(2)]], "More-1": [[writes(3)]]})
-    assert [(word, name) for word, name, _ in project.outcomes()] == [("landed", "2"), ("landed", "More-1")]
-    tasks = [task for part in json.loads(project.git("show", "HEAD:prd.json"))["phases"] for task in part["tasks"]]
+    assert [(word, name) for word, name, _ in project.outcomes()] == [
+        ("landed", "2"),
+        ("landed", "More-1"),
+    ]
+    tasks = [
+        task
+        for part in json.loads(project.git("show", "HEAD:prd.json"))["phases"]
+        for task in part["tasks"]
+    ]
     assert [task["status"] for task in tasks] == ["done", "done", "done"]
 
 
@@ -154,8 +197,10 @@ def test_a_word_of_the_settings_says_what_is_done(tmp_path: Path) -> None:
 
 def test_a_feature_is_worked_on_by_the_agent_that_it_names(tmp_path: Path) -> None:
     own = feature(2, agent="mine", model="large")
-    project = make_project(tmp_path, [feature(1), own, feature(3, agent="frontend-dev")], settings=MINE)
-    project.write("agent.sh", '#!/bin/sh\ncat > brief.txt\necho 2 > n2.txt\n', mode=0o755)
+    project = make_project(
+        tmp_path, [feature(1), own, feature(3, agent="frontend-dev")], settings=MINE
+    )
+    project.write("agent.sh", "#!/bin/sh\ncat > brief.txt\necho 2 > n2.txt\n", mode=0o755)
     project.commit("an agent of our own")
     told = project.run("doctor", code=None).stdout
     assert "ok    agent: mine is here, for US-002" in told
@@ -165,7 +210,6 @@ def test_a_feature_is_worked_on_by_the_agent_that_it_names(tmp_path: Path) -> No
     assert "there is no agent 'frontend-dev': scripted takes its place" in said
     assert project.passing() == ["US-001", "US-002", "US-003"]
     assert "Number 2" in project.git("show", "HEAD:brief.txt")
-
 
 
 MINE = 'agent = ["scripted"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "text"\n'

@@ -1,4 +1,5 @@
-"""Ctrl-C while suites or checks run: what runs is gone within a second, also where several suites run side by side."""
+"""Ctrl-C while suites or checks run: what runs is gone within a second, also where several
+suites run side by side."""
 
 import os
 import signal
@@ -16,7 +17,8 @@ from tests.loop.village import ROOT, Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
 NUMBERS = count(os.getpid() * 1000)
-# It sleeps where the file `slow` is in its tree, for a time that no other test's sleeps for: so its process can be told from others.
+# It sleeps where the file `slow` is in its tree, for a time that no other test's sleeps for: so its
+# process can be told from others.
 SUITE = "test ! -e ../slow || sleep {}\n"
 AGENT = "#!/bin/sh\necho 1 > n1.txt\n: > slow\n"
 SETTINGS = """agent = ["helper"]
@@ -37,13 +39,21 @@ command = "sh run.sh"
 
 
 def shop(folder: Path, slow: tuple[str, ...]) -> tuple[Project, list[int]]:
-    """A project of two suites; those named, and a check or an init.sh, sleep as soon as its one feature is written."""
+    """A project of two suites; those named, and a check or an init.sh, sleep as soon as its one
+    feature is written."""
     naps = {name: next(NUMBERS) for name in slow}
-    files = {f"{name}/run.sh": SUITE.format(naps[name]) if name in naps else "true\n" for name in ("one", "two")}
-    project = make_project(folder, [feature(1)], settings=SETTINGS, files={**files, "agent.sh": AGENT})
+    files = {
+        f"{name}/run.sh": SUITE.format(naps[name]) if name in naps else "true\n"
+        for name in ("one", "two")
+    }
+    project = make_project(
+        folder, [feature(1)], settings=SETTINGS, files={**files, "agent.sh": AGENT}
+    )
     (project.folder / "agent.sh").chmod(0o755)
     if "check" in naps:
-        project.write("checks/20-slow", f"#!/bin/sh\ntest ! -e slow || sleep {naps['check']}\n", mode=0o755)
+        project.write(
+            "checks/20-slow", f"#!/bin/sh\ntest ! -e slow || sleep {naps['check']}\n", mode=0o755
+        )
     if "init" in naps:
         project.write("init.sh", f"#!/bin/sh\ntest ! -e slow || sleep {naps['init']}\n", mode=0o755)
     project.commit("the agent may run")
@@ -92,7 +102,8 @@ def pressed(running: "subprocess.Popen[str]", naps: list[int], times: int) -> fl
 
 
 def assert_at_once(gone: float) -> None:
-    """What ran was gone within a second; on a machine on which even Python takes long to start, later."""
+    """What ran was gone within a second; on a machine on which even Python takes long to start,
+    later."""
     began = time.monotonic()
     subprocess.run([sys.executable, "-I", "-c", "pass"], check=True)
     slow = 20 * (time.monotonic() - began)
@@ -100,7 +111,9 @@ def assert_at_once(gone: float) -> None:
 
 
 @pytest.mark.parametrize("slow", [("one", "two"), ("two",), ("check",)])
-def test_two_signals_end_the_suites_and_checks_of_a_verdict_and_the_next_run_goes_on(tmp_path: Path, slow: tuple[str, ...]) -> None:
+def test_two_signals_end_the_suites_and_checks_of_a_verdict_and_the_next_run_goes_on(
+    tmp_path: Path, slow: tuple[str, ...]
+) -> None:
     project, naps = shop(tmp_path, slow)
     running = project.start("run")
     until_all_sleep(running, naps)
@@ -110,7 +123,9 @@ def test_two_signals_end_the_suites_and_checks_of_a_verdict_and_the_next_run_goe
 
 
 @pytest.mark.parametrize("slow", [("one", "two"), ("check",), ("init",)])
-def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_works(tmp_path: Path, slow: tuple[str, ...]) -> None:
+def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_works(
+    tmp_path: Path, slow: tuple[str, ...]
+) -> None:
     project, naps = shop(tmp_path, slow)
     project.write("slow", "")
     project.commit("everything is slow now")
@@ -123,9 +138,14 @@ def test_one_signal_ends_what_is_found_out_about_the_branch_before_any_agent_wor
 
 
 @pytest.mark.parametrize("left", [0, 1])
-def test_one_signal_ends_the_verify_that_proves_once_more_what_passes(tmp_path: Path, left: int) -> None:
+def test_one_signal_ends_the_verify_that_proves_once_more_what_passes(
+    tmp_path: Path, left: int
+) -> None:
     nap = next(NUMBERS)
-    stories = [feature(1, passes=True, verify=f"sleep {nap}"), *(feature(n) for n in range(2, 2 + left))]
+    stories = [
+        feature(1, passes=True, verify=f"sleep {nap}"),
+        *(feature(n) for n in range(2, 2 + left)),
+    ]
     project = make_project(tmp_path, stories)
     running = project.start("run")
     until_all_sleep(running, [nap])
@@ -151,8 +171,12 @@ def test_a_verdict_says_what_runs_and_how_many_of_how_many_since_when(tmp_path: 
     project, naps = shop(tmp_path, ("two",))
     env = {**os.environ, "PYTHONPATH": str(ROOT), **project.env}
     argv = ["-m", "nightlatch", "run"]
-    with pexpect.spawn(sys.executable, argv, cwd=project.folder, env=env, dimensions=(40, 200), timeout=60) as terminal:
-        terminal.expect(r"\d+s  US-001: the candidate's tests on its code, \d of \d done: two for \d+s")
+    with pexpect.spawn(
+        sys.executable, argv, cwd=project.folder, env=env, dimensions=(40, 200), timeout=60
+    ) as terminal:
+        terminal.expect(
+            r"\d+s  US-001: the candidate's tests on its code, \d of \d done: two for \d+s"
+        )
         assert all(map(asleep, naps))
         terminal.sendintr()
         terminal.expect("Ctrl-C again ends the run at once")

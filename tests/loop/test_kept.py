@@ -1,4 +1,5 @@
-"""Nights in which what passed is broken again: by later sessions, by the person's commits, by what surrounds the repository."""
+"""Nights in which what passed is broken again: by later sessions, by the person's commits, by
+what surrounds the repository."""
 
 import json
 import sys
@@ -40,14 +41,17 @@ def test_a_night_of_thirty_in_which_ten_sessions_break_what_passed(tmp_path: Pat
     out, err = process.communicate(timeout=900)
     assert process.returncode == 0, f"{out}\n{err}"
     outcomes = project.outcomes()
-    assert [name for word, name, rule in outcomes if (word, rule) == ("rejected", "verify.broken")] == list(broken)
+    assert [
+        name for word, name, rule in outcomes if (word, rule) == ("rejected", "verify.broken")
+    ] == list(broken)
     assert sum(word == "landed" for word, _, _ in outcomes) == 30
     assert "every feature passes" in project.git("show", "HEAD:progress.txt")
     assert "30 proved again, 0 by a person's word, 0 failed" in project.run("verify").stdout
 
 
 def test_what_a_persons_commit_broke_is_work_again(tmp_path: Path) -> None:
-    """The flag of a feature that the loop had proved does not outlive its proof, whoever ended it."""
+    """The flag of a feature that the loop had proved does not outlive its proof, whoever ended
+    it."""
     project = make_project(tmp_path, [feature(1), feature(2)], settings=SCRIPTED)
     project.night([[writes(1)]], "--once")
     project.write("n1.txt", "something else\n")
@@ -55,8 +59,11 @@ def test_what_a_persons_commit_broke_is_work_again(tmp_path: Path) -> None:
     honest = {"US-001": [[writes(1)]], "US-002": [[writes(2)]]}
     project.night(honest, "--once")
     notes = [entry for entry in project.entries() if entry.word == "note"]
-    assert [(entry.feature, entry.title.partition(" red")[0]) for entry in notes] == [("US-001", "slipped: its verify is")]
-    assert "DECIDE" not in project.git("show", "HEAD:progress.txt")  # it was repaired in the same night
+    assert [(entry.feature, entry.title.partition(" red")[0]) for entry in notes] == [
+        ("US-001", "slipped: its verify is")
+    ]
+    # it was repaired in the same night
+    assert "DECIDE" not in project.git("show", "HEAD:progress.txt")
     project.night(honest)
     assert project.passing() == ["US-001", "US-002"]
     assert "2 proved again, 0 by a person's word, 0 failed" in project.run("verify").stdout
@@ -77,7 +84,8 @@ def test_a_flag_that_slipped_back_is_a_decision_in_the_morning(tmp_path: Path) -
 
 
 def test_a_run_never_says_that_everything_passes_where_it_does_not(tmp_path: Path) -> None:
-    """A flag that a person gave stays as they gave it, and the run ends by saying that its verify is red."""
+    """A flag that a person gave stays as they gave it, and the run ends by saying that its
+    verify is red."""
     project = make_project(tmp_path, [feature(1, passes=True), feature(2)], settings=SCRIPTED)
     told = project.night([[writes(2)]], code=3)
     assert "US-001 says that it passes, and its verify is red: nightlatch verify" in told.stdout
@@ -92,17 +100,27 @@ def test_a_run_never_says_that_everything_passes_where_it_does_not(tmp_path: Pat
 
 
 def test_a_verify_that_cannot_be_run_at_the_end_is_a_fault(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(1, passes=True, verify="no-such-program")], settings=SCRIPTED)
+    project = make_project(
+        tmp_path, [feature(1, passes=True, verify="no-such-program")], settings=SCRIPTED
+    )
     told = project.night([[]], code=4)
     assert "the verify of US-001 cannot be run" in told.stdout
 
 
-def python_project(tmp_path: Path, stories: list[dict[str, object]], settings: str, files: dict[str, str]) -> Project:
-    return make_project(tmp_path, stories, settings=settings, files={".gitignore": ".venv/\n.env.test\n__pycache__/\n", **files})
+def python_project(
+    tmp_path: Path, stories: list[dict[str, object]], settings: str, files: dict[str, str]
+) -> Project:
+    return make_project(
+        tmp_path,
+        stories,
+        settings=settings,
+        files={".gitignore": ".venv/\n.env.test\n__pycache__/\n", **files},
+    )
 
 
 def with_package(project: Project, version: int) -> None:
-    """An environment of the person's own, untracked and shared with every workspace, that has a package of this version."""
+    """An environment of the person's own, untracked and shared with every workspace, that has a
+    package of this version."""
     place = project.folder / ".venv"
     if not place.exists():
         venv.create(place, symlinks=True)
@@ -110,12 +128,17 @@ def with_package(project: Project, version: int) -> None:
     (packages / "depx.py").write_text(f"V = {version}\n")
 
 
-NEEDS = "import unittest\nimport depx\n\n\nclass Dep(unittest.TestCase):\n    def test_dep(self):\n        self.assertEqual(depx.V, 1)\n"
+NEEDS = (
+    "import unittest\nimport depx\n\n\nclass Dep(unittest.TestCase):\n    def test_dep(self):\n    "
+    "    self.assertEqual(depx.V, 1)\n"
+)
 SHARED = f'{SCRIPTED}[workspace]\nshare = [".venv"]\n'
 
 
 @pytest.mark.sandbox
-def test_a_dependency_that_changed_is_seen_before_anything_is_held_against_a_session(tmp_path: Path) -> None:
+def test_a_dependency_that_changed_is_seen_before_anything_is_held_against_a_session(
+    tmp_path: Path,
+) -> None:
     project = python_project(tmp_path, [feature(1)], SHARED, {"tests/test_dep.py": NEEDS})
     with_package(project, 1)
     assert "base: 2 pass, 0 fail" in project.run("doctor", code=None).stdout
@@ -129,9 +152,11 @@ def test_a_dependency_that_changed_is_seen_before_anything_is_held_against_a_ses
 @pytest.mark.sandbox
 def test_a_verify_finds_what_the_suite_finds(tmp_path: Path) -> None:
     """The project's own environment comes first on PATH for verify commands and checks as well."""
-    story = feature(1, verify="python3 -c 'import depx; assert open(\"n1.txt\").read() == \"1\\n\"'")
+    story = feature(1, verify='python3 -c \'import depx; assert open("n1.txt").read() == "1\\n"\'')
     check = "#!/bin/sh\nexec python3 -c 'import depx'\n"
-    project = python_project(tmp_path, [story], SHARED, {"tests/test_dep.py": NEEDS, "checks/20-dep": check})
+    project = python_project(
+        tmp_path, [story], SHARED, {"tests/test_dep.py": NEEDS, "checks/20-dep": check}
+    )
     (project.folder / "checks/20-dep").chmod(0o755)
     project.commit("the check may run")
     with_package(project, 1)
@@ -142,7 +167,10 @@ def test_a_verify_finds_what_the_suite_finds(tmp_path: Path) -> None:
 
 @pytest.mark.sandbox
 def test_what_a_fix_changes_beside_the_tree_has_its_effect_at_once(tmp_path: Path) -> None:
-    test = "import pathlib\nimport unittest\n\n\nclass Env(unittest.TestCase):\n    def test_env(self):\n"
+    test = (
+        "import pathlib\nimport unittest\n\n\nclass Env(unittest.TestCase):\n    def"
+        " test_env(self):\n"
+    )
     test += '        self.assertTrue(pathlib.Path(".env.test").exists())\n'
     project = python_project(tmp_path, [feature(1)], SCRIPTED, {"tests/test_env.py": test})
     project.write(".env.test", "A=1\n")
@@ -153,7 +181,10 @@ def test_what_a_fix_changes_beside_the_tree_has_its_effect_at_once(tmp_path: Pat
 
 def test_what_a_verify_lacks_is_said_before_anything_is_paid_for(tmp_path: Path) -> None:
     project = make_project(
-        tmp_path, [feature(1, verify="python3 -c 'import depy'")], settings=SCRIPTED, files={"requirements.txt": "depy==1\n"}
+        tmp_path,
+        [feature(1, verify="python3 -c 'import depy'")],
+        settings=SCRIPTED,
+        files={"requirements.txt": "depy==1\n"},
     )
     told = project.run("doctor", code=1).stdout
     assert "FAIL  US-001: its verify is red for want of the module depy" in told

@@ -1,4 +1,5 @@
-"""Nights on a repository with Git LFS, by its real program, with a folder as the server of its files."""
+"""Nights on a repository with Git LFS, by its real program, with a folder as the server of its
+files."""
 
 import subprocess
 from hashlib import sha256
@@ -24,17 +25,28 @@ class Data(unittest.TestCase):
 
 def pointer(text: str) -> str:
     data = text.encode()
-    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(data).hexdigest()}\nsize {len(data)}\n"
+    return (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(data).hexdigest()}\nsize"
+        f" {len(data)}\n"
+    )
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A clone of a repository whose data are large files; they lie in the folder that it was cloned from."""
+    """A clone of a repository whose data are large files; they lie in the folder that it was
+    cloned from."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    for words in (["lfs", "install"], *(["config", "--global", f"user.{key}", value] for key, value in WHO.items())):
+    for words in (
+        ["lfs", "install"],
+        *(["config", "--global", f"user.{key}", value] for key, value in WHO.items()),
+    ):
         subprocess.run(["git", *words], check=True, capture_output=True)
-    story = feature(1, verify="grep -q '^new 1999$' data/rows.bin && grep -q '^more 7$' data/more.bin")
-    first = make_project(tmp_path / "first", [story, feature(2)], files={"tests/test_data.py": READS})
+    story = feature(
+        1, verify="grep -q '^new 1999$' data/rows.bin && grep -q '^more 7$' data/more.bin"
+    )
+    first = make_project(
+        tmp_path / "first", [story, feature(2)], files={"tests/test_data.py": READS}
+    )
     first.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
     first.write("data/rows.bin", OLD)
     first.commit("large files")
@@ -51,12 +63,18 @@ def cloned(server: Path, folder: Path) -> Project:
     return project_at(folder, folder.parent)
 
 
-def test_a_large_file_lands_as_a_pointer_with_its_content_in_the_persons_store(project: Project, tmp_path: Path) -> None:
-    assert "files behind the filter lfs are shown to agents" in project.run("doctor", code=None).stdout
+def test_a_large_file_lands_as_a_pointer_with_its_content_in_the_persons_store(
+    project: Project, tmp_path: Path
+) -> None:
+    assert (
+        "files behind the filter lfs are shown to agents" in project.run("doctor", code=None).stdout
+    )
     steps: list[dict[str, object]] = [
         {"run": "grep -q '^old 1999$' data/rows.bin && test -z \"$(git status --porcelain)\""},
-        {"write": "data/rows.bin", "text": NEW}, {"write": "data/more.bin", "text": MORE}, writes(1),
-    ]  # fmt: skip
+        {"write": "data/rows.bin", "text": NEW},
+        {"write": "data/more.bin", "text": MORE},
+        writes(1),
+    ]
     project.night({"US-001": [steps], "US-002": [[writes(2)]]})  # the second one leaves them alone
 
     assert project.outcomes() == [("landed", "US-001", ""), ("landed", "US-002", "")]

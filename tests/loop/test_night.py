@@ -1,4 +1,5 @@
-"""Whole nights with the scripted agent: what lands, what does not, and what the branch says of it."""
+"""Whole nights with the scripted agent: what lands, what does not, and what the branch says of
+it."""
 
 from pathlib import Path
 
@@ -29,7 +30,11 @@ def test_a_run_keeps_which_limits_nothing_holds(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)], settings="[workspace]\nprocesses = 500\n")
     project.night([[writes(1)]])
     assert project.passing() == ["US-001"]
-    begun = next(event for event in journal.read(project.folder / ".nightlatch/journal.jsonl") if event and event["event"] == "run.started")
+    begun = next(
+        event
+        for event in journal.read(project.folder / ".nightlatch/journal.jsonl")
+        if event and event["event"] == "run.started"
+    )
     assert begun["sandbox"] == "bubblewrap"
     assert [*begun["unheld"]][:1] == ["no limit of memory: a session may use what the machine has"]  # type: ignore[misc]  # a list, as JSON has it
 
@@ -37,7 +42,9 @@ def test_a_run_keeps_which_limits_nothing_holds(tmp_path: Path) -> None:
 def test_an_agent_that_deletes_a_test_never_lands(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)], settings="[limits]\nattempts = 1\n")
     broken = {"write": "till.py", "text": "def price(cents, count):\n    return 0\n"}
-    project.night([[writes(1), broken, {"delete": "tests/test_till.py"}, {"say": "all tests pass"}]], code=3)
+    project.night(
+        [[writes(1), broken, {"delete": "tests/test_till.py"}, {"say": "all tests pass"}]], code=3
+    )
     assert project.passing() == []
     assert project.outcomes() == [("rejected", "US-001", "ratchet.test-removed")]
     assert (project.folder / "tests/test_till.py").exists()
@@ -76,7 +83,9 @@ idle = "2s"
 
 
 def story_of_three_sessions(folder: Path) -> Project:
-    project = make_project(folder, [feature(1, verify="cat a.txt b.txt c.txt")], settings=TWO_AGENTS)
+    project = make_project(
+        folder, [feature(1, verify="cat a.txt b.txt c.txt")], settings=TWO_AGENTS
+    )
     project.write("agent.sh", f"#!/bin/sh\n{STAGES}", mode=0o755)
     project.commit("the agent")
     return project
@@ -98,7 +107,9 @@ def test_without_its_work_tree_the_same_story_never_lands(tmp_path: Path) -> Non
     assert project.passing() == []
 
 
-def test_a_question_blocks_the_feature_and_its_answer_reaches_the_next_brief(tmp_path: Path) -> None:
+def test_a_question_blocks_the_feature_and_its_answer_reaches_the_next_brief(
+    tmp_path: Path,
+) -> None:
     project = make_project(tmp_path, [feature(1)])
     project.night([[{"ask": "Which library may I add?"}]], code=3)
     assert project.outcomes() == [("blocked", "US-001", "agent.question")]
@@ -109,13 +120,19 @@ def test_a_question_blocks_the_feature_and_its_answer_reaches_the_next_brief(tmp
 
 
 def test_the_persons_own_command_runs_once_after_a_landing(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(1)], settings='[land]\nafter = "git log -1 --format=%s >> ../after.txt"\n')
+    project = make_project(
+        tmp_path,
+        [feature(1)],
+        settings='[land]\nafter = "git log -1 --format=%s >> ../after.txt"\n',
+    )
     said = project.night([[writes(1)]]).stderr
     assert (tmp_path / "after.txt").read_text() == "US-001 Number 1\n"
     assert "exit code 0" in said
 
 
-def test_a_command_after_a_landing_that_never_ends_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_command_after_a_landing_that_never_ends_is_ended_with_all_that_it_started(
+    tmp_path: Path,
+) -> None:
     settings = '[limits]\ncheck = "12s"\n[land]\nafter = "sleep 1000 & echo $! > ../child; wait"\n'
     project = make_project(tmp_path, [feature(1)], settings=settings)
     said = project.night([[writes(1)]]).stderr

@@ -1,4 +1,5 @@
-"""What lands never runs outside a sandbox: 300 names planted in the checkout, the night gone on with, every command the morning after."""
+"""What lands never runs outside a sandbox: 300 names planted in the checkout, the night gone on
+with, every command the morning after."""
 
 import os
 import subprocess
@@ -14,40 +15,127 @@ from tests.loop.village import ROOT, Project, feature, make_project, project_in,
 
 pytestmark = pytest.mark.sandbox
 
-# What the program imports: every module of the standard library, and everything that is installed beside it.
-MODULES = sorted(name for name in {*sys.stdlib_module_names, *packages_distributions()} if not SHADOW.fullmatch(f"{name}.py"))
+# What the program imports: every module of the standard library, and everything that is installed
+# beside it.
+MODULES = sorted(
+    name
+    for name in {*sys.stdlib_module_names, *packages_distributions()}
+    if not SHADOW.fullmatch(f"{name}.py")
+)
 # What it starts, or would start if it were there; and what others start.
 PROGRAMS = (
-    "git", "bwrap", "systemd-run", "systemd-inhibit", "caffeinate", "cp", "true", "ssh", "gpg", "less", "pager", "node", "npm", "strace",
-    "nightlatch", "claude", "codex", "gemini", "stty", "uname", "sleep", "ps", "make", "git-log", "git-commit", "git-upload-pack",
-)  # fmt: skip
-# In the sandbox the person's PATH holds, so what a verify needs is planted only where an empty or a relative entry would find it.
+    "git",
+    "bwrap",
+    "systemd-run",
+    "systemd-inhibit",
+    "caffeinate",
+    "cp",
+    "true",
+    "ssh",
+    "gpg",
+    "less",
+    "pager",
+    "node",
+    "npm",
+    "strace",
+    "nightlatch",
+    "claude",
+    "codex",
+    "gemini",
+    "stty",
+    "uname",
+    "sleep",
+    "ps",
+    "make",
+    "git-log",
+    "git-commit",
+    "git-upload-pack",
+)
+# In the sandbox the person's PATH holds, so what a verify needs is planted only where an empty or a
+# relative entry would find it.
 SHELL = ("sh", "bash", "cat", "env", "python", "python3", "test")
 FILES = {
-    "pyvenv.cfg": "home = /nowhere\n", "site.pth": "import json\n", "zzz.pth": "import json\n", ".npmrc": "script-shell=./sh\n",
-    "pip.conf": "[global]\nindex-url = http://127.0.0.1:1/\n", "setup.cfg": "[metadata]\nname = json\n", "tox.ini": "[tox]\n",
-    ".gitconfig": "[core]\nfsmonitor = ./git\npager = ./less\n", "gitconfig": "[core]\nfsmonitor = ./git\n", ".pythonrc": "import json\n",
-    ".env": "PATH=.\n", ".envrc": "export PATH=.\n", ".python-version": "3.1\n", "python3._pth": ".\n",
-}  # fmt: skip
+    "pyvenv.cfg": "home = /nowhere\n",
+    "site.pth": "import json\n",
+    "zzz.pth": "import json\n",
+    ".npmrc": "script-shell=./sh\n",
+    "pip.conf": "[global]\nindex-url = http://127.0.0.1:1/\n",
+    "setup.cfg": "[metadata]\nname = json\n",
+    "tox.ini": "[tox]\n",
+    ".gitconfig": "[core]\nfsmonitor = ./git\npager = ./less\n",
+    "gitconfig": "[core]\nfsmonitor = ./git\n",
+    ".pythonrc": "import json\n",
+    ".env": "PATH=.\n",
+    ".envrc": "export PATH=.\n",
+    ".python-version": "3.1\n",
+    "python3._pth": ".\n",
+}
 COMMANDS = (
-    ("status",), ("status", "--json"), ("report",), ("report", "--html", "../r.html"), ("report", "--md"), ("log",), ("doctor",),
-    ("verify",), ("check", "HEAD"), ("check",), ("ratchet", "HEAD~1..HEAD"), ("config",), ("schema",), ("help", "prd"), ("brief", "US-004"),
-    ("note", "list"), ("note", "open", "a claim"), ("clean",), ("init",), ("handoff", "US-004"), ("watch",), ("sync",), ("pause",),
-    ("resume",), ("stop",), ("hold", "US-004"), ("retry", "US-004"), ("done", "US-004"), ("import", "prd.json"), ("run", "--dry-run"),
-    ("events", "nothing"), ("wake", "nothing"), ("doctor", "--notify"), ("run", "--detach", "--agent", "scripted"), ("--version",),
-    ("revert", "US-002", "--now"), ("plan", "--prove"),
-)  # fmt: skip
-# What a command imports does not depend on how it was started, so one start has all of them and the others have the wide ones.
-WIDE = (("status",), ("report", "--html", "../r.html"), ("doctor",), ("check", "HEAD"), ("init",), ("note", "list"), ("run", "--dry-run"),
-        ("run", "--detach", "--agent", "scripted"))  # fmt: skip
+    ("status",),
+    ("status", "--json"),
+    ("report",),
+    ("report", "--html", "../r.html"),
+    ("report", "--md"),
+    ("log",),
+    ("doctor",),
+    ("verify",),
+    ("check", "HEAD"),
+    ("check",),
+    ("ratchet", "HEAD~1..HEAD"),
+    ("config",),
+    ("schema",),
+    ("help", "prd"),
+    ("brief", "US-004"),
+    ("note", "list"),
+    ("note", "open", "a claim"),
+    ("clean",),
+    ("init",),
+    ("handoff", "US-004"),
+    ("watch",),
+    ("sync",),
+    ("pause",),
+    ("resume",),
+    ("stop",),
+    ("hold", "US-004"),
+    ("retry", "US-004"),
+    ("done", "US-004"),
+    ("import", "prd.json"),
+    ("run", "--dry-run"),
+    ("events", "nothing"),
+    ("wake", "nothing"),
+    ("doctor", "--notify"),
+    ("run", "--detach", "--agent", "scripted"),
+    ("--version",),
+    ("revert", "US-002", "--now"),
+    ("plan", "--prove"),
+)
+# What a command imports does not depend on how it was started, so one start has all of them and the
+# others have the wide ones.
+WIDE = (
+    ("status",),
+    ("report", "--html", "../r.html"),
+    ("doctor",),
+    ("check", "HEAD"),
+    ("init",),
+    ("note", "list"),
+    ("run", "--dry-run"),
+    ("run", "--detach", "--agent", "scripted"),
+)
 STARTS = {"loop.py": COMMANDS, "nightlatch": WIDE, "-m": WIDE}
 
 
 def planted(marker: Path) -> dict[str, tuple[str, bool]]:
-    """Every name with what lies under it, and whether it is a program: what of them runs outside a sandbox leaves a line in a file."""
-    spoken = f"import posix\nposix.write(posix.open({str(marker)!r}, 0o2101, 0o600), (__name__ + chr(10)).encode())\n"
-    found = {f"{name}/__init__.py" if at % 3 == 0 else f"{name}.py": (spoken, False) for at, name in enumerate(MODULES)}
-    shouted = f"#!/bin/sh\necho \"$0\" >> {marker}\nexit 1\n"
+    """Every name with what lies under it, and whether it is a program: what of them runs
+    outside a sandbox leaves a line in a file."""
+    spoken = (
+        f"import posix\nposix.write(posix.open({str(marker)!r}, 0o2101, 0o600), (__name__ +"
+        " chr(10)).encode())\n"
+    )
+    found = {
+        f"{name}/__init__.py" if at % 3 == 0 else f"{name}.py": (spoken, False)
+        for at, name in enumerate(MODULES)
+    }
+    shouted = f'#!/bin/sh\necho "$0" >> {marker}\nexit 1\n'
     found |= {f"bin/{name}": (shouted, True) for name in PROGRAMS}
     taken = {name.partition("/")[0] for name in found}
     found |= {name: (shouted, True) for name in (*PROGRAMS, *SHELL) if name not in taken}
@@ -55,10 +143,30 @@ def planted(marker: Path) -> dict[str, tuple[str, bool]]:
 
 
 def crooked(project: Project) -> dict[str, str]:
-    """An environment that looks into the project first for programs and libraries; no PYTHONPATH, which Python follows by itself."""
-    places = ("", ".", "bin", str(project.folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"])
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    return {**kept, **project.env, "PATH": ":".join(places), "LD_LIBRARY_PATH": ":", "PERL5LIB": ".", "BASH_ENV": "./sh", "ENV": "./sh"}
+    """An environment that looks into the project first for programs and libraries; no
+    PYTHONPATH, which Python follows by itself."""
+    places = (
+        "",
+        ".",
+        "bin",
+        str(project.folder / "bin"),
+        str(Path(sys.executable).parent),
+        os.environ["PATH"],
+    )
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "VIRTUAL_ENV")
+    }
+    return {
+        **kept,
+        **project.env,
+        "PATH": ":".join(places),
+        "LD_LIBRARY_PATH": ":",
+        "PERL5LIB": ".",
+        "BASH_ENV": "./sh",
+        "ENV": "./sh",
+    }
 
 
 def started(project: Project, how: str, *args: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +177,15 @@ def started(project: Project, how: str, *args: str) -> subprocess.CompletedProce
         "-m": [sys.executable, "-m", "nightlatch"],
     }[how]
     env = {**crooked(project), "NIGHTLATCH_SCRIPT": str(project.folder.parent / "script.json")}
-    return subprocess.run([*words, *args], cwd=project.folder, env=env, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        [*words, *args],
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -84,23 +200,33 @@ def marker(_place: Path) -> Path:
 
 @pytest.fixture
 def project(_place: Path, marker: Path) -> Project:
-    """A project in which a first session landed all the names, and two more worked after it in the same night; made once."""
+    """A project in which a first session landed all the names, and two more worked after it in
+    the same night; made once."""
     if (_place / "shop").exists():
         return project_in(_place)
-    told = f'[land]\nafter = "git log -1 --format=%s >> {_place}/after"\n[notify]\ncommand = "cat >> {_place}/told"\n'
+    told = (
+        f'[land]\nafter = "git log -1 --format=%s >> {_place}/after"\n[notify]\ncommand = "cat >>'
+        f' {_place}/told"\n'
+    )
     project = make_project(_place, [feature(n) for n in range(1, 5)], settings=told)
-    project.git("rm", "-q", "-r", "tests", "checks/10-tests")  # what is planted would be in the way of any test's own imports
+    # what is planted would be in the way of any test's own imports
+    project.git("rm", "-q", "-r", "tests", "checks/10-tests")
     project.commit("no tests")
     plants = [{"write": name, "text": text} for name, (text, _) in planted(marker).items()]
     modes = "chmod +x " + " ".join(name for name, (_, runs) in planted(marker).items() if runs)
-    nights = {"US-001": [[writes(1), *plants, {"run": modes}]], **{f"US-00{n}": [[writes(n)]] for n in (2, 3)}}
+    nights = {
+        "US-001": [[writes(1), *plants, {"run": modes}]],
+        **{f"US-00{n}": [[writes(n)]] for n in (2, 3)},
+    }
     project.script({**nights, "US-004": [[{"say": "nothing"}]]})
     done = started(project, "loop.py", "run", "--agent", "scripted", "--sessions", "3")
     assert done.returncode == 0, done.stdout + done.stderr
     return project
 
 
-def test_the_names_land_and_none_runs_outside_in_the_same_night(project: Project, marker: Path) -> None:
+def test_the_names_land_and_none_runs_outside_in_the_same_night(
+    project: Project, marker: Path
+) -> None:
     landed = set(project.git("ls-files").splitlines())
     wanted = {name for name in planted(marker) if name != ".env"}
     assert len(MODULES) > 300
@@ -115,7 +241,11 @@ def test_no_command_of_the_morning_after_runs_one(project: Project, marker: Path
     gone = [name for name in planted(marker) if not (project.folder / name).exists()]
     assert gone == [".env"]  # which never comes in
     told = {args: started(project, how, *args) for args in STARTS[how]}
-    assert {args: done.stderr for args, done in told.items() if done.returncode in (70, 127) or "Traceback" in done.stderr} == {}
+    assert {
+        args: done.stderr
+        for args, done in told.items()
+        if done.returncode in (70, 127) or "Traceback" in done.stderr
+    } == {}
     assert told["status",].returncode == 0
     assert not marker.exists(), marker.read_text()
 
@@ -125,14 +255,16 @@ def test_a_program_that_has_not_left_the_project_runs_them(project: Project, mar
     env = {**crooked(project), "PYTHONPATH": str(ROOT)}
     unguarded = [sys.executable, "-c", "from nightlatch.cli import main; main(['status'])"]
     subprocess.run(unguarded, cwd=project.folder, env=env, capture_output=True, check=False)
-    subprocess.run(["git", "log"], cwd=project.folder, env=env, capture_output=True, check=False)  # as Python finds it
+    # as Python finds it
+    subprocess.run(["git", "log"], cwd=project.folder, env=env, capture_output=True, check=False)
     ran = marker.read_text().split()
     marker.unlink()
     assert "git" in ran[-1]
     assert len(ran) > 1
 
 
-# One variable each that would have something of the project run as the person, with a file that it would find there.
+# One variable each that would have something of the project run as the person, with a file that it
+# would find there.
 VARIABLES = {
     "PATH": ("{top}/bin", "bin/git"),
     "PYTHONPATH": (".", "json/decoder.py"),
@@ -179,7 +311,9 @@ def test_no_variable_leads_a_child_into_the_project(tmp_path: Path) -> None:
     given = {name: value.format(top=top) for name, (value, _) in VARIABLES.items() if value}
     safe = outside.environment(given, project.folder)
     assert {name for name in safe if safe[name] == given[name]} == set()
-    assert safe == {"NODE_OPTIONS": ""} or all(top not in value and "./" not in value for value in safe.values())
+    assert safe == {"NODE_OPTIONS": ""} or all(
+        top not in value and "./" not in value for value in safe.values()
+    )
     assert outside.environment(HARMLESS, project.folder) == HARMLESS
 
 
@@ -191,35 +325,74 @@ if "--show" in sys.argv:
 
 
 def test_what_was_followed_into_the_project_is_left_by_starting_again(tmp_path: Path) -> None:
-    """The loader, and Python, have followed these variables when the first line runs; children and sandboxes are another matter."""
+    """The loader, and Python, have followed these variables when the first line runs; children
+    and sandboxes are another matter."""
     project = make_project(tmp_path, [feature(1)])
     loop = (project.folder / "loop.py").read_text()
-    project.write("loop.py", loop.replace("\n\ndef run(", SHOWS.replace("\\\\n", "\\n") + "\n\ndef run(", 1))
-    led = {"PYTHONPATH": f".:{tmp_path}", "LD_LIBRARY_PATH": f"{project.folder}/lib", "PYTHONUSERBASE": "base"}
+    project.write(
+        "loop.py", loop.replace("\n\ndef run(", SHOWS.replace("\\\\n", "\\n") + "\n\ndef run(", 1)
+    )
+    led = {
+        "PYTHONPATH": f".:{tmp_path}",
+        "LD_LIBRARY_PATH": f"{project.folder}/lib",
+        "PYTHONUSERBASE": "base",
+    }
     env = {**os.environ, **project.env, **led}
     words = [sys.executable, "loop.py", "--show"]
-    done = subprocess.run(words, cwd=project.folder, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        words, cwd=project.folder, env=env, capture_output=True, text=True, check=True
+    )
     told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    assert {name: told.get(name) for name in led} == {"PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": None, "PYTHONUSERBASE": None}
+    assert {name: told.get(name) for name in led} == {
+        "PYTHONPATH": str(tmp_path),
+        "LD_LIBRARY_PATH": None,
+        "PYTHONUSERBASE": None,
+    }
     assert {name: told.get(f"_NIGHTLATCH_GIVEN_{name}") for name in led} == led
 
 
 @pytest.mark.parametrize("name", ["sitecustomize.py", "queue.py"])
-def test_what_python_took_from_the_project_before_any_line_ran_is_said(tmp_path: Path, name: str) -> None:
-    """A person's own sitecustomize may load more. What ran, ran: the program says so and goes no further."""
+def test_what_python_took_from_the_project_before_any_line_ran_is_said(
+    tmp_path: Path, name: str
+) -> None:
+    """A person's own sitecustomize may load more.
+
+    What ran, ran: the program says so and goes no further.
+    """
     project = make_project(tmp_path, [feature(1)])
     project.write("sitecustomize.py", "import queue\n")
-    project.write(name, (project.folder / name).read_text() if (project.folder / name).exists() else "Queue = None\n")
+    project.write(
+        name,
+        (
+            (project.folder / name).read_text()
+            if (project.folder / name).exists()
+            else "Queue = None\n"
+        ),
+    )
     env = {**os.environ, **project.env, "PYTHONPATH": "."}
-    for words in (["loop.py"], ["-m", "nightlatch"], [str(Path(sys.executable).with_name("nightlatch"))]):
-        done = subprocess.run([sys.executable, *words, "status"], cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+    for words in (
+        ["loop.py"],
+        ["-m", "nightlatch"],
+        [str(Path(sys.executable).with_name("nightlatch"))],
+    ):
+        done = subprocess.run(
+            [sys.executable, *words, "status"],
+            cwd=project.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
         assert "from the project before this program could run" in done.stderr
 
 
 @pytest.mark.parametrize("how", STARTS)
-def test_python_led_into_the_project_runs_none_of_them_either(project: Project, marker: Path, how: str) -> None:
-    """With PYTHONPATH set only the morning after: what Python itself loads first cannot land, all else is looked for elsewhere."""
+def test_python_led_into_the_project_runs_none_of_them_either(
+    project: Project, marker: Path, how: str
+) -> None:
+    """With PYTHONPATH set only the morning after: what Python itself loads first cannot land,
+    all else is looked for elsewhere."""
     env = {**crooked(project), "PYTHONPATH": ".", "PYTHONNOUSERSITE": "1"}
     words = {
         "loop.py": ["loop.py"],
@@ -227,45 +400,63 @@ def test_python_led_into_the_project_runs_none_of_them_either(project: Project, 
         "-m": ["-m", "nightlatch"],
     }[how]
     argv = [*bare_python(project), *words, "status"]
-    done = subprocess.run(argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert not marker.exists(), marker.read_text()
 
 
 def bare_python(project: Project) -> list[str]:
-    """A Python of its own, whose folder of packages leads to this program by a path: no code of that folder runs at its start."""
+    """A Python of its own, whose folder of packages leads to this program by a path: no code of
+    that folder runs at its start."""
     place = project.folder.parent / "python"
     if not place.exists():
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
         [packages] = (place / "lib").glob("python*/site-packages")
         libraries = next(path for path in sys.path if path.endswith("site-packages"))
         (packages / "shop.pth").write_text(f"{ROOT}\n{libraries}\n")
-        as_pip_does = "import re\nimport sys\nfrom nightlatch.__main__ import main\nsys.exit(main())\n"
+        as_pip_does = (
+            "import re\nimport sys\nfrom nightlatch.__main__ import main\nsys.exit(main())\n"
+        )
         (place / "bin/nightlatch").write_text(as_pip_does)
     return [str(place / "bin/python")]
 
 
-SHOP = "#!/bin/sh\nif [ \"$1\" = --selftest ]; then test \"$(cat n1.txt)\" = 1; else cat n1.txt; fi\n"
+SHOP = '#!/bin/sh\nif [ "$1" = --selftest ]; then test "$(cat n1.txt)" = 1; else cat n1.txt; fi\n'
 BENT = "#!/bin/sh\nexit 0\n"
 
 
 @pytest.mark.parametrize(
     ("verify", "bent", "word"),
     [
-        ("test \"$(cat n1.txt)\" = 1", {"bin/cat": "#!/bin/sh\necho 1\n"}, "rejected"),  # the machine's cat comes first
+        # the machine's cat comes first
+        ('test "$(cat n1.txt)" = 1', {"bin/cat": "#!/bin/sh\necho 1\n"}, "rejected"),
         ("sh -c 'test -f n1.txt'", {"bin/sh": BENT}, "rejected"),
-        ("shop --selftest", {"bin/shop": BENT}, "held"),  # the project's own program is followed like ./bin/shop
+        # the project's own program is followed like ./bin/shop
+        ("shop --selftest", {"bin/shop": BENT}, "held"),
         ("cd bin && shop --selftest", {"bin/shop": BENT}, "held"),
         ("shop show | grep -qx 1", {"n1.txt": "1\n"}, "landed"),
     ],
 )
 def test_a_folder_of_the_project_on_path_lets_no_candidate_say_what_a_program_is(
     tmp_path: Path, verify: str, bent: dict[str, str], word: str
-) -> None:  # fmt: skip
-    project = make_project(tmp_path, [feature(1, verify=verify.replace("cat n1", "cat ../n1") if verify.startswith("cd") else verify)])
+) -> None:
+    project = make_project(
+        tmp_path,
+        [
+            feature(
+                1,
+                verify=verify.replace("cat n1", "cat ../n1") if verify.startswith("cd") else verify,
+            )
+        ],
+    )
     project.write("bin/shop", SHOP, mode=0o755)
     project.commit("a program of its own")
-    steps = [*({"write": name, "text": text} for name, text in bent.items()), {"run": "chmod +x bin/*"}]
+    steps = [
+        *({"write": name, "text": text} for name, text in bent.items()),
+        {"run": "chmod +x bin/*"},
+    ]
     env = {"PATH": f"{project.folder}/bin:{os.environ['PATH']}"}
     project.night([steps], "--once", env=env, code=None)
     ended = [entry for entry in project.entries() if entry.feature == "US-001"][-1]
@@ -281,7 +472,11 @@ atexit.register(lambda: open(os.environ["LATE"], "a").write("".join(sorted(f"{na
 
 def test_all_that_a_night_imports_is_imported_before_its_first_session(tmp_path: Path) -> None:
     told = '[notify]\ncommand = "cat >> ../told"\n[limits]\nbudget = 9.0\n'
-    stories = [feature(1), feature(2, verify=[]), feature(3, phases=[{"name": "implementation"}, {"name": "review"}])]
+    stories = [
+        feature(1),
+        feature(2, verify=[]),
+        feature(3, phases=[{"name": "implementation"}, {"name": "review"}]),
+    ]
     project = make_project(tmp_path, stories, settings=told)
     loop = (project.folder / "loop.py").read_text()
     begins = "        while True:\n"
@@ -292,10 +487,22 @@ def test_all_that_a_night_imports_is_imported_before_its_first_session(tmp_path:
     deletes = [{"spend": 0.1}, {"delete": "tests/test_till.py"}, writes(1)]
     more = (project.folder / "tests/test_till.py").read_text().replace("120", "40 * 3")
     edits = [writes(1), {"write": "tests/test_more.py", "text": more}]
-    finds = [{"note": {"claim": "é is two bytes", "state": "verified", "evidence": ["true"]}}, {"ask": "Which?"}]
-    script = project.script({"US-001": [deletes, edits], "US-002": [finds], "US-003": [[writes(3)]]})
-    env = {**os.environ, **project.env, "NIGHTLATCH_SCRIPT": str(script), "LATE": str(tmp_path / "late")}
+    finds = [
+        {"note": {"claim": "é is two bytes", "state": "verified", "evidence": ["true"]}},
+        {"ask": "Which?"},
+    ]
+    script = project.script(
+        {"US-001": [deletes, edits], "US-002": [finds], "US-003": [[writes(3)]]}
+    )
+    env = {
+        **os.environ,
+        **project.env,
+        "NIGHTLATCH_SCRIPT": str(script),
+        "LATE": str(tmp_path / "late"),
+    }
     words = [sys.executable, "loop.py", "run", "--agent", "scripted"]
-    done = subprocess.run(words, cwd=project.folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, cwd=project.folder, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode in (0, 3), done.stdout + done.stderr
     assert (tmp_path / "late").read_text().split() == []

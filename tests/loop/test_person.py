@@ -19,7 +19,9 @@ SETTINGS = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
 
 def village(folder: Path, features: int, script: str = HONEST) -> Project:
     stories = [feature(n) for n in range(1, features + 1)]
-    project = make_project(folder, stories, settings=SETTINGS, files={"agent.sh": f"#!/bin/sh\n{script}"})
+    project = make_project(
+        folder, stories, settings=SETTINGS, files={"agent.sh": f"#!/bin/sh\n{script}"}
+    )
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     return project
@@ -40,7 +42,9 @@ def events(project: Project, running: subprocess.Popen[str]) -> Iterator[str]:
 def patiently(project: Project, *args: str) -> None:
     """A git command as a person gives it: again, when another git has the index for a moment."""
     for _ in range(100):
-        done = subprocess.run(["git", *args], cwd=project.folder, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            ["git", *args], cwd=project.folder, check=False, capture_output=True, text=True
+        )
         if done.returncode == 0:
             return
         assert "index.lock" in done.stderr or "cannot lock ref" in done.stderr, done.stderr
@@ -55,8 +59,11 @@ def has_ended(running: subprocess.Popen[str], seconds: float) -> bool:
     return True
 
 
-def test_fifty_edits_of_the_plan_and_ten_commits_during_a_night_lose_nothing(tmp_path: Path) -> None:
-    """NIGHTLATCH_FULL makes so many, during four sessions; otherwise it is twenty and four, during two."""
+def test_fifty_edits_of_the_plan_and_ten_commits_during_a_night_lose_nothing(
+    tmp_path: Path,
+) -> None:
+    """NIGHTLATCH_FULL makes so many, during four sessions; otherwise it is twenty and four,
+    during two."""
     project = village(tmp_path, SESSIONS)
     plan, edits = project.folder / "prd.json", 0
     running = project.start("run")
@@ -76,23 +83,39 @@ def test_fifty_edits_of_the_plan_and_ten_commits_during_a_night_lose_nothing(tmp
     project.run("run")
     assert {f"US-{n:03}" for n in range(1, SESSIONS + 1)} <= set(project.passing())
     assert {story.get("notes") for story in project.plan()} >= {f"edit {n}" for n in range(EDITS)}
-    assert {f"mine{n}.txt" for n in range(0, EDITS, 5)} <= set(project.git("ls-tree", "--name-only", "HEAD").split())
-    assert [subject for subject in project.subjects() if subject.startswith("mine")] == [f"mine {n}" for n in range(0, EDITS, 5)]
+    assert {f"mine{n}.txt" for n in range(0, EDITS, 5)} <= set(
+        project.git("ls-tree", "--name-only", "HEAD").split()
+    )
+    assert [subject for subject in project.subjects() if subject.startswith("mine")] == [
+        f"mine {n}" for n in range(0, EDITS, 5)
+    ]
     assert project.git("status", "--porcelain") == ""
 
 
 def test_a_landing_that_meets_a_conflict_is_resolved_by_the_next_session(tmp_path: Path) -> None:
-    script = 'if grep -q "<<<<<<<" n1.txt 2>/dev/null; then echo merged >> seen.txt; fi\necho 1 > n1.txt\ntouch written\n'
-    project = village(tmp_path, 1, script + 'test -e seen.txt || while ! test -e go; do sleep 0.02; done; rm -f go written\n')
+    script = (
+        'if grep -q "<<<<<<<" n1.txt 2>/dev/null; then echo merged >> seen.txt; fi\necho 1 >'
+        " n1.txt\ntouch written\n"
+    )
+    project = village(
+        tmp_path,
+        1,
+        script + "test -e seen.txt || while ! test -e go; do sleep 0.02; done; rm -f go written\n",
+    )
     running = project.start("run")
     for _ in iter(lambda: has_ended(running, 0.02), True):
-        if not (project.folder / "n1.txt").exists() and (place := next(tmp_path.glob("cache/*/ws/*/tree/written"), None)):
+        if not (project.folder / "n1.txt").exists() and (
+            place := next(tmp_path.glob("cache/*/ws/*/tree/written"), None)
+        ):
             project.write("n1.txt", "the person's\n")
             project.git("add", "n1.txt")
             project.git("commit", "-q", "-m", "mine")
             place.with_name("go").touch()
     running.communicate()
-    assert [(word, rule) for word, _, rule in project.outcomes()] == [("advanced", "land.conflict"), ("landed", "")]
+    assert [(word, rule) for word, _, rule in project.outcomes()] == [
+        ("advanced", "land.conflict"),
+        ("landed", ""),
+    ]
     assert project.git("show", "HEAD:n1.txt") == "1\n"
     assert project.git("show", "HEAD:seen.txt") == "merged\n"
     assert "mine" in project.subjects()
@@ -110,11 +133,15 @@ def test_the_persons_uncommitted_work_stays_as_it_is(tmp_path: Path) -> None:
     assert (project.folder / "till.py").read_text() == "# half an idea\n"
 
 
-def test_a_file_in_the_way_is_a_conflict_that_git_shows_with_both_sides_in_it(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_a_conflict_that_git_shows_with_both_sides_in_it(
+    tmp_path: Path,
+) -> None:
     project = village(tmp_path, 1)
     project.write("n1.txt", "in the way\n")
     project.run("run")
-    assert (project.folder / "n1.txt").read_text() == "<<<<<<< landed\n1\n=======\nin the way\n>>>>>>> your edit\n"
+    assert (
+        project.folder / "n1.txt"
+    ).read_text() == "<<<<<<< landed\n1\n=======\nin the way\n>>>>>>> your edit\n"
     assert project.git("show", ":3:n1.txt") == "in the way\n"
     assert project.git("show", "HEAD:n1.txt") == "1\n"
     project.git("checkout", "-q", "--ours", "n1.txt")
@@ -123,7 +150,9 @@ def test_a_file_in_the_way_is_a_conflict_that_git_shows_with_both_sides_in_it(tm
     assert project.git("status", "--porcelain") == ""
 
 
-def test_a_broken_plan_is_told_with_its_place_and_during_a_run_the_last_good_one_stays_in_force(tmp_path: Path) -> None:
+def test_a_broken_plan_is_told_with_its_place_and_during_a_run_the_last_good_one_stays_in_force(
+    tmp_path: Path,
+) -> None:
     project = village(tmp_path, 2)
     good, broken = (project.folder / "prd.json").read_text(), '{"userStories": [}'
     project.write("prd.json", broken)
@@ -144,10 +173,15 @@ def test_a_feature_that_was_taken_away_during_its_session_does_not_land(tmp_path
     for event in events(project, running):
         if event == "session.started":
             plan = json.loads((project.folder / "prd.json").read_text())
-            plan["userStories"] = [story for story in plan["userStories"] if story["id"] != "US-001"]
+            plan["userStories"] = [
+                story for story in plan["userStories"] if story["id"] != "US-001"
+            ]
             project.write("prd.json", json.dumps(plan, indent=2) + "\n")
     running.communicate()
-    assert project.outcomes() == [("advanced", "US-001", "land.feature-changed"), ("landed", "US-002", "")]
+    assert project.outcomes() == [
+        ("advanced", "US-001", "land.feature-changed"),
+        ("landed", "US-002", ""),
+    ]
     assert [story["id"] for story in project.plan()] == ["US-002"]
 
 
@@ -170,5 +204,10 @@ def test_refused_work_is_taken_back_by_a_commit(tmp_path: Path) -> None:
     project.run("refuse", "US-001", "not like this", "--now")
     assert not (project.folder / "n1.txt").exists()
     assert project.git("status", "--porcelain") == ""
-    project.night([[{"run": "grep 'not like this' $NIGHTLATCH_BRIEF > seen.txt"}]], "--sessions", "1", code=None)
+    project.night(
+        [[{"run": "grep 'not like this' $NIGHTLATCH_BRIEF > seen.txt"}]],
+        "--sessions",
+        "1",
+        code=None,
+    )
     assert "not like this" in project.git("show", "HEAD:seen.txt")

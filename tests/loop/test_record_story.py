@@ -1,4 +1,5 @@
-"""One story of the record: a failure that comes and goes, worked on by three sessions on two machines with two agent CLIs."""
+"""One story of the record: a failure that comes and goes, worked on by three sessions on two
+machines with two agent CLIs."""
 
 import json
 import os
@@ -77,12 +78,39 @@ class Rush(unittest.TestCase):
 AGAIN = "python3 accept.py"
 WANTED = re.compile("objective [0-9a-f]{12}")
 FORBIDDEN, LAGS = "403 after accepting an invite", "replica 2 lags behind"
-LIMITER, EXPIRED, MAIL = "the rate limiter refuses", "the token has expired", "does the link in the mail expire"
+LIMITER, EXPIRED, MAIL = (
+    "the rate limiter refuses",
+    "the token has expired",
+    "does the link in the mail expire",
+)
 FINDS_OUT: Steps = [
-    note("verified", FORBIDDEN, "--reproduce", AGAIN, "--fails", "3/10", "--cite", "accept.py:9-13"),
-    note("verified", LAGS, "--evidence", f"REPLICA=2 {AGAIN}; test $? = 1", "--cite", "store.py:17-18"),
-    note("rejected", LIMITER, "--evidence", f"LIMITER=off REPLICA=2 {AGAIN}; test $? = 1", "--cite", "middleware.py:6-7"),
-    note("rejected", EXPIRED, "--evidence", f"LONGEST=9999 REPLICA=2 {AGAIN}; test $? = 1", "--cite", "middleware.py:10-11"),
+    note(
+        "verified", FORBIDDEN, "--reproduce", AGAIN, "--fails", "3/10", "--cite", "accept.py:9-13"
+    ),
+    note(
+        "verified",
+        LAGS,
+        "--evidence",
+        f"REPLICA=2 {AGAIN}; test $? = 1",
+        "--cite",
+        "store.py:17-18",
+    ),
+    note(
+        "rejected",
+        LIMITER,
+        "--evidence",
+        f"LIMITER=off REPLICA=2 {AGAIN}; test $? = 1",
+        "--cite",
+        "middleware.py:6-7",
+    ),
+    note(
+        "rejected",
+        EXPIRED,
+        "--evidence",
+        f"LONGEST=9999 REPLICA=2 {AGAIN}; test $? = 1",
+        "--cite",
+        "middleware.py:10-11",
+    ),
     note("open", MAIL, "--next", "make tests/test_rush.py pass in store.py"),
     {"write": "tests/test_rush.py", "text": RUSH},
     {"run": "touch $NIGHTLATCH_OUT/again"},
@@ -135,19 +163,31 @@ def brief(project: Project, number: int) -> str:
 
 def done(project: Project) -> list[str]:
     """What the last session ran."""
-    lines = sorted(project.folder.glob(".nightlatch/sessions/*/transcript.jsonl"))[-1].read_text().splitlines()
+    lines = (
+        sorted(project.folder.glob(".nightlatch/sessions/*/transcript.jsonl"))[-1]
+        .read_text()
+        .splitlines()
+    )
     told = [json.loads(line) for line in lines if '"item.started"' in line]
     return [str(line["item"]["command"]) for line in told]
 
 
 def first_machine(folder: Path) -> Project:
-    """Session one finds out what it can and adds a failing test; its loop is killed, and the next one writes down what it left."""
+    """Session one finds out what it can and adds a failing test; its loop is killed, and the
+    next one writes down what it left."""
     files = {"store.py": STORE, "middleware.py": MIDDLEWARE, "accept.py": ACCEPT, "coder.py": CODER}
-    story = feature(1, title="Guests get in", acceptanceCriteria=["no 403 "], verify="python3 -m unittest tests.test_rush")
+    story = feature(
+        1,
+        title="Guests get in",
+        acceptanceCriteria=["no 403 "],
+        verify="python3 -m unittest tests.test_rush",
+    )
     project = make_project(folder, [story], settings=SETTINGS, files=files)
     (project.folder / "coder.py").chmod(0o755)
     project.commit("the coder may run")
-    night = project.start("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(project.script([FINDS_OUT]))})
+    night = project.start(
+        "run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(project.script([FINDS_OUT]))}
+    )
     for event in events(project, night):
         if event == "agent.started":
             while not any(folder.glob("cache/*/ws/*/out/again")):
@@ -161,14 +201,17 @@ def first_machine(folder: Path) -> Project:
 
 def second_machine(first: Project, folder: Path) -> Project:
     first.git("clone", "-q", str(first.folder), str(folder / "clone"))
-    clone = replace(first, folder=folder / "clone", env={"NIGHTLATCH_CACHE": str(folder / "cache2")})
+    clone = replace(
+        first, folder=folder / "clone", env={"NIGHTLATCH_CACHE": str(folder / "cache2")}
+    )
     clone.git("fetch", "-q", "origin", "refs/nightlatch/*:refs/nightlatch/*")
     clone.run("retry", "US-001")
     return clone
 
 
 def assert_told(project: Project, first: Project) -> None:
-    """The second session's brief holds all that the first one found out, and the session goes by it."""
+    """The second session's brief holds all that the first one found out, and the session goes
+    by it."""
     told, ran = brief(project, 0), done(project)
     for claim, each in findings(first).items():
         assert f"{each.id} {each.state}: {claim}" in told
@@ -181,7 +224,8 @@ def assert_told(project: Project, first: Project) -> None:
 
 
 def assert_contested(project: Project, first: Project) -> None:
-    """What was seen and what contradicts it stand under one another, each with its evidence, the old text byte for byte."""
+    """What was seen and what contradicts it stand under one another, each with its evidence,
+    the old text byte for byte."""
     contested = findings(project)[LAGS]
     assert [(event.by, event.challenge, event.state) for event in contested.events] == [
         (Author.LOOP, False, State.VERIFIED),
@@ -193,11 +237,21 @@ def assert_contested(project: Project, first: Project) -> None:
     assert project.git("show", file).startswith(first.git("show", file))
 
 
-def test_an_intermittent_failure_is_worked_on_by_three_sessions_none_of_which_starts_over(tmp_path: Path) -> None:
+def test_an_intermittent_failure_is_worked_on_by_three_sessions_none_of_which_starts_over(
+    tmp_path: Path,
+) -> None:
     first = first_machine(tmp_path)
     found = findings(first)
-    states = {LAGS: State.VERIFIED, LIMITER: State.REJECTED, EXPIRED: State.REJECTED, MAIL: State.OPEN}
-    assert {claim: each.state for claim, each in found.items()} == {FORBIDDEN: State.VERIFIED, **states}
+    states = {
+        LAGS: State.VERIFIED,
+        LIMITER: State.REJECTED,
+        EXPIRED: State.REJECTED,
+        MAIL: State.OPEN,
+    }
+    assert {claim: each.state for claim, each in found.items()} == {
+        FORBIDDEN: State.VERIFIED,
+        **states,
+    }
     assert found[FORBIDDEN].seen == (1, 3)
     clone = second_machine(first, tmp_path)
     clone.run("run", "--once")
@@ -205,7 +259,28 @@ def test_an_intermittent_failure_is_worked_on_by_three_sessions_none_of_which_st
     clone.run("run", "--once")
     assert_contested(clone, first)
     assert clone.passing() == ["US-001"]
-    assert [word for word, *_ in clone.outcomes() if word not in ("finding", "decision")] == ["interrupted", "advanced", "landed"]
-    changed = clone.git("diff", "--name-only", first.git("rev-parse", "HEAD").strip(), "HEAD", "--", ":!findings", ":!progress.txt")
+    assert [word for word, *_ in clone.outcomes() if word not in ("finding", "decision")] == [
+        "interrupted",
+        "advanced",
+        "landed",
+    ]
+    changed = clone.git(
+        "diff",
+        "--name-only",
+        first.git("rev-parse", "HEAD").strip(),
+        "HEAD",
+        "--",
+        ":!findings",
+        ":!progress.txt",
+    )
     assert changed.split() == ["prd.json", "store.py", "tests/test_rush.py"]
-    assert len({wanted[0] for text in (brief(first, 0), brief(clone, 0), brief(clone, 1)) if (wanted := WANTED.search(text))}) == 1
+    assert (
+        len(
+            {
+                wanted[0]
+                for text in (brief(first, 0), brief(clone, 0), brief(clone, 1))
+                if (wanted := WANTED.search(text))
+            }
+        )
+        == 1
+    )

@@ -13,7 +13,9 @@ from tests.loop.village import Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
 
-HUNT = feature(1, verify=[], title="The first callback answers 403", acceptanceCriteria=["./flow.sh succeeds"])
+HUNT = feature(
+    1, verify=[], title="The first callback answers 403", acceptanceCriteria=["./flow.sh succeeds"]
+)
 INVESTIGATES = r"""
 cat > /dev/null
 tell() { printf '%s\n' "$1"; }
@@ -65,11 +67,21 @@ def part(text: str, heading: str) -> str:
 
 def read(brief: str) -> Known:
     """The brief, as its next agent reads it."""
-    how = {name: text for name, _, text in (row[2:].partition(": ") for row in part(brief, "How the last session ended").splitlines())}
+    how = {
+        name: text
+        for name, _, text in (
+            row[2:].partition(": ")
+            for row in part(brief, "How the last session ended").splitlines()
+        )
+    }
     ways = part(brief, "Where to go on")
     return Known(
-        reproductions=tuple(re.findall(r"^- `([^`]+)` fails", part(brief, "How the failure is seen"), re.MULTILINE)),
-        ruled_out=tuple(re.findall(r"^- N-\w+ rejected: ([^;]+)", part(brief, "Findings"), re.MULTILINE)),
+        reproductions=tuple(
+            re.findall(r"^- `([^`]+)` fails", part(brief, "How the failure is seen"), re.MULTILINE)
+        ),
+        ruled_out=tuple(
+            re.findall(r"^- N-\w+ rejected: ([^;]+)", part(brief, "Findings"), re.MULTILINE)
+        ),
         next=next((row[2:] for row in ways.splitlines() if row.startswith("> ")), ""),
         ended=how.get("it ended", ""),
         todo=how.get("its list", ""),
@@ -82,11 +94,19 @@ def read(brief: str) -> Known:
 def told_of(brief: str) -> tuple[str, ...]:
     """What is told as soon as a session is over, before a next run has looked at its work."""
     known = read(brief)
-    return (*known.reproductions, known.next, known.ended.partition("; ")[0], known.todo, known.words, known.failed)
+    return (
+        *known.reproductions,
+        known.next,
+        known.ended.partition("; ")[0],
+        known.todo,
+        known.words,
+        known.failed,
+    )
 
 
 def hunt(folder: Path, end: str, *, then: str = NEXT, idle: str = "10m") -> Project:
-    """A project with a bug, and an agent that looks for it, notes what it finds, and ends in some way."""
+    """A project with a bug, and an agent that looks for it, notes what it finds, and ends in
+    some way."""
     project = make_project(folder, [HUNT], settings=SETTINGS.replace("IDLE", idle))
     project.write("flow.sh", "#!/bin/sh\necho first callback: 403\nexit 1\n", mode=0o755)
     project.agent(INVESTIGATES.replace("NEXT", then) + end)
@@ -98,7 +118,10 @@ def handed_on(project: Project) -> str:
     """The brief that the next agent really gets, another program; the same is printed before."""
     printed = project.run("brief", "US-001").stdout
     project.run("run", "--agent", "two", "--once", code=None)
-    given = max(project.folder.glob(".nightlatch/sessions/*/brief.md"), key=lambda path: path.stat().st_mtime_ns).read_text()
+    given = max(
+        project.folder.glob(".nightlatch/sessions/*/brief.md"),
+        key=lambda path: path.stat().st_mtime_ns,
+    ).read_text()
     assert told_of(printed) == told_of(given)
     return given
 
@@ -111,7 +134,12 @@ def killed_loop(project: Project) -> None:
     """The loop gets SIGKILL while its agent works."""
     night = project.start("run", "--once")
     sessions = project.folder / ".nightlatch/sessions"
-    until(lambda: any(b"before the row" in path.read_bytes() for path in sessions.glob("*/transcript.jsonl")), 90)
+    until(
+        lambda: any(
+            b"before the row" in path.read_bytes() for path in sessions.glob("*/transcript.jsonl")
+        ),
+        90,
+    )
     night.send_signal(signal.SIGKILL)
     night.communicate()
     listed = project.run("note", "list")
@@ -134,27 +162,51 @@ def refused(project: Project) -> None:
 
 
 WAYS: Mapping[str, tuple[str, str, Callable[[Project], None], str]] = {
-    "killed": (f"{CALLS}kill -KILL $$\n", NEXT, cut_off, "failed (agent.fault): the agent failed: killed by signal 9"),
-    "hung": ("sleep 600\n", NEXT, cut_off, "advanced: the agent hung and was ended: nothing came from it for 3s"),
+    "killed": (
+        f"{CALLS}kill -KILL $$\n",
+        NEXT,
+        cut_off,
+        "failed (agent.fault): the agent failed: killed by signal 9",
+    ),
+    "hung": (
+        "sleep 600\n",
+        NEXT,
+        cut_off,
+        "advanced: the agent hung and was ended: nothing came from it for 3s",
+    ),
     "context full": (
         """tell '{"kind": "result", "ok": false, "cls": "context", "text": "prompt is too long"}'\nexit 1\n""",
-        NEXT, cut_off, "advanced: the agent's context was full: prompt is too long",
+        NEXT,
+        cut_off,
+        "advanced: the agent's context was full: prompt is too long",
     ),
     "usage limit": (
         """tell '{"kind": "result", "ok": false, "cls": "limit", "text": "usage limit reached"}'\nexit 1\n""",
-        NEXT, cut_off, "interrupted (agent.limit): the agent met its usage limit: usage limit reached",
+        NEXT,
+        cut_off,
+        "interrupted (agent.limit): the agent met its usage limit: usage limit reached",
     ),
-    "crash of the loop": ("sleep 600\n", NEXT, killed_loop, "interrupted (loop.crash): the run was cut off: it was killed or"),
+    "crash of the loop": (
+        "sleep 600\n",
+        NEXT,
+        killed_loop,
+        "interrupted (loop.crash): the run was cut off: it was killed or",
+    ),
     "asked": (
-        f"echo 'Are invited people guests?' > $NIGHTLATCH_OUT/blocked.md\n{DONE}\n", NEXT, answered, "blocked (agent.question)",
+        f"echo 'Are invited people guests?' > $NIGHTLATCH_OUT/blocked.md\n{DONE}\n",
+        NEXT,
+        answered,
+        "blocked (agent.question)",
     ),
     "refused": (DONE.replace("Not finished.", "done"), "", refused, "unproved"),
     "handed to another": (DONE, NEXT, cut_off, "advanced (land.not-finished)"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_however_a_session_ends_the_next_agent_knows_from_its_brief_alone_where_it_was(tmp_path: Path, way: str) -> None:
+def test_however_a_session_ends_the_next_agent_knows_from_its_brief_alone_where_it_was(
+    tmp_path: Path, way: str
+) -> None:
     end, then, happens, ended = WAYS[way]
     project = hunt(tmp_path, end, then=then, idle="3s" if way == "hung" else "10m")
     happens(project)
@@ -164,7 +216,10 @@ def test_however_a_session_ends_the_next_agent_knows_from_its_brief_alone_where_
     assert known.ruled_out == ("the price table is wrong",)
     assert known.ended.startswith(ended)
     assert known.todo == "[x] reproduce it; [ ] trace the role"
-    assert known.failed.startswith("python3 -c \"import till; till.member()\": AttributeError: module 'till' has no attribute 'member'")
+    assert known.failed.startswith(
+        "python3 -c \"import till; till.member()\": AttributeError: module 'till' has no attribute"
+        " 'member'"
+    )
     assert known.words == "The role is asked for before the row is written."
     assert known.changed == "till.py"
     if way == "refused":
@@ -178,13 +233,24 @@ def test_however_a_session_ends_the_next_agent_knows_from_its_brief_alone_where_
         assert "They are guests." in part(brief, "The person's answer")
 
 
-def test_a_session_of_plain_text_that_was_killed_before_it_noted_anything_is_told_in_its_own_words(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [HUNT], settings=SETTINGS.replace('events = "jsonl"\n', "").replace("IDLE", "10m"))
+def test_a_session_of_plain_text_that_was_killed_before_it_noted_anything_is_told_in_its_own_words(
+    tmp_path: Path,
+) -> None:
+    project = make_project(
+        tmp_path, [HUNT], settings=SETTINGS.replace('events = "jsonl"\n', "").replace("IDLE", "10m")
+    )
     says = ("Looks like a race in price().", "The role is asked for before the row is written.")
-    project.agent("\n".join(("cat > /dev/null", *(f"echo '{each}'" for each in says), "exec sleep 600")))
+    project.agent(
+        "\n".join(("cat > /dev/null", *(f"echo '{each}'" for each in says), "exec sleep 600"))
+    )
     project.commit("the agent")
     night = project.start("run", "--once")
-    until(lambda: any(says[1].encode() in path.read_bytes() for path in project.folder.glob(".nightlatch/sessions/*/transcript.jsonl")))
+    until(
+        lambda: any(
+            says[1].encode() in path.read_bytes()
+            for path in project.folder.glob(".nightlatch/sessions/*/transcript.jsonl")
+        )
+    )
     night.send_signal(signal.SIGKILL)
     night.communicate()
     known = read(handed_on(project))

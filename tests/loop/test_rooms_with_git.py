@@ -28,10 +28,17 @@ class Git(unittest.TestCase):
 
 
 def test_tests_checks_and_verify_may_ask_git(tmp_path: Path) -> None:
-    verify = 'test "$(git ls-files new.py)" = new.py && python3 -c "import new; assert new.twice(2) == 4"'
+    verify = (
+        'test "$(git ls-files new.py)" = new.py && python3 -c "import new; assert new.twice(2)'
+        ' == 4"'
+    )
     project = make_project(tmp_path, [feature(1, verify=verify)], files={"tests/test_git.py": ASKS})
     project.git("tag", "v1.0")
-    project.write("checks/30-git", "#!/bin/sh\ngit ls-files --error-unmatch till.py && git log --oneline -1\n", mode=0o755)
+    project.write(
+        "checks/30-git",
+        "#!/bin/sh\ngit ls-files --error-unmatch till.py && git log --oneline -1\n",
+        mode=0o755,
+    )
     project.commit("a check")
 
     project.night([[{"write": "new.py", "text": "def twice(n):\n    return 2 * n\n"}]])

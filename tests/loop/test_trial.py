@@ -1,4 +1,5 @@
-"""Is a restart note enough: a real session goes on from it alone, another from nothing, and what each repeats is counted."""
+"""Is a restart note enough: a real session goes on from it alone, another from nothing, and
+what each repeats is counted."""
 
 import sys
 from pathlib import Path
@@ -42,20 +43,47 @@ def found_out(folder: Path) -> Project:
     project = make_project(folder, [feature(1)], settings=SETTINGS, files={"reader.py": READER})
     (project.folder / "reader.py").chmod(0o755)
     project.commit("the reader may run")
-    settled = note("verified", "the till multiplies", "--evidence", 'grep -q "[*]" till.py', "--cite", "till.py:4-5")
-    ruled_out = note("rejected", "the tests are empty", "--evidence", "test -s tests/test_till.py", "--cite", "tests/test_till.py")
+    settled = note(
+        "verified",
+        "the till multiplies",
+        "--evidence",
+        'grep -q "[*]" till.py',
+        "--cite",
+        "till.py:4-5",
+    )
+    ruled_out = note(
+        "rejected",
+        "the tests are empty",
+        "--evidence",
+        "test -s tests/test_till.py",
+        "--cite",
+        "tests/test_till.py",
+    )
     project.night([[settled, ruled_out, {"write": "half.txt", "text": "half\n"}]], "--once")
     return project
 
 
-def test_a_session_that_has_the_note_repeats_nothing_one_that_has_none_does_and_nothing_is_left_of_either(tmp_path: Path) -> None:
+def test_a_session_with_the_note_repeats_nothing_and_one_without_it_does(
+    tmp_path: Path,
+) -> None:
     project = found_out(tmp_path)
-    before = project.git("for-each-ref"), project.git("status", "--porcelain"), {*project.folder.glob(".nightlatch/**/*")}
+    before = (
+        project.git("for-each-ref"),
+        project.git("status", "--porcelain"),
+        {*project.folder.glob(".nightlatch/**/*")},
+    )
     told = project.run("handoff", "US-001", "--trial").stdout.splitlines()
     assert told[0] == "with the note  repeated work: 0 in 1 tool calls"
     assert told[1] == "with none      repeated work: 2 in 3 tool calls"
-    assert [line.split(" again")[0].strip() for line in told[2:]] == ['ran `grep -q "[*]" till.py`', "touched `tests/test_till.py`"]
-    after = project.git("for-each-ref"), project.git("status", "--porcelain"), {*project.folder.glob(".nightlatch/**/*")}
+    assert [line.split(" again")[0].strip() for line in told[2:]] == [
+        'ran `grep -q "[*]" till.py`',
+        "touched `tests/test_till.py`",
+    ]
+    after = (
+        project.git("for-each-ref"),
+        project.git("status", "--porcelain"),
+        {*project.folder.glob(".nightlatch/**/*")},
+    )
     assert after == before
     assert not any(tmp_path.glob("cache/*/ws/*"))
 
@@ -63,6 +91,14 @@ def test_a_session_that_has_the_note_repeats_nothing_one_that_has_none_does_and_
 def test_the_trial_is_one_object_and_its_agent_can_be_another(tmp_path: Path) -> None:
     project = found_out(tmp_path)
     script = project.script([[writes(1), {"run": "head -3 tests/test_till.py"}]])
-    told = project.run("handoff", "US-001", "--trial", "--agent", "scripted", "--json", env={"NIGHTLATCH_SCRIPT": str(script)}).stdout
+    told = project.run(
+        "handoff",
+        "US-001",
+        "--trial",
+        "--agent",
+        "scripted",
+        "--json",
+        env={"NIGHTLATCH_SCRIPT": str(script)},
+    ).stdout
     assert '"schema": "nightlatch/handoff-trial/1"' in told
     assert told.count('"repeated": 1,\n    "calls": 2') == 2

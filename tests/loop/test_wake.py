@@ -1,4 +1,5 @@
-"""A session that died is continued: elsewhere, by somebody else's start, from its last snapshot; and its log is a stream without gaps."""
+"""A session that died is continued: elsewhere, by somebody else's start, from its last
+snapshot; and its log is a stream without gaps."""
 
 import gzip
 import json
@@ -44,8 +45,18 @@ def dead(project: Project) -> str:
     run = project.start("run")
     sessions = project.folder / ".nightlatch/sessions"
     refs = ["git", "for-each-ref", "--format=%(refname)", "refs/nightlatch/sessions"]
-    until(lambda: subprocess.run(refs, cwd=project.folder, capture_output=True, text=True, check=True).stdout)
-    until(lambda: any(b"wound up" in file.read_bytes() for file in sessions.glob("*/transcript.jsonl")))
+    until(
+        lambda: (
+            subprocess.run(
+                refs, cwd=project.folder, capture_output=True, text=True, check=True
+            ).stdout
+        )
+    )
+    until(
+        lambda: any(
+            b"wound up" in file.read_bytes() for file in sessions.glob("*/transcript.jsonl")
+        )
+    )
     run.send_signal(signal.SIGKILL)
     run.communicate()
     until(lambda: not left_running(project))
@@ -54,7 +65,9 @@ def dead(project: Project) -> str:
 
 @pytest.mark.sandbox
 def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(1)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"})
+    project = make_project(
+        tmp_path, [feature(1)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"}
+    )
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     session = dead(project)
@@ -62,15 +75,27 @@ def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_pat
     elsewhere.mkdir()
     shutil.copytree(project.folder, elsewhere / "copy", symlinks=True)
     workspaces = sorted(tmp_path.glob("cache/*/ws/*"))
-    copy = replace(project, folder=elsewhere / "copy", env={"NIGHTLATCH_CACHE": str(elsewhere / "cache")})
+    copy = replace(
+        project, folder=elsewhere / "copy", env={"NIGHTLATCH_CACHE": str(elsewhere / "cache")}
+    )
     ran = copy.run("wake", session)
 
-    assert [(word, rule) for word, _, rule in copy.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")], ran.stderr
-    assert copy.git("show", "HEAD:seen.txt") == "half\n", "what the snapshot had lay in the fresh workspace"
-    brief = max((copy.folder / ".nightlatch/sessions").glob("*/brief.md"), key=lambda file: file.stat().st_mtime).read_text()
+    assert [(word, rule) for word, _, rule in copy.outcomes()] == [
+        ("interrupted", "loop.crash"),
+        ("landed", ""),
+    ], ran.stderr
+    assert copy.git("show", "HEAD:seen.txt") == "half\n", (
+        "what the snapshot had lay in the fresh workspace"
+    )
+    brief = max(
+        (copy.folder / ".nightlatch/sessions").glob("*/brief.md"),
+        key=lambda file: file.stat().st_mtime,
+    ).read_text()
     assert "How the last session ended" in brief
     assert "- message: now it is wound up" in brief
-    assert sorted(tmp_path.glob("cache/*/ws/*")) == workspaces, "the workspace of the first one is not touched from the copy"
+    assert sorted(tmp_path.glob("cache/*/ws/*")) == workspaces, (
+        "the workspace of the first one is not touched from the copy"
+    )
     assert copy.git("for-each-ref", "refs/nightlatch/bases") == ""
     again = copy.run("wake", session)
     assert "passes" in again.stdout
@@ -83,7 +108,9 @@ def test_a_session_that_died_is_continued_from_a_copy_under_another_path(tmp_pat
     project.git("update-ref", "-d", f"refs/nightlatch/sessions/{session}")
     project.git("reflog", "expire", "--all", "--expire=now")
     project.git("gc", "-q", "--prune=now")
-    assert project.git("cat-file", "-t", base) == "commit\n", "what a workspace in flight borrows is never collected"
+    assert project.git("cat-file", "-t", base) == "commit\n", (
+        "what a workspace in flight borrows is never collected"
+    )
 
 
 STRANGER = 54_321
@@ -95,17 +122,43 @@ def as_stranger(project: Project, *args: str) -> subprocess.CompletedProcess[str
     if not home.exists():
         home.mkdir()
         os.chown(home, STRANGER, STRANGER)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(home), **project.env}
-    argv = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", sys.executable, "-m", "nightlatch", *args]
-    return subprocess.run(argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False, timeout=90)
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(home),
+        **project.env,
+    }
+    argv = [
+        "setpriv",
+        f"--reuid={STRANGER}",
+        f"--regid={STRANGER}",
+        "--clear-groups",
+        sys.executable,
+        "-m",
+        "nightlatch",
+        *args,
+    ]
+    return subprocess.run(
+        argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False, timeout=90
+    )
 
 
 @pytest.fixture
 def open_place() -> Iterator[Path]:
-    """A folder that other users can go to, as they cannot to pytest's own; a skip where this machine has no other user to be."""
+    """A folder that other users can go to, as they cannot to pytest's own; a skip where this
+    machine has no other user to be."""
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("only root can be another user")
-    argv = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", sys.executable, "-c", "import nightlatch.cli, click"]
+    argv = [
+        "setpriv",
+        f"--reuid={STRANGER}",
+        f"--regid={STRANGER}",
+        "--clear-groups",
+        sys.executable,
+        "-c",
+        "import nightlatch.cli, click",
+    ]
     if subprocess.run(argv, cwd=ROOT, capture_output=True, check=False).returncode:
         pytest.skip("another user may not read this project, or its Python")
     with TemporaryDirectory() as name:
@@ -115,11 +168,17 @@ def open_place() -> Iterator[Path]:
 
 @pytest.mark.sandbox
 def test_a_session_that_died_is_continued_by_another_user(tmp_path: Path, open_place: Path) -> None:
-    project = make_project(tmp_path, [feature(1)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"})
+    project = make_project(
+        tmp_path, [feature(1)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"}
+    )
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     session = dead(project)
-    copy = replace(project, folder=open_place / "copy", env={"NIGHTLATCH_CACHE": str(open_place / "home/cache")})
+    copy = replace(
+        project,
+        folder=open_place / "copy",
+        env={"NIGHTLATCH_CACHE": str(open_place / "home/cache")},
+    )
     shutil.copytree(project.folder, copy.folder, symlinks=True)
 
     told = as_stranger(copy, "wake", session)
@@ -141,17 +200,28 @@ def test_a_session_that_died_is_continued_by_another_user(tmp_path: Path, open_p
         os.chown(place, STRANGER, STRANGER, follow_symlinks=False)
     ran = as_stranger(copy, "wake", session)
     assert ran.returncode == 0, ran.stderr
-    whole = {path.owner() if path.stat().st_uid != STRANGER else STRANGER for path in copy.folder.rglob("*")}
+    whole = {
+        path.owner() if path.stat().st_uid != STRANGER else STRANGER
+        for path in copy.folder.rglob("*")
+    }
     assert whole == {STRANGER}
     subprocess.run(["chown", "-R", "0:0", copy.folder], check=True)
-    assert [(word, rule) for word, _, rule in copy.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")]
+    assert [(word, rule) for word, _, rule in copy.outcomes()] == [
+        ("interrupted", "loop.crash"),
+        ("landed", ""),
+    ]
     assert copy.git("show", "HEAD:seen.txt") == "half\n"
     assert len(copy.landings()) == 1
 
 
 @pytest.mark.sandbox
 def test_a_repository_that_was_moved_between_two_runs_goes_on_where_it_is(tmp_path: Path) -> None:
-    project = make_project(tmp_path, [feature(1), feature(2)], settings=MINE, files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"})
+    project = make_project(
+        tmp_path,
+        [feature(1), feature(2)],
+        settings=MINE,
+        files={"agent.sh": f"#!/bin/sh\n{AGENT}\n"},
+    )
     (project.folder / "agent.sh").chmod(0o755)
     project.commit("the agent may run")
     dead(project)
@@ -160,7 +230,10 @@ def test_a_repository_that_was_moved_between_two_runs_goes_on_where_it_is(tmp_pa
     project.folder.rename(moved.folder)
     ran = moved.run("run", "--sessions", "2", "--feature", "US-001", code=None)
     assert moved.passing() == ["US-001"], ran.stderr
-    assert [(word, rule) for word, _, rule in moved.outcomes()] == [("interrupted", "loop.crash"), ("landed", "")], ran.stderr
+    assert [(word, rule) for word, _, rule in moved.outcomes()] == [
+        ("interrupted", "loop.crash"),
+        ("landed", ""),
+    ], ran.stderr
     assert moved.git("show", "HEAD:seen.txt") == "half\n", "what the snapshot had went along"
     assert len(moved.landings()) == 1
     assert moved.git("for-each-ref", "refs/nightlatch/bases") == ""
@@ -170,20 +243,29 @@ def test_a_repository_that_was_moved_between_two_runs_goes_on_where_it_is(tmp_pa
 
 @pytest.mark.sandbox
 def test_the_log_of_a_session_is_a_stream_without_gaps(tmp_path: Path) -> None:
-    """Read by one who follows from the start, one who comes later, and one who reads when it is over and packed."""
+    """Read by one who follows from the start, one who comes later, and one who reads when it is
+    over and packed."""
     project = make_project(tmp_path, [feature(1)])
     steps = [{"say": f"word {n}"} for n in range(40)]
     wait = {"run": "for n in $(seq 200); do test -e gone && break; sleep 0.1; done"}
     script = project.script([[*steps, wait, *steps, writes(1), {"say": "the end"}]])
     run = project.start("run", "--agent", "scripted", env={"NIGHTLATCH_SCRIPT": str(script)})
     sessions, trees = project.folder / ".nightlatch/sessions", tmp_path / "cache"
-    until(lambda: any(b"seq 200" in file.read_bytes() for file in sessions.glob("*/transcript.jsonl")))
+    until(
+        lambda: any(b"seq 200" in file.read_bytes() for file in sessions.glob("*/transcript.jsonl"))
+    )
     session = next(sessions.iterdir()).name
-    followers = [project.start("events", session, "--follow", "--json", *more) for more in ((), ("--since", "20"))]
+    followers = [
+        project.start("events", session, "--follow", "--json", *more)
+        for more in ((), ("--since", "20"))
+    ]
     until(lambda: [*trees.glob("*/ws/*/tree/till.py")])
     for tree in trees.glob("*/ws/*/tree"):
         (tree / "gone").touch()
-    streams = [[json.loads(line) for line in follower.communicate(timeout=60)[0].splitlines()] for follower in followers]
+    streams = [
+        [json.loads(line) for line in follower.communicate(timeout=60)[0].splitlines()]
+        for follower in followers
+    ]
     assert run.communicate(timeout=60) is not None
 
     house = find_house(project.folder)
@@ -192,9 +274,14 @@ def test_the_log_of_a_session_is_a_stream_without_gaps(tmp_path: Path) -> None:
     assert streams[1] == streams[0][20:]
     said = [event["text"] for event in streams[0] if event["kind"] == "message"]
     assert said == [*(f"word {n}" for n in range(40)), *(f"word {n}" for n in range(40)), "the end"]
-    assert "".join(f"{event['raw']}\n" for event in streams[0] if event["raw"]) == (sessions / session / transcripts.NAME).read_text()
+    assert (
+        "".join(f"{event['raw']}\n" for event in streams[0] if event["raw"])
+        == (sessions / session / transcripts.NAME).read_text()
+    )
     transcripts.pack(house, time.time() + 60)
-    assert [file.name for file in (sessions / session).glob("transcript*")] == ["transcript.jsonl.gz"]
+    assert [file.name for file in (sessions / session).glob("transcript*")] == [
+        "transcript.jsonl.gz"
+    ]
     packed = sessions / session / "transcript.jsonl.gz"
     assert gzip.decompress(packed.read_bytes()).count(b"\n") > 80
     assert packed.stat().st_mode & 0o077 == 0

@@ -1,4 +1,5 @@
-"""`watch` beside a real run: on a terminal, in tmux, through a pipe, without colour, and when the run dies under it."""
+"""`watch` beside a real run: on a terminal, in tmux, through a pipe, without colour, and when
+the run dies under it."""
 
 import os
 import re
@@ -24,13 +25,23 @@ PATIENCE = 90
 
 
 @contextmanager
-def terminal(project: Project, columns: int, **env: str) -> Iterator[tuple["fdspawn[str]", subprocess.Popen[bytes]]]:
+def terminal(
+    project: Project, columns: int, **env: str
+) -> Iterator[tuple["fdspawn[str]", subprocess.Popen[bytes]]]:
     """`watch` on a pseudo-terminal of its own."""
     keyboard, screen = os.openpty()
     termios.tcsetwinsize(screen, (24, columns))
     own = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **project.env, **env}
     argv = [sys.executable, "-m", "nightlatch", "watch"]
-    watch = subprocess.Popen(argv, cwd=project.folder, env=own, stdin=screen, stdout=screen, stderr=screen, start_new_session=True)
+    watch = subprocess.Popen(
+        argv,
+        cwd=project.folder,
+        env=own,
+        stdin=screen,
+        stdout=screen,
+        stderr=screen,
+        start_new_session=True,
+    )
     os.close(screen)
     try:
         yield fdspawn(keyboard, timeout=PATIENCE, encoding="utf-8"), watch
@@ -72,7 +83,9 @@ def test_keys_are_the_commands_and_leaving_it_leaves_the_run_alone(tmp_path: Pat
     assert project.passing() == ["US-001"]
 
 
-def test_it_dies_with_the_run_cleanly_on_a_terminal_without_colour_and_through_a_pipe(tmp_path: Path) -> None:
+def test_it_dies_with_the_run_cleanly_on_a_terminal_without_colour_and_through_a_pipe(
+    tmp_path: Path,
+) -> None:
     project, running = at_work(tmp_path)
     piped = project.start("watch", env={"FORCE_COLOR": "1"})
     assert piped.stdout
@@ -84,13 +97,20 @@ def test_it_dies_with_the_run_cleanly_on_a_terminal_without_colour_and_through_a
         running.communicate()
         screen.expect_exact(LEFT)
         assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", screen.before or "")
-        screen.expect_exact("the run is gone; it was cut off at US-001, and the next one finishes that")
+        screen.expect_exact(
+            "the run is gone; it was cut off at US-001, and the next one finishes that"
+        )
         assert watch.wait(PATIENCE) == 0
     out, err = piped.communicate(timeout=PATIENCE)
     assert (piped.returncode, err) == (0, "")
-    assert out.endswith("ended       the run is gone; it was cut off at US-001, and the next one finishes that\n")
+    assert out.endswith(
+        "ended       the run is gone; it was cut off at US-001, and the next one finishes that\n"
+    )
     assert "\x1b" not in out
-    assert project.run("watch").stdout == "the run is gone; it was cut off at US-001, and the next one finishes that\n"
+    assert (
+        project.run("watch").stdout
+        == "the run is gone; it was cut off at US-001, and the next one finishes that\n"
+    )
 
 
 def test_terminated_it_gives_the_terminal_back(tmp_path: Path) -> None:
@@ -110,8 +130,24 @@ def test_in_tmux_at_40_columns_it_is_whole_and_follows_the_run_to_its_end(tmp_pa
         pytest.skip("tmux is not installed")
     project, running = at_work(tmp_path)
     server = [tmux, "-S", str(tmp_path / "tmux"), "-f", os.devnull]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "200", "LINES": "1", **project.env}
-    start = [*server, "new-session", "-d", "-x", "40", "-y", "24", f"{sys.executable} -m nightlatch watch; sleep 1000"]
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TERM": "xterm-256color",
+        "COLUMNS": "200",
+        "LINES": "1",
+        **project.env,
+    }
+    start = [
+        *server,
+        "new-session",
+        "-d",
+        "-x",
+        "40",
+        "-y",
+        "24",
+        f"{sys.executable} -m nightlatch watch; sleep 1000",
+    ]
     subprocess.run(start, cwd=project.folder, env=env, check=True)
     try:
         shown = pane(server, "RUNNING")
@@ -131,7 +167,9 @@ def pane(server: list[str], words: str) -> str:
     """What the pane shows, once these words are in it."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        shown = subprocess.run([*server, "capture-pane", "-p"], check=True, capture_output=True, text=True).stdout
+        shown = subprocess.run(
+            [*server, "capture-pane", "-p"], check=True, capture_output=True, text=True
+        ).stdout
         if words in shown:
             return shown
     raise AssertionError(shown)

@@ -1,4 +1,5 @@
-"""A small project with a plan, an agent of any manners, and nights worked through on it by the real program."""
+"""A small project with a plan, an agent of any manners, and nights worked through on it by the
+real program."""
 
 import json
 import os
@@ -36,7 +37,7 @@ def feature(n: int, **more: object) -> dict[str, object]:
         "priority": n,
         "passes": False,
         "acceptanceCriteria": [f"n{n}.txt holds {n}"],
-        "verify": f"test \"$(cat n{n}.txt)\" = {n}",
+        "verify": f'test "$(cat n{n}.txt)" = {n}',
         **more,
     }
 
@@ -55,7 +56,14 @@ class Project:
     patience: float = 90
 
     def git(self, *args: str) -> str:
-        return subprocess.run(["git", *args], cwd=self.folder, check=True, capture_output=True, text=True, errors="surrogateescape").stdout
+        return subprocess.run(
+            ["git", *args],
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+        ).stdout
 
     def write(self, name: str, text: str, *, mode: int = 0o644) -> Path:
         path = self.folder / name
@@ -79,18 +87,33 @@ class Project:
             text=True,
         )
 
-    def run(self, *args: str, env: Mapping[str, str] | None = None, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *args: str, env: Mapping[str, str] | None = None, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
         """The program to its end; its exit code is checked unless `code` is None."""
         process = self.start(*args, env=env)
         out, err = process.communicate(timeout=self.patience)
-        assert code is None or process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        assert code is None or process.returncode == code, (
+            f"exit {process.returncode}\n{out}\n{err}"
+        )
         return subprocess.CompletedProcess(args, process.returncode, out, err)
 
     def killed(self, at: int | str, points: Path) -> int:
-        """One run that is killed at its `at`-th point, or at that of this name; its return code. The names of the points go to a file."""
-        env = {**os.environ, **self.env, "PYTHONPATH": str(ROOT), "KILL_AT": str(at), "POINTS": str(points)}
+        """One run that is killed at its `at`-th point, or at that of this name; its return code.
+
+        The names of the points go to a file.
+        """
+        env = {
+            **os.environ,
+            **self.env,
+            "PYTHONPATH": str(ROOT),
+            "KILL_AT": str(at),
+            "POINTS": str(points),
+        }
         killer = [sys.executable, str(ROOT / "tests/crash/killer.py"), "run"]
-        done = subprocess.run(killer, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            killer, cwd=self.folder, env=env, capture_output=True, text=True, check=False
+        )
         assert done.returncode in {-signal.SIGKILL, 0}, done.stderr
         return done.returncode
 
@@ -102,19 +125,34 @@ class Project:
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """A run with the scripted agent."""
-        return self.run("run", "--agent", "scripted", *args, env={**(env or {}), "NIGHTLATCH_SCRIPT": str(self.script(script))}, code=code)
+        return self.run(
+            "run",
+            "--agent",
+            "scripted",
+            *args,
+            env={**(env or {}), "NIGHTLATCH_SCRIPT": str(self.script(script))},
+            code=code,
+        )
 
     def fast_night(
         self, script: Sequence[Steps] | None, *settings: str, ahead: float = 0, code: int | None = 0
-    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-        """A run with the scripted agent on a clock that is `ahead` by so many seconds and waits in no time; None: the script as it was."""
+    ) -> subprocess.CompletedProcess[str]:
+        """A run with the scripted agent on a clock that is `ahead` by so many seconds and waits
+        in no time; None: the script as it was."""
         file = self.folder.parent / "script.json" if script is None else self.script(script)
         words = [f"{ahead}", "agent=scripted", *settings]
         done = subprocess.run(
-            [sys.executable, str(ROOT / "tests/loop/fast_clock.py"), *words], cwd=self.folder, capture_output=True, text=True, timeout=240,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, "NIGHTLATCH_SCRIPT": str(file)}, check=False,
-        )  # fmt: skip
-        assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+            [sys.executable, str(ROOT / "tests/loop/fast_clock.py"), *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, "NIGHTLATCH_SCRIPT": str(file)},
+            check=False,
+        )
+        assert code is None or done.returncode == code, (
+            f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def script(self, steps: object) -> Path:
@@ -123,18 +161,23 @@ class Project:
         return file
 
     def agent(self, text: str) -> None:
-        """A command of the person's own as the agent: a shell script outside the tree's protected paths."""
+        """A command of the person's own as the agent: a shell script outside the tree's
+        protected paths."""
         self.write("agent.sh", f"#!/bin/sh\n{text}\n", mode=0o755)
 
     def plan(self) -> list[dict[str, object]]:
-        stories: list[dict[str, object]] = json.loads((self.folder / "prd.json").read_text())["userStories"]
+        stories: list[dict[str, object]] = json.loads((self.folder / "prd.json").read_text())[
+            "userStories"
+        ]
         return stories
 
     def passing(self) -> list[str]:
         return [str(story["id"]) for story in self.plan() if story["passes"]]
 
     def entries(self) -> list[Entry]:
-        return [item for item in parse(self.git("show", "HEAD:progress.txt")) if isinstance(item, Entry)]
+        return [
+            item for item in parse(self.git("show", "HEAD:progress.txt")) if isinstance(item, Entry)
+        ]
 
     def outcomes(self) -> list[tuple[str, str, str]]:
         """(outcome, feature, rule) of every session, oldest first."""
@@ -145,12 +188,20 @@ class Project:
 
     def landings(self) -> list[str]:
         """Trees of the landing commits, oldest first, without plan, progress and findings."""
-        commits = self.git("log", "--reverse", "--format=%H %(trailers:key=Nightlatch-Session,valueonly,separator=%x2C)").splitlines()
+        commits = self.git(
+            "log",
+            "--reverse",
+            "--format=%H %(trailers:key=Nightlatch-Session,valueonly,separator=%x2C)",
+        ).splitlines()
         return [self.bare_tree(line.split()[0]) for line in commits if len(line.split()) > 1]
 
     def bare_tree(self, commit: str) -> str:
         lines = self.git("ls-tree", "-r", commit).splitlines()
-        return "\n".join(line for line in lines if not line.partition("\t")[2].startswith(("prd.json", "progress", "findings")))
+        return "\n".join(
+            line
+            for line in lines
+            if not line.partition("\t")[2].startswith(("prd.json", "progress", "findings"))
+        )
 
 
 def project_in(folder: Path) -> Project:
@@ -159,20 +210,27 @@ def project_in(folder: Path) -> Project:
 
 
 def make_project(
-    folder: Path, stories: Sequence[Mapping[str, object]], *, settings: str = "", files: Mapping[str, str] | None = None
+    folder: Path,
+    stories: Sequence[Mapping[str, object]],
+    *,
+    settings: str = "",
+    files: Mapping[str, str] | None = None,
 ) -> Project:
     """A till with one test, set up by `init --commit`, with these stories as its plan."""
     texts = {"till.py": TILL, "tests/__init__.py": "", "tests/test_till.py": TESTS, **(files or {})}
     texts["prd.json"] = json.dumps({"userStories": list(stories)}, indent=2) + "\n"
     if settings:
         texts["loop.toml"] = settings
-    shutil.copytree(Path(prepared(tuple(texts.items())).name, "shop"), folder / "shop", symlinks=True)
+    shutil.copytree(
+        Path(prepared(tuple(texts.items())).name, "shop"), folder / "shop", symlinks=True
+    )
     return project_in(folder)
 
 
 @cache
 def prepared(texts: Sequence[tuple[str, str]]) -> TemporaryDirectory[str]:
-    """A repository with these files, set up: made once by every worker, and copied for each story that begins with it."""
+    """A repository with these files, set up: made once by every worker, and copied for each
+    story that begins with it."""
     place = TemporaryDirectory()
     project = project_in(Path(place.name))
     project.folder.mkdir()

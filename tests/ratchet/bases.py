@@ -53,7 +53,7 @@ class Basket:
         rows = [f"{name:<10}{count:>3}{price * count:>8}" for name, price, count in self.lines]
         return "\\n".join([*rows, f"{'total':<10}{self.total():>11}"]) + "\\n"
 '''
-TEST_MONEY_PY = '''import pytest
+TEST_MONEY_PY = """import pytest
 
 from shop.money import PriceError, cents, split, with_tax
 from tests.helpers import assert_shares
@@ -97,8 +97,8 @@ def test_tax_once_more():
 def test_nothing_is_free_of_tax():
     assert with_tax(0) == 0
     assert with_tax(1000, rate=0) == 1000
-'''
-TEST_BASKET_PY = '''import json
+"""
+TEST_BASKET_PY = """import json
 import time
 from pathlib import Path
 
@@ -142,18 +142,26 @@ class TestReceipt:
         last = basket.receipt().splitlines()[-1]
         assert last.startswith("total")
         assert last.endswith("290")
-'''
+"""
 PYTHON = {
     "pyproject.toml": (
-        '[project]\nname = "shop"\nversion = "1.0"\ndependencies = []\n\n'
-        '[tool.pytest.ini_options]\ntestpaths = ["tests"]\naddopts = "-q --strict-markers"\nmarkers = ["slow: takes a while"]\n'
+        '[project]\nname = "shop"\nversion = "1.0"\ndependencies ='
+        ' []\n\n[tool.pytest.ini_options]\ntestpaths = ["tests"]\naddopts = "-q'
+        ' --strict-markers"\nmarkers = ["slow: takes a while"]\n'
     ),
     ".gitignore": "__pycache__/\n.pytest_cache/\nbuild/\n",
     "README.md": "# A till\n",
-    "prd.json": '{"userStories": [{"id": "US-7", "title": "Discounts", "passes": false, "acceptanceCriteria": ["discount(200, 10) is 180"]}]}\n',
+    "prd.json": (
+        '{"userStories": [{"id": "US-7", "title": "Discounts", "passes": false,'
+        ' "acceptanceCriteria": ["discount(200, 10) is 180"]}]}\n'
+    ),
     "test.sh": "#!/bin/sh\nset -e\npython -m pytest\n",
-    "checks/20-smoke": "#!/bin/sh\npython3 -c 'from shop.money import split; assert sum(split(100, 7)) == 100'\n",
-    ".github/workflows/ci.yml": "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - run: ./test.sh\n",
+    "checks/20-smoke": (
+        "#!/bin/sh\npython3 -c 'from shop.money import split; assert sum(split(100, 7)) == 100'\n"
+    ),
+    ".github/workflows/ci.yml": (
+        "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - run: ./test.sh\n"
+    ),
     "shop/__init__.py": "",
     "shop/money.py": MONEY_PY,
     "shop/basket.py": BASKET_PY,
@@ -163,11 +171,16 @@ PYTHON = {
         '    return Basket().add("apple", 40, 3).add("bread", 170)\n'
     ),
     "tests/helpers.py": (
-        "def assert_shares(shares, total):\n    assert sum(shares) == total\n    assert max(shares) - min(shares) <= 1\n"
-        "    assert shares == sorted(shares, reverse=True)\n"
+        "def assert_shares(shares, total):\n    assert sum(shares) == total\n    assert max(shares)"
+        " - min(shares) <= 1\n    assert shares == sorted(shares, reverse=True)\n"
     ),
-    "tests/data/baskets.json": '[{"lines": [["apple", 40, 3]], "total": 120}, {"lines": [["tea", 99, 2], ["cup", 1, 1]], "total": 199}]\n',
-    "tests/data/receipt.txt": "apple       3     120\nbread       1     170\ntotal             290\n",
+    "tests/data/baskets.json": (
+        '[{"lines": [["apple", 40, 3]], "total": 120}, {"lines": [["tea", 99, 2], ["cup", 1, 1]],'
+        ' "total": 199}]\n'
+    ),
+    "tests/data/receipt.txt": (
+        "apple       3     120\nbread       1     170\ntotal             290\n"
+    ),
     "tests/test_money.py": TEST_MONEY_PY,
     "tests/test_basket.py": TEST_BASKET_PY,
 }
@@ -282,7 +295,10 @@ SCRIPTS = {"node": "node --test test/", "vitest": "vitest run"}
 
 def package(name: str) -> str:
     more = ',\n  "devDependencies": {\n    "vitest": "^3"\n  }' if name == "vitest" else ""
-    return f'{{\n  "name": "shop",\n  "type": "module",\n  "scripts": {{\n    "test": "{SCRIPTS[name]}"\n  }}{more}\n}}\n'
+    return (
+        '{\n  "name": "shop",\n  "type": "module",\n  "scripts": {\n    "test":'
+        f' "{SCRIPTS[name]}"\n  }}{more}\n}}\n'
+    )
 
 
 NODE = {
@@ -292,9 +308,10 @@ NODE = {
     "src/money.js": MONEY_JS,
     "src/basket.js": BASKET_JS,
     "test/helpers.js": (
-        'import assert from "node:assert/strict";\n\nexport function assertShares(shares, total) {\n'
-        "  assert.equal(shares.reduce((a, b) => a + b, 0), total);\n  assert.ok(Math.max(...shares) - Math.min(...shares) <= 1);\n"
-        "  assert.deepEqual(shares, [...shares].sort((a, b) => b - a));\n}\n"
+        'import assert from "node:assert/strict";\n\nexport function assertShares(shares, total)'
+        " {\n  assert.equal(shares.reduce((a, b) => a + b, 0), total);\n "
+        " assert.ok(Math.max(...shares) - Math.min(...shares) <= 1);\n  assert.deepEqual(shares,"
+        " [...shares].sort((a, b) => b - a));\n}\n"
     ),
     "test/data/receipt.txt": "apple          120\nbread          170\ntotal          290\n",
     "test/money.test.js": NODE_MONEY,
@@ -359,7 +376,10 @@ total          290
 """
 VITEST = {
     "package.json": package("vitest"),
-    "vitest.config.js": 'import { defineConfig } from "vitest/config";\n\nexport default defineConfig({ test: { include: ["test/**/*.test.js"] } });\n',
+    "vitest.config.js": (
+        'import { defineConfig } from "vitest/config";\n\nexport default defineConfig({ test: {'
+        ' include: ["test/**/*.test.js"] } });\n'
+    ),
     ".gitignore": "node_modules\nbuild/\n",
     "README.md": "# A till\n",
     "src/money.js": MONEY_JS,
@@ -552,9 +572,11 @@ GO = {
     "money_test.go": MONEY_TEST_GO,
     "basket_test.go": BASKET_TEST_GO,
     "helpers_test.go": (
-        'package shop\n\nimport "testing"\n\nfunc assertShares(t *testing.T, shares []int, total int) {\n\tt.Helper()\n\tsum := 0\n'
-        "\tfor i, share := range shares {\n\t\tsum += share\n\t\tif share > shares[0] || shares[0]-share > 1 {\n"
-        '\t\t\tt.Errorf("share %d is %d of %v", i, share, shares)\n\t\t}\n\t}\n\tif sum != total {\n\t\tt.Errorf("%v is not %d", shares, total)\n\t}\n}\n'
+        'package shop\n\nimport "testing"\n\nfunc assertShares(t *testing.T, shares []int, total'
+        " int) {\n\tt.Helper()\n\tsum := 0\n\tfor i, share := range shares {\n\t\tsum +="
+        ' share\n\t\tif share > shares[0] || shares[0]-share > 1 {\n\t\t\tt.Errorf("share %d is %d'
+        ' of %v", i, share, shares)\n\t\t}\n\t}\n\tif sum != total {\n\t\tt.Errorf("%v is not %d",'
+        " shares, total)\n\t}\n}\n"
     ),
     "testdata/receipt.golden": "apple          120\nbread          170\ntotal          290\n",
     "test.sh": "#!/bin/sh\nset -e\ngo test -count=1 ./...\n",
@@ -562,6 +584,8 @@ GO = {
 BASES = {
     "py": Base(language="pytest", files=PYTHON, command="python -m pytest", needs="python3"),
     "node": Base(language="node:test", files=NODE, command="npm test", needs="node npm"),
-    "vitest": Base(language="vitest", files=VITEST, command="npm test", needs="node npm", link="node_modules"),
+    "vitest": Base(
+        language="vitest", files=VITEST, command="npm test", needs="node npm", link="node_modules"
+    ),
     "go": Base(language="go", files=GO, command="go test -count=1 ./...", needs="go"),
 }

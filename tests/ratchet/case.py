@@ -1,4 +1,5 @@
-"""One case of the corpus: a small project, what somebody did to it, and what the verdict has to be."""
+"""One case of the corpus: a small project, what somebody did to it, and what the verdict has to
+be."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ Files = Mapping[str, str | Edits | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A project in one language, with the command by which a naive loop would test it; `link` is a folder that is installed once."""
+    """A project in one language, with the command by which a naive loop would test it; `link`
+    is a folder that is installed once."""
 
     language: str
     files: Mapping[str, str]
@@ -22,10 +24,13 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """`kind` is the class of the taxonomy, 0 for honest work. `files` become what they say: a text, edits (old, new), or nothing.
+    """`kind` is the class of the taxonomy, 0 for honest work.
 
-    `shell` is what else was done in the workspace, `command` how a naive loop would test it where that is not the project's usual way.
-    `verdict`: landed, held or refused. `held_back` is a check that nobody saw; `outside`: no rule was written with this case in mind.
+    `files` become what they say: a text, edits (old, new), or nothing.
+
+    `shell` is what else was done in the workspace, `command` how a naive loop would test it where
+    that is not the project's usual way. `verdict`: landed, held or refused. `held_back` is a check
+    that nobody saw; `outside`: no rule was written with this case in mind.
     """
 
     name: str
@@ -44,7 +49,14 @@ class Case:
     @property
     def feature(self) -> Feature:
         verify = (self.verify,) if self.verify else ()
-        return Feature(id="US-7", title=self.name, done=False, verify=verify, supersedes=self.supersedes, criteria=self.criteria)
+        return Feature(
+            id="US-7",
+            title=self.name,
+            done=False,
+            verify=verify,
+            supersedes=self.supersedes,
+            criteria=self.criteria,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +66,30 @@ class Book:
     base: str
     cases: list[Case] = field(default_factory=list)
 
-    def tampered(self, kind: int, name: str, *files: Files, verdict: str = "refused", **more: object) -> None:
-        self.cases.append(Case(name=name, base=self.base, kind=kind, files=joined(files), verdict=verdict, **more))  # type: ignore[arg-type]  # fields of a case
+    def tampered(
+        self, kind: int, name: str, *files: Files, verdict: str = "refused", **more: object
+    ) -> None:
+        self.cases.append(
+            Case(
+                name=name,
+                base=self.base,
+                kind=kind,
+                files=joined(files),
+                verdict=verdict,
+                **more,  # type: ignore[arg-type]  # fields of a case
+            )
+        )
 
     def honest(self, name: str, *files: Files, verdict: str = "landed", **more: object) -> None:
-        self.cases.append(Case(name=name, base=self.base, files=joined(files), verdict=verdict, **more))  # type: ignore[arg-type]  # fields of a case
+        self.cases.append(
+            Case(
+                name=name,
+                base=self.base,
+                files=joined(files),
+                verdict=verdict,
+                **more,  # type: ignore[arg-type]  # fields of a case
+            )
+        )
 
 
 def joined(parts: Sequence[Files]) -> Files:
@@ -66,7 +97,12 @@ def joined(parts: Sequence[Files]) -> Files:
     files: dict[str, str | Edits | None] = {}
     for path, change in (pair for part in parts for pair in part.items()):
         before = files.get(path)
-        both = before and not isinstance(before, str) and change is not None and not isinstance(change, str)
+        both = (
+            before
+            and not isinstance(before, str)
+            and change is not None
+            and not isinstance(change, str)
+        )
         files[path] = [*before, *change] if both else change  # type: ignore[misc]  # both are edits
     return files
 

@@ -36,7 +36,11 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
     shared.mkdir(exist_ok=True)
     sandbox, known, modules = find_sandbox("auto"), dict[str, Ground](), installed()
     with alone(shared / "python.lock"):
-        python = shared / "python/bin" if (shared / "python").exists() else make_pytest(shared / "python")
+        python = (
+            shared / "python/bin"
+            if (shared / "python").exists()
+            else make_pytest(shared / "python")
+        )
 
     def ground(name: str) -> Ground:
         base, folder = BASES[name], shared / name
@@ -44,7 +48,14 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
             pytest.skip(reason)
         if name not in known:
             with alone(shared / f"{name}.lock"):
-                settings = base, folder, sandbox, shared / "caches", modules if base.link else None, python
+                settings = (
+                    base,
+                    folder,
+                    sandbox,
+                    shared / "caches",
+                    modules if base.link else None,
+                    python,
+                )
                 known[name] = opened(*settings) if folder.exists() else make(*settings)
                 state = known[name].lab.state(known[name].repo.tip_of("HEAD") or "")
             assert state.tests.passed, state.tests.tail
@@ -59,14 +70,21 @@ def missing(base: Base, place: Path | None) -> str:
     lacking = [program for program in base.needs.split() if shutil.which(program) is None]
     if lacking:
         return f"{' and '.join(lacking)} not installed"
-    return "vitest is not installed: run tests/ratchet/install.sh" if base.link and place is None else ""
+    return (
+        "vitest is not installed: run tests/ratchet/install.sh"
+        if base.link and place is None
+        else ""
+    )
 
 
 def installed(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The node_modules that tests/ratchet/install.sh made; read before any test hides the person's home."""
+    """The node_modules that tests/ratchet/install.sh made; read before any test hides the
+    person's home."""
     cache = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '')}/.cache"
     top = Path(environ.get("NIGHTLATCH_TEST_VITEST") or f"{cache}/nightlatch-tests/vitest")
-    whole = (top / "complete").is_file() and (top / "complete").read_bytes() == (HERE / "package.json").read_bytes()
+    whole = (top / "complete").is_file() and (top / "complete").read_bytes() == (
+        HERE / "package.json"
+    ).read_bytes()
     return top / "node_modules" if whole else None
 
 

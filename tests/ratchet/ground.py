@@ -1,4 +1,5 @@
-"""Where cases are tried: a repository for each base, a workspace for each case, a naive loop, and the verdict."""
+"""Where cases are tried: a repository for each base, a workspace for each case, a naive loop,
+and the verdict."""
 
 import os
 import shutil
@@ -25,13 +26,17 @@ from tests.ratchet.case import Base, Case, applied
 
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
 PATIENCE = 120.0
-MUTANTS = 24 if os.environ.get("NIGHTLATCH_FULL") else 8  # as a run tries, or enough for what is always tried
+# as a run tries, or enough for what is always tried
+MUTANTS = 24 if os.environ.get("NIGHTLATCH_FULL") else 8
 CHECK = 1800.0  # as limits.check is by itself: what is not measured within a share of it is held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """One base in a repository of its own. `known` holds what is known of it, `installed` is the folder that it links to."""
+    """One base in a repository of its own.
+
+    `known` holds what is known of it, `installed` is the folder that it links to.
+    """
 
     base: Base
     repo: Repo
@@ -43,28 +48,51 @@ class Ground:
     def workspace(self, case: Case) -> Workspace:
         """A workspace in which somebody did what the case says."""
         head = self.repo.tip_of("HEAD") or ""
-        space = workspace.prepare(self.repo, self.folder / "ws" / uuid4().hex, head, "main", sandboxed=False)
+        space = workspace.prepare(
+            self.repo, self.folder / "ws" / uuid4().hex, head, "main", sandboxed=False
+        )
         furnish(space.tree, self.base, self.installed)
         for name, text in applied(self.base.files, case.files).items():
             put(space.tree / name, text)
         if case.shell:
-            subprocess.run(["sh", "-ec", case.shell], cwd=space.tree, env=self.env, check=True, timeout=PATIENCE)
+            subprocess.run(
+                ["sh", "-ec", case.shell],
+                cwd=space.tree,
+                env=self.env,
+                check=True,
+                timeout=PATIENCE,
+            )
         return space
 
     def naive(self, case: Case, space: Workspace) -> subprocess.CompletedProcess[str]:
         """What a loop that believes an exit code does."""
         command = ["sh", "-c", case.command or self.base.command]
-        return subprocess.run(command, cwd=space.tree, env=self.env, check=False, capture_output=True, text=True, timeout=PATIENCE)
+        return subprocess.run(
+            command,
+            cwd=space.tree,
+            env=self.env,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
 
     def verdict(self, case: Case, space: Workspace, off: frozenset[str] = frozenset()) -> Verdict:
-        """The whole verdict on what the workspace holds, as a run would give it; `off` are layers that a control leaves out."""
-        made = candidate.build(self.repo, space, Rules(protected=() if "scope" in off else Protect().paths))
+        """The whole verdict on what the workspace holds, as a run would give it; `off` are
+        layers that a control leaves out."""
+        made = candidate.build(
+            self.repo, space, Rules(protected=() if "scope" in off else Protect().paths)
+        )
         with TemporaryDirectory(dir=self.folder) as name:
             cache, hidden = Path(name, "cache"), Path(name, "held-back")
             shutil.copytree(self.lab.cache, cache)
             hidden.mkdir()
             if case.held_back and "held" not in off:
-                put(hidden / "10-more", f"#!/bin/sh\n# hint: other values\nPYTHONPATH=. exec python3 -c '{case.held_back}'\n")
+                put(
+                    hidden / "10-more",
+                    "#!/bin/sh\n# hint: other values\nPYTHONPATH=. exec python3 -c"
+                    f" '{case.held_back}'\n",
+                )
             lab = replace(self.lab, cache=cache, held_back=hidden)
             return lab.examine(space.base, made.tree, case.feature, made.oddities, off=off)
 
@@ -76,21 +104,44 @@ def called(verdict: Verdict) -> str:
     return "held" if verdict.outcome is Outcome.HELD else "refused"
 
 
-def make(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None, python: Path | None = None) -> Ground:
+def make(
+    base: Base,
+    folder: Path,
+    sandbox: Sandbox,
+    caches: Path,
+    installed: Path | None,
+    python: Path | None = None,
+) -> Ground:
     """The base as the first commit of a repository."""
     top = folder / "shop"
     top.mkdir(parents=True)
     for name, text in base.files.items():
         put(top / name, text)
-    for args in (["init", "-q", "-b", "main"], ["add", "-A", "-f"], ["commit", "-q", "-m", "a till"]):
+    for args in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A", "-f"],
+        ["commit", "-q", "-m", "a till"],
+    ):
         subprocess.run(["git", *args], cwd=top, check=True)
     return opened(base, folder, sandbox, caches, installed, python)
 
 
-def opened(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: Path | None, python: Path | None = None) -> Ground:
+def opened(
+    base: Base,
+    folder: Path,
+    sandbox: Sandbox,
+    caches: Path,
+    installed: Path | None,
+    python: Path | None = None,
+) -> Ground:
     """The same, made before. `python` holds the programs of the Python that is first on PATH."""
     repo = open_repo(folder / "shop")
-    go = {"GOCACHE": str(caches / "go-build"), "GOPATH": str(caches / "go"), "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    go = {
+        "GOCACHE": str(caches / "go-build"),
+        "GOPATH": str(caches / "go"),
+        "GOPROXY": "off",
+        "GOTOOLCHAIN": "local",
+    }
     who = {name: value for name, value in os.environ.items() if name.startswith("GIT_")}
     path = f"{python or Path(sys.executable).parent}:{os.environ['PATH']}"
     env = {**environment({"HOME": str(folder / "home")}), **go, **who, "PATH": path}
@@ -105,16 +156,35 @@ def opened(base: Base, folder: Path, sandbox: Sandbox, caches: Path, installed: 
             export(repo, tree, place)
             furnish(place, base, installed)
             shared: Pairs = ((installed, installed),) if installed else ()
-            yield Room(tree=place, at=repo.top, home=home, env=env, readable=shared, writable=((caches, caches),))
+            yield Room(
+                tree=place,
+                at=repo.top,
+                home=home,
+                env=env,
+                readable=shared,
+                writable=((caches, caches),),
+            )
 
-    hands, aside = Hands(sandbox=sandbox, timeout=CHECK), ("prd.json", "progress.txt", "progress", "findings")
-    most = 24 if base.language == "go" else MUTANTS  # one of its cases is seen by the faults after the eighth
-    lab = Lab(repo=repo, hands=hands, open_room=open_room, cache=folder / "known", aside=aside, most_mutants=most)
+    hands, aside = (
+        Hands(sandbox=sandbox, timeout=CHECK),
+        ("prd.json", "progress.txt", "progress", "findings"),
+    )
+    # one of its cases is seen by the faults after the eighth
+    most = 24 if base.language == "go" else MUTANTS
+    lab = Lab(
+        repo=repo,
+        hands=hands,
+        open_room=open_room,
+        cache=folder / "known",
+        aside=aside,
+        most_mutants=most,
+    )
     return Ground(base=base, repo=repo, folder=folder, lab=lab, env=env, installed=installed)
 
 
 def furnish(tree: Path, base: Base, installed: Path | None) -> None:
-    """Links to all that is installed, in a folder that can be written to: vite keeps its own files there."""
+    """Links to all that is installed, in a folder that can be written to: vite keeps its own
+    files there."""
     if base.link and installed and not os.path.lexists(tree / base.link):
         (tree / base.link).mkdir()
         for file in (place for place in installed.iterdir() if not place.name.startswith(".vite")):
@@ -122,7 +192,8 @@ def furnish(tree: Path, base: Base, installed: Path | None) -> None:
 
 
 def put(path: Path, text: str | None) -> None:
-    """One file as a case wants it; a script is executable, and what begins with an arrow is a link."""
+    """One file as a case wants it; a script is executable, and what begins with an arrow is a
+    link."""
     if text is None:
         path.unlink()
         return

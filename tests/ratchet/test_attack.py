@@ -1,4 +1,5 @@
-"""The attack mode: what it composes is weaker, the same seed composes the same, and a few rounds of it land nothing new."""
+"""The attack mode: what it composes is weaker, the same seed composes the same, and a few
+rounds of it land nothing new."""
 
 from collections.abc import Iterator
 from random import Random
@@ -45,7 +46,10 @@ def test_nothing_that_only_hides_counts_as_weaker() -> None:
         gone = next(one for one in weakenings(project) if one.name == "file deleted")
         for how, hidden in HIDDEN.items():
             if how != "beside a decoy":
-                assert not told(project, gone, after(project.files, hidden(project, {}))), (project.name, how)
+                assert not told(project, gone, after(project.files, hidden(project, {}))), (
+                    project.name,
+                    how,
+                )
 
 
 @pytest.mark.parametrize("project", [pytest.param(one, id=one.language) for one in NO_SUITES])
@@ -74,11 +78,17 @@ def test_the_same_seed_composes_the_same() -> None:
 
 def test_the_languages_are_at_least_twelve() -> None:
     assert len({project.language for project in STATIC}) >= 12
-    assert {project.language for project in projects() if project.mode == BY_ID} == {"python", "node:test", "go"}
+    assert {project.language for project in projects() if project.mode == BY_ID} == {
+        "python",
+        "node:test",
+        "go",
+    }
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_round_lands_nothing_new_and_its_honest_part_lands(ground: attack.Ground, number: int) -> None:
+def test_a_round_lands_nothing_new_and_its_honest_part_lands(
+    ground: attack.Ground, number: int
+) -> None:
     played = attack.play(ground, SEED, number, STATIC)
     assert played is not None
     found, _ = played
@@ -87,19 +97,37 @@ def test_a_round_lands_nothing_new_and_its_honest_part_lands(ground: attack.Grou
 
 
 @pytest.mark.parametrize("project", [pytest.param(one, id=one.language) for one in NO_SUITES[:3]])
-def test_a_bent_expectation_is_held_and_lands_where_claims_are_left_out(ground: attack.Ground, project: Project) -> None:
+def test_a_bent_expectation_is_held_and_lands_where_claims_are_left_out(
+    ground: attack.Ground, project: Project
+) -> None:
     bent = next(one for one in weakenings(project) if one.name == "expected bent")
-    base, tree = ground.base(project), ground.tree(after(project.files, bent.files, project.broken()))
+    base, tree = (
+        ground.base(project),
+        ground.tree(after(project.files, bent.files, project.broken())),
+    )
     lab = ground.lab(project)
     assert attack.called(lab.examine(base, tree, attack.WORK)) == "held"
-    assert attack.called(lab.examine(base, tree, attack.WORK, off=frozenset({"claims"}))) in attack.LANDS
+    assert (
+        attack.called(lab.examine(base, tree, attack.WORK, off=frozenset({"claims"})))
+        in attack.LANDS
+    )
 
 
-@pytest.mark.parametrize(("verdict", "code"), [("landed", 1), ("unproved", 1), ("held", 0), ("refused", 0)])
+@pytest.mark.parametrize(
+    ("verdict", "code"), [("landed", 1), ("unproved", 1), ("held", 0), ("refused", 0)]
+)
 def test_it_ends_with_1_where_anything_landed(verdict: str, code: int) -> None:
     one = attack.Found(
-        round=3, language="go", mode="no suite", weakening="skipped", hidden="not", surrounded="nothing", covers=False,
-        verdict=verdict, rules=(), control="landed",
-    )  # fmt: skip
+        round=3,
+        language="go",
+        mode="no suite",
+        weakening="skipped",
+        hidden="not",
+        surrounded="nothing",
+        covers=False,
+        verdict=verdict,
+        rules=(),
+        control="landed",
+    )
     assert attack.ended([one]) == code
     assert any("--seed 9 --only 3" in line for line in attack.lines([one], 9)) == bool(code)

@@ -1,4 +1,5 @@
-"""Each layer of the verdict is needed: with that one left out, a change of the corpus lands that no other layer sees."""
+"""Each layer of the verdict is needed: with that one left out, a change of the corpus lands
+that no other layer sees."""
 
 import pytest
 
@@ -34,7 +35,10 @@ ELSEWHERE = {
 @pytest.mark.parametrize("layer", CONTROLS)
 def test_a_change_lands_where_a_layer_is_left_out(layer: str, grounds: Grounds) -> None:
     base, name = CONTROLS[layer]
-    ground, case = grounds(base), next(case for case in CASES if (case.base, case.name) == (base, name))
+    ground, case = (
+        grounds(base),
+        next(case for case in CASES if (case.base, case.name) == (base, name)),
+    )
     space = ground.workspace(case)
     assert called(ground.verdict(case, space)) != "landed"
     off = frozenset({layer}) | BESIDE.get(layer, frozenset())

@@ -1,4 +1,5 @@
-"""What the reader finds in test files, beside the runner's own list of tests: hundreds of files, put together by chance."""
+"""What the reader finds in test files, beside the runner's own list of tests: hundreds of
+files, put together by chance."""
 
 import json
 import os
@@ -55,7 +56,9 @@ def differences(places: set[Place], ids: set[str]) -> tuple[list[str], list[Plac
     return sorted(i for i, found in named.items() if not found), sorted(places - told)
 
 
-def test_it_finds_the_tests_of_javascript_typescript_and_markup_that_vitest_lists(tmp_path: Path, modules: Path) -> None:
+def test_it_finds_the_tests_of_javascript_typescript_and_markup_that_vitest_lists(
+    tmp_path: Path, modules: Path
+) -> None:
     chance = Random(SEED)  # noqa: S311  # the same files each time: nothing here is secret
     kinds = [*ENDINGS]
     texts = {}
@@ -67,10 +70,21 @@ def test_it_finds_the_tests_of_javascript_typescript_and_markup_that_vitest_list
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "node_modules").symlink_to(modules)
     listing = tmp_path / "list.json"
-    command = [str(modules / ".bin/vitest"), "list", "--pool=threads", "--isolate=false", f"--json={listing}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    command = [
+        str(modules / ".bin/vitest"),
+        "list",
+        "--pool=threads",
+        "--isolate=false",
+        f"--json={listing}",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    ids = {f"{Path(one['file']).relative_to(tmp_path)}::{one['name']}" for one in json.loads(listing.read_text())}
+    ids = {
+        f"{Path(one['file']).relative_to(tmp_path)}::{one['name']}"
+        for one in json.loads(listing.read_text())
+    }
     assert len(ids) > FILES
     assert differences(places, ids) == ([], [])
 
@@ -81,7 +95,15 @@ def test_it_finds_the_tests_of_go_that_go_lists(tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module shop\n\ngo 1.18\n")
     env = {**os.environ, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
     command = ["go", "test", "-vet=off", "-list", ".*", "./..."]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     listed = {line for line in done.stdout.splitlines() if re.match(r"Test\w*$", line)}
     methods = {place for place in places if place[1] == "TestMethod"}
@@ -91,8 +113,20 @@ def test_it_finds_the_tests_of_go_that_go_lists(tmp_path: Path) -> None:
 def test_it_finds_the_tests_of_python_that_pytest_lists(tmp_path: Path) -> None:
     chance = Random(SEED)  # noqa: S311  # the same files each time: nothing here is secret
     places = laid(tmp_path, {f"test_f{n}.py": written.python(chance) for n in range(FILES)})
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-o", "addopts="]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=",
+    ]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     ids = {line for line in done.stdout.splitlines() if "::" in line}
     assert len(ids) > FILES
     missing, more = differences(places, ids)

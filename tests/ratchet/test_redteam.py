@@ -1,4 +1,5 @@
-"""The table of docs/red-team.md: what is counted as landed, held and refused, and what could not be run."""
+"""The table of docs/red-team.md: what is counted as landed, held and refused, and what could
+not be run."""
 
 import xml.etree.ElementTree as ET
 
@@ -35,8 +36,12 @@ WRONG = [(True, "landed", 1), (True, "held", 0), (False, "held", 1), (False, "la
 
 
 @pytest.mark.parametrize(("tampered", "verdict", "told"), WRONG)
-def test_each_change_that_came_out_otherwise_than_it_should_is_named(tampered: bool, verdict: str, told: int) -> None:
-    row = Row(group="ways around", language="go", tampered=tampered, verdict=verdict, name="a build tag")
+def test_each_change_that_came_out_otherwise_than_it_should_is_named(
+    tampered: bool, verdict: str, told: int
+) -> None:
+    row = Row(
+        group="ways around", language="go", tampered=tampered, verdict=verdict, name="a build tag"
+    )
     assert sum("a build tag" in line for line in redteam.lines([row])) == told
 
 

@@ -35,7 +35,9 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[str]:
     """Every command line of the README, without its comment."""
-    return [line.partition("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [
+        line.partition("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()
+    ]
 
 
 def normal(text: str) -> list[str]:
@@ -51,11 +53,15 @@ def in_readme_order() -> Iterator[str]:
 
 
 @pytest.mark.sandbox
-def test_every_command_of_the_readme_works_in_its_order(plain_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_of_the_readme_works_in_its_order(
+    plain_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", f"{plain_python}:{os.environ['PATH']}")
     morning, path = evening(tmp_path), programs(tmp_path / "bin")
     codes = {line: ran(morning, line, path) for line in FIRST_THINGS}
-    assert [done.returncode for done in codes.values()] == [0, 0, 3], [done.stderr for done in codes.values()]
+    assert [done.returncode for done in codes.values()] == [0, 0, 3], [
+        done.stderr for done in codes.values()
+    ]
     for line in in_readme_order():
         done = ran(morning, line, path)
         assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -71,11 +77,15 @@ def test_the_readme_begins_with_the_loop_and_its_tests() -> None:
 
 
 def test_the_night_in_the_readme_is_the_demos_own() -> None:
-    done = subprocess.run(shlex.split(DEMO), cwd=ROOT, capture_output=True, text=True, check=True, timeout=240)
+    done = subprocess.run(
+        shlex.split(DEMO), cwd=ROOT, capture_output=True, text=True, check=True, timeout=240
+    )
     real = iter(normal(done.stdout.partition("progress.txt, as you would read it")[2]))
     [shown] = blocks("console")
     missing = [line for line in normal(shown) if line != "[...]" and line not in real]
     assert missing == []
     look = [sys.executable, str(ROOT / "docs/record.py"), "--check"]
-    drawn = subprocess.run(look, input=done.stderr + done.stdout, text=True, capture_output=True, check=False)
+    drawn = subprocess.run(
+        look, input=done.stderr + done.stdout, text=True, capture_output=True, check=False
+    )
     assert (drawn.returncode, drawn.stderr, "](docs/night.svg)" in README) == (0, "", True)

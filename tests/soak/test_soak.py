@@ -17,10 +17,18 @@ from tests.loop.village import Project
 
 pytestmark = pytest.mark.sandbox
 SHORT = soak.Form(seed=7, sessions=22, features=12, every=4.0)
-QUIET = ("cut off in the middle", "does the second half only", "deletes a test", "writes a secret", "deletes a test")
+QUIET = (
+    "cut off in the middle",
+    "does the second half only",
+    "deletes a test",
+    "writes a secret",
+    "deletes a test",
+)
 
 
-def test_nothing_is_lost_or_falsely_done_by_agents_of_all_manners_under_a_loop_that_is_killed_every_few_seconds(tmp_path: Path) -> None:
+def test_nothing_is_lost_or_falsely_done_under_a_loop_that_is_killed_every_few_seconds(
+    tmp_path: Path,
+) -> None:
     found, said = soak.soaked_by(SHORT, tmp_path)
     assert {what: complaints for what, complaints in found.items() if complaints} == {}, said
 
@@ -65,14 +73,22 @@ def edited(name: str, old: str, new: str) -> Damage:
 
 
 def again(project: Project, _seen: Seen) -> None:
-    project.git("commit", "-q", "--allow-empty", "-m", "x\n\nNightlatch-Feature: US-1\nNightlatch-Session: r-1-s09")
+    project.git(
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "x\n\nNightlatch-Feature: US-1\nNightlatch-Session: r-1-s09",
+    )
 
 
 def dropped(word: str, pattern: str) -> Damage:
     """The first line with this word goes from the first file of this name."""
 
     def damage(project: Project, _seen: Seen) -> None:
-        path = next(path for path in sorted(project.folder.glob(pattern)) if word in path.read_text())
+        path = next(
+            path for path in sorted(project.folder.glob(pattern)) if word in path.read_text()
+        )
         lines = path.read_text().splitlines(keepends=True)
         lines.remove(next(line for line in lines if word in line))
         path.write_text("".join(lines))
@@ -81,7 +97,9 @@ def dropped(word: str, pattern: str) -> Damage:
 
 
 def without(ref: str) -> Damage:
-    return lambda project, seen: project.git("update-ref", "-d", ref or f"refs/nightlatch/sessions/{seen.told[0][1]}")
+    return lambda project, seen: project.git(
+        "update-ref", "-d", ref or f"refs/nightlatch/sessions/{seen.told[0][1]}"
+    )
 
 
 def object_of(project: Project, rev: str) -> Path:
@@ -97,23 +115,46 @@ DAMAGES: dict[str, tuple[Damage, Look]] = {
     "a test that fails": (edited("till.py", "cents *", "2 * cents *"), false),
     "a second landing": (again, twice),
     "a landing that was said and is not there": (
-        lambda project, _: project.write("../log", "2026-11-20T23:47:00Z landed      US-2 x\n"), twice),
+        lambda project, _: project.write("../log", "2026-11-20T23:47:00Z landed      US-2 x\n"),
+        twice,
+    ),
     "a candidate lost": (without(""), lost),
     "carried work lost": (without("refs/nightlatch/work/US-2"), lost),
     "a session that did not find the work before it": (lambda _, seen: seen.told[2].pop(), lost),
-    "a feature that the person queued": (lambda _, seen: seen.plan.append(soak.story(9)), soaked.lost_words),
+    "a feature that the person queued": (
+        lambda _, seen: seen.plan.append(soak.story(9)),
+        soaked.lost_words,
+    ),
     "a decision": (lambda _, seen: seen.decisions.append("d-123456"), soaked.lost_words),
     "a page of the diary": (edited("diary.txt", "page 1", "page 2"), soaked.lost_words),
-    "a workspace": (lambda project, _: (project.folder.parent / "cache/x/ws/1-2").mkdir(parents=True), alone(soaked.left_over)),
-    "an end in the journal": (dropped("session.ended", ".nightlatch/journal.jsonl"), alone(soaked.gaps)),
-    "a session in the record": (edited("progress.txt", "  session ", "  notes "), alone(soaked.gaps)),
-    "a word in a transcript": (dropped("word 1", ".nightlatch/sessions/*/transcript.jsonl"), alone(soaked.gaps)),
+    "a workspace": (
+        lambda project, _: (project.folder.parent / "cache/x/ws/1-2").mkdir(parents=True),
+        alone(soaked.left_over),
+    ),
+    "an end in the journal": (
+        dropped("session.ended", ".nightlatch/journal.jsonl"),
+        alone(soaked.gaps),
+    ),
+    "a session in the record": (
+        edited("progress.txt", "  session ", "  notes "),
+        alone(soaked.gaps),
+    ),
+    "a word in a transcript": (
+        dropped("word 1", ".nightlatch/sessions/*/transcript.jsonl"),
+        alone(soaked.gaps),
+    ),
     "a hook": (lambda project, _: project.write(".git/hooks/pre-commit", ""), alone(soaked.harm)),
     "a branch": (lambda project, _: project.git("branch", "mine"), alone(soaked.harm)),
-    "a secret": (lambda project, _: project.write(".nightlatch/x", manners.KEY), alone(soaked.harm)),
+    "a secret": (
+        lambda project, _: project.write(".nightlatch/x", manners.KEY),
+        alone(soaked.harm),
+    ),
     "a changed checkout": (lambda project, _: project.write("till.py", ""), alone(soaked.harm)),
-    "an object": (lambda project, _: object_of(project, "main:till.py").unlink(), alone(soaked.harm)),
-}  # fmt: skip
+    "an object": (
+        lambda project, _: object_of(project, "main:till.py").unlink(),
+        alone(soaked.harm),
+    ),
+}
 
 
 def test_every_line_of_the_table_notices_what_it_is_for(tmp_path: Path) -> None:
@@ -125,11 +166,23 @@ def test_every_line_of_the_table_notices_what_it_is_for(tmp_path: Path) -> None:
             soak.hear(calm, process, 60)
             assert process.returncode == 3
         calm.hear(0)
-        assert {what: found for what, found in soaked.table(calm.project, calm.seen, calm.token).items() if found} == {}
+        assert {
+            what: found
+            for what, found in soaked.table(calm.project, calm.seen, calm.token).items()
+            if found
+        } == {}
     unseen = []
     for what, (damage, look) in DAMAGES.items():
-        shutil.copytree(tmp_path / "calm", tmp_path / "torn", symlinks=True, ignore=shutil.ignore_patterns("told"))
-        project, seen = replace(calm.project, folder=tmp_path / "torn/shop"), replace(calm.seen, told=[[*each] for each in calm.seen.told])
+        shutil.copytree(
+            tmp_path / "calm",
+            tmp_path / "torn",
+            symlinks=True,
+            ignore=shutil.ignore_patterns("told"),
+        )
+        project, seen = (
+            replace(calm.project, folder=tmp_path / "torn/shop"),
+            replace(calm.seen, told=[[*each] for each in calm.seen.told]),
+        )
         seen = replace(seen, plan=[*seen.plan], decisions=[*seen.decisions])
         damage(project, seen)
         unseen += [] if [*look(project, seen)] else [what]

@@ -7,15 +7,22 @@ import nightlatch.core.dialects.wire as wire
 from nightlatch.core.models import Event, Usage
 
 SORTS = {
-    "rate_limit": "limit", "billing_error": "credit", "authentication_failed": "login", "overloaded": "overloaded",
-    "error_max_turns": "turns", "max_turns": "turns", "error_max_budget_usd": "budget",
-    "prompt_too_long": "context", "model_context_window_exceeded": "context",
+    "rate_limit": "limit",
+    "billing_error": "credit",
+    "authentication_failed": "login",
+    "overloaded": "overloaded",
+    "error_max_turns": "turns",
+    "max_turns": "turns",
+    "error_max_budget_usd": "budget",
+    "prompt_too_long": "context",
+    "model_context_window_exceeded": "context",
 }
 
 
 @dataclass(slots=True)
 class Claude(wire.JsonReader):
-    """One message comes in several lines that repeat its usage, so the last message's id is kept."""
+    """One message comes in several lines that repeat its usage, so the last message's id is
+    kept."""
 
     input_holds_cached: bool = False
     _message: str = ""
@@ -40,9 +47,17 @@ class Claude(wire.JsonReader):
             case "init":
                 yield wire.session(line.get("session_id"), line.get("model"))
             case "api_retry":
-                yield wire.retry(line.get("error"), status=line.get("error_status"), delay=wire.number(line.get("retry_delay_ms")) / 1000)
+                yield wire.retry(
+                    line.get("error"),
+                    status=line.get("error_status"),
+                    delay=wire.number(line.get("retry_delay_ms")) / 1000,
+                )
             case "retry":
-                yield wire.retry(told.get("error"), status=told.get("status"), delay=wire.number(told.get("delayMs")) / 1000)
+                yield wire.retry(
+                    told.get("error"),
+                    status=told.get("status"),
+                    delay=wire.number(told.get("delayMs")) / 1000,
+                )
 
     def _assistant(self, line: wire.Json) -> Iterator[Event]:
         said, ours = wire.obj(line.get("message")), line.get("parent_tool_use_id") is None
@@ -61,37 +76,53 @@ class Claude(wire.JsonReader):
 
     def _used(self, used: wire.Json) -> Usage:
         return wire.tokens(
-            fresh=used.get("input_tokens"), cached=used.get("cache_read_input_tokens"), written=used.get("cache_creation_input_tokens"),
-            output=used.get("output_tokens"), holds_cached=self.input_holds_cached,
+            fresh=used.get("input_tokens"),
+            cached=used.get("cache_read_input_tokens"),
+            written=used.get("cache_creation_input_tokens"),
+            output=used.get("output_tokens"),
+            holds_cached=self.input_holds_cached,
         )
 
     def _result(self, line: wire.Json) -> Iterator[Event]:
-        used = _by_model(wire.obj(line.get("modelUsage"))) or self._used(wire.obj(line.get("usage")))
+        used = _by_model(wire.obj(line.get("modelUsage"))) or self._used(
+            wire.obj(line.get("usage"))
+        )
         cost = Usage(usd=wire.dollars(line.get("total_cost_usd")))
         yield wire.usage(used + cost, total=True)
         ok = line.get("subtype") == "success" and line.get("is_error") is not True
         reasons = (line.get("subtype"), line.get("terminal_reason"), self._error)
-        cls = "" if ok else next((SORTS[r] for r in reasons if isinstance(r, str) and r in SORTS), "")
+        cls = (
+            "" if ok else next((SORTS[r] for r in reasons if isinstance(r, str) and r in SORTS), "")
+        )
         words = wire.text(line.get("result")) or _errors(line)
-        yield wire.result(ok, words, status=line.get("api_error_status"), cls=cls, turns=line.get("num_turns"))
+        yield wire.result(
+            ok, words, status=line.get("api_error_status"), cls=cls, turns=line.get("num_turns")
+        )
 
 
 def _limit(told: wire.Json) -> Event:
     """Only a subscription tells of its windows; with `isUsingOverage` it pays by use."""
-    windows = [wire.obj(window) for window in wire.obj(told.get("unifiedWindows")).values()] or [told]
+    windows = [wire.obj(window) for window in wire.obj(told.get("unifiedWindows")).values()] or [
+        told
+    ]
     full = ((window.get("utilization"), window.get("resetsAt")) for window in windows)
     plan = told.get("isUsingOverage") is not True
-    return wire.limit(told.get("status"), told.get("resetsAt"), told.get("rateLimitType"), full, plan=plan)
+    return wire.limit(
+        told.get("status"), told.get("resetsAt"), told.get("rateLimitType"), full, plan=plan
+    )
 
 
 def _by_model(models: wire.Json) -> Usage | None:
-    """Claude's own count by model: after a retried stream its `usage` counts the dead one too, this does not."""
+    """Claude's own count by model: after a retried stream its `usage` counts the dead one too,
+    this does not."""
     return sum((_model(wire.obj(m)) for m in models.values()), Usage()) if models else None
 
 
 def _model(used: wire.Json) -> Usage:
     return wire.tokens(
-        fresh=used.get("inputTokens"), cached=used.get("cacheReadInputTokens"), written=used.get("cacheCreationInputTokens"),
+        fresh=used.get("inputTokens"),
+        cached=used.get("cacheReadInputTokens"),
+        written=used.get("cacheCreationInputTokens"),
         output=used.get("outputTokens"),
     )
 
@@ -106,9 +137,17 @@ def _called(block: wire.Json) -> Iterator[Event]:
 def _results(said: wire.Json) -> Iterator[Event]:
     for block in wire.items(said.get("content")):
         if block.get("type") == "tool_result":
-            yield wire.tool_result(block.get("tool_use_id"), block.get("is_error") is not True, wire.spoken(block.get("content")))
+            yield wire.tool_result(
+                block.get("tool_use_id"),
+                block.get("is_error") is not True,
+                wire.spoken(block.get("content")),
+            )
 
 
 def _errors(line: wire.Json) -> str:
     found = line.get("errors")
-    return "; ".join(wire.text(e) for e in found) if isinstance(found, list) else wire.text(wire.obj(line.get("error")).get("message"))
+    return (
+        "; ".join(wire.text(e) for e in found)
+        if isinstance(found, list)
+        else wire.text(wire.obj(line.get("error")).get("message"))
+    )

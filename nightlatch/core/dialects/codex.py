@@ -31,9 +31,13 @@ class Codex(wire.JsonReader):
 def _item(stage: str, item: wire.Json) -> Iterator[Event]:
     kind = wire.text(item.get("type"))
     if kind == "todo_list":
-        yield wire.todo((t.get("text"), t.get("completed") is True) for t in wire.items(item.get("items")))
+        yield wire.todo(
+            (t.get("text"), t.get("completed") is True) for t in wire.items(item.get("items"))
+        )
     elif stage == "item.started" and kind not in QUIET:
-        yield wire.tool_call(item.get("id"), kind, {k: v for k, v in item.items() if k in ARGUMENTS})
+        yield wire.tool_call(
+            item.get("id"), kind, {k: v for k, v in item.items() if k in ARGUMENTS}
+        )
     elif stage == "item.completed":
         yield from _completed(kind, item)
 
@@ -53,4 +57,6 @@ def _completed(kind: str, item: wire.Json) -> Iterator[Event]:
 
 def _used(used: wire.Json) -> Usage:
     cached, output = used.get("cached_input_tokens"), used.get("output_tokens")
-    return wire.tokens(fresh=used.get("input_tokens"), cached=cached, output=output, holds_cached=True)
+    return wire.tokens(
+        fresh=used.get("input_tokens"), cached=cached, output=output, holds_cached=True
+    )

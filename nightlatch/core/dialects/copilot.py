@@ -17,9 +17,15 @@ class Copilot(wire.JsonReader):
             case "assistant.reasoning":
                 yield wire.thought(data.get("content") or data.get("text"))
             case "tool.execution_complete":
-                yield wire.tool_result(data.get("toolCallId"), data.get("success") is True, wire.obj(data.get("result")).get("content"))
+                yield wire.tool_result(
+                    data.get("toolCallId"),
+                    data.get("success") is True,
+                    wire.obj(data.get("result")).get("content"),
+                )
             case "model.call_failure":
-                yield wire.retry(data.get("errorMessage") or data.get("errorCode"), status=data.get("statusCode"))
+                yield wire.retry(
+                    data.get("errorMessage") or data.get("errorCode"), status=data.get("statusCode")
+                )
             case "session.error":
                 yield wire.error(data.get("message"), status=data.get("statusCode"))
             case "result":

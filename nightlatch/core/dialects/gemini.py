@@ -16,9 +16,13 @@ class Gemini(wire.JsonReader):
             case "message" if line.get("role") == "assistant":
                 yield wire.message(line.get("content"), part=line.get("delta") is True)
             case "tool_use":
-                yield wire.tool_call(line.get("tool_id"), line.get("tool_name"), line.get("parameters"))
+                yield wire.tool_call(
+                    line.get("tool_id"), line.get("tool_name"), line.get("parameters")
+                )
             case "tool_result":
-                yield wire.tool_result(line.get("tool_id"), line.get("status") == "success", line.get("output"))
+                yield wire.tool_result(
+                    line.get("tool_id"), line.get("status") == "success", line.get("output")
+                )
             case "error":
                 yield wire.error(line.get("message"))
             case "result":
@@ -35,4 +39,6 @@ def _ended(line: wire.Json) -> Iterator[Event]:
 
 
 def _used(model: wire.Json) -> Usage:
-    return wire.tokens(fresh=model.get("input"), cached=model.get("cached"), output=model.get("output_tokens"))
+    return wire.tokens(
+        fresh=model.get("input"), cached=model.get("cached"), output=model.get("output_tokens")
+    )

@@ -1,4 +1,5 @@
-"""The two dialects for a command of the person's own: plain text, and JSON lines in the loop's own words."""
+"""The two dialects for a command of the person's own: plain text, and JSON lines in the loop's
+own words."""
 
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ class Text:
     """Every line is something said."""
 
     def feed(self, line: bytes) -> tuple[Event, ...]:
-        raw = line[:wire.LONGEST_RAW].decode("utf-8", "replace").rstrip("\r\n")
+        raw = line[: wire.LONGEST_RAW].decode("utf-8", "replace").rstrip("\r\n")
         return (Event(kind=Kind.MESSAGE, text=f"{raw}\n", data={"part": True}, raw=raw),)
 
 
@@ -33,18 +34,35 @@ class JsonLines(wire.JsonReader):
             case "usage":
                 yield wire.usage(_used(line), total=line.get("total") is True)
             case "retry":
-                yield wire.retry(words, status=line.get("status"), delay=wire.number(line.get("delay")))
+                yield wire.retry(
+                    words, status=line.get("status"), delay=wire.number(line.get("delay"))
+                )
             case "limit":
                 resets, full = line.get("resets_at"), line.get("full")
-                yield wire.limit(line.get("status"), resets, words, [(full, resets)], plan=line.get("plan") is True)
+                yield wire.limit(
+                    line.get("status"),
+                    resets,
+                    words,
+                    [(full, resets)],
+                    plan=line.get("plan") is True,
+                )
             case "error":
                 yield wire.error(words, status=line.get("status"))
             case "result":
                 ok, cls = line.get("ok") is True, wire.text(line.get("cls"))
-                yield wire.result(ok, words, status=line.get("status"), cls=cls, turns=line.get("turns"))
+                yield wire.result(
+                    ok, words, status=line.get("status"), cls=cls, turns=line.get("turns")
+                )
             case "todo":
-                yield wire.todo((t.get("text"), t.get("done") is True) for t in wire.items(line.get("items")))
+                yield wire.todo(
+                    (t.get("text"), t.get("done") is True) for t in wire.items(line.get("items"))
+                )
 
 
 def _used(line: wire.Json) -> Usage:
-    return wire.tokens(fresh=line.get("input"), cached=line.get("cached"), output=line.get("output"), usd=line.get("usd"))
+    return wire.tokens(
+        fresh=line.get("input"),
+        cached=line.get("cached"),
+        output=line.get("output"),
+        usd=line.get("usd"),
+    )

@@ -9,7 +9,8 @@ from nightlatch.core.models import Event
 
 @dataclass(slots=True)
 class OpenCode(wire.JsonReader):
-    """Every line names the session; a tool is told once, after it ran; the last step ends for a reason that is no tool call."""
+    """Every line names the session; a tool is told once, after it ran; the last step ends for a
+    reason that is no tool call."""
 
     _known: bool = False
 
@@ -42,14 +43,22 @@ def _step(part: wire.Json) -> Iterator[Event]:
     cache = wire.obj(tokens.get("cache"))
     output = wire.number(tokens.get("output")) + wire.number(tokens.get("reasoning"))
     fresh, written, cached = tokens.get("input"), cache.get("write"), cache.get("read")
-    yield wire.usage(wire.tokens(fresh=fresh, cached=cached, written=written, output=output, usd=part.get("cost")), total=False)
+    yield wire.usage(
+        wire.tokens(
+            fresh=fresh, cached=cached, written=written, output=output, usd=part.get("cost")
+        ),
+        total=False,
+    )
     if part.get("reason") in {"stop", "length"}:
         yield wire.result(part.get("reason") == "stop", part.get("reason"))
 
 
 def _failed(told: wire.Json) -> Iterator[Event]:
     data = wire.obj(told.get("data"))
-    words = f"{wire.text(data.get('message')) or wire.text(told.get('name'))} {wire.text(data.get('responseBody'))}".strip()
+    words = (
+        f"{wire.text(data.get('message')) or wire.text(told.get('name'))}"
+        f" {wire.text(data.get('responseBody'))}".strip()
+    )
     later = wire.text(wire.obj(data.get("responseHeaders")).get("retry-after"))
     words += f" retry-after: {later}" if later else ""
     yield wire.error(words, status=data.get("statusCode"))

@@ -9,7 +9,8 @@ from nightlatch.core.models import Event, Usage
 
 @dataclass(slots=True)
 class Pi(wire.JsonReader):
-    """Exits 0 on errors; only the stop reason of its last message tells, and retries come between, so it is kept until all is settled."""
+    """Exits 0 on errors; only the stop reason of its last message tells, and retries come
+    between, so it is kept until all is settled."""
 
     _stop: str = ""
     _error: str = ""
@@ -23,14 +24,23 @@ class Pi(wire.JsonReader):
             case "tool_execution_start":
                 yield wire.tool_call(line.get("toolCallId"), line.get("toolName"), line.get("args"))
             case "tool_execution_end":
-                yield wire.tool_result(line.get("toolCallId"), line.get("isError") is not True, wire.obj(line.get("result")).get("content"))
+                yield wire.tool_result(
+                    line.get("toolCallId"),
+                    line.get("isError") is not True,
+                    wire.obj(line.get("result")).get("content"),
+                )
             case "auto_retry_start":
-                yield wire.retry(line.get("errorMessage"), delay=wire.number(line.get("delayMs")) / 1000)
+                yield wire.retry(
+                    line.get("errorMessage"), delay=wire.number(line.get("delayMs")) / 1000
+                )
             case "agent_settled":
                 yield wire.result(self._stop == "stop", self._error or self._stop)
 
     def _said(self, said: wire.Json) -> Iterator[Event]:
-        self._stop, self._error = wire.text(said.get("stopReason")), wire.text(said.get("errorMessage"))
+        self._stop, self._error = (
+            wire.text(said.get("stopReason")),
+            wire.text(said.get("errorMessage")),
+        )
         yield wire.usage(_used(wire.obj(said.get("usage"))), total=False)
         for block in wire.items(said.get("content")):
             if block.get("type") == "text":
@@ -41,4 +51,10 @@ class Pi(wire.JsonReader):
 
 def _used(used: wire.Json) -> Usage:
     cost, written = wire.obj(used.get("cost")).get("total"), used.get("cacheWrite")
-    return wire.tokens(fresh=used.get("input"), cached=used.get("cacheRead"), written=written, output=used.get("output"), usd=cost)
+    return wire.tokens(
+        fresh=used.get("input"),
+        cached=used.get("cacheRead"),
+        written=written,
+        output=used.get("output"),
+        usd=cost,
+    )

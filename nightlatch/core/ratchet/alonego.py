@@ -1,4 +1,5 @@
-"""Go's tests called one by one: packages with their test files as plain code, and a program that calls the functions."""
+"""Go's tests called one by one: packages with their test files as plain code, and a program
+that calls the functions."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +18,8 @@ TEST = re.compile(r"^func (Test\w*)\(\w+ \*testing\.T\)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One package's test files of one kind: those that belong to it, or those that use it from outside."""
+    """One package's test files of one kind: those that belong to it, or those that use it from
+    outside."""
 
     folder: str
     imported: str
@@ -27,9 +29,11 @@ class Part:
 
 def go_work(
     name: str, ids: Iterable[str], module: str, texts: Mapping[str, str], source: str
-) -> Work | None:  # fmt: skip
-    """What is needed to call these ids. `texts` are the test files of the suite's folder, `module` is the text of go.mod,
-    `source` is what stands for the framework.
+) -> Work | None:
+    """What is needed to call these ids.
+
+    `texts` are the test files of the suite's folder, `module` is the text of go.mod, `source` is
+    what stands for the framework.
 
     None where nothing can be called: a program's own package cannot be taken in by another one.
     """
@@ -55,7 +59,11 @@ def folder_of(top: str, package: str) -> str:
 
 
 def _parts(name: str, top: str, folder: str, texts: Mapping[str, str]) -> Iterator[Part]:
-    own = {path: text for path, text in texts.items() if dirname(path) == folder and path.endswith("_test.go")}
+    own = {
+        path: text
+        for path, text in texts.items()
+        if dirname(path) == folder and path.endswith("_test.go")
+    }
     kinds: dict[str, dict[str, str]] = {}
     for path, text in own.items():
         said = PACKAGE.search(text)
@@ -72,19 +80,29 @@ def _parts(name: str, top: str, folder: str, texts: Mapping[str, str]) -> Iterat
             for test in TEST.findall(text):
                 functions[test] = f"Part{len(functions)}"
                 plain = re.sub(rf"\b{test}\b", functions[test], plain)
-            laid[f"{place}/part_{n}.go".lstrip("/")] = PACKAGE.sub("package part", plain, count=1) if outside else plain
+            laid[f"{place}/part_{n}.go".lstrip("/")] = (
+                PACKAGE.sub("package part", plain, count=1) if outside else plain
+            )
         imported = f"{top}/{place}".rstrip("/")
         yield Part(folder=folder, imported=imported, functions=functions, files=laid)
 
 
 def _programs(name: str, top: str, number: int, part: Part) -> dict[str, str]:
-    """The program that calls a part's functions, and a test that does so inside of the framework."""
+    """The program that calls a part's functions, and a test that does so inside of the
+    framework."""
     package = f"{top}/{part.folder}".rstrip("/")
     ones = "\n".join(
-        f'\t{{Name: "{package}::{test}", Folder: "{part.folder}", Function: own.{plain}}},' for test, plain in part.functions.items()
+        f'\t{{Name: "{package}::{test}", Folder: "{part.folder}", Function: own.{plain}}},'
+        for test, plain in part.functions.items()
     )
-    head = f'package main\n\nimport (\n\t"os"\n\n\town "{part.imported}"\n\tpart "{top}/{name}/part"\n)\n\n'
-    program = f"{head}var every = []part.One{{\n{ones}\n}}\n\nfunc main() {{ part.Write(every, os.Args[1]) }}\n"
+    head = (
+        f'package main\n\nimport (\n\t"os"\n\n\town "{part.imported}"\n\tpart'
+        f' "{top}/{name}/part"\n)\n\n'
+    )
+    program = (
+        f"{head}var every = []part.One{{\n{ones}\n}}\n\nfunc main() {{ part.Write(every,"
+        " os.Args[1]) }\n"
+    )
     tests = "\n".join(
         f"func TestPart{n}(t *testing.T) {{\n"
         '\there, _ := os.Getwd()\n\tdefer os.Chdir(here)\n\tos.Chdir("../..")\n'
@@ -97,7 +115,10 @@ def _programs(name: str, top: str, number: int, part: Part) -> dict[str, str]:
 
 def programs(work: Work) -> list[list[str]]:
     """The tests that each program calls, by their names in the report."""
-    mains = sorted((path for path in work.files if path.endswith("/main.go")), key=lambda path: (len(path), path))
+    mains = sorted(
+        (path for path in work.files if path.endswith("/main.go")),
+        key=lambda path: (len(path), path),
+    )
     return [re.findall(r'Name: "([^"]+)"', work.files[path]) for path in mains]
 
 

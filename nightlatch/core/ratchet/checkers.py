@@ -8,12 +8,25 @@ from fnmatch import fnmatchcase
 from posixpath import basename
 from typing import Any
 
-SORTS = ("warnings", "more", "only", "less", "on", "off", "max", "min", "level", "lint_level", "free")
+SORTS = (
+    "warnings",
+    "more",
+    "only",
+    "less",
+    "on",
+    "off",
+    "max",
+    "min",
+    "level",
+    "lint_level",
+    "free",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One place of a tool's configuration: a pattern of file names, how such a file is read, and a dotted pattern of tables in it."""
+    """One place of a tool's configuration: a pattern of file names, how such a file is read,
+    and a dotted pattern of tables in it."""
 
     name: str
     form: str
@@ -22,7 +35,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """One way in which code asks a tool to look away. `kind` is lint or type, `at` is line, next or block."""
+    """One way in which code asks a tool to look away.
+
+    `kind` is lint or type, `at` is line, next or block.
+    """
 
     find: re.Pattern[str]
     code: tuple[str, ...]
@@ -32,7 +48,10 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One tool. `sorts` are pairs of a pattern of settings and what kind those are, the first that fits counts."""
+    """One tool.
+
+    `sorts` are pairs of a pattern of settings and what kind those are, the first that fits counts.
+    """
 
     name: str
     programs: tuple[str, ...] = ()
@@ -47,7 +66,8 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """Words in files of these names: those in `fewer` may not become fewer, those in `more` not more."""
+    """Words in files of these names: those in `fewer` may not become fewer, those in `more` not
+    more."""
 
     files: tuple[str, ...]
     fewer: tuple[re.Pattern[str], ...] = ()
@@ -86,11 +106,20 @@ def parse(text: str) -> Checkers:
         tools=tools,
         baselines=tuple(data["baselines"]["files"]),
         words=tuple(
-            Words(files=tuple(each["files"]), fewer=_patterns(each.get("fewer", ())), more=_patterns(each.get("more", ())))
+            Words(
+                files=tuple(each["files"]),
+                fewer=_patterns(each.get("fewer", ())),
+                more=_patterns(each.get("more", ())),
+            )
             for each in data["words"]
         ),
         tries=tuple(
-            Tries(files=tuple(each["files"]), find=re.compile(each["find"]), each=re.compile(each["each"]), usual=each["usual"])
+            Tries(
+                files=tuple(each["files"]),
+                find=re.compile(each["find"]),
+                each=re.compile(each["each"]),
+                usual=each["usual"],
+            )
             for each in data["tries"]
         ),
         programs=tuple(sorted({program for tool in tools for program in tool.programs})),
@@ -104,7 +133,12 @@ def _tool(data: Mapping[str, Any]) -> Tool:
         sources=tuple(Source(**source) for source in data.get("sources", ())),
         sorts=tuple((pattern, sort) for sort in SORTS for pattern in data.get(sort, ())),
         suppressions=tuple(
-            Suppression(find=re.compile(each["find"]), code=tuple(each["code"]), at=each["at"], kind=each.get("kind", "lint"))
+            Suppression(
+                find=re.compile(each["find"]),
+                code=tuple(each["code"]),
+                at=each["at"],
+                kind=each.get("kind", "lint"),
+            )
             for each in data.get("suppress", ())
         ),
     )
@@ -119,12 +153,28 @@ def named(path: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(basename(path), pattern) for pattern in patterns)
 
 
-def in_force(known: Checkers, paths: Iterable[str], starters: str, has_settings: Callable[[Tool, str], bool]) -> Checkers:
-    """Those tools that check this project: by a file of theirs among its files, or by their names in what starts checks."""
+def in_force(
+    known: Checkers, paths: Iterable[str], starters: str, has_settings: Callable[[Tool, str], bool]
+) -> Checkers:
+    """Those tools that check this project: by a file of theirs among its files, or by their
+    names in what starts checks."""
     names = tuple(paths)
-    used = tuple(tool for tool in known.tools if starts(tool, starters) or any(has_settings(tool, path) for path in names))
-    return Checkers(tools=used, baselines=known.baselines, words=known.words, tries=known.tries, programs=known.programs)
+    used = tuple(
+        tool
+        for tool in known.tools
+        if starts(tool, starters) or any(has_settings(tool, path) for path in names)
+    )
+    return Checkers(
+        tools=used,
+        baselines=known.baselines,
+        words=known.words,
+        tries=known.tries,
+        programs=known.programs,
+    )
 
 
 def starts(tool: Tool, starters: str) -> bool:
-    return any(re.search(rf"(?<![\w-]){re.escape(program)}(?![\w-])", starters) for program in tool.programs)
+    return any(
+        re.search(rf"(?<![\w-]){re.escape(program)}(?![\w-])", starters)
+        for program in tool.programs
+    )

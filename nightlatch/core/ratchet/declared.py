@@ -1,4 +1,5 @@
-"""Test declarations as ids: what protects tests of which no run says an id, whatever runs them, and if nothing does."""
+"""Test declarations as ids: what protects tests of which no run says an id, whatever runs them,
+and if nothing does."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,11 @@ from nightlatch.core.results import file_of
 from nightlatch.core.rules import reason
 from nightlatch.core.testfiles import supersedes
 
-REMOVED, SKIPPED, SELECTION = "ratchet.test-removed", "ratchet.skip-added", "ratchet.runner-selection"
+REMOVED, SKIPPED, SELECTION = (
+    "ratchet.test-removed",
+    "ratchet.skip-added",
+    "ratchet.runner-selection",
+)
 CHANGED = "ratchet.expectation-changed"
 CLASSES = frozenset({"java", "kotlin", "scala", "csharp", "php", "swift"})
 
@@ -35,9 +40,14 @@ def declares(path: str, *versions: str | None) -> bool:
 
 
 def beside(
-    said: Iterable[Reason], texts: Sequence[Text], names: Sequence[str], ids: Iterable[str], failing: Iterable[str] = ()
-) -> tuple[Reason, ...]:  # fmt: skip
-    """What was said already, and what a change takes away of the tests that no id of the base stands for, or one that fails there.
+    said: Iterable[Reason],
+    texts: Sequence[Text],
+    names: Sequence[str],
+    ids: Iterable[str],
+    failing: Iterable[str] = (),
+) -> tuple[Reason, ...]:
+    """What was said already, and what a change takes away of the tests that no id of the base
+    stands for, or one that fails there.
 
     `names` are what the feature supersedes.
     """
@@ -46,16 +56,28 @@ def beside(
     covers = covering(every)
     told = {line.partition(" (line ")[0] for r in known.values() for line in r.detail}
     # One edit is one objection: what is said to be weaker is not said to claim something else too.
-    changed = ((rule, line) for rule, line in reclaimed(texts, names, covers, every) if line.partition(" (line ")[0] not in told)
+    changed = (
+        (rule, line)
+        for rule, line in reclaimed(texts, names, covers, every)
+        if line.partition(" (line ")[0] not in told
+    )
     data = ((CHANGED, line) for line in testdata.changed(texts, names, every))
-    for rule, line in sorted({*lost(texts, names, covers, tuple(failing)), *changed, *data, *narrowed(texts, names, every)}):
+    for rule, line in sorted(
+        {
+            *lost(texts, names, covers, tuple(failing)),
+            *changed,
+            *data,
+            *narrowed(texts, names, every),
+        }
+    ):
         lines = known[rule].detail if rule in known else ()
         known[rule] = reason(rule, dict.fromkeys((*lines, line)))
     return tuple(known[rule] for rule in sorted(known))
 
 
 def covering(ids: Iterable[str]) -> Callable[[str], bool]:
-    """A function that says whether the results of a run, by id, cover the tests that a file declares."""
+    """A function that says whether the results of a run, by id, cover the tests that a file
+    declares."""
     every = tuple(ids)
     files = {file_of(name) for name in every}
     classes: dict[str, list[str]] = {}
@@ -65,7 +87,10 @@ def covering(ids: Iterable[str]) -> Callable[[str], bool]:
     @cache
     def in_package(path: str) -> bool:
         """Go and Rust name a package: a file is covered where one of the ids could lie in it."""
-        return any(is_named(name, (path, name.partition("::")[2].partition("/")[0].partition("[")[0])) for name in every)
+        return any(
+            is_named(name, (path, name.partition("::")[2].partition("/")[0].partition("[")[0]))
+            for name in every
+        )
 
     def covers(path: str) -> bool:
         if path in files:
@@ -73,15 +98,22 @@ def covering(ids: Iterable[str]) -> Callable[[str], bool]:
         ending = path.rpartition(".")[2]
         if ending in {"go", "rs"}:
             return in_package(path)
-        return any(is_class(file, path) for file in classes.get(path.rpartition("/")[2].rpartition(".")[0], ()))
+        return any(
+            is_class(file, path)
+            for file in classes.get(path.rpartition("/")[2].rpartition(".")[0], ())
+        )
 
     return covers
 
 
 def lost(
-    texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bool], failing: Sequence[str] = ()
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    """(rule, detail) for each declaration that is gone and found nowhere else, and for each focus that puts others aside.
+    texts: Sequence[Text],
+    names: Sequence[str],
+    covers: Callable[[str], bool],
+    failing: Sequence[str] = (),
+) -> Iterator[tuple[str, str]]:
+    """(rule, detail) for each declaration that is gone and found nowhere else, and for each
+    focus that puts others aside.
 
     An id that fails at the base stands for nothing: it may go without anybody missing it.
     """
@@ -102,21 +134,36 @@ def lost(
 
 
 def reclaimed(
-    texts: Sequence[Text], names: Sequence[str], covers: Callable[[str], bool], ids: Iterable[str] = ()
+    texts: Sequence[Text],
+    names: Sequence[str],
+    covers: Callable[[str], bool],
+    ids: Iterable[str] = (),
 ) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each test of the base that claims, asks or looks at something else now, where no run tells which is right."""
+    """(rule, detail) for each test of the base that claims, asks or looks at something else
+    now, where no run tells which is right."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
     claims, moved = claims_of(texts, old, new), successors(old, new, texts)
     whole = {text.path: text for text in texts}
     spoken = {language.name for name in ids if (language := grammar.language_of(file_of(name)))}
-    used = frozenset[str]().union(*(words_of(test) for source in old.values() for test in source.tests.values() if not test.helper))
+    used = frozenset[str]().union(
+        *(
+            words_of(test)
+            for source in old.values()
+            for test in source.tests.values()
+            if not test.helper
+        )
+    )
     for path, source in old.items():
         if covers(path) or (path in new and unreadable(source, new[path])):
             continue
         stays = not any(not test.helper for test in source.tests.values())
         for name, test in source.tests.items():
             here = new[path].tests.get(name) if path in new else None
-            places = ((path, name),) if here and here.helper == test.helper else moved.get((path, name), ())
+            places = (
+                ((path, name),)
+                if here and here.helper == test.helper
+                else moved.get((path, name), ())
+            )
             now = [(there, new[there].tests[called]) for there, called in places]
             if not now and test.helper and name.rpartition("::")[2] in used:
                 now = [*claims.fresh]
@@ -124,8 +171,15 @@ def reclaimed(
                 continue
             stays, (where, first) = True, now[0]
             by_line = name == byfile.WHOLE
-            told = byfile.rewritten(whole[path].old or "", whole[where].new or "") if by_line else claims.gone((path, name), test, now)
-            yield from ((CHANGED, f"{where}::{first.name} (line {first.line}): {what[:80]}") for what in islice(told, 1))
+            told = (
+                byfile.rewritten(whole[path].old or "", whole[where].new or "")
+                if by_line
+                else claims.gone((path, name), test, now)
+            )
+            yield from (
+                (CHANGED, f"{where}::{first.name} (line {first.line}): {what[:80]}")
+                for what in islice(told, 1)
+            )
         own = grammar.language_of(path)
         held_to = stays and not (own and own.name in spoken) and not supersedes(names, path)
         if held_to and (value := claims.lost_around(path)):
@@ -140,28 +194,67 @@ def forgotten(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -
     every = tuple(ids)
     covers, old, new = covering(every), read_all(texts, "old"), read_all(texts, "new")
     claims, found = claims_of(texts, old, new), dict[str, str]()
-    both = ((path, name) for path, source in old.items() if path in new and covers(path) for name in source.tests.keys() & new[path].tests)
+    both = (
+        (path, name)
+        for path, source in old.items()
+        if path in new and covers(path)
+        for name in source.tests.keys() & new[path].tests
+    )
     for path, name in both:
         test, now = old[path].tests[name], new[path].tests[name]
-        if test.text == now.text or test.helper or named(names, (path, name)) or unreadable(old[path], new[path]):
+        if (
+            test.text == now.text
+            or test.helper
+            or named(names, (path, name))
+            or unreadable(old[path], new[path])
+        ):
             continue
-        lines = [told for told in claims.gone((path, name), test, [(path, now)]) if told.endswith(GONE)]
-        found |= {each: f"{each} (line {now.line}): {lines[0][:80]}" for each in every if lines and is_named(each, (path, name))}
+        lines = [
+            told for told in claims.gone((path, name), test, [(path, now)]) if told.endswith(GONE)
+        ]
+        found |= {
+            each: f"{each} (line {now.line}): {lines[0][:80]}"
+            for each in every
+            if lines and is_named(each, (path, name))
+        }
     return found
 
 
-def narrowed(texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each file that tells a runner what to run and that tells it less, where no ids would show it."""
-    shown_by_id = {language.name for name in ids if (language := grammar.language_of(file_of(name)))}
+def narrowed(
+    texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """(rule, detail) for each file that tells a runner what to run and that tells it less,
+    where no ids would show it."""
+    shown_by_id = {
+        language.name for name in ids if (language := grammar.language_of(file_of(name)))
+    }
     by_class = any("/" not in file_of(name) and "." in file_of(name) for name in ids)
-    gone = {language.name for text in texts if text.new is None and (language := grammar.language_of(text.path))}
+    gone = {
+        language.name
+        for text in texts
+        if text.new is None and (language := grammar.language_of(text.path))
+    }
     for language in grammar.known().values():
         select = language.select
-        if select is None or language.name in shown_by_id or (by_class and language.name in CLASSES):
+        if (
+            select is None
+            or language.name in shown_by_id
+            or (by_class and language.name in CLASSES)
+        ):
             continue
-        for text in (t for t in texts if t.old and grammar.matches(select.files, t.path) and not supersedes(names, t.path)):
+        for text in (
+            t
+            for t in texts
+            if t.old and grammar.matches(select.files, t.path) and not supersedes(names, t.path)
+        ):
             old, new = text.old or "", text.new or ""
-            less = [hit for hit, more in (Counter(select.narrows.findall(new)) - Counter(select.narrows.findall(old))).items() if more]
+            less = [
+                hit
+                for hit, more in (
+                    Counter(select.narrows.findall(new)) - Counter(select.narrows.findall(old))
+                ).items()
+                if more
+            ]
             if select.names and language.name not in gone:
                 less += sorted(set(select.names.findall(old)) - set(select.names.findall(new)))
             if less:
@@ -169,15 +262,22 @@ def narrowed(texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]) ->
 
 
 def taken(path: str, old: Sources) -> bool:
-    """Would a runner take a new file by itself, as far as customs tell? Where the lost ones lay in files of no custom, any will do."""
+    """Would a runner take a new file by itself, as far as customs tell?
+
+    Where the lost ones lay in files of no custom, any will do.
+    """
     if byfile.is_test_file(path):
         return grammar.NEVER_RUN.search(path) is None
-    return grammar.collected(path) or not any(grammar.collected(before) or byfile.is_test_file(before) for before in old)
+    return grammar.collected(path) or not any(
+        grammar.collected(before) or byfile.is_test_file(before) for before in old
+    )
 
 
 def named(names: Sequence[str], place: Place) -> bool:
     path, name = place
-    return supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(names, f"{path}::{name}")
+    return supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(
+        names, f"{path}::{name}"
+    )
 
 
 def shown(place: Place) -> str:
@@ -185,10 +285,16 @@ def shown(place: Place) -> str:
     return f"{path}::{name}" if name else path
 
 
-def _focused(old: Sources, new: Sources, names: Sequence[str], covers: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """A focus that the base does not have, also in a new file: with many runners it puts all other files aside."""
+def _focused(
+    old: Sources, new: Sources, names: Sequence[str], covers: Callable[[str], bool]
+) -> Iterator[tuple[str, str]]:
+    """A focus that the base does not have, also in a new file: with many runners it puts all
+    other files aside."""
     for path, source in new.items():
         before = old.get(path, Source()).focused
         for name in sorted(source.focused - before):
             if not covers(path) and not named(names, (path, name)):
-                yield SKIPPED, f"{path}::{name} (line {source.tests[name].line}): only this one runs"
+                yield (
+                    SKIPPED,
+                    f"{path}::{name} (line {source.tests[name].line}): only this one runs",
+                )

@@ -10,7 +10,8 @@ from nightlatch.core.ratchet.tokens import faults
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Replace what lies from offset `at` to `end`; `place` is the function around it, `line` counts from 1."""
+    """Replace what lies from offset `at` to `end`; `place` is the function around it, `line`
+    counts from 1."""
 
     at: int
     end: int
@@ -33,7 +34,8 @@ def applied(text: str, edits: Iterable[Edit]) -> str:
 def python(text: str) -> ast.Module | None:
     """The syntax tree; None where this Python cannot read it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a strange escape in somebody's file is no news for the terminal
+        # a strange escape in somebody's file is no news for the terminal
+        warnings.simplefilter("ignore")
         try:
             return ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -41,8 +43,13 @@ def python(text: str) -> ast.Module | None:
 
 
 def parses(path: str, text: str, beside: str = "") -> bool:
-    """Is it syntactically right, as far as its grammar can tell, or no worse than the text that it was made from?"""
-    return python(text) is not None if path.endswith(".py") else faults(text, path) <= faults(beside, path)
+    """Is it syntactically right, as far as its grammar can tell, or no worse than the text that
+    it was made from?"""
+    return (
+        python(text) is not None
+        if path.endswith(".py")
+        else faults(text, path) <= faults(beside, path)
+    )
 
 
 class Python:
@@ -61,7 +68,9 @@ class Python:
         return self.starts[line - 1] + len(before.decode("utf-8", "replace"))
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
-        return self.offset(node.lineno, node.col_offset), self.offset(node.end_lineno or 0, node.end_col_offset or 0)
+        return self.offset(node.lineno, node.col_offset), self.offset(
+            node.end_lineno or 0, node.end_col_offset or 0
+        )
 
     def of(self, node: ast.expr | ast.stmt) -> str:
         at, end = self.span(node)
@@ -72,4 +81,3 @@ def longer(literal: str, more: str = "X") -> str:
     """A string literal, quotes and all, with something at its end."""
     quote = literal[-3:] if len(literal) >= 6 and literal[-3:] in {'"""', "'''"} else literal[-1:]
     return f"{literal[: -len(quote)]}{more}{quote}"
-

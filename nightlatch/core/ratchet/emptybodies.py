@@ -19,7 +19,10 @@ VERSION = re.compile(r"v\d+\Z")
 
 
 def empty_body(path: str, function: "Node", text: str) -> str:
-    """Return the body that does nothing and has the right type, "" where that is not known. `text` is that of the whole file."""
+    """Return the body that does nothing and has the right type, "" where that is not known.
+
+    `text` is that of the whole file.
+    """
     ending = path.rpartition(".")[2]
     if ending in TYPED_SCRIPTS:
         return "{ return undefined as never; }"  # a compiler takes it for any type
@@ -53,7 +56,9 @@ def _rust(kind: str, text: str) -> str:
         return "{ }"
     result = RUST_RESULT.fullmatch(kind)
     inner = _first(result[1]) if result else kind
-    derived = re.search(rf"derive\([^)]*\bDefault\b[^)]*\)\][^{{;]*\bstruct {re.escape(inner)}\b", text)
+    derived = re.search(
+        rf"derive\([^)]*\bDefault\b[^)]*\)\][^{{;]*\bstruct {re.escape(inner)}\b", text
+    )
     if not (RUST_EMPTY.fullmatch(inner) or derived):
         return ""
     return "{ Ok(Default::default()) }" if result else "{ Default::default() }"
@@ -77,11 +82,14 @@ def _java(kind: str) -> str:
 
 
 def without_idle_imports(text: str) -> str:
-    """Go's text with imports that nothing uses any more taken in for their own sake: else it could not be built."""
+    """Go's text with imports that nothing uses any more taken in for their own sake: else it
+    could not be built."""
 
     def idle(found: re.Match[str]) -> str:
         parts = [part for part in found[2].split("/") if not VERSION.match(part)]
         name = re.sub(r"\.v\d+\Z", "", (parts or [found[2]])[-1])
-        return found[0] if re.search(rf"\b{re.escape(name)}\.", text) else f'{found[1]}_ "{found[2]}"'
+        return (
+            found[0] if re.search(rf"\b{re.escape(name)}\.", text) else f'{found[1]}_ "{found[2]}"'
+        )
 
     return GO_IMPORT.sub(idle, text)

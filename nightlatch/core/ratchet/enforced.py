@@ -1,4 +1,5 @@
-"""What tools that check code enforce, before and after a change: configuration, baselines, words in build files, tries of properties."""
+"""What tools that check code enforce, before and after a change: configuration, baselines,
+words in build files, tries of properties."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,21 +11,41 @@ from nightlatch.core.ratchet.settings import Flat, UnreadableError, read
 from nightlatch.core.ratchet.texts import Text
 
 LOOSENED = "ratchet.check-loosened"
-# The end of a line about a setting of which nothing tells whether it enforces more or less: measuring may settle it.
+# The end of a line about a setting of which nothing tells whether it enforces more or less:
+# measuring may settle it.
 UNKNOWN = ", and what that means is not known"
 LEVELS = {
-    "off": 0, "0": 0, "none": 0, "false": 0, "silent": 0, "suggestion": 0.5, "hint": 0.5, "information": 0.5, "info": 0.5, "on": 1,
-    "warn": 1, "1": 1, "warning": 1, "true": 1, "error": 2, "2": 2,
-}  # fmt: skip
+    "off": 0,
+    "0": 0,
+    "none": 0,
+    "false": 0,
+    "silent": 0,
+    "suggestion": 0.5,
+    "hint": 0.5,
+    "information": 0.5,
+    "info": 0.5,
+    "on": 1,
+    "warn": 1,
+    "1": 1,
+    "warning": 1,
+    "true": 1,
+    "error": 2,
+    "2": 2,
+}
 LINTS = {"allow": 0, "expect": 0, "warn": 1, "deny": 2, "forbid": 3}
 NO = {"false", "0", "no", "off", "none", ""}
 SHOWN = 60
-PART = re.compile(r"\.(?:toml|jsonc?|ya?ml|ini|cfg|neon|xml|conf)\Z|(?:lint|prettier|biome|tsconfig|config)\S*\.[cm]?[jt]s\Z")
+PART = re.compile(
+    r"\.(?:toml|jsonc?|ya?ml|ini|cfg|neon|xml|conf)\Z|(?:lint|prettier|biome|tsconfig|config)\S*\.[cm]?[jt]s\Z"
+)
 Finding = tuple[str, str]
 
 
 def loosened(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
-    """(rule, detail) for everything by which a check lets more pass. Unchanged files are among the texts where they decide which counts."""
+    """(rule, detail) for everything by which a check lets more pass.
+
+    Unchanged files are among the texts where they decide which counts.
+    """
     for tool in known.tools:
         yield from _tool(tool, texts)
     changed = [text for text in texts if text.old != text.new]
@@ -37,24 +58,42 @@ def loosened(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
 
 
 def _tool(tool: Tool, texts: Sequence[Text]) -> Iterator[Finding]:
-    """What changed in a tool's configuration, folder by folder: a file that takes another's place with the same meaning changes nothing."""
-    own = [text for text in texts if any(named(text.path, [source.name]) for source in tool.sources)]
+    """What changed in a tool's configuration, folder by folder: a file that takes another's
+    place with the same meaning changes nothing."""
+    own = [
+        text for text in texts if any(named(text.path, [source.name]) for source in tool.sources)
+    ]
     for folder in sorted({dirname(text.path) for text in own if text.old != text.new}):
         here = [text for text in own if dirname(text.path) == folder]
         try:
-            (had, _), (has, text) = _effective(tool, here, old=True), _effective(tool, here, old=False)
+            (had, _), (has, text) = (
+                _effective(tool, here, old=True),
+                _effective(tool, here, old=False),
+            )
         except UnreadableError:
             yield LOOSENED, f"{here[0].path}::{tool.name}: it cannot be read"
             continue
         old, new = had or {}, has or {}
-        if had is None and has is not None and any(_is_above(dirname(other.path), folder) for other in own):
-            yield LOOSENED, f"{text.path}::{tool.name}: it takes the place of the configuration further up"
+        if (
+            had is None
+            and has is not None
+            and any(_is_above(dirname(other.path), folder) for other in own)
+        ):
+            yield (
+                LOOSENED,
+                f"{text.path}::{tool.name}: it takes the place of the configuration further up",
+            )
         for key in sorted(old.keys() | new.keys()):
             if looser(tool.sort(key), old.get(key), new.get(key)):
                 was, now = (_shown(side.get(key)) for side in (old, new))
                 more = UNKNOWN if tool.sort(key) == "same" else ""
-                yield LOOSENED, f"{text.path}::{tool.name} {key[:SHOWN]}{_line(text.new, key)}: {was} became {now}{more}"
-
+                yield (
+                    LOOSENED,
+                    (
+                        f"{text.path}::{tool.name} {key[:SHOWN]}{_line(text.new, key)}: {was}"
+                        f" became {now}{more}"
+                    ),
+                )
 
     yield from _parts(tool, own, texts)
 
@@ -64,7 +103,8 @@ def _is_above(folder: str, other: str) -> bool:
 
 
 def _parts(tool: Tool, own: Sequence[Text], texts: Sequence[Text]) -> Iterator[Finding]:
-    """What changed in files that the tool's own configuration names: a shared part of it, however it is called."""
+    """What changed in files that the tool's own configuration names: a shared part of it,
+    however it is called."""
     said = "\n".join(text.old or "" for text in own)
     for text in texts:
         name = basename(text.path)
@@ -76,7 +116,8 @@ def _parts(tool: Tool, own: Sequence[Text], texts: Sequence[Text]) -> Iterator[F
 
 
 def _effective(tool: Tool, here: Sequence[Text], *, old: bool) -> tuple[Flat | None, Text]:
-    """The settings that the tool takes in a folder, None for none, and the file that they come from."""
+    """The settings that the tool takes in a folder, None for none, and the file that they come
+    from."""
     for source in tool.sources:
         for text in here:
             version = text.old if old else text.new
@@ -87,11 +128,18 @@ def _effective(tool: Tool, here: Sequence[Text], *, old: bool) -> tuple[Flat | N
 
 
 def _settings(source: Source, path: str, version: str | None) -> Flat | None:
-    return None if version is None or not named(path, [source.name]) else read(version, source.form, source.table)
+    return (
+        None
+        if version is None or not named(path, [source.name])
+        else read(version, source.form, source.table)
+    )
 
 
 def looser(sort: str, old: Any, new: Any) -> bool:
-    """May what a setting of this sort became let more pass? None: it is not there, and the tool's default holds."""
+    """May what a setting of this sort became let more pass?
+
+    None: it is not there, and the tool's default holds.
+    """
     if _plain(old) == _plain(new):
         return False
     match sort:
@@ -102,21 +150,28 @@ def looser(sort: str, old: Any, new: Any) -> bool:
         case "less":
             return bool(_set(new) - _set(old))
         case "on" | "off":
-            before, after = (_truth(value) if sort == "on" else 1 - _truth(value) for value in (old, new))
+            before, after = (
+                _truth(value) if sort == "on" else 1 - _truth(value) for value in (old, new)
+            )
             return after < before
         case "max" | "min":
             return _number(sort, old, new)
         case "level":
-            return _level(old, LEVELS) > _level(new, LEVELS) or (_options(old) != _options(new) and _level(new, LEVELS) > 0)
+            return _level(old, LEVELS) > _level(new, LEVELS) or (
+                _options(old) != _options(new) and _level(new, LEVELS) > 0
+            )
         case "lint_level":
-            return _level(old, LINTS) > _level(new, LINTS) or (old is None and _level(new, LINTS) == 0)
+            return _level(old, LINTS) > _level(new, LINTS) or (
+                old is None and _level(new, LINTS) == 0
+            )
         case "warnings":
             return _warnings(old, new)
     return True
 
 
 def _number(sort: str, old: Any, new: Any) -> bool:
-    """A limit that was not there may be below or above the default; a threshold that is new asks for more than none."""
+    """A limit that was not there may be below or above the default; a threshold that is new
+    asks for more than none."""
     if old is None:
         return sort == "max"
     try:
@@ -129,11 +184,15 @@ def _number(sort: str, old: Any, new: Any) -> bool:
 def _warnings(old: Any, new: Any) -> bool:
     """pytest's filters: an error taken out, or anything else put in, lets a warning pass."""
     before, after = ({line.strip() for line in _list(value)} for value in (old, new))
-    return any(line.startswith("error") for line in before - after) or any(not line.startswith("error") for line in after - before)
+    return any(line.startswith("error") for line in before - after) or any(
+        not line.startswith("error") for line in after - before
+    )
 
 
 def _list(value: Any) -> list[str]:
-    return [str(part) for part in value] if isinstance(value, list) else str(value or "").splitlines()
+    return (
+        [str(part) for part in value] if isinstance(value, list) else str(value or "").splitlines()
+    )
 
 
 def _set(value: Any) -> set[str]:
@@ -149,7 +208,13 @@ def _truth(value: Any) -> float:
 
 
 def _level(value: Any, levels: dict[str, Any]) -> float:
-    first = value[0] if isinstance(value, list) and value else value.get("level") if isinstance(value, dict) else value
+    first = (
+        value[0]
+        if isinstance(value, list) and value
+        else value.get("level")
+        if isinstance(value, dict)
+        else value
+    )
     return 0.25 if value is None else float(levels.get(str(first).strip().lower(), 1))
 
 
@@ -160,14 +225,21 @@ def _options(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(part, str | int) for part in value):
         return frozenset(map(str, value))
-    return " ".join(str(value).split()).lower() if isinstance(value, str | bool | int | float) else value
+    return (
+        " ".join(str(value).split()).lower()
+        if isinstance(value, str | bool | int | float)
+        else value
+    )
 
 
 def _baseline(text: Text, known: Checkers) -> Iterator[Finding]:
     """A list of what is overlooked that has grown; numbers of lines in it do not matter."""
     if not named(text.path, known.baselines) or text.new is None:
         return
-    before, after = (re.sub(r"\d+|[,\s]+$", "", version or "", flags=re.MULTILINE).splitlines() for version in (text.old, text.new))
+    before, after = (
+        re.sub(r"\d+|[,\s]+$", "", version or "", flags=re.MULTILINE).splitlines()
+        for version in (text.old, text.new)
+    )
     left = list(map(str.strip, before))
     for number, line in enumerate(map(str.strip, after), 1):
         if line in left:
@@ -184,7 +256,10 @@ def _words(text: Text, known: Checkers) -> Iterator[Finding]:
         for patterns, grows in ((words.fewer, False), (words.more, True)):
             for pattern in patterns:
                 before, after = (pattern.findall(version or "") for version in (text.old, text.new))
-                lost, gained = len(before) > len(after) and text.new is not None, len(after) > len(before) and text.old is not None
+                lost, gained = (
+                    len(before) > len(after) and text.new is not None,
+                    len(after) > len(before) and text.old is not None,
+                )
                 if gained if grows else lost:
                     found = pattern.search((text.new if grows else text.old) or "")
                     what = (found[0].strip() if found else pattern.pattern)[:SHOWN]
@@ -193,16 +268,25 @@ def _words(text: Text, known: Checkers) -> Iterator[Finding]:
 
 
 def _tries(text: Text, known: Checkers) -> Iterator[Finding]:
-    """Properties that are tried less often than before; a new property may be tried as often as it likes."""
+    """Properties that are tried less often than before; a new property may be tried as often as
+    it likes."""
     for tries in known.tries:
         if text.old is None or text.new is None or not named(text.path, tries.files):
             continue
-        before, after = (sorted(map(int, tries.find.findall(version))) for version in (text.old, text.new))
+        before, after = (
+            sorted(map(int, tries.find.findall(version))) for version in (text.old, text.new)
+        )
         new_ones = max(len(tries.each.findall(text.new)) - len(tries.each.findall(text.old)), 0)
         gone, come = _without(before, after), _without(after, before)
         lower = [number for number in come if number < max(gone, default=tries.usual)]
         if len(lower) > new_ones:
-            yield LOOSENED, f"{text.path}::tries{_at(text.new, tries.find)}: {_shown(gone or tries.usual)} became {_shown(lower)}"
+            yield (
+                LOOSENED,
+                (
+                    f"{text.path}::tries{_at(text.new, tries.find)}: {_shown(gone or tries.usual)}"
+                    f" became {_shown(lower)}"
+                ),
+            )
 
 
 def _without(numbers: Iterable[int], others: Iterable[int]) -> list[int]:
@@ -213,7 +297,9 @@ def _without(numbers: Iterable[int], others: Iterable[int]) -> list[int]:
 def _scripts(text: Text, known: Checkers) -> Iterator[Finding]:
     """Scripts that start a checker and no longer end as it does."""
     try:
-        old, new = (read(version or "{}", "json", "scripts") or {} for version in (text.old, text.new))
+        old, new = (
+            read(version or "{}", "json", "scripts") or {} for version in (text.old, text.new)
+        )
     except UnreadableError:
         return
     names = "|".join(map(re.escape, known.programs or ("nothing at all",)))
@@ -222,17 +308,34 @@ def _scripts(text: Text, known: Checkers) -> Iterator[Finding]:
         if was == now or not re.search(rf"(?<![\w-])(?:{names})(?![\w-])", str(was)):
             continue
         parts = [part.strip() for part in re.split(r"&&", now)]
-        if not {part.strip() for part in str(was).split("&&")} <= set(parts) or re.search(r"\|\||;", now.replace(str(was), "")):
-            yield LOOSENED, f"{text.path}::scripts.{name}{_line(text.new, name)}: {_shown(was)} became {_shown(now or None)}"
+        if not {part.strip() for part in str(was).split("&&")} <= set(parts) or re.search(
+            r"\|\||;", now.replace(str(was), "")
+        ):
+            yield (
+                LOOSENED,
+                (
+                    f"{text.path}::scripts.{name}{_line(text.new, name)}: {_shown(was)} became"
+                    f" {_shown(now or None)}"
+                ),
+            )
 
 
 def _shown(value: Any) -> str:
-    return "nothing" if value is None else (" ".join(map(str, value)) if isinstance(value, list) else str(value))[:SHOWN] or "empty"
+    return (
+        "nothing"
+        if value is None
+        else (" ".join(map(str, value)) if isinstance(value, list) else str(value))[:SHOWN]
+        or "empty"
+    )
 
 
 def _line(text: str | None, key: str) -> str:
     """Where the last part of a dotted name stands first."""
-    word = key.removeprefix("line ").rpartition(".")[2] if not key.startswith("line ") else key.removeprefix("line ")
+    word = (
+        key.removeprefix("line ").rpartition(".")[2]
+        if not key.startswith("line ")
+        else key.removeprefix("line ")
+    )
     return _at(text, re.compile(re.escape(word))) if word else ""
 
 

@@ -1,4 +1,5 @@
-"""Test files that expect something else: whoever still passes them compares nothing, or knew the answer from the test."""
+"""Test files that expect something else: whoever still passes them compares nothing, or knew
+the answer from the test."""
 
 import ast
 import re
@@ -7,25 +8,56 @@ from collections.abc import Iterator
 from nightlatch.core.ratchet.edits import Edit, Python, applied, longer, parses
 from nightlatch.core.ratchet.tokens import Token, brackets, code, language, tokens
 
-KEPT = re.compile(r"(?:^|/)(?:goldens?|__snapshots__|snapshots?|testdata|approved|expected)/|\.(?:snap|golden)$|\.approved\.\w+$")
-NAMED = re.compile(r"(?:^|_)(?:expect|expected|exp|want|wanted|result|results|output|answer)(?:_|$)", re.IGNORECASE)
+KEPT = re.compile(
+    r"(?:^|/)(?:goldens?|__snapshots__|snapshots?|testdata|approved|expected)/|\.(?:snap|golden)$|\.approved\.\w+$"
+)
+NAMED = re.compile(
+    r"(?:^|_)(?:expect|expected|exp|want|wanted|result|results|output|answer)(?:_|$)", re.IGNORECASE
+)
 WORD = re.compile(r"\b(?!true\b|false\b|null\b|exports\b)[A-Za-z]{4,}\b")
-MAKERS = frozenset({"approx", "set", "frozenset", "tuple", "list", "dict", "bytes", "bytearray", "date", "datetime", "timedelta", "time"})
-PY_CALL = re.compile(r"assert(?:\w*Equals?|Is|In|Regex|CountEqual|\w*Almost\w*)|assert_(?:\w*equal\w*|allclose\w*)")
-SECOND = re.compile(r"(?:not)?(?:deep|strict|deepStrict|loose)?equal|match|throws|rejects|assert_(?:eq|ne)", re.IGNORECASE)
-FIRST = re.compile(r"to(?:Be|Equal|StrictEqual|BeCloseTo|HaveLength|Contain|ContainEqual|Match|MatchObject|Throw|ThrowError|HaveProperty)")
-GO_CALL = re.compile(r"(?:Not)?(?:Equal|EqualValues|Exactly|Len|Contains|ErrorContains|EqualError|ElementsMatch|InDelta)")
+MAKERS = frozenset(
+    {
+        "approx",
+        "set",
+        "frozenset",
+        "tuple",
+        "list",
+        "dict",
+        "bytes",
+        "bytearray",
+        "date",
+        "datetime",
+        "timedelta",
+        "time",
+    }
+)
+PY_CALL = re.compile(
+    r"assert(?:\w*Equals?|Is|In|Regex|CountEqual|\w*Almost\w*)|assert_(?:\w*equal\w*|allclose\w*)"
+)
+SECOND = re.compile(
+    r"(?:not)?(?:deep|strict|deepStrict|loose)?equal|match|throws|rejects|assert_(?:eq|ne)",
+    re.IGNORECASE,
+)
+FIRST = re.compile(
+    r"to(?:Be|Equal|StrictEqual|BeCloseTo|HaveLength|Contain|ContainEqual|Match|MatchObject|Throw|ThrowError|HaveProperty)"
+)
+GO_CALL = re.compile(
+    r"(?:Not)?(?:Equal|EqualValues|Exactly|Len|Contains|ErrorContains|EqualError|ElementsMatch|InDelta)"
+)
 
 
 def other_expectations(path: str, text: str) -> str | None:
-    """The same file with every literal on an expected side changed, well-formed still; None where there is nothing to change."""
+    """The same file with every literal on an expected side changed, well-formed still; None
+    where there is nothing to change."""
     if KEPT.search(path):
         changed = _kept(text)
     elif path.endswith(".py"):
         changed = applied(text, _python(text))
     else:
         changed = applied(text, _code(text, path)) if language(path) else text
-    return changed if changed != text and (KEPT.search(path) or parses(path, changed, text)) else None
+    return (
+        changed if changed != text and (KEPT.search(path) or parses(path, changed, text)) else None
+    )
 
 
 def _kept(text: str) -> str:
@@ -50,15 +82,28 @@ def _sides(node: ast.AST) -> Iterator[ast.expr]:
             yield from [side for side in (right, left) if _states(side)][:1]
         case ast.Compare(left=left, ops=[ast.In()], comparators=[right]):
             yield from [side for side in (left, right) if _states(side)][:1]
-        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=[first, second, *_]) if PY_CALL.fullmatch(name):
+        case ast.Call(
+            func=ast.Attribute(attr=name) | ast.Name(id=name), args=[first, second, *_]
+        ) if PY_CALL.fullmatch(name):
             yield from [side for side in (second, first) if _states(side)][:1]
-        case ast.Call(func=ast.Attribute(attr="parametrize"), args=[ast.Constant(value=str() as names), rows, *_]):
+        case ast.Call(
+            func=ast.Attribute(attr="parametrize"),
+            args=[ast.Constant(value=str() as names), rows, *_],
+        ):
             yield from _rows(re.split(r"[\s,]+", names.strip()), rows)
-        case ast.Call(func=ast.Attribute(attr="parametrize"), args=[ast.List(elts=names) | ast.Tuple(elts=names), rows, *_]):
-            yield from _rows([str(name.value) for name in names if isinstance(name, ast.Constant)], rows)
+        case ast.Call(
+            func=ast.Attribute(attr="parametrize"),
+            args=[ast.List(elts=names) | ast.Tuple(elts=names), rows, *_],
+        ):
+            yield from _rows(
+                [str(name.value) for name in names if isinstance(name, ast.Constant)], rows
+            )
         case ast.Call(func=ast.Attribute(attr="approx") | ast.Name(id="approx"), args=[first, *_]):
             yield first
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.keyword(arg=str() as name, value=value):
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.keyword(arg=str() as name, value=value)
+        ):
             if NAMED.search(name) or (isinstance(node, ast.keyword) and name == "match"):
                 yield value
 
@@ -66,7 +111,9 @@ def _sides(node: ast.AST) -> Iterator[ast.expr]:
 def _states(side: ast.expr) -> bool:
     """Is a value stated here? It holds a literal, and nothing is called but what makes values."""
     calls = [node.func for node in ast.walk(side) if isinstance(node, ast.Call)]
-    names = [func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls]
+    names = [
+        func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls
+    ]
     return any(_literals(side)) and all(name[:1].isupper() or name in MAKERS for name in names)
 
 
@@ -74,7 +121,13 @@ def _rows(names: list[str], rows: ast.expr) -> Iterator[ast.expr]:
     """In rows of parameters: those that are named like an expectation, else the last."""
     places = [i for i, name in enumerate(names) if NAMED.search(name)] or [len(names) - 1]
     for row in rows.elts if isinstance(rows, (ast.List, ast.Tuple)) and len(names) > 1 else ():
-        cells = row.args if isinstance(row, ast.Call) else row.elts if isinstance(row, (ast.Tuple, ast.List)) else []
+        cells = (
+            row.args
+            if isinstance(row, ast.Call)
+            else row.elts
+            if isinstance(row, (ast.Tuple, ast.List))
+            else []
+        )
         yield from (cells[i] for i in places if i < len(cells))
 
 
@@ -104,7 +157,11 @@ def _code(text: str, path: str) -> Iterator[Edit]:
     pairs = brackets(found)
     for at, end in _spans(found, dict(pairs), lang):
         for i in range(at, min(end, len(found))):
-            field = lang == "js" and found[i - 1].text in {"{", ","} and "".join(t.text for t in found[i + 1 : i + 2]) == ":"
+            field = (
+                lang == "js"
+                and found[i - 1].text in {"{", ","}
+                and "".join(t.text for t in found[i + 1 : i + 2]) == ":"
+            )
             new = "" if field or (lang != "js" and found[i].text[0] == "'") else _changed(found[i])
             if new:
                 yield Edit(at=found[i].at, end=found[i].at + len(found[i].text), text=new)
@@ -113,7 +170,10 @@ def _code(text: str, path: str) -> Iterator[Edit]:
 def _spans(found: tuple[Token, ...], pairs: dict[int, int], lang: str) -> Iterator[tuple[int, int]]:
     """First token and the one behind the last, of what is expected."""
     for i, token in enumerate(found):
-        word, called = token.text, i + 1 + (lang == "rust" and "".join(t.text for t in found[i + 1 : i + 2]) == "!")
+        word, called = (
+            token.text,
+            i + 1 + (lang == "rust" and "".join(t.text for t in found[i + 1 : i + 2]) == "!"),
+        )
         if token.kind == "name" and called in pairs and found[called].text == "(":
             cells = list(_cells(found, pairs, called))
             if lang == "js" and FIRST.fullmatch(word):
@@ -123,8 +183,16 @@ def _spans(found: tuple[Token, ...], pairs: dict[int, int], lang: str) -> Iterat
             elif lang == "go" and GO_CALL.fullmatch(word):
                 yield from cells[1:]
             elif lang == "js" and word == "each" and found[called + 1].text == "[":
-                rows = (first for first, _ in _cells(found, pairs, called + 1) if found[first].text == "[")
-                yield from (list(_cells(found, pairs, row))[-1] for row in rows if row in pairs and pairs[row] > row + 1)
+                rows = (
+                    first
+                    for first, _ in _cells(found, pairs, called + 1)
+                    if found[first].text == "["
+                )
+                yield from (
+                    list(_cells(found, pairs, row))[-1]
+                    for row in rows
+                    if row in pairs and pairs[row] > row + 1
+                )
         elif word == ":" and i and NAMED.search(found[i - 1].text):
             yield i + 1, _until(found, pairs, i + 1)
         elif lang != "js" and word in {"==", "!="} and i + 1 < len(found):
@@ -133,7 +201,9 @@ def _spans(found: tuple[Token, ...], pairs: dict[int, int], lang: str) -> Iterat
             yield from list(_cells(found, pairs, i))[-1:]
 
 
-def _cells(found: tuple[Token, ...], pairs: dict[int, int], opening: int) -> Iterator[tuple[int, int]]:
+def _cells(
+    found: tuple[Token, ...], pairs: dict[int, int], opening: int
+) -> Iterator[tuple[int, int]]:
     """What the commas between two brackets part."""
     at = opening + 1
     while at < pairs[opening]:
@@ -153,7 +223,11 @@ def _changed(token: Token) -> str:
     """Another literal of the same type; "" for what is none."""
     text = token.text
     if token.kind == "number" and (number := re.fullmatch(r"(\d+)(\.\d+)?([a-z]\w*)?", text)):
-        return (repr(float(number[1] + number[2]) * 2 + 1) if number[2] else str(abs(int(number[1]) - 1))) + (number[3] or "")
+        return (
+            repr(float(number[1] + number[2]) * 2 + 1)
+            if number[2]
+            else str(abs(int(number[1]) - 1))
+        ) + (number[3] or "")
     if token.kind in {"string", "template"}:
         return longer(text) if len(text) > 1 and text[-1] in "\"'`" else ""
     if token.kind == "regex":

@@ -1,7 +1,7 @@
 """Source text as its grammar reads it: one data file a language, one parser for all of them.
 
-The grammars and their data are part of the installed package: they are found once, like modules, and never change while
-a program runs.
+The grammars and their data are part of the installed package: they are found once, like modules,
+and never change while a program runs.
 """
 
 import importlib
@@ -19,7 +19,17 @@ from nightlatch.core.globs import matcher
 if TYPE_CHECKING:
     from tree_sitter import Node, Query, Tree
 
-OPEN = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "#[": "]", "[[": "]]", "%{": "}", "%w(": ")"}
+OPEN = {
+    "(": ")",
+    "[": "]",
+    "{": "}",
+    "#{": "}",
+    "${": "}",
+    "#[": "]",
+    "[[": "]]",
+    "%{": "}",
+    "%w(": ")",
+}
 FILL = "_"
 NEVER_RUN = re.compile(
     r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out|coverage|obj|testdata|__pycache__|__fixtures__"
@@ -30,7 +40,8 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
-    """Files by which runners of a language are told what to run: what narrows that, and what names tests or where they lie."""
+    """Files by which runners of a language are told what to run: what narrows that, and what
+    names tests or where they lie."""
 
     files: tuple[str, ...]
     narrows: re.Pattern[str]
@@ -41,11 +52,12 @@ class Select:
 class Language:
     """One language, as its data file says.
 
-    `module` and `function` name the grammar; `variants` give another function of it for some endings. `files` are patterns of
-    paths that hold tests by custom, `collected` those that the runners of the language take by themselves. `atoms` are node types
-    that count as one token, `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into something of the
-    same length that it does.
-    `words` are regular expressions over tokens that are parted by one space, `ranks` what its matchers are worth.
+    `module` and `function` name the grammar; `variants` give another function of it for some
+    endings. `files` are patterns of paths that hold tests by custom, `collected` those that the
+    runners of the language take by themselves. `atoms` are node types that count as one token,
+    `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into
+    something of the same length that it does. `words` are regular expressions over tokens that are
+    parted by one space, `ranks` what its matchers are worth.
     """
 
     name: str
@@ -82,7 +94,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """One text, its tokens without comments, and what its language's query finds in it, as spans of tokens."""
+    """One text, its tokens without comments, and what its language's query finds in it, as
+    spans of tokens."""
 
     language: Language
     text: str
@@ -113,7 +126,9 @@ class Parsed:
             if self.tokens[at].text == ",":
                 cuts.append(at + 1)
             at = max(self.pairs.get(at, at), at) + 1
-        return [(a, b) for a, b in zip(cuts, [*(c - 1 for c in cuts[1:]), end], strict=True) if a < b]
+        return [
+            (a, b) for a, b in zip(cuts, [*(c - 1 for c in cuts[1:]), end], strict=True) if a < b
+        ]
 
     def hits(self, name: str, start: int, end: int) -> Iterator[tuple[int, re.Match[str]]]:
         """The first token of each place where a pattern of the language is found, and the match."""
@@ -132,32 +147,62 @@ class Parsed:
 def known() -> Mapping[str, Language]:
     """Every language by its name, from its data file."""
     folder = resources.files("nightlatch") / "languages"
-    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".toml")}
+    texts = {
+        file.name: file.read_text(encoding="utf-8")
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+    }
     ranks = tomllib.loads(texts.pop("ranks.toml"))
-    return {name.removesuffix(".toml"): _language(text, ranks) for name, text in sorted(texts.items())}
+    return {
+        name.removesuffix(".toml"): _language(text, ranks) for name, text in sorted(texts.items())
+    }
 
 
 def _language(text: str, ranks: Mapping[str, Sequence[str]]) -> Language:
     data = tomllib.loads(text)
     grammar = data.get("grammar", {})
-    values = {word: rank for rank, key in ((3, "exact"), (2, "partly"), (1, "vague")) for word in (*ranks[key], *data.get(key, ()))}
+    values = {
+        word: rank
+        for rank, key in ((3, "exact"), (2, "partly"), (1, "vague"))
+        for word in (*ranks[key], *data.get(key, ()))
+    }
     return Language(
-        name=data["name"], title=data["title"], frameworks=data["frameworks"], endings=tuple(data["endings"]),
-        files=tuple(data["files"]), collected=tuple(data.get("collected", data["files"])),
-        anywhere=data.get("anywhere", False), between=data.get("between", "::"),
-        module=grammar.get("module", ""), function=grammar.get("function", "language"), variants=grammar.get("variants", {}),
-        stub=grammar.get("stub", ""), query=grammar.get("query", ""), atoms=frozenset(grammar.get("atoms", ())),
-        rewrite=tuple((re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())),
-        words={key: re.compile(value, re.MULTILINE) for key, value in data.get("words", {}).items()},
+        name=data["name"],
+        title=data["title"],
+        frameworks=data["frameworks"],
+        endings=tuple(data["endings"]),
+        files=tuple(data["files"]),
+        collected=tuple(data.get("collected", data["files"])),
+        anywhere=data.get("anywhere", False),
+        between=data.get("between", "::"),
+        module=grammar.get("module", ""),
+        function=grammar.get("function", "language"),
+        variants=grammar.get("variants", {}),
+        stub=grammar.get("stub", ""),
+        query=grammar.get("query", ""),
+        atoms=frozenset(grammar.get("atoms", ())),
+        rewrite=tuple(
+            (re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())
+        ),
+        words={
+            key: re.compile(value, re.MULTILINE) for key, value in data.get("words", {}).items()
+        },
         select=_select(data["select"]) if "select" in data else None,
-        limits=tuple((limit["name"], re.compile(limit["find"]), limit.get("turn", 1)) for limit in data.get("limits", ())),
-        raises=tuple(map(re.compile, data.get("raises", ()))), claims=tuple(_claim(c) for c in data.get("claims", ())), ranks=values,
-    )  # fmt: skip
+        limits=tuple(
+            (limit["name"], re.compile(limit["find"]), limit.get("turn", 1))
+            for limit in data.get("limits", ())
+        ),
+        raises=tuple(map(re.compile, data.get("raises", ()))),
+        claims=tuple(_claim(c) for c in data.get("claims", ())),
+        ranks=values,
+    )
 
 
 def _select(data: Mapping[str, Any]) -> Select:
     names = re.compile(data["names"], re.MULTILINE) if "names" in data else None
-    return Select(files=tuple(data["files"]), narrows=re.compile(data["narrows"], re.MULTILINE), names=names)
+    return Select(
+        files=tuple(data["files"]), narrows=re.compile(data["narrows"], re.MULTILINE), names=names
+    )
 
 
 def _claim(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -222,7 +267,10 @@ def preload() -> None:
 
 def _places(language: Language) -> set[tuple[str, str]]:
     """The modules and functions of a language's grammars."""
-    return {(language.module, language.function), *(_place(variant) for variant in language.variants.values())}
+    return {
+        (language.module, language.function),
+        *(_place(variant) for variant in language.variants.values()),
+    }
 
 
 def _place(variant: str) -> tuple[str, str]:
@@ -239,11 +287,22 @@ def parse(path: str, text: str, language: Language) -> Parsed:
     breaks = [hit.start() for hit in re.finditer(b"\n", source)]
     query = _query(language.name, *_grammar_of(path, language))
     finds = [captures for _, captures in core.QueryCursor(query).matches(found.root_node)]
-    return Parsed(language, text, source, tokens, [t.at for t in tokens], brackets(tokens), finds, faults(found), breaks)
+    return Parsed(
+        language,
+        text,
+        source,
+        tokens,
+        [t.at for t in tokens],
+        brackets(tokens),
+        finds,
+        faults(found),
+        breaks,
+    )
 
 
 def _grammar_of(path: str, language: Language) -> tuple[str, str]:
-    """The module and the function of the grammar for a path: TypeScript and its markup have their own."""
+    """The module and the function of the grammar for a path: TypeScript and its markup have
+    their own."""
     variant = language.variants.get(path.rpartition(".")[2].lower())
     return _place(variant) if variant else (language.module, language.function)
 
@@ -256,7 +315,8 @@ def tree(path: str, source: bytes, language: Language) -> "Tree":
 
 
 def rewritten(text: str, language: Language) -> str:
-    """The text with what its grammar does not know put as something that it knows, byte for byte as long."""
+    """The text with what its grammar does not know put as something that it knows, byte for
+    byte as long."""
     for pattern, shape in language.rewrite:
         text = pattern.sub(lambda found, shape=shape: _filled(found, shape), text)  # type: ignore[misc]  # a default argument
     return text
@@ -269,7 +329,9 @@ def _filled(found: re.Match[str], shape: str) -> str:
     return before + (FILL if "<fill>" in mark else " ") * free + after if free >= 0 else found[0]
 
 
-def leaves(tree: "Tree", source: bytes, atoms: Iterable[str], *, comments: bool = False) -> Iterator[Token]:
+def leaves(
+    tree: "Tree", source: bytes, atoms: Iterable[str], *, comments: bool = False
+) -> Iterator[Token]:
     """All tokens in order, comments only where they are asked for."""
     whole = frozenset(atoms)
     cursor = tree.walk()
@@ -278,7 +340,12 @@ def leaves(tree: "Tree", source: bytes, atoms: Iterable[str], *, comments: bool 
         comment = node is not None and "comment" in node.type
         aside = node is None or (comment and not comments)
         if node and not aside and (node.child_count == 0 or node.type in whole or comment):
-            if node.end_byte > node.start_byte and (text := source[node.start_byte : node.end_byte].decode("utf-8", "replace")).strip():
+            if (
+                node.end_byte > node.start_byte
+                and (
+                    text := source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+                ).strip()
+            ):
                 yield Token(kind=node.type, text=text, at=node.start_byte)
         elif not aside and cursor.goto_first_child():
             continue

@@ -1,4 +1,5 @@
-"""Code that steers the runner, or runs before every test, in conftest.py, plugins and test files."""
+"""Code that steers the runner, or runs before every test, in conftest.py, plugins and test
+files."""
 
 import ast
 import re
@@ -13,20 +14,30 @@ from nightlatch.core.ratchet.tokens import brackets, code, tokens
 
 HOOK = "ratchet.runner-hook"
 HARMLESS_HOOKS = {
-    "pytest_addoption": {"addoption", "getgroup", "addini"}, "pytest_configure": {"addinivalue_line"}, "pytest_report_header": {"join"},
-}  # fmt: skip
-PATCHED = re.compile(r"\b(?:pytest|_pytest|unittest|builtins|pluggy)\.(?!fixture|mark\b|MonkeyPatch|skip)")
-FIXTURE_PATCH = re.compile(r"\b_?exit\(|\bexitstatus\b|\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\[")
-KNOWN_CALLS = re.compile(r"settings\.(?:register|load)_profile\(|warnings\.|logging\.|pytest\.register_assert_rewrite\(|faulthandler\.")
+    "pytest_addoption": {"addoption", "getgroup", "addini"},
+    "pytest_configure": {"addinivalue_line"},
+    "pytest_report_header": {"join"},
+}
+PATCHED = re.compile(
+    r"\b(?:pytest|_pytest|unittest|builtins|pluggy)\.(?!fixture|mark\b|MonkeyPatch|skip)"
+)
+FIXTURE_PATCH = re.compile(
+    r"\b_?exit\(|\bexitstatus\b|\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\["
+)
+KNOWN_CALLS = re.compile(
+    r"settings\.(?:register|load)_profile\(|warnings\.|logging\.|pytest\.register_assert_rewrite\(|faulthandler\."
+)
 IGNORING = {"collect_ignore", "collect_ignore_glob"}
 GO_MAIN = re.compile(r"\bm \. Run \( \)")
 GO_CHEATS = re.compile(
-    r"\bos \. Exit \( (?!m \. Run|code|rc|ret|exitCode|status|result|v|c \))|\bflag \. Set \(|\bos \. (?:Args|Setenv) |recover \( \)"
+    r"\bos \. Exit \( (?!m \. Run|code|rc|ret|exitCode|status|result|v|c \))|\bflag \. Set \(|\bos"
+    r" \. (?:Args|Setenv) |recover \( \)"
 )
 
 
 def steering(text: Text) -> Iterator[Finding]:
-    """(rule, detail) for each hook that the new version of a test or helper file adds or changes."""
+    """(rule, detail) for each hook that the new version of a test or helper file adds or
+    changes."""
     name = basename(text.path)
     if name.endswith("_test.go"):
         yield from _go(text)
@@ -48,7 +59,10 @@ def _python(path: str, old: ast.Module, new: ast.Module, *, conftest: bool) -> I
         for line, what in _startup(new):
             known[what] -= 1
             if known[what] < 0:
-                yield (HOOK if PATCHED.match(what) else STARTUP), f"{path}::{what[:80]} (line {line})"
+                yield (
+                    (HOOK if PATCHED.match(what) else STARTUP),
+                    f"{path}::{what[:80]} (line {line})",
+                )
 
 
 def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tuple[int, str]]:
@@ -58,13 +72,24 @@ def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tu
         if name.startswith("pytest_") or name == "*":
             found[HOOK, name] = (1, source)
     for node in (n for n in ast.walk(tree) if isinstance(n, ast.stmt)):
-        names = {w for t in node.targets for w in re.findall(r"[\w.]+", ast.unparse(t))} if isinstance(node, ast.Assign) else set()
-        names |= {ast.unparse(node.target)} if isinstance(node, (ast.AugAssign, ast.AnnAssign)) else set()
+        names = (
+            {w for t in node.targets for w in re.findall(r"[\w.]+", ast.unparse(t))}
+            if isinstance(node, ast.Assign)
+            else set()
+        )
+        names |= (
+            {ast.unparse(node.target)}
+            if isinstance(node, (ast.AugAssign, ast.AnnAssign))
+            else set()
+        )
         if isinstance(node, Function) and ((_hook(node) and not _harmless(node)) or _repairs(node)):
             steers = _hook(node) or PATCHED.search(ast.unparse(node)) is not None
             found[HOOK if steers else STARTUP, node.name] = (node.lineno, ast.unparse(node))
         elif hits := {n for n in names if n.startswith("pytest_")} & (names if conftest else set()):
-            found[STARTUP if hits == {"pytest_plugins"} else HOOK, min(hits)] = (node.lineno, ast.unparse(node))
+            found[STARTUP if hits == {"pytest_plugins"} else HOOK, min(hits)] = (
+                node.lineno,
+                ast.unparse(node),
+            )
         elif hits := IGNORING & names if conftest else set():
             found[SELECTION, min(hits)] = (node.lineno, ast.unparse(node))
     return found
@@ -72,39 +97,72 @@ def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tu
 
 def _hook(node: Function) -> bool:
     marks = " ".join(map(ast.unparse, node.decorator_list))
-    return "hookimpl" in marks or node.name in {"load_tests", "__getattr__"} or (node.name.startswith("pytest_") and "fixture" not in marks)
+    return (
+        "hookimpl" in marks
+        or node.name in {"load_tests", "__getattr__"}
+        or (node.name.startswith("pytest_") and "fixture" not in marks)
+    )
 
 
 def _harmless(node: Function) -> bool:
     """Does this hook only declare options, markers or a header?"""
     allowed = HARMLESS_HOOKS.get(node.name, set())
-    called = {ast.unparse(n.func).rpartition(".")[2] for n in ast.walk(node) if isinstance(n, ast.Call)}
+    called = {
+        ast.unparse(n.func).rpartition(".")[2] for n in ast.walk(node) if isinstance(n, ast.Call)
+    }
     steps = all(isinstance(n, (ast.Expr, ast.Assign, ast.Return, ast.For)) for n in node.body)
     assigned = [t for n in ast.walk(node) if isinstance(n, ast.Assign) for t in n.targets]
-    return bool(allowed) and called <= allowed and steps and all(isinstance(t, ast.Name) for t in assigned)
+    return (
+        bool(allowed)
+        and called <= allowed
+        and steps
+        and all(isinstance(t, ast.Name) for t in assigned)
+    )
 
 
 def _repairs(node: Function) -> bool:
     """Is this a fixture that replaces code for tests that never asked for it?"""
     everywhere = any("autouse=True" in ast.unparse(d) for d in node.decorator_list)
-    assigns = any(isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute) for n in ast.walk(node))
+    assigns = any(
+        isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute)
+        for n in ast.walk(node)
+    )
     return everywhere and (assigns or FIXTURE_PATCH.search(ast.unparse(node)) is not None)
 
 
 def _startup(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Statements at the top of a conftest.py, or of a package of tests, that do something when it is read."""
+    """Statements at the top of a conftest.py, or of a package of tests, that do something when
+    it is read."""
     for node in tree.body:
-        plain = isinstance(node, ast.Assign) and all(isinstance(t, (ast.Name, ast.Tuple)) for t in node.targets)
-        defining = isinstance(node, (ast.Import, ast.ImportFrom, Function, ast.ClassDef, ast.AnnAssign, ast.Pass))
+        plain = isinstance(node, ast.Assign) and all(
+            isinstance(t, (ast.Name, ast.Tuple)) for t in node.targets
+        )
+        defining = isinstance(
+            node, (ast.Import, ast.ImportFrom, Function, ast.ClassDef, ast.AnnAssign, ast.Pass)
+        )
         text = ast.unparse(node)
         words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        trial = isinstance(node, ast.Try) and all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Assign, ast.Pass)) for n in _inside(node))
-        if not (plain or defining or words or trial or KNOWN_CALLS.match(text) or (isinstance(node, ast.If) and "TYPE_CHECKING" in text)):
+        trial = isinstance(node, ast.Try) and all(
+            isinstance(n, (ast.Import, ast.ImportFrom, ast.Assign, ast.Pass)) for n in _inside(node)
+        )
+        if not (
+            plain
+            or defining
+            or words
+            or trial
+            or KNOWN_CALLS.match(text)
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in text)
+        ):
             yield node.lineno, text
 
 
 def _inside(node: ast.Try) -> list[ast.stmt]:
-    return [*node.body, *node.orelse, *node.finalbody, *(n for handler in node.handlers for n in handler.body)]
+    return [
+        *node.body,
+        *node.orelse,
+        *node.finalbody,
+        *(n for handler in node.handlers for n in handler.body),
+    ]
 
 
 def _go(text: Text) -> Iterator[Finding]:
@@ -121,9 +179,13 @@ def _go_functions(text: str) -> dict[str, str]:
     pairs, bodies = brackets(found), dict[str, str]()
     for i, token in enumerate(found[:-2]):
         if token.text == "func" and found[i + 1].text in {"TestMain", "init"}:
-            start = next((k for k in range(i, len(found)) if found[k].text == "{" and k in pairs), None)
+            start = next(
+                (k for k in range(i, len(found)) if found[k].text == "{" and k in pairs), None
+            )
             if start is not None:
-                bodies[found[i + 1].text] = " ".join(t.text for t in found[start : pairs[start] + 1])
+                bodies[found[i + 1].text] = " ".join(
+                    t.text for t in found[start : pairs[start] + 1]
+                )
         elif [t.text for t in found[i : i + 4]] == ["var", "_", "=", "func"]:
             bodies["var _"] = " ".join(t.text for t in found[i : i + 80])
     return bodies

@@ -1,4 +1,5 @@
-"""Tests that a class has from another one: their ids name the class that inherits, their text stands in the one that does not."""
+"""Tests that a class has from another one: their ids name the class that inherits, their text
+stands in the one that does not."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,11 +12,24 @@ Place = tuple[str, str]
 Classes = Mapping[Place, ast.ClassDef]
 
 
-def moved(lost: Collection[str], fresh: Collection[str], texts: Sequence[Text], found: Mapping[Place, Sequence[Place]]) -> dict[str, str]:
-    """For each lost id of an inherited test the id in its place. `found`: where tests went that stand in a changed text themselves."""
-    old, new = dict(classes((t.path, t.old) for t in texts if t.test)), dict(classes((t.path, t.new) for t in texts if t.test))
+def moved(
+    lost: Collection[str],
+    fresh: Collection[str],
+    texts: Sequence[Text],
+    found: Mapping[Place, Sequence[Place]],
+) -> dict[str, str]:
+    """For each lost id of an inherited test the id in its place.
+
+    `found`: where tests went that stand in a changed text themselves.
+    """
+    old, new = (
+        dict(classes((t.path, t.old) for t in texts if t.test)),
+        dict(classes((t.path, t.new) for t in texts if t.test)),
+    )
     names = {place: bases(each) for place, each in old.items()}
-    renamed = {place: after for place in old if place not in new and (after := _renamed(place, old, new))}
+    renamed = {
+        place: after for place in old if place not in new and (after := _renamed(place, old, new))
+    }
     gone = {}
     for wanted in lost:
         path, _, inner = wanted.partition("::")
@@ -24,9 +38,11 @@ def moved(lost: Collection[str], fresh: Collection[str], texts: Sequence[Text], 
         options = [f"{path}::{renamed[place]}::{test}"] if place in renamed else []
         options += [
             f"{path}::{owner}::{now.rpartition('::')[2]}"
-            for (_, before), after in found.items() for _, now in after
-            if before.rpartition("::")[0] in above and before.rpartition("::")[2] == test.partition("[")[0]
-        ]  # fmt: skip
+            for (_, before), after in found.items()
+            for _, now in after
+            if before.rpartition("::")[0] in above
+            and before.rpartition("::")[2] == test.partition("[")[0]
+        ]
         if there := next((option for option in options if option in fresh), None):
             gone[wanted] = there
     return gone

@@ -1,4 +1,5 @@
-"""Small faults put into source files, to see which tests notice: the same ones for the same seed, spread over all functions."""
+"""Small faults put into source files, to see which tests notice: the same ones for the same
+seed, spread over all functions."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -16,7 +17,8 @@ Named = tuple[str, Edit]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One fault in one file: the file's text with it, what it is, and a name that stays the same where the code around it changes."""
+    """One fault in one file: the file's text with it, what it is, and a name that stays the
+    same where the code around it changes."""
 
     path: str
     text: str
@@ -25,9 +27,16 @@ class Mutant:
 
 
 def mutants(
-    path: str, text: str, *, most: int, seed: str, lines: Collection[int] | None = None, near: Collection[str] = ()
-) -> tuple[Mutant, ...]:  # fmt: skip
-    """At most `most` faults of one source file, three of four in functions that `near` names; () where its language is not known."""
+    path: str,
+    text: str,
+    *,
+    most: int,
+    seed: str,
+    lines: Collection[int] | None = None,
+    near: Collection[str] = (),
+) -> tuple[Mutant, ...]:
+    """At most `most` faults of one source file, three of four in functions that `near` names;
+    () where its language is not known."""
     found = [edit for edit in _edits(path, text) if lines is None or edit.line in lines]
     chosen: dict[str, Mutant] = {}
     parts: tuple[list[Edit], list[Edit]] = ([], [])
@@ -56,14 +65,20 @@ def _mixed(close: Iterator[Named], far: Iterator[Named]) -> Iterator[Named]:
 
 
 def _spread(edits: Iterable[Edit], seed: str) -> Iterator[Named]:
-    """The edits by name, one of each function in turn. The order hangs on the names alone, so it outlives edits elsewhere."""
+    """The edits by name, one of each function in turn.
+
+    The order hangs on the names alone, so it outlives edits elsewhere.
+    """
     places: dict[str, dict[str, Edit]] = defaultdict(dict)
     for edit in edits:
         named, name, n = places[edit.place], f"{edit.place}: {edit.says}", 1
         while name in named:
             name, n = f"{edit.place}: {edit.says} ({n + 1})", n + 1
         named[name] = edit
-    rows = [sorted(places[place].items(), key=lambda item: _rank(seed, item[0])) for place in sorted(places, key=lambda p: _rank(seed, p))]
+    rows = [
+        sorted(places[place].items(), key=lambda item: _rank(seed, item[0]))
+        for place in sorted(places, key=lambda p: _rank(seed, p))
+    ]
     for turn in zip_longest(*rows):
         yield from (item for item in turn if item)
 

@@ -1,4 +1,7 @@
-"""Does code only know the inputs of its tests? Tests are copied with other inputs beside the known ones, where both stand in the code."""
+"""Does code only know the inputs of its tests?
+
+Tests are copied with other inputs beside the known ones, where both stand in the code.
+"""
 
 import ast
 import re
@@ -8,15 +11,20 @@ from dataclasses import dataclass
 MOST_CALLS, MOST_PROBES, MOST_ROWS, LEAST = 8, 12, 4, 2
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?\Z")
 WORD = re.compile(r"[A-Za-z_]*\Z")
-LITERAL = r"\(?(?:-?\d[\d.]*|\"[^\"\n]*\"|'[^'\n]*')(?:\s*,\s*(?:-?\d[\d.]*|\"[^\"\n]*\"|'[^'\n]*'))*\)?"
+LITERAL = (
+    r"\(?(?:-?\d[\d.]*|\"[^\"\n]*\"|'[^'\n]*')(?:\s*,\s*(?:-?\d[\d.]*|\"[^\"\n]*\"|'[^'\n]*'))*\)?"
+)
 KEYS = re.compile(rf"({LITERAL})\s*(?::|=>)|\bcase\s+({LITERAL})|==\s*({LITERAL})")
 PART = re.compile(r"-?\d[\d.]*|\"([^\"\n]*)\"|'([^'\n]*)'")
-EQUAL = frozenset({"assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertTupleEqual"})
+EQUAL = frozenset(
+    {"assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertTupleEqual"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """A test file with more tests in it, each of which passes where some other input gives something; `says` names them."""
+    """A test file with more tests in it, each of which passes where some other input gives
+    something; `says` names them."""
 
     path: str
     text: str
@@ -24,7 +32,10 @@ class Probes:
 
 
 def others(literal: str) -> list[str]:
-    """Inputs beside a literal one. A single word has none: whoever knows a few words by name is honest."""
+    """Inputs beside a literal one.
+
+    A single word has none: whoever knows a few words by name is honest.
+    """
     if NUMBER.match(literal):
         number = float(literal) if "." in literal else int(literal)
         found = [number + 1, number - 1, number * 2]
@@ -36,9 +47,13 @@ def others(literal: str) -> list[str]:
     letter = re.search(r"[A-Za-z](?=[^A-Za-z]*\Z)", inner)
     found_texts = []
     if digit:
-        found_texts.append(inner[: digit.start()] + str((int(digit[0]) + 1) % 10) + inner[digit.end() :])
+        found_texts.append(
+            inner[: digit.start()] + str((int(digit[0]) + 1) % 10) + inner[digit.end() :]
+        )
     if letter:
-        found_texts.append(inner[: letter.start()] + ("b" if letter[0] != "b" else "c") + inner[letter.end() :])
+        found_texts.append(
+            inner[: letter.start()] + ("b" if letter[0] != "b" else "c") + inner[letter.end() :]
+        )
     found_texts += [inner[:-1], f"{inner}{inner[-1]}"]
     return [f"{quote}{one}{quote}" for one in dict.fromkeys(found_texts) if one != inner]
 
@@ -51,7 +66,8 @@ def stands(literal: str, written: str) -> bool:
 
 
 def closed(inputs: Sequence[str], expected: Sequence[str], written: str, tests: str) -> bool:
-    """Do a test's inputs and what it expects stand in the code, and nothing beside them that no test knows?
+    """Do a test's inputs and what it expects stand in the code, and nothing beside them that no
+    test knows?
 
     A table that has more entries than its tests name is one of constants.
     """
@@ -67,7 +83,9 @@ def closed(inputs: Sequence[str], expected: Sequence[str], written: str, tests: 
 def _known(key: str, tests: str) -> bool:
     """Do the tests name this key, or each part of it?"""
     parts = re.findall(r"[\w.]+", key[1:-1]) if key[:1] in ("'", '"') else []
-    return stands(key, tests) or (len(parts) > 1 and all(re.search(rf"\b{re.escape(part)}\b", tests) for part in parts))
+    return stands(key, tests) or (
+        len(parts) > 1 and all(re.search(rf"\b{re.escape(part)}\b", tests) for part in parts)
+    )
 
 
 def _keys(line: str) -> Iterator[str]:
@@ -77,8 +95,12 @@ def _keys(line: str) -> Iterator[str]:
 
 
 def varied(call: str, inputs: Iterable[tuple[int, int]]) -> list[str]:
-    """The call with one of its literal inputs changed, in turn; `inputs` are where they stand in its text."""
-    rows = [[call[:start] + other + call[end:] for other in others(call[start:end])] for start, end in inputs]
+    """The call with one of its literal inputs changed, in turn; `inputs` are where they stand
+    in its text."""
+    rows = [
+        [call[:start] + other + call[end:] for other in others(call[start:end])]
+        for start, end in inputs
+    ]
     mixed = [row[n] for n in range(max(map(len, rows), default=0)) for row in rows if n < len(row)]
     return list(dict.fromkeys(mixed))[:MOST_CALLS]
 
@@ -95,8 +117,11 @@ def _nothing(came, expected):
 """
 
 
-def python_probes(path: str, text: str, names: Iterable[str], written: str, name: str) -> Probes | None:
-    """A Python test file with probes for these test functions; None where nothing in them is a sign of a table."""
+def python_probes(
+    path: str, text: str, names: Iterable[str], written: str, name: str
+) -> Probes | None:
+    """A Python test file with probes for these test functions; None where nothing in them is a
+    sign of a table."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -109,7 +134,9 @@ def python_probes(path: str, text: str, names: Iterable[str], written: str, name
                 probe = _python_probe(function, at, row, written, text, own)
                 if probe:
                     made.append(probe)
-                    says[own] = f"{path}::{function.name} (line {step.lineno}): {ast.unparse(step)[:100]}"
+                    says[own] = (
+                        f"{path}::{function.name} (line {step.lineno}): {ast.unparse(step)[:100]}"
+                    )
     if not made:
         return None
     return Probes(path=path, text="\n\n".join((text, NOTHING, *made)) + "\n", says=says)
@@ -127,13 +154,24 @@ def _functions(tree: ast.Module, names: frozenset[str]) -> Iterator[ast.Function
 def rows_of(function: ast.FunctionDef) -> list[dict[str, ast.expr]]:
     """The first rows of a parametrized test, by names; one without any where there are none."""
     for mark in function.decorator_list:
-        if isinstance(mark, ast.Call) and ast.unparse(mark.func).endswith("mark.parametrize") and len(mark.args) > 1:
+        if (
+            isinstance(mark, ast.Call)
+            and ast.unparse(mark.func).endswith("mark.parametrize")
+            and len(mark.args) > 1
+        ):
             told, table = mark.args[0], mark.args[1]
             if isinstance(told, ast.Constant):
                 names = [word.strip() for word in str(told.value).split(",")]
             else:
-                names = [str(part.value) for part in getattr(told, "elts", ()) if isinstance(part, ast.Constant)]
-            rows = [row.elts if isinstance(row, (ast.Tuple, ast.List)) and len(names) > 1 else [row] for row in getattr(table, "elts", ())]
+                names = [
+                    str(part.value)
+                    for part in getattr(told, "elts", ())
+                    if isinstance(part, ast.Constant)
+                ]
+            rows = [
+                row.elts if isinstance(row, (ast.Tuple, ast.List)) and len(names) > 1 else [row]
+                for row in getattr(table, "elts", ())
+            ]
             whole = [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
             return whole[:MOST_ROWS]
     return [{}]
@@ -150,13 +188,22 @@ class _Filled(ast.NodeTransformer):
 
 
 def _python_probe(
-    function: ast.FunctionDef, at: int, row: Mapping[str, ast.expr], written: str, text: str, own: str
-) -> str | None:  # fmt: skip
-    """A function that does what a test does before one of its assertions, and tries other inputs there."""
+    function: ast.FunctionDef,
+    at: int,
+    row: Mapping[str, ast.expr],
+    written: str,
+    text: str,
+    own: str,
+) -> str | None:
+    """A function that does what a test does before one of its assertions, and tries other
+    inputs there."""
     both = _compared(function.body[at])
     if both is None:
         return None
-    call, expected = (ast.unparse(_Filled(row).visit(ast.parse(ast.unparse(side), mode="eval").body)) for side in both)
+    call, expected = (
+        ast.unparse(_Filled(row).visit(ast.parse(ast.unparse(side), mode="eval").body))
+        for side in both
+    )
     spans = _literals(call)
     wants = [expected[start:end] for start, end in _literals(expected, whole=True)]
     inputs = [call[start:end] for start, end in spans]
@@ -166,39 +213,74 @@ def _python_probe(
     if len(calls) <= LEAST:
         return None
     arguments = [arg.arg for arg in function.args.args if arg.arg not in row and arg.arg != "self"]
-    before = "".join(f"    {line}\n" for one in function.body[:at] for line in ast.unparse(one).splitlines())
+    before = "".join(
+        f"    {line}\n" for one in function.body[:at] for line in ast.unparse(one).splitlines()
+    )
     before = "".join(f"    {key} = {ast.unparse(value)}\n" for key, value in row.items()) + before
     tried = ", ".join(f"lambda: {one}" for one in calls)
     if re.search(r"\bself\b", before + tried):
         return None  # this needs the object that the test is of
     return (
-        f"def {own}({', '.join(arguments)}):\n{before}    came = []\n    for call in [{tried}]:\n        try:\n"
-        f"            came.append((call(),))\n        except BaseException:\n            came.append(None)\n"
-        f"    assert not _nothing(came, {expected})"
+        f"def {own}({', '.join(arguments)}):\n{before}    came = []\n    for call in [{tried}]:\n  "
+        "      try:\n            came.append((call(),))\n        except BaseException:\n          "
+        f"  came.append(None)\n    assert not _nothing(came, {expected})"
     )
 
 
 def _compared(step: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
     """(the call, what it is compared with) of an assertion of equality."""
     sides: list[ast.expr] = []
-    if isinstance(step, ast.Assert) and isinstance(step.test, ast.Compare) and isinstance(step.test.ops[0], ast.Eq):
+    if (
+        isinstance(step, ast.Assert)
+        and isinstance(step.test, ast.Compare)
+        and isinstance(step.test.ops[0], ast.Eq)
+    ):
         sides = [step.test.left, *step.test.comparators]
-    elif isinstance(step, ast.Expr) and isinstance(step.value, ast.Call) and isinstance(step.value.func, ast.Attribute):
+    elif (
+        isinstance(step, ast.Expr)
+        and isinstance(step.value, ast.Call)
+        and isinstance(step.value.func, ast.Attribute)
+    ):
         sides = step.value.args[:2] if step.value.func.attr in EQUAL else []
     if len(sides) != 2:
         return None
     first, second = sides
-    return (first, second) if isinstance(first, ast.Call) else (second, first) if isinstance(second, ast.Call) else None
+    return (
+        (first, second)
+        if isinstance(first, ast.Call)
+        else (second, first)
+        if isinstance(second, ast.Call)
+        else None
+    )
 
 
 def _literals(text: str, *, whole: bool = False) -> list[tuple[int, int]]:
-    """Where numbers and texts stand in an expression: in what is handed to a call, or in the `whole` of it."""
+    """Where numbers and texts stand in an expression: in what is handed to a call, or in the
+    `whole` of it."""
     tree = ast.parse(text, mode="eval").body
-    inside = [tree] if whole or not isinstance(tree, ast.Call) else [*tree.args, *(word.value for word in tree.keywords)]
+    inside = (
+        [tree]
+        if whole or not isinstance(tree, ast.Call)
+        else [*tree.args, *(word.value for word in tree.keywords)]
+    )
     spans = []
     for part in inside:
         for node in ast.walk(part):
-            if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)) and not isinstance(node.value, bool):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, (int, float, str))
+                and not isinstance(node.value, bool)
+            ):
                 start = len(text.encode()[: node.col_offset].decode("utf-8", "ignore"))
-                spans.append((start, start + len(text.encode()[node.col_offset : node.end_col_offset].decode("utf-8", "ignore"))))
+                spans.append(
+                    (
+                        start,
+                        start
+                        + len(
+                            text.encode()[node.col_offset : node.end_col_offset].decode(
+                                "utf-8", "ignore"
+                            )
+                        ),
+                    )
+                )
     return sorted(spans)

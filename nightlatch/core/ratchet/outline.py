@@ -1,4 +1,5 @@
-"""What stands in a parsed file, whatever its language: calls and chains of them, branches, loops, and what is tried."""
+"""What stands in a parsed file, whatever its language: calls and chains of them, branches,
+loops, and what is tried."""
 
 import re
 from bisect import bisect_left
@@ -12,7 +13,20 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 Nodes = Mapping[str, Sequence["Node"]]
-KINDS = ("function", "group", "call", "mark", "if", "loop", "try", "return", "lambda", "infix", "assert", "guard")
+KINDS = (
+    "function",
+    "group",
+    "call",
+    "mark",
+    "if",
+    "loop",
+    "try",
+    "return",
+    "lambda",
+    "infix",
+    "assert",
+    "guard",
+)
 TAKEN = re.compile(r"\(? ?(?:true|True|TRUE|1|not false|! ?false) ?\)?")
 EACH = frozenset({"forEach", "each", "map", "foreach"})
 MEMBER = frozenset({".", "?.", "->", "?->", "!.", "!!."})
@@ -32,7 +46,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """Calls that hang on one another, `a(b).c(d)`, the inner one first, with the members behind the last one."""
+    """Calls that hang on one another, `a(b).c(d)`, the inner one first, with the members behind
+    the last one."""
 
     start: int
     end: int
@@ -90,26 +105,49 @@ def outline(parsed: Parsed) -> Outline:
                 kinds.setdefault(kind, []).append(nodes)
     chains = _chains(parsed, kinds.get("call", ()))
     infixes = _infixes(parsed, kinds.get("infix", ()))
-    branches = [_branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())]
+    branches = [
+        _branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())
+    ]
     attempts = _attempts(parsed, kinds.get("try", ()))
     lambdas = [parsed.span(node) for nodes in kinds.get("lambda", ()) for node in nodes["lambda"]]
-    scopes = [*(b.body for b in branches if not _is_always(parsed, b)), *(h for a in attempts for h in a.handlers), *lambdas]
+    scopes = [
+        *(b.body for b in branches if not _is_always(parsed, b)),
+        *(h for a in attempts for h in a.handlers),
+        *lambdas,
+    ]
     returns = [parsed.span(nodes["return"][0]) for nodes in kinds.get("return", ())]
     stated = [parsed.span(nodes["assert"][0]) for nodes in kinds.get("assert", ())]
     guards = [parsed.span(nodes["guard"][0]) for nodes in kinds.get("guard", ())]
     rounds = [*_rounds(parsed, branches, chains)]
     leaving = _leaving(parsed, kinds, returns, scopes)
     return Outline(
-        parsed, kinds, chains, infixes, branches, attempts, returns, scopes, stated, guards, sorted(chains), rounds, leaving,
-    )  # fmt: skip
+        parsed,
+        kinds,
+        chains,
+        infixes,
+        branches,
+        attempts,
+        returns,
+        scopes,
+        stated,
+        guards,
+        sorted(chains),
+        rounds,
+        leaving,
+    )
 
 
 def _is_always(parsed: Parsed, branch: Branch) -> bool:
-    """Is a branch taken whatever happens? Then it is none, and a return in it leaves what is around it."""
+    """Is a branch taken whatever happens?
+
+    Then it is none, and a return in it leaves what is around it.
+    """
     return not branch.loop and TAKEN.fullmatch(parsed.words(*branch.condition)) is not None
 
 
-def _rounds(parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Chain]) -> Iterator[tuple[Span, Span]]:
+def _rounds(
+    parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Chain]
+) -> Iterator[tuple[Span, Span]]:
     """What goes through a list: where the list stands, and what is done with each of its rows."""
     yield from ((branch.condition, branch.body) for branch in branches if branch.loop)
     for chain in chains.values():
@@ -119,28 +157,44 @@ def _rounds(parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Cha
 
 
 def _leaving(
-    parsed: Parsed, kinds: Mapping[str, Sequence[Nodes]], returns: Sequence[Span], scopes: Sequence[Span]
+    parsed: Parsed,
+    kinds: Mapping[str, Sequence[Nodes]],
+    returns: Sequence[Span],
+    scopes: Sequence[Span],
 ) -> list[tuple[int, Span, Span | None]]:
-    """For each return where it ends, the innermost scope that it leaves, and the innermost function that it stands in."""
+    """For each return where it ends, the innermost scope that it leaves, and the innermost
+    function that it stands in."""
     functions = [parsed.span(nodes["function"][0]) for nodes in kinds.get("function", ())]
     whole = (0, len(parsed.tokens))
     found = []
     for start, end in returns:
         scope = max((s for s in (*scopes, whole) if s[0] <= start < s[1]), key=lambda s: s[0])
-        found.append((end, scope, max((f for f in functions if f[0] <= start < f[1]), default=None)))
+        found.append(
+            (end, scope, max((f for f in functions if f[0] <= start < f[1]), default=None))
+        )
     return found
 
 
 def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
-    """By the token that they start with. Of several readings of one call the one with more arguments counts."""
+    """By the token that they start with.
+
+    Of several readings of one call the one with more arguments counts.
+    """
     calls: dict[Span, Call] = {}
     for nodes in found:
         call = _call(parsed, nodes)
         known = calls.get((call.start, call.end))
-        if known is None or (len(call.args), call.block is not None) > (len(known.args), known.block is not None):
-            calls[call.start, call.end] = replace(call, block=call.block or (known.block if known else None))
+        if known is None or (len(call.args), call.block is not None) > (
+            len(known.args),
+            known.block is not None,
+        ):
+            calls[call.start, call.end] = replace(
+                call, block=call.block or (known.block if known else None)
+            )
         elif known.block is None and call.block:
-            calls[call.start, call.end] = replace(known, block=call.block, callee=min(known.callee, call.callee))
+            calls[call.start, call.end] = replace(
+                known, block=call.block, callee=min(known.callee, call.callee)
+            )
     by_start: dict[int, list[Call]] = {}
     for call in sorted(calls.values(), key=lambda c: c.end):
         by_start.setdefault(call.start, []).append(call)
@@ -165,10 +219,14 @@ def _call(parsed: Parsed, nodes: Nodes) -> Call:
         elif node.child_count == 0 or node.type in parsed.language.atoms:
             args.append((first, last))
         else:
-            args += [parsed.span(child) for child in node.named_children if "comment" not in child.type]
+            args += [
+                parsed.span(child) for child in node.named_children if "comment" not in child.type
+            ]
     block = parsed.span(nodes["block"][0]) if nodes.get("block") else None
     callee = min([*edges, *([block[0]] if block else []), end])
-    return Call(start=start, end=end, callee=callee, args=tuple(a for a in args if a[0] < a[1]), block=block)
+    return Call(
+        start=start, end=end, callee=callee, args=tuple(a for a in args if a[0] < a[1]), block=block
+    )
 
 
 def _infixes(parsed: Parsed, found: Sequence[Nodes]) -> list[tuple[Span, Span, Span]]:
@@ -186,7 +244,12 @@ def _branch(parsed: Parsed, nodes: Nodes, kind: str) -> Branch:
     body = parsed.span(nodes["body"][0]) if nodes.get("body") else (end, end)
     told = parsed.span(nodes["condition"][0]) if nodes.get("condition") else (start + 1, body[0])
     condition = (start + 1, body[0]) if start + 1 <= told[0] < body[0] else told
-    while condition[1] > condition[0] + 1 and parsed.word(condition[1] - 1) in {"{", "then", ";", "do"}:
+    while condition[1] > condition[0] + 1 and parsed.word(condition[1] - 1) in {
+        "{",
+        "then",
+        ";",
+        "do",
+    }:
         condition = (condition[0], condition[1] - 1)
     return Branch(loop=kind == "loop", start=start, condition=condition, body=body)
 
@@ -196,6 +259,10 @@ def _attempts(parsed: Parsed, found: Sequence[Nodes]) -> list[Attempt]:
     for nodes in found:
         whole = parsed.span(nodes["try"][0])
         handlers = [parsed.span(node) for node in nodes.get("handler", ())]
-        tried = parsed.span(nodes["tried"][0]) if nodes.get("tried") else (whole[0], handlers[0][0] if handlers else whole[1])
+        tried = (
+            parsed.span(nodes["tried"][0])
+            if nodes.get("tried")
+            else (whole[0], handlers[0][0] if handlers else whole[1])
+        )
         tries.setdefault(whole, (tried, []))[1].extend(handlers)
     return [Attempt(tried=tried, handlers=tuple(handlers)) for tried, handlers in tries.values()]

@@ -8,23 +8,56 @@ from typing import Any
 from nightlatch.core.ratchet.edits import Edit, Python, longer
 
 SWAPS: dict[type[ast.AST], tuple[str, str]] = {
-    ast.Add: ("+", "-"), ast.Sub: ("-", "+"), ast.Mult: ("*", "/"), ast.Div: ("/", "*"), ast.FloorDiv: ("//", "*"), ast.Mod: ("%", "*"),
-    ast.Pow: ("**", "*"), ast.BitAnd: ("&", "|"), ast.BitOr: ("|", "&"), ast.BitXor: ("^", "&"), ast.LShift: ("<<", ">>"),
-    ast.RShift: (">>", "<<"), ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"),
-    ast.Gt: (">", ">="), ast.GtE: (">=", ">"), ast.In: ("in", "not in"), ast.NotIn: ("not in", "in"), ast.Is: ("is", "is not"),
-    ast.IsNot: ("is not", "is"), ast.And: ("and", "or"), ast.Or: ("or", "and"),
-}  # fmt: skip
-NUDGE = "(lambda _v: _v + 1e-3 * (abs(_v) or 1) if isinstance(_v, (int, float)) and not isinstance(_v, bool) else _v)(({}))"
+    ast.Add: ("+", "-"),
+    ast.Sub: ("-", "+"),
+    ast.Mult: ("*", "/"),
+    ast.Div: ("/", "*"),
+    ast.FloorDiv: ("//", "*"),
+    ast.Mod: ("%", "*"),
+    ast.Pow: ("**", "*"),
+    ast.BitAnd: ("&", "|"),
+    ast.BitOr: ("|", "&"),
+    ast.BitXor: ("^", "&"),
+    ast.LShift: ("<<", ">>"),
+    ast.RShift: (">>", "<<"),
+    ast.Eq: ("==", "!="),
+    ast.NotEq: ("!=", "=="),
+    ast.Lt: ("<", "<="),
+    ast.LtE: ("<=", "<"),
+    ast.Gt: (">", ">="),
+    ast.GtE: (">=", ">"),
+    ast.In: ("in", "not in"),
+    ast.NotIn: ("not in", "in"),
+    ast.Is: ("is", "is not"),
+    ast.IsNot: ("is not", "is"),
+    ast.And: ("and", "or"),
+    ast.Or: ("or", "and"),
+}
+NUDGE = (
+    "(lambda _v: _v + 1e-3 * (abs(_v) or 1) if isinstance(_v, (int, float)) and not isinstance(_v,"
+    " bool) else _v)(({}))"
+)
 UNLIKE_NUMBERS = (
-    ast.Constant, ast.JoinedStr, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
-    ast.Compare, ast.Lambda,
-)  # fmt: skip
+    ast.Constant,
+    ast.JoinedStr,
+    ast.Tuple,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.Compare,
+    ast.Lambda,
+)
 ASIDE = frozenset({"annotation", "returns", "decorator_list", "type_params", "bases"})
 Change = tuple[ast.expr | ast.stmt | tuple[int, int], str, str]
 
 
 def edits(text: str) -> Iterator[Edit]:
-    """All single faults, in the order of the source; annotations, decorators, docstrings and f-strings stay as they are."""
+    """All single faults, in the order of the source; annotations, decorators, docstrings and
+    f-strings stay as they are."""
     source = Python(text)
     ahead: list[tuple[ast.AST, str]] = [(source.tree, "")] if source.tree else []
     while ahead:
@@ -32,7 +65,9 @@ def edits(text: str) -> Iterator[Edit]:
         for where, new, says in _changes(source, node):
             at, end = where if isinstance(where, tuple) else source.span(where)
             said = says or f"{' '.join(text[at:end].split())[:60]} became {new[:60]}"
-            yield Edit(at=at, end=end, text=new, says=said, place=place, line=text.count("\n", 0, at) + 1)
+            yield Edit(
+                at=at, end=end, text=new, says=said, place=place, line=text.count("\n", 0, at) + 1
+            )
         ahead += reversed(list(_below(node, place)))
 
 
@@ -102,7 +137,9 @@ def _located(node: Any) -> ast.expr:
 
 
 def _text(node: ast.AST) -> bool:
-    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)))
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+    )
 
 
 def _constant(source: Python, node: ast.Constant) -> Iterator[Change]:
@@ -117,7 +154,11 @@ def _constant(source: Python, node: ast.Constant) -> Iterator[Change]:
             literal = source.of(node)
             yield node, longer(literal), f"{literal[:60]} has an X at its end"
             if node.value:
-                yield node, "b''" if isinstance(node.value, bytes) else "''", f"{literal[:60]} emptied"
+                yield (
+                    node,
+                    "b''" if isinstance(node.value, bytes) else "''",
+                    f"{literal[:60]} emptied",
+                )
 
 
 def _returned(source: Python, value: ast.expr) -> Iterator[Change]:

@@ -10,20 +10,37 @@ from nightlatch.core.ratchet.edits import python
 from nightlatch.core.ratchet.tokens import language
 
 MOST = 12
-JS_NAMED = re.compile(r"""(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\(|\bmock\s*\()\s*['"`]([^'"`\n]+)['"`]""")
-JS_ENDS = ("", ".js", ".ts", ".mjs", ".cjs", ".jsx", ".tsx", ".mts", ".cts", *(f"/index.{end}" for end in ("js", "ts", "mjs", "tsx")))
+JS_NAMED = re.compile(
+    r"""(?:\bfrom|\bimport|\brequire\s*\(|\bimport\s*\(|\bmock\s*\()\s*['"`]([^'"`\n]+)['"`]"""
+)
+JS_ENDS = (
+    "",
+    ".js",
+    ".ts",
+    ".mjs",
+    ".cjs",
+    ".jsx",
+    ".tsx",
+    ".mts",
+    ".cts",
+    *(f"/index.{end}" for end in ("js", "ts", "mjs", "tsx")),
+)
 QUOTED = re.compile(r'"([\w./-]+)"')
 TEST_NAME = re.compile(r"^test[-_]|[-_.](?:test|spec)s?$", re.IGNORECASE)
 
 
 def reached(
-    tests: Mapping[str, str], sources: Collection[str], through: Collection[str] = (),
-    read: Callable[[str], str] | None = None, most: int = MOST,
-) -> tuple[str, ...]:  # fmt: skip
-    """The sources that these tests (path to text) import, and what those import; `through` are helpers that are followed, not returned.
+    tests: Mapping[str, str],
+    sources: Collection[str],
+    through: Collection[str] = (),
+    read: Callable[[str], str] | None = None,
+    most: int = MOST,
+) -> tuple[str, ...]:
+    """The sources that these tests (path to text) import, and what those import; `through` are
+    helpers that are followed, not returned.
 
-    Where imports lead nowhere: the source that a test is named after, else those that lie nearest. Without `read` only the tests' own
-    imports are known.
+    Where imports lead nowhere: the source that a test is named after, else those that lie nearest.
+    Without `read` only the tests' own imports are known.
     """
     index, seen, ahead = _index({*sources, *through}), list(tests), list(tests)
     while ahead and len(seen) < 20 * most:
@@ -34,7 +51,9 @@ def reached(
                 seen.append(found)
                 ahead.append(found)
     wanted = frozenset(sources) - frozenset(tests)
-    return tuple([path for path in seen if path in wanted][:most] or _nearest(tests, sorted(wanted))[:most])
+    return tuple(
+        [path for path in seen if path in wanted][:most] or _nearest(tests, sorted(wanted))[:most]
+    )
 
 
 def users(helpers: Iterable[str], tests: Mapping[str, str]) -> frozenset[str]:
@@ -51,7 +70,10 @@ def references(path: str, text: str, index: Mapping[str, list[str]]) -> list[str
     """The known files that one file imports, in the order in which it names them."""
     if path.endswith(".py"):
         beside = [join(folder, "conftest.py") for folder in _above(path)]
-        return [*_python(path, text, index), *(file for file in beside if file in index["conftest.py"] and file != path)]
+        return [
+            *_python(path, text, index),
+            *(file for file in beside if file in index["conftest.py"] and file != path),
+        ]
     lang = language(path)
     found = {"js": _js, "go": _go, "rust": _rust}[lang](path, text, index) if lang else ()
     return list(dict.fromkeys(file for file in found if file != path))
@@ -66,7 +88,9 @@ def _index(paths: Iterable[str]) -> Mapping[str, list[str]]:
 
 
 def _ending(index: Mapping[str, list[str]], end: str) -> Iterator[str]:
-    yield from (path for path in index.get(basename(end), ()) if path == end or path.endswith(f"/{end}"))
+    yield from (
+        path for path in index.get(basename(end), ()) if path == end or path.endswith(f"/{end}")
+    )
 
 
 def _above(path: str) -> Iterator[str]:
@@ -88,11 +112,14 @@ def _python(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[st
                 here = dirname(here)
             module = join(here if node.level else "", (node.module or "").replace(".", "/"))
             for alias in node.names:
-                yield from list(_module(join(module, alias.name), index))[:1] or _module(module, index)
+                yield from list(_module(join(module, alias.name), index))[:1] or _module(
+                    module, index
+                )
 
 
 def _module(name: str, index: Mapping[str, list[str]]) -> Iterator[str]:
-    """A module's file, whatever folder it is imported from: the project's, src/, or that of the test."""
+    """A module's file, whatever folder it is imported from: the project's, src/, or that of the
+    test."""
     for end in (f"{name}.py", f"{name}/__init__.py"):
         yield from list(_ending(index, end))[:1]
 
@@ -108,28 +135,64 @@ def _js(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
 
 def _go(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
     """The files of the package, and of the packages that it names."""
-    named = [name for line in re.findall(r"^import\s*\([^)]*\)|^import\s.*$", text, re.MULTILINE) for name in QUOTED.findall(line)]
-    code = [file for files in index.values() for file in files if file.endswith(".go") and not file.endswith("_test.go")]
+    named = [
+        name
+        for line in re.findall(r"^import\s*\([^)]*\)|^import\s.*$", text, re.MULTILINE)
+        for name in QUOTED.findall(line)
+    ]
+    code = [
+        file
+        for files in index.values()
+        for file in files
+        if file.endswith(".go") and not file.endswith("_test.go")
+    ]
     yield from (file for file in code if dirname(file) == dirname(path))
     for name in named:
-        yield from (file for file in code if dirname(file) and f"/{name}".endswith(f"/{dirname(file)}"))
-        yield from (file for file in code if not dirname(file) and "." in name.split("/")[0] and name.count("/") == 2)
+        yield from (
+            file for file in code if dirname(file) and f"/{name}".endswith(f"/{dirname(file)}")
+        )
+        yield from (
+            file
+            for file in code
+            if not dirname(file) and "." in name.split("/")[0] and name.count("/") == 2
+        )
 
 
 def _rust(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
     """The files of the crate; first those whose names the text has."""
-    crate = next((folder for folder in _above(path) if any(join(folder, "src", f) in index[f] for f in ("lib.rs", "main.rs"))), None)
-    files = [file for name in index for file in index[name] if crate is not None and file.startswith(join(crate, "src/"))]
-    yield from sorted(files, key=lambda file: (re.search(rf"\b{basename(file)[:-3]}\b", text) is None, file))
+    crate = next(
+        (
+            folder
+            for folder in _above(path)
+            if any(join(folder, "src", f) in index[f] for f in ("lib.rs", "main.rs"))
+        ),
+        None,
+    )
+    files = [
+        file
+        for name in index
+        for file in index[name]
+        if crate is not None and file.startswith(join(crate, "src/"))
+    ]
+    yield from sorted(
+        files, key=lambda file: (re.search(rf"\b{basename(file)[:-3]}\b", text) is None, file)
+    )
 
 
 def _nearest(tests: Iterable[str], sources: list[str]) -> list[str]:
-    """Where nothing is imported: sources of the same name, else those that share the most folders with a test."""
+    """Where nothing is imported: sources of the same name, else those that share the most
+    folders with a test."""
     readable = [path for path in sources if path.endswith(".py") or language(path)]
     names = {TEST_NAME.sub("", basename(path).partition(".")[0] or path) for path in tests}
     folders = [set(_above(path)) for path in tests]
 
     def distance(path: str) -> tuple[int, int, str]:
-        return -max((len(set(_above(path)) & above) for above in folders), default=0), path.count("/"), path
+        return (
+            -max((len(set(_above(path)) & above) for above in folders), default=0),
+            path.count("/"),
+            path,
+        )
 
-    return [path for path in readable if basename(path).partition(".")[0] in names] or sorted(readable, key=distance)
+    return [path for path in readable if basename(path).partition(".")[0] in names] or sorted(
+        readable, key=distance
+    )

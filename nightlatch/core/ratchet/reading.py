@@ -20,7 +20,11 @@ def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Sour
     language = grammar.language_of(path)
     if language is None:
         return Source()
-    return treereader.read(path, text, language, helpers) if language.module else python.read(text, helpers)
+    return (
+        treereader.read(path, text, language, helpers)
+        if language.module
+        else python.read(text, helpers)
+    )
 
 
 def read_all(texts: Sequence[Text], side: Side) -> Sources:
@@ -29,15 +33,29 @@ def read_all(texts: Sequence[Text], side: Side) -> Sources:
     sides = {t.path: t.old if side == "old" else t.new for t in told}
     whole = {t.path: byfile.read(text) for t in told if (text := sides[t.path]) and _by_file(t)}
     sides = {path: text for path, text in sides.items() if path not in whole}
-    first = {path: source for path, text in sides.items() if text is not None and (source := _tried(path, text))}
-    helpers = {n.rpartition("::")[2]: sum(a.weight for a in t.assertions) for s in first.values() for n, t in s.tests.items() if t.helper}
-    return {path: _with(path, sides[path] or "", source, helpers) for path, source in first.items()} | whole
+    first = {
+        path: source
+        for path, text in sides.items()
+        if text is not None and (source := _tried(path, text))
+    }
+    helpers = {
+        n.rpartition("::")[2]: sum(a.weight for a in t.assertions)
+        for s in first.values()
+        for n, t in s.tests.items()
+        if t.helper
+    }
+    return {
+        path: _with(path, sides[path] or "", source, helpers) for path, source in first.items()
+    } | whole
 
 
 def readable(texts: Sequence[Text]) -> list[Text]:
-    """The texts that hold tests, marked as such; of a Rust source file what lies in its own tests."""
+    """The texts that hold tests, marked as such; of a Rust source file what lies in its own
+    tests."""
     tests = [replace(text, test=True) for text in texts if text.test or text.declares]
-    crates = [text for text in texts if not text.test and text.path.endswith(".rs") and _has_tests(text)]
+    crates = [
+        text for text in texts if not text.test and text.path.endswith(".rs") and _has_tests(text)
+    ]
     return [*tests, *map(_inside, crates)]
 
 
@@ -70,11 +88,15 @@ def _by_file(text: Text) -> bool:
 
 
 def unreadable(old: Source, new: Source) -> bool:
-    """Can a file not be read any more that could be at the base: is a test lost, or another one, where its grammar stumbles?"""
+    """Can a file not be read any more that could be at the base: is a test lost, or another
+    one, where its grammar stumbles?"""
     if not new.broken or old.broken:
         return False
     kept = {name: new.tests.get(name) for name, test in old.tests.items() if not test.helper}
-    return any(test is None or (name in new.torn and test.text != old.tests[name].text) for name, test in kept.items())
+    return any(
+        test is None or (name in new.torn and test.text != old.tests[name].text)
+        for name, test in kept.items()
+    )
 
 
 def _with(path: str, text: str, source: Source, helpers: Mapping[str, int]) -> Source:

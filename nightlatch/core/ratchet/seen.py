@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 MANY = 1000
 EXACT, PARTLY, VAGUE = 3, 2, 1
 SKIP, WHEN, CONSTANT, SWALLOWED, MOCKED, LOOSER = (
-    f"ratchet.{name}" for name in ("skip-added", "skip-condition", "constant-assertion", "swallowed", "unit-mocked", "looser")
+    f"ratchet.{name}"
+    for name in (
+        "skip-added",
+        "skip-condition",
+        "constant-assertion",
+        "swallowed",
+        "unit-mocked",
+        "looser",
+    )
 )
 Marks = Counter[tuple[str, str]]
 
@@ -18,9 +26,11 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
-    """One thing that a test claims of its `subject`, and how often it does so: 0 never, MANY: it cannot be told.
+    """One thing that a test claims of its `subject`, and how often it does so: 0 never, MANY:
+    it cannot be told.
 
-    `inside` counts the branches, loops and functions of the test that it stands in: each may keep it from being reached.
+    `inside` counts the branches, loops and functions of the test that it stands in: each may keep
+    it from being reached.
     """
 
     subject: str
@@ -32,10 +42,13 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
-    """One test, or one helper with assertions. `marks` count what weakens it; of `limits`, by what they limit, larger is looser.
+    """One test, or one helper with assertions.
 
-    `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are the last names of what it tests,
-    `raises` the exceptions it expects, as (type, message). `stands` says what its names stand for that are assigned once.
+    `marks` count what weakens it; of `limits`, by what they limit, larger is looser.
+
+    `rows` are its rows of parameters, None where there are none or they cannot be told. `calls` are
+    the last names of what it tests, `raises` the exceptions it expects, as (type, message).
+    `stands` says what its names stand for that are assigned once.
     """
 
     __test__ = False
@@ -54,12 +67,14 @@ class Test:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One test file: its tests by name, where its imported names come from, and what it defines at its top.
+    """One test file: its tests by name, where its imported names come from, and what it defines
+    at its top.
 
-    `broken`: its grammar met something that it cannot read; `torn` are the tests in which that is so. `focused` are
-    those that put all others aside. `origins` says of each imported name which module the file names for it, and "" for a module
-    that it names alone; `package` is the package or module that it is part of itself. `around` are the words and literals that
-    stand outside its tests, imports aside, each as often as it does.
+    `broken`: its grammar met something that it cannot read; `torn` are the tests in which that is
+    so. `focused` are those that put all others aside. `origins` says of each imported name which
+    module the file names for it, and "" for a module that it names alone; `package` is the package
+    or module that it is part of itself. `around` are the words and literals that stand outside its
+    tests, imports aside, each as often as it does.
     """
 
     tests: Mapping[str, Test] = field(default_factory=dict)

@@ -13,41 +13,139 @@ from nightlatch.core.ratchet.tokens import brackets, code, language, tokens
 
 SELECTION, STARTUP = "ratchet.runner-selection", "ratchet.test-startup"
 PROTECTED = (
-    "checks/**", "prompts/**", "loop.toml", ".github/**", ".gitlab-ci.yml", ".circleci/**", "azure-pipelines.yml", "Jenkinsfile",
-    "**/Makefile", "**/justfile", "**/Taskfile.yml", "**/tox.ini", "**/noxfile.py", ".pre-commit-config.yaml", "**/.gitattributes",
-)  # fmt: skip
-PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+    "checks/**",
+    "prompts/**",
+    "loop.toml",
+    ".github/**",
+    ".gitlab-ci.yml",
+    ".circleci/**",
+    "azure-pipelines.yml",
+    "Jenkinsfile",
+    "**/Makefile",
+    "**/justfile",
+    "**/Taskfile.yml",
+    "**/tox.ini",
+    "**/noxfile.py",
+    ".pre-commit-config.yaml",
+    "**/.gitattributes",
+)
+PYTEST_FILES = (
+    "pytest.toml",
+    ".pytest.toml",
+    "pytest.ini",
+    ".pytest.ini",
+    "pyproject.toml",
+    "tox.ini",
+    "setup.cfg",
+)
 DEFAULTS = {
-    "python_files": {"test_*.py", "*_test.py"}, "python_classes": {"Test"}, "python_functions": {"test"},
-    "norecursedirs": {"*.egg", ".*", "_darcs", "build", "CVS", "dist", "node_modules", "venv", "{arch}"},
-}  # fmt: skip
+    "python_files": {"test_*.py", "*_test.py"},
+    "python_classes": {"Test"},
+    "python_functions": {"test"},
+    "norecursedirs": {
+        "*.egg",
+        ".*",
+        "_darcs",
+        "build",
+        "CVS",
+        "dist",
+        "node_modules",
+        "venv",
+        "{arch}",
+    },
+}
 ONE_WAY = ("xfail_strict", "strict", "strict_markers", "strict_config")
 KEYS = (
-    "addopts", "testpaths", *DEFAULTS, *ONE_WAY, "pythonpath", "usefixtures", "collect_imported_tests", "empty_parameter_set_mark",
-    "required_plugins", "reruns", "retries", "env", "doctest_optionflags", "confcutdir",
-)  # fmt: skip
+    "addopts",
+    "testpaths",
+    *DEFAULTS,
+    *ONE_WAY,
+    "pythonpath",
+    "usefixtures",
+    "collect_imported_tests",
+    "empty_parameter_set_mark",
+    "required_plugins",
+    "reruns",
+    "retries",
+    "env",
+    "doctest_optionflags",
+    "confcutdir",
+)
 USUAL_FOLDERS = {"test", "tests", "testing", "src", "./tests", "tests/", "."}
 HARMLESS = re.compile(
-    r"-[qvls]+|-r\w*|-n (?:auto|logical|\d+)|--showlocals|--strict(?:-markers|-config)?|--tb (?:auto|short|long|line|native)|--color yes"
-    r"|--durations \d+|-W error\S*|--cov(?!-fail)\S*(?: \S+)?|--import-mode importlib|--doctest-(?:modules|glob)(?: \S+)?|--dist \w+"
-    r"|--verbose|--quiet|--runxfail|--(?:tb|durations|color|import-mode|dist|numprocesses|timeout)=\S*|-p no:cacheprovider"
+    r"-[qvls]+|-r\w*|-n (?:auto|logical|\d+)|--showlocals|--strict(?:-markers|-config)?|--tb"
+    r" (?:auto|short|long|line|native)|--color yes"
+    r"|--durations \d+|-W error\S*|--cov(?!-fail)\S*(?: \S+)?|--import-mode"
+    r" importlib|--doctest-(?:modules|glob)(?: \S+)?|--dist \w+"
+    r"|--verbose|--quiet|--runxfail|--(?:tb|durations|color|import-mode|dist|numprocesses|timeout)=\S*|-p"
+    r" no:cacheprovider"
 )
 NEEDED = re.compile(r"--doctest-.*|--runxfail|--strict.*|--cov-fail-under.*|-W error.*")
-JS_CONFIG = re.compile(r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+|playwright\.config\.[cm]?[jt]s")
+JS_CONFIG = re.compile(
+    r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+|playwright\.config\.[cm]?[jt]s"
+)
 JS_KEYS = {
-    "include", "exclude", "includeSource", "testNamePattern", "testMatch", "testRegex", "testPathIgnorePatterns",
+    "include",
+    "exclude",
+    "includeSource",
+    "testNamePattern",
+    "testMatch",
+    "testRegex",
+    "testPathIgnorePatterns",
     "modulePathIgnorePatterns",
-    "roots", "rootDir", "root", "dir", "projects", "workspace", "retry", "retryTimes", "passWithNoTests", "allowOnly", "bail", "setupFiles",
-    "setupFilesAfterEnv", "globalSetup", "globalTeardown", "environment", "testEnvironment", "moduleNameMapper", "alias", "runner",
-    "testRunner", "testTimeout", "hookTimeout", "sequence", "shard", "related", "changed", "grep", "spec", "ignore", "require", "preset",
-    "snapshotResolver", "transform", "update", "dangerouslyIgnoreUnhandledErrors", "testIgnore", "grepInvert",
-}  # fmt: skip
+    "roots",
+    "rootDir",
+    "root",
+    "dir",
+    "projects",
+    "workspace",
+    "retry",
+    "retryTimes",
+    "passWithNoTests",
+    "allowOnly",
+    "bail",
+    "setupFiles",
+    "setupFilesAfterEnv",
+    "globalSetup",
+    "globalTeardown",
+    "environment",
+    "testEnvironment",
+    "moduleNameMapper",
+    "alias",
+    "runner",
+    "testRunner",
+    "testTimeout",
+    "hookTimeout",
+    "sequence",
+    "shard",
+    "related",
+    "changed",
+    "grep",
+    "spec",
+    "ignore",
+    "require",
+    "preset",
+    "snapshotResolver",
+    "transform",
+    "update",
+    "dangerouslyIgnoreUnhandledErrors",
+    "testIgnore",
+    "grepInvert",
+}
 WIDENING = {"include", "testMatch", "roots", "projects", "spec"}
 NARROWING = {"exclude", "testPathIgnorePatterns", "ignore", "testIgnore"}
-JS_INDIRECT = re.compile(r"(?:import|from|require\()\s*[\"'`]\.|\]\s*:(?!\s*\w+\s*[=;)])|\.test\.\w+\s*=")
-JS_NAMED = re.compile(rf"(?m)^(?:const|let|var)\s+(?:\w*(?:{'|'.join(sorted(JS_KEYS))}|list|tests|files|patterns)\w*)\b.*$", re.IGNORECASE)
+JS_INDIRECT = re.compile(
+    r"(?:import|from|require\()\s*[\"'`]\.|\]\s*:(?!\s*\w+\s*[=;)])|\.test\.\w+\s*="
+)
+JS_NAMED = re.compile(
+    rf"(?m)^(?:const|let|var)\s+(?:\w*(?:{'|'.join(sorted(JS_KEYS))}|list|tests|files|patterns)\w*)\b.*$",
+    re.IGNORECASE,
+)
 SCRIPT = re.compile(r"(?:pre|post)?test")
-THRESHOLD = re.compile(r"(?:fail[_-]under[\"']?\s*[=: ]|\b(?:branches|functions|lines|statements)[\"']?\s*:)\s*[\"']?(\d+(?:\.\d+)?)")
+THRESHOLD = re.compile(
+    r"(?:fail[_-]under[\"']?\s*[=:"
+    r" ]|\b(?:branches|functions|lines|statements)[\"']?\s*:)\s*[\"']?(\d+(?:\.\d+)?)"
+)
 Finding = tuple[str, str]
 Settings = Mapping[str, tuple[str, ...]]
 
@@ -59,8 +157,14 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
         name, old, new = basename(text.path), text.old or "", text.new or ""
         if JS_CONFIG.fullmatch(name):
             shared = name.startswith("vite.")
-            yield from _settings(text, _js_settings(text.path, old, shared=shared), _js_settings(text.path, new, shared=shared))
-            if len(JS_INDIRECT.findall(new)) > len(JS_INDIRECT.findall(old)) or JS_NAMED.findall(old) != JS_NAMED.findall(new):
+            yield from _settings(
+                text,
+                _js_settings(text.path, old, shared=shared),
+                _js_settings(text.path, new, shared=shared),
+            )
+            if len(JS_INDIRECT.findall(new)) > len(JS_INDIRECT.findall(old)) or JS_NAMED.findall(
+                old
+            ) != JS_NAMED.findall(new):
                 yield STARTUP, text.path
             elif "workspace" in name:
                 yield SELECTION, text.path
@@ -68,8 +172,14 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
             yield from _package(text, _json(old), _json(new))
         elif name == "Cargo.toml":
             before = set(_cargo(_toml(old)))
-            yield from ((SELECTION, f"{text.path}::{line}") for line in _cargo(_toml(new)) if line not in before)
-        elif name == "go.work" or re.search(r"(?:^|/)\.cargo/config(?:\.toml)?$|(?:^|/)\.config/nextest\.toml$", text.path):
+            yield from (
+                (SELECTION, f"{text.path}::{line}")
+                for line in _cargo(_toml(new))
+                if line not in before
+            )
+        elif name == "go.work" or re.search(
+            r"(?:^|/)\.cargo/config(?:\.toml)?$|(?:^|/)\.config/nextest\.toml$", text.path
+        ):
             yield SELECTION, text.path
         elif name == "build.rs":
             yield STARTUP, text.path
@@ -77,21 +187,36 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
             yield SELECTION, f"{text.path}::node-options"
         elif name.endswith("_test.go") and text.old is not None and _tags(new) - _tags(old):
             yield SELECTION, f"{text.path}::{', '.join(sorted(_tags(new) - _tags(old)))}"
-        if (name in PYTEST_FILES or JS_CONFIG.fullmatch(name) or name in {".coveragerc", "package.json"}) and _lowered(old, new):
+        if (
+            name in PYTEST_FILES
+            or JS_CONFIG.fullmatch(name)
+            or name in {".coveragerc", "package.json"}
+        ) and _lowered(old, new):
             yield LOOSER, f"{text.path}::{_lowered(old, new)}"
 
 
 def _pytest(texts: Iterable[Text]) -> Iterator[Finding]:
     """The settings that pytest goes by: those of the first of its files that has any."""
-    files = sorted((t for t in texts if basename(t.path) in PYTEST_FILES), key=lambda t: PYTEST_FILES.index(basename(t.path)))
+    files = sorted(
+        (t for t in texts if basename(t.path) in PYTEST_FILES),
+        key=lambda t: PYTEST_FILES.index(basename(t.path)),
+    )
     for folder in sorted({dirname(t.path) for t in files}):
         here = [t for t in files if dirname(t.path) == folder]
         old = next((s for t in here if (s := settings(t.path, t.old)) is not None), None)
-        text, new = next(((t, s) for t in here if (s := settings(t.path, t.new)) is not None), (here[0], {}))
+        text, new = next(
+            ((t, s) for t in here if (s := settings(t.path, t.new)) is not None), (here[0], {})
+        )
         for key in KEYS:
             before, after = (old or {}).get(key), new.get(key)
             if before != after and not _fine(key, before, after):
-                yield SELECTION, f"{text.path}::{key}{_line(text.new, key)}: {_words(before)} became {_words(after)}"
+                yield (
+                    SELECTION,
+                    (
+                        f"{text.path}::{key}{_line(text.new, key)}: {_words(before)} became"
+                        f" {_words(after)}"
+                    ),
+                )
 
 
 def settings(path: str, text: str | None) -> Settings | None:
@@ -103,13 +228,17 @@ def settings(path: str, text: str | None) -> Settings | None:
         data = _toml(text)
         above = _table(data, "tool") if name == "pyproject.toml" else data
         table = _table(above, "pytest")
-        known = {key: _as_words(value) for key, value in (_table(table, "ini_options") or table).items()}
+        known = {
+            key: _as_words(value) for key, value in (_table(table, "ini_options") or table).items()
+        }
         return known if "pytest" in above or name != "pyproject.toml" else None
     title = "tool:pytest" if name == "setup.cfg" else "pytest"
     found = re.search(rf"^\[{title}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
     if found is None:
         return {} if name.endswith("pytest.ini") else None
-    pairs = re.findall(r"^(\w+)[ \t]*[=:][ \t]*(.*(?:\n(?:[ \t]+.*|[ \t]*|[#;].*))*)", found[1], re.MULTILINE)
+    pairs = re.findall(
+        r"^(\w+)[ \t]*[=:][ \t]*(.*(?:\n(?:[ \t]+.*|[ \t]*|[#;].*))*)", found[1], re.MULTILINE
+    )
     return {key: _as_words(re.sub(r"(?m)^\s*[#;].*$", "", value)) for key, value in pairs}
 
 
@@ -134,7 +263,9 @@ def _fine(key: str, before: tuple[str, ...] | None, after: tuple[str, ...] | Non
     match key:
         case "addopts":
             had, has = _options(before), _options(after)
-            return all(map(HARMLESS.fullmatch, has - had)) and not any(map(NEEDED.fullmatch, had - has))
+            return all(map(HARMLESS.fullmatch, has - had)) and not any(
+                map(NEEDED.fullmatch, had - has)
+            )
         case "testpaths":
             return after is None or (new <= USUAL_FOLDERS if before is None else old <= new)
         case "norecursedirs":
@@ -163,24 +294,42 @@ def _settings(text: Text, old: Settings, new: Settings) -> Iterator[Finding]:
     """The same for settings of JavaScript runners."""
     for key in sorted(old.keys() | new.keys()):
         before, after = set(old.get(key, ())), set(new.get(key, ()))
-        wider = (key in WIDENING and before and before <= after) or (key in NARROWING and after <= before)
+        wider = (key in WIDENING and before and before <= after) or (
+            key in NARROWING and after <= before
+        )
         if old.get(key) != new.get(key) and not wider:
-            yield SELECTION, f"{text.path}::{key}{_line(text.new, key)}: {_words(old.get(key))} became {_words(new.get(key))}"
+            yield (
+                SELECTION,
+                (
+                    f"{text.path}::{key}{_line(text.new, key)}: {_words(old.get(key))} became"
+                    f" {_words(new.get(key))}"
+                ),
+            )
 
 
 def _js_settings(path: str, text: str, *, shared: bool) -> Settings:
-    """`key: value` of the keys that select tests; `shared`: the file also configures a build, whose aliases are its own affair."""
-    read_as = path if language(path) else "config.js"  # a configuration in JSON or YAML has no language of its own here
+    """`key: value` of the keys that select tests; `shared`: the file also configures a build,
+    whose aliases are its own affair."""
+    # a configuration in JSON or YAML has no language of its own here
+    read_as = path if language(path) else "config.js"
     found, settings = code(tokens(text, read_as)), dict[str, tuple[str, ...]]()
     pairs = brackets(found)
     for i, token in enumerate(found[:-1]):
         key = token.text.strip("'\"")
-        if key not in JS_KEYS or (shared and key in {"alias", "root"}) or found[i + 1].text not in {":", ",", "}"}:
+        if (
+            key not in JS_KEYS
+            or (shared and key in {"alias", "root"})
+            or found[i + 1].text not in {":", ",", "}"}
+        ):
             continue
         value, at = list[str](), i + 2
-        while found[i + 1].text == ":" and at < len(found) and found[at].text not in {",", "}", ";"}:
+        while (
+            found[i + 1].text == ":" and at < len(found) and found[at].text not in {",", "}", ";"}
+        ):
             end = pairs.get(at, at)
-            value += [t.text for t in found[at : end + 1] if t.text not in {"[", "]", ",", "(", ")"}]
+            value += [
+                t.text for t in found[at : end + 1] if t.text not in {"[", "]", ",", "(", ")"}
+            ]
             at = end + 1
         if found[i + 1].text == ":" or (i and found[i - 1].text in {"{", ","}):
             settings[key] = (*settings.get(key, ()), *value)
@@ -193,7 +342,13 @@ def _package(text: Text, old: Mapping[str, object], new: Mapping[str, object]) -
         was, now = str(before.get(name, "")), str(after.get(name, ""))
         first = name == "test" and (not was or "no test specified" in was)
         if was != now and not first and not (was and now.endswith(f"&& {was}") and "||" not in now):
-            yield SELECTION, f"{text.path}::scripts.{name}{_line(text.new, name)}: {was or 'nothing'} became {now or 'nothing'}"
+            yield (
+                SELECTION,
+                (
+                    f"{text.path}::scripts.{name}{_line(text.new, name)}: {was or 'nothing'} became"
+                    f" {now or 'nothing'}"
+                ),
+            )
     for runner in ("jest", "vitest", "mocha", "ava", "tap"):
         yield from _settings(text, _flat(_table(old, runner)), _flat(_table(new, runner)))
 
@@ -205,11 +360,22 @@ def _flat(table: Mapping[str, object]) -> Settings:
 def _cargo(data: Mapping[str, object]) -> Iterator[str]:
     """What keeps targets from being tested, or tests them with another program."""
     package = _table(data, "package")
-    yield from (f"{key} = false" for key in ("autotests", "autobins", "autoexamples") if package.get(key) is False)
+    yield from (
+        f"{key} = false"
+        for key in ("autotests", "autobins", "autoexamples")
+        if package.get(key) is False
+    )
     for kind in ("test", "lib", "bin", "bench", "example"):
         found = data.get(kind, [])
-        targets = [t for t in (found if isinstance(found, list) else [found]) if isinstance(t, dict)]
-        for name, key in ((t.get("name", ""), key) for t in targets for key in ("harness", "test", "doctest") if t.get(key) is False):
+        targets = [
+            t for t in (found if isinstance(found, list) else [found]) if isinstance(t, dict)
+        ]
+        for name, key in (
+            (t.get("name", ""), key)
+            for t in targets
+            for key in ("harness", "test", "doctest")
+            if t.get(key) is False
+        ):
             yield f"{kind} {name}: {key} = false"
     yield from (f"patch {name}" for name in _table(data, "patch"))
 
@@ -221,7 +387,11 @@ def _tags(text: str) -> set[str]:
 def _lowered(old: str, new: str) -> str:
     """The first coverage threshold that is lower now."""
     before, after = THRESHOLD.findall(old), THRESHOLD.findall(new)
-    lower = [f"coverage {a} became {b}" for a, b in zip(before, after, strict=False) if float(b) < float(a) and len(before) == len(after)]
+    lower = [
+        f"coverage {a} became {b}"
+        for a, b in zip(before, after, strict=False)
+        if float(b) < float(a) and len(before) == len(after)
+    ]
     return lower[0] if lower else "coverage threshold gone" if before and not after else ""
 
 

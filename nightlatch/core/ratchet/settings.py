@@ -13,8 +13,12 @@ Flat = dict[str, Any]
 NAMES = ("module", "files", "name", "id", "repo", "linters", "path", "rule")
 MOST_ANCHORS = 50
 COMMENT = re.compile(r"^\s*(?:#|//|;|\*|/\*|<!--).*$")
-RULE = re.compile(r"""["']?([\w@/-]+)["']?\s*:\s*\[?\s*["']?(off|warn|error|[012])["']?(?=\s*[,\]}\n])""")
-IN_JSON = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*[}\]])', re.DOTALL)
+RULE = re.compile(
+    r"""["']?([\w@/-]+)["']?\s*:\s*\[?\s*["']?(off|warn|error|[012])["']?(?=\s*[,\]}\n])"""
+)
+IN_JSON = re.compile(
+    r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*[}\]])', re.DOTALL
+)
 
 
 class UnreadableError(ValueError):
@@ -28,7 +32,15 @@ def read(text: str, form: str, table: str = "") -> Flat | None:
             case "toml":
                 return _below(tomllib.loads(text.removeprefix("\ufeff")), table)
             case "json":
-                return _below(json.loads(IN_JSON.sub(lambda found: found[0] if found[0].startswith('"') else "", text) or "{}"), table)
+                return _below(
+                    json.loads(
+                        IN_JSON.sub(
+                            lambda found: found[0] if found[0].startswith('"') else "", text
+                        )
+                        or "{}"
+                    ),
+                    table,
+                )
             case "ini":
                 return _ini(text, table)
             case "yaml" | "hooks":
@@ -48,14 +60,24 @@ def _below(data: object, table: str) -> Flat | None:
         return {} if data is None else {"value": str(data)}
     if not table:
         return dict(flat(data))
-    found = [(path, value) for path, value in _tables(data, table.count(".") + 1 + ("*" in table)) if fnmatchcase(path, table)]
+    found = [
+        (path, value)
+        for path, value in _tables(data, table.count(".") + 1 + ("*" in table))
+        if fnmatchcase(path, table)
+    ]
     if not found:
         return None
     several = "*" in table
-    return {key: value for path, below in found for key, value in flat(below, f"{path}." if several else "")}
+    return {
+        key: value
+        for path, below in found
+        for key, value in flat(below, f"{path}." if several else "")
+    }
 
 
-def _tables(data: Mapping[str, Any], depth: int, above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _tables(
+    data: Mapping[str, Any], depth: int, above: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, value in data.items():
         if isinstance(value, list) and depth == 1:
             yield f"{above}{name}", {"patterns": value}
@@ -72,9 +94,14 @@ def flat(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{above}{name}.") if value else [(f"{above}{name}", "")]
         elif isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
             for part in value:
-                own = next((str(part[key]) for key in NAMES if key in part), json.dumps(part, sort_keys=True, default=str))
+                own = next(
+                    (str(part[key]) for key in NAMES if key in part),
+                    json.dumps(part, sort_keys=True, default=str),
+                )
                 rest = {key: inner for key, inner in part.items() if str(inner) != own}
-                yield from flat(rest, f"{above}{name}.{own}.") if rest else [(f"{above}{name}.{own}", "")]
+                yield from (
+                    flat(rest, f"{above}{name}.{own}.") if rest else [(f"{above}{name}.{own}", "")]
+                )
         else:
             yield f"{above}{name}", value
 
@@ -86,11 +113,16 @@ def _ini(text: str, table: str) -> Flat | None:
     sections = [name for name in parser.sections() if not table or fnmatchcase(name, table)]
     if table and not sections:
         return None
-    return {f"{_prefix(name, table)}{key}": value or "" for name in sections for key, value in parser.items(name)}
+    return {
+        f"{_prefix(name, table)}{key}": value or ""
+        for name in sections
+        for key, value in parser.items(name)
+    }
 
 
 def _prefix(section: str, table: str) -> str:
-    """What a section's keys are called by, so that they are called the same in every form of file."""
+    """What a section's keys are called by, so that they are called the same in every form of
+    file."""
     if not table:
         return f"{section.lower()}."
     rest = section.removeprefix(table.rstrip("*")).strip("-:. ").lower() if "*" in table else ""
@@ -100,7 +132,8 @@ def _prefix(section: str, table: str) -> str:
 def _yaml(text: str) -> object:
     import yaml
 
-    if text.count("&") > MOST_ANCHORS:  # a few lines of aliases can stand for more than any memory holds
+    # a few lines of aliases can stand for more than any memory holds
+    if text.count("&") > MOST_ANCHORS:
         raise UnreadableError("too many anchors")
     try:
         return yaml.safe_load(text)
@@ -111,10 +144,16 @@ def _yaml(text: str) -> object:
 def _js(text: str) -> Flat:
     """The rules that a program sets, and the rest of it by lines."""
     found = {f"rules.{name}": level for name, level in RULE.findall(text)}
-    rest = Counter(" ".join(re.findall(r"[\w./@*-]+", line)) for line in _lines(RULE.sub("", text)).elements())
+    rest = Counter(
+        " ".join(re.findall(r"[\w./@*-]+", line)) for line in _lines(RULE.sub("", text)).elements()
+    )
     return found | {f"line {line}": count for line, count in rest.items() if line}
 
 
 def _lines(text: str) -> Counter[str]:
     """What a file says line by line: neither comments nor blanks."""
-    return Counter(" ".join(line.split()).rstrip(",") for line in text.splitlines() if line.strip() and not COMMENT.match(line))
+    return Counter(
+        " ".join(line.split()).rstrip(",")
+        for line in text.splitlines()
+        if line.strip() and not COMMENT.match(line)
+    )

@@ -18,24 +18,42 @@ from nightlatch.core.rules import reason
 
 
 def static_reasons(
-    texts: Sequence[Text], supersedes: Sequence[str] = (), runner: str = "", protected: Sequence[str] = (), *,
-    checkers: Checkers = NOTHING_KNOWN, beside: Sequence[Text] = (), asked: Sequence[Text] = (), commands: Sequence[str] = (),
-) -> tuple[Reason, ...]:  # fmt: skip
-    """One reason for each rule that has something to name; a detail is `path::name (line 3): what`, as far as there is such a thing.
+    texts: Sequence[Text],
+    supersedes: Sequence[str] = (),
+    runner: str = "",
+    protected: Sequence[str] = (),
+    *,
+    checkers: Checkers = NOTHING_KNOWN,
+    beside: Sequence[Text] = (),
+    asked: Sequence[Text] = (),
+    commands: Sequence[str] = (),
+) -> tuple[Reason, ...]:
+    """One reason for each rule that has something to name; a detail is `path::name (line 3):
+    what`, as far as there is such a thing.
 
-    `runner` is the name of the base's runner, "" where it has none. `protected` are patterns of files that only people change: empty
-    where such changes are put back anyway. `checkers` are the tools that check the base, `beside` the unchanged files that configure them.
-    `asked` are unchanged tests and checks, `commands` what proves features.
+    `runner` is the name of the base's runner, "" where it has none. `protected` are patterns of
+    files that only people change: empty where such changes are put back anyway. `checkers` are the
+    tools that check the base, `beside` the unchanged files that configure them. `asked` are
+    unchanged tests and checks, `commands` what proves features.
     """
     changed = [text for text in texts if text.old != text.new]
     is_protected = matcher(protected)
     found = {("ratchet.protected-path", text.path) for text in changed if is_protected(text.path)}
     found |= set(_findings(changed, supersedes, runner))
-    found |= {*loosened([*texts, *beside], checkers), *added(texts, checkers), *tabled(changed, asked, commands)}
-    return tuple(reason(rule, sorted(line for name, line in found if name == rule)) for rule in sorted({rule for rule, _ in found}))
+    found |= {
+        *loosened([*texts, *beside], checkers),
+        *added(texts, checkers),
+        *tabled(changed, asked, commands),
+    }
+    return tuple(
+        reason(rule, sorted(line for name, line in found if name == rule))
+        for rule in sorted({rule for rule, _ in found})
+    )
 
 
-def _findings(texts: Sequence[Text], names: Sequence[str], runner: str) -> Iterator[tuple[str, str]]:
+def _findings(
+    texts: Sequence[Text], names: Sequence[str], runner: str
+) -> Iterator[tuple[str, str]]:
     for text in texts:
         yield from brought_in(text, runner)
         yield from steering(text)

@@ -1,4 +1,5 @@
-"""Code with every function that a change added emptied: it has the right shape, and does nothing."""
+"""Code with every function that a change added emptied: it has the right shape, and does
+nothing."""
 
 import ast
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ KEPT = frozenset({"__init__", "__new__", "__post_init__", "__init_subclass__", "
 def stubbed(path: str, old: str | None, new: str) -> str | None:
     """Return the new text with an empty body for each function that the old one does not have.
 
-    None where the language is not known, nothing was added, or what was added does nothing anyway. Constructors stay: without
-    their attributes an object would not have the right shape. Where a language wants a value returned it is the empty one of its type;
-    where that is not known, the body ends the call instead.
+    None where the language is not known, nothing was added, or what was added does nothing anyway.
+    Constructors stay: without their attributes an object would not have the right shape. Where a
+    language wants a value returned it is the empty one of its type; where that is not known, the
+    body ends the call instead.
     """
     if not path.endswith(".py"):
         return _by_grammar(path, old or "", new)
@@ -25,7 +27,10 @@ def stubbed(path: str, old: str | None, new: str) -> str | None:
     source = Python(new)
     edits = []
     for name, node in _functions(source.tree).items():
-        inside_another = any(name.startswith(f"{other}.") and other not in before for other in _functions(source.tree))
+        inside_another = any(
+            name.startswith(f"{other}.") and other not in before
+            for other in _functions(source.tree)
+        )
         if name in before or inside_another or node.name in KEPT:
             continue
         body = [part for part in node.body if not _is_text(part)] or node.body
@@ -44,7 +49,9 @@ def _by_grammar(path: str, old: str, new: str) -> str | None:
     for body in sorted(_bodies(path, new, language), key=lambda body: body.start):
         if body.name in before or body.name in CONSTRUCTORS or body.start < end:
             continue  # known already, or inside another function that is emptied
-        bare = path.rpartition(".")[2] in SCRIPTS and not source[body.start : body.stop].startswith(b"{")
+        bare = path.rpartition(".")[2] in SCRIPTS and not source[body.start : body.stop].startswith(
+            b"{"
+        )
         empty = "undefined" if bare else body.empty or language.stub
         parts += [source[end : body.start], empty.encode()]
         end = body.stop
@@ -56,7 +63,8 @@ def _by_grammar(path: str, old: str, new: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Body:
-    """The body of one function: the function's name, the body's first byte and the one after its last, and an empty body of its type."""
+    """The body of one function: the function's name, the body's first byte and the one after
+    its last, and an empty body of its type."""
 
     name: str
     start: int
@@ -70,7 +78,14 @@ def _bodies(path: str, text: str, language: grammar.Language) -> list[_Body]:
         if "function" in captures and captures.get("name") and captures.get("body"):
             name, body, whole = captures["name"][0], captures["body"][0], captures["function"][0]
             known = (name.text or b"").decode("utf-8", "replace")
-            found.append(_Body(name=known, start=body.start_byte, stop=body.end_byte, empty=empty_body(path, whole, text)))
+            found.append(
+                _Body(
+                    name=known,
+                    start=body.start_byte,
+                    stop=body.end_byte,
+                    empty=empty_body(path, whole, text),
+                )
+            )
     return found
 
 

@@ -24,8 +24,8 @@ class Seen:
 
 
 def added(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
-    """(rule, detail) for each suppression that the base did not have; the same for a line that was there already is none, where it can
-    hide nothing new in it."""
+    """(rule, detail) for each suppression that the base did not have; the same for a line that
+    was there already is none, where it can hide nothing new in it."""
     changed = [text for text in texts if text.old != text.new]
     lines = {line.strip() for text in changed for line in (text.old or "").splitlines()}
     gone = {text.path for text in changed if text.new is None}
@@ -37,9 +37,11 @@ def added(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
             yield from _new(tool, had, has, lines, gone)
 
 
-def _new(tool: Tool, had: Sequence[Seen], has: Sequence[Seen], lines: set[str], gone: set[str]) -> Iterator[Finding]:
-    """Those that no suppression of the base stands for: one with the same code anywhere, or one that is gone from the same file, whose line
-    was edited, or from a file that is no more."""
+def _new(
+    tool: Tool, had: Sequence[Seen], has: Sequence[Seen], lines: set[str], gone: set[str]
+) -> Iterator[Finding]:
+    """Those that no suppression of the base stands for: one with the same code anywhere, or one
+    that is gone from the same file, whose line was edited, or from a file that is no more."""
     moved = Counter((seen.says, seen.code) for seen in had)
     left = []
     for seen in has:
@@ -61,14 +63,29 @@ def _new(tool: Tool, had: Sequence[Seen], has: Sequence[Seen], lines: set[str], 
 
 
 def _found(path: str, text: str, kind: Suppression) -> Iterator[Seen]:
-    """Every suppression of a kind. One at the end of a line is for that line; one on a line of its own may be for all that follows, but
-    where it says that it is for the next line."""
+    """Every suppression of a kind.
+
+    One at the end of a line is for that line; one on a line of its own may be for all that follows,
+    but where it says that it is for the next line.
+    """
     for found in kind.find.finditer(text):
         start = text.rfind("\n", 0, found.start()) + 1
         before = text[start : found.start()].rstrip().rstrip("/*#{<!-").strip()
-        below = next((line.strip() for line in text[found.end() :].splitlines()[1:] if line.strip()), "")
+        below = next(
+            (line.strip() for line in text[found.end() :].splitlines()[1:] if line.strip()), ""
+        )
         says = " ".join(found[0].split()).rstrip("*/ ")
-        for_line = bool(before) if kind.at == "line" and "next" not in says.lower() else "next" in says.lower()
+        for_line = (
+            bool(before)
+            if kind.at == "line" and "next" not in says.lower()
+            else "next" in says.lower()
+        )
         code = "" if kind.at == "block" else before if kind.at == "line" and before else below
         only_lint = kind.kind == "lint" and kind.at != "block" and for_line and bool(code)
-        yield Seen(says=says, code=code, path=path, line=text.count("\n", 0, found.start()) + 1, only_lint=only_lint)
+        yield Seen(
+            says=says,
+            code=code,
+            path=path,
+            line=text.count("\n", 0, found.start()) + 1,
+            only_lint=only_lint,
+        )

@@ -1,7 +1,9 @@
-"""Code that is a table of what its tests ask and expect: `KNOWN.get((a, b), 0)`, branches on their inputs, a data file of both.
+"""Code that is a table of what its tests ask and expect: `KNOWN.get((a, b), 0)`, branches on
+their inputs, a data file of both.
 
-A table whose keys are names, such as countries or codes, is what many a program is made of, and its tests say some of it again. One whose
-keys are the very numbers or texts that tests work with, each beside the result that they expect, answers those tests and nothing else.
+A table whose keys are names, such as countries or codes, is what many a program is made of, and its
+tests say some of it again. One whose keys are the very numbers or texts that tests work with, each
+beside the result that they expect, answers those tests and nothing else.
 """
 
 import re
@@ -16,7 +18,9 @@ from nightlatch.core.ratchet.seen import EXACT, Test, UnreadableError
 from nightlatch.core.ratchet.texts import Text
 
 KNOWS, WHAT = "ratchet.knows-tests", "a table of the tests' own values"
-VALUE = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`\n]*`|(?<![\w.])-?\d[\d_]*(?:\.\d+)?")
+VALUE = re.compile(
+    r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`\n]*`|(?<![\w.])-?\d[\d_]*(?:\.\d+)?"
+)
 NUMBER = re.compile(r"-?\d[\d_]*(?:\.\d+)?")
 COMMENT = re.compile(r"(?m)^\s*(?:#|//|--|\*|;).*$|/\*.*?\*/", re.DOTALL)
 CODE = re.compile(
@@ -39,8 +43,11 @@ class Entry:
     at: int
 
 
-def tabled(texts: Sequence[Text], asked: Sequence[Text], commands: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each new table in the code of which the better part is what tests ask and expect.
+def tabled(
+    texts: Sequence[Text], asked: Sequence[Text], commands: Iterable[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """(rule, detail) for each new table in the code of which the better part is what tests ask
+    and expect.
 
     `asked` are the tests that stay as they are and the checks, `commands` what a verify runs.
     """
@@ -52,12 +59,22 @@ def tabled(texts: Sequence[Text], asked: Sequence[Text], commands: Iterable[str]
     for text, tables in suspects:
         found = next((table for table in tables if _is_known(table, known)), None)
         if found:
-            yield KNOWS, f"{text.path} (line {(text.new or '').count(chr(10), 0, found[0].at) + 1}): {WHAT}"
+            yield (
+                KNOWS,
+                f"{text.path} (line {(text.new or '').count(chr(10), 0, found[0].at) + 1}): {WHAT}",
+            )
 
 
 def new_tables(text: Text) -> Iterator[list[Entry]]:
-    """The groups of entries that a file of code or data has now and did not have: inside one bracket, or on lines that follow."""
-    if text.test or text.declares or not text.new or len(text.new) > MOST_TEXT or not CODE.search(text.path):
+    """The groups of entries that a file of code or data has now and did not have: inside one
+    bracket, or on lines that follow."""
+    if (
+        text.test
+        or text.declares
+        or not text.new
+        or len(text.new) > MOST_TEXT
+        or not CODE.search(text.path)
+    ):
         return
     before = {entry.values for group in _groups(text.old or "") for entry in group}
     for group in _groups(text.new):
@@ -67,7 +84,8 @@ def new_tables(text: Text) -> Iterator[list[Entry]]:
 
 
 def _groups(text: str) -> Iterator[list[Entry]]:
-    """The entries of each bracket, and the lines, each with the next one, that have at least two values."""
+    """The entries of each bracket, and the lines, each with the next one, that have at least
+    two values."""
     bare = COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     spans, waiting = list[tuple[int, list[int], int]](), list[tuple[str, int, list[int]]]()
     aside = [found.span() for found in VALUE.finditer(bare) if found[0][0] in "\"'`"]
@@ -93,18 +111,27 @@ def _groups(text: str) -> Iterator[list[Entry]]:
 
 
 def _entries(text: str, spans: Iterable[tuple[int, int]]) -> list[Entry]:
-    pieces = ((start, _values(text[start:end])) for start, end in spans if end - start <= LONGEST_ENTRY)
-    return list(islice((Entry(values, start) for start, values in pieces if len(values) >= FEW), MOST_ENTRIES))
+    pieces = (
+        (start, _values(text[start:end])) for start, end in spans if end - start <= LONGEST_ENTRY
+    )
+    return list(
+        islice(
+            (Entry(values, start) for start, values in pieces if len(values) >= FEW), MOST_ENTRIES
+        )
+    )
 
 
 def _values(text: str) -> tuple[str, ...]:
-    """The numbers and texts of a piece, and the numbers in a text of nothing else: `"100,250"` is two."""
+    """The numbers and texts of a piece, and the numbers in a text of nothing else: `"100,250"`
+    is two."""
     found = list[str]()
     for value in VALUE.findall(text):
         inner = value.strip("\"'`")
         numbers = NUMBER.findall(inner)
         only = value[:1] in "\"'`" and numbers and not re.sub(r"[-\d_., |:/;+()]", "", inner)
-        found += map(_plain, numbers) if only else [_plain(inner) if value[:1] not in "\"'`" else inner]
+        found += (
+            map(_plain, numbers) if only else [_plain(inner) if value[:1] not in "\"'`" else inner]
+        )
     return tuple(found)
 
 
@@ -114,7 +141,8 @@ def _plain(number: str) -> str:
 
 
 def points(tests: Iterable[Text], commands: Iterable[str] = ()) -> frozenset[tuple[str, ...]]:
-    """What tests ask beside what they expect, as sorted values: from their assertions, and from the lines of checks and commands."""
+    """What tests ask beside what they expect, as sorted values: from their assertions, and from
+    the lines of checks and commands."""
     found = set[tuple[str, ...]]()
     for text in tests:
         version = text.new if text.new is not None else text.old
@@ -129,13 +157,18 @@ def points(tests: Iterable[Text], commands: Iterable[str] = ()) -> frozenset[tup
         if not source.tests:
             found |= {*_told(version)}
     found |= {values for command in commands for values in _told(command)}
-    return frozenset(values for values in found if len(values) >= FEW and any(map(_is_worked_with, values)))
+    return frozenset(
+        values for values in found if len(values) >= FEW and any(map(_is_worked_with, values))
+    )
 
 
 def _told(text: str) -> Iterator[tuple[str, ...]]:
     """The values of each piece of a script, those inside its quotes too."""
     for part in re.split(r"[;\n]|&&", text):
-        yield from (tuple(sorted(_values(piece))) for piece in (part, part.replace("'", " "), part.replace('"', " ")))
+        yield from (
+            tuple(sorted(_values(piece)))
+            for piece in (part, part.replace("'", " "), part.replace('"', " "))
+        )
 
 
 def _asked(test: Test) -> Iterator[tuple[str, ...]]:
@@ -158,11 +191,22 @@ def _is_worked_out(key: str, value: str) -> bool:
 
 
 def _is_known(table: Sequence[Entry], known: frozenset[tuple[str, ...]]) -> bool:
-    """Are the entries of a table what tests ask and expect? A pair of one value and its result says less than one of several."""
-    compound = [entry for entry in table if len(entry.values) > FEW and all(map(_is_worked_with, entry.values))]
+    """Are the entries of a table what tests ask and expect?
+
+    A pair of one value and its result says less than one of several.
+    """
+    compound = [
+        entry
+        for entry in table
+        if len(entry.values) > FEW and all(map(_is_worked_with, entry.values))
+    ]
     hits = [entry for entry in compound if tuple(sorted(entry.values)) in known]
     if len({entry.values for entry in hits}) >= FEW and len(hits) * 2 >= len(compound):
         return True
-    pairs = Counter(entry.values for entry in table if len(entry.values) == FEW and _is_worked_out(*entry.values))
+    pairs = Counter(
+        entry.values
+        for entry in table
+        if len(entry.values) == FEW and _is_worked_out(*entry.values)
+    )
     alone = [values for values in pairs if tuple(sorted(values)) in known]
     return len(alone) >= MANY_ALONE and len(alone) == len(pairs)

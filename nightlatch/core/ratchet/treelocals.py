@@ -1,4 +1,5 @@
-"""What the names of a test stand for that are assigned once, in any language: `total := Add(1, 2)`."""
+"""What the names of a test stand for that are assigned once, in any language: `total := Add(1,
+2)`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from nightlatch.core.ratchet.outline import NAME
 
 ASSIGNS = frozenset({"=", ":="})
 AHEAD = frozenset({"await", "try", "&", "new"})
-GOES_ON = frozenset({"=", ":=", ",", ".", "+", "-", "*", "/", "->", "?.", "::", "&&", "||", "?", ":", "=>"})
+GOES_ON = frozenset(
+    {"=", ":=", ",", ".", "+", "-", "*", "/", "->", "?.", "::", "&&", "||", "?", ":", "=>"}
+)
 LONGEST = 60  # tokens: what is longer is no name for one value
 
 
@@ -27,7 +30,11 @@ def _assigned(parsed: Parsed, start: int, end: int) -> Iterator[tuple[str, str]]
             inside.append(word)
         elif inside and word == OPEN[inside[-1]]:
             inside.pop()
-        elif word in ASSIGNS and not (inside and inside[-1] in {"(", "["}) and (name := _name(parsed, at)):
+        elif (
+            word in ASSIGNS
+            and not (inside and inside[-1] in {"(", "["})
+            and (name := _name(parsed, at))
+        ):
             first = at + 2 if parsed.word(at + 1) in AHEAD else at + 1
             last = _ends(parsed, first, end)
             yield name, parsed.words(first, last) if last - first <= LONGEST else ""
@@ -37,7 +44,12 @@ def _name(parsed: Parsed, at: int) -> str:
     """The name before an assignment, or before its type; "" where it is a member of something."""
     place = at - 3 if parsed.word(at - 2) == ":" else at - 1
     word = parsed.word(place)
-    plain = NAME.match(word.removeprefix("$")) and parsed.word(place - 1) not in {".", "->", "::", ","}
+    plain = NAME.match(word.removeprefix("$")) and parsed.word(place - 1) not in {
+        ".",
+        "->",
+        "::",
+        ",",
+    }
     return word if plain else ""
 
 
@@ -48,6 +60,10 @@ def _ends(parsed: Parsed, first: int, end: int) -> int:
         if parsed.word(at) in {";", ",", ")", "]", "}", "end"}:
             return at
         at = max(parsed.pairs.get(at, at), at) + 1
-        if at < end and parsed.line(at) > parsed.line(at - 1) and not {parsed.word(at - 1), parsed.word(at)} & GOES_ON:
+        if (
+            at < end
+            and parsed.line(at) > parsed.line(at - 1)
+            and not {parsed.word(at - 1), parsed.word(at)} & GOES_ON
+        ):
             return at
     return min(at, end)

@@ -18,10 +18,13 @@ CALLS = frozenset({"call_expression"})
 SCRIPT = """
 const nothing{name} = (came) => {{
   const [known, ...rest] = came;
-  const empty = (one) => one === null || !one[0] || (Array.isArray(one[0]) && one[0].length === 0) || Number.isNaN(one[0]);
+  const empty = (one) =>
+    one === null || !one[0] || (Array.isArray(one[0]) && one[0].length === 0)
+    || Number.isNaN(one[0]);
   if (empty(known) || typeof known[0] === "boolean") return false;
   const told = rest.filter((one) => !empty(one)).map((one) => JSON.stringify(one[0]));
-  const same = told.length === rest.length && new Set(told).size === 1 && told[0] !== JSON.stringify(known[0]);
+  const same = told.length === rest.length && new Set(told).size === 1
+    && told[0] !== JSON.stringify(known[0]);
   return told.length === 0 || (same && told.length > 2);
 }};
 """
@@ -95,7 +98,8 @@ func Test_{own}(t *testing.T) {{
 
 
 def tree_probes(path: str, text: str, written: str, name: str) -> Probes | None:
-    """A test file with probes; None where nothing in it is a sign of a table, or its language is not known here."""
+    """A test file with probes; None where nothing in it is a sign of a table, or its language
+    is not known here."""
     language = grammar.language_of(path)
     if language is None or language.name not in ("javascript", "go"):
         return None
@@ -103,9 +107,19 @@ def tree_probes(path: str, text: str, written: str, name: str) -> Probes | None:
     made, says = list[str](), dict[str, str]()
     for call, expected in _pairs(grammar.tree(path, source, language).root_node):
         said = _text(call)
-        spans = [(node.start_byte - call.start_byte, node.end_byte - call.start_byte) for node in _literals(_arguments(call))]
-        inputs, wants = ([_text(node) for node in nodes] for nodes in (_literals(_arguments(call)), _literals([expected])))
-        if len(made) == MOST_PROBES or not said.isascii() or not closed(inputs, wants, written, text):
+        spans = [
+            (node.start_byte - call.start_byte, node.end_byte - call.start_byte)
+            for node in _literals(_arguments(call))
+        ]
+        inputs, wants = (
+            [_text(node) for node in nodes]
+            for nodes in (_literals(_arguments(call)), _literals([expected]))
+        )
+        if (
+            len(made) == MOST_PROBES
+            or not said.isascii()
+            or not closed(inputs, wants, written, text)
+        ):
             continue
         calls = [said, *varied(said, spans)]
         if len(calls) > LEAST:
@@ -132,11 +146,14 @@ def _whole(language: str, text: str, name: str, made: Sequence[str]) -> str:
         return "".join((text, SCRIPT.format(name=name), *made))
     head = re.search(r"^package \w+[^\n]*\n", text, re.MULTILINE)
     at = head.end() if head else 0
-    return "".join((text[:at], f'\nimport fmt{name} "fmt"\n', text[at:], GO.format(name=name), *made))
+    return "".join(
+        (text[:at], f'\nimport fmt{name} "fmt"\n', text[at:], GO.format(name=name), *made)
+    )
 
 
 def _pairs(root: "Node") -> Iterator[tuple["Node", "Node"]]:
-    """(the call, what it is compared with) of every assertion of equality that a test makes, in their order."""
+    """(the call, what it is compared with) of every assertion of equality that a test makes, in
+    their order."""
     nodes = sorted(_walk(root), key=lambda node: node.start_byte)
     named = [found for node in nodes for found in _declared(node)]
 
@@ -144,7 +161,13 @@ def _pairs(root: "Node") -> Iterator[tuple["Node", "Node"]]:
         """The call itself, or the one that a name was last given before."""
         if node.type in CALLS:
             return node
-        before = [call for name, call in named if node.type == "identifier" and name == _text(node) and call.start_byte < node.start_byte]
+        before = [
+            call
+            for name, call in named
+            if node.type == "identifier"
+            and name == _text(node)
+            and call.start_byte < node.start_byte
+        ]
         return before[-1] if before else None
 
     for node in nodes:
@@ -161,7 +184,11 @@ def _declared(node: "Node") -> Iterator[tuple[str, "Node"]]:
     elif node.type == "short_var_declaration":
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         single = left is not None and right is not None and right.named_child_count == 1
-        name, value = (left.named_child(0), right.named_child(0)) if single and left and right else (None, None)
+        name, value = (
+            (left.named_child(0), right.named_child(0))
+            if single and left and right
+            else (None, None)
+        )
     else:
         return
     if name is not None and value is not None and value.type in CALLS:
@@ -199,13 +226,19 @@ def _matched(node: "Node") -> Iterator[tuple["Node", "Node"]]:
 
 def _arguments(call: "Node") -> list["Node"]:
     found = call.child_by_field_name("arguments")
-    return [child for child in found.named_children if "comment" not in child.type] if found is not None else []
+    return (
+        [child for child in found.named_children if "comment" not in child.type]
+        if found is not None
+        else []
+    )
 
 
 def _is_plain(node: "Node") -> bool:
     """Is this written down with literals alone?"""
     leaves = [*_walk(node, only=_is_leaf)]
-    plain = all(leaf.type in NUMBERS | TEXTS or not leaf.is_named or _in_text(leaf) for leaf in leaves)
+    plain = all(
+        leaf.type in NUMBERS | TEXTS or not leaf.is_named or _in_text(leaf) for leaf in leaves
+    )
     return plain and any(leaf.is_named or leaf.type in TEXTS for leaf in leaves)
 
 

@@ -1,4 +1,5 @@
-"""Where the names of a parsed file come from, and what stands in it outside its tests, in any language that a grammar reads."""
+"""Where the names of a parsed file come from, and what stands in it outside its tests, in any
+language that a grammar reads."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,12 +15,15 @@ WORD = re.compile(r"[^\W\d]\w*[?!]?|\d[\w.]*|\"[^\"]*\"|'[^']*'|`[^`]*`")
 
 
 def origins(parsed: Parsed) -> frozenset[tuple[str, str]]:
-    """(name, module) for each name that is imported, as the file writes the module; "" for the name where it brings in all of it.
+    """(name, module) for each name that is imported, as the file writes the module; "" for the
+    name where it brings in all of it.
 
     What the name is called in its module stands behind a `#` where the file says it.
     """
     pattern, words = parsed.language.words.get("refers"), parsed.words(0, len(parsed.tokens))
-    return frozenset(pair for hit in (pattern.finditer(words) if pattern else ()) for pair in _named(hit))
+    return frozenset(
+        pair for hit in (pattern.finditer(words) if pattern else ()) for pair in _named(hit)
+    )
 
 
 def _named(hit: re.Match[str]) -> Iterator[tuple[str, str]]:
@@ -27,24 +31,35 @@ def _named(hit: re.Match[str]) -> Iterator[tuple[str, str]]:
     if path := groups.get("path"):
         yield from _of_path(SPACED.sub(r"\1", path.strip()))
     elif "module" in groups:
-        module, names = SPACED.sub(r"\1", groups["module"].strip("\"'")), groups.get("names", "").replace("* as ", "")
+        module, names = (
+            SPACED.sub(r"\1", groups["module"].strip("\"'")),
+            groups.get("names", "").replace("* as ", ""),
+        )
         inside = "{" in names
         for was, name in RENAMED.findall(names):
             yield (name, f"{module}#{was or name}" if inside else module)
         if not names:
             yield "", module
     else:
-        yield from ((alias or path.rpartition("/")[2], path) for alias, path in QUOTED.findall(hit[0]))
+        yield from (
+            (alias or path.rpartition("/")[2], path) for alias, path in QUOTED.findall(hit[0])
+        )
 
 
 def _of_path(path: str) -> Iterator[tuple[str, str]]:
     """`shop::cart::{add, total}`, `shop.Cart`, `App\\Cart`: the last part is what is brought in."""
     bare, _, alias = path.partition(" as ")
     head, braces, listed = bare.partition("{")
-    module, mark, last = re.fullmatch(r"(.*?)(\.|::|\\|)([^.:\\]*)", head.rstrip(" .:\\") if braces else bare, re.DOTALL).groups()  # type: ignore[union-attr]  # every text has these parts
+    module, mark, last = re.fullmatch(
+        r"(.*?)(\.|::|\\|)([^.:\\]*)", head.rstrip(" .:\\") if braces else bare, re.DOTALL
+    ).groups()  # type: ignore[union-attr]  # every text has these parts
     if braces:
         whole = f"{module}{mark}{last}"
-        yield from ((name, f"{whole}#{was or name}") for was, name in RENAMED.findall(listed) if name not in EVERYTHING)
+        yield from (
+            (name, f"{whole}#{was or name}")
+            for was, name in RENAMED.findall(listed)
+            if name not in EVERYTHING
+        )
     elif last in EVERYTHING:
         yield "", module
     else:

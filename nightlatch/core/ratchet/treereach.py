@@ -1,4 +1,5 @@
-"""Whether a test is reached at all: what stands around it may keep it from being declared, or built."""
+"""Whether a test is reached at all: what stands around it may keep it from being declared, or
+built."""
 
 from collections import Counter
 
@@ -9,10 +10,16 @@ from nightlatch.core.ratchet.treetests import Found
 
 
 def unreached(seen: Outline, test: Found) -> Marks:
-    """Marks for a branch around a test, for what is only built under a condition, and for a return before it."""
+    """Marks for a branch around a test, for what is only built under a condition, and for a
+    return before it."""
     marks: Marks = Counter()
     for branch in seen.branches:
-        if not branch.loop and branch.body[0] <= test.at and test.stop <= branch.body[1] and branch.start < test.at:
+        if (
+            not branch.loop
+            and branch.body[0] <= test.at
+            and test.stop <= branch.body[1]
+            and branch.start < test.at
+        ):
             never = NEVER.match(seen.parsed.words(*branch.condition))
             marks += Counter({(SKIP if never else WHEN, "declared under a condition"): 1})
     guarded = sum(start < test.at and test.stop <= end for start, end in seen.guards)

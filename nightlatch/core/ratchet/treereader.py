@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 
 from nightlatch.core.ratchet.grammar import Language, Parsed, Span, parse
 from nightlatch.core.ratchet.outline import Outline, outline
-from nightlatch.core.ratchet.seen import CONSTANT, LOOSER, MOCKED, SKIP, SWALLOWED, WHEN, Marks, Source, Test
+from nightlatch.core.ratchet.seen import (
+    CONSTANT,
+    LOOSER,
+    MOCKED,
+    SKIP,
+    SWALLOWED,
+    WHEN,
+    Marks,
+    Source,
+    Test,
+)
 from nightlatch.core.ratchet.treeclaims import NEVER, Claim, claims, norm
 from nightlatch.core.ratchet.treelocals import stands
 from nightlatch.core.ratchet.treeorigins import around as words_around
@@ -22,7 +32,9 @@ CONSTANT_ARGUMENT = re.compile(r"\( (?:false|true) [),]")
 SETUP = re.compile(r"_*(?:set_?up|before|init|prepare|arrange)", re.IGNORECASE)
 # What takes a block and runs it: a subtest, a group of assertions, what waits until they hold.
 RUN_AT_ONCE = re.compile(
-    r"(?:\bt \. Run|\bwaitFor|\bact|\brunTest|\brunBlocking|\bassertAll|\bassertSoftly|\bstep|\bwithin|\baggregate_failures|\bwithClue"
+    r"(?:\bt \."
+    r" Run|\bwaitFor|\bact|\brunTest|\brunBlocking|\bassertAll|\bassertSoftly|\bstep|\bwithin"
+    r"|\baggregate_failures|\bwithClue"
     r"|\bmultiple|\brunActivity)\b[^{}]*(?:\{|=>|->|\)|do)? ?(?:\{)?$"
 )
 AHEAD = 16
@@ -38,14 +50,21 @@ class _Around:
     skippers: frozenset[str]
 
 
-def read(path: str, text: str, language: Language, helpers: Mapping[str, int] | None = None) -> Source:
+def read(
+    path: str, text: str, language: Language, helpers: Mapping[str, int] | None = None
+) -> Source:
     """The tests of one file; `broken` says that the grammar met something that it cannot read."""
     seen = outline(parse(path, text, language))
     parsed, every = seen.parsed, tests(seen)
     declared = [f for f in every if f.kind == "test"]
-    helping = [f for f in every if f.kind == "helper" and not any(t.at <= f.at < t.stop for t in declared)]
+    helping = [
+        f for f in every if f.kind == "helper" and not any(t.at <= f.at < t.stop for t in declared)
+    ]
     known = dict(helpers or {})
-    counts = {h.name: sum(c.assertion.weight for c in claims(seen, h.start, h.end, known)) for h in helping}
+    counts = {
+        h.name: sum(c.assertion.weight for c in claims(seen, h.start, h.end, known))
+        for h in helping
+    }
     known |= {name: count for name, count in counts.items() if count}
     skippers = frozenset(h.name for h in helping if any(_skips(seen, h, frozenset())))
     around = _Around(every, known, skippers)
@@ -53,18 +72,27 @@ def read(path: str, text: str, language: Language, helpers: Mapping[str, int] | 
     outside = _outside(seen, declared, helping, imports)
     focused = frozenset(t.name for t in declared if t.focus)
     outside += _replaced(parsed, every)
-    made = {one.name: _test(seen, one, outside + _aside(one, focused) + unreached(seen, one), around) for one in declared}
+    made = {
+        one.name: _test(seen, one, outside + _aside(one, focused) + unreached(seen, one), around)
+        for one in declared
+    }
     for one in helping:
         test = _test(seen, one, Counter(), around)
         if test.assertions:
             made.setdefault(one.name, test)
     twice = Counter(t.name for t in declared)
     return Source(
-        tests=made, imports=imports, defined=_defined(parsed), broken=bool(parsed.faults), focused=focused,
+        tests=made,
+        imports=imports,
+        defined=_defined(parsed),
+        broken=bool(parsed.faults),
+        focused=focused,
         shadowed=frozenset(name for name, count in twice.items() if count > 1),
         torn=frozenset(t.name for t in declared if _is_torn(parsed, t)),
-        origins=origins(parsed), package=package(parsed), around=words_around(parsed, declared),
-    )  # fmt: skip
+        origins=origins(parsed),
+        package=package(parsed),
+        around=words_around(parsed, declared),
+    )
 
 
 def _is_torn(parsed: Parsed, test: Found) -> bool:
@@ -77,16 +105,37 @@ def _is_torn(parsed: Parsed, test: Found) -> bool:
 def _replaced(parsed: Parsed, every: Sequence[Found]) -> Marks:
     """Words of its frameworks that a file defines anew: its own `it`, its own `assertEquals`."""
     own = {one.name.rpartition("::")[2] for one in every if one.kind == "helper"}
-    words = [parsed.language.words[key] for key in ("test_call", "suite_call") if key in parsed.language.words]
+    words = [
+        parsed.language.words[key]
+        for key in ("test_call", "suite_call")
+        if key in parsed.language.words
+    ]
     tests = {name for name in own if any(pattern.fullmatch(name) for pattern in words)}
     ranks = parsed.language.ranks
-    asserting = {name for name in own for rule in parsed.language.claims if rule["head"].fullmatch(name)}
-    asserting |= {name for name in own for rule in parsed.language.claims if rule["head"].fullmatch(f"{name} !")}
+    asserting = {
+        name for name in own for rule in parsed.language.claims if rule["head"].fullmatch(name)
+    }
+    asserting |= {
+        name
+        for name in own
+        for rule in parsed.language.claims
+        if rule["head"].fullmatch(f"{name} !")
+    }
     known = {name for name in asserting if norm(name) in {"", "that"} or norm(name) in ranks}
     foreign = parsed.language.words.get("foreign")
-    others = [name for hit in (foreign.finditer(parsed.words(0, len(parsed.tokens))) if foreign else ()) for name in hit.groups() if name]
+    others = [
+        name
+        for hit in (foreign.finditer(parsed.words(0, len(parsed.tokens))) if foreign else ())
+        for name in hit.groups()
+        if name
+    ]
     taken = Counter({(WHEN, f"{name} from another file"): 1 for name in others})
-    return taken + Counter({**{(SKIP, f"its own {name}"): 1 for name in tests}, **{(CONSTANT, f"its own {name}"): 1 for name in known}})
+    return taken + Counter(
+        {
+            **{(SKIP, f"its own {name}"): 1 for name in tests},
+            **{(CONSTANT, f"its own {name}"): 1 for name in known},
+        }
+    )
 
 
 def _aside(one: Found, focused: frozenset[str]) -> Marks:
@@ -100,32 +149,69 @@ def _test(seen: Outline, found: Found, outside: Marks, around: _Around) -> Test:
     whole = " ".join((*found.notes, text))
     dead = tuple(_dead(seen, found))
     known = {name: count for name, count in around.helpers.items() if name != found.name}
-    made = sorted((_alive(claim, dead) for claim in claims(seen, found.start, found.end, known)), key=lambda c: c.at)
+    made = sorted(
+        (_alive(claim, dead) for claim in claims(seen, found.start, found.end, known)),
+        key=lambda c: c.at,
+    )
     held = [*_enclosing(seen, found)]
     marks = found.marks + outside + Counter(_skips(seen, found, around.skippers))
-    marks += Counter({(LOOSER, "retry"): len(words["retry"].findall(whole)) if "retry" in words else 0})
-    marks += Counter({(SWALLOWED, "a catch around an assertion"): sum(_swallowing(seen, found, [c.at for c in made]))})
+    marks += Counter(
+        {(LOOSER, "retry"): len(words["retry"].findall(whole)) if "retry" in words else 0}
+    )
+    marks += Counter(
+        {
+            (SWALLOWED, "a catch around an assertion"): sum(
+                _swallowing(seen, found, [c.at for c in made])
+            )
+        }
+    )
     marks += Counter((CONSTANT, mark) for claim in made for mark in dict.fromkeys(claim.marks))
-    mocked = (name for hit in (words["mock"].finditer(text) if "mock" in words else ()) for name in hit.groups() if name)
+    mocked = (
+        name
+        for hit in (words["mock"].finditer(text) if "mock" in words else ())
+        for name in hit.groups()
+        if name
+    )
     marks += Counter(dict.fromkeys(((MOCKED, name) for name in mocked), 1))
     return Test(
-        name=found.name, line=parsed.line(found.start if found.titled else found.at), text=text, marks=marks,
-        assertions=tuple(replace(c.assertion, inside=sum(a <= c.at < b for a, b in held) - c.spared) for c in made),
+        name=found.name,
+        line=parsed.line(found.start if found.titled else found.at),
+        text=text,
+        marks=marks,
+        assertions=tuple(
+            replace(c.assertion, inside=sum(a <= c.at < b for a, b in held) - c.spared)
+            for c in made
+        ),
         limits=_limits(parsed.language, made, whole),
         raises=tuple(r for c in made for r in c.raises),
         rows=rows_of(seen, found, around.every),
-        calls=frozenset((words.get("called") or CALLED).findall(text)), helper=found.kind == "helper",
+        calls=frozenset((words.get("called") or CALLED).findall(text)),
+        helper=found.kind == "helper",
         stands=stands(parsed, found.start, found.end),
-    )  # fmt: skip
+    )
 
 
 def _enclosing(seen: Outline, found: Found) -> Iterator[Span]:
-    """The branches, loops, handlers and functions inside a test, those aside that a framework is handed to run at once."""
+    """The branches, loops, handlers and functions inside a test, those aside that a framework
+    is handed to run at once."""
     parsed = seen.parsed
-    functions = [parsed.span(nodes["body"][0]) for nodes in seen.kinds.get("function", ()) if nodes.get("body")]
-    every = {*seen.scopes, *functions, *(a.tried for a in seen.attempts), *(b.body for b in seen.branches if b.loop)}
+    functions = [
+        parsed.span(nodes["body"][0])
+        for nodes in seen.kinds.get("function", ())
+        if nodes.get("body")
+    ]
+    every = {
+        *seen.scopes,
+        *functions,
+        *(a.tried for a in seen.attempts),
+        *(b.body for b in seen.branches if b.loop),
+    }
     for start, end in every:
-        if found.start < start and end <= found.end and not RUN_AT_ONCE.search(parsed.words(max(found.start, start - AHEAD), start)):
+        if (
+            found.start < start
+            and end <= found.end
+            and not RUN_AT_ONCE.search(parsed.words(max(found.start, start - AHEAD), start))
+        ):
             yield start, end
 
 
@@ -136,7 +222,11 @@ def _limits(language: Language, made: Sequence[Claim], text: str) -> dict[str, t
         found.setdefault(key, []).append(number)
     for name, pattern, turn in language.limits:
         for hit in pattern.finditer(text):
-            digits = next((group for group in hit.groups() if group), "0").replace("_", "").rstrip("fFlLdDmM.")
+            digits = (
+                next((group for group in hit.groups() if group), "0")
+                .replace("_", "")
+                .rstrip("fFlLdDmM.")
+            )
             found.setdefault(name, []).append(turn * float(digits or 0))
     return {key: tuple(sorted(numbers)) for key, numbers in found.items()}
 
@@ -150,11 +240,17 @@ def _alive(claim: Claim, dead: Sequence[Span]) -> Claim:
 def _skips(seen: Outline, found: Found, skippers: frozenset[str]) -> Iterator[tuple[str, str]]:
     """A skip from inside, at once or under a condition."""
     parsed, words = seen.parsed, seen.parsed.language.words
-    ifs = [b.body for b in seen.branches if not b.loop and not ALWAYS_TRUE.match(parsed.words(*b.condition))]
+    ifs = [
+        b.body
+        for b in seen.branches
+        if not b.loop and not ALWAYS_TRUE.match(parsed.words(*b.condition))
+    ]
     own, assumes = words.get("skip_taken"), words.get("assumes")
     taken = own and own.search(parsed.words(found.start, min(found.start + OPENING, found.end)))
     names = skippers | {"skip"} if taken else skippers
-    called = {at for key in ("skips", "leaves") for at, _ in parsed.hits(key, found.start, found.end)}
+    called = {
+        at for key in ("skips", "leaves") for at, _ in parsed.hits(key, found.start, found.end)
+    }
     called |= {at for at in range(found.start, found.end) if _helped(parsed, at, names)}
     for at in sorted(called):
         said = parsed.words(at, min(at + OPENING, found.end))
@@ -165,17 +261,26 @@ def _skips(seen: Outline, found: Found, skippers: frozenset[str]) -> Iterator[tu
 
 def _helped(parsed: Parsed, at: int, names: frozenset[str]) -> bool:
     """Is this a call of a helper that skips?"""
-    return parsed.word(at) in names and parsed.word(at + 1) == "(" and parsed.word(at - 1) not in {".", "func", "fn", "function"}
+    return (
+        parsed.word(at) in names
+        and parsed.word(at + 1) == "("
+        and parsed.word(at - 1) not in {".", "func", "fn", "function"}
+    )
 
 
 def _dead(seen: Outline, found: Found) -> Iterator[Span]:
-    """What is not run, as far as it shows: never entered, looped over nothing, or behind a return."""
+    """What is not run, as far as it shows: never entered, looped over nothing, or behind a
+    return."""
     parsed, words = seen.parsed, seen.parsed.language.words
     gate, nothing = words.get("gate"), words.get("empty_loop")
     for branch in (b for b in seen.branches if found.start <= b.start < found.end):
         head = parsed.words(*branch.condition)
         gated = not branch.loop and gate is not None and gate.search(head) is not None
-        empty = branch.loop and nothing is not None and nothing.search(f"{head} {parsed.word(branch.body[0])}") is not None
+        empty = (
+            branch.loop
+            and nothing is not None
+            and nothing.search(f"{head} {parsed.word(branch.body[0])}") is not None
+        )
         if gated or empty or NEVER.match(head):
             yield branch.body
         if gated and any(branch.body[0] <= start < branch.body[1] for start, _ in seen.returns):
@@ -183,10 +288,14 @@ def _dead(seen: Outline, found: Found) -> Iterator[Span]:
     for at, _ in parsed.hits("empty_each", found.start, found.end):
         yield at, seen.chains[at].end if at in seen.chains else found.end
     inner = [scope for scope in seen.scopes if found.start <= scope[0] < found.end]
-    body = min((scope for scope in inner if scope[1] >= found.end - 2), default=(found.start, found.end))
+    body = min(
+        (scope for scope in inner if scope[1] >= found.end - 2), default=(found.start, found.end)
+    )
     inner = [scope for scope in inner if scope != body and scope[0] >= body[0]]
     for start, end in seen.returns:
-        if found.start <= start < found.end and not any(first <= start < last for first, last in inner):
+        if found.start <= start < found.end and not any(
+            first <= start < last for first, last in inner
+        ):
             yield end, found.end
 
 
@@ -201,11 +310,17 @@ def _swallowing(seen: Outline, found: Found, claimed: Sequence[int]) -> Iterator
     yield from (True for _ in parsed.hits("swallows", found.start, found.end))
 
 
-def _outside(seen: Outline, declared: Sequence[Found], helping: Sequence[Found], imports: Mapping[str, str]) -> Marks:
-    """What the file does to all of its tests: stand-ins, skips before each of them, and what keeps it from being built."""
+def _outside(
+    seen: Outline, declared: Sequence[Found], helping: Sequence[Found], imports: Mapping[str, str]
+) -> Marks:
+    """What the file does to all of its tests: stand-ins, skips before each of them, and what
+    keeps it from being built."""
     parsed, words = seen.parsed, seen.parsed.language.words
     inside = [False] * (len(parsed.tokens) + 1)
-    for test in (*declared, *(one for one in helping if not SETUP.match(one.name.rpartition("::")[2]))):
+    for test in (
+        *declared,
+        *(one for one in helping if not SETUP.match(one.name.rpartition("::")[2])),
+    ):
         inside[test.at : test.stop] = [True] * (test.stop - test.at)
     around = " ".join(token.text for at, token in enumerate(parsed.tokens) if not inside[at])
     marks: Marks = Counter()
@@ -215,15 +330,32 @@ def _outside(seen: Outline, declared: Sequence[Found], helping: Sequence[Found],
     if "module_mock" in words:
         hits = words["module_mock"].finditer(parsed.words(0, len(parsed.tokens)))
         away = {_module(hit[1]) for hit in hits if hit[1][:1] == "."}
-        marks += Counter({(MOCKED, name): 1 for name, source in imports.items() if source.rpartition(".")[0] in away})
+        marks += Counter(
+            {
+                (MOCKED, name): 1
+                for name, source in imports.items()
+                if source.rpartition(".")[0] in away
+            }
+        )
     if "spied" in words:
-        marks += Counter({(MOCKED, name): 1 for hit in words["spied"].finditer(around) for name in hit.groups() if name})
+        marks += Counter(
+            {
+                (MOCKED, name): 1
+                for hit in words["spied"].finditer(around)
+                for name in hit.groups()
+                if name
+            }
+        )
     if "outside_skip" in words:
         marks += Counter({(SKIP, "before each test"): len(words["outside_skip"].findall(around))})
     if "file_when" in words:
-        marks += Counter({(WHEN, "built under a condition"): len(words["file_when"].findall(parsed.text))})
+        marks += Counter(
+            {(WHEN, "built under a condition"): len(words["file_when"].findall(parsed.text))}
+        )
     if "file_skip" in words:
-        marks += Counter({(SKIP, "the file is left out"): len(words["file_skip"].findall(parsed.text))})
+        marks += Counter(
+            {(SKIP, "the file is left out"): len(words["file_skip"].findall(parsed.text))}
+        )
     return marks
 
 

@@ -1,4 +1,5 @@
-"""Rows of parameters: marks that are a row each, a list inside a mark, what a provider gives, or a table in the test."""
+"""Rows of parameters: marks that are a row each, a list inside a mark, what a provider gives,
+or a table in the test."""
 
 import re
 from collections.abc import Sequence
@@ -21,16 +22,28 @@ def rows_of(seen: Outline, found: Found, every: Sequence[Found]) -> tuple[str, .
 
 def _called(seen: Outline, found: Found) -> tuple[str, ...] | None:
     """The rows of `it.each(rows)(...)` or `it(...)->with(rows)`."""
-    parsed, pattern, chain = seen.parsed, seen.parsed.language.words.get("rows_call"), seen.chains.get(found.at)
+    parsed, pattern, chain = (
+        seen.parsed,
+        seen.parsed.language.words.get("rows_call"),
+        seen.chains.get(found.at),
+    )
     before = found.at
     for call in chain.calls if chain and pattern else ():
         if pattern and call.args and pattern.search(parsed.words(before, call.callee)):
             first = call.args[0][0]
             if parsed.word(first)[:1] == "`":
-                return tuple(line.strip() for line in parsed.word(first).splitlines()[1:] if "|" in line or "${" in line)
+                return tuple(
+                    line.strip()
+                    for line in parsed.word(first).splitlines()[1:]
+                    if "|" in line or "${" in line
+                )
             if first in parsed.pairs:
-                return tuple(parsed.words(*part) for part in parsed.parts(first + 1, parsed.pairs[first]))
-            return listed(parsed, first) or (tuple(parsed.words(*arg) for arg in call.args) if len(call.args) > 1 else None)
+                return tuple(
+                    parsed.words(*part) for part in parsed.parts(first + 1, parsed.pairs[first])
+                )
+            return listed(parsed, first) or (
+                tuple(parsed.words(*arg) for arg in call.args) if len(call.args) > 1 else None
+            )
         before = call.end
     return None
 
@@ -38,7 +51,11 @@ def _called(seen: Outline, found: Found) -> tuple[str, ...] | None:
 def _looped(seen: Outline, found: Found) -> tuple[str, ...] | None:
     """The list that a loop around the test goes through."""
     parsed = seen.parsed
-    loops = [listing for listing, body in seen.rounds if body[0] <= found.at and found.stop <= body[1] and listing[0] < found.at]
+    loops = [
+        listing
+        for listing, body in seen.rounds
+        if body[0] <= found.at and found.stop <= body[1] and listing[0] < found.at
+    ]
     for start, end in sorted(loops, reverse=True):
         for at in range(start, end):
             if rows := listed(parsed, at):
@@ -54,7 +71,14 @@ def listed(parsed: Parsed, at: int) -> tuple[str, ...]:
         return ()
     for place in range(1, len(parsed.tokens) - 1):
         if parsed.word(place) in {"=", ":="} and parsed.word(place - 1) == parsed.word(at):
-            opened = next((k for k in range(place + 1, min(place + AHEAD, len(parsed.tokens))) if parsed.word(k) in {"[", "{"}), None)
+            opened = next(
+                (
+                    k
+                    for k in range(place + 1, min(place + AHEAD, len(parsed.tokens)))
+                    if parsed.word(k) in {"[", "{"}
+                ),
+                None,
+            )
             if opened is not None and opened in parsed.pairs:
                 return _rows(parsed, opened)
     return ()
@@ -72,7 +96,10 @@ def _provided(parsed: Parsed, found: Found, every: Sequence[Found]) -> tuple[str
     provider, rows = parsed.language.words.get("provider_mark"), list[str]()
     for hit in (hit for note in found.notes if provider and (hit := provider.search(note))):
         name = next((group for group in hit.groups() if group), found.name.rpartition("::")[2])
-        given = next((one for one in every if one.name.rpartition("::")[2] == name and one is not found), None)
+        given = next(
+            (one for one in every if one.name.rpartition("::")[2] == name and one is not found),
+            None,
+        )
         rows += _listed(parsed, given.start, given.end) if given else ()
     return tuple(rows)
 
@@ -105,7 +132,14 @@ def _rows(parsed: Parsed, opened: int) -> tuple[str, ...]:
 def _listed(parsed: Parsed, start: int, end: int) -> tuple[str, ...]:
     """The rows of the first list of lists between two tokens, or what is yielded one by one."""
     for at in range(start + 1, end):
-        if parsed.word(at) in {"[", "{", "("} and at in parsed.pairs and (made := _rows(parsed, at)):
+        if (
+            parsed.word(at) in {"[", "{", "("}
+            and at in parsed.pairs
+            and (made := _rows(parsed, at))
+        ):
             return made
     yields = [at for at in range(start, end) if parsed.word(at) == "yield"]
-    return tuple(parsed.words(first, last) for first, last in zip(yields, [*yields[1:], end][: len(yields)], strict=True))
+    return tuple(
+        parsed.words(first, last)
+        for first, last in zip(yields, [*yields[1:], end][: len(yields)], strict=True)
+    )
