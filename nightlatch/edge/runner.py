@@ -428,7 +428,11 @@ def probe(
     python, _, rest = text(ran.output).partition("\n")
     try:
         said = json.loads(rest)
-        return python, dict(said["origins"]), tuple(map(str, said["plugins"]))
+        # From PATH it is started by the name that it gives itself: a shim of pyenv or asdf takes
+        # longer to start than the Python behind it. One in the project's own folder keeps its name
+        # there, as every workspace has that folder elsewhere.
+        own = str(said["program"]) if python.startswith("/") else ""
+        return own or python, dict(said["origins"]), tuple(map(str, said["plugins"]))
     except (ValueError, KeyError) as error:
         fix = "make init.sh create .venv, or name it under share in [workspace] of loop.toml"
         raise FaultError(

@@ -1,5 +1,5 @@
-"""Asks a project's own Python where it would import packages from, and which modules pytest
-would load as plugins. Imports none of them."""
+"""Asks a project's own Python for its program, where it would import packages from, and which
+modules pytest would load as plugins. Imports none of them."""
 
 import importlib.metadata
 import importlib.util
@@ -36,4 +36,12 @@ def plugins() -> list[str]:
 if __name__ == "__main__":
     own = plugins()
     sys.path[0] = ""
-    print(json.dumps({"plugins": own, "origins": {name: origin(name) for name in sys.argv[1:]}}))
+    print(
+        json.dumps(
+            {
+                "program": sys.executable,
+                "plugins": own,
+                "origins": {name: origin(name) for name in sys.argv[1:]},
+            }
+        )
+    )

@@ -16,8 +16,9 @@ from nightlatch.core.testfiles import Runner, detect
 from nightlatch.edge import runner
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
+from tests import PATIENCE
 
-HANDS = Hands(sandbox=Unconfined(), timeout=120.0)
+HANDS = Hands(sandbox=Unconfined(), timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -408,7 +409,7 @@ def test_go_is_read_by_package_and_name(project: Project, *, sandboxed: bool) ->
             "thing_test.go": GO,
         }
     )
-    hands = Hands(sandbox=find_sandbox("auto"), timeout=120.0) if sandboxed else HANDS
+    hands = Hands(sandbox=find_sandbox("auto"), timeout=PATIENCE) if sandboxed else HANDS
     told = {
         name.rpartition("::")[2]: result for name, result in words(project.run(hands=hands)).items()
     }
@@ -493,7 +494,7 @@ def test_test_files_are_also_what_the_configuration_says(project: Project) -> No
 @pytest.mark.sandbox
 def test_a_suite_runs_in_the_sandbox_and_its_report_comes_out(project: Project) -> None:
     project.write({"test_a.py": "def test_a():\n    pass\n"})
-    hands = Hands(sandbox=find_sandbox("bubblewrap"), timeout=60.0)
+    hands = Hands(sandbox=find_sandbox("bubblewrap"), timeout=PATIENCE)
     assert words(project.run(hands=hands)) == {"test_a.py::test_a": "passed"}
 
 
@@ -505,3 +506,20 @@ def test_the_own_python_of_a_project_is_its_virtual_environment(project: Project
     project.write({".venv/bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n'})
     (project.folder / "tree" / ".venv" / "bin" / "python").chmod(0o755)
     assert runner.probe(HANDS, project.room, [])[0] == ".venv/bin/python"
+
+
+def test_a_python_behind_a_shim_is_started_by_its_own_name_once_that_is_known(
+    project: Project,
+) -> None:
+    shim = project.folder / "shims/python3"
+    shim.parent.mkdir()
+    shim.write_text(
+        f'#!/bin/sh\necho begun >> {project.folder}/started\nexec {sys.executable} "$@"\n'
+    )
+    shim.chmod(0o755)
+    room = replace(
+        project.room, env={**project.room.env, "PATH": f"{shim.parent}:{project.room.env['PATH']}"}
+    )
+    python, _, _ = runner.probe(HANDS, room, [])
+    assert python == sys.executable
+    assert (project.folder / "started").read_text() == "begun\n"
