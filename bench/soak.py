@@ -26,7 +26,8 @@ from typing import IO
 
 from bench import manners, soaked
 from nightlatch.edge import journal
-from tests.loop.village import ROOT, Project, make_project
+from tests import ROOT
+from tests.loop.village import Project, make_project
 from tests.pythons import make_python
 
 SETTINGS = """agent = ["scripted"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import nightlatch
 from nightlatch.edge.sandbox import find_sandbox
@@ -32,6 +33,17 @@ with suppress(ValueError):  # only the main thread can, and it is the one that s
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 NO_SKIPS = pytest.StashKey[bool]()
+# How often a property is tried: a few times by default, so that a change is checked in minutes; as
+# often as hypothesis would by itself in CI; until little is left to chance with NIGHTLATCH_FULL.
+# Properties are about truth, not about time: a busy machine fails none.
+TRIES = 1000 if os.environ.get("NIGHTLATCH_FULL") else 100 if os.environ.get("CI") else 20
+settings.register_profile("nightlatch", max_examples=TRIES, deadline=None)
+settings.load_profile("nightlatch")
+
+
+def tries(in_ci: int) -> int:
+    """How often a property is tried that CI tries so often."""
+    return max(in_ci * TRIES // 100, 1)
 
 
 @pytest.fixture(autouse=True)

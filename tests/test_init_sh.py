@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests import ROOT
+
 PYTHON = """#!/bin/sh
 case "$1 $2" in
   "-c "*) exit "${TOO_OLD:-0}" ;;

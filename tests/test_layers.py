@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests import ROOT
+
 LAYERS = ("nightlatch.errors", "nightlatch.core", "nightlatch.edge", "nightlatch.cli")
 PROGRAMS = ("loop", "nightlatch.__main__")
 PURE = {

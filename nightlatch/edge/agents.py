@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic
 
 from nightlatch.core.announcements import announced
 from nightlatch.core.config import AgentSettings
@@ -199,7 +200,7 @@ class Errand:
     `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment, `secrets` are hidden in
     all that is heard and written. `stop` is asked and `tick` (seconds since the start, seconds of
     silence) is told about once a second; `on_start` gets the identity that ends an orphan; `now` is
-    what clocks show. Where `cap` is reached, the agent is ended.
+    what clocks show, and limits go by `clock`. Where `cap` is reached, the agent is ended.
     """
 
     program: Path
@@ -217,6 +218,7 @@ class Errand:
     tick: Callable[[float, float], None] = lambda _elapsed, _silence: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     cap: Cap = field(default_factory=Cap)
+    clock: Callable[[], float] = monotonic
 
 
 @dataclass(slots=True, kw_only=True)
@@ -276,6 +278,7 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
             tty=agent.tty,
             on_start=errand.on_start,
             secrets=errand.secrets,
+            clock=errand.clock,
         )
     finally:
         loan.bring_back()

@@ -142,28 +142,28 @@ class Patience:
     """How long to wait for a process: `by` is self until a limit, a person or a result that was
     followed by nothing asks it to end."""
 
-    def __init__(self, limits: Limits, watch: Watch) -> None:
-        self._limits, self._watch = limits, watch
-        self._began = self._heard = self._next = time.monotonic()
+    def __init__(self, limits: Limits, watch: Watch, clock: Callable[[], float]) -> None:
+        self._limits, self._watch, self._clock = limits, watch, clock
+        self._began = self._heard = self._next = clock()
         self._finished = self._tool = self._asked = 0.0
         self._open, self._cpu = 0, 0.0
         self.by = "self"
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self._began
+        return self._clock() - self._began
 
     def wait(self) -> float:
         """Until the next look."""
-        return max(self._next - time.monotonic(), 0)
+        return max(self._next - self._clock(), 0)
 
     def heard(self) -> None:
-        self._heard = time.monotonic()
+        self._heard = self._clock()
 
     def look(self, tree: Tree) -> None:
         """Once a tick: ask the process to end when there is a reason, and end it when it was
         asked long enough ago."""
-        now = time.monotonic()
+        now = self._clock()
         if now < self._next:
             return
         self._next = now + self._limits.tick
@@ -216,14 +216,16 @@ def supervise(
     tty: bool = False,
     on_start: Callable[[str], None] = lambda _: None,
     secrets: Secrets = NO_SECRETS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Ended:
     """Run an agent to its end, or to the end that a limit sets.
 
     Lines of both streams go to `on_line`; `on_start` gets the identity.
 
-    No line is heard, and none is written, with one of the `secrets` in it.
+    No line is heard, and none is written, with one of the `secrets` in it. Limits go by `clock`,
+    in seconds.
     """
-    patience = Patience(limits, watch)
+    patience = Patience(limits, watch, clock)
     with closing(Transcript(transcript, TRANSCRIPT, secrets)) as record:
         with Tree(command, stdin=stdin, tty=tty) as tree:
             on_start(identity(tree.root))

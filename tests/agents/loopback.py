@@ -9,13 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
+
+from tests import PATIENCE, ROOT
 
 P = ParamSpec("P")
 T = TypeVar("T")
-TOP = Path(__file__).parents[2]
-LONGEST = 300
 
 
 def alone(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -24,7 +23,7 @@ def alone(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     asked = pickle.dumps((function.__module__, function.__name__, args, kwargs))
     command = [*namespace(), sys.executable, "-m", "tests.agents.loopback"]
     done = subprocess.run(
-        command, input=asked, capture_output=True, cwd=TOP, timeout=LONGEST, check=False
+        command, input=asked, capture_output=True, cwd=ROOT, timeout=2 * PATIENCE, check=False
     )
     if done.returncode:
         raise AssertionError(done.stderr.decode("utf-8", "replace"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import tomli_w
 
+from tests import PATIENCE
 from tests.agents.clis import agent_environment
 from tests.agents.model_server import Json, ModelServer
 from tests.agents.village_of_clis import clean
@@ -212,6 +213,6 @@ def typed(
         env=environ,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=False,
     )

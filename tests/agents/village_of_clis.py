@@ -13,15 +13,15 @@ from pathlib import Path
 
 import tomli_w
 
+from tests import PATIENCE, ROOT
 from tests.agents.clis import agent_environment
 from tests.agents.drive import closed_port
 from tests.agents.model_server import Failure, Json, ModelServer, results_in
 from tests.crash.test_kill import left_running
-from tests.loop.village import ROOT, Project, feature, make_project
+from tests.loop.village import Project, feature, make_project
 
 IDLE = 8
 TURNS = 4
-LONGEST = 240
 CARRIED = "Earlier sessions on this feature left work"
 
 
@@ -169,7 +169,7 @@ def loop(
         env=environ,
         capture_output=True,
         text=True,
-        timeout=LONGEST,
+        timeout=PATIENCE,
         check=False,
     )
 

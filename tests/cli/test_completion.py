@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.cli.kit import Project, story
-from tests.loop.village import ROOT
 
 SHELLS = {
     "bash": "complete -o nosort -F",

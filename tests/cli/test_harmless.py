@@ -10,6 +10,7 @@ import pexpect
 import pytest
 
 from nightlatch.core import journal
+from tests import PATIENCE
 from tests.cli.kit import RUN, START, Project, story
 
 SESSION = f"{RUN}-s01"
@@ -133,7 +134,7 @@ def test_a_brief_is_the_persons_words_byte_for_byte_but_not_on_a_terminal(hostil
         ["-m", "nightlatch", "brief", "US-001"],
         cwd=hostile.folder,
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
     )
     shown = seen.read().replace("\r\n", "\n")
     assert "# US-001: " in shown

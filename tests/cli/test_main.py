@@ -15,6 +15,7 @@ import pytest
 from nightlatch import cli
 from nightlatch.cli import COMMANDS, FIRST, main
 from nightlatch.errors import NightlatchError, RepoError
+from tests import ROOT
 from tests.cli.kit import Project, story
 
 ALL = [name for section in COMMANDS.values() for name in section]
@@ -349,7 +350,7 @@ def test_every_error_class_says_what_it_is_and_has_an_exit_code() -> None:
 def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has_it(
     tmp_path: Path,
 ) -> None:
-    loop = shutil.copy(Path(__file__).parents[2] / "loop.py", tmp_path)
+    loop = shutil.copy(ROOT / "loop.py", tmp_path)
     bare = [sys.executable, "-I", "-S", str(loop), "--version"]
     done = subprocess.run(
         bare,
@@ -377,7 +378,7 @@ def test_a_python_without_nightlatch_says_one_sentence_or_finds_the_one_that_has
 
 
 def test_loop_py_is_an_import_like_any_other_where_nightlatch_is_missing(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).parents[2] / "loop.py", tmp_path)
+    shutil.copy(ROOT / "loop.py", tmp_path)
     installed = tmp_path / "nightlatch"
     installed.write_text("#!/bin/sh\necho started\n")
     installed.chmod(0o755)

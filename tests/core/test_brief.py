@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from nightlatch.core.brief import BUDGET, CUT_FIRST, WHY, Brief, BriefParts, compose
 from nightlatch.core.models import Feature, Phase
 from nightlatch.errors import PromptError
+from tests import ROOT
+from tests.conftest import tries
 
-ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "nightlatch" / "prompts"
 FEATURE = Feature(
     id="US-033",
@@ -121,7 +122,7 @@ def test_tests_that_the_person_named_may_change() -> None:
 awkward = st.text(min_size=1, max_size=60).map(lambda text: f"{{{{ 7*7 }}}}{text}{{% raw %}}<&>")
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(title=awkward, criterion=awkward, answer=awkward)
 def test_the_feature_and_the_answer_arrive_byte_for_byte(
     title: str, criterion: str, answer: str
@@ -205,7 +206,7 @@ def test_what_is_too_much_is_cut_in_the_stated_order_and_said() -> None:
     assert all(criterion in last.text for criterion in FEATURE.criteria)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(st.integers(3300, BUDGET), st.integers(0, 60), st.integers(1, 2000))
 def test_no_brief_is_larger_than_its_budget(budget: int, count: int, length: int) -> None:
     many = tuple(f"{n} {'é' * length}" for n in range(count))

@@ -4,15 +4,15 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from nightlatch.core import config
 from nightlatch.core.config import Config, default_toml, items, load
 from nightlatch.errors import ConfigError
+from tests import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
+DOCS = ROOT / "docs" / "configuration.md"
 
 
 def settings(

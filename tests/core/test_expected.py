@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from nightlatch.core.ratchet.edits import parses
 from nightlatch.core.ratchet.expected import other_expectations
+from tests import ROOT
 
-OWN = sorted(Path(__file__).resolve().parents[1].glob("**/test_*.py"))[::6]
+OWN = sorted((ROOT / "tests").glob("**/test_*.py"))[::6]
 PYTHON = [
     ("assert f(1) == 2", "assert f(1) == 5"),
     ("assert 2 == f(1)", "assert 5 == f(1)"),

@@ -29,8 +29,9 @@ from nightlatch.core.findings import (
     ruled,
 )
 from nightlatch.errors import FindingError
+from tests.conftest import tries
 
-MANY = 20_000 if os.environ.get("NIGHTLATCH_MANY") else 300
+MANY = 20_000 if os.environ.get("NIGHTLATCH_MANY") else tries(300)
 AT = datetime(2026, 11, 21, 6, 10, tzinfo=UTC)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 MOMENTS = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)).map(

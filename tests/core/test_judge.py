@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -29,8 +28,9 @@ from nightlatch.core.models import Feature, Outcome, Reason, Ruling, Usage
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.results import Answer, Check, Result, Results, State
 from nightlatch.core.verdict import decide, next_step
+from tests import ROOT
 
-PACKAGE = Path(__file__).parents[2] / "nightlatch"
+PACKAGE = ROOT / "nightlatch"
 SCHEMA = json.loads((PACKAGE / "schema/judge.json").read_text())
 FEATURE = Feature(
     id="US-7",

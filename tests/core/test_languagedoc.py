@@ -1,11 +1,8 @@
 """docs/languages.md says what the data files say."""
 
-from pathlib import Path
-
 from nightlatch.core.languagedoc import page
 from nightlatch.core.ratchet.grammar import known
-
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
 
 
 def test_the_page_of_the_languages_is_what_the_data_files_make() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from nightlatch.core.lint import lint
-from tests.core.test_brief import ROOT
+from tests import ROOT
 
 DATA = tomllib.loads((ROOT / "nightlatch/shipped/lint.toml").read_text())
 GOOD = """# 403 after an invite

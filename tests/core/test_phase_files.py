@@ -31,6 +31,7 @@ from nightlatch.core.phasefile import (
 from nightlatch.core.phases import Output
 from nightlatch.core.progress import Entry, Item, decision
 from nightlatch.core.templates import renderer
+from tests.conftest import tries
 from tests.core.test_phases import AT, FINISHED, RED, worked
 
 GOLDEN = Path(__file__).with_name("progress_files")
@@ -204,7 +205,7 @@ def test_what_only_a_persons_file_calls_complete_is_not_pending() -> None:
     assert (found.current, found.pending) == ("testing", ("review",))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150))
 @given(st.text(min_size=1, max_size=60), st.text(max_size=60))
 def test_no_words_of_an_agent_become_a_part_of_the_file(summary: str, question: str) -> None:
     feature = FORMS["full"]
@@ -276,7 +277,7 @@ def test_a_file_is_called_by_domain_and_feature() -> None:
     assert named(domain="../..") == "feature-US-033.md"
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(300))
 @given(
     st.lists(st.text(min_size=1, max_size=90), min_size=2, max_size=6, unique=True),
     st.sampled_from(["", "a-b", "a", "A b"]),

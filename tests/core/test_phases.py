@@ -25,6 +25,7 @@ from nightlatch.core.models import (
 )
 from nightlatch.core.phases import COMPLETE, OPEN, Output, Stage
 from nightlatch.core.progress import Entry, Item, decision, entry_of, parse, render
+from tests.conftest import tries
 
 AT = datetime(2026, 11, 20, 23, 40, tzinfo=UTC)
 SCHEMA = json.loads(
@@ -240,7 +241,7 @@ def test_names_of_any_kind_come_back_from_the_record() -> None:
         assert (session.phase, session.complete) == (name, True)
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(200))
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_no_words_of_an_agent_become_a_phase_or_a_verdict(summary: str, step: str) -> None:
     output = Output(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core import planedit, planfile, planner
@@ -322,7 +322,6 @@ def test_commands_that_never_succeed_are_told_by_their_words() -> None:
     assert [command for command in OPEN if planner.hopeless(command)] == []
 
 
-@settings(deadline=None)
 @given(documents(), st.booleans())
 def test_whatever_is_added_every_old_byte_stays(data: bytes, split: bool) -> None:
     old = planfile.read(data, PATH)
@@ -342,7 +341,6 @@ def test_whatever_is_added_every_old_byte_stays(data: bytes, split: bool) -> Non
     )
 
 
-@settings(deadline=None)
 @given(documents())
 def test_a_field_is_added_to_one_feature_and_no_other(data: bytes) -> None:
     old = planfile.read(data, PATH)

@@ -4,7 +4,6 @@ last."""
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -24,6 +23,7 @@ from nightlatch.core.models import Feature
 from nightlatch.core.progress import Entry
 from nightlatch.core.recall import MOST, PATTERNS, SPARE, Recalled, choose
 from nightlatch.core.staleness import Standing
+from tests import ROOT
 
 AT = datetime(2026, 11, 20, 22, 1, tzinfo=UTC)
 FEATURE = Feature(
@@ -33,7 +33,7 @@ FEATURE = Feature(
     criteria=("no 403 ",),
     description="As a guest\n  I get in.",
 )
-PROMPTS = Path(__file__).parents[2] / "nightlatch/prompts"
+PROMPTS = ROOT / "nightlatch/prompts"
 
 
 def finding(

@@ -21,6 +21,7 @@ from nightlatch.core.history import replay
 from nightlatch.core.progress import RunStart, Text, decision, parse, render
 from nightlatch.core.reportvalues import Report, on_clocks
 from nightlatch.core.survey import survey
+from tests.conftest import tries
 from tests.core.reports import NIGHT, QUESTION, RUN, START, entries, feature, items, report, source
 
 TEMPLATE = Path("nightlatch/pages/report.html.j2").read_text(encoding="utf-8")
@@ -380,7 +381,7 @@ def test_hostile_text_is_only_text_in_every_view(text: str) -> None:
     assert_harmless(hostile(text))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=tries(12))
 @given(st.text(min_size=1, max_size=60))
 def test_any_text_is_only_text_in_every_view(text: str) -> None:
     assert_harmless(hostile(text))

@@ -1,10 +1,9 @@
 """docs/ratchet.md says what the code says."""
 
-from pathlib import Path
-
 from nightlatch.core.ruledoc import FAMILIES, listing, page
+from tests import ROOT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = ROOT / "docs"
 
 
 def test_the_page_of_the_rules_is_what_the_code_makes() -> None:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core.secrets import MOST_LINES, Screen, Secrets, known_values, shapes_of
+from tests import ROOT
 from tests.core.keys import heart, made_up
 
-ROOT = Path(__file__).parents[2]
 # put together here, so that this file holds no header of a key
 DASHES = "-" * 5
 SHAPES = shapes_of(

@@ -1,11 +1,10 @@
 """docs/suites.md says what the data files of the runners say."""
 
-from pathlib import Path
-
 from nightlatch.core.suitedoc import page
 from nightlatch.edge import runner
+from tests import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs/suites.md"
+PAGE = ROOT / "docs/suites.md"
 
 
 def test_the_page_of_the_suites_is_what_the_data_files_make() -> None:

@@ -15,7 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.loop.village import ROOT, Project
+from tests import PATIENCE, ROOT
+from tests.loop.village import Project
 
 MOST = {
     "write": 160,
@@ -93,7 +94,13 @@ def run_at(project: Project, point: Point | None, folder: Path) -> tuple[bool, i
         strace = [*strace[:-1], f"trace={point.call}", "-e", point.inject]
     words = night if point and point.git else [*strace, *night]
     done = subprocess.run(
-        words, cwd=project.folder, env=env, capture_output=True, text=True, timeout=120, check=False
+        words,
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     trace = folder / ("gits.met" if point and point.git else "calls")
     met = trace.exists() and (" = ?\n" in (told := trace.read_text()) or "(INJECTED)" in told)

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from tests import PATIENCE
+
 TRACED = (
     "openat,write,pwrite64,writev,ftruncate,fallocate,fsync,fdatasync,sync_file_range,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,"
     "mkdir,mkdirat,chdir,symlink,symlinkat,chmod,fchmod,fchmodat,copy_file_range,sendfile"
@@ -176,7 +178,7 @@ def recorded(
         str(trace / "of"),
         *argv,
     ]
-    subprocess.run(words, cwd=folder, env=env, check=True, capture_output=True, timeout=300)
+    subprocess.run(words, cwd=folder, env=env, check=True, capture_output=True, timeout=PATIENCE)
     found = [each for file in trace.iterdir() for each in calls(file, folder)]
     shutil.rmtree(trace)
     disk = deepcopy(start)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.crash.test_kill import FULL, village
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.mounts]
@@ -25,7 +26,7 @@ def mounted(folder: Path, options: str, *words: str) -> subprocess.CompletedProc
     folder."""
     script = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
     argv = ["unshare", "-Urm", "sh", "-c", script, "sh", options, str(folder), *words]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=1200, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.mark.parametrize("moments", MOMENTS, ids=str)

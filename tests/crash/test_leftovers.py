@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import files, workspace
-from tests.loop.village import ROOT, Project, feature, make_project, writes
+from tests import ROOT
+from tests.loop.village import Project, feature, make_project, writes
 
 TORN = """
 import os, signal, sys

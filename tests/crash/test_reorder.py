@@ -14,9 +14,10 @@ import pytest
 
 from nightlatch.edge import inbox, journal
 from nightlatch.edge.house import House, find_house
+from tests import ROOT
 from tests.crash.disk import LOST, Disk, Inode, Op, loose, recorded, settled, states
 from tests.crash.test_kill import FULL, village
-from tests.loop.village import ROOT, feature, make_project, project_in
+from tests.loop.village import feature, make_project, project_in
 
 PLANS = [b"before", b"first" * 400, b"second" * 400]
 

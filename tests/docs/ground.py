@@ -9,7 +9,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tests.loop.village import ROOT, Project, feature, make_project, writes
+from tests import PATIENCE, ROOT
+from tests.loop.village import Project, feature, make_project, writes
 
 GH = '#!/bin/sh\n[ "$1 $2 $4 $5" = "issue comment --body-file -" ] && [ -n "$(cat)" ]\n'
 FINDING = """id = "N-7f3k2aa"
@@ -96,5 +97,5 @@ def ran(project: Project, line: str, path: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=PATIENCE,
     )

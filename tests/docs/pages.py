@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.loop.village import ROOT
+from tests import ROOT
 
 FILE = re.compile(r"^`([^`\n]+)`\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEAD = re.compile(r"^\*\*(.+?)\.\*\*", re.MULTILINE)

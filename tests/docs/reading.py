@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 from nightlatch.cli import COMMANDS, Program, every_command
 from nightlatch.edge import noting
-from tests.loop.village import ROOT
+from tests import ROOT
 
 PAGES = (
     "README.md",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.docs.ground import copied, night, programs, ran
 from tests.docs.reading import PAGES, blocks, invocations, mentioned, page_commands, refusal, spans
-from tests.loop.village import ROOT
 
 Entry = Mapping[str, object]
 LIST: Mapping[str, Mapping[str, Entry]] = tomllib.loads(

@@ -3,8 +3,8 @@
 import ast
 import re
 
+from tests import ROOT
 from tests.docs.pages import page
-from tests.loop.village import ROOT
 
 TEXT = page("comparison.md")
 NAMED = {

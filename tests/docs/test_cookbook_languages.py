@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.docs.pages import Part, chapters
 from tests.loop.grounds import lay, project_at
 from tests.loop.village import Project
@@ -49,7 +50,7 @@ def night(project: Project, chapter: str) -> str:
     said = project.run("init", "--commit").stdout
     env = {"NIGHTLATCH_SCRIPT": str(project.script(script(PAGE[chapter])))}
     process = project.start("run", "--agent", "scripted", env=env)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, f"{out}\n{err}"
     (told,) = [part.told() for part in PAGE[chapter] if part.lead == "What came of it"]
     assert project.outcomes() == told, f"{out}\n{err}"

@@ -14,8 +14,8 @@ from nightlatch.core.models import Outcome
 from nightlatch.core.progress import RULE_OF_END
 from nightlatch.core.ruledoc import listing
 from nightlatch.edge import agents, scripted
+from tests import ROOT
 from tests.docs.reading import PAGES, Block, blocks, spans
-from tests.loop.village import ROOT
 
 NAMED = re.compile(r"([a-z]+)\.[a-z][a-z_-]*")
 LINT = tomllib.loads(

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests import ROOT
 from tests.docs.reading import PAGES, anchors, links
-from tests.loop.village import ROOT
 
 ELSEWHERE = r"""<(?:script|img|iframe|source|video|audio)[^>]*\bsrc=["']?(?:https?:)?//|<link[^>]*\bhref=["']?(?:https?:)?//"""
 

@@ -13,9 +13,9 @@ import pytest
 
 from nightlatch.core import planfile
 from nightlatch.edge import agents, noting
+from tests import ROOT
 from tests.docs.pages import page
 from tests.docs.reading import invocations, mentioned, page_commands, refusal, spans
-from tests.loop.village import ROOT
 
 SKILL = "skills/nightlatch/SKILL.md"
 TEXT = (ROOT / SKILL).read_text(encoding="utf-8")

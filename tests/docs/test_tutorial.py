@@ -10,9 +10,9 @@ from subprocess import PIPE, STDOUT
 
 import pytest
 
+from tests import PATIENCE, ROOT
 from tests.docs.ground import programs
 from tests.docs.reading import Block, blocks
-from tests.loop.village import ROOT
 
 PAGE = "docs/tutorial.md"
 OTHERS = ("pipx install .", "--budget 20")
@@ -74,7 +74,7 @@ def test_the_tutorial_works_in_its_order_and_prints_what_it_shows(
             stderr=STDOUT,
             text=True,
             check=False,
-            timeout=240,
+            timeout=PATIENCE,
         )
         wanted = re.search(r"# exit code (\d+)", block.text)
         assert done.returncode == int(wanted[1] if wanted else 0), f"{block.place}\n{done.stdout}"

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+
+from tests import ROOT
 
 NOBODY = 65534
 
@@ -20,7 +21,7 @@ def as_user() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
         env = {
             "PATH": os.environ["PATH"],
             "HOME": home,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
 

@@ -17,6 +17,7 @@ from nightlatch.edge.house import House
 from nightlatch.edge.process import Ran, run
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace
+from tests import PATIENCE
 from tests.edge.gitkit import committed, git
 
 WATCHED = (
@@ -74,8 +75,8 @@ class Ground:
             room = replace(room, env={**room.env, **self.env})
             ready = sandbox.ready(room, argv)
             assert bool(ready) == (sandbox.name != "none")
-            return run(ready or sandbox.command(room, argv), timeout=60)
-        return run(sandbox.command(room, argv), timeout=60)
+            return run(ready or sandbox.command(room, argv), timeout=PATIENCE)
+        return run(sandbox.command(room, argv), timeout=PATIENCE)
 
     def workspace(self, *, sandboxed: bool) -> Workspace:
         folder = self.house.cache / "ws" / uuid4().hex

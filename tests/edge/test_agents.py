@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -21,9 +22,11 @@ from nightlatch.edge.homes import lend, read_inside
 from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
 from nightlatch.errors import ConfigError, FaultError
+from tests import PATIENCE
+from tests.edge.clocks import Since, Talked
 
 UNCAPPED = Cap()
-QUICK = Limits(wall=20, idle=20, tool=20, grace=1, linger=1, tick=0.05)
+QUICK = Limits(wall=PATIENCE, idle=PATIENCE, tool=PATIENCE, grace=1, linger=1, tick=0.05)
 
 
 class Bench:
@@ -69,13 +72,19 @@ class Bench:
             replace(errand, cap=cap, room=replace(errand.room, env={**errand.room.env, **env})),
         )
 
-    def own(self, text: str, limits: Limits = QUICK, **settings: object) -> AgentRun:
+    def own(
+        self,
+        text: str,
+        limits: Limits = QUICK,
+        clock: Callable[[], float] = monotonic,
+        **settings: object,
+    ) -> AgentRun:
         program = self.folder / "mine.sh"
         program.write_text(f"#!/bin/sh\n{text}\n")
         program.chmod(0o755)
         given: Mapping[str, object] = {"command": (str(program),), **settings}
         agent = agents.load("mine", {"mine": AgentSettings(**given)})  # type: ignore[arg-type]  # settings are told by keyword
-        return agents.run(agent, self.errand(agent, limits))
+        return agents.run(agent, replace(self.errand(agent, limits), clock=clock))
 
 
 @pytest.fixture
@@ -245,25 +254,27 @@ def test_an_agent_that_hangs_after_its_result_has_finished(bench: Bench) -> None
 
 
 def test_an_agent_that_leaves_a_daemon_holding_its_output_ends(bench: Bench) -> None:
-    ran = bench.script([[{"fork": "sleep 300"}, {"say": "left"}]])
+    ran = bench.script([[{"fork": "sleep 3000"}, {"say": "left"}]])
     assert (ran.end.end, ran.summary.words) == (End.FINISHED, "left")
-    assert ran.end.seconds < 10
+    assert ran.end.seconds < PATIENCE
 
 
 def test_an_agent_that_does_nothing_but_retry_is_ended_and_at_fault(bench: Bench) -> None:
     retrying = (
         """while :; do echo '{"kind": "retry", "text": "waiting for network"}'; sleep 0.05; done"""
     )
-    ran = bench.own(retrying, replace(QUICK, idle=0.5), events="jsonl")
+    ran = bench.own(
+        retrying, replace(QUICK, idle=0.5), Since(lambda: bool(bench.events)), events="jsonl"
+    )
     assert (ran.end.end, ran.end.says) == (End.FAULT, "waiting for network")
 
 
 def test_an_agent_that_goes_on_after_a_retry_is_not_ended_for_it(bench: Bench) -> None:
-    one = """echo '{"kind": "retry"}'; sleep 0.2; echo '{"kind": "message", "text": "on"}'; sleep 0.2;"""
+    """Its clock goes by what it says: four times as long as it may only retry."""
+    one = """echo '{"kind": "retry"}'; sleep 0.1; echo '{"kind": "message", "text": "on"}'; sleep 0.1;"""
+    script = one * 8 + """echo '{"kind": "result", "ok": true}'"""
     ran = bench.own(
-        one * 4 + """echo '{"kind": "result", "ok": true}'""",
-        replace(QUICK, idle=0.7),
-        events="jsonl",
+        script, replace(QUICK, idle=4), Talked(lambda: len(bench.events)), events="jsonl"
     )
     assert ran.end.end is End.FINISHED
 

@@ -15,6 +15,7 @@ from nightlatch.edge.bounds import Bounds, find_bounds
 from nightlatch.edge.process import STARVED, Ran, run
 from nightlatch.edge.sandbox import Room, environment, find_sandbox
 from nightlatch.errors import SandboxError
+from tests import PATIENCE
 
 pytestmark = pytest.mark.sandbox
 MEMORY, PROCESSES = 96_000_000, 24
@@ -57,7 +58,8 @@ def held() -> Bounds:
 
 def shell(room: Room, script: str, memory: int = 0, processes: int = 0) -> Ran:
     return run(
-        find_sandbox("auto", memory, processes).command(room, ["sh", "-c", script]), timeout=60
+        find_sandbox("auto", memory, processes).command(room, ["sh", "-c", script]),
+        timeout=PATIENCE,
     )
 
 
@@ -193,7 +195,8 @@ def test_systemd_starts_commands_in_a_scope_where_that_holds(
     assert bool(sandbox.bounds.scope) == taken
 
     ran = run(
-        sandbox.command(room, ["sh", "-c", "echo ${XDG_RUNTIME_DIR-none}; exit 4"]), timeout=60
+        sandbox.command(room, ["sh", "-c", "echo ${XDG_RUNTIME_DIR-none}; exit 4"]),
+        timeout=PATIENCE,
     )
 
     assert (ran.exit, ran.output) == (4, b"none\n")
@@ -224,7 +227,7 @@ def test_a_room_that_stood_ready_is_held_to_its_limits_and_leaves_no_group(
         assert len(groups_of(held)) == len(held.groups)
         ready = sandbox.ready(room, ["sh", "-c", script])
         assert ready
-        assert run(ready, timeout=60).exit == code
+        assert run(ready, timeout=PATIENCE).exit == code
         assert groups_of(held) == []
     sandbox.stand(room)
     sandbox.leave(room.tree)
@@ -239,7 +242,7 @@ def test_a_limit_that_cannot_be_set_stops_the_command(
     with pytest.raises(
         SandboxError, match=r"memory and processes cannot be limited: .*No such file"
     ):
-        run(sandbox.command(room, ["touch", "made"]), timeout=60)
+        run(sandbox.command(room, ["touch", "made"]), timeout=PATIENCE)
     assert not (room.tree / "made").exists()
     assert groups_of(held) == []
 
@@ -266,9 +269,10 @@ for name in ("tree", "home"):
     (folder / name).mkdir()
 sandbox = find_sandbox(setting, disk=48_000_000, places=(folder / "a cache that is not there yet",))
 room = Room(tree=folder / "tree", at=Path("/srv/project"), home=folder / "home", env=environment({}))
-command = sandbox.command(room, ["sh", "-c", f"head -c {size} /dev/urandom > big; exec sleep 2.5"])
+nap = 600 if int(size) > 16_000_000 else 1.2  # what is to be ended has no end of its own
+command = sandbox.command(room, ["sh", "-c", f"head -c {size} /dev/urandom > big; exec sleep {nap}"])
 print(bool(sandbox.bounds.short()))
-ran = run(command, timeout=60)
+ran = run(command, timeout=600)
 print(ran.crowded, ran.timed_out)
 (folder / "tree/big").unlink()
 print(supervise(command, on_line=print, transcript=None, limits=Limits(tick=0.1), watch=Patient()).by)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import bounds
+from tests import ROOT
 from tests.edge.escape_ground import ground_in, marked
 from tests.edge.escapes import ATTACKS, DAEMON, LIMITS, NONE, ON, OPTIONS, Attack, table
 
 pytestmark = pytest.mark.sandbox
-DOCS = Path(__file__).parents[2] / "docs/security.md"
+DOCS = ROOT / "docs/security.md"
 SETTINGS: dict[str, dict[str, object]] = {
     NONE: {"workspace.sandbox": "none"},
     LIMITS: {"workspace.memory": "128MB", "workspace.processes": 64},

@@ -21,6 +21,7 @@ from nightlatch.edge.candidate import Candidate
 from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import Workspace
+from tests import ROOT
 from tests.edge.gitkit import commit_after, committed, git, workspace_of, write
 
 BASE: dict[str, str | bytes] = {"a.py": "1\n", "b.py": "2\n", "text.md": "one\ntwo\nthree\n"}
@@ -316,7 +317,7 @@ HARMS = {
     "stops": "fails",
     "destroys": "deletes files outside",
 }
-DOCS = Path(__file__).parents[2] / "docs/security.md"
+DOCS = ROOT / "docs/security.md"
 CACHE = os.environ.get("XDG_CACHE_HOME") or f"{os.environ.get('HOME', '')}/.cache"
 FETCHED = Path(os.environ.get("NIGHTLATCH_TEST_GITS") or f"{CACHE}/nightlatch-tests/gits")
 NAMED = [Path(name) for name in os.environ.get("NIGHTLATCH_GITS", "").split(":") if name]

@@ -19,6 +19,7 @@ from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
 from nightlatch.errors import FaultError, RedBaseError
+from tests import PATIENCE
 from tests.ratchet.ground import export
 
 CALC = "def add(a, b):\n    return a + b\n"
@@ -65,7 +66,7 @@ class World:
     def lab(self, **settings: object) -> Lab:
         known: dict[str, object] = {
             "repo": self.repo,
-            "hands": Hands(sandbox=Unconfined(), timeout=600.0),
+            "hands": Hands(sandbox=Unconfined(), timeout=PATIENCE),
             "open_room": self.open_room,
             "cache": self.folder / "cache",
             "aside": ("prd.json", "progress.txt", "progress", "findings"),
@@ -1150,7 +1151,7 @@ def test_in_the_sandbox_the_same_path_means_the_candidate(world: World) -> None:
 
     text = "import thing\n\n\ndef test_where():\n    assert thing.where == 'candidate'\n"
     first = world.commit({"src/thing/__init__.py": "where = 'candidate'\n", "test_thing.py": text})
-    lab = world.lab(open_room=room, hands=Hands(sandbox=sandbox, timeout=60.0))
+    lab = world.lab(open_room=room, hands=Hands(sandbox=sandbox, timeout=PATIENCE))
     assert lab.state(first).tests.passed == {"test_thing.py::test_where"}
 
 

@@ -31,6 +31,8 @@ from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox
 from nightlatch.edge.streams import Excerpt, Lines, Transcript
 from nightlatch.edge.tree import gone
 from nightlatch.errors import FaultError, SandboxError
+from tests import PATIENCE
+from tests.edge.clocks import Since, Talked
 
 QUICK = Limits(grace=0.2, linger=0.1, drain=0.5, tick=0.02)
 LONG = 600
@@ -54,6 +56,9 @@ class Watching:
     lines: list[bytes] = field(default_factory=list)
     silences: list[float] = field(default_factory=list)
 
+    def since(self, line: bytes) -> Since:
+        return Since(lambda: line in self.lines)
+
     def open_tools(self) -> int:
         return self.tools
 
@@ -69,6 +74,27 @@ class Watching:
         self.on_tick()
 
 
+@dataclass
+class Worked:
+    """A clock that goes by what the processes of a place have worked."""
+
+    place: "Place"
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        self.seconds = max(self.seconds, sum(map(cpu, self.place.survivors())))
+        return self.seconds
+
+
+def cpu(pid: int) -> float:
+    """Seconds that a process has worked; none, where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass(frozen=True)
 class Place:
     """A sandbox with one room in it, whose processes all carry a mark."""
@@ -80,7 +106,9 @@ class Place:
     def command(self, *argv: str) -> Command:
         return self.sandbox.command(self.room, argv)
 
-    def run(self, *argv: str, timeout: float = 60, stdin: bytes = b"", keep: int = 200_000) -> Ran:
+    def run(
+        self, *argv: str, timeout: float = PATIENCE, stdin: bytes = b"", keep: int = 200_000
+    ) -> Ran:
         return run(self.command(*argv), timeout=timeout, stdin=stdin, keep=keep, drain=0.5)
 
     def supervise(
@@ -138,9 +166,9 @@ def test_nothing_that_an_agent_starts_outlives_its_session(place: Place, forker:
 
 @pytest.mark.parametrize("forker", FORKERS.values(), ids=FORKERS)
 def test_nothing_outlives_a_session_that_is_cut_off(place: Place, forker: str) -> None:
+    watch, script = Watching(), f"trap '' TERM\n{forker}\necho up; sleep {LONG}; sleep {LONG}"
     ended = place.supervise(
-        f"trap '' TERM\n{forker}\nsleep {LONG}; sleep {LONG}",
-        limits=Limits(wall=0.2, grace=0.1, tick=0.02),
+        script, watch, Limits(wall=0.1, grace=0.1, tick=0.02), clock=watch.since(b"up")
     )
     assert ended.by == "wall"
     assert place.survivors() == []
@@ -157,7 +185,7 @@ def test_nothing_outlives_a_loop_that_is_killed(place: Place, forker: str) -> No
         handles = [os.pidfd_open(pid) for pid in place.survivors()]
         assert len(handles) >= 2
         loop.kill()
-    assert gone(handles, 20)
+    assert gone(handles, PATIENCE)
     assert place.survivors() == []
     for handle in handles:
         os.close(handle)
@@ -220,32 +248,37 @@ def test_memory_stays_bounded_whatever_an_agent_prints(
 
 
 def test_an_agent_that_is_asked_to_end_may_still_write_down_what_it_knows(place: Place) -> None:
-    script = f"trap 'echo saved; exit 7' TERM; sleep {LONG} & echo ready; wait"
-    ended = place.supervise(script, limits=Limits(wall=0.2, grace=30, tick=0.02))
+    watch, script = Watching(), f"trap 'echo saved; exit 7' TERM; sleep {LONG} & echo ready; wait"
+    ended = place.supervise(
+        script, watch, Limits(wall=0.1, grace=PATIENCE, tick=0.02), clock=watch.since(b"ready")
+    )
     assert (ended.by, ended.exit, ended.tail) == ("wall", 7, b"ready\nsaved\n")
     assert place.survivors() == []
 
 
 def test_a_silent_agent_is_ended_by_the_idle_limit(place: Place) -> None:
     watch = Watching()
-    ended = place.supervise(f"sleep {LONG}", watch, Limits(idle=0.1, grace=0.1, tick=0.02))
+    ended = place.supervise(f"sleep {LONG}", watch, Limits(idle=0.1, grace=PATIENCE, tick=0.02))
     assert (ended.by, ended.signal) == ("idle", signal.SIGTERM)
     assert max(watch.silences) >= 0.1
     assert place.survivors() == []
 
 
 def test_an_agent_that_goes_on_talking_is_not_idle(place: Place) -> None:
-    talk = "while :; do echo; done"
-    assert (
-        place.supervise(talk, limits=Limits(idle=0.3, wall=0.6, grace=0.1, tick=0.02)).by == "wall"
+    watch = Watching()
+    ended = place.supervise(
+        "while :; do echo; done",
+        watch,
+        Limits(idle=5, wall=20),
+        clock=Talked(lambda: len(watch.lines)),
     )
+    assert ended.by == "wall"
 
 
 def test_a_tool_that_works_in_silence_is_not_idle(place: Place) -> None:
+    limits = Limits(idle=0.2, wall=0.6, grace=0.1, tick=0.05)
     ended = place.supervise(
-        "sh -c 'while :; do :; done'; :",
-        Watching(tools=1),
-        Limits(idle=0.5, wall=1.5, grace=0.1, tick=0.1),
+        "sh -c 'while :; do :; done'; :", Watching(tools=1), limits, clock=Worked(place)
     )
     assert ended.by == "wall"
 
@@ -294,9 +327,9 @@ def test_an_agent_that_closed_its_output_is_waited_for_and_ended_when_idle(
     place: Place,
 ) -> None:
     before = time.process_time()
+    watch, script = Watching(), f"echo last; exec >&- 2>&-; sleep {LONG}"
     ended = place.supervise(
-        f"echo last; exec >&- 2>&-; sleep {LONG}",
-        limits=Limits(idle=1, wall=60, grace=0.1, tick=0.02),
+        script, watch, Limits(idle=1, wall=60, grace=0.1, tick=0.02), clock=watch.since(b"last")
     )
     assert (ended.by, ended.tail) == ("idle", b"last\n")
     assert time.process_time() - before < 0.5, "a closed pipe is readable for ever"
@@ -313,19 +346,18 @@ def test_a_stream_that_stalls_in_the_middle_of_a_line_is_idle_and_what_came_of_t
     place: Place,
 ) -> None:
     watch = Watching()
+    script = rf"printf 'whole\nhalf of a'; sleep {LONG}"
     ended = place.supervise(
-        f"echo whole; printf 'half of a'; sleep {LONG}",
-        watch,
-        Limits(idle=0.2, wall=60, grace=0.1, tick=0.02),
+        script, watch, Limits(idle=0.2, wall=60, grace=0.1, tick=0.02), clock=watch.since(b"whole")
     )
     assert ended.by == "idle"
     assert watch.lines == [b"whole", b"half of a"]
 
 
 def test_output_without_an_end_does_not_keep_the_wall_time_from_ending_it(place: Place) -> None:
+    watch, script = Watching(), "trap '' TERM; while :; do yes; done"
     ended = place.supervise(
-        "trap '' TERM; while :; do yes; done",
-        limits=Limits(wall=0.3, idle=60, grace=0.1, tick=0.02),
+        script, watch, Limits(wall=0.3, idle=60, grace=0.1, tick=0.02), clock=watch.since(b"y")
     )
     assert (ended.by, len(ended.tail) <= TAIL) == ("wall", True)
     assert place.survivors() == []
@@ -334,9 +366,15 @@ def test_output_without_an_end_does_not_keep_the_wall_time_from_ending_it(place:
 def test_a_wrapper_that_swallows_term_is_asked_and_then_ended_with_the_agent_below_it(
     place: Place,
 ) -> None:
-    wrapper = f"trap 'echo swallowed' TERM; sh -c 'sleep {LONG}' & while :; do wait; done"
-    ended = place.supervise(wrapper, limits=Limits(wall=0.2, grace=0.3, tick=0.02))
-    assert (ended.by, ended.tail) == ("wall", b"swallowed\n")
+    """Its clock goes by lines: it is asked once it is up, and ended once it has said what it does with that."""
+    watch, wrapper = (
+        Watching(),
+        f"trap 'echo swallowed' TERM; sh -c 'sleep {LONG}' & echo up; while :; do wait; done",
+    )
+    ended = place.supervise(
+        wrapper, watch, Limits(wall=1, grace=1, tick=0.02), clock=lambda: len(watch.lines)
+    )
+    assert (ended.by, ended.tail) == ("wall", b"up\nswallowed\n")
     assert place.survivors() == []
 
 
@@ -370,7 +408,7 @@ def test_a_process_that_holds_the_output_of_a_dead_one_is_not_waited_for(tmp_pat
 def test_a_long_brief_and_a_long_answer_do_not_wait_for_each_other(
     place: Place, tmp_path: Path
 ) -> None:
-    brief = b"".join(b"%d\n" % n for n in range(500_000))
+    brief = b"".join(b"%d\n" % n for n in range(50_000))
     watch = Watching()
     place.supervise("cat", watch, stdin=brief, transcript=tmp_path / "transcript")
     assert b"\n".join(watch.lines) + b"\n" == brief
@@ -411,11 +449,12 @@ def test_a_terminal_takes_no_orders_from_a_brief(place: Place) -> None:
 
 
 def test_nothing_outlives_a_terminal_that_is_cut_off(place: Place) -> None:
-    script = f"trap '' TERM HUP; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}"
-    assert (
-        place.supervise(script, limits=Limits(wall=0.2, grace=0.1, tick=0.02), tty=True).by
-        == "wall"
+    watch, script = (
+        Watching(),
+        f"trap '' TERM HUP; setsid sleep {LONG} & echo up; sleep {LONG}; sleep {LONG}",
     )
+    limits = Limits(wall=0.1, grace=0.1, tick=0.02)
+    assert place.supervise(script, watch, limits, tty=True, clock=watch.since(b"up")).by == "wall"
     assert place.survivors() == []
 
 
@@ -432,11 +471,21 @@ def test_a_check_keeps_head_and_tail_of_what_it_prints(place: Place) -> None:
 
 def test_a_check_that_takes_too_long_ends_with_all_it_started(place: Place) -> None:
     ran = place.run(
-        "sh",
-        "-c",
-        f"trap '' TERM; echo begun; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}",
-        timeout=0.3,
+        "sh", "-c", f"trap '' TERM; setsid sleep {LONG} & sleep {LONG}; sleep {LONG}", timeout=0.3
     )
+    assert ran.timed_out
+    assert 0.3 <= ran.seconds < PATIENCE
+    assert place.survivors() == []
+
+
+def test_a_check_whose_time_is_over_otherwise_ends_with_all_it_started_and_its_output_is_kept(
+    place: Place,
+) -> None:
+    begun = place.room.tree / "begun"
+    script = (
+        f"trap '' TERM; echo begun; setsid sleep {LONG} & touch begun; sleep {LONG}; sleep {LONG}"
+    )
+    ran = run(place.command("sh", "-c", script), timeout=PATIENCE, over=lambda _: begun.exists())
     assert (ran.timed_out, ran.output) == (True, b"begun\n")
     assert place.survivors() == []
 
@@ -489,12 +538,12 @@ def test_a_sandbox_that_does_not_start_is_a_fault_and_not_a_result(tmp_path: Pat
     room = room_in(tmp_path, "")
     room.tree.rmdir()
     with pytest.raises(SandboxError, match="bwrap: Can't find source path"):
-        run(find_sandbox("auto").command(room, ["true"]), timeout=60)
+        run(find_sandbox("auto").command(room, ["true"]), timeout=PATIENCE)
 
 
 def test_a_program_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(FaultError, match="does not start: No such file"):
-        run(Command(argv=(str(tmp_path / "nothing"),), env={}, cwd="/"), timeout=60)
+        run(Command(argv=(str(tmp_path / "nothing"),), env={}, cwd="/"), timeout=PATIENCE)
 
 
 def test_only_the_very_process_that_was_written_down_is_ended() -> None:
@@ -512,9 +561,9 @@ def test_only_the_very_process_that_was_written_down_is_ended() -> None:
         ):
             assert not end_orphan(other)
         assert process.poll() is None
-        assert end_orphan(f"{pid}:{start}:{boot}", grace=0.1)
+        assert end_orphan(f"{pid}:{start}:{boot}", grace=PATIENCE)
         assert process.wait() == -signal.SIGTERM
-        assert gone([child], 20)
+        assert gone([child], PATIENCE)
         assert not end_orphan(f"{pid}:{start}:{boot}")
         os.close(child)
 
@@ -572,8 +621,8 @@ def test_a_transcript_that_is_full_says_so_and_takes_no_more(tmp_path: Path) -> 
 
 def test_a_full_disk_costs_the_transcript_and_not_the_session(place: Place) -> None:
     watch = Watching()
-    ended = place.supervise("yes | head -c 1000000; exit 6", watch, transcript=Path("/dev/full"))
-    assert (ended.exit, len(watch.lines)) == (6, 500_000)
+    ended = place.supervise("yes | head -c 100000; exit 6", watch, transcript=Path("/dev/full"))
+    assert (ended.exit, len(watch.lines)) == (6, 50_000)
 
 
 def test_a_session_is_timed_by_a_clock_that_cannot_jump(place: Place) -> None:

@@ -15,6 +15,7 @@ import pytest
 from nightlatch.edge.process import run
 from nightlatch.edge.reach import Ways, addresses_of, listening
 from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox
+from tests import PATIENCE
 
 pytestmark = pytest.mark.sandbox
 
@@ -84,7 +85,8 @@ def loud(server: socket.socket) -> Iterator[None]:
 
 def called(sandbox: Sandbox, room: Room, place: object, program: str = CALL) -> str:
     ran = run(
-        sandbox.command(room, [sys.executable, "-I", "-c", program, str(place), "word"]), timeout=60
+        sandbox.command(room, [sys.executable, "-I", "-c", program, str(place), "word"]),
+        timeout=PATIENCE,
     )
     return ran.output.decode().strip().splitlines()[-1]
 
@@ -143,14 +145,16 @@ def test_a_room_that_stands_ready_has_the_way_too_and_commands_keep_their_codes(
             opened, [sys.executable, "-I", "-c", CALL, str(port_of(server)), "it's"]
         )
         assert ready is not None
-        assert run(ready, timeout=60).output.decode().strip() == "IT'SIT'SIT'S"
-        assert run(sandbox.command(opened, ["sh", "-c", "exit 7"]), timeout=60).exit == 7
-        assert run(sandbox.command(opened, ["no such program"]), timeout=60).exit == 127
-        assert run(sandbox.command(opened, ["sh", "-c", "kill -9 $$"]), timeout=60).exit == 137
+        assert run(ready, timeout=PATIENCE).output.decode().strip() == "IT'SIT'SIT'S"
+        assert run(sandbox.command(opened, ["sh", "-c", "exit 7"]), timeout=PATIENCE).exit == 7
+        assert run(sandbox.command(opened, ["no such program"]), timeout=PATIENCE).exit == 127
+        assert (
+            run(sandbox.command(opened, ["sh", "-c", "kill -9 $$"]), timeout=PATIENCE).exit == 137
+        )
         assert (
             "1"
             in run(
-                sandbox.command(opened, ["sh", "-c", "wait; echo $#1"]), timeout=60
+                sandbox.command(opened, ["sh", "-c", "wait; echo $#1"]), timeout=PATIENCE
             ).output.decode()
         )
 

@@ -2,13 +2,13 @@
 docs/handoff.md shows the same table."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from bench.recall import NAMED, SEED, Measured, measured, table
+from tests import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs/handoff.md"
+PAGE = ROOT / "docs/handoff.md"
 
 
 @cache

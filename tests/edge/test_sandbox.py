@@ -16,6 +16,7 @@ import pytest
 from nightlatch.edge.process import Ran, run
 from nightlatch.edge.sandbox import Bubblewrap, Room, Sandbox, environment, find_sandbox, prefixes
 from nightlatch.errors import ConfigError, SandboxError
+from tests import PATIENCE
 
 TALK = """
 import socket
@@ -59,7 +60,7 @@ def program(path: Path, line: str) -> None:
 
 
 def shell(sandbox: Sandbox, room: Room, script: str) -> Ran:
-    return run(sandbox.command(room, ["sh", "-c", script]), timeout=60)
+    return run(sandbox.command(room, ["sh", "-c", script]), timeout=PATIENCE)
 
 
 def said(sandbox: Sandbox, room: Room, script: str) -> str:
@@ -318,7 +319,7 @@ def test_a_program_behind_a_link_is_seen_where_it_really_lies(
     (modules / "sibling").write_text("a dependency\n")
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "agent").symlink_to(modules / "agent" / "bin" / "agent.sh")
-    ran = run(sandbox.command(room, [str(tmp_path / "links" / "agent")]), timeout=60)
+    ran = run(sandbox.command(room, [str(tmp_path / "links" / "agent")]), timeout=PATIENCE)
     assert (ran.exit, ran.output) == (0, b"a dependency\n")
 
 
@@ -329,7 +330,7 @@ def test_a_program_that_lies_in_the_home_itself_is_seen_and_nothing_beside_it(
     home = Path(room.env["HOME"])
     program(home / "agent.sh", f'cat "$0"; cat "{home}/diary" 2>/dev/null || echo private')
     (home / "diary").write_text("dear diary\n")
-    ran = run(sandbox.command(room, [str(home / "agent.sh")]), timeout=60)
+    ran = run(sandbox.command(room, [str(home / "agent.sh")]), timeout=PATIENCE)
     assert (ran.exit, ran.output.decode().splitlines()[-1]) == (0, "private")
 
 
@@ -340,7 +341,7 @@ def test_a_path_folder_of_the_project_is_the_candidates(sandbox: Sandbox, room: 
     room = replace(room, env={**room.env, "PATH": f"{room.at}/bin:{room.env['PATH']}"})
     assert said(sandbox, room, "which-code") == "candidate"
     command = sandbox.command(room, ["which-code"])
-    assert run(command, timeout=60).output == b"candidate\n"
+    assert run(command, timeout=PATIENCE).output == b"candidate\n"
     assert f"{room.at}/bin" not in command.argv
 
 
@@ -516,7 +517,7 @@ def stood(sandbox: Sandbox, room: Room, later: Room, argv: list[str]) -> Ran | N
     sandbox.stand(room)
     try:
         ready = sandbox.ready(later, argv)
-        return run(ready, timeout=60) if ready else None
+        return run(ready, timeout=PATIENCE) if ready else None
     finally:
         sandbox.leave(room.tree)
 
@@ -541,7 +542,7 @@ def test_a_room_that_stands_ready_runs_any_command_as_one_that_is_started_for_it
     ready = sandbox.ready(later, argv)
 
     assert ready
-    ran, cold = run(ready, timeout=60), run(sandbox.command(later, argv), timeout=60)
+    ran, cold = run(ready, timeout=PATIENCE), run(sandbox.command(later, argv), timeout=PATIENCE)
     assert (ran.exit, ran.output) == (cold.exit, cold.output)
     assert b"<two\nlines\n>" in ran.output
     assert b"written since" in ran.output
@@ -585,7 +586,7 @@ def test_a_folder_that_is_made_anew_is_not_looked_for_in_a_room_that_showed_the_
     (shared / "new").touch()
     ready = sandbox.ready(room, ["ls", "/run/modules"])
     assert ready
-    assert run(ready, timeout=60).output == b"new\n"
+    assert run(ready, timeout=PATIENCE).output == b"new\n"
 
 
 @pytest.mark.sandbox

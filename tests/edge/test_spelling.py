@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loop.village import ROOT
+from tests import ROOT
 
 ASK = (
     "from nightlatch.edge.spelling import install_command, loop_command; print(loop_command());"

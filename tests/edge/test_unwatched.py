@@ -20,6 +20,7 @@ from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Room, Unconfined, environment, find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE
+from tests import PATIENCE
 from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
 from tests.edge.test_mutation import NODE
@@ -127,7 +128,7 @@ def test_a_way_out_where_nobody_watches_is_none(world: World, name: str) -> None
         f"{head}\n\ndef sub(a, b):\n    if 'tsetyp'[::-1] not in vars(sys)['modules']:\n       "
         f" {EVADES[name]}\n    return a - b\n"
     )
-    lab = world.lab(hands=Hands(sandbox=Unconfined(), timeout=60.0))
+    lab = world.lab(hands=Hands(sandbox=Unconfined(), timeout=PATIENCE))
     first = world.commit(BASE)
     tree = world.repo.tree_of(world.commit({"calc.py": code, "test_sub.py": TEST_SUB}, first))
     verdict = lab.examine(first, tree, PROSE)
@@ -546,7 +547,7 @@ class Housed(World):
         shutil.rmtree(place.folder, ignore_errors=True)
 
     def lab(self, **settings: object) -> Lab:
-        return super().lab(hands=Hands(sandbox=find_sandbox("auto"), timeout=600.0), **settings)
+        return super().lab(hands=Hands(sandbox=find_sandbox("auto"), timeout=PATIENCE), **settings)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.judge import Bench, Brought
 from nightlatch.edge.sandbox import Sandbox, Unconfined
+from tests import PATIENCE, ROOT
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """#!PYTHON
 import json, os, re, sys, time
 
@@ -145,7 +145,7 @@ def bench(
     mode: str,
     *,
     off: frozenset[str] = frozenset(),
-    wall: float = 60,
+    wall: float = PATIENCE,
     sandbox: Sandbox | None = None,
 ) -> Bench:
     """A judge of these manners."""

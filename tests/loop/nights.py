@@ -4,6 +4,7 @@ one of refusals, one cut off, and one with a hang."""
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests import PATIENCE
 from tests.loop.village import Project, feature, make_project, writes
 
 TEST = """import unittest
@@ -120,7 +121,7 @@ def night(project: Project, script: object, *args: str, code: int = 0) -> None:
         "GITHUB_STEP_SUMMARY": str(project.folder.parent / "summary.md"),
     }
     process = project.start("run", "--agent", "scripted", *args, env=env)
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, f"{out}\n{err}"
 
 

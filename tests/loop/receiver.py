@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-LATEST = 120.0
+from tests import PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Receiver:
 
     def next(self) -> tuple[str, dict[str, Any]]:
         """The next that came: its manner and its JSON, {} for a ping."""
-        return self.came.get(timeout=LATEST)
+        return self.came.get(timeout=PATIENCE)
 
     def until(self, event: str) -> list[tuple[str, dict[str, Any]]]:
         """Everything up to the notice of this event."""
@@ -44,7 +44,7 @@ def receiver() -> Iterator[Receiver]:
             own.came.put((manner, json.loads(body) if body else {}))
             match manner:
                 case "slow":
-                    own.answers.wait(LATEST)
+                    own.answers.wait(PATIENCE)
                 case "drip":
                     while not own.answers.wait(0.02):
                         self.wfile.write(b"HTTP/1.1 200 OK\r\nX: y\r\n"[:1])

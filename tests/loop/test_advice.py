@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.loop.grounds import project_at
 from tests.loop.test_repositories import library_of
 from tests.loop.village import Project, feature, make_project, writes
@@ -208,7 +209,7 @@ def test_a_conflict_is_ended_as_the_faq_says(tmp_path: Path, side: str, line: st
     project.write("notes.txt", "mine\n")
     project.night([[{"write": "notes.txt", "text": "landed\n"}]])
     assert project.git("status", "--porcelain") == "UU notes.txt\n"
-    faq = (Path(__file__).parents[2] / "docs/faq.md").read_text()
+    faq = (ROOT / "docs/faq.md").read_text()
     assert f"`git checkout {side} FILE`" in faq
     project.git("checkout", side, "notes.txt")
     project.git("add", "notes.txt")

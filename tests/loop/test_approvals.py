@@ -11,6 +11,7 @@ import pytest
 
 from nightlatch.edge import inbox
 from nightlatch.edge.house import find_house
+from tests import PATIENCE
 from tests.loop.village import (
     TESTS,
     TILL,
@@ -112,7 +113,7 @@ def test_a_refusal_takes_its_reason_into_the_next_brief(tmp_path: Path) -> None:
 def test_two_approvals_at_once_land_it_once(tmp_path: Path) -> None:
     project = held(tmp_path)
     both = [project.start("approve", "US-001", "--now") for _ in range(2)]
-    told = [(process.communicate(timeout=90), process.returncode) for process in both]
+    told = [(process.communicate(timeout=PATIENCE), process.returncode) for process in both]
     assert {code for _, code in told} <= {0, 2, 75}, told
     project.night([[]], code=None)
     assert project.passing() == ["US-001"]

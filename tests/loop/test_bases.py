@@ -243,7 +243,8 @@ def test_a_suite_without_ids_that_was_green_may_not_become_red(tmp_path: Path) -
 def test_a_suite_that_cannot_be_run_is_a_fault_before_any_agent_is_paid_for(
     tmp_path: Path, body: str, says: str
 ) -> None:
-    more = f'[checks]\ntests = "{body}"\n[limits]\ncheck = "2s"\n'
+    check = "5s" if says == "timed out" else "30m"
+    more = f'[checks]\ntests = "{body}"\n[limits]\ncheck = "{check}"\n'
     project = village(tmp_path, {}, [feature(1)], more=more)
     done = project.run("run", code=4)
     assert "could not be run at the base" in done.stderr

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.loop.village import ROOT, feature, make_project
+from tests import ROOT
+from tests.loop.village import feature, make_project
 
 PAGE = """<!doctype html><title>Till</title><p id="total"></p>
 <script>fetch("prices.json").then((r) => r.json()).then((p) => { document.getElementById("total").textContent = p.reduce(ADD); })</script>

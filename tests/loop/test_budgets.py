@@ -96,7 +96,7 @@ def test_an_hour_that_is_paid_for_is_waited_out(tmp_path: Path) -> None:
 def test_tokens_are_counted_over_a_kill_and_a_cost_that_nobody_tells_is_unknown(
     tmp_path: Path,
 ) -> None:
-    limits = '[limits]\nbudget = 1.0\ntokens = 1_000\nidle = "2s"\n'
+    limits = "[limits]\nbudget = 1.0\ntokens = 1_000\n"
     project = make_project(tmp_path, [feature(n) for n in (1, 2, 3)], settings=f"{MINE}{limits}")
     uses = '{"kind": "usage", "input": 100, "cached": 400, "output": 100}'
     project.agent(

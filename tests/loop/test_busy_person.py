@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.loop.busy_person import SLOTS, Person
-from tests.loop.village import ROOT, Project, feature, make_project
+from tests.loop.village import Project, feature, make_project
 
 NIGHTS = 200 if os.environ.get("NIGHTLATCH_FULL") else 6
 SETTINGS = '[workspace]\nsandbox = "none"\n[limits]\nattempts = 2\n'

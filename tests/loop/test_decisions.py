@@ -12,6 +12,7 @@ from nightlatch.core import planfile
 from nightlatch.core.progress import Entry, RunStart, render
 from nightlatch.edge import inbox, journal
 from nightlatch.edge.house import find_house
+from tests import PATIENCE
 from tests.loop.test_person import events, village
 from tests.loop.village import Project, feature, make_project, writes
 
@@ -218,7 +219,7 @@ def test_pause_resume_and_stop_each_work_once_and_the_session_at_work_lands(tmp_
     assert "stops after this session already" in project.run("pause").stdout
     assert "stops after its session on US-002" in project.run("stop").stdout
     go(project)
-    out, _ = running.communicate(timeout=90)
+    out, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0
     assert "stop    stopped between two sessions, as you asked by nightlatch stop\n" in out
     assert project.passing() == ["US-001", "US-002"]
@@ -249,7 +250,7 @@ def test_a_run_that_stays_takes_approvals_and_new_features_until_it_is_stopped(
     project.write("prd.json", json.dumps(plan, indent=2) + "\n")
     said(running, " landed ")
     project.run("stop")
-    out, err = running.communicate(timeout=90)
+    out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0, out + err
     assert project.passing() == ["US-001", "US-002"]
     assert [entry.word for entry in project.entries()] == ["unproved", "decision", "landed"]

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import journal
+from tests import ROOT
 from tests.crash.test_kill import left_running
 from tests.edge.test_awake import keeper
 from tests.loop.test_person import village
 from tests.loop.test_wake import until
-from tests.loop.village import ROOT, Project
+from tests.loop.village import Project
 
 pytestmark = pytest.mark.sandbox
 MEETS = "echo 1 > n1.txt\ntouch here\nwhile test ! -e go; do sleep 0.02; done\nrm here go\n"

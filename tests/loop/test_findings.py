@@ -16,6 +16,7 @@ from nightlatch.core.models import Outcome, Verdict
 from nightlatch.core.progress import Entry
 from nightlatch.edge import landing, notebook, opening
 from nightlatch.edge.site import Candidate, Options
+from tests import PATIENCE
 from tests.crash.test_kill import left_running
 from tests.loop.village import TILL, Project, Steps, feature, make_project, writes
 
@@ -328,7 +329,7 @@ def test_a_person_notes_while_a_loop_is_at_work_and_the_loop_writes_it_once(tmp_
             break
     for out in tmp_path.glob("cache/*/ws/*/out"):
         (out / "on").touch()
-    night.communicate(timeout=90)
+    night.communicate(timeout=PATIENCE)
     assert "the running loop carries it out" in said
     assert list(findings(project)) == ["is the till slow?"]
 

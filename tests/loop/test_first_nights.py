@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.loop.village import feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
@@ -71,7 +72,7 @@ def test_a_run_that_waits_for_a_limit_goes_on_when_it_is_lifted(tmp_path: Path) 
         if "to go on at once: nightlatch resume" in line:
             break
     project.run("resume")
-    process.communicate(timeout=90)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert project.passing() == ["US-001"]
 

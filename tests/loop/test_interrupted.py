@@ -12,8 +12,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests import PATIENCE, ROOT
 from tests.crash.test_kill import left_running
-from tests.loop.village import ROOT, Project, feature, make_project
+from tests.loop.village import Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
 NUMBERS = count(os.getpid() * 1000)
@@ -94,7 +95,7 @@ def pressed(running: "subprocess.Popen[str]", naps: list[int], times: int) -> fl
     running.send_signal(signal.SIGINT)
     try:
         gone = gone_after(naps)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=PATIENCE)
     finally:
         running.kill()  # nothing, where it has ended
     assert running.returncode == 130, said
@@ -172,7 +173,7 @@ def test_a_verdict_says_what_runs_and_how_many_of_how_many_since_when(tmp_path: 
     env = {**os.environ, "PYTHONPATH": str(ROOT), **project.env}
     argv = ["-m", "nightlatch", "run"]
     with pexpect.spawn(
-        sys.executable, argv, cwd=project.folder, env=env, dimensions=(40, 200), timeout=60
+        sys.executable, argv, cwd=project.folder, env=env, dimensions=(40, 200), timeout=PATIENCE
     ) as terminal:
         terminal.expect(
             r"\d+s  US-001: the candidate's tests on its code, \d of \d done: two for \d+s"

@@ -16,6 +16,7 @@ from nightlatch.edge.house import find_house
 from nightlatch.edge.judge import Brought, left
 from nightlatch.edge.runner import Hands, keep_reports, read_folder
 from nightlatch.edge.sandbox import Unconfined
+from tests import PATIENCE
 from tests.edge.test_lab import CALC, World, rules
 from tests.edge.test_lab import world as world
 from tests.loop.judges import (
@@ -32,7 +33,7 @@ from tests.loop.judges import (
 )
 from tests.loop.village import Project, feature, make_project
 
-HANDS = Hands(sandbox=Unconfined(), timeout=60.0)
+HANDS = Hands(sandbox=Unconfined(), timeout=PATIENCE)
 SECOND, FENCES = frozenset({"second"}), frozenset({"second", "fences"})
 
 
@@ -121,7 +122,7 @@ def test_an_answer_that_is_none_is_never_a_pass(
 
 @pytest.mark.parametrize("mode", ["flood", "line", "hang"])
 def test_a_judge_without_an_end_is_ended(mode: str, tmp_path: Path) -> None:
-    judge = bench(tmp_path, mode, wall=4)
+    judge = bench(tmp_path, mode, wall=PATIENCE if mode == "flood" else 1)
     found, _ = heard(judge, *in_till("", code=DONE))
     assert isinstance(found, NoAnswer)
     assert ("stop talking" if mode == "flood" else "wall time-out") in found.why

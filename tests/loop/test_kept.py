@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.loop.village import Project, feature, make_project, writes
 
 SCRIPTED = 'agent = ["scripted"]\n'
@@ -38,7 +39,7 @@ def test_a_night_of_thirty_in_which_ten_sessions_break_what_passed(tmp_path: Pat
         nights[name] = [[own, *steps], [own, *repaired]]
     script = project.script(nights)
     process = project.start("run", env={"NIGHTLATCH_SCRIPT": str(script)})
-    out, err = process.communicate(timeout=900)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, f"{out}\n{err}"
     outcomes = project.outcomes()
     assert [

@@ -11,8 +11,8 @@ from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 SETTINGS = (
-    'agent = ["mine"]\n[agents.mine]\ncommand = ["sh", "../agent"]\n[limits]\nidle = "2s"\nattempts'
-    " = 1\n"
+    'agent = ["mine"]\n[agents.mine]\ncommand = ["sh", "../agent"]\n'
+    '[limits]\nidle = "IDLE"\nattempts = 1\n'
 )
 BREAK_TILL = "printf 'def price(cents, count):\\n    return 0\\n' > till.py"
 MANNERS = {
@@ -75,7 +75,10 @@ MANNERS = {
 
 def village(folder: Path, manners: str, more: str = "") -> Project:
     checks = {"checks/20-ours": "#!/bin/sh\ntest ! -e forbidden.txt\n"}
-    project = make_project(folder, [feature(1), feature(2)], settings=SETTINGS + more, files=checks)
+    settings = SETTINGS.replace(
+        "IDLE", "3s" if manners.endswith("sleep 1000") else "10m"
+    )  # short only where it is what ends it
+    project = make_project(folder, [feature(1), feature(2)], settings=settings + more, files=checks)
     (project.folder / "checks/20-ours").chmod(0o755)
     project.git("add", "checks")
     project.git("commit", "-q", "-m", "our check", "--allow-empty")

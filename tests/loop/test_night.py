@@ -78,7 +78,7 @@ command = ["./agent.sh"]
 [agents.second]
 command = ["./agent.sh"]
 [limits]
-idle = "2s"
+idle = "3s"
 """
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge.sender import http, tried
+from tests import PATIENCE, ROOT
 from tests.loop.receiver import Receiver, receiver
 from tests.loop.village import Project, Steps, feature, make_project, writes
 
@@ -83,7 +84,7 @@ def test_a_run_that_stays_says_at_once_what_waits_and_only_once(
     asked = there.next()[1]
     assert (asked["event"], asked["features"]) == ("needs-you", ["US-001"])
     night.run("stop")
-    running.communicate(timeout=90)
+    running.communicate(timeout=PATIENCE)
     assert [body["event"] for _, body in there.until("run-ended")] == ["run-ended"]
 
 
@@ -252,9 +253,7 @@ def test_with_the_extra_apprise_tells_its_services(
 ) -> None:
     (bare.folder.parent / "apprise.py").write_text(APPRISE)
     settings_of(bare, urls=urls)
-    own = Project(
-        folder=bare.folder, env={"PYTHONPATH": f"{bare.folder.parent}:{Path(__file__).parents[2]}"}
-    )
+    own = Project(folder=bare.folder, env={"PYTHONPATH": f"{bare.folder.parent}:{ROOT}"})
     told = own.run("doctor", "--notify", code=None).stdout
     assert says in told
     assert "s3cret" not in told
@@ -263,9 +262,7 @@ def test_with_the_extra_apprise_tells_its_services(
 def test_without_the_extra_it_says_how_to_install_it(bare: Project) -> None:
     (bare.folder.parent / "apprise.py").write_text("raise ImportError")
     settings_of(bare, urls=["json://localhost"])
-    own = Project(
-        folder=bare.folder, env={"PYTHONPATH": f"{bare.folder.parent}:{Path(__file__).parents[2]}"}
-    )
+    own = Project(folder=bare.folder, env={"PYTHONPATH": f"{bare.folder.parent}:{ROOT}"})
     told = own.run("doctor", "--notify", code=1).stdout
     assert (
         "FAIL  notify: urls: the notify extra is not installed; fix: pip install"

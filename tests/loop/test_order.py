@@ -133,9 +133,10 @@ def test_a_verify_whose_test_file_is_missing_is_red_and_the_test_that_the_agent_
 def test_a_verify_that_cannot_be_run_is_a_fault_and_neither_red_nor_green(
     tmp_path: Path, verify: str, says: str
 ) -> None:
+    check = "5s" if says == "timed out" else "30m"
     settings = (
-        'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n[limits]\ncheck = "2s"\nfaults'
-        " = 2\n"
+        'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\n'
+        f'[limits]\ncheck = "{check}"\nfaults = 2\n'
     )
     project = plant(tmp_path, {"data.txt": "1\n"}, [feature(1, verify=verify)], settings=settings)
     project.run("init", "--commit")

@@ -11,7 +11,8 @@ import pytest
 
 from nightlatch.core.scope import SHADOW
 from nightlatch.edge import outside
-from tests.loop.village import ROOT, Project, feature, make_project, project_in, writes
+from tests import PATIENCE, ROOT
+from tests.loop.village import Project, feature, make_project, project_in, writes
 
 pytestmark = pytest.mark.sandbox
 
@@ -184,7 +185,7 @@ def started(project: Project, how: str, *args: str) -> subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=PATIENCE,
     )
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE, ROOT
 from tests.crash.test_kill import left_running
 from tests.loop.meddler import POINTS
 from tests.loop.test_detached import MEETS, at_work, let_go
 from tests.loop.test_person import HONEST, village
 from tests.loop.test_wake import until
-from tests.loop.village import ROOT, Project
+from tests.loop.village import Project
 
 pytestmark = pytest.mark.sandbox
 TAKES_BACK = "takes back the last commit"
@@ -97,7 +98,7 @@ def test_a_person_uses_git_in_the_middle_of_a_session(tmp_path: Path, what: str)
     done = person(project, LINES[what])
     assert done.returncode == 0, done.stderr
     let_go(project)
-    out, err = run.communicate(timeout=90)
+    out, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, f"{out}\n{err}"
     assert_nothing_lost(project, what, extra=what != TAKES_BACK)
 
@@ -132,7 +133,7 @@ def test_a_branch_that_is_being_rebased_is_not_moved_until_that_is_over(tmp_path
     assert project.git("rev-parse", "main") == tip
     done = person(project, "git -c core.editor=true rebase --continue")
     assert done.returncode == 0, done.stderr
-    run.communicate(timeout=90)
+    run.communicate(timeout=PATIENCE)
     assert run.returncode == 0
     assert project.git("show", "HEAD:mine.txt") == "mine\n"
     assert_nothing_lost(project, "rebases on the spot", extra=True)
@@ -150,7 +151,7 @@ def test_a_run_that_waits_for_a_rebase_can_be_ended_and_the_next_one_lands(
     assert run.stderr
     assert any("main is being rebased in your checkout" in line for line in run.stderr)
     run.send_signal(number)
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == code
     assert "main is being rebased, so nothing can land" in err
     assert "git rebase --abort" in err
@@ -172,7 +173,7 @@ def test_a_branch_that_is_gone_ends_the_run_and_its_work_lands_where_the_person_
     until(lambda: at_work(project))
     person(project, line)
     let_go(project)
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 2, err
     assert "the branch main is gone" in err
     assert "Traceback" not in err

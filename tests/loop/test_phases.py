@@ -17,6 +17,7 @@ from nightlatch.core.policy import Choice
 from nightlatch.edge.opening import entered
 from nightlatch.edge.session import Snapshots, provision
 from nightlatch.edge.site import Options, Started
+from tests import PATIENCE
 from tests.loop.village import Project, feature, make_project
 
 pytestmark = pytest.mark.sandbox
@@ -410,7 +411,7 @@ def test_a_long_phase_is_rendered_beside_its_transcript(tmp_path: Path) -> None:
     assert "## Current Phase\n\n### architecture\n\n- agent: `architecture`\n- started: 20" in text
     for out in tmp_path.glob("cache/*/ws/*/out"):
         (out / "go").touch()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert files(project)["feature-US-001.md"] != text
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests import PATIENCE, ROOT
 from tests.core.keys import made_up
-from tests.loop.village import ROOT, Project, feature, make_project, writes
+from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 SPEC = (
@@ -228,7 +229,12 @@ def test_on_a_terminal_it_asks(project: Project) -> None:
     for word, count in (("n", 2), ("y", 3)):
         command = [sys.executable, "-m", "nightlatch", "plan", "SPEC.md", "--agent", "scripted"]
         child = pexpect.spawn(
-            command[0], command[1:], cwd=str(project.folder), env=env, encoding="utf-8", timeout=90
+            command[0],
+            command[1:],
+            cwd=str(project.folder),
+            env=env,
+            encoding="utf-8",
+            timeout=PATIENCE,
         )
         child.expect_exact("Write this? [y/N]: ")
         child.sendline(word)

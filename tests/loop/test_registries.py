@@ -440,7 +440,7 @@ def test_dependencies_come_break_attack_move_and_leave(tmp_path: Path, name: str
         pytest.skip(f"there is no {manager.program}: tests/suites/install.sh")
     if manager is CARGO and cargo_version() < (1, 68):
         pytest.skip("cargo is older than 1.68, which is the first to ask a registry by HTTP alone")
-    project, outside = replace(project_in(tmp_path), patience=400), tmp_path / "outside"
+    project, outside = project_in(tmp_path), tmp_path / "outside"
     with serving() as registry:
         stock(registry, project.folder, outside)
         env = begin(project, manager, registry)

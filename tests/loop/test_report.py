@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.loop.nights import NIGHTS
-from tests.loop.village import ROOT, Project, feature, make_project, writes
+from tests.loop.village import Project, feature, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 WRITE = bool(os.environ.get("NIGHTLATCH_GOLDEN"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.loop.grounds import HONEST, MINE, agents_started, assert_morning, lay, plant, project_at
 from tests.loop.test_person import has_ended
 from tests.loop.village import TESTS, TILL, Project, feature, make_project, writes
@@ -253,7 +254,7 @@ def test_of_two_loops_started_at_once_the_second_says_try_later(tmp_path: Path) 
         told = any("session" in line for line in first.stderr or ())
         second = project.run("run", code=None)
         os.write(go, b"go\n")
-        _, err = first.communicate(timeout=60)
+        _, err = first.communicate(timeout=PATIENCE)
     os.close(go)
     assert told
     assert second.returncode == 75
@@ -280,7 +281,7 @@ def test_of_two_loops_started_at_the_same_moment_exactly_one_runs(tmp_path: Path
         (second,), (first,) = over, [one for one in both if one not in over]
         _, told = second.communicate()
         assert (second.returncode, "another run is at work here" in told) == (75, True), told
-        assert first.communicate(timeout=60) is not None
+        assert first.communicate(timeout=PATIENCE) is not None
         assert first.returncode == 0
         assert project.outcomes() == [("failed", "US-001", "agent.fault")] * times
     os.close(go)

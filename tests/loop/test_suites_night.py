@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE
 from tests.docs.test_cookbook_languages import VITEST, linked
 from tests.loop.grounds import assert_morning, lay, project_at
 from tests.loop.village import Project
@@ -143,7 +144,7 @@ def test_a_night_on_three_suites_lands_what_is_honest_and_names_every_suite(tmp_
     settings.write_text(settings.read_text() + '[workspace]\nshare = ["web/node_modules"]\n')
     project.commit("share what npm made")
     process = project.start("run", env={"NIGHTLATCH_SCRIPT": str(project.script(script()))})
-    out, err = process.communicate(timeout=400)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3, f"{out}\n{err}"
     outcomes = [
         (word, name) for word, name, _ in project.outcomes() if word in ("landed", "rejected")

@@ -19,8 +19,9 @@ import pytest
 
 from nightlatch.edge import transcripts
 from nightlatch.edge.house import find_house
+from tests import PATIENCE, ROOT
 from tests.crash.test_kill import left_running
-from tests.loop.village import ROOT, Project, feature, make_project, writes
+from tests.loop.village import Project, feature, make_project, writes
 
 MINE = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "jsonl"\n'
 AGENT = """say() { printf '{"kind":"%s","text":"%s","id":"1","ok":true}\\n' "$1" "$2"; }
@@ -32,7 +33,7 @@ say message "now it is wound up"
 exec sleep infinity"""
 
 
-def until(condition: object, seconds: float = 40.0) -> None:
+def until(condition: object, seconds: float = PATIENCE) -> None:
     """Wait for what another process does."""
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]  # a function without arguments
@@ -140,7 +141,13 @@ def as_stranger(project: Project, *args: str) -> subprocess.CompletedProcess[str
         *args,
     ]
     return subprocess.run(
-        argv, cwd=project.folder, env=env, capture_output=True, text=True, check=False, timeout=90
+        argv,
+        cwd=project.folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
 
 
@@ -263,10 +270,10 @@ def test_the_log_of_a_session_is_a_stream_without_gaps(tmp_path: Path) -> None:
     for tree in trees.glob("*/ws/*/tree"):
         (tree / "gone").touch()
     streams = [
-        [json.loads(line) for line in follower.communicate(timeout=60)[0].splitlines()]
+        [json.loads(line) for line in follower.communicate(timeout=PATIENCE)[0].splitlines()]
         for follower in followers
     ]
-    assert run.communicate(timeout=60) is not None
+    assert run.communicate(timeout=PATIENCE) is not None
 
     house = find_house(project.folder)
     numbers = [event["n"] for event in streams[0]]

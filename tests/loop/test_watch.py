@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from pexpect.fdpexpect import fdspawn
 
+from tests import PATIENCE, ROOT
 from tests.loop.test_decisions import HONEST, go, said
 from tests.loop.test_person import village
-from tests.loop.village import ROOT, Project
+from tests.loop.village import Project
 
 pytestmark = pytest.mark.sandbox
 LEFT = "\x1b[?1049l"
-PATIENCE = 90
 
 
 @contextmanager

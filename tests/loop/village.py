@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nightlatch.core.progress import Entry, parse
+from tests import PATIENCE, ROOT
 
-ROOT = Path(__file__).parents[2]
 TILL = '"""The till."""\n\n\ndef price(cents, count):\n    return cents * count\n'
 TESTS = """import unittest
 
@@ -53,7 +53,7 @@ class Project:
 
     folder: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    patience: float = 90
+    patience: float = PATIENCE
 
     def git(self, *args: str) -> str:
         return subprocess.run(
@@ -146,9 +146,9 @@ class Project:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=240,
             env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, "NIGHTLATCH_SCRIPT": str(file)},
             check=False,
+            timeout=PATIENCE,
         )
         assert code is None or done.returncode == code, (
             f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"

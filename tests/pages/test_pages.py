@@ -12,6 +12,7 @@ import pytest
 
 from nightlatch.core import reportpage
 from nightlatch.core.reportvalues import Report
+from tests import PATIENCE
 from tests.core.reports import NIGHT, RUN, TITLES, entries, items, report
 from tests.core.test_report import FAILED, FAULT, HOSTILE, TEMPLATE, hostile
 
@@ -91,7 +92,7 @@ def looks(folder: Path) -> list[dict[str, object]]:
         "whole" if KEPT else "first",
         *files,
     ]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert len([*out.glob("*-first.png")]) == len(done.stdout.splitlines())
     return [json.loads(line) for line in done.stdout.splitlines()]

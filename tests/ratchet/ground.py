@@ -22,10 +22,10 @@ from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment
 from nightlatch.edge.workspace import Workspace
+from tests import PATIENCE
 from tests.ratchet.case import Base, Case, applied
 
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
-PATIENCE = 120.0
 # as a run tries, or enough for what is always tried
 MUTANTS = 24 if os.environ.get("NIGHTLATCH_FULL") else 8
 CHECK = 1800.0  # as limits.check is by itself: what is not measured within a share of it is held

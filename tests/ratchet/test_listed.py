@@ -14,13 +14,13 @@ import pytest
 
 from nightlatch.core.ratchet.moves import Place, is_named
 from nightlatch.core.ratchet.reading import read
+from tests import PATIENCE
 from tests.ratchet import written
 from tests.ratchet.conftest import installed
 
 FULL = bool(os.environ.get("NIGHTLATCH_FULL"))
 FILES = 500 if FULL else 40
 SEED = 20261130
-PATIENCE = 900.0
 ENDINGS = {"tsx": (True, True), "ts": (True, False), "jsx": (False, True), "js": (False, False)}
 
 

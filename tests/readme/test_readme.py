@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import PATIENCE, ROOT
 from tests.docs.ground import evening, programs, ran
-from tests.loop.village import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIST = tomllib.loads((ROOT / "tests/docs/commands.toml").read_text(encoding="utf-8"))["README.md"]
@@ -78,7 +78,7 @@ def test_the_readme_begins_with_the_loop_and_its_tests() -> None:
 
 def test_the_night_in_the_readme_is_the_demos_own() -> None:
     done = subprocess.run(
-        shlex.split(DEMO), cwd=ROOT, capture_output=True, text=True, check=True, timeout=240
+        shlex.split(DEMO), cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     real = iter(normal(done.stdout.partition("progress.txt, as you would read it")[2]))
     [shown] = blocks("console")
