@@ -32,7 +32,7 @@ from nightlatch.edge import (
 from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
-from nightlatch.edge.runner import at_desk, ended, own_desk
+from nightlatch.edge.runner import ended
 from nightlatch.edge.sandbox import Sandbox
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import FaultError, NightlatchError, RepoError
@@ -79,9 +79,7 @@ class EnvKey:
 
 @dataclass(slots=True, kw_only=True)
 class Pool:
-    """Prepared workspaces of one project.
-
-    One thread prepares, as long as the pool lives: bubblewrap dies with the thread it came from.
+    """Prepared workspaces of one project. One thread prepares, as long as the pool lives.
 
     A plain session uses `size` of them before the next agent works: for its suite, its checks and
     its verify, then for the next verify at the base and for the next agent. Once `stop` is set,
@@ -108,16 +106,7 @@ class Pool:
         self.ways = Ways(addresses=self.house.config.checks.reach)
 
     def take(self, base: str) -> Workspace:
-        """A pristine workspace at `base`, in which nothing runs.
-
-        Raises FaultError where init.sh fails.
-        """
-        place = self._take(base)
-        self.sandbox.leave(place.tree)
-        return place
-
-    def _take(self, base: str) -> Workspace:
-        """The same, in which a room may stand ready for a check."""
+        """A pristine workspace at `base`. Raises FaultError where init.sh fails."""
         with self._turn:
             while not self._ready and (self._busy or self._missing):
                 self._turn.wait()
@@ -138,24 +127,15 @@ class Pool:
         another init.sh."""
         if place.env == self.env_key(base):
             return workspace.retarget(self.house.repo, place, base)
-        self._drop(place)
-        return self.prepare(base)
-
-    def _drop(self, place: Workspace) -> None:
-        self.sandbox.leave(place.tree)
         workspace.discard(place)
-
-    def _stand(self, place: Workspace) -> None:
-        """Start the room of a check while nobody waits for it."""
-        room = rooms.checks_room(self.house, place, self.ways)
-        self.sandbox.stand(at_desk(room, own_desk(room)))
+        return self.prepare(base)
 
     @contextmanager
     def checkout(self, base: str, tree: str, *, own: bool = False) -> Iterator[Workspace]:
         """A pristine workspace that holds `tree` over what init.sh makes at `base`, or for
         `tree` where its manifests or lock files are others, or `own`; gone afterwards."""
         own = own or self.env_key(tree) != self.env_key(base)
-        place = self.bare(base, self.env_key(tree)) if own else self._take(base)
+        place = self.bare(base, self.env_key(tree)) if own else self.take(base)
         try:
             workspace.lay(self.house.repo, place, tree)
             if own:
@@ -163,7 +143,7 @@ class Pool:
             workspace.commit(self.house.repo, place, tree)
             yield place
         finally:
-            self._drop(place)
+            workspace.discard(place)
 
     def ahead(self, base: str) -> None:
         """Have workspaces at `base` prepared while the caller does something else."""
@@ -189,7 +169,7 @@ class Pool:
         if self._thread:
             self._thread.join()
         for place in self._ready:
-            self._drop(place)
+            workspace.discard(place)
         self.ways.close()
         workspace.empty_trash(self.house.cache)
 
@@ -210,8 +190,6 @@ class Pool:
             fault: Exception | None = None
             try:
                 made = self.renew(old, base) if old else self.prepare(base)
-                if not old:
-                    self._stand(made)
             except (NightlatchError, OSError) as error:
                 fault = error
             finally:

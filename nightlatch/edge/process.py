@@ -261,9 +261,7 @@ def run(
     """
     look = STOPPING if stop else 1
     began, output, timed_out, crowded = time.monotonic(), Excerpt(keep), False, False
-    with command.ready or Tree(command, stdin=stdin, merged=True) as tree:
-        if command.ready:
-            tree.go(command.line, stdin)
+    with Tree(command, stdin=stdin, merged=True) as tree:
         while not tree.ended:
             left = began + timeout - time.monotonic()
             timed_out = (

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -78,11 +78,7 @@ class Hands:
     stop: Event = field(default_factory=Event)
 
     def run(self, room: Room, argv: Sequence[str]) -> Ran:
-        ran = process.run(
-            self.sandbox.ready(room, argv) or self.sandbox.command(room, argv),
-            timeout=self.timeout,
-            stop=self.stop,
-        )
+        ran = process.run(self.sandbox.command(room, argv), timeout=self.timeout, stop=self.stop)
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
     def report(self, file: Path) -> bytes | None:
@@ -107,27 +103,6 @@ def shipped() -> tuple[Runner, ...]:
     return tuple(parse((RUNNERS / f"{name}.toml").read_text(encoding="utf-8")) for name in ORDER)
 
 
-def own_desk(room: Room) -> Path:
-    """The empty folder that a room was made ready with, or another one where something lies in
-    it."""
-    usual = room.home.parent / "desk"
-    with suppress(FileExistsError):
-        usual.mkdir()
-    return (
-        usual
-        if not usual.is_symlink() and not any(usual.iterdir())
-        else Path(tempfile.mkdtemp(dir=usual.parent, prefix="desk-"))
-    )
-
-
-def at_desk(room: Room, folder: Path) -> Room:
-    return replace(
-        room,
-        readable=(*room.readable, (RUNNERS, INSIDE / "runners")),
-        writable=(*room.writable, (folder, INSIDE / "desk")),
-    )
-
-
 @contextmanager
 def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
     """The room with NIGHTLATCH_REPORTS in it.
@@ -135,10 +110,14 @@ def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iter
     Its folder lies in the workspace's, and goes with that where the loop is killed.
     """
     with ExitStack() as stack:
-        folder = own_desk(room)
+        folder = Path(tempfile.mkdtemp(dir=room.home.parent, prefix="desk-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         (folder / "reports").mkdir()
-        wide = at_desk(room, folder)
+        wide = replace(
+            room,
+            readable=(*room.readable, (RUNNERS, INSIDE / "runners")),
+            writable=(*room.writable, (folder, INSIDE / "desk")),
+        )
         seen = str(hands.sandbox.inside(wide, folder))
         own = {"NIGHTLATCH_REPORTS": f"{seen}/reports", "PATH": own_path(hands, wide)}
         wide = replace(wide, env={**wide.env, **(env or {}), **own})

@@ -2,13 +2,12 @@
 reaper."""
 
 import os
-import shlex
 import shutil
 import sys
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -20,8 +19,8 @@ from nightlatch.edge import outside, reaper
 from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
 from nightlatch.edge.packages import Pairs as Pairs
 from nightlatch.edge.packages import shipped as managers
-from nightlatch.edge.tree import DOOR, OPEN_DOOR, Command, Tree
-from nightlatch.errors import ConfigError, NightlatchError, SandboxError
+from nightlatch.edge.tree import DOOR, Command
+from nightlatch.errors import ConfigError, SandboxError
 
 DATA = Path(__file__).resolve().parents[1] / "shipped" / "sandbox.toml"
 RESOLVER = Path("/etc/resolv.conf")
@@ -77,18 +76,6 @@ class Sandbox(Protocol):
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         """What to start so that `argv` runs in the room."""
-
-    def stand(self, room: Room) -> None:
-        """Start the room now, for a command that comes later."""
-
-    def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
-        """What to start where a room like this stands ready; it is used up.
-
-        Its environment may be another by now.
-        """
-
-    def leave(self, tree: Path) -> None:
-        """End what stands ready in a tree."""
 
     def inside(self, room: Room, path: Path) -> Path:
         """Where a process in the room finds a real path."""
@@ -195,40 +182,8 @@ class Unconfined:
     def command(self, room: Room, argv: Sequence[str]) -> Command:
         return replace(held(argv, env=room.env, cwd=room.tree / room.cwd), bounds=self.bounds)
 
-    def stand(self, room: Room) -> None:
-        """To start here costs little."""
-
-    def ready(self, room: Room, argv: Sequence[str]) -> None:
-        """Nothing ever stands ready."""
-
-    def leave(self, tree: Path) -> None:
-        """As above."""
-
     def inside(self, room: Room, path: Path) -> Path:  # noqa: ARG002  # every path is seen as it is
         return path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A room that was started before its command is known; `sources` are the files and folders
-    that were mounted into it."""
-
-    command: Command
-    sources: Mapping[str, tuple[int, int]]
-    tree: Tree
-
-    def serves(self, command: Command) -> bool:
-        """Would this one, started now, run in the same room?
-
-        A folder that was made anew since is another one.
-        """
-        with suppress(OSError):
-            return (
-                self.command.argv == command.argv
-                and sources_of(command) == self.sources
-                and self.tree.waits
-            )
-        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,45 +195,13 @@ class Bubblewrap:
     known: Mapping[str, Sequence[str]]
     bounds: Bounds = NO_BOUNDS
     name: str = "bubblewrap"
-    standing: dict[Path, Standing] = field(default_factory=dict, repr=False, compare=False)
 
     def command(self, room: Room, argv: Sequence[str]) -> Command:
-        return self._command(room, argv[0], (*DOOR, *room.through, *argv))
-
-    def stand(self, room: Room) -> None:
-        command = self._command(room, "sh", OPEN_DOOR)
-        # whoever comes finds none, and is told why none starts
-        with suppress(NightlatchError, OSError):
-            sources = sources_of(command)
-            self.standing[room.tree] = Standing(
-                command=command, sources=sources, tree=Tree(command, merged=True, waits=True)
-            )
-
-    def ready(self, room: Room, argv: Sequence[str]) -> Command | None:
-        known = self.standing.get(room.tree)
-        if not (known and known.serves(now := self._command(room, argv[0], OPEN_DOOR))):
-            return None
-        had, env = (
-            {name: value for name, value in each.env.items() if name not in BUS}
-            for each in (known.command, now)
-        )
-        line = order((*room.through, *argv), had, env)
-        if line is None:
-            return None
-        del self.standing[room.tree]
-        return replace(known.command, ready=known.tree, line=line)
-
-    def leave(self, tree: Path) -> None:
-        left = self.standing.pop(tree, None)
-        if left:
-            left.tree.__exit__(None, None, None)
-
-    def _command(self, room: Room, program: str, start: Sequence[str]) -> Command:
         home = home_inside(room)
         mounts = [
             *self._machine(room),
             *bind("--bind", [(room.home, home)]),
-            *self._tools(room, program),
+            *self._tools(room, argv[0]),
         ]
         mounts += bind("--bind", [(room.tree, room.at)])
         pairs = [
@@ -299,7 +222,7 @@ class Bubblewrap:
             "--cap-drop",
             "ALL",
         ]
-        start = ["--chdir", str(room.at / room.cwd), "--", *start]
+        start = ["--chdir", str(room.at / room.cwd), "--", *DOOR, *room.through, *argv]
         env = {**room.env, "HOME": str(home)}
         # What the loader reads is for the command inside: bubblewrap itself, outside, would load
         # the project's libraries by it.
@@ -312,8 +235,13 @@ class Bubblewrap:
         # systemd-run needs them, the command does not
         namespaces += [word for name in bus for word in ("--unsetenv", name)]
         namespaces += [word for pair in loaded.items() for word in ("--setenv", *pair)]
-        argv = (self.program, *namespaces, *mounts, *start)
-        return Command(argv=argv, env={**bus, **env}, cwd="/", namespace=True, bounds=self.bounds)
+        return Command(
+            argv=(self.program, *namespaces, *mounts, *start),
+            env={**bus, **env},
+            cwd="/",
+            namespace=True,
+            bounds=self.bounds,
+        )
 
     def inside(self, room: Room, path: Path) -> Path:
         pairs = [
@@ -403,14 +331,6 @@ class Bubblewrap:
                 yield from bind("--ro-bind", [(place, place)])
 
 
-def sources_of(command: Command) -> dict[str, tuple[int, int]]:
-    """Device and inode of everything that a command's room shows."""
-    return {
-        name: ((seen := Path(name).stat()).st_dev, seen.st_ino)
-        for name, _ in binds_in(command.argv)
-    }
-
-
 def binds_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What these words for bubblewrap mount, and where it is seen."""
     return (
@@ -418,27 +338,6 @@ def binds_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         for n, word in enumerate(words)
         if word in ("--ro-bind", "--bind")
     )
-
-
-def order(argv: Sequence[str], had: Mapping[str, str], env: Mapping[str, str]) -> bytes | None:
-    """The line for an open door that runs these words in this environment; None where a shell
-    cannot name what differs."""
-    gone, given = (
-        [name for name in had if name not in env],
-        {name: value for name, value in env.items() if had.get(name) != value},
-    )
-    if not all(name.isascii() and name.isidentifier() for name in (*gone, *given)):
-        return None
-    parts = [
-        *(f"unset {name}" for name in gone),
-        *(f"export {name}={quoted(value)}" for name, value in given.items()),
-    ]
-    return os.fsencode("; ".join((*parts, " ".join(("exec", *map(quoted, argv))))))
-
-
-def quoted(word: str) -> str:
-    """A word on one line for the shell that waits."""
-    return shlex.quote(word).replace("\n", "'\"$nightlatch_n\"'")
 
 
 def covers(mounts: Sequence[str], hidden: Iterable[Path]) -> Iterator[str]:

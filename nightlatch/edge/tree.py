@@ -29,12 +29,6 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # before bubblewrap could ask to die with it, there is nobody to send the line; and no command can
 # be over before the loop has a hold of its namespace.
 DOOR = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
-# The same where the command is not known yet: the line that is waited for is what to do.
-WAIT = (
-    r"""nightlatch_n=$(printf '\nx'); nightlatch_n=${nightlatch_n%x}; printf '\0'; """
-    r'''IFS= read -r nightlatch_go && eval "$nightlatch_go"'''
-)
-OPEN_DOOR = ("/bin/sh", "-c", WAIT)
 NOT_TYPED = bytes({*range(32), 127} - {*b"\t\n"})
 # seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
 UP, PATIENCE = 60.0, 5.0
@@ -43,18 +37,13 @@ UP, PATIENCE = 60.0, 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """What to start, as a sandbox made it: bubblewrap with a process namespace (`namespace`)
-    and within `bounds`, or the reaper.
-
-    `ready` is a sandbox that stands open for it already, and `line` what it is told to do.
-    """
+    and within `bounds`, or the reaper."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
     namespace: bool = False
     bounds: Bounds = NO_BOUNDS
-    ready: "Tree | None" = None
-    line: bytes = b""
 
 
 class Tree:
@@ -62,17 +51,11 @@ class Tree:
 
     `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code`
     is as Popen gives it, and `starved` says whether memory ran out in it: both are known at the
-    end. With `waits` it stays at an open door until `go`.
+    end.
     """
 
     def __init__(
-        self,
-        command: Command,
-        *,
-        stdin: bytes = b"",
-        tty: bool = False,
-        merged: bool = False,
-        waits: bool = False,
+        self, command: Command, *, stdin: bytes = b"", tty: bool = False, merged: bool = False
     ) -> None:
         self._namespace, self.ended, self.code, self._killed, self._unread = (
             command.namespace,
@@ -93,7 +76,7 @@ class Tree:
         self._handles, self._selector = handles_of((self.pid,)), selectors.DefaultSelector()
         try:
             if self._namespace:
-                self._let_in(b"" if waits else b"\n")
+                self._let_in()
             self._listen()
         except BaseException:
             self.__exit__(None, None, None)
@@ -136,7 +119,7 @@ class Tree:
         )
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
-    def _let_in(self, line: bytes) -> None:
+    def _let_in(self) -> None:
         """Meet the command at the door (see DOOR): when it is up, get hold of its namespace,
         then let it go on within its bounds."""
         door = self.outputs[0]
@@ -146,17 +129,10 @@ class Tree:
             self._unread = os.read(door, 1)
         self._begun = self._unread == b"\0"
         if self._begun:
-            self._unread, self._input = b"", memoryview(line + self._input)
+            self._unread, self._input = b"", memoryview(b"\n" + self._input)
             self.root = first_child(self.pid)
             self._handles += handles_of((self.root,))
             self._groups = self._bounds.enter(first_child(self.root))
-
-    def go(self, line: bytes, stdin: bytes = b"") -> None:
-        """Say through the open door what to do."""
-        self._input, self._least = (
-            memoryview(line + b"\n" + stdin),
-            min(self._bounds.disk, self._bounds.free() // 2),
-        )
 
     def _listen(self) -> None:
         self._selector.register(self._handles[0], READ)
@@ -185,11 +161,6 @@ class Tree:
             os.close(handle)
         self.starved = starved(self._groups)
         leave(self._groups)
-
-    @property
-    def waits(self) -> bool:
-        """Whether what was started is up and has not ended."""
-        return self._begun and not gone(self._handles, 0)
 
     @property
     def unstarted(self) -> bool:

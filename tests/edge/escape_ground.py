@@ -61,8 +61,7 @@ class Ground:
         }
 
     def try_it(self, argv: list[str], *, agents: bool) -> Ran:
-        """In the room of an agent, or in that of a check, which stood ready before it was
-        needed: as a session makes them."""
+        """In the room of an agent, or in that of a check, as a session makes them."""
         sandbox = rooms.sandbox_of(self.house)
         space = self.workspace(sandboxed=sandbox.name != "none")
         if agents:
@@ -71,11 +70,7 @@ class Ground:
             )
         else:
             room = rooms.room(self.house, space, network=self.house.config.checks.network)
-            sandbox.stand(room)
             room = replace(room, env={**room.env, **self.env})
-            ready = sandbox.ready(room, argv)
-            assert bool(ready) == (sandbox.name != "none")
-            return run(ready or sandbox.command(room, argv), timeout=PATIENCE)
         return run(sandbox.command(room, argv), timeout=PATIENCE)
 
     def workspace(self, *, sandboxed: bool) -> Workspace:

@@ -141,7 +141,7 @@ print(sandbox.bounds.groups, [says.split(":")[0] for says, _ in sandbox.bounds.l
 room = Room(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
 for script in ("python3 -c 'x = bytearray(400_000_000)'", "python3 -c 'x = bytearray(100_000_000)'",
                "for i in $(seq 60); do sleep 60 & done", "for i in $(seq 9); do sleep 0.01 & done; wait"):
-    print(run(sandbox.command(room, ["sh", "-c", script]), timeout=60).exit)
+    print(run(sandbox.command(room, ["sh", "-c", script]), timeout=600).exit)
 """
 
 
@@ -216,22 +216,6 @@ def test_systemd_starts_commands_in_a_scope_where_that_holds(
             "--",
         ]
         assert list(sandbox.bounds.lacks()) == []
-
-
-def test_a_room_that_stood_ready_is_held_to_its_limits_and_leaves_no_group(
-    room: Room, held: Bounds
-) -> None:
-    sandbox = find_sandbox("auto", MEMORY, PROCESSES)
-    for script, code in (("python3 -c 'x = bytearray(400_000_000)'", 137), ("exit 3", 3)):
-        sandbox.stand(room)
-        assert len(groups_of(held)) == len(held.groups)
-        ready = sandbox.ready(room, ["sh", "-c", script])
-        assert ready
-        assert run(ready, timeout=PATIENCE).exit == code
-        assert groups_of(held) == []
-    sandbox.stand(room)
-    sandbox.leave(room.tree)
-    assert groups_of(held) == []
 
 
 def test_a_limit_that_cannot_be_set_stops_the_command(

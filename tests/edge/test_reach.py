@@ -131,7 +131,7 @@ def test_a_socket_that_is_opened_is_reached_and_no_other(
             assert "No such file" in called(sandbox, room, tmp_path / "engine")
 
 
-def test_a_room_that_stands_ready_has_the_way_too_and_commands_keep_their_codes(
+def test_with_a_way_open_commands_keep_their_words_and_their_codes(
     sandbox: Sandbox, room: Room
 ) -> None:
     with (
@@ -140,12 +140,10 @@ def test_a_room_that_stands_ready_has_the_way_too_and_commands_keep_their_codes(
         closing(Ways(addresses=(f"localhost:{port_of(server)}",))) as ways,
     ):
         opened = ways.open_to(room)
-        sandbox.stand(opened)
-        ready = sandbox.ready(
+        call = sandbox.command(
             opened, [sys.executable, "-I", "-c", CALL, str(port_of(server)), "it's"]
         )
-        assert ready is not None
-        assert run(ready, timeout=PATIENCE).output.decode().strip() == "IT'SIT'SIT'S"
+        assert run(call, timeout=PATIENCE).output.decode().strip() == "IT'SIT'SIT'S"
         assert run(sandbox.command(opened, ["sh", "-c", "exit 7"]), timeout=PATIENCE).exit == 7
         assert run(sandbox.command(opened, ["no such program"]), timeout=PATIENCE).exit == 127
         assert (
