@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 import click
 
+from nightlatch import data
 from nightlatch.edge import outside
 from nightlatch.edge.sandbox import find_sandbox
 from nightlatch.edge.spelling import install_command, loop_command
@@ -47,7 +47,7 @@ def command(obj: object, *, keep: bool) -> None:  # noqa: ARG001  # every comman
 
 def play(folder: Path) -> None:
     project = folder / "shop"
-    sample = json.loads((files("nightlatch") / "shipped" / "demo.json").read_text())
+    sample = json.loads(data.text("shipped", "demo.json"))
     for name, lines in sample["files"].items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("\n".join(lines) + "\n")
@@ -116,7 +116,7 @@ def nightlatch(project: Path, env: dict[str, str], *args: str, quiet: bool = Fal
     done = subprocess.run(
         [sys.executable, "-P", "-m", "nightlatch", *args],
         cwd=project,
-        env={**env, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**env, "PYTHONPATH": str(data.ABOVE)},
         stdout=subprocess.DEVNULL if quiet else None,
         check=False,
     )

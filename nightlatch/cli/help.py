@@ -1,8 +1,8 @@
 """`help`: short texts on what one wants to look up at night, shipped with the package."""
 
-from importlib.resources import files
-
 import click
+
+from nightlatch import data
 
 TOPICS = ("exit-codes", "prd", "config", "agents", "ratchet", "recovery", "completion")
 
@@ -18,9 +18,4 @@ def command(topic: str | None) -> None:
 
         click.echo(default_toml(), nl=False)
     else:
-        click.echo(
-            files("nightlatch")
-            .joinpath("shipped", f"help-{topic}.txt")
-            .read_text(encoding="utf-8"),
-            nl=False,
-        )
+        click.echo(data.text("shipped", f"help-{topic}.txt"), nl=False)

@@ -4,11 +4,11 @@ import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
 import click
 
+from nightlatch import data
 from nightlatch.cli import Program
 from nightlatch.core import detect
 from nightlatch.core.config import default_toml
@@ -149,9 +149,9 @@ def suites_told(found: Found) -> Iterator[tuple[str, str]]:
 def wanted(house: House, found: Found) -> Iterator[Wanted]:
     """Name, text and mode of every file that is missing. Folders that are there are left alone,
     also with files missing in them."""
-    project, package = house.repo.project, files("nightlatch")
+    project = house.repo.project
     if not (project / "loop.py").exists():
-        yield "loop.py", package.joinpath("shipped", "loop.py").read_text(encoding="utf-8"), 0o755
+        yield "loop.py", data.text("shipped", "loop.py"), 0o755
     if not found.plan and not found.elsewhere:
         yield "prd.json", json.dumps(EXAMPLE, indent=2) + "\n", 0o644
     if not has_settings(project):
@@ -168,7 +168,7 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
         if found.hooks[1]:
             yield "checks/60-hooks", found.hooks[1], 0o755
     if not (project / "prompts").exists():
-        for prompt in sorted(package.joinpath("prompts").iterdir(), key=lambda file: file.name):
+        for prompt in sorted(data.path("prompts").iterdir()):
             yield f"prompts/{prompt.name}", prompt.read_text(encoding="utf-8"), 0o644
     if not (project / ".nightlatch/.gitignore").exists():
         yield ".nightlatch/.gitignore", "*\n", 0o644

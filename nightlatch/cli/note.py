@@ -10,6 +10,7 @@ from typing import cast
 
 import click
 
+from nightlatch import data
 from nightlatch.core.findings import Finding
 from nightlatch.core.text import harmless, plain
 from nightlatch.edge import noting
@@ -147,19 +148,14 @@ def show(name: str, *, as_json: bool) -> None:
 def lint(name: str, *, as_json: bool) -> int:
     """Say whether somebody could go on from a restart note alone: from a file, or from the note
     that `handoff F` writes. 1: not so."""
-    import tomllib
-    from importlib.resources import files
-
     from nightlatch.core.lint import lint as flaws_of
 
-    data = tomllib.loads(
-        files("nightlatch").joinpath("shipped/lint.toml").read_text(encoding="utf-8")
-    )
+    table = data.table("shipped", "lint.toml")
     text = note_of(name)
     stale = {str(each["id"]) for each in known() if each["state"] == "stale"}
     flaws = [
-        {"rule": each.rule, "says": data["rules"][each.rule], "at": each.at}
-        for each in flaws_of(text, data["words"], stale)
+        {"rule": each.rule, "says": table["rules"][each.rule], "at": each.at}
+        for each in flaws_of(text, table["words"], stale)
     ]
     if as_json:
         click.echo(

@@ -3,11 +3,11 @@ for."""
 
 import json
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 import click
 
+from nightlatch import data
 from nightlatch.cli import Program
 from nightlatch.core.reportvalues import Report, on_clocks
 from nightlatch.edge.house import House, find_house
@@ -59,7 +59,7 @@ def command(
 
 
 def template() -> str:
-    return (files("nightlatch") / "pages" / "report.html.j2").read_text(encoding="utf-8")
+    return data.text("pages", "report.html.j2")
 
 
 def prepare() -> None:

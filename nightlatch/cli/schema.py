@@ -1,8 +1,8 @@
 """`schema`: the JSON Schemas that ship with the package, for editors and scripts."""
 
-from importlib.resources import files
-
 import click
+
+from nightlatch import data
 
 NAMES = {"note": "note.json", "plan": "prd.json", "phase": "phase.json", "judge": "judge.json"}
 
@@ -12,6 +12,4 @@ NAMES = {"note": "note.json", "plan": "prd.json", "phase": "phase.json", "judge"
 def command(name: str) -> None:
     """Print a JSON Schema (draft 2020-12): of the plan, of what an agent leaves at the end of a
     phase, of a judge's answer."""
-    click.echo(
-        files("nightlatch").joinpath("schema", NAMES[name]).read_text(encoding="utf-8"), nl=False
-    )
+    click.echo(data.text("schema", NAMES[name]), nl=False)

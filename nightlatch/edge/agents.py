@@ -3,17 +3,16 @@
 import os
 import shutil
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from time import monotonic
 
+from nightlatch import data
 from nightlatch.core.announcements import announced
 from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
@@ -28,7 +27,7 @@ from nightlatch.edge.process import FILLED, Limits, supervise
 from nightlatch.edge.sandbox import Room, Sandbox
 from nightlatch.errors import ConfigError, FaultError
 
-SCRIPTED = Path(__file__).with_name("scripted.py")
+SCRIPTED = data.program("nightlatch.edge.scripted")
 NEUTRAL = Path("/run/nightlatch")
 LONGEST_QUESTION = 2_000
 # what only its words tell of a program of plain text
@@ -83,13 +82,7 @@ class AgentRun:
 
 def shipped() -> tuple[str, ...]:
     """The names of the agents that come with the package."""
-    return tuple(
-        sorted(
-            f.name.removesuffix(".toml")
-            for f in files("nightlatch").joinpath("agents").iterdir()
-            if f.name.endswith(".toml")
-        )
-    )
+    return data.names("agents", ".toml")
 
 
 def load(
@@ -127,24 +120,24 @@ def load(
 
 
 def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
-    data = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
+    table = data.table("agents", f"{name}.toml")
     fill = {"{python}": os.path.realpath(sys.executable), "{model}": model}
     words = (
-        *data.get(how, data["command"]),
-        *(data.get("model", ()) if model else ()),
+        *table.get(how, table["command"]),
+        *(table.get("model", ()) if model else ()),
         *given.args,
     )
-    lists = {key: tuple(data.get(key, ())) for key in ("passes", "keys", "cap", "credentials")}
+    lists = {key: tuple(table.get(key, ())) for key in ("passes", "keys", "cap", "credentials")}
     return Agent(
         name=name,
         command=tuple(fill.get(w, w) for w in words),
-        events=given.events or data["events"],
+        events=given.events or table["events"],
         model=model,
-        env={**data.get("env", {}), **given.env},
-        home=(*data.get("home", ()), *given.home),
+        env={**table.get("env", {}), **given.env},
+        home=(*table.get("home", ()), *given.home),
         tty=bool(given.tty),
-        login=data.get("login", ""),
-        tested=data["tested"],
+        login=table.get("login", ""),
+        tested=table["tested"],
         shipped=True,
         **lists,
     )

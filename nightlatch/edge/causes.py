@@ -2,17 +2,14 @@
 a browser or the network is missing."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from nightlatch import data
 from nightlatch.core.results import State
 from nightlatch.core.text import plain
 from nightlatch.core.units import show_duration
 from nightlatch.errors import FaultError, NightlatchError, RedBaseError
-
-DATA = Path(__file__).resolve().parents[1] / "shipped" / "causes.toml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +23,9 @@ class Cause:
 @cache
 def known() -> tuple[tuple[re.Pattern[str], Cause], ...]:
     """The causes that ship, in their order."""
-    told = tomllib.loads(DATA.read_text(encoding="utf-8"))["cause"]
+    causes = data.table("shipped", "causes.toml")["cause"]
     return tuple(
-        (re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in told
+        (re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in causes
     )
 
 

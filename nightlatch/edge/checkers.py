@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import cache
-from importlib.resources import files
 from posixpath import basename, dirname
 
+from nightlatch import data
 from nightlatch.core.evidence import Strict
 from nightlatch.core.ratchet import checkers
 from nightlatch.core.ratchet.checkers import Checkers, Tool
@@ -41,9 +41,7 @@ class Watched:
 @cache
 def shipped() -> Checkers:
     """All tools that the package knows."""
-    return checkers.parse(
-        files("nightlatch").joinpath("shipped", "checkers.toml").read_text(encoding="utf-8")
-    )
+    return checkers.parse(data.text("shipped", "checkers.toml"))
 
 
 def watched(trials: Trials, case: Case) -> Watched:

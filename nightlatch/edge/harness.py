@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.resources import files
 
+from nightlatch import data
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.harness import (
@@ -51,9 +51,7 @@ Harness = Mapping[str, Used]
 @cache
 def shipped_tools() -> Tools:
     """The tools that the package knows."""
-    return parse_tools(
-        (files("nightlatch") / "shipped" / "harness.toml").read_text(encoding="utf-8")
-    )
+    return parse_tools(data.text("shipped", "harness.toml"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

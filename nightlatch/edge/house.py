@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
+from nightlatch import data
 from nightlatch.core import config as settings
 from nightlatch.core import planfile
 from nightlatch.core.config import Config
@@ -412,7 +412,7 @@ def templates(house: House) -> Callable[[str], tuple[str, str]]:
 
     def find(name: str) -> tuple[str, str]:
         own = house.repo.project / "prompts" / name
-        source = own if own.is_file() else Path(str(files("nightlatch"))) / "prompts" / name
+        source = own if own.is_file() else data.path("prompts", name)
         try:
             return source.read_text(encoding="utf-8"), str(source)
         except UnicodeDecodeError as error:

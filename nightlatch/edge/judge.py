@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nightlatch import data
 from nightlatch.core import judge
 from nightlatch.core.judge import Hearing, Judged, Met, NoAnswer
 from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Usage
@@ -135,7 +135,7 @@ class Bench:
     def look(self, hearing: Hearing, pictures: Iterable[Path]) -> tuple[Judged, Usage]:
         """One look; an answer that cannot be read is asked for once more."""
         usage, complaint = Usage(), ""
-        schema = json.loads(files("nightlatch").joinpath("schema", "judge.json").read_text("utf-8"))
+        schema = json.loads(data.text("schema", "judge.json"))
         for _ in range(2):
             said, end = self.ask(
                 judge.brief(hearing, self.templates, complaint),

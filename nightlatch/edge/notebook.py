@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from importlib.resources import files as package
 from pathlib import Path
 
+from nightlatch import data
 from nightlatch.core import notes as model
 from nightlatch.core.findings import (
     ID,
@@ -45,9 +45,7 @@ CONFIRMED = frozenset({State.VERIFIED, State.REJECTED})
 
 
 def schema() -> Mapping[str, object]:
-    found: Mapping[str, object] = json.loads(
-        package("nightlatch").joinpath("schema/note.json").read_text(encoding="utf-8")
-    )
+    found: Mapping[str, object] = json.loads(data.text("schema", "note.json"))
     return found
 
 

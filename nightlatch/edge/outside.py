@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nightlatch import data
 from nightlatch.safepath import GIVEN, LISTS, given, is_inside, is_safe, project_tops, safe_part
 
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH")
@@ -169,5 +170,4 @@ def asked(argv: Sequence[str], timeout: float | None = None) -> subprocess.Compl
 def own_python(module: str) -> list[str]:
     """The words that start `main()` of one of this program's modules: by this Python alone,
     with the modules that this process has."""
-    root = str(Path(__file__).resolve().parents[1])
-    return [sys.executable, "-I", "-S", "-c", START, root, module, *sys.path]
+    return [sys.executable, "-I", "-S", "-c", START, str(data.PACKAGE), module, *sys.path]

@@ -3,15 +3,14 @@ of HOME that are the workspace's own."""
 
 import re
 import shutil
-import tomllib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from nightlatch import data
 from nightlatch.core import packages
 from nightlatch.core.packages import Managers, Store
 
-DATA = Path(__file__).resolve().parents[1] / "shipped" / "packages.toml"
 LOCKS = {"go.sum": packages.go_files, "Cargo.lock": packages.cargo_files}
 # Go keeps these among its modules, and they are large
 TOOLCHAINS = ("golang.org/toolchain@*", "cache/download/golang.org/toolchain")
@@ -27,7 +26,7 @@ Pairs = tuple[tuple[Path, Path], ...]
 @cache
 def shipped() -> Managers:
     """What is known of package managers."""
-    return packages.managers_of(tomllib.loads(DATA.read_text(encoding="utf-8")))
+    return packages.managers_of(data.table("shipped", "packages.toml"))
 
 
 def lend_settings(home: Path, private: Path) -> None:

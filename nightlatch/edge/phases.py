@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from itertools import count
 from typing import TypeAlias
 
+from nightlatch import data
 from nightlatch.core import phasefile
 from nightlatch.core import phases as core
 from nightlatch.core.brief import BRIEF, BriefParts
@@ -133,9 +133,9 @@ def briefed(
     person's, a shipped one, or the usual."""
     if at is None:
         return parts
-    own, shipped = house.repo.project / "prompts", files("nightlatch").joinpath("prompts")
     name = phasefile.prompt_name(at.phase)
-    template = name if (own / name).is_file() or shipped.joinpath(name).is_file() else BRIEF
+    own, shipped = house.repo.project / "prompts" / name, data.path("prompts", name)
+    template = name if own.is_file() or shipped.is_file() else BRIEF
     retold = phasefile.retold(was_there(house, tip, parts.feature))
     earlier, errors, checklist = core.briefed(parts.feature, past, at.before, retold)
     return replace(
@@ -166,9 +166,7 @@ def was_there(house: House, tip: str, feature: Feature) -> str:
 
 @cache
 def schema() -> Mapping[str, object]:
-    told: Mapping[str, object] = json.loads(
-        files("nightlatch").joinpath("schema", OUTPUT).read_text(encoding="utf-8")
-    )
+    told: Mapping[str, object] = json.loads(data.text("schema", OUTPUT))
     return told
 
 
@@ -403,7 +401,7 @@ def rendered(
     for it."""
     from nightlatch.core.templates import renderer
 
-    source = files("nightlatch").joinpath("shipped", TEMPLATE).read_text(encoding="utf-8")
+    source = data.text("shipped", TEMPLATE)
     show = renderer(TEMPLATE, lambda _name: (source, TEMPLATE), phasefile.FIELDS)
     own = house.config.agent[0]
     shown = phasefile.values(

@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.resources import files as package
 from pathlib import Path
 
+from nightlatch import data
 from nightlatch.core import jsontext, planedit, planfile, planner
 from nightlatch.core.models import AgentEnd, End, Feature, Plan
 from nightlatch.core.planner import Aim
@@ -250,9 +250,7 @@ class Planning:
                 problems=(f"{planner.PLACE} has more than {MOST_ANSWER} bytes",)
             )
         target = self.task.feature.id if self.task.feature else ""
-        schema = json.loads(
-            package("nightlatch").joinpath("schema", "planner.json").read_text("utf-8")
-        )
+        schema = json.loads(data.text("schema", "planner.json"))
         proposal = planner.read(
             jsontext.decode(said, planner.PLACE), self.plan, self.task.aim, schema, target
         )
@@ -386,9 +384,9 @@ def write(house: House, old: bytes | None, draft: Draft) -> None:
             f"{what} changed while the planner was at work, so nothing is written",
             fix="look at it, and plan again",
         )
-    for name, data in draft.files.items():
+    for name, content in draft.files.items():
         (project / name).parent.mkdir(exist_ok=True)
         with (project / name).open("xb") as file:
-            file.write(data)
+            file.write(content)
         (project / name).chmod(0o755)
     files.replace(house.repo.top / house.plan, draft.plan, mode=0o666)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from nightlatch import data
 from nightlatch.core.globs import matcher
 from nightlatch.core.testfiles import ENVIRONMENT
 from nightlatch.edge import outside, packages
@@ -19,7 +20,7 @@ from nightlatch.safepath import is_inside
 
 OUT = Path("/run/nightlatch/out")
 ENVIRONMENTS = (".venv", "node_modules")
-NOTING = Path(__file__).with_name("noting.py")
+NOTING = data.program("nightlatch.edge.noting")
 
 
 def sandbox_of(house: House) -> Sandbox:

@@ -14,19 +14,20 @@ from functools import cache
 from pathlib import Path
 from threading import Event
 
+from nightlatch import data
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.reportformats import read_report
 from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, weigh
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.core.testfiles import Runner, parse
+from nightlatch.data import RUNNERS
 from nightlatch.edge import process
 from nightlatch.edge.homes import opened, read_inside
 from nightlatch.edge.process import Ran
 from nightlatch.edge.sandbox import Room, Sandbox
 from nightlatch.errors import FaultError
 
-RUNNERS = Path(__file__).resolve().parents[1] / "runners"
 ORDER = (
     "pytest",
     "unittest",
@@ -100,7 +101,7 @@ class Desk:
 @cache
 def shipped() -> tuple[Runner, ...]:
     """The runners that come with the package, in the order in which they are looked for."""
-    return tuple(parse((RUNNERS / f"{name}.toml").read_text(encoding="utf-8")) for name in ORDER)
+    return tuple(parse(data.text("runners", f"{name}.toml")) for name in ORDER)
 
 
 @contextmanager

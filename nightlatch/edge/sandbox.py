@@ -4,7 +4,6 @@ reaper."""
 import os
 import shutil
 import sys
-import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from nightlatch import safepath
+from nightlatch import data, safepath
 from nightlatch.core.packages import without_login
 from nightlatch.edge import outside, reaper
 from nightlatch.edge.bounds import NO_BOUNDS, Bounds, find_bounds
@@ -22,7 +21,6 @@ from nightlatch.edge.packages import shipped as managers
 from nightlatch.edge.tree import DOOR, Command
 from nightlatch.errors import ConfigError, SandboxError
 
-DATA = Path(__file__).resolve().parents[1] / "shipped" / "sandbox.toml"
 RESOLVER = Path("/etc/resolv.conf")
 SPARE_HOME = Path("/run/nightlatch/home")
 PROGRAMS = ("bin", "sbin", "shims")
@@ -127,7 +125,7 @@ def find_sandbox(
 @cache
 def shipped() -> Mapping[str, Sequence[str]]:
     """What sandboxes have in common."""
-    return tomllib.loads(DATA.read_text(encoding="utf-8"))
+    return data.table("shipped", "sandbox.toml")
 
 
 def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:

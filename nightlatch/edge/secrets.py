@@ -3,16 +3,14 @@ before they are kept."""
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
+from nightlatch import data
 from nightlatch.core.secrets import ALLOWED, LONGEST_BLOCK, Secrets, Shape, known_values, shapes_of
 from nightlatch.edge.git import Repo
 
-DATA = Path(__file__).resolve().parents[1] / "shipped" / "secrets.toml"
 AT_ONCE = 1_000_000
 NAMED = 5
 MARK = "[nightlatch kept this line out: {}]"
@@ -33,7 +31,7 @@ class Cut:
 
 @cache
 def shapes() -> tuple[Shape, ...]:
-    return shapes_of(tomllib.loads(DATA.read_text(encoding="utf-8")))
+    return shapes_of(data.table("shipped", "secrets.toml"))
 
 
 def guard(environ: Mapping[str, str]) -> Secrets:

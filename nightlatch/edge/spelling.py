@@ -2,10 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 from shutil import which
 
-CLONE = Path(__file__).parents[2]
+from nightlatch import data
+
+CLONE = data.ABOVE
 
 
 def loop_command() -> str:

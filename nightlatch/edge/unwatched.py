@@ -19,10 +19,11 @@ from nightlatch.core.reportformats import read_report
 from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.suites import Suite, as_project, holders, matching
 from nightlatch.core.testfiles import supersedes
+from nightlatch.data import RUNNERS
 from nightlatch.edge import integrity, runner
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.elsewhere import Aspect, Place, elsewhere
-from nightlatch.edge.runner import RUNNERS, Desk
+from nightlatch.edge.runner import Desk
 from nightlatch.edge.sidebyside import within
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import Trials, digest

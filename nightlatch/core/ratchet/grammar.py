@@ -6,14 +6,13 @@ and never change while a program runs.
 
 import importlib
 import re
-import tomllib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from nightlatch import data
 from nightlatch.core.globs import matcher
 
 if TYPE_CHECKING:
@@ -146,35 +145,27 @@ class Parsed:
 @cache
 def known() -> Mapping[str, Language]:
     """Every language by its name, from its data file."""
-    folder = resources.files("nightlatch") / "languages"
-    texts = {
-        file.name: file.read_text(encoding="utf-8")
-        for file in folder.iterdir()
-        if file.name.endswith(".toml")
-    }
-    ranks = tomllib.loads(texts.pop("ranks.toml"))
-    return {
-        name.removesuffix(".toml"): _language(text, ranks) for name, text in sorted(texts.items())
-    }
+    ranks = data.table("languages", "ranks.toml")
+    names = (name for name in data.names("languages", ".toml") if name != "ranks")
+    return {name: _language(data.table("languages", f"{name}.toml"), ranks) for name in names}
 
 
-def _language(text: str, ranks: Mapping[str, Sequence[str]]) -> Language:
-    data = tomllib.loads(text)
-    grammar = data.get("grammar", {})
+def _language(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> Language:
+    grammar = table.get("grammar", {})
     values = {
         word: rank
         for rank, key in ((3, "exact"), (2, "partly"), (1, "vague"))
-        for word in (*ranks[key], *data.get(key, ()))
+        for word in (*ranks[key], *table.get(key, ()))
     }
     return Language(
-        name=data["name"],
-        title=data["title"],
-        frameworks=data["frameworks"],
-        endings=tuple(data["endings"]),
-        files=tuple(data["files"]),
-        collected=tuple(data.get("collected", data["files"])),
-        anywhere=data.get("anywhere", False),
-        between=data.get("between", "::"),
+        name=table["name"],
+        title=table["title"],
+        frameworks=table["frameworks"],
+        endings=tuple(table["endings"]),
+        files=tuple(table["files"]),
+        collected=tuple(table.get("collected", table["files"])),
+        anywhere=table.get("anywhere", False),
+        between=table.get("between", "::"),
         module=grammar.get("module", ""),
         function=grammar.get("function", "language"),
         variants=grammar.get("variants", {}),
@@ -185,15 +176,15 @@ def _language(text: str, ranks: Mapping[str, Sequence[str]]) -> Language:
             (re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())
         ),
         words={
-            key: re.compile(value, re.MULTILINE) for key, value in data.get("words", {}).items()
+            key: re.compile(value, re.MULTILINE) for key, value in table.get("words", {}).items()
         },
-        select=_select(data["select"]) if "select" in data else None,
+        select=_select(table["select"]) if "select" in table else None,
         limits=tuple(
             (limit["name"], re.compile(limit["find"]), limit.get("turn", 1))
-            for limit in data.get("limits", ())
+            for limit in table.get("limits", ())
         ),
-        raises=tuple(map(re.compile, data.get("raises", ()))),
-        claims=tuple(_claim(c) for c in data.get("claims", ())),
+        raises=tuple(map(re.compile, table.get("raises", ()))),
+        claims=tuple(_claim(c) for c in table.get("claims", ())),
         ranks=values,
     )
 
