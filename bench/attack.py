@@ -47,7 +47,8 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room, Unconfined, environment
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_none import NoSandbox
 from tests.conftest import GIT_ENVIRONMENT
 from tests.pythons import make_pytest
 from tests.ratchet.ground import export, put
@@ -131,7 +132,7 @@ class Ground:
         cache.mkdir(parents=True, exist_ok=True)
         return Lab(
             repo=self.repo,
-            hands=Hands(sandbox=Unconfined(), timeout=PATIENCE),
+            hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE),
             open_room=self.open_room,
             cache=cache,
             aside=("prd.json", "progress.txt", "progress", "findings"),
@@ -142,13 +143,13 @@ class Ground:
         )
 
     @contextmanager
-    def open_room(self, _base: str, tree: str) -> Iterator[Room]:
+    def open_room(self, _base: str, tree: str) -> Iterator[SandboxSpec]:
         """A plain checkout of a tree, gone afterwards."""
         with TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as name:
             place, home = Path(name, "tree"), Path(name, "home")
             home.mkdir()
             export(self.repo, tree, place)
-            yield Room(tree=place, at=self.repo.top, home=home, env=self.env)
+            yield SandboxSpec(tree=place, at=self.repo.top, home=home, env=self.env)
 
     def verdict(self, project: Project, files: Files) -> Verdict:
         base, tree = self.base(project), self.tree(after(project.files, landing(files)))

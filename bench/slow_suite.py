@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from nightlatch.core.models import Feature
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests.ratchet.case import Base, Case, Files
 from tests.ratchet.ground import Ground, make
 

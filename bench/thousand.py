@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from nightlatch.edge import process
 from nightlatch.edge.process import Ran
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests.ratchet.case import Base, Case, Files
 from tests.ratchet.ground import Ground, make
 

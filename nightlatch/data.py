@@ -1,7 +1,7 @@
 """The files that come with the package, by name: the one place that knows where they lie.
 
-They are real files, in a clone and in an installed wheel alike: folders of them are shown inside sandboxes, and programs among
-them are started by other Pythons.
+They are real files, in a clone and in an installed wheel alike: folders of them are shown inside
+sandboxes, and programs among them are started by other Pythons.
 """
 
 import tomllib
@@ -11,7 +11,8 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent
 # The folder that Python imports this package from: a clone, or site-packages.
 ABOVE = PACKAGE.parent
-# What test runners are given to tell their results: shown as a folder to every command that decides.
+# What test runners are given to tell their results: shown as a folder to every command that
+# decides.
 RUNNERS = PACKAGE / "runners"
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 import nightlatch
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.errors import SandboxError
 from tests.pythons import make_pytest, make_python
 from tests.ratchet import table

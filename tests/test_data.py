@@ -1,4 +1,5 @@
-"""The files that come with the package: found by name, and real files wherever they are shown to another program."""
+"""The files that come with the package: found by name, and real files wherever they are shown to
+another program."""
 
 from importlib.util import find_spec
 

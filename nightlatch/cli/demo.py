@@ -13,7 +13,7 @@ import click
 
 from nightlatch import data
 from nightlatch.edge import outside
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.edge.spelling import install_command, loop_command
 from nightlatch.errors import SandboxError
 

@@ -24,7 +24,7 @@ from nightlatch.core.units import show_duration
 from nightlatch.edge.clocks import local
 from nightlatch.edge.homes import Loan, lend, read_inside
 from nightlatch.edge.process import FILLED, Limits, supervise
-from nightlatch.edge.sandbox import Room, Sandbox
+from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec
 from nightlatch.errors import ConfigError, FaultError
 
 SCRIPTED = data.program("nightlatch.edge.scripted")
@@ -198,7 +198,7 @@ class Errand:
 
     program: Path
     brief: Path
-    room: Room
+    room: SandboxSpec
     sandbox: Sandbox
     out: Path
     environ: Mapping[str, str]
@@ -325,7 +325,7 @@ def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
     )
 
 
-def argv_of(agent: Agent, errand: Errand, room: Room) -> list[str]:
+def argv_of(agent: Agent, errand: Errand, room: SandboxSpec) -> list[str]:
     """The command as it runs in the room."""
     seen = {
         "{brief}": room.env["NIGHTLATCH_BRIEF"],
@@ -349,7 +349,7 @@ def question(out: Path) -> str:
     return "\n".join(line.strip() for line in lines if line.strip())
 
 
-def furnished(agent: Agent, errand: Errand) -> Room:
+def furnished(agent: Agent, errand: Errand) -> SandboxSpec:
     """The room with the agent's program, its brief and its variables in it."""
     passed = {
         n: v

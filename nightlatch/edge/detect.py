@@ -16,7 +16,7 @@ from nightlatch.core.testcommand import Named, as_named
 from nightlatch.edge import agents, outside, runner
 from nightlatch.edge.house import House, made_environments, plans_near, project_files, untracked
 from nightlatch.edge.rooms import ENVIRONMENTS
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.errors import SandboxError
 
 

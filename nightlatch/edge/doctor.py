@@ -35,7 +35,7 @@ from nightlatch.edge.lab import Lab
 from nightlatch.edge.look import View
 from nightlatch.edge.lookout import before, fail, guarded, ok, warn
 from nightlatch.edge.pool import Pool
-from nightlatch.edge.sandbox import Sandbox
+from nightlatch.edge.sandbox_base import Sandbox
 from nightlatch.errors import NightlatchError
 
 
@@ -74,7 +74,7 @@ def tried_out(seen: View, console: Console) -> Iterator[Finding]:
         yield from confined(seen, pool.sandbox)
         for name in seen.house.config.agent:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        yield from guarded("judge", lambda: judged(seen, pool.sandbox.name))
+        yield from guarded("judge", lambda: judged(seen, pool.sandbox))
         yield from guarded("base", lambda: base(seen, lab, console))
         yield from guarded(
             "reach",
@@ -89,10 +89,10 @@ def tried_out(seen: View, console: Console) -> Iterator[Finding]:
 def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
     """The sandbox, and what it does not hold here."""
     wanted = seen.house.config.workspace
-    if sandbox.name == "none":
+    if not sandbox.traits.isolates_files:
         fix = 'workspace.sandbox = "auto" in loop.toml'
         yield warn("sandbox", "none: agents may read and write whatever you may", fix)
-        if wanted.memory or wanted.processes:
+        if (wanted.memory or wanted.processes) and not sandbox.traits.resources:
             yield warn(
                 "sandbox",
                 "workspace.memory and workspace.processes are not held without a sandbox",
@@ -140,7 +140,7 @@ def counted(seen: View, agent: Agent, end: AgentEnd) -> Iterator[Finding]:
         )
 
 
-def judged(seen: View, sandbox: str) -> Iterator[Finding]:
+def judged(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
     """Who judges, and the checks that nobody else may see."""
     config, house = seen.house.config, seen.house
     agent = judge.hired(house, config.agent[0])
@@ -165,7 +165,7 @@ def judged(seen: View, sandbox: str) -> Iterator[Finding]:
             warn("held-back", f"no executable in {place}", f"chmod +x {place}/*"),
         )
         yield ok("held-back", f"{count} held-back checks") if count else nobody
-        if sandbox == "none":
+        if not sandbox.traits.isolates_files:
             yield warn(
                 "held-back",
                 "without a sandbox agents can read the held-back checks",
@@ -201,7 +201,7 @@ def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:
     """What fails on the branch only because checks have no network: what does not pass is tried
     once more with it."""
     config, bad = seen.house.config, without_success(lab.state(seen.tip))
-    if config.checks.network or pool.sandbox.name == "none" or not bad:
+    if config.checks.network or not pool.sandbox.traits.network or not bad:
         return
     house = replace(seen.house, config=replace(config, checks=replace(config.checks, network=True)))
     with TemporaryDirectory(prefix="nightlatch-") as folder:

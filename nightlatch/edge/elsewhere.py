@@ -13,7 +13,7 @@ from uuid import uuid4
 from nightlatch.edge import runner
 from nightlatch.edge.process import Ran
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.trials import Trials
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 
@@ -43,7 +43,7 @@ class Place:
     folder."""
 
     hands: Hands
-    room: Room
+    room: SandboxSpec
     folder: Path
     seen: str
 
@@ -89,13 +89,13 @@ def elsewhere(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def moved(hands: Hands, room: Room, folder: Path) -> Room:
+def moved(hands: Hands, room: SandboxSpec, folder: Path) -> SandboxSpec:
     """The room with its tree in another place.
 
     In a sandbox the old place shows it too, for reading: programs of an environment name their
     interpreter by its whole path. Without one the checkout itself is moved, where it can be.
     """
-    if hands.sandbox.name != "none":
+    if hands.sandbox.traits.own_paths:
         name = uuid4().hex[:10]
         at, own = PLACES / name / TOP, PLACES / f"{name}s"
         borrows(room, own)
@@ -121,7 +121,7 @@ def apart(place: Path, old: Path, new: Path) -> Path:
     return new / place.relative_to(old) if place.is_relative_to(old) else place
 
 
-def borrows(room: Room, own: Path) -> None:
+def borrows(room: SandboxSpec, own: Path) -> None:
     """Have the checkout's .git borrow its objects from where they are shown now."""
     listed = room.tree / ".git/objects/info/alternates"
     if listed.is_file():
@@ -133,7 +133,7 @@ def borrows(room: Room, own: Path) -> None:
         listed.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def without_history(trials: Trials, room: Room, tree: str) -> Room:
+def without_history(trials: Trials, room: SandboxSpec, tree: str) -> SandboxSpec:
     """The checkout with a history of one commit, where it had any.
 
     Its .git was just made, and nothing has run in it.

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from nightlatch.edge.house import House
-from nightlatch.edge.sandbox import Sandbox, environment
+from nightlatch.edge.sandbox_base import Sandbox, environment
 
 # Written by who merely uses an environment: a result is none the worse for them.
 PASSING = frozenset({"__pycache__", ".cache", ".vite", ".pytest_cache"})

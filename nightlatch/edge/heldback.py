@@ -14,7 +14,7 @@ from nightlatch.core.rules import reason
 from nightlatch.edge import runner
 from nightlatch.edge.house import House
 from nightlatch.edge.runner import INSIDE, Hands, bounded
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.errors import ConfigError
 
 HINT = re.compile(rb"^\s*(?:#|//|--|;)\s*hint:\s*(.+)$", re.MULTILINE)
@@ -46,7 +46,9 @@ def checks_in(place: Path) -> list[Path]:
     return sorted(file for file in place.iterdir() if file.is_file() and os.access(file, os.X_OK))
 
 
-def examine(hands: Hands, room: Room, place: Path, env: Mapping[str, str]) -> tuple[Reason, ...]:
+def examine(
+    hands: Hands, room: SandboxSpec, place: Path, env: Mapping[str, str]
+) -> tuple[Reason, ...]:
     """What each check in name order comes to, told by its hint alone."""
     inside = replace(room, hidden=(), readable=(*room.readable, (place, INSIDE / "held-back")))
     said = []

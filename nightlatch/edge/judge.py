@@ -22,7 +22,7 @@ from nightlatch.edge.files import make_folder, mark, write_private
 from nightlatch.edge.house import House
 from nightlatch.edge.process import Limits
 from nightlatch.edge.runner import bounded
-from nightlatch.edge.sandbox import Room, Sandbox, environment
+from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec, environment
 from nightlatch.errors import FaultError
 
 PLACE = Path("/run/nightlatch/case")
@@ -199,7 +199,7 @@ class Bench:
         A program of the project is started from the person's checkout: the room holds nothing of
         it.
         """
-        room = Room(
+        room = SandboxSpec(
             tree=place / "case",
             at=PLACE,
             home=place / "home",

@@ -12,7 +12,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.results import Results
 from nightlatch.core.suites import Suite, as_project
 from nightlatch.edge.beneath import entered, put
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sidebyside import run_one
 from nightlatch.edge.trials import Trials
 
@@ -31,7 +31,7 @@ class KeptRoom:
     tree: str
     suite: Suite
     stack: ExitStack = field(default_factory=ExitStack)
-    room: Room | None = None
+    room: SandboxSpec | None = None
     traces: dict[str, Trace] = field(default_factory=dict)
     other: str = ""
 
@@ -75,7 +75,7 @@ class KeptRoom:
             self.stack.close()
             self.room = None
 
-    def enter(self) -> Room:
+    def enter(self) -> SandboxSpec:
         room = self.stack.enter_context(
             self.trials.open_room(self.base, self.trials.clean(self.base, self.tree))
         )
@@ -93,7 +93,7 @@ class KeptRoom:
             *(self.trials.path(pattern) for pattern in self.suite.patterns(runner.built)),
         )
 
-    def put(self, room: Room, path: str, text: str) -> None:
+    def put(self, room: SandboxSpec, path: str, text: str) -> None:
         """This file with this text, and the last one as the tree has it."""
         files = self.trials.files(self.tree)
         with entered(room.tree) as top:
@@ -109,7 +109,7 @@ class KeptRoom:
         self.other = path
 
 
-def traces(room: Room, built: Iterable[str]) -> Mapping[str, Trace]:
+def traces(room: SandboxSpec, built: Iterable[str]) -> Mapping[str, Trace]:
     """What tells whether anything was written below the tree and HOME, `built` files aside."""
     aside, found = matcher(built), dict[str, Trace]()
     for top in (room.tree, room.home):

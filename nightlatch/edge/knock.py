@@ -22,7 +22,7 @@ def knock(house: House, pool: Pool, agent: Agent, program: Path, tip: str) -> Ag
         brief = Path(folder) / "brief.md"
         brief.write_text(WORD)
         limits = Limits(wall=WALL, idle=min(IDLE, house.config.limits.idle or IDLE))
-        room = rooms.agents_room(house, place, pool.sandbox, session="doctor", feature="doctor")
+        room = rooms.agent_spec(house, place, pool.sandbox, session="doctor", feature="doctor")
         ran = agents.run(
             agent,
             agents.Errand(

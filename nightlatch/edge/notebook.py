@@ -35,7 +35,7 @@ from nightlatch.core.text import ends, folded
 from nightlatch.edge import files, process, runner
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.site import Candidate, Site, Started
 
 MOST_BYTES = 1_000_000
@@ -265,7 +265,7 @@ def tries(
     return tuple(done)
 
 
-def run(site: Site, room: Room, trial: Trial, until: float) -> tuple[Trial, Evidence]:
+def run(site: Site, room: SandboxSpec, trial: Trial, until: float) -> tuple[Trial, Evidence]:
     """One command until its runs show something, the cap is reached or the time is up; and what
     its last run came to."""
     ended = Evidence(command=trial.command)

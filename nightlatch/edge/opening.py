@@ -33,7 +33,7 @@ from nightlatch.edge.ownfiles import run_outside
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sidebyside import Progress
 from nightlatch.edge.site import Options, Signals, Site
 from nightlatch.errors import PlanError, RepoError
@@ -139,9 +139,9 @@ def laboratory(
     checks, known = house.config.checks, dict[str, Plan]()
 
     @contextmanager
-    def open_room(base: str, tree: str) -> Iterator[Room]:
+    def open_room(base: str, tree: str) -> Iterator[SandboxSpec]:
         with pool.checkout(base, tree) as place:
-            yield rooms.checks_room(house, place, ways or pool.ways)
+            yield rooms.checks_spec(house, place, ways or pool.ways)
 
     def plan(base: str) -> Plan | None:
         found = house.repo.find(f"{base}:{house.plan}") if house.plan else None

@@ -131,7 +131,7 @@ class Planning:
             Errand(
                 program=agents.find(self.agent, self.house.repo.project, os.environ),
                 brief=brief,
-                room=rooms.agents_room(
+                room=rooms.agent_spec(
                     self.house,
                     self.place,
                     self.pool.sandbox,

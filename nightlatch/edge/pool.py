@@ -33,7 +33,7 @@ from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import ended
-from nightlatch.edge.sandbox import Sandbox
+from nightlatch.edge.sandbox_base import Sandbox
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import FaultError, NightlatchError, RepoError
 
@@ -221,15 +221,11 @@ class Pool:
     def bare(self, base: str, key: str = "") -> Workspace:
         """Check `base` out, with nothing of init.sh's yet."""
         folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
+        traits = self.sandbox.traits
         place = workspace.prepare(
-            self.house.repo,
-            folder,
-            base,
-            self.branch,
-            sandboxed=self.sandbox.name != "none",
-            env=key,
+            self.house.repo, folder, base, self.branch, sandboxed=traits.own_paths, env=key
         )
-        if self.sandbox.name != "none":
+        if traits.isolates_files:  # else HOME is the person's own, with their settings in it
             packages.lend_settings(Path.home(), place.home)
         for name in self.copied():
             copy_into(self.house.repo.project / name, place.tree / self.house.path(name))
@@ -279,7 +275,9 @@ class Pool:
                     ),
                 )
         old, new = (self.template(each) / "tree" for each in (base, tree))
-        return tuple(environment.compared(old, new)) if self.sandbox.name != "none" else ()
+        # Where each workspace is seen at a path of its own, two environments differ by that path
+        # wherever they name it.
+        return tuple(environment.compared(old, new)) if self.sandbox.traits.own_paths else ()
 
     def env_key(self, base: str) -> str:
         """What init.sh depends on: itself and the tracked manifests and lock files.
@@ -363,9 +361,9 @@ class Pool:
         for shared in filled:
             (place.own / shared).mkdir(parents=True, exist_ok=True)
         words = self.pip_words(place, maker, tree) if maker.lists else ()
-        room = rooms.room(self.house, place, network=True)
+        room = rooms.spec_for(self.house, place, network=True)
         room = replace(room, cwd=room.cwd if maker is INIT_MAKER else maker.cwd or ".")
-        if self.sandbox.name != "none":
+        if self.sandbox.traits.own_paths:  # else packages go to the stores of the person's HOME
             room = rooms.installing(self.house, place, room)
         command = self.sandbox.command(room, (*maker.argv, *words))
         server = servers.Server()

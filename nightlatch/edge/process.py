@@ -1,8 +1,10 @@
 """Supervises commands: output in bounded memory, time limits on a clock that cannot jump, and
 nothing left when it returns."""
 
+import os
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from threading import Event
 from typing import Protocol
 
 from nightlatch.core.secrets import NO_SECRETS, Secrets
+from nightlatch.edge import reaper
 from nightlatch.edge.streams import Excerpt, Lines, Transcript, plain
 from nightlatch.edge.tree import Command, Tree, end_orphan, identity
 from nightlatch.errors import SandboxError
@@ -24,6 +27,7 @@ __all__ = [
     "identity",
     "run",
     "supervise",
+    "supervised",
 ]
 
 TAIL = 16_384
@@ -203,6 +207,13 @@ class Patience:
             "idle": 0 < limits.idle <= now - self._heard,
         }
         return next((name for name, applies in rules.items() if applies), "")
+
+
+def supervised(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Command:
+    """Return a command as the person would run it, under the reaper, so that nothing of it outlives
+    it or the loop."""
+    words = (sys.executable, "-I", "-S", reaper.__file__, str(os.getpid()), *argv)
+    return Command(argv=words, env=env, cwd=str(cwd))
 
 
 def supervise(

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nightlatch.edge import outside, relay
-from nightlatch.edge.sandbox import Pairs, Room, shipped
+from nightlatch.edge.sandbox_base import Pairs, SandboxSpec, shipped
 from nightlatch.errors import FaultError
 
 RELAY = Path(relay.__file__)
@@ -40,7 +40,7 @@ class Ways:
     _relay: "subprocess.Popen[bytes] | None" = None
     _folder: "TemporaryDirectory[str] | None" = field(default=None, repr=False)
 
-    def open_to(self, room: Room) -> Room:
+    def open_to(self, room: SandboxSpec) -> SandboxSpec:
         """The room with these ways open. Sockets that are not there now are left out."""
         if not self.addresses:
             return room

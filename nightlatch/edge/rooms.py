@@ -14,7 +14,8 @@ from nightlatch.core.testfiles import ENVIRONMENT
 from nightlatch.edge import outside, packages
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
-from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment, find_sandbox, home_inside
+from nightlatch.edge.sandbox_base import Pairs, Sandbox, SandboxSpec, environment, home_inside
+from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace, tracked
 from nightlatch.safepath import is_inside
 
@@ -31,14 +32,14 @@ def sandbox_of(house: House) -> Sandbox:
     )
 
 
-def room(
+def spec_for(
     house: House,
     workspace: Workspace,
     *,
     network: bool,
     env: Mapping[str, str] | None = None,
     writable: Pairs = (),
-) -> Room:
+) -> SandboxSpec:
     """The workspace at the repository's own path, shared folders, caches and what was kept of
     an environment's stores read-only, everything else hidden."""
     repo, wanted = house.repo, house.config.workspace
@@ -46,7 +47,7 @@ def room(
         repo.project / name for name in wanted.share if not workspace.has_own(house.path(name))
     ]
     caches = [Path.home() / name for name in wanted.see]
-    one = Room(
+    one = SandboxSpec(
         tree=workspace.tree,
         at=repo.top,
         home=workspace.home,
@@ -77,7 +78,9 @@ def kept_home(house: House, env: str) -> Path:
     return house.cache / "env" / env / "home"
 
 
-def installing(house: House, workspace: Workspace, room: Room, *, linked: bool = False) -> Room:
+def installing(
+    house: House, workspace: Workspace, room: SandboxSpec, *, linked: bool = False
+) -> SandboxSpec:
     """The room with stores of its own for packages, which may be written to; `linked` where
     nothing of them is to be kept."""
     locks = (workspace.tree / name for name in tracked(house.repo, workspace, packages.LOCKS))
@@ -104,9 +107,9 @@ def installing(house: House, workspace: Workspace, room: Room, *, linked: bool =
     return replace(room, readable=(*dict.fromkeys(readable),), writable=(*room.writable, *own))
 
 
-def checks_room(house: House, workspace: Workspace, ways: Ways) -> Room:
+def checks_spec(house: House, workspace: Workspace, ways: Ways) -> SandboxSpec:
     """The room of a check: without the network but for what the person opened, or with it."""
-    return ways.open_to(room(house, workspace, network=house.config.checks.network))
+    return ways.open_to(spec_for(house, workspace, network=house.config.checks.network))
 
 
 def others_first(house: House, env: Mapping[str, str]) -> dict[str, str]:
@@ -156,21 +159,23 @@ def identity(house: House) -> dict[str, str]:
     return names
 
 
-def agents_room(
+def agent_spec(
     house: House, workspace: Workspace, sandbox: Sandbox, *, session: str, feature: str, **env: str
-) -> Room:
+) -> SandboxSpec:
     """The room of an agent: with the network, a folder to write to beside the tree, and words
     for who it is."""
     own_environment(house, workspace)
-    out = OUT if sandbox.name != "none" else workspace.out
+    # Where the sandbox shows every file where it really lies, the agent writes to the folder
+    # itself, and installs into the person's stores.
+    out = OUT if sandbox.traits.own_paths else workspace.out
     words = {
         "NIGHTLATCH_SESSION": session,
         "NIGHTLATCH_FEATURE": feature,
         "NIGHTLATCH_OUT": str(out),
         **env,
     }
-    own = room(house, workspace, network=True, env=words, writable=((workspace.out, out),))
-    return installing(house, workspace, own, linked=True) if sandbox.name != "none" else own
+    own = spec_for(house, workspace, network=True, env=words, writable=((workspace.out, out),))
+    return installing(house, workspace, own, linked=True) if sandbox.traits.own_paths else own
 
 
 def own_environment(house: House, workspace: Workspace) -> None:
@@ -188,7 +193,7 @@ def own_environment(house: House, workspace: Workspace) -> None:
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 
-def with_notes(room: Room, workspace: Workspace, sandbox: Sandbox) -> Room:
+def with_notes(room: SandboxSpec, workspace: Workspace, sandbox: Sandbox) -> SandboxSpec:
     """The room with `nightlatch note` on its PATH: by the loop's own Python, whatever the
     project's environment holds."""
     folder = workspace.folder / "bin"

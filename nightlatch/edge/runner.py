@@ -25,7 +25,7 @@ from nightlatch.data import RUNNERS
 from nightlatch.edge import process
 from nightlatch.edge.homes import opened, read_inside
 from nightlatch.edge.process import Ran
-from nightlatch.edge.sandbox import Room, Sandbox
+from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec
 from nightlatch.errors import FaultError
 
 ORDER = (
@@ -78,7 +78,7 @@ class Hands:
     secrets: Secrets = NO_SECRETS
     stop: Event = field(default_factory=Event)
 
-    def run(self, room: Room, argv: Sequence[str]) -> Ran:
+    def run(self, room: SandboxSpec, argv: Sequence[str]) -> Ran:
         ran = process.run(self.sandbox.command(room, argv), timeout=self.timeout, stop=self.stop)
         return replace(ran, output=self.secrets.hide_bytes(ran.output))
 
@@ -92,7 +92,7 @@ class Hands:
 class Desk:
     """A room with a folder of its own for reports, which no later command shares."""
 
-    room: Room
+    room: SandboxSpec
     folder: Path
     seen: str
     runners: str
@@ -105,7 +105,7 @@ def shipped() -> tuple[Runner, ...]:
 
 
 @contextmanager
-def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
+def desk(hands: Hands, room: SandboxSpec, env: Mapping[str, str] | None = None) -> Iterator[Desk]:
     """The room with NIGHTLATCH_REPORTS in it.
 
     Its folder lies in the workspace's, and goes with that where the loop is killed.
@@ -127,7 +127,7 @@ def desk(hands: Hands, room: Room, env: Mapping[str, str] | None = None) -> Iter
         )
 
 
-def own_path(hands: Hands, room: Room) -> str:
+def own_path(hands: Hands, room: SandboxSpec) -> str:
     """PATH with the project's own environments first, so that every command finds what the
     suite finds.
 
@@ -142,7 +142,7 @@ def own_path(hands: Hands, room: Room) -> str:
 
 def run_suite(
     hands: Hands,
-    room: Room,
+    room: SandboxSpec,
     runner: Runner,
     python: str,
     only: Collection[str] = (),
@@ -259,7 +259,7 @@ def read_folder(hands: Hands, folder: Path, root: str = "") -> dict[str, Result]
 
 
 def read_built(
-    hands: Hands, room: Room, patterns: Iterable[str], since: float, root: str
+    hands: Hands, room: SandboxSpec, patterns: Iterable[str], since: float, root: str
 ) -> dict[str, Result] | None:
     """The ids of reports that a build left in the tree, those aside that lay there before: a
     candidate may bring some along."""
@@ -295,7 +295,7 @@ def names_in(folder: Path) -> list[str]:
 
 def run_check(
     hands: Hands,
-    room: Room,
+    room: SandboxSpec,
     name: str,
     argv: Sequence[str],
     env: Mapping[str, str],
@@ -334,7 +334,9 @@ def keep_reports(hands: Hands, folder: Path, into: Path, name: str) -> None:
             (into / called).write_bytes(hands.secrets.hide_bytes(data))
 
 
-def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[str, str]) -> Said:
+def run_verify(
+    hands: Hands, room: SandboxSpec, commands: Iterable[str], env: Mapping[str, str]
+) -> Said:
     """A feature's commands in turn, until one is not green.
 
     What is missing inside the project is red, not a fault.
@@ -352,7 +354,7 @@ def run_verify(hands: Hands, room: Room, commands: Iterable[str], env: Mapping[s
     return said
 
 
-def missing_inside(room: Room, said: str) -> bool:
+def missing_inside(room: SandboxSpec, said: str) -> bool:
     """Did a shell miss a file that would belong to the project?
 
     A name without a slash is looked for on PATH, so it does not.
@@ -386,7 +388,7 @@ def ended(ran: Ran) -> str:
 
 
 def probe(
-    hands: Hands, room: Room, modules: Iterable[str], up: int = 0
+    hands: Hands, room: SandboxSpec, modules: Iterable[str], up: int = 0
 ) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
     """The project's own Python, where it would import these modules from ("" for nowhere), and
     what pytest loads there by itself.

@@ -66,10 +66,10 @@ def http(address: str, body: bytes | None = None) -> str:
 
 def command(line: str, folder: str, body: bytes) -> str:
     from nightlatch.edge import process
-    from nightlatch.edge.sandbox import held
+    from nightlatch.edge.process import supervised
 
     done = process.run(
-        held(["sh", "-c", line], env=os.environ, cwd=Path(folder)),
+        supervised(["sh", "-c", line], env=os.environ, cwd=Path(folder)),
         stdin=body,
         timeout=LONGEST["command"] - 1,
     )

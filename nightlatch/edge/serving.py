@@ -39,7 +39,7 @@ def unreached(house: House, tip: str, pool: Pool, failing: Collection[str]) -> I
     It is seen by running it: each call is written down, and none gets through to the server.
     """
     checks = house.config.checks
-    if not failing or checks.network or pool.sandbox.name == "none":
+    if not failing or checks.network or not pool.sandbox.traits.network:
         return
     places = listening((house.repo.top, house.cache))
     with (

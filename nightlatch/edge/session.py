@@ -325,7 +325,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
             "NIGHTLATCH_FEATURE_SESSION": str(turn),
         }
 
-    room = rooms.agents_room(
+    room = rooms.agent_spec(
         site.house, place, site.sandbox, session=started.id, feature=started.feature.id, **env
     )
 

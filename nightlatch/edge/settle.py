@@ -21,7 +21,7 @@ from nightlatch.edge import (
 )
 from nightlatch.edge.git import base_ref, session_ref
 from nightlatch.edge.landing import commit_plan_edits, finish_publishing, write_down
-from nightlatch.edge.sandbox import held
+from nightlatch.edge.process import supervised
 from nightlatch.edge.site import Site, Started
 from nightlatch.edge.workspace import Workspace
 
@@ -184,7 +184,9 @@ def record(site: Site, ended: SessionEnded) -> None:
     if command and ended.outcome in LANDS:
         repo, patience = site.house.repo, site.house.config.limits.check
         env = {**outside.environment(None, repo.top), **landed_as(ended)}
-        done = process.run(held(["sh", "-c", command], env=env, cwd=repo.project), timeout=patience)
+        done = process.run(
+            supervised(["sh", "-c", command], env=env, cwd=repo.project), timeout=patience
+        )
         site.console.say("after", f"{command}: {runner.ended(done)}")
 
 

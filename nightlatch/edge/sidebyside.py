@@ -14,7 +14,7 @@ from nightlatch.core.results import Answer, Results
 from nightlatch.core.suites import Suite
 from nightlatch.edge import runner
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 
 T = TypeVar("T")
 LOOK = 1.0  # seconds between two signs of life
@@ -60,7 +60,7 @@ class Progress:
         )
 
 
-def run_one(hands: Hands, room: Room, one: Suite, names: Sequence[str]) -> Results:
+def run_one(hands: Hands, room: SandboxSpec, one: Suite, names: Sequence[str]) -> Results:
     """One suite in its room. Where its folder is gone so are its tests."""
     inner = within(room, one.folder)
     if one.folder and not (inner.tree / inner.cwd).is_dir():
@@ -69,7 +69,7 @@ def run_one(hands: Hands, room: Room, one: Suite, names: Sequence[str]) -> Resul
     return runner.run_suite(hands, inner, one.runner, one.python, own, up=depth(one.folder))
 
 
-def within(room: Room, folder: str) -> Room:
+def within(room: SandboxSpec, folder: str) -> SandboxSpec:
     """The room, seen from a folder of the project."""
     return replace(room, cwd=os.path.normpath(os.path.join(room.cwd, folder))) if folder else room  # noqa: PTH118  # words, not a path
 

@@ -29,7 +29,7 @@ from nightlatch.edge.journal import Journal
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.pool import Pool
-from nightlatch.edge.sandbox import Sandbox
+from nightlatch.edge.sandbox_base import Sandbox
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import RepoError
 

@@ -28,7 +28,7 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # A sandboxed command first says that it is up and waits for a line. If the loop died meanwhile,
 # before bubblewrap could ask to die with it, there is nobody to send the line; and no command can
 # be over before the loop has a hold of its namespace.
-DOOR = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
+READY_HANDSHAKE = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
 NOT_TYPED = bytes({*range(32), 127} - {*b"\t\n"})
 # seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
 UP, PATIENCE = 60.0, 5.0
@@ -120,8 +120,8 @@ class Tree:
         self._stdin, self.outputs = process.fileno(), (process.fileno(),)
 
     def _let_in(self) -> None:
-        """Meet the command at the door (see DOOR): when it is up, get hold of its namespace,
-        then let it go on within its bounds."""
+        """Wait until the command is up (see READY_HANDSHAKE), get hold of its namespace, then let
+        it go on within its bounds."""
         door = self.outputs[0]
         select.select([door, *self._handles], [], [], UP)
         os.set_blocking(door, False)

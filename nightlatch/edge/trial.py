@@ -71,7 +71,7 @@ def session(place: Ground, agent: Agent, note: str, known: Trodden) -> Count:
             encoding="utf-8",
             errors="surrogateescape",
         )
-        room = rooms.agents_room(house, space, sandbox, session="trial", feature=place.feature.id)
+        room = rooms.agent_spec(house, space, sandbox, session="trial", feature=place.feature.id)
         count, limits = (
             Count(known=known, top=str(sandbox.inside(room, room.tree))),
             house.config.limits,

@@ -36,7 +36,7 @@ from nightlatch.edge import runner
 from nightlatch.edge.files import make_folder
 from nightlatch.edge.git import Repo
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sidebyside import Job, Progress, T, depth, in_threads, run_one, within
 from nightlatch.edge.tracing import watch
 from nightlatch.edge.trees import Entry
@@ -78,7 +78,7 @@ class Trials:
 
     repo: Repo
     hands: Hands
-    open_room: Callable[[str, str], AbstractContextManager[Room]]
+    open_room: Callable[[str, str], AbstractContextManager[SandboxSpec]]
     cache: Path
     inside: str = ""
     aside: tuple[str, ...] = ()
@@ -262,7 +262,7 @@ class Trials:
             self.pythons[key] = python, ("pytest", *plugins) if origins.get("pytest") else ()
         return self.pythons[key]
 
-    def refuse_elsewhere(self, room: Room, origins: Mapping[str, str]) -> None:
+    def refuse_elsewhere(self, room: SandboxSpec, origins: Mapping[str, str]) -> None:
         """The trap of an editable install in a shared environment: the tests would pass or fail
         on the person's checkout."""
         main, here = self.repo.top.resolve(), self.hands.sandbox.inside(room, room.tree).resolve()
@@ -404,7 +404,8 @@ class Trials:
     def runs_apart(self) -> bool:
         """Is there a processor for each of two runs, and a sandbox that keeps one's files and
         ports from the other's?"""
-        return self.side_by_side > 1 and self.hands.sandbox.name != "none"
+        traits = self.hands.sandbox.traits
+        return self.side_by_side > 1 and traits.isolates_files and traits.network
 
     def part_name(self, tree: str, one: Suite) -> str:
         return f"suite-{self.tests_name(tree, suites_of([one], ()))[6:]}"
@@ -446,7 +447,7 @@ class Trials:
         return self.watched[base]
 
     def rewritten(
-        self, base: str, tree: str, suite: Suites, room: Room, since: float
+        self, base: str, tree: str, suite: Suites, room: SandboxSpec, since: float
     ) -> Iterator[str]:
         """The test files of a tree that a run wrote to, be it the same bytes: who did that in
         the workspace brought along what it wrote."""

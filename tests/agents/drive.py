@@ -10,7 +10,8 @@ from nightlatch.core.spending import Cap, Purse
 from nightlatch.edge import agents
 from nightlatch.edge.agents import AgentRun, Errand
 from nightlatch.edge.process import Limits
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests.agents.clis import agent_environment
 from tests.agents.model_server import Failure, ModelServer
 
@@ -70,7 +71,7 @@ def prepared(
     setup = agent_environment(name, url, folder / "me", programs, turns)
     environ = {variable: value for variable, value in {**setup.environ, **more}.items() if value}
     agent = agents.load(name, {name: setup.settings})
-    room = Room(
+    room = SandboxSpec(
         tree=folder / "tree",
         at=folder / "tree",
         home=folder / "home",

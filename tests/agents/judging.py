@@ -12,7 +12,7 @@ from nightlatch.core.judge import Judged, asked
 from nightlatch.core.models import Usage
 from nightlatch.edge import agents
 from nightlatch.edge.judge import Bench, Brought
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests.agents.clis import agent_environment
 from tests.agents.model_server import Failure, Json, ModelServer, tools_in
 from tests.loop.judges import DONE, FEATURE, in_till, template

@@ -49,7 +49,7 @@ def as_user() -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
 
         def works(interpreter: str) -> bool:
             try:
-                return run_it("import nightlatch.edge.sandbox", interpreter).returncode == 0
+                return run_it("import nightlatch.edge.sandbox_find", interpreter).returncode == 0
             except PermissionError:
                 return False
 

@@ -63,13 +63,13 @@ class Ground:
     def try_it(self, argv: list[str], *, agents: bool) -> Ran:
         """In the room of an agent, or in that of a check, as a session makes them."""
         sandbox = rooms.sandbox_of(self.house)
-        space = self.workspace(sandboxed=sandbox.name != "none")
+        space = self.workspace(sandboxed=sandbox.traits.own_paths)
         if agents:
-            room = rooms.agents_room(
+            room = rooms.agent_spec(
                 self.house, space, sandbox, session="s", feature="f", **self.env
             )
         else:
-            room = rooms.room(self.house, space, network=self.house.config.checks.network)
+            room = rooms.spec_for(self.house, space, network=self.house.config.checks.network)
             room = replace(room, env={**room.env, **self.env})
         return run(sandbox.command(room, argv), timeout=PATIENCE)
 

@@ -20,7 +20,9 @@ from nightlatch.edge import agents
 from nightlatch.edge.agents import Agent, AgentRun, Errand
 from nightlatch.edge.homes import lend, read_inside
 from nightlatch.edge.process import Limits
-from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec
+from nightlatch.edge.sandbox_find import find_sandbox
+from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.errors import ConfigError, FaultError
 from tests import PATIENCE
 from tests.edge.clocks import Since, Talked
@@ -41,7 +43,7 @@ class Bench:
 
     def errand(self, agent: Agent, limits: Limits = QUICK) -> Errand:
         out = self.folder / "out"
-        room = Room(
+        room = SandboxSpec(
             tree=self.folder / "tree",
             at=self.folder / "tree",
             home=self.folder / "home",
@@ -499,8 +501,9 @@ def test_only_the_variables_that_an_agent_needs_are_passed(bench: Bench) -> None
     claude = agents.load("claude", {"claude": AgentSettings(command=())})
     mine = agents.load("mine", {"mine": AgentSettings(command=("sh",))})
     errand = replace(
-        bench.errand(mine), room=Room(tree=bench.folder, at=bench.folder, home=bench.folder, env={})
+        bench.errand(mine),
+        room=SandboxSpec(tree=bench.folder, at=bench.folder, home=bench.folder, env={}),
     )
-    env = agents.furnished(claude, replace(errand, sandbox=Unconfined())).env
+    env = agents.furnished(claude, replace(errand, sandbox=NoSandbox())).env
     assert env["ANTHROPIC_API_KEY"] == "for claude"
     assert "OPENAI_API_KEY" not in env

@@ -13,7 +13,8 @@ import pytest
 from nightlatch.edge import bounds
 from nightlatch.edge.bounds import Bounds, find_bounds
 from nightlatch.edge.process import STARVED, Ran, run
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.errors import SandboxError
 from tests import PATIENCE
 
@@ -40,10 +41,10 @@ FORK = "for i in $(seq 60); do sleep 60 & done"
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
+def room(tmp_path: Path) -> SandboxSpec:
     for name in ("tree", "home"):
         (tmp_path / name).mkdir()
-    return Room(
+    return SandboxSpec(
         tree=tmp_path / "tree", at=tmp_path / "project", home=tmp_path / "home", env=environment({})
     )
 
@@ -56,7 +57,7 @@ def held() -> Bounds:
     return found
 
 
-def shell(room: Room, script: str, memory: int = 0, processes: int = 0) -> Ran:
+def shell(room: SandboxSpec, script: str, memory: int = 0, processes: int = 0) -> Ran:
     return run(
         find_sandbox("auto", memory, processes).command(room, ["sh", "-c", script]),
         timeout=PATIENCE,
@@ -72,7 +73,7 @@ def groups_of(held: Bounds, pid: int | None = None) -> list[Path]:
 
 
 @pytest.mark.usefixtures("held")
-def test_memory_is_held_over_all_processes_together(room: Room) -> None:
+def test_memory_is_held_over_all_processes_together(room: SandboxSpec) -> None:
     """Each of them alone would fit."""
     (room.tree / "four.py").write_text(FOUR_EAT)
     four = "python3 four.py"
@@ -87,13 +88,13 @@ def test_memory_is_held_over_all_processes_together(room: Room) -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_processes_are_counted(room: Room) -> None:
+def test_processes_are_counted(room: SandboxSpec) -> None:
     assert shell(room, FORK, 0, PROCESSES).exit not in (0, None)
     assert shell(room, "for i in 1 2 3; do sleep 0.01 & done; wait", 0, PROCESSES).exit == 0
     assert shell(room, FORK).exit == 0, "control: without a limit it runs"
 
 
-def test_no_group_outlives_its_command(room: Room, held: Bounds) -> None:
+def test_no_group_outlives_its_command(room: SandboxSpec, held: Bounds) -> None:
     where = shell(room, "cat /proc/self/cgroup; setsid sleep 60 & exit 3", MEMORY, PROCESSES)
     assert (where.exit, f"nightlatch-{os.getpid()}-" in where.output.decode()) == (3, True)
     assert groups_of(held) == []
@@ -103,14 +104,17 @@ LOOP = """
 import sys
 from pathlib import Path
 from nightlatch.edge.process import run
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 tree, home = map(Path, sys.argv[1:])
-room = Room(tree=tree, at=Path("/srv/project"), home=home, env=environment({}))
+room = SandboxSpec(tree=tree, at=Path("/srv/project"), home=home, env=environment({}))
 run(find_sandbox("auto", 96_000_000, 24).command(room, ["sh", "-c", "echo up > up; exec sleep 600"]), timeout=600)
 """
 
 
-def test_groups_of_a_loop_that_was_killed_go_with_the_next_one(room: Room, held: Bounds) -> None:
+def test_groups_of_a_loop_that_was_killed_go_with_the_next_one(
+    room: SandboxSpec, held: Bounds
+) -> None:
     os.mkfifo(room.tree / "up")
     loop = subprocess.Popen([sys.executable, "-c", LOOP, str(room.tree), str(room.home)])
     assert (room.tree / "up").read_text() == "up\n"
@@ -132,13 +136,14 @@ def test_groups_of_a_loop_that_was_killed_go_with_the_next_one(room: Room, held:
 ALONE = """
 from pathlib import Path
 from nightlatch.edge.process import run
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 home = Path.home()
 for name in ("tree", "private"):
     (home / name).mkdir()
 sandbox = find_sandbox("auto", 300_000_000, 20)
 print(sandbox.bounds.groups, [says.split(":")[0] for says, _ in sandbox.bounds.lacks()])
-room = Room(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
+room = SandboxSpec(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
 for script in ("python3 -c 'x = bytearray(400_000_000)'", "python3 -c 'x = bytearray(100_000_000)'",
                "for i in $(seq 60); do sleep 60 & done", "for i in $(seq 9); do sleep 0.01 & done; wait"):
     print(run(sandbox.command(room, ["sh", "-c", script]), timeout=600).exit)
@@ -181,7 +186,7 @@ exec "$@"
     ("told", "taken"), [("96000000 24", True), ("max max", False), ("", False)]
 )
 def test_systemd_starts_commands_in_a_scope_where_that_holds(
-    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, taken: bool
+    room: SandboxSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, taken: bool
 ) -> None:
     """The same words as the real one; with control groups of version 1 a user's scope is made
     and limits nothing."""
@@ -219,7 +224,7 @@ def test_systemd_starts_commands_in_a_scope_where_that_holds(
 
 
 def test_a_limit_that_cannot_be_set_stops_the_command(
-    room: Room, held: Bounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    room: SandboxSpec, held: Bounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = find_sandbox("auto", MEMORY, 0)
     monkeypatch.setitem(sandbox.bounds.groups, "memory", tmp_path / "gone")
@@ -241,7 +246,8 @@ SMALL_DISK = """
 import sys
 from pathlib import Path
 from nightlatch.edge.process import Limits, run, supervise
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 
 class Patient:
     open_tools = lambda self: 0
@@ -252,7 +258,7 @@ setting, folder, size = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 for name in ("tree", "home"):
     (folder / name).mkdir()
 sandbox = find_sandbox(setting, disk=48_000_000, places=(folder / "a cache that is not there yet",))
-room = Room(tree=folder / "tree", at=Path("/srv/project"), home=folder / "home", env=environment({}))
+room = SandboxSpec(tree=folder / "tree", at=Path("/srv/project"), home=folder / "home", env=environment({}))
 nap = 600 if int(size) > 16_000_000 else 1.2  # what is to be ended has no end of its own
 command = sandbox.command(room, ["sh", "-c", f"head -c {size} /dev/urandom > big; exec sleep {nap}"])
 print(bool(sandbox.bounds.short()))

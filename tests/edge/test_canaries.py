@@ -11,7 +11,7 @@ from nightlatch.core.ratchet import canary
 from nightlatch.core.ratchet.canary import Laid
 from nightlatch.core.results import Answer, Result, Results
 from nightlatch.edge import runner
-from nightlatch.edge.sandbox import Room
+from nightlatch.edge.sandbox_base import SandboxSpec
 from tests.edge.test_runners import CARGO, HANDS, Project, needs
 
 PY_TEST = "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
@@ -84,7 +84,7 @@ def flown(project: Project, name: str, more: Mapping[str, str]) -> tuple[Laid, R
             "HOME": str(Path(shutil.which("cargo") or "/").parents[2]),
             "CARGO_TARGET_DIR": str(project.folder / "target"),
         }
-        room = Room(tree=room.tree, at=room.at, home=room.home, env=env)
+        room = SandboxSpec(tree=room.tree, at=room.at, home=room.home, env=env)
     return laid, runner.run_suite(HANDS, room, chosen, "python3", laid.wanted())
 
 

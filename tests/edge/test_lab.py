@@ -17,7 +17,9 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec
+from nightlatch.edge.sandbox_find import find_sandbox
+from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.errors import FaultError, RedBaseError
 from tests import PATIENCE
 from tests.ratchet.ground import export
@@ -66,7 +68,7 @@ class World:
     def lab(self, **settings: object) -> Lab:
         known: dict[str, object] = {
             "repo": self.repo,
-            "hands": Hands(sandbox=Unconfined(), timeout=PATIENCE),
+            "hands": Hands(sandbox=NoSandbox(), timeout=PATIENCE),
             "open_room": self.open_room,
             "cache": self.folder / "cache",
             "aside": ("prd.json", "progress.txt", "progress", "findings"),
@@ -75,13 +77,13 @@ class World:
         return Lab(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
 
     @contextmanager
-    def open_room(self, _base: str, tree: str) -> Iterator[Room]:
+    def open_room(self, _base: str, tree: str) -> Iterator[SandboxSpec]:
         """A plain checkout of the tree, gone afterwards."""
         self.rooms.append(tree)
         with TemporaryDirectory(dir=self.folder) as name:
             export(self.repo, tree, Path(name, "tree"))
             Path(name, "home").mkdir()
-            yield Room(
+            yield SandboxSpec(
                 tree=Path(name, "tree"), at=self.repo.top, home=Path(name, "home"), env=self.env
             )
 
@@ -879,7 +881,7 @@ def test_a_missing_verify_file_is_red_and_a_missing_program_is_a_fault(world: Wo
     assert {
         line: lab.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers
     } == answers
-    slow = world.lab(hands=Hands(sandbox=Unconfined(), timeout=0.2))
+    slow = world.lab(hands=Hands(sandbox=NoSandbox(), timeout=0.2))
     assert slow.verify_at(first, replace(PROSE, verify=("sleep 30",))).answer is Answer.FAULT
 
 
@@ -1103,7 +1105,7 @@ def test_a_project_below_the_top_is_tested_where_it_lies(world: World) -> None:
 
 
 @contextmanager
-def in_folder(world: World, base: str, tree: str, folder: str) -> Iterator[Room]:
+def in_folder(world: World, base: str, tree: str, folder: str) -> Iterator[SandboxSpec]:
     with world.open_room(base, tree) as room:
         yield replace(room, cwd=folder)
 
@@ -1126,7 +1128,7 @@ def test_an_editable_install_that_leads_to_the_main_checkout_is_a_fault(world: W
     shared = {**world.env, "PYTHONPATH": str(main.parent)}
 
     @contextmanager
-    def room(base: str, tree: str) -> Iterator[Room]:
+    def room(base: str, tree: str) -> Iterator[SandboxSpec]:
         with world.open_room(base, tree) as plain:
             yield replace(plain, env=shared)
 
@@ -1145,7 +1147,7 @@ def test_in_the_sandbox_the_same_path_means_the_candidate(world: World) -> None:
     env = {**world.env, "PYTHONPATH": str(main.parent)}
 
     @contextmanager
-    def room(base: str, tree: str) -> Iterator[Room]:
+    def room(base: str, tree: str) -> Iterator[SandboxSpec]:
         with world.open_room(base, tree) as plain:
             yield replace(plain, env=env, at=world.repo.top)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import packages
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests.edge.test_sandbox import said, shell
 
 SUMS = "example.com/left v1.0.0 h1:x=\n"
@@ -105,7 +106,7 @@ def test_a_toolchain_of_go_is_shown_in_a_store_that_can_be_written_to(tmp_path: 
     own = packages.own_stores(tmp_path / "own", [], tmp_path / "nothing", home)
     env = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
     shown = packages.toolchains(home)
-    room = Room(
+    room = SandboxSpec(
         tree=tmp_path / "tree",
         at=Path("/srv/shop"),
         home=tmp_path / "home",

@@ -27,7 +27,8 @@ from nightlatch.edge.process import (
     run,
     supervise,
 )
-from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox
+from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.edge.streams import Excerpt, Lines, Transcript
 from nightlatch.edge.tree import gone
 from nightlatch.errors import FaultError, SandboxError
@@ -100,7 +101,7 @@ class Place:
     """A sandbox with one room in it, whose processes all carry a mark."""
 
     sandbox: Sandbox
-    room: Room
+    room: SandboxSpec
     mark: str
 
     def command(self, *argv: str) -> Command:
@@ -140,10 +141,10 @@ def marked(mark: str) -> list[int]:
     return found
 
 
-def room_in(folder: Path, mark: str) -> Room:
+def room_in(folder: Path, mark: str) -> SandboxSpec:
     for name in ("tree", "home"):
         (folder / name).mkdir()
-    return Room(
+    return SandboxSpec(
         tree=folder / "tree",
         at=folder / "project",
         home=folder / "home",
@@ -195,14 +196,15 @@ LOOP = """
 import json, sys
 from pathlib import Path
 from nightlatch.edge.process import Limits, supervise
-from nightlatch.edge.sandbox import Room, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec
+from nightlatch.edge.sandbox_find import find_sandbox
 class Watch:
     def open_tools(self): return 0
     def finished(self): return False
     def stop(self): return False
     def tick(self, elapsed, silence): pass
 told = json.loads(sys.argv[1])
-room = Room(env=told["env"], **{name: Path(told[name]) for name in ("tree", "at", "home")})
+room = SandboxSpec(env=told["env"], **{name: Path(told[name]) for name in ("tree", "at", "home")})
 command = find_sandbox(told["sandbox"]).command(room, told["argv"])
 size = 0
 def count(line):

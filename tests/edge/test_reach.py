@@ -14,7 +14,8 @@ import pytest
 
 from nightlatch.edge.process import run
 from nightlatch.edge.reach import Ways, addresses_of, listening
-from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox
+from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests import PATIENCE
 
 pytestmark = pytest.mark.sandbox
@@ -54,10 +55,10 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
+def room(tmp_path: Path) -> SandboxSpec:
     for name in ("project", "tree", "private"):
         (tmp_path / name).mkdir()
-    return Room(
+    return SandboxSpec(
         tree=tmp_path / "tree",
         at=tmp_path / "project",
         home=tmp_path / "private",
@@ -83,7 +84,7 @@ def loud(server: socket.socket) -> Iterator[None]:
         server.shutdown(socket.SHUT_RDWR)
 
 
-def called(sandbox: Sandbox, room: Room, place: object, program: str = CALL) -> str:
+def called(sandbox: Sandbox, room: SandboxSpec, place: object, program: str = CALL) -> str:
     ran = run(
         sandbox.command(room, [sys.executable, "-I", "-c", program, str(place), "word"]),
         timeout=PATIENCE,
@@ -95,7 +96,7 @@ def port_of(server: socket.socket) -> int:
     return int(server.getsockname()[1])
 
 
-def test_a_port_that_is_opened_is_reached_and_no_other(sandbox: Sandbox, room: Room) -> None:
+def test_a_port_that_is_opened_is_reached_and_no_other(sandbox: Sandbox, room: SandboxSpec) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_server(("127.0.0.1", 0)) as other,
@@ -116,7 +117,7 @@ def test_a_port_that_is_opened_is_reached_and_no_other(sandbox: Sandbox, room: R
 
 
 def test_a_socket_that_is_opened_is_reached_and_no_other(
-    sandbox: Sandbox, room: Room, tmp_path: Path
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
 ) -> None:
     with socket.socket(socket.AF_UNIX) as engine, socket.socket(socket.AF_UNIX) as other:
         for server, name in ((engine, "engine"), (other, "other")):
@@ -132,7 +133,7 @@ def test_a_socket_that_is_opened_is_reached_and_no_other(
 
 
 def test_with_a_way_open_commands_keep_their_words_and_their_codes(
-    sandbox: Sandbox, room: Room
+    sandbox: Sandbox, room: SandboxSpec
 ) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
@@ -158,7 +159,7 @@ def test_with_a_way_open_commands_keep_their_words_and_their_codes(
 
 
 def test_what_was_handed_out_is_closed_with_the_room_and_a_relay_that_died_is_started_again(
-    sandbox: Sandbox, room: Room
+    sandbox: Sandbox, room: SandboxSpec
 ) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
@@ -183,7 +184,7 @@ def test_what_was_handed_out_is_closed_with_the_room_and_a_relay_that_died_is_st
 
 
 def test_calls_are_noted_and_none_gets_through(
-    sandbox: Sandbox, room: Room, tmp_path: Path
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as engine:
         engine.bind(str(tmp_path / "engine"))

@@ -15,10 +15,12 @@ from nightlatch.core.results import Answer, Result, Results, file_of
 from nightlatch.core.testfiles import Runner, detect
 from nightlatch.edge import runner
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room, Unconfined, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec
+from nightlatch.edge.sandbox_find import find_sandbox
+from nightlatch.edge.sandbox_none import NoSandbox
 from tests import PATIENCE
 
-HANDS = Hands(sandbox=Unconfined(), timeout=PATIENCE)
+HANDS = Hands(sandbox=NoSandbox(), timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Project:
             path.write_text(text)
 
     @property
-    def room(self) -> Room:
+    def room(self) -> SandboxSpec:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         tree = self.folder / "tree"
-        return Room(
+        return SandboxSpec(
             tree=tree,
             at=Path("/project"),
             home=self.folder,
@@ -373,7 +375,7 @@ def test_cargo_is_read_by_binary_and_name(project: Project) -> None:
     }
     chosen = project.found()
     assert chosen is not None
-    room = Room(tree=project.room.tree, at=project.room.at, home=project.folder, env=env)
+    room = SandboxSpec(tree=project.room.tree, at=project.room.at, home=project.folder, env=env)
     results = runner.run_suite(HANDS, room, chosen, "")
     assert words(results) == {
         "src/lib.rs::tests::good": "passed",

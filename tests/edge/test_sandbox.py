@@ -6,14 +6,17 @@ import subprocess
 import sys
 import venv
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from nightlatch.core.config import Workspace
 from nightlatch.edge.process import Ran, run
-from nightlatch.edge.sandbox import Room, Sandbox, environment, find_sandbox, prefixes
+from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec, environment
+from nightlatch.edge.sandbox_bubblewrap import tool_roots
+from nightlatch.edge.sandbox_find import BACK_ENDS, find_sandbox
 from nightlatch.errors import ConfigError, SandboxError
 from tests import PATIENCE
 
@@ -32,7 +35,7 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Room:
+def room(tmp_path: Path) -> SandboxSpec:
     """A project whose candidate differs from the main checkout; HOME holds a secret and a
     toolchain."""
     home = Path(os.environ["HOME"])
@@ -44,7 +47,7 @@ def room(tmp_path: Path) -> Room:
     (home / ".ssh").mkdir()
     (home / ".ssh" / "key").write_text("secret\n")
     program(home / ".local" / "bin" / "tool", "echo a tool")
-    return Room(
+    return SandboxSpec(
         tree=tmp_path / "tree",
         at=tmp_path / "project",
         home=tmp_path / "private",
@@ -58,11 +61,11 @@ def program(path: Path, line: str) -> None:
     path.chmod(0o755)
 
 
-def shell(sandbox: Sandbox, room: Room, script: str) -> Ran:
+def shell(sandbox: Sandbox, room: SandboxSpec, script: str) -> Ran:
     return run(sandbox.command(room, ["sh", "-c", script]), timeout=PATIENCE)
 
 
-def said(sandbox: Sandbox, room: Room, script: str) -> str:
+def said(sandbox: Sandbox, room: SandboxSpec, script: str) -> str:
     ran = shell(sandbox, room, script)
     assert ran.exit == 0, ran.output.decode()
     return ran.output.decode().strip()
@@ -70,7 +73,7 @@ def said(sandbox: Sandbox, room: Room, script: str) -> str:
 
 @pytest.mark.sandbox
 def test_vite_finds_places_to_write_in_a_shared_node_modules_and_nobody_sees_what(
-    sandbox: Sandbox, room: Room
+    sandbox: Sandbox, room: SandboxSpec
 ) -> None:
     modules = room.at / "node_modules"
     (modules / "vite").mkdir(parents=True)
@@ -82,7 +85,7 @@ def test_vite_finds_places_to_write_in_a_shared_node_modules_and_nobody_sees_wha
 
 @pytest.mark.sandbox
 def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(
-    sandbox: Sandbox, room: Room
+    sandbox: Sandbox, room: SandboxSpec
 ) -> None:
     assert said(sandbox, room, "pwd; cat value") == f"{room.at}\ncandidate"
     assert said(sandbox, room, f"echo new > made; ls {room.at.parent}") == "project"
@@ -93,7 +96,7 @@ def test_the_candidate_lies_where_the_repository_is_and_the_repository_nowhere(
 @pytest.mark.sandbox
 @pytest.mark.parametrize("shared", ["outside", "outside/held", "outside/held/deep", "link"])
 def test_what_is_hidden_is_empty_wherever_it_would_be_seen(
-    sandbox: Sandbox, room: Room, shared: str
+    sandbox: Sandbox, room: SandboxSpec, shared: str
 ) -> None:
     """Without `hidden` the file is read: that is the control."""
     outside = room.at.parent / "outside"
@@ -123,7 +126,9 @@ def test_what_is_hidden_is_empty_wherever_it_would_be_seen(
         "{tools}",
     ],
 )
-def test_nothing_can_be_written_outside_the_room(sandbox: Sandbox, room: Room, where: str) -> None:
+def test_nothing_can_be_written_outside_the_room(
+    sandbox: Sandbox, room: SandboxSpec, where: str
+) -> None:
     place = where.format(tools=Path.home() / ".local" / "bin")
     name = uuid4().hex
     ran = shell(sandbox, room, f"echo bad > {place}/{name}")
@@ -132,7 +137,7 @@ def test_nothing_can_be_written_outside_the_room(sandbox: Sandbox, room: Room, w
 
 
 @pytest.mark.sandbox
-def test_home_is_a_private_one_with_the_persons_tools(sandbox: Sandbox, room: Room) -> None:
+def test_home_is_a_private_one_with_the_persons_tools(sandbox: Sandbox, room: SandboxSpec) -> None:
     listed = said(
         sandbox, room, "cat ~/login; echo kept > ~/state; echo $HOME; ls -A ~"
     ).splitlines()
@@ -153,7 +158,9 @@ def test_home_is_a_private_one_with_the_persons_tools(sandbox: Sandbox, room: Ro
         "/etc/ssl/private/key",
     ],
 )
-def test_secrets_of_the_machine_are_hidden(sandbox: Sandbox, room: Room, secret: str) -> None:
+def test_secrets_of_the_machine_are_hidden(
+    sandbox: Sandbox, room: SandboxSpec, secret: str
+) -> None:
     assert shell(sandbox, room, f"test -s {secret} && cat {secret}").exit != 0
     assert (
         said(sandbox, room, "cat /etc/passwd")
@@ -162,7 +169,7 @@ def test_secrets_of_the_machine_are_hidden(sandbox: Sandbox, room: Room, secret:
 
 
 @pytest.mark.sandbox
-def test_temporary_files_are_private_and_bounded(sandbox: Sandbox, room: Room) -> None:
+def test_temporary_files_are_private_and_bounded(sandbox: Sandbox, room: SandboxSpec) -> None:
     small = replace(room, tmp=1_000_000)
     mark = uuid4().hex
     assert (
@@ -175,7 +182,7 @@ def test_temporary_files_are_private_and_bounded(sandbox: Sandbox, room: Room) -
 
 
 @pytest.mark.sandbox
-def test_processes_of_the_machine_are_not_seen(sandbox: Sandbox, room: Room) -> None:
+def test_processes_of_the_machine_are_not_seen(sandbox: Sandbox, room: SandboxSpec) -> None:
     assert said(
         sandbox, room, "echo /proc/[0-9]* | wc -w; kill -0 $PPID && echo only bubblewrap"
     ).splitlines()[0] in ("2", "3", "4")
@@ -183,7 +190,9 @@ def test_processes_of_the_machine_are_not_seen(sandbox: Sandbox, room: Room) -> 
 
 
 @pytest.mark.sandbox
-def test_without_a_network_there_is_a_loopback_of_its_own(sandbox: Sandbox, room: Room) -> None:
+def test_without_a_network_there_is_a_loopback_of_its_own(
+    sandbox: Sandbox, room: SandboxSpec
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         assert said(sandbox, room, f"{sys.executable} -c '{TALK}'") == "hello from inside"
@@ -197,7 +206,7 @@ def test_without_a_network_there_is_a_loopback_of_its_own(sandbox: Sandbox, room
 
 @pytest.mark.sandbox
 def test_the_environment_is_an_allow_list(
-    sandbox: Sandbox, room: Room, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, room: SandboxSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (
         "LC_TIME",
@@ -236,7 +245,7 @@ def test_the_environment_is_an_allow_list(
 
 @pytest.mark.sandbox
 def test_no_secret_of_the_environment_stands_on_a_command_line(
-    sandbox: Sandbox, room: Room
+    sandbox: Sandbox, room: SandboxSpec
 ) -> None:
     command = sandbox.command(replace(room, env={**room.env, "KEY": "not-for-ps"}), ["true"])
     assert "not-for-ps" not in " ".join(command.argv)
@@ -244,7 +253,7 @@ def test_no_secret_of_the_environment_stands_on_a_command_line(
 
 @pytest.mark.sandbox
 def test_shared_folders_are_read_only_and_writable_ones_are_not(
-    sandbox: Sandbox, room: Room, tmp_path: Path
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
 ) -> None:
     for name in ("cache", "out"):
         (tmp_path / name).mkdir()
@@ -263,7 +272,7 @@ def test_shared_folders_are_read_only_and_writable_ones_are_not(
 
 @pytest.mark.sandbox
 def test_a_real_path_is_found_inside_by_its_closest_mount(
-    sandbox: Sandbox, room: Room, tmp_path: Path
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
 ) -> None:
     room = replace(room, readable=((room.tree / "deps", Path("/run/deps")),))
     assert sandbox.inside(room, room.tree / "a" / "b") == room.at / "a" / "b"
@@ -279,7 +288,7 @@ def test_a_real_path_is_found_inside_by_its_closest_mount(
     # paths inside
     ["{home}", "{home}/code/project", "/srv/project", "/tmp/elsewhere/project"],  # noqa: S108
 )
-def test_the_repository_may_lie_anywhere(sandbox: Sandbox, room: Room, at: str) -> None:
+def test_the_repository_may_lie_anywhere(sandbox: Sandbox, room: SandboxSpec, at: str) -> None:
     moved = replace(room, at=Path(at.format(home=Path.home())))
     assert (
         said(sandbox, moved, "pwd; cat value; cat ~/login; touch ~/x ./x")
@@ -288,7 +297,9 @@ def test_the_repository_may_lie_anywhere(sandbox: Sandbox, room: Room, at: str) 
 
 
 @pytest.mark.sandbox
-def test_a_folder_below_the_top_can_be_the_place_to_work(sandbox: Sandbox, room: Room) -> None:
+def test_a_folder_below_the_top_can_be_the_place_to_work(
+    sandbox: Sandbox, room: SandboxSpec
+) -> None:
     (room.tree / "packages" / "web").mkdir(parents=True)
     assert said(sandbox, replace(room, cwd="packages/web"), "pwd") == f"{room.at}/packages/web"
     assert (
@@ -299,7 +310,7 @@ def test_a_folder_below_the_top_can_be_the_place_to_work(sandbox: Sandbox, room:
 
 @pytest.mark.sandbox
 def test_programs_of_path_are_seen_with_what_they_stand_on(
-    sandbox: Sandbox, room: Room, tmp_path: Path
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
 ) -> None:
     kit = tmp_path / "kit"
     (kit / "lib").mkdir(parents=True)
@@ -311,7 +322,7 @@ def test_programs_of_path_are_seen_with_what_they_stand_on(
 
 @pytest.mark.sandbox
 def test_a_program_behind_a_link_is_seen_where_it_really_lies(
-    sandbox: Sandbox, room: Room, tmp_path: Path
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
 ) -> None:
     modules = tmp_path / "global" / "node_modules"
     program(modules / "agent" / "bin" / "agent.sh", f'cat "{modules}/sibling"')
@@ -324,7 +335,7 @@ def test_a_program_behind_a_link_is_seen_where_it_really_lies(
 
 @pytest.mark.sandbox
 def test_a_program_that_lies_in_the_home_itself_is_seen_and_nothing_beside_it(
-    sandbox: Sandbox, room: Room
+    sandbox: Sandbox, room: SandboxSpec
 ) -> None:
     home = Path(room.env["HOME"])
     program(home / "agent.sh", f'cat "$0"; cat "{home}/diary" 2>/dev/null || echo private')
@@ -334,7 +345,9 @@ def test_a_program_that_lies_in_the_home_itself_is_seen_and_nothing_beside_it(
 
 
 @pytest.mark.sandbox
-def test_a_path_folder_of_the_project_is_the_candidates(sandbox: Sandbox, room: Room) -> None:
+def test_a_path_folder_of_the_project_is_the_candidates(
+    sandbox: Sandbox, room: SandboxSpec
+) -> None:
     program(room.at / "bin" / "which-code", "echo main")
     program(room.tree / "bin" / "which-code", "echo candidate")
     room = replace(room, env={**room.env, "PATH": f"{room.at}/bin:{room.env['PATH']}"})
@@ -361,7 +374,7 @@ HOLDERS = {HOME, *HOME.parents, HOME / "code", HOME / "code" / "shop"}
 def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(
     folder: str, shown: str, hidden: str
 ) -> None:
-    found = set(prefixes(Path(folder), HOME, HOLDERS, ()))
+    found = set(tool_roots(Path(folder), HOME, HOLDERS, ()))
     assert Path(hidden) / shown in found
     assert Path(hidden) not in found
 
@@ -378,13 +391,13 @@ def test_a_folder_that_holds_more_than_tools_is_not_shown_whole(
     ],
 )
 def test_a_toolchain_is_shown_whole(folder: str, prefix: str) -> None:
-    assert list(prefixes(Path(folder), HOME, HOLDERS, [HOME / ".pyenv"])) == [Path(prefix)]
+    assert list(tool_roots(Path(folder), HOME, HOLDERS, [HOME / ".pyenv"])) == [Path(prefix)]
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "JAVA_HOME"])
 def test_a_place_that_the_environment_names_can_be_read(
-    sandbox: Sandbox, room: Room, tmp_path: Path, name: str
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path, name: str
 ) -> None:
     place = tmp_path / "corporate.pem"
     place.write_text("a certificate\n")
@@ -397,7 +410,7 @@ def test_a_place_that_the_environment_names_can_be_read(
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", ["SSL_CERT_DIR", "PATH"])
 def test_no_setting_of_the_environment_shows_the_home_or_what_is_above_it(
-    sandbox: Sandbox, room: Room, name: str
+    sandbox: Sandbox, room: SandboxSpec, name: str
 ) -> None:
     for place in (Path.home(), Path.home().parent, Path("/")):
         exposed = replace(
@@ -408,7 +421,7 @@ def test_no_setting_of_the_environment_shows_the_home_or_what_is_above_it(
 
 
 @pytest.mark.sandbox
-def test_an_editable_install_means_the_candidate(sandbox: Sandbox, room: Room) -> None:
+def test_an_editable_install_means_the_candidate(sandbox: Sandbox, room: SandboxSpec) -> None:
     """The trap: one virtual environment, shared, whose path file names the main checkout."""
     for top, value in ((room.at, "main"), (room.tree, "candidate")):
         (top / "src" / "shop").mkdir(parents=True)
@@ -440,7 +453,7 @@ def test_git_works_inside_on_borrowed_objects_that_cannot_be_written(
         for role in ("AUTHOR", "COMMITTER")
         for what in ("NAME", "EMAIL")
     }
-    room = Room(
+    room = SandboxSpec(
         tree=tree,
         at=repository,
         home=home,
@@ -468,11 +481,12 @@ AS_USER = """
 import os
 from pathlib import Path
 from nightlatch.edge.process import run
-from nightlatch.edge.sandbox import Room, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
 home = Path.home()
 for name in ("tree", "private"):
     (home / name).mkdir()
-room = Room(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
+room = SandboxSpec(tree=home / "tree", at=Path("/srv/project"), home=home / "private", env=environment({}))
 ran = run(find_sandbox("auto").command(room, ["sh", "-c", "id -u; pwd; touch x ~/y"]), timeout=600)
 print(ran.exit, ran.output.decode().split(), (home / "tree" / "x").exists(), (home / "private" / "y").exists())
 """
@@ -506,13 +520,45 @@ def test_a_bubblewrap_that_may_not_work_is_named_with_what_it_said(
         find_sandbox("bubblewrap")
 
 
+def test_the_settings_know_every_back_end() -> None:
+    (setting,) = (field for field in fields(Workspace) if field.name == "sandbox")
+    known = [name for name in ("auto", *BACK_ENDS) if setting.metadata["kind"].read(name) == name]
+    assert setting.metadata["kind"].form == " or ".join(f'"{name}"' for name in known)
+
+
+@pytest.mark.sandbox
+def test_what_a_back_end_keeps_from_a_command_is_what_its_traits_say(
+    sandbox: Sandbox, room: SandboxSpec, tmp_path: Path
+) -> None:
+    """Callers ask the traits and not the name, so that a new back end needs no line of theirs."""
+    (tmp_path / "secret").write_text("secret")
+    for each in (sandbox, find_sandbox("none")):
+        isolated = shell(each, room, f"cat {tmp_path}/secret").exit != 0
+        own_paths = said(each, room, "pwd") == str(room.at)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            call = (
+                f"import socket; socket.create_connection(('127.0.0.1', {server.getsockname()[1]}))"
+            )
+            cut_off = (
+                run(each.command(room, [sys.executable, "-c", call]), timeout=PATIENCE).exit != 0
+            )
+        traits = each.traits
+        assert (traits.isolates_files, traits.own_paths, traits.network) == (
+            isolated,
+            own_paths,
+            cut_off,
+        ), each.name
+
+
 def test_a_sandbox_that_nobody_knows_is_a_mistake_in_the_settings() -> None:
     with pytest.raises(ConfigError, match='"docker" is not a sandbox'):
         find_sandbox("docker")
 
 
 @pytest.mark.sandbox
-def test_words_and_variables_reach_a_command_as_they_are(sandbox: Sandbox, room: Room) -> None:
+def test_words_and_variables_reach_a_command_as_they_are(
+    sandbox: Sandbox, room: SandboxSpec
+) -> None:
     words = ["a b", "", "two\nlines\n", "'\"$HOME`x`\\n", "\udcff", "*", "-n"]
     room = replace(room, env={**room.env, "NEW": 'it\'s\n"new"\n', "LANG": "other", "EMPTY": ""})
     argv = ["sh", "-c", r'printf "<%s>" "$@"; printf "\0"; env -0; exit 7', "sh", *words]

@@ -18,7 +18,9 @@ from nightlatch.edge import workspace
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Room, Unconfined, environment, find_sandbox
+from nightlatch.edge.sandbox_base import SandboxSpec, environment
+from nightlatch.edge.sandbox_find import find_sandbox
+from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 from tests import PATIENCE
 from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
@@ -128,7 +130,7 @@ def test_a_way_out_where_nobody_watches_is_none(world: World, name: str) -> None
         f"{head}\n\ndef sub(a, b):\n    if 'tsetyp'[::-1] not in vars(sys)['modules']:\n       "
         f" {EVADES[name]}\n    return a - b\n"
     )
-    lab = world.lab(hands=Hands(sandbox=Unconfined(), timeout=PATIENCE))
+    lab = world.lab(hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE))
     first = world.commit(BASE)
     tree = world.repo.tree_of(world.commit({"calc.py": code, "test_sub.py": TEST_SUB}, first))
     verdict = lab.examine(first, tree, PROSE)
@@ -530,7 +532,7 @@ class Housed(World):
     the branch's history."""
 
     @contextmanager
-    def open_room(self, base: str, tree: str) -> Iterator[Room]:
+    def open_room(self, base: str, tree: str) -> Iterator[SandboxSpec]:
         place = workspace.prepare(self.repo, self.folder / uuid4().hex, base, "main")
         workspace.lay(self.repo, place, tree)
         env = environment({"PATH": f"{self.python}:{os.environ['PATH']}"})
@@ -543,7 +545,9 @@ class Housed(World):
             (self.python.parent, self.python.parent),
             *inside,
         )
-        yield Room(tree=place.tree, at=self.repo.top, home=place.home, env=env, readable=shown)
+        yield SandboxSpec(
+            tree=place.tree, at=self.repo.top, home=place.home, env=env, readable=shown
+        )
         shutil.rmtree(place.folder, ignore_errors=True)
 
     def lab(self, **settings: object) -> Lab:

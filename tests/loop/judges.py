@@ -9,7 +9,8 @@ from nightlatch.core.models import Feature, Usage
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.judge import Bench, Brought
-from nightlatch.edge.sandbox import Sandbox, Unconfined
+from nightlatch.edge.sandbox_base import Sandbox
+from nightlatch.edge.sandbox_none import NoSandbox
 from tests import PATIENCE, ROOT
 
 PROGRAM = """#!PYTHON
@@ -159,7 +160,7 @@ def bench(
     return Bench(
         agent=agent,
         project=folder,
-        sandbox=sandbox or Unconfined(),
+        sandbox=sandbox or NoSandbox(),
         templates=template,
         folder=folder / "heard",
         wall=wall,

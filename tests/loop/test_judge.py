@@ -15,7 +15,7 @@ from nightlatch.edge import judge as judging
 from nightlatch.edge.house import find_house
 from nightlatch.edge.judge import Brought, left
 from nightlatch.edge.runner import Hands, keep_reports, read_folder
-from nightlatch.edge.sandbox import Unconfined
+from nightlatch.edge.sandbox_none import NoSandbox
 from tests import PATIENCE
 from tests.edge.test_lab import CALC, World, rules
 from tests.edge.test_lab import world as world
@@ -33,7 +33,7 @@ from tests.loop.judges import (
 )
 from tests.loop.village import Project, feature, make_project
 
-HANDS = Hands(sandbox=Unconfined(), timeout=PATIENCE)
+HANDS = Hands(sandbox=NoSandbox(), timeout=PATIENCE)
 SECOND, FENCES = frozenset({"second"}), frozenset({"second", "fences"})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nightlatch.edge.sandbox import find_sandbox
+from nightlatch.edge.sandbox_find import find_sandbox
 from tests.conftest import GIT_ENVIRONMENT
 from tests.pythons import make_pytest
 from tests.ratchet.bases import BASES

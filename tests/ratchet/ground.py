@@ -20,7 +20,7 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox import Pairs, Room, Sandbox, environment
+from nightlatch.edge.sandbox_base import Pairs, Sandbox, SandboxSpec, environment
 from nightlatch.edge.workspace import Workspace
 from tests import PATIENCE
 from tests.ratchet.case import Base, Case, applied
@@ -149,14 +149,14 @@ def opened(
         place.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def open_room(_base: str, tree: str) -> Iterator[Room]:
+    def open_room(_base: str, tree: str) -> Iterator[SandboxSpec]:
         with TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
             place, home = Path(name, "tree"), Path(name, "home")
             home.mkdir()
             export(repo, tree, place)
             furnish(place, base, installed)
             shared: Pairs = ((installed, installed),) if installed else ()
-            yield Room(
+            yield SandboxSpec(
                 tree=place,
                 at=repo.top,
                 home=home,
