@@ -10,15 +10,8 @@ from pathlib import Path
 from nightlatch.edge import outside
 
 POWER = Path("/sys/power/state")
-KEEPERS = {
-    "systemd-inhibit": (
-        "--what=sleep:idle",
-        "--mode=block",
-        "--who=nightlatch",
-        "--why=agents are at work",
-    ),
-    "caffeinate": ("-i", "-s"),
-}
+KEEPER = "systemd-inhibit"
+HELD = ("--what=sleep:idle", "--mode=block", "--who=nightlatch", "--why=agents are at work")
 NEEDED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 PATIENCE = 10.0
 
@@ -36,10 +29,10 @@ def asleep() -> float:
 
 
 def keeper() -> tuple[str, ...]:
-    """The program that keeps this machine awake for as long as the command lasts that is put
-    behind it; () where there is none."""
-    found = ((outside.program(name), args) for name, args in KEEPERS.items())
-    return next(((name, *args) for name, args in found if name), ())
+    """Return what keeps this machine awake for as long as the command lasts that is put behind it;
+    () without such a program."""
+    program = outside.program(KEEPER)
+    return (program, *HELD) if program else ()
 
 
 @contextmanager
@@ -74,18 +67,17 @@ def kept(patience: float = PATIENCE) -> Iterator[None]:
 def tried(power: Path = POWER) -> tuple[bool, str]:
     """Whether the machine stays awake during a run, and why."""
     command = keeper()
-    name = Path(command[0]).name if command else ""
     if not command:
-        says = "no systemd-inhibit and no caffeinate is here"
+        says = f"{KEEPER} is not installed"
     else:
         try:
             done = outside.asked([*command, "true"], timeout=PATIENCE)
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            says = f"{name}: {said[-1] if said else 'it said nothing'}" if done.returncode else ""
+            says = f"{KEEPER}: {said[-1] if said else 'it said nothing'}" if done.returncode else ""
         except subprocess.TimeoutExpired:
-            says = f"{name} does not answer"
+            says = f"{KEEPER} does not answer"
     if not says:
-        return True, f"{name} keeps the machine awake during a run"
+        return True, f"{KEEPER} keeps the machine awake during a run"
     if power.is_file() and not power.read_text(encoding="ascii").split():
         return True, "this machine knows no sleep"
     return False, f"nothing keeps the machine awake during a run: {says}"

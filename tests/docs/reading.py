@@ -38,7 +38,6 @@ STARTERS = {
     "setsid",
     "timeout",
     "systemd-inhibit",
-    "caffeinate",
     "if",
     "while",
     "until",

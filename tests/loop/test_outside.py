@@ -29,7 +29,6 @@ PROGRAMS = (
     "bwrap",
     "systemd-run",
     "systemd-inhibit",
-    "caffeinate",
     "cp",
     "true",
     "ssh",
