@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason, Rule, Ruling
+from nightlatch.core.paths import GITLINK, LINK, folders
 
-LINK, GITLINK = "120000", "160000"
-FILES = ("100644", "100755")
 LARGE, TOO_LARGE = 1_000_000, 100_000_000
 SHOWN = 20
 DOT_GIT = re.compile(r"(?:\A|[/\\])(?:\.git|git~1)[ .]*(?:[/\\:]|\Z)", re.IGNORECASE)
@@ -316,11 +315,6 @@ def namable(change: Change) -> bool:
     """
     path = change.path.translate(UNSEEN)
     return not (DOT_GIT.search(path) or (change.new_mode == LINK and DOT_GITMODULES.search(path)))
-
-
-def folders(path: str) -> Iterator[str]:
-    """The folders above a path."""
-    yield from (path[:at] for at, letter in enumerate(path) if letter == "/")
 
 
 def remarks(

@@ -18,6 +18,7 @@ from nightlatch.core.config import AgentSettings
 from nightlatch.core.dialects import Reader, reader
 from nightlatch.core.endings import Summary, after, ended
 from nightlatch.core.models import AgentEnd, End, Event
+from nightlatch.core.paths import INSIDE
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.core.spending import Cap
 from nightlatch.core.units import show_duration
@@ -28,7 +29,6 @@ from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec
 from nightlatch.errors import ConfigError, FaultError
 
 SCRIPTED = data.program("nightlatch.edge.scripted")
-NEUTRAL = Path("/run/nightlatch")
 LONGEST_QUESTION = 2_000
 # what only its words tell of a program of plain text
 BY_WORDS = frozenset({End.LIMIT, End.CREDIT, End.LOGIN})
@@ -356,12 +356,12 @@ def furnished(agent: Agent, errand: Errand) -> SandboxSpec:
         for n, v in errand.environ.items()
         if any(fnmatchcase(n, pattern) for pattern in agent.passes)
     }
-    places = {"NIGHTLATCH_BRIEF": (errand.brief, NEUTRAL / "brief.md")}
-    places |= {"": (SCRIPTED, NEUTRAL / "scripted.py")} if "{scripted}" in agent.command else {}
+    places = {"NIGHTLATCH_BRIEF": (errand.brief, Path(INSIDE, "brief.md"))}
+    places |= {"": (SCRIPTED, Path(INSIDE, "scripted.py"))} if "{scripted}" in agent.command else {}
     if "NIGHTLATCH_SCRIPT" in passed:
         places["NIGHTLATCH_SCRIPT"] = (
             Path(passed["NIGHTLATCH_SCRIPT"]).absolute(),
-            NEUTRAL / "script.json",
+            Path(INSIDE, "script.json"),
         )
     room = replace(errand.room, readable=(*errand.room.readable, *places.values()))
     seen = {

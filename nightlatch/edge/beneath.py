@@ -10,9 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightlatch.core.scope import GITLINK, LINK, folders
+from nightlatch.core.paths import FILE, GITLINK, LINK, PROGRAM, folders
 
-FILE, PROGRAM = "100644", "100755"
 ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # EINVAL: what was a link when it was looked at is none any more
 NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from nightlatch.core import ownfiles, scope
 from nightlatch.core.models import Reason
-from nightlatch.core.scope import GITLINK, LINK, Change, Rules, Seen
+from nightlatch.core.paths import FILES, GITLINK, LINK, folders
+from nightlatch.core.scope import Change, Rules, Seen
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge import filters, secrets, workspace
 from nightlatch.edge.beneath import Grip, entered, held
@@ -123,9 +124,7 @@ def as_git_keeps(
 ) -> list[tuple[Grip, str]]:
     """What was read, with the blobs that the person's own `git add` would make; a file that
     their filter refuses cannot be read."""
-    texts = (
-        (grip.path, oid, old[grip.path]) for grip, oid in taken if oid and grip.mode in scope.FILES
-    )
+    texts = ((grip.path, oid, old[grip.path]) for grip, oid in taken if oid and grip.mode in FILES)
     kept = dict(filters.as_kept(repo, space.rules, texts, refuses))
     return [
         (
@@ -173,7 +172,7 @@ def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
 
 def text_of(repo: Repo, mode: str, oid: str) -> str | None:
     """The text of a file, None for what is none, "" for one that is not there."""
-    found = repo.find(oid) if mode in scope.FILES else None
+    found = repo.find(oid) if mode in FILES else None
     try:
         return ("" if not mode else None) if found is None else found[2].decode("utf-8")
     except UnicodeDecodeError:
@@ -231,7 +230,7 @@ def without_caches(new: list[str]) -> list[str]:
     """What does not lie in a folder that its tool has marked as one that it can make again,
     whatever its name: builds of cargo, venvs."""
     marked = {path.rpartition("/")[0] for path in new if path.rpartition("/")[2] in MARKS} - {""}
-    return [path for path in new if marked.isdisjoint(scope.folders(path))] if marked else new
+    return [path for path in new if marked.isdisjoint(folders(path))] if marked else new
 
 
 def without_ignored(repo: Repo, space: Workspace, added: list[Change]) -> list[Change]:

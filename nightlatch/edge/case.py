@@ -7,6 +7,7 @@ from difflib import unified_diff
 
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
+from nightlatch.core.paths import FILES
 from nightlatch.core.ratchet.declared import declares, is_test
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
@@ -14,7 +15,7 @@ from nightlatch.core.suites import Suites
 from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
 from nightlatch.edge.judge import Bench
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import FILES, Trials
+from nightlatch.edge.trials import Trials
 
 MOST_BYTES = 500_000
 MOST_LINES = 40

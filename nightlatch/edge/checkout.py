@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nightlatch.core.scope import GITLINK, LINK, Change, folders
+from nightlatch.core.paths import FILE, FOLDER, GITLINK, LINK, PROGRAM, folders
+from nightlatch.core.scope import Change
 from nightlatch.edge import overlap
-from nightlatch.edge.beneath import FILE, PROGRAM
 from nightlatch.edge.git import Repo, index_info, raw_change
 from nightlatch.edge.gitcall import one, words
 from nightlatch.edge.overlap import Meeting, Seen, new_side, old_side
 from nightlatch.edge.stale import free_index
-from nightlatch.edge.trees import FOLDER, Entry
+from nightlatch.edge.trees import Entry
 from nightlatch.errors import RepoError
 
 NAMED = 500

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import quote
 
-from nightlatch.core.scope import GITLINK, Change
+from nightlatch.core.paths import GITLINK
+from nightlatch.core.scope import Change
 from nightlatch.edge.commits import LOG, Commit, logged
 from nightlatch.edge.gitcall import (
     HANDED,

@@ -22,11 +22,12 @@ from nightlatch.core.harness import (
     put_back,
     traced_harness,
 )
+from nightlatch.core.paths import FILES
 from nightlatch.core.testfiles import CHECKS, supersedes
 from nightlatch.edge.case import Case, difference, is_config, text_of
 from nightlatch.edge.outside import search_folders
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import FILES, Trials
+from nightlatch.edge.trials import Trials
 
 MOST_FILES = 200
 TEST_NAME = re.compile(

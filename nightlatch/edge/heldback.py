@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from nightlatch.core.models import Reason
+from nightlatch.core.paths import INSIDE
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.rules import reason
 from nightlatch.edge import runner
 from nightlatch.edge.house import House
-from nightlatch.edge.runner import INSIDE, Hands, bounded
+from nightlatch.edge.runner import Hands, bounded
 from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.errors import ConfigError
 
@@ -50,7 +51,7 @@ def examine(
     hands: Hands, room: SandboxSpec, place: Path, env: Mapping[str, str]
 ) -> tuple[Reason, ...]:
     """What each check in name order comes to, told by its hint alone."""
-    inside = replace(room, hidden=(), readable=(*room.readable, (place, INSIDE / "held-back")))
+    inside = replace(room, hidden=(), readable=(*room.readable, (place, Path(INSIDE, "held-back"))))
     said = []
     for file in checks_in(place):
         check = runner.run_check(hands, inside, "", [str(hands.sandbox.inside(inside, file))], env)

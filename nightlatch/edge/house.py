@@ -18,6 +18,7 @@ from nightlatch.core.detect import plans_elsewhere
 from nightlatch.core.findings import Author, Finding, read
 from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
+from nightlatch.core.paths import FOLDER
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.progress import parse
 from nightlatch.core.secrets import Secrets
@@ -26,7 +27,7 @@ from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.secrets import guard
-from nightlatch.edge.trees import FOLDER, entries_of
+from nightlatch.edge.trees import entries_of
 from nightlatch.errors import (
     ConfigError,
     FindingError,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Integrity, function_of
+from nightlatch.core.paths import FILE
 from nightlatch.core.ratchet import canary
 from nightlatch.core.ratchet.canary import Laid
 from nightlatch.core.ratchet.expected import KEPT, other_expectations
@@ -64,7 +65,7 @@ def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample |
         for seed, sources in (((case.base,), ()), ((case.base, case.tree), modules))
     )
     base, own = (replace(bird, path=suite.named(bird.path)) for bird in (base, own))
-    entries = {path: ("100644", oid) for path, oid in written.items()}
+    entries = {path: (FILE, oid) for path, oid in written.items()}
     return Sample(files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own)
 
 
@@ -202,7 +203,7 @@ def laid_run(
 
 def laid(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid) -> Asked:
     """The run of a sample and a canary on a tree."""
-    entry = ("100644", trials.repo.write_blob(bird.text.encode()))
+    entry = (FILE, trials.repo.write_blob(bird.text.encode()))
     whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
     changed = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
     fresh = (

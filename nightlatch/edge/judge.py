@@ -14,6 +14,7 @@ from nightlatch import data
 from nightlatch.core import judge
 from nightlatch.core.judge import Hearing, Judged, Met, NoAnswer
 from nightlatch.core.models import AgentEnd, End, Event, Feature, Kind, Usage
+from nightlatch.core.paths import INSIDE
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.secrets import NO_SECRETS, Secrets
 from nightlatch.edge import agents
@@ -25,7 +26,7 @@ from nightlatch.edge.runner import bounded
 from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec, environment
 from nightlatch.errors import FaultError
 
-PLACE = Path("/run/nightlatch/case")
+PLACE = Path(INSIDE, "case")
 WALL, IDLE, GRACE = 900.0, 300.0, 3.0
 MOST_OUTPUT = 4_000_000
 LONGEST_WORDS = 64_000

@@ -22,6 +22,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.judge import asked, came_to
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Usage, Verdict
 from nightlatch.core.objections import REMOVED
+from nightlatch.core.paths import FILE
 from nightlatch.core.ratchet import declared
 from nightlatch.core.ratchet.moves import explained, word_for_word
 from nightlatch.core.ratchet.prune import pruned
@@ -402,9 +403,7 @@ def _old(lab: Lab, case: Case, e: Evidence) -> Evidence:
     }
     shorter = {lab.path(file): pruned(file, text, names) for file, text in texts.items()}
     entries = {
-        path: ("100644", lab.repo.write_blob(text.encode()))
-        for path, text in shorter.items()
-        if text
+        path: (FILE, lab.repo.write_blob(text.encode())) for path, text in shorter.items() if text
     }
     if entries:
         tree = lab.repo.tree_with(tree, entries)

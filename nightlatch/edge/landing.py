@@ -23,6 +23,7 @@ from nightlatch.core.models import (
     SessionEnded,
     Verdict,
 )
+from nightlatch.core.paths import FILE
 from nightlatch.core.progress import SESSION_WORDS, Entry, Item, appended, decision, entry_of, line
 from nightlatch.core.text import plain
 from nightlatch.edge import checkout, held, notebook, phases, reporting
@@ -34,7 +35,6 @@ from nightlatch.edge.spelling import loop_command
 from nightlatch.edge.stale import free_refs
 from nightlatch.errors import PlanError, RepoError, SigningError
 
-FILE = "100644"
 REBASE = 1800.0
 Flag: TypeAlias = tuple[str, bool] | None
 Files: TypeAlias = Mapping[str, bytes | None]

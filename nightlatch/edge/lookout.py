@@ -13,8 +13,8 @@ from nightlatch.core.closing import named_paths
 from nightlatch.core.forecast import Finding, Level, dollars
 from nightlatch.core.globs import matcher
 from nightlatch.core.ownfiles import READERS, is_unguarded, words
+from nightlatch.core.paths import FILE, GITLINK
 from nightlatch.core.planreadings import few
-from nightlatch.core.scope import GITLINK
 from nightlatch.core.spending import Purse
 from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
@@ -265,7 +265,7 @@ def idle_checks(seen: View) -> Iterator[Finding]:
     for path, (mode, _) in (repo.files(seen.tip) if seen.tip else {}).items():
         if (
             path.rpartition("/")[0] == folder
-            and mode == "100644"
+            and mode == FILE
             and (repo.read(seen.tip, path) or b"").startswith(b"#!")
         ):
             name = shlex.quote(plain(path))

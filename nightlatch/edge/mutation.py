@@ -12,6 +12,7 @@ from posixpath import basename, dirname
 from time import monotonic
 
 from nightlatch.core.evidence import Compared
+from nightlatch.core.paths import FILES
 from nightlatch.core.ratchet.mutants import Mutant, mutants
 from nightlatch.core.ratchet.reach import reached, users
 from nightlatch.core.results import Answer, Results, file_of
@@ -20,7 +21,7 @@ from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Case, text_of
 from nightlatch.edge.keptroom import KeptRoom
 from nightlatch.edge.sidebyside import Job
-from nightlatch.edge.trials import FILES, Trials, digest
+from nightlatch.edge.trials import Trials, digest
 
 MOST, LEAST, MOST_A_FILE, MOST_USERS = 60, 10, 20, 10
 ENOUGH = 3

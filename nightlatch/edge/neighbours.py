@@ -6,6 +6,7 @@ Neighbouring ones are tried where both stand in what the feature wrote.
 from collections.abc import Collection
 
 from nightlatch.core.evidence import Evidence, function_of, new_passing
+from nightlatch.core.paths import FILE
 from nightlatch.core.ratchet.neighbours import Probes, python_probes
 from nightlatch.core.ratchet.treeneighbours import tree_probes
 from nightlatch.core.results import file_of
@@ -27,7 +28,7 @@ def known_only(trials: Trials, case: Case, e: Evidence) -> tuple[str, ...]:
         return ()
     name, found = f"q{digest(case.base, case.tree)[:8]}", list[str]()
     for probes in probed(case, ids, written, name)[:MOST_FILES]:
-        entry = ("100644", trials.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")))
+        entry = (FILE, trials.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")))
         tree = trials.repo.tree_with(case.tree, {trials.path(probes.path): entry})
         beside = [one for one in ids if belongs(one, probes.path)]
         wanted = {own: probe_id(beside[0], probes.path, own) for own in probes.says}

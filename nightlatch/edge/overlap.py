@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightlatch.core.scope import GITLINK, Change
+from nightlatch.core.paths import FILE, GITLINK, PROGRAM
+from nightlatch.core.scope import Change
 from nightlatch.edge import files
-from nightlatch.edge.beneath import FILE, PROGRAM
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one, words
 from nightlatch.edge.trees import Entry

@@ -10,14 +10,17 @@ from pathlib import Path
 from nightlatch import data
 from nightlatch.core import packages
 from nightlatch.core.packages import Managers, Store
+from nightlatch.core.paths import INSIDE
 
 LOCKS = {"go.sum": packages.go_files, "Cargo.lock": packages.cargo_files}
 # Go keeps these among its modules, and they are large
 TOOLCHAINS = ("golang.org/toolchain@*", "cache/download/golang.org/toolchain")
 PNPM_STORE = re.compile(r'"?storeDir"?: *"?(?P<path>/[^"\n]*)')
-# of pnpm 10 and before, and since
-PNPM_FILES = ((".config/pnpm/rc", "store-dir={}\n"), (".config/pnpm/config.yaml", "storeDir: {}\n"))
-GIVEN = Path("/run/nightlatch/packages")
+PNPM_FILES = (
+    (".config/pnpm/rc", "store-dir={}\n"),
+    (".config/pnpm/config.yaml", "storeDir: {}\n"),
+)  # of pnpm 10 and before, and since
+GIVEN = Path(INSIDE, "packages")
 ARCHIVES = frozenset((".crate", ".zip"))
 
 Pairs = tuple[tuple[Path, Path], ...]

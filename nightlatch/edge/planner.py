@@ -15,13 +15,14 @@ from pathlib import Path
 from nightlatch import data
 from nightlatch.core import jsontext, planedit, planfile, planner
 from nightlatch.core.models import AgentEnd, End, Feature, Plan
+from nightlatch.core.paths import FILE, PROGRAM
 from nightlatch.core.planner import Aim
 from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.templates import renderer
 from nightlatch.edge import agents, files, rooms, workshop
 from nightlatch.edge.agents import Agent, Errand
-from nightlatch.edge.beneath import FILE, PROGRAM, entered, held, parent_of
+from nightlatch.edge.beneath import entered, held, parent_of
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House, templates
 from nightlatch.edge.judge import Ears

@@ -17,8 +17,8 @@ from nightlatch.core import packages as core_packages
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
 from nightlatch.core.packages import Maker
+from nightlatch.core.paths import GITLINK, PROGRAM
 from nightlatch.core.rules import reason
-from nightlatch.core.scope import GITLINK
 from nightlatch.edge import (
     environment,
     files,
@@ -29,7 +29,6 @@ from nightlatch.edge import (
     servers,
     workspace,
 )
-from nightlatch.edge.beneath import PROGRAM
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import ended

@@ -13,11 +13,12 @@ from nightlatch.core import scope
 from nightlatch.core.approvals import NOTHING, SUPERSEDED, Approved, names_in, path_of
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS, Feature, Outcome, Reason, Ruling, Verdict
+from nightlatch.core.paths import LINK
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import State
 from nightlatch.core.rules import reason
-from nightlatch.core.scope import LINK, Change, Rules, Seen
+from nightlatch.core.scope import Change, Rules, Seen
 from nightlatch.core.suites import weak
 from nightlatch.core.text import plain
 from nightlatch.edge import workshop

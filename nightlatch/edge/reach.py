@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nightlatch.core.paths import INSIDE
 from nightlatch.edge import outside, relay
 from nightlatch.edge.sandbox_base import Pairs, SandboxSpec, shipped
 from nightlatch.errors import FaultError
 
 RELAY = Path(relay.__file__)
-INSIDE = Path("/run/nightlatch")
 PYTHON = (os.path.realpath(sys.executable), "-I", "-S")
 LISTENS = "0A"  # the state of proc_net_tcp(5)
 ACCEPTS = 0x10000  # the flag of a listening socket in /proc/net/unix
@@ -51,13 +51,13 @@ class Ways:
         place = self._serving()
         through = (
             *PYTHON,
-            str(INSIDE / RELAY.name),
+            str(Path(INSIDE, RELAY.name)),
             "open",
-            str(INSIDE / place.name),
+            str(Path(INSIDE, place.name)),
             *ports,
             "--",
         )
-        pairs = ((place, INSIDE / place.name), (RELAY, INSIDE / RELAY.name))
+        pairs = ((place, Path(INSIDE, place.name)), (RELAY, Path(INSIDE, RELAY.name)))
         return replace(room, readable=(*room.readable, *pairs), through=through)
 
     def called(self) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nightlatch import data
 from nightlatch.core.globs import matcher
+from nightlatch.core.paths import INSIDE
 from nightlatch.core.testfiles import ENVIRONMENT
 from nightlatch.edge import outside, packages
 from nightlatch.edge.house import House
@@ -19,7 +20,7 @@ from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE, Workspace, tracked
 from nightlatch.safepath import is_inside
 
-OUT = Path("/run/nightlatch/out")
+OUT = Path(INSIDE, "out")
 ENVIRONMENTS = (".venv", "node_modules")
 NOTING = data.program("nightlatch.edge.noting")
 

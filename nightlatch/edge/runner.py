@@ -17,6 +17,7 @@ from threading import Event
 from nightlatch import data
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
+from nightlatch.core.paths import INSIDE
 from nightlatch.core.reportformats import read_report
 from nightlatch.core.results import Answer, Check, Report, Result, Results, merge, weigh
 from nightlatch.core.secrets import NO_SECRETS, Secrets
@@ -50,7 +51,6 @@ ORDER = (
     "ctest",
     "bats",
 )
-INSIDE = Path("/run/nightlatch")
 PYTHONS = 'for p in {} python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
 UPWARDS = 'for d in {}; do [ -x "$d/$0" ] && exec "$d/$0" "$@"; done; exec "$0" "$@"'
 MISSING = re.compile(
@@ -116,8 +116,8 @@ def desk(hands: Hands, room: SandboxSpec, env: Mapping[str, str] | None = None) 
         (folder / "reports").mkdir()
         wide = replace(
             room,
-            readable=(*room.readable, (RUNNERS, INSIDE / "runners")),
-            writable=(*room.writable, (folder, INSIDE / "desk")),
+            readable=(*room.readable, (RUNNERS, Path(INSIDE, "runners"))),
+            writable=(*room.writable, (folder, Path(INSIDE, "desk"))),
         )
         seen = str(hands.sandbox.inside(wide, folder))
         own = {"NIGHTLATCH_REPORTS": f"{seen}/reports", "PATH": own_path(hands, wide)}

@@ -11,15 +11,13 @@ from typing import Protocol
 
 from nightlatch import data, safepath
 from nightlatch.core.packages import without_login
+from nightlatch.core.paths import INSIDE
 from nightlatch.edge.bounds import Bounds
 from nightlatch.edge.packages import Pairs as Pairs
 from nightlatch.edge.packages import shipped as managers
 from nightlatch.edge.tree import Command
 
-# The folder that holds what the loop itself shows to a command: no project and no system has one of
-# this name.
-INSIDE = Path("/run/nightlatch")
-SPARE_HOME = INSIDE / "home"
+SPARE_HOME = Path(INSIDE, "home")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

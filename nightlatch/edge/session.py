@@ -29,6 +29,7 @@ from nightlatch.core.models import (
     SessionEnded,
     Verdict,
 )
+from nightlatch.core.paths import PROGRAM
 from nightlatch.core.phases import listed
 from nightlatch.core.policy import Choice
 from nightlatch.core.progress import line
@@ -280,7 +281,7 @@ def checks(house: House, rev: str, plan: Plan | None) -> tuple[str, ...]:
     """The command of the tests, the checks, and the gates of the plan, as an agent runs them."""
     folder, files = house.path("checks/"), house.repo.files(rev)
     names = sorted(
-        path for path, (mode, _) in files.items() if path.startswith(folder) and mode == "100755"
+        path for path, (mode, _) in files.items() if path.startswith(folder) and mode == PROGRAM
     )
     texts = {
         name: (house.repo.read(rev, name) or b"").decode("utf-8", "replace").splitlines()

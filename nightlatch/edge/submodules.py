@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nightlatch.core.globs import matcher
-from nightlatch.core.scope import GITLINK
+from nightlatch.core.paths import GITLINK
 from nightlatch.core.testfiles import BYTECODE, ENVIRONMENT
 from nightlatch.edge.beneath import entered, held
 from nightlatch.edge.git import Repo
@@ -54,7 +54,7 @@ def lay(repo: Repo, source: Path, target: Path, commit: str, depth: int) -> None
             return
     for line in os.fsdecode(listed).split("\0"):
         meta, _, path = line.partition("\t")
-        if meta.startswith("160000 "):
+        if meta.startswith(f"{GITLINK} "):
             (target / path).mkdir(parents=True, exist_ok=True)
             lay(repo, source / path, target / path, meta.split(" ")[1], depth - 1)
 

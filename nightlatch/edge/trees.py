@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from nightlatch.core.paths import FOLDER
 from nightlatch.edge.gitcall import Talk
 
-FOLDER, LINK, GITLINK = "040000", "120000", "160000"
 Entry = tuple[str, str]
 
 

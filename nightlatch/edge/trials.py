@@ -17,6 +17,7 @@ from nightlatch.core import results as codec
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Reason
+from nightlatch.core.paths import FILES, PROGRAM
 from nightlatch.core.proofs import dump_said, said_from
 from nightlatch.core.results import Answer, Check, Results, passing
 from nightlatch.core.scope import Change
@@ -47,7 +48,6 @@ MOST_AGAIN = 50
 MOST_CACHED = 100
 ROOM = 100_000_000  # bytes of free space
 MOST_LISTED = 4
-FILES = ("100644", "100755")
 TICK = 0.05
 
 
@@ -552,7 +552,7 @@ class Trials:
             for path, (mode, _) in self.files(base).items()
             if path.rpartition("/")[0] + "/" == folder
         }
-        named = sorted(path for path, mode in modes.items() if mode == "100755")
+        named = sorted(path for path, mode in modes.items() if mode == PROGRAM)
         return [
             self.own(path)
             for path in named

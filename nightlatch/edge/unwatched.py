@@ -12,6 +12,7 @@ from posixpath import basename
 from time import monotonic
 
 from nightlatch.core.evidence import Evidence, Unwatched, new_passing
+from nightlatch.core.paths import FILE
 from nightlatch.core.ratchet import alone, alonego
 from nightlatch.core.ratchet.alone import FAILED, PASSED, Work
 from nightlatch.core.ratchet.canary import TEST_NAME
@@ -106,7 +107,7 @@ class Trial:
         """These files of the suite's folder, as a tree takes them."""
         paths = ((self.trials.path(self.suite.named(path)), text) for path, text in files.items())
         return {
-            path: ("100644", self.trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+            path: (FILE, self.trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
             for path, text in paths
         }
 

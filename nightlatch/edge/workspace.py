@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from nightlatch.core.scope import FILES, GITLINK, Change
+from nightlatch.core.paths import FILES, GITLINK, INSIDE
+from nightlatch.core.scope import Change
 from nightlatch.edge import filters, submodules
 from nightlatch.edge.beneath import entered, put, remove
 from nightlatch.edge.files import orphaned
@@ -17,7 +18,7 @@ from nightlatch.edge.git import Repo, index_info
 from nightlatch.edge.gitcall import words
 
 RULES = (".gitignore", ".gitattributes")
-OBJECTS_INSIDE = "/run/nightlatch/objects"
+OBJECTS_INSIDE = f"{INSIDE}/objects"
 # The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword
 # or encoding of any .gitattributes.
 AS_IT_IS = "* -text -filter -ident !working-tree-encoding\n"

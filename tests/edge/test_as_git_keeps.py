@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.models import Ruling
-from nightlatch.core.scope import LINK, Rules
+from nightlatch.core.paths import LINK
+from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, filters, submodules, workspace
 from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo

@@ -14,7 +14,8 @@ from uuid import uuid4
 
 from nightlatch.core.config import Protect
 from nightlatch.core.models import Outcome, Verdict
-from nightlatch.core.scope import LINK, Rules
+from nightlatch.core.paths import LINK
+from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, workspace
 from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import Lab
