@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 
 from nightlatch.core import kinds
 from nightlatch.core.kinds import Kind
+from nightlatch.core.protected import PUT_BACK
 from nightlatch.errors import ConfigError
 
 NOT_SETTINGS = (
@@ -30,30 +31,6 @@ NOT_SETTINGS = (
     ),
     "REPORTS",
 )
-PROTECTED = [
-    *(
-        "checks/**",
-        "prompts/**",
-        "loop.toml",
-        "loop.py",
-        "init.sh",
-        "prd.json",
-        "progress.txt",
-        "progress/**",
-        "findings/**",
-        ".github/**",
-    ),
-    *(
-        ".claude/**",
-        ".codex/**",
-        ".gemini/**",
-        ".cursor/**",
-        ".mcp.json",
-        ".husky/**",
-        ".gitmodules",
-        ".gitattributes",
-    ),
-]
 AGENTS = """\
 # [agents.claude]                  # any shipped agent may be adjusted: args, model, env
 # args = []
@@ -139,7 +116,7 @@ class Limits:
 class Protect:
     """What no agent may change."""
 
-    paths: tuple[str, ...] = key(kinds.TEXTS, PROTECTED, "put back to the base in every candidate")
+    paths: tuple[str, ...] = key(kinds.TEXTS, PUT_BACK, "put back to the base in every candidate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

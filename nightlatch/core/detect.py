@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from posixpath import basename, dirname
 
+from nightlatch.core import manifests
 from nightlatch.core.planfile import USUAL_PLACES
 from nightlatch.core.suites import Suite
 from nightlatch.core.testfiles import SUITE_MARK
 
 MYPY_ITSELF = r"^\[(?:tool\.)?mypy\](?:\n(?!\[).*)*?\n(?:files|packages|modules)\s*="
-MANIFESTS = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml")
 REQUIREMENTS = re.compile(
     r"(requirements[^/]*\.txt|pyproject\.toml|setup\.(cfg|py)|tox\.ini|Pipfile|environment\.ya?ml)"
 )
@@ -193,6 +193,6 @@ def plans_elsewhere(paths: Collection[str]) -> tuple[str, ...]:
         sorted(
             path
             for path in found
-            if not any(f"{dirname(path)}/{manifest}" in paths for manifest in MANIFESTS)
+            if not any(f"{dirname(path)}/{manifest}" in paths for manifest in manifests.PROJECTS)
         )
     )

@@ -8,8 +8,8 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from nightlatch.core.config import PROTECTED
 from nightlatch.core.planfile import USUAL_PLACES
+from nightlatch.core.protected import PUT_BACK
 
 SETTINGS, TABLE_FILE = "loop.toml", "pyproject.toml"
 # A command that is started in a folder takes the settings and the plan that lie nearest, so these
@@ -85,7 +85,7 @@ def projects(files: Iterable[str], tables: Iterable[str]) -> set[str]:
 
 def of_project(folder: str) -> tuple[str, ...]:
     """The patterns of what a project in this folder is made of."""
-    return tuple(posixpath.join(folder, pattern) for pattern in (*PROTECTED, LOOP))
+    return tuple(posixpath.join(folder, pattern) for pattern in (*PUT_BACK, LOOP))
 
 
 def is_unguarded(loop: str) -> bool:

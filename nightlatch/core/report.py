@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, takewhile
 
+from nightlatch.core import manifests
 from nightlatch.core.findings import Finding, State
 from nightlatch.core.globs import matcher
 from nightlatch.core.history import decision_of, named
@@ -25,18 +26,9 @@ from nightlatch.core.progress import (
     question_of,
     unfolded,
 )
-from nightlatch.core.reportvalues import (
-    IS_TEST,
-    Change,
-    Decide,
-    Decided,
-    Known,
-    Part,
-    Report,
-    Risk,
-    Session,
-)
+from nightlatch.core.reportvalues import Change, Decide, Decided, Known, Part, Report, Risk, Session
 from nightlatch.core.survey import Survey
+from nightlatch.core.testnames import is_reported_test
 
 LARGE = 400
 MOST_COMMAND = 8_000  # a command that is cut is no command
@@ -52,16 +44,7 @@ STOPS = {
     "130": "signal",
     "143": "signal",
 }
-MANIFESTS = (
-    "pyproject.toml",
-    "requirements*.txt",
-    "package.json",
-    "go.mod",
-    "Cargo.toml",
-    "Pipfile",
-    "setup.py",
-)
-IS_MANIFEST = matcher(f"**/{name}" for name in MANIFESTS)
+IS_MANIFEST = matcher(f"**/{name}" for name in manifests.DEPENDENCIES)
 _SESSION = re.compile(r"session (\S+)  digest ([0-9a-f]{6})")
 _RUN = re.compile(r"r-(\d{8}-\d{6})")
 _FIX = re.compile(r"; fix: (.+)")
@@ -381,7 +364,7 @@ def _risks(landing: Landed, sessions: int, refused: str, cut: str) -> Iterator[R
 
 
 def _risks_of(changes: Sequence[Change]) -> Iterator[Risk]:
-    if out := sum(change.removed for change in changes if IS_TEST(change.path)):
+    if out := sum(change.removed for change in changes if is_reported_test(change.path)):
         yield Risk(rule="old-tests", says=f"changes old tests (-{out} lines)", weight=8)
     if manifest := next((change.path for change in changes if IS_MANIFEST(change.path)), ""):
         yield Risk(rule="dependencies", says=f"changes {line(manifest, 60)}", weight=4)

@@ -8,22 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
-from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS
 from nightlatch.core.planreadings import few
+from nightlatch.core.testnames import is_reported_test
 
-IS_TEST = matcher(
-    (
-        "tests/**",
-        "test/**",
-        "**/tests/**",
-        "**/__tests__/**",
-        "**/test_*.*",
-        "**/*_test.*",
-        "**/*.test.*",
-        "**/*.spec.*",
-    )
-)
 BROKEN = {
     "fault": "Stopped by a fault.",
     "red": "The branch itself is red.",
@@ -89,7 +77,7 @@ class Session:
         """Lines in and out of all files, and of files of tests."""
         all_of, tests = (
             self.changes or (),
-            [change for change in self.changes or () if IS_TEST(change.path)],
+            [change for change in self.changes or () if is_reported_test(change.path)],
         )
         return (
             sum(c.added for c in all_of),

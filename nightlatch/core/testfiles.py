@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from nightlatch.core import testnames
 from nightlatch.core.globs import matcher
 from nightlatch.core.results import file_of
 
@@ -24,7 +25,6 @@ ENVIRONMENT = (
     ),
 )
 MOST_READ = 50
-PROOF_NAME = re.compile(r"test|check|verif|spec|accept", re.IGNORECASE)
 SUITE_MARK = "# nightlatch: tests"
 
 
@@ -234,4 +234,4 @@ def proof_files(commands: Iterable[str], paths: Iterable[str]) -> frozenset[str]
         for command in commands
         for word in re.split(r"[\s;&|()<>'\"=]+", command)
     }
-    return frozenset(path for path in paths if path in words and PROOF_NAME.search(path))
+    return frozenset(path for path in paths if path in words and testnames.PROOF.search(path))

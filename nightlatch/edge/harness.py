@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from nightlatch import data
+from nightlatch.core import testnames
 from nightlatch.core.evidence import Said
 from nightlatch.core.globs import matcher
 from nightlatch.core.harness import (
@@ -30,10 +31,6 @@ from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import Trials
 
 MOST_FILES = 200
-TEST_NAME = re.compile(
-    r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$"
-)
-
 PATH_WORD = re.compile(r"(?<![\w$.-])(?:\.{1,2}/)*[\w.-]+(?:/[\w.-]+)*")
 
 
@@ -207,7 +204,7 @@ def bent_on_the_way(trials: Trials, case: Case, said: Said) -> Bent:
         c
         for c in changes
         if c.path in tests
-        and not TEST_NAME.search(c.path)
+        and not testnames.COLLECTED.search(c.path)
         and not is_config(trials, case.suite, c.path)
     ]
     texts = {own: base.text(own) for own in (trials.own(change.path) for change in changes)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from posixpath import basename, dirname
 from time import monotonic
 
+from nightlatch.core import testnames
 from nightlatch.core.evidence import Compared
 from nightlatch.core.paths import FILES
 from nightlatch.core.ratchet.mutants import Mutant, mutants
@@ -29,7 +30,6 @@ SECONDS = 120.0
 SPARE_SECONDS, SPARE_TIMES = 5.0, 4
 PATIENT = 3  # times as long
 CONTEXT = 6
-TEST = re.compile(r"(?:^|/)test[^/]*$|[-_.](?:test|spec)s?\.\w+$")
 Pair = tuple[Mutant, Mutant]
 
 
@@ -290,7 +290,7 @@ def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Suite) -
         matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
     )
     there = [path for path in map(trials.own, trials.files(rev)) if tests(path) and code(path)]
-    helpers = [path for path in changed if code(path) and not TEST.search(path)]
+    helpers = [path for path in changed if code(path) and not testnames.NOT_HELPERS.search(path)]
     data = {
         word
         for path in changed

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from nightlatch.core import manifests
 from nightlatch.core import packages as core_packages
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Reason
@@ -42,29 +43,6 @@ INIT_TIMEOUT = 1800.0
 FAILED = "it failed in a fresh workspace"
 ERROR = re.compile(r"^\s*(?:\w+ )?err(?:or)?\b", re.IGNORECASE | re.MULTILINE)
 GLOB = re.compile(r"[*?\[]")
-MANIFESTS = (
-    *(
-        "package.json",
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "pnpm-workspace.yaml",
-        "bun.lock*",
-    ),
-    *(
-        "pyproject.toml",
-        "setup.py",
-        "setup.cfg",
-        "requirements*.txt",
-        "constraints*.txt",
-        "poetry.lock",
-        "uv.lock",
-        "Pipfile*",
-    ),
-    *("go.mod", "go.sum", "go.work", "go.work.sum", "Cargo.toml", "Cargo.lock", ".yarnrc.yml"),
-    *("Gemfile*", "composer.json", "composer.lock", "mix.exs", "mix.lock"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +264,7 @@ class Pool:
         Where nothing of that differs from the last base that was asked about, neither does the key.
         """
         if base not in self._keys:
-            last, matters = [*self._keys][-1:], matcher((INIT, *MANIFESTS))
+            last, matters = [*self._keys][-1:], matcher((INIT, *manifests.ENVIRONMENT))
             try:
                 same = last and not any(
                     matters(change.path.rpartition("/")[2])
@@ -323,7 +301,7 @@ class Pool:
         )
         if not makers:
             return EnvKey()
-        counts = matcher(MANIFESTS)
+        counts = matcher(manifests.ENVIRONMENT)
         inputs = sorted(
             f"{path}\0{oid}"
             for path, (_, oid) in known.items()

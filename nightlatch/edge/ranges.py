@@ -15,6 +15,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import LANDS, Feature, Outcome, Reason, Ruling, Verdict
 from nightlatch.core.paths import LINK
 from nightlatch.core.planfile import USUAL_PLACES
+from nightlatch.core.protected import CI, RECORDS
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import State
 from nightlatch.core.rules import reason
@@ -30,27 +31,8 @@ from nightlatch.edge.repository import open_repo
 from nightlatch.errors import RedBaseError, UsageError
 
 NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")
-RECORDS = (*USUAL_PLACES, "progress.txt", "progress/**", "findings/**")
-RECORD = matcher(RECORDS)
-CI = (
-    *(
-        ".ci/**",
-        ".circleci/**",
-        ".buildkite/**",
-        ".gitlab/**",
-        ".gitlab-ci.yml",
-        ".travis.yml",
-        "azure-pipelines.yml",
-        "Jenkinsfile",
-    ),
-    *(
-        "bitbucket-pipelines.yml",
-        ".woodpecker/**",
-        ".drone.yml",
-        ".pre-commit-config.yaml",
-        "lefthook.yml",
-    ),
-)
+WRITTEN_BY_LOOP = (*USUAL_PLACES, *RECORDS)
+is_record = matcher(WRITTEN_BY_LOOP)
 TOOLS = ("bin", "Scripts", ".bin")
 
 
@@ -193,7 +175,7 @@ def examined(
 
 def peoples(house: House) -> tuple[str, ...]:
     """The files that only people change, plan and record aside: checks, CI and prompts."""
-    return (*(name for name in house.config.protect.paths if name not in RECORDS), *CI)
+    return (*(name for name in house.config.protect.paths if name not in WRITTEN_BY_LOOP), *CI)
 
 
 def with_more(verdict: Verdict, more: tuple[Reason, ...]) -> Verdict:
@@ -269,7 +251,7 @@ def approvals(repo: Repo, span: Range) -> Approved:
         rule, _, names = value.partition(" ")
         later = {change.path for change in repo.diff(oid, span.head)}
         own = (
-            {change.path for change in repo.diff(f"{oid}^", oid) if not RECORD(change.path)}
+            {change.path for change in repo.diff(f"{oid}^", oid) if not is_record(change.path)}
             if repo.tip_of(f"{oid}^")
             else later
         )

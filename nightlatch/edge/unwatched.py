@@ -11,11 +11,11 @@ from functools import cached_property
 from posixpath import basename
 from time import monotonic
 
+from nightlatch.core import testnames
 from nightlatch.core.evidence import Evidence, Unwatched, new_passing
 from nightlatch.core.paths import FILE
 from nightlatch.core.ratchet import alone, alonego
 from nightlatch.core.ratchet.alone import FAILED, PASSED, Work
-from nightlatch.core.ratchet.canary import TEST_NAME
 from nightlatch.core.reportformats import read_report
 from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.suites import Suite, as_project, holders, matching
@@ -430,6 +430,6 @@ def dressed(work: Work) -> tuple[Mapping[str, str], Mapping[str, str]]:
 def replaced_name(beside: str, name: str) -> str:
     """A file beside a test file that its framework takes for one too."""
     folder, _, base = beside.rpartition("/")
-    shape = TEST_NAME.fullmatch(base)
+    shape = testnames.SHAPE.fullmatch(base)
     own = "".join((shape[1] or "", name, shape[2] or "", shape[3])) if shape else f"{name}.test.mjs"
     return f"{folder}/{own}" if folder else own

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from nightlatch.core.ratchet.selection import PROTECTED
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.core.ratchet.texts import Text
 
@@ -454,6 +453,9 @@ def test_a_new_file_that_takes_precedence_is_compared_with_the_one_that_it_repla
 def test_a_project_without_tests_may_choose_its_runner() -> None:
     assert rules("pytest.ini", None, INI + "testpaths = unit\n", runner="") == set()
     assert rules("requirements.txt", None, "pytest\n", runner="") == {"new-dependency"}
+
+
+PROTECTED = ("checks/**", "loop.toml", ".github/**", "**/Makefile")
 
 
 def test_files_that_only_people_change_are_held_where_nobody_puts_them_back() -> None:

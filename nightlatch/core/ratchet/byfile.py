@@ -6,15 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+from nightlatch.core import testnames
 from nightlatch.core.ratchet.grammar import known, matches
 from nightlatch.core.ratchet.seen import EXACT, SKIP, Assertion, Source, Test
 
-NAMED = re.compile(
-    r"(?:^|[_.-])(?:tests?|specs?)(?:[_.-]|$)|(?:Tests?|Spec|IT|Cest)\.\w+$|^[Tt]est[_A-Z]|\.(?:t|feature|robot|bats)$"
-)
-HELPS = re.compile(
-    r"helper|support|util|fixture|factor(?:y|ies)|conftest|config|setup", re.IGNORECASE
-)
 # How a line of comment begins in the languages that are read by file: what such a line says is not
 # run.
 COMMENT = re.compile(r"--|#|//|%|;|\(\*|/\*")
@@ -46,7 +41,7 @@ def is_test_file(path: str) -> bool:
 def says_test(path: str) -> bool:
     """Does the name of the file itself, not of a folder, say that it is a test?"""
     name = posixpath.basename(path)
-    return NAMED.search(name) is not None and HELPS.search(name) is None
+    return testnames.ANY_CUSTOM.search(name) is not None and testnames.HELPS.search(name) is None
 
 
 def read(text: str) -> Source:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nightlatch.core import testnames
 from nightlatch.core.results import NOT_GREEN, Result, Results
 from nightlatch.core.testfiles import Canary
 
 MUST_FAIL = 5
-TEST_NAME = re.compile(r"(test[-_.])?.*?([-_.](?:test|spec)s?)?(\.\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def laid(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]
     """The canary beside a test file of the base, whose text is given; it imports these files of
     code first."""
     folder, base = posixpath.split(beside)
-    shape = TEST_NAME.fullmatch(base)
+    shape = testnames.SHAPE.fullmatch(base)
     own = (
         "".join((shape[1] or "", name, shape[2] or "", shape[3]))
         if shape and kind.file == "{name}"

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from posixpath import basename, dirname, join, normpath
 
+from nightlatch.core import testnames
 from nightlatch.core.ratchet.edits import python
 from nightlatch.core.ratchet.tokens import language
 
@@ -26,7 +27,6 @@ JS_ENDS = (
     *(f"/index.{end}" for end in ("js", "ts", "mjs", "tsx")),
 )
 QUOTED = re.compile(r'"([\w./-]+)"')
-TEST_NAME = re.compile(r"^test[-_]|[-_.](?:test|spec)s?$", re.IGNORECASE)
 
 
 def reached(
@@ -183,7 +183,7 @@ def _nearest(tests: Iterable[str], sources: list[str]) -> list[str]:
     """Where nothing is imported: sources of the same name, else those that share the most
     folders with a test."""
     readable = [path for path in sources if path.endswith(".py") or language(path)]
-    names = {TEST_NAME.sub("", basename(path).partition(".")[0] or path) for path in tests}
+    names = {testnames.AFFIXES.sub("", basename(path).partition(".")[0] or path) for path in tests}
     folders = [set(_above(path)) for path in tests]
 
     def distance(path: str) -> tuple[int, int, str]:

@@ -12,23 +12,6 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.ratchet.tokens import brackets, code, language, tokens
 
 SELECTION, STARTUP = "ratchet.runner-selection", "ratchet.test-startup"
-PROTECTED = (
-    "checks/**",
-    "prompts/**",
-    "loop.toml",
-    ".github/**",
-    ".gitlab-ci.yml",
-    ".circleci/**",
-    "azure-pipelines.yml",
-    "Jenkinsfile",
-    "**/Makefile",
-    "**/justfile",
-    "**/Taskfile.yml",
-    "**/tox.ini",
-    "**/noxfile.py",
-    ".pre-commit-config.yaml",
-    "**/.gitattributes",
-)
 PYTEST_FILES = (
     "pytest.toml",
     ".pytest.toml",
