@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from nightlatch.core.config import Limits
 from nightlatch.core.history import History
 from nightlatch.core.models import Feature, Outcome, Plan
 from nightlatch.core.planreadings import few
@@ -97,6 +98,16 @@ class Budget:
     def ends(self) -> datetime | None:
         """When the run does, whatever else happens."""
         return min((moment for moment in (self.until, self.wall) if moment), default=None)
+
+
+def budget_of(limits: Limits) -> Budget:
+    """Return what the settings allow, to a run that has used nothing of it yet."""
+    return Budget(
+        sessions=limits.sessions,
+        attempts=limits.attempts,
+        continues=limits.continues,
+        faults_allowed=limits.faults,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

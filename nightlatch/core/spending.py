@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nightlatch.core.config import Limits
+from nightlatch.core.history import History
 from nightlatch.core.models import Usage
 
 HOUR = timedelta(hours=1)
@@ -68,6 +70,42 @@ class Cap:
                     f" {purse.show(purse.most)}"
                 )
         return ""
+
+
+def day_purse(limits: Limits, history: History, now: datetime) -> Purse:
+    """Return the budget of the UTC day, over all runs."""
+    return Purse(
+        what="the budget of the day",
+        most=limits.budget_day,
+        spent=history.spent_on(now.date()),
+        cheapest=min(history.costs, default=0.0),
+    )
+
+
+def purses_of(
+    limits: Limits, history: History, now: datetime, *, run: str, tokens: int
+) -> tuple[Purse, ...]:
+    """Return the budgets that are set: of a run and of the day, the run's tokens, of the hour.
+
+    `tokens` is what the run has used of them.
+    """
+    of_run = Purse(
+        what="the budget",
+        most=limits.budget,
+        spent=history.spent(run),
+        cheapest=min(history.costs, default=0.0),
+    )
+    of_tokens = Purse(
+        what="the run's number of tokens", most=limits.tokens, spent=tokens, tokens=True
+    )
+    of_hour = Purse(
+        what="the budget of the hour",
+        most=limits.budget_hour,
+        spent=within(history.minutes, now),
+        free_at=free_again(history.minutes, now, limits.budget_hour),
+    )
+    every = (of_run, day_purse(limits, history, now), of_tokens, of_hour)
+    return tuple(purse for purse in every if purse.most)
 
 
 def count(used: Usage) -> int:

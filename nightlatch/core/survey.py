@@ -9,7 +9,7 @@ from types import MappingProxyType
 from nightlatch.core.config import Limits
 from nightlatch.core.history import GREEN_ALREADY, FeatureHistory, History
 from nightlatch.core.models import Feature, Plan
-from nightlatch.core.policy import Budget, Waiting, standing
+from nightlatch.core.policy import Waiting, budget_of, standing
 from nightlatch.core.progress import Ask, decisions
 from nightlatch.core.text import plain
 from nightlatch.errors import UsageError
@@ -100,10 +100,7 @@ def survey(
 ) -> Survey:
     """What stands; features that are `decided` (their verbs) are asked no more, though no run
     has carried it out yet."""
-    budget = Budget(
-        attempts=limits.attempts, continues=limits.continues, faults_allowed=limits.faults
-    )
-    left = tuple(standing(plan, history, budget))
+    left = tuple(standing(plan, history, budget_of(limits)))
     open_ = [
         (feature, waiting) for feature, waiting in left if waiting and feature.id not in decided
     ]

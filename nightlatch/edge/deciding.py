@@ -1,12 +1,13 @@
 """What is next: the policy asked with what the branch, the journal and the disk say."""
 
 import os
+from dataclasses import replace
 from math import ceil
 
 from nightlatch.core import policy
 from nightlatch.core.models import Plan
 from nightlatch.core.policy import Choice, Stop, Wait
-from nightlatch.core.spending import Purse, free_again, within
+from nightlatch.core.spending import Purse, purses_of
 from nightlatch.core.units import show_duration
 from nightlatch.edge import inbox, proving, wishes
 from nightlatch.edge.agents import load
@@ -66,15 +67,12 @@ def budget(site: Site, tip: str) -> policy.Budget:
     held_back = [site.limited(agent) for agent in site.agents if agent.name not in site.memory.out]
     own = history.run == site.run
     wish = site.memory.wish = wishes.asked(site.house, os.getpid())
-    return policy.Budget(
-        sessions=limits.sessions,
+    return replace(
+        policy.budget_of(limits),
         used=site.sessions_used(tip),
         purses=purses(site, tip),
         until=site.memory.until,
         wall=site.memory.wall,
-        attempts=limits.attempts,
-        continues=limits.continues,
-        faults_allowed=limits.faults,
         faults=history.faults if own else (),
         barren=history.barren if own else 0,
         fault=needs_the_person(site, history.faults if own else ()),
@@ -99,31 +97,9 @@ def budget(site: Site, tip: str) -> policy.Budget:
 
 
 def purses(site: Site, tip: str) -> tuple[Purse, ...]:
-    """The budgets that are set: of the run, of the UTC day over all runs, of the hour, and the
-    tokens of the run."""
-    limits, history, now = site.house.config.limits, site.history(tip), site.now()
-    least, used = min(history.costs, default=0.0), site.journal.state.tokens
-    found = [
-        Purse(what="the budget", most=limits.budget, spent=history.spent(site.run), cheapest=least),
-        Purse(
-            what="the budget of the day",
-            most=limits.budget_day,
-            spent=history.spent_on(now.date()),
-            cheapest=least,
-        ),
-        Purse(what="the run's number of tokens", most=limits.tokens, spent=used, tokens=True),
-    ]
-    if most := limits.budget_hour:
-        free = free_again(history.minutes, now, most)
-        found.append(
-            Purse(
-                what="the budget of the hour",
-                most=most,
-                spent=within(history.minutes, now),
-                free_at=free,
-            )
-        )
-    return tuple(purse for purse in found if purse.most)
+    """Return what pays for the sessions of this run."""
+    limits, tokens = site.house.config.limits, site.journal.state.tokens
+    return purses_of(limits, site.history(tip), site.now(), run=site.run, tokens=tokens)
 
 
 def needs_the_person(site: Site, faults: tuple[str, ...]) -> Stop | None:

@@ -15,7 +15,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.ownfiles import READERS, is_unguarded, words
 from nightlatch.core.paths import FILE, GITLINK
 from nightlatch.core.planreadings import few
-from nightlatch.core.spending import Purse
+from nightlatch.core.spending import day_purse
 from nightlatch.core.text import plain
 from nightlatch.core.units import next_clock
 from nightlatch.edge import (
@@ -195,23 +195,9 @@ def budget(seen: View, only: str = "", *, once: bool = False) -> policy.Budget:
     """What a run that begins now may use."""
     limits, now = seen.house.config.limits, datetime.now(UTC)
     until = next_clock(limits.until, clocks.local(now)) if limits.until else None
-    spent = seen.history.spent_on(now.date())
-    day = Purse(
-        what="the budget of the day",
-        most=limits.budget_day,
-        spent=spent,
-        cheapest=min(seen.history.costs, default=0.0),
-    )
-    return policy.Budget(
-        sessions=limits.sessions,
-        attempts=limits.attempts,
-        continues=limits.continues,
-        faults_allowed=limits.faults,
-        purses=(day,) if day.most else (),
-        until=until,
-        only=only,
-        once=once,
-    )
+    day = day_purse(limits, seen.history, now)
+    purses = (day,) if day.most else ()
+    return replace(policy.budget_of(limits), purses=purses, until=until, only=only, once=once)
 
 
 def landing(seen: View) -> Iterator[Finding]:
