@@ -82,7 +82,11 @@ def by_session(repo: Repo, commit: Commit) -> bool:
     What has the trailers of several sessions, or changes other paths than the landing did, is
     somebody's own commit: they put commits together, with theirs among them.
     """
-    if commit.sessions != 1 or "Nightlatch-Approved" in commit.trailers or not commit.parents:
+    if (
+        len(commit.values("Session")) != 1
+        or "Nightlatch-Approved" in commit.trailers
+        or not commit.parents
+    ):
         return False
     said = commit.trailers.get("Nightlatch-Changed")
     return said is None or said == changed(repo.diff(commit.parents[0], commit.id))

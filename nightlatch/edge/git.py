@@ -77,6 +77,7 @@ class Repo:
     diffs: dict[tuple[str, str], tuple[Change, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    trees: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def private(
         self,
@@ -154,11 +155,14 @@ class Repo:
         return 32 if self.object_format == "sha256" else 20
 
     def stand(self, *args: str, settings: tuple[str, ...] = HANDED) -> Standing:
-        """A git process that stays for the next question of its kind: to start one takes longer
-        than most answers."""
-        return self.standing.setdefault(
-            (*args, *settings), Standing(self.private(*args, settings=settings))
-        )
+        """Return a git process that stays for the next question of its kind: to start one takes
+        longer than most answers."""
+        key = (*args, *settings)
+        known = self.standing.get(key)
+        if known is None:  # made once: its environment is a copy of all variables
+            fresh = Standing(self.private(*args, settings=settings))
+            known = self.standing.setdefault(key, fresh)  # another thread may have been quicker
+        return known
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Id, type and bytes of what a name such as `main:a.py` means; None where it means
@@ -174,11 +178,25 @@ class Repo:
         found = self.find(ref)
         return found[0] if found else None
 
+    def is_id(self, rev: str) -> bool:
+        """Tell whether this is the whole id of an object: such a name never changes its meaning."""
+        return len(rev) == 2 * self.width and not rev.strip("0123456789abcdef")
+
     def tree_of(self, rev: str) -> str:
+        """Return the id of a revision's tree. Answers about ids are kept.
+
+        Raises RepoError where it has none.
+        """
+        known = self.trees.get(rev)
+        if known is not None:
+            return known
         found = self.find(f"{rev}^{{tree}}")
         if found is None:
             raise RepoError(f"{rev} names no tree", place=str(self.top), fix="git fsck")
-        return found[0]
+        tree = found[0]
+        if self.is_id(rev):
+            self.trees[rev] = tree
+        return tree
 
     def read(self, rev: str, path: str) -> bytes | None:
         """The bytes of one file, None where there is none."""
@@ -395,7 +413,7 @@ class Repo:
 
         Ids never change what they name, so the last answers are kept.
         """
-        ids = len(old) == len(new) == 2 * self.width
+        ids = self.is_id(old) and self.is_id(new)
         if ids and (old, new) in self.diffs:
             return self.diffs[old, new]
         found = self._diff(old, new)
@@ -474,9 +492,13 @@ class Repo:
         tree, *conflicts = words(self.run("merge-tree", *options, ours, theirs, accept=(0, 1)))
         return Merged(tree=tree, conflicts=tuple(conflicts))
 
-    def log(self, rev: str, n: int = -1) -> tuple[Commit, ...]:
-        """The newest `n` commits (-1: all) that a revision reaches, newest first."""
-        return logged(self.run(*LOG, f"-n{n}", "--end-of-options", rev))
+    def log(self, revs: str, n: int = -1, *, grep: str = "") -> tuple[Commit, ...]:
+        """Return the newest `n` commits (-1: all) of a revision or a range, newest first.
+
+        `grep` leaves out those whose message has no line that matches it.
+        """
+        only = (f"--grep={grep}",) if grep else ()
+        return logged(self.run(*LOG, f"-n{n}", *only, "--end-of-options", revs))
 
     @contextmanager
     def log_begun(self, rev: str) -> Iterator[Callable[[], tuple[Commit, ...]]]:

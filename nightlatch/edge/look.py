@@ -15,6 +15,7 @@ from nightlatch.core.models import Plan
 from nightlatch.core.progress import Item, parse
 from nightlatch.core.survey import Survey, survey
 from nightlatch.edge import inbox
+from nightlatch.edge.commits import LANDED
 from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
 from nightlatch.errors import PlanError, RepoError
@@ -175,17 +176,7 @@ def backwards(path: Path) -> Iterator[lines.Fields]:
 def landings(repo: Repo, tip: str, trailer: str = "Session") -> dict[str, str]:
     """The last commit that each session, or each feature, landed as, by the trailers that
     travel with it."""
-    form = f"%H %(trailers:key=Nightlatch-{trailer},valueonly,separator=%x20)"
-    told = (
-        os.fsdecode(
-            repo.run(
-                "log", f"--format={form}", "--grep=^Nightlatch-Session: ", "--end-of-options", tip
-            )
-        )
-        if tip
-        else ""
-    )
-    return {
-        name: commit
-        for commit, _, name in (line.partition(" ") for line in reversed(told.splitlines()))
-    }
+    log = repo.log(tip, grep=LANDED) if tip else ()
+    named = ((commit.id, commit.values(trailer)) for commit in reversed(log))
+    # A commit that names several is no landing: somebody put commits together.
+    return {names[0]: commit for commit, names in named if len(names) == 1}

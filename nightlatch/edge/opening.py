@@ -3,7 +3,7 @@ needs put together."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -128,6 +128,29 @@ def put_away(pool: Pool, console: Console) -> Iterator[None]:
         pool.close()
 
 
+def plan_reader(house: House) -> Callable[[str], Plan | None]:
+    """Return what gives the plan at a commit, None where there is none.
+
+    It is read once for each commit and parsed once for each text: several gates of one session ask
+    for the same.
+    """
+    known: dict[str, Plan] = {}
+
+    def plan(base: str) -> Plan | None:
+        if base in known:
+            return known[base]
+        blob = house.repo.find(f"{base}:{house.plan}") if house.plan else None
+        if blob is None:
+            return None
+        if blob[0] not in known:
+            known[blob[0]] = read_plan(house, blob[2])
+        if house.repo.is_id(base):
+            known[base] = known[blob[0]]
+        return known[blob[0]]
+
+    return plan
+
+
 def laboratory(
     house: House, pool: Pool, ways: Ways | None = None, *, progress: Progress | None = None
 ) -> Lab:
@@ -136,18 +159,12 @@ def laboratory(
 
     `ways` are open to them in place of those of the pool. `progress` is told what runs.
     """
-    checks, known = house.config.checks, dict[str, Plan]()
+    checks, plan = house.config.checks, plan_reader(house)
 
     @contextmanager
     def open_room(base: str, tree: str) -> Iterator[SandboxSpec]:
         with pool.checkout(base, tree) as place:
             yield rooms.checks_spec(house, place, ways or pool.ways)
-
-    def plan(base: str) -> Plan | None:
-        found = house.repo.find(f"{base}:{house.plan}") if house.plan else None
-        if found and found[0] not in known:
-            known[found[0]] = read_plan(house, found[2])
-        return known[found[0]] if found else None
 
     def gates(base: str) -> tuple[str, ...]:
         named = found.gates if (found := plan(base)) else ()

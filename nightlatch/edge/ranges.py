@@ -222,20 +222,10 @@ def too_red(state: State) -> Iterator[Reason]:
         yield reason("ratchet.no-tests")
 
 
-def trailers(repo: Repo, span: Range, key: str) -> list[tuple[str, str]]:
-    """(commit, value) of every trailer of this name in the range, newest commit first."""
-    form = f"%H%x00%(trailers:key=Nightlatch-{key},valueonly,unfold)"
-    told = (
-        repo.run("log", "-z", f"--format={form}", "--end-of-options", f"{span.base}..{span.head}")
-        .decode("utf-8", "replace")
-        .split("\0")
-    )
-    return [
-        (oid, value)
-        for oid, text in zip(told[::2], told[1::2], strict=False)
-        for value in text.splitlines()
-        if value
-    ]
+def trailers(repo: Repo, span: Range, name: str) -> list[tuple[str, str]]:
+    """Return (commit, value) of every trailer of this name in the range, newest commit first."""
+    log = repo.log(f"{span.base}..{span.head}")
+    return [(commit.id, value) for commit in log for value in commit.values(name)]
 
 
 def superseded(repo: Repo, span: Range) -> list[str]:

@@ -328,3 +328,32 @@ def test_one_that_is_ended_while_it_is_asked_is_an_error_of_git(repository: Path
         killed_gits()
         with pytest.raises(RepoError, match="git cat-file failed: it said nothing"):
             talk.find("HEAD")
+
+
+def test_the_tree_of_an_id_is_asked_once_and_that_of_a_branch_again(repo: Repo) -> None:
+    first = repo.tip_of("main") or ""
+    tree = repo.tree_of(first)
+    with repo.stand("cat-file", "--batch").talking():
+        assert repo.trees == {first: tree}, "kept by the id alone"
+    changed = tree_of_files(repo, {"a": "1"})
+    assert repo.advance("refs/heads/main", repo.commit(changed, [first], "x"), first)
+    assert (repo.tree_of(first), repo.tree_of("main")) == (tree, changed)
+
+
+def test_a_git_that_answers_is_made_once(repo: Repo) -> None:
+    assert repo.stand("cat-file", "--batch") is repo.stand("cat-file", "--batch")
+
+
+def test_trailers_are_read_as_git_reads_them(repo: Repo) -> None:
+    tip = repo.tip_of("main") or ""
+    text = (
+        "why\n\nNightlatch-Session: not in the last paragraph\n\n"
+        "Nightlatch-Supersedes: tests/a.py,\n  tests/b.py\nnightlatch-supersedes: tests/c.py\n"
+        "Nightlatch-Session: s1\nNightlatch-Session: s2\nOther: x\n"
+    )
+    new = repo.commit(repo.tree_of(tip), [tip], text)
+    (commit,) = repo.log(f"{tip}..{new}")
+    assert commit.values("Supersedes") == ("tests/a.py, tests/b.py", "tests/c.py")
+    assert commit.values("Session") == ("s1", "s2")
+    assert (commit.trailers["Nightlatch-Session"], commit.values("Held")) == ("s2", ())
+    assert [found.id for found in repo.log(new, grep="^Nightlatch-Session: ")] == [new]
