@@ -1,4 +1,4 @@
-"""Agents: found, given a private home, run in a room, and read while they run."""
+"""Agents: found, given a private home, run in a sandbox, and read while they run."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ from nightlatch.core.spending import Cap
 from nightlatch.core.units import show_duration
 from nightlatch.edge.clocks import local
 from nightlatch.edge.homes import Loan, lend, read_inside
-from nightlatch.edge.process import FILLED, Limits, supervise
+from nightlatch.edge.process import FILLED, Ended, Limits, supervise
 from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec
 from nightlatch.errors import ConfigError, FaultError
 
@@ -187,23 +187,24 @@ def paying_key(agent: Agent, environ: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """One run of an agent: its program and brief, the room it works in, and who listens.
+class AgentInvocation:
+    """One run of an agent: its brief, the spec by which it runs, and who listens.
 
-    `out` is the real NIGHTLATCH_OUT, `environ` the loop's own environment, `secrets` are hidden in
-    all that is heard and written. `stop` is asked and `tick` (seconds since the start, seconds of
-    silence) is told about once a second; `on_start` gets the identity that ends an orphan; `now` is
-    what clocks show, and limits go by `clock`. Where `cap` is reached, the agent is ended.
+    `project` is the folder in which a command such as ./my-agent.sh is looked for, `out` the real
+    NIGHTLATCH_OUT, `environ` the loop's own environment; `secrets` are hidden in all that is heard
+    and written. `stop` is asked, and `tick` is told the seconds since the start and the seconds of
+    silence, about once a second; `on_start` gets the identity that ends an orphan; `now` is what
+    clocks show, and limits go by `clock`. Where `cap` is reached, the agent is ended.
     """
 
-    program: Path
+    project: Path
     brief: Path
-    room: SandboxSpec
+    spec: SandboxSpec
     sandbox: Sandbox
     out: Path
-    environ: Mapping[str, str]
     limits: Limits
-    transcript: Path | None
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    transcript: Path | None = None
     secrets: Secrets = NO_SECRETS
     on_event: Callable[[Event], None] = lambda _: None
     on_start: Callable[[str], None] = lambda _: None
@@ -213,13 +214,17 @@ class Errand:
     cap: Cap = field(default_factory=Cap)
     clock: Callable[[], float] = monotonic
 
+    def program(self, agent: Agent) -> Path:
+        """Return the agent's program. Raises FaultError where it is not installed."""
+        return find(agent, self.project, self.environ)
+
 
 @dataclass(slots=True, kw_only=True)
 class Listener:
     """Reads an agent's stream as it comes, and answers the supervisor's questions about it."""
 
     stream: Reader
-    errand: Errand
+    invocation: AgentInvocation
     loan: Loan
     summary: Summary = field(default_factory=Summary)
     gave_up: bool = False
@@ -229,7 +234,7 @@ class Listener:
     def hear(self, line: bytes) -> None:
         for event in self.stream.feed(line):
             self.summary = after(self.summary, event)
-            self.errand.on_event(event)
+            self.invocation.on_event(event)
 
     def open_tools(self) -> int:
         return len(self.summary.open_tools)
@@ -238,49 +243,59 @@ class Listener:
         return self.summary.result is not None
 
     def stop(self) -> bool:
-        return bool(self.spent) or self.gave_up or self.errand.stop()
+        return bool(self.spent) or self.gave_up or self.invocation.stop()
 
     def tick(self, elapsed: float, silence: float) -> None:
         """An agent that does nothing but retry is idle, however much it says about it."""
         self._went_on = self._went_on if self.summary.trouble else elapsed
-        self.gave_up = 0 < self.errand.limits.idle < elapsed - self._went_on
-        self.spent = self.spent or self.errand.cap.reached(
+        self.gave_up = 0 < self.invocation.limits.idle < elapsed - self._went_on
+        self.spent = self.spent or self.invocation.cap.reached(
             self.summary.usage, listed=self.summary.plan
         )
         self.loan.bring_back()
-        self.errand.tick(elapsed, silence)
+        self.invocation.tick(elapsed, silence)
 
 
-def run(agent: Agent, errand: Errand) -> AgentRun:
+def invoke(agent: Agent, invocation: AgentInvocation) -> AgentRun:
     """Run the agent on the brief until it ends or is ended; a FaultError if it does not even
     start."""
-    room = furnished(agent, errand)
-    loan = lend(agent.credentials, agent.home, Path(errand.environ.get("HOME", "/")), room.home)
-    listener = Listener(stream=reader(agent.events), errand=errand, loan=loan)
-    argv = argv_of(agent, errand, room)
+    spec = furnished(agent, invocation)
+    home = Path(invocation.environ.get("HOME", "/"))
+    loan = lend(agent.credentials, agent.home, home, spec.home)
+    listener = Listener(stream=reader(agent.events), invocation=invocation, loan=loan)
+    argv = argv_of(agent, invocation, spec)
     try:
         done = supervise(
-            errand.sandbox.command(room, argv),
+            invocation.sandbox.command(spec, argv),
             stdin=(
-                b"" if any("{brief}" in arg for arg in agent.command) else errand.brief.read_bytes()
+                b""
+                if any("{brief}" in arg for arg in agent.command)
+                else invocation.brief.read_bytes()
             ),
             on_line=listener.hear,
-            transcript=errand.transcript,
-            limits=errand.limits,
+            transcript=invocation.transcript,
+            limits=invocation.limits,
             watch=listener,
             tty=agent.tty,
-            on_start=errand.on_start,
-            secrets=errand.secrets,
-            clock=errand.clock,
+            on_start=invocation.on_start,
+            secrets=invocation.secrets,
+            clock=invocation.clock,
         )
     finally:
         loan.bring_back()
+    return outcome_of(agent, invocation, listener, done)
+
+
+def outcome_of(
+    agent: Agent, invocation: AgentInvocation, listener: Listener, done: Ended
+) -> AgentRun:
+    """Return how the agent ended, by its stream, its exit code and what asked it to end."""
     own = "budget" if listener.spent else "idle" if listener.gave_up else ""
-    by = own if own and done.by == "stop" and not errand.stop() else done.by
-    now = local(errand.now())
+    by = own if own and done.by == "stop" and not invocation.stop() else done.by
+    now = local(invocation.now())
     wall, idle, tool = (
         show_duration(seconds)
-        for seconds in (errand.limits.wall, errand.limits.idle, errand.limits.tool)
+        for seconds in (invocation.limits.wall, invocation.limits.idle, invocation.limits.tool)
     )
     why = {
         "wall": f"it had {wall}: limits.session",
@@ -298,9 +313,9 @@ def run(agent: Agent, errand: Errand) -> AgentRun:
         zone=now.tzinfo or UTC,
         why=why.get(by, listener.spent),
         seconds=done.seconds,
-        question=question(errand.out),
+        question=question(invocation.out),
     )
-    end, failed = (hidden(end_of(code=code), errand.secrets) for code in (done.exit, 1))
+    end, failed = (hidden(end_of(code=code), invocation.secrets) for code in (done.exit, 1))
     if agent.events != "text":
         return AgentRun(end=end, summary=listener.summary)
     if end.end is End.FINISHED and announced(listener.summary.words) and failed.end in BY_WORDS:
@@ -325,18 +340,18 @@ def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:
     )
 
 
-def argv_of(agent: Agent, errand: Errand, room: SandboxSpec) -> list[str]:
-    """The command as it runs in the room."""
+def argv_of(agent: Agent, invocation: AgentInvocation, spec: SandboxSpec) -> list[str]:
+    """Return the command with the places of its files as it sees them."""
     seen = {
-        "{brief}": room.env["NIGHTLATCH_BRIEF"],
-        "{scripted}": str(errand.sandbox.inside(room, SCRIPTED)),
+        "{brief}": spec.env["NIGHTLATCH_BRIEF"],
+        "{scripted}": str(invocation.sandbox.inside(spec, SCRIPTED)),
     }
     first, *rest = agent.command
     for word, path in seen.items():
         rest = [arg.replace(word, path) for arg in rest]
-    usd = errand.cap.usd if paying_key(agent, {**errand.environ, **agent.env}) else None
+    usd = invocation.cap.usd if paying_key(agent, {**invocation.environ, **agent.env}) else None
     cap = [] if usd is None else [arg.replace("{usd}", f"{usd:.2f}") for arg in agent.cap]
-    return [first if "/" in first else str(errand.program), *rest, *cap]
+    return [first if "/" in first else str(invocation.program(agent)), *rest, *cap]
 
 
 def question(out: Path) -> str:
@@ -349,23 +364,26 @@ def question(out: Path) -> str:
     return "\n".join(line.strip() for line in lines if line.strip())
 
 
-def furnished(agent: Agent, errand: Errand) -> SandboxSpec:
-    """The room with the agent's program, its brief and its variables in it."""
+def furnished(agent: Agent, invocation: AgentInvocation) -> SandboxSpec:
+    """Return the spec with the agent's program, its brief and its variables in it."""
     passed = {
-        n: v
-        for n, v in errand.environ.items()
-        if any(fnmatchcase(n, pattern) for pattern in agent.passes)
+        name: value
+        for name, value in invocation.environ.items()
+        if any(fnmatchcase(name, pattern) for pattern in agent.passes)
     }
-    places = {"NIGHTLATCH_BRIEF": (errand.brief, Path(INSIDE, "brief.md"))}
+    places = {"NIGHTLATCH_BRIEF": (invocation.brief, Path(INSIDE, "brief.md"))}
     places |= {"": (SCRIPTED, Path(INSIDE, "scripted.py"))} if "{scripted}" in agent.command else {}
     if "NIGHTLATCH_SCRIPT" in passed:
         places["NIGHTLATCH_SCRIPT"] = (
             Path(passed["NIGHTLATCH_SCRIPT"]).absolute(),
             Path(INSIDE, "script.json"),
         )
-    room = replace(errand.room, readable=(*errand.room.readable, *places.values()))
+    readable = (*invocation.spec.readable, *places.values())
+    spec = replace(invocation.spec, readable=readable)
     seen = {
-        name: str(errand.sandbox.inside(room, real)) for name, (real, _) in places.items() if name
+        name: str(invocation.sandbox.inside(spec, real))
+        for name, (real, _) in places.items()
+        if name
     }
-    path = f"{errand.program.parent}:{room.env.get('PATH', os.defpath)}"
-    return replace(room, env={**room.env, "PATH": path, **passed, **agent.env, **seen})
+    path = f"{invocation.program(agent).parent}:{spec.env.get('PATH', os.defpath)}"
+    return replace(spec, env={**spec.env, "PATH": path, **passed, **agent.env, **seen})

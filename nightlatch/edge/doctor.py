@@ -113,9 +113,8 @@ def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
 def spoken_to(seen: View, pool: Pool, name: str) -> Iterator[Finding]:
     """An agent's answer to one word, where it is here."""
     agent = agents.load(name, seen.house.config.agents)
-    program = agents.which(agent, seen.house.repo.project, os.environ)
-    if program and name != "scripted":
-        end = knock(seen.house, pool, agent, program, seen.tip)
+    if name != "scripted" and agents.which(agent, seen.house.repo.project, os.environ):
+        end = knock(seen.house, pool, agent, seen.tip)
         yield answered(agent, end)
         yield from counted(seen, agent, end)
 

@@ -200,7 +200,7 @@ class Bench:
         A program of the project is started from the person's checkout: the room holds nothing of
         it.
         """
-        room = SandboxSpec(
+        spec = SandboxSpec(
             tree=place / "case",
             at=PLACE,
             home=place / "home",
@@ -213,31 +213,26 @@ class Bench:
             first, *rest = self.agent.command
             agent = self.agent
             if "/" in first:
-                agent, room = (
-                    replace(agent, command=(str(program), *rest)),
-                    replace(room, readable=((program, program),)),
-                )
-            return agents.run(
-                agent,
-                agents.Errand(
-                    program=program,
-                    brief=brief,
-                    room=room,
-                    sandbox=self.sandbox,
-                    out=place / "out",
-                    environ=os.environ,
-                    limits=Limits(
-                        wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE
-                    ),
-                    transcript=transcript,
-                    secrets=self.secrets,
-                    on_event=ears.hear,
-                    stop=lambda: ears.flooded() or self.stop(),
-                    on_start=lambda process: self.note(
-                        "judge.started", agent=agent.name, process=process
-                    ),
+                agent = replace(agent, command=(str(program), *rest))
+                spec = replace(spec, readable=((program, program),))
+            invocation = agents.AgentInvocation(
+                project=self.project,
+                brief=brief,
+                spec=spec,
+                sandbox=self.sandbox,
+                out=place / "out",
+                limits=Limits(
+                    wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE
                 ),
-            ).known
+                transcript=transcript,
+                secrets=self.secrets,
+                on_event=ears.hear,
+                stop=lambda: ears.flooded() or self.stop(),
+                on_start=lambda process: self.note(
+                    "judge.started", agent=agent.name, process=process
+                ),
+            )
+            return agents.invoke(agent, invocation).known
         except FaultError as error:
             return AgentEnd(end=End.FAULT, says=error.problem)
 

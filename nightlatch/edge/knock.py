@@ -1,6 +1,6 @@
 """One word to an agent: does it answer now?"""
 
-import os
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,26 +15,14 @@ WORD = "Reply with the single word: ready. Do nothing else.\n"
 WALL, IDLE = 180, 120
 
 
-def knock(house: House, pool: Pool, agent: Agent, program: Path, tip: str) -> AgentEnd:
+def knock(house: House, pool: Pool, agent: Agent, tip: str) -> AgentEnd:
     """Call the agent with one word, on the path that a session takes, in a workspace that is
     thrown away."""
     with pool.checkout(tip, tip) as place, TemporaryDirectory(prefix="nightlatch-") as folder:
         brief = Path(folder) / "brief.md"
         brief.write_text(WORD)
         limits = Limits(wall=WALL, idle=min(IDLE, house.config.limits.idle or IDLE))
-        room = rooms.agent_spec(house, place, pool.sandbox, session="doctor", feature="doctor")
-        ran = agents.run(
-            agent,
-            agents.Errand(
-                program=program,
-                brief=brief,
-                room=room,
-                sandbox=pool.sandbox,
-                out=place.out,
-                environ=os.environ,
-                limits=limits,
-                transcript=None,
-                secrets=house.secrets,
-            ),
-        )
+        spec = rooms.agent_spec(house, place, pool.sandbox, session="doctor", feature="doctor")
+        usual = rooms.invocation(house, place, pool.sandbox, spec, brief)
+        ran = agents.invoke(agent, replace(usual, limits=limits))
     return ran.doubt or ran.end

@@ -21,7 +21,7 @@ from nightlatch.core.progress import line
 from nightlatch.core.results import Answer
 from nightlatch.core.templates import renderer
 from nightlatch.edge import agents, files, rooms, workshop
-from nightlatch.edge.agents import Agent, Errand
+from nightlatch.edge.agents import Agent
 from nightlatch.edge.beneath import entered, held, parent_of
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House, templates
@@ -29,7 +29,6 @@ from nightlatch.edge.judge import Ears
 from nightlatch.edge.lab import Lab
 from nightlatch.edge.look import View
 from nightlatch.edge.pool import INIT, Pool
-from nightlatch.edge.process import Limits
 from nightlatch.edge.workspace import Workspace
 from nightlatch.errors import BusyError, FaultError, PlanError, PlannerError
 
@@ -122,33 +121,23 @@ class Planning:
     def ask(self, turn: int, problems: tuple[str, ...]) -> bytes:
         """Run the agent, and give its answer, however it ended: the file, else what its last
         message holds."""
-        ears, brief, limits = Ears(), self.folder / f"brief-{turn}.md", self.house.config.limits
+        ears, brief = Ears(), self.folder / f"brief-{turn}.md"
         files.make_folder(self.folder)
         for old in self.folder.glob(f"*-[{turn}-9].*"):
             old.unlink()
         files.write_private(brief, self.brief(problems))
-        end = agents.run(
-            self.agent,
-            Errand(
-                program=agents.find(self.agent, self.house.repo.project, os.environ),
-                brief=brief,
-                room=rooms.agent_spec(
-                    self.house,
-                    self.place,
-                    self.pool.sandbox,
-                    session=f"plan-s{turn}",
-                    feature="plan",
-                ),
-                out=self.place.out,
-                sandbox=self.pool.sandbox,
-                environ=os.environ,
-                limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
-                transcript=self.folder / f"transcript-{turn}.jsonl",
-                secrets=self.house.secrets,
-                on_event=ears.hear,
-                stop=ears.flooded,
-            ),
-        ).known
+        sandbox = self.pool.sandbox
+        spec = rooms.agent_spec(
+            self.house, self.place, sandbox, session=f"plan-s{turn}", feature="plan"
+        )
+        usual = rooms.invocation(self.house, self.place, sandbox, spec, brief)
+        invocation = replace(
+            usual,
+            transcript=self.folder / f"transcript-{turn}.jsonl",
+            on_event=ears.hear,
+            stop=ears.flooded,
+        )
+        end = agents.invoke(self.agent, invocation).known
         said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
         if said is None:
             said = planner.answer_in(ears.words).encode("utf-8", "replace")

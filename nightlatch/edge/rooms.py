@@ -13,7 +13,9 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.paths import INSIDE
 from nightlatch.core.testfiles import ENVIRONMENT
 from nightlatch.edge import outside, packages
+from nightlatch.edge.agents import AgentInvocation
 from nightlatch.edge.house import House
+from nightlatch.edge.process import Limits
 from nightlatch.edge.reach import Ways
 from nightlatch.edge.sandbox_base import Pairs, Sandbox, SandboxSpec, environment, home_inside
 from nightlatch.edge.sandbox_find import find_sandbox
@@ -177,6 +179,23 @@ def agent_spec(
     }
     own = spec_for(house, workspace, network=True, env=words, writable=((workspace.out, out),))
     return installing(house, workspace, own, linked=True) if sandbox.traits.own_paths else own
+
+
+def invocation(
+    house: House, workspace: Workspace, sandbox: Sandbox, spec: SandboxSpec, brief: Path
+) -> AgentInvocation:
+    """Return how an agent of this project is invoked in a workspace, within the limits of a
+    session; callers replace what differs."""
+    limits = house.config.limits
+    return AgentInvocation(
+        project=house.repo.project,
+        brief=brief,
+        spec=spec,
+        sandbox=sandbox,
+        out=workspace.out,
+        limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
+        secrets=house.secrets,
+    )
 
 
 def own_environment(house: House, workspace: Workspace) -> None:

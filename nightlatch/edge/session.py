@@ -54,7 +54,6 @@ from nightlatch.edge.files import disk_full, is_full, make_folder, write_private
 from nightlatch.edge.git import Repo, base_ref, session_ref
 from nightlatch.edge.house import House, templates
 from nightlatch.edge.knock import knock
-from nightlatch.edge.process import Limits
 from nightlatch.edge.site import Candidate, Site, Started
 from nightlatch.errors import DiskError, RepoError
 
@@ -310,11 +309,7 @@ def checks(house: House, rev: str, plan: Plan | None) -> tuple[str, ...]:
 def work(site: Site, started: Started, text: str) -> AgentEnd:
     """Run the agent on the brief until it ends or is ended; the journal knows its process, so
     that no later loop leaves it running."""
-    place, limits, folder = (
-        started.workspace,
-        site.house.config.limits,
-        site.house.state / "sessions" / started.id,
-    )
+    place, folder = started.workspace, site.house.state / "sessions" / started.id
     make_folder(folder)
     snapshots = Snapshots(site=site, started=started)
     write_private(folder / "brief.md", text)
@@ -326,24 +321,19 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
             "NIGHTLATCH_FEATURE_SESSION": str(turn),
         }
 
-    room = rooms.agent_spec(
+    spec = rooms.agent_spec(
         site.house, place, site.sandbox, session=started.id, feature=started.feature.id, **env
     )
+    spec = rooms.with_notes(spec, place, site.sandbox)
+    usual = rooms.invocation(site.house, place, site.sandbox, spec, folder / "brief.md")
 
     def begun(process: str) -> None:
         site.journal.write("agent.started", process=process)
         site.pool.ahead(started.base)
 
-    errand = agents.Errand(
-        program=agents.find(started.agent, site.house.repo.project, os.environ),
-        brief=folder / "brief.md",
-        room=rooms.with_notes(room, place, site.sandbox),
-        sandbox=site.sandbox,
-        out=place.out,
-        environ=os.environ,
-        limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
+    invocation = replace(
+        usual,
         transcript=folder / transcripts.NAME,
-        secrets=site.house.secrets,
         on_start=begun,
         stop=lambda: bool(site.signals.asked),
         on_event=snapshots.hear,
@@ -351,7 +341,7 @@ def work(site: Site, started: Started, text: str) -> AgentEnd:
         now=site.now,
         cap=Cap(purses=deciding.purses(site, started.base)),
     )
-    return took(site, started, agents.run(started.agent, errand))
+    return took(site, started, agents.invoke(started.agent, invocation))
 
 
 def took(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
@@ -397,8 +387,7 @@ def believed(site: Site, started: Started, ran: agents.AgentRun) -> AgentEnd:
         f"{name} ended with words that read like {ran.doubt.end}; one short call tells whether it"
         " is so",
     )
-    program = agents.find(started.agent, site.house.repo.project, os.environ)
-    answer = knock(site.house, site.pool, started.agent, program, started.base)
+    answer = knock(site.house, site.pool, started.agent, started.base)
     # an agent that does not answer may well be limited
     said_again = answer if answer.end in agents.BY_WORDS else ran.doubt
     end = ran.end if answer.end is End.FINISHED else said_again

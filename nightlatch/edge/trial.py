@@ -4,8 +4,7 @@ A fresh session goes on from it alone, in a workspace that is thrown away, and w
 counted.
 """
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nightlatch.core import brief as briefs
 from nightlatch.core.globs import matcher
@@ -15,7 +14,6 @@ from nightlatch.edge import agents, rooms
 from nightlatch.edge.agents import Agent
 from nightlatch.edge.house import House, templates
 from nightlatch.edge.pool import Pool
-from nightlatch.edge.process import Limits
 from nightlatch.errors import FaultError
 
 SHOWS = frozenset({End.FINISHED, End.BLOCKED})
@@ -71,26 +69,11 @@ def session(place: Ground, agent: Agent, note: str, known: Trodden) -> Count:
             encoding="utf-8",
             errors="surrogateescape",
         )
-        room = rooms.agent_spec(house, space, sandbox, session="trial", feature=place.feature.id)
-        count, limits = (
-            Count(known=known, top=str(sandbox.inside(room, room.tree))),
-            house.config.limits,
-        )
-        end = agents.run(
-            agent,
-            agents.Errand(
-                program=agents.find(agent, house.repo.project, os.environ),
-                brief=brief,
-                room=rooms.with_notes(room, space, sandbox),
-                sandbox=sandbox,
-                out=space.out,
-                environ=os.environ,
-                limits=Limits(wall=limits.session, idle=limits.idle, tool=limits.tool),
-                transcript=None,
-                secrets=house.secrets,
-                on_event=count.hear,
-            ),
-        ).known
+        spec = rooms.agent_spec(house, space, sandbox, session="trial", feature=place.feature.id)
+        count = Count(known=known, top=str(sandbox.inside(spec, spec.tree)))
+        spec = rooms.with_notes(spec, space, sandbox)
+        usual = rooms.invocation(house, space, sandbox, spec, brief)
+        end = agents.invoke(agent, replace(usual, on_event=count.hear)).known
     if not count.calls or end.end not in SHOWS:
         says = (
             f"{agent.name} made {count.calls} tool calls and ended so:"

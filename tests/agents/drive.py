@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core.spending import Cap, Purse
 from nightlatch.edge import agents
-from nightlatch.edge.agents import AgentRun, Errand
+from nightlatch.edge.agents import AgentInvocation, AgentRun
 from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox_base import SandboxSpec, environment
 from nightlatch.edge.sandbox_find import find_sandbox
@@ -46,9 +46,9 @@ def drive(
     `dollars` is what it may cost."""
     with ModelServer(commands=commands, failure=failure, good=good, failing=failing) as server:
         url = f"http://127.0.0.1:{closed_port()}" if refused else server.url
-        agent, errand = prepared(name, folder, programs, url, idle, turns, environ or {})
+        agent, invocation = prepared(name, folder, programs, url, idle, turns, environ or {})
         cap = Cap(purses=(Purse(what="the budget", most=dollars, spent=0),)) if dollars else Cap()
-        run = agents.run(agent, replace(errand, cap=cap))
+        run = agents.invoke(agent, replace(invocation, cap=cap))
         return Driven(
             run=run,
             briefed=any(BRIEF in str(r) for r in server.requests),
@@ -64,7 +64,7 @@ def prepared(
     idle: float,
     turns: int,
     more: Mapping[str, str],
-) -> tuple[agents.Agent, Errand]:
+) -> tuple[agents.Agent, AgentInvocation]:
     for part in ("tree", "home", "out", "me"):
         (folder / part).mkdir()
     (folder / "brief.md").write_text(BRIEF)
@@ -78,10 +78,10 @@ def prepared(
         env=environment(environ),
         network=True,
     )
-    return agent, Errand(
-        program=agents.find(agent, folder, setup.environ),
+    return agent, AgentInvocation(
+        project=folder,
         brief=folder / "brief.md",
-        room=room,
+        spec=room,
         sandbox=find_sandbox("bubblewrap"),
         out=folder / "out",
         environ=environ,

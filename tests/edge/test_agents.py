@@ -17,7 +17,7 @@ from nightlatch.core.config import AgentSettings
 from nightlatch.core.models import End, Event, Kind
 from nightlatch.core.spending import Cap, Purse
 from nightlatch.edge import agents
-from nightlatch.edge.agents import Agent, AgentRun, Errand
+from nightlatch.edge.agents import AgentInvocation, AgentRun
 from nightlatch.edge.homes import lend, read_inside
 from nightlatch.edge.process import Limits
 from nightlatch.edge.sandbox_base import SandboxSpec
@@ -41,7 +41,7 @@ class Bench:
             (folder / name).mkdir()
         (folder / "brief.md").write_text("Make it so.")
 
-    def errand(self, agent: Agent, limits: Limits = QUICK) -> Errand:
+    def invocation(self, limits: Limits = QUICK) -> AgentInvocation:
         out = self.folder / "out"
         room = SandboxSpec(
             tree=self.folder / "tree",
@@ -51,10 +51,10 @@ class Bench:
             env={**self.environ, "NIGHTLATCH_OUT": str(out), "NIGHTLATCH_FEATURE": "US-001"},
             writable=((out, out),),
         )
-        return Errand(
-            program=agents.find(agent, self.folder, self.environ),
+        return AgentInvocation(
+            project=self.folder,
             brief=self.folder / "brief.md",
-            room=room,
+            spec=room,
             sandbox=find_sandbox(self.setting),
             out=out,
             environ=self.environ,
@@ -68,10 +68,14 @@ class Bench:
     ) -> AgentRun:
         (self.folder / "script.json").write_text(json.dumps(script))
         self.environ |= {"NIGHTLATCH_SCRIPT": str(self.folder / "script.json")}
-        errand = self.errand(agents.load("scripted", {}), limits)
-        return agents.run(
+        invocation = self.invocation(limits)
+        return agents.invoke(
             agents.load("scripted", {}),
-            replace(errand, cap=cap, room=replace(errand.room, env={**errand.room.env, **env})),
+            replace(
+                invocation,
+                cap=cap,
+                spec=replace(invocation.spec, env={**invocation.spec.env, **env}),
+            ),
         )
 
     def own(
@@ -86,7 +90,7 @@ class Bench:
         program.chmod(0o755)
         given: Mapping[str, object] = {"command": (str(program),), **settings}
         agent = agents.load("mine", {"mine": AgentSettings(**given)})  # type: ignore[arg-type]  # settings are told by keyword
-        return agents.run(agent, replace(self.errand(agent, limits), clock=clock))
+        return agents.invoke(agent, replace(self.invocation(limits), clock=clock))
 
 
 @pytest.fixture
@@ -138,7 +142,7 @@ def test_an_agent_that_used_up_its_memory_is_told_apart_from_one_that_was_killed
     sandbox = find_sandbox("auto", memory)
     if memory and not sandbox.bounds.groups:
         pytest.skip("no control group can be made here")
-    end = agents.run(agent, replace(bench.errand(agent), sandbox=sandbox)).end
+    end = agents.invoke(agent, replace(bench.invocation(), sandbox=sandbox)).end
     assert (end.end, "because workspace.memory was used up" in end.says) == (
         End.FAULT,
         bool(memory),
@@ -197,10 +201,10 @@ def test_where_an_api_key_pays_claude_ends_itself_at_what_is_left(bench: Bench) 
     )
     bench.environ["PATH"] = f"{bench.folder}:{bench.environ['PATH']}"
     for key, cap in (("sk-ant-no-key", ["--max-budget-usd", "1.50"]), ("", [])):
-        errand = replace(
-            bench.errand(agent), cap=left, environ={**bench.environ, "ANTHROPIC_API_KEY": key}
+        invocation = replace(
+            bench.invocation(), cap=left, environ={**bench.environ, "ANTHROPIC_API_KEY": key}
         )
-        argv = agents.argv_of(agent, errand, agents.furnished(agent, errand))
+        argv = agents.argv_of(agent, invocation, agents.furnished(agent, invocation))
         assert argv[len(agent.command) :] == cap
 
 
@@ -304,7 +308,7 @@ def test_a_person_who_asks_for_the_end_gets_it(bench: Bench) -> None:
     agent = agents.load("scripted", {})
     (bench.folder / "script.json").write_text('[[{"hang": true}]]')
     bench.environ["NIGHTLATCH_SCRIPT"] = str(bench.folder / "script.json")
-    ran = agents.run(agent, replace(bench.errand(agent), stop=lambda: True))
+    ran = agents.invoke(agent, replace(bench.invocation(), stop=lambda: True))
     assert ran.end.end is End.STOPPED
 
 
@@ -414,9 +418,9 @@ def test_a_refreshed_login_is_safe_at_once_and_not_only_at_the_end(
         agents.load("mine", {"mine": AgentSettings(command=("sh", "-c", REFRESH + last))}),
         credentials=(".cli/auth.json",),
     )
-    seen = agents.run(
+    seen = agents.invoke(
         agent,
-        replace(bench.errand(agent), stop=lambda: last != "exit 0" and "2" in own.read_text()),
+        replace(bench.invocation(), stop=lambda: last != "exit 0" and "2" in own.read_text()),
     )
     assert own.read_text() == '{"token": 2}'
     assert seen.end.end is (End.FINISHED if last == "exit 0" else End.STOPPED)
@@ -498,12 +502,11 @@ def test_who_is_billed_is_told_by_the_environment() -> None:
 
 def test_only_the_variables_that_an_agent_needs_are_passed(bench: Bench) -> None:
     bench.environ |= {"ANTHROPIC_API_KEY": "for claude", "OPENAI_API_KEY": "not for claude"}
-    claude = agents.load("claude", {"claude": AgentSettings(command=())})
-    mine = agents.load("mine", {"mine": AgentSettings(command=("sh",))})
-    errand = replace(
-        bench.errand(mine),
-        room=SandboxSpec(tree=bench.folder, at=bench.folder, home=bench.folder, env={}),
+    claude = replace(agents.load("claude", {}), command=("sh",))
+    invocation = replace(
+        bench.invocation(),
+        spec=SandboxSpec(tree=bench.folder, at=bench.folder, home=bench.folder, env={}),
     )
-    env = agents.furnished(claude, replace(errand, sandbox=NoSandbox())).env
+    env = agents.furnished(claude, replace(invocation, sandbox=NoSandbox())).env
     assert env["ANTHROPIC_API_KEY"] == "for claude"
     assert "OPENAI_API_KEY" not in env
