@@ -128,17 +128,15 @@ def values(
     worked, ahead = sessions(past), stage(feature, past)
     done = [session for session in worked if session.complete]
     phase = None if finished or ahead is None else ahead.phase
-    begun = min(
-        (session.began for session in worked if phase and session.phase == phase.name), default=now
-    )
-    left = (
-        ()
-        if finished
-        else (each for each in feature.phases if each != phase and each.name not in completed(past))
-    )
+    begun = min((one.began for one in worked if phase and one.phase == phase.name), default=now)
+    ended = () if finished else completed(past)
+    pending = [each for each in feature.phases if each != phase and each.name not in ended]
     known = {
         word: _all(done, word) for word in ("decided", "key", "prefers", "constraint", "target")
     }
+    said_something = [
+        one for one in worked if any(one.said.get(w) for w in ("summary", "output", "created"))
+    ]
     return {
         "feature": feature,
         "quoted": quoted,
@@ -151,7 +149,7 @@ def values(
         "before": [*dict.fromkeys(name for one in worked for name in one.said.get("before", ()))],
         "lately": lately,
         "current": phase and (phase.name, agent(phase), _clock(begun)),
-        "pending": list(left),
+        "pending": [] if finished else pending,
         "decisions": known["decided"],
         "files": tuple(dict.fromkeys((*known["key"], *_all(worked, "created")))),
         "depends": feature.depends,
@@ -161,11 +159,7 @@ def values(
             *(text for text in _all(worked[-1:], "blocker") if not waiting.endswith(text)),
         ],
         "errors": [(trouble, _clock(trouble.at)) for trouble in troubles(past)],
-        "sessions": [
-            one
-            for one in worked
-            if any(one.said.get(word) for word in ("summary", "output", "created"))
-        ],
+        "sessions": said_something,
         "as_json": as_json,
         "notes": [(kind, text) for kind, word in NOTES for text in known[word]],
         "steps": checklist(feature, past, finished=finished),

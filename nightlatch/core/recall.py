@@ -157,13 +157,13 @@ def choose(
     verified and rejected first, then open and blocked, stale last; of the same those of the files
     before those of the feature, latest first.
     """
-    code, habit = code_words("\n".join(wanted(feature))), "is a pattern of the project"
+    code = code_words("\n".join(wanted(feature)))
     homes = (cite.path for each in findings for cite in each.standing_cites if named_in(cite, code))
     touched = frozenset((*files, *homes))
     names = touched | code
     near = [known for each in findings if (known := touching(each, feature.id, touched, names))]
     rules = [
-        Known(finding=each, why=habit, used=history.used.get(each.id, 0))
+        Known(finding=each, why="is a pattern of the project", used=history.used.get(each.id, 0))
         for each in findings
         if each.kind is FindingKind.PATTERN
     ]
@@ -181,10 +181,8 @@ def choose(
     )
     found, decided = sorted(found, key=rank), sorted(decided, key=rank)
     told = [each for each in found if each.far < OF_AREA][:most]
-    chosen, shared = (
-        [each for each in decided if each.far < OF_AREA][:most],
-        sorted(used, key=use)[:PATTERNS],
-    )
+    chosen = [each for each in decided if each.far < OF_AREA][:most]
+    shared = sorted(used, key=use)[:PATTERNS]
     more = sorted(
         (each for each in (*found, *decided) if each not in told and each not in chosen), key=rank
     )
@@ -199,17 +197,16 @@ def choose(
         more=tuple(more),
         decisions=tuple(chosen),
         patterns=tuple(shared),
-        reproductions=tuple(
-            reproductions(
-                sorted(
-                    (each for each in found if each.far < OF_AREA),
-                    key=partial(own_first, feature.id),
-                )
-            )
-        ),
+        reproductions=tuple(reproductions(near_ones(found, feature))),
         next=next_action([each.finding for each in near], feature.id, history.of(feature)),
         left={why: n for why, n in left.items() if n},
     )
+
+
+def near_ones(found: Iterable[Known], feature: Feature) -> list[Known]:
+    """Return what is more than of the area, the feature's own first."""
+    near = (each for each in found if each.far < OF_AREA)
+    return sorted(near, key=partial(own_first, feature.id))
 
 
 def touching(

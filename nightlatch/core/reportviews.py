@@ -345,24 +345,10 @@ def told(report: Report) -> dict[str, object]:
         else "agent-reported"
     )
     body = asdict(report)
-    run = (
-        {
-            "id": report.runs[-1],
-            "runs": report.runs,
-            "start": iso(report.start),
-            "end": iso(report.end),
-            "ended": report.kind,
-            "stop": report.stop,
-            "base": report.base,
-            "budget": report.budget or None,
-        }
-        if report.runs
-        else None
-    )
     return {
         "schema": "nightlatch/report/1",
         "verdict": " ".join(report.verdict),
-        "run": run,
+        "run": run_of(report),
         "branch": {
             "name": report.branch,
             "tip": report.tip,
@@ -402,6 +388,22 @@ def told(report: Report) -> dict[str, object]:
         "findings": body["findings"],
         "next": [{"says": says, "command": command} for says, command in report.next],
         "missing": report.missing,
+    }
+
+
+def run_of(report: Report) -> dict[str, object] | None:
+    """Return the last run with its limits, None where no run is on record."""
+    if not report.runs:
+        return None
+    return {
+        "id": report.runs[-1],
+        "runs": report.runs,
+        "start": iso(report.start),
+        "end": iso(report.end),
+        "ended": report.kind,
+        "stop": report.stop,
+        "base": report.base,
+        "budget": report.budget or None,
     }
 
 
@@ -475,7 +477,36 @@ def _sections(report: Report) -> Iterator[str]:
         f"- {quoted(f'{each.feature} {each.title}')} {each.verb}: {each.state}\n"
         for each in report.decided
     )
-    asked = report.apart
+    yield from _stories(report.apart)
+    yield table(
+        "### Findings",
+        ("id", "state", "claim", "next"),
+        (
+            (quoted(each.id), each.state, quoted(each.claim), quoted(each.next or "-"))
+            for each in report.findings
+        ),
+    )
+    yield table(
+        "### Agents",
+        ("agent", "model", "sessions", "landed", "refused", "stopped early", "cost"),
+        (
+            (
+                quoted(each.name),
+                quoted(each.model or "-"),
+                each.sessions,
+                each.landed,
+                each.refused,
+                each.stopped,
+                spent(each),
+            )
+            for each in report.agents
+        ),
+    )
+    yield "".join(f"- {said}\n" for said in report.missing)
+
+
+def _stories(asked: Report) -> Iterator[str]:
+    """What landed and what did not, one table each."""
     yield table(
         "### Landed, riskiest first",
         ("feature", "commit", "lines", "read it because", "proof"),
@@ -516,31 +547,6 @@ def _sections(report: Report) -> Iterator[str]:
             for one in folded([one for one in asked.sessions if one.outcome not in LANDS])
         ),
     )
-    yield table(
-        "### Findings",
-        ("id", "state", "claim", "next"),
-        (
-            (quoted(each.id), each.state, quoted(each.claim), quoted(each.next or "-"))
-            for each in report.findings
-        ),
-    )
-    yield table(
-        "### Agents",
-        ("agent", "model", "sessions", "landed", "refused", "stopped early", "cost"),
-        (
-            (
-                quoted(each.name),
-                quoted(each.model or "-"),
-                each.sessions,
-                each.landed,
-                each.refused,
-                each.stopped,
-                spent(each),
-            )
-            for each in report.agents
-        ),
-    )
-    yield "".join(f"- {said}\n" for said in report.missing)
 
 
 def _standing(report: Report) -> Iterator[tuple[str, str]]:

@@ -170,17 +170,7 @@ def weighed(
     the loop's."""
     said = {**known, **{finding.id: finding for finding in found.new}}
     if note.event and note.id not in said:
-        claim = f"contradicts {note.id}, which is not on record: {note.event.why}"
-        lone = Finding(
-            id=model.name_of(started.id, claim),
-            feature=started.feature.id,
-            claim=claim,
-            by=Author.AGENT,
-            session=started.id,
-            at=note.event.at,
-            evidence=note.event.evidence,
-        )
-        note = Note(id=lone.id, finding=lone)
+        note = as_claim(note.id, note.event, started)
     unchanged = note.at_base or tree == site.house.repo.tree_of(started.base)
     tried = partial(tries, site, started.base, started.base if note.at_base else tree, until=until)
     if note.event:
@@ -229,6 +219,21 @@ def weighed(
     return replace(
         found, new=(*found.new, finding), events=(*found.events, *more), confirmed=confirmed
     )
+
+
+def as_claim(name: str, event: FindingEvent, started: Started) -> Note:
+    """Return an objection to something that is not on record as a claim of its own."""
+    claim = f"contradicts {name}, which is not on record: {event.why}"
+    lone = Finding(
+        id=model.name_of(started.id, claim),
+        feature=started.feature.id,
+        claim=claim,
+        by=Author.AGENT,
+        session=started.id,
+        at=event.at,
+        evidence=event.evidence,
+    )
+    return Note(id=lone.id, finding=lone)
 
 
 def seen(

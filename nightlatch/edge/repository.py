@@ -46,17 +46,7 @@ def open_repo(folder: Path) -> Repo:
         looking(folder, env, "config", "-z", "--type=path", "--get-regexp", KEYS).finish().stdout
     )
     known = {key: value for key, _, value in (item.partition("\n") for item in settings)}
-    lazy = next((key.removesuffix(".promisor") for key in known if key.endswith(".promisor")), None)
-    if lazy:
-        fix = (
-            f"git config --unset {lazy}.partialclonefilter; git fetch --refetch && git config"
-            f" --unset {lazy}.promisor"
-        )
-        raise RepoError(
-            "this is a partial clone: agents work offline and would miss what it has not fetched",
-            place=top,
-            fix=fix,
-        )
+    refuse_partial(known, top)
     idents = dict(idents_of(folder, env))
     named = {
         f"GIT_{role}_{word}": value
@@ -82,6 +72,24 @@ def open_repo(folder: Path) -> Repo:
         idents=idents,
         env={**env, **named},
     )
+
+
+def refuse_partial(settings: Mapping[str, str], top: str) -> None:
+    """Raise RepoError for a partial clone: its objects come over the network, and agents have no
+    remote."""
+    lazy = next(
+        (key.removesuffix(".promisor") for key in settings if key.endswith(".promisor")), None
+    )
+    if lazy:
+        fix = (
+            f"git config --unset {lazy}.partialclonefilter; git fetch --refetch && git config"
+            f" --unset {lazy}.promisor"
+        )
+        raise RepoError(
+            "this is a partial clone: agents work offline and would miss what it has not fetched",
+            place=top,
+            fix=fix,
+        )
 
 
 def looking(folder: Path, env: Mapping[str, str], *args: str) -> Call:
