@@ -8,7 +8,7 @@ from pathlib import Path
 from nightlatch.core.models import Feature, Ruling
 from nightlatch.core.ratchet.static import static_reasons
 from nightlatch.edge import ranges, workshop
-from nightlatch.edge.case import case_of
+from nightlatch.edge.case import compare
 from nightlatch.edge.house import House
 from nightlatch.edge.ranges import Range
 
@@ -20,13 +20,13 @@ def said(house: House) -> Iterator[tuple[str, set[str], bool]]:
     commits names as superseded is meant."""
     commits = [commit for commit in house.repo.log("HEAD", COMMITS) if len(commit.parents) == 1]
     named = ranges.superseded(house.repo, Range(base=commits[-1].parents[0], head="HEAD"))
-    with workshop.opened(house) as (_, lab):
+    with workshop.opened(house) as (_, engine):
         for commit in commits:
-            case = case_of(
-                lab, commit.parents[0], commit.tree, Feature(id="", title="", done=False)
+            comparison = compare(
+                engine, commit.parents[0], commit.tree, Feature(id="", title="", done=False)
             )
-            reasons = static_reasons(case.texts, named, "", ranges.peoples(house))
-            head = f"{commit.id[:9]} {len(case.texts):3} files  {commit.subject[:60]:60}"
+            reasons = static_reasons(comparison.texts, named, "", ranges.peoples(house))
+            head = f"{commit.id[:9]} {len(comparison.texts):3} files  {commit.subject[:60]:60}"
             yield (
                 head,
                 {reason.rule for reason in reasons},

@@ -44,7 +44,7 @@ from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Outcome, Verdict
 from nightlatch.core.testcommand import Named
 from nightlatch.edge.git import Repo
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec, environment
@@ -125,12 +125,12 @@ class Ground:
             self.bases[tree] = self.repo.commit(tree, [], "a shop")
         return self.bases[tree]
 
-    def lab(self, project: Project) -> Lab:
+    def engine(self, project: Project) -> VerdictEngine:
         passing = Feature(id="US-1", title="Add", done=True, verify=(project.verify,))
         planned = (passing, WORK) if project.verify else (WORK,)
         cache = self.folder / "known" / project.mode.replace(" ", "-")
         cache.mkdir(parents=True, exist_ok=True)
-        return Lab(
+        return VerdictEngine(
             repo=self.repo,
             hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE),
             open_room=self.open_room,
@@ -153,7 +153,7 @@ class Ground:
 
     def verdict(self, project: Project, files: Files) -> Verdict:
         base, tree = self.base(project), self.tree(after(project.files, landing(files)))
-        return self.lab(project).examine(base, tree, WORK)
+        return self.engine(project).examine(base, tree, WORK)
 
     def control(self, one: Composed) -> tuple[str, tuple[str, ...]]:
         """What becomes of the honest work of a round; nothing where it changes nothing."""

@@ -62,8 +62,8 @@ def made() -> Iterator[Ground]:
         ground = make(
             project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None
         )
-        ground.lab.state(ground.repo.tip_of("HEAD") or "")
-        yield replace(ground, lab=replace(ground.lab, side_by_side=os.cpu_count() or 1))
+        ground.engine.state(ground.repo.tip_of("HEAD") or "")
+        yield replace(ground, engine=replace(ground.engine, side_by_side=os.cpu_count() or 1))
 
 
 def bare(ground: Ground) -> float:
@@ -103,12 +103,12 @@ def with_earlier(times: int) -> Iterator[tuple[str, Took]]:
     features = tuple(map(earlier, range(EARLIER)))
     change = CHANGES["no test changed"]
     with made() as ground:
-        many = replace(ground, lab=replace(ground.lab, planned=lambda _base: features))
+        many = replace(ground, engine=replace(ground.engine, planned=lambda _base: features))
         first = [(verdict(many, change), verdict(ground, change)) for _ in range(times)]
         yield "all run", Took([one for one, _ in first], [two for _, two in first])
         base = ground.repo.tip_of("HEAD") or ""
         for feature in features:
-            many.lab.verify_at(base, feature)
+            many.engine.verify_at(base, feature)
         later = [(verdict(many, change), verdict(ground, change)) for _ in range(times)]
         yield (
             "those that the change can reach",

@@ -93,6 +93,6 @@ def verdicts(times: int) -> Iterator[tuple[str, list[Spent]]]:
         ground = make(
             project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None
         )
-        ground.lab.state(ground.repo.tip_of("HEAD") or "")
+        ground.engine.state(ground.repo.tip_of("HEAD") or "")
         for what, files in CHANGES.items():
             yield what, [spent(ground, files) for _ in range(times)]

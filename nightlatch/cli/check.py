@@ -75,11 +75,11 @@ def subject(house: House, rev: str | None) -> tuple[str, str, str]:
 def judged(house: House, base: str, tree: str, feature: Feature, rev: str | None) -> Verdict:
     """Nothing is put back: what a person changed, they may have meant."""
     span = ranges.Range(base=base, head=house.repo.tip_of(rev) or "") if rev else None
-    with workshop.opened(house) as (pool, lab):
+    with workshop.opened(house) as (pool, engine):
         agent = next(iter(house.config.agent), "")
         bench = judge.bench(
             house, agent, pool.sandbox, templates(house), house.state / "sessions" / "check"
         )
         return ranges.examined(
-            house, lab, base, tree, feature, span, judge=None if feature is NAMELESS else bench
+            house, engine, base, tree, feature, span, judge=None if feature is NAMELESS else bench
         )

@@ -12,7 +12,7 @@ from nightlatch.core.proofs import Proof, by_tests
 from nightlatch.core.text import plain
 from nightlatch.edge import look, workshop
 from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.errors import UsageError
 
 
@@ -81,31 +81,31 @@ def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
     if not head or not features:
         return
     landed = look.landings(house.repo, head, "Feature")
-    with workshop.opened(house) as (_, lab):
+    with workshop.opened(house) as (_, engine):
         for feature in features:
             if feature.verify:
-                said = lab.verify(head, head, feature)
+                said = engine.verify(head, head, feature)
                 yield Proof(feature=feature, how="verify", answer=said.answer, tail=said.tail)
             else:
-                yield by_landing(lab, head, landed.get(feature.id, ""), feature)
+                yield by_landing(engine, head, landed.get(feature.id, ""), feature)
 
 
-def by_landing(lab: Lab, head: str, commit: str, feature: Feature) -> Proof:
+def by_landing(engine: VerdictEngine, head: str, commit: str, feature: Feature) -> Proof:
     """Proved by the test files that its landing added or changed."""
-    suite = lab.suite(head, head)
-    changes = lab.repo.diff(f"{commit}^", commit) if commit else ()
+    suite = engine.suite(head, head)
+    changes = engine.repo.diff(f"{commit}^", commit) if commit else ()
     files = {
-        lab.own(change.path)
+        engine.own(change.path)
         for change in changes
-        if change.status != "D" and suite.files(lab.own(change.path))
+        if change.status != "D" and suite.files(engine.own(change.path))
     }
     if not files:
         return Proof(feature=feature, how="person")
     return by_tests(
         feature,
         files,
-        lab.results(head, head, suite),
-        {lab.own(path) for path in lab.repo.files(head)},
+        engine.results(head, head, suite),
+        {engine.own(path) for path in engine.repo.files(head)},
     )
 
 

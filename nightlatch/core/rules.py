@@ -1,4 +1,4 @@
-"""Every reason that a verdict of the laboratory can give: rule id, what it says to people, what
+"""Every reason that a verdict can give: rule id, what it says to people, what
 the next session must know."""
 
 from collections.abc import Iterable

@@ -6,31 +6,36 @@ from posixpath import basename
 from nightlatch.core.ratchet.declared import is_test
 from nightlatch.core.ratchet.tables import new_tables
 from nightlatch.core.ratchet.texts import Text
-from nightlatch.edge.case import Case, text_of
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.case import Comparison, text_of
+from nightlatch.edge.trials import TreeEvaluator
 
 MOST_FILES = 400
 SCRIPTS = (".sh", ".bash", ".bats")
 
 
-def asked(trials: Trials, case: Case) -> tuple[Text, ...]:
+def asked(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[Text, ...]:
     """The unchanged tests, checks and scripts of the base; none where no code has a new table."""
-    if not any(True for text in case.texts for _ in new_tables(text)):
+    if not any(True for text in comparison.texts for _ in new_tables(text)):
         return ()
-    changed = {change.path for change in case.changes}
+    changed = {change.path for change in comparison.changes}
     names = [
-        path for path in trials.files(case.base) if path not in changed and asks(trials.own(path))
+        path
+        for path in evaluator.files(comparison.base)
+        if path not in changed and asks(evaluator.own(path))
     ][:MOST_FILES]
     texts = [
-        (trials.own(path), text_of(trials.repo.read(case.base, path) or b"")) for path in names
+        (evaluator.own(path), text_of(evaluator.repo.read(comparison.base, path) or b""))
+        for path in names
     ]
     return tuple(Text(path=path, old=text, new=text, test=True) for path, text in texts if text)
 
 
-def commands(trials: Trials, case: Case) -> tuple[str, ...]:
+def commands(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[str, ...]:
     """What the features of the plan are proved by."""
     return tuple(
-        line for feature in (*trials.planned(case.base), case.feature) for line in feature.verify
+        line
+        for feature in (*evaluator.planned(comparison.base), comparison.feature)
+        for line in feature.verify
     )
 
 

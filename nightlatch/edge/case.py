@@ -15,14 +15,14 @@ from nightlatch.core.suites import Suites
 from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
 from nightlatch.edge.judge import Bench
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 
 MOST_BYTES = 500_000
 MOST_LINES = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Comparison:
     """One candidate beside its base, with the base's checks.
 
     `back` restores the base's tests, `proof` all that verify may rest on.
@@ -50,44 +50,46 @@ class Case:
     judge: Bench | None = None
 
 
-def case_of(trials: Trials, base: str, tree: str, feature: Feature) -> Case:
+def compare(evaluator: TreeEvaluator, base: str, tree: str, feature: Feature) -> Comparison:
     """The candidate beside its base."""
-    changes = trials.repo.diff(trials.tree(base), tree)
-    suite = trials.both(base, tree, changes)
-    named = proof_files(feature.verify, (trials.own(c.path) for c in changes))
+    changes = evaluator.repo.diff(evaluator.tree(base), tree)
+    suite = evaluator.both(base, tree, changes)
+    named = proof_files(feature.verify, (evaluator.own(c.path) for c in changes))
     is_check, is_code = matcher([CHECKS]), suite.code
-    tests = [c for c in changes if suite.files(trials.own(c.path))]
-    kept = [c for c in tests if not supersedes(feature.supersedes, trials.own(c.path))]
-    checks = [c for c in changes if is_check(trials.own(c.path))]
+    tests = [c for c in changes if suite.files(evaluator.own(c.path))]
+    kept = [c for c in tests if not supersedes(feature.supersedes, evaluator.own(c.path))]
+    checks = [c for c in changes if is_check(evaluator.own(c.path))]
     others = [c for c in changes if c not in tests and c not in checks]
-    proof = [*tests, *checks, *(c for c in changes if trials.own(c.path) in named)]
-    return Case(
+    proof = [*tests, *checks, *(c for c in changes if evaluator.own(c.path) in named)]
+    return Comparison(
         base=base,
-        tree=trials.repo.tree_with(tree, put_back(checks)) if checks else tree,
+        tree=evaluator.repo.tree_with(tree, put_back(checks)) if checks else tree,
         feature=feature,
         suite=suite,
         changes=changes,
         tests=tuple(tests),
         back=put_back(kept),
         proof=put_back(proof),
-        texts=tuple(texts_of(trials, suite, changes)),
-        sources=tuple(c.path for c in others if c.status != "D" and is_code(trials.own(c.path))),
-        lost=tuple(trials.lost(base, tree, changes)),
-        touched=tuple(c.path for c in kept if c.status != "A" or is_config(trials, suite, c.path)),
+        texts=tuple(texts_of(evaluator, suite, changes)),
+        sources=tuple(c.path for c in others if c.status != "D" and is_code(evaluator.own(c.path))),
+        lost=tuple(evaluator.lost(base, tree, changes)),
+        touched=tuple(
+            c.path for c in kept if c.status != "A" or is_config(evaluator, suite, c.path)
+        ),
     )
 
 
-def texts_of(trials: Trials, suite: Suites, changes: Iterable[Change]) -> Iterator[Text]:
+def texts_of(evaluator: TreeEvaluator, suite: Suites, changes: Iterable[Change]) -> Iterator[Text]:
     """Both versions of every changed file, asked for in one go; what is no text, or too much of
     it, is ""."""
-    with trials.repo.stand("cat-file", "--batch").talking() as blobs:
+    with evaluator.repo.stand("cat-file", "--batch").talking() as blobs:
         for change in changes:
             sides = ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
             old, new = (
                 text_of(blobs.object(oid)) if mode in FILES else "" if mode else None
                 for mode, oid in sides
             )
-            path = trials.own(change.path)
+            path = evaluator.own(change.path)
             named = suite.files(path) or is_test(path)
             yield Text(path=path, old=old, new=new, test=named, declares=declares(path, old, new))
 
@@ -115,8 +117,8 @@ def text_of(data: bytes) -> str:
     return "" if len(data) > MOST_BYTES or b"\0" in data else data.decode("utf-8", "replace")
 
 
-def is_config(trials: Trials, suite: Suites, path: str) -> bool:
-    return suite.config(trials.own(path))
+def is_config(evaluator: TreeEvaluator, suite: Suites, path: str) -> bool:
+    return suite.config(evaluator.own(path))
 
 
 def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:

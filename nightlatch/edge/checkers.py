@@ -14,9 +14,9 @@ from nightlatch.core.ratchet.checkers import Checkers, Tool
 from nightlatch.core.ratchet.settings import UnreadableError, read
 from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.testfiles import supersedes
-from nightlatch.edge.case import Case, difference, put_back, text_of
+from nightlatch.edge.case import Comparison, difference, put_back, text_of
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 
 # What starts checks: a tool that one of these names is in force. Scripts count where their names
 # say that they check.
@@ -44,55 +44,60 @@ def shipped() -> Checkers:
     return checkers.parse(data.text("shipped", "checkers.toml"))
 
 
-def watched(trials: Trials, case: Case) -> Watched:
+def watched(evaluator: TreeEvaluator, comparison: Comparison) -> Watched:
     """What holds for a candidate of this base."""
-    known, base = shipped(), trials.files(case.base)
+    known, base = shipped(), evaluator.files(comparison.base)
     names = {path: basename(path) for path in base}
-    folders = tuple(map(trials.path, STARTER_FOLDERS))
+    folders = tuple(map(evaluator.path, STARTER_FOLDERS))
     starters = [
         path for path, name in names.items() if STARTERS.fullmatch(name) or path.startswith(folders)
     ][:MOST_STARTERS]
     configs = [path for path, name in names.items() if configures(name)]
     text = "\n".join(
-        (*(content(trials, case.base, path) for path in starters), *trials.gates(case.base))
+        (
+            *(content(evaluator, comparison.base, path) for path in starters),
+            *evaluator.gates(comparison.base),
+        )
     )
 
     def has_settings(tool: Tool, path: str) -> bool:
         own = (source for source in tool.sources if fits(path, source.name))
-        return any(gives(trials, case.base, path, source.form, source.table) for source in own)
+        return any(
+            gives(evaluator, comparison.base, path, source.form, source.table) for source in own
+        )
 
     used = checkers.in_force(known, configs, text, has_settings)
-    changed = {change.path for change in case.changes}
+    changed = {change.path for change in comparison.changes}
     near = [
         path
         for path in configs
         if path not in changed and any(is_above(dirname(path), dirname(other)) for other in changed)
     ]
-    return Watched(known=used, beside=tuple(unchanged(trials, case.base, near)))
+    return Watched(known=used, beside=tuple(unchanged(evaluator, comparison.base, near)))
 
 
-def as_base_has_it(trials: Trials, case: Case) -> dict[str, Entry | None]:
+def as_base_has_it(evaluator: TreeEvaluator, comparison: Comparison) -> dict[str, Entry | None]:
     """What puts back every changed file that a tool reads as configuration, those aside that
     the base's checks already run with."""
     changed = [
         change
-        for change in case.changes
-        if configures(basename(change.path)) and change.path not in case.harness
+        for change in comparison.changes
+        if configures(basename(change.path)) and change.path not in comparison.harness
     ]
     fresh = [
         change
         for change in changed
-        if change.status != "A" or takes_place(trials, case, change.path)
+        if change.status != "A" or takes_place(evaluator, comparison, change.path)
     ]
     named = [
         change
         for change in fresh
-        if not supersedes(case.feature.supersedes, trials.own(change.path))
+        if not supersedes(comparison.feature.supersedes, evaluator.own(change.path))
     ]
     return put_back(named)
 
 
-def takes_place(trials: Trials, case: Case, path: str) -> bool:
+def takes_place(evaluator: TreeEvaluator, comparison: Comparison, path: str) -> bool:
     """May a new file come before configuration that the base has?
 
     A tool that is new as a whole takes nothing's place.
@@ -103,34 +108,36 @@ def takes_place(trials: Trials, case: Case, path: str) -> bool:
     names = {source.name for tool in own for source in tool.sources}
     return any(
         fits(other, name)
-        for other in trials.files(case.base)
+        for other in evaluator.files(comparison.base)
         if configures(basename(other))
         for name in names
     )
 
 
-def strictly(trials: Trials, case: Case, tree: str) -> Strict | None:
+def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Strict | None:
     """The base's checks on a tree with the base's configuration; None where nothing of it
     differs, or there are no checks."""
-    back = as_base_has_it(trials, case)
-    starters = [*map(trials.path, trials.check_files(case.base))]
-    if not back or not (starters or trials.gates(case.base)):
+    back = as_base_has_it(evaluator, comparison)
+    starters = [*map(evaluator.path, evaluator.check_files(comparison.base))]
+    if not back or not (starters or evaluator.gates(comparison.base)):
         return None
-    through = [path for path in trials.files(case.base) if STARTERS.fullmatch(basename(path))][
-        :MOST_STARTERS
-    ]
+    through = [
+        path for path in evaluator.files(comparison.base) if STARTERS.fullmatch(basename(path))
+    ][:MOST_STARTERS]
     text = "\n".join(
         (
-            *(content(trials, case.base, path) for path in (*starters, *through)),
-            *trials.gates(case.base),
+            *(content(evaluator, comparison.base, path) for path in (*starters, *through)),
+            *evaluator.gates(comparison.base),
         )
     )
-    found = trials.checks(case.base, trials.repo.tree_with(tree, back), case.feature.id)
+    found = evaluator.checks(
+        comparison.base, evaluator.repo.tree_with(tree, back), comparison.feature.id
+    )
     paths = set(back)
     says = [
         line
-        for part in case.texts
-        if trials.path(part.path) in paths
+        for part in comparison.texts
+        if evaluator.path(part.path) in paths
         for line in (part.path, *difference(part.old or "", part.new or ""))
     ]
     tools = frozenset(tool.name for tool in shipped().tools if checkers.starts(tool, text))
@@ -159,21 +166,21 @@ def fits(path: str, pattern: str) -> bool:
     return fnmatchcase(basename(path), pattern)
 
 
-def gives(trials: Trials, base: str, path: str, form: str, table: str) -> bool:
+def gives(evaluator: TreeEvaluator, base: str, path: str, form: str, table: str) -> bool:
     """Is there such a table in a file? A file of the tool's own counts as it is."""
     if not table:
         return True
     try:
-        return read(content(trials, base, path), form, table) is not None
+        return read(content(evaluator, base, path), form, table) is not None
     except UnreadableError:
         return False
 
 
-def unchanged(trials: Trials, base: str, paths: list[str]) -> Iterator[Text]:
+def unchanged(evaluator: TreeEvaluator, base: str, paths: list[str]) -> Iterator[Text]:
     for path in paths:
-        text = content(trials, base, path)
-        yield Text(path=trials.own(path), old=text, new=text, test=False)
+        text = content(evaluator, base, path)
+        yield Text(path=evaluator.own(path), old=text, new=text, test=False)
 
 
-def content(trials: Trials, base: str, path: str) -> str:
-    return text_of(trials.repo.read(base, path) or b"")
+def content(evaluator: TreeEvaluator, base: str, path: str) -> str:
+    return text_of(evaluator.repo.read(base, path) or b"")

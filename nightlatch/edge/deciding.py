@@ -29,7 +29,7 @@ def decide(site: Site) -> Choice | Wait | Stop:
     if isinstance(answer, Choice):
         try:
             with site.signals.idle():
-                site.lab.require_green(
+                site.engine.require_green(
                     tip, plan, accept=site.options.accept_red, fresh=not site.memory.base_seen
                 )
         except Stopped:

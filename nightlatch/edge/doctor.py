@@ -31,7 +31,7 @@ from nightlatch.edge.console import Console
 from nightlatch.edge.foretelling import foretold
 from nightlatch.edge.house import House
 from nightlatch.edge.knock import knock
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.look import View
 from nightlatch.edge.lookout import before, fail, guarded, ok, warn
 from nightlatch.edge.pool import Pool
@@ -70,20 +70,20 @@ def notified(house: House) -> Iterator[Finding]:
 
 def tried_out(seen: View, console: Console) -> Iterator[Finding]:
     """What needs a sandbox: the agents, the tests of the branch, each feature's verify."""
-    with workshop.opened(seen.house, console) as (pool, lab):
+    with workshop.opened(seen.house, console) as (pool, engine):
         yield from confined(seen, pool.sandbox)
         for name in seen.house.config.agent:
             yield from guarded("agent", lambda name=name: spoken_to(seen, pool, name))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         yield from guarded("judge", lambda: judged(seen, pool.sandbox))
-        yield from guarded("base", lambda: base(seen, lab, console))
+        yield from guarded("base", lambda: base(seen, engine, console))
         yield from guarded(
             "reach",
             lambda: serving.unreached(
-                seen.house, seen.tip, pool, without_success(lab.state(seen.tip))
+                seen.house, seen.tip, pool, without_success(engine.state(seen.tip))
             ),
         )
-        yield from guarded("network", lambda: offline(seen, pool, lab))
-        yield from guarded("forecast", lambda: foretold(seen, lab))
+        yield from guarded("network", lambda: offline(seen, pool, engine))
+        yield from guarded("forecast", lambda: foretold(seen, engine))
 
 
 def confined(seen: View, sandbox: Sandbox) -> Iterator[Finding]:
@@ -196,15 +196,17 @@ def answered(agent: Agent, end: AgentEnd) -> Finding:
     return fail("agent", says, f"try it by hand: {agent.command[0]}{own}")
 
 
-def offline(seen: View, pool: Pool, lab: Lab) -> Iterator[Finding]:
+def offline(seen: View, pool: Pool, engine: VerdictEngine) -> Iterator[Finding]:
     """What fails on the branch only because checks have no network: what does not pass is tried
     once more with it."""
-    config, bad = seen.house.config, without_success(lab.state(seen.tip))
+    config, bad = seen.house.config, without_success(engine.state(seen.tip))
     if config.checks.network or not pool.sandbox.traits.network or not bad:
         return
     house = replace(seen.house, config=replace(config, checks=replace(config.checks, network=True)))
     with TemporaryDirectory(prefix="nightlatch-") as folder:
-        online = replace(opening.laboratory(house, pool, progress=lab.progress), cache=Path(folder))
+        online = replace(
+            opening.verdict_engine(house, pool, progress=engine.progress), cache=Path(folder)
+        )
         if only := sorted(bad - without_success(online.state(seen.tip))):
             names = ", ".join(only[:10]) + (f" and {len(only) - 10} more" if only[10:] else "")
             fix = "checks.network = true in loop.toml, or tests that need none"
@@ -223,16 +225,16 @@ def without_success(state: State) -> frozenset[str]:
     )
 
 
-def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
+def base(seen: View, engine: VerdictEngine, console: Console) -> Iterator[Finding]:
     """The branch's own tests and checks, by the rule that a run goes by."""
-    state = lab.state(seen.tip)
+    state = engine.state(seen.tip)
     yield from lacking.found(seen, state, console)
     try:
         refuse_red(state, seen.plan.features, accept=False)
     except NightlatchError as error:
-        raise said_why(error, state, lab.hands.timeout) from error
+        raise said_why(error, state, engine.hands.timeout) from error
     passed = sum(check.answer is Answer.GREEN for check in state.checks)
-    suites = lab.suite(seen.tip, seen.tip)
+    suites = engine.suite(seen.tip, seen.tip)
     tests = state.tests.summary() if suites.every else "no tests"
     red = bool(state.tests.failing) or passed < len(state.checks)
     yield (warn if red else ok)(
@@ -240,10 +242,10 @@ def base(seen: View, lab: Lab, console: Console) -> Iterator[Finding]:
     )
     if found := hurried(state.tests.seconds, seen.house.config.limits.session):
         yield found
-    yield from of_suites(seen, lab, suites, state)
+    yield from of_suites(seen, engine, suites, state)
 
 
-def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Finding]:
+def of_suites(seen: View, engine: VerdictEngine, suites: Suites, state: State) -> Iterator[Finding]:
     """How far each suite is protected, what of them flickers, and the test files that none of
     them runs."""
     known = state.tests
@@ -282,6 +284,6 @@ def of_suites(seen: View, lab: Lab, suites: Suites, state: State) -> Iterator[Fi
         yield warn("flaky", says, "make them pass every time, or skip them")
     if known.failing and (cause := cause_of(known.tail)):
         yield warn("suite", f"of what fails: {cause.says}", cause.fix)
-    paths = [path for path in map(lab.own, lab.files(seen.tip)) if not path.startswith("../")]
+    paths = [path for path in map(engine.own, engine.files(seen.tip)) if not path.startswith("../")]
     for folder, files in run_by_nothing(paths, suites.every, runner.shipped()).items():
         yield warn("suite", loose(folder, files), "[[checks.suite]] in loop.toml")

@@ -14,7 +14,7 @@ from nightlatch.edge import runner
 from nightlatch.edge.process import Ran
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 
 # Where a sandboxed room shows what it holds: words that say nothing, in a folder whose name is
@@ -62,21 +62,26 @@ class Place:
 
 @contextmanager
 def elsewhere(
-    trials: Trials, base: str, tree: str, *, seconds: float, usual: frozenset[Aspect] = frozenset()
+    evaluator: TreeEvaluator,
+    base: str,
+    tree: str,
+    *,
+    seconds: float,
+    usual: frozenset[Aspect] = frozenset(),
 ) -> Iterator[Place]:
     """A fresh checkout of a tree in such a room, gone afterwards.
 
     What is named in `usual` stays as it always is.
     """
-    hands = replace(trials.hands, timeout=min(seconds, trials.hands.timeout))
-    whole = trials.clean(base, tree)
-    with trials.open_room(base, whole) as usual_room:
+    hands = replace(evaluator.hands, timeout=min(seconds, evaluator.hands.timeout))
+    whole = evaluator.clean(base, tree)
+    with evaluator.open_room(base, whole) as usual_room:
         folder = Path(tempfile.mkdtemp(prefix="run"))
         try:
             room = (
                 usual_room
                 if Aspect.HISTORY in usual
-                else without_history(trials, usual_room, whole)
+                else without_history(evaluator, usual_room, whole)
             )
             (folder / "d").mkdir()
             place = moved(hands, room, folder) if Aspect.PLACE not in usual else room
@@ -133,7 +138,7 @@ def borrows(room: SandboxSpec, own: Path) -> None:
         listed.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def without_history(trials: Trials, room: SandboxSpec, tree: str) -> SandboxSpec:
+def without_history(evaluator: TreeEvaluator, room: SandboxSpec, tree: str) -> SandboxSpec:
     """The checkout with a history of one commit, where it had any.
 
     Its .git was just made, and nothing has run in it.
@@ -141,7 +146,7 @@ def without_history(trials: Trials, room: SandboxSpec, tree: str) -> SandboxSpec
     own = room.tree / ".git"
     if not (own / "objects/info").is_dir():
         return room
-    commit = trials.repo.commit(trials.repo.tree_of(tree), [], "first")
+    commit = evaluator.repo.commit(evaluator.repo.tree_of(tree), [], "first")
     for name in ("refs", "logs"):
         shutil.rmtree(own / name, ignore_errors=True)
     for name in ("shallow", "packed-refs", "ORIG_HEAD", "FETCH_HEAD"):

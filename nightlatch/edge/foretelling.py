@@ -14,21 +14,21 @@ from nightlatch.core.testfiles import supersedes
 from nightlatch.core.text import plain
 from nightlatch.core.verifies import weakness
 from nightlatch.edge import harness, judge, runner
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.look import View
 
 AT_ONCE = 25
 MOST_SHOWN = 4_000
 
 
-def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
+def foretold(seen: View, engine: VerdictEngine) -> Iterator[Finding]:
     """Feature by feature what will prove it, then what all of it costs, and whether it is worth
     a night."""
     suite, agent = (
-        lab.suite(seen.tip, seen.tip),
+        engine.suite(seen.tip, seen.tip),
         judge.hired(seen.house, seen.house.config.agent[0]),
     )
-    checks = bool(lab.check_files(seen.tip) or lab.gates(seen.tip))
+    checks = bool(engine.check_files(seen.tip) or engine.gates(seen.tip))
     outlook = Outlook(
         tests=suite.runner is not None, checks=checks, judge=agent.name if agent else ""
     )
@@ -38,9 +38,9 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
         if waiting is None or waiting.word == "behind"
     ]
     findings = []
-    for feature, said in answers(lab, seen.tip, left):
-        yet = unwritten(lab, seen.tip, feature) if said and said.answer is Answer.RED else ""
-        wants = lab.wanting(seen.tip, said) if said else ""
+    for feature, said in answers(engine, seen.tip, left):
+        yet = unwritten(engine, seen.tip, feature) if said and said.answer is Answer.RED else ""
+        wants = engine.wanting(seen.tip, said) if said else ""
         weak = weakness(feature.verify, harness.shipped_tools())
         findings.append(
             forecast(
@@ -50,7 +50,7 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
                 unwritten=yet,
                 wants=wants,
                 weak=weak,
-                through=through(lab, seen.tip, feature),
+                through=through(engine, seen.tip, feature),
             )
         )
         yield findings[-1]
@@ -65,14 +65,14 @@ def foretold(seen: View, lab: Lab) -> Iterator[Finding]:
     says, offer = unproven(left)
     if says and seen.house.config.agent[0] != "scripted":
         yield Finding(level=Level.OK, topic="prove", says=says, fix=offer)
-    if says := bill(findings, lab.state(seen.tip).tests.seconds):
+    if says := bill(findings, engine.state(seen.tip).tests.seconds):
         yield Finding(level=Level.OK, topic="cost", says=says)
     if says := overhead(left, findings, outlook):
         yield Finding(level=Level.WARN, topic="overhead", says=says)
 
 
 def answers(
-    lab: Lab, base: str, features: Sequence[Feature]
+    engine: VerdictEngine, base: str, features: Sequence[Feature]
 ) -> Iterator[tuple[Feature, Said | None]]:
     """What each verify says at a base, None where there is none.
 
@@ -81,32 +81,34 @@ def answers(
     """
     rest = iter(features)
     while some := list(islice(rest, AT_ONCE)):
-        red = asked_together(lab, base, [feature for feature in some if feature.verify])
+        red = asked_together(engine, base, [feature for feature in some if feature.verify])
         for feature in some:
             alone = feature.verify and feature.id not in red
-            yield feature, lab.verify_at(base, feature) if alone else red.get(feature.id)
+            yield feature, engine.verify_at(base, feature) if alone else red.get(feature.id)
 
 
-def through(lab: Lab, base: str, feature: Feature) -> str:
+def through(engine: VerdictEngine, base: str, feature: Feature) -> str:
     """The files of the base that judge a feature and that its agent may not change, a few of
     them; "" for none."""
-    tree, free = harness.files_of(lab, base), matcher(feature.may_change)
+    tree, free = harness.files_of(engine, base), matcher(feature.may_change)
     used = [
         path
         for path in harness.harness_of(feature.verify, tree)
         if not free(path) and not supersedes(feature.supersedes, path)
     ]
-    programs = [path for path in sorted(used) if not lab.suite(base, base).files(path)]
+    programs = [path for path in sorted(used) if not engine.suite(base, base).files(path)]
     return few([plain(path, 60) for path in programs])
 
 
-def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> dict[str, Said]:
+def asked_together(
+    engine: VerdictEngine, base: str, features: Sequence[Feature]
+) -> dict[str, Said]:
     """What the verify of each feature that is plainly red printed there."""
     if len(features) < 2:
         return {}
     with (
-        lab.open_room(base, lab.clean(base, base)) as room,
-        runner.desk(lab.hands, room, {"NIGHTLATCH_BASE": base}) as place,
+        engine.open_room(base, engine.clean(base, base)) as room,
+        runner.desk(engine.hands, room, {"NIGHTLATCH_BASE": base}) as place,
     ):
         lines = []
         for number, feature in enumerate(features):
@@ -120,13 +122,13 @@ def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> dict[str
         (place.folder / "ask").write_text(
             "\n".join(lines), encoding="utf-8", errors="surrogateescape"
         )
-        lab.hands.run(place.room, ["sh", f"{place.seen}/ask"])
+        engine.hands.run(place.room, ["sh", f"{place.seen}/ask"])
         codes = [
             (runner.bounded(place.folder / f"said-{number}") or b"").strip()
             for number in range(len(features))
         ]
         tails = [
-            runner.text(lab.hands.report(place.folder / f"out-{number}") or b"")[-MOST_SHOWN:]
+            runner.text(engine.hands.report(place.folder / f"out-{number}") or b"")[-MOST_SHOWN:]
             for number in range(len(features))
         ]
     plainly = [code.isdigit() and 0 < int(code) < min(runner.ABSENT) for code in codes]
@@ -134,9 +136,9 @@ def asked_together(lab: Lab, base: str, features: Sequence[Feature]) -> dict[str
     return {feature.id: Said(answer=Answer.RED, tail=tail) for feature, red, tail in asked if red}
 
 
-def unwritten(lab: Lab, base: str, feature: Feature) -> str:
+def unwritten(engine: VerdictEngine, base: str, feature: Feature) -> str:
     """A test file that the verify runs and nobody has written yet."""
-    is_test, known = lab.suite(base, base).files, lab.files(base)
+    is_test, known = engine.suite(base, base).files, engine.files(base)
     words = (
         word.strip("'\"").partition("::")[0].removeprefix("./")
         for command in feature.verify
@@ -146,7 +148,7 @@ def unwritten(lab: Lab, base: str, feature: Feature) -> str:
         (
             plain(word, 80)
             for word in words
-            if "." in word and is_test(word) and lab.path(word) not in known
+            if "." in word and is_test(word) and engine.path(word) not in known
         ),
         "",
     )

@@ -25,10 +25,10 @@ from nightlatch.core.harness import (
 )
 from nightlatch.core.paths import FILES
 from nightlatch.core.testfiles import CHECKS, supersedes
-from nightlatch.edge.case import Case, difference, is_config, text_of
+from nightlatch.edge.case import Comparison, difference, is_config, text_of
 from nightlatch.edge.outside import search_folders
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 
 MOST_FILES = 200
 PATH_WORD = re.compile(r"(?<![\w$.-])(?:\.{1,2}/)*[\w.-]+(?:/[\w.-]+)*")
@@ -127,40 +127,40 @@ class Bent:
     new: tuple[str, ...] = ()
 
 
-def bent(trials: Trials, case: Case) -> Bent:
+def bent(evaluator: TreeEvaluator, comparison: Comparison) -> Bent:
     """Compare what the verify of a candidate's feature, and every other command of the plan and
     the checks, runs through."""
-    if not case.changes:
+    if not comparison.changes:
         return Bent()
-    base, head = files_of(trials, case.base), files_of(trials, case.tree)
-    own = harness_of(case.feature.verify, base)
-    shared = harness_of(other_commands(trials, case), base)
-    free = spared(trials, case)
+    base, head = files_of(evaluator, comparison.base), files_of(evaluator, comparison.tree)
+    own = harness_of(comparison.feature.verify, base)
+    shared = harness_of(other_commands(evaluator, comparison), base)
+    free = spared(evaluator, comparison)
     mine = {path: (old, new) for path, old, new in changed(own, head) if not free(path)}
     others = {path: (old, new) for path, old, new in changed(shared, head) if not free(path)}
     brought = [
         path
-        for path in harness_of(case.feature.verify, head)
+        for path in harness_of(comparison.feature.verify, head)
         if path not in base.paths and not free(path)
     ]
     return Bent(
         own={
-            trials.path(path): entry(trials, case.base, own, path, new)
+            evaluator.path(path): entry(evaluator, comparison.base, own, path, new)
             for path, (_, new) in mine.items()
         },
         shared={
-            trials.path(path): entry(trials, case.base, shared, path, new)
+            evaluator.path(path): entry(evaluator, comparison.base, shared, path, new)
             for path, (_, new) in others.items()
         },
         says=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
         shares=tuple(shown(path, old, new) for path, (old, new) in others.items()),
-        outside=tuple(run_outside(trials, base, head, free)),
-        new=tuple(map(trials.path, brought)),
+        outside=tuple(run_outside(evaluator, base, head, free)),
+        new=tuple(map(evaluator.path, brought)),
     )
 
 
 def run_outside(
-    trials: Trials, base: Files, head: Files, free: Callable[[str], bool]
+    evaluator: TreeEvaluator, base: Files, head: Files, free: Callable[[str], bool]
 ) -> Iterator[str]:
     """The files that differ of those that the person's own commands run as the person, outside
     every sandbox, with the lines.
@@ -168,7 +168,7 @@ def run_outside(
     Whatever such a command leads to counts, whether it judges anything or not, and what is not
     there yet counts where it is named.
     """
-    run = harness_of(trials.outside, base, whole=True)
+    run = harness_of(evaluator.outside, base, whole=True)
     yield from (shown(path, old, new) for path, old, new in changed(run, head) if not free(path))
     named = {path for at, used in run.items() for path in paths_named(at, used.text)}
     yield from (
@@ -188,97 +188,108 @@ def paths_named(at: str, text: str) -> Iterator[str]:
         )
 
 
-def bent_on_the_way(trials: Trials, case: Case, said: Said) -> Bent:
+def bent_on_the_way(evaluator: TreeEvaluator, comparison: Comparison, said: Said) -> Bent:
     """The same for files that only the run itself shows: what a verify read of its tests' own
     programs, and of tools.
 
     A test is compared with the base's in other ways; what it starts or loads from beside it is not.
     """
-    base, free = files_of(trials, case.base), spared(trials, replace(case, tests=()))
+    base, free = (
+        files_of(evaluator, comparison.base),
+        spared(evaluator, replace(comparison, tests=())),
+    )
     read = said.read or frozenset()
     changes = [
-        change for change in case.changes if change.path in read and change.old_mode in FILES
+        change for change in comparison.changes if change.path in read and change.old_mode in FILES
     ]
-    tests = {change.path for change in case.tests}
+    tests = {change.path for change in comparison.tests}
     beside = [
         c
         for c in changes
         if c.path in tests
         and not testnames.COLLECTED.search(c.path)
-        and not is_config(trials, case.suite, c.path)
+        and not is_config(evaluator, comparison.suite, c.path)
     ]
-    texts = {own: base.text(own) for own in (trials.own(change.path) for change in changes)}
+    texts = {own: base.text(own) for own in (evaluator.own(change.path) for change in changes)}
     tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
     named = {
         c.path: c
-        for c in (*beside, *(c for c in changes if trials.own(c.path) in tools))
-        if not free(trials.own(c.path))
+        for c in (*beside, *(c for c in changes if evaluator.own(c.path) in tools))
+        if not free(evaluator.own(c.path))
     }
-    head = files_of(trials, case.tree)
+    head = files_of(evaluator, comparison.tree)
     return Bent(
         own={path: (change.old_mode, change.old_oid) for path, change in named.items()},
         says=tuple(
             shown(own, base.text(own), head.text(own) if own in head.paths else None)
-            for own in map(trials.own, named)
+            for own in map(evaluator.own, named)
         ),
     )
 
 
-def other_commands(trials: Trials, case: Case) -> list[str]:
+def other_commands(evaluator: TreeEvaluator, comparison: Comparison) -> list[str]:
     """The commands that judge anything but this feature: checks, gates, a test command of the
     settings, other features' verify."""
-    checks = [f"./{file}" for file in trials.check_files(case.base)]
+    checks = [f"./{file}" for file in evaluator.check_files(comparison.base)]
     rest = [
         command
-        for feature in trials.planned(case.base)
-        if feature.id != case.feature.id
+        for feature in evaluator.planned(comparison.base)
+        if feature.id != comparison.feature.id
         for command in feature.verify
     ]
     suites = [
         f"cd {shlex.quote(named.folder or '.')} && {named.command}"
-        for named in trials.named
+        for named in evaluator.named
         if named.command
     ]
-    return [*checks, *trials.gates(case.base), *filter(None, [trials.tests]), *suites, *rest]
+    return [
+        *checks,
+        *evaluator.gates(comparison.base),
+        *filter(None, [evaluator.tests]),
+        *suites,
+        *rest,
+    ]
 
 
-def spared(trials: Trials, case: Case) -> Callable[[str], bool]:
+def spared(evaluator: TreeEvaluator, comparison: Comparison) -> Callable[[str], bool]:
     """The paths that are looked after elsewhere, as tests and checks are, or that the person
     lets this feature change."""
-    is_check, may_change = matcher([CHECKS]), matcher(case.feature.may_change)
+    is_check, may_change = matcher([CHECKS]), matcher(comparison.feature.may_change)
     tests = {
-        trials.own(change.path)
-        for change in case.tests
-        if not is_config(trials, case.suite, change.path)
+        evaluator.own(change.path)
+        for change in comparison.tests
+        if not is_config(evaluator, comparison.suite, change.path)
     }
-    names = case.feature.supersedes
+    names = comparison.feature.supersedes
     return lambda path: (
         path in tests or is_check(path) or may_change(path) or supersedes(names, path)
     )
 
 
-def files_of(trials: Trials, rev: str) -> Files:
+def files_of(evaluator: TreeEvaluator, rev: str) -> Files:
     """The files of a tree, each read when it is asked for."""
-    entries = {trials.own(path): entry for path, entry in trials.files(rev).items()}
+    entries = {evaluator.own(path): entry for path, entry in evaluator.files(rev).items()}
 
     def read(path: str) -> str:
         mode, oid = entries.get(path, ("", ""))
-        found = trials.repo.find(oid) if mode in FILES else None
+        found = evaluator.repo.find(oid) if mode in FILES else None
         return text_of(found[2]) if found else ""
 
-    folders = search_folders(trials.repo.top)
-    programs = tuple(inner for inner in map(trials.own, folders) if not inner.startswith("../"))
+    folders = search_folders(evaluator.repo.top)
+    programs = tuple(inner for inner in map(evaluator.own, folders) if not inner.startswith("../"))
     return Files(paths=frozenset(entries), read=read, programs=programs)
 
 
-def entry(trials: Trials, base: str, harness: Harness, path: str, new: str | None) -> Entry:
+def entry(
+    evaluator: TreeEvaluator, base: str, harness: Harness, path: str, new: str | None
+) -> Entry:
     """The file with the base's part of it."""
-    mode, oid = trials.files(base)[trials.path(path)]
+    mode, oid = evaluator.files(base)[evaluator.path(path)]
     text = restored(harness, path, new)
     return (
         (mode, oid)
         if text == harness[path].text
-        else (mode, trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+        else (mode, evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape")))
     )
 
 

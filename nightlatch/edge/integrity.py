@@ -13,9 +13,9 @@ from nightlatch.core.ratchet.expected import KEPT, other_expectations
 from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.suites import Suite, holders, matching
 from nightlatch.core.testfiles import supersedes
-from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.case import Comparison, text_of
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Asked, Trials, digest
+from nightlatch.edge.trials import Asked, TreeEvaluator, digest
 
 SHARE = 0.25
 MOST_READ = 400
@@ -35,19 +35,21 @@ class Sample:
     own: Laid
 
 
-def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample | None:
+def sample_of(
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
+) -> Sample | None:
     """What a suite's tests of the base that speak of the changed code have to say; None where
     there is nothing to put beside them."""
     kind = suite.runner.canary
-    texts = test_texts(trials, case, suite, e)
+    texts = test_texts(evaluator, comparison, suite, e)
     if kind is None or not texts:
         return None
-    files = canary.ranked([*texts], [*texts.values()], case.sources)
-    kept = goldens(trials, case, suite)
+    files = canary.ranked([*texts], [*texts.values()], comparison.sources)
+    kept = goldens(evaluator, comparison, suite)
     sampled = kept | {path: texts[path] for path in files[:MOST_FILES]}
     changed = {path: other_expectations(path, text) for path, text in sampled.items()}
     written = {
-        trials.path(path): trials.repo.write_blob(text.encode("utf-8", "surrogateescape"))
+        evaluator.path(path): evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape"))
         for path, text in changed.items()
         if text
     }
@@ -58,26 +60,33 @@ def sample_of(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Sample |
     ]
     ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
     passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in ran))
-    ids = sorted(i for i in passed if not supersedes(case.feature.supersedes, i))
-    modules = [suite.local(path) for path in map(trials.own, case.sources) if suite.below(path)]
+    ids = sorted(i for i in passed if not supersedes(comparison.feature.supersedes, i))
+    modules = [
+        suite.local(path) for path in map(evaluator.own, comparison.sources) if suite.below(path)
+    ]
     base, own = (
         canary.laid(kind, f"q{digest(*seed)[:10]}", suite.local(files[0]), texts[files[0]], sources)
-        for seed, sources in (((case.base,), ()), ((case.base, case.tree), modules))
+        for seed, sources in (
+            ((comparison.base,), ()),
+            ((comparison.base, comparison.tree), modules),
+        )
     )
     base, own = (replace(bird, path=suite.named(bird.path)) for bird in (base, own))
     entries = {path: (FILE, oid) for path, oid in written.items()}
     return Sample(files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own)
 
 
-def test_texts(trials: Trials, case: Case, suite: Suite, e: Evidence) -> dict[str, str]:
+def test_texts(
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
+) -> dict[str, str]:
     """The base's test files that have ids which pass, as texts: those beside changed code
     first, where there are many."""
     is_test, is_code = (
         matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
     )
     listed = (
-        (trials.own(path), entry)
-        for path, entry in trials.test_files(case.base, case.suite).items()
+        (evaluator.own(path), entry)
+        for path, entry in evaluator.test_files(comparison.base, comparison.suite).items()
     )
     inner = tuple(f"{suite.folder}/{other}/".removeprefix("/") for other in suite.without)
     entries = {
@@ -91,21 +100,22 @@ def test_texts(trials: Trials, case: Case, suite: Suite, e: Evidence) -> dict[st
         for path in entries
         if path in known or (path.endswith(".go") and any(among(file, path) for file in known))
     ]
-    chosen = canary.ranked(there, there, case.sources)[:MOST_READ]
-    with trials.repo.stand("cat-file", "--batch").talking() as blobs:
+    chosen = canary.ranked(there, there, comparison.sources)[:MOST_READ]
+    with evaluator.repo.stand("cat-file", "--batch").talking() as blobs:
         return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
 
 
-def goldens(trials: Trials, case: Case, suite: Suite) -> dict[str, str]:
+def goldens(evaluator: TreeEvaluator, comparison: Comparison, suite: Suite) -> dict[str, str]:
     """The base's files of expected output, as texts."""
-    files = trials.test_files(case.base, case.suite)
+    files = evaluator.test_files(comparison.base, comparison.suite)
     paths = [
         path
         for path in files
-        if KEPT.search(trials.own(path)) and suite in holders(case.suite.every, trials.own(path))
+        if KEPT.search(evaluator.own(path))
+        and suite in holders(comparison.suite.every, evaluator.own(path))
     ]
     return {
-        trials.own(path): text_of(trials.repo.read(case.base, path) or b"")
+        evaluator.own(path): text_of(evaluator.repo.read(comparison.base, path) or b"")
         for path in sorted(paths)[:MOST_FILES]
     }
 
@@ -125,10 +135,13 @@ def among(file: str, path: str) -> bool:
     )
 
 
-def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
+def examined(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Integrity:
     """What comes out green on the candidate though it has to fail, in each suite that what
     changed may bend."""
-    parts = [examined_one(trials, case, one, e) for one in suites_in_question(trials, case, e)]
+    parts = [
+        examined_one(evaluator, comparison, one, e)
+        for one in suites_in_question(evaluator, comparison, e)
+    ]
     return Integrity(
         canaries=tuple(name for part in parts for name in part.canaries),
         ignored=tuple(name for part in parts for name in part.ignored),
@@ -137,83 +150,125 @@ def examined(trials: Trials, case: Case, e: Evidence) -> Integrity:
     )
 
 
-def suites_in_question(trials: Trials, case: Case, e: Evidence) -> list[Suite]:
+def suites_in_question(
+    evaluator: TreeEvaluator, comparison: Comparison, e: Evidence
+) -> list[Suite]:
     """The suites that what changed may bend, as far as they can be asked."""
     absent = e.base.tests.absent_suites
-    bent = case.suite.concerned(trials.own(change.path) for change in case.changes)
+    bent = comparison.suite.concerned(evaluator.own(change.path) for change in comparison.changes)
     return [one for one in bent if one.runner.canary and one.by_id and one.name not in absent]
 
 
-def examined_one(trials: Trials, case: Case, suite: Suite, e: Evidence) -> Integrity:
+def examined_one(
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
+) -> Integrity:
     """The same for one suite; what the base's own run cannot tell apart is left aside."""
-    sample = sample_of(trials, case, suite, e)
+    sample = sample_of(evaluator, comparison, suite, e)
     if sample is None:
         return Integrity()
-    before = on_base(trials, case, suite, sample)
+    before = on_base(evaluator, comparison, suite, sample)
     if before.answer is Answer.FAULT:
         return Integrity(left=("tests that must fail: their run on the base was cut off",))
     found = compared(
-        e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own)
+        e,
+        sample,
+        before,
+        laid_run(evaluator, comparison, suite, comparison.tree, sample, sample.own),
     )
     if not (found.canaries or found.ignored):
         return found
     # before any refusal both run once more
-    before = laid_run(trials, case, suite, case.base, sample, sample.base)
+    before = laid_run(evaluator, comparison, suite, comparison.base, sample, sample.base)
     again = compared(
-        e, sample, before, laid_run(trials, case, suite, case.tree, sample, sample.own)
+        e,
+        sample,
+        before,
+        laid_run(evaluator, comparison, suite, comparison.tree, sample, sample.own),
     )
     # a compiled test of the base cannot be built beside one that moved: the canary has its say
     # without them
     if again.canaries:
-        alone = laid_run(trials, case, suite, case.tree, replace(sample, files={}), sample.own)
+        alone = laid_run(
+            evaluator, comparison, suite, comparison.tree, replace(sample, files={}), sample.own
+        )
         again = replace(again, canaries=compared(e, sample, before, alone).canaries)
     return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
 
 
-def ahead(trials: Trials, case: Case, e: Evidence) -> Iterator[Asked]:
+def ahead(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Iterator[Asked]:
     """The runs that `examined` is going to ask for, so that they may be done beside others."""
-    for suite in suites_in_question(trials, case, e):
-        sample = sample_of(trials, case, suite, e)
+    for suite in suites_in_question(evaluator, comparison, e):
+        sample = sample_of(evaluator, comparison, suite, e)
         if sample:
-            known = trials.recall(name_on_base(trials, case, suite, sample), codec.results_from)
-            yield from () if known else (laid(trials, case, suite, case.base, sample, sample.base),)
-            yield laid(trials, case, suite, case.tree, sample, sample.own)
+            known = evaluator.recall(
+                name_on_base(evaluator, comparison, suite, sample), codec.results_from
+            )
+            yield from (
+                ()
+                if known
+                else (laid(evaluator, comparison, suite, comparison.base, sample, sample.base),)
+            )
+            yield laid(evaluator, comparison, suite, comparison.tree, sample, sample.own)
 
 
-def name_on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> str:
+def name_on_base(
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: Sample
+) -> str:
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
-    return "must-fail-" + digest(trials.part_name(case.base, suite), sample.base.path, *files)
+    return "must-fail-" + digest(
+        evaluator.part_name(comparison.base, suite), sample.base.path, *files
+    )
 
 
-def on_base(trials: Trials, case: Case, suite: Suite, sample: Sample) -> Results:
-    name = name_on_base(trials, case, suite, sample)
-    known = trials.recall(name, codec.results_from)
+def on_base(
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: Sample
+) -> Results:
+    name = name_on_base(evaluator, comparison, suite, sample)
+    known = evaluator.recall(name, codec.results_from)
     if known is None:
-        known = laid_run(trials, case, suite, case.base, sample, sample.base)
-        trials.save(name, known)
+        known = laid_run(evaluator, comparison, suite, comparison.base, sample, sample.base)
+        evaluator.save(name, known)
     return known
 
 
 def laid_run(
-    trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
+    suite: Suite,
+    tree: str,
+    sample: Sample,
+    bird: Laid,
 ) -> Results:
-    asked = laid(trials, case, suite, tree, sample, bird)
-    return trials.run(case.base, asked.tree, case.suite, [*asked.only], asked.seconds)
+    asked = laid(evaluator, comparison, suite, tree, sample, bird)
+    return evaluator.run(
+        comparison.base, asked.tree, comparison.suite, [*asked.only], asked.seconds
+    )
 
 
-def laid(trials: Trials, case: Case, suite: Suite, tree: str, sample: Sample, bird: Laid) -> Asked:
+def laid(
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
+    suite: Suite,
+    tree: str,
+    sample: Sample,
+    bird: Laid,
+) -> Asked:
     """The run of a sample and a canary on a tree."""
-    entry = (FILE, trials.repo.write_blob(bird.text.encode()))
-    whole = trials.repo.tree_with(tree, {**sample.files, trials.path(bird.path): entry})
-    changed = (trials.own(c.path) for c in case.tests if c.status != "D" and tree == case.tree)
+    entry = (FILE, evaluator.repo.write_blob(bird.text.encode()))
+    whole = evaluator.repo.tree_with(tree, {**sample.files, evaluator.path(bird.path): entry})
+    changed = (
+        evaluator.own(c.path)
+        for c in comparison.tests
+        if c.status != "D" and tree == comparison.tree
+    )
     fresh = (
         path
         for path in changed
-        if case.suite.code(path) and suite in holders(case.suite.every, path)
+        if comparison.suite.code(path) and suite in holders(comparison.suite.every, path)
     )
     # the canary comes last
     names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *bird.wanted()))
-    return Asked(tree=whole, only=(*names,), seconds=SHARE * trials.hands.timeout)
+    return Asked(tree=whole, only=(*names,), seconds=SHARE * evaluator.hands.timeout)
 
 
 def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> Integrity:

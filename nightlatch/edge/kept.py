@@ -7,19 +7,19 @@ from nightlatch.core.models import Feature
 from nightlatch.core.proofs import may_reach
 from nightlatch.core.results import Answer
 from nightlatch.core.testfiles import supersedes
-from nightlatch.edge.case import Case
-from nightlatch.edge.trials import Trials, proof_name
+from nightlatch.edge.case import Comparison
+from nightlatch.edge.trials import TreeEvaluator, proof_name
 
 SHARE = 0.25  # of limits.check
 
 
-def passing(trials: Trials, base: str, feature: Feature) -> list[Feature]:
+def passing(evaluator: TreeEvaluator, base: str, feature: Feature) -> list[Feature]:
     """The other features that pass at the base by a command, those aside that this one is meant
     to end."""
     named = feature.supersedes
     return [
         other
-        for other in trials.planned(base)
+        for other in evaluator.planned(base)
         if other.done
         and other.verify
         and other.id != feature.id
@@ -27,20 +27,20 @@ def passing(trials: Trials, base: str, feature: Feature) -> list[Feature]:
     ]
 
 
-def compare(trials: Trials, case: Case, tree: str) -> Kept:
+def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Kept:
     """Run the verify of every passing feature that the change can reach, on the tree: the
     candidate with the base's harness.
 
     The quick ones come first, until the time is used up. What is red is held against the candidate
     only when it is red twice there and green at the base.
     """
-    known = trials.proofs(case.base)
-    features = passing(trials, case.base, case.feature)
+    known = evaluator.proofs(comparison.base)
+    features = passing(evaluator, comparison.base, comparison.feature)
     quick = sorted(
         features,
         key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0,
     )
-    budget = SHARE * trials.hands.timeout
+    budget = SHARE * evaluator.hands.timeout
     held, after, broken, unsteady, left = (
         0,
         dict[str, Said](),
@@ -53,20 +53,20 @@ def compare(trials: Trials, case: Case, tree: str) -> Kept:
         before = known.get(name)
         if before and before.answer is not Answer.GREEN:
             continue  # it was red already, so this candidate did not break it
-        if before and not may_reach(other, before, case.changes):
+        if before and not may_reach(other, before, comparison.changes):
             after[name], held = replace(before, carried=True), held + 1
             continue
         if budget <= 0:
             left.append(other.id)
             continue
-        now = trials.verify(case.base, tree, other, budget)
+        now = evaluator.verify(comparison.base, tree, other, budget)
         budget -= now.seconds
         if now.answer is Answer.GREEN:
             after[name], held = now, held + 1
-        elif trials.verify(case.base, case.base, other).answer is Answer.GREEN:
-            again = trials.verify(case.base, tree, other)
+        elif evaluator.verify(comparison.base, comparison.base, other).answer is Answer.GREEN:
+            again = evaluator.verify(comparison.base, tree, other)
             told = "\n".join((f"{other.id} {other.title}", *last_lines(now.tail)))
             (unsteady if again.answer is Answer.GREEN else broken).append(told)
-    if tree == case.tree:
-        trials.keep_proofs(tree, after)
+    if tree == comparison.tree:
+        evaluator.keep_proofs(tree, after)
     return Kept(held=held, broken=tuple(broken), unsteady=tuple(unsteady), left=tuple(left))

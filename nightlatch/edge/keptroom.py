@@ -14,7 +14,7 @@ from nightlatch.core.suites import Suite, as_project
 from nightlatch.edge.beneath import entered, put
 from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sidebyside import run_one
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 
 Trace = tuple[int, ...]
 
@@ -26,7 +26,7 @@ class KeptRoom:
     Not even a file's times can be set back unseen: whoever writes costs a fresh room.
     """
 
-    trials: Trials
+    evaluator: TreeEvaluator
     base: str
     tree: str
     suite: Suite
@@ -62,9 +62,9 @@ class KeptRoom:
         others."""
         room = self.room or self.enter()
         self.put(room, path, text)
-        self.trials.ran.append(self.tree)
+        self.evaluator.ran.append(self.tree)
         hands, names = (
-            replace(self.trials.hands, timeout=min(timeout, self.trials.hands.timeout)),
+            replace(self.evaluator.hands, timeout=min(timeout, self.evaluator.hands.timeout)),
             sorted(only),
         )
         return lambda: as_project(self.suite, run_one(hands, room, self.suite, names))
@@ -77,7 +77,7 @@ class KeptRoom:
 
     def enter(self) -> SandboxSpec:
         room = self.stack.enter_context(
-            self.trials.open_room(self.base, self.trials.clean(self.base, self.tree))
+            self.evaluator.open_room(self.base, self.evaluator.clean(self.base, self.tree))
         )
         self.room = replace(room, env={**room.env, "PYTHONDONTWRITEBYTECODE": "1"})
         self.traces, self.other = dict(traces(room, self.built)), ""
@@ -90,12 +90,12 @@ class KeptRoom:
         runner = self.suite.runner
         return (
             *runner.built,
-            *(self.trials.path(pattern) for pattern in self.suite.patterns(runner.built)),
+            *(self.evaluator.path(pattern) for pattern in self.suite.patterns(runner.built)),
         )
 
     def put(self, room: SandboxSpec, path: str, text: str) -> None:
         """This file with this text, and the last one as the tree has it."""
-        files = self.trials.files(self.tree)
+        files = self.evaluator.files(self.tree)
         with entered(room.tree) as top:
             for name, data in ((self.other, None), (path, text.encode("utf-8", "surrogateescape"))):
                 if name:
@@ -103,7 +103,7 @@ class KeptRoom:
                         top,
                         name,
                         files[name][0],
-                        self.trials.repo.read(self.tree, name) or b"" if data is None else data,
+                        self.evaluator.repo.read(self.tree, name) or b"" if data is None else data,
                     )
                     self.traces[f"{room.tree}/{name}"] = trace(f"{room.tree}/{name}")
         self.other = path

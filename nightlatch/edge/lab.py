@@ -46,12 +46,12 @@ from nightlatch.edge import (
     strength,
     unwatched,
 )
-from nightlatch.edge.case import Case, case_of, goldens_of, is_config, put_back
+from nightlatch.edge.case import Comparison, compare, goldens_of, is_config, put_back
 from nightlatch.edge.causes import said_why
 from nightlatch.edge.judge import Bench, Brought, left
-from nightlatch.edge.meter import Meter
+from nightlatch.edge.meter import StepTimer
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import MOST_AGAIN, Trials, proof_name
+from nightlatch.edge.trials import MOST_AGAIN, TreeEvaluator, proof_name
 from nightlatch.errors import NightlatchError
 
 DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
@@ -72,7 +72,7 @@ SHARES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lab(Trials):
+class VerdictEngine(TreeEvaluator):
     """Draws verdicts from trials.
 
     `protected` are patterns of files that only people change, where nothing puts them back;
@@ -134,12 +134,18 @@ class Lab(Trials):
         `off` are layers that a test leaves out; `met_before` is the most criteria that a judge
         found met before; what is `approved` is not held again.
         """
-        case, meter = replace(case_of(self, base, tree, feature), judge=judge), Meter(trials=self)
-        runner = case.suite.runner.name if case.suite.runner else ""
-        through = harness.bent(self, case) if "harness" not in off else harness.Bent()
-        proof = {**case.proof, **through.own, **dict.fromkeys(through.new)}
-        case = replace(
-            case, proof=proof, own_harness=through.own, harness={**through.shared, **through.own}
+        comparison, timer = (
+            replace(compare(self, base, tree, feature), judge=judge),
+            StepTimer(evaluator=self),
+        )
+        runner = comparison.suite.runner.name if comparison.suite.runner else ""
+        through = harness.bent(self, comparison) if "harness" not in off else harness.Bent()
+        proof = {**comparison.proof, **through.own, **dict.fromkeys(through.new)}
+        comparison = replace(
+            comparison,
+            proof=proof,
+            own_harness=through.own,
+            harness={**through.shared, **through.own},
         )
         e = Evidence(
             feature=feature,
@@ -151,57 +157,71 @@ class Lab(Trials):
             enough=self.weak_is_enough,
             static=(
                 *static_reasons(
-                    case.texts,
+                    comparison.texts,
                     feature.supersedes,
                     runner,
                     self.protected,
-                    checkers=(seen := checkers.watched(self, case)).known,
+                    checkers=(seen := checkers.watched(self, comparison)).known,
                     beside=seen.beside,
-                    asked=asking.asked(self, case),
-                    commands=asking.commands(self, case),
+                    asked=asking.asked(self, comparison),
+                    commands=asking.commands(self, comparison),
                 ),
                 *shared(through),
-                *suites_lost(case),
+                *suites_lost(comparison),
             ),
-            empty=not case.changes,
+            empty=not comparison.changes,
             bent=through.says,
-            tests_changed=bool(case.back) and case.suite.runner is not None and "old" not in off,
-            proof_changed=bool(case.proof),
-            carried=self.passed_in(case, carried),
+            tests_changed=bool(comparison.back)
+            and comparison.suite.runner is not None
+            and "old" not in off,
+            proof_changed=bool(comparison.proof),
+            carried=self.passed_in(comparison, carried),
             off=off,
             met_before=met_before,
             approved=approved,
-            whole_moves=whole_moves(self, case),
-            wants=wanted(case, off) | self.last_wanted(judge) | self.kept_wanted(case, off),
+            whole_moves=whole_moves(self, comparison),
+            wants=wanted(comparison, off)
+            | self.last_wanted(judge)
+            | self.kept_wanted(comparison, off),
             always=judge is not None and judge.always,
-            goldens=goldens_of(case.texts, case.suite),
+            goldens=goldens_of(comparison.texts, comparison.suite),
         )
         if hopeless(e):
             return decide(e)
-        if case.changes and (said := self.environment(base, tree)):
+        if comparison.changes and (said := self.environment(base, tree)):
             e = replace(e, static=(*e.static, *said))
             if hopeless(e):
                 return decide(e)
-        with meter.step("the base"):
-            e = replace(e, base=self.state(base, case.suite))
+        with timer.step("the base"):
+            e = replace(e, base=self.state(base, comparison.suite))
             if "declared" not in off:
                 known = e.base.tests
                 static = declared.beside(
-                    e.static, case.texts, feature.supersedes, known.ids, known.having(*NOT_GREEN)
+                    e.static,
+                    comparison.texts,
+                    feature.supersedes,
+                    known.ids,
+                    known.having(*NOT_GREEN),
                 )
                 e = replace(
                     e,
                     static=static,
-                    forgotten=declared.forgotten(case.texts, feature.supersedes, known.passed),
+                    forgotten=declared.forgotten(
+                        comparison.texts, feature.supersedes, known.passed
+                    ),
                 )
         while step := next_step(e):
-            with meter.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
-                e = STEPS[step](self, case, e)
-        return replace(decide(e), costs=tuple(meter.costs))
+            with timer.step(step, SHARES.get(step, 0.0) * self.hands.timeout):
+                e = STEPS[step](self, comparison, e)
+        return replace(decide(e), costs=tuple(timer.costs))
 
-    def kept_wanted(self, case: Case, off: frozenset[str]) -> frozenset[Step]:
+    def kept_wanted(self, comparison: Comparison, off: frozenset[str]) -> frozenset[Step]:
         """Is there a feature that passes, and a change that could end that?"""
-        asked = case.changes and "kept" not in off and kept.passing(self, case.base, case.feature)
+        asked = (
+            comparison.changes
+            and "kept" not in off
+            and kept.passing(self, comparison.base, comparison.feature)
+        )
         return frozenset({Step.KEPT} if asked else ())
 
     def last_wanted(self, judge: Bench | None) -> frozenset[Step]:
@@ -264,17 +284,19 @@ class Lab(Trials):
         ids = [line.split(" (line ", 1)[0] for r in refused for line in r.detail]
         if not ids:
             return tree
-        case = case_of(self, base, tree, Feature(id="", title="", done=False))
+        comparison = compare(self, base, tree, Feature(id="", title="", done=False))
         told = {self.path(file_of(i)) for i in ids} & {
-            self.path(text.path) for text in case.texts if text.test or text.declares
+            self.path(text.path) for text in comparison.texts if text.test or text.declares
         }
         old: dict[str, Entry | None] = {
-            path: entry for path, entry in put_back(case.changes).items() if entry and path in told
+            path: entry
+            for path, entry in put_back(comparison.changes).items()
+            if entry and path in told
         }
         old |= {
             path: entry
-            for path, entry in case.back.items()
-            if entry or is_config(self, case.suite, path)
+            for path, entry in comparison.back.items()
+            if entry or is_config(self, comparison.suite, path)
         }
         named = {
             path: entry
@@ -285,24 +307,30 @@ class Lab(Trials):
             tree, named if all(self.path(file_of(i)) in named for i in ids) else old
         )
 
-    def passed_in(self, case: Case, tree: str) -> frozenset[str]:
+    def passed_in(self, comparison: Comparison, tree: str) -> frozenset[str]:
         """The ids that passed in a tree, if that is known."""
-        known = self.recall(self.tests_name(tree, case.suite), codec.results_from) if tree else None
+        known = (
+            self.recall(self.tests_name(tree, comparison.suite), codec.results_from)
+            if tree
+            else None
+        )
         return known.passed if known else frozenset()
 
 
-def suites_lost(case: Case) -> tuple[Reason, ...]:
+def suites_lost(comparison: Comparison) -> tuple[Reason, ...]:
     """What there is to say of suites that nothing would run any more, those aside that the
     feature names."""
-    names = [name for name in case.lost if not supersedes(case.feature.supersedes, name)]
+    names = [
+        name for name in comparison.lost if not supersedes(comparison.feature.supersedes, name)
+    ]
     return (reason("ratchet.suite-lost", names),) if names else ()
 
 
-def whole_moves(lab: Lab, case: Case) -> dict[str, str]:
+def whole_moves(engine: VerdictEngine, comparison: Comparison) -> dict[str, str]:
     """Where each test file was that came and is, byte for byte, one that went; one of several
     that are alike is told by its name."""
-    gone = [(c.old_oid, lab.own(c.path)) for c in case.tests if c.status == "D"]
-    came = [(c.new_oid, lab.own(c.path)) for c in case.tests if c.status == "A"]
+    gone = [(c.old_oid, engine.own(c.path)) for c in comparison.tests if c.status == "D"]
+    came = [(c.new_oid, engine.own(c.path)) for c in comparison.tests if c.status == "A"]
     alike = {new: [old for oid, old in gone if oid == blob] for blob, new in came}
     named = {
         new: [old for old in olds if basename(old) == basename(new)] or olds
@@ -335,19 +363,19 @@ def shared(through: harness.Bent) -> tuple[Reason, ...]:
     return tuple(reason(rule, lines) for rule, lines in named.items() if lines)
 
 
-def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
+def wanted(comparison: Comparison, off: frozenset[str]) -> frozenset[Step]:
     """The steps beyond the plain ones that a change calls for."""
-    runner = case.suite.runner
+    runner = comparison.suite.runner
     talk = matcher(DOCUMENTS)
-    birds = any(one.runner.canary for one in case.suite.every)
+    birds = any(one.runner.canary for one in comparison.suite.every)
     must_fail = (
         birds
-        and not all(talk(c.path) for c in case.changes)
+        and not all(talk(c.path) for c in comparison.changes)
         and not off >= {"integrity", "expected"}
     )
-    compared = bool(runner and case.touched) and "weaker" not in off
-    strong = bool(case.sources) and "strength-of-proof" not in off
-    hidden = bool(case.sources) and "unwatched" not in off
+    compared = bool(runner and comparison.touched) and "weaker" not in off
+    strong = bool(comparison.sources) and "strength-of-proof" not in off
+    hidden = bool(comparison.sources) and "unwatched" not in off
     asked = (
         (Step.UNWATCHED, hidden),
         (Step.INTEGRITY, must_fail),
@@ -357,61 +385,73 @@ def wanted(case: Case, off: frozenset[str]) -> frozenset[Step]:
     return frozenset(step for step, is_asked in asked if is_asked)
 
 
-def _before(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, before=lab.verify_at(case.base, case.feature))
+def _before(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    return replace(e, before=engine.verify_at(comparison.base, comparison.feature))
 
 
-def _own(lab: Lab, case: Case, e: Evidence) -> Evidence:
+def _own(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
     # Where there is a processor for it, what has to fail is run at the same time: it takes no
     # longer than the suite then.
-    beside = integrity.ahead(lab, case, e) if lab.runs_apart and Step.INTEGRITY in e.wants else ()
-    found = lab.results(case.base, case.tree, case.suite, beside=beside)
+    beside = (
+        integrity.ahead(engine, comparison, e)
+        if engine.runs_apart and Step.INTEGRITY in e.wants
+        else ()
+    )
+    found = engine.results(comparison.base, comparison.tree, comparison.suite, beside=beside)
     lost = e.base.tests.passed - found.passed
-    moved = explained(lost, found.passed, case.texts) if lost else {}
+    moved = explained(lost, found.passed, comparison.texts) if lost else {}
     whole = carried_along(lost, found.passed, e.whole_moves) if lost else {}
     e = replace(
         e,
         moved={**moved, **whole},
-        intact=word_for_word(moved, case.texts) | whole.keys() if moved or whole else frozenset(),
+        intact=word_for_word(moved, comparison.texts) | whole.keys()
+        if moved or whole
+        else frozenset(),
     )
-    e = _again(lab, case, replace(e, own=found), case.tree, found)
+    e = _again(engine, comparison, replace(e, own=found), comparison.tree, found)
     if found.broken and not found.ids and e.base.tests.ids:
         # Which tests are gone no id can tell: what their files declared does, and it is what the
         # next session needs to know.
         gone = (
             r
-            for r in declared.beside((), case.texts, case.feature.supersedes, ())
+            for r in declared.beside((), comparison.texts, comparison.feature.supersedes, ())
             if r.rule == REMOVED
         )
         e = replace(e, static=(*(r for r in e.static if r.rule != REMOVED), *gone))
-    if case.suite.runner:
-        lab.save(
-            lab.tests_name(case.tree, case.suite),
+    if comparison.suite.runner:
+        engine.save(
+            engine.tests_name(comparison.tree, comparison.suite),
             passing(found, (e.flaky | e.unsteady) & found.failing),
         )
     return e
 
 
-def _old(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    tree = lab.repo.tree_with(case.tree, case.back)
-    found = lab.run(case.base, tree, case.suite)
-    names = case.feature.supersedes
+def _old(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    tree = engine.repo.tree_with(comparison.tree, comparison.back)
+    found = engine.run(comparison.base, tree, comparison.suite)
+    names = comparison.feature.supersedes
     texts = {
-        file: (lab.repo.read(case.base, lab.path(file)) or b"").decode("utf-8", "replace")
+        file: (engine.repo.read(comparison.base, engine.path(file)) or b"").decode(
+            "utf-8", "replace"
+        )
         for file in found.uncollected
         if names
     }
-    shorter = {lab.path(file): pruned(file, text, names) for file, text in texts.items()}
+    shorter = {engine.path(file): pruned(file, text, names) for file, text in texts.items()}
     entries = {
-        path: (FILE, lab.repo.write_blob(text.encode())) for path, text in shorter.items() if text
+        path: (FILE, engine.repo.write_blob(text.encode()))
+        for path, text in shorter.items()
+        if text
     }
     if entries:
-        tree = lab.repo.tree_with(tree, entries)
-        found = lab.run(case.base, tree, case.suite)
-    return _again(lab, case, replace(e, old=found), tree, found)
+        tree = engine.repo.tree_with(tree, entries)
+        found = engine.run(comparison.base, tree, comparison.suite)
+    return _again(engine, comparison, replace(e, old=found), tree, found)
 
 
-def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evidence:
+def _again(
+    engine: VerdictEngine, comparison: Comparison, e: Evidence, tree: str, found: Results
+) -> Evidence:
     """Before any refusal only the ids in question run again, on base and candidate in turn."""
     names = suspects(e, found) - e.flaky - e.unsteady
     crashed = found.broken or found.unsound.keys() - e.base.tests.unsound.keys()
@@ -420,66 +460,81 @@ def _again(lab: Lab, case: Case, e: Evidence, tree: str, found: Results) -> Evid
     known = frozenset(e.base.tests.ids) & names
     base, candidate = [], []
     for _ in range(ROUNDS):
-        base += [lab.run(case.base, case.base, case.suite, known)] if known else []
-        candidate.append(lab.run(case.base, tree, case.suite, names))
+        base += (
+            [engine.run(comparison.base, comparison.base, comparison.suite, known)] if known else []
+        )
+        candidate.append(engine.run(comparison.base, tree, comparison.suite, names))
     flaky, unsteady = by_chance(names, base, candidate, known)
     for _ in range(MORE_BASE_ROUNDS):
         if not unsteady & known:
             break
-        base.append(lab.run(case.base, case.base, case.suite, unsteady & known))
+        base.append(
+            engine.run(comparison.base, comparison.base, comparison.suite, unsteady & known)
+        )
         flaky, unsteady = by_chance(names, base, candidate, known)
     seen = {**e.chances, **chances(flaky, (found, *base, *candidate))}
     return replace(e, flaky=e.flaky | flaky, unsteady=e.unsteady | unsteady, chances=seen)
 
 
-def _checks(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    tree = as_at_base(lab, case)
-    found = lab.checks(case.base, tree, case.feature.id)
+def _checks(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    tree = as_at_base(engine, comparison)
+    found = engine.checks(comparison.base, tree, comparison.feature.id)
     passing_some = any(check.answer is Answer.GREEN for check in found)
     strict = (
-        checkers.strictly(lab, case, tree)
+        checkers.strictly(engine, comparison, tree)
         if passing_some and "own-configuration" not in e.off
         else None
     )
     return replace(e, checks=found, strict=strict)
 
 
-def as_at_base(lab: Lab, case: Case) -> str:
+def as_at_base(engine: VerdictEngine, comparison: Comparison) -> str:
     """The candidate with everything that commands run through as the base has it."""
-    return lab.repo.tree_with(case.tree, case.harness) if case.harness else case.tree
+    return (
+        engine.repo.tree_with(comparison.tree, comparison.harness)
+        if comparison.harness
+        else comparison.tree
+    )
 
 
-def _now(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    said = lab.verify(case.base, case.tree, case.feature)
+def _now(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    said = engine.verify(comparison.base, comparison.tree, comparison.feature)
     if said.answer is Answer.GREEN:
-        lab.keep_proofs(case.tree, {proof_name(case.feature): said})
+        engine.keep_proofs(comparison.tree, {proof_name(comparison.feature): said})
         if "harness" not in e.off:
             e = replace(
                 e,
                 bent=tuple(
-                    dict.fromkeys((*e.bent, *harness.bent_on_the_way(lab, case, said).says))
+                    dict.fromkeys(
+                        (*e.bent, *harness.bent_on_the_way(engine, comparison, said).says)
+                    )
                 ),
             )
     return replace(e, now=said)
 
 
-def _through(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    more = harness.bent_on_the_way(lab, case, e.now).own if e.now else {}
-    tree = lab.repo.tree_with(case.tree, {**case.own_harness, **more})
-    return replace(e, through=lab.verify(case.base, tree, case.feature))
+def _through(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    more = harness.bent_on_the_way(engine, comparison, e.now).own if e.now else {}
+    tree = engine.repo.tree_with(comparison.tree, {**comparison.own_harness, **more})
+    return replace(e, through=engine.verify(comparison.base, tree, comparison.feature))
 
 
-def _kept(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, kept=kept.compare(lab, case, as_at_base(lab, case)))
+def _kept(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    return replace(e, kept=kept.reverify(engine, comparison, as_at_base(engine, comparison)))
 
 
-def _owned(lab: Lab, case: Case, e: Evidence) -> Evidence:
+def _owned(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
     return replace(
-        e, owned=lab.verify(case.base, lab.repo.tree_with(case.tree, case.proof), case.feature)
+        e,
+        owned=engine.verify(
+            comparison.base,
+            engine.repo.tree_with(comparison.tree, comparison.proof),
+            comparison.feature,
+        ),
     )
 
 
-def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
+def _proof(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
     """The candidate's new tests over the base's source: what fails there, or cannot even be
     loaded, proves something.
 
@@ -487,13 +542,13 @@ def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
     cut off proves nothing.
     """
     wanted = new_passing(e)
-    laid = {c.path: (c.new_mode, c.new_oid) for c in case.tests if c.status != "D"}
-    found = lab.run(
-        case.base,
-        lab.repo.tree_with(case.base, laid),
-        case.suite,
+    laid = {c.path: (c.new_mode, c.new_oid) for c in comparison.tests if c.status != "D"}
+    found = engine.run(
+        comparison.base,
+        engine.repo.tree_with(comparison.base, laid),
+        comparison.suite,
         wanted,
-        SHARES[Step.PROOF] * lab.hands.timeout,
+        SHARES[Step.PROOF] * engine.hands.timeout,
     )
     if found.answer is Answer.FAULT:
         return replace(e, proof=frozenset())
@@ -502,7 +557,8 @@ def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
     unbuilt = {
         i
         for i in wanted
-        if nothing_ran or (idle and any(one.name in idle for one in holders(case.suite.every, i)))
+        if nothing_ran
+        or (idle and any(one.name in idle for one in holders(comparison.suite.every, i)))
     }
     return replace(
         e,
@@ -514,58 +570,69 @@ def _proof(lab: Lab, case: Case, e: Evidence) -> Evidence:
     )
 
 
-def _integrity(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, integrity=integrity.examined(lab, case, e))
+def _integrity(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    return replace(e, integrity=integrity.examined(engine, comparison, e))
 
 
-def _unwatched(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    return replace(e, unwatched=unwatched.examine(lab, case, e))
+def _unwatched(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    return replace(e, unwatched=unwatched.examine(engine, comparison, e))
 
 
-def _strength(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    found = strength.examine(lab, case, e.proof or frozenset(), e.now if base_owned(e) else None)
-    return replace(e, strength=replace(found, known_only=neighbours.known_only(lab, case, e)))
+def _strength(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    found = strength.examine(
+        engine, comparison, e.proof or frozenset(), e.now if base_owned(e) else None
+    )
+    return replace(
+        e, strength=replace(found, known_only=neighbours.known_only(engine, comparison, e))
+    )
 
 
-def _held(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    env = {"NIGHTLATCH_BASE": case.base, "NIGHTLATCH_FEATURE": case.feature.id}
-    with lab.open_room(case.base, lab.clean(case.base, case.tree)) as room:
+def _held(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    env = {"NIGHTLATCH_BASE": comparison.base, "NIGHTLATCH_FEATURE": comparison.feature.id}
+    with engine.open_room(comparison.base, engine.clean(comparison.base, comparison.tree)) as room:
         return replace(
             e,
             held_back=(
-                heldback.examine(lab.hands, room, lab.held_back, env) if lab.held_back else ()
+                heldback.examine(engine.hands, room, engine.held_back, env)
+                if engine.held_back
+                else ()
             ),
         )
 
 
-def _judge(lab: Lab, case: Case, e: Evidence) -> Evidence:
-    texts, pictures = left(lab.kept(case.base, case.tree))
+def _judge(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
+    texts, pictures = left(engine.kept(comparison.base, comparison.tree))
     green = ["tests"] if e.own and e.own.passed and e.own.answer is Answer.GREEN else []
     green += [check.name for check in e.checks or () if check.answer is Answer.GREEN]
-    verify = "\n".join(case.feature.verify) if e.now else ""
+    verify = "\n".join(comparison.feature.verify) if e.now else ""
     brought = Brought(
-        feature=case.feature,
-        asked=asked(case.feature, green),
-        texts=case.texts,
+        feature=comparison.feature,
+        asked=asked(comparison.feature, green),
+        texts=comparison.texts,
         pictures=pictures,
         results={**came_to(e.own, e.checks or (), e.proof or (), verify), **texts},
     )
-    judged, usage = case.judge.hear(brought) if case.judge else (None, Usage())
+    judged, usage = comparison.judge.hear(brought) if comparison.judge else (None, Usage())
     return replace(e, judged=judged, usage=usage)
 
 
-def _weaker(lab: Lab, case: Case, e: Evidence) -> Evidence:
+def _weaker(engine: VerdictEngine, comparison: Comparison, e: Evidence) -> Evidence:
     after = e.own.passed if e.own else frozenset[str]()
-    seconds = SHARES[Step.WEAKER] * lab.hands.timeout
+    seconds = SHARES[Step.WEAKER] * engine.hands.timeout
     return replace(
         e,
-        weaker=mutation.compare(
-            lab, case, e.base.tests.passed, after, seconds=seconds, most=lab.most_mutants
+        weaker=mutation.compare_tests(
+            engine,
+            comparison,
+            e.base.tests.passed,
+            after,
+            seconds=seconds,
+            most=engine.most_mutants,
         ),
     )
 
 
-STEPS: Mapping[Step, Callable[[Lab, Case, Evidence], Evidence]] = {
+STEPS: Mapping[Step, Callable[[VerdictEngine, Comparison, Evidence], Evidence]] = {
     Step.BEFORE: _before,
     Step.OWN: _own,
     Step.CHECKS: _checks,

@@ -70,8 +70,8 @@ def unhappy(state: State) -> frozenset[str]:
 def with_copies(seen: View, names: list[str], console: Console) -> State:
     wanted = seen.house.config.workspace
     config = replace(seen.house.config, workspace=replace(wanted, copy=(*wanted.copy, *names)))
-    with workshop.opened(replace(seen.house, config=config), console) as (_, lab):
-        return lab.state(seen.tip)
+    with workshop.opened(replace(seen.house, config=config), console) as (_, engine):
+        return engine.state(seen.tip)
 
 
 def beside(seen: View) -> list[str]:

@@ -295,7 +295,7 @@ def carry(
     ended = closing.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases.told(site, started, candidate, verdict, ended)
     ref = repo.work_ref(started.feature.id)
-    tree = site.lab.without_weakened_tests(candidate.base, candidate.tree, verdict)
+    tree = site.engine.without_weakened_tests(candidate.base, candidate.tree, verdict)
     if tree == repo.tree_of(candidate.base):
         repo.delete_ref(ref)
     else:
@@ -339,7 +339,9 @@ def land_held(site: Site, feature: Feature, session: str, said: Entry) -> str:
                 " merge",
             )
         approved = known.asked if held.same_patch(repo, known, tip, merged.tree) else NOTHING
-        verdict = site.lab.examine(tip, merged.tree, feature, (), finished=True, approved=approved)
+        verdict = site.engine.examine(
+            tip, merged.tree, feature, (), finished=True, approved=approved
+        )
         if verdict.outcome is Outcome.HELD:
             held.keep(site.house, session, feature, tip, merged.tree, verdict, approved)
             asks = f"held again on the branch as it is now: {first(verdict, Ruling.HOLD)}"

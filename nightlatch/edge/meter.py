@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from nightlatch.core.models import Cost
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
+class StepTimer:
     """What each step of a verdict costs."""
 
-    trials: Trials
+    evaluator: TreeEvaluator
     costs: list[Cost] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str, budget: float = 0.0) -> Iterator[None]:
-        runs, start = len(self.trials.ran), monotonic()
-        self.trials.progress.step = str(name)
+        runs, start = len(self.evaluator.ran), monotonic()
+        self.evaluator.progress.step = str(name)
         yield
-        self.trials.progress.step = ""
+        self.evaluator.progress.step = ""
         self.costs.append(
             Cost(
                 step=str(name),
-                runs=len(self.trials.ran) - runs,
+                runs=len(self.evaluator.ran) - runs,
                 seconds=monotonic() - start,
                 budget=budget,
             )

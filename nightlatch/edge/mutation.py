@@ -19,10 +19,10 @@ from nightlatch.core.ratchet.reach import reached, users
 from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.suites import Suite, holders, matching, shared_out
 from nightlatch.core.testfiles import supersedes
-from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.case import Comparison, text_of
 from nightlatch.edge.keptroom import KeptRoom
 from nightlatch.edge.sidebyside import Job
-from nightlatch.edge.trials import Trials, digest
+from nightlatch.edge.trials import TreeEvaluator, digest
 
 MOST, LEAST, MOST_A_FILE, MOST_USERS = 60, 10, 20, 10
 ENOUGH = 3
@@ -53,7 +53,7 @@ class Side:
     def made_ready(self, mutant: Mutant, patience: int = 1) -> Callable[[], Results]:
         timeout = patience * (SPARE_TIMES * self.seconds + SPARE_SECONDS)
         return self.place.made_ready(
-            self.ids, timeout, self.place.trials.path(mutant.path), mutant.text
+            self.ids, timeout, self.place.evaluator.path(mutant.path), mutant.text
         )
 
     def missing(self, found: Results) -> bool:
@@ -70,15 +70,15 @@ def both(
         Job(name=mutant.says, work=side.made_ready(fault))
         for side, fault in ((old, mutant), (new, twin))
     ]
-    first, second = old.place.trials.at_once(jobs, most=2)
+    first, second = old.place.evaluator.at_once(jobs, most=2)
     for side in (old, new):
         side.place.leave_if_written()
     return (first if old.missing(first) else None), (second if new.missing(second) else None)
 
 
-def compare(
-    trials: Trials,
-    case: Case,
+def compare_tests(
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
     before: Collection[str],
     after: Collection[str],
     *,
@@ -92,19 +92,21 @@ def compare(
     otherwise now, are run on the base's instead, and count with the faults that can be put into
     both. `left` says what there was no time for.
     """
-    began, every = monotonic(), changed_tests(trials, case)
-    shares = shared_out(case.suite.every, sorted(every))
-    suites = [one for one in case.suite.every if one.by_id and one.name in shares]
+    began, every = monotonic(), changed_tests(evaluator, comparison)
+    shares = shared_out(comparison.suite.every, sorted(every))
+    suites = [one for one in comparison.suite.every if one.by_id and one.name in shares]
 
     def own(one: Suite, names: Collection[str]) -> frozenset[str]:
         return frozenset(
-            name for name in names if case.suite.alone or one in holders(case.suite.every, name)
+            name
+            for name in names
+            if comparison.suite.alone or one in holders(comparison.suite.every, name)
         )
 
     def part(one: Suite, left: float) -> Compared:
-        return compare_one(
-            trials,
-            case,
+        return compare_suite(
+            evaluator,
+            comparison,
             one,
             frozenset(shares[one.name]),
             own(one, before),
@@ -121,9 +123,9 @@ def compare(
     return total(parts)
 
 
-def compare_one(
-    trials: Trials,
-    case: Case,
+def compare_suite(
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
     suite: Suite,
     changed: frozenset[str],
     before: Collection[str],
@@ -134,19 +136,19 @@ def compare_one(
 ) -> Compared:
     """The same for one suite, whose changed files and ids these are."""
     began = monotonic()
-    old = ids_of(trials, case.base, changed, before, suite)
-    old = frozenset(i for i in old if not supersedes(case.feature.supersedes, i))
+    old = ids_of(evaluator, comparison.base, changed, before, suite)
+    old = frozenset(i for i in old if not supersedes(comparison.feature.supersedes, i))
     if not old:
         return Compared()
     with ExitStack() as stack:
 
         def side(tree: str, ids: frozenset[str]) -> Side:
-            place = KeptRoom(trials=trials, base=case.base, tree=tree, suite=suite)
+            place = KeptRoom(evaluator=evaluator, base=comparison.base, tree=tree, suite=suite)
             return tried(stack.enter_context(place), ids)
 
-        new = side(case.tree, ids_of(trials, case.tree, changed, after, suite))
-        same = side(trials.repo.tree_with(case.tree, case.back), old)
-        other = side(case.base, old - same.ids)
+        new = side(comparison.tree, ids_of(evaluator, comparison.tree, changed, after, suite))
+        same = side(evaluator.repo.tree_with(comparison.tree, comparison.back), old)
+        other = side(comparison.base, old - same.ids)
         if fault := new.fault or same.fault or other.fault:
             return Compared(left=(fault,))
         one = max(same.seconds, other.seconds) + new.seconds
@@ -154,28 +156,32 @@ def compare_one(
             bool(same.ids) + bool(other.ids) or 1
         )
         sides = [
-            (s, tree) for s, tree in ((same, case.tree), (other, trials.tree(case.base))) if s.ids
+            (s, tree)
+            for s, tree in ((same, comparison.tree), (other, evaluator.tree(comparison.base)))
+            if s.ids
         ]
         return total(
-            weighed(s, new, pairs(trials, case, suite, changed, tree, share), began + seconds)
+            weighed(
+                s, new, pairs(evaluator, comparison, suite, changed, tree, share), began + seconds
+            )
             for s, tree in sides
         )
 
 
-def changed_tests(trials: Trials, case: Case) -> frozenset[str]:
+def changed_tests(evaluator: TreeEvaluator, comparison: Comparison) -> frozenset[str]:
     """What differs and is a test, a helper or test data; mere configuration is judged by its
     text."""
     return frozenset(
         path
-        for path in map(trials.own, case.back)
-        if case.suite.tests(path) or not case.suite.config(path)
+        for path in map(evaluator.own, comparison.back)
+        if comparison.suite.tests(path) or not comparison.suite.config(path)
     )
 
 
 def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
     """The ids that pass with nothing changed, and how long they take."""
     began = monotonic()
-    found = place.run(ids, place.trials.hands.timeout) if ids else Results(answer=Answer.GREEN)
+    found = place.run(ids, place.evaluator.hands.timeout) if ids else Results(answer=Answer.GREEN)
     fault = (
         "the tests cannot be run on their own"
         if found.answer is Answer.FAULT or found.broken
@@ -189,7 +195,7 @@ def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Co
     them, to the old ones once more."""
     killed, unloaded, survivors, left = 0, 0, list[str](), list[str]()
     meeting = any(side.place.room and side.place.room.meets_others for side in (old, new))
-    apart = bool(new.ids) and old.place.trials.runs_apart and not meeting
+    apart = bool(new.ids) and old.place.evaluator.runs_apart and not meeting
     for mutant, twin in faults:
         if monotonic() > deadline:
             left.append(mutant.says)
@@ -221,39 +227,49 @@ def total(parts: Iterable[Compared]) -> Compared:
 
 
 def pairs(
-    trials: Trials, case: Case, suite: Suite, changed: frozenset[str], tree: str, most: int
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
+    suite: Suite,
+    changed: frozenset[str],
+    tree: str,
+    most: int,
 ) -> list[Pair]:
     """Faults of what the changed tests reach, each with its twin in the candidate's code, in an
     order that the base alone decides."""
     kind = matching(suite.patterns(suite.runner.code))
-    found, seed = list[Pair](), trials.key(case.base)
+    found, seed = list[Pair](), evaluator.key(comparison.base)
     own = {
-        trials.own(path): entry for path, entry in trials.files(tree).items() if entry[0] in FILES
+        evaluator.own(path): entry
+        for path, entry in evaluator.files(tree).items()
+        if entry[0] in FILES
     }
     sources = [
         path
         for path in own
-        if kind(path) and not case.suite.files(path) and not path.startswith("../")
+        if kind(path) and not comparison.suite.files(path) and not path.startswith("../")
     ]
-    helpers = [path for path in own if kind(path) and case.suite.files(path)]
+    helpers = [path for path in own if kind(path) and comparison.suite.files(path)]
     texts = {
-        path: text(trials, case.base, path) for path in concerned(trials, case.base, changed, suite)
+        path: text(evaluator, comparison.base, path)
+        for path in concerned(evaluator, comparison.base, changed, suite)
     }
-    differing = {t.path: (t.old or "", t.new or "") for t in case.texts if t.path in changed}
+    differing = {t.path: (t.old or "", t.new or "") for t in comparison.texts if t.path in changed}
     near = words(
         [
             *differing.values(),
             *((whole, "") for path, whole in texts.items() if path not in differing),
         ]
     )
-    paths = reached(texts, sources, helpers, lambda path: text(trials, tree, path))
+    paths = reached(texts, sources, helpers, lambda path: text(evaluator, tree, path))
     each = max(LEAST // 2, min(MOST_A_FILE, most // max(len(paths), 1)))
     for path in paths:
-        mine = mutants(path, text(trials, tree, path), most=each, seed=seed, near=near)
+        mine = mutants(path, text(evaluator, tree, path), most=each, seed=seed, near=near)
         other = (
             mine
-            if tree == case.tree
-            else mutants(path, text(trials, case.tree, path), most=10 * each, seed=seed, near=near)
+            if tree == comparison.tree
+            else mutants(
+                path, text(evaluator, comparison.tree, path), most=10 * each, seed=seed, near=near
+            )
         )
         twins = {mutant.name: mutant for mutant in other}
         found += [(mutant, twins[mutant.name]) for mutant in mine if mutant.name in twins]
@@ -271,25 +287,29 @@ def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 
 def ids_of(
-    trials: Trials, rev: str, changed: frozenset[str], ids: Collection[str], suite: Suite
+    evaluator: TreeEvaluator, rev: str, changed: frozenset[str], ids: Collection[str], suite: Suite
 ) -> frozenset[str]:
     """The ids of the test files that changes concern; all of them where ids do not tell their
     files."""
     paths, there = (
-        concerned(trials, rev, changed, suite),
-        frozenset(map(trials.own, trials.files(rev))),
+        concerned(evaluator, rev, changed, suite),
+        frozenset(map(evaluator.own, evaluator.files(rev))),
     )
     found = frozenset(i for i in ids if belongs(i, paths))
     return found or frozenset(() if any(belongs(i, there) for i in ids) else ids)
 
 
-def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Suite) -> frozenset[str]:
+def concerned(
+    evaluator: TreeEvaluator, rev: str, changed: frozenset[str], suite: Suite
+) -> frozenset[str]:
     """Changed test files, and a few of those that import changed helpers, also by way of
     others, or name changed data."""
     tests, code = (
         matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
     )
-    there = [path for path in map(trials.own, trials.files(rev)) if tests(path) and code(path)]
+    there = [
+        path for path in map(evaluator.own, evaluator.files(rev)) if tests(path) and code(path)
+    ]
     helpers = [path for path in changed if code(path) and not testnames.NOT_HELPERS.search(path)]
     data = {
         word
@@ -300,7 +320,7 @@ def concerned(trials: Trials, rev: str, changed: frozenset[str], suite: Suite) -
     }
     if not (helpers or data):
         return changed
-    texts = {path: text(trials, rev, path) for path in there}
+    texts = {path: text(evaluator, rev, path) for path in there}
     reading = {
         path
         for path, whole in texts.items()
@@ -322,5 +342,5 @@ def belongs(name: str, paths: Iterable[str]) -> bool:
     )
 
 
-def text(trials: Trials, rev: str, path: str) -> str:
-    return text_of(trials.repo.read(rev, trials.path(path)) or b"")
+def text(evaluator: TreeEvaluator, rev: str, path: str) -> str:
+    return text_of(evaluator.repo.read(rev, evaluator.path(path)) or b"")

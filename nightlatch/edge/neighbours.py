@@ -11,38 +11,42 @@ from nightlatch.core.ratchet.neighbours import Probes, python_probes
 from nightlatch.core.ratchet.treeneighbours import tree_probes
 from nightlatch.core.results import file_of
 from nightlatch.core.suites import holders
-from nightlatch.edge.case import Case
+from nightlatch.edge.case import Comparison
 from nightlatch.edge.strength import added
-from nightlatch.edge.trials import Trials, digest
+from nightlatch.edge.trials import TreeEvaluator, digest
 
 SHARE = 0.05  # of limits.check
 MOST_FILES = 4
 
 
-def known_only(trials: Trials, case: Case, e: Evidence) -> tuple[str, ...]:
+def known_only(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> tuple[str, ...]:
     """Return the lines of new tests whose inputs are the only ones that the code gives anything
     for."""
     ids = (e.proof or new_passing(e)) - e.flaky - e.unsteady
-    written = wrote(trials, case)
+    written = wrote(evaluator, comparison)
     if not ids or not written:
         return ()
-    name, found = f"q{digest(case.base, case.tree)[:8]}", list[str]()
-    for probes in probed(case, ids, written, name)[:MOST_FILES]:
-        entry = (FILE, trials.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")))
-        tree = trials.repo.tree_with(case.tree, {trials.path(probes.path): entry})
+    name, found = f"q{digest(comparison.base, comparison.tree)[:8]}", list[str]()
+    for probes in probed(comparison, ids, written, name)[:MOST_FILES]:
+        entry = (FILE, evaluator.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")))
+        tree = evaluator.repo.tree_with(comparison.tree, {evaluator.path(probes.path): entry})
         beside = [one for one in ids if belongs(one, probes.path)]
         wanted = {own: probe_id(beside[0], probes.path, own) for own in probes.says}
-        ran = trials.run(
-            case.base, tree, case.suite, sorted(wanted.values()), SHARE * trials.hands.timeout
+        ran = evaluator.run(
+            comparison.base,
+            tree,
+            comparison.suite,
+            sorted(wanted.values()),
+            SHARE * evaluator.hands.timeout,
         )
         found += [probes.says[own] for own, one in wanted.items() if one in ran.failing]
     return tuple(found)
 
 
-def wrote(trials: Trials, case: Case) -> str:
+def wrote(evaluator: TreeEvaluator, comparison: Comparison) -> str:
     """The lines that the candidate added to files which are no tests: code and data."""
-    tests = {trials.own(change.path) for change in case.tests}
-    texts = [text for text in case.texts if text.path not in tests and text.new]
+    tests = {evaluator.own(change.path) for change in comparison.tests}
+    texts = [text for text in comparison.texts if text.path not in tests and text.new]
     lines = []
     for text in texts:
         new = (text.new or "").splitlines()
@@ -54,16 +58,21 @@ def wrote(trials: Trials, case: Case) -> str:
     return "\n".join(lines)
 
 
-def probed(case: Case, ids: Collection[str], written: str, name: str) -> list[Probes]:
+def probed(comparison: Comparison, ids: Collection[str], written: str, name: str) -> list[Probes]:
     """Test files with probes in them."""
     found = []
-    for text in case.texts:
+    for text in comparison.texts:
         names = [
             function_of(one).split("::", 1)[1]
             for one in ids
             if "::" in one and belongs(one, text.path)
         ]
-        if not text.test or not text.new or not names or not holders(case.suite.every, text.path):
+        if (
+            not text.test
+            or not text.new
+            or not names
+            or not holders(comparison.suite.every, text.path)
+        ):
             continue
         if text.path.endswith(".py"):
             probes = python_probes(text.path, text.new, names, written, name)

@@ -27,7 +27,7 @@ from nightlatch.edge import (
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.ownfiles import run_outside
 from nightlatch.edge.pool import Pool
@@ -72,7 +72,9 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
             sandbox=sandbox,
             journal=journal,
             pool=pool,
-            lab=laboratory(house, pool, progress=Progress(show=partial(alive, console, signals))),
+            engine=verdict_engine(
+                house, pool, progress=Progress(show=partial(alive, console, signals))
+            ),
             console=console,
             signals=signals,
             notifier=Notifier(house=house, branch=name, run=run, say=console.say),
@@ -151,9 +153,9 @@ def plan_reader(house: House) -> Callable[[str], Plan | None]:
     return plan
 
 
-def laboratory(
+def verdict_engine(
     house: House, pool: Pool, ways: Ways | None = None, *, progress: Progress | None = None
-) -> Lab:
+) -> VerdictEngine:
     """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an
     agent's but without its network.
 
@@ -174,7 +176,7 @@ def laboratory(
     def planned(base: str) -> tuple[Feature, ...]:
         return found.features if (found := plan(base)) else ()
 
-    return Lab(
+    return VerdictEngine(
         repo=house.repo,
         hands=Hands(
             sandbox=pool.sandbox,

@@ -26,7 +26,7 @@ from nightlatch.edge.beneath import entered, held, parent_of
 from nightlatch.edge.homes import read_inside
 from nightlatch.edge.house import House, templates
 from nightlatch.edge.judge import Ears
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.look import View
 from nightlatch.edge.pool import INIT, Pool
 from nightlatch.edge.workspace import Workspace
@@ -91,7 +91,7 @@ class Planning:
     base: str
     place: Workspace
     pool: Pool
-    lab: Lab
+    engine: VerdictEngine
 
     def drafted(self) -> Draft:
         """What the planner proposes, once all of it holds.
@@ -178,7 +178,7 @@ class Planning:
             if (room := room - len(text)) < 0:
                 break
             told.append(text)
-        names = [self.lab.own(path) for path in self.lab.files(self.base)]
+        names = [self.engine.own(path) for path in self.engine.files(self.base)]
         split = self.task.feature
         return renderer(TEMPLATE, templates(self.house), NAMES)(
             {
@@ -275,7 +275,7 @@ class Planning:
         part of it."""
         if self.task.aim is not Aim.SPEC:
             return []
-        names, there = [INIT], self.lab.files(self.base)
+        names, there = [INIT], self.engine.files(self.base)
         with suppress(OSError), parent_of(top, self.house.path("checks/")) as folder:
             inside = sorted(os.listdir(folder))[:MOST_FILES]  # noqa: PTH208  # never through a link
             names += [f"checks/{name}" for name in inside if NAME.fullmatch(name)]
@@ -290,10 +290,11 @@ class Planning:
     ) -> Iterator[tuple[str, str]]:
         """What does not hold at the base with the new files, by file or feature: init.sh fails,
         a check is red, a verify is not."""
-        repo, lab = (
+        repo, engine = (
             self.house.repo,
             replace(
-                self.lab, hands=replace(self.lab.hands, timeout=min(VERIFY, self.lab.hands.timeout))
+                self.engine,
+                hands=replace(self.engine.hands, timeout=min(VERIFY, self.engine.hands.timeout)),
             ),
         )
         blobs = {
@@ -305,7 +306,7 @@ class Planning:
             else self.base
         )
         try:
-            for check in lab.checks(base, base) if made else ():
+            for check in engine.checks(base, base) if made else ():
                 if check.name in made and check.answer not in (Answer.GREEN, Answer.SKIP):
                     yield (
                         check.name,
@@ -315,7 +316,7 @@ class Planning:
                         ),
                     )
             for feature in (feature for feature in plan.features if feature.id in names):
-                if problem := planner.untrue(feature, lab.verify(base, base, feature)):
+                if problem := planner.untrue(feature, engine.verify(base, base, feature)):
                     yield feature.id, problem
         except FaultError as error:
             if INIT not in made:
@@ -344,7 +345,7 @@ def drafted(house: House, seen: View, agent: Agent, task: Task) -> Draft:
     """Have the agent plan in a fresh checkout of the branch with the plan as it lies in the
     person's checkout."""
     data = house.worktree_plan() or planedit.EMPTY
-    with workshop.opened(house) as (pool, lab):
+    with workshop.opened(house) as (pool, engine):
         tree = house.repo.tree_with(seen.tip, {house.plan: (FILE, house.repo.write_blob(data))})
         with pool.checkout(seen.tip, tree) as place:
             plan = planfile.read(data, house.plan, *house.reading)
@@ -357,7 +358,7 @@ def drafted(house: House, seen: View, agent: Agent, task: Task) -> Draft:
                 base=seen.tip,
                 place=place,
                 pool=pool,
-                lab=lab,
+                engine=engine,
             ).drafted()
 
 

@@ -35,20 +35,20 @@ def prove_tip(site: Site) -> None:
     features = claimed(plan) if plan and seen != tip else []
     if not features or (seen and own_work(site, seen, tip)):
         return
-    lab = site.lab
-    aside = matcher(lab.aside)
+    engine = site.engine
+    aside = matcher(engine.aside)
     changes = (
         [
             change
-            for change in lab.repo.diff(lab.tree(seen), lab.tree(tip))
+            for change in engine.repo.diff(engine.tree(seen), engine.tree(tip))
             if not aside(change.path)
         ]
         if seen
         else []
     )
-    before = lab.proofs(seen) if seen else {}
-    known, found = lab.proofs(tip), dict[str, Said]()
-    budget = kept.SHARE * lab.hands.timeout
+    before = engine.proofs(seen) if seen else {}
+    known, found = engine.proofs(tip), dict[str, Said]()
+    budget = kept.SHARE * engine.hands.timeout
     for feature in features:
         name = proof_name(feature)
         earlier = before.get(name)
@@ -66,7 +66,7 @@ def prove_tip(site: Site) -> None:
             memory.proven = seen
             break
         found[name], budget = said, budget - said.seconds
-    lab.keep_proofs(tip, found)
+    engine.keep_proofs(tip, found)
     slip(
         site,
         tip,
@@ -80,7 +80,7 @@ def own_work(site: Site, old: str, new: str) -> bool:
     for commit in site.house.repo.log(new, LOOKED_BACK):
         if commit.id == old:
             return True
-        same = commit.parents and site.lab.key(commit.id) == site.lab.key(commit.parents[0])
+        same = commit.parents and site.engine.key(commit.id) == site.engine.key(commit.parents[0])
         if not same and "Nightlatch-Session" not in commit.trailers:
             return False
     return False
@@ -99,8 +99,8 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
     What the loop itself had proved and is red now becomes work again. What only a person's word
     stands for stays as they gave it, and is said.
     """
-    lab = site.lab
-    known, found = lab.proofs(tip), dict[str, Said]()
+    engine = site.engine
+    known, found = engine.proofs(tip), dict[str, Said]()
     left = [feature for feature in features if feature.done and feature.verify]
     for number, feature in enumerate(left, 1):
         said = known.get(proof_name(feature))
@@ -110,7 +110,7 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
                 f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit",
             )
             said = verified(site, tip, feature)
-            lab.keep_proofs(tip, {proof_name(feature): said} if said else {})
+            engine.keep_proofs(tip, {proof_name(feature): said} if said else {})
         if said is None:
             return None
         found[feature.id] = said
@@ -147,7 +147,7 @@ def verified(site: Site, tip: str, feature: Feature) -> Said | None:
     """
     try:
         with site.signals.idle():
-            return site.lab.verify(tip, tip, feature)
+            return site.engine.verify(tip, tip, feature)
     except Stopped:
         site.pool.stop.set()
         return None
@@ -163,7 +163,7 @@ def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:
         past = site.history(site.tip()).of(feature)
         if not past.landed or past.given:
             continue
-        again = site.lab.verify(tip, tip, feature)
+        again = site.engine.verify(tip, tip, feature)
         if again.answer is not Answer.RED:
             continue
         says = f"{SLIPPED}its verify is red at {tip[:7]}, so it is work again"

@@ -26,7 +26,7 @@ from nightlatch.edge import workshop
 from nightlatch.edge.git import Ident, Repo
 from nightlatch.edge.house import House
 from nightlatch.edge.judge import Bench
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
 from nightlatch.errors import RedBaseError, UsageError
 
@@ -135,15 +135,15 @@ def judged(house: House, span: Range, asked: Feature) -> tuple[Verdict, list[str
     changes = repo.diff(span.base, span.head)
     if not changes and not asked.verify:
         return Verdict(safe=True, proved=None, outcome=Outcome.UNPROVED), []
-    with workshop.opened(house) as (_, lab):
-        verdict = examined(house, lab, span.base, repo.tree_of(span.head), asked, span)
-        more = tuple(of_base(lab, span.base)) if verdict.costs else ()
+    with workshop.opened(house) as (_, engine):
+        verdict = examined(house, engine, span.base, repo.tree_of(span.head), asked, span)
+        more = tuple(of_base(engine, span.base)) if verdict.costs else ()
     return with_more(verdict, more), [change.path for change in changes]
 
 
 def examined(
     house: House,
-    lab: Lab,
+    engine: VerdictEngine,
     base: str,
     tree: str,
     asked: Feature,
@@ -158,12 +158,12 @@ def examined(
         (approvals(house.repo, span), superseded(house.repo, span)) if span else (NOTHING, [])
     )
     named += [name for rule in known.keys() & SUPERSEDED for name in known[rule]]
-    lab, feature = (
-        replace(lab, protected=peoples(house)),
+    engine, feature = (
+        replace(engine, protected=peoples(house)),
         replace(asked, supersedes=(*asked.supersedes, *named)),
     )
-    with lab.progress.whole(asked.id or "the range"):
-        return lab.examine(
+    with engine.progress.whole(asked.id or "the range"):
+        return engine.examine(
             base,
             tree,
             feature,
@@ -195,13 +195,13 @@ def of_scope(house: House, changes: tuple[Change, ...]) -> tuple[Reason, ...]:
     return scope.judge(Seen(changes=changes, links=links), Rules(project=house.inside)).reasons
 
 
-def of_base(lab: Lab, base: str) -> Iterator[Reason]:
+def of_base(engine: VerdictEngine, base: str) -> Iterator[Reason]:
     """What is to be said of a base that protects little, or of which too little is known."""
-    state = lab.state(base)
+    state = engine.state(base)
     yield from too_red(state)
     blind = [
         weak(suite)
-        for suite in lab.suite(base, base).every
+        for suite in engine.suite(base, base).every
         if suite.weak and not state.tests.has_ids(suite.name)
     ]
     if blind:

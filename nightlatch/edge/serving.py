@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from nightlatch.core.forecast import Finding
 from nightlatch.edge import opening
 from nightlatch.edge.house import House
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.lookout import ok, warn
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.reach import Ways, listening
@@ -46,7 +46,7 @@ def unreached(house: House, tip: str, pool: Pool, failing: Collection[str]) -> I
         closing(Ways(addresses=places, noted=True)) as ways,
         TemporaryDirectory(prefix="nightlatch-") as folder,
     ):
-        noting = replace(opening.laboratory(house, pool, ways), cache=Path(folder))
+        noting = replace(opening.verdict_engine(house, pool, ways), cache=Path(folder))
         noting.state(tip)
         if called := set(ways.called()) - set(checks.reach):
             for names, some in grouped(calls_of(noting, tip, ways, failing), called):
@@ -62,7 +62,9 @@ def unreached(house: House, tip: str, pool: Pool, failing: Collection[str]) -> I
                 )
 
 
-def calls_of(noting: Lab, tip: str, ways: Ways, failing: Collection[str]) -> dict[str, set[str]]:
+def calls_of(
+    noting: VerdictEngine, tip: str, ways: Ways, failing: Collection[str]
+) -> dict[str, set[str]]:
     """What some tests call, each run alone; what cannot be run alone calls nothing that is
     known to be its own."""
     suites = noting.suite(tip, tip)

@@ -144,7 +144,7 @@ def lay_carried(site: Site, started: Started, *, fresh: bool) -> Started:
 def already_green(site: Site, started: Started) -> SessionEnded | None:
     """A verify that is green before any agent worked: done if this branch has seen it red, else
     a person looks. None: work is needed."""
-    verdict = site.lab.needless(started.base, site.memory.start_base, started.feature)
+    verdict = site.engine.needless(started.base, site.memory.start_base, started.feature)
     if verdict is None:
         return None
     nothing = Candidate(tree=site.house.repo.tree_of(started.base), base=started.base)
@@ -487,12 +487,12 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
         " run now",
     )
     finished, carried = end.end is End.FINISHED, started.laid
-    with site.lab.progress.whole(started.feature.id):
+    with site.engine.progress.whole(started.feature.id):
         seen_red = (
             bool(started.feature.verify)
-            and site.lab.verify_at(started.base, started.feature).answer is Answer.RED
+            and site.engine.verify_at(started.base, started.feature).answer is Answer.RED
         )
-        verdict = site.lab.examine(
+        verdict = site.engine.examine(
             made.base,
             made.tree,
             started.feature,
@@ -526,7 +526,7 @@ def pictures(site: Site, started: Started, made: Candidate) -> None:
     found = [
         (name, file)
         for name, tree in trees.items()
-        for file in judge.left(site.lab.kept(made.base, tree))[1][:PICTURES]
+        for file in judge.left(site.engine.kept(made.base, tree))[1][:PICTURES]
     ]
     for name, file in found:
         folder = site.house.state / "sessions" / started.id / "pictures" / name
@@ -580,7 +580,7 @@ def again(
             reasons=(replace(conflict.reasons[0], detail=merged.conflicts),),
         )
     moved = replace(made, tree=merged.tree, base=tip)
-    if site.lab.key(tip) == site.lab.key(made.base):
+    if site.engine.key(tip) == site.engine.key(made.base):
         return moved, examined
     verdict = examine(site, started, moved, end)
     return moved, replace(verdict, usage=examined.usage + verdict.usage)

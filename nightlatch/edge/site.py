@@ -26,7 +26,7 @@ from nightlatch.edge.awake import asleep
 from nightlatch.edge.console import Console
 from nightlatch.edge.house import House
 from nightlatch.edge.journal import Journal
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.sandbox_base import Sandbox
@@ -187,7 +187,7 @@ class Site:
     sandbox: Sandbox
     journal: Journal
     pool: Pool
-    lab: Lab
+    engine: VerdictEngine
     console: Console
     signals: Signals
     notifier: Notifier

@@ -12,9 +12,9 @@ from nightlatch.core.evidence import Noticed, Said
 from nightlatch.core.ratchet.mutants import mutants
 from nightlatch.core.ratchet.stubs import stubbed
 from nightlatch.core.results import Answer
-from nightlatch.edge.case import Case
+from nightlatch.edge.case import Comparison
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Trials
+from nightlatch.edge.trials import TreeEvaluator
 
 MOST, LEAST = 8, 3
 SHARE = 0.1  # of limits.check
@@ -22,7 +22,9 @@ SHARE = 0.1  # of limits.check
 Fault = tuple[str, dict[str, str]]
 
 
-def examine(trials: Trials, case: Case, proof: frozenset[str], verify: Said | None) -> Noticed:
+def examine(
+    evaluator: TreeEvaluator, comparison: Comparison, proof: frozenset[str], verify: Said | None
+) -> Noticed:
     """Try faults until one is noticed: first everything new emptied at once, then small ones in
     the lines that were added.
 
@@ -31,22 +33,26 @@ def examine(trials: Trials, case: Case, proof: frozenset[str], verify: Said | No
     whether they are there; unless what it asks about is no code: then it notices when that is taken
     back.
     """
-    deadline = monotonic() + SHARE * trials.hands.timeout
+    deadline = monotonic() + SHARE * evaluator.hands.timeout
     tried = list[str]()
     small = list[str]()
-    for says, texts in faults(trials, case):
+    for says, texts in faults(evaluator, comparison):
         if monotonic() > deadline and tried:
             return Noticed(tried=tuple(tried), left=True)
         tried.append(says)
         seen = notices(
-            trials, case, entries(trials, case, texts), proof, by_verify=verify is not None
+            evaluator,
+            comparison,
+            entries(evaluator, comparison, texts),
+            proof,
+            by_verify=verify is not None,
         )
         if says == EMPTIED:
             if not seen:
                 return Noticed(
                     tried=tuple(tried),
                     hollow=True,
-                    noticed=data_matters(trials, case, proof, verify),
+                    noticed=data_matters(evaluator, comparison, proof, verify),
                 )
             continue
         small.append(says)
@@ -59,35 +65,37 @@ def examine(trials: Trials, case: Case, proof: frozenset[str], verify: Said | No
         return Noticed(
             tried=tuple(tried),
             left=few,
-            noticed=not few and data_matters(trials, case, proof, verify),
+            noticed=not few and data_matters(evaluator, comparison, proof, verify),
         )
     # Nothing small could be tried: that the emptied code was noticed is all that is known.
     return Noticed(tried=tuple(tried), noticed=bool(tried))
 
 
-def data_matters(trials: Trials, case: Case, proof: frozenset[str], verify: Said | None) -> bool:
+def data_matters(
+    evaluator: TreeEvaluator, comparison: Comparison, proof: frozenset[str], verify: Said | None
+) -> bool:
     """Is it noticed when what the feature changed in files that are no code is taken back?"""
-    tests = {change.path for change in case.tests}
+    tests = {change.path for change in comparison.tests}
     read = verify.read if verify else None
     back: dict[str, Entry | None] = {
         change.path: (change.old_mode, change.old_oid) if change.old_mode else None
-        for change in case.changes
+        for change in comparison.changes
         if change.path not in tests
-        and change.path not in case.sources
+        and change.path not in comparison.sources
         and (not read or change.path in read)
     }
-    return bool(back) and notices(trials, case, back, proof, by_verify=verify is not None)
+    return bool(back) and notices(evaluator, comparison, back, proof, by_verify=verify is not None)
 
 
 EMPTIED = "every function that was added does nothing"
 
 
-def faults(trials: Trials, case: Case) -> Iterator[Fault]:
+def faults(evaluator: TreeEvaluator, comparison: Comparison) -> Iterator[Fault]:
     """What each fault is, with the texts of the files that have it."""
     own = {
         text.path: text
-        for text in case.texts
-        if trials.path(text.path) in case.sources and text.new is not None
+        for text in comparison.texts
+        if evaluator.path(text.path) in comparison.sources and text.new is not None
     }
     empty = {
         path: stub
@@ -96,7 +104,7 @@ def faults(trials: Trials, case: Case) -> Iterator[Fault]:
     }
     if empty:
         yield EMPTIED, empty
-    seed, count = trials.key(case.base), 0
+    seed, count = evaluator.key(comparison.base), 0
     each = max(2, MOST // max(len(own), 1))
     for path, text in own.items():
         lines = added(text.old or "", text.new or "")
@@ -117,29 +125,34 @@ def added(old: str, new: str) -> frozenset[int]:
     )
 
 
-def entries(trials: Trials, case: Case, texts: Mapping[str, str]) -> dict[str, Entry | None]:
+def entries(
+    evaluator: TreeEvaluator, comparison: Comparison, texts: Mapping[str, str]
+) -> dict[str, Entry | None]:
     """These files of the project with other texts."""
     made: dict[str, Entry | None] = {}
     for path, text in texts.items():
-        place = trials.path(path)
-        mode, _ = trials.files(case.tree)[place]
-        made[place] = (mode, trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+        place = evaluator.path(path)
+        mode, _ = evaluator.files(comparison.tree)[place]
+        made[place] = (mode, evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape")))
     return made
 
 
 def notices(
-    trials: Trials,
-    case: Case,
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
     changed: Mapping[str, Entry | None],
     proof: frozenset[str],
     *,
     by_verify: bool,
 ) -> bool:
     """Does the verify, or one of the proof tests, fail with these files in the candidate?"""
-    tree = trials.repo.tree_with(case.tree, changed)
-    if by_verify and trials.verify(case.base, tree, case.feature).answer is not Answer.GREEN:
+    tree = evaluator.repo.tree_with(comparison.tree, changed)
+    if (
+        by_verify
+        and evaluator.verify(comparison.base, tree, comparison.feature).answer is not Answer.GREEN
+    ):
         return True
     if not proof:
         return False
-    found = trials.run(case.base, tree, case.suite, proof)
+    found = evaluator.run(comparison.base, tree, comparison.suite, proof)
     return not proof <= found.passed

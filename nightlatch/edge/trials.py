@@ -64,7 +64,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
+class TreeEvaluator:
     """What is needed to try out trees of one project.
 
     `open_room(base, tree)` gives a fresh checkout of the tree over what init.sh makes at the base.

@@ -22,12 +22,12 @@ from nightlatch.core.suites import Suite, as_project, holders, matching
 from nightlatch.core.testfiles import supersedes
 from nightlatch.data import RUNNERS
 from nightlatch.edge import integrity, runner
-from nightlatch.edge.case import Case, text_of
+from nightlatch.edge.case import Comparison, text_of
 from nightlatch.edge.elsewhere import Aspect, Place, elsewhere
 from nightlatch.edge.runner import Desk
 from nightlatch.edge.sidebyside import within
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Trials, digest
+from nightlatch.edge.trials import TreeEvaluator, digest
 
 TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
 SHARE = 0.1  # of limits.check
@@ -56,8 +56,8 @@ class Told:
 class Trial:
     """One suite, and the ids of it that are tried: `new` ones, and some that the base has."""
 
-    trials: Trials
-    case: Case
+    evaluator: TreeEvaluator
+    comparison: Comparison
     suite: Suite
     new: tuple[str, ...]
     near: tuple[str, ...]
@@ -67,17 +67,17 @@ class Trial:
     def work(self) -> Work | None:
         """The same ids, called one by one without their framework; None where nothing here can
         do that."""
-        return self.work_of((*self.new, *self.near), self.case.tree)
+        return self.work_of((*self.new, *self.near), self.comparison.tree)
 
     def work_of(self, ids: Iterable[str], tree: str) -> Work | None:
         how = alone.BY_RUNNER.get(self.suite.runner.name, "")
-        name = f"q{digest(self.case.base, tree)[:10]}"
+        name = f"q{digest(self.comparison.base, tree)[:10]}"
         own = [self.reported(one) for one in ids]
         if how == "go":
             module = self.text("go.mod", tree) or ""
             return alonego.go_work(name, own, module, self.test_texts(tree), source_of("go"))
         if how == "python":
-            return alone.python_work(name, own, lambda path: self.text(path, self.case.base))
+            return alone.python_work(name, own, lambda path: self.text(path, self.comparison.base))
         return alone.script_work(how, name, own) if how in alone.BETWEEN else None
 
     def reported(self, name: str) -> str:
@@ -92,7 +92,7 @@ class Trial:
         is_code = matching(self.suite.patterns(self.suite.runner.code))
         paths = [
             path
-            for path in map(self.trials.own, self.trials.files(tree))
+            for path in map(self.evaluator.own, self.evaluator.files(tree))
             if is_test(path) and is_code(path)
         ]
         local = [self.suite.local(path) for path in paths[:MOST_TEST_FILES]]
@@ -100,25 +100,27 @@ class Trial:
 
     def text(self, path: str, tree: str) -> str | None:
         """The text of a file in the suite's folder, None where there is none."""
-        data = self.trials.repo.read(tree, self.trials.path(self.suite.named(path)))
+        data = self.evaluator.repo.read(tree, self.evaluator.path(self.suite.named(path)))
         return None if data is None else text_of(data)
 
     def entries(self, files: Mapping[str, str]) -> dict[str, Entry | None]:
         """These files of the suite's folder, as a tree takes them."""
-        paths = ((self.trials.path(self.suite.named(path)), text) for path, text in files.items())
+        paths = (
+            (self.evaluator.path(self.suite.named(path)), text) for path, text in files.items()
+        )
         return {
-            path: (FILE, self.trials.repo.write_blob(text.encode("utf-8", "surrogateescape")))
+            path: (FILE, self.evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape")))
             for path, text in paths
         }
 
     def laid(self, tree: str, files: Mapping[str, str]) -> str:
-        return self.trials.repo.tree_with(tree, self.entries(files)) if files else tree
+        return self.evaluator.repo.tree_with(tree, self.entries(files)) if files else tree
 
     def alone(self, work: Work, tree: str) -> dict[str, str]:
         """What each id comes to on a tree, called by itself in a hidden room."""
-        self.trials.ran.append(tree)
+        self.evaluator.ran.append(tree)
         with elsewhere(
-            self.trials, self.case.base, self.laid(tree, work.files), seconds=self.seconds
+            self.evaluator, self.comparison.base, self.laid(tree, work.files), seconds=self.seconds
         ) as place:
             inner = within(place.room, self.suite.folder)
             desk = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen)
@@ -133,16 +135,24 @@ class Trial:
         wanted = {
             self.suite.named(name): self.suite.named(other) for name, other in clothed.items()
         }
-        tree = self.laid(self.case.tree, files)
-        found = self.trials.run(
-            self.case.base, tree, self.case.suite, sorted(set(wanted.values())), self.seconds
+        tree = self.laid(self.comparison.tree, files)
+        found = self.evaluator.run(
+            self.comparison.base,
+            tree,
+            self.comparison.suite,
+            sorted(set(wanted.values())),
+            self.seconds,
         )
         return frozenset(name for name, clothed in wanted.items() if clothed in found.passed)
 
     def usual(self, ids: Collection[str]) -> frozenset[str]:
         """Those of these ids that pass once more where they are watched."""
-        return self.trials.run(
-            self.case.base, self.case.tree, self.case.suite, sorted(ids), self.seconds
+        return self.evaluator.run(
+            self.comparison.base,
+            self.comparison.tree,
+            self.comparison.suite,
+            sorted(ids),
+            self.seconds,
         ).passed & frozenset(ids)
 
     def plainly(
@@ -152,9 +162,9 @@ class Trial:
         where it cannot be told."""
         own = [self.suite.local(one) for one in ids]
         kind = self.suite.runner
-        self.trials.ran.append(tree)
+        self.evaluator.ran.append(tree)
         with elsewhere(
-            self.trials, self.case.base, tree, seconds=self.seconds, usual=usual
+            self.evaluator, self.comparison.base, tree, seconds=self.seconds, usual=usual
         ) as place:
             inner = within(place.room, self.suite.folder)
             kit = place.put(
@@ -186,7 +196,7 @@ class Trial:
         return found.passed & frozenset(ids)
 
 
-def examine(trials: Trials, case: Case, e: Evidence) -> Unwatched:
+def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Unwatched:
     """Try what decides once more in hidden rooms, where the change adds or changes code.
 
     Test functions are called one by one without their framework where that can be done, else by the
@@ -194,47 +204,56 @@ def examine(trials: Trials, case: Case, e: Evidence) -> Unwatched:
     ways that tell why, so that a test which needs its framework, or fails there at the base too, is
     held against nobody.
     """
-    deadline = monotonic() + SHARE * trials.hands.timeout
+    deadline = monotonic() + SHARE * evaluator.hands.timeout
     told = []
-    for suite in case.suite.every:
-        trial = trial_of(trials, case, e, suite, max(deadline - monotonic(), 1.0))
+    for suite in comparison.suite.every:
+        trial = trial_of(evaluator, comparison, e, suite, max(deadline - monotonic(), 1.0))
         if trial.new or trial.near:
             told.append(tried(trial))
-    told.append(verify_again(trials, case, e, max(deadline - monotonic(), 1.0)))
+    told.append(verify_again(evaluator, comparison, e, max(deadline - monotonic(), 1.0)))
     return Unwatched(
         only=tuple(dict.fromkeys(line for part in told for line in part.only)),
         unsure=tuple(dict.fromkeys(line for part in told for line in part.unsure)),
     )
 
 
-def trial_of(trials: Trials, case: Case, e: Evidence, suite: Suite, seconds: float) -> Trial:
+def trial_of(
+    evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, suite: Suite, seconds: float
+) -> Trial:
     """What is tried of a suite: its new tests, and some of the base's that speak of the code
     that changed."""
     passed = e.own.passed if e.own else frozenset[str]()
     mine = frozenset(
-        one for one in passed if case.suite.alone or suite in holders(case.suite.every, one)
+        one
+        for one in passed
+        if comparison.suite.alone or suite in holders(comparison.suite.every, one)
     )
     if not suite.by_id or suite.name in e.base.tests.absent_suites:
         mine = frozenset()
     chance = e.flaky | e.unsteady
     new = sorted((e.proof or new_passing(e)) & mine - chance)[:MOST_NEW]
-    stems = {basename(path).partition(".")[0] for path in case.sources}
+    stems = {basename(path).partition(".")[0] for path in comparison.sources}
     speaks = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(stems)))})\b")
-    texts = integrity.test_texts(trials, case, suite, e) if mine else {}
+    texts = integrity.test_texts(evaluator, comparison, suite, e) if mine else {}
     files = [path for path, text in texts.items() if speaks.search(text)][:NEAR_FILES]
     known = sorted((e.base.tests.passed & mine) - chance)
     near = [one for one in known if any(integrity.among(file_of(one), path) for path in files)]
-    near = [one for one in near if not supersedes(case.feature.supersedes, one)]
+    near = [one for one in near if not supersedes(comparison.feature.supersedes, one)]
     few = near[:: max(len(near) // MOST_NEAR, 1)][:MOST_NEAR]
     return Trial(
-        trials=trials, case=case, suite=suite, new=tuple(new), near=tuple(few), seconds=seconds
+        evaluator=evaluator,
+        comparison=comparison,
+        suite=suite,
+        new=tuple(new),
+        near=tuple(few),
+        seconds=seconds,
     )
 
 
 def tried(trial: Trial) -> Told:
     """What comes of a suite's ids, called by themselves and, those of which nothing is known
     then, by the framework's command."""
-    told = trial.alone(trial.work, trial.case.tree) if trial.work else {}
+    told = trial.alone(trial.work, trial.comparison.tree) if trial.work else {}
     failed = [one for one, came in told.items() if came == FAILED]
     known = confirmed(trial, trial.work, failed) if trial.work and failed else Told()
     sure = {one for one, came in told.items() if came == PASSED}
@@ -248,13 +267,13 @@ def tried(trial: Trial) -> Told:
 def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Told:
     """Which of these ids fail only for want of a framework around them: what fails at the base
     too, or inside of one, does not."""
-    again = trial.alone(work, trial.case.tree)
+    again = trial.alone(work, trial.comparison.tree)
     dressed = trial.in_clothes(work)
     left = [one for one in failed if again.get(one) == FAILED and one in dressed]
     if not left:
         return Told()
-    sample = trial.work_of(trial.near, trial.case.base) if trial.near else None
-    before = trial.alone(sample, trial.case.base) if sample else {}
+    sample = trial.work_of(trial.near, trial.comparison.base) if trial.near else None
+    before = trial.alone(sample, trial.comparison.base) if sample else {}
     if FAILED in before.values():
         return Told()  # this suite cannot be called so, at the base either
     if (
@@ -276,13 +295,13 @@ def typed_can_be_called(trial: Trial, work: Work, name: str) -> bool:
     control = replace(
         alone.script_work(work.how, work.name, [f"{file}::part"]), files={file: alone.TYPED}
     )
-    return PASSED in trial.alone(control, trial.case.base).values()
+    return PASSED in trial.alone(control, trial.comparison.base).values()
 
 
 def by_framework(trial: Trial, ids: Collection[str]) -> Told:
     """The same by the framework's own command, in another place with another history and other
     variables."""
-    base, tree = trial.case.base, trial.case.tree
+    base, tree = trial.comparison.base, trial.comparison.tree
     passed = trial.plainly(ids, tree)
     failed = frozenset(ids) - passed if passed is not None else frozenset[str]()
     failed = trial.usual(failed) if failed else failed
@@ -305,7 +324,7 @@ def by_framework(trial: Trial, ids: Collection[str]) -> Told:
         says = f"{one}: it passes only with {' or '.join(why) or 'all that it usually finds'}"
         text = trial.text(trial.suite.local(file_of(one)), tree) or ""
         named = any(
-            alone.speaks_of(aspect, [text], str(trial.trials.repo.top))
+            alone.speaks_of(aspect, [text], str(trial.evaluator.repo.top))
             for aspect in why
             if aspect is not Aspect.FRAMEWORK
         )
@@ -314,37 +333,48 @@ def by_framework(trial: Trial, ids: Collection[str]) -> Told:
     return Told(only=tuple(only), unsure=tuple(unsure))
 
 
-def verify_again(trials: Trials, case: Case, e: Evidence, seconds: float) -> Told:
+def verify_again(
+    evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, seconds: float
+) -> Told:
     """The feature's verify in a hidden room."""
     if e.now is None or e.now.answer is not Answer.GREEN:
         return Told()
-    if e.now.seconds > LONG and case.suite.every and all(map(calls_a_runner, case.feature.verify)):
+    if (
+        e.now.seconds > LONG
+        and comparison.suite.every
+        and all(map(calls_a_runner, comparison.feature.verify))
+    ):
         return Told()
 
     def answer(usual: frozenset[Aspect]) -> bool:
-        tree = trials.repo.tree_with(case.tree, case.own_harness) if case.own_harness else case.tree
-        with elsewhere(trials, case.base, tree, seconds=seconds, usual=usual) as place:
+        tree = (
+            evaluator.repo.tree_with(comparison.tree, comparison.own_harness)
+            if comparison.own_harness
+            else comparison.tree
+        )
+        with elsewhere(evaluator, comparison.base, tree, seconds=seconds, usual=usual) as place:
             env = {
-                "NIGHTLATCH_BASE": case.base,
-                "NIGHTLATCH_FEATURE": case.feature.id,
+                "NIGHTLATCH_BASE": comparison.base,
+                "NIGHTLATCH_FEATURE": comparison.feature.id,
                 "NIGHTLATCH_REPORTS": place.seen,
             }
             env = env if Aspect.VARIABLES in usual else {}
             scripts = [
-                place.put(f"c{n}", command + "\n") for n, command in enumerate(case.feature.verify)
+                place.put(f"c{n}", command + "\n")
+                for n, command in enumerate(comparison.feature.verify)
             ]
             return all(place.run(["sh", script], env).exit == 0 for script in scripts)
 
     if answer(frozenset()):
         return Told()
-    if trials.verify(
-        case.base, case.tree, case.feature, seconds
+    if evaluator.verify(
+        comparison.base, comparison.tree, comparison.feature, seconds
     ).answer is not Answer.GREEN or not answer(EVERYTHING_USUAL):
         return Told()  # it comes out both ways, or not from a script
     why = [aspect for aspect in ASPECTS if answer(frozenset({aspect}))]
     said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
-    texts = [*case.feature.verify, *harness_texts(trials, case, e.now.read or ())]
-    if any(alone.speaks_of(aspect, texts, str(trials.repo.top)) for aspect in why or ASPECTS):
+    texts = [*comparison.feature.verify, *harness_texts(evaluator, comparison, e.now.read or ())]
+    if any(alone.speaks_of(aspect, texts, str(evaluator.repo.top)) for aspect in why or ASPECTS):
         return Told()
     return Told(only=(said,))
 
@@ -354,13 +384,20 @@ def calls_a_runner(command: str) -> bool:
     return any(" ".join(call.words) in command for kind in runner.shipped() for call in kind.calls)
 
 
-def harness_texts(trials: Trials, case: Case, read: Collection[str]) -> list[str]:
+def harness_texts(
+    evaluator: TreeEvaluator, comparison: Comparison, read: Collection[str]
+) -> list[str]:
     """What the base says in files that a verify read and the candidate did not change."""
-    changed = {change.path for change in case.changes}
+    changed = {change.path for change in comparison.changes}
     paths = [
-        path for path in sorted(read) if path not in changed and path in trials.files(case.base)
+        path
+        for path in sorted(read)
+        if path not in changed and path in evaluator.files(comparison.base)
     ]
-    return [text_of(trials.repo.read(case.base, path) or b"") for path in paths[: 10 * MOST_NEAR]]
+    return [
+        text_of(evaluator.repo.read(comparison.base, path) or b"")
+        for path in paths[: 10 * MOST_NEAR]
+    ]
 
 
 def source_of(how: str) -> str:

@@ -11,14 +11,14 @@ from nightlatch.edge.console import Console
 from nightlatch.edge.git import Repo
 from nightlatch.edge.gitcall import one
 from nightlatch.edge.house import House
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.sidebyside import Progress
 
 
 @contextmanager
-def opened(house: House, console: Console | None = None) -> Iterator[tuple[Pool, Lab]]:
-    """Fresh checkouts and a laboratory that uses them, without the lock of a run; the console
+def opened(house: House, console: Console | None = None) -> Iterator[tuple[Pool, VerdictEngine]]:
+    """Fresh checkouts and a verdict engine that uses them, without the lock of a run; the console
     shows what runs."""
     opening.state_folder(house)
     pool = Pool(
@@ -26,7 +26,7 @@ def opened(house: House, console: Console | None = None) -> Iterator[tuple[Pool,
     )
     console = console or Console(hide=house.secrets.hide)
     with opening.put_away(pool, console):
-        yield pool, opening.laboratory(house, pool, progress=Progress(show=console.alive))
+        yield pool, opening.verdict_engine(house, pool, progress=Progress(show=console.alive))
 
 
 def working_tree(repo: Repo) -> str:

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.sandbox
 
 
 def examined(world: Housed, first: str, candidate: Tree, processors: int = 2) -> Verdict:
-    lab = replace(world.lab(), side_by_side=processors)
+    engine = replace(world.engine(), side_by_side=processors)
     tree = world.repo.tree_of(world.commit(candidate, first))
-    return lab.examine(first, tree, PROSE, off=RUN_ONLY)
+    return engine.examine(first, tree, PROSE, off=RUN_ONLY)
 
 
 def runs(verdict: Verdict) -> dict[str, int]:

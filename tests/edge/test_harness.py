@@ -378,16 +378,16 @@ def test_what_another_feature_is_verified_by_is_held_too(world: World) -> None:
     form = FORMS["make"]
     first = world.commit({**BASE, **form.base})
     other = Feature(id="US-2", title="Another", done=False, verify=("make -s test",))
-    lab = world.lab(planned=lambda _base: (PROSE, other))
+    engine = world.engine(planned=lambda _base: (PROSE, other))
     honest = {
         "calc.py": SUB,
         "test_sub.py": "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n",
     }
     bent = world.repo.tree_of(world.commit({**honest, **form.bent}, first))
-    assert rules(lab.examine(first, bent, PROSE)) == ["ratchet.harness-changed"]
+    assert rules(engine.examine(first, bent, PROSE)) == ["ratchet.harness-changed"]
     more = {"Makefile": form.base["Makefile"] + "\nlint:\n\ttrue\n"}
     fine = world.repo.tree_of(world.commit({**honest, **more}, first))
-    assert lab.examine(first, fine, PROSE).outcome is Outcome.LANDED
+    assert engine.examine(first, fine, PROSE).outcome is Outcome.LANDED
 
 
 def test_a_check_is_run_through_what_the_base_has(world: World) -> None:

@@ -140,7 +140,7 @@ def test_what_lies_around_a_failing_test_changes_no_verdict(
     attack, base = ATTACKS[name], world.commit(BASE)
     world = world if attack.plugins else replace(world, python=slim_pytest)
     tree = candidate(world, base, attack.files)
-    verdict = world.lab().examine(base, tree, PROSE, off=RUN_ONLY)
+    verdict = world.engine().examine(base, tree, PROSE, off=RUN_ONLY)
     assert (verdict.outcome, verdict.safe) == (Outcome.REJECTED, False)
 
 

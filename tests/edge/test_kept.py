@@ -9,9 +9,9 @@ from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.proofs import dump_said, may_reach, said_from
 from nightlatch.core.results import Answer
 from nightlatch.core.scope import Change
-from nightlatch.edge.case import case_of
-from nightlatch.edge.kept import compare
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.case import compare
+from nightlatch.edge.kept import reverify
+from nightlatch.edge.lab import VerdictEngine
 from tests.edge.test_lab import BASE, PROSE, SUB, TEST_SUB, World, rules
 from tests.edge.test_lab import world as world  # the fixture
 
@@ -33,63 +33,63 @@ HONEST = {"calc.py": SUB, "test_sub.py": TEST_SUB}
 UNTESTED = {**MORE, "test_calc.py": "def test_nothing():\n    pass\n"}
 
 
-def lab_with(world: World, *features: Feature) -> Lab:
-    return world.lab(planned=lambda _base: (*features, PROSE))
+def lab_with(world: World, *features: Feature) -> VerdictEngine:
+    return world.engine(planned=lambda _base: (*features, PROSE))
 
 
 def test_a_later_session_never_breaks_what_an_earlier_feature_was_proved_by(world: World) -> None:
-    lab, first = lab_with(world, ADDS), world.commit(UNTESTED)
+    engine, first = lab_with(world, ADDS), world.commit(UNTESTED)
     gone = {"calc.py": "def sub(a, b):\n    return a - b\n", "test_sub.py": TEST_SUB}
     tree = world.repo.tree_of(world.commit(gone, first))
-    verdict = lab.examine(first, tree, PROSE)
+    verdict = engine.examine(first, tree, PROSE)
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["verify.broken"])
     assert verdict.reasons[0].detail[0].startswith("US-0 Add\n")
-    assert lab.examine(first, tree, PROSE, off=frozenset({"kept"})).outcome is Outcome.LANDED
+    assert engine.examine(first, tree, PROSE, off=frozenset({"kept"})).outcome is Outcome.LANDED
     ends = replace(PROSE, supersedes=("US-0",))
-    assert lab.examine(first, tree, ends).outcome is Outcome.LANDED
+    assert engine.examine(first, tree, ends).outcome is Outcome.LANDED
 
 
 def test_what_was_red_at_the_base_is_not_held_against_a_candidate(world: World) -> None:
     never = replace(ADDS, verify=("false",))
-    lab, first = lab_with(world, never), world.commit(MORE)
+    engine, first = lab_with(world, never), world.commit(MORE)
     tree = world.repo.tree_of(world.commit(HONEST, first))
-    assert lab.examine(first, tree, PROSE).outcome is Outcome.LANDED
+    assert engine.examine(first, tree, PROSE).outcome is Outcome.LANDED
 
 
 def test_what_comes_out_both_ways_is_a_remark(world: World) -> None:
     """Green at the base; on the candidate red the first time and green the second, as what
     waits for a port is."""
     coin = 'test ! -f new.py || test -f "$COINS/seen" || { touch "$COINS/seen"; false; }'
-    lab, first = lab_with(world, replace(ADDS, verify=(coin,))), world.commit(MORE)
+    engine, first = lab_with(world, replace(ADDS, verify=(coin,))), world.commit(MORE)
     tree = world.repo.tree_of(world.commit({**HONEST, "new.py": ""}, first))
-    verdict = lab.examine(first, tree, PROSE)
+    verdict = engine.examine(first, tree, PROSE)
     assert (verdict.outcome, rules(verdict)) == (Outcome.LANDED, ["verify.unsteady"])
 
 
 def test_only_what_the_change_can_reach_runs_again(world: World) -> None:
-    lab, first = lab_with(world, ADDS, READS), world.commit(MORE)
-    lab.verify_at(first, ADDS)
-    lab.verify_at(first, READS)
+    engine, first = lab_with(world, ADDS, READS), world.commit(MORE)
+    engine.verify_at(first, ADDS)
+    engine.verify_at(first, READS)
     started = len(world.rooms)
     tree = world.repo.tree_of(world.commit({"words.py": "def hello():\n    return 2 - 1\n"}, first))
-    verdict = lab.examine(
+    verdict = engine.examine(
         first, tree, replace(PROSE, verify=()), off=frozenset({"integrity", "expected"})
     )
     assert verdict.outcome is Outcome.UNPROVED
     # its Python, two runs of the suite, and the one verify that reads words.py
     assert len(world.rooms) - started == 4
-    said = lab.proofs(tree)
+    said = engine.proofs(tree)
     assert sorted(each.carried for each in said.values()) == [False, True]
 
 
 def test_a_verify_that_ran_is_not_run_again_at_the_commit_that_it_ran_for(world: World) -> None:
     feature = replace(PROSE, verify=("python3 -c 'from calc import sub; assert sub(3, 1) == 2'",))
-    lab, first = lab_with(world, ADDS), world.commit(MORE)
+    engine, first = lab_with(world, ADDS), world.commit(MORE)
     tree = world.repo.tree_of(world.commit(HONEST, first))
-    assert lab.examine(first, tree, feature).outcome is Outcome.LANDED
+    assert engine.examine(first, tree, feature).outcome is Outcome.LANDED
     started = len(world.rooms)
     landed = world.commit(HONEST, first)
-    assert [lab.verify_at(landed, each).answer for each in (feature, ADDS)] == [
+    assert [engine.verify_at(landed, each).answer for each in (feature, ADDS)] == [
         Answer.GREEN,
         Answer.GREEN,
     ]
@@ -97,20 +97,20 @@ def test_a_verify_that_ran_is_not_run_again_at_the_commit_that_it_ran_for(world:
 
 
 def test_what_there_is_no_time_for_is_said(world: World) -> None:
-    lab, first = lab_with(world, ADDS), world.commit(MORE)
+    engine, first = lab_with(world, ADDS), world.commit(MORE)
     tree = world.repo.tree_of(world.commit(HONEST, first))
-    usual = world.lab(planned=lab.planned)
-    found = compare(
-        replace(lab, hands=replace(usual.hands, timeout=0.0)),
-        case_of(usual, first, tree, PROSE),
+    usual = world.engine(planned=engine.planned)
+    found = reverify(
+        replace(engine, hands=replace(usual.hands, timeout=0.0)),
+        compare(usual, first, tree, PROSE),
         tree,
     )
     assert found.left == ("US-0",)
 
 
 def test_what_a_verify_read_is_known(world: World) -> None:
-    lab, first = lab_with(world), world.commit(MORE)
-    said = lab.verify_at(first, READS)
+    engine, first = lab_with(world), world.commit(MORE)
+    said = engine.verify_at(first, READS)
     assert said.read is not None
     assert "words.py" in said.read
     assert "calc.py" not in said.read

@@ -14,7 +14,7 @@ from nightlatch.core.evidence import Step
 from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
 from nightlatch.core.results import Answer
 from nightlatch.edge.git import Repo
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec
@@ -45,7 +45,7 @@ Tree = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class World:
-    """One repository, the laboratory that looks at it, and how often each suite and checkout
+    """One repository, the verdict engine that looks at it, and how often each suite and checkout
     was started."""
 
     repo: Repo
@@ -65,7 +65,7 @@ class World:
         }
         return self.repo.commit(self.repo.tree_with(self.repo.tree_of(onto), entries), [], "state")
 
-    def lab(self, **settings: object) -> Lab:
+    def engine(self, **settings: object) -> VerdictEngine:
         known: dict[str, object] = {
             "repo": self.repo,
             "hands": Hands(sandbox=NoSandbox(), timeout=PATIENCE),
@@ -74,7 +74,7 @@ class World:
             "aside": ("prd.json", "progress.txt", "progress", "findings"),
             "most_mutants": 3,
         }
-        return Lab(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
+        return VerdictEngine(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
 
     @contextmanager
     def open_room(self, _base: str, tree: str) -> Iterator[SandboxSpec]:
@@ -109,8 +109,8 @@ class World:
         """The verdict on a candidate that is the base with some files changed, by an agent in a
         run or as a person's own commit."""
         first = self.commit(base)
-        lab = self.lab(protected=("checks/**",)) if persons else self.lab()
-        return lab.examine(
+        engine = self.engine(protected=("checks/**",)) if persons else self.engine()
+        return engine.examine(
             first,
             self.repo.tree_of(self.commit(candidate, first)),
             feature,
@@ -215,8 +215,8 @@ def test_a_refused_test_file_that_no_suite_runs_is_restored_for_the_next_session
 ) -> None:
     first = world.commit({**BASE, **PAGE})
     tree = world.repo.tree_of(world.commit({"calc.py": SUB, "web/cart.test.ts": None}, first))
-    lab = world.lab()
-    kept = lab.without_weakened_tests(first, tree, lab.examine(first, tree, PROSE))
+    engine = world.engine()
+    kept = engine.without_weakened_tests(first, tree, engine.examine(first, tree, PROSE))
     assert world.repo.read(kept, "web/cart.test.ts") == PAGE["web/cart.test.ts"].encode()
     assert world.repo.read(kept, "calc.py") == SUB.encode()
 
@@ -520,10 +520,10 @@ def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too
 
 
 def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: World) -> None:
-    lab, first = world.lab(), world.commit(BASE)
-    lab.state(first)
+    engine, first = world.engine(), world.commit(BASE)
+    engine.state(first)
     started = len(world.rooms)
-    verdict = lab.examine(first, world.repo.tree_of(first), PROSE)
+    verdict = engine.examine(first, world.repo.tree_of(first), PROSE)
     assert (verdict.outcome, rules(verdict), len(world.rooms)) == (
         Outcome.REJECTED,
         ["scope.empty"],
@@ -532,13 +532,13 @@ def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: W
 
 
 def test_what_the_scope_refuses_is_never_run(world: World) -> None:
-    lab, first = world.lab(), world.commit(BASE)
-    lab.state(first)
+    engine, first = world.engine(), world.commit(BASE)
+    engine.state(first)
     started = len(world.rooms)
     tree = world.repo.tree_of(world.commit({"calc.py": SUB}, first))
-    verdict = lab.examine(first, tree, PROSE, [Reason(rule="scope.link", says="a link")])
+    verdict = engine.examine(first, tree, PROSE, [Reason(rule="scope.link", says="a link")])
     assert (verdict.outcome, len(world.rooms)) == (Outcome.REJECTED, started)
-    held = lab.examine(
+    held = engine.examine(
         first, tree, PROSE, [Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)]
     )
     assert (held.outcome, held.safe, held.tests) == (
@@ -549,39 +549,40 @@ def test_what_the_scope_refuses_is_never_run(world: World) -> None:
 
 
 def test_the_suite_runs_once_where_no_test_changed_and_twice_where_one_did(world: World) -> None:
-    lab, first = world.lab(), world.commit(BASE)
-    lab.state(first)
+    engine, first = world.engine(), world.commit(BASE)
+    engine.state(first)
     assert world.suite_runs() == 1
     second = world.commit({"calc.py": SUB}, first)
     assert (
-        lab.examine(first, world.repo.tree_of(second), PROSE, off=PLAIN).outcome is Outcome.UNPROVED
+        engine.examine(first, world.repo.tree_of(second), PROSE, off=PLAIN).outcome
+        is Outcome.UNPROVED
     )
     assert world.suite_runs() == 2
     landed = world.commit({"progress.txt": "landed\n", "prd.json": "[1]\n"}, second)
-    lab.state(landed)
+    engine.state(landed)
     assert world.suite_runs() == 2
     third = world.commit(
         {"test_calc.py": TESTS + "\n\ndef test_more():\n    assert add(2, 2) == 4\n"}, landed
     )
     feature = replace(PROSE, verify=("test -f calc.py",))
     assert (
-        lab.examine(landed, world.repo.tree_of(third), feature, seen_red=True, off=PLAIN).outcome
+        engine.examine(landed, world.repo.tree_of(third), feature, seen_red=True, off=PLAIN).outcome
         is Outcome.LANDED
     )
     assert world.suite_runs() == 4
 
 
 def test_tests_that_must_fail_run_once_for_a_base_and_once_for_each_candidate(world: World) -> None:
-    lab, first = world.lab(), world.commit(BASE)
-    lab.state(first)
+    engine, first = world.engine(), world.commit(BASE)
+    engine.state(first)
     runs = []
     for text in (SUB, SUB + "\n\nONE = 1\n"):
-        verdict = lab.examine(
+        verdict = engine.examine(
             first, world.repo.tree_of(world.commit({"calc.py": text}, first)), PROSE
         )
         runs += [cost.runs for cost in verdict.costs if cost.step == Step.INTEGRITY]
     assert runs == [2, 1]
-    docs = lab.examine(first, world.repo.tree_of(world.commit({"README.md": "x"}, first)), PROSE)
+    docs = engine.examine(first, world.repo.tree_of(world.commit({"README.md": "x"}, first)), PROSE)
     assert Step.INTEGRITY not in {cost.step for cost in docs.costs}
 
 
@@ -777,14 +778,14 @@ def test_a_red_base_is_named_before_any_agent_is_paid_for(world: World) -> None:
         "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_red(n):\n    assert n"
         " < 0\n"
     )
-    lab, first = world.lab(), world.commit({**BASE, "test_red.py": many})
+    engine, first = world.engine(), world.commit({**BASE, "test_red.py": many})
     with pytest.raises(RedBaseError, match=r"test_red.py::test_red\[0\]") as error:
-        lab.require_green(first, plan_of(PROSE))
+        engine.require_green(first, plan_of(PROSE))
     assert "--accept-red" in error.value.fix
-    lab.require_green(first, plan_of(PROSE), accept=True)
-    lab.require_green(first, plan_of(replace(PROSE, verify=("pytest test_red.py",))))
+    engine.require_green(first, plan_of(PROSE), accept=True)
+    engine.require_green(first, plan_of(replace(PROSE, verify=("pytest test_red.py",))))
     few = world.commit({"test_red.py": many.replace("6", "5")}, first)
-    lab.require_green(few, plan_of(PROSE))
+    engine.require_green(few, plan_of(PROSE))
 
 
 def test_an_empty_suite_is_not_a_red_one(world: World) -> None:
@@ -794,8 +795,8 @@ def test_an_empty_suite_is_not_a_red_one(world: World) -> None:
         {"calc.py": CALC, "tests/__init__.py": ""},
     ):
         first = world.commit(files)
-        world.lab().require_green(first, plan_of(PROSE))
-        assert world.lab().state(first).tests.answer is Answer.GREEN
+        world.engine().require_green(first, plan_of(PROSE))
+        assert world.engine().state(first).tests.answer is Answer.GREEN
 
 
 def test_the_first_tests_of_a_project_count_at_once(world: World) -> None:
@@ -833,18 +834,18 @@ def test_measured_progress_is_advanced_and_only_more_of_it_is_again(world: World
             + "".join(f"\n\ndef test_{n}():\n    assert calc.{n}() == 1\n" for n in "abc")
         ),
     }
-    first, lab = world.commit(base), world.lab()
+    first, engine = world.commit(base), world.engine()
     one = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n"}, first)
     two = world.commit(
         {"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\ndef b():\n    return 1\n"}, first
     )
     tree = {commit: world.repo.tree_of(commit) for commit in (one, two)}
-    assert lab.examine(first, tree[one], feature).outcome is Outcome.ADVANCED
-    verdict = lab.examine(first, tree[two], feature, carried=tree[one])
+    assert engine.examine(first, tree[one], feature).outcome is Outcome.ADVANCED
+    verdict = engine.examine(first, tree[two], feature, carried=tree[one])
     assert (verdict.outcome, verdict.progress) == (Outcome.ADVANCED, True)
     still = world.commit({"calc.py": CALC + "\n\ndef a():\n    return 1\n\n\nB = 1\n"}, first)
     assert (
-        lab.examine(first, world.repo.tree_of(still), feature, carried=tree[one]).outcome
+        engine.examine(first, world.repo.tree_of(still), feature, carried=tree[one]).outcome
         is Outcome.REJECTED
     )
 
@@ -864,7 +865,7 @@ def test_new_tests_that_are_partly_red_are_progress_once_some_of_them_prove_some
 
 
 def test_a_missing_verify_file_is_red_and_a_missing_program_is_a_fault(world: World) -> None:
-    lab, first = world.lab(), world.commit({**BASE, "plain.sh": "exit 0\n"})
+    engine, first = world.engine(), world.commit({**BASE, "plain.sh": "exit 0\n"})
     answers = {
         "pytest -q test_none.py": Answer.RED,
         "./verify/us1.sh": Answer.RED,
@@ -879,9 +880,9 @@ def test_a_missing_verify_file_is_red_and_a_missing_program_is_a_fault(world: Wo
         "true": Answer.GREEN,
     }
     assert {
-        line: lab.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers
+        line: engine.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers
     } == answers
-    slow = world.lab(hands=Hands(sandbox=NoSandbox(), timeout=0.2))
+    slow = world.engine(hands=Hands(sandbox=NoSandbox(), timeout=0.2))
     assert slow.verify_at(first, replace(PROSE, verify=("sleep 30",))).answer is Answer.FAULT
 
 
@@ -920,19 +921,19 @@ def test_a_verify_script_that_the_candidate_wrote_itself_proves_nothing(world: W
 
 
 def test_a_verify_that_is_green_before_any_work_is_held(world: World) -> None:
-    feature, lab = replace(PROSE, verify=("test -f calc.py",)), world.lab()
+    feature, engine = replace(PROSE, verify=("test -f calc.py",)), world.engine()
     first = world.commit(BASE)
-    held = lab.needless(first, first, feature)
+    held = engine.needless(first, first, feature)
     assert held is not None
     assert (held.outcome, rules(held)) == (Outcome.HELD, ["verify.already-green"])
     before = world.commit({"calc.py": None, "test_calc.py": None}, first)
-    done = lab.needless(first, before, feature)
+    done = engine.needless(first, before, feature)
     assert done is not None
     assert (done.outcome, done.proved) == (Outcome.LANDED, True)
-    assert lab.needless(before, before, feature) is None
-    assert lab.needless(first, first, PROSE) is None
+    assert engine.needless(before, before, feature) is None
+    assert engine.needless(first, first, PROSE) is None
     assert (
-        lab.examine(
+        engine.examine(
             first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), feature
         ).outcome
         is Outcome.HELD
@@ -980,11 +981,11 @@ def test_check_exit_codes_are_pass_skip_fault_or_fail(world: World) -> None:
     codes = {"10-ok": 0, "20-skip": 77, "30-bad": 1, "40-lost": 126, "50-lost": 127}
     checks = {f"checks/{name}": f"#!/bin/sh\nexit {code}\n" for name, code in codes.items()}
     signal = {"checks/60-dies": "#!/bin/sh\nkill -9 $$\n"}
-    state = world.lab().state(world.commit({**BASE, **checks, **signal}))
+    state = world.engine().state(world.commit({**BASE, **checks, **signal}))
     wanted = [Answer.GREEN, Answer.SKIP, Answer.RED, Answer.FAULT, Answer.FAULT, Answer.FAULT]
     assert [check.answer for check in state.checks] == wanted
     with pytest.raises(FaultError, match="checks/40-lost could not be run"):
-        world.lab().require_green(world.commit({**BASE, **checks}), plan_of(PROSE))
+        world.engine().require_green(world.commit({**BASE, **checks}), plan_of(PROSE))
 
 
 def test_a_check_that_faults_on_the_candidate_is_neither_a_pass_nor_an_attempt(
@@ -999,8 +1000,8 @@ def test_a_check_that_was_red_at_the_base_may_stay_red(world: World) -> None:
     base = {**BASE, "checks/30-lint": "#!/bin/sh\nexit 1\n"}
     assert world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB}).outcome is Outcome.LANDED
     with pytest.raises(RedBaseError, match="checks/30-lint"):
-        world.lab().require_green(world.commit(base), plan_of(PROSE))
-    world.lab().require_green(world.commit(base), plan_of(VERIFIED))
+        world.engine().require_green(world.commit(base), plan_of(PROSE))
+    world.engine().require_green(world.commit(base), plan_of(VERIFIED))
 
 
 def test_the_tests_that_a_check_reports_are_held_to_by_id(world: World) -> None:
@@ -1025,8 +1026,10 @@ def test_the_check_that_init_writes_for_the_tests_is_the_loops_own_run(world: Wo
 
 def test_gates_of_the_plan_are_checks(world: World) -> None:
     first = world.commit(BASE)
-    lab = world.lab(gates=lambda _base: ("grep -q add calc.py", "! grep -q sub calc.py"))
-    verdict = lab.examine(first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), PROSE)
+    engine = world.engine(gates=lambda _base: ("grep -q add calc.py", "! grep -q sub calc.py"))
+    verdict = engine.examine(
+        first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), PROSE
+    )
     assert (verdict.outcome, verdict.checks, rules(verdict)) == (
         Outcome.REJECTED,
         "1/2",
@@ -1039,15 +1042,17 @@ def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports
 ) -> None:
     first = world.commit({"value": "1\n"})
     tree = world.repo.tree_of(world.commit({"value": "2\n"}, first))
-    assert rules(world.lab(tests="grep -q 1 value").examine(first, tree, PROSE)) == ["tests.failed"]
-    assert world.lab(tests="grep -q . value").examine(first, tree, PROSE).tests == "pass"
+    assert rules(world.engine(tests="grep -q 1 value").examine(first, tree, PROSE)) == [
+        "tests.failed"
+    ]
+    assert world.engine(tests="grep -q . value").examine(first, tree, PROSE).tests == "pass"
     bent = world.repo.tree_of(
         world.commit(
             {"value": "2\n", "tests/wanted": "2\n"},
             world.commit({"value": "1\n", "tests/wanted": "1\n"}),
         )
     )
-    verdict = world.lab(tests="cmp value tests/wanted").examine(
+    verdict = world.engine(tests="cmp value tests/wanted").examine(
         world.commit({"value": "1\n", "tests/wanted": "1\n"}), bent, PROSE
     )
     assert rules(verdict) == ["ratchet.test-failed"]
@@ -1055,35 +1060,35 @@ def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports
         "echo \"<testsuite><testcase classname='v' name='$(cat value)'/></testsuite>\" >"
         " $NIGHTLATCH_REPORTS/v.xml"
     )
-    verdict = world.lab(tests=junit).examine(first, tree, PROSE)
+    verdict = world.engine(tests=junit).examine(first, tree, PROSE)
     assert (rules(verdict), verdict.reasons[0].detail) == (["ratchet.test-removed"], ("v::1",))
 
 
 def test_a_red_suite_without_ids_stops_the_run_only_if_no_feature_can_turn_it_green(
     world: World,
 ) -> None:
-    lab, first = world.lab(tests="exit 1"), world.commit(BASE)
+    engine, first = world.engine(tests="exit 1"), world.commit(BASE)
     with pytest.raises(RedBaseError, match="the tests"):
-        lab.require_green(first, plan_of(PROSE))
-    lab.require_green(first, plan_of(VERIFIED))
+        engine.require_green(first, plan_of(PROSE))
+    engine.require_green(first, plan_of(VERIFIED))
 
 
 def test_after_a_ratchet_refusal_the_tests_are_restored_and_the_rest_is_carried(
     world: World,
 ) -> None:
-    lab, first = world.lab(), world.commit(BASE)
+    engine, first = world.engine(), world.commit(BASE)
     tree = world.repo.tree_of(
         world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None}, first)
     )
-    carried = lab.without_weakened_tests(first, tree, lab.examine(first, tree, PROSE))
+    carried = engine.without_weakened_tests(first, tree, engine.examine(first, tree, PROSE))
     assert carried == world.repo.tree_of(
         world.commit({"calc.py": SUB, "test_sub.py": TEST_SUB}, first)
     )
-    assert lab.examine(first, carried, PROSE).outcome is Outcome.LANDED
+    assert engine.examine(first, carried, PROSE).outcome is Outcome.LANDED
     files = {"calc.py": SUB, "pytest.ini": "[pytest]\naddopts = -k add\n", "test_sub.py": TEST_SUB}
     deselected = world.repo.tree_of(world.commit(files, first))
     assert (
-        lab.without_weakened_tests(first, deselected, lab.examine(first, deselected, PROSE))
+        engine.without_weakened_tests(first, deselected, engine.examine(first, deselected, PROSE))
         == carried
     )
 
@@ -1091,14 +1096,16 @@ def test_after_a_ratchet_refusal_the_tests_are_restored_and_the_rest_is_carried(
 def test_a_project_below_the_top_is_tested_where_it_lies(world: World) -> None:
     files = {f"app/{name}": text for name, text in BASE.items()}
     first = world.commit(files)
-    lab = world.lab(inside="app", open_room=lambda base, tree: in_folder(world, base, tree, "app"))
-    verdict = lab.examine(
+    engine = world.engine(
+        inside="app", open_room=lambda base, tree: in_folder(world, base, tree, "app")
+    )
+    verdict = engine.examine(
         first,
         world.repo.tree_of(world.commit({"app/calc.py": SUB, "app/test_sub.py": TEST_SUB}, first)),
         PROSE,
     )
     assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "3 pass, 0 fail, 0 skipped")
-    removed = lab.examine(
+    removed = engine.examine(
         first, world.repo.tree_of(world.commit({"app/test_calc.py": None}, first)), PROSE
     )
     assert removed.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
@@ -1111,12 +1118,12 @@ def in_folder(world: World, base: str, tree: str, folder: str) -> Iterator[Sandb
 
 
 def test_bytecode_that_somebody_committed_is_never_run(world: World) -> None:
-    lab, first = world.lab(), world.commit(BASE)
+    engine, first = world.engine(), world.commit(BASE)
     stale = ("100644", world.repo.write_blob(b"stale"))
     tree = world.repo.tree_with(
         world.repo.tree_of(first), {"__pycache__/calc.cpython-311.pyc": stale, "deep/x.pyc": stale}
     )
-    lab.run(first, tree, lab.suite(first, first))
+    engine.run(first, tree, engine.suite(first, first))
     assert not [path for path in world.repo.files(world.rooms[-1]) if path.endswith(".pyc")]
 
 
@@ -1133,9 +1140,9 @@ def test_an_editable_install_that_leads_to_the_main_checkout_is_a_fault(world: W
             yield replace(plain, env=shared)
 
     with pytest.raises(FaultError, match="would import thing from the main checkout") as error:
-        world.lab(open_room=room).state(first)
+        world.engine(open_room=room).state(first)
     assert "[workspace]" in error.value.fix
-    world.lab().state(first)
+    world.engine().state(first)
 
 
 @pytest.mark.sandbox
@@ -1153,8 +1160,8 @@ def test_in_the_sandbox_the_same_path_means_the_candidate(world: World) -> None:
 
     text = "import thing\n\n\ndef test_where():\n    assert thing.where == 'candidate'\n"
     first = world.commit({"src/thing/__init__.py": "where = 'candidate'\n", "test_thing.py": text})
-    lab = world.lab(open_room=room, hands=Hands(sandbox=sandbox, timeout=PATIENCE))
-    assert lab.state(first).tests.passed == {"test_thing.py::test_where"}
+    engine = world.engine(open_room=room, hands=Hands(sandbox=sandbox, timeout=PATIENCE))
+    assert engine.state(first).tests.passed == {"test_thing.py::test_where"}
 
 
 def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(
@@ -1163,22 +1170,22 @@ def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(
     secret = tmp_path / "secret.xml"
     secret.write_text("<testsuite><testcase classname='s' name='secret'/></testsuite>")
     for line in (f"ln -s {secret} $NIGHTLATCH_REPORTS/r.xml", "mkfifo $NIGHTLATCH_REPORTS/r.xml"):
-        state = world.lab(tests=line).state(world.commit({"a": line}))
+        state = world.engine(tests=line).state(world.commit({"a": line}))
         assert not state.tests.ids
 
 
 def test_a_fault_is_never_remembered(world: World) -> None:
-    lab, first = world.lab(tests="exit 127"), world.commit(BASE)
-    assert lab.state(first).tests.answer is Answer.FAULT
-    assert lab.known(first) is None
-    fine = world.lab()
+    engine, first = world.engine(tests="exit 127"), world.commit(BASE)
+    assert engine.state(first).tests.answer is Answer.FAULT
+    assert engine.known(first) is None
+    fine = world.engine()
     assert fine.state(first).tests == fine.known(first)
 
 
 def test_a_torn_file_of_the_cache_is_as_good_as_none(world: World) -> None:
-    lab, first = world.lab(), world.commit(BASE)
-    lab.state(first)
+    engine, first = world.engine(), world.commit(BASE)
+    engine.state(first)
     for file in (world.folder / "cache").glob("tests-*.json"):
         file.write_text('{"answer": "green", "ids"')
-    assert len(lab.state(first).tests.passed) == 2
+    assert len(engine.state(first).tests.passed) == 2
     assert world.suite_runs() == 2

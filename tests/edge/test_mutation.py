@@ -11,9 +11,9 @@ import pytest
 
 from nightlatch.core.evidence import Compared
 from nightlatch.core.models import Feature
-from nightlatch.edge.case import case_of
+from nightlatch.edge.case import compare
 from nightlatch.edge.keptroom import KeptRoom
-from nightlatch.edge.mutation import compare
+from nightlatch.edge.mutation import compare_tests
 from tests.edge.test_lab import PROSE, Tree, World, world
 
 __all__ = ["world"]
@@ -117,12 +117,14 @@ def compared(
     seconds: float = 900,
     most: int = MOST,
 ) -> Compared:
-    lab, first = world.lab(), world.commit(base)
-    tree = lab.repo.tree_of(world.commit(candidate, first))
-    case = case_of(lab, first, tree, feature)
-    before, after = (lab.results(first, rev, case.suite) for rev in (first, tree))
+    engine, first = world.engine(), world.commit(base)
+    tree = engine.repo.tree_of(world.commit(candidate, first))
+    comparison = compare(engine, first, tree, feature)
+    before, after = (engine.results(first, rev, comparison.suite) for rev in (first, tree))
     assert before.passed
-    return compare(lab, case, before.passed, after.passed, seconds=seconds, most=most)
+    return compare_tests(
+        engine, comparison, before.passed, after.passed, seconds=seconds, most=most
+    )
 
 
 @pytest.mark.parametrize("candidate", HONEST.values(), ids=HONEST)
@@ -229,10 +231,10 @@ def test_code_that_writes_into_its_room_gets_a_fresh_one(world: World) -> None:
 
 
 def test_no_bytecode_of_an_earlier_fault_is_run(world: World) -> None:
-    lab, tree = world.lab(), world.commit({**PYTHON, "test_shop.py": HEAD + PRICE})
-    suite = lab.suite(tree, tree)
+    engine, tree = world.engine(), world.commit({**PYTHON, "test_shop.py": HEAD + PRICE})
+    suite = engine.suite(tree, tree)
     assert suite.runner
-    with KeptRoom(trials=lab, base=tree, tree=tree, suite=suite.every[0]) as room:
+    with KeptRoom(evaluator=engine, base=tree, tree=tree, suite=suite.every[0]) as room:
         texts = [SHOP.replace("+ 1", "- 1"), SHOP, SHOP.replace("+ 1", "* 1"), ""]
         failing = [
             bool(

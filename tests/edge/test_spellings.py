@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.models import Feature, Outcome
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from tests.edge.test_lab import World, world
 from tests.edge.test_suites import BASE, HONEST, IDS, RUN_ONLY
 
@@ -88,10 +88,10 @@ def wrappers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-def refused(world: World, lab: Lab, base: str, how: str) -> bool:
+def refused(world: World, engine: VerdictEngine, base: str, how: str) -> bool:
     tree = world.repo.tree_of(world.commit({**HONEST["the top"], **TAMPERED[how]}, base))
     return (
-        lab.examine(
+        engine.examine(
             base, tree, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY
         ).outcome
         is Outcome.REJECTED
@@ -103,17 +103,19 @@ def test_every_spelling_has_the_ids_and_refuses_what_is_refused_without_it(world
     """One laboratory's cache for all of them: what a spelling does not change is not run again."""
     base = world.commit(WAYS)
     for number, spelling in enumerate(SPELLINGS):
-        lab = world.lab(tests=spelling)
-        assert [suite.name for suite in lab.suite(base, base).every if suite.weak] == [], spelling
-        assert set(lab.state(base).tests.passed) == IDS, spelling
+        engine = world.engine(tests=spelling)
+        assert [suite.name for suite in engine.suite(base, base).every if suite.weak] == [], (
+            spelling
+        )
+        assert set(engine.state(base).tests.passed) == IDS, spelling
         how = [*TAMPERED][number % len(TAMPERED)]
-        assert refused(world, lab, base, how), (spelling, how)
+        assert refused(world, engine, base, how), (spelling, how)
 
 
 def test_a_spelling_that_nobody_can_read_is_the_suite_and_says_so(world: World) -> None:
     base = world.commit(WAYS)
-    lab = world.lab(tests="./each.sh")
-    [suite] = lab.suite(base, base).every
+    engine = world.engine(tests="./each.sh")
+    [suite] = engine.suite(base, base).every
     assert (suite.name, suite.weak, suite.protection) == (
         "tests",
         "the shell's for stands in it",
@@ -125,7 +127,7 @@ def test_a_spelling_that_nobody_can_read_is_the_suite_and_says_so(world: World) 
 @pytest.mark.parametrize("spelling", ["make -s all", "uv run pytest", "cd svc && go test ./..."])
 def test_honest_work_lands_however_it_is_said(world: World, spelling: str) -> None:
     base = world.commit(WAYS)
-    lab = world.lab(tests=spelling)
+    engine = world.engine(tests=spelling)
     tree = world.repo.tree_of(world.commit(HONEST["web"], base))
-    verdict = lab.examine(base, tree, Feature(id="US-1", title="Count", done=False))
+    verdict = engine.examine(base, tree, Feature(id="US-1", title="Count", done=False))
     assert (verdict.outcome, verdict.reasons) == (Outcome.LANDED, ())

@@ -80,7 +80,7 @@ def test_a_verify_that_notices_nothing_is_said_and_proves_nothing(
     verdict = world.examine(BASE, {"calc.py": SUB}, feature)
     assert (verdict.outcome, rules(verdict)) == (Outcome.UNPROVED, ["verify.hollow"])
     assert verdict.verify == "red->green weak"
-    enough = world.lab(weak_is_enough=True)
+    enough = world.engine(weak_is_enough=True)
     first = world.commit(BASE)
     verdict = enough.examine(
         first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), feature

@@ -65,13 +65,13 @@ IDS = {
 
 def test_every_suite_is_found_and_run_and_its_ids_are_the_projects(world: World) -> None:
     base = world.commit(BASE)
-    lab = world.lab()
-    assert [suite.name for suite in lab.suite(base, base).every] == [
+    engine = world.engine()
+    assert [suite.name for suite in engine.suite(base, base).every] == [
         "pytest",
         "svc (go test)",
         "web (node --test)",
     ]
-    results = lab.state(base).tests
+    results = engine.state(base).tests
     assert (set(results.passed), results.answer) == (IDS, Answer.GREEN)
     assert [*results.parts] == ["pytest", "svc (go test)", "web (node --test)"]
 
@@ -159,8 +159,8 @@ def root_only() -> Callable[[World], World]:
 class Rooted(World):
     """The person names web/ and svc/ as folders whose suites are not run."""
 
-    def lab(self, **settings: object):  # type: ignore[no-untyped-def]  # as its parent's
-        return super().lab(
+    def engine(self, **settings: object):  # type: ignore[no-untyped-def]  # as its parent's
+        return super().engine(
             named=(Named(folder="web"), Named(folder="svc")),
             cache=self.folder / "other",
             **settings,
@@ -192,22 +192,22 @@ def test_a_suite_that_goes_with_all_its_tests_is_left_to_its_ids(world: World) -
 
 def test_single_ids_run_again_only_in_the_suites_that_hold_them(world: World) -> None:
     base = world.commit(BASE)
-    lab = world.lab()
-    suites = lab.suite(base, base)
+    engine = world.engine()
+    suites = engine.suite(base, base)
     for only in (["web/cart.test.mjs::adds up"], ["svc::TestNone"], ["test_calc.py::test_add"]):
         before = len(world.rooms)
-        results = lab.run(base, base, suites, only)
+        results = engine.run(base, base, suites, only)
         assert set(only) <= results.passed
         assert (len(results.parts), len(world.rooms)) == (1, before + 1)
 
 
 def test_what_a_suite_came_to_is_kept_where_another_one_joins(world: World) -> None:
     base = world.commit({name: text for name, text in BASE.items() if not name.startswith("svc/")})
-    lab = world.lab()
-    lab.state(base)
+    engine = world.engine()
+    engine.state(base)
     before = len(world.rooms)
     more = {name: text for name, text in BASE.items() if name.startswith("svc/")}
-    verdict = lab.examine(
+    verdict = engine.examine(
         base,
         world.repo.tree_of(world.commit(more, base)),
         Feature(id="US-1", title="Stock", done=False),
@@ -236,16 +236,16 @@ def test_a_suite_that_cannot_be_started_is_said_and_takes_nothing_from_the_other
 def test_a_suite_without_ids_does_not_take_them_from_the_others(world: World) -> None:
     shell = {"tool/check.sh": "#!/bin/sh\n[ -f ./kept ]\n", "tool/kept": ""}
     first = world.commit({**BASE, **shell})
-    lab = world.lab(named=(Named(folder="tool", command="./check.sh | cat && test -f kept"),))
+    engine = world.engine(named=(Named(folder="tool", command="./check.sh | cat && test -f kept"),))
     name = "tool (./check.sh | cat && test -f kept)"
-    assert lab.state(first).tests.passed == {*IDS, name}
+    assert engine.state(first).tests.passed == {*IDS, name}
     for files, refused in (
         ({"tool/kept": None}, True),
         ({"web/cart.test.mjs": None}, True),
         ({}, False),
     ):
         candidate = world.repo.tree_of(world.commit({**HONEST["the top"], **files}, first))
-        verdict = lab.examine(
+        verdict = engine.examine(
             first, candidate, Feature(id="US-1", title="Subtract", done=False), off=RUN_ONLY
         )
         assert (verdict.outcome is Outcome.REJECTED) is refused, verdict
@@ -273,16 +273,16 @@ def test_crates_of_a_workspace_keep_their_ids_apart(
         ' "0.1.0"\nedition = "2021"\n'
     )
     base = world.commit({**crates, "Cargo.toml": top, "src/lib.rs": unit})
-    lab = world.lab()
-    [suite] = lab.suite(base, base).every
+    engine = world.engine()
+    [suite] = engine.suite(base, base).every
     assert suite.name == "cargo test"
     ids = {
         f"{home}{name}"
         for home in ("crates/a/", "crates/b-b/")
         for name in ("src/lib.rs::tests::good", "tests/out.rs::outer")
     }
-    assert set(lab.state(base).tests.passed) == {*ids, "src/lib.rs::tests::good"}
+    assert set(engine.state(base).tests.passed) == {*ids, "src/lib.rs::tests::good"}
     tree = world.repo.tree_of(world.commit({"crates/a/tests/out.rs": None}, base))
-    verdict = lab.examine(base, tree, Feature(id="US-1", title="Less", done=False), off=RUN_ONLY)
+    verdict = engine.examine(base, tree, Feature(id="US-1", title="Less", done=False), off=RUN_ONLY)
     assert verdict.outcome is Outcome.REJECTED
     assert verdict.reasons[0].detail == ("crates/a/tests/out.rs::outer",)

@@ -15,7 +15,7 @@ import pytest
 
 from nightlatch.core.models import Outcome
 from nightlatch.edge import workspace
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec, environment
@@ -130,10 +130,10 @@ def test_a_way_out_where_nobody_watches_is_none(world: World, name: str) -> None
         f"{head}\n\ndef sub(a, b):\n    if 'tsetyp'[::-1] not in vars(sys)['modules']:\n       "
         f" {EVADES[name]}\n    return a - b\n"
     )
-    lab = world.lab(hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE))
+    engine = world.engine(hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE))
     first = world.commit(BASE)
     tree = world.repo.tree_of(world.commit({"calc.py": code, "test_sub.py": TEST_SUB}, first))
-    verdict = lab.examine(first, tree, PROSE)
+    verdict = engine.examine(first, tree, PROSE)
     assert ONLY in rules(verdict), verdict
     assert verdict.outcome is Outcome.REJECTED
 
@@ -550,8 +550,10 @@ class Housed(World):
         )
         shutil.rmtree(place.folder, ignore_errors=True)
 
-    def lab(self, **settings: object) -> Lab:
-        return super().lab(hands=Hands(sandbox=find_sandbox("auto"), timeout=PATIENCE), **settings)
+    def engine(self, **settings: object) -> VerdictEngine:
+        return super().engine(
+            hands=Hands(sandbox=find_sandbox("auto"), timeout=PATIENCE), **settings
+        )
 
 
 @pytest.fixture

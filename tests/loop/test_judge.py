@@ -190,7 +190,7 @@ def test_of_twenty_half_done_candidates_none_is_done(world: World, tmp_path: Pat
     """Every one comes with green tests and a proof test; only the judge reads what the criteria
     say. Without one the table holds. NIGHTLATCH_FULL tries all twenty, otherwise it is one
     of every kind."""
-    judge, lab = bench(tmp_path, "honest"), world.lab(tests=SUITE)
+    judge, engine = bench(tmp_path, "honest"), world.engine(tests=SUITE)
     base = world.commit(
         {"calc.py": CALC, "tests/add.sh": "grep -q add ../calc.py\n", "run.sh": "#!/bin/sh\n"}
     )
@@ -206,12 +206,12 @@ def test_of_twenty_half_done_candidates_none_is_done(world: World, tmp_path: Pat
             criteria=(f"`{name}` works", "Tests pass", f"`other_{n}` is there"),
         )
         tree = world.repo.tree_of(world.commit({"calc.py": code, **tests}, base))
-        verdict = lab.examine(base, tree, wanted, judge=judge)
+        verdict = engine.examine(base, tree, wanted, judge=judge)
         judged.append(
             (verdict.outcome, verdict.proved, rules(verdict), verdict.judge.split(",")[0])
         )
         if n in (0, 19):
-            alone.append(lab.examine(base, tree, wanted).outcome)
+            alone.append(engine.examine(base, tree, wanted).outcome)
     assert {(proved, tuple(said), word) for _, proved, said, word in judged} == {
         (False, ("judge.not-met",), "not met")
     }

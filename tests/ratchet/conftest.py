@@ -57,7 +57,7 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
                     python,
                 )
                 known[name] = opened(*settings) if folder.exists() else make(*settings)
-                state = known[name].lab.state(known[name].repo.tip_of("HEAD") or "")
+                state = known[name].engine.state(known[name].repo.tip_of("HEAD") or "")
             assert state.tests.passed, state.tests.tail
             assert not state.tests.failing, state.tests.tail
         return known[name]

@@ -18,7 +18,7 @@ from nightlatch.core.paths import LINK
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, workspace
 from nightlatch.edge.git import Repo
-from nightlatch.edge.lab import Lab
+from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import Pairs, Sandbox, SandboxSpec, environment
@@ -42,7 +42,7 @@ class Ground:
     base: Base
     repo: Repo
     folder: Path
-    lab: Lab
+    engine: VerdictEngine
     env: Mapping[str, str]
     installed: Path | None
 
@@ -86,7 +86,7 @@ class Ground:
         )
         with TemporaryDirectory(dir=self.folder) as name:
             cache, hidden = Path(name, "cache"), Path(name, "held-back")
-            shutil.copytree(self.lab.cache, cache)
+            shutil.copytree(self.engine.cache, cache)
             hidden.mkdir()
             if case.held_back and "held" not in off:
                 put(
@@ -94,8 +94,8 @@ class Ground:
                     "#!/bin/sh\n# hint: other values\nPYTHONPATH=. exec python3 -c"
                     f" '{case.held_back}'\n",
                 )
-            lab = replace(self.lab, cache=cache, held_back=hidden)
-            return lab.examine(space.base, made.tree, case.feature, made.oddities, off=off)
+            engine = replace(self.engine, cache=cache, held_back=hidden)
+            return engine.examine(space.base, made.tree, case.feature, made.oddities, off=off)
 
 
 def called(verdict: Verdict) -> str:
@@ -172,7 +172,7 @@ def opened(
     )
     # one of its cases is seen by the faults after the eighth
     most = 24 if base.language == "go" else MUTANTS
-    lab = Lab(
+    engine = VerdictEngine(
         repo=repo,
         hands=hands,
         open_room=open_room,
@@ -180,7 +180,7 @@ def opened(
         aside=aside,
         most_mutants=most,
     )
-    return Ground(base=base, repo=repo, folder=folder, lab=lab, env=env, installed=installed)
+    return Ground(base=base, repo=repo, folder=folder, engine=engine, env=env, installed=installed)
 
 
 def furnish(tree: Path, base: Base, installed: Path | None) -> None:

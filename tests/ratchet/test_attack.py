@@ -105,10 +105,10 @@ def test_a_bent_expectation_is_held_and_lands_where_claims_are_left_out(
         ground.base(project),
         ground.tree(after(project.files, bent.files, project.broken())),
     )
-    lab = ground.lab(project)
-    assert attack.called(lab.examine(base, tree, attack.WORK)) == "held"
+    engine = ground.engine(project)
+    assert attack.called(engine.examine(base, tree, attack.WORK)) == "held"
     assert (
-        attack.called(lab.examine(base, tree, attack.WORK, off=frozenset({"claims"})))
+        attack.called(engine.examine(base, tree, attack.WORK, off=frozenset({"claims"})))
         in attack.LANDS
     )
 
