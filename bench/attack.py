@@ -43,12 +43,15 @@ from nightlatch.core.config import Protect
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Outcome, Verdict
 from nightlatch.core.testcommand import Named
+from nightlatch.edge.evaluation import Layout, ProjectCommands
 from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
+from nightlatch.edge.resultcache import ResultCache
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec, environment
 from nightlatch.edge.sandbox_none import NoSandbox
+from nightlatch.edge.trials import TreeEvaluator
 from tests.conftest import GIT_ENVIRONMENT
 from tests.pythons import make_pytest
 from tests.ratchet.ground import export, put
@@ -130,17 +133,19 @@ class Ground:
         planned = (passing, WORK) if project.verify else (WORK,)
         cache = self.folder / "known" / project.mode.replace(" ", "-")
         cache.mkdir(parents=True, exist_ok=True)
-        return VerdictEngine(
+        evaluator = TreeEvaluator(
             repo=self.repo,
             hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE),
             open_room=self.open_room,
-            cache=cache,
-            aside=("prd.json", "progress.txt", "progress", "findings"),
-            planned=lambda _base: planned,
-            most_mutants=4,
-            tests="true" if project.mode == BY_EXIT_CODE else "",
-            named=(Named(folder=""),) if project.mode == NO_SUITE else (),
+            cache=ResultCache(cache),
+            layout=Layout(aside=("prd.json", "progress.txt", "progress", "findings")),
+            commands=ProjectCommands(
+                planned=lambda _base: planned,
+                tests="true" if project.mode == BY_EXIT_CODE else "",
+                named=(Named(folder=""),) if project.mode == NO_SUITE else (),
+            ),
         )
+        return VerdictEngine(evaluator=evaluator, most_mutants=4)
 
     @contextmanager
     def open_room(self, _base: str, tree: str) -> Iterator[SandboxSpec]:

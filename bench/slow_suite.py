@@ -63,7 +63,9 @@ def made() -> Iterator[Ground]:
             project(), Path(name, "ground"), find_sandbox("auto"), Path(name, "caches"), None
         )
         ground.engine.state(ground.repo.tip_of("HEAD") or "")
-        yield replace(ground, engine=replace(ground.engine, side_by_side=os.cpu_count() or 1))
+        processors = os.cpu_count() or 1
+        evaluator = replace(ground.engine.evaluator, side_by_side=processors)
+        yield replace(ground, engine=replace(ground.engine, evaluator=evaluator))
 
 
 def bare(ground: Ground) -> float:
@@ -103,7 +105,10 @@ def with_earlier(times: int) -> Iterator[tuple[str, Took]]:
     features = tuple(map(earlier, range(EARLIER)))
     change = CHANGES["no test changed"]
     with made() as ground:
-        many = replace(ground, engine=replace(ground.engine, planned=lambda _base: features))
+        usual = ground.engine.evaluator
+        commands = replace(usual.commands, planned=lambda _base: features)
+        evaluator = replace(usual, commands=commands)
+        many = replace(ground, engine=replace(ground.engine, evaluator=evaluator))
         first = [(verdict(many, change), verdict(ground, change)) for _ in range(times)]
         yield "all run", Took([one for one, _ in first], [two for _, two in first])
         base = ground.repo.tip_of("HEAD") or ""

@@ -84,7 +84,7 @@ def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
     with workshop.opened(house) as (_, engine):
         for feature in features:
             if feature.verify:
-                said = engine.verify(head, head, feature)
+                said = engine.evaluator.verify(head, head, feature)
                 yield Proof(feature=feature, how="verify", answer=said.answer, tail=said.tail)
             else:
                 yield by_landing(engine, head, landed.get(feature.id, ""), feature)
@@ -92,20 +92,20 @@ def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
 
 def by_landing(engine: VerdictEngine, head: str, commit: str, feature: Feature) -> Proof:
     """Proved by the test files that its landing added or changed."""
-    suite = engine.suite(head, head)
-    changes = engine.repo.diff(f"{commit}^", commit) if commit else ()
+    suite = engine.evaluator.suite(head, head)
+    changes = engine.evaluator.repo.diff(f"{commit}^", commit) if commit else ()
     files = {
-        engine.own(change.path)
+        engine.evaluator.project_path(change.path)
         for change in changes
-        if change.status != "D" and suite.files(engine.own(change.path))
+        if change.status != "D" and suite.files(engine.evaluator.project_path(change.path))
     }
     if not files:
         return Proof(feature=feature, how="person")
     return by_tests(
         feature,
         files,
-        engine.results(head, head, suite),
-        {engine.own(path) for path in engine.repo.files(head)},
+        engine.evaluator.results(head, head, suite),
+        {engine.evaluator.project_path(path) for path in engine.evaluator.repo.files(head)},
     )
 
 

@@ -13,8 +13,6 @@ from nightlatch.core.models import (
     End,
     Feature,
     Outcome,
-    Reason,
-    Rule,
     Ruling,
     SessionEnded,
     Verdict,
@@ -22,62 +20,18 @@ from nightlatch.core.models import (
 from nightlatch.core.notes import Found
 from nightlatch.core.phases import COMPLETE
 from nightlatch.core.progress import RULE_OF_END, rule_of
+from nightlatch.core.rules import reason
 from nightlatch.core.scope import Change
 from nightlatch.core.verdict import UNFINISHED
 
 PATH = re.compile(r"\.?[\w@-][\w.@-]*(?:/[\w.@-]+)*\.\w+")
 NO_PROOF = ("verify.hollow", "verify.notices-nothing", "judge.cannot-tell", "judge.no-answer")
 FAULTS = frozenset({End.LOGIN, End.CREDIT, End.FAULT})
-LANDING = {
-    "land.unproved": Rule(
-        says="nothing proves this work, and [land] unproved is hold",
-        next="",
-        ruling=Ruling.HOLD,
-        example="a feature without verify, and no new test that fails on the old code",
-        wrong='`approve` it, give the feature a verify, or set unproved = "land".',
-    ),
-    "land.not-finished": Rule(
-        says="the session says what is to be done next; its work is carried to the next one",
-        next="",
-        example=(
-            "a first session on a bug that notes an open question with --next, and leaves a line of"
-            " debug output"
-        ),
-        wrong=(
-            "Give the feature a verify, or `approve` what lies there; work that something proves"
-            " lands whatever the session says."
-        ),
-    ),
-    "land.feature-changed": Rule(
-        says="the feature was changed or taken away while the agent worked on it",
-        next="",
-        example="a criterion that was edited in the plan during the session",
-        wrong=(
-            "Nothing is lost: the next session goes on from the work, with the feature as it is"
-            " now."
-        ),
-    ),
-    "land.conflict": Rule(
-        says=(
-            "the branch moved, and both changed the same lines; the next session begins with the"
-            " merge"
-        ),
-        next="",
-        example="your commit and the session's both changed line 12 of till.py",
-        wrong="Nothing is lost, and it counts as no attempt.",
-    ),
-}
-UNPROVED = Reason(rule="land.unproved", says=LANDING["land.unproved"].says, ruling=Ruling.HOLD)
-NOT_FINISHED = Reason(rule="land.not-finished", says=LANDING["land.not-finished"].says)
-DROPPED = {
-    rule: Verdict(
-        safe=False,
-        proved=None,
-        outcome=Outcome.ADVANCED,
-        reasons=(Reason(rule=rule, says=LANDING[rule].says),),
-    )
-    for rule in ("land.feature-changed", "land.conflict")
-}
+
+
+def dropped(rule: str) -> Verdict:
+    """Return the verdict on work that cannot land as it is, and is carried to the next session."""
+    return Verdict(safe=False, proved=None, outcome=Outcome.ADVANCED, reasons=(reason(rule),))
 
 
 def close(
@@ -106,7 +60,7 @@ def close(
             verdict,
             outcome=Outcome.ADVANCED,
             progress=True,
-            reasons=(*verdict.reasons, NOT_FINISHED),
+            reasons=(*verdict.reasons, reason("land.not-finished")),
         )
     closed = _closed(verdict, end, hold_unproved=hold_unproved)
     rejects = {reason.rule for reason in verdict.reasons if reason.ruling is Ruling.REJECT}
@@ -155,7 +109,9 @@ def protected_in(verdict: Verdict) -> tuple[str, ...]:
 
 def _closed(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool) -> Verdict:
     if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and hold_unproved:
-        return replace(verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, UNPROVED))
+        return replace(
+            verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, reason("land.unproved"))
+        )
     if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED or phase_complete(verdict):
         return verdict
     outcome = (

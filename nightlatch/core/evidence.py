@@ -1,5 +1,7 @@
-"""What is known about a candidate so far, and what each test id came to; None is what was not
-looked at."""
+"""Hold what is known about a candidate so far, and tell what became of each test id.
+
+None is always "not looked at yet".
+"""
 
 import re
 from collections import Counter
@@ -13,12 +15,15 @@ from nightlatch.core.models import Feature, Reason, Usage
 from nightlatch.core.results import Answer, Check, Result, Results, State, file_of
 from nightlatch.core.testfiles import supersedes
 
+# The error is at the end of what a command prints; more than a screen of it is not read.
 LAST_LINES = 20
-CASE = re.compile(r"(.*?::(?:\w+::)*\w+)[\[/]")
+# The function of an id: pytest puts the case in brackets, Go behind a slash. A folder before the
+# first `::` is no function, so at least one `::` has to come first.
+FUNCTION = re.compile(r"(.*?::(?:\w+::)*\w+)[\[/]")
 
 
 class Step(StrEnum):
-    """One thing that can be found out about a candidate."""
+    """One thing that can be found out about a candidate; the order is that of the cost."""
 
     BEFORE = "verify at the base"
     OWN = "the candidate's tests on its code"
@@ -38,11 +43,11 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a verify command answered, the end of what it printed, and how long it took, in seconds.
+class VerifyResult:
+    """The answer of a verify command, the end of its output, and its duration in seconds.
 
-    `read` are the files of the repository that it read, None where that is not known. `carried`: it
-    said so on an earlier tree, and no change since could reach it.
+    `read` are the files of the repository that it read, None where that is not known. `carried`:
+    the answer is from an earlier tree, and no change since then could reach it.
     """
 
     answer: Answer
@@ -54,294 +59,380 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integrity:
-    """What came out green, or not at all, though it had to fail: canaries, and ids whose
-    expected values were changed.
+    """What passed, or never ran, though it had to fail.
 
-    `left` names what was not run for want of time, `blind` why canaries cannot be told apart at the
-    base already.
+    `canaries` are planted tests, `ignored` the ids whose expected values were changed, `not_run`
+    names what there was no time for, `blind` why canaries cannot be recognised at the base already.
     """
 
     canaries: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
     blind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class MutationResult:
     """The base's tests beside the candidate's on the same mutants of the code.
 
     `killed` mutants died under the base's tests; `survivors` of those live on under the
-    candidate's; `left` names what was not tried for want of time.
+    candidate's; `untried` names what there was no time for.
     """
 
     killed: int = 0
     survivors: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
 
     @property
     def no_weaker(self) -> bool:
         """Was something measured, all of it, and nothing lost?"""
-        return bool(self.killed) and not (self.survivors or self.left)
+        return bool(self.killed) and not (self.survivors or self.untried)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed:
-    """Which faults were put into what the feature added, and whether what proves it noticed
-    one; `hollow`: not even that all of it does nothing. `left`: there was no time for more.
-    `known_only` are the lines of tests whose inputs are the only ones that give anything.
+class ProofStrength:
+    """The faults that were put into what the feature added, and whether its proof noticed one.
+
+    `hollow`: not even that all of it does nothing was noticed. `out_of_time`: more faults were to
+    be tried. `known_only` are the lines of tests whose inputs are the only ones that give anything.
     """
 
     tried: tuple[str, ...] = ()
     noticed: bool = False
     hollow: bool = False
-    left: bool = False
+    out_of_time: bool = False
     known_only: tuple[str, ...] = ()
 
     @property
     def weak(self) -> bool:
         """Is it known that nothing would be missed?"""
-        return bool(self.tried) and not (self.noticed or self.left)
+        return bool(self.tried) and not (self.noticed or self.out_of_time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unwatched:
-    """What passes `only` where the loop can be seen, each with what it needs, and of what that
-    is not certain."""
+    """What passes only where the loop can be recognised, each with what it needs.
+
+    Of what is `unsure` there may be an honest reason.
+    """
 
     only: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strict:
-    """The base's checks on the candidate with the base's configuration of their tools, and
-    which `tools` they start.
+class StrictChecks:
+    """The base's checks on the candidate with the base's configuration of their tools.
 
-    `says` is how the configuration differs.
+    `tools` are those that the checks start, `differences` how their configuration differs.
     """
 
     checks: tuple[Check, ...] = ()
     tools: frozenset[str] = frozenset()
-    says: tuple[str, ...] = ()
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """The verify of other features that pass, on the candidate: how many held, which broke and
-    which came out both ways, each with the end of what it printed, and which were left for
-    later for want of time."""
+class Reverified:
+    """The verify of other features that passed at the base, on the candidate.
 
-    held: int = 0
+    `passing` counts those that still pass; `broken` and `unsteady` ones come with the end of what
+    they printed; `postponed` were not run for want of time.
+    """
+
+    passing: int = 0
     broken: tuple[str, ...] = ()
     unsteady: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
+    postponed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that is known about one candidate so far; None is what was not looked at.
+class Flakiness:
+    """Ids that came out both ways.
 
-    `static` is what was seen without running anything. `tests_changed`: a test or configuration
-    file differs from the base. `proof_changed`: a file that verify may rest on does. `bent` says
-    how that differs which its verify runs through. `wants` are the steps beyond tests, checks and
-    verify that this candidate calls for and that can be taken. `moved` says of lost ids where they
-    went, `intact` are those that say the same there, `whole_moves` says of a file that came where
-    the very same one was before, `goldens` how files of expected output differ, `forgotten` of ids
-    of the base what they do not ask any more. `flaky` ids came out both ways on base and candidate,
-    `unsteady` ones on the candidate alone; `chances` says of flaky ones how often each failed, and
-    of how many runs. `carried` are the ids that passed in the work that the session started from.
-    `always`: the judge is asked even where a verify proves the feature; `met_before` is the most
-    criteria that it found met so far, `usage` what it cost now. `in_run`: an agent did it, and
-    another session can follow. `enough`: a verify of the base proves the feature however little it
-    notices. `off` names the layers that a test leaves out, `approved` what a person has answered
-    already.
+    They are `flaky` on base and candidate, `unsteady` on the candidate alone.
+
+    `failures` says of flaky ones how often each failed, and of how many runs.
+    """
+
+    flaky: frozenset[str] = frozenset()
+    unsteady: frozenset[str] = frozenset()
+    failures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return self.flaky | self.unsteady
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedTests:
+    """Where ids went that are missing; those in `intact` say the same in the new place."""
+
+    moved_to: Mapping[str, str] = field(default_factory=dict)
+    intact: frozenset[str] = frozenset()
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """The ids that moved and say something else now."""
+        return frozenset(self.moved_to) - self.intact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What stands before anything of the candidate runs: its base, and what its texts say.
+
+    `scope` was found while the candidate was built, `static` by reading it. `goldens` say how files
+    of expected output differ. `dropped_inputs` says of the base's ids what they no longer ask,
+    `moved_files` of a file that came which identical one went. `carried` are the ids that passed in
+    the work that the session started from, `criteria_met` is the most that a judge found met so
+    far, `approved` what a person has answered already.
     """
 
     feature: Feature
-    base: State
+    state: State
     scope: tuple[Reason, ...] = ()
     static: tuple[Reason, ...] = ()
+    goldens: tuple[str, ...] = ()
+    dropped_inputs: Mapping[str, str] = field(default_factory=dict)
+    moved_files: Mapping[str, str] = field(default_factory=dict)
+    carried: frozenset[str] = frozenset()
+    criteria_met: int = 0
+    approved: Approved = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Under which conditions the candidate is judged.
+
+    `empty`: nothing differs from the base. `finished`: its session ended by itself. `in_run`: an
+    agent did it, and another session can follow. `seen_red`: verify was red at the base when the
+    feature began. `tests_changed`: a test or configuration file differs; `proof_changed`: a file
+    that verify may rest on does. `wanted_steps` are those beyond tests, checks and verify that this
+    candidate calls for and that can be taken. `weak_is_enough`: a verify of the base proves the
+    feature however little it notices. `always_judge`: the judge is asked even where a verify proves
+    the feature. `layers_off` are the layers that a test leaves out.
+    """
+
     empty: bool = False
     finished: bool = True
     in_run: bool = False
     seen_red: bool = False
     tests_changed: bool = False
     proof_changed: bool = False
-    wants: frozenset[Step] = frozenset()
-    moved: Mapping[str, str] = field(default_factory=dict)
-    forgotten: Mapping[str, str] = field(default_factory=dict)
-    intact: frozenset[str] = frozenset()
-    whole_moves: Mapping[str, str] = field(default_factory=dict)
-    goldens: tuple[str, ...] = ()
+    wanted_steps: frozenset[Step] = frozenset()
+    weak_is_enough: bool = False
+    always_judge: bool = False
+    layers_off: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """What tests, checks and the feature's verify came to.
+
+    `own` are the candidate's tests on its code, `old` the base's. Verify ran at the base
+    (`before`), on the candidate (`now`), there `through` the base's harness, and with all that the
+    base `owned`. `harness_changes` say how that differs which verify runs through.
+    """
+
     own: Results | None = None
     checks: tuple[Check, ...] | None = None
-    strict: Strict | None = None
     old: Results | None = None
-    flaky: frozenset[str] = frozenset()
-    unsteady: frozenset[str] = frozenset()
-    chances: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    before: Said | None = None
-    now: Said | None = None
-    bent: tuple[str, ...] = ()
-    through: Said | None = None
-    kept: Kept | None = None
-    strength: Noticed | None = None
-    unwatched: Unwatched | None = None
-    enough: bool = False
-    owned: Said | None = None
+    before: VerifyResult | None = None
+    now: VerifyResult | None = None
+    through: VerifyResult | None = None
+    owned: VerifyResult | None = None
+    harness_changes: tuple[str, ...] = ()
+    flakiness: Flakiness = field(default_factory=Flakiness)
+    moved: MovedTests = field(default_factory=MovedTests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """What was tried beyond the plain runs.
+
+    `proof` are the new tests that fail on the base's code; `usage` is what the judge cost.
+    """
+
     proof: frozenset[str] | None = None
+    reverified: Reverified | None = None
+    strict: StrictChecks | None = None
     integrity: Integrity | None = None
-    weaker: Compared | None = None
+    weaker: MutationResult | None = None
+    unwatched: Unwatched | None = None
+    strength: ProofStrength | None = None
     held_back: tuple[Reason, ...] | None = None
     judged: Judged | None = None
-    always: bool = False
-    met_before: int = 0
     usage: Usage = field(default_factory=Usage)
-    carried: frozenset[str] = frozenset()
-    off: frozenset[str] = frozenset()
-    approved: Approved = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known about one candidate so far."""
+
+    baseline: Baseline
+    context: Context = field(default_factory=Context)
+    runs: Runs = field(default_factory=Runs)
+    probes: Probes = field(default_factory=Probes)
+
+    @property
+    def feature(self) -> Feature:
+        return self.baseline.feature
+
+    @property
+    def base_tests(self) -> Results:
+        return self.baseline.state.tests
 
 
 def new_passing(e: Evidence) -> frozenset[str]:
-    """Ids that pass and that the base does not have."""
-    return e.own.passed - frozenset(e.base.tests.ids) if e.own else frozenset()
+    """Return the ids that pass and that the base does not have."""
+    own = e.runs.own
+    return own.passed - frozenset(e.base_tests.ids) if own else frozenset()
 
 
 def progress(e: Evidence) -> bool:
-    """Do more ids pass than when the session started, of those that fail at the base and new
-    ones that fail on the base's code?
+    """Return whether the candidate is nearer to done than the work that its session started from.
 
-    Or are more criteria met than ever before?
+    It is where more ids pass of those that fail at the base, or are new and fail on the base's
+    code; or where more criteria are met than ever before.
     """
-    if e.own is None or e.own.broken or e.own.answer is Answer.FAULT:
+    own, judged = e.runs.own, e.probes.judged
+    if own is None or own.broken or own.answer is Answer.FAULT:
         return False
-    if isinstance(e.judged, NotMet) and e.judged.met > e.met_before:
+    if isinstance(judged, NotMet) and judged.met > e.baseline.criteria_met:
         return True
-    counted = e.base.tests.failing | (e.proof or frozenset())
-    known = e.base.tests.uncollected
-    won = {i for i in e.own.passed - e.base.tests.passed if i in counted or file_of(i) in known}
-    return len(won) > len(won & e.carried)
+    base = e.base_tests
+    # An id that passes on the base's code as well says nothing about this work.
+    counted = base.failing | (e.probes.proof or frozenset())
+    unloadable = base.uncollected
+    won = {i for i in own.passed - base.passed if i in counted or file_of(i) in unloadable}
+    return len(won) > len(won & e.baseline.carried)
 
 
 def slipped(e: Evidence, results: Results | None) -> Mapping[str, str]:
-    """The ids that passed at the base and do not pass in these results, with the rule that each
-    breaks; superseded ones aside."""
-    if results is None or results.broken or not (results.by_id and e.base.tests.by_id):
+    """Return the ids that passed at the base and do not pass now, with the rule that each breaks.
+
+    What the feature supersedes is left out.
+    """
+    base = e.base_tests
+    # Without ids on both sides nothing can be compared: the run as a whole is judged then.
+    if results is None or results.broken or not (results.by_id and base.by_id):
         return {}
-    lost = lost_ids(e.base.tests.ids, results.ids, results.uncollected)
+    lost = lost_ids(base.ids, results.ids, results.uncollected)
     return {i: rule for i, rule in lost.items() if not supersedes(e.feature.supersedes, i)}
 
 
 def lost_ids(
     before: Mapping[str, Result], after: Mapping[str, Result], uncollected: Iterable[str] = ()
 ) -> dict[str, str]:
-    """What became of the ids that passed before and do not pass after, by rule."""
-    unreadable = frozenset(uncollected)
-    lost = {}
-    for name in (
-        i
-        for i, result in before.items()
-        if result is Result.PASSED and after.get(i) is not Result.PASSED
-    ):
-        match after.get(name, after.get(file_of(name))):
-            case None:
-                lost[name] = (
-                    "ratchet.test-failed" if file_of(name) in unreadable else "ratchet.test-removed"
-                )
-            case Result.SKIPPED:
-                lost[name] = "ratchet.test-skipped"
-            case _:
-                lost[name] = "ratchet.test-failed"
-    return lost
+    """Return what became of the ids that passed before and do not pass after, by rule."""
+    unloadable = frozenset(uncollected)
+    passed = (i for i, result in before.items() if result is Result.PASSED)
+    return {
+        i: _rule_of_loss(i, after, unloadable) for i in passed if after.get(i) is not Result.PASSED
+    }
+
+
+def _rule_of_loss(name: str, after: Mapping[str, Result], unloadable: frozenset[str]) -> str:
+    file = file_of(name)
+    match after.get(name, after.get(file)):
+        case None if file not in unloadable:
+            return "ratchet.test-removed"
+        case Result.SKIPPED:
+            return "ratchet.test-skipped"
+        case _:  # a test whose file cannot be loaded fails: it is still there
+            return "ratchet.test-failed"
 
 
 def newly_failing(e: Evidence, results: Results) -> frozenset[str]:
-    """What fails and was not known at the base, by id or by a file that could not be loaded there.
+    """Return what fails and did not at the base, by id or by a file that could not be loaded there.
 
     A file that moves as it is takes its known failures along.
     """
-    known, files = e.base.tests, frozenset(e.base.tests.uncollected)
-    fresh = results.failing - known.failing - known.passed
-    before = {
-        name: e.whole_moves.get(file_of(name), file_of(name)) + name.removeprefix(file_of(name))
-        for name in fresh
-    }
-    return frozenset(
-        name
-        for name, old in before.items()
-        if old not in known.failing and file_of(old) not in files
-    )
+    base, moved_files = e.base_tests, e.baseline.moved_files
+    failing, unloadable = base.failing, frozenset(base.uncollected)
+
+    def failed_before(name: str) -> bool:
+        file = file_of(name)
+        old_file = moved_files.get(file, file)
+        return old_file + name.removeprefix(file) in failing or old_file in unloadable
+
+    fresh = results.failing - failing - base.passed
+    return frozenset(name for name in fresh if not failed_before(name))
 
 
 def suspects(e: Evidence, results: Results) -> frozenset[str]:
-    """The ids that would be held against the candidate: they run again before any refusal."""
-    return frozenset(slipped(e, results)) | (
-        newly_failing(e, results) if results is e.own else frozenset()
-    )
+    """Return the ids that would be held against the candidate.
+
+    They run again before any refusal.
+    """
+    failing = newly_failing(e, results) if results is e.runs.own else frozenset[str]()
+    return frozenset(slipped(e, results)) | failing
 
 
 def by_chance(
     names: Iterable[str],
     base: Sequence[Results],
     candidate: Sequence[Results],
-    known: Iterable[str],
+    base_ids: Iterable[str],
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """(flaky on base and candidate, unsteady on the candidate alone) of the ids that were run
-    again; `known` are the base's ids.
+    """Return the ids that are flaky on both, and those that are unsteady on the candidate alone.
 
-    An id that the base itself no longer finds has a name that changes from run to run: flaky.
+    All of `names` were run again. An id that the base itself no longer finds has a name that
+    changes from run to run: flaky.
     """
-    at_base = frozenset(known)
-    wavered = {
-        name
-        for name in names
-        if name in at_base and any(run.ids.get(name) is not Result.PASSED for run in base)
-    }
-    nameless = {name for name in wavered if all(name not in run.ids for run in (*base, *candidate))}
-    recovered = {
-        name for name in names if any(run.ids.get(name) is Result.PASSED for run in candidate)
-    }
+    suspected, at_base = frozenset(names), frozenset(base_ids)
+    wavered = {i for i in suspected & at_base if not _always_passed(i, base)}
+    nameless = {i for i in wavered if all(i not in run.ids for run in (*base, *candidate))}
+    recovered = {i for i in suspected if any(run.ids.get(i) is Result.PASSED for run in candidate)}
     return frozenset(recovered & wavered | nameless), frozenset(recovered - wavered)
 
 
+def _always_passed(name: str, runs: Sequence[Results]) -> bool:
+    return all(run.ids.get(name) is Result.PASSED for run in runs)
+
+
 def chances(names: Iterable[str], runs: Sequence[Results]) -> dict[str, tuple[int, int]]:
-    """How often each id failed, and of how many runs that had it; what came out one way only,
-    such as a name of the moment, is left out."""
-    came = {
+    """Return how often each id failed, and of how many runs that had it.
+
+    What came out one way only, such as a name of the moment, is left out.
+    """
+    failures = {
         name: [run.ids[name] is not Result.PASSED for run in runs if name in run.ids]
         for name in names
     }
     return {
         name: (sum(failed), len(failed))
-        for name, failed in came.items()
+        for name, failed in failures.items()
         if 0 < sum(failed) < len(failed)
     }
 
 
 def last_lines(text: str) -> tuple[str, ...]:
-    """The end of what a command printed."""
+    """Return the end of what a command printed."""
     return tuple(text.strip("\n").splitlines()[-LAST_LINES:])
 
 
 def function_of(name: str) -> str:
-    """The id without its parameters: of pytest's `file::test[case]` and Go's
-    `package::Test/case` what stands before the case."""
-    found = CASE.match(name)
-    return found[1] if found else name
+    """Return the id without its case: of `file::test[case]` and Go's `package::Test/case`."""
+    match = FUNCTION.match(name)
+    return match[1] if match else name
 
 
 def fewer_cases(
     before: Iterable[str], after: Iterable[str], lost: Collection[str]
 ) -> tuple[list[str], list[str]]:
-    """Of the lost ids, those whose whole function is gone, and those of functions with fewer
-    cases left than before.
+    """Return lost ids whose whole function is gone, and lost ids of functions with fewer cases.
 
     A case whose name alone changed leaves as many as before, and is in neither.
     """
     if not lost:
         return [], []
-    had, has = Counter(map(function_of, before)), Counter(map(function_of, after))
-    gone = sorted(name for name in lost if not has[function_of(name)])
-    fewer = sorted(name for name in lost if 0 < has[function_of(name)] < had[function_of(name)])
+    cases_before, cases_after = Counter(map(function_of, before)), Counter(map(function_of, after))
+    gone, fewer = [], []
+    for name in sorted(lost):
+        function = function_of(name)
+        if not cases_after[function]:
+            gone.append(name)
+        elif cases_after[function] < cases_before[function]:
+            fewer.append(name)
     return gone, fewer

@@ -6,7 +6,7 @@ from enum import StrEnum
 from math import ceil
 
 from nightlatch.core.config import Limits
-from nightlatch.core.evidence import Said, last_lines
+from nightlatch.core.evidence import VerifyResult, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer
 from nightlatch.core.text import plain
@@ -63,7 +63,7 @@ class Outlook:
 
 def forecast(
     feature: Feature,
-    said: Said | None,
+    said: VerifyResult | None,
     outlook: Outlook,
     *,
     unwritten: str = "",
@@ -108,7 +108,7 @@ def forecast(
 
 
 def _told(
-    feature: Feature, said: Said | None, outlook: Outlook, unwritten: str
+    feature: Feature, said: VerifyResult | None, outlook: Outlook, unwritten: str
 ) -> tuple[Level, str, str, str]:
     failing = f"give {plain(feature.id)} a verify command that fails today"
     if feature.verify and all(command.strip() in VACUOUS for command in feature.verify):

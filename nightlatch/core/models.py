@@ -137,17 +137,19 @@ class Reason:
 class Rule:
     """What a rule id stands for.
 
-    `says` may hold {n}, the number of details; `next` is what the next session must know.
-
-    `example` is something that it refuses, `wrong` what to do where it is mistaken: both for
-    docs/ratchet.md.
+    `says` may hold {n}, the number of details; `next` is what the next session must know. `example`
+    is something that it refuses, `wrong` what to do where it is mistaken: both for docs/ratchet.md.
+    `layer` is the part of the ratchet that a control may leave out. `mended`: in a run it is
+    refused instead of held.
     """
 
     says: str
-    next: str
+    next: str = ""
     ruling: Ruling = Ruling.REJECT
     example: str = ""
     wrong: str = ""
+    layer: str = ""
+    mended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from nightlatch.core import jsontext, planfile
-from nightlatch.core.evidence import Said, last_lines
+from nightlatch.core.evidence import VerifyResult, last_lines
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.plandialect import Fields
 from nightlatch.core.progress import line
@@ -109,7 +109,7 @@ def read(text: str, plan: Plan, aim: Aim, schema: Mapping[str, Any], target: str
     return Proposal(problems=tuple(problems)) if problems else proposal
 
 
-def untrue(feature: Feature, said: Said) -> str:
+def untrue(feature: Feature, said: VerifyResult) -> str:
     """Why what a verify says at the base proves nothing, "" where it is red.
 
     A Python program that is not installed is red to a shell.

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from nightlatch.core.evidence import Said
+from nightlatch.core.evidence import VerifyResult
 from nightlatch.core.models import Feature
 from nightlatch.core.results import Answer, Result, Results, file_of
 from nightlatch.core.scope import Change
@@ -47,7 +47,7 @@ def by_tests(
     )
 
 
-def may_reach(feature: Feature, said: Said | None, changes: Iterable[Change]) -> bool:
+def may_reach(feature: Feature, said: VerifyResult | None, changes: Iterable[Change]) -> bool:
     """Can these changes end what a feature's verify said before?
 
     Not where its run read none of the changed files.
@@ -71,7 +71,7 @@ def may_reach(feature: Feature, said: Said | None, changes: Iterable[Change]) ->
     return False
 
 
-def dump_said(known: Mapping[str, Said]) -> str:
+def dump_said(known: Mapping[str, VerifyResult]) -> str:
     """JSON that `said_from` reads again."""
     return json.dumps(
         {
@@ -88,10 +88,10 @@ def dump_said(known: Mapping[str, Said]) -> str:
     )
 
 
-def said_from(text: str) -> dict[str, Said]:
+def said_from(text: str) -> dict[str, VerifyResult]:
     """Raises ValueError, KeyError or TypeError for anything that `dump_said` did not write."""
     return {
-        name: Said(
+        name: VerifyResult(
             answer=Answer(item["answer"]),
             tail=item["tail"],
             seconds=item["seconds"],

@@ -4,10 +4,8 @@ made from it."""
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from nightlatch.core import scope
-from nightlatch.core.closing import LANDING
 from nightlatch.core.models import Rule, Ruling
-from nightlatch.core.rules import RULES
+from nightlatch.core.rules import rules
 
 FAMILIES = {
     "scope": "What a candidate may hold at all, before anything runs",
@@ -25,7 +23,7 @@ RULINGS = {Ruling.REJECT: "refused", Ruling.HOLD: "held for a person", Ruling.FL
 
 def listing() -> Mapping[str, Rule]:
     """Every rule by its id, by family and name."""
-    known = {**scope.RULES, **RULES, **LANDING}
+    known = rules()
     return MappingProxyType(
         {name: known[name] for name in sorted(known, key=lambda name: (place(name), name))}
     )

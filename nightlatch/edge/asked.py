@@ -9,6 +9,7 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.edge.case import Comparison, text_of
 from nightlatch.edge.trials import TreeEvaluator
 
+# Tests and scripts that are read for what they ask: enough for a project that looks like a table.
 MOST_FILES = 400
 SCRIPTS = (".sh", ".bash", ".bats")
 
@@ -21,10 +22,10 @@ def asked(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[Text, ...]:
     names = [
         path
         for path in evaluator.files(comparison.base)
-        if path not in changed and asks(evaluator.own(path))
+        if path not in changed and asks(evaluator.project_path(path))
     ][:MOST_FILES]
     texts = [
-        (evaluator.own(path), text_of(evaluator.repo.read(comparison.base, path) or b""))
+        (evaluator.project_path(path), text_of(evaluator.repo.read(comparison.base, path) or b""))
         for path in names
     ]
     return tuple(Text(path=path, old=text, new=text, test=True) for path, text in texts if text)
@@ -34,7 +35,7 @@ def commands(evaluator: TreeEvaluator, comparison: Comparison) -> tuple[str, ...
     """What the features of the plan are proved by."""
     return tuple(
         line
-        for feature in (*evaluator.planned(comparison.base), comparison.feature)
+        for feature in (*evaluator.commands.planned(comparison.base), comparison.feature)
         for line in feature.verify
     )
 

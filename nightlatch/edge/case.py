@@ -13,24 +13,36 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.scope import Change
 from nightlatch.core.suites import Suites
 from nightlatch.core.testfiles import CHECKS, proof_files, supersedes
-from nightlatch.edge.judge import Bench
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import TreeEvaluator
 
+# A larger file is data, not code or a test that anybody reads.
 MOST_BYTES = 500_000
+# No more of a difference than a person would read.
 MOST_LINES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseVersions:
+    """What puts parts of the candidate back as the base has them, by path; None takes a file away.
+
+    `tests` are the base's tests, `proof` all that verify may rest on, `own_harness` what the
+    feature's own verify runs through, `harness` what any command runs through.
+    """
+
+    tests: Mapping[str, Entry | None]
+    proof: Mapping[str, Entry | None]
+    own_harness: Mapping[str, Entry] = field(default_factory=dict)
+    harness: Mapping[str, Entry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One candidate beside its base, with the base's checks.
 
-    `back` restores the base's tests, `proof` all that verify may rest on.
-
-    `sources` are changed files of code that are no tests, `touched` the base's tests, helpers and
-    golden files that differ, with configuration that is new. `own_harness` puts back what its own
-    verify runs through, `harness` that of every command. `lost` are suites of the base that nothing
-    would run any more.
+    `tree` is the candidate's with the checks as the base has them. `sources` are changed files of
+    code that are no tests, `touched` the base's tests, helpers and golden files that differ, with
+    configuration that is new.
     """
 
     base: str
@@ -39,28 +51,25 @@ class Comparison:
     suite: Suites
     changes: tuple[Change, ...]
     tests: tuple[Change, ...]
-    back: Mapping[str, Entry | None]
-    proof: Mapping[str, Entry | None]
+    restored: BaseVersions
     texts: tuple[Text, ...]
     sources: tuple[str, ...]
     touched: tuple[str, ...]
-    lost: tuple[str, ...] = ()
-    own_harness: Mapping[str, Entry] = field(default_factory=dict)
-    harness: Mapping[str, Entry] = field(default_factory=dict)
-    judge: Bench | None = None
 
 
 def compare(evaluator: TreeEvaluator, base: str, tree: str, feature: Feature) -> Comparison:
-    """The candidate beside its base."""
+    """Return the candidate beside its base."""
     changes = evaluator.repo.diff(evaluator.tree(base), tree)
-    suite = evaluator.both(base, tree, changes)
-    named = proof_files(feature.verify, (evaluator.own(c.path) for c in changes))
-    is_check, is_code = matcher([CHECKS]), suite.code
-    tests = [c for c in changes if suite.files(evaluator.own(c.path))]
-    kept = [c for c in tests if not supersedes(feature.supersedes, evaluator.own(c.path))]
-    checks = [c for c in changes if is_check(evaluator.own(c.path))]
+    suite = evaluator.suites_of_both(base, tree, changes)
+    own = {c.path: evaluator.project_path(c.path) for c in changes}
+    named = proof_files(feature.verify, own.values())
+    is_check = matcher([CHECKS])
+    tests = [c for c in changes if suite.files(own[c.path])]
+    # A test that the feature is meant to change stays as the candidate has it.
+    kept = [c for c in tests if not supersedes(feature.supersedes, own[c.path])]
+    checks = [c for c in changes if is_check(own[c.path])]
     others = [c for c in changes if c not in tests and c not in checks]
-    proof = [*tests, *checks, *(c for c in changes if evaluator.own(c.path) in named)]
+    proof = [*tests, *checks, *(c for c in changes if own[c.path] in named)]
     return Comparison(
         base=base,
         tree=evaluator.repo.tree_with(tree, put_back(checks)) if checks else tree,
@@ -68,11 +77,9 @@ def compare(evaluator: TreeEvaluator, base: str, tree: str, feature: Feature) ->
         suite=suite,
         changes=changes,
         tests=tuple(tests),
-        back=put_back(kept),
-        proof=put_back(proof),
+        restored=BaseVersions(tests=put_back(kept), proof=put_back(proof)),
         texts=tuple(texts_of(evaluator, suite, changes)),
-        sources=tuple(c.path for c in others if c.status != "D" and is_code(evaluator.own(c.path))),
-        lost=tuple(evaluator.lost(base, tree, changes)),
+        sources=tuple(c.path for c in others if c.status != "D" and suite.code(own[c.path])),
         touched=tuple(
             c.path for c in kept if c.status != "A" or is_config(evaluator, suite, c.path)
         ),
@@ -89,7 +96,7 @@ def texts_of(evaluator: TreeEvaluator, suite: Suites, changes: Iterable[Change])
                 text_of(blobs.object(oid)) if mode in FILES else "" if mode else None
                 for mode, oid in sides
             )
-            path = evaluator.own(change.path)
+            path = evaluator.project_path(change.path)
             named = suite.files(path) or is_test(path)
             yield Text(path=path, old=old, new=new, test=named, declares=declares(path, old, new))
 
@@ -118,7 +125,7 @@ def text_of(data: bytes) -> str:
 
 
 def is_config(evaluator: TreeEvaluator, suite: Suites, path: str) -> bool:
-    return suite.config(evaluator.own(path))
+    return suite.config(evaluator.project_path(path))
 
 
 def put_back(changes: Iterable[Change]) -> dict[str, Entry | None]:

@@ -8,7 +8,7 @@ from functools import cache
 from posixpath import basename, dirname
 
 from nightlatch import data
-from nightlatch.core.evidence import Strict
+from nightlatch.core.evidence import StrictChecks
 from nightlatch.core.ratchet import checkers
 from nightlatch.core.ratchet.checkers import Checkers, Tool
 from nightlatch.core.ratchet.settings import UnreadableError, read
@@ -27,6 +27,7 @@ STARTERS = re.compile(
     r"|composer\.json|Gemfile|Rakefile|mix\.exs|Cargo\.toml|.*\.csproj|Directory\.Build\.props|CMakeLists\.txt|build\.sbt"
     r"|requirements.*\.txt|.*(?:lint|check).*\.sh|ci|ci\.sh"
 )
+# Files that may start checks and are read: in a monorepo the rest repeats them.
 MOST_STARTERS = 200
 
 
@@ -48,7 +49,7 @@ def watched(evaluator: TreeEvaluator, comparison: Comparison) -> Watched:
     """What holds for a candidate of this base."""
     known, base = shipped(), evaluator.files(comparison.base)
     names = {path: basename(path) for path in base}
-    folders = tuple(map(evaluator.path, STARTER_FOLDERS))
+    folders = tuple(map(evaluator.repo_path, STARTER_FOLDERS))
     starters = [
         path for path, name in names.items() if STARTERS.fullmatch(name) or path.startswith(folders)
     ][:MOST_STARTERS]
@@ -56,7 +57,7 @@ def watched(evaluator: TreeEvaluator, comparison: Comparison) -> Watched:
     text = "\n".join(
         (
             *(content(evaluator, comparison.base, path) for path in starters),
-            *evaluator.gates(comparison.base),
+            *evaluator.commands.gates(comparison.base),
         )
     )
 
@@ -77,12 +78,12 @@ def watched(evaluator: TreeEvaluator, comparison: Comparison) -> Watched:
 
 
 def as_base_has_it(evaluator: TreeEvaluator, comparison: Comparison) -> dict[str, Entry | None]:
-    """What puts back every changed file that a tool reads as configuration, those aside that
-    the base's checks already run with."""
+    """What puts back every changed file that a tool reads as configuration, those aside that the
+    base's checks already run with."""
     changed = [
         change
         for change in comparison.changes
-        if configures(basename(change.path)) and change.path not in comparison.harness
+        if configures(basename(change.path)) and change.path not in comparison.restored.harness
     ]
     fresh = [
         change
@@ -92,7 +93,7 @@ def as_base_has_it(evaluator: TreeEvaluator, comparison: Comparison) -> dict[str
     named = [
         change
         for change in fresh
-        if not supersedes(comparison.feature.supersedes, evaluator.own(change.path))
+        if not supersedes(comparison.feature.supersedes, evaluator.project_path(change.path))
     ]
     return put_back(named)
 
@@ -114,12 +115,12 @@ def takes_place(evaluator: TreeEvaluator, comparison: Comparison, path: str) -> 
     )
 
 
-def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Strict | None:
-    """The base's checks on a tree with the base's configuration; None where nothing of it
-    differs, or there are no checks."""
+def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> StrictChecks | None:
+    """The base's checks on a tree with the base's configuration; None where nothing of it differs,
+    or there are no checks."""
     back = as_base_has_it(evaluator, comparison)
-    starters = [*map(evaluator.path, evaluator.check_files(comparison.base))]
-    if not back or not (starters or evaluator.gates(comparison.base)):
+    starters = [*map(evaluator.repo_path, evaluator.check_files(comparison.base))]
+    if not back or not (starters or evaluator.commands.gates(comparison.base)):
         return None
     through = [
         path for path in evaluator.files(comparison.base) if STARTERS.fullmatch(basename(path))
@@ -127,21 +128,21 @@ def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Str
     text = "\n".join(
         (
             *(content(evaluator, comparison.base, path) for path in (*starters, *through)),
-            *evaluator.gates(comparison.base),
+            *evaluator.commands.gates(comparison.base),
         )
     )
     found = evaluator.checks(
         comparison.base, evaluator.repo.tree_with(tree, back), comparison.feature.id
     )
     paths = set(back)
-    says = [
+    differences = [
         line
         for part in comparison.texts
-        if evaluator.path(part.path) in paths
+        if evaluator.repo_path(part.path) in paths
         for line in (part.path, *difference(part.old or "", part.new or ""))
     ]
     tools = frozenset(tool.name for tool in shipped().tools if checkers.starts(tool, text))
-    return Strict(checks=found, tools=tools, says=tuple(says))
+    return StrictChecks(checks=found, tools=tools, differences=tuple(differences))
 
 
 @cache
@@ -179,7 +180,7 @@ def gives(evaluator: TreeEvaluator, base: str, path: str, form: str, table: str)
 def unchanged(evaluator: TreeEvaluator, base: str, paths: list[str]) -> Iterator[Text]:
     for path in paths:
         text = content(evaluator, base, path)
-        yield Text(path=evaluator.own(path), old=text, new=text, test=False)
+        yield Text(path=evaluator.project_path(path), old=text, new=text, test=False)
 
 
 def content(evaluator: TreeEvaluator, base: str, path: str) -> str:

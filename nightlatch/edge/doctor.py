@@ -204,9 +204,8 @@ def offline(seen: View, pool: Pool, engine: VerdictEngine) -> Iterator[Finding]:
         return
     house = replace(seen.house, config=replace(config, checks=replace(config.checks, network=True)))
     with TemporaryDirectory(prefix="nightlatch-") as folder:
-        online = replace(
-            opening.verdict_engine(house, pool, progress=engine.progress), cache=Path(folder)
-        )
+        progress = engine.evaluator.progress
+        online = opening.verdict_engine(house, pool, progress=progress, cache=Path(folder))
         if only := sorted(bad - without_success(online.state(seen.tip))):
             names = ", ".join(only[:10]) + (f" and {len(only) - 10} more" if only[10:] else "")
             fix = "checks.network = true in loop.toml, or tests that need none"
@@ -232,9 +231,9 @@ def base(seen: View, engine: VerdictEngine, console: Console) -> Iterator[Findin
     try:
         refuse_red(state, seen.plan.features, accept=False)
     except NightlatchError as error:
-        raise said_why(error, state, engine.hands.timeout) from error
+        raise said_why(error, state, engine.evaluator.hands.timeout) from error
     passed = sum(check.answer is Answer.GREEN for check in state.checks)
-    suites = engine.suite(seen.tip, seen.tip)
+    suites = engine.evaluator.suite(seen.tip, seen.tip)
     tests = state.tests.summary() if suites.every else "no tests"
     red = bool(state.tests.failing) or passed < len(state.checks)
     yield (warn if red else ok)(
@@ -284,6 +283,10 @@ def of_suites(seen: View, engine: VerdictEngine, suites: Suites, state: State) -
         yield warn("flaky", says, "make them pass every time, or skip them")
     if known.failing and (cause := cause_of(known.tail)):
         yield warn("suite", f"of what fails: {cause.says}", cause.fix)
-    paths = [path for path in map(engine.own, engine.files(seen.tip)) if not path.startswith("../")]
+    paths = [
+        path
+        for path in map(engine.evaluator.project_path, engine.evaluator.files(seen.tip))
+        if not path.startswith("../")
+    ]
     for folder, files in run_by_nothing(paths, suites.every, runner.shipped()).items():
         yield warn("suite", loose(folder, files), "[[checks.suite]] in loop.toml")

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from nightlatch.core.evidence import Said
+from nightlatch.core.evidence import VerifyResult
 from nightlatch.core.forecast import Finding, Level, Outlook, bill, forecast, overhead, unproven
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature
@@ -25,10 +25,12 @@ def foretold(seen: View, engine: VerdictEngine) -> Iterator[Finding]:
     """Feature by feature what will prove it, then what all of it costs, and whether it is worth
     a night."""
     suite, agent = (
-        engine.suite(seen.tip, seen.tip),
+        engine.evaluator.suite(seen.tip, seen.tip),
         judge.hired(seen.house, seen.house.config.agent[0]),
     )
-    checks = bool(engine.check_files(seen.tip) or engine.gates(seen.tip))
+    checks = bool(
+        engine.evaluator.check_files(seen.tip) or engine.evaluator.commands.gates(seen.tip)
+    )
     outlook = Outlook(
         tests=suite.runner is not None, checks=checks, judge=agent.name if agent else ""
     )
@@ -40,7 +42,7 @@ def foretold(seen: View, engine: VerdictEngine) -> Iterator[Finding]:
     findings = []
     for feature, said in answers(engine, seen.tip, left):
         yet = unwritten(engine, seen.tip, feature) if said and said.answer is Answer.RED else ""
-        wants = engine.wanting(seen.tip, said) if said else ""
+        wants = engine.lacking(seen.tip, said) if said else ""
         weak = weakness(feature.verify, harness.shipped_tools())
         findings.append(
             forecast(
@@ -73,7 +75,7 @@ def foretold(seen: View, engine: VerdictEngine) -> Iterator[Finding]:
 
 def answers(
     engine: VerdictEngine, base: str, features: Sequence[Feature]
-) -> Iterator[tuple[Feature, Said | None]]:
+) -> Iterator[tuple[Feature, VerifyResult | None]]:
     """What each verify says at a base, None where there is none.
 
     Only red is believed of many asked in one checkout: what says anything else is asked again in
@@ -90,25 +92,25 @@ def answers(
 def through(engine: VerdictEngine, base: str, feature: Feature) -> str:
     """The files of the base that judge a feature and that its agent may not change, a few of
     them; "" for none."""
-    tree, free = harness.files_of(engine, base), matcher(feature.may_change)
+    tree, free = harness.files_of(engine.evaluator, base), matcher(feature.may_change)
     used = [
         path
         for path in harness.harness_of(feature.verify, tree)
         if not free(path) and not supersedes(feature.supersedes, path)
     ]
-    programs = [path for path in sorted(used) if not engine.suite(base, base).files(path)]
+    programs = [path for path in sorted(used) if not engine.evaluator.suite(base, base).files(path)]
     return few([plain(path, 60) for path in programs])
 
 
 def asked_together(
     engine: VerdictEngine, base: str, features: Sequence[Feature]
-) -> dict[str, Said]:
+) -> dict[str, VerifyResult]:
     """What the verify of each feature that is plainly red printed there."""
     if len(features) < 2:
         return {}
     with (
-        engine.open_room(base, engine.clean(base, base)) as room,
-        runner.desk(engine.hands, room, {"NIGHTLATCH_BASE": base}) as place,
+        engine.evaluator.open_room(base, engine.evaluator.clean(base, base)) as room,
+        runner.desk(engine.evaluator.hands, room, {"NIGHTLATCH_BASE": base}) as place,
     ):
         lines = []
         for number, feature in enumerate(features):
@@ -122,23 +124,29 @@ def asked_together(
         (place.folder / "ask").write_text(
             "\n".join(lines), encoding="utf-8", errors="surrogateescape"
         )
-        engine.hands.run(place.room, ["sh", f"{place.seen}/ask"])
+        engine.evaluator.hands.run(place.room, ["sh", f"{place.seen}/ask"])
         codes = [
             (runner.bounded(place.folder / f"said-{number}") or b"").strip()
             for number in range(len(features))
         ]
         tails = [
-            runner.text(engine.hands.report(place.folder / f"out-{number}") or b"")[-MOST_SHOWN:]
+            runner.text(engine.evaluator.hands.report(place.folder / f"out-{number}") or b"")[
+                -MOST_SHOWN:
+            ]
             for number in range(len(features))
         ]
     plainly = [code.isdigit() and 0 < int(code) < min(runner.ABSENT) for code in codes]
     asked = zip(features, plainly, tails, strict=True)
-    return {feature.id: Said(answer=Answer.RED, tail=tail) for feature, red, tail in asked if red}
+    return {
+        feature.id: VerifyResult(answer=Answer.RED, tail=tail)
+        for feature, red, tail in asked
+        if red
+    }
 
 
 def unwritten(engine: VerdictEngine, base: str, feature: Feature) -> str:
     """A test file that the verify runs and nobody has written yet."""
-    is_test, known = engine.suite(base, base).files, engine.files(base)
+    is_test, known = engine.evaluator.suite(base, base).files, engine.evaluator.files(base)
     words = (
         word.strip("'\"").partition("::")[0].removeprefix("./")
         for command in feature.verify
@@ -148,7 +156,7 @@ def unwritten(engine: VerdictEngine, base: str, feature: Feature) -> str:
         (
             plain(word, 80)
             for word in words
-            if "." in word and is_test(word) and engine.path(word) not in known
+            if "." in word and is_test(word) and engine.evaluator.repo_path(word) not in known
         ),
         "",
     )

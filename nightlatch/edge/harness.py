@@ -9,7 +9,7 @@ from functools import cache
 
 from nightlatch import data
 from nightlatch.core import testnames
-from nightlatch.core.evidence import Said
+from nightlatch.core.evidence import VerifyResult
 from nightlatch.core.globs import matcher
 from nightlatch.core.harness import (
     Item,
@@ -30,6 +30,7 @@ from nightlatch.edge.outside import search_folders
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import TreeEvaluator
 
+# Files that are followed from one command: a loop of includes must end somewhere.
 MOST_FILES = 200
 PATH_WORD = re.compile(r"(?<![\w$.-])(?:\.{1,2}/)*[\w.-]+(?:/[\w.-]+)*")
 
@@ -145,17 +146,17 @@ def bent(evaluator: TreeEvaluator, comparison: Comparison) -> Bent:
     ]
     return Bent(
         own={
-            evaluator.path(path): entry(evaluator, comparison.base, own, path, new)
+            evaluator.repo_path(path): entry(evaluator, comparison.base, own, path, new)
             for path, (_, new) in mine.items()
         },
         shared={
-            evaluator.path(path): entry(evaluator, comparison.base, shared, path, new)
+            evaluator.repo_path(path): entry(evaluator, comparison.base, shared, path, new)
             for path, (_, new) in others.items()
         },
         says=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
         shares=tuple(shown(path, old, new) for path, (old, new) in others.items()),
         outside=tuple(run_outside(evaluator, base, head, free)),
-        new=tuple(map(evaluator.path, brought)),
+        new=tuple(map(evaluator.repo_path, brought)),
     )
 
 
@@ -168,7 +169,7 @@ def run_outside(
     Whatever such a command leads to counts, whether it judges anything or not, and what is not
     there yet counts where it is named.
     """
-    run = harness_of(evaluator.outside, base, whole=True)
+    run = harness_of(evaluator.commands.outside, base, whole=True)
     yield from (shown(path, old, new) for path, old, new in changed(run, head) if not free(path))
     named = {path for at, used in run.items() for path in paths_named(at, used.text)}
     yield from (
@@ -188,7 +189,7 @@ def paths_named(at: str, text: str) -> Iterator[str]:
         )
 
 
-def bent_on_the_way(evaluator: TreeEvaluator, comparison: Comparison, said: Said) -> Bent:
+def bent_on_the_way(evaluator: TreeEvaluator, comparison: Comparison, said: VerifyResult) -> Bent:
     """The same for files that only the run itself shows: what a verify read of its tests' own
     programs, and of tools.
 
@@ -210,19 +211,21 @@ def bent_on_the_way(evaluator: TreeEvaluator, comparison: Comparison, said: Said
         and not testnames.COLLECTED.search(c.path)
         and not is_config(evaluator, comparison.suite, c.path)
     ]
-    texts = {own: base.text(own) for own in (evaluator.own(change.path) for change in changes)}
+    texts = {
+        own: base.text(own) for own in (evaluator.project_path(change.path) for change in changes)
+    }
     tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
     named = {
         c.path: c
-        for c in (*beside, *(c for c in changes if evaluator.own(c.path) in tools))
-        if not free(evaluator.own(c.path))
+        for c in (*beside, *(c for c in changes if evaluator.project_path(c.path) in tools))
+        if not free(evaluator.project_path(c.path))
     }
     head = files_of(evaluator, comparison.tree)
     return Bent(
         own={path: (change.old_mode, change.old_oid) for path, change in named.items()},
         says=tuple(
             shown(own, base.text(own), head.text(own) if own in head.paths else None)
-            for own in map(evaluator.own, named)
+            for own in map(evaluator.project_path, named)
         ),
     )
 
@@ -233,19 +236,19 @@ def other_commands(evaluator: TreeEvaluator, comparison: Comparison) -> list[str
     checks = [f"./{file}" for file in evaluator.check_files(comparison.base)]
     rest = [
         command
-        for feature in evaluator.planned(comparison.base)
+        for feature in evaluator.commands.planned(comparison.base)
         if feature.id != comparison.feature.id
         for command in feature.verify
     ]
     suites = [
         f"cd {shlex.quote(named.folder or '.')} && {named.command}"
-        for named in evaluator.named
+        for named in evaluator.commands.named
         if named.command
     ]
     return [
         *checks,
-        *evaluator.gates(comparison.base),
-        *filter(None, [evaluator.tests]),
+        *evaluator.commands.gates(comparison.base),
+        *filter(None, [evaluator.commands.tests]),
         *suites,
         *rest,
     ]
@@ -256,7 +259,7 @@ def spared(evaluator: TreeEvaluator, comparison: Comparison) -> Callable[[str], 
     lets this feature change."""
     is_check, may_change = matcher([CHECKS]), matcher(comparison.feature.may_change)
     tests = {
-        evaluator.own(change.path)
+        evaluator.project_path(change.path)
         for change in comparison.tests
         if not is_config(evaluator, comparison.suite, change.path)
     }
@@ -268,7 +271,7 @@ def spared(evaluator: TreeEvaluator, comparison: Comparison) -> Callable[[str], 
 
 def files_of(evaluator: TreeEvaluator, rev: str) -> Files:
     """The files of a tree, each read when it is asked for."""
-    entries = {evaluator.own(path): entry for path, entry in evaluator.files(rev).items()}
+    entries = {evaluator.project_path(path): entry for path, entry in evaluator.files(rev).items()}
 
     def read(path: str) -> str:
         mode, oid = entries.get(path, ("", ""))
@@ -276,7 +279,9 @@ def files_of(evaluator: TreeEvaluator, rev: str) -> Files:
         return text_of(found[2]) if found else ""
 
     folders = search_folders(evaluator.repo.top)
-    programs = tuple(inner for inner in map(evaluator.own, folders) if not inner.startswith("../"))
+    programs = tuple(
+        inner for inner in map(evaluator.project_path, folders) if not inner.startswith("../")
+    )
     return Files(paths=frozenset(entries), read=read, programs=programs)
 
 
@@ -284,7 +289,7 @@ def entry(
     evaluator: TreeEvaluator, base: str, harness: Harness, path: str, new: str | None
 ) -> Entry:
     """The file with the base's part of it."""
-    mode, oid = evaluator.files(base)[evaluator.path(path)]
+    mode, oid = evaluator.files(base)[evaluator.repo_path(path)]
     text = restored(harness, path, new)
     return (
         (mode, oid)

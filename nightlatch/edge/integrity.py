@@ -8,36 +8,40 @@ from nightlatch.core import results as codec
 from nightlatch.core.evidence import Evidence, Integrity, function_of
 from nightlatch.core.paths import FILE
 from nightlatch.core.ratchet import canary
-from nightlatch.core.ratchet.canary import Laid
+from nightlatch.core.ratchet.canary import PlantedCanary
 from nightlatch.core.ratchet.expected import KEPT, other_expectations
 from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.suites import Suite, holders, matching
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Comparison, text_of
+from nightlatch.edge.evaluation import RunRequest
+from nightlatch.edge.resultcache import digest
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import Asked, TreeEvaluator, digest
+from nightlatch.edge.trials import TreeEvaluator
 
-SHARE = 0.25
+SHARE = 0.25  # of limits.check
+# Test files that are read to find those beside the changed code.
 MOST_READ = 400
+# Test and golden files that get other expected values, and ids that are run: each costs time twice.
 MOST_FILES = 5
 MOST_IDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class ProbeSample:
     """A few test and golden files of the base with other expected values, test files that run
     `beside` them, and a canary for the base and for the candidate."""
 
     files: Mapping[str, Entry]
     beside: tuple[str, ...]
     ids: tuple[str, ...]
-    base: Laid
-    own: Laid
+    base: PlantedCanary
+    own: PlantedCanary
 
 
 def sample_of(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
-) -> Sample | None:
+) -> ProbeSample | None:
     """What a suite's tests of the base that speak of the changed code have to say; None where
     there is nothing to put beside them."""
     kind = suite.runner.canary
@@ -49,7 +53,9 @@ def sample_of(
     sampled = kept | {path: texts[path] for path in files[:MOST_FILES]}
     changed = {path: other_expectations(path, text) for path, text in sampled.items()}
     written = {
-        evaluator.path(path): evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape"))
+        evaluator.repo_path(path): evaluator.repo.write_blob(
+            text.encode("utf-8", "surrogateescape")
+        )
         for path, text in changed.items()
         if text
     }
@@ -59,10 +65,12 @@ def sample_of(
         if any(golden_of(golden, path, texts[path]) for golden in kept)
     ]
     ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
-    passed = (i for i in e.base.tests.passed if any(among(file_of(i), path) for path in ran))
+    passed = (i for i in e.base_tests.passed if any(is_of_file(file_of(i), path) for path in ran))
     ids = sorted(i for i in passed if not supersedes(comparison.feature.supersedes, i))
     modules = [
-        suite.local(path) for path in map(evaluator.own, comparison.sources) if suite.below(path)
+        suite.local(path)
+        for path in map(evaluator.project_path, comparison.sources)
+        if suite.below(path)
     ]
     base, own = (
         canary.laid(kind, f"q{digest(*seed)[:10]}", suite.local(files[0]), texts[files[0]], sources)
@@ -71,9 +79,11 @@ def sample_of(
             ((comparison.base, comparison.tree), modules),
         )
     )
-    base, own = (replace(bird, path=suite.named(bird.path)) for bird in (base, own))
+    base, own = (replace(planted, path=suite.named(planted.path)) for planted in (base, own))
     entries = {path: (FILE, oid) for path, oid in written.items()}
-    return Sample(files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own)
+    return ProbeSample(
+        files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own
+    )
 
 
 def test_texts(
@@ -85,7 +95,7 @@ def test_texts(
         matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
     )
     listed = (
-        (evaluator.own(path), entry)
+        (evaluator.project_path(path), entry)
         for path, entry in evaluator.test_files(comparison.base, comparison.suite).items()
     )
     inner = tuple(f"{suite.folder}/{other}/".removeprefix("/") for other in suite.without)
@@ -94,11 +104,11 @@ def test_texts(
         for path, entry in listed
         if is_test(path) and is_code(path) and not path.startswith(inner)
     }
-    known = {file_of(i) for i in e.base.tests.passed}
+    known = {file_of(i) for i in e.base_tests.passed}
     there = [
         path
         for path in entries
-        if path in known or (path.endswith(".go") and any(among(file, path) for file in known))
+        if path in known or (path.endswith(".go") and any(is_of_file(file, path) for file in known))
     ]
     chosen = canary.ranked(there, there, comparison.sources)[:MOST_READ]
     with evaluator.repo.stand("cat-file", "--batch").talking() as blobs:
@@ -111,11 +121,11 @@ def goldens(evaluator: TreeEvaluator, comparison: Comparison, suite: Suite) -> d
     paths = [
         path
         for path in files
-        if KEPT.search(evaluator.own(path))
-        and suite in holders(comparison.suite.every, evaluator.own(path))
+        if KEPT.search(evaluator.project_path(path))
+        and suite in holders(comparison.suite.every, evaluator.project_path(path))
     ]
     return {
-        evaluator.own(path): text_of(evaluator.repo.read(comparison.base, path) or b"")
+        evaluator.project_path(path): text_of(evaluator.repo.read(comparison.base, path) or b"")
         for path in sorted(paths)[:MOST_FILES]
     }
 
@@ -126,7 +136,7 @@ def golden_of(golden: str, path: str, text: str) -> bool:
     return name.startswith(path.rpartition("/")[2]) or name.partition(".")[0] in text
 
 
-def among(file: str, path: str) -> bool:
+def is_of_file(file: str, path: str) -> bool:
     """Does this part of an id mean the file? Go's ids name its package instead."""
     folder = path.rpartition("/")[0]
     return file == path or (
@@ -135,17 +145,17 @@ def among(file: str, path: str) -> bool:
     )
 
 
-def examined(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Integrity:
+def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Integrity:
     """What comes out green on the candidate though it has to fail, in each suite that what
     changed may bend."""
     parts = [
-        examined_one(evaluator, comparison, one, e)
+        examine_suite(evaluator, comparison, one, e)
         for one in suites_in_question(evaluator, comparison, e)
     ]
     return Integrity(
         canaries=tuple(name for part in parts for name in part.canaries),
         ignored=tuple(name for part in parts for name in part.ignored),
-        left=tuple(name for part in parts for name in part.left),
+        not_run=tuple(name for part in parts for name in part.not_run),
         blind="; ".join(part.blind for part in parts if part.blind),
     )
 
@@ -154,12 +164,14 @@ def suites_in_question(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence
 ) -> list[Suite]:
     """The suites that what changed may bend, as far as they can be asked."""
-    absent = e.base.tests.absent_suites
-    bent = comparison.suite.concerned(evaluator.own(change.path) for change in comparison.changes)
+    absent = e.base_tests.absent_suites
+    bent = comparison.suite.concerned(
+        evaluator.project_path(change.path) for change in comparison.changes
+    )
     return [one for one in bent if one.runner.canary and one.by_id and one.name not in absent]
 
 
-def examined_one(
+def examine_suite(
     evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, e: Evidence
 ) -> Integrity:
     """The same for one suite; what the base's own run cannot tell apart is left aside."""
@@ -168,51 +180,55 @@ def examined_one(
         return Integrity()
     before = on_base(evaluator, comparison, suite, sample)
     if before.answer is Answer.FAULT:
-        return Integrity(left=("tests that must fail: their run on the base was cut off",))
-    found = compared(
+        return Integrity(not_run=("tests that must fail: their run on the base was cut off",))
+    found = compare_runs(
         e,
         sample,
         before,
-        laid_run(evaluator, comparison, suite, comparison.tree, sample, sample.own),
+        run_planted(evaluator, comparison, suite, comparison.tree, sample, sample.own),
     )
     if not (found.canaries or found.ignored):
         return found
     # before any refusal both run once more
-    before = laid_run(evaluator, comparison, suite, comparison.base, sample, sample.base)
-    again = compared(
+    before = run_planted(evaluator, comparison, suite, comparison.base, sample, sample.base)
+    again = compare_runs(
         e,
         sample,
         before,
-        laid_run(evaluator, comparison, suite, comparison.tree, sample, sample.own),
+        run_planted(evaluator, comparison, suite, comparison.tree, sample, sample.own),
     )
     # a compiled test of the base cannot be built beside one that moved: the canary has its say
     # without them
     if again.canaries:
-        alone = laid_run(
+        alone = run_planted(
             evaluator, comparison, suite, comparison.tree, replace(sample, files={}), sample.own
         )
-        again = replace(again, canaries=compared(e, sample, before, alone).canaries)
+        again = replace(again, canaries=compare_runs(e, sample, before, alone).canaries)
     return replace(again, ignored=tuple(i for i in again.ignored if i in found.ignored))
 
 
-def ahead(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Iterator[Asked]:
+def requests_ahead(
+    evaluator: TreeEvaluator, comparison: Comparison, e: Evidence
+) -> Iterator[RunRequest]:
     """The runs that `examined` is going to ask for, so that they may be done beside others."""
     for suite in suites_in_question(evaluator, comparison, e):
         sample = sample_of(evaluator, comparison, suite, e)
         if sample:
-            known = evaluator.recall(
+            known = evaluator.cache.recall(
                 name_on_base(evaluator, comparison, suite, sample), codec.results_from
             )
             yield from (
                 ()
                 if known
-                else (laid(evaluator, comparison, suite, comparison.base, sample, sample.base),)
+                else (
+                    request_of(evaluator, comparison, suite, comparison.base, sample, sample.base),
+                )
             )
-            yield laid(evaluator, comparison, suite, comparison.tree, sample, sample.own)
+            yield request_of(evaluator, comparison, suite, comparison.tree, sample, sample.own)
 
 
 def name_on_base(
-    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: Sample
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: ProbeSample
 ) -> str:
     files = (f"{path}\0{oid}" for path, (_, oid) in sample.files.items())
     return "must-fail-" + digest(
@@ -221,43 +237,45 @@ def name_on_base(
 
 
 def on_base(
-    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: Sample
+    evaluator: TreeEvaluator, comparison: Comparison, suite: Suite, sample: ProbeSample
 ) -> Results:
     name = name_on_base(evaluator, comparison, suite, sample)
-    known = evaluator.recall(name, codec.results_from)
+    known = evaluator.cache.recall(name, codec.results_from)
     if known is None:
-        known = laid_run(evaluator, comparison, suite, comparison.base, sample, sample.base)
-        evaluator.save(name, known)
+        known = run_planted(evaluator, comparison, suite, comparison.base, sample, sample.base)
+        evaluator.cache.save(name, known)
     return known
 
 
-def laid_run(
+def run_planted(
     evaluator: TreeEvaluator,
     comparison: Comparison,
     suite: Suite,
     tree: str,
-    sample: Sample,
-    bird: Laid,
+    sample: ProbeSample,
+    planted: PlantedCanary,
 ) -> Results:
-    asked = laid(evaluator, comparison, suite, tree, sample, bird)
+    asked = request_of(evaluator, comparison, suite, tree, sample, planted)
     return evaluator.run(
         comparison.base, asked.tree, comparison.suite, [*asked.only], asked.seconds
     )
 
 
-def laid(
+def request_of(
     evaluator: TreeEvaluator,
     comparison: Comparison,
     suite: Suite,
     tree: str,
-    sample: Sample,
-    bird: Laid,
-) -> Asked:
+    sample: ProbeSample,
+    planted: PlantedCanary,
+) -> RunRequest:
     """The run of a sample and a canary on a tree."""
-    entry = (FILE, evaluator.repo.write_blob(bird.text.encode()))
-    whole = evaluator.repo.tree_with(tree, {**sample.files, evaluator.path(bird.path): entry})
+    entry = (FILE, evaluator.repo.write_blob(planted.text.encode()))
+    whole = evaluator.repo.tree_with(
+        tree, {**sample.files, evaluator.repo_path(planted.path): entry}
+    )
     changed = (
-        evaluator.own(c.path)
+        evaluator.project_path(c.path)
         for c in comparison.tests
         if c.status != "D" and tree == comparison.tree
     )
@@ -267,16 +285,16 @@ def laid(
         if comparison.suite.code(path) and suite in holders(comparison.suite.every, path)
     )
     # the canary comes last
-    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *bird.wanted()))
-    return Asked(tree=whole, only=(*names,), seconds=SHARE * evaluator.hands.timeout)
+    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *planted.wanted()))
+    return RunRequest(tree=whole, only=(*names,), seconds=SHARE * evaluator.hands.timeout)
 
 
-def compared(e: Evidence, sample: Sample, before: Results, after: Results) -> Integrity:
+def compare_runs(e: Evidence, sample: ProbeSample, before: Results, after: Results) -> Integrity:
     """The candidate's run beside the base's."""
     if after.answer is Answer.FAULT:
-        return Integrity(left=("tests that must fail: their run was cut off",))
-    plain = e.old or e.own or e.base.tests
-    by_chance = {*plain.failing, *e.flaky, *e.unsteady}
+        return Integrity(not_run=("tests that must fail: their run was cut off",))
+    plain = e.runs.old or e.runs.own or e.base_tests
+    by_chance = plain.failing | e.runs.flakiness.ids
     steady = {function_of(i) for i in sample.ids if i in plain.passed} - set(
         map(function_of, by_chance)
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nightlatch.core.evidence import Kept, Said, last_lines
+from nightlatch.core.evidence import Reverified, VerifyResult, last_lines
 from nightlatch.core.models import Feature
 from nightlatch.core.proofs import may_reach
 from nightlatch.core.results import Answer
@@ -19,7 +19,7 @@ def passing(evaluator: TreeEvaluator, base: str, feature: Feature) -> list[Featu
     named = feature.supersedes
     return [
         other
-        for other in evaluator.planned(base)
+        for other in evaluator.commands.planned(base)
         if other.done
         and other.verify
         and other.id != feature.id
@@ -27,7 +27,7 @@ def passing(evaluator: TreeEvaluator, base: str, feature: Feature) -> list[Featu
     ]
 
 
-def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Kept:
+def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Reverified:
     """Run the verify of every passing feature that the change can reach, on the tree: the
     candidate with the base's harness.
 
@@ -41,9 +41,9 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Kep
         key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0,
     )
     budget = SHARE * evaluator.hands.timeout
-    held, after, broken, unsteady, left = (
+    passing_now, after, broken, unsteady, postponed = (
         0,
-        dict[str, Said](),
+        dict[str, VerifyResult](),
         list[str](),
         list[str](),
         list[str](),
@@ -54,19 +54,24 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Kep
         if before and before.answer is not Answer.GREEN:
             continue  # it was red already, so this candidate did not break it
         if before and not may_reach(other, before, comparison.changes):
-            after[name], held = replace(before, carried=True), held + 1
+            after[name], passing_now = replace(before, carried=True), passing_now + 1
             continue
         if budget <= 0:
-            left.append(other.id)
+            postponed.append(other.id)
             continue
         now = evaluator.verify(comparison.base, tree, other, budget)
         budget -= now.seconds
         if now.answer is Answer.GREEN:
-            after[name], held = now, held + 1
+            after[name], passing_now = now, passing_now + 1
         elif evaluator.verify(comparison.base, comparison.base, other).answer is Answer.GREEN:
             again = evaluator.verify(comparison.base, tree, other)
             told = "\n".join((f"{other.id} {other.title}", *last_lines(now.tail)))
             (unsteady if again.answer is Answer.GREEN else broken).append(told)
     if tree == comparison.tree:
         evaluator.keep_proofs(tree, after)
-    return Kept(held=held, broken=tuple(broken), unsteady=tuple(unsteady), left=tuple(left))
+    return Reverified(
+        passing=passing_now,
+        broken=tuple(broken),
+        unsteady=tuple(unsteady),
+        postponed=tuple(postponed),
+    )

@@ -20,7 +20,7 @@ Trace = tuple[int, ...]
 
 
 @dataclass(slots=True, kw_only=True)
-class KeptRoom:
+class ReusedCheckout:
     """One tree with at most one other text in it.
 
     Not even a file's times can be set back unseen: whoever writes costs a fresh room.
@@ -35,7 +35,7 @@ class KeptRoom:
     traces: dict[str, Trace] = field(default_factory=dict)
     other: str = ""
 
-    def __enter__(self) -> "KeptRoom":
+    def __enter__(self) -> "ReusedCheckout":
         return self
 
     def __exit__(
@@ -62,7 +62,7 @@ class KeptRoom:
         others."""
         room = self.room or self.enter()
         self.put(room, path, text)
-        self.evaluator.ran.append(self.tree)
+        self.evaluator.progress.runs += 1
         hands, names = (
             replace(self.evaluator.hands, timeout=min(timeout, self.evaluator.hands.timeout)),
             sorted(only),
@@ -90,7 +90,7 @@ class KeptRoom:
         runner = self.suite.runner
         return (
             *runner.built,
-            *(self.evaluator.path(pattern) for pattern in self.suite.patterns(runner.built)),
+            *(self.evaluator.repo_path(pattern) for pattern in self.suite.patterns(runner.built)),
         )
 
     def put(self, room: SandboxSpec, path: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the steps of a verdict cost, in seconds and in runs of the tests."""
+"""Measure what the steps of a verdict cost, in seconds and in runs of the tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from nightlatch.core.models import Cost
-from nightlatch.edge.trials import TreeEvaluator
+from nightlatch.edge.sidebyside import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTimer:
     """What each step of a verdict costs."""
 
-    evaluator: TreeEvaluator
+    progress: Progress
     costs: list[Cost] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str, budget: float = 0.0) -> Iterator[None]:
-        runs, start = len(self.evaluator.ran), monotonic()
-        self.evaluator.progress.step = str(name)
+        runs, start = self.progress.runs, monotonic()
+        self.progress.step = str(name)
         yield
-        self.evaluator.progress.step = ""
+        self.progress.step = ""
         self.costs.append(
             Cost(
                 step=str(name),
-                runs=len(self.evaluator.ran) - runs,
+                runs=self.progress.runs - runs,
                 seconds=monotonic() - start,
                 budget=budget,
             )

@@ -98,7 +98,7 @@ def summarize(told: Report) -> None:
 
 def tests_at(site: Site, tip: str) -> str:
     """What is known of the branch's tests, without running them."""
-    known = site.engine.known(tip)
+    known = site.engine.known_results(tip)
     return (
         f"{'red' if known.failing else 'green'}, {known.summary()}"
         if known

@@ -7,12 +7,12 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import basename, dirname
 from time import monotonic
 
 from nightlatch.core import testnames
-from nightlatch.core.evidence import Compared
+from nightlatch.core.evidence import MutationResult
 from nightlatch.core.paths import FILES
 from nightlatch.core.ratchet.mutants import Mutant, mutants
 from nightlatch.core.ratchet.reach import reached, users
@@ -20,25 +20,33 @@ from nightlatch.core.results import Answer, Results, file_of
 from nightlatch.core.suites import Suite, holders, matching, shared_out
 from nightlatch.core.testfiles import supersedes
 from nightlatch.edge.case import Comparison, text_of
-from nightlatch.edge.keptroom import KeptRoom
+from nightlatch.edge.keptroom import ReusedCheckout
+from nightlatch.edge.resultcache import digest
 from nightlatch.edge.sidebyside import Job
-from nightlatch.edge.trials import TreeEvaluator, digest
+from nightlatch.edge.trials import TreeEvaluator
 
-MOST, LEAST, MOST_A_FILE, MOST_USERS = 60, 10, 20, 10
+# Faults in all, at least where each run is slow, and in one file: more find little that these miss.
+MOST, LEAST, MOST_A_FILE = 60, 10, 20
+# Test files beside a changed helper: each of them runs once for every fault.
+MOST_USERS = 10
+# Survivors after which no more are looked for: a person reads no longer list.
 ENOUGH = 3
 SECONDS = 120.0
+# A run with a fault may take some seconds more, and four times as long, before it counts as a hang.
 SPARE_SECONDS, SPARE_TIMES = 5.0, 4
-PATIENT = 3  # times as long
+# A run that was cut off on one side alone is given three times as long once more.
+PATIENT = 3
+# Lines around a difference whose names say which code the tests speak of.
 CONTEXT = 6
-Pair = tuple[Mutant, Mutant]
+MutantPair = tuple[Mutant, Mutant]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class TestSide:
     """Some ids that pass in one tree, the room that it is tried in, and the seconds that this
     takes."""
 
-    place: KeptRoom
+    checkout: ReusedCheckout
     ids: frozenset[str]
     seconds: float
     fault: str = ""
@@ -47,13 +55,13 @@ class Side:
         """The results where one of the ids does not pass any more: it fails, hangs, or cannot
         be loaded."""
         found = self.made_ready(mutant, patience)()
-        self.place.leave_if_written()
+        self.checkout.leave_if_written()
         return found if self.missing(found) else None
 
     def made_ready(self, mutant: Mutant, patience: int = 1) -> Callable[[], Results]:
         timeout = patience * (SPARE_TIMES * self.seconds + SPARE_SECONDS)
-        return self.place.made_ready(
-            self.ids, timeout, self.place.evaluator.path(mutant.path), mutant.text
+        return self.checkout.made_ready(
+            self.ids, timeout, self.checkout.evaluator.repo_path(mutant.path), mutant.text
         )
 
     def missing(self, found: Results) -> bool:
@@ -61,8 +69,8 @@ class Side:
         return not self.ids <= found.passed or bool(found.broken) or found.answer is Answer.FAULT
 
 
-def both(
-    old: Side, new: Side, mutant: Mutant, twin: Mutant
+def kills_of_both(
+    old: TestSide, new: TestSide, mutant: Mutant, twin: Mutant
 ) -> tuple[Results | None, Results | None]:
     """What kills the fault on either side, at the same time where there is a processor for
     each: whichever is not asked for costs none."""
@@ -70,9 +78,9 @@ def both(
         Job(name=mutant.says, work=side.made_ready(fault))
         for side, fault in ((old, mutant), (new, twin))
     ]
-    first, second = old.place.evaluator.at_once(jobs, most=2)
+    first, second = old.checkout.evaluator.at_once(jobs, most=2)
     for side in (old, new):
-        side.place.leave_if_written()
+        side.checkout.leave_if_written()
     return (first if old.missing(first) else None), (second if new.missing(second) else None)
 
 
@@ -84,13 +92,13 @@ def compare_tests(
     *,
     seconds: float = SECONDS,
     most: int = MOST,
-) -> Compared:
+) -> MutationResult:
     """What the base's versions of the changed tests notice and the candidate's do not; `before`
     and `after` are the ids that pass in each.
 
     Both are run on the candidate's code. Tests of the base that do not pass there, for it behaves
     otherwise now, are run on the base's instead, and count with the faults that can be put into
-    both. `left` says what there was no time for.
+    both. What there was no time for is named as `untried`.
     """
     began, every = monotonic(), changed_tests(evaluator, comparison)
     shares = shared_out(comparison.suite.every, sorted(every))
@@ -103,7 +111,7 @@ def compare_tests(
             if comparison.suite.alone or one in holders(comparison.suite.every, name)
         )
 
-    def part(one: Suite, left: float) -> Compared:
+    def part(one: Suite, budget: float) -> MutationResult:
         return compare_suite(
             evaluator,
             comparison,
@@ -111,7 +119,7 @@ def compare_tests(
             frozenset(shares[one.name]),
             own(one, before),
             own(one, after),
-            seconds=left,
+            seconds=budget,
             most=most,
         )
 
@@ -120,7 +128,7 @@ def compare_tests(
     for one in suites:
         parts.append(part(one, max(began + seconds - monotonic(), 0) / rest))
         rest -= 1
-    return total(parts)
+    return sum_of(parts)
 
 
 def compare_suite(
@@ -133,24 +141,26 @@ def compare_suite(
     *,
     seconds: float,
     most: int,
-) -> Compared:
+) -> MutationResult:
     """The same for one suite, whose changed files and ids these are."""
     began = monotonic()
     old = ids_of(evaluator, comparison.base, changed, before, suite)
     old = frozenset(i for i in old if not supersedes(comparison.feature.supersedes, i))
     if not old:
-        return Compared()
+        return MutationResult()
     with ExitStack() as stack:
 
-        def side(tree: str, ids: frozenset[str]) -> Side:
-            place = KeptRoom(evaluator=evaluator, base=comparison.base, tree=tree, suite=suite)
-            return tried(stack.enter_context(place), ids)
+        def side(tree: str, ids: frozenset[str]) -> TestSide:
+            checkout = ReusedCheckout(
+                evaluator=evaluator, base=comparison.base, tree=tree, suite=suite
+            )
+            return passing_side(stack.enter_context(checkout), ids)
 
         new = side(comparison.tree, ids_of(evaluator, comparison.tree, changed, after, suite))
-        same = side(evaluator.repo.tree_with(comparison.tree, comparison.back), old)
+        same = side(evaluator.repo.tree_with(comparison.tree, comparison.restored.tests), old)
         other = side(comparison.base, old - same.ids)
         if fault := new.fault or same.fault or other.fault:
-            return Compared(left=(fault,))
+            return MutationResult(untried=(fault,))
         one = max(same.seconds, other.seconds) + new.seconds
         share = min(most, max(LEAST, int(seconds / (1.5 * one)))) // (
             bool(same.ids) + bool(other.ids) or 1
@@ -160,9 +170,12 @@ def compare_suite(
             for s, tree in ((same, comparison.tree), (other, evaluator.tree(comparison.base)))
             if s.ids
         ]
-        return total(
-            weighed(
-                s, new, pairs(evaluator, comparison, suite, changed, tree, share), began + seconds
+        return sum_of(
+            try_faults(
+                s,
+                new,
+                mutant_pairs(evaluator, comparison, suite, changed, tree, share),
+                began + seconds,
             )
             for s, tree in sides
         )
@@ -173,73 +186,120 @@ def changed_tests(evaluator: TreeEvaluator, comparison: Comparison) -> frozenset
     text."""
     return frozenset(
         path
-        for path in map(evaluator.own, comparison.back)
+        for path in map(evaluator.project_path, comparison.restored.tests)
         if comparison.suite.tests(path) or not comparison.suite.config(path)
     )
 
 
-def tried(place: KeptRoom, ids: frozenset[str]) -> Side:
+def passing_side(checkout: ReusedCheckout, ids: frozenset[str]) -> TestSide:
     """The ids that pass with nothing changed, and how long they take."""
     began = monotonic()
-    found = place.run(ids, place.evaluator.hands.timeout) if ids else Results(answer=Answer.GREEN)
+    found = (
+        checkout.run(ids, checkout.evaluator.hands.timeout) if ids else Results(answer=Answer.GREEN)
+    )
     fault = (
         "the tests cannot be run on their own"
         if found.answer is Answer.FAULT or found.broken
         else ""
     )
-    return Side(place=place, ids=found.passed & ids, seconds=monotonic() - began, fault=fault)
-
-
-def weighed(old: Side, new: Side, faults: Iterable[Pair], deadline: float) -> Compared:
-    """Each fault that the old tests notice is shown to the new ones; before it is held against
-    them, to the old ones once more."""
-    killed, unloaded, survivors, left = 0, 0, list[str](), list[str]()
-    meeting = any(side.place.room and side.place.room.meets_others for side in (old, new))
-    apart = bool(new.ids) and old.place.evaluator.runs_apart and not meeting
-    for mutant, twin in faults:
-        if monotonic() > deadline:
-            left.append(mutant.says)
-            continue
-        if len(survivors) >= ENOUGH:
-            continue
-        found, seen = both(old, new, mutant, twin) if apart else (old.kills(mutant), None)
-        if found:
-            loads = found.answer is Answer.FAULT or not old.ids.isdisjoint(found.ids)
-            killed, unloaded = killed + loads, unloaded + (not loads)
-            noticed = seen if apart else new.kills(twin) if new.ids and loads else None
-            if noticed and noticed.answer is Answer.FAULT and found.answer is not Answer.FAULT:
-                # it was cut off, which a busy machine does too, and proves nothing
-                noticed = new.kills(twin, PATIENT)
-            if loads and not noticed and old.kills(mutant):
-                survivors.append(twin.says)
-    if unloaded and not killed:
-        left.append("the code cannot be loaded with any change in it")
-    return Compared(killed=killed, survivors=tuple(survivors), left=tuple(left))
-
-
-def total(parts: Iterable[Compared]) -> Compared:
-    every = tuple(parts)
-    return Compared(
-        killed=sum(part.killed for part in every),
-        survivors=tuple(name for part in every for name in part.survivors),
-        left=tuple(name for part in every for name in part.left),
+    return TestSide(
+        checkout=checkout, ids=found.passed & ids, seconds=monotonic() - began, fault=fault
     )
 
 
-def pairs(
+@dataclass(slots=True, kw_only=True)
+class FaultTally:
+    """What has come of the faults that were tried so far.
+
+    `unloadable` counts those with which the code cannot be loaded at all: they say nothing.
+    """
+
+    killed: int = 0
+    unloadable: int = 0
+    survivors: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+
+    def result(self) -> MutationResult:
+        untried = [*self.untried]
+        if self.unloadable and not self.killed:
+            untried.append("the code cannot be loaded with any change in it")
+        return MutationResult(
+            killed=self.killed, survivors=tuple(self.survivors), untried=tuple(untried)
+        )
+
+
+def try_faults(
+    old: TestSide, new: TestSide, faults: Iterable[MutantPair], deadline: float
+) -> MutationResult:
+    """Show each fault that the old tests notice to the new ones, until enough survive."""
+    tally = FaultTally()
+    share_network = any(
+        side.checkout.room and side.checkout.room.meets_others for side in (old, new)
+    )
+    # Two that share a network would take each other's ports.
+    at_once = bool(new.ids) and old.checkout.evaluator.runs_apart and not share_network
+    for mutant, twin in faults:
+        if monotonic() > deadline:
+            tally.untried.append(mutant.says)
+        elif len(tally.survivors) < ENOUGH:
+            try_fault(old, new, mutant, twin, tally, at_once=at_once)
+    return tally.result()
+
+
+def try_fault(
+    old: TestSide,
+    new: TestSide,
+    mutant: Mutant,
+    twin: Mutant,
+    tally: FaultTally,
+    *,
+    at_once: bool,
+) -> None:
+    """Add what comes of one fault: it survives where the old tests notice it and the new do not."""
+    if at_once:
+        noticed, noticed_too = kills_of_both(old, new, mutant, twin)
+    else:
+        noticed, noticed_too = old.kills(mutant), None
+    if not noticed:
+        return
+    is_cut_off = noticed.answer is Answer.FAULT
+    if not is_cut_off and old.ids.isdisjoint(noticed.ids):
+        tally.unloadable += 1
+        return
+    tally.killed += 1
+    if not at_once and new.ids:
+        noticed_too = new.kills(twin)
+    if noticed_too and noticed_too.answer is Answer.FAULT and not is_cut_off:
+        # It was cut off, which a busy machine does too, and proves nothing.
+        noticed_too = new.kills(twin, PATIENT)
+    # Before it is held against the new tests, the old ones are asked once more.
+    if not noticed_too and old.kills(mutant):
+        tally.survivors.append(twin.says)
+
+
+def sum_of(parts: Iterable[MutationResult]) -> MutationResult:
+    every = tuple(parts)
+    return MutationResult(
+        killed=sum(part.killed for part in every),
+        survivors=tuple(name for part in every for name in part.survivors),
+        untried=tuple(name for part in every for name in part.untried),
+    )
+
+
+def mutant_pairs(
     evaluator: TreeEvaluator,
     comparison: Comparison,
     suite: Suite,
     changed: frozenset[str],
     tree: str,
     most: int,
-) -> list[Pair]:
+) -> list[MutantPair]:
     """Faults of what the changed tests reach, each with its twin in the candidate's code, in an
     order that the base alone decides."""
     kind = matching(suite.patterns(suite.runner.code))
-    found, seed = list[Pair](), evaluator.key(comparison.base)
+    found, seed = list[MutantPair](), evaluator.key(comparison.base)
     own = {
-        evaluator.own(path): entry
+        evaluator.project_path(path): entry
         for path, entry in evaluator.files(tree).items()
         if entry[0] in FILES
     }
@@ -251,7 +311,7 @@ def pairs(
     helpers = [path for path in own if kind(path) and comparison.suite.files(path)]
     texts = {
         path: text(evaluator, comparison.base, path)
-        for path in concerned(evaluator, comparison.base, changed, suite)
+        for path in concerned_files(evaluator, comparison.base, changed, suite)
     }
     differing = {t.path: (t.old or "", t.new or "") for t in comparison.texts if t.path in changed}
     near = words(
@@ -292,14 +352,14 @@ def ids_of(
     """The ids of the test files that changes concern; all of them where ids do not tell their
     files."""
     paths, there = (
-        concerned(evaluator, rev, changed, suite),
-        frozenset(map(evaluator.own, evaluator.files(rev))),
+        concerned_files(evaluator, rev, changed, suite),
+        frozenset(map(evaluator.project_path, evaluator.files(rev))),
     )
     found = frozenset(i for i in ids if belongs(i, paths))
     return found or frozenset(() if any(belongs(i, there) for i in ids) else ids)
 
 
-def concerned(
+def concerned_files(
     evaluator: TreeEvaluator, rev: str, changed: frozenset[str], suite: Suite
 ) -> frozenset[str]:
     """Changed test files, and a few of those that import changed helpers, also by way of
@@ -308,7 +368,9 @@ def concerned(
         matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
     )
     there = [
-        path for path in map(evaluator.own, evaluator.files(rev)) if tests(path) and code(path)
+        path
+        for path in map(evaluator.project_path, evaluator.files(rev))
+        if tests(path) and code(path)
     ]
     helpers = [path for path in changed if code(path) and not testnames.NOT_HELPERS.search(path)]
     data = {
@@ -343,4 +405,4 @@ def belongs(name: str, paths: Iterable[str]) -> bool:
 
 
 def text(evaluator: TreeEvaluator, rev: str, path: str) -> str:
-    return text_of(evaluator.repo.read(rev, evaluator.path(path)) or b"")
+    return text_of(evaluator.repo.read(rev, evaluator.repo_path(path)) or b"")

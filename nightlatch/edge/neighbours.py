@@ -12,24 +12,29 @@ from nightlatch.core.ratchet.treeneighbours import tree_probes
 from nightlatch.core.results import file_of
 from nightlatch.core.suites import holders
 from nightlatch.edge.case import Comparison
+from nightlatch.edge.resultcache import digest
 from nightlatch.edge.strength import added
-from nightlatch.edge.trials import TreeEvaluator, digest
+from nightlatch.edge.trials import TreeEvaluator
 
 SHARE = 0.05  # of limits.check
+# Test files that get probes: each is a run of its own.
 MOST_FILES = 4
 
 
 def known_only(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> tuple[str, ...]:
     """Return the lines of new tests whose inputs are the only ones that the code gives anything
     for."""
-    ids = (e.proof or new_passing(e)) - e.flaky - e.unsteady
+    ids = (e.probes.proof or new_passing(e)) - e.runs.flakiness.ids
     written = wrote(evaluator, comparison)
     if not ids or not written:
         return ()
     name, found = f"q{digest(comparison.base, comparison.tree)[:8]}", list[str]()
     for probes in probed(comparison, ids, written, name)[:MOST_FILES]:
-        entry = (FILE, evaluator.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")))
-        tree = evaluator.repo.tree_with(comparison.tree, {evaluator.path(probes.path): entry})
+        entry = (
+            FILE,
+            evaluator.repo.write_blob(probes.text.encode("utf-8", "surrogateescape")),
+        )
+        tree = evaluator.repo.tree_with(comparison.tree, {evaluator.repo_path(probes.path): entry})
         beside = [one for one in ids if belongs(one, probes.path)]
         wanted = {own: probe_id(beside[0], probes.path, own) for own in probes.says}
         ran = evaluator.run(
@@ -45,7 +50,7 @@ def known_only(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) ->
 
 def wrote(evaluator: TreeEvaluator, comparison: Comparison) -> str:
     """The lines that the candidate added to files which are no tests: code and data."""
-    tests = {evaluator.own(change.path) for change in comparison.tests}
+    tests = {evaluator.project_path(change.path) for change in comparison.tests}
     texts = [text for text in comparison.texts if text.path not in tests and text.new]
     lines = []
     for text in texts:

@@ -265,7 +265,7 @@ def tries(
     """The commands, each run in a checkout of its own until enough is known of it."""
     done = []
     for trial in wanted:
-        with site.engine.open_room(base, site.engine.clean(base, tree)) as room:
+        with site.engine.evaluator.open_room(base, site.engine.evaluator.clean(base, tree)) as room:
             done.append(run(site, room, trial, until))
     return tuple(done)
 

@@ -4,7 +4,7 @@ needs put together."""
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from nightlatch.edge import (
     workspace,
 )
 from nightlatch.edge.console import Console
+from nightlatch.edge.evaluation import Layout, ProjectCommands, Surroundings
 from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.edge.journal import open_journal
 from nightlatch.edge.lab import VerdictEngine
@@ -32,10 +33,12 @@ from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.ownfiles import run_outside
 from nightlatch.edge.pool import Pool
 from nightlatch.edge.reach import Ways
+from nightlatch.edge.resultcache import Memo, ResultCache
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sidebyside import Progress
 from nightlatch.edge.site import Options, Signals, Site
+from nightlatch.edge.trials import TreeEvaluator
 from nightlatch.errors import PlanError, RepoError
 
 
@@ -136,47 +139,39 @@ def plan_reader(house: House) -> Callable[[str], Plan | None]:
     It is read once for each commit and parsed once for each text: several gates of one session ask
     for the same.
     """
-    known: dict[str, Plan] = {}
+    by_commit, by_text = Memo[str, Plan](), Memo[str, Plan]()
 
     def plan(base: str) -> Plan | None:
-        if base in known:
-            return known[base]
+        if known := by_commit.peek(base):
+            return known
         blob = house.repo.find(f"{base}:{house.plan}") if house.plan else None
         if blob is None:
             return None
-        if blob[0] not in known:
-            known[blob[0]] = read_plan(house, blob[2])
+        found = by_text.get(blob[0], lambda: read_plan(house, blob[2]))
+        # A name such as HEAD may mean another commit next time.
         if house.repo.is_id(base):
-            known[base] = known[blob[0]]
-        return known[blob[0]]
+            by_commit.put({base: found})
+        return found
 
     return plan
 
 
 def verdict_engine(
-    house: House, pool: Pool, ways: Ways | None = None, *, progress: Progress | None = None
+    house: House,
+    pool: Pool,
+    ways: Ways | None = None,
+    *,
+    progress: Progress | None = None,
+    cache: Path | None = None,
 ) -> VerdictEngine:
-    """Trees are tried out in fresh checkouts of the pool, in the same kind of sandbox as an
-    agent's but without its network.
+    """Return the engine that evaluates trees in fresh checkouts of the pool.
 
-    `ways` are open to them in place of those of the pool. `progress` is told what runs.
+    The sandbox is of the same kind as an agent's, but without its network: `ways` are open in place
+    of those of the pool. `progress` is told what runs. Results are kept in `cache`, else among the
+    project's own.
     """
-    checks, plan = house.config.checks, plan_reader(house)
-
-    @contextmanager
-    def open_room(base: str, tree: str) -> Iterator[SandboxSpec]:
-        with pool.checkout(base, tree) as place:
-            yield rooms.checks_spec(house, place, ways or pool.ways)
-
-    def gates(base: str) -> tuple[str, ...]:
-        named = found.gates if (found := plan(base)) else ()
-        # what begins with no program is prose
-        return tuple(gate for gate in named if shutil.which(gate.split()[0]))
-
-    def planned(base: str) -> tuple[Feature, ...]:
-        return found.features if (found := plan(base)) else ()
-
-    return VerdictEngine(
+    project_files = (house.plan, house.progress, house.path("findings"), house.sheets)
+    evaluator = TreeEvaluator(
         repo=house.repo,
         hands=Hands(
             sandbox=pool.sandbox,
@@ -184,24 +179,58 @@ def verdict_engine(
             secrets=house.secrets,
             stop=pool.stop,
         ),
-        open_room=open_room,
-        cache=house.state / "cache",
-        inside=house.inside,
-        aside=tuple(
-            filter(None, (house.plan, house.progress, house.path("findings"), house.sheets))
+        open_room=room_opener(house, pool, ways),
+        cache=ResultCache(cache or house.state / "cache"),
+        layout=Layout(inside=house.inside, aside=tuple(filter(None, project_files))),
+        commands=project_commands(house),
+        surroundings=Surroundings(
+            env_key=pool.env_key,
+            environment=pool.environment,
+            stamp=partial(fingerprint.stamp, house, pool.sandbox),
         ),
+        side_by_side=max(os.cpu_count() or 1, 1),
+        progress=progress or Progress(),
+    )
+    return VerdictEngine(
+        evaluator=evaluator,
+        held_back=heldback.folder(house),
+        weak_is_enough=house.config.land.weak_verify == "enough",
+    )
+
+
+def room_opener(
+    house: House, pool: Pool, ways: Ways | None
+) -> Callable[[str, str], AbstractContextManager[SandboxSpec]]:
+    """Return what opens a room for checks, with a fresh checkout of a tree."""
+
+    @contextmanager
+    def open_room(base: str, tree: str) -> Iterator[SandboxSpec]:
+        with pool.checkout(base, tree) as place:
+            yield rooms.checks_spec(house, place, ways or pool.ways)
+
+    return open_room
+
+
+def project_commands(house: House) -> ProjectCommands:
+    """Return the commands of the settings, and of the plan as a base has it."""
+    plan = plan_reader(house)
+
+    def gates(base: str) -> tuple[str, ...]:
+        of_base = plan(base)
+        # What begins with no program is prose.
+        return tuple(g for g in of_base.gates if shutil.which(g.split()[0])) if of_base else ()
+
+    def planned(base: str) -> tuple[Feature, ...]:
+        of_base = plan(base)
+        return of_base.features if of_base else ()
+
+    checks = house.config.checks
+    return ProjectCommands(
         tests=checks.tests,
         named=tuple(Named(**one) for one in checks.suite),
-        side_by_side=max(os.cpu_count() or 1, 1),
         gates=gates,
         planned=planned,
         outside=tuple(run_outside(house)),
-        stamp=partial(fingerprint.stamp, house, pool.sandbox),
-        env_key=pool.env_key,
-        environment=pool.environment,
-        progress=progress or Progress(),
-        held_back=heldback.folder(house),
-        weak_is_enough=house.config.land.weak_verify == "enough",
     )
 
 

@@ -178,7 +178,10 @@ class Planning:
             if (room := room - len(text)) < 0:
                 break
             told.append(text)
-        names = [self.engine.own(path) for path in self.engine.files(self.base)]
+        names = [
+            self.engine.evaluator.project_path(path)
+            for path in self.engine.evaluator.files(self.base)
+        ]
         split = self.task.feature
         return renderer(TEMPLATE, templates(self.house), NAMES)(
             {
@@ -275,7 +278,7 @@ class Planning:
         part of it."""
         if self.task.aim is not Aim.SPEC:
             return []
-        names, there = [INIT], self.engine.files(self.base)
+        names, there = [INIT], self.engine.evaluator.files(self.base)
         with suppress(OSError), parent_of(top, self.house.path("checks/")) as folder:
             inside = sorted(os.listdir(folder))[:MOST_FILES]  # noqa: PTH208  # never through a link
             names += [f"checks/{name}" for name in inside if NAME.fullmatch(name)]
@@ -290,13 +293,9 @@ class Planning:
     ) -> Iterator[tuple[str, str]]:
         """What does not hold at the base with the new files, by file or feature: init.sh fails,
         a check is red, a verify is not."""
-        repo, engine = (
-            self.house.repo,
-            replace(
-                self.engine,
-                hands=replace(self.engine.hands, timeout=min(VERIFY, self.engine.hands.timeout)),
-            ),
-        )
+        repo, usual = self.house.repo, self.engine.evaluator
+        hands = replace(usual.hands, timeout=min(VERIFY, usual.hands.timeout))
+        evaluator = replace(usual, hands=hands)
         blobs = {
             self.house.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()
         }
@@ -306,7 +305,7 @@ class Planning:
             else self.base
         )
         try:
-            for check in engine.checks(base, base) if made else ():
+            for check in evaluator.checks(base, base) if made else ():
                 if check.name in made and check.answer not in (Answer.GREEN, Answer.SKIP):
                     yield (
                         check.name,
@@ -316,7 +315,7 @@ class Planning:
                         ),
                     )
             for feature in (feature for feature in plan.features if feature.id in names):
-                if problem := planner.untrue(feature, engine.verify(base, base, feature)):
+                if problem := planner.untrue(feature, evaluator.verify(base, base, feature)):
                     yield feature.id, problem
         except FaultError as error:
             if INIT not in made:

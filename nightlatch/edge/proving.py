@@ -4,7 +4,7 @@ loop's, and before the run says "every"."""
 from collections.abc import Iterable
 from dataclasses import replace
 
-from nightlatch.core.evidence import Said, last_lines
+from nightlatch.core.evidence import VerifyResult, last_lines
 from nightlatch.core.globs import matcher
 from nightlatch.core.models import Feature, Plan
 from nightlatch.core.policy import Stop
@@ -36,19 +36,21 @@ def prove_tip(site: Site) -> None:
     if not features or (seen and own_work(site, seen, tip)):
         return
     engine = site.engine
-    aside = matcher(engine.aside)
+    aside = matcher(engine.evaluator.layout.aside)
     changes = (
         [
             change
-            for change in engine.repo.diff(engine.tree(seen), engine.tree(tip))
+            for change in engine.evaluator.repo.diff(
+                engine.evaluator.tree(seen), engine.evaluator.tree(tip)
+            )
             if not aside(change.path)
         ]
         if seen
         else []
     )
-    before = engine.proofs(seen) if seen else {}
-    known, found = engine.proofs(tip), dict[str, Said]()
-    budget = kept.SHARE * engine.hands.timeout
+    before = engine.evaluator.proofs(seen) if seen else {}
+    known, found = engine.evaluator.proofs(tip), dict[str, VerifyResult]()
+    budget = kept.SHARE * engine.evaluator.hands.timeout
     for feature in features:
         name = proof_name(feature)
         earlier = before.get(name)
@@ -66,7 +68,7 @@ def prove_tip(site: Site) -> None:
             memory.proven = seen
             break
         found[name], budget = said, budget - said.seconds
-    engine.keep_proofs(tip, found)
+    engine.evaluator.keep_proofs(tip, found)
     slip(
         site,
         tip,
@@ -80,7 +82,9 @@ def own_work(site: Site, old: str, new: str) -> bool:
     for commit in site.house.repo.log(new, LOOKED_BACK):
         if commit.id == old:
             return True
-        same = commit.parents and site.engine.key(commit.id) == site.engine.key(commit.parents[0])
+        same = commit.parents and site.engine.evaluator.key(commit.id) == site.engine.evaluator.key(
+            commit.parents[0]
+        )
         if not same and "Nightlatch-Session" not in commit.trailers:
             return False
     return False
@@ -100,7 +104,7 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
     stands for stays as they gave it, and is said.
     """
     engine = site.engine
-    known, found = engine.proofs(tip), dict[str, Said]()
+    known, found = engine.evaluator.proofs(tip), dict[str, VerifyResult]()
     left = [feature for feature in features if feature.done and feature.verify]
     for number, feature in enumerate(left, 1):
         said = known.get(proof_name(feature))
@@ -110,7 +114,7 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
                 f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit",
             )
             said = verified(site, tip, feature)
-            engine.keep_proofs(tip, {proof_name(feature): said} if said else {})
+            engine.evaluator.keep_proofs(tip, {proof_name(feature): said} if said else {})
         if said is None:
             return None
         found[feature.id] = said
@@ -140,14 +144,14 @@ def confirm(site: Site, tip: str, features: Iterable[Feature]) -> Stop | None:
     return None
 
 
-def verified(site: Site, tip: str, feature: Feature) -> Said | None:
+def verified(site: Site, tip: str, feature: Feature) -> VerifyResult | None:
     """What the verify of a feature says at the tip; None where a signal ended it.
 
     No work is lost by that: it is asked again.
     """
     try:
         with site.signals.idle():
-            return site.engine.verify(tip, tip, feature)
+            return site.engine.evaluator.verify(tip, tip, feature)
     except Stopped:
         site.pool.stop.set()
         return None
@@ -163,7 +167,7 @@ def slip(site: Site, tip: str, red: Iterable[Feature]) -> list[Feature]:
         past = site.history(site.tip()).of(feature)
         if not past.landed or past.given:
             continue
-        again = site.engine.verify(tip, tip, feature)
+        again = site.engine.evaluator.verify(tip, tip, feature)
         if again.answer is not Answer.RED:
             continue
         says = f"{SLIPPED}its verify is red at {tip[:7]}, so it is work again"

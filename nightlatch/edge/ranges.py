@@ -162,7 +162,7 @@ def examined(
         replace(engine, protected=peoples(house)),
         replace(asked, supersedes=(*asked.supersedes, *named)),
     )
-    with engine.progress.whole(asked.id or "the range"):
+    with engine.evaluator.progress.whole(asked.id or "the range"):
         return engine.examine(
             base,
             tree,
@@ -201,7 +201,7 @@ def of_base(engine: VerdictEngine, base: str) -> Iterator[Reason]:
     yield from too_red(state)
     blind = [
         weak(suite)
-        for suite in engine.suite(base, base).every
+        for suite in engine.evaluator.suite(base, base).every
         if suite.weak and not state.tests.has_ids(suite.name)
     ]
     if blind:

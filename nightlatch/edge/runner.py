@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Event
 
 from nightlatch import data
-from nightlatch.core.evidence import Said
+from nightlatch.core.evidence import VerifyResult
 from nightlatch.core.globs import matcher
 from nightlatch.core.paths import INSIDE
 from nightlatch.core.reportformats import read_report
@@ -336,19 +336,19 @@ def keep_reports(hands: Hands, folder: Path, into: Path, name: str) -> None:
 
 def run_verify(
     hands: Hands, room: SandboxSpec, commands: Iterable[str], env: Mapping[str, str]
-) -> Said:
+) -> VerifyResult:
     """A feature's commands in turn, until one is not green.
 
     What is missing inside the project is red, not a fault.
     """
-    said = Said(answer=Answer.GREEN)
+    said = VerifyResult(answer=Answer.GREEN)
     with desk(hands, room, env) as place:
         for command in commands:
             ran = hands.run(place.room, ["sh", "-c", command])
             tail, answer = text(ran.output), answered(ran)
             if answer is Answer.FAULT and ran.exit in ABSENT and missing_inside(place.room, tail):
                 answer = Answer.RED
-            said = Said(answer=answer, tail=f"$ {command}\n{tail}\n{ended(ran)}"[-20_000:])
+            said = VerifyResult(answer=answer, tail=f"$ {command}\n{tail}\n{ended(ran)}"[-20_000:])
             if answer is not Answer.GREEN:
                 break
     return said

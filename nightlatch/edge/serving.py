@@ -4,7 +4,6 @@ container engine."""
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,7 +45,7 @@ def unreached(house: House, tip: str, pool: Pool, failing: Collection[str]) -> I
         closing(Ways(addresses=places, noted=True)) as ways,
         TemporaryDirectory(prefix="nightlatch-") as folder,
     ):
-        noting = replace(opening.verdict_engine(house, pool, ways), cache=Path(folder))
+        noting = opening.verdict_engine(house, pool, ways, cache=Path(folder))
         noting.state(tip)
         if called := set(ways.called()) - set(checks.reach):
             for names, some in grouped(calls_of(noting, tip, ways, failing), called):
@@ -65,12 +64,12 @@ def unreached(house: House, tip: str, pool: Pool, failing: Collection[str]) -> I
 def calls_of(
     noting: VerdictEngine, tip: str, ways: Ways, failing: Collection[str]
 ) -> dict[str, set[str]]:
-    """What some tests call, each run alone; what cannot be run alone calls nothing that is
-    known to be its own."""
-    suites = noting.suite(tip, tip)
+    """What some tests call, each run alone; what cannot be run alone calls nothing that is known
+    to be its own."""
+    suites = noting.evaluator.suite(tip, tip)
     found: dict[str, set[str]] = {}
     for name in sorted(failing & noting.state(tip).tests.ids.keys())[:MOST_ALONE]:
-        noting.run(tip, tip, suites, [name])
+        noting.evaluator.run(tip, tip, suites, [name])
         found[name] = set(ways.called())
     return found
 

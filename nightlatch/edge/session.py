@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nightlatch.core import brief as briefs
 from nightlatch.core import closing, recall, scope
-from nightlatch.core.closing import DROPPED
+from nightlatch.core.closing import dropped
 from nightlatch.core.findings import Finding
 from nightlatch.core.foreign import before
 from nightlatch.core.history import FeatureHistory, History
@@ -487,7 +487,7 @@ def examine(site: Site, started: Started, made: Candidate, end: AgentEnd) -> Ver
         " run now",
     )
     finished, carried = end.end is End.FINISHED, started.laid
-    with site.engine.progress.whole(started.feature.id):
+    with site.engine.evaluator.progress.whole(started.feature.id):
         seen_red = (
             bool(started.feature.verify)
             and site.engine.verify_at(started.base, started.feature).answer is Answer.RED
@@ -526,7 +526,7 @@ def pictures(site: Site, started: Started, made: Candidate) -> None:
     found = [
         (name, file)
         for name, tree in trees.items()
-        for file in judge.left(site.engine.kept(made.base, tree))[1][:PICTURES]
+        for file in judge.left(site.engine.evaluator.check_output(made.base, tree))[1][:PICTURES]
     ]
     for name, file in found:
         folder = site.house.state / "sessions" / started.id / "pictures" / name
@@ -570,17 +570,17 @@ def again(
         or now.skip
         or now.hold
     ):
-        return made, replace(DROPPED["land.feature-changed"], usage=examined.usage)
+        return made, replace(dropped("land.feature-changed"), usage=examined.usage)
     merged = repo.merge(tip, repo.commit(made.tree, [made.base], f"candidate of {started.id}"))
     if merged.conflicts:
-        conflict = DROPPED["land.conflict"]
+        conflict = dropped("land.conflict")
         return made, replace(
             conflict,
             usage=examined.usage,
             reasons=(replace(conflict.reasons[0], detail=merged.conflicts),),
         )
     moved = replace(made, tree=merged.tree, base=tip)
-    if site.engine.key(tip) == site.engine.key(made.base):
+    if site.engine.evaluator.key(tip) == site.engine.evaluator.key(made.base):
         return moved, examined
     verdict = examine(site, started, moved, end)
     return moved, replace(verdict, usage=examined.usage + verdict.usage)

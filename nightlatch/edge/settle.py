@@ -40,7 +40,7 @@ def settle(site: Site, conclude: Conclude) -> None:
     commit_plan_edits(site)
     decisions.carry_out(site)
     # what lies around the repository is looked at once a session, for it costs a walk
-    site.engine.stamps.clear()
+    site.engine.evaluator.memory.stamps.forget()
     proving.prove_tip(site)
 
 

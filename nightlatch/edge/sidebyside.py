@@ -31,13 +31,17 @@ class Job(Generic[T]):
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """What a person sees while they wait: `show` gets the seconds since the whole of it began,
-    and a line on what runs now."""
+    """What a person sees while they wait.
+
+    `show` gets the seconds since the whole of it began, and a line on what runs now. `runs` counts
+    the runs of suites, for what a verdict costs.
+    """
 
     show: Callable[[float, str], None] = lambda _elapsed, _text: None
     about: str = ""
     step: str = ""
     began: float = 0.0
+    runs: int = 0
 
     @contextmanager
     def whole(self, about: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from time import monotonic
 
-from nightlatch.core.evidence import Noticed, Said
+from nightlatch.core.evidence import ProofStrength, VerifyResult
 from nightlatch.core.ratchet.mutants import mutants
 from nightlatch.core.ratchet.stubs import stubbed
 from nightlatch.core.results import Answer
@@ -16,6 +16,7 @@ from nightlatch.edge.case import Comparison
 from nightlatch.edge.trees import Entry
 from nightlatch.edge.trials import TreeEvaluator
 
+# Faults that are tried before the proof is called weak, and how few say nothing yet.
 MOST, LEAST = 8, 3
 SHARE = 0.1  # of limits.check
 
@@ -23,8 +24,11 @@ Fault = tuple[str, dict[str, str]]
 
 
 def examine(
-    evaluator: TreeEvaluator, comparison: Comparison, proof: frozenset[str], verify: Said | None
-) -> Noticed:
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
+    proof: frozenset[str],
+    verify: VerifyResult | None,
+) -> ProofStrength:
     """Try faults until one is noticed: first everything new emptied at once, then small ones in
     the lines that were added.
 
@@ -38,7 +42,7 @@ def examine(
     small = list[str]()
     for says, texts in faults(evaluator, comparison):
         if monotonic() > deadline and tried:
-            return Noticed(tried=tuple(tried), left=True)
+            return ProofStrength(tried=tuple(tried), out_of_time=True)
         tried.append(says)
         seen = notices(
             evaluator,
@@ -49,7 +53,7 @@ def examine(
         )
         if says == EMPTIED:
             if not seen:
-                return Noticed(
+                return ProofStrength(
                     tried=tuple(tried),
                     hollow=True,
                     noticed=data_matters(evaluator, comparison, proof, verify),
@@ -57,22 +61,25 @@ def examine(
             continue
         small.append(says)
         if seen:
-            return Noticed(tried=tuple(tried), noticed=True)
+            return ProofStrength(tried=tuple(tried), noticed=True)
     if small:
         # One or two faults say little: the only one may be none, such as a limit of a range that
         # nobody reaches.
         few = len(small) < LEAST
-        return Noticed(
+        return ProofStrength(
             tried=tuple(tried),
-            left=few,
+            out_of_time=few,
             noticed=not few and data_matters(evaluator, comparison, proof, verify),
         )
     # Nothing small could be tried: that the emptied code was noticed is all that is known.
-    return Noticed(tried=tuple(tried), noticed=bool(tried))
+    return ProofStrength(tried=tuple(tried), noticed=bool(tried))
 
 
 def data_matters(
-    evaluator: TreeEvaluator, comparison: Comparison, proof: frozenset[str], verify: Said | None
+    evaluator: TreeEvaluator,
+    comparison: Comparison,
+    proof: frozenset[str],
+    verify: VerifyResult | None,
 ) -> bool:
     """Is it noticed when what the feature changed in files that are no code is taken back?"""
     tests = {change.path for change in comparison.tests}
@@ -95,7 +102,7 @@ def faults(evaluator: TreeEvaluator, comparison: Comparison) -> Iterator[Fault]:
     own = {
         text.path: text
         for text in comparison.texts
-        if evaluator.path(text.path) in comparison.sources and text.new is not None
+        if evaluator.repo_path(text.path) in comparison.sources and text.new is not None
     }
     empty = {
         path: stub
@@ -131,7 +138,7 @@ def entries(
     """These files of the project with other texts."""
     made: dict[str, Entry | None] = {}
     for path, text in texts.items():
-        place = evaluator.path(path)
+        place = evaluator.repo_path(path)
         mode, _ = evaluator.files(comparison.tree)[place]
         made[place] = (mode, evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape")))
     return made

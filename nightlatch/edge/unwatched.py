@@ -24,10 +24,11 @@ from nightlatch.data import RUNNERS
 from nightlatch.edge import integrity, runner
 from nightlatch.edge.case import Comparison, text_of
 from nightlatch.edge.elsewhere import Aspect, Place, elsewhere
+from nightlatch.edge.resultcache import digest
 from nightlatch.edge.runner import Desk
 from nightlatch.edge.sidebyside import within
 from nightlatch.edge.trees import Entry
-from nightlatch.edge.trials import TreeEvaluator, digest
+from nightlatch.edge.trials import TreeEvaluator
 
 TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
 SHARE = 0.1  # of limits.check
@@ -38,6 +39,7 @@ MOST_NEW, MOST_NEAR, NEAR_FILES = 80, 12, 3
 # its tests are, one by one. Any other is, however long it takes: else code would only have to be
 # slow.
 LONG = 2.0
+# Test files whose texts go along with a compiled probe.
 MOST_TEST_FILES = 300
 EVERYTHING_USUAL = frozenset(Aspect)
 ASPECTS = (Aspect.PLACE, Aspect.HISTORY, Aspect.VARIABLES)  # what a verify can tell the loop by
@@ -45,8 +47,8 @@ ASPECTS = (Aspect.PLACE, Aspect.HISTORY, Aspect.VARIABLES)  # what a verify can 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What is known of some ids: those that pass only where they are watched, and those of
-    which that is not certain."""
+    """What is known of some ids: those that pass only where they are watched, and those of which
+    that is not certain."""
 
     only: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
@@ -65,8 +67,8 @@ class Trial:
 
     @cached_property
     def work(self) -> Work | None:
-        """The same ids, called one by one without their framework; None where nothing here can
-        do that."""
+        """The same ids, called one by one without their framework; None where nothing here can do
+        that."""
         return self.work_of((*self.new, *self.near), self.comparison.tree)
 
     def work_of(self, ids: Iterable[str], tree: str) -> Work | None:
@@ -92,7 +94,7 @@ class Trial:
         is_code = matching(self.suite.patterns(self.suite.runner.code))
         paths = [
             path
-            for path in map(self.evaluator.own, self.evaluator.files(tree))
+            for path in map(self.evaluator.project_path, self.evaluator.files(tree))
             if is_test(path) and is_code(path)
         ]
         local = [self.suite.local(path) for path in paths[:MOST_TEST_FILES]]
@@ -100,13 +102,13 @@ class Trial:
 
     def text(self, path: str, tree: str) -> str | None:
         """The text of a file in the suite's folder, None where there is none."""
-        data = self.evaluator.repo.read(tree, self.evaluator.path(self.suite.named(path)))
+        data = self.evaluator.repo.read(tree, self.evaluator.repo_path(self.suite.named(path)))
         return None if data is None else text_of(data)
 
     def entries(self, files: Mapping[str, str]) -> dict[str, Entry | None]:
         """These files of the suite's folder, as a tree takes them."""
         paths = (
-            (self.evaluator.path(self.suite.named(path)), text) for path, text in files.items()
+            (self.evaluator.repo_path(self.suite.named(path)), text) for path, text in files.items()
         )
         return {
             path: (FILE, self.evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape")))
@@ -118,7 +120,7 @@ class Trial:
 
     def alone(self, work: Work, tree: str) -> dict[str, str]:
         """What each id comes to on a tree, called by itself in a hidden room."""
-        self.evaluator.ran.append(tree)
+        self.evaluator.progress.runs += 1
         with elsewhere(
             self.evaluator, self.comparison.base, self.laid(tree, work.files), seconds=self.seconds
         ) as place:
@@ -129,8 +131,8 @@ class Trial:
         return {self.suite.named(name): came for name, came in work.outcomes(told).items()}
 
     def in_clothes(self, work: Work) -> frozenset[str]:
-        """The ids that pass when they are called in the same way, but by a test of the
-        framework in the loop's usual run."""
+        """The ids that pass when they are called in the same way, but by a test of the framework
+        in the loop's usual run."""
         files, clothed = dressed(work)
         wanted = {
             self.suite.named(name): self.suite.named(other) for name, other in clothed.items()
@@ -162,7 +164,7 @@ class Trial:
         where it cannot be told."""
         own = [self.suite.local(one) for one in ids]
         kind = self.suite.runner
-        self.evaluator.ran.append(tree)
+        self.evaluator.progress.runs += 1
         with elsewhere(
             self.evaluator, self.comparison.base, tree, seconds=self.seconds, usual=usual
         ) as place:
@@ -220,24 +222,24 @@ def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> Un
 def trial_of(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, suite: Suite, seconds: float
 ) -> Trial:
-    """What is tried of a suite: its new tests, and some of the base's that speak of the code
-    that changed."""
-    passed = e.own.passed if e.own else frozenset[str]()
+    """What is tried of a suite: its new tests, and some of the base's that speak of the code that
+    changed."""
+    passed = e.runs.own.passed if e.runs.own else frozenset[str]()
     mine = frozenset(
         one
         for one in passed
         if comparison.suite.alone or suite in holders(comparison.suite.every, one)
     )
-    if not suite.by_id or suite.name in e.base.tests.absent_suites:
+    if not suite.by_id or suite.name in e.base_tests.absent_suites:
         mine = frozenset()
-    chance = e.flaky | e.unsteady
-    new = sorted((e.proof or new_passing(e)) & mine - chance)[:MOST_NEW]
+    chance = e.runs.flakiness.ids
+    new = sorted((e.probes.proof or new_passing(e)) & mine - chance)[:MOST_NEW]
     stems = {basename(path).partition(".")[0] for path in comparison.sources}
     speaks = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(stems)))})\b")
     texts = integrity.test_texts(evaluator, comparison, suite, e) if mine else {}
     files = [path for path, text in texts.items() if speaks.search(text)][:NEAR_FILES]
-    known = sorted((e.base.tests.passed & mine) - chance)
-    near = [one for one in known if any(integrity.among(file_of(one), path) for path in files)]
+    known = sorted((e.base_tests.passed & mine) - chance)
+    near = [one for one in known if any(integrity.is_of_file(file_of(one), path) for path in files)]
     near = [one for one in near if not supersedes(comparison.feature.supersedes, one)]
     few = near[:: max(len(near) // MOST_NEAR, 1)][:MOST_NEAR]
     return Trial(
@@ -251,8 +253,8 @@ def trial_of(
 
 
 def tried(trial: Trial) -> Told:
-    """What comes of a suite's ids, called by themselves and, those of which nothing is known
-    then, by the framework's command."""
+    """What comes of a suite's ids, called by themselves and, those of which nothing is known then,
+    by the framework's command."""
     told = trial.alone(trial.work, trial.comparison.tree) if trial.work else {}
     failed = [one for one, came in told.items() if came == FAILED]
     known = confirmed(trial, trial.work, failed) if trial.work and failed else Told()
@@ -337,10 +339,10 @@ def verify_again(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, seconds: float
 ) -> Told:
     """The feature's verify in a hidden room."""
-    if e.now is None or e.now.answer is not Answer.GREEN:
+    if e.runs.now is None or e.runs.now.answer is not Answer.GREEN:
         return Told()
     if (
-        e.now.seconds > LONG
+        e.runs.now.seconds > LONG
         and comparison.suite.every
         and all(map(calls_a_runner, comparison.feature.verify))
     ):
@@ -348,8 +350,8 @@ def verify_again(
 
     def answer(usual: frozenset[Aspect]) -> bool:
         tree = (
-            evaluator.repo.tree_with(comparison.tree, comparison.own_harness)
-            if comparison.own_harness
+            evaluator.repo.tree_with(comparison.tree, comparison.restored.own_harness)
+            if comparison.restored.own_harness
             else comparison.tree
         )
         with elsewhere(evaluator, comparison.base, tree, seconds=seconds, usual=usual) as place:
@@ -373,7 +375,10 @@ def verify_again(
         return Told()  # it comes out both ways, or not from a script
     why = [aspect for aspect in ASPECTS if answer(frozenset({aspect}))]
     said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
-    texts = [*comparison.feature.verify, *harness_texts(evaluator, comparison, e.now.read or ())]
+    texts = [
+        *comparison.feature.verify,
+        *harness_texts(evaluator, comparison, e.runs.now.read or ()),
+    ]
     if any(alone.speaks_of(aspect, texts, str(evaluator.repo.top)) for aspect in why or ASPECTS):
         return Told()
     return Told(only=(said,))
@@ -451,8 +456,8 @@ def read_told(said: bytes) -> dict[str, str]:
 
 
 def dressed(work: Work) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Files by which the framework itself calls the same functions in the same way, and each
-    id's name there."""
+    """Files by which the framework itself calls the same functions in the same way, and each id's
+    name there."""
     if work.how == "go":
         return work.files, alonego.clothed_ids(work)
     if work.how == "python":

@@ -14,7 +14,7 @@ import pytest
 import nightlatch
 from nightlatch.core.ci import place, points, sarif
 from nightlatch.core.ruledoc import listing
-from nightlatch.core.rules import RULES, reason
+from nightlatch.core.rules import reason, rules
 from tests.cli.kit import Project
 from tests.cli.test_ratchet import SUITE
 
@@ -162,7 +162,7 @@ def test_its_sarif_is_valid_for_every_rule_and_any_name(validator: str, tmp_path
         "src/a.py": "\n" * 5,
         "tests/ä ö%.py": "def t(): pass\n",
     }
-    given = [reason(rule, names if "{n}" in listing()[rule].says else ()) for rule in RULES]
+    given = [reason(rule, names if "{n}" in listing()[rule].says else ()) for rule in rules()]
     found = points(given, ["src/a.py"], lambda path: [texts[path]] if path in texts else [])
     body = sarif(found, "reject", nightlatch.__version__)
     file = tmp_path / "all.sarif"

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from nightlatch.core.evidence import Said
+from nightlatch.core.evidence import VerifyResult
 from nightlatch.core.forecast import (
     BARE,
     NOTHING,
@@ -383,22 +383,28 @@ def test_one_feature_alone_is_said_to_be_less_than_a_night(ready: Project) -> No
     [
         (
             WITH,
-            Said(answer=Answer.RED),
+            VerifyResult(answer=Answer.RED),
             Level.OK,
             "verify",
             "its verify is red now; green will prove it; 1 to 2 suite runs",
         ),
-        (WITH, Said(answer=Answer.GREEN), Level.WARN, "person", "its verify is green already"),
         (
             WITH,
-            Said(answer=Answer.FAULT, tail="a\nx: no\n\nexit 127"),
+            VerifyResult(answer=Answer.GREEN),
+            Level.WARN,
+            "person",
+            "its verify is green already",
+        ),
+        (
+            WITH,
+            VerifyResult(answer=Answer.FAULT, tail="a\nx: no\n\nexit 127"),
             Level.FAIL,
             "",
             "its verify cannot be run: x: no / exit 127",
         ),
         (
             replace(PLAIN, verify=(" true ",)),
-            Said(answer=Answer.GREEN),
+            VerifyResult(answer=Answer.GREEN),
             Level.WARN,
             "person",
             "its verify ( true ) says nothing: it is always green",
@@ -416,7 +422,7 @@ def test_one_feature_alone_is_said_to_be_less_than_a_night(ready: Project) -> No
     ],
 )
 def test_what_will_prove_a_feature(
-    feature: Feature, said: Said | None, level: Level, proof: str, says: str
+    feature: Feature, said: VerifyResult | None, level: Level, proof: str, says: str
 ) -> None:
     found = forecast(feature, said, Outlook(tests=True))
     assert (found.level, found.topic, found.proof, found.says) == (level, "F", proof, says)
@@ -453,7 +459,10 @@ def test_what_will_prove_a_feature(
     ],
 )
 def test_the_forecast_in_suite_runs_and_minutes(features: int, seconds: float, says: str) -> None:
-    found = [forecast(WITH, Said(answer=Answer.RED), Outlook(tests=True)) for _ in range(features)]
+    found = [
+        forecast(WITH, VerifyResult(answer=Answer.RED), Outlook(tests=True))
+        for _ in range(features)
+    ]
     assert bill(found, seconds).removesuffix(" beside what the agents take") == says
 
 
@@ -475,7 +484,7 @@ def test_a_test_that_its_agent_has_yet_to_write_proves_less_and_a_judge_has_a_sa
         forecast(PLAIN, None, outlook).says
         == f"no verify: {test}, else it waits for you; 2 suite runs"
     )
-    found = forecast(WITH, Said(answer=Answer.RED), outlook, unwritten="test_x.py")
+    found = forecast(WITH, VerifyResult(answer=Answer.RED), outlook, unwritten="test_x.py")
     assert (
         found.says
         == f"its verify runs test_x.py, which its agent has yet to write: {test}; 2 suite runs"

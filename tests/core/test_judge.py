@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core import judge
-from nightlatch.core.evidence import Evidence, Said, Step
+from nightlatch.core.evidence import Evidence, Step, VerifyResult
 from nightlatch.core.judge import (
     CannotTell,
     Exhibit,
@@ -29,6 +29,7 @@ from nightlatch.core.ratchet.texts import Text
 from nightlatch.core.results import Answer, Check, Result, Results, State
 from nightlatch.core.verdict import decide, next_step
 from tests import ROOT
+from tests.core.evidence import but, evidence
 
 PACKAGE = ROOT / "nightlatch"
 SCHEMA = json.loads((PACKAGE / "schema/judge.json").read_text())
@@ -336,14 +337,19 @@ def test_what_checks_came_to_is_told_by_name() -> None:
 
 BASE = State(tests=Results(answer=Answer.GREEN, ids={"t.py::a": Result.PASSED}))
 OWN = Results(answer=Answer.GREEN, ids={"t.py::a": Result.PASSED, "t.py::new": Result.PASSED})
-SAFE = Evidence(
-    feature=FEATURE, base=BASE, own=OWN, checks=(), proof=frozenset(), wants=frozenset({Step.JUDGE})
+SAFE = evidence(
+    feature=FEATURE,
+    state=BASE,
+    own=OWN,
+    checks=(),
+    proof=frozenset(),
+    wanted_steps=frozenset({Step.JUDGE}),
 )
-TESTED = replace(SAFE, proof=frozenset({"t.py::new"}))
+TESTED = but(SAFE, proof=frozenset({"t.py::new"}))
 VERIFIED = replace(FEATURE, verify=("pytest",))
-RED, GREEN = Said(answer=Answer.RED), Said(answer=Answer.GREEN)
-OWNED = replace(SAFE, feature=VERIFIED, before=RED, now=GREEN)
-WROTE = replace(TESTED, feature=VERIFIED, before=RED, now=GREEN, proof_changed=True, owned=RED)
+RED, GREEN = VerifyResult(answer=Answer.RED), VerifyResult(answer=Answer.GREEN)
+OWNED = but(SAFE, feature=VERIFIED, before=RED, now=GREEN)
+WROTE = but(TESTED, feature=VERIFIED, before=RED, now=GREEN, proof_changed=True, owned=RED)
 MISSED = (
     Told(criterion="é finds e", why="only e finds e", quote="return x"),
     Told(criterion="another"),
@@ -383,8 +389,8 @@ TABLE = {
 @pytest.mark.parametrize("row", TABLE)
 @pytest.mark.parametrize("word", ANSWERS)
 def test_the_table_of_what_proves_a_feature(row: str, word: str) -> None:
-    evidence, outcomes = TABLE[row]
-    e = replace(evidence, judged=ANSWERS[word], always=True, met_before=1, usage=Usage(usd=0.5))
+    known, outcomes = TABLE[row]
+    e = but(known, judged=ANSWERS[word], always_judge=True, criteria_met=1, usage=Usage(usd=0.5))
     verdict = decide(e)
     assert (verdict.outcome, verdict.safe, verdict.usage.usd) == (outcomes[word], True, 0.5)
     assert (
@@ -392,15 +398,13 @@ def test_the_table_of_what_proves_a_feature(row: str, word: str) -> None:
         is {LANDED: True, REJECTED: False, ADVANCED: False, UNPROVED: None}[verdict.outcome]
     )
     assert verdict.judge == f"{word}, criteria {criteria_digest(FEATURE)}"
-    assert decide(replace(e, finished=False)).outcome is (
+    assert decide(but(e, finished=False)).outcome is (
         LANDED if outcomes[word] is LANDED else Outcome.INTERRUPTED
     )
 
 
 def test_without_a_judge_the_table_is_the_one_without_a_judge() -> None:
-    outcomes = [
-        decide(replace(evidence, wants=frozenset())).outcome for evidence, _ in TABLE.values()
-    ]
+    outcomes = [decide(but(known, wanted_steps=frozenset())).outcome for known, _ in TABLE.values()]
     assert outcomes == [LANDED, LANDED, LANDED, UNPROVED]
     assert decide(TESTED).outcome is UNPROVED, (
         "a judge that was to be asked and was not has not said met"
@@ -409,7 +413,7 @@ def test_without_a_judge_the_table_is_the_one_without_a_judge() -> None:
 
 def test_more_criteria_met_than_ever_before_is_progress() -> None:
     found = ANSWERS["not met"]
-    assert [decide(replace(SAFE, judged=found, met_before=n)).outcome for n in (0, 1, 2)] == [
+    assert [decide(but(SAFE, judged=found, criteria_met=n)).outcome for n in (0, 1, 2)] == [
         ADVANCED,
         REJECTED,
         REJECTED,
@@ -417,7 +421,7 @@ def test_more_criteria_met_than_ever_before_is_progress() -> None:
 
 
 def test_each_criterion_that_is_not_met_is_a_reason_of_its_own() -> None:
-    reasons = decide(replace(TESTED, judged=ANSWERS["not met"])).reasons
+    reasons = decide(but(TESTED, judged=ANSWERS["not met"])).reasons
     assert [(r.rule, r.says, r.detail) for r in reasons] == [
         (
             "judge.not-met",
@@ -432,42 +436,42 @@ HELD = Reason(rule="check.held-back", says="a held-back check failed")
 
 
 @pytest.mark.parametrize(
-    ("evidence", "step"),
+    ("known", "step"),
     [
         (TESTED, Step.JUDGE),
         (SAFE, Step.JUDGE),
         (WROTE, Step.JUDGE),
         (OWNED, None),
-        (replace(OWNED, always=True), Step.JUDGE),
-        (replace(TESTED, wants=frozenset()), None),
-        (replace(TESTED, judged=Met(of=2)), None),
-        (replace(TESTED, wants=frozenset({Step.JUDGE, Step.HELD})), Step.HELD),
-        (replace(TESTED, wants=frozenset({Step.JUDGE, Step.HELD}), held_back=()), Step.JUDGE),
-        (replace(TESTED, wants=frozenset({Step.JUDGE, Step.HELD}), held_back=(HELD,)), None),
+        (but(OWNED, always_judge=True), Step.JUDGE),
+        (but(TESTED, wanted_steps=frozenset()), None),
+        (but(TESTED, judged=Met(of=2)), None),
+        (but(TESTED, wanted_steps=frozenset({Step.JUDGE, Step.HELD})), Step.HELD),
+        (but(TESTED, wanted_steps=frozenset({Step.JUDGE, Step.HELD}), held_back=()), Step.JUDGE),
+        (but(TESTED, wanted_steps=frozenset({Step.JUDGE, Step.HELD}), held_back=(HELD,)), None),
         (
-            replace(
-                TESTED, scope=(replace(HELD, rule="scope.outside-project", ruling=Ruling.HOLD),)
-            ),
+            but(TESTED, scope=(replace(HELD, rule="scope.outside-project", ruling=Ruling.HOLD),)),
             None,
         ),
         (
-            replace(TESTED, scope=(replace(HELD, rule="scope.large-file", ruling=Ruling.FLAG),)),
+            but(TESTED, scope=(replace(HELD, rule="scope.large-file", ruling=Ruling.FLAG),)),
             Step.JUDGE,
         ),
-        (replace(TESTED, own=replace(OWN, ids={**OWN.ids, "t.py::x": Result.FAILED})), None),
-        (replace(TESTED, feature=VERIFIED, before=RED, now=RED), None),
-        (replace(TESTED, finished=False), Step.JUDGE),
-        (replace(SAFE, finished=False), None),
+        (but(TESTED, own=replace(OWN, ids={**OWN.ids, "t.py::x": Result.FAILED})), None),
+        (but(TESTED, feature=VERIFIED, before=RED, now=RED), None),
+        (but(TESTED, finished=False), Step.JUDGE),
+        (but(SAFE, finished=False), None),
     ],
 )
 def test_who_is_asked_last_is_asked_only_where_it_can_matter(
-    evidence: Evidence, step: Step | None
+    known: Evidence, step: Step | None
 ) -> None:
-    assert next_step(evidence) is step
+    assert next_step(known) is step
 
 
 def test_a_failed_held_back_check_is_unfinished_work() -> None:
-    verdict = decide(replace(TESTED, wants=frozenset({Step.HELD, Step.JUDGE}), held_back=(HELD,)))
+    verdict = decide(
+        but(TESTED, wanted_steps=frozenset({Step.HELD, Step.JUDGE}), held_back=(HELD,))
+    )
     assert (verdict.outcome, verdict.safe, verdict.proved) == (ADVANCED, False, None)
 
 

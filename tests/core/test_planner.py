@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core import planedit, planfile, planner
-from nightlatch.core.evidence import Said
+from nightlatch.core.evidence import VerifyResult
 from nightlatch.core.planner import Aim, Proposal
 from nightlatch.core.results import Answer
 from nightlatch.errors import PlanError
@@ -269,14 +269,14 @@ def test_proofs_are_only_added_where_they_are_missing(name: str) -> None:
 
 def test_only_red_is_a_beginning() -> None:
     feature = PLAN.features[0]
-    assert planner.untrue(feature, Said(answer=Answer.RED)) == ""
-    assert "green at the base" in planner.untrue(feature, Said(answer=Answer.GREEN))
+    assert planner.untrue(feature, VerifyResult(answer=Answer.RED)) == ""
+    assert "green at the base" in planner.untrue(feature, VerifyResult(answer=Answer.GREEN))
     assert "cannot be run: exit code 127" in planner.untrue(
-        feature, Said(answer=Answer.FAULT, tail="exit code 127")
+        feature, VerifyResult(answer=Answer.FAULT, tail="exit code 127")
     )
     module = replace(feature, verify=("python3 -m pytest tests/test_new.py",))
     for name, there in (("pytest", False), ("tests.test_new", True)):
-        said = Said(
+        said = VerifyResult(
             answer=Answer.RED, tail=f"/usr/bin/python3: No module named {name}\nexit code 1"
         )
         assert (planner.untrue(module, said) == "") is there

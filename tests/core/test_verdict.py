@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core.evidence import (
-    Compared,
     Evidence,
     Integrity,
-    Said,
+    MutationResult,
     Step,
+    VerifyResult,
     by_chance,
     chances,
     fewer_cases,
@@ -21,13 +21,15 @@ from nightlatch.core.evidence import (
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling
 from nightlatch.core.redbase import red_names, refuse_red
 from nightlatch.core.results import Answer, Check, Result, Results, State
-from nightlatch.core.rules import MOST_DETAILS, RULES, reason
+from nightlatch.core.rules import MOST_DETAILS, reason
+from nightlatch.core.rules import rules as every_rule
 from nightlatch.core.verdict import decide, next_step
 from nightlatch.errors import FaultError, RedBaseError
+from tests.core.evidence import but, evidence
 
 PASSED, FAILED, SKIPPED = Result.PASSED, Result.FAILED, Result.SKIPPED
 GREEN, RED, FAULT = (
-    Said(answer=answer, tail="said") for answer in (Answer.GREEN, Answer.RED, Answer.FAULT)
+    VerifyResult(answer=answer, tail="said") for answer in (Answer.GREEN, Answer.RED, Answer.FAULT)
 )
 PROSE = Feature(id="US-1", title="One", done=False)
 VERIFIED = replace(PROSE, verify=("verify",))
@@ -39,8 +41,8 @@ def results(**ids: Result) -> Results:
 
 
 BASE = State(tests=results(a=PASSED, b=PASSED))
-FINE = Evidence(feature=PROSE, base=BASE, own=results(a=PASSED, b=PASSED, new=PASSED), checks=())
-WROTE = replace(FINE, feature=VERIFIED, before=RED, now=GREEN, proof_changed=True)
+FINE = evidence(feature=PROSE, state=BASE, own=results(a=PASSED, b=PASSED, new=PASSED), checks=())
+WROTE = but(FINE, feature=VERIFIED, before=RED, now=GREEN, proof_changed=True)
 
 
 def rules(e: Evidence) -> list[str]:
@@ -48,90 +50,89 @@ def rules(e: Evidence) -> list[str]:
 
 
 def test_a_proof_is_looked_for_only_where_somebody_asks_for_something() -> None:
-    nameless = replace(FINE, feature=replace(PROSE, id="", title=""))
+    nameless = but(FINE, feature=replace(PROSE, id="", title=""))
     assert next_step(FINE) is Step.PROOF
     assert next_step(nameless) is None
-    assert next_step(replace(WROTE, feature=replace(VERIFIED, title=""), owned=RED)) is Step.PROOF
+    assert next_step(but(WROTE, feature=replace(VERIFIED, title=""), owned=RED)) is Step.PROOF
 
 
 @pytest.mark.parametrize(
-    ("evidence", "outcome", "proved"),
+    ("known", "outcome", "proved"),
     [
-        (replace(FINE, proof=frozenset({"t.py::new"})), Outcome.LANDED, True),
-        (replace(FINE, proof=frozenset()), Outcome.UNPROVED, None),
-        (replace(FINE, feature=VERIFIED, before=RED, now=GREEN), Outcome.LANDED, True),
-        (replace(WROTE, owned=GREEN), Outcome.LANDED, True),
-        (replace(WROTE, owned=RED, proof=frozenset()), Outcome.UNPROVED, None),
-        (replace(WROTE, owned=RED, proof=frozenset({"t.py::new"})), Outcome.LANDED, True),
+        (but(FINE, proof=frozenset({"t.py::new"})), Outcome.LANDED, True),
+        (but(FINE, proof=frozenset()), Outcome.UNPROVED, None),
+        (but(FINE, feature=VERIFIED, before=RED, now=GREEN), Outcome.LANDED, True),
+        (but(WROTE, owned=GREEN), Outcome.LANDED, True),
+        (but(WROTE, owned=RED, proof=frozenset()), Outcome.UNPROVED, None),
+        (but(WROTE, owned=RED, proof=frozenset({"t.py::new"})), Outcome.LANDED, True),
         (
-            replace(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset()),
+            but(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset()),
             Outcome.REJECTED,
             False,
         ),
         (
-            replace(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset({"t.py::new"})),
+            but(FINE, feature=VERIFIED, before=RED, now=RED, proof=frozenset({"t.py::new"})),
             Outcome.ADVANCED,
             False,
         ),
-        (replace(FINE, feature=VERIFIED, before=RED, now=FAULT), Outcome.FAILED, None),
-        (replace(FINE, feature=VERIFIED, before=GREEN), Outcome.HELD, None),
+        (but(FINE, feature=VERIFIED, before=RED, now=FAULT), Outcome.FAILED, None),
+        (but(FINE, feature=VERIFIED, before=GREEN), Outcome.HELD, None),
         (
-            replace(FINE, feature=VERIFIED, before=GREEN, seen_red=True, now=GREEN),
+            but(FINE, feature=VERIFIED, before=GREEN, seen_red=True, now=GREEN),
             Outcome.LANDED,
             True,
         ),
-        (replace(FINE, empty=True), Outcome.REJECTED, None),
-        (replace(FINE, own=Results(answer=Answer.FAULT)), Outcome.FAILED, None),
+        (but(FINE, empty=True), Outcome.REJECTED, None),
+        (but(FINE, own=Results(answer=Answer.FAULT)), Outcome.FAILED, None),
         (
-            replace(FINE, unsteady=frozenset({"t.py::new"}), proof=frozenset({"t.py::new"})),
+            but(FINE, unsteady=frozenset({"t.py::new"}), proof=frozenset({"t.py::new"})),
             Outcome.HELD,
             None,
         ),
         (
-            replace(FINE, flaky=frozenset({"t.py::a"}), proof=frozenset({"t.py::new"})),
+            but(FINE, flaky=frozenset({"t.py::a"}), proof=frozenset({"t.py::new"})),
             Outcome.LANDED,
             True,
         ),
     ],
 )
 def test_the_table_of_the_two_answers(
-    evidence: Evidence, outcome: Outcome, proved: bool | None
+    known: Evidence, outcome: Outcome, proved: bool | None
 ) -> None:
-    verdict = decide(evidence)
+    verdict = decide(known)
     assert (verdict.outcome, verdict.proved) == (outcome, proved)
-    cut = decide(replace(evidence, finished=False))
+    cut = decide(but(known, finished=False))
     assert cut.outcome is (Outcome.LANDED if outcome is Outcome.LANDED else Outcome.INTERRUPTED)
 
 
 def test_what_is_asked_comes_cheapest_first_and_stops_when_the_rest_is_pointless() -> None:
     wants = frozenset({Step.INTEGRITY, Step.WEAKER})
-    e = Evidence(feature=VERIFIED, base=BASE, tests_changed=True, proof_changed=True, wants=wants)
+    e = evidence(
+        feature=VERIFIED, state=BASE, tests_changed=True, proof_changed=True, wanted_steps=wants
+    )
     answers: dict[Step, dict[str, object]] = {
         Step.BEFORE: {"before": RED},
-        Step.OWN: {"own": FINE.own},
+        Step.OWN: {"own": FINE.runs.own},
         Step.CHECKS: {"checks": ()},
         Step.OLD: {"old": BASE.tests},
         Step.NOW: {"now": GREEN},
         Step.OWNED: {"owned": RED},
         Step.PROOF: {"proof": frozenset()},
         Step.INTEGRITY: {"integrity": Integrity()},
-        Step.WEAKER: {"weaker": Compared()},
+        Step.WEAKER: {"weaker": MutationResult()},
     }
     asked = []
     while step := next_step(e):
         asked.append(step)
-        e = replace(e, **answers[step])  # type: ignore[arg-type]  # each answer fits its field
+        e = but(e, **answers[step])
     assert asked == [step for step in Step if step in answers]
-    assert (
-        next_step(replace(FINE, own=None, scope=(Reason(rule="scope.link", says="a link"),)))
-        is None
-    )
-    assert next_step(replace(FINE, own=None, empty=True)) is None
-    assert next_step(replace(FINE, checks=None, own=results(a=PASSED))) is None
-    assert next_step(replace(FINE, feature=VERIFIED, before=GREEN, checks=None)) is None
-    assert next_step(replace(FINE, own=results(a=PASSED, b=PASSED))) is None
+    assert next_step(but(FINE, own=None, scope=(Reason(rule="scope.link", says="a link"),))) is None
+    assert next_step(but(FINE, own=None, empty=True)) is None
+    assert next_step(but(FINE, checks=None, own=results(a=PASSED))) is None
+    assert next_step(but(FINE, feature=VERIFIED, before=GREEN, checks=None)) is None
+    assert next_step(but(FINE, own=results(a=PASSED, b=PASSED))) is None
     held = Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)
-    assert next_step(replace(FINE, scope=(held,), checks=None)) is Step.CHECKS
+    assert next_step(but(FINE, scope=(held,), checks=None)) is Step.CHECKS
 
 
 @pytest.mark.parametrize(
@@ -152,29 +153,29 @@ def test_what_is_asked_comes_cheapest_first_and_stops_when_the_rest_is_pointless
     ],
 )
 def test_every_way_to_slip_has_its_rule(own: Results, expected: list[str]) -> None:
-    assert rules(replace(FINE, own=own)) == expected
+    assert rules(but(FINE, own=own)) == expected
     if expected != ["tests.failed"] and own.by_id:
-        assert set(rules(replace(FINE, old=own))) <= set(expected)
+        assert set(rules(but(FINE, old=own))) <= set(expected)
 
 
 def test_known_failures_and_files_that_were_never_readable_are_tolerated() -> None:
     base = State(tests=replace(results(a=PASSED, b=FAILED), uncollected=("u.py",)))
     own = replace(results(a=PASSED, b=FAILED), uncollected=("u.py",))
-    assert rules(replace(FINE, base=base, own=own)) == []
+    assert rules(but(FINE, state=base, own=own)) == []
     readable = replace(own, ids={**own.ids, "u.py::x": FAILED}, uncollected=())
-    assert rules(replace(FINE, base=base, own=readable)) == []
+    assert rules(but(FINE, state=base, own=readable)) == []
 
 
 def test_a_check_that_was_red_tolerates_no_further_failing_id() -> None:
     red = Check(name="c", answer=Answer.RED, ids={"x": FAILED, "y": PASSED})
     base = State(tests=BASE.tests, checks=(red,))
-    assert rules(replace(FINE, base=base, checks=(red,))) == []
+    assert rules(but(FINE, state=base, checks=(red,))) == []
     worse = replace(red, ids={"x": FAILED, "y": FAILED})
-    assert rules(replace(FINE, base=base, checks=(worse,))) == [
+    assert rules(but(FINE, state=base, checks=(worse,))) == [
         "check.failed",
         "ratchet.test-failed",
     ]
-    assert rules(replace(FINE, checks=(red,))) == ["check.failed"]
+    assert rules(but(FINE, checks=(red,))) == ["check.failed"]
 
 
 def test_what_flakes_on_both_is_flaky_and_on_the_candidate_alone_unsteady() -> None:
@@ -204,7 +205,7 @@ def test_no_id_that_passed_is_lost_without_a_rule(
     assert set(lost) == {
         name for name in before if before[name] is PASSED and after.get(name) is not PASSED
     }
-    assert set(lost.values()) <= set(RULES)
+    assert set(lost.values()) <= set(every_rule())
 
 
 @given(
@@ -227,9 +228,9 @@ def test_nothing_lands_that_lost_a_test_or_has_no_proof(
         Results(answer=Answer.RED if FAILED in ids.values() else Answer.GREEN, ids=ids)
         for ids in (base, own, old)
     ]
-    e = Evidence(
+    e = evidence(
         feature=PROSE,
-        base=State(tests=known[0]),
+        state=State(tests=known[0]),
         own=known[1],
         old=known[2] if changed else None,
         checks=(),

@@ -9,28 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightlatch.core.evidence import (
-    Compared,
     Evidence,
     Integrity,
-    Said,
+    MutationResult,
     Step,
+    VerifyResult,
     fewer_cases,
     function_of,
 )
 from nightlatch.core.models import Feature, Outcome, Reason, Ruling, Verdict
 from nightlatch.core.results import Answer, Result, Results, State
-from nightlatch.core.rules import LAYERS, RULES, WEAKER, layer_of, reason
+from nightlatch.core.rules import layer_of, layers, reason, weakening
+from nightlatch.core.rules import rules as every_rule
 from nightlatch.core.verdict import decide, next_step
+from tests.core.evidence import but, evidence
 
 PASSED, FAILED, SKIPPED = Result.PASSED, Result.FAILED, Result.SKIPPED
 PROSE = Feature(id="US-1", title="One", done=False)
-RED, GREEN = Said(answer=Answer.RED), Said(answer=Answer.GREEN)
+RED, GREEN = VerifyResult(answer=Answer.RED), VerifyResult(answer=Answer.GREEN)
 SAME, LESS, LATE = (
-    Compared(killed=3),
-    Compared(killed=3, survivors=("a.py:1 == became !=",)),
-    Compared(killed=3, left=("a.py:2",)),
+    MutationResult(killed=3),
+    MutationResult(killed=3, survivors=("a.py:1 == became !=",)),
+    MutationResult(killed=3, untried=("a.py:2",)),
 )
-NOTHING = Compared()
+NOTHING = MutationResult()
 REJECT, HOLD = Ruling.REJECT, Ruling.HOLD
 
 
@@ -46,30 +48,30 @@ def cases(*names: str) -> Results:
 BOTH = results(a=PASSED, b=PASSED)
 PROOF = frozenset({"t.py::new"})
 WANTS = frozenset({Step.WEAKER})
-CHANGED = Evidence(
+CHANGED = evidence(
     feature=PROSE,
-    base=State(tests=BOTH),
+    state=State(tests=BOTH),
     own=results(a=PASSED, b=PASSED, new=PASSED),
     old=BOTH,
     checks=(),
     proof=PROOF,
     tests_changed=True,
-    wants=WANTS,
+    wanted_steps=WANTS,
     weaker=SAME,
 )
-BENT = replace(CHANGED, old=results(a=FAILED, b=PASSED))
-ROWS = replace(
+BENT = but(CHANGED, old=results(a=FAILED, b=PASSED))
+ROWS = but(
     BENT,
-    base=State(tests=results(**{"a[1]": PASSED})),
+    state=State(tests=results(**{"a[1]": PASSED})),
     own=results(**{"a[2]": PASSED}),
     old=results(**{"a[1]": FAILED}),
 )
-FEWER = replace(
+FEWER = but(
     CHANGED,
-    base=State(tests=results(**{"a[1]": PASSED, "a[2]": PASSED})),
+    state=State(tests=results(**{"a[1]": PASSED, "a[2]": PASSED})),
     own=results(**{"a[1]": PASSED}),
 )
-LOST = replace(CHANGED, own=results(a=PASSED, new=PASSED))
+LOST = but(CHANGED, own=results(a=PASSED, new=PASSED))
 
 
 def said(verdict: Verdict) -> Mapping[str, Ruling]:
@@ -81,116 +83,116 @@ def sign(*rules: str) -> tuple[Reason, ...]:
 
 
 @pytest.mark.parametrize(
-    ("evidence", "expected"),
+    ("known", "expected"),
     [
         (CHANGED, {}),
-        (replace(CHANGED, weaker=LESS), {"weaker": HOLD}),
-        (replace(CHANGED, static=sign("looser")), {"looser": HOLD}),
-        (replace(CHANGED, static=sign("looser"), in_run=True), {"looser": REJECT}),
-        (replace(LOST, in_run=True), {"test-removed": REJECT}),
-        (replace(CHANGED, weaker=LESS, in_run=True), {"weaker": REJECT}),
+        (but(CHANGED, weaker=LESS), {"weaker": HOLD}),
+        (but(CHANGED, static=sign("looser")), {"looser": HOLD}),
+        (but(CHANGED, static=sign("looser"), in_run=True), {"looser": REJECT}),
+        (but(LOST, in_run=True), {"test-removed": REJECT}),
+        (but(CHANGED, weaker=LESS, in_run=True), {"weaker": REJECT}),
         (
-            replace(CHANGED, weaker=LESS, in_run=True, feature=replace(PROSE, supersedes=("b",))),
+            but(CHANGED, weaker=LESS, in_run=True, feature=replace(PROSE, supersedes=("b",))),
             {"weaker": HOLD},
         ),
         (
-            replace(CHANGED, static=sign("looser"), weaker=LESS),
+            but(CHANGED, static=sign("looser"), weaker=LESS),
             {"looser": REJECT, "weaker": REJECT},
         ),
         (
-            replace(CHANGED, static=sign("looser", "fewer-assertions")),
+            but(CHANGED, static=sign("looser", "fewer-assertions")),
             {"looser": REJECT, "fewer-assertions": REJECT},
         ),
-        (replace(CHANGED, weaker=LATE), {"not-measured": HOLD}),
+        (but(CHANGED, weaker=LATE), {"not-measured": HOLD}),
         (
-            replace(CHANGED, weaker=LATE, static=sign("looser")),
+            but(CHANGED, weaker=LATE, static=sign("looser")),
             {"not-measured": HOLD, "looser": HOLD},
         ),
         (
-            replace(CHANGED, static=sign("knows-tests", "looser")),
+            but(CHANGED, static=sign("knows-tests", "looser")),
             {"knows-tests": HOLD, "looser": HOLD},
         ),
-        (replace(CHANGED, static=sign("new-dependency")), {"new-dependency": Ruling.FLAG}),
+        (but(CHANGED, static=sign("new-dependency")), {"new-dependency": Ruling.FLAG}),
         # old tests fail on the new code, and the candidate's own version of them passes
         (BENT, {"superseded-unnamed": HOLD}),
-        (replace(BENT, weaker=None), {"test-failed": REJECT}),
-        (replace(BENT, weaker=NOTHING), {"superseded-unnamed": HOLD}),
-        (replace(BENT, weaker=LESS), {"test-failed": REJECT, "weaker": HOLD}),
+        (but(BENT, weaker=None), {"test-failed": REJECT}),
+        (but(BENT, weaker=NOTHING), {"superseded-unnamed": HOLD}),
+        (but(BENT, weaker=LESS), {"test-failed": REJECT, "weaker": HOLD}),
         (
-            replace(BENT, unsteady=frozenset({"t.py::c"})),
+            but(BENT, unsteady=frozenset({"t.py::c"})),
             {"superseded-unnamed": HOLD, "tests.unsteady": HOLD},
         ),
-        (replace(BENT, weaker=LATE), {"superseded-unnamed": HOLD, "not-measured": HOLD}),
-        (replace(BENT, static=sign("looser")), {"looser": REJECT, "test-failed": REJECT}),
-        (replace(BENT, static=sign("knows-tests")), {"knows-tests": HOLD, "test-failed": REJECT}),
+        (but(BENT, weaker=LATE), {"superseded-unnamed": HOLD, "not-measured": HOLD}),
+        (but(BENT, static=sign("looser")), {"looser": REJECT, "test-failed": REJECT}),
+        (but(BENT, static=sign("knows-tests")), {"knows-tests": HOLD, "test-failed": REJECT}),
         (
-            replace(BENT, static=sign("protected-path")),
+            but(BENT, static=sign("protected-path")),
             {"protected-path": HOLD, "superseded-unnamed": HOLD},
         ),
-        (replace(BENT, own=results(a=SKIPPED, b=PASSED)), {"test-skipped": REJECT}),
-        (replace(BENT, own=results(a=FAILED, b=PASSED)), {"test-failed": REJECT}),
+        (but(BENT, own=results(a=SKIPPED, b=PASSED)), {"test-skipped": REJECT}),
+        (but(BENT, own=results(a=FAILED, b=PASSED)), {"test-failed": REJECT}),
         (
-            replace(BENT, old=results(a=FAILED, b=FAILED), own=results(a=PASSED, b=FAILED)),
+            but(BENT, old=results(a=FAILED, b=FAILED), own=results(a=PASSED, b=FAILED)),
             {"test-failed": REJECT},
         ),
-        (replace(BENT, feature=replace(PROSE, supersedes=("a",))), {}),
+        (but(BENT, feature=replace(PROSE, supersedes=("a",))), {}),
         (
-            replace(BENT, feature=replace(PROSE, verify=("v",)), before=RED, now=GREEN),
+            but(BENT, feature=replace(PROSE, verify=("v",)), before=RED, now=GREEN),
             {"superseded-unnamed": HOLD},
         ),
         (
-            replace(BENT, integrity=Integrity(canaries=("one",))),
+            but(BENT, integrity=Integrity(canaries=("one",))),
             {"canary": REJECT, "test-failed": REJECT},
         ),
         # ids that are gone
-        (replace(LOST, weaker=None), {"test-removed": REJECT}),
-        (replace(LOST, weaker=NOTHING), {"test-removed": REJECT}),
+        (but(LOST, weaker=None), {"test-removed": REJECT}),
+        (but(LOST, weaker=NOTHING), {"test-removed": REJECT}),
         (LOST, {"test-unmatched": HOLD}),
-        (replace(LOST, weaker=LESS), {"test-removed": REJECT, "weaker": REJECT}),
-        (replace(LOST, static=sign("looser")), {"looser": REJECT, "test-unmatched": REJECT}),
-        (replace(LOST, moved={"t.py::b": "t.py::new"}), {}),
-        (replace(LOST, moved={"t.py::b": "t.py::new"}, weaker=LESS), {"weaker": REJECT}),
-        (replace(LOST, feature=replace(PROSE, supersedes=("b",)), weaker=LESS), {"weaker": HOLD}),
-        (replace(LOST, old=results(a=PASSED)), {"test-unmatched": HOLD}),
-        (replace(CHANGED, old=results(a=PASSED)), {"test-removed": REJECT}),
+        (but(LOST, weaker=LESS), {"test-removed": REJECT, "weaker": REJECT}),
+        (but(LOST, static=sign("looser")), {"looser": REJECT, "test-unmatched": REJECT}),
+        (but(LOST, moved_to={"t.py::b": "t.py::new"}), {}),
+        (but(LOST, moved_to={"t.py::b": "t.py::new"}, weaker=LESS), {"weaker": REJECT}),
+        (but(LOST, feature=replace(PROSE, supersedes=("b",)), weaker=LESS), {"weaker": HOLD}),
+        (but(LOST, old=results(a=PASSED)), {"test-unmatched": HOLD}),
+        (but(CHANGED, old=results(a=PASSED)), {"test-removed": REJECT}),
         (
-            replace(LOST, old=results(a=PASSED, b=FAILED)),
+            but(LOST, old=results(a=PASSED, b=FAILED)),
             {"test-unmatched": HOLD, "test-failed": REJECT},
         ),
         (
-            replace(FEWER, old=results(**{"a[1]": PASSED, "a[2]": FAILED})),
+            but(FEWER, old=results(**{"a[1]": PASSED, "a[2]": FAILED})),
             {"fewer-cases": HOLD, "test-failed": REJECT},
         ),
         # ids that have another name, and fail under the old one
         (
-            replace(BENT, own=results(b=PASSED, new=PASSED), moved={"t.py::a": "t.py::new"}),
+            but(BENT, own=results(b=PASSED, new=PASSED), moved_to={"t.py::a": "t.py::new"}),
             {"test-failed": REJECT},
         ),
         (
-            replace(
+            but(
                 BENT,
                 own=results(b=PASSED, new=PASSED),
-                moved={"t.py::a": "t.py::new"},
+                moved_to={"t.py::a": "t.py::new"},
                 intact=frozenset({"t.py::a"}),
             ),
             {"superseded-unnamed": HOLD},
         ),
-        (replace(ROWS, weaker=None), {"test-failed": REJECT}),
+        (but(ROWS, weaker=None), {"test-failed": REJECT}),
         (ROWS, {"superseded-unnamed": HOLD}),
         # what must fail
-        (replace(CHANGED, integrity=Integrity(ignored=("t.py::a",))), {"expected-ignored": REJECT}),
-        (replace(CHANGED, integrity=Integrity(left=("cut off",))), {"not-measured": HOLD}),
-        (replace(CHANGED, own=replace(BOTH, rewritten=("t.py",))), {"tests-rewritten": REJECT}),
+        (but(CHANGED, integrity=Integrity(ignored=("t.py::a",))), {"expected-ignored": REJECT}),
+        (but(CHANGED, integrity=Integrity(not_run=("cut off",))), {"not-measured": HOLD}),
+        (but(CHANGED, own=replace(BOTH, rewritten=("t.py",))), {"tests-rewritten": REJECT}),
         (
-            replace(
+            but(
                 CHANGED,
-                base=State(tests=replace(BOTH, rewritten=("t.py",))),
+                state=State(tests=replace(BOTH, rewritten=("t.py",))),
                 own=replace(BOTH, rewritten=("t.py",)),
             ),
             {},
         ),
         (
-            replace(
+            but(
                 CHANGED,
                 feature=replace(PROSE, supersedes=("t.py",)),
                 own=replace(BOTH, rewritten=("t.py",)),
@@ -199,8 +201,8 @@ def sign(*rules: str) -> tuple[Reason, ...]:
         ),
     ],
 )
-def test_the_table_of_signs(evidence: Evidence, expected: Mapping[str, Ruling]) -> None:
-    verdict = decide(evidence)
+def test_the_table_of_signs(known: Evidence, expected: Mapping[str, Ruling]) -> None:
+    verdict = decide(known)
     assert said(verdict) == {
         rule if "." in rule else f"ratchet.{rule}": ruling for rule, ruling in expected.items()
     }
@@ -216,34 +218,34 @@ def test_the_table_of_signs(evidence: Evidence, expected: Mapping[str, Ruling]) 
 
 
 def test_old_tests_beside_a_verify_that_stays_red_are_no_question_for_a_person() -> None:
-    verdict = decide(replace(BENT, feature=replace(PROSE, verify=("v",)), before=RED, now=RED))
+    verdict = decide(but(BENT, feature=replace(PROSE, verify=("v",)), before=RED, now=RED))
     assert said(verdict) == {"ratchet.test-failed": REJECT, "verify.red": REJECT}
 
 
 def test_what_is_held_names_the_exact_ids_and_how_golden_files_differ() -> None:
-    verdict = decide(replace(BENT, goldens=("tests/golden.txt\n-1\n+2",)))
+    verdict = decide(but(BENT, goldens=("tests/golden.txt\n-1\n+2",)))
     assert verdict.reasons[0].detail == ("t.py::a", "tests/golden.txt\n-1\n+2")
 
 
 @pytest.mark.parametrize(
-    ("evidence", "step"),
+    ("known", "step"),
     [
-        (replace(BENT, weaker=None), Step.WEAKER),
-        (replace(LOST, weaker=None), Step.WEAKER),
-        (replace(BENT, weaker=None, wants=frozenset()), None),
-        (replace(LOST, weaker=None, wants=frozenset()), None),
-        (replace(BENT, weaker=None, static=sign("looser")), None),
-        (replace(LOST, weaker=None, static=sign("looser")), None),
-        (replace(CHANGED, weaker=None, static=sign("looser")), Step.WEAKER),
-        (replace(CHANGED, old=results(a=PASSED), weaker=None), None),
-        (replace(BENT, weaker=None, wants=WANTS | {Step.INTEGRITY}), Step.INTEGRITY),
-        (replace(CHANGED, static=sign("skip-added"), own=None, old=None), None),
+        (but(BENT, weaker=None), Step.WEAKER),
+        (but(LOST, weaker=None), Step.WEAKER),
+        (but(BENT, weaker=None, wanted_steps=frozenset()), None),
+        (but(LOST, weaker=None, wanted_steps=frozenset()), None),
+        (but(BENT, weaker=None, static=sign("looser")), None),
+        (but(LOST, weaker=None, static=sign("looser")), None),
+        (but(CHANGED, weaker=None, static=sign("looser")), Step.WEAKER),
+        (but(CHANGED, old=results(a=PASSED), weaker=None), None),
+        (but(BENT, weaker=None, wanted_steps=WANTS | {Step.INTEGRITY}), Step.INTEGRITY),
+        (but(CHANGED, static=sign("skip-added"), own=None, old=None), None),
     ],
 )
 def test_changed_code_is_only_asked_where_its_answer_can_matter(
-    evidence: Evidence, step: Step | None
+    known: Evidence, step: Step | None
 ) -> None:
-    assert next_step(evidence) is step
+    assert next_step(known) is step
 
 
 @pytest.mark.parametrize(
@@ -274,15 +276,15 @@ def test_fewer_cases_of_a_function_are_told_from_a_function_that_is_gone(
     rules = {"ratchet.test-removed"} if gone else set()
     rules |= {"ratchet.fewer-cases"} if fewer else set()
     assert (
-        set(said(decide(replace(CHANGED, base=State(tests=base), own=own, old=None, weaker=None))))
+        set(said(decide(but(CHANGED, state=State(tests=base), own=own, old=None, weaker=None))))
         == rules
     )
 
 
 def test_fewer_cases_seen_in_the_text_and_in_the_run_are_one_sign() -> None:
-    e = replace(
+    e = but(
         CHANGED,
-        base=State(tests=cases("f[1]", "f[2]")),
+        state=State(tests=cases("f[1]", "f[2]")),
         own=cases("f[1]"),
         old=cases("f[1]", "f[2]"),
         static=sign("fewer-rows"),
@@ -291,16 +293,18 @@ def test_fewer_cases_seen_in_the_text_and_in_the_run_are_one_sign() -> None:
 
 
 def test_every_layer_names_rules_that_there_are_and_can_be_left_out() -> None:
-    for layer, rules in LAYERS.items():
+    for layer, rules in layers().items():
         for rule in rules:
-            assert layer_of(f"ratchet.{rule}") == layer
-            assert f"ratchet.{rule}" in RULES
+            assert layer_of(rule) == layer
+            assert rule in every_rule()
     assert layer_of("scope.gitlink") == "scope"
     assert layer_of("judge.not-met") == "judge"
-    assert not decide(replace(CHANGED, static=sign("looser"), off=frozenset({"strength"}))).reasons
-    assert not decide(replace(LOST, weaker=None, off=frozenset({"ids"}))).reasons
     assert not decide(
-        replace(CHANGED, scope=(Reason(rule="scope.x", says="x"),), off=frozenset({"scope"}))
+        but(CHANGED, static=sign("looser"), layers_off=frozenset({"strength"}))
+    ).reasons
+    assert not decide(but(LOST, weaker=None, layers_off=frozenset({"ids"}))).reasons
+    assert not decide(
+        but(CHANGED, scope=(Reason(rule="scope.x", says="x"),), layers_off=frozenset({"scope"}))
     ).reasons
 
 
@@ -308,7 +312,7 @@ results_of = st.dictionaries(st.sampled_from("abc"), st.sampled_from(Result)).ma
     lambda ids: results(**ids)
 )
 compared = st.sampled_from([None, SAME, LESS, LATE, NOTHING])
-SEEN = sorted(WEAKER - {"ratchet.superseded-unnamed"})  # which is concluded, never seen
+SEEN = sorted(weakening() - {"ratchet.superseded-unnamed"})  # which is concluded, never seen
 signs = st.lists(st.sampled_from(SEEN), unique=True).map(
     lambda rules: tuple(reason(rule) for rule in rules)
 )
@@ -326,13 +330,13 @@ def test_nothing_that_was_weakened_lands_and_nothing_weaker_waits_as_a_change_of
     base: Results,
     own: Results,
     old: Results,
-    weaker: Compared | None,
+    weaker: MutationResult | None,
     static: tuple[Reason, ...],
     proof: bool,
 ) -> None:
-    e = replace(
+    e = but(
         CHANGED,
-        base=State(tests=base),
+        state=State(tests=base),
         own=own,
         old=old,
         weaker=weaker,
@@ -345,13 +349,13 @@ def test_nothing_that_was_weakened_lands_and_nothing_weaker_waits_as_a_change_of
         assert base.passed <= own.passed
         assert base.passed <= old.passed
         assert not static
-        assert weaker is None or not (weaker.survivors or weaker.left)
+        assert weaker is None or not (weaker.survivors or weaker.untried)
     if "ratchet.superseded-unnamed" in rules:
         assert rulings == {HOLD}
         assert weaker in (SAME, NOTHING, LATE)
         assert base.passed <= own.passed
     one_sign = {"ratchet.fewer-rows"} if "ratchet.fewer-cases" in rules else set()
-    if len(WEAKER & rules.keys() - one_sign) > 1:
+    if len(weakening() & rules.keys() - one_sign) > 1:
         assert REJECT in rulings
 
 

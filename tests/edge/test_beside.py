@@ -1,8 +1,6 @@
 """What has to fail runs beside the suite where there are two processors: it is found out all
 the same, and takes no step of its own."""
 
-from dataclasses import replace
-
 import pytest
 
 from nightlatch.core.evidence import Step
@@ -15,7 +13,7 @@ pytestmark = pytest.mark.sandbox
 
 
 def examined(world: Housed, first: str, candidate: Tree, processors: int = 2) -> Verdict:
-    engine = replace(world.engine(), side_by_side=processors)
+    engine = world.engine(side_by_side=processors)
     tree = world.repo.tree_of(world.commit(candidate, first))
     return engine.examine(first, tree, PROSE, off=RUN_ONLY)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.ratchet import canary
-from nightlatch.core.ratchet.canary import Laid
+from nightlatch.core.ratchet.canary import PlantedCanary
 from nightlatch.core.results import Answer, Result, Results
 from nightlatch.edge import runner
 from nightlatch.edge.sandbox_base import SandboxSpec
@@ -66,7 +66,7 @@ def project(tmp_path: Path) -> Project:
     return Project(folder=tmp_path)
 
 
-def flown(project: Project, name: str, more: Mapping[str, str]) -> tuple[Laid, Results]:
+def flown(project: Project, name: str, more: Mapping[str, str]) -> tuple[PlantedCanary, Results]:
     """The canary of one runner in its project, with some files changed."""
     program, files, beside, source = PROJECTS[name]
     needs(program)
@@ -124,7 +124,7 @@ def test_code_that_cheats_is_seen_through(project: Project, name: str) -> None:
 
 
 def test_a_run_without_the_canary_says_nothing_of_it() -> None:
-    laid = Laid(path="test_q.py", text="", ids=tuple(f"::q_{n}" for n in range(6)))
+    laid = PlantedCanary(path="test_q.py", text="", ids=tuple(f"::q_{n}" for n in range(6)))
     assert laid.wrong(Results(answer=Answer.GREEN)) == "5 of 5 tests that must fail did not"
     red = {f"test_q.py::q_{n}": Result.FAILED for n in range(5)}
     assert laid.wrong(Results(answer=Answer.RED, ids=red)) == "a test that must pass did not"

@@ -78,7 +78,7 @@ def test_only_what_the_change_can_reach_runs_again(world: World) -> None:
     assert verdict.outcome is Outcome.UNPROVED
     # its Python, two runs of the suite, and the one verify that reads words.py
     assert len(world.rooms) - started == 4
-    said = engine.proofs(tree)
+    said = engine.evaluator.proofs(tree)
     assert sorted(each.carried for each in said.values()) == [False, True]
 
 
@@ -99,13 +99,13 @@ def test_a_verify_that_ran_is_not_run_again_at_the_commit_that_it_ran_for(world:
 def test_what_there_is_no_time_for_is_said(world: World) -> None:
     engine, first = lab_with(world, ADDS), world.commit(MORE)
     tree = world.repo.tree_of(world.commit(HONEST, first))
-    usual = world.engine(planned=engine.planned)
+    usual = world.engine(planned=engine.evaluator.commands.planned).evaluator
     found = reverify(
-        replace(engine, hands=replace(usual.hands, timeout=0.0)),
+        replace(engine.evaluator, hands=replace(usual.hands, timeout=0.0)),
         compare(usual, first, tree, PROSE),
         tree,
     )
-    assert found.left == ("US-0",)
+    assert found.postponed == ("US-0",)
 
 
 def test_what_a_verify_read_is_known(world: World) -> None:

@@ -16,12 +16,14 @@ from nightlatch.core.results import Answer
 from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
+from nightlatch.edge.resultcache import ResultCache
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.errors import FaultError, RedBaseError
 from tests import PATIENCE
+from tests.edge.engines import engine_of
 from tests.ratchet.ground import export
 
 CALC = "def add(a, b):\n    return a + b\n"
@@ -70,11 +72,11 @@ class World:
             "repo": self.repo,
             "hands": Hands(sandbox=NoSandbox(), timeout=PATIENCE),
             "open_room": self.open_room,
-            "cache": self.folder / "cache",
+            "cache": ResultCache(self.folder / "cache"),
             "aside": ("prd.json", "progress.txt", "progress", "findings"),
             "most_mutants": 3,
         }
-        return VerdictEngine(**{**known, **settings})  # type: ignore[arg-type]  # a test names only what differs
+        return engine_of(**{**known, **settings})
 
     @contextmanager
     def open_room(self, _base: str, tree: str) -> Iterator[SandboxSpec]:
@@ -1123,7 +1125,7 @@ def test_bytecode_that_somebody_committed_is_never_run(world: World) -> None:
     tree = world.repo.tree_with(
         world.repo.tree_of(first), {"__pycache__/calc.cpython-311.pyc": stale, "deep/x.pyc": stale}
     )
-    engine.run(first, tree, engine.suite(first, first))
+    engine.evaluator.run(first, tree, engine.evaluator.suite(first, first))
     assert not [path for path in world.repo.files(world.rooms[-1]) if path.endswith(".pyc")]
 
 
@@ -1177,9 +1179,9 @@ def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(
 def test_a_fault_is_never_remembered(world: World) -> None:
     engine, first = world.engine(tests="exit 127"), world.commit(BASE)
     assert engine.state(first).tests.answer is Answer.FAULT
-    assert engine.known(first) is None
+    assert engine.known_results(first) is None
     fine = world.engine()
-    assert fine.state(first).tests == fine.known(first)
+    assert fine.state(first).tests == fine.known_results(first)
 
 
 def test_a_torn_file_of_the_cache_is_as_good_as_none(world: World) -> None:

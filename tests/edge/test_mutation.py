@@ -9,10 +9,10 @@ from zlib import crc32
 
 import pytest
 
-from nightlatch.core.evidence import Compared
+from nightlatch.core.evidence import MutationResult
 from nightlatch.core.models import Feature
 from nightlatch.edge.case import compare
-from nightlatch.edge.keptroom import KeptRoom
+from nightlatch.edge.keptroom import ReusedCheckout
 from nightlatch.edge.mutation import compare_tests
 from tests.edge.test_lab import PROSE, Tree, World, world
 
@@ -116,14 +116,16 @@ def compared(
     feature: Feature = PROSE,
     seconds: float = 900,
     most: int = MOST,
-) -> Compared:
+) -> MutationResult:
     engine, first = world.engine(), world.commit(base)
-    tree = engine.repo.tree_of(world.commit(candidate, first))
-    comparison = compare(engine, first, tree, feature)
-    before, after = (engine.results(first, rev, comparison.suite) for rev in (first, tree))
+    tree = engine.evaluator.repo.tree_of(world.commit(candidate, first))
+    comparison = compare(engine.evaluator, first, tree, feature)
+    before, after = (
+        engine.evaluator.results(first, rev, comparison.suite) for rev in (first, tree)
+    )
     assert before.passed
     return compare_tests(
-        engine, comparison, before.passed, after.passed, seconds=seconds, most=most
+        engine.evaluator, comparison, before.passed, after.passed, seconds=seconds, most=most
     )
 
 
@@ -177,7 +179,7 @@ def test_superseded_tests_are_not_asked_for(world: World) -> None:
 def test_what_there_was_no_time_for_is_said(world: World) -> None:
     found = compared(world, PYTHON, RENAMED, seconds=0)
     assert not found.killed
-    assert len(found.left) == MOST
+    assert len(found.untried) == MOST
     assert not found.no_weaker
 
 
@@ -232,9 +234,11 @@ def test_code_that_writes_into_its_room_gets_a_fresh_one(world: World) -> None:
 
 def test_no_bytecode_of_an_earlier_fault_is_run(world: World) -> None:
     engine, tree = world.engine(), world.commit({**PYTHON, "test_shop.py": HEAD + PRICE})
-    suite = engine.suite(tree, tree)
+    suite = engine.evaluator.suite(tree, tree)
     assert suite.runner
-    with KeptRoom(evaluator=engine, base=tree, tree=tree, suite=suite.every[0]) as room:
+    with ReusedCheckout(
+        evaluator=engine.evaluator, base=tree, tree=tree, suite=suite.every[0]
+    ) as room:
         texts = [SHOP.replace("+ 1", "- 1"), SHOP, SHOP.replace("+ 1", "* 1"), ""]
         failing = [
             bool(

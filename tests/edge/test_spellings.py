@@ -104,9 +104,9 @@ def test_every_spelling_has_the_ids_and_refuses_what_is_refused_without_it(world
     base = world.commit(WAYS)
     for number, spelling in enumerate(SPELLINGS):
         engine = world.engine(tests=spelling)
-        assert [suite.name for suite in engine.suite(base, base).every if suite.weak] == [], (
-            spelling
-        )
+        assert [
+            suite.name for suite in engine.evaluator.suite(base, base).every if suite.weak
+        ] == [], spelling
         assert set(engine.state(base).tests.passed) == IDS, spelling
         how = [*TAMPERED][number % len(TAMPERED)]
         assert refused(world, engine, base, how), (spelling, how)
@@ -115,7 +115,7 @@ def test_every_spelling_has_the_ids_and_refuses_what_is_refused_without_it(world
 def test_a_spelling_that_nobody_can_read_is_the_suite_and_says_so(world: World) -> None:
     base = world.commit(WAYS)
     engine = world.engine(tests="./each.sh")
-    [suite] = engine.suite(base, base).every
+    [suite] = engine.evaluator.suite(base, base).every
     assert (suite.name, suite.weak, suite.protection) == (
         "tests",
         "the shell's for stands in it",

@@ -66,7 +66,7 @@ IDS = {
 def test_every_suite_is_found_and_run_and_its_ids_are_the_projects(world: World) -> None:
     base = world.commit(BASE)
     engine = world.engine()
-    assert [suite.name for suite in engine.suite(base, base).every] == [
+    assert [suite.name for suite in engine.evaluator.suite(base, base).every] == [
         "pytest",
         "svc (go test)",
         "web (node --test)",
@@ -193,10 +193,10 @@ def test_a_suite_that_goes_with_all_its_tests_is_left_to_its_ids(world: World) -
 def test_single_ids_run_again_only_in_the_suites_that_hold_them(world: World) -> None:
     base = world.commit(BASE)
     engine = world.engine()
-    suites = engine.suite(base, base)
+    suites = engine.evaluator.suite(base, base)
     for only in (["web/cart.test.mjs::adds up"], ["svc::TestNone"], ["test_calc.py::test_add"]):
         before = len(world.rooms)
-        results = engine.run(base, base, suites, only)
+        results = engine.evaluator.run(base, base, suites, only)
         assert set(only) <= results.passed
         assert (len(results.parts), len(world.rooms)) == (1, before + 1)
 
@@ -274,7 +274,7 @@ def test_crates_of_a_workspace_keep_their_ids_apart(
     )
     base = world.commit({**crates, "Cargo.toml": top, "src/lib.rs": unit})
     engine = world.engine()
-    [suite] = engine.suite(base, base).every
+    [suite] = engine.evaluator.suite(base, base).every
     assert suite.name == "cargo test"
     ids = {
         f"{home}{name}"

@@ -17,11 +17,14 @@ from nightlatch.core.models import Outcome, Verdict
 from nightlatch.core.paths import LINK
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, workspace
+from nightlatch.edge.evaluation import Layout
 from nightlatch.edge.git import Repo
 from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.repository import open_repo
+from nightlatch.edge.resultcache import ResultCache
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import Pairs, Sandbox, SandboxSpec, environment
+from nightlatch.edge.trials import TreeEvaluator
 from nightlatch.edge.workspace import Workspace
 from tests import PATIENCE
 from tests.ratchet.case import Base, Case, applied
@@ -86,7 +89,7 @@ class Ground:
         )
         with TemporaryDirectory(dir=self.folder) as name:
             cache, hidden = Path(name, "cache"), Path(name, "held-back")
-            shutil.copytree(self.engine.cache, cache)
+            shutil.copytree(self.engine.evaluator.cache.folder, cache)
             hidden.mkdir()
             if case.held_back and "held" not in off:
                 put(
@@ -94,7 +97,8 @@ class Ground:
                     "#!/bin/sh\n# hint: other values\nPYTHONPATH=. exec python3 -c"
                     f" '{case.held_back}'\n",
                 )
-            engine = replace(self.engine, cache=cache, held_back=hidden)
+            evaluator = replace(self.engine.evaluator, cache=ResultCache(cache))
+            engine = replace(self.engine, evaluator=evaluator, held_back=hidden)
             return engine.examine(space.base, made.tree, case.feature, made.oddities, off=off)
 
 
@@ -172,14 +176,14 @@ def opened(
     )
     # one of its cases is seen by the faults after the eighth
     most = 24 if base.language == "go" else MUTANTS
-    engine = VerdictEngine(
+    evaluator = TreeEvaluator(
         repo=repo,
         hands=hands,
         open_room=open_room,
-        cache=folder / "known",
-        aside=aside,
-        most_mutants=most,
+        cache=ResultCache(folder / "known"),
+        layout=Layout(aside=aside),
     )
+    engine = VerdictEngine(evaluator=evaluator, most_mutants=most)
     return Ground(base=base, repo=repo, folder=folder, engine=engine, env=env, installed=installed)
 
 

@@ -3,7 +3,7 @@ that no other layer sees."""
 
 import pytest
 
-from nightlatch.core.rules import LAYERS
+from nightlatch.core.rules import layers
 from tests.ratchet.conftest import Grounds
 from tests.ratchet.corpus import CASES
 from tests.ratchet.ground import called
@@ -46,4 +46,4 @@ def test_a_change_lands_where_a_layer_is_left_out(layer: str, grounds: Grounds) 
 
 
 def test_every_layer_has_its_control() -> None:
-    assert set(LAYERS) <= set(CONTROLS) | ELSEWHERE
+    assert set(layers()) <= set(CONTROLS) | ELSEWHERE

@@ -14,7 +14,7 @@ MUST_FAIL = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laid:
+class PlantedCanary:
     """A canary as it lies in one tree.
 
     `ids` are the ends of its ids, the last one of the test that must pass.
@@ -48,7 +48,7 @@ class Laid:
         )
 
 
-def laid(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]) -> Laid:
+def laid(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]) -> PlantedCanary:
     """The canary beside a test file of the base, whose text is given; it imports these files of
     code first."""
     folder, base = posixpath.split(beside)
@@ -76,7 +76,7 @@ def laid(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]
             filled.replace(word, value),
             [end.replace(word, value) for end in ends],
         )
-    return Laid(path=path, text=filled, ids=tuple(ends))
+    return PlantedCanary(path=path, text=filled, ids=tuple(ends))
 
 
 def module(path: str) -> str:
