@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from nightlatch.core.progress import Entry, parse
 from tests import PATIENCE, ROOT
+from tests.loop import forked
 
 TILL = '"""The till."""\n\n\ndef price(cents, count):\n    return cents * count\n'
 TESTS = """import unittest
@@ -81,22 +82,24 @@ class Project:
         return subprocess.Popen(
             [sys.executable, "-m", "nightlatch", *args],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env, **(env or {})},
+            env=self.environment(env),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
+    def environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT), **self.env, **(more or {})}
+
     def run(
         self, *args: str, env: Mapping[str, str] | None = None, code: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
         """The program to its end; its exit code is checked unless `code` is None."""
-        process = self.start(*args, env=env)
-        out, err = process.communicate(timeout=self.patience)
-        assert code is None or process.returncode == code, (
-            f"exit {process.returncode}\n{out}\n{err}"
+        done = forked.run(args, self.folder, self.environment(env), self.patience)
+        assert code is None or done.returncode == code, (
+            f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
-        return subprocess.CompletedProcess(args, process.returncode, out, err)
+        return done
 
     def killed(self, at: int | str, points: Path) -> int:
         """One run that is killed at its `at`-th point, or at that of this name; its return code.
