@@ -158,11 +158,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("\n".join(table.lines(rows)))
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """An empty repository with one commit on `main`."""
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def first_commit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one empty commit on `main`, which those of the tests are copies of."""
+    folder = tmp_path_factory.mktemp("first")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env = {**plain, **GIT_ENVIRONMENT}
     for args in (["init", "-q", "-b", "main"], ["commit", "-q", "--allow-empty", "-m", "start"]):
-        subprocess.run(["git", *args], cwd=folder, check=True)
+        subprocess.run(["git", *args], cwd=folder, env=env, check=True)
     return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path, first_commit: Path) -> Path:
+    """An empty repository with one commit on `main`."""
+    return Path(shutil.copytree(first_commit, tmp_path / "project"))

@@ -95,11 +95,22 @@ class Project:
         self, *args: str, env: Mapping[str, str] | None = None, code: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
         """The program to its end; its exit code is checked unless `code` is None."""
-        done = forked.run(args, self.folder, self.environment(env), self.patience)
+        if any(name.startswith("PYTHON") for name in {**self.env, **(env or {})}):
+            done = self.started(*args, env=env)  # Python itself follows these when it starts
+        else:
+            done = forked.run(args, self.folder, self.environment(env), self.patience)
         assert code is None or done.returncode == code, (
             f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
         return done
+
+    def started(
+        self, *args: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """The same, by a Python of its own."""
+        process = self.start(*args, env=env)
+        out, err = process.communicate(timeout=self.patience)
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
 
     def killed(self, at: int | str, points: Path) -> int:
         """One run that is killed at its `at`-th point, or at that of this name; its return code.
