@@ -1,12 +1,6 @@
-"""The Python that the projects of these pages have: the standard library alone, which starts
-fast."""
+"""What the pages show is tried in: a project, and the Python that projects have."""
 
-import os
-from pathlib import Path
+from tests.cli.conftest import project
+from tests.loop.conftest import _python
 
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def _python(plain_python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{plain_python}{os.pathsep}{os.environ['PATH']}")
+__all__ = ["_python", "project"]

@@ -1,0 +1,5 @@
+"""The Python that the projects of these nights have."""
+
+from tests.loop.conftest import _python
+
+__all__ = ["_python"]

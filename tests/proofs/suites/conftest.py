@@ -1,0 +1,5 @@
+"""The project that these tests of the command line begin with."""
+
+from tests.cli.conftest import project
+
+__all__ = ["project"]
