@@ -3,7 +3,7 @@ written."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from nightlatch.core.text import plain
 from nightlatch.core.watch import PHASES, Scene
 from nightlatch.edge import look, transcripts, wishes
 from nightlatch.edge.house import House
+from nightlatch.edge.journal import BEGINNING, Position, store_of
 from nightlatch.edge.look import View
 
 TAIL = 60_000
@@ -27,15 +28,19 @@ class Watcher:
     _key: object = None
     _known: Scene | None = None
     _transcript: Path | None = None
+    _position: Position = BEGINNING
+    _events: list[Fields] = field(default_factory=list)
 
     def look(self) -> Scene:
         """Raises NightlatchError where the plan cannot be read."""
         house, now = self.house, datetime.now(UTC)
         process = look.holder(house)
         tip = house.repo.tip(self._known.branch) if self._known else None
-        key = (process, journal_size(house), house.plan_stat(), tip)
+        self.follow()
+        key = (process, self._position, house.plan_stat(), tip)
         if self._known is None or key != self._key:
-            self._known, self._key = at_rest(house, process), key
+            latest = self._events[::-1]
+            self._known, self._key = at_rest(house, process, latest), key
             self._transcript = (
                 house.state / "sessions" / self._known.session / transcripts.NAME
                 if self._known.session
@@ -46,10 +51,19 @@ class Watcher:
             self._known, now=now, wish=wishes.asked(house, process), heard=heard, said=said
         )
 
+    def follow(self) -> None:
+        """Take in what the journal has new, as far as it is about the last run."""
+        news, self._position = store_of(self.house.state).follow(self._position)
+        for event in news:
+            if event.get("event") == "run.started":
+                self._events.clear()
+            self._events.append(event)
 
-def at_rest(house: House, process: int | None) -> Scene:
-    """What does not change from one second to the next."""
-    seen, events = look.glance(house), of_this_run(house)
+
+def at_rest(house: House, process: int | None, events: list[Fields]) -> Scene:
+    """What does not change from one second to the next; the events of the last run, latest
+    first."""
+    seen = look.glance(house)
     opening = next((event for event in events if event.get("event") == "run.started"), {})
     run, config = str(opening.get("run", "")), house.config
     start, entries = record(seen, run)
@@ -103,16 +117,6 @@ def with_session(scene: Scene, seen: View, events: list[Fields]) -> Scene:
         next=others,
         tries=f"try {tries} of {seen.house.config.limits.attempts}",
     )
-
-
-def of_this_run(house: House) -> list[Fields]:
-    """The journal's events of the last run, latest first, its opening last."""
-    events: list[Fields] = []
-    for event in look.backwards(house.state / "journal.jsonl"):
-        events.append(event)
-        if event.get("event") == "run.started":
-            break
-    return events
 
 
 def record(seen: View, run: str) -> tuple[Mapping[str, str], tuple[Entry, ...]]:
@@ -179,8 +183,3 @@ def last_words(house: House, agent: str, transcript: Path | None) -> tuple[datet
 
 def moment(event: Fields) -> datetime | None:
     return datetime.fromisoformat(str(event["at"])) if event.get("at") else None
-
-
-def journal_size(house: House) -> int:
-    path = house.state / "journal.jsonl"
-    return path.stat().st_size if path.is_file() else 0

@@ -34,7 +34,7 @@ def command(program: Program, /, session: str, *, agent: str | None) -> int:
 def feature_of(house: House, session: str) -> str:
     """What a session worked on: by the journal while it is in flight, by the record afterwards.
     UsageError where nobody knows."""
-    flight = journal.load(house.state / "journal.jsonl")[0].flight
+    flight = journal.load(house.state / journal.NAME)[0].flight
     if flight and flight.session == session:
         return flight.feature
     seen = look.with_commit(house)

@@ -47,7 +47,7 @@ def leftovers(house: House, before: float, keep: int) -> Iterator[Leftover]:
     Nothing of a session in flight, of work that is held, or of the last session of a feature that
     is open, is among it.
     """
-    seen, flight = look.view(house), journal.load(house.state / "journal.jsonl")[0].flight
+    seen, flight = look.view(house), journal.load(house.state / journal.NAME)[0].flight
     needed = needed_sessions(seen, flight)
     yield from old_refs(seen, before, keep, needed)
     for folder in (house.cache / "ws").glob("*-*"):
@@ -101,7 +101,7 @@ def old_refs(seen: View, before: float, keep: int, needed: set[str]) -> Iterator
 def prune(house: House, now: float, keep: int = MANY) -> None:
     """Let go of candidates that are both old and beyond many, and that nobody goes on from."""
     if len(house.repo.refs(SESSIONS)) > keep:
-        seen, flight = look.view(house), journal.load(house.state / "journal.jsonl")[0].flight
+        seen, flight = look.view(house), journal.load(house.state / journal.NAME)[0].flight
         for one in old_refs(seen, now - OLD, keep, needed_sessions(seen, flight)):
             if one.name.startswith(SESSIONS):
                 house.repo.delete_ref(one.name)

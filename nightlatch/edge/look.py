@@ -3,12 +3,10 @@ work, what is pushed."""
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
-from nightlatch.core import journal as lines
 from nightlatch.core import planfile
 from nightlatch.core.history import History, replay
 from nightlatch.core.models import Plan
@@ -18,6 +16,7 @@ from nightlatch.edge import inbox
 from nightlatch.edge.commits import LANDED
 from nightlatch.edge.git import Repo
 from nightlatch.edge.house import House
+from nightlatch.edge.journal import store_of
 from nightlatch.errors import PlanError, RepoError
 
 NO_PLAN = Plan(path="", features=())
@@ -156,21 +155,7 @@ def holder(house: House) -> int | None:
 def last_turn(house: House) -> Mapping[str, object]:
     """The last thing that the journal says about where a run is: a start or an end, of the run
     or of a session."""
-    return next(
-        (
-            event
-            for event in backwards(house.state / "journal.jsonl")
-            if event.get("event") in TURNS
-        ),
-        {},
-    )
-
-
-def backwards(path: Path) -> Iterator[lines.Fields]:
-    """The good lines of the journal, last first; a torn tail is left out."""
-    for line in reversed(path.read_bytes().split(b"\n")[:-1] if path.is_file() else []):
-        if event := lines.decode(line + b"\n"):
-            yield event
+    return next(store_of(house.state).latest(TURNS), {})
 
 
 def landings(repo: Repo, tip: str, trailer: str = "Session") -> dict[str, str]:

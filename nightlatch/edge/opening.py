@@ -27,7 +27,7 @@ from nightlatch.edge import (
 from nightlatch.edge.console import Console
 from nightlatch.edge.evaluation import Layout, ProjectCommands, Surroundings
 from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.journal import open_journal
+from nightlatch.edge.journal import open_journal, store_of
 from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.notifier import Notifier
 from nightlatch.edge.ownfiles import run_outside
@@ -56,7 +56,7 @@ def entered(options: Options, *, named: bool = False) -> Iterator[Site]:
         sandbox = rooms.sandbox_of(house)
         hired = tuple(agents.load(agent, settings.agents) for agent in settings.agent)
         judge.hired(house, hired[0].name)
-        journal = open_journal(house.state / "journal.jsonl", now)
+        journal = open_journal(store_of(house.state).path, now)
         run = run_id(now(), journal.state.run) if named else ""
         files.drop_drafts((house.repo.top / house.plan).resolve().parent)
         workspace.sweep(

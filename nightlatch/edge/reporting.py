@@ -18,23 +18,17 @@ from nightlatch.core.progress import Entry, Item, RunEnd, line
 from nightlatch.core.report import Landed, Night, Source, Times, build, chosen, nights, reaching
 from nightlatch.core.reportvalues import Change, Report
 from nightlatch.core.survey import Survey
-from nightlatch.edge import look
+from nightlatch.edge import journal, look
 from nightlatch.edge.commits import Commit
 from nightlatch.edge.git import session_ref
 from nightlatch.edge.gitcall import words
 from nightlatch.edge.house import House, readable
+from nightlatch.edge.journal import store_of
 from nightlatch.errors import RepoError, UsageError
 
-EVENTS = tuple(
-    f'{{"event":"{name}"'.encode()
-    for name in (
-        "session.started",
-        "agent.ended",
-        "limit.met",
-        "run.started",
-        "run.ended",
-        "machine.slept",
-    )
+EVENTS = (
+    *("session.started", "agent.ended", "limit.met"),
+    *("run.started", "run.ended", "machine.slept"),
 )
 BROKE = ("4", "5", "70")
 MOST_COMMITS = 400
@@ -105,7 +99,7 @@ def source(
     """Everything that these runs have left on a branch (name, tip); what is not on this machine
     is named."""
     name, tip = branch
-    here = (house.state / "journal.jsonl").is_file() or not picked
+    here = store_of(house.state).path.is_file() or not picked
     missing = (
         ()
         if here
@@ -245,16 +239,10 @@ def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:
     """The events that a report needs, oldest first, from as many segments as reach back to
     these runs."""
     found: list[lines.Fields] = []
-    for file in [state / "journal.jsonl", *sorted(state.glob("journal-*.jsonl"), reverse=True)]:
-        kept = (
-            [row for row in file.read_bytes().split(b"\n")[:-1] if row.startswith(EVENTS)]
-            if file.is_file()
-            else []
-        )
-        found = [event for row in kept if (event := lines.decode(row + b"\n"))] + found
-        if not runs or any(
-            event["event"] == "run.started" and event.get("run") in runs for event in found
-        ):
+    for segment in store_of(state).segments():
+        found = [event for event in journal.read(segment, EVENTS) if event] + found
+        begun = (event.get("run") for event in found if event["event"] == "run.started")
+        if not runs or any(name in runs for name in begun):
             break
     yield from found
 

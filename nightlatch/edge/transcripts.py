@@ -18,6 +18,7 @@ from nightlatch.core.phases import listed
 from nightlatch.core.text import plain
 from nightlatch.edge import agents, files, look
 from nightlatch.edge.house import House
+from nightlatch.edge.journal import store_of
 from nightlatch.errors import ConfigError
 
 NAME = "transcript.jsonl"
@@ -51,14 +52,8 @@ def path(house: House, session: str) -> Path | None:
 def dialect(house: House, session: str, agent: str = "") -> Reader:
     """The reader for a session's stream: by the agent that the journal names, else by the one
     handed in, else as plain JSON lines."""
-    # the newest first: mostly its session is meant
-    segments = sorted(house.state.glob("journal*.jsonl"), reverse=True)
-    started = (
-        event
-        for segment in segments
-        for event in look.backwards(segment)
-        if event.get("event") == "session.started"
-    )
+    # The newest first: mostly its session is meant.
+    started = store_of(house.state).latest({"session.started"}, old=True)
     return reader_of(
         house,
         next(
@@ -115,14 +110,7 @@ def unpacked(place: Path) -> BufferedIOBase:
 
 def over(house: House, session: str) -> bool:
     """Is a session's agent at work no more? The journal says so, or that no run is."""
-    turn = next(
-        (
-            event
-            for event in look.backwards(house.state / "journal.jsonl")
-            if event.get("event") in TURNS
-        ),
-        {},
-    )
+    turn = next(store_of(house.state).latest(TURNS), {})
     return (
         turn.get("event") != "session.started"
         or turn.get("session") != session

@@ -18,7 +18,7 @@ def flight(seen: look.View) -> Flight | None:
     """The session that has begun and is not on record, None where there is none."""
     if look.last_turn(seen.house).get("event") != "session.started":
         return None
-    state, _ = journal.load(seen.house.state / "journal.jsonl")
+    state, _ = journal.load(seen.house.state / journal.NAME)
     return (
         state.flight if state.flight and state.flight.session not in seen.history.sessions else None
     )
