@@ -24,8 +24,8 @@ FIX = (
     "run where you may start systemd scopes (systemd-run --user --scope true) or write to a control"
     " group"
 )
-# Version 2 of control groups, then version 1; what a kernel lacks is left out, and swap is no way
-# around the limit.
+# Version 2 of control groups, then version 1, which holds the controllers on machines that have
+# both versions. What a kernel lacks is left out, and swap is no way around the limit.
 MEMORY = {"memory.max": "{}", "memory.swap.max": "0"}
 MEMORY |= {
     "memory.use_hierarchy": "1",

@@ -12,7 +12,7 @@ from nightlatch.core.paths import FILE, FOLDER, GITLINK, LINK, PROGRAM, folders
 from nightlatch.core.scope import Change
 from nightlatch.edge import overlap
 from nightlatch.edge.git import Repo, index_info, raw_change
-from nightlatch.edge.gitcall import one, words
+from nightlatch.edge.gitcall import printed_id, words
 from nightlatch.edge.overlap import Meeting, Seen, new_side, old_side
 from nightlatch.edge.stale import free_index
 from nightlatch.edge.trees import Entry
@@ -158,7 +158,7 @@ def plan_edit(repo: Repo, branch: str, path: str) -> Edit | None:
     data = repo.run(
         "cat-file",
         "blob",
-        one(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen)),
+        printed_id(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen)),
     )
     behind = repo.tip_of(BEHIND)
     ancestor = repo.read(behind, path) if behind else tip
@@ -449,11 +449,9 @@ def bring(repo: Repo, change: Change) -> bool:
         return False
     seen = file.read_bytes()
     same = repo.id_of(seen) == change.old_oid
-    kept = (
-        same
-        or one(repo.as_person("hash-object", "--stdin", f"--path={change.path}").output(seen))
-        == change.old_oid
-    )
+    asked = ("hash-object", "--stdin", f"--path={change.path}")
+    # Only a filter of the person's makes bytes the same that are not, and it costs a process.
+    kept = same or printed_id(repo.as_person(*asked).output(seen)) == change.old_oid
     return kept and overlap.replaced(repo, change.path, seen, (change.new_mode, change.new_oid))
 
 

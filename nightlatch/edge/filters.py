@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nightlatch.edge import outside
 from nightlatch.edge.git import Repo
-from nightlatch.edge.gitcall import Call, one, words
+from nightlatch.edge.gitcall import Call, printed_id, words
 from nightlatch.errors import RepoError
 
 NAMES = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
@@ -67,7 +67,7 @@ def as_kept(
             done = own(repo, rules, "hash-object", "-w", "--stdin", f"--path={path}").finish(
                 data[2]
             )
-            kept = one(done.stdout) if done.returncode == 0 else ""
+            kept = printed_id(done.stdout) if done.returncode == 0 else ""
             if kept != oid:
                 yield path, kept
 

@@ -23,13 +23,14 @@ from nightlatch.edge.gitcall import (
     Call,
     SlowError,
     Standing,
-    one,
+    printed_id,
     words,
 )
 from nightlatch.edge.trees import Entry, Trees, differing
 from nightlatch.errors import RepoError, SigningError
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+# Comparisons that are kept: those of a session at work. One may be thousands of files long.
 MOST_DIFFS = 20
 SIGNING = 60.0  # seconds; a key that is unlocked signs at once
 
@@ -169,7 +170,7 @@ class Repo:
         nothing."""
         if "\n" in name:
             oid = self.ask("rev-parse", "-q", "--verify", "--end-of-options", name)
-            return self.find(one(oid)) if oid else None
+            return self.find(printed_id(oid)) if oid else None
         with self.stand("cat-file", "--batch").talking() as talk:
             return talk.find(name)
 
@@ -301,7 +302,7 @@ class Repo:
             )
             if sign:
                 return self._signed(self.as_person(*args, "-S", settings=SYNCED), text)
-            return one(
+            return printed_id(
                 self.private(*args, settings=SYNCED).output(text.encode("utf-8", "surrogateescape"))
             )
         return self._plain_commit(tree, parents, text, SYNCED)
@@ -324,7 +325,7 @@ class Repo:
         """A commit that the person's own program signs; SigningError where it does not, or asks
         for a word that nobody will say."""
         try:
-            return one(call.output(text.encode("utf-8", "surrogateescape"), SIGNING))
+            return printed_id(call.output(text.encode("utf-8", "surrogateescape"), SIGNING))
         except RepoError as error:
             why = (
                 "it waited for something"
@@ -452,7 +453,7 @@ class Repo:
     def is_ancestor(self, old: str, new: str) -> bool:
         return self.ask("merge-base", "--is-ancestor", old, new) is not None
 
-    def whole(self, old: str, new: str) -> bool:
+    def has_all_of(self, old: str, new: str) -> bool:
         """Is everything there in which one tree differs from another?
 
         `git gc --prune=now` takes what no ref names yet.

@@ -241,9 +241,9 @@ class Talk:
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name,
         without a line break, names none."""
-        return self._found(self.answer(os.fsencode(f"{name}\n")))
+        return self._read_object(self.answer(os.fsencode(f"{name}\n")))
 
-    def _found(self, line: bytes) -> tuple[str, str, bytes] | None:
+    def _read_object(self, line: bytes) -> tuple[str, str, bytes] | None:
         oid, _, rest = line.partition(b" ")
         kind, _, size = rest.rpartition(b" ")
         return (
@@ -259,11 +259,11 @@ class Talk:
         for name in names:
             question = os.fsencode(f"{name}\n")
             if size + len(question) > TOGETHER:
-                yield from (self._found(self.answer(b"")) for _ in range(asked))
+                yield from (self._read_object(self.answer(b"")) for _ in range(asked))
                 asked, size = 0, 0
             self.ask(question)
             asked, size = asked + 1, size + len(question)
-        yield from (self._found(self.answer(b"")) for _ in range(asked))
+        yield from (self._read_object(self.answer(b"")) for _ in range(asked))
 
     def object(self, name: str) -> bytes:
         """The bytes of an object that has to be there."""
@@ -280,6 +280,6 @@ def words(printed: bytes) -> list[str]:
     return os.fsdecode(printed).split("\0")[:-1]
 
 
-def one(printed: bytes) -> str:
+def printed_id(printed: bytes) -> str:
     """The id that a command printed."""
     return printed.decode("ascii").strip()

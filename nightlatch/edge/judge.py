@@ -27,9 +27,10 @@ from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec, environment
 from nightlatch.errors import FaultError
 
 PLACE = Path(INSIDE, "case")
+# Seconds. A judge reads and answers: it has nothing to build, and nothing to save at its end.
 WALL, IDLE, GRACE = 900.0, 300.0, 3.0
-MOST_OUTPUT = 4_000_000
-LONGEST_WORDS = 64_000
+MOST_OUTPUT = 4_000_000  # characters: a judge that says more does not stop talking, and is ended
+LONGEST_WORDS = 64_000  # characters of its last message, in whose end the answer stands
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 TEXTS = frozenset({".txt", ".md", ".html", ".htm", ".json", ".csv", ".log", ".tap", ""})
 LONGEST_TEXT = 20_000
@@ -298,7 +299,7 @@ def bench(
     )
 
 
-def left(folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
+def left_by_checks(folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
     """The texts, by a name that says nothing, and the pictures that checks left."""
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     texts = [

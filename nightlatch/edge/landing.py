@@ -50,7 +50,7 @@ def publish(site: Site, commit: str, parent: str) -> bool:
     """
     wait_for_rebase(site)
     site.journal.write("publish.started", commit=commit, parent=parent, branch=site.branch)
-    moved = site.house.repo.whole(parent, commit) and site.house.repo.advance(
+    moved = site.house.repo.has_all_of(parent, commit) and site.house.repo.advance(
         site.ref, commit, parent
     )
     if moved:

@@ -13,7 +13,7 @@ from nightlatch.core.paths import FILE, GITLINK, PROGRAM
 from nightlatch.core.scope import Change
 from nightlatch.edge import files
 from nightlatch.edge.git import Repo
-from nightlatch.edge.gitcall import one, words
+from nightlatch.edge.gitcall import printed_id, words
 from nightlatch.edge.trees import Entry
 
 LABELS = ("landed", "before", "your edit")
@@ -93,7 +93,7 @@ def stored(repo: Repo, path: str, disk: Entry | None) -> Entry | None:
     if disk is None or not disk[1] or disk[0] == GITLINK:
         return None
     if disk[0] in REGULAR:
-        return disk[0], one(
+        return disk[0], printed_id(
             repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(
                 bytes_of(repo, path)
             )
@@ -291,7 +291,7 @@ def mark_again(repo: Repo, change: Change, stages: Mapping[int, Entry]) -> None:
     path, seen = change.path, bytes_of(repo, change.path)
     if not seen or change.old_mode not in REGULAR or change.new_mode not in REGULAR:
         return
-    kept = one(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen))
+    kept = printed_id(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen))
     before, edited = (stages[stage][1] if stage in stages else "" for stage in (BASE, EDITED))
     untouched = (
         bool(edited)

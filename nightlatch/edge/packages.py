@@ -102,7 +102,7 @@ def pnpm_store(modules: Path, own: Path, private: Path) -> Pairs:
     return ((own / "pnpm", place),)
 
 
-def given(kept: Path, home: Path) -> Pairs:
+def linked_stores(kept: Path, home: Path) -> Pairs:
     """Where a workspace sees what its own stores have links to."""
     found = (
         (source_of(store, kept, home), GIVEN / store.folder)

@@ -210,7 +210,7 @@ class Planning:
         Of proofs that were asked for, those that do not hold in the `last` answer are left out, and
         the others are taken.
         """
-        made, problems = self.made()
+        made, problems = self.files_written()
         told = {planner.PLACE: said, **made}
         if keys := tuple(
             name for name, data in told.items() if self.house.secrets.hide_bytes(data) != data
@@ -254,7 +254,7 @@ class Planning:
         )
         return planedit.with_fields(new, self.house.plan, proposal.fields), proposal
 
-    def made(self) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    def files_written(self) -> tuple[dict[str, bytes], tuple[str, ...]]:
         """The init.sh and the checks that the planner wrote where there are none, and what is
         wrong with them."""
         made: dict[str, bytes] = {}

@@ -28,8 +28,8 @@ from nightlatch.edge import (
     process,
     rooms,
     servers,
-    workspace,
 )
+from nightlatch.edge import workspace as workspaces
 from nightlatch.edge.house import House
 from nightlatch.edge.reach import Ways
 from nightlatch.edge.runner import ended
@@ -39,8 +39,9 @@ from nightlatch.errors import FaultError, NightlatchError, RepoError
 
 INIT = "init.sh"
 INIT_MAKER = Maker(argv=(f"./{INIT}",))
-INIT_TIMEOUT = 1800.0
+INIT_TIMEOUT = 1800.0  # seconds: a first build of large dependencies, and no more than that
 FAILED = "it failed in a fresh workspace"
+# A line that begins with "error", or with one word before it, as "npm ERR!" and "cargo error:" do.
 ERROR = re.compile(r"^\s*(?:\w+ )?err(?:or)?\b", re.IGNORECASE | re.MULTILINE)
 GLOB = re.compile(r"[*?\[]")
 
@@ -88,7 +89,10 @@ class Pool:
             while not self._ready and (self._busy or self._missing):
                 self._turn.wait()
             ready = (
-                next((place for place in self._ready if place.base == base), self._ready[0])
+                next(
+                    (workspace for workspace in self._ready if workspace.base == base),
+                    self._ready[0],
+                )
                 if self._ready
                 else None
             )
@@ -99,12 +103,12 @@ class Pool:
             raise fault
         return self.renew(ready, base) if ready else self.prepare(base)
 
-    def renew(self, place: Workspace, base: str) -> Workspace:
+    def renew(self, workspace: Workspace, base: str) -> Workspace:
         """A prepared workspace moved to another base, or a new one where that would need
         another init.sh."""
-        if place.env == self.env_key(base):
-            return workspace.retarget(self.house.repo, place, base)
-        workspace.discard(place)
+        if workspace.env == self.env_key(base):
+            return workspaces.retarget(self.house.repo, workspace, base)
+        workspaces.discard(workspace)
         return self.prepare(base)
 
     @contextmanager
@@ -112,15 +116,15 @@ class Pool:
         """A pristine workspace that holds `tree` over what init.sh makes at `base`, or for
         `tree` where its manifests or lock files are others, or `own`; gone afterwards."""
         own = own or self.env_key(tree) != self.env_key(base)
-        place = self.bare(base, self.env_key(tree)) if own else self.take(base)
+        workspace = self.bare(base, self.env_key(tree)) if own else self.take(base)
         try:
-            workspace.lay(self.house.repo, place, tree)
+            workspaces.lay(self.house.repo, workspace, tree)
             if own:
-                self.furnish(place, tree, self.template(tree))
-            workspace.commit(self.house.repo, place, tree)
-            yield place
+                self.furnish(workspace, tree, self.template(tree))
+            workspaces.commit(self.house.repo, workspace, tree)
+            yield workspace
         finally:
-            workspace.discard(place)
+            workspaces.discard(workspace)
 
     def ahead(self, base: str) -> None:
         """Have workspaces at `base` prepared while the caller does something else."""
@@ -145,10 +149,10 @@ class Pool:
             self._turn.notify_all()
         if self._thread:
             self._thread.join()
-        for place in self._ready:
-            workspace.discard(place)
+        for workspace in self._ready:
+            workspaces.discard(workspace)
         self.ways.close()
-        workspace.empty_trash(self.house.cache)
+        workspaces.empty_trash(self.house.cache)
 
     def _work(self) -> None:
         """Move what is ready to the newest base, then make what is missing; an error waits for
@@ -177,38 +181,38 @@ class Pool:
                     self._ready.extend([made] if made else [])
                     self._turn.notify_all()
             if made and not old:  # while an agent works, and not while the next one waits
-                workspace.empty_trash(
+                workspaces.empty_trash(
                     self.house.cache,
                     stop=lambda: self._closed or self._missing > 0 or self._stale() is not None,
                 )
 
     def _stale(self) -> Workspace | None:
-        return next((place for place in self._ready if place.base != self._base), None)
+        return next((workspace for workspace in self._ready if workspace.base != self._base), None)
 
     def prepare(self, base: str) -> Workspace:
         """Check `base` out and give it what init.sh makes there, from the last time when its
         inputs are the same."""
-        place = self.bare(base, self.env_key(base))
+        workspace = self.bare(base, self.env_key(base))
         # What was made for a candidate's manifests is right for the commit that it landed as; else
         # the person's shared folder is.
-        if place.env and (INIT_MAKER in self.makers(base) or self.template(base).is_dir()):
-            self.furnish(place, base, self.template(base))
-        return place
+        if workspace.env and (INIT_MAKER in self.makers(base) or self.template(base).is_dir()):
+            self.furnish(workspace, base, self.template(base))
+        return workspace
 
     def bare(self, base: str, key: str = "") -> Workspace:
         """Check `base` out, with nothing of init.sh's yet."""
         folder = self.house.cache / "ws" / f"{files.mark()}-{uuid4().hex[:8]}"
         traits = self.sandbox.traits
-        place = workspace.prepare(
+        workspace = workspaces.prepare(
             self.house.repo, folder, base, self.branch, sandboxed=traits.own_paths, env=key
         )
         if traits.isolates_files:  # else HOME is the person's own, with their settings in it
-            packages.lend_settings(Path.home(), place.home)
+            packages.lend_settings(Path.home(), workspace.home)
         for name in self.copied():
-            copy_into(self.house.repo.project / name, place.tree / self.house.path(name))
-            with (place.git / "info/exclude").open("a") as rules:
+            copy_into(self.house.repo.project / name, workspace.tree / self.house.path(name))
+            with (workspace.git / "info/exclude").open("a") as rules:
                 rules.write(f"/{self.house.path(name)}\n")
-        return place
+        return workspace
 
     def copied(self) -> list[str]:
         """The files and folders of the project that every workspace gets a copy of; names with
@@ -312,20 +316,20 @@ class Pool:
             makers=makers,
         )
 
-    def furnish(self, place: Workspace, base: str, template: Path) -> None:
+    def furnish(self, workspace: Workspace, base: str, template: Path) -> None:
         if not template.is_dir():
             for maker in self.makers(base):
-                self.run_maker(place, maker, base)
+                self.run_maker(workspace, maker, base)
             # What init.sh put into a submodule is nothing that git tracks here.
             tracked = {
                 path for path, (mode, _) in self.house.repo.files(base).items() if mode != GITLINK
             }
-            keep_made(place.tree, tracked, template, place.stores)
+            keep_made(workspace.tree, tracked, template, workspace.stores)
             return
         for made in (template / "tree").iterdir() if (template / "tree").is_dir() else ():
-            copy_into(made, place.tree / made.name)
+            copy_into(made, workspace.tree / made.name)
 
-    def run_maker(self, place: Workspace, maker: Maker, tree: str) -> None:
+    def run_maker(self, workspace: Workspace, maker: Maker, tree: str) -> None:
         """Have init.sh, or a package manager, make the environment.
 
         Raises FaultError where it fails, or becomes a server.
@@ -336,12 +340,12 @@ class Pool:
             if maker.fills(shared)
         ]
         for shared in filled:
-            (place.own / shared).mkdir(parents=True, exist_ok=True)
-        words = self.pip_words(place, maker, tree) if maker.lists else ()
-        room = rooms.spec_for(self.house, place, network=True)
+            (workspace.own / shared).mkdir(parents=True, exist_ok=True)
+        words = self.pip_words(workspace, maker, tree) if maker.lists else ()
+        room = rooms.spec_for(self.house, workspace, network=True)
         room = replace(room, cwd=room.cwd if maker is INIT_MAKER else maker.cwd or ".")
         if self.sandbox.traits.own_paths:  # else packages go to the stores of the person's HOME
-            room = rooms.installing(self.house, place, room)
+            room = rooms.installing(self.house, workspace, room)
         command = self.sandbox.command(room, (*maker.argv, *words))
         server = servers.Server()
         ran = process.run(command, timeout=INIT_TIMEOUT, over=server.stays, stop=self.stop)
@@ -364,14 +368,14 @@ class Pool:
                 f"{FAILED}: {why}", place=maker.name, fix="make it succeed in a fresh clone"
             )
 
-    def pip_words(self, place: Workspace, maker: Maker, tree: str) -> tuple[str, ...]:
+    def pip_words(self, workspace: Workspace, maker: Maker, tree: str) -> tuple[str, ...]:
         """What is to be installed into, and removed from, a copy of the person's environment,
         which is made here."""
-        copy_into(self.house.repo.top / maker.folder, place.tree / maker.folder)
+        copy_into(self.house.repo.top / maker.folder, workspace.tree / maker.folder)
         read = self.house.repo.read
         before, now = (
             [(read(rev, path) or b"").decode("utf-8", "replace") for path in maker.lists]
-            for rev in (place.base, tree)
+            for rev in (workspace.base, tree)
         )
         return core_packages.pip_words(maker.lists, before, now)
 
@@ -390,7 +394,7 @@ def keep_made(tree: Path, tracked: set[str], template: Path, stores: Path | None
     parents = {path[:cut] for path in tracked for cut in range(len(path)) if path[cut] == "/"}
     for left in template.parent.glob("*.*"):
         if files.orphaned(left.name.partition(".")[2].partition("-")[0]):
-            workspace.unlock(left)
+            workspaces.unlock(left)
             shutil.rmtree(left)
     draft = template.with_name(f"{template.name}.{files.mark()}-{uuid4().hex[:8]}")
     (draft / "tree").mkdir(parents=True)
@@ -403,7 +407,7 @@ def keep_made(tree: Path, tracked: set[str], template: Path, stores: Path | None
     try:
         draft.rename(template)
     except OSError:  # another process was quicker
-        workspace.unlock(draft)
+        workspaces.unlock(draft)
         shutil.rmtree(draft)
 
 

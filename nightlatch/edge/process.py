@@ -30,9 +30,11 @@ __all__ = [
     "supervised",
 ]
 
+# Bytes of the last output: enough for the words by which an agent says why it ended.
 TAIL = 16_384
+# Bytes: an agent that never stops talking must not fill the disk.
 TRANSCRIPT = 512 * 1024 * 1024
-# signals that end a process by accident; 128+n beyond these is a code of its own
+# Signals that end a process by accident; 128+n beyond these is an exit code of its own.
 CRASHES = frozenset({*range(1, 16), 24, 25, 31})
 FILLED = "ended because it filled the disk: less is free than limits.disk wants"
 STARVED = b"\nnightlatch: something here was ended because workspace.memory was used up\n"

@@ -50,7 +50,7 @@ def spec_for(
         repo.project / name for name in wanted.share if not workspace.has_own(house.path(name))
     ]
     caches = [Path.home() / name for name in wanted.see]
-    one = SandboxSpec(
+    spec = SandboxSpec(
         tree=workspace.tree,
         at=repo.top,
         home=workspace.home,
@@ -66,13 +66,17 @@ def spec_for(
         tmp=wanted.tmp,
     )
     kept = (
-        packages.kept_stores(kept_home(house, workspace.env), home_inside(one))
+        packages.kept_stores(kept_home(house, workspace.env), home_inside(spec))
         if workspace.env
         else ()
     )
     return replace(
-        one,
-        readable=(*one.readable, *kept, *(packages.toolchains(home_inside(one)) if kept else ())),
+        spec,
+        readable=(
+            *spec.readable,
+            *kept,
+            *(packages.toolchains(home_inside(spec)) if kept else ()),
+        ),
     )
 
 
@@ -82,12 +86,12 @@ def kept_home(house: House, env: str) -> Path:
 
 
 def installing(
-    house: House, workspace: Workspace, room: SandboxSpec, *, linked: bool = False
+    house: House, workspace: Workspace, spec: SandboxSpec, *, linked: bool = False
 ) -> SandboxSpec:
-    """The room with stores of its own for packages, which may be written to; `linked` where
+    """The spec with stores of its own for packages, which may be written to; `linked` where
     nothing of them is to be kept."""
     locks = (workspace.tree / name for name in tracked(house.repo, workspace, packages.LOCKS))
-    seen, kept = home_inside(room), kept_home(house, workspace.env or "none")
+    seen, kept = home_inside(spec), kept_home(house, workspace.env or "none")
     own = packages.own_stores(workspace.stores, locks, kept, seen, linked=linked)
     shared = [
         house.repo.project / name
@@ -103,15 +107,15 @@ def installing(
     )
     places = {place for _, place in own}
     readable = (
-        *(pair for pair in room.readable if pair[1] not in places),
+        *(pair for pair in spec.readable if pair[1] not in places),
         *packages.toolchains(seen),
-        *packages.given(kept, seen),
+        *packages.linked_stores(kept, seen),
     )
-    return replace(room, readable=(*dict.fromkeys(readable),), writable=(*room.writable, *own))
+    return replace(spec, readable=(*dict.fromkeys(readable),), writable=(*spec.writable, *own))
 
 
 def checks_spec(house: House, workspace: Workspace, ways: Ways) -> SandboxSpec:
-    """The room of a check: without the network but for what the person opened, or with it."""
+    """The spec of a check: without the network but for what the person opened, or with it."""
     return ways.open_to(spec_for(house, workspace, network=house.config.checks.network))
 
 
@@ -165,7 +169,7 @@ def identity(house: House) -> dict[str, str]:
 def agent_spec(
     house: House, workspace: Workspace, sandbox: Sandbox, *, session: str, feature: str, **env: str
 ) -> SandboxSpec:
-    """The room of an agent: with the network, a folder to write to beside the tree, and words
+    """The spec of an agent: with the network, a folder to write to beside the tree, and words
     for who it is."""
     own_environment(house, workspace)
     # Where the sandbox shows every file where it really lies, the agent writes to the folder
@@ -213,27 +217,27 @@ def own_environment(house: House, workspace: Workspace) -> None:
             outside.asked(["cp", "-a", "--reflink=auto", "-T", "--", str(source), str(target)])
 
 
-def with_notes(room: SandboxSpec, workspace: Workspace, sandbox: Sandbox) -> SandboxSpec:
-    """The room with `nightlatch note` on its PATH: by the loop's own Python, whatever the
+def with_notes(spec: SandboxSpec, workspace: Workspace, sandbox: Sandbox) -> SandboxSpec:
+    """The spec with `nightlatch note` on its PATH: by the loop's own Python, whatever the
     project's environment holds."""
     folder = workspace.folder / "bin"
     folder.mkdir(exist_ok=True)
-    room = replace(
-        room,
+    spec = replace(
+        spec,
         readable=(
-            *room.readable,
+            *spec.readable,
             (folder, OUT.with_name("bin")),
             (NOTING, OUT.with_name("noting.py")),
         ),
     )
     launcher = folder / "nightlatch"
-    words = (os.path.realpath(sys.executable), "-I", "-S", str(sandbox.inside(room, NOTING)))
+    words = (os.path.realpath(sys.executable), "-I", "-S", str(sandbox.inside(spec, NOTING)))
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
     launcher.chmod(0o755)
     return replace(
-        room,
+        spec,
         env={
-            **room.env,
-            "PATH": f"{sandbox.inside(room, folder)}:{room.env.get('PATH', os.defpath)}",
+            **spec.env,
+            "PATH": f"{sandbox.inside(spec, folder)}:{spec.env.get('PATH', os.defpath)}",
         },
     )

@@ -29,6 +29,7 @@ from nightlatch.edge.process import Ran
 from nightlatch.edge.sandbox_base import Sandbox, SandboxSpec
 from nightlatch.errors import FaultError
 
+# A framework comes before what it is built on: a project of vitest has signs of node as well.
 ORDER = (
     "pytest",
     "unittest",
@@ -52,17 +53,21 @@ ORDER = (
     "bats",
 )
 PYTHONS = 'for p in {} python3; do command -v "$p" && exec "$p" "$@"; done; exit 127'
+# Workspaces of npm keep programs in the node_modules of a folder above.
 UPWARDS = 'for d in {}; do [ -x "$d/$0" ] && exec "$d/$0" "$@"; done; exec "$0" "$@"'
+# How sh and bash say that a command is not there.
 MISSING = re.compile(
     r"([^\s:'\"]+)['\"]?: (?:command )?not found|([^\s:'\"]+)['\"]?: No such file or directory"
 )
 OWN_PLACES = (".venv/bin", "venv/bin", "node_modules/.bin")
+# Bytes: a report comes from code that nobody vouches for, and is read into memory.
 MOST_BYTES = 64_000_000
+# Files that a check leaves for the person and the judge: some pictures, not a disk full.
 MOST_KEPT = 20
 LARGEST_KEPT = 5_000_000
 KINDS = {".xml": "junit", ".tap": "tap", ".trx": "trx"}
-SKIPS = 77
-ABSENT = frozenset({126, 127})
+SKIPS = 77  # the code by which automake and others say that a test was skipped
+ABSENT = frozenset({126, 127})  # how a shell says: not executable, not found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

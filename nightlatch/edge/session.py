@@ -467,7 +467,7 @@ def collect(site: Site, started: Started) -> Candidate:
     what it noted, confirmed or not."""
     built = build(site, started)
     keep(site, started, built.tree)
-    if not site.house.repo.whole(started.base, built.tree):  # collected before a ref named it
+    if not site.house.repo.has_all_of(started.base, built.tree):  # collected before a ref named it
         built = build(site, started)
         keep(site, started, built.tree)
     site.journal.write("candidate.built", tree=built.tree)
@@ -523,10 +523,12 @@ def pictures(site: Site, started: Started, made: Candidate) -> None:
     """Put the pictures that checks left, before and after, beside the session's transcript: the
     cache that they lie in forgets."""
     trees = {"before": made.base, "after": made.tree}
+    evaluator = site.engine.evaluator
+    outputs = {name: evaluator.check_output(made.base, tree) for name, tree in trees.items()}
     found = [
         (name, file)
-        for name, tree in trees.items()
-        for file in judge.left(site.engine.evaluator.check_output(made.base, tree))[1][:PICTURES]
+        for name, output in outputs.items()
+        for file in judge.left_by_checks(output)[1][:PICTURES]
     ]
     for name, file in found:
         folder = site.house.state / "sessions" / started.id / "pictures" / name

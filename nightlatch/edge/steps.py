@@ -37,7 +37,7 @@ from nightlatch.edge import (
     unwatched,
 )
 from nightlatch.edge.case import Comparison
-from nightlatch.edge.judge import Bench, Brought, left
+from nightlatch.edge.judge import Bench, Brought, left_by_checks
 from nightlatch.edge.trials import MOST_AGAIN, TreeEvaluator, proof_name
 
 # What is in question runs twice more on base and candidate: one more run may be luck again.
@@ -319,7 +319,7 @@ def _held(x: Examination, e: Evidence) -> Evidence:
 
 def _judge(x: Examination, e: Evidence) -> Evidence:
     comparison, own, checks = x.comparison, e.runs.own, e.runs.checks or ()
-    texts, pictures = left(x.evaluator.check_output(comparison.base, comparison.tree))
+    texts, pictures = left_by_checks(x.evaluator.check_output(comparison.base, comparison.tree))
     green = ["tests"] if own and own.passed and own.answer is Answer.GREEN else []
     green += [check.name for check in checks if check.answer is Answer.GREEN]
     verify = "\n".join(comparison.feature.verify) if e.runs.now else ""

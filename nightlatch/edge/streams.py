@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightlatch.core.secrets import NO_SECRETS, Screen, Secrets
 
-LINE = 1_000_000
+LINE = 1_000_000  # bytes: agents put whole files into one line; what never ends is cut
 FULL = b"[... the transcript is full: what follows was read but is not kept ...]\n"
 CONTROLS = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])|\x04\x08\x08"

@@ -23,14 +23,16 @@ from nightlatch.errors import FaultError
 if TYPE_CHECKING:
     import pexpect
 
-CHUNK = 65_536
+CHUNK = 65_536  # bytes: what a pipe of Linux holds
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # A sandboxed command first says that it is up and waits for a line. If the loop died meanwhile,
 # before bubblewrap could ask to die with it, there is nobody to send the line; and no command can
 # be over before the loop has a hold of its namespace.
 READY_HANDSHAKE = ("/bin/sh", "-c", r'''printf '\0'; IFS= read -r _ && exec "$@"''', "sh")
+# A control character typed into a terminal is a command to it: Ctrl-C would end the agent.
 NOT_TYPED = bytes({*range(32), 127} - {*b"\t\n"})
-# seconds: for a sandbox to be up, for the kernel or the reaper to end a tree
+# Seconds, far more than either takes on a busy machine: for a sandbox to be up, for the kernel or
+# the reaper to end a tree. Who is over them is killed one by one.
 UP, PATIENCE = 60.0, 5.0
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from nightlatch.edge import opening, rooms
 from nightlatch.edge.console import Console
 from nightlatch.edge.git import Repo
-from nightlatch.edge.gitcall import one
+from nightlatch.edge.gitcall import printed_id
 from nightlatch.edge.house import House
 from nightlatch.edge.lab import VerdictEngine
 from nightlatch.edge.pool import Pool
@@ -38,4 +38,4 @@ def working_tree(repo: Repo) -> str:
             shutil.copyfile(repo.git_dir / "index", index)
         env = {"GIT_INDEX_FILE": str(index)}
         repo.as_person("add", "-A", env=env).output()
-        return one(repo.as_person("write-tree", env=env).output())
+        return printed_id(repo.as_person("write-tree", env=env).output())

@@ -191,14 +191,14 @@ def test_what_was_collected_is_missed_before_a_ref_names_it(repo: Repo) -> None:
     start = repo.tip("main") or ""
     oid = repo.write_blob(b"collected\n")
     commit = repo.commit(repo.tree_with(start, {"folder/file": ("100644", oid)}), [start], "work")
-    assert repo.whole(start, commit)
-    assert repo.whole(start, start)
+    assert repo.has_all_of(start, commit)
+    assert repo.has_all_of(start, start)
     (repo.objects / oid[:2] / oid[2:]).unlink()
-    assert not repo.whole(start, commit)
+    assert not repo.has_all_of(start, commit)
     assert repo.write_blob(b"collected\n") == oid
     tree = (repo.find(f"{commit}:folder") or ("",))[0]
     (repo.objects / tree[:2] / tree[2:]).unlink()
-    assert not repo.whole(start, commit)
+    assert not repo.has_all_of(start, commit)
 
 
 def test_the_log_has_trailers(repo: Repo) -> None:

@@ -67,7 +67,7 @@ def test_an_own_store_begins_with_what_the_lock_files_name(tmp_path: Path) -> No
     assert (tmp_path / "links" / cache.format("left")).readlink() == packages.GIVEN / cache.format(
         "left"
     )
-    assert packages.given(tmp_path / "nothing", home) == (
+    assert packages.linked_stores(tmp_path / "nothing", home) == (
         (home / "go/pkg/mod", packages.GIVEN / "go/pkg/mod"),
     )
 

@@ -13,7 +13,7 @@ from nightlatch.core.judge import CannotTell, Met, NoAnswer, NotMet, asked
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.edge import judge as judging
 from nightlatch.edge.house import find_house
-from nightlatch.edge.judge import Brought, left
+from nightlatch.edge.judge import Brought, left_by_checks
 from nightlatch.edge.runner import Hands, keep_reports, read_folder
 from nightlatch.edge.sandbox_none import NoSandbox
 from tests import PATIENCE
@@ -371,7 +371,7 @@ def test_what_checks_left_is_kept_as_plain_files_and_never_through_a_link(tmp_pa
         "checks_20-ui-page.png",
         "checks_20-ui-page__b_.html",
     ]
-    assert left(kept) == (
+    assert left_by_checks(kept) == (
         {"text 1 that a check left": "<p>a page</p>"},
         (kept / "checks_20-ui-page.png",),
     )
@@ -380,7 +380,7 @@ def test_what_checks_left_is_kept_as_plain_files_and_never_through_a_link(tmp_pa
     keep_reports(HANDS, reports, tmp_path / "none", "checks/20-ui")
     (mine / "junit.xml").write_text("<testsuite><testcase name='mine'/></testsuite>")
     assert read_folder(HANDS, reports) is None
-    assert left(tmp_path / "none") == ({}, ())
+    assert left_by_checks(tmp_path / "none") == ({}, ())
 
 
 def test_a_picture_is_seen_in_the_first_look_only(tmp_path: Path) -> None:
