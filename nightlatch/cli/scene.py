@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightlatch.core.journal import Fields
+from nightlatch.core.journal import TURNS, Fields
 from nightlatch.core.progress import SESSION_WORDS, Entry, RunStart, parse
 from nightlatch.core.text import plain
 from nightlatch.core.watch import PHASES, Scene
@@ -98,7 +98,7 @@ def at_rest(house: House, process: int | None, events: list[Fields]) -> Scene:
 
 def with_session(scene: Scene, seen: View, events: list[Fields]) -> Scene:
     """The same with the session at work, if one is."""
-    turn: Fields = next((event for event in events if event.get("event") in look.TURNS), {})
+    turn: Fields = next((event for event in events if event.get("event") in TURNS), {})
     if turn.get("event") != "session.started":
         return scene
     phase = next((event for event in events if event.get("event") in PHASES), turn)
@@ -156,7 +156,7 @@ def limits(events: list[Fields]) -> tuple[str, ...]:
 
 def ending(events: list[Fields]) -> str:
     """How the last run ended, in a sentence."""
-    turn: Fields = next((event for event in events if event.get("event") in look.TURNS), {})
+    turn: Fields = next((event for event in events if event.get("event") in TURNS), {})
     match turn.get("event"):
         case "run.ended":
             return f"the run ended with {turn.get('code')}: {plain(str(turn.get('why', '')), 300)}"

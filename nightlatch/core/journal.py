@@ -10,6 +10,8 @@ from zlib import crc32
 
 Fields: TypeAlias = Mapping[str, object]
 
+# The starts and ends of a run and of its sessions: the last of them says where a run is.
+TURNS = frozenset({"run.started", "session.started", "session.ended", "run.ended"})
 RUN = "r-%Y%m%d-%H%M%S"
 # a last run that is further ahead than this was named by a clock that went wrong
 BURST = timedelta(minutes=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from nightlatch.core.paths import FILE, FOLDER, GITLINK, LINK, PROGRAM, folders
 from nightlatch.core.scope import Change
 from nightlatch.edge import overlap
+from nightlatch.edge.git import BEHIND as BEHIND
 from nightlatch.edge.git import Repo, index_info, raw_change
 from nightlatch.edge.gitcall import printed_id, words
 from nightlatch.edge.overlap import Meeting, Seen, new_side, old_side
@@ -22,7 +23,6 @@ NAMED = 500
 SMALL = 1_000_000
 LATELY = 50  # commits
 PATIENCE = 1.0  # seconds that another git may have the index
-BEHIND = "refs/nightlatch/checkout"
 UNDER_WAY = {
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",

@@ -508,6 +508,10 @@ class Repo:
             yield lambda: logged(printed())
 
 
+# The tree that the person's checkout is at while the branch went on and their edits could not.
+BEHIND = "refs/nightlatch/checkout"
+
+
 def session_ref(session: str) -> str:
     """The ref of the candidate that a session left."""
     return f"refs/nightlatch/sessions/{session}"

@@ -9,19 +9,18 @@ from functools import cached_property
 
 from nightlatch.core import planfile
 from nightlatch.core.history import History, replay
+from nightlatch.core.journal import TURNS
 from nightlatch.core.models import Plan
 from nightlatch.core.progress import Item, parse
 from nightlatch.core.survey import Survey, survey
 from nightlatch.edge import inbox
 from nightlatch.edge.commits import LANDED
-from nightlatch.edge.git import Repo
+from nightlatch.edge.git import BEHIND, Repo
 from nightlatch.edge.house import House
 from nightlatch.edge.journal import store_of
 from nightlatch.errors import PlanError, RepoError
 
 NO_PLAN = Plan(path="", features=())
-BEHIND = "refs/nightlatch/checkout"  # checkout.BEHIND, without the price of its import
-TURNS = frozenset({"run.started", "session.started", "session.ended", "run.ended"})
 
 
 @dataclass(frozen=True, kw_only=True)

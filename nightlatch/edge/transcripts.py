@@ -13,6 +13,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from nightlatch.core.dialects import Reader, reader
+from nightlatch.core.journal import TURNS
 from nightlatch.core.models import Event, Kind
 from nightlatch.core.phases import listed
 from nightlatch.core.text import plain
@@ -25,7 +26,8 @@ NAME = "transcript.jsonl"
 CHUNK = 1 << 16
 LOOK = 0.2
 PACKED_AFTER = 3 * 86_400.0
-TURNS = frozenset({"session.started", "session.ended", "agent.ended", "run.started", "run.ended"})
+# What ends a transcript: the agent itself is mostly gone before its session has ended.
+ENDS = TURNS | {"agent.ended"}
 TOLD, LONGEST, TAIL = 30, 240, 200_000
 LAST = 900  # characters of a last message, or of a command that failed and what it printed
 
@@ -110,7 +112,7 @@ def unpacked(place: Path) -> BufferedIOBase:
 
 def over(house: House, session: str) -> bool:
     """Is a session's agent at work no more? The journal says so, or that no run is."""
-    turn = next(store_of(house.state).latest(TURNS), {})
+    turn = next(store_of(house.state).latest(ENDS), {})
     return (
         turn.get("event") != "session.started"
         or turn.get("session") != session

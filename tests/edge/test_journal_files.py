@@ -129,3 +129,40 @@ def test_a_loop_that_was_killed_between_two_segments_has_forgotten_nothing(
     assert again.state == book.state
     assert [old.name for old in tmp_path.glob("journal-*.jsonl")] == ["journal-0001.jsonl"]
     assert not (tmp_path / "journal.next").exists()
+
+
+def test_who_follows_gets_each_event_once_also_those_of_a_new_segment(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    store = journal.FileStore(path)
+    assert store.follow(journal.BEGINNING) == ([], journal.BEGINNING), "there is none yet"
+    book, seen, position = open_journal(path), list[object](), journal.BEGINNING
+    for text in ("a", "b", "x" * (journal.SEGMENT + 1)):
+        book.write("note", text=text)
+        news, position = store.follow(position)
+        seen += [event["text"] for event in news]
+    assert seen == ["a", "b", "x" * (journal.SEGMENT + 1)]
+    path.write_bytes(path.read_bytes() + b'{"event":"torn')
+    assert store.follow(position) == ([], position), "half an event is none"
+    book.close()
+    book = open_journal(path)
+    book.write("note", text="c")
+    book.close()
+    news, _ = store.follow(position)
+    assert [event["event"] for event in news] == ["segment.started", "note"]
+
+
+def test_the_latest_come_first_and_older_segments_where_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    book = open_journal(path)
+    for text in ("a", "again"):
+        book.write("note", text=text)
+    book.write("other", text="x" * (journal.SEGMENT + 1))
+    book.close()
+    book = open_journal(path)
+    book.write("note", text="b")
+    book.close()
+    store = journal.FileStore(path)
+    assert [event["text"] for event in store.latest({"note"})] == ["b"]
+    old = [event["text"] for event in store.latest({"note"}, old=True)]
+    assert old == ["b", "again", "a"]
+    assert len([*store.latest()]) == len([*store.replay()]) == 2
