@@ -314,7 +314,7 @@ def test_an_older_loop_py_is_said_and_nothing_lands_beside_it_that_it_would_impo
     project: Project, tmp_path: Path
 ) -> None:
     text = (project.folder / "loop.py").read_text()
-    begin, end = text.index('if __name__ == "__main__":  #'), text.index("try:\n")
+    begin, end = text.index('if __name__ == "__main__":\n'), text.index("try:\n")
     project.write(
         "loop.py", f"from __future__ import annotations\nimport shutil\n{text[:begin]}{text[end:]}"
     )
