@@ -53,8 +53,9 @@ from nightlatch.edge.sandbox_base import SandboxSpec, environment
 from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.edge.trials import TreeEvaluator
 from tests.conftest import GIT_ENVIRONMENT
+from tests.edge.gitkit import export
 from tests.pythons import make_pytest
-from tests.ratchet.ground import export, put
+from tests.ratchet.ground import put
 
 WORK = Feature(id="US-7", title="Discounts", done=False)
 WORDS = {Outcome.LANDED: "landed", Outcome.UNPROVED: "unproved", Outcome.HELD: "held"}

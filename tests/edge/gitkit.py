@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from nightlatch.core.paths import LINK
 from nightlatch.edge.git import Repo
 from nightlatch.edge.repository import open_repo
 from nightlatch.edge.workspace import Workspace, prepare
@@ -58,3 +59,17 @@ def workspace_of(folder: Path, cache: Path, *, sandboxed: bool = False) -> tuple
     return repo, prepare(
         repo, cache / "ws/one", repo.tip_of("HEAD") or "", "main", sandboxed=sandboxed
     )
+
+
+def export(repo: Repo, tree: str, into: Path) -> None:
+    """A plain checkout of a tree."""
+    into.mkdir()
+    with repo.stand("cat-file", "--batch").talking() as blobs:
+        for path, (mode, oid) in repo.files(tree).items():
+            file = into / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if mode == LINK:
+                file.symlink_to(os.fsdecode(blobs.object(oid)))
+                continue
+            file.write_bytes(blobs.object(oid))
+            file.chmod(0o755 if mode == "100755" else 0o644)

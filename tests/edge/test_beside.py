@@ -5,9 +5,10 @@ import pytest
 
 from nightlatch.core.evidence import Step
 from nightlatch.core.models import Outcome, Verdict
-from tests.edge.test_lab import BASE, PATCHED, PROSE, RUN_ONLY, SUB, TEST_SUB, Tree, rules
+from tests.edge.test_lab import PATCHED
 from tests.edge.test_unwatched import Housed
 from tests.edge.test_unwatched import housed as housed  # the fixture
+from tests.edge.world import BASE, PROSE, RUN_ONLY, SUB, TEST_SUB, Tree, rules
 
 pytestmark = pytest.mark.sandbox
 

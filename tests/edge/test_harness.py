@@ -11,8 +11,8 @@ import pytest
 
 from nightlatch.core.models import Feature, Outcome, Verdict
 from nightlatch.edge.harness import Files, harness_of
-from tests.edge.test_lab import BASE, PROSE, SUB, World, rules
-from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.world import BASE, PROSE, SUB, World, rules
+from tests.edge.world import world as world  # the fixture
 
 JUDGE = "import sys\nsys.path.insert(0, '.')\nfrom calc import sub\nassert sub(3, 1) == 2\n"
 PROSE_JUDGE = "from calc import sub\nassert sub(3, 1) == 2\n"

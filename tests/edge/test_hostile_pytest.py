@@ -17,7 +17,7 @@ import pytest
 
 from nightlatch.core.models import Outcome
 from nightlatch.edge.repository import open_repo
-from tests.edge.test_lab import PROSE, RUN_ONLY, World
+from tests.edge.world import PROSE, RUN_ONLY, World
 
 GOOD = "def add(a, b):\n    return a + b\n"
 BAD = "def add(a, b):\n    return a - b\n"

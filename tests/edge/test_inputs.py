@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from nightlatch.core.models import Outcome
-from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, TESTS, Tree, World, rules
-from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.world import BASE, CALC, PROSE, SUB, TEST_SUB, TESTS, Tree, World, rules
+from tests.edge.world import world as world  # the fixture
 
 GONE = "ratchet.input-gone"
 WORK: Tree = {"calc.py": SUB, "test_sub.py": TEST_SUB}

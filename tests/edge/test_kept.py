@@ -12,8 +12,8 @@ from nightlatch.core.scope import Change
 from nightlatch.edge.case import compare
 from nightlatch.edge.kept import reverify
 from nightlatch.edge.lab import VerdictEngine
-from tests.edge.test_lab import BASE, PROSE, SUB, TEST_SUB, World, rules
-from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.world import BASE, PROSE, SUB, TEST_SUB, World, rules
+from tests.edge.world import world as world  # the fixture
 
 ADDS = Feature(
     id="US-0",

@@ -1,158 +1,38 @@
 """The verdict on real candidates: small real repositories, real suites, real commands."""
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from nightlatch.core.evidence import Step
-from nightlatch.core.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
-from nightlatch.core.results import Answer
-from nightlatch.edge.git import Repo
-from nightlatch.edge.lab import VerdictEngine
-from nightlatch.edge.repository import open_repo
-from nightlatch.edge.resultcache import ResultCache
+from nightlatch.core.models import Outcome, Ruling
 from nightlatch.edge.runner import Hands
 from nightlatch.edge.sandbox_base import SandboxSpec
 from nightlatch.edge.sandbox_find import find_sandbox
-from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.errors import FaultError, RedBaseError
 from tests import PATIENCE
-from tests.edge.engines import engine_of
-from tests.ratchet.ground import export
-
-CALC = "def add(a, b):\n    return a + b\n"
-TESTS = (
-    "from calc import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n\n\ndef test_zero():\n  "
-    "  assert add(0, 0) == 0\n"
+from tests.edge.world import (
+    BASE,
+    CALC,
+    COUNTED,
+    PLAIN,
+    PROSE,
+    RUN_ONLY,
+    SUB,
+    TEST_SUB,
+    TESTS,
+    VERIFIED,
+    Tree,
+    World,
+    plan_of,
+    rules,
 )
+from tests.edge.world import world as world  # the fixture
+
 ONLY_ADD = TESTS.split("\n\n\ndef test_zero")[0] + "\n"
-COUNTED = (
-    "import os\n\n\ndef pytest_sessionfinish():\n    with open(os.environ['COUNT'], 'a') as out:\n "
-    "       out.write('x')\n"
-)
-SUB = CALC + "\n\ndef sub(a, b):\n    return a - b\n"
-TEST_SUB = "from calc import sub\n\n\ndef test_sub():\n    assert sub(3, 1) == 2\n"
-BASE = {"calc.py": CALC, "test_calc.py": TESTS, "conftest.py": COUNTED, "prd.json": "[]\n"}
-PROSE = Feature(id="US-1", title="Subtract", done=False)
-PLAIN = frozenset({"integrity", "expected", "weaker"})
-RUN_ONLY = frozenset({"selection", "strength", "source", "dependencies"})
-Tree = Mapping[str, str | None]
-
-
-@dataclass(frozen=True)
-class World:
-    """One repository, the verdict engine that looks at it, and how often each suite and checkout
-    was started."""
-
-    repo: Repo
-    folder: Path
-    rooms: list[str] = field(default_factory=list)
-    python: Path = Path(sys.executable).parent
-
-    def commit(self, files: Tree, onto: str = "HEAD") -> str:
-        """A commit with these files over another's, scripts executable; None takes one away."""
-        mode = {
-            name: "100755" if text and text.startswith("#!") else "100644"
-            for name, text in files.items()
-        }
-        entries = {
-            name: None if text is None else (mode[name], self.repo.write_blob(text.encode()))
-            for name, text in files.items()
-        }
-        return self.repo.commit(self.repo.tree_with(self.repo.tree_of(onto), entries), [], "state")
-
-    def engine(self, **settings: object) -> VerdictEngine:
-        known: dict[str, object] = {
-            "repo": self.repo,
-            "hands": Hands(sandbox=NoSandbox(), timeout=PATIENCE),
-            "open_room": self.open_room,
-            "cache": ResultCache(self.folder / "cache"),
-            "aside": ("prd.json", "progress.txt", "progress", "findings"),
-            "most_mutants": 3,
-        }
-        return engine_of(**{**known, **settings})
-
-    @contextmanager
-    def open_room(self, _base: str, tree: str) -> Iterator[SandboxSpec]:
-        """A plain checkout of the tree, gone afterwards."""
-        self.rooms.append(tree)
-        with TemporaryDirectory(dir=self.folder) as name:
-            export(self.repo, tree, Path(name, "tree"))
-            Path(name, "home").mkdir()
-            yield SandboxSpec(
-                tree=Path(name, "tree"), at=self.repo.top, home=Path(name, "home"), env=self.env
-            )
-
-    @property
-    def env(self) -> dict[str, str]:
-        own = {"PATH": f"{self.python}:{os.environ['PATH']}", "HOME": os.environ["HOME"]}
-        return {**own, "COUNT": str(self.folder / "count"), "COINS": str(self.folder)}
-
-    def suite_runs(self) -> int:
-        counter = self.folder / "count"
-        return len(counter.read_text()) if counter.exists() else 0
-
-    def examine(
-        self,
-        base: Tree,
-        candidate: Tree,
-        feature: Feature = PROSE,
-        *,
-        finished: bool = True,
-        off: frozenset[str] = frozenset(),
-        persons: bool = False,
-    ) -> Verdict:
-        """The verdict on a candidate that is the base with some files changed, by an agent in a
-        run or as a person's own commit."""
-        first = self.commit(base)
-        engine = self.engine(protected=("checks/**",)) if persons else self.engine()
-        return engine.examine(
-            first,
-            self.repo.tree_of(self.commit(candidate, first)),
-            feature,
-            finished=finished,
-            off=off,
-        )
-
-
-@pytest.fixture
-def world(repository: Path, tmp_path: Path, slim_pytest: Path) -> World:
-    folder = tmp_path / "lab"
-    folder.mkdir()
-    return World(repo=open_repo(repository), folder=folder, python=slim_pytest)
-
-
-def rules(verdict: Verdict) -> list[str]:
-    return [reason.rule for reason in verdict.reasons]
-
-
-def test_honest_work_with_a_proof_test_lands(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB})
-    assert (verdict.outcome, verdict.safe, verdict.proved, verdict.reasons) == (
-        Outcome.LANDED,
-        True,
-        True,
-        (),
-    )
-    assert verdict.tests == "3 pass, 0 fail, 0 skipped"
-
-
-def test_work_without_any_proof_is_safe_and_unproved(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB})
-    assert (verdict.outcome, verdict.safe, verdict.proved) == (Outcome.UNPROVED, True, None)
-
-
-def test_a_new_test_that_passes_on_the_base_too_proves_nothing(world: World) -> None:
-    verdict = world.examine(
-        BASE, {"calc.py": SUB, "test_sub.py": "def test_sub():\n    assert True\n"}
-    )
-    assert verdict.outcome is Outcome.UNPROVED
 
 
 def test_an_agent_that_deletes_a_test_never_lands(world: World) -> None:
@@ -167,12 +47,6 @@ def test_an_agent_that_deletes_a_test_never_lands(world: World) -> None:
         BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": only_zero}
     )
     assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
-
-
-def test_an_agent_that_deletes_a_whole_test_file_never_lands(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB, "test_sub.py": TEST_SUB, "test_calc.py": None})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["ratchet.test-removed"])
-    assert verdict.reasons[0].detail == ("test_calc.py::test_add", "test_calc.py::test_zero")
 
 
 PAGE = {
@@ -244,12 +118,6 @@ def test_an_agent_that_skips_a_test_never_lands(world: World, mark: str) -> None
     )
 
 
-def test_a_whole_file_that_skips_itself_is_seen_as_skipped(world: World) -> None:
-    text = "import pytest\npytest.skip('later', allow_module_level=True)\n" + TESTS
-    verdict = world.examine(BASE, {"test_calc.py": text}, off=RUN_ONLY)
-    assert rules(verdict) == ["ratchet.test-skipped"]
-
-
 def test_an_agent_that_bends_an_assertion_to_its_bug_never_lands(world: World) -> None:
     bent = {
         "calc.py": CALC.replace("a + b", "a - b"),
@@ -319,13 +187,6 @@ def test_a_report_that_breaks_off_or_disagrees_with_the_exit_code_is_no_pass(
     )
     assert verdict.outcome is Outcome.REJECTED
     assert {"tests.broken", "ratchet.test-failed"} & set(rules(verdict))
-
-
-def test_a_suite_that_leaves_early_with_exit_code_0_is_no_pass(world: World) -> None:
-    verdict = world.examine(
-        BASE, {"calc.py": SUB, "test_sub.py": "import os\n\n\ndef test_sub():\n    os._exit(0)\n"}
-    )
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["tests.broken"])
 
 
 ROUNDED = "def half(n):\n    return n // 2\n"
@@ -521,35 +382,6 @@ def test_a_run_that_rewrites_golden_files_is_refused_unless_the_base_does_so_too
     )
 
 
-def test_a_candidate_that_changes_nothing_is_refused_without_running_it(world: World) -> None:
-    engine, first = world.engine(), world.commit(BASE)
-    engine.state(first)
-    started = len(world.rooms)
-    verdict = engine.examine(first, world.repo.tree_of(first), PROSE)
-    assert (verdict.outcome, rules(verdict), len(world.rooms)) == (
-        Outcome.REJECTED,
-        ["scope.empty"],
-        started,
-    )
-
-
-def test_what_the_scope_refuses_is_never_run(world: World) -> None:
-    engine, first = world.engine(), world.commit(BASE)
-    engine.state(first)
-    started = len(world.rooms)
-    tree = world.repo.tree_of(world.commit({"calc.py": SUB}, first))
-    verdict = engine.examine(first, tree, PROSE, [Reason(rule="scope.link", says="a link")])
-    assert (verdict.outcome, len(world.rooms)) == (Outcome.REJECTED, started)
-    held = engine.examine(
-        first, tree, PROSE, [Reason(rule="scope.outside", says="outside", ruling=Ruling.HOLD)]
-    )
-    assert (held.outcome, held.safe, held.tests) == (
-        Outcome.HELD,
-        False,
-        "2 pass, 0 fail, 0 skipped",
-    )
-
-
 def test_the_suite_runs_once_where_no_test_changed_and_twice_where_one_did(world: World) -> None:
     engine, first = world.engine(), world.commit(BASE)
     engine.state(first)
@@ -685,15 +517,6 @@ def test_an_object_that_equals_everything_is_seen_by_other_expected_values(world
     assert world.examine(BASE, candidate, off=RUN_ONLY | {"expected"}).outcome is Outcome.LANDED
 
 
-def test_the_proof_run_starts_only_the_new_tests(world: World) -> None:
-    slow = "\n\ndef test_once():\n    open(os.environ['COUNT'] + '-full', 'a').write('x')\n"
-    base = {**BASE, "test_calc.py": "import os\n" + TESTS + slow}
-    world.examine(base, {"calc.py": SUB, "test_sub.py": TEST_SUB}, off=PLAIN | {"unwatched"})
-    assert (world.folder / "count-full").read_text() == "xxx"
-    # two of them ask the new test whether it notices faults in what it proves
-    assert world.suite_runs() == 6
-
-
 FLAKY = """import os
 from pathlib import Path
 
@@ -765,68 +588,6 @@ def test_known_failures_of_the_base_are_tolerated_by_id_and_may_only_shrink(worl
     assert world.examine(red, worse).reasons[0].detail == ("test_more.py::test_three",)
 
 
-def test_a_new_test_that_fails_is_refused(world: World) -> None:
-    verdict = world.examine(BASE, {"test_sub.py": TEST_SUB})
-    assert (verdict.outcome, rules(verdict)) == (Outcome.REJECTED, ["tests.failed"])
-    assert verdict.reasons[0].detail == ("test_sub.py",)
-
-
-def plan_of(*features: Feature) -> Plan:
-    return Plan(path="prd.json", features=features)
-
-
-def test_a_red_base_is_named_before_any_agent_is_paid_for(world: World) -> None:
-    many = (
-        "import pytest\n\n\n@pytest.mark.parametrize('n', range(6))\ndef test_red(n):\n    assert n"
-        " < 0\n"
-    )
-    engine, first = world.engine(), world.commit({**BASE, "test_red.py": many})
-    with pytest.raises(RedBaseError, match=r"test_red.py::test_red\[0\]") as error:
-        engine.require_green(first, plan_of(PROSE))
-    assert "--accept-red" in error.value.fix
-    engine.require_green(first, plan_of(PROSE), accept=True)
-    engine.require_green(first, plan_of(replace(PROSE, verify=("pytest test_red.py",))))
-    few = world.commit({"test_red.py": many.replace("6", "5")}, first)
-    engine.require_green(few, plan_of(PROSE))
-
-
-def test_an_empty_suite_is_not_a_red_one(world: World) -> None:
-    for files in (
-        {"readme": "x"},
-        {"calc.py": CALC, "conftest.py": COUNTED},
-        {"calc.py": CALC, "tests/__init__.py": ""},
-    ):
-        first = world.commit(files)
-        world.engine().require_green(first, plan_of(PROSE))
-        assert world.engine().state(first).tests.answer is Answer.GREEN
-
-
-def test_the_first_tests_of_a_project_count_at_once(world: World) -> None:
-    verdict = world.examine({"readme": "x"}, {"calc.py": SUB, "test_sub.py": TEST_SUB})
-    assert (verdict.outcome, verdict.tests) == (Outcome.LANDED, "1 pass, 0 fail, 0 skipped")
-
-
-VERIFIED = replace(PROSE, verify=("python -c 'from calc import sub; assert sub(3, 1) == 2'",))
-
-
-def test_a_verify_that_was_red_and_is_green_proves_the_feature(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB}, VERIFIED)
-    assert (verdict.outcome, verdict.proved, verdict.verify) == (Outcome.LANDED, True, "red->green")
-
-
-def test_a_verify_that_stays_red_is_rejected_with_the_end_of_its_output(world: World) -> None:
-    verdict = world.examine(
-        BASE, {"calc.py": CALC + "\n\ndef sub(a, b):\n    return a + b\n"}, VERIFIED
-    )
-    assert (verdict.outcome, verdict.safe, verdict.proved, rules(verdict)) == (
-        Outcome.REJECTED,
-        True,
-        False,
-        ["verify.red"],
-    )
-    assert "AssertionError" in "\n".join(verdict.reasons[0].detail)
-
-
 def test_measured_progress_is_advanced_and_only_more_of_it_is_again(world: World) -> None:
     feature = replace(PROSE, verify=("pytest -q test_wanted.py",))
     base = {
@@ -866,28 +627,6 @@ def test_new_tests_that_are_partly_red_are_progress_once_some_of_them_prove_some
     assert world.examine(BASE, {"calc.py": SUB, "test_sub.py": padding}).outcome is Outcome.REJECTED
 
 
-def test_a_missing_verify_file_is_red_and_a_missing_program_is_a_fault(world: World) -> None:
-    engine, first = world.engine(), world.commit({**BASE, "plain.sh": "exit 0\n"})
-    answers = {
-        "pytest -q test_none.py": Answer.RED,
-        "./verify/us1.sh": Answer.RED,
-        "sh verify/us1.sh": Answer.RED,
-        "python verify/us1.py": Answer.RED,
-        "no-such-program --check": Answer.FAULT,
-        "./plain.sh": Answer.FAULT,
-        "exit 126": Answer.FAULT,
-        "exit 127": Answer.FAULT,
-        "kill -9 $$": Answer.FAULT,
-        "exit 1": Answer.RED,
-        "true": Answer.GREEN,
-    }
-    assert {
-        line: engine.verify_at(first, replace(PROSE, verify=(line,))).answer for line in answers
-    } == answers
-    slow = world.engine(hands=Hands(sandbox=NoSandbox(), timeout=0.2))
-    assert slow.verify_at(first, replace(PROSE, verify=("sleep 30",))).answer is Answer.FAULT
-
-
 def test_a_verify_whose_test_the_base_owned_needs_no_proof_test(world: World) -> None:
     feature = replace(PROSE, verify=("pytest -q test_sub.py",))
     base = {**BASE, "test_sub.py": TEST_SUB}
@@ -914,80 +653,10 @@ def test_a_verify_whose_test_the_candidate_wrote_is_proved_by_that_test_failing_
     assert (verdict.outcome, verdict.verify) == (Outcome.UNPROVED, "red->green")
 
 
-def test_a_verify_script_that_the_candidate_wrote_itself_proves_nothing(world: World) -> None:
-    feature = replace(PROSE, verify=("sh verify/us1.sh",))
-    assert (
-        world.examine(BASE, {"calc.py": SUB, "verify/us1.sh": "exit 0\n"}, feature).outcome
-        is Outcome.UNPROVED
-    )
-
-
-def test_a_verify_that_is_green_before_any_work_is_held(world: World) -> None:
-    feature, engine = replace(PROSE, verify=("test -f calc.py",)), world.engine()
-    first = world.commit(BASE)
-    held = engine.needless(first, first, feature)
-    assert held is not None
-    assert (held.outcome, rules(held)) == (Outcome.HELD, ["verify.already-green"])
-    before = world.commit({"calc.py": None, "test_calc.py": None}, first)
-    done = engine.needless(first, before, feature)
-    assert done is not None
-    assert (done.outcome, done.proved) == (Outcome.LANDED, True)
-    assert engine.needless(before, before, feature) is None
-    assert engine.needless(first, first, PROSE) is None
-    assert (
-        engine.examine(
-            first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), feature
-        ).outcome
-        is Outcome.HELD
-    )
-
-
-def test_a_verify_that_cannot_be_run_is_a_fault_and_never_a_pass(world: World) -> None:
-    verdict = world.examine(BASE, {"calc.py": SUB}, replace(PROSE, verify=("no-such-program",)))
-    assert (verdict.outcome, rules(verdict)) == (Outcome.FAILED, ["verify.fault"])
-
-
 def test_work_that_was_cut_off_lands_only_when_it_is_proved(world: World) -> None:
     assert world.examine(BASE, {"calc.py": SUB}, finished=False).outcome is Outcome.INTERRUPTED
     assert world.examine(BASE, {"calc.py": "def"}, finished=False).outcome is Outcome.INTERRUPTED
     assert world.examine(BASE, {"calc.py": SUB}, VERIFIED, finished=False).outcome is Outcome.LANDED
-
-
-def test_the_checks_of_the_base_decide_and_not_the_candidates(world: World) -> None:
-    base = {
-        **BASE,
-        "checks/20-size": "#!/bin/sh\necho too long; test $(wc -l < calc.py) -lt 4\n",
-        "checks/README.md": "no program",
-    }
-    verdict = world.examine(
-        base, {"calc.py": SUB, "test_sub.py": TEST_SUB, "checks/20-size": "#!/bin/sh\nexit 0\n"}
-    )
-    assert (verdict.outcome, rules(verdict), verdict.checks) == (
-        Outcome.REJECTED,
-        ["check.failed"],
-        "0/1",
-    )
-    assert verdict.reasons[0].detail == ("checks/20-size\ntoo long",)
-
-
-def test_checks_know_what_they_check(world: World) -> None:
-    script = (
-        '#!/bin/sh\ntest -d "$NIGHTLATCH_REPORTS" && test -n "$NIGHTLATCH_BASE" && echo'
-        ' "$NIGHTLATCH_FEATURE" >> "$COINS/features"\n'
-    )
-    world.examine({**BASE, "checks/20-env": script}, {"calc.py": SUB})
-    assert (world.folder / "features").read_text() == "\nUS-1\n"
-
-
-def test_check_exit_codes_are_pass_skip_fault_or_fail(world: World) -> None:
-    codes = {"10-ok": 0, "20-skip": 77, "30-bad": 1, "40-lost": 126, "50-lost": 127}
-    checks = {f"checks/{name}": f"#!/bin/sh\nexit {code}\n" for name, code in codes.items()}
-    signal = {"checks/60-dies": "#!/bin/sh\nkill -9 $$\n"}
-    state = world.engine().state(world.commit({**BASE, **checks, **signal}))
-    wanted = [Answer.GREEN, Answer.SKIP, Answer.RED, Answer.FAULT, Answer.FAULT, Answer.FAULT]
-    assert [check.answer for check in state.checks] == wanted
-    with pytest.raises(FaultError, match="checks/40-lost could not be run"):
-        world.engine().require_green(world.commit({**BASE, **checks}), plan_of(PROSE))
 
 
 def test_a_check_that_faults_on_the_candidate_is_neither_a_pass_nor_an_attempt(
@@ -1024,19 +693,6 @@ def test_the_check_that_init_writes_for_the_tests_is_the_loops_own_run(world: Wo
         {**BASE, "checks/10-tests": own}, {"calc.py": SUB, "test_sub.py": TEST_SUB}
     )
     assert (verdict.outcome, verdict.checks) == (Outcome.LANDED, "")
-
-
-def test_gates_of_the_plan_are_checks(world: World) -> None:
-    first = world.commit(BASE)
-    engine = world.engine(gates=lambda _base: ("grep -q add calc.py", "! grep -q sub calc.py"))
-    verdict = engine.examine(
-        first, world.repo.tree_of(world.commit({"calc.py": SUB}, first)), PROSE
-    )
-    assert (verdict.outcome, verdict.checks, rules(verdict)) == (
-        Outcome.REJECTED,
-        "1/2",
-        ["check.failed"],
-    )
 
 
 def test_a_test_command_of_the_persons_own_counts_by_exit_code_or_by_its_reports(
@@ -1174,20 +830,3 @@ def test_what_a_hostile_run_leaves_for_a_report_is_not_followed(
     for line in (f"ln -s {secret} $NIGHTLATCH_REPORTS/r.xml", "mkfifo $NIGHTLATCH_REPORTS/r.xml"):
         state = world.engine(tests=line).state(world.commit({"a": line}))
         assert not state.tests.ids
-
-
-def test_a_fault_is_never_remembered(world: World) -> None:
-    engine, first = world.engine(tests="exit 127"), world.commit(BASE)
-    assert engine.state(first).tests.answer is Answer.FAULT
-    assert engine.known_results(first) is None
-    fine = world.engine()
-    assert fine.state(first).tests == fine.known_results(first)
-
-
-def test_a_torn_file_of_the_cache_is_as_good_as_none(world: World) -> None:
-    engine, first = world.engine(), world.commit(BASE)
-    engine.state(first)
-    for file in (world.folder / "cache").glob("tests-*.json"):
-        file.write_text('{"answer": "green", "ids"')
-    assert len(engine.state(first).tests.passed) == 2
-    assert world.suite_runs() == 2

@@ -14,7 +14,7 @@ from nightlatch.core.models import Feature
 from nightlatch.edge.case import compare
 from nightlatch.edge.keptroom import ReusedCheckout
 from nightlatch.edge.mutation import compare_tests
-from tests.edge.test_lab import PROSE, Tree, World, world
+from tests.edge.world import PROSE, Tree, World, world
 
 __all__ = ["world"]
 MOST = 10 if os.environ.get("NIGHTLATCH_FULL") else 6

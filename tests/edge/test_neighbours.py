@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from nightlatch.core.models import Outcome
-from tests.edge.test_lab import BASE, CALC, World, rules
-from tests.edge.test_lab import world as world  # the fixture
 from tests.edge.test_mutation import NODE
 from tests.edge.test_unwatched import GO_BASE, JS_BASE
+from tests.edge.world import BASE, CALC, World, rules
+from tests.edge.world import world as world  # the fixture
 
 ONLY = "verify.only-known-inputs"
 # without what reading alone sees of such a table: tests/core/test_tables.py

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nightlatch.core.models import Outcome
-from tests.edge.test_lab import BASE, SUB, TEST_SUB, World, rules
-from tests.edge.test_lab import world as world  # the fixture
+from tests.edge.world import BASE, SUB, TEST_SUB, World, rules
+from tests.edge.world import world as world  # the fixture
 
 RUFF = Path(sys.executable).with_name("ruff")
 OWN, LOOSENED = "check.own-configuration", "ratchet.check-loosened"

@@ -9,8 +9,8 @@ import pytest
 
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.edge.lab import VerdictEngine
-from tests.edge.test_lab import World, world
 from tests.edge.test_suites import BASE, HONEST, IDS, RUN_ONLY
+from tests.edge.world import World, world
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and shutil.which("go")), reason="node and go are needed"

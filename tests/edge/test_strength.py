@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from nightlatch.core.models import Outcome
-from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
-from tests.edge.test_lab import world as world  # the fixture
 from tests.edge.test_unwatched import GO_BASE, GO_SUB
+from tests.edge.world import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
+from tests.edge.world import world as world  # the fixture
 
 SMALL = frozenset({"strength-of-proof"})
 HOLLOW = {

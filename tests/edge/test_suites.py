@@ -10,7 +10,7 @@ import pytest
 from nightlatch.core.models import Feature, Outcome
 from nightlatch.core.results import Answer
 from nightlatch.core.testcommand import Named
-from tests.edge.test_lab import CALC, SUB, TEST_SUB, TESTS, Tree, World, rules, world
+from tests.edge.world import CALC, SUB, TEST_SUB, TESTS, Tree, World, rules, world
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("node") and shutil.which("go")), reason="node and go are needed"

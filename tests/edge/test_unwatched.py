@@ -23,9 +23,9 @@ from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.edge.sandbox_none import NoSandbox
 from nightlatch.edge.workspace import OBJECTS_INSIDE
 from tests import PATIENCE
-from tests.edge.test_lab import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
-from tests.edge.test_lab import world as world  # the fixture
 from tests.edge.test_mutation import NODE
+from tests.edge.world import BASE, CALC, PROSE, SUB, TEST_SUB, World, rules
+from tests.edge.world import world as world  # the fixture
 
 ONLY, ELSEWHERE = "unwatched.fails", "unwatched.differs"
 ALIKE = frozenset({"unwatched"})

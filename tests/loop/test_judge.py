@@ -17,8 +17,8 @@ from nightlatch.edge.judge import Brought, left_by_checks
 from nightlatch.edge.runner import Hands, keep_reports, read_folder
 from nightlatch.edge.sandbox_none import NoSandbox
 from tests import PATIENCE
-from tests.edge.test_lab import CALC, World, rules
-from tests.edge.test_lab import world as world
+from tests.edge.world import CALC, World, rules
+from tests.edge.world import world as world
 from tests.loop.judges import (
     DONE,
     FEATURE,

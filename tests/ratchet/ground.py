@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from nightlatch.core.config import Protect
 from nightlatch.core.models import Outcome, Verdict
-from nightlatch.core.paths import LINK
 from nightlatch.core.scope import Rules
 from nightlatch.edge import candidate, workspace
 from nightlatch.edge.evaluation import Layout
@@ -27,6 +26,7 @@ from nightlatch.edge.sandbox_base import Pairs, Sandbox, SandboxSpec, environmen
 from nightlatch.edge.trials import TreeEvaluator
 from nightlatch.edge.workspace import Workspace
 from tests import PATIENCE
+from tests.edge.gitkit import export
 from tests.ratchet.case import Base, Case, applied
 
 LANDS = frozenset({Outcome.LANDED, Outcome.UNPROVED})
@@ -210,17 +210,3 @@ def put(path: Path, text: str | None) -> None:
     path.write_text(text, encoding="utf-8")
     if text.startswith("#!"):
         path.chmod(0o755)
-
-
-def export(repo: Repo, tree: str, into: Path) -> None:
-    """A plain checkout of a tree."""
-    into.mkdir()
-    with repo.stand("cat-file", "--batch").talking() as blobs:
-        for path, (mode, oid) in repo.files(tree).items():
-            file = into / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if mode == LINK:
-                file.symlink_to(os.fsdecode(blobs.object(oid)))
-                continue
-            file.write_bytes(blobs.object(oid))
-            file.chmod(0o755 if mode == "100755" else 0o644)
