@@ -16,8 +16,7 @@ from tests import PATIENCE
 from tests.agents.clis import agent_environment
 from tests.agents.model_server import Json, ModelServer
 from tests.agents.village_of_clis import clean
-from tests.crash.test_kill import left_running
-from tests.loop.village import Project, project_in
+from tests.loop.village import Project, left_running, project_in
 
 PLAN = "scripts/ralph/prd.json"
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -17,8 +17,7 @@ from tests import PATIENCE, ROOT
 from tests.agents.clis import agent_environment
 from tests.agents.drive import closed_port
 from tests.agents.model_server import Failure, Json, ModelServer, results_in
-from tests.crash.test_kill import left_running
-from tests.loop.village import Project, feature, make_project
+from tests.loop.village import Project, feature, left_running, make_project
 
 IDLE = 8
 TURNS = 4

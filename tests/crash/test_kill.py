@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.edge import journal
-from tests.loop.village import Project, feature, make_project
+from tests.loop.village import Project, feature, left_running, make_project
 
 pytestmark = pytest.mark.sandbox
 AGENT = """n=${NIGHTLATCH_FEATURE#US-00}
@@ -68,19 +68,6 @@ def assert_whole(project: Project, expected: list[str], features: int, edited: s
         *project.folder.parent.glob("cache/*/ws/*"),
         *project.folder.parent.glob("cache/*/trash/*"),
     ] == []
-
-
-def left_running(project: Project) -> list[str]:
-    """Processes whose working folder or command names this project."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            told = (process / "cmdline").read_bytes() + os.fsencode((process / "cwd").readlink())
-        except OSError:
-            continue
-        if os.fsencode(project.folder.parent) in told:
-            found.append(told.decode(errors="replace"))
-    return found
 
 
 def test_a_night_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:

@@ -16,11 +16,10 @@ import pytest
 
 from nightlatch.edge import journal
 from tests import ROOT
-from tests.crash.test_kill import left_running
 from tests.edge.test_awake import keeper
 from tests.loop.test_person import village
 from tests.loop.test_wake import until
-from tests.loop.village import Project
+from tests.loop.village import Project, left_running
 
 pytestmark = pytest.mark.sandbox
 MEETS = "echo 1 > n1.txt\ntouch here\nwhile test ! -e go; do sleep 0.02; done\nrm here go\n"

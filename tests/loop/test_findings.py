@@ -17,8 +17,7 @@ from nightlatch.core.progress import Entry
 from nightlatch.edge import landing, notebook, opening
 from nightlatch.edge.site import Candidate, Options
 from tests import PATIENCE
-from tests.crash.test_kill import left_running
-from tests.loop.village import TILL, Project, Steps, feature, make_project, writes
+from tests.loop.village import TILL, Project, Steps, feature, left_running, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 FLAKY = """n=$(cat /tmp/n 2>/dev/null || cat n 2>/dev/null || echo 0)

@@ -13,8 +13,7 @@ import pexpect
 import pytest
 
 from tests import PATIENCE, ROOT
-from tests.crash.test_kill import left_running
-from tests.loop.village import Project, feature, make_project
+from tests.loop.village import Project, feature, left_running, make_project
 
 pytestmark = pytest.mark.sandbox
 NUMBERS = count(os.getpid() * 1000)

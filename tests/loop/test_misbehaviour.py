@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_kill import left_running
-from tests.loop.village import Project, feature, make_project, writes
+from tests.loop.village import Project, feature, left_running, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 SETTINGS = (

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests import PATIENCE, ROOT
-from tests.crash.test_kill import left_running
 from tests.loop.meddler import POINTS
 from tests.loop.test_detached import MEETS, at_work, let_go
 from tests.loop.test_person import HONEST, village
 from tests.loop.test_wake import until
-from tests.loop.village import Project
+from tests.loop.village import Project, left_running
 
 pytestmark = pytest.mark.sandbox
 TAKES_BACK = "takes back the last commit"

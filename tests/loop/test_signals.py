@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_kill import left_running
 from tests.loop.test_person import events, village
-from tests.loop.village import feature, make_project, writes
+from tests.loop.village import feature, left_running, make_project, writes
 
 pytestmark = pytest.mark.sandbox
 SLOW = (

@@ -20,8 +20,7 @@ import pytest
 from nightlatch.edge import transcripts
 from nightlatch.edge.house import find_house
 from tests import PATIENCE, ROOT
-from tests.crash.test_kill import left_running
-from tests.loop.village import Project, feature, make_project, writes
+from tests.loop.village import Project, feature, left_running, make_project, writes
 
 MINE = 'agent = ["mine"]\n[agents.mine]\ncommand = ["./agent.sh"]\nevents = "jsonl"\n'
 AGENT = """say() { printf '{"kind":"%s","text":"%s","id":"1","ok":true}\\n' "$1" "$2"; }

@@ -254,3 +254,16 @@ def prepared(texts: Sequence[tuple[str, str]]) -> TemporaryDirectory[str]:
     project.commit("a small shop")
     project.run("init", "--commit")
     return place
+
+
+def left_running(project: Project) -> list[str]:
+    """Processes whose working folder or command names this project."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + os.fsencode((process / "cwd").readlink())
+        except OSError:
+            continue
+        if os.fsencode(project.folder.parent) in told:
+            found.append(told.decode(errors="replace"))
+    return found
