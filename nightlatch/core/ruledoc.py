@@ -22,19 +22,19 @@ RULINGS = {Ruling.REJECT: "refused", Ruling.HOLD: "held for a person", Ruling.FL
 
 
 def listing() -> Mapping[str, Rule]:
-    """Every rule by its id, by family and name."""
+    """Return every rule by its id, by family and name."""
     known = rules()
     return MappingProxyType(
-        {name: known[name] for name in sorted(known, key=lambda name: (place(name), name))}
+        {name: known[name] for name in sorted(known, key=lambda name: (family_index(name), name))}
     )
 
 
-def place(rule: str) -> int:
+def family_index(rule: str) -> int:
     return [*FAMILIES].index(rule.partition(".")[0])
 
 
 def page(text: str) -> str:
-    """The page with the rules between its two marks made anew, the rest as somebody wrote it."""
+    """Return the page with the rules between its two marks made anew, the rest as it is."""
     before, _, rest = text.partition(MARKS[0])
     return (
         "\n".join((f"{before}{MARKS[0]}", "", *sections(), MARKS[1])) + rest.partition(MARKS[1])[2]
@@ -47,12 +47,15 @@ def sections() -> Iterator[str]:
         if named := [name for name in rules if name.startswith(f"{family}.")]:
             yield from (f"## {title}", "")
         for name in named:
-            yield from told(name, rules[name])
+            yield from rule_lines(name, rules[name])
 
 
-def told(name: str, rule: Rule) -> Iterator[str]:
-    """One rule: what it says, what it refuses, what the next session is told, and what to do
-    where it is wrong."""
+def rule_lines(name: str, rule: Rule) -> Iterator[str]:
+    """Yield the lines on one rule.
+
+    They are what it says, what it refuses, what the next session is told, and what to do where it
+    is wrong.
+    """
     yield from (
         f"### `{name}`",
         "",

@@ -111,28 +111,28 @@ def restored(harness: Harness, path: str, new: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bent:
-    """What a candidate changed of what commands run through: put back for its own verify
-    (`own`) and for all others (`shared`).
+class HarnessChanges:
+    """What a candidate changed of what commands run through.
 
-    `says` and `shares` show the lines, `outside` those of what the person's own commands run as the
-    person. `new` are programs that the candidate brought, on whose exit code its own verify would
-    rest.
+    It is put back for its own verify (`own`) and for all others (`shared`); `own_lines` and
+    `shared_lines` show how they differ, `outside` how that does which the person's own commands run
+    as the person. `new` are programs that the candidate brought, on whose exit code its own verify
+    would rest.
     """
 
     own: Mapping[str, Entry] = field(default_factory=dict)
     shared: Mapping[str, Entry] = field(default_factory=dict)
-    says: tuple[str, ...] = ()
-    shares: tuple[str, ...] = ()
+    own_lines: tuple[str, ...] = ()
+    shared_lines: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
 
 
-def bent(evaluator: TreeEvaluator, comparison: Comparison) -> Bent:
+def changes_of(evaluator: TreeEvaluator, comparison: Comparison) -> HarnessChanges:
     """Compare what the verify of a candidate's feature, and every other command of the plan and
     the checks, runs through."""
     if not comparison.changes:
-        return Bent()
+        return HarnessChanges()
     base, head = files_of(evaluator, comparison.base), files_of(evaluator, comparison.tree)
     own = harness_of(comparison.feature.verify, base)
     shared = harness_of(other_commands(evaluator, comparison), base)
@@ -144,7 +144,7 @@ def bent(evaluator: TreeEvaluator, comparison: Comparison) -> Bent:
         for path in harness_of(comparison.feature.verify, head)
         if path not in base.paths and not free(path)
     ]
-    return Bent(
+    return HarnessChanges(
         own={
             evaluator.repo_path(path): entry(evaluator, comparison.base, own, path, new)
             for path, (_, new) in mine.items()
@@ -153,8 +153,8 @@ def bent(evaluator: TreeEvaluator, comparison: Comparison) -> Bent:
             evaluator.repo_path(path): entry(evaluator, comparison.base, shared, path, new)
             for path, (_, new) in others.items()
         },
-        says=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
-        shares=tuple(shown(path, old, new) for path, (old, new) in others.items()),
+        own_lines=tuple(shown(path, old, new) for path, (old, new) in mine.items()),
+        shared_lines=tuple(shown(path, old, new) for path, (old, new) in others.items()),
         outside=tuple(run_outside(evaluator, base, head, free)),
         new=tuple(map(evaluator.repo_path, brought)),
     )
@@ -189,7 +189,9 @@ def paths_named(at: str, text: str) -> Iterator[str]:
         )
 
 
-def bent_on_the_way(evaluator: TreeEvaluator, comparison: Comparison, said: VerifyResult) -> Bent:
+def changes_on_the_way(
+    evaluator: TreeEvaluator, comparison: Comparison, said: VerifyResult
+) -> HarnessChanges:
     """The same for files that only the run itself shows: what a verify read of its tests' own
     programs, and of tools.
 
@@ -221,9 +223,9 @@ def bent_on_the_way(evaluator: TreeEvaluator, comparison: Comparison, said: Veri
         if not free(evaluator.project_path(c.path))
     }
     head = files_of(evaluator, comparison.tree)
-    return Bent(
+    return HarnessChanges(
         own={path: (change.old_mode, change.old_oid) for path, change in named.items()},
-        says=tuple(
+        own_lines=tuple(
             shown(own, base.text(own), head.text(own) if own in head.paths else None)
             for own in map(evaluator.project_path, named)
         ),

@@ -41,20 +41,15 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Rev
         key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0,
     )
     budget = SHARE * evaluator.hands.timeout
-    passing_now, after, broken, unsteady, postponed = (
-        0,
-        dict[str, VerifyResult](),
-        list[str](),
-        list[str](),
-        list[str](),
-    )
+    passing_now = dict[str, VerifyResult]()
+    broken, unsteady, postponed = list[str](), list[str](), list[str]()
     for other in quick:
         name = proof_name(other)
         before = known.get(name)
         if before and before.answer is not Answer.GREEN:
             continue  # it was red already, so this candidate did not break it
         if before and not may_reach(other, before, comparison.changes):
-            after[name], passing_now = replace(before, carried=True), passing_now + 1
+            passing_now[name] = replace(before, carried=True)
             continue
         if budget <= 0:
             postponed.append(other.id)
@@ -62,15 +57,16 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Rev
         now = evaluator.verify(comparison.base, tree, other, budget)
         budget -= now.seconds
         if now.answer is Answer.GREEN:
-            after[name], passing_now = now, passing_now + 1
+            passing_now[name] = now
         elif evaluator.verify(comparison.base, comparison.base, other).answer is Answer.GREEN:
             again = evaluator.verify(comparison.base, tree, other)
-            told = "\n".join((f"{other.id} {other.title}", *last_lines(now.tail)))
-            (unsteady if again.answer is Answer.GREEN else broken).append(told)
+            lines = "\n".join((f"{other.id} {other.title}", *last_lines(now.tail)))
+            (unsteady if again.answer is Answer.GREEN else broken).append(lines)
+    # With the base's harness in it, it is another tree, of which nothing will be asked again.
     if tree == comparison.tree:
-        evaluator.keep_proofs(tree, after)
+        evaluator.keep_proofs(tree, passing_now)
     return Reverified(
-        passing=passing_now,
+        passing=len(passing_now),
         broken=tuple(broken),
         unsteady=tuple(unsteady),
         postponed=tuple(postponed),

@@ -151,21 +151,24 @@ class VerdictEngine:
     ) -> Verdict:
         timer = StepTimer(progress=self.evaluator.progress)
         comparison = compare(self.evaluator, base, tree, feature)
-        bent = harness.Bent()
+        changed_harness = harness.HarnessChanges()
         if "harness" not in how.off:
-            bent = harness.bent(self.evaluator, comparison)
-        comparison = with_harness(comparison, bent)
+            changed_harness = harness.changes_of(self.evaluator, comparison)
+        comparison = with_harness(comparison, changed_harness)
         e = Evidence(
-            baseline=self.baseline(comparison, bent, scope, how),
+            baseline=self.baseline(comparison, changed_harness, scope, how),
             context=self.context(comparison, how),
-            runs=Runs(harness_changes=bent.says),
+            runs=Runs(harness_changes=changed_harness.own_lines),
         )
+        # What is refused by reading alone costs no run of anything.
         if hopeless(e):
             return decide(e)
+        # Without its dependencies nothing of the candidate can be run.
         if comparison.changes and (found := self.evaluator.surroundings.environment(base, tree)):
             e = replace(e, baseline=replace(e.baseline, static=(*e.baseline.static, *found)))
             if hopeless(e):
                 return decide(e)
+        # The base's suite takes as long as any: it runs only for what may still land.
         with timer.step("the base"):
             state = self.state(base, comparison.suite)
             e = replace(e, baseline=with_state(e.baseline, state, comparison, how.off))
@@ -182,7 +185,11 @@ class VerdictEngine:
         return replace(decide(e), costs=tuple(timer.costs))
 
     def baseline(
-        self, comparison: Comparison, bent: harness.Bent, scope: tuple[Reason, ...], how: Conditions
+        self,
+        comparison: Comparison,
+        changed_harness: harness.HarnessChanges,
+        scope: tuple[Reason, ...],
+        how: Conditions,
     ) -> Baseline:
         """Return what a candidate says to a reader, before the state of its base is known."""
         evaluator, feature = self.evaluator, comparison.feature
@@ -202,7 +209,7 @@ class VerdictEngine:
             feature=feature,
             state=State(tests=Results(answer=Answer.GREEN)),
             scope=scope,
-            static=(*static, *shared_changes(bent), *self.lost_suites(comparison)),
+            static=(*static, *shared_changes(changed_harness), *self.lost_suites(comparison)),
             goldens=goldens_of(comparison.texts, comparison.suite),
             moved_files=moved_files(evaluator, comparison),
             carried=self.passed_in(comparison, how.carried),
@@ -233,6 +240,7 @@ class VerdictEngine:
         can_break_others = comparison.changes and "kept" not in how.off
         if can_break_others and kept.passing(self.evaluator, base, feature):
             wanted.add(Step.KEPT)
+        # These two are only there where the person has set them up.
         if self.held_back:
             wanted.add(Step.HELD)
         if how.judge:
@@ -327,14 +335,20 @@ class VerdictEngine:
         return evaluator.repo.tree_with(tree, named if are_all_named else old)
 
 
-def with_harness(comparison: Comparison, bent: harness.Bent) -> Comparison:
+def with_harness(comparison: Comparison, changed_harness: harness.HarnessChanges) -> Comparison:
     """Return the comparison that also knows how commands get their base's harness back."""
-    proof = {**comparison.restored.proof, **bent.own, **dict.fromkeys(bent.new)}
+    # A program that the candidate brought has no version of the base's: a verify that rests on its
+    # exit code is tried without it.
+    proof = {
+        **comparison.restored.proof,
+        **changed_harness.own,
+        **dict.fromkeys(changed_harness.new),
+    }
     restored = replace(
         comparison.restored,
         proof=proof,
-        own_harness=bent.own,
-        harness={**bent.shared, **bent.own},
+        own_harness=changed_harness.own,
+        harness={**changed_harness.shared, **changed_harness.own},
     )
     return replace(comparison, restored=restored)
 
@@ -372,9 +386,12 @@ def moved_files(evaluator: TreeEvaluator, comparison: Comparison) -> dict[str, s
     return moved
 
 
-def shared_changes(bent: harness.Bent) -> tuple[Reason, ...]:
+def shared_changes(changed_harness: harness.HarnessChanges) -> tuple[Reason, ...]:
     """Return reasons for changes of what other commands, or the person's own, run through."""
-    named = {"ratchet.harness-changed": bent.shares, "ratchet.runs-outside": bent.outside}
+    named = {
+        "ratchet.harness-changed": changed_harness.shared_lines,
+        "ratchet.runs-outside": changed_harness.outside,
+    }
     return tuple(reason(rule, lines) for rule, lines in named.items() if lines)
 
 

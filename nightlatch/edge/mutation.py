@@ -104,7 +104,7 @@ def compare_tests(
     shares = shared_out(comparison.suite.every, sorted(every))
     suites = [one for one in comparison.suite.every if one.by_id and one.name in shares]
 
-    def own(one: Suite, names: Collection[str]) -> frozenset[str]:
+    def ids_in(one: Suite, names: Collection[str]) -> frozenset[str]:
         return frozenset(
             name
             for name in names
@@ -117,8 +117,8 @@ def compare_tests(
             comparison,
             one,
             frozenset(shares[one.name]),
-            own(one, before),
-            own(one, after),
+            ids_in(one, before),
+            ids_in(one, after),
             seconds=budget,
             most=most,
         )

@@ -88,12 +88,12 @@ def verify_at(evaluator: TreeEvaluator, base: str, feature: Feature) -> VerifyRe
     return result
 
 
-def _before(x: Examination, e: Evidence) -> Evidence:
+def _verify_at_base(x: Examination, e: Evidence) -> Evidence:
     before = verify_at(x.evaluator, x.comparison.base, x.comparison.feature)
     return replace(e, runs=replace(e.runs, before=before))
 
 
-def _own(x: Examination, e: Evidence) -> Evidence:
+def _run_own_tests(x: Examination, e: Evidence) -> Evidence:
     evaluator, comparison = x.evaluator, x.comparison
     wants_integrity = Step.INTEGRITY in e.context.wanted_steps
     # Where there is a processor for it, what has to fail is run at the same time: it takes no
@@ -153,7 +153,7 @@ def _with_removals_by_text(comparison: Comparison, e: Evidence) -> Evidence:
     return replace(e, baseline=replace(e.baseline, static=(*others, *gone)))
 
 
-def _old(x: Examination, e: Evidence) -> Evidence:
+def _run_old_tests(x: Examination, e: Evidence) -> Evidence:
     evaluator, comparison = x.evaluator, x.comparison
     tree = evaluator.repo.tree_with(comparison.tree, comparison.restored.tests)
     results = evaluator.run(comparison.base, tree, comparison.suite)
@@ -192,6 +192,7 @@ def _again(x: Examination, e: Evidence, tree: str, results: Results) -> Evidence
     def run(rev: str, ids: Collection[str]) -> Results:
         return evaluator.run(comparison.base, rev, comparison.suite, ids)
 
+    # In turn: a machine that is busy for a while is so for both.
     base, candidate = [], []
     for _ in range(ROUNDS):
         base += [run(comparison.base, base_ids)] if base_ids else []
@@ -210,10 +211,11 @@ def _again(x: Examination, e: Evidence, tree: str, results: Results) -> Evidence
     return replace(e, runs=replace(e.runs, flakiness=together))
 
 
-def _checks(x: Examination, e: Evidence) -> Evidence:
+def _run_checks(x: Examination, e: Evidence) -> Evidence:
     tree = as_at_base(x)
     checks = x.evaluator.checks(x.comparison.base, tree, x.comparison.feature.id)
     e = replace(e, runs=replace(e.runs, checks=checks))
+    # Where no check passes there is none that a looser configuration could have made pass.
     some_pass = any(check.answer is Answer.GREEN for check in checks)
     if not some_pass or "own-configuration" in e.context.layers_off:
         return e
@@ -227,38 +229,39 @@ def as_at_base(x: Examination) -> str:
     return x.evaluator.repo.tree_with(tree, own) if own else tree
 
 
-def _now(x: Examination, e: Evidence) -> Evidence:
+def _verify_candidate(x: Examination, e: Evidence) -> Evidence:
     result = x.verify(x.comparison.tree)
     runs = replace(e.runs, now=result)
     if result.answer is Answer.GREEN:
         name = proof_name(x.comparison.feature)
         x.evaluator.keep_proofs(x.comparison.tree, {name: result})
         if "harness" not in e.context.layers_off:
-            more = harness.bent_on_the_way(x.evaluator, x.comparison, result).says
+            more = harness.changes_on_the_way(x.evaluator, x.comparison, result).own_lines
             changes = tuple(dict.fromkeys((*runs.harness_changes, *more)))
             runs = replace(runs, harness_changes=changes)
     return replace(e, runs=runs)
 
 
-def _through(x: Examination, e: Evidence) -> Evidence:
+def _verify_through_base(x: Examination, e: Evidence) -> Evidence:
     comparison, now = x.comparison, e.runs.now
-    more = harness.bent_on_the_way(x.evaluator, comparison, now).own if now else {}
+    # What only the run shows to belong to the harness is put back as well.
+    more = harness.changes_on_the_way(x.evaluator, comparison, now).own if now else {}
     own = {**comparison.restored.own_harness, **more}
     through = x.verify(x.evaluator.repo.tree_with(comparison.tree, own))
     return replace(e, runs=replace(e.runs, through=through))
 
 
-def _owned(x: Examination, e: Evidence) -> Evidence:
+def _verify_with_base_tests(x: Examination, e: Evidence) -> Evidence:
     tree = x.evaluator.repo.tree_with(x.comparison.tree, x.comparison.restored.proof)
     return replace(e, runs=replace(e.runs, owned=x.verify(tree)))
 
 
-def _kept(x: Examination, e: Evidence) -> Evidence:
+def _verify_others(x: Examination, e: Evidence) -> Evidence:
     reverified = kept.reverify(x.evaluator, x.comparison, as_at_base(x))
     return replace(e, probes=replace(e.probes, reverified=reverified))
 
 
-def _proof(x: Examination, e: Evidence) -> Evidence:
+def _run_proof(x: Examination, e: Evidence) -> Evidence:
     """Run the candidate's new tests over the base's source.
 
     What fails there, or cannot even be loaded, proves something. A test that the candidate's code
@@ -290,24 +293,25 @@ def _failing_of(comparison: Comparison, names: frozenset[str], results: Results)
     return frozenset(filter(fails, names))
 
 
-def _integrity(x: Examination, e: Evidence) -> Evidence:
+def _probe_integrity(x: Examination, e: Evidence) -> Evidence:
     found = integrity.examine(x.evaluator, x.comparison, e)
     return replace(e, probes=replace(e.probes, integrity=found))
 
 
-def _unwatched(x: Examination, e: Evidence) -> Evidence:
+def _probe_unwatched(x: Examination, e: Evidence) -> Evidence:
     found = unwatched.examine(x.evaluator, x.comparison, e)
     return replace(e, probes=replace(e.probes, unwatched=found))
 
 
-def _strength(x: Examination, e: Evidence) -> Evidence:
+def _probe_strength(x: Examination, e: Evidence) -> Evidence:
     proof, verify = e.probes.proof or frozenset(), e.runs.now if base_owned(e) else None
     found = strength.examine(x.evaluator, x.comparison, proof, verify)
     known_only = neighbours.known_only(x.evaluator, x.comparison, e)
     return replace(e, probes=replace(e.probes, strength=replace(found, known_only=known_only)))
 
 
-def _held(x: Examination, e: Evidence) -> Evidence:
+def _run_held_back(x: Examination, e: Evidence) -> Evidence:
+    # They run on the whole candidate, in a fresh room of their own: no agent's process sees them.
     evaluator, comparison = x.evaluator, x.comparison
     env = {"NIGHTLATCH_BASE": comparison.base, "NIGHTLATCH_FEATURE": comparison.feature.id}
     clean = evaluator.clean(comparison.base, comparison.tree)
@@ -317,7 +321,7 @@ def _held(x: Examination, e: Evidence) -> Evidence:
     return replace(e, probes=replace(e.probes, held_back=reasons))
 
 
-def _judge(x: Examination, e: Evidence) -> Evidence:
+def _ask_judge(x: Examination, e: Evidence) -> Evidence:
     comparison, own, checks = x.comparison, e.runs.own, e.runs.checks or ()
     texts, pictures = left_by_checks(x.evaluator.check_output(comparison.base, comparison.tree))
     green = ["tests"] if own and own.passed and own.answer is Answer.GREEN else []
@@ -335,7 +339,7 @@ def _judge(x: Examination, e: Evidence) -> Evidence:
     return replace(e, probes=replace(e.probes, judged=judged, usage=usage))
 
 
-def _weaker(x: Examination, e: Evidence) -> Evidence:
+def _compare_mutants(x: Examination, e: Evidence) -> Evidence:
     found = mutation.compare_tests(
         x.evaluator,
         x.comparison,
@@ -348,19 +352,19 @@ def _weaker(x: Examination, e: Evidence) -> Evidence:
 
 
 STEPS: Mapping[Step, Callable[[Examination, Evidence], Evidence]] = {
-    Step.BEFORE: _before,
-    Step.OWN: _own,
-    Step.CHECKS: _checks,
-    Step.OLD: _old,
-    Step.NOW: _now,
-    Step.THROUGH: _through,
-    Step.OWNED: _owned,
-    Step.KEPT: _kept,
-    Step.PROOF: _proof,
-    Step.INTEGRITY: _integrity,
-    Step.WEAKER: _weaker,
-    Step.UNWATCHED: _unwatched,
-    Step.STRENGTH: _strength,
-    Step.HELD: _held,
-    Step.JUDGE: _judge,
+    Step.BEFORE: _verify_at_base,
+    Step.OWN: _run_own_tests,
+    Step.CHECKS: _run_checks,
+    Step.OLD: _run_old_tests,
+    Step.NOW: _verify_candidate,
+    Step.THROUGH: _verify_through_base,
+    Step.OWNED: _verify_with_base_tests,
+    Step.KEPT: _verify_others,
+    Step.PROOF: _run_proof,
+    Step.INTEGRITY: _probe_integrity,
+    Step.WEAKER: _compare_mutants,
+    Step.UNWATCHED: _probe_unwatched,
+    Step.STRENGTH: _probe_strength,
+    Step.HELD: _run_held_back,
+    Step.JUDGE: _ask_judge,
 }

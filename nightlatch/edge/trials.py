@@ -266,6 +266,7 @@ class TreeEvaluator:
         others = tuple(beside)
         results, *ahead = self.runs(base, suite, (RunRequest(tree=tree), *others), kept=not fresh)
         self.memory.ahead.put(dict(zip(others, ahead, strict=True)))
+        # What fails once and then passes is chance: the base is known to pass it.
         again = results.failing & results.ids.keys() if steady else frozenset()
         if 0 < len(again) <= MOST_AGAIN:
             recovered = self.run(base, tree, suite, again).passed & again
@@ -323,6 +324,7 @@ class TreeEvaluator:
         """
         if not suite.every:
             return [Results(answer=Answer.GREEN) for _ in requests]
+        # Each suite of several is kept by itself: a change in one leaves the others known.
         parts = [
             (request, one, names)
             for request in requests
@@ -504,6 +506,7 @@ class TreeEvaluator:
         folder = self.repo_path("checks")
         modes = {path: mode for path, (mode, _) in self.files(base).items()}
         own = (path for path in modes if path.rpartition("/")[0] == folder)
+        # What init wrote there for the tests is run with its ids instead, by the suites.
         executable = sorted(path for path in own if modes[path] == PROGRAM)
         mark = SUITE_MARK.encode()
         return [
@@ -517,6 +520,7 @@ class TreeEvaluator:
         env = {"NIGHTLATCH_BASE": base, "NIGHTLATCH_FEATURE": feature.id}
         hands = replace(self.hands, timeout=min(seconds or self.hands.timeout, self.hands.timeout))
         clean = self.clean(base, tree)
+        # A checkout of its own: what the tests left behind cannot help it.
         with self.open_room(base, clean) as room:
             watched, began = watch(room.tree, self.files(clean)), monotonic()
             work = partial(runner.run_verify, hands, room, feature.verify, env)

@@ -45,15 +45,6 @@ EVERYTHING_USUAL = frozenset(Aspect)
 ASPECTS = (Aspect.PLACE, Aspect.HISTORY, Aspect.VARIABLES)  # what a verify can tell the loop by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What is known of some ids: those that pass only where they are watched, and those of which
-    that is not certain."""
-
-    only: tuple[str, ...] = ()
-    unsure: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One suite, and the ids of it that are tried: `new` ones, and some that the base has."""
@@ -115,14 +106,17 @@ class Trial:
             for path, text in paths
         }
 
-    def laid(self, tree: str, files: Mapping[str, str]) -> str:
+    def with_files(self, tree: str, files: Mapping[str, str]) -> str:
         return self.evaluator.repo.tree_with(tree, self.entries(files)) if files else tree
 
     def alone(self, work: Work, tree: str) -> dict[str, str]:
         """What each id comes to on a tree, called by itself in a hidden room."""
         self.evaluator.progress.runs += 1
         with elsewhere(
-            self.evaluator, self.comparison.base, self.laid(tree, work.files), seconds=self.seconds
+            self.evaluator,
+            self.comparison.base,
+            self.with_files(tree, work.files),
+            seconds=self.seconds,
         ) as place:
             inner = within(place.room, self.suite.folder)
             desk = Place(hands=place.hands, room=inner, folder=place.folder, seen=place.seen)
@@ -137,7 +131,7 @@ class Trial:
         wanted = {
             self.suite.named(name): self.suite.named(other) for name, other in clothed.items()
         }
-        tree = self.laid(self.comparison.tree, files)
+        tree = self.with_files(self.comparison.tree, files)
         found = self.evaluator.run(
             self.comparison.base,
             tree,
@@ -252,41 +246,41 @@ def trial_of(
     )
 
 
-def tried(trial: Trial) -> Told:
+def tried(trial: Trial) -> Unwatched:
     """What comes of a suite's ids, called by themselves and, those of which nothing is known then,
     by the framework's command."""
     told = trial.alone(trial.work, trial.comparison.tree) if trial.work else {}
     failed = [one for one, came in told.items() if came == FAILED]
-    known = confirmed(trial, trial.work, failed) if trial.work and failed else Told()
+    known = confirmed(trial, trial.work, failed) if trial.work and failed else Unwatched()
     sure = {one for one, came in told.items() if came == PASSED}
     rest = [one for one in (*trial.new, *trial.near) if one not in sure]
     if known.only or not rest or not trial.suite.runner.plain:
         return known
     plain = by_framework(trial, rest)
-    return Told(only=plain.only, unsure=(*known.unsure, *plain.unsure))
+    return Unwatched(only=plain.only, unsure=(*known.unsure, *plain.unsure))
 
 
-def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Told:
+def confirmed(trial: Trial, work: Work, failed: Sequence[str]) -> Unwatched:
     """Which of these ids fail only for want of a framework around them: what fails at the base
     too, or inside of one, does not."""
     again = trial.alone(work, trial.comparison.tree)
     dressed = trial.in_clothes(work)
     left = [one for one in failed if again.get(one) == FAILED and one in dressed]
     if not left:
-        return Told()
+        return Unwatched()
     sample = trial.work_of(trial.near, trial.comparison.base) if trial.near else None
     before = trial.alone(sample, trial.comparison.base) if sample else {}
     if FAILED in before.values():
-        return Told()  # this suite cannot be called so, at the base either
+        return Unwatched()  # this suite cannot be called so, at the base either
     if (
         not before
         and all(file_of(one).endswith(TYPESCRIPT) for one in left)
         and not typed_can_be_called(trial, work, left[0])
     ):
         # it may need something to load it that nothing here knows of, and nothing at the base tells
-        return Told()
+        return Unwatched()
     lines = tuple(f"{one}: it passes only inside of its test framework" for one in left)
-    return Told(only=lines) if PASSED in before.values() else Told(unsure=lines)
+    return Unwatched(only=lines) if PASSED in before.values() else Unwatched(unsure=lines)
 
 
 def typed_can_be_called(trial: Trial, work: Work, name: str) -> bool:
@@ -300,7 +294,7 @@ def typed_can_be_called(trial: Trial, work: Work, name: str) -> bool:
     return PASSED in trial.alone(control, trial.comparison.base).values()
 
 
-def by_framework(trial: Trial, ids: Collection[str]) -> Told:
+def by_framework(trial: Trial, ids: Collection[str]) -> Unwatched:
     """The same by the framework's own command, in another place with another history and other
     variables."""
     base, tree = trial.comparison.base, trial.comparison.tree
@@ -309,7 +303,7 @@ def by_framework(trial: Trial, ids: Collection[str]) -> Told:
     failed = trial.usual(failed) if failed else failed
     as_usual = trial.plainly(failed, tree, EVERYTHING_USUAL) if failed else None
     if not failed or as_usual is None:
-        return Told()
+        return Unwatched()
     before = trial.plainly(trial.near, base) if trial.near else None
     fails_before = frozenset(trial.near) - before if before is not None else frozenset[str]()
     only, unsure = list[str](), list[str]()
@@ -332,21 +326,21 @@ def by_framework(trial: Trial, ids: Collection[str]) -> Told:
         )
         # A test may have its reasons to look for its own framework while it runs.
         (unsure if named or why == [Aspect.FRAMEWORK] else only).append(says)
-    return Told(only=tuple(only), unsure=tuple(unsure))
+    return Unwatched(only=tuple(only), unsure=tuple(unsure))
 
 
 def verify_again(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, seconds: float
-) -> Told:
+) -> Unwatched:
     """The feature's verify in a hidden room."""
     if e.runs.now is None or e.runs.now.answer is not Answer.GREEN:
-        return Told()
+        return Unwatched()
     if (
         e.runs.now.seconds > LONG
         and comparison.suite.every
         and all(map(calls_a_runner, comparison.feature.verify))
     ):
-        return Told()
+        return Unwatched()
 
     def answer(usual: frozenset[Aspect]) -> bool:
         tree = (
@@ -368,11 +362,11 @@ def verify_again(
             return all(place.run(["sh", script], env).exit == 0 for script in scripts)
 
     if answer(frozenset()):
-        return Told()
+        return Unwatched()
     if evaluator.verify(
         comparison.base, comparison.tree, comparison.feature, seconds
     ).answer is not Answer.GREEN or not answer(EVERYTHING_USUAL):
-        return Told()  # it comes out both ways, or not from a script
+        return Unwatched()  # it comes out both ways, or not from a script
     why = [aspect for aspect in ASPECTS if answer(frozenset({aspect}))]
     said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
     texts = [
@@ -380,8 +374,8 @@ def verify_again(
         *harness_texts(evaluator, comparison, e.runs.now.read or ()),
     ]
     if any(alone.speaks_of(aspect, texts, str(evaluator.repo.top)) for aspect in why or ASPECTS):
-        return Told()
-    return Told(only=(said,))
+        return Unwatched()
+    return Unwatched(only=(said,))
 
 
 def calls_a_runner(command: str) -> bool:
