@@ -22,9 +22,8 @@ def said(house: House) -> Iterator[tuple[str, set[str], bool]]:
     named = ranges.superseded(house.repo, Range(base=commits[-1].parents[0], head="HEAD"))
     with workshop.opened(house) as (_, engine):
         for commit in commits:
-            comparison = compare(
-                engine, commit.parents[0], commit.tree, Feature(id="", title="", done=False)
-            )
+            nameless = Feature(id="", title="", done=False)
+            comparison = compare(engine.evaluator, commit.parents[0], commit.tree, nameless)
             reasons = static_reasons(comparison.texts, named, "", ranges.peoples(house))
             head = f"{commit.id[:9]} {len(comparison.texts):3} files  {commit.subject[:60]:60}"
             yield (

@@ -1,5 +1,5 @@
 """The one value that every effect of a run goes through: repository, journal, sandbox, agents,
-laboratory, console, clock."""
+verdict engine, console, clock."""
 
 import secrets
 import shlex

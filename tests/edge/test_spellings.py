@@ -100,7 +100,7 @@ def refused(world: World, engine: VerdictEngine, base: str, how: str) -> bool:
 
 @pytest.mark.usefixtures("wrappers")
 def test_every_spelling_has_the_ids_and_refuses_what_is_refused_without_it(world: World) -> None:
-    """One laboratory's cache for all of them: what a spelling does not change is not run again."""
+    """One engine's cache for all of them: what a spelling does not change is not run again."""
     base = world.commit(WAYS)
     for number, spelling in enumerate(SPELLINGS):
         engine = world.engine(tests=spelling)
