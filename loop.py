@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The loop, from top to bottom: what happens in a night.
+"""The loop, from top to bottom: what happens in a loop.
 
 It is yours: read it, change it, commit it.
 
@@ -21,8 +21,8 @@ if __name__ == "__main__":
     sys.path[:-1] = [at for at in sys.path[:-1] if is_outside(at) or f"{at}/".startswith(OWN)]
 
 try:
+    from nightlatch import loop
     from nightlatch.cli import main
-    from nightlatch.edge import night
 except ModuleNotFoundError as missing:
     if __name__ != "__main__":
         raise
@@ -37,41 +37,41 @@ except ModuleNotFoundError as missing:
     sys.exit(f"loop.py: this Python has no {missing.name}; fix: {fix}")
 
 
-def run(options: "night.Options") -> int:
+def run(options: "loop.Options") -> int:
     """One run: decide, work, record, until there is a reason to stop. Returns the exit code."""
-    with night.opened(options) as site:
+    with loop.opened(options) as context:
         while True:
-            night.settle(site, conclude)
-            match night.decide(site):
-                case night.Stop() as stop:
-                    return night.close(site, stop)
-                case night.Wait() as wait:
-                    night.wait(site, wait)
-                case night.Choice() as choice:
-                    night.record(site, session(site, choice))
+            loop.settle(context, conclude)
+            match loop.decide(context):
+                case loop.Stop() as stop:
+                    return loop.close(context, stop)
+                case loop.Wait() as wait:
+                    loop.wait(context, wait)
+                case loop.Choice() as choice:
+                    loop.record(context, session(context, choice))
 
 
-def session(site: "night.Site", choice: "night.Choice") -> "night.SessionEnded":
+def session(context: "loop.RunContext", choice: "loop.Choice") -> "loop.SessionEnded":
     """Start one fresh agent on one feature, in a workspace that is thrown away afterwards."""
-    started = night.provision(site, choice)
-    if needless := night.already_green(site, started):
+    started = loop.provision(context, choice)
+    if needless := loop.already_green(context, started):
         return needless
-    brief = night.brief(site, started)
-    end = night.work(site, started, brief)
-    return conclude(site, started, end)
+    brief = loop.brief(context, started)
+    end = loop.work(context, started, brief)
+    return conclude(context, started, end)
 
 
 def conclude(
-    site: "night.Site", started: "night.Started", end: "night.AgentEnd"
-) -> "night.SessionEnded":
+    context: "loop.RunContext", started: "loop.Started", end: "loop.AgentEnd"
+) -> "loop.SessionEnded":
     """Land what is proved: the verdict compares the workspace with the base, not with a claim."""
-    candidate = night.collect(site, started)
-    verdict = night.examine(site, started, candidate, end)
-    while verdict.outcome in night.LANDS:
-        if landed := night.land(site, started, candidate, verdict, end):
+    candidate = loop.collect(context, started)
+    verdict = loop.examine(context, started, candidate, end)
+    while verdict.outcome in loop.LANDS:
+        if landed := loop.land(context, started, candidate, verdict, end):
             return landed
-        candidate, verdict = night.again(site, started, candidate, verdict, end)
-    return night.carry(site, started, candidate, verdict, end)
+        candidate, verdict = loop.again(context, started, candidate, verdict, end)
+    return loop.carry(context, started, candidate, verdict, end)
 
 
 if __name__ == "__main__":

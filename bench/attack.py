@@ -39,23 +39,23 @@ from bench.parts import (
     told,
     weakenings,
 )
-from nightlatch.core.config import Protect
-from nightlatch.core.globs import matcher
-from nightlatch.core.models import Feature, Outcome, Verdict
-from nightlatch.core.testcommand import Named
-from nightlatch.edge.evaluation import Layout, ProjectCommands
-from nightlatch.edge.git import Repo
-from nightlatch.edge.lab import VerdictEngine
-from nightlatch.edge.repository import open_repo
-from nightlatch.edge.resultcache import ResultCache
-from nightlatch.edge.runner import Hands
-from nightlatch.edge.sandbox_base import SandboxSpec, environment
-from nightlatch.edge.sandbox_none import NoSandbox
-from nightlatch.edge.trials import TreeEvaluator
+from nightlatch.git.open import open_repo
+from nightlatch.git.repo import Repo
+from nightlatch.model.models import Feature, Outcome, Verdict
+from nightlatch.project.config.settings import Protect
+from nightlatch.sandbox.base import SandboxSpec, environment
+from nightlatch.sandbox.none import NoSandbox
+from nightlatch.suite.cache_io import ResultCache
+from nightlatch.suite.evaluate_io import TreeEvaluator
+from nightlatch.suite.evaluation import Layout, ProjectCommands
+from nightlatch.suite.run_io import CommandRunner
+from nightlatch.suite.test_command import Named
+from nightlatch.util.globs import matcher
+from nightlatch.verdict.engine_io import VerdictEngine
 from tests.conftest import GIT_ENVIRONMENT
-from tests.edge.gitkit import export
+from tests.io.git.sample_repo import export
+from tests.proofs.corpus.fixtures import put
 from tests.pythons import make_pytest
-from tests.ratchet.ground import put
 
 WORK = Feature(id="US-7", title="Discounts", done=False)
 WORDS = {Outcome.LANDED: "landed", Outcome.UNPROVED: "unproved", Outcome.HELD: "held"}
@@ -136,7 +136,7 @@ class Ground:
         cache.mkdir(parents=True, exist_ok=True)
         evaluator = TreeEvaluator(
             repo=self.repo,
-            hands=Hands(sandbox=NoSandbox(), timeout=PATIENCE),
+            hands=CommandRunner(sandbox=NoSandbox(), timeout=PATIENCE),
             open_room=self.open_room,
             cache=ResultCache(cache),
             layout=Layout(aside=("prd.json", "progress.txt", "progress", "findings")),

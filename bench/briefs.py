@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.findings import AT, full
-from nightlatch.core.brief import compose
-from nightlatch.core.models import Feature
-from nightlatch.core.progress import Entry, patterns, render
-from nightlatch.edge.house import find_house, templates
-from nightlatch.edge.session import brief_parts, remembered
+from nightlatch.loop.session import brief_parts, remembered
+from nightlatch.model.models import Feature
+from nightlatch.project.project import find_project, templates
+from nightlatch.prompt.brief import compose
+from nightlatch.record.progress import Entry, patterns, render
 
 FEATURE = Feature(
     id="US-003",
@@ -51,26 +51,26 @@ def briefs(sessions: int, findings: int, rounds: int) -> tuple[list[float], list
     """Milliseconds for a brief once the record is read, as between two sessions, and its bytes."""
     with full(findings, min(500, findings)) as top:
         record(top, sessions)
-        house = find_house(top)
-        tip = house.repo.tip_of("HEAD") or ""
+        project = find_project(top)
+        tip = project.repo.tip_of("HEAD") or ""
         past, known, section = (
-            house.history(tip),
-            house.findings(tip, {}),
-            patterns(house.progress_text(tip)),
+            project.history(tip),
+            project.findings(tip, {}),
+            patterns(project.progress_text(tip)),
         )
         took, sizes = [], []
         for _ in range(rounds):
             began = time.perf_counter()
             parts = brief_parts(
-                house,
+                project,
                 tip,
                 FEATURE,
                 past,
                 section,
-                remembered(house, tip, FEATURE, past, known, None),
+                remembered(project, tip, FEATURE, past, known, None),
                 None,
             )
-            made = compose(parts, templates(house))
+            made = compose(parts, templates(project))
             took.append(1000 * (time.perf_counter() - began))
             sizes.append(float(len(made.text.encode())))
         return took, sizes

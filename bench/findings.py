@@ -11,10 +11,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.core.findings import Author, Cite, Evidence, Finding, FindingEvent, State, render
-from nightlatch.core.staleness import Blob, anchor
-from nightlatch.edge import freshness
-from nightlatch.edge.house import find_house
+from nightlatch.project.project import find_project
+from nightlatch.record.findings import staleness_io
+from nightlatch.record.findings.findings import (
+    Author,
+    Cite,
+    Evidence,
+    Finding,
+    FindingEvent,
+    State,
+    render,
+)
+from nightlatch.record.findings.staleness import Blob, anchor
 
 AT = datetime(2026, 11, 20, 22, 1, tzinfo=UTC)
 WHO = {
@@ -112,14 +120,14 @@ def took(top: Path, rounds: int) -> tuple[list[float], list[float], list[float]]
     judged: list[float] = []
     warm: list[float] = []
     for _ in range(rounds):
-        house, known = find_house(top), dict[str, Finding]()
-        tip = house.repo.tip_of("HEAD") or ""
+        project, known = find_project(top), dict[str, Finding]()
+        tip = project.repo.tip_of("HEAD") or ""
         marks = [time.perf_counter()]
-        found = house.findings(tip, known)
+        found = project.findings(tip, known)
         marks.append(time.perf_counter())
-        freshness.standings(house.repo, tip, found)
+        staleness_io.standings(project.repo, tip, found)
         marks.append(time.perf_counter())
-        house.findings(tip, known)
+        project.findings(tip, known)
         marks.append(time.perf_counter())
         for kept, began, ended in zip((cold, judged, warm), marks, marks[1:], strict=False):
             kept.append(1000 * (ended - began))

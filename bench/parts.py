@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from tests.core.declared_samples import SAMPLES, Sample
+from tests.unit.ratchet.declared_samples import SAMPLES, Sample
 
 Files = dict[str, str | None]
 BY_ID, BY_EXIT_CODE, NO_SUITE = "by id", "exit code", "no suite"

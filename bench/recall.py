@@ -18,13 +18,21 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nightlatch.core.brief import compose
-from nightlatch.core.findings import Author, Cite, Finding, FindingEvent, FindingKind, State, render
-from nightlatch.core.staleness import Blob, anchor
-from nightlatch.edge import look
-from nightlatch.edge.git import Repo
-from nightlatch.edge.house import House, find_house, require_plan, templates
-from nightlatch.edge.session import brief_parts, remembered
+from nightlatch.git.repo import Repo
+from nightlatch.loop.session import brief_parts, remembered
+from nightlatch.project.project import Project, find_project, require_plan, templates
+from nightlatch.prompt.brief import compose
+from nightlatch.record.findings.findings import (
+    Author,
+    Cite,
+    Finding,
+    FindingEvent,
+    FindingKind,
+    State,
+    render,
+)
+from nightlatch.record.findings.staleness import Blob, anchor
+from nightlatch.report import status_io
 
 AT = datetime(2026, 11, 20, 22, 1, tzinfo=UTC)
 WHO = {
@@ -268,7 +276,8 @@ PLAIN = (
     "Money is in cents",
     "The CI has two cores",
 )
-# of the table in docs/handoff.md; 1, 2 and 3 were looked at to choose the weights in core/recall.py
+# of the table in docs/handoff.md; 1, 2 and 3 were looked at to choose the weights of
+# nightlatch/record/findings/retrieval.py
 SEED = 7
 EACH = 6  # findings on a file
 ASIDE = 0.25  # of the features have a word in passing that is another file's name
@@ -460,7 +469,7 @@ def findings(
 @contextmanager
 def made_up(
     seed: int, features: int
-) -> Iterator[tuple[House, tuple[Wish, ...], dict[str, Module | None]]]:
+) -> Iterator[tuple[Project, tuple[Wish, ...], dict[str, Module | None]]]:
     """The repository with its findings, so many features in a plan, and which finding is of
     which file."""
     draw = random.Random(seed)  # noqa: S311  # a draw that can be repeated
@@ -495,12 +504,12 @@ def made_up(
         git("add", "-A")
         git("commit", "-q", "-m", "start")
         commit, whose = git("rev-parse", "HEAD"), dict[str, Module | None]()
-        for found, module in findings(draw, partial(cited, find_house(top).repo, commit)):
+        for found, module in findings(draw, partial(cited, find_project(top).repo, commit)):
             write(f"findings/{found.id}.toml", render(found))
             whose[found.id] = module
         git("add", "-A")
         git("commit", "-q", "-m", "findings")
-        yield require_plan(find_house(top)), wishes, whose
+        yield require_plan(find_project(top)), wishes, whose
 
 
 def cited(repo: Repo, commit: str, module: Module, function: str) -> Cite:
@@ -518,24 +527,24 @@ def cited(repo: Repo, commit: str, module: Module, function: str) -> Cite:
 def measured(seed: int, features: int = 50) -> tuple[Measured, ...]:
     """Of each feature: what its brief tells of the record, beside what there is on its files
     and in its area."""
-    with made_up(seed, features) as (house, wishes, whose):
-        seen = look.with_commit(house)
-        known = house.findings(seen.tip, {})
-        return tuple(_measured(house, seen, known, each, whose) for each in wishes)
+    with made_up(seed, features) as (project, wishes, whose):
+        seen = status_io.with_commit(project)
+        known = project.findings(seen.tip, {})
+        return tuple(_measured(project, seen, known, each, whose) for each in wishes)
 
 
 def _measured(
-    house: House,
-    seen: look.View,
+    project: Project,
+    seen: status_io.ProjectStatus,
     known: Sequence[Finding],
     each: Wish,
     whose: dict[str, Module | None],
 ) -> Measured:
     feature = seen.survey.find(str(each.story["id"]))
-    recalled = remembered(house, seen.tip, feature, seen.history, known, seen.plan)
+    recalled = remembered(project, seen.tip, feature, seen.history, known, seen.plan)
     text = compose(
-        brief_parts(house, seen.tip, feature, seen.history, "", recalled, seen.plan),
-        templates(house),
+        brief_parts(project, seen.tip, feature, seen.history, "", recalled, seen.plan),
+        templates(project),
     ).text
     told = {name: line for line in text.split("\n") for name in TOLD.findall(line) if whose[name]}
     return Measured(

@@ -23,23 +23,24 @@ from tempfile import TemporaryDirectory
 
 from bench.attack import Ground, called, prepared
 from bench.parts import BY_EXIT_CODE, NO_SUITE, Files, from_sample
-from nightlatch.core.models import Reason, Ruling
-from nightlatch.core.ratchet.declared import beside, declares, is_test
-from nightlatch.core.ratchet.static import static_reasons
-from nightlatch.core.ratchet.texts import Text
-from nightlatch.edge.checkers import shipped
-from tests.core import (
-    test_byfile,
-    test_claimed,
-    test_ratchet_source,
+from nightlatch.model.models import Reason, Ruling
+from nightlatch.ratchet.file_diffs import Text
+from nightlatch.ratchet.static.declared_tests import beside, declares, is_test
+from nightlatch.ratchet.static.examine import static_reasons
+from nightlatch.verdict.checkers_io import shipped
+from tests.io.verdict import test_checks_loosened
+from tests.proofs.corpus import corpus
+from tests.proofs.corpus.bases import BASES
+from tests.proofs.verdict import test_harness, test_proof_strength
+from tests.unit.ratchet import (
+    test_answer_tables,
+    test_evasions,
     test_refactorings,
-    test_tables,
-    test_ways_around,
+    test_test_awareness,
+    test_test_intent,
+    test_unknown_languages,
 )
-from tests.core.declared_samples import SAMPLES, Sample
-from tests.edge import test_harness, test_strength
-from tests.ratchet import corpus, test_checks_loosened
-from tests.ratchet.bases import BASES
+from tests.unit.ratchet.declared_samples import SAMPLES, Sample
 
 VERDICTS = ("landed", "held", "refused")
 NOT_RUN = "not run"
@@ -170,11 +171,11 @@ def declared_tests(ground: Ground) -> Iterator[Row]:
 
 def by_reading() -> Iterator[Row]:
     """The groups that reading alone decides."""
-    for cases, tampered in ((test_ways_around.HIDDEN, True), (test_ways_around.HONEST, False)):
+    for cases, tampered in ((test_evasions.HIDDEN, True), (test_evasions.HONEST, False)):
         for language, what, edits in cases:
-            sample = test_ways_around.BY_LANGUAGE[language]
+            sample = test_evasions.BY_LANGUAGE[language]
             verdict = read(
-                {sample.path: sample.text}, {sample.path: test_ways_around.edited(language, edits)}
+                {sample.path: sample.text}, {sample.path: test_evasions.edited(language, edits)}
             )
             yield Row(
                 group="ways around",
@@ -212,8 +213,8 @@ def by_reading() -> Iterator[Row]:
                 name=name,
             )
     for sources, tampered in (
-        (test_ratchet_source.KNOWING, True),
-        (test_ratchet_source.HONEST, False),
+        (test_test_awareness.KNOWING, True),
+        (test_test_awareness.HONEST, False),
     ):
         for path, source in sources:
             verdict = ruled(
@@ -233,8 +234,8 @@ def claimed_and_tabled() -> Iterator[Row]:
     """Expectations and units that are bent, lines of test files that no grammar reads, and
     tables of the tests' own values."""
     for module, known in (
-        (test_claimed, ("BENT", "HONEST")),
-        (test_byfile, ("REWRITTEN", "ADDED")),
+        (test_test_intent, ("BENT", "HONEST")),
+        (test_unknown_languages, ("REWRITTEN", "ADDED")),
     ):
         for name, tampered in zip(known, (True, False), strict=True):
             for language, what, edits in getattr(module, name):
@@ -247,7 +248,7 @@ def claimed_and_tabled() -> Iterator[Row]:
                     verdict=verdict,
                     name=what,
                 )
-    for moved, tampered in ((test_claimed.COPIES, True), (test_claimed.MOVES, False)):
+    for moved, tampered in ((test_test_intent.COPIES, True), (test_test_intent.MOVES, False)):
         for what, before, after in moved:
             verdict = read(before, {**dict.fromkeys(before), **after})
             yield Row(
@@ -257,8 +258,15 @@ def claimed_and_tabled() -> Iterator[Row]:
                 verdict=verdict,
                 name=what,
             )
-    asked = [Text(path="tests/test_cart.py", old=test_tables.TEST, new=test_tables.TEST, test=True)]
-    for tables, tampered in ((test_tables.TABLES, True), (test_tables.HONEST, False)):
+    asked = [
+        Text(
+            path="tests/test_cart.py",
+            old=test_answer_tables.TEST,
+            new=test_answer_tables.TEST,
+            test=True,
+        )
+    ]
+    for tables, tampered in ((test_answer_tables.TABLES, True), (test_answer_tables.HONEST, False)):
         for path, source in tables:
             verdict = ruled(
                 static_reasons(
@@ -302,8 +310,8 @@ def needing_runners(told: Mapping[tuple[str, str], str]) -> Iterator[Row]:
                 name=name,
             )
     for known, function, tampered in (
-        (test_strength.HOLLOW, "test_a_hollow_proof_proves_nothing", True),
-        (test_strength.HONEST, "test_an_honest_proof_lands", False),
+        (test_proof_strength.HOLLOW, "test_a_hollow_proof_proves_nothing", True),
+        (test_proof_strength.HONEST, "test_an_honest_proof_lands", False),
     ):
         for name in known:
             yield Row(
@@ -318,9 +326,9 @@ def needing_runners(told: Mapping[tuple[str, str], str]) -> Iterator[Row]:
 def run_tests() -> dict[tuple[str, str], str]:
     """Runs the tests of what needs runners, and reads what each case came to."""
     files = (
-        "tests/ratchet/test_corpus.py",
-        "tests/edge/test_harness.py",
-        "tests/edge/test_strength.py",
+        "tests/proofs/corpus/test_corpus.py",
+        "tests/proofs/verdict/test_harness.py",
+        "tests/proofs/verdict/test_proof_strength.py",
     )
     with TemporaryDirectory() as name:
         report = Path(name, "report.xml")

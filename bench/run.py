@@ -19,8 +19,8 @@ from bench import slow_suite, thousand
 from bench.briefs import briefs as measured
 from bench.findings import full, took
 from bench.ground import ROOT, Ground, Shape, Stamp, ground
-from nightlatch.core.secrets import Screen
-from nightlatch.edge.secrets import guard
+from nightlatch.redaction.patterns import Screen
+from nightlatch.redaction.patterns_io import guard
 
 OUT = ROOT / "bench/out/bench.json"
 COMMANDS = ("suite", "check", "verify")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 
 from bench.parts import BY_ID, Files, Project
-from tests.core.declared_samples import SAMPLES, Sample
+from tests.unit.ratchet.declared_samples import SAMPLES, Sample
 
 PLAN = json.dumps({"userStories": [{"id": "US-1", "title": "Add", "passes": True}]}) + "\n"
 PYPROJECT = (

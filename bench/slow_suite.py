@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from nightlatch.core.models import Feature
-from nightlatch.edge.sandbox_find import find_sandbox
-from tests.ratchet.case import Base, Case, Files
-from tests.ratchet.ground import Ground, make
+from nightlatch.model.models import Feature
+from nightlatch.sandbox.find import find_sandbox
+from tests.proofs.corpus.case import Base, Case, Files
+from tests.proofs.corpus.fixtures import Ground, make
 
 FILES, EACH, SECONDS = 30, 10, 10.0
 EARLIER = 30

@@ -25,10 +25,10 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from bench import manners, soaked
-from nightlatch.edge import journal
+from nightlatch.journal import file_io
 from tests import ROOT
-from tests.loop.village import Project, make_project
 from tests.pythons import make_python
+from tests.stories.sample_project import Project, make_project
 
 SETTINGS = """agent = ["scripted"]
 [limits]
@@ -107,14 +107,14 @@ class Soak:
         """The loop, on a clock that waits in no time and never goes back; killed in the end."""
         self.seen.runs += 1
         lines = (
-            each for each in journal.read(self.project.folder / ".nightlatch/journal.jsonl") if each
+            each for each in file_io.read(self.project.folder / ".nightlatch/journal.jsonl") if each
         )
         last = max(
             (datetime.fromisoformat(str(each["at"])).timestamp() for each in lines), default=0.0
         )
         words = [f"{max(0.0, last - time.time())}", "agent=scripted"]
         with subprocess.Popen(
-            [sys.executable, "-B", str(ROOT / "tests/loop/fast_clock.py"), *words],
+            [sys.executable, "-B", str(ROOT / "tests/stories/fast_clock.py"), *words],
             cwd=self.project.folder,
             stdout=self.log,
             stderr=self.log,

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeAlias
 
 from bench.manners import KEY
-from nightlatch.edge import journal
-from tests.loop.village import Project
+from nightlatch.journal import file_io
+from tests.stories.sample_project import Project
 
 Story: TypeAlias = dict[str, Any]
 GROWS = ("parts", "work", "diary.txt", "prd.json", "progress.txt")
@@ -273,7 +273,7 @@ def gaps(project: Project) -> Iterator[str]:
     in the record."""
     state = project.folder / ".nightlatch"
     events = [
-        event for segment in sorted(state.glob("journal*.jsonl")) for event in journal.read(segment)
+        event for segment in sorted(state.glob("journal*.jsonl")) for event in file_io.read(segment)
     ]
     if None in events or not (state / "journal.jsonl").read_bytes().endswith(b"\n"):
         yield f"{events.count(None)} lines of the journal are damaged, or its end is torn"

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from nightlatch.edge import process
-from nightlatch.edge.process import Ran
-from nightlatch.edge.sandbox_find import find_sandbox
-from tests.ratchet.case import Base, Case, Files
-from tests.ratchet.ground import Ground, make
+from nightlatch.sandbox.find import find_sandbox
+from nightlatch.sandbox.process import supervisor
+from nightlatch.sandbox.process.supervisor import CommandResult
+from tests.proofs.corpus.case import Base, Case, Files
+from tests.proofs.corpus.fixtures import Ground, make
 
 FILES, EACH = 50, 20
 SOURCE = "def one(n):\n    return n + {n}\n\n\ndef two(n):\n    return n * {n}\n"
@@ -58,21 +58,21 @@ def project() -> Base:
 @contextmanager
 def clocked() -> Iterator[list[float]]:
     """The seconds of every command that runs meanwhile."""
-    own: Callable[..., Ran] = process.run
+    own: Callable[..., CommandResult] = supervisor.run
     seconds: list[float] = []
 
-    def run(*given: Any, **named: Any) -> Ran:
+    def run(*given: Any, **named: Any) -> CommandResult:
         began = time.perf_counter()
         try:
             return own(*given, **named)
         finally:
             seconds.append(time.perf_counter() - began)
 
-    process.run = run
+    supervisor.run = run
     try:
         yield seconds
     finally:
-        process.run = own
+        supervisor.run = own
 
 
 def spent(ground: Ground, files: Files) -> Spent:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import click
 
+from nightlatch.agents import note_cli
 from nightlatch.cli import COMMANDS, Program, every_command
-from nightlatch.core import languagedoc, suitedoc
-from nightlatch.core.ruledoc import page
-from nightlatch.edge import noting, runner
+from nightlatch.ratchet.languages import languages_page
+from nightlatch.suite import run_io, suites_page
+from nightlatch.verdict.rules_page import page
 
 DOCS = Path(__file__).parent
 BEGINNING = """\
@@ -59,7 +60,7 @@ def about(command: click.Command, context: click.Context) -> Iterator[str]:
     )
     if not isinstance(command, click.Group):
         return
-    words = [name for name, _ in known(command, context) if name in noting.WORDS]
+    words = [name for name, _ in known(command, context) if name in note_cli.WORDS]
     if words:
         yield from (
             f"{level}# {context.command_path} {words[0]}\n",
@@ -91,7 +92,7 @@ def note_rows() -> list[tuple[str, str]]:
     Python."""
     os.environ["COLUMNS"] = "1000"
     return re.findall(
-        r"^  (--\S+(?: \S+)?)\s{2,}(.*)$", noting.parser().format_help(), re.MULTILINE
+        r"^  (--\S+(?: \S+)?)\s{2,}(.*)$", note_cli.parser().format_help(), re.MULTILINE
     )
 
 
@@ -104,8 +105,8 @@ def main(*, check: bool) -> str:
     """Write what is not current, or only say so."""
     rules = DOCS / "ratchet.md"
     made = {DOCS / "commands.md": commands(), rules: page(rules.read_text(encoding="utf-8"))}
-    made[DOCS / "languages.md"] = languagedoc.page()
-    made[DOCS / "suites.md"] = suitedoc.page(runner.shipped())
+    made[DOCS / "languages.md"] = languages_page.page()
+    made[DOCS / "suites.md"] = suites_page.page(run_io.shipped())
     old = [
         file
         for file, text in made.items()

@@ -1,4 +1,4 @@
-"""Core decides and never touches the world; edge touches the world and never decides."""
+"""A loop for coding agents that lands only what is proved: one package per capability."""
 
 from nightlatch.safepath import leave_project
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent
 ABOVE = PACKAGE.parent
 # What test runners are given to tell their results: shown as a folder to every command that
 # decides.
-RUNNERS = PACKAGE / "runners"
+RUNNERS = PACKAGE / "suite" / "runners"
 
 
 def path(*names: str) -> Path:

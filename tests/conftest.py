@@ -15,10 +15,10 @@ import pytest
 from hypothesis import settings
 
 import nightlatch
-from nightlatch.edge.sandbox_find import find_sandbox
 from nightlatch.errors import SandboxError
+from nightlatch.sandbox.find import find_sandbox
+from tests.proofs.corpus import table
 from tests.pythons import make_pytest, make_python
-from tests.ratchet import table
 
 GIT_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -138,7 +138,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What became of the corpus of tests/ratchet, as far as it was run; its cases come from all
+    """What became of the corpus of tests/proofs/corpus, as far as it was run; its cases come from all
     workers."""
     reports = [
         report

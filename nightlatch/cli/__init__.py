@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nightlatch import __version__
-from nightlatch.core.text import plain
 from nightlatch.errors import NightlatchError, UsageError
+from nightlatch.util.text import plain
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -116,7 +116,7 @@ class Commands(click.Group):
             return None
         if cmd_name in (*COMMANDS["Decide"], *WISHES):
             command = import_module(
-                f"nightlatch.cli.{'ask' if cmd_name in WISHES else 'decide'}"
+                f"nightlatch.cli.{'control' if cmd_name in WISHES else 'decide'}"
             ).command(cmd_name)
         else:
             command = import_module(
@@ -198,7 +198,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     except PermissionError as error:
         if ".nightlatch" not in Path(str(error.filename)).parts:
             return tell(crash(error, args[0]), args)
-        from nightlatch.edge.files import not_yours
+        from nightlatch.util.fs import not_yours
 
         return tell(not_yours(error.filename), args)
     except BrokenPipeError:
@@ -206,9 +206,7 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
             dup2(nowhere.fileno(), 1)
         return 141
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
-        return tell(
-            import_module("nightlatch.edge.files").refused(bug) or crash(bug, args[0]), args
-        )
+        return tell(import_module("nightlatch.util.fs").refused(bug) or crash(bug, args[0]), args)
     return code
 
 
@@ -241,7 +239,7 @@ def require_folder() -> None:
 
 def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
     """Find the loop where one is needed, then let click find the command."""
-    name = import_module("nightlatch.edge.spelling").loop_command() if loop else "nightlatch"
+    name = import_module("nightlatch.util.command_name").loop_command() if loop else "nightlatch"
     if args[0] in ("run", "wake") and not loop and not {*HELP} & {*args}:
         if theirs := own_loop(Path.cwd()):
             sys.argv[:] = [str(theirs), *args]
@@ -304,10 +302,10 @@ def complete(wanted: str) -> int:
 def own_loop(folder: Path) -> Path | None:
     """The loop.py of the project that a folder belongs to, where it uses nightlatch and is not
     the program that is running."""
-    from nightlatch.edge.house import find_house
+    from nightlatch.project.project import find_project
 
-    house = find_house(folder)
-    theirs = house.repo.project / "loop.py"
+    project = find_project(folder)
+    theirs = project.repo.folder / "loop.py"
     running = getattr(sys.modules["__main__"], "__file__", None)
     if not theirs.is_file() or (running and Path(running).resolve() == theirs.resolve()):
         return None
@@ -315,7 +313,7 @@ def own_loop(folder: Path) -> Path | None:
         r"^\s*(from|import)\s+nightlatch\b", theirs.read_text(errors="replace"), re.MULTILINE
     ):
         return None
-    for problem in import_module("nightlatch.edge.byhand").loop(house):
+    for problem in import_module("nightlatch.project.authorship_io").loop(project):
         raise problem
     return theirs
 
@@ -369,9 +367,7 @@ def crash(bug: Exception, command: str) -> NightlatchError:
     try:
         if state and command != "ratchet":
             kept = state / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
-            import_module("nightlatch.edge.files").write_private(
-                kept, text, errors="backslashreplace"
-            )
+            import_module("nightlatch.util.fs").write_private(kept, text, errors="backslashreplace")
             return NightlatchError(
                 what,
                 fix=(
@@ -387,9 +383,10 @@ def crash(bug: Exception, command: str) -> NightlatchError:
 
 def hidden(text: str) -> str:
     """Without what is secret here, as far as the settings say so and can be read."""
-    from nightlatch.edge import house, secrets
+    from nightlatch.project.project import find_project
+    from nightlatch.redaction import patterns_io
 
     try:
-        return house.find_house(Path.cwd()).secrets.hide(text)
+        return find_project(Path.cwd()).secrets.hide(text)
     except Exception:  # noqa: BLE001  # it may be the very thing that is being told
-        return secrets.guard(environ).hide(text)
+        return patterns_io.guard(environ).hide(text)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core import brief as briefs
-from nightlatch.core.progress import patterns
-from nightlatch.core.recall import Known, Recalled
-from nightlatch.core.text import harmless, plain
-from nightlatch.edge import look, phases, unsettled
-from nightlatch.edge.house import find_house, require_plan, templates
-from nightlatch.edge.session import brief_parts, remembered
+from nightlatch.loop.session import brief_parts, remembered
+from nightlatch.project.project import find_project, require_plan, templates
+from nightlatch.prompt import brief as briefs
+from nightlatch.record.findings.retrieval import RelevantFinding, RetrievedContext
+from nightlatch.record.progress import patterns
+from nightlatch.report import status_io, unsettled_io
+from nightlatch.run import phases_io
+from nightlatch.util.text import harmless, plain
 
 
 @click.command(epilog="Example: nightlatch brief US-004 --explain")
@@ -29,19 +30,19 @@ from nightlatch.edge.session import brief_parts, remembered
 def command(feature: str, explain: bool, as_json: bool) -> None:
     """Print what the next agent on FEATURE will be told, apart from carried work that meets new
     commits."""
-    house = require_plan(find_house(Path.cwd()))
-    seen = look.with_commit(house)
+    project = require_plan(find_project(Path.cwd()))
+    seen = status_io.with_commit(project)
     found = seen.survey.find(feature)
-    past = unsettled.history(seen)
+    past = unsettled_io.history(seen)
     record = past.phases_of(found)
-    known = remembered(house, seen.tip, found, past, unsettled.findings(seen), seen.plan)
+    known = remembered(project, seen.tip, found, past, unsettled_io.findings(seen), seen.plan)
     parts = brief_parts(
-        house, seen.tip, found, past, patterns(house.progress_text(seen.tip)), known, seen.plan
+        project, seen.tip, found, past, patterns(project.progress_text(seen.tip)), known, seen.plan
     )
-    parts = phases.briefed(
-        house, seen.tip, parts, phases.stage(house, seen.tip, found, record), record
+    parts = phases_io.briefed(
+        project, seen.tip, parts, phases_io.stage(project, seen.tip, found, record), record
     )
-    made = briefs.compose(parts, templates(house))
+    made = briefs.compose(parts, templates(project))
     if as_json:
         why = {each.finding.id: each.why for each in told_of(known)}
         told = {
@@ -60,11 +61,11 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
         click.echo(harmless(made.text) if sys.stdout.isatty() else made.text, nl=False, color=True)
 
 
-def told_of(known: Recalled) -> tuple[Known, ...]:
+def told_of(known: RetrievedContext) -> tuple[RelevantFinding, ...]:
     return (*known.decisions, *known.findings, *known.more, *known.patterns)
 
 
-def explained(made: briefs.Brief, known: Recalled) -> Iterator[str]:
+def explained(made: briefs.Brief, known: RetrievedContext) -> Iterator[str]:
     """Each part and each finding with its reason, then what is left out and why."""
     for part in made.kept:
         yield f"kept  {part.size:>6} bytes  {part.name:<13} {briefs.WHY[part.name]}"

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from nightlatch.cli import verdicts
-from nightlatch.core.models import Feature, Verdict
-from nightlatch.core.text import plain
-from nightlatch.edge import judge, look, ranges, workshop
-from nightlatch.edge.house import House, find_house, require_plan, templates
+from nightlatch.cli import verdict_view
 from nightlatch.errors import UsageError
+from nightlatch.model.models import Feature, Verdict
+from nightlatch.project.project import Project, find_project, require_plan, templates
+from nightlatch.report import status_io
+from nightlatch.util.text import plain
+from nightlatch.verdict import judge_io, range_io, standalone_io
 
 NAMELESS = Feature(id="", title="", done=False)
 
@@ -33,37 +34,41 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
     Ends with 0 for accept and hold, with 1 for reject. Lands nothing, and puts nothing back:
     changed checks, CI and prompts are held.
     """
-    house = require_plan(find_house(Path.cwd()))
-    stands = look.with_commit(house).survey
-    base, tree, named = subject(house, rev)
+    project = require_plan(find_project(Path.cwd()))
+    stands = status_io.with_commit(project).survey
+    base, tree, named = subject(project, rev)
     feature = stands.find(name) if name else stands.plan.feature(named) or NAMELESS
-    verdict = judged(house, base, tree, feature, rev)
+    verdict = judged(project, base, tree, feature, rev)
     proved = None if feature is NAMELESS else verdict.proved
     if as_json:
         subject_of = {"feature": feature.id or None, "base": base, "judge": verdict.judge}
         click.echo(
             json.dumps(
-                {"schema": "nightlatch/check/1", **verdicts.told(verdict, proved), **subject_of},
+                {
+                    "schema": "nightlatch/check/1",
+                    **verdict_view.told(verdict, proved),
+                    **subject_of,
+                },
                 indent=2,
             )
         )
     else:
-        click.echo("\n".join(verdicts.shown(verdict, proved)))
-    return int(verdicts.word(verdict) == "reject")
+        click.echo("\n".join(verdict_view.shown(verdict, proved)))
+    return int(verdict_view.word(verdict) == "reject")
 
 
-def subject(house: House, rev: str | None) -> tuple[str, str, str]:
+def subject(project: Project, rev: str | None) -> tuple[str, str, str]:
     """The base, the tree to judge, and the feature that a landing names."""
-    commit = house.repo.tip_of(f"{rev or 'HEAD'}^{{commit}}")
+    commit = project.repo.tip_of(f"{rev or 'HEAD'}^{{commit}}")
     if commit is None:
         raise UsageError(
             f"there is no commit {plain(rev or 'HEAD')}",
-            place=str(house.repo.top),
+            place=str(project.repo.top),
             fix="git log --oneline",
         )
     if rev is None:
-        return commit, workshop.working_tree(house.repo), ""
-    [found] = house.repo.log(commit, 1)
+        return commit, standalone_io.working_tree(project.repo), ""
+    [found] = project.repo.log(commit, 1)
     if not found.parents:
         raise UsageError(
             f"{plain(rev)} is the first commit: there is nothing to compare it with",
@@ -72,14 +77,14 @@ def subject(house: House, rev: str | None) -> tuple[str, str, str]:
     return found.parents[0], found.tree, found.trailers.get("Nightlatch-Feature", "")
 
 
-def judged(house: House, base: str, tree: str, feature: Feature, rev: str | None) -> Verdict:
+def judged(project: Project, base: str, tree: str, feature: Feature, rev: str | None) -> Verdict:
     """Nothing is put back: what a person changed, they may have meant."""
-    span = ranges.Range(base=base, head=house.repo.tip_of(rev) or "") if rev else None
-    with workshop.opened(house) as (pool, engine):
-        agent = next(iter(house.config.agent), "")
-        bench = judge.bench(
-            house, agent, pool.sandbox, templates(house), house.state / "sessions" / "check"
+    span = range_io.Range(base=base, head=project.repo.tip_of(rev) or "") if rev else None
+    with standalone_io.opened(project) as (pool, engine):
+        agent = next(iter(project.config.agent), "")
+        bench = judge_io.bench(
+            project, agent, pool.sandbox, templates(project), project.state / "sessions" / "check"
         )
-        return ranges.examined(
-            house, engine, base, tree, feature, span, judge=None if feature is NAMELESS else bench
+        return range_io.examined(
+            project, engine, base, tree, feature, span, judge=None if feature is NAMELESS else bench
         )

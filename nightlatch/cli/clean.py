@@ -8,12 +8,13 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.text import plain
-from nightlatch.core.units import duration
-from nightlatch.edge import cleaning, files
-from nightlatch.edge.cleaning import KINDS, Leftover
-from nightlatch.edge.house import find_house
 from nightlatch.errors import UsageError
+from nightlatch.loop import cleanup
+from nightlatch.loop.cleanup import KINDS, Removable
+from nightlatch.project.project import find_project
+from nightlatch.util import fs
+from nightlatch.util.text import plain
+from nightlatch.util.units import duration
 
 SHOWN = 5
 
@@ -44,11 +45,11 @@ def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
         raise UsageError(
             f"--older {plain(older, 40)} is no age", fix='give one such as "14d" or "12h"'
         ) from None
-    house = find_house(Path.cwd())
-    with files.Lock(house.state / "lock") if yes and house.state.is_dir() else nullcontext():
-        found = list(cleaning.leftovers(house, before, keep))
+    project = find_project(Path.cwd())
+    with fs.Lock(project.state / "lock") if yes and project.state.is_dir() else nullcontext():
+        found = list(cleanup.leftovers(project, before, keep))
         for one in found if yes else ():
-            cleaning.remove(house, one)
+            cleanup.remove(project, one)
     if as_json:
         listed = [{"kind": one.kind, "name": one.name, "bytes": one.size} for one in found]
         click.echo(
@@ -58,7 +59,7 @@ def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
         tell(found, yes=yes)
 
 
-def tell(found: Sequence[Leftover], *, yes: bool) -> None:
+def tell(found: Sequence[Removable], *, yes: bool) -> None:
     for kind, says in KINDS.items():
         own = [one for one in found if one.kind == kind]
         if own:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.config import items
-from nightlatch.edge.house import find_house
+from nightlatch.project.config.settings import items
+from nightlatch.project.project import find_project
 
 
 @click.command(epilog="Example: nightlatch config --show-origin | grep limits")
@@ -22,7 +22,7 @@ def command(show_origin: bool, as_json: bool) -> None:
 
     The environment (NIGHTLATCH_LIMITS_ATTEMPTS=5) wins over loop.toml, and that over the default.
     """
-    settings = list(items(find_house(Path.cwd()).config))
+    settings = list(items(find_project(Path.cwd()).config))
     if as_json:
         table = {name: {"value": value, "origin": origin} for name, value, origin in settings}
         click.echo(json.dumps({"schema": "nightlatch/config/1", "settings": table}, indent=2))

@@ -9,16 +9,17 @@ from time import monotonic, sleep
 import click
 from click.shell_completion import CompletionItem
 
-from nightlatch.core import planfile
-from nightlatch.core.choices import needless, objection, settles
-from nightlatch.core.history import replay
-from nightlatch.core.models import Feature
-from nightlatch.core.progress import decision
-from nightlatch.core.text import plain
-from nightlatch.edge import inbox, look
-from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.look import View
 from nightlatch.errors import BusyError, NightlatchError, UsageError
+from nightlatch.journal import inbox_io, read_io
+from nightlatch.landing.decision_rules import needless, objection, settles
+from nightlatch.model.models import Feature
+from nightlatch.plan import file
+from nightlatch.project.project import Project, find_project, require_plan
+from nightlatch.record.history import replay
+from nightlatch.record.progress import decision
+from nightlatch.report import status_io
+from nightlatch.report.status_io import ProjectStatus
+from nightlatch.util.text import plain
 
 PATIENCE = 20.0
 OPPOSITES = [{yes, no} for yes in ("approve", "done") for no in ("refuse", "revert")]
@@ -162,8 +163,8 @@ def features(
 ) -> list[CompletionItem[str]]:
     """The ids of the plan that a shell may offer, with their titles."""
     try:
-        house = find_house(Path.cwd())
-        plan = planfile.read(house.worktree_plan() or b"", house.plan, *house.reading)
+        project = find_project(Path.cwd())
+        plan = file.read(project.worktree_plan() or b"", project.plan, *project.reading)
     except NightlatchError:
         return []
     known = [
@@ -181,8 +182,8 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
     The last of several words is what the person says where the verb takes words and the plan has no
     feature of that name.
     """
-    house = require_plan(find_house(Path.cwd()))
-    seen = look.view(house)
+    project = require_plan(find_project(Path.cwd()))
+    seen = status_io.view(project)
     if (
         VERBS[verb].several
         and VERBS[verb].text
@@ -192,17 +193,17 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
         words, text = words[:-1], words[-1]
     features = [*dict.fromkeys(map(seen.survey.find, words))]
     given = [
-        record(house, seen, verb, feature, text, alone=len(features) == 1) for feature in features
+        record(project, seen, verb, feature, text, alone=len(features) == 1) for feature in features
     ]
-    failed = carry_out(house) if now else {}
+    failed = carry_out(project) if now else {}
     for what, name in given:
-        click.echo(f"{what}{failed.get(name) or progress_of(house, name) if name else ''}")
+        click.echo(f"{what}{failed.get(name) or progress_of(project, name) if name else ''}")
     if any(name in failed for _, name in given):
         raise SystemExit(3)
 
 
 def record(
-    house: House, seen: View, verb: str, feature: Feature, text: str, *, alone: bool
+    project: Project, seen: ProjectStatus, verb: str, feature: Feature, text: str, *, alone: bool
 ) -> tuple[str, str]:
     """What is said about a decision, and its id; "" where nothing is recorded. Raises
     UsageError for one that makes no sense.
@@ -212,7 +213,7 @@ def record(
     """
     queue = [
         (path, known)
-        for path, known in inbox.waiting(house)
+        for path, known in inbox_io.waiting(project)
         if known.feature == feature.id and known.verb != "note"
     ]
     # nobody has seen it: another mind counts
@@ -225,7 +226,7 @@ def record(
     problem, fix = objection(verb, feature, past)
     what = f"{plain(feature.id)} {plain(feature.title, 60)}"
     if changed and (problem or needless(verb, feature, past, text)):
-        inbox.forget(changed)
+        inbox_io.forget(changed)
         return (
             (
                 f"{what}: {' and '.join(changed.values())} is taken back before it was carried out;"
@@ -238,55 +239,58 @@ def record(
     if problem:
         raise UsageError(
             f"{plain(feature.id)} {problem}, so there is nothing to {verb}",
-            place=house.plan,
+            place=project.plan,
             fix=fix,
         )
     recorded = bool(waiting) and (waiting[-1].verb, waiting[-1].text) == (verb, text)
     if not recorded and needless(verb, feature, past, text):
         return f"{what}: nothing to do, it is so already", ""
     if not recorded:
-        from nightlatch.edge.opening import state_folder
+        from nightlatch.project.discovery import state_folder
 
-        state_folder(house)
+        state_folder(project)
         # older than this one, and the later one counts
         if verb == "answer" and feature.answer not in ("", text, *past.answers):
-            inbox.leave(house, verb, feature.id, feature.answer, datetime.now(UTC))
+            inbox_io.leave(project, verb, feature.id, feature.answer, datetime.now(UTC))
     given = (
-        waiting[-1] if recorded else inbox.leave(house, verb, feature.id, text, datetime.now(UTC))
+        waiting[-1]
+        if recorded
+        else inbox_io.leave(project, verb, feature.id, text, datetime.now(UTC))
     )
-    inbox.forget(changed)
+    inbox_io.forget(changed)
     replaced = " and ".join(changed.values())
     in_place_of = f", in place of {replaced}," if replaced else ""
     return f"{what}: {verb}{in_place_of} ", given.id
 
 
-def carry_out(house: House) -> dict[str, str]:
+def carry_out(project: Project) -> dict[str, str]:
     """Everything in the inbox, as a run would before its first session; somebody else who does
     just that is waited for, a run is not.
 
     What could not be done is given, with what to do, by the decision's id.
     """
-    from nightlatch.edge import decisions, landing, opening
-    from nightlatch.edge.site import Options
+    from nightlatch.landing import decisions_io, landing
+    from nightlatch.loop import setup
+    from nightlatch.run.context import Options
 
     end, failed = monotonic() + PATIENCE, dict[str, str]()
-    while any(inbox.waiting(house)) and monotonic() < end:
+    while any(inbox_io.waiting(project)) and monotonic() < end:
         try:
-            with opening.entered(Options()) as site:
-                landing.finish_publishing(site)
-                landing.commit_plan_edits(site)
-                failed |= decisions.carry_out(site)
+            with setup.entered(Options()) as context:
+                landing.finish_publishing(context)
+                landing.commit_plan_edits(context)
+                failed |= decisions_io.carry_out(context)
         except BusyError:
-            if look.last_turn(house).get("event") not in (None, "run.ended"):
+            if read_io.last_turn(project).get("event") not in (None, "run.ended"):
                 break
             sleep(0.05)
     return failed
 
 
-def progress_of(house: House, name: str) -> str:
+def progress_of(project: Project, name: str) -> str:
     """Where the decision has got to; others may have come meanwhile."""
-    if all(known.id != name for _, known in inbox.waiting(house)):
+    if all(known.id != name for _, known in inbox_io.waiting(project)):
         return "is carried out"
-    if look.holder(house) is not None:
+    if read_io.holder(project) is not None:
         return "is recorded; the running loop carries it out before its next session"
     return "is recorded; the next run carries it out, or add --now"

@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 
 from nightlatch import data
-from nightlatch.edge import outside
-from nightlatch.edge.sandbox_find import find_sandbox
-from nightlatch.edge.spelling import install_command, loop_command
 from nightlatch.errors import SandboxError
+from nightlatch.sandbox.find import find_sandbox
+from nightlatch.util import outside
+from nightlatch.util.command_name import install_command, loop_command
 
 
 @click.command()

@@ -8,11 +8,11 @@ from time import monotonic
 
 import click
 
-from nightlatch.core.forecast import Finding, Level
-from nightlatch.core.text import plain
-from nightlatch.edge import doctor
-from nightlatch.edge.console import Console
-from nightlatch.edge.house import find_house
+from nightlatch.preflight import probes_io
+from nightlatch.preflight.forecast import Diagnostic, Level
+from nightlatch.project.project import find_project
+from nightlatch.util.console import Console
+from nightlatch.util.text import plain
 
 FORECAST = ("prove", "cost", "overhead")  # topics of the forecast that are no feature's
 
@@ -33,9 +33,9 @@ def command(as_json: bool, notify: bool) -> int:
     What would stop the night comes first, then what is worth knowing, then the forecast. Calls each
     agent with one word, which it may bill. Ends with 1 if something would stop the night.
     """
-    found, house, began = [], find_house(Path.cwd()), monotonic()
-    console = Console(hide=house.secrets.hide)
-    for finding in doctor.notified(house) if notify else doctor.examine(house, console):
+    found, project, began = [], find_project(Path.cwd()), monotonic()
+    console = Console(hide=project.secrets.hide)
+    for finding in probes_io.notified(project) if notify else probes_io.examine(project, console):
         found.append(finding)
         console.alive(monotonic() - began, f"looked at {finding.topic}")
     console.rest()
@@ -58,7 +58,7 @@ def command(as_json: bool, notify: bool) -> int:
     return int(bad)
 
 
-def order(finding: Finding) -> int:
+def order(finding: Diagnostic) -> int:
     """What fails, what is worth knowing, the forecast, and what is fine."""
     forecast = bool(finding.proof) or finding.topic in FORECAST
     return (
@@ -72,7 +72,7 @@ def order(finding: Finding) -> int:
     )
 
 
-def show(finding: Finding) -> None:
+def show(finding: Diagnostic) -> None:
     click.echo(f"{finding.level:<5} {finding.topic}: {plain(finding.says)}")
     if finding.fix:
         click.echo(f"      fix: {plain(finding.fix)}")

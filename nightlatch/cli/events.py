@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.models import Usage
-from nightlatch.core.text import plain
-from nightlatch.edge import transcripts
-from nightlatch.edge.house import find_house
 from nightlatch.errors import UsageError
+from nightlatch.journal import transcripts_io
+from nightlatch.model.models import Usage
+from nightlatch.project.project import find_project
+from nightlatch.util.text import plain
 
 
 @click.command(epilog="Example: nightlatch events r-20261120-220100-s03 --follow --json")
@@ -32,14 +32,14 @@ from nightlatch.errors import UsageError
 )
 def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
     """Stream the log of SESSION: each thought, call and result once, in order, numbered from 1."""
-    house = find_house(Path.cwd())
-    over = partial(transcripts.over, house, session)
-    if transcripts.path(house, session) is None and (not follow or over()):
+    project = find_project(Path.cwd())
+    over = partial(transcripts_io.over, project, session)
+    if transcripts_io.path(project, session) is None and (not follow or over()):
         raise UsageError(
             f"no transcript of a session {plain(session, 60)} is on this machine",
             fix="nightlatch log",
         )
-    for one in transcripts.heard(house, session, over if follow else lambda: True):
+    for one in transcripts_io.heard(project, session, over if follow else lambda: True):
         if one.number > since:
             click.echo(
                 told(one)
@@ -48,7 +48,7 @@ def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
             )
 
 
-def told(one: transcripts.Heard) -> str:
+def told(one: transcripts_io.Heard) -> str:
     event = one.event
     data = {
         name: asdict(value) if isinstance(value, Usage) else value

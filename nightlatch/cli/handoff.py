@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core import handoff
-from nightlatch.core.foreign import before
-from nightlatch.core.models import Feature
-from nightlatch.core.recall import Recalled
-from nightlatch.core.repeats import Count, trodden
-from nightlatch.core.text import harmless
-from nightlatch.edge import look
-from nightlatch.edge.house import House, find_house, require_plan
 from nightlatch.errors import UsageError
+from nightlatch.model.models import Feature
+from nightlatch.project.project import Project, find_project, require_plan
+from nightlatch.prompt.handoff import note as handoff
+from nightlatch.prompt.handoff.repeats import RepeatCounter, trodden
+from nightlatch.record.findings.retrieval import RetrievedContext
+from nightlatch.record.foreign_progress import before
+from nightlatch.report import status_io
+from nightlatch.util.text import harmless
 
 
 @click.command(epilog="Example: nightlatch handoff US-004 | gh issue comment 12 --body-file -")
@@ -37,11 +37,11 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
     """
     if agent and not trial:
         raise UsageError("--agent is the agent of a trial", fix="add --trial")
-    house = require_plan(find_house(Path.cwd(), {"agent": (agent,)} if agent else {}))
-    seen = look.with_commit(house)
-    found, known, text = restart_note(house, seen, feature)
+    project = require_plan(find_project(Path.cwd(), {"agent": (agent,)} if agent else {}))
+    seen = status_io.with_commit(project)
+    found, known, text = restart_note(project, seen, feature)
     if trial:
-        tried = compare(house, seen, found, known, text)
+        tried = compare(project, seen, found, known, text)
         each = {
             name: {"repeated": one.repeated, "calls": one.calls, "what": one.told}
             for name, one in tried.items()
@@ -53,18 +53,20 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
         click.echo(json.dumps(told, indent=2) if as_json else harmless(text), nl=as_json)
 
 
-def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, Recalled, str]:
+def restart_note(
+    project: Project, seen: status_io.ProjectStatus, feature: str
+) -> tuple[Feature, RetrievedContext, str]:
     """The feature, what is known of it, and its note as the record stands."""
-    from nightlatch.edge import unsettled
-    from nightlatch.edge.session import remembered, touched
+    from nightlatch.loop.session import remembered, touched
+    from nightlatch.report import unsettled_io
 
     found = seen.survey.find(feature)
-    history = unsettled.history(seen)
+    history = unsettled_io.history(seen)
     past = history.of(found)
     known = remembered(
-        house, seen.tip, found, history, unsettled.findings(seen), seen.plan, handoff.MOST
+        project, seen.tip, found, history, unsettled_io.findings(seen), seen.plan, handoff.MOST
     )
-    carried = sorted(touched(house.repo, found, past)) if past.carried else []
+    carried = sorted(touched(project.repo, found, past)) if past.carried else []
     earlier = before(found, seen.plan.features, history.foreign)
     return (
         found,
@@ -74,10 +76,15 @@ def restart_note(house: House, seen: look.View, feature: str) -> tuple[Feature, 
 
 
 def compare(
-    house: House, seen: look.View, feature: Feature, known: Recalled, text: str
-) -> dict[str, Count]:
+    project: Project,
+    seen: status_io.ProjectStatus,
+    feature: Feature,
+    known: RetrievedContext,
+    text: str,
+) -> dict[str, RepeatCounter]:
     """What a session repeats that has the note, and one that has none."""
-    from nightlatch.edge import agents, trial
+    from nightlatch.agents import registry_io
+    from nightlatch.prompt.handoff import trial_io as trial
 
     settled = trodden(known.findings)
     if not settled:
@@ -85,8 +92,8 @@ def compare(
             f"nothing is settled about {feature.id}, so no session could repeat it",
             fix="nightlatch note list",
         )
-    hired = agents.load(house.config.agent[0], house.config.agents)
-    place = trial.ground(house, seen.tip, feature, seen.branch)
+    hired = registry_io.load(project.config.agent[0], project.config.agents)
+    place = trial.ground(project, seen.tip, feature, seen.branch)
     try:
         return {
             name: trial.session(place, hired, note, settled)
@@ -96,7 +103,7 @@ def compare(
         place.pool.close()
 
 
-def shown(tried: Mapping[str, Count]) -> Iterator[str]:
+def shown(tried: Mapping[str, RepeatCounter]) -> Iterator[str]:
     for name, words in (("note", "with the note"), ("empty", "with none")):
         yield f"{words:<14} repeated work: {tried[name].repeated} in {tried[name].calls} tool calls"
         yield from (f"{'':<14} {what}" for what in tried[name].told)

@@ -14,7 +14,7 @@ def command(topic: str | None) -> None:
     if topic is None:
         click.echo("\n".join(TOPICS))
     elif topic == "config":
-        from nightlatch.core.config import default_toml
+        from nightlatch.project.config.settings import default_toml
 
         click.echo(default_toml(), nl=False)
     else:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core import planfile
-from nightlatch.core.text import CONTROL, plain
+from nightlatch.plan import file as planfile
+from nightlatch.util.text import CONTROL, plain
 
 
 @click.command(epilog="Example: nightlatch import .taskmaster/tasks/tasks.json > prd.json")

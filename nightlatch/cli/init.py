@@ -10,15 +10,15 @@ import click
 
 from nightlatch import data
 from nightlatch.cli import Program
-from nightlatch.core import detect
-from nightlatch.core.config import default_toml
-from nightlatch.core.forecast import unproven
-from nightlatch.core.suites import loose, weak
-from nightlatch.core.text import plain
-from nightlatch.edge.detect import Found, look
-from nightlatch.edge.gitcall import words
-from nightlatch.edge.house import House, find_house, has_settings
 from nightlatch.errors import RepoError
+from nightlatch.git.command import words
+from nightlatch.preflight import detect
+from nightlatch.preflight.detect_io import DetectedProject, look
+from nightlatch.preflight.forecast import unproven
+from nightlatch.project.config.settings import default_toml
+from nightlatch.project.project import Project, find_project, has_settings
+from nightlatch.suite.suites import loose, weak
+from nightlatch.util.text import plain
 
 EXAMPLE = {
     "userStories": [
@@ -56,16 +56,16 @@ def command(program: Program, commit: bool) -> None:
     loop.py, loop.toml, checks/ and prompts/, an example prd.json where there is no plan, and
     .nightlatch/, which git never sees.
     """
-    house = here()
-    found = look(house)
-    for word, text in told(house, found):
+    project = here()
+    found = look(project)
+    for word, text in told(project, found):
         tell(word, text)
-    for name, text, mode in wanted(house, found):
-        write(house.repo.project / name, text, mode)
+    for name, text, mode in wanted(project, found):
+        write(project.repo.folder / name, text, mode)
         tell("wrote", name)
-    loose = uncommitted(house)
+    loose = uncommitted(project)
     if commit and loose:
-        commit_only(house, loose)
+        commit_only(project, loose)
         tell("commit", f"nightlatch: set up ({len(loose)} files)")
     says, _ = unproven(found.left)
     if says and found.agents:
@@ -74,17 +74,17 @@ def command(program: Program, commit: bool) -> None:
         tell("next", step)
 
 
-def here() -> House:
+def here() -> Project:
     """The house of this folder; where there is neither plan nor settings, this folder is the
     project."""
-    house = find_house(Path.cwd())
-    if house.plan or has_settings(house.repo.project):
-        return house
-    own = replace(house, repo=replace(house.repo, project=Path.cwd().resolve()))
-    return replace(own, progress=own.path(house.config.progress))
+    project = find_project(Path.cwd())
+    if project.plan or has_settings(project.repo.folder):
+        return project
+    own = replace(project, repo=replace(project.repo, folder=Path.cwd().resolve()))
+    return replace(own, progress=own.path(project.config.progress))
 
 
-def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
+def told(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
     """What was found, and what was looked for and not found."""
     if found.plan:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
@@ -105,8 +105,8 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
         ("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it")
         for tool in found.absent
     )
-    if has_settings(house.repo.project):
-        yield "found", f"agent {', '.join(house.config.agent)}, by your settings"
+    if has_settings(project.repo.folder):
+        yield "found", f"agent {', '.join(project.config.agent)}, by your settings"
     elif found.agents:
         yield (
             "found",
@@ -129,7 +129,7 @@ def told(house: House, found: Found) -> Iterator[tuple[str, str]]:
         yield "found", "sandbox bubblewrap, tried"
 
 
-def suites_told(found: Found) -> Iterator[tuple[str, str]]:
+def suites_told(found: DetectedProject) -> Iterator[tuple[str, str]]:
     """The suites, how far each is protected, and the test files that none of them runs."""
     if not found.suites:
         yield "note", NO_RUNNER
@@ -146,17 +146,17 @@ def suites_told(found: Found) -> Iterator[tuple[str, str]]:
     yield from (("note", loose(folder, paths)) for folder, paths in found.loose.items())
 
 
-def wanted(house: House, found: Found) -> Iterator[Wanted]:
+def wanted(project: Project, found: DetectedProject) -> Iterator[Wanted]:
     """Name, text and mode of every file that is missing. Folders that are there are left alone,
     also with files missing in them."""
-    project = house.repo.project
-    if not (project / "loop.py").exists():
+    root = project.repo.folder
+    if not (root / "loop.py").exists():
         yield "loop.py", data.text("shipped", "loop.py"), 0o755
     if not found.plan and not found.elsewhere:
         yield "prd.json", json.dumps(EXAMPLE, indent=2) + "\n", 0o644
-    if not has_settings(project):
+    if not has_settings(root):
         yield "loop.toml", default_toml(**settings(found)), 0o644
-    if not (project / "checks").exists():
+    if not (root / "checks").exists():
         if found.suites:
             yield "checks/10-tests", detect.suite_text(found.suites), 0o755
         for name in sorted({tool.check for tool in found.tools}):
@@ -167,14 +167,14 @@ def wanted(house: House, found: Found) -> Iterator[Wanted]:
             )
         if found.hooks[1]:
             yield "checks/60-hooks", found.hooks[1], 0o755
-    if not (project / "prompts").exists():
+    if not (root / "prompts").exists():
         for prompt in sorted(data.path("prompts").iterdir()):
             yield f"prompts/{prompt.name}", prompt.read_text(encoding="utf-8"), 0o644
-    if not (project / ".nightlatch/.gitignore").exists():
+    if not (root / ".nightlatch/.gitignore").exists():
         yield ".nightlatch/.gitignore", "*\n", 0o644
 
 
-def settings(found: Found) -> dict[str, object]:
+def settings(found: DetectedProject) -> dict[str, object]:
     """What loop.toml says otherwise than by default."""
     known: dict[str, object] = {}
     if own := detect.own_plan(found.elsewhere):
@@ -205,33 +205,33 @@ def write(path: Path, text: str, mode: int) -> None:
         ) from error
 
 
-def uncommitted(house: House) -> tuple[str, ...]:
+def uncommitted(project: Project) -> tuple[str, ...]:
     """The files of the set-up that the last commit does not hold as they are; of the plan only
     one that git does not know yet."""
-    plan = house.plan or house.path("prd.json")
-    names = [house.path(name) for name in ("loop.py", "loop.toml", "checks", "prompts")]
+    plan = project.plan or project.path("prd.json")
+    names = [project.path(name) for name in ("loop.py", "loop.toml", "checks", "prompts")]
     status = words(
-        house.repo.as_person(
+        project.repo.as_person(
             "status", "--porcelain", "-z", "--no-renames", "-uall", "--", *names, plan
         ).output()
     )
     return tuple(line[3:] for line in status if line[3:] != plan or line.startswith("??"))
 
 
-def commit_only(house: House, paths: tuple[str, ...]) -> None:
+def commit_only(project: Project, paths: tuple[str, ...]) -> None:
     """One commit of exactly these files; what else is staged stays staged."""
-    house.repo.ident("AUTHOR")
-    if house.repo.head() is None:
+    project.repo.ident("AUTHOR")
+    if project.repo.head() is None:
         raise RepoError(
             "HEAD is detached, so a commit would belong to no branch", fix="git switch -c NAME"
         )
-    house.repo.as_person("add", "--intent-to-add", "--", *paths).output()
-    house.repo.as_person(
+    project.repo.as_person("add", "--intent-to-add", "--", *paths).output()
+    project.repo.as_person(
         "commit", "-q", "--only", "-m", "nightlatch: set up", "--", *paths
     ).output()
 
 
-def next_steps(name: str, found: Found, loose: bool) -> Iterator[str]:
+def next_steps(name: str, found: DetectedProject, loose: bool) -> Iterator[str]:
     if not found.plan:
         yield "edit prd.json: one item for each feature that you want in the morning"
     if loose:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.progress import SESSION_WORDS, Entry, Item, RunStart, render
-from nightlatch.core.text import harmless, plain
-from nightlatch.edge import look, transcripts
-from nightlatch.edge.house import House, find_house
-from nightlatch.edge.look import View
 from nightlatch.errors import UsageError
+from nightlatch.git import queries
+from nightlatch.journal import transcripts_io
+from nightlatch.project.project import Project, find_project
+from nightlatch.record.progress import SESSION_WORDS, Entry, Item, RunStart, render
+from nightlatch.report import status_io
+from nightlatch.report.status_io import ProjectStatus
+from nightlatch.util.text import harmless, plain
 
 LINES = 20
 
@@ -42,16 +44,16 @@ class Session:
 def command(name: str, count: int, as_json: bool) -> int:
     """Say what each session came to: of all, or of one feature; of one session the details and
     the end of its transcript too."""
-    seen = look.glance(find_house(Path.cwd()))
-    house, sessions = seen.house, chosen(seen, name)[-count:]
+    seen = status_io.glance(find_project(Path.cwd()))
+    project, sessions = seen.project, chosen(seen, name)[-count:]
     if as_json:
         body = {
             "schema": "nightlatch/log/1",
             "unread": seen.unread or None,
-            "sessions": [told(house, one) for one in sessions],
+            "sessions": [told(project, one) for one in sessions],
         }
         click.echo(json.dumps(body, indent=2))
-        return look.code(house)
+        return status_io.code(project)
     if seen.unread:
         click.echo(plain(seen.unread), err=True)
     if not sessions and not name:
@@ -61,21 +63,21 @@ def command(name: str, count: int, as_json: bool) -> int:
         click.echo(plain(f"{header}   {one.commit[:9] or '-'} {one.id}"))
         click.echo("".join(f"{plain(line)}\n" for line in details if name), nl=False)
     if name and [one.id for one in sessions] == [name]:
-        click.echo("".join(f"{line}\n" for line in ending(house, sessions[0])), nl=False)
-    if name and sessions and (page := about_held(house, sessions[-1])):
+        click.echo("".join(f"{line}\n" for line in ending(project, sessions[0])), nl=False)
+    if name and sessions and (page := about_held(project, sessions[-1])):
         click.echo(f"\n{harmless(page)}", nl=False)
-    return look.code(house)
+    return status_io.code(project)
 
 
-def chosen(seen: View, name: str) -> list[Session]:
+def chosen(seen: ProjectStatus, name: str) -> list[Session]:
     """The sessions of this name, or of the feature of this name."""
-    known = list(sessions_of(seen.items, look.landings(seen.house.repo, seen.tip)))
+    known = list(sessions_of(seen.items, queries.landings(seen.project.repo, seen.tip)))
     found = [one for one in known if name in ("", one.id, one.entry.feature)]
     if name and not found:
         if seen.plan.feature(name) is None:
             raise UsageError(
                 f"no session and no feature is called {plain(name)}",
-                place=seen.house.progress,
+                place=seen.project.progress,
                 fix="nightlatch log",
             )
         click.echo(f"{plain(name)} has had no session yet", err=True)
@@ -97,24 +99,24 @@ def sessions_of(items: Sequence[Item], commits: Mapping[str, str]) -> Iterator[S
             yield Session(id=session, entry=item, agent=agent, commit=commits.get(session, ""))
 
 
-def folder(house: House, session: Session) -> Path | None:
+def folder(project: Project, session: Session) -> Path | None:
     """Where its brief and its transcript lie, None where this machine has neither."""
-    found = house.state / "sessions" / session.id
+    found = project.state / "sessions" / session.id
     return found if "/" not in session.id and found.is_dir() else None
 
 
-def about_held(house: House, session: Session) -> str:
+def about_held(project: Project, session: Session) -> str:
     """The page about what is held of a session, "" where nothing is."""
-    page = house.state / "sessions" / session.id / "held.md"
+    page = project.state / "sessions" / session.id / "held.md"
     return (
         page.read_text(encoding="utf-8")
-        if session.entry.word == "held" and folder(house, session) and page.is_file()
+        if session.entry.word == "held" and folder(project, session) and page.is_file()
         else ""
     )
 
 
-def told(house: House, session: Session) -> dict[str, object]:
-    entry, kept = session.entry, folder(house, session)
+def told(project: Project, session: Session) -> dict[str, object]:
+    entry, kept = session.entry, folder(project, session)
     return {
         "session": session.id,
         "at": entry.at.isoformat(),
@@ -131,13 +133,14 @@ def told(house: House, session: Session) -> dict[str, object]:
     }
 
 
-def ending(house: House, session: Session) -> Iterator[str]:
+def ending(project: Project, session: Session) -> Iterator[str]:
     """Where the transcript lies, and its last lines as the agent's own words."""
-    place = transcripts.path(house, session.id)
+    place = transcripts_io.path(project, session.id)
     if place is None:
         yield "its transcript is not on this machine"
         return
     yield f"transcript: {place}, ending:"
     yield from [
-        f"    {said}" for said in transcripts.ending(house, session.id, session.agent, LINES, 300)
+        f"    {said}"
+        for said in transcripts_io.ending(project, session.id, session.agent, LINES, 300)
     ]

@@ -11,10 +11,12 @@ from typing import cast
 import click
 
 from nightlatch import data
-from nightlatch.core.findings import Finding
-from nightlatch.core.text import harmless, plain
-from nightlatch.edge import noting
+from nightlatch.agents import note_cli
 from nightlatch.errors import BusyError, FaultError, FindingError, UsageError
+from nightlatch.journal import read_io
+from nightlatch.project import discovery
+from nightlatch.record.findings.findings import Finding
+from nightlatch.util.text import harmless, plain
 
 ANY = {"ignore_unknown_options": True, "help_option_names": []}
 
@@ -23,7 +25,7 @@ class Notes(click.Group):
     """`list`, `show` and `lint` look; every other word is said as agents say it."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in noting.WORDS:
+        if cmd_name not in note_cli.WORDS:
             return super().get_command(ctx, cmd_name)
         words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
         return click.Command(
@@ -31,7 +33,7 @@ class Notes(click.Group):
         )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*noting.WORDS, *super().list_commands(ctx)]
+        return [*note_cli.WORDS, *super().list_commands(ctx)]
 
 
 @click.group(
@@ -46,9 +48,9 @@ def command() -> None:
 def saying(word: str) -> Callable[..., int]:
     def callback(words: tuple[str, ...]) -> int:
         if os.environ.get("NIGHTLATCH_OUT") or "--help" in words:
-            return noting.main(["note", word, *words], os.environ)
+            return note_cli.main(["note", word, *words], os.environ)
         try:
-            note = noting.read([word, *words])
+            note = note_cli.read([word, *words])
         except ValueError as error:
             raise UsageError(
                 str(error), place=f"note {word}", fix=f"nightlatch note {word} --help"
@@ -62,30 +64,31 @@ def saying(word: str) -> Callable[..., int]:
 def said(note: dict[str, object]) -> str:
     """The person's note, left for the loop, or written at once where none is at work."""
     from nightlatch.cli.decide import carry_out, progress_of
-    from nightlatch.core.notes import name_of
-    from nightlatch.edge import inbox, look, opening
-    from nightlatch.edge.house import find_house, require_plan
+    from nightlatch.journal import inbox_io
+    from nightlatch.project.project import find_project, require_plan
+    from nightlatch.record.findings.notes import name_of
+    from nightlatch.report import status_io
 
-    house = require_plan(find_house(Path.cwd()))
-    seen = look.with_commit(house)
+    project = require_plan(find_project(Path.cwd()))
+    seen = status_io.with_commit(project)
     feature = seen.survey.find(str(note["feature"])).id if "feature" in note else ""
     against = str(note.get("challenge", ""))
-    if against and against not in {finding.id for finding in house.findings(seen.tip, {})}:
+    if against and against not in {finding.id for finding in project.findings(seen.tip, {})}:
         raise FindingError(f"there is no finding {against!r}", fix="nightlatch note list")
-    opening.state_folder(house)
-    left = inbox.leave(
-        house,
+    discovery.state_folder(project)
+    left = inbox_io.leave(
+        project,
         "note",
         feature,
         json.dumps({**note, **({"feature": feature} if feature else {})}),
         datetime.now(UTC),
     )
-    if look.holder(house) is None:
+    if read_io.holder(project) is None:
         with suppress(FaultError, BusyError):  # the next run can do what this machine cannot do now
-            carry_out(house)
+            carry_out(project)
     return (
         f"{against or name_of(left.id)}: {'challenge' if against else 'note'}"
-        f" {progress_of(house, left.id)}"
+        f" {progress_of(project, left.id)}"
     )
 
 
@@ -148,7 +151,7 @@ def show(name: str, *, as_json: bool) -> None:
 def lint(name: str, *, as_json: bool) -> int:
     """Say whether somebody could go on from a restart note alone: from a file, or from the note
     that `handoff F` writes. 1: not so."""
-    from nightlatch.core.lint import lint as flaws_of
+    from nightlatch.prompt.handoff.lint import lint as flaws_of
 
     table = data.table("shipped", "lint.toml")
     text = note_of(name)
@@ -177,33 +180,34 @@ def note_of(name: str) -> str:
     if (file := Path(name)).is_file():
         return file.read_text(encoding="utf-8", errors="replace")
     from nightlatch.cli.handoff import restart_note
-    from nightlatch.edge import look
-    from nightlatch.edge.house import find_house, require_plan
+    from nightlatch.project.project import find_project, require_plan
+    from nightlatch.report import status_io
 
-    house = require_plan(find_house(Path.cwd()))
-    return restart_note(house, look.with_commit(house), name)[-1]
+    project = require_plan(find_project(Path.cwd()))
+    return restart_note(project, status_io.with_commit(project), name)[-1]
 
 
 def known(blame: str = "") -> list[dict[str, object]]:
     """The findings of the branch as they stand now; for the one called `blame` also the commit
     that made it stale."""
-    from nightlatch.core.findings import render
-    from nightlatch.edge import freshness, look, unsettled
-    from nightlatch.edge.house import find_house, require_plan
+    from nightlatch.project.project import find_project, require_plan
+    from nightlatch.record.findings import staleness_io
+    from nightlatch.record.findings.findings import render
+    from nightlatch.report import status_io, unsettled_io
 
-    house = require_plan(find_house(Path.cwd()))
-    seen = look.with_commit(house)
+    project = require_plan(find_project(Path.cwd()))
+    seen = status_io.with_commit(project)
     tip, findings, recorded = (
         seen.tip,
-        unsettled.findings(seen),
-        {each.id for each in house.findings(seen.tip, {})},
+        unsettled_io.findings(seen),
+        {each.id for each in project.findings(seen.tip, {})},
     )
-    standings = freshness.standings(house.repo, tip, findings)
+    standings = staleness_io.standings(project.repo, tip, findings)
     told = []
     for each in findings:
         stands = standings.get(each.id)
         stands = (
-            freshness.blamed(house.repo, tip, each, stands)
+            staleness_io.blamed(project.repo, tip, each, stands)
             if stands and each.id == blame
             else stands
         )

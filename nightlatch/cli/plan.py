@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nightlatch.core.text import plain
-from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.look import View, with_commit
 from nightlatch.errors import UsageError
+from nightlatch.project.project import Project, find_project, require_plan
+from nightlatch.report.status_io import ProjectStatus, with_commit
+from nightlatch.util.text import plain
 
 if TYPE_CHECKING:
-    from nightlatch.edge.planner import Draft, Task
+    from nightlatch.planner.planner_io import Draft, Task
 
 LONGEST = 200_000
 NOT_ASKED = 3
@@ -50,24 +50,27 @@ def command(spec: Path | None, refine: str, *, prove: bool, agent: str, yes: boo
     or marked done. What it answers is shown as a diff once all of it holds: every verify runs and
     is red now, every check passes now. Ends with 1 if it does not hold.
     """
-    from nightlatch.edge import agents, planner
+    from nightlatch.agents import registry_io
+    from nightlatch.planner import planner_io
 
     if [spec is not None, bool(refine), prove].count(True) != 1:
         raise UsageError(
             "plan takes a specification, or --refine F, or --prove", fix="nightlatch plan SPEC.md"
         )
-    house = find_house(Path.cwd())
-    house = require_plan(house) if house.plan else replace(house, plan=house.path("prd.json"))
-    seen, old = with_commit(house), house.worktree_plan()
+    project = find_project(Path.cwd())
+    project = (
+        require_plan(project) if project.plan else replace(project, plan=project.path("prd.json"))
+    )
+    seen, old = with_commit(project), project.worktree_plan()
     task = asked(seen, spec, refine)
-    hired = agents.load(agent or house.config.agent[0], house.config.agents)
+    hired = registry_io.load(agent or project.config.agent[0], project.config.agents)
     click.echo(
         f"plan    {hired.name} plans; what it answers is tried out before it is shown", err=True
     )
-    draft = planner.drafted(house, seen, hired, task)
+    draft = planner_io.drafted(project, seen, hired, task)
     for remark in draft.remarks:
         click.echo(f"note    {plain(remark)}", err=True)
-    for text in shown(house, old, draft):
+    for text in shown(project, old, draft):
         click.echo(plain(text))
     if not yes and not sys.stdin.isatty():
         click.echo(
@@ -77,21 +80,21 @@ def command(spec: Path | None, refine: str, *, prove: bool, agent: str, yes: boo
         )
         return NOT_ASKED
     if yes or click.confirm("Write this?", err=True):
-        planner.write(house, old, draft)
-        for text in after(house, draft, task):
+        planner_io.write(project, old, draft)
+        for text in after(project, draft, task):
             click.echo(text, err=True)
     return 0
 
 
-def asked(seen: View, spec: Path | None, refine: str) -> "Task":
-    from nightlatch.core.planner import Aim
-    from nightlatch.edge.planner import Task
+def asked(seen: ProjectStatus, spec: Path | None, refine: str) -> "Task":
+    from nightlatch.planner.planner_io import Task
+    from nightlatch.planner.proposal import Aim
 
     if refine:
         feature = seen.survey.find(refine)
         if feature.done:
             says = f"{plain(feature.id)} passes already, so there is nothing to split"
-            raise UsageError(says, place=seen.house.plan, fix="nightlatch status")
+            raise UsageError(says, place=seen.project.plan, fix="nightlatch status")
         return Task(aim=Aim.REFINE, feature=feature, tried=seen.history.of(feature).reasons)
     if spec is None:
         return Task(aim=Aim.PROVE)
@@ -110,11 +113,11 @@ def asked(seen: View, spec: Path | None, refine: str) -> "Task":
     return Task(aim=Aim.SPEC, spec=text)
 
 
-def shown(house: House, old: bytes | None, draft: "Draft") -> Iterator[str]:
+def shown(project: Project, old: bytes | None, draft: "Draft") -> Iterator[str]:
     """All that would be written, as a diff."""
     files = {
-        house.plan: (old or b"", draft.plan),
-        **{house.path(name): (b"", data) for name, data in draft.files.items()},
+        project.plan: (old or b"", draft.plan),
+        **{project.path(name): (b"", data) for name, data in draft.files.items()},
     }
     for path, sides in files.items():
         before, now = (side.decode("utf-8", "replace").splitlines() for side in sides)
@@ -123,8 +126,8 @@ def shown(house: House, old: bytes | None, draft: "Draft") -> Iterator[str]:
         )
 
 
-def after(house: House, draft: "Draft", task: "Task") -> Iterator[str]:
-    yield f"wrote   {', '.join((house.plan, *map(house.path, draft.files)))}"
+def after(project: Project, draft: "Draft", task: "Task") -> Iterator[str]:
+    yield f"wrote   {', '.join((project.plan, *map(project.path, draft.files)))}"
     if draft.files:
         yield f"next    git add {' '.join(draft.files)} && git commit"
     if task.feature:

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from nightlatch import __version__
-from nightlatch.cli import verdicts
-from nightlatch.core.ci import Point, annotations, points, sarif, summary
-from nightlatch.core.models import Feature, Verdict
-from nightlatch.edge import ranges
-from nightlatch.edge.git import Repo
-from nightlatch.edge.ranges import Range
+from nightlatch.cli import verdict_view
 from nightlatch.errors import UsageError
+from nightlatch.git.repo import Repo
+from nightlatch.model.models import Feature, Verdict
+from nightlatch.verdict import range_io
+from nightlatch.verdict.range_io import Range
+from nightlatch.verdict.sarif import Point, annotations, points, sarif, summary
 
 CODES = {"accept": 0, "reject": 1, "hold": 3}
 
@@ -72,8 +72,8 @@ def command(
         raise UsageError(
             "--json and --sarif are two forms of one output", place="ratchet", fix="choose one"
         )
-    with ranges.opened(Path.cwd(), tests) as house:
-        seen = ranges.find(house.repo, span)
+    with range_io.opened(Path.cwd(), tests) as project:
+        seen = range_io.find(project.repo, span)
         asked = Feature(
             id="",
             title=" ".join(feature.split()),
@@ -81,12 +81,12 @@ def command(
             verify=tuple(verify),
             supersedes=tuple(supersedes),
         )
-        verdict, changed = ranges.judged(house, seen, asked)
+        verdict, changed = range_io.judged(project, seen, asked)
         proved = verdict.proved if verify or feature else None
-        found = points(verdict.reasons, changed, lambda path: texts(house.repo, seen, path))
-    body = verdicts.told(verdict, proved)
+        found = points(verdict.reasons, changed, lambda path: texts(project.repo, seen, path))
+    body = verdict_view.told(verdict, proved)
     if as_sarif:
-        click.echo(json.dumps(sarif(found, verdicts.word(verdict), __version__), indent=2))
+        click.echo(json.dumps(sarif(found, verdict_view.word(verdict), __version__), indent=2))
     elif as_json:
         click.echo(
             json.dumps(
@@ -98,7 +98,7 @@ def command(
         tell(verdict, proved, quoted=github)
     if github:
         to_github(verdict, found, err=as_json or as_sarif)
-    return CODES[verdicts.word(verdict)]
+    return CODES[verdict_view.word(verdict)]
 
 
 def texts(repo: Repo, seen: Range, path: str) -> list[str]:
@@ -112,7 +112,7 @@ def tell(verdict: Verdict, proved: bool | None, *, quoted: bool) -> None:
     is called."""
     token = secrets.token_hex(16)
     fence = [f"::stop-commands::{token}", f"::{token}::"] if quoted else ["", ""]
-    lines = [fence[0], *verdicts.shown(verdict, proved), fence[1]]
+    lines = [fence[0], *verdict_view.shown(verdict, proved), fence[1]]
     click.echo("\n".join(filter(None, lines)))
 
 
@@ -122,4 +122,4 @@ def to_github(verdict: Verdict, found: Sequence[Point], *, err: bool) -> None:
         click.echo(line, err=err)
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(file).open("a", encoding="utf-8", errors="backslashreplace") as out:
-            out.write(summary(verdicts.head(verdict, verdict.proved), verdict.reasons))
+            out.write(summary(verdict_view.head(verdict, verdict.proved), verdict.reasons))

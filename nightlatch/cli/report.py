@@ -9,9 +9,10 @@ import click
 
 from nightlatch import data
 from nightlatch.cli import Program
-from nightlatch.core.reportvalues import Report, on_clocks
-from nightlatch.edge.house import House, find_house
 from nightlatch.errors import UsageError
+from nightlatch.project.project import Project, find_project
+from nightlatch.report import json_view
+from nightlatch.report.model import Report, on_clocks
 
 
 @click.command(epilog="Example: nightlatch report --html morning.html")
@@ -40,22 +41,23 @@ def command(
 
     Reads only: safe at any time, also while a run is going.
     """
-    from nightlatch.core import reportviews
-    from nightlatch.edge import clocks, look, reporting
+    from nightlatch.report import collect_io, status_io
+    from nightlatch.report import text as reportviews
+    from nightlatch.util import clock
 
-    house = find_house(Path.cwd())
-    moment = reporting.when(since, datetime.now(UTC)) if since else None
-    told = reporting.report(house, program.name, run, moment, prepare if page else bool)
-    shown = on_clocks(told, clocks.zone())
+    project = find_project(Path.cwd())
+    moment = collect_io.when(since, datetime.now(UTC)) if since else None
+    told = collect_io.report(project, program.name, run, moment, prepare if page else bool)
+    shown = on_clocks(told, clock.zone())
     if page:
-        write_page(house, shown, page)
+        write_page(project, shown, page)
     elif as_json:
-        click.echo(json.dumps(reportviews.told(told), indent=2))
+        click.echo(json.dumps(json_view.to_json(told), indent=2))
     elif md:
         click.echo(reportviews.markdown(shown), nl=False)
     else:
         click.echo("\n".join(reportviews.text(shown)))
-    return look.code(house)
+    return status_io.code(project)
 
 
 def template() -> str:
@@ -63,26 +65,25 @@ def template() -> str:
 
 
 def prepare() -> None:
-    from nightlatch.core import reportpage
+    from nightlatch.report import html
 
-    reportpage.compiled(template())
+    html.compiled(template())
 
 
-def write_page(house: House, told: Report, page: Path) -> None:
+def write_page(project: Project, told: Report, page: Path) -> None:
     """The page, with what held, unproved and flagged work changes and the pictures that checks
     left."""
-    from nightlatch.core import reportpage
-    from nightlatch.edge import reporting
+    from nightlatch.report import collect_io, html
 
     asked = [(each.session, each.commit) for each in told.decide if each.session]
     asked += [(part.id, part.commit) for part in told.parts if part.id]
     shown = dict((*asked, *((one.id, one.commit) for one in (*told.of("held"), *told.read))))
-    known = [*shown.items()][: 2 * reportpage.MOST]
-    text = reportpage.page(
+    known = [*shown.items()][: 2 * html.MOST]
+    text = html.page(
         told,
         template(),
-        reporting.differences(house, told.tip, known),
-        reporting.pictures(house, [*dict(known)]),
+        collect_io.differences(project, told.tip, known),
+        collect_io.pictures(project, [*dict(known)]),
     )
     try:
         page.write_text(text, encoding="utf-8")

@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import Program
-from nightlatch.core import policy
-from nightlatch.core.config import Config
-from nightlatch.core.forecast import Level, dollars
-from nightlatch.core.text import plain
-from nightlatch.edge import inbox, look
-from nightlatch.edge.house import find_house, require_plan
-from nightlatch.edge.look import View
-from nightlatch.edge.site import Options
+from nightlatch.journal import inbox_io, read_io
+from nightlatch.preflight.forecast import Level, dollars
+from nightlatch.project.config.settings import Config
+from nightlatch.project.project import find_project, require_plan
+from nightlatch.report import status_io
+from nightlatch.report.status_io import ProjectStatus
+from nightlatch.run.context import Options
+from nightlatch.scheduler import policy
+from nightlatch.util.text import plain
 
 LIMITS = ("until", "budget", "sessions")
 
@@ -92,7 +93,7 @@ def command(
     flags |= {"agent": (agent,)} if agent else {}
     options = Options(once=once, feature=feature, accept_red=accept_red, stay=stay, flags=flags)
     if feature:
-        look.view(require_plan(find_house(Path.cwd(), options.flags))).survey.find(feature)
+        status_io.view(require_plan(find_project(Path.cwd(), options.flags))).survey.find(feature)
     if dry_run:
         return rehearse(options)
     if detach:
@@ -103,9 +104,9 @@ def command(
 def background(program: Program, options: Options) -> int:
     """Start the run without this terminal, and say how to see and end it; what ends it at once
     is told here."""
-    from nightlatch.edge import detached
+    from nightlatch.loop import detach as detached
 
-    run = detached.detach(require_plan(find_house(Path.cwd(), options.flags)))
+    run = detached.detach(require_plan(find_project(Path.cwd(), options.flags)))
     if run.code is not None:
         click.echo(run.said, err=True, nl=False)
         return run.code
@@ -125,15 +126,15 @@ def background(program: Program, options: Options) -> int:
 def rehearse(options: Options) -> int:
     """What a run that begins now would meet, do first and work on, in what order, and why it
     would not."""
-    from nightlatch.edge import lookout
+    from nightlatch.preflight import checks_io
 
-    house = require_plan(find_house(Path.cwd(), options.flags))
-    look.view(house)  # a plan that cannot be read ends this as it ends a run
-    seen, found = lookout.before(house)
+    project = require_plan(find_project(Path.cwd(), options.flags))
+    status_io.view(project)  # a plan that cannot be read ends this as it ends a run
+    seen, found = checks_io.before(project)
     answer = policy.decide(
         seen.plan,
         seen.history,
-        lookout.budget(seen, options.feature, once=options.once),
+        checks_io.budget(seen, options.feature, once=options.once),
         datetime.now(UTC),
     )
     for word, text in (*first(seen), *work(seen, options, answer)):
@@ -141,29 +142,31 @@ def rehearse(options: Options) -> int:
     for one in found:
         if one.level is Level.FAIL and one.topic != "plan":
             click.echo(f"{'would stop':<12} {plain(one.says)}; fix: {plain(one.fix)}")
-    for word, text in terms(seen.house.config, once=options.once):
+    for word, text in terms(seen.project.config, once=options.once):
         click.echo(f"{word:<12} {text}")
     click.echo("nothing was started or written")
     return 0
 
 
-def first(seen: View) -> Iterator[tuple[str, str]]:
+def first(seen: ProjectStatus) -> Iterator[tuple[str, str]]:
     """What comes before any session."""
-    house, process = seen.house, look.holder(seen.house)
+    project, process = seen.project, read_io.holder(seen.project)
     if process is not None:
         yield "would stop", f"another run is at work here (process {process})"
-    turn = look.last_turn(house)
+    turn = read_io.last_turn(project)
     if process is None and turn.get("event") == "session.started":
         yield "first", f"what was cut off at {plain(str(turn.get('feature')), 60)} is finished"
-    if seen.tip and house.repo.read(seen.tip, house.plan) != house.worktree_plan():
-        yield "first", f"your edits of {house.plan} become a commit of their own"
+    if seen.tip and project.repo.read(seen.tip, project.plan) != project.worktree_plan():
+        yield "first", f"your edits of {project.plan} become a commit of their own"
     yield from (
         ("first", f"{said.verb} {plain(said.feature, 60)}, as you decided")
-        for _, said in inbox.waiting(house)
+        for _, said in inbox_io.waiting(project)
     )
 
 
-def work(seen: View, options: Options, answer: policy.Decision) -> Iterator[tuple[str, str]]:
+def work(
+    seen: ProjectStatus, options: Options, answer: policy.Decision
+) -> Iterator[tuple[str, str]]:
     """The features in the order of work, each with what keeps it."""
     if not isinstance(answer, policy.Choice):
         ends = f" (exit code {answer.code})" if isinstance(answer, policy.Stop) else ""

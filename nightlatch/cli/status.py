@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import Program
-from nightlatch.core.survey import Survey
-from nightlatch.core.text import plain
-from nightlatch.edge import inbox, look, unsettled, wishes
-from nightlatch.edge.house import House, begin_with, find_house, plans_near
-from nightlatch.edge.look import View
+from nightlatch.git import queries
+from nightlatch.journal import control_io, inbox_io, read_io
+from nightlatch.project.project import Project, begin_with, find_project, plans_near
+from nightlatch.report import status_io, unsettled_io
+from nightlatch.report.status_io import ProjectStatus
+from nightlatch.scheduler.status import PlanStatus
+from nightlatch.util.text import plain
 
 SHOWN = 10
 
@@ -27,26 +29,26 @@ def command(program: Program, /, *, as_json: bool) -> int:
 
     Reads only: safe at any time, also while a run is going.
     """
-    seen = look.glance(find_house(Path.cwd()))
+    seen = status_io.glance(find_project(Path.cwd()))
     if as_json:
         click.echo(json.dumps(told(seen, program.name), indent=2))
     else:
         for word, text in shown(seen, program.name):
             click.echo(f"{word:<7} {plain(text)}")
-    return look.code(seen.house)
+    return status_io.code(seen.project)
 
 
-def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
+def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
     """The same as words and lines."""
-    stands, house = seen.survey, seen.house
-    yield "plan", f"{passing(stands)}; {house.plan}" if seen.plan.features else nothing(house)
+    stands, project = seen.survey, seen.project
+    yield "plan", f"{passing(stands)}; {project.plan}" if seen.plan.features else nothing(project)
     if seen.unread:
         yield "", seen.unread
-    if house.rivals or house.elsewhere:
-        yield "", f"not read: {', '.join((*house.rivals, *house.elsewhere))}"
+    if project.rivals or project.elsewhere:
+        yield "", f"not read: {', '.join((*project.rivals, *project.elsewhere))}"
     yield "run", running(seen) or "none is going"
-    begun = unsettled.flight(seen)
-    if begun and (notes := unsettled.texts(house, begun)):
+    begun = unsettled_io.flight(seen)
+    if begun and (notes := unsettled_io.texts(project, begun)):
         listing = f"{program} note list --feature {shlex.quote(begun.feature)}"
         yield (
             "notes",
@@ -79,35 +81,35 @@ def shown(seen: View, program: str) -> Iterator[tuple[str, str]]:
             )
         elif ask.verb == "approve" and shown_page(seen, ask.feature):
             yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
-    for _, said in inbox.waiting(house):
+    for _, said in inbox_io.waiting(project):
         yield "decided", f"{said.feature} {said.verb}: waits for the run"
 
 
-def shown_page(seen: View, name: str) -> bool:
+def shown_page(seen: ProjectStatus, name: str) -> bool:
     """Is there a page about the held work of this feature?"""
     feature = seen.plan.feature(name)
     session = seen.history.of(feature).held if feature else ""
-    return bool(session) and (seen.house.state / "sessions" / session / "held.md").is_file()
+    return bool(session) and (seen.project.state / "sessions" / session / "held.md").is_file()
 
 
-def passing(stands: Survey) -> str:
+def passing(stands: PlanStatus) -> str:
     return (
         f"{stands.passing} of {len(stands.plan.features)} pass, {stands.count()} can run,"
         f" {stands.waiting} wait for you"
     )
 
 
-def nothing(house: House) -> str:
+def nothing(project: Project) -> str:
     """Why there is nothing to say about features."""
-    if house.plan:
-        return f"no features in {house.plan}: add one to it"
-    near = plans_near(house)
+    if project.plan:
+        return f"no features in {project.plan}: add one to it"
+    near = plans_near(project)
     return f"none here, so 0 features; {begin_with(near) if near else 'nightlatch init writes one'}"
 
 
-def running(seen: View) -> str:
+def running(seen: ProjectStatus) -> str:
     """What the run at work is doing, or what was cut off; "" when nothing is going on."""
-    run = going(seen.house)
+    run = going(seen.project)
     doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
     if run.get("process") is None:
         return (
@@ -115,13 +117,13 @@ def running(seen: View) -> str:
             if run
             else ""
         )
-    wish = wishes.TOLD[wishes.asked(seen.house, look.holder(seen.house))]
+    wish = control_io.TOLD[control_io.asked(seen.project, read_io.holder(seen.project))]
     return f"{doing} since {str(run['since'])[:16]}Z (process {run['process']}){wish}"
 
 
-def going(house: House) -> dict[str, object]:
+def going(project: Project) -> dict[str, object]:
     """The run at work, or with process None the session that a killed run left."""
-    process, turn = look.holder(house), look.last_turn(house)
+    process, turn = read_io.holder(project), read_io.last_turn(project)
     started = turn.get("event") == "session.started"
     if process is None and not started:
         return {}
@@ -133,30 +135,30 @@ def going(house: House) -> dict[str, object]:
     }
 
 
-def on_branch(seen: View) -> str:
+def on_branch(seen: ProjectStatus) -> str:
     checked_out = seen.head or "detached HEAD"
     here = f"{checked_out}{'' if seen.tip else ', no commit yet'}"
     return here if seen.branch in ("", checked_out) else f"{here}; the plan lands on {seen.branch}"
 
 
-def pushed(seen: View) -> str:
-    count = look.unpushed(seen.house.repo, seen.branch)
+def pushed(seen: ProjectStatus) -> str:
+    count = queries.unpushed(seen.project.repo, seen.branch)
     return "" if count is None else f"{count} commits not pushed" if count else "all pushed"
 
 
-def told(seen: View, program: str) -> dict[str, object]:
+def told(seen: ProjectStatus, program: str) -> dict[str, object]:
     stands = seen.survey
-    run = going(seen.house)
+    run = going(seen.project)
     return {
         "schema": "nightlatch/status/1",
-        "plan": seen.house.plan or None,
-        "settings": seen.house.settings or None,
-        "not_read": [*seen.house.rivals, *seen.house.elsewhere],
+        "plan": seen.project.plan or None,
+        "settings": seen.project.settings or None,
+        "not_read": [*seen.project.rivals, *seen.project.elsewhere],
         "unread": seen.unread or None,
         **(
             {}
-            if seen.house.plan
-            else {"problem": "there is no plan", "fix": begin_with(plans_near(seen.house))}
+            if seen.project.plan
+            else {"problem": "there is no plan", "fix": begin_with(plans_near(seen.project))}
         ),
         "branch": seen.head,
         "features": {
@@ -170,9 +172,11 @@ def told(seen: View, program: str) -> dict[str, object]:
         "run": run if run.get("process") is not None else None,
         "cut_off": run if run and run["process"] is None else None,
         "noted": (
-            len(unsettled.texts(seen.house, begun)) if (begun := unsettled.flight(seen)) else 0
+            len(unsettled_io.texts(seen.project, begun))
+            if (begun := unsettled_io.flight(seen))
+            else 0
         ),
-        "unpushed": look.unpushed(seen.house.repo, seen.branch),
+        "unpushed": queries.unpushed(seen.project.repo, seen.branch),
         "behind": seen.behind,
         "left": [
             {
@@ -189,6 +193,6 @@ def told(seen: View, program: str) -> dict[str, object]:
         ],
         "inbox": [
             {"feature": said.feature, "verb": said.verb, "text": said.text}
-            for _, said in inbox.waiting(seen.house)
+            for _, said in inbox_io.waiting(seen.project)
         ],
     }

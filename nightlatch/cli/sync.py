@@ -4,31 +4,37 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.text import plain
-from nightlatch.edge import checkout, look
-from nightlatch.edge.checkout import Synced
-from nightlatch.edge.house import find_house
 from nightlatch.errors import RepoError
+from nightlatch.git import checkout
+from nightlatch.git.checkout import SyncResult
+from nightlatch.project.project import find_project
+from nightlatch.report import status_io
+from nightlatch.util.text import plain
 
 
 @click.command(epilog="Example: nightlatch sync")
 def command() -> None:
     """Move your checkout to the tip of the branch. What you edited is kept, with what landed in
     it; conflicts are named."""
-    house = find_house(Path.cwd())
-    seen = look.with_commit(house)
+    project = find_project(Path.cwd())
+    seen = status_io.with_commit(project)
     if seen.head is None or seen.head != seen.branch:
         problem = (
             f"the checkout is on {seen.head or 'no branch'}, and the plan lands on"
             f" {seen.branch or 'none yet'}"
         )
         raise RepoError(
-            problem, place=str(house.repo.top), fix=f"git switch {seen.branch or 'main'}"
+            problem, place=str(project.repo.top), fix=f"git switch {seen.branch or 'main'}"
         )
-    synced = Synced()
+    synced = SyncResult()
     if seen.behind:
         synced = checkout.sync(
-            house.repo, seen.branch, seen.tip, seen.tip, texts=house.texts, logs=(house.progress,)
+            project.repo,
+            seen.branch,
+            seen.tip,
+            seen.tip,
+            texts=project.texts,
+            logs=(project.progress,),
         )
     for path in synced.conflicts:
         click.echo(f"your edit and what landed change the same lines: {plain(path)}")

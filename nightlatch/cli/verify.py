@@ -6,14 +6,16 @@ from pathlib import Path
 
 import click
 
-from nightlatch.core.evidence import last_lines
-from nightlatch.core.models import Feature
-from nightlatch.core.proofs import Proof, by_tests
-from nightlatch.core.text import plain
-from nightlatch.edge import look, workshop
-from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.lab import VerdictEngine
 from nightlatch.errors import UsageError
+from nightlatch.git import queries
+from nightlatch.model.models import Feature
+from nightlatch.project.project import Project, find_project, require_plan
+from nightlatch.report import status_io
+from nightlatch.suite.results import last_lines
+from nightlatch.util.text import plain
+from nightlatch.verdict import standalone_io
+from nightlatch.verdict.engine_io import VerdictEngine
+from nightlatch.verdict.reverification import Proof, by_tests
 
 
 @click.command(epilog="Example: nightlatch verify US-004")
@@ -25,9 +27,9 @@ def command(name: str, as_json: bool) -> int:
 
     What only a person marked as done is listed and not failed. Ends with 1 if anything fails.
     """
-    house = require_plan(find_house(Path.cwd()))
+    project = require_plan(find_project(Path.cwd()))
     proofs = []
-    for proof in proved(house, passing(house, name)):
+    for proof in proved(project, passing(project, name)):
         proofs.append(proof)
         if not as_json:
             show(proof)
@@ -52,21 +54,21 @@ def command(name: str, as_json: bool) -> int:
     return int(failed > 0)
 
 
-def passing(house: House, name: str) -> list[Feature]:
+def passing(project: Project, name: str) -> list[Feature]:
     """The features to prove, as the plan at HEAD says."""
-    stands = look.with_commit(house).survey
+    stands = status_io.with_commit(project).survey
     asked = stands.find(name) if name else None
     if asked and not asked.done:
         raise UsageError(
             f"{plain(asked.id)} does not say that it passes",
-            place=house.plan,
+            place=project.plan,
             fix="nightlatch status",
         )
-    plan = house.read_plan("HEAD")
+    plan = project.read_plan("HEAD")
     if plan is None:
         raise UsageError(
-            f"{house.plan} is not committed, and what HEAD holds is what is proved",
-            fix=f"git add {house.plan} && git commit",
+            f"{project.plan} is not committed, and what HEAD holds is what is proved",
+            fix=f"git add {project.plan} && git commit",
         )
     return [
         feature
@@ -75,13 +77,13 @@ def passing(house: House, name: str) -> list[Feature]:
     ]
 
 
-def proved(house: House, features: list[Feature]) -> Iterator[Proof]:
+def proved(project: Project, features: list[Feature]) -> Iterator[Proof]:
     """One proof after another."""
-    head = house.repo.tip_of("HEAD")
+    head = project.repo.tip_of("HEAD")
     if not head or not features:
         return
-    landed = look.landings(house.repo, head, "Feature")
-    with workshop.opened(house) as (_, engine):
+    landed = queries.landings(project.repo, head, "Feature")
+    with standalone_io.opened(project) as (_, engine):
         for feature in features:
             if feature.verify:
                 said = engine.evaluator.verify(head, head, feature)

@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from nightlatch.cli import Program
-from nightlatch.core.models import LANDS
-from nightlatch.core.progress import SESSION_WORDS, Entry, parse
-from nightlatch.core.text import plain
-from nightlatch.edge import journal, look
-from nightlatch.edge.house import House, find_house, require_plan
-from nightlatch.edge.site import Options
 from nightlatch.errors import UsageError
+from nightlatch.journal import file_io
+from nightlatch.model.models import LANDS
+from nightlatch.project.project import Project, find_project, require_plan
+from nightlatch.record.progress import SESSION_WORDS, Entry, parse
+from nightlatch.report import status_io
+from nightlatch.run.context import Options
+from nightlatch.util.text import plain
 
 
 @click.command(epilog="Example: nightlatch wake r-20261120-220100-s03")
@@ -26,19 +27,19 @@ def command(program: Program, /, session: str, *, agent: str | None) -> int:
     Any machine can that has the repository, its refs/nightlatch/* and the folder .nightlatch.
     """
     flags: dict[str, object] = {"agent": (agent,)} if agent else {}
-    house = require_plan(find_house(Path.cwd(), flags))
-    options = Options(once=True, feature=feature_of(house, session), wake=session, flags=flags)
+    project = require_plan(find_project(Path.cwd(), flags))
+    options = Options(once=True, feature=feature_of(project, session), wake=session, flags=flags)
     return program.loop(options) if program.loop else 0
 
 
-def feature_of(house: House, session: str) -> str:
+def feature_of(project: Project, session: str) -> str:
     """What a session worked on: by the journal while it is in flight, by the record afterwards.
     UsageError where nobody knows."""
-    flight = journal.load(house.state / journal.NAME)[0].flight
+    flight = file_io.load(project.state / file_io.NAME)[0].flight
     if flight and flight.session == session:
         return flight.feature
-    seen = look.with_commit(house)
-    for item in reversed(parse(house.progress_text(seen.tip))):
+    seen = status_io.with_commit(project)
+    for item in reversed(parse(project.progress_text(seen.tip))):
         own = isinstance(item, Entry) and item.word in SESSION_WORDS and item.details[-1:]
         if isinstance(item, Entry) and own and own[0].startswith(f"session {session} "):
             if item.word in LANDS:
@@ -48,5 +49,5 @@ def feature_of(house: House, session: str) -> str:
                 )
             return item.feature
     raise UsageError(
-        f"no session is called {plain(session, 60)}", place=house.progress, fix="nightlatch log"
+        f"no session is called {plain(session, 60)}", place=project.progress, fix="nightlatch log"
     )

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from nightlatch.cli import ask, log
-from nightlatch.cli.scene import Watcher
-from nightlatch.core.text import plain
-from nightlatch.core.watch import Scene, news, rows
-from nightlatch.edge.house import find_house, require_plan
+from nightlatch.cli import control, log
 from nightlatch.errors import NightlatchError
+from nightlatch.project.project import find_project, require_plan
+from nightlatch.report.live import RunSnapshot, news, rows
+from nightlatch.report.live_io import SnapshotReader
+from nightlatch.util.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -59,7 +59,7 @@ def command(*, as_json: bool) -> None:
     pause, resume and stop. Where there is no terminal it prints a line for everything that happens.
     It ends with the run.
     """
-    watcher = Watcher(house=require_plan(find_house(Path.cwd())))
+    watcher = SnapshotReader(project=require_plan(find_project(Path.cwd())))
     terminal = (
         sys.stdin.isatty()
         and sys.stdout.isatty()
@@ -76,9 +76,9 @@ def command(*, as_json: bool) -> None:
         click.echo(last.ending)
 
 
-def printed(watcher: Watcher, scene: Scene, *, as_json: bool = False) -> Scene:
+def printed(watcher: SnapshotReader, scene: RunSnapshot, *, as_json: bool = False) -> RunSnapshot:
     """A line for everything new, until the run is gone."""
-    before: Scene | None = None
+    before: RunSnapshot | None = None
     while True:
         for word, text in news(before, scene):
             click.echo(
@@ -93,7 +93,7 @@ def printed(watcher: Watcher, scene: Scene, *, as_json: bool = False) -> Scene:
         before, scene = scene, looked(watcher, scene)[0]
 
 
-def told(scene: Scene, word: str, text: str) -> str:
+def told(scene: RunSnapshot, word: str, text: str) -> str:
     names = (
         "run",
         "branch",
@@ -117,7 +117,7 @@ def told(scene: Scene, word: str, text: str) -> str:
     return json.dumps({**body, **{name: getattr(scene, name) for name in names}})
 
 
-def looked(watcher: Watcher, before: Scene) -> tuple[Scene, str]:
+def looked(watcher: SnapshotReader, before: RunSnapshot) -> tuple[RunSnapshot, str]:
     """The scene now; where the plan cannot be read for the moment, the one before and why."""
     try:
         return (scene := watcher.look()), plain(scene.unread)
@@ -125,7 +125,7 @@ def looked(watcher: Watcher, before: Scene) -> tuple[Scene, str]:
         return replace(before, now=datetime.now(UTC)), plain(str(error).splitlines()[0])
 
 
-def screen(watcher: Watcher, scene: Scene) -> Scene:
+def screen(watcher: SnapshotReader, scene: RunSnapshot) -> RunSnapshot:
     """The live screen, until the run is gone or the person leaves."""
     from rich.console import Console
     from rich.live import Live
@@ -145,7 +145,7 @@ def screen(watcher: Watcher, scene: Scene) -> Scene:
     return scene
 
 
-def picture(scene: Scene, width: int, note: str = "") -> "Group":
+def picture(scene: RunSnapshot, width: int, note: str = "") -> "Group":
     """The rows with their colours, none of which says more than its word; a row that is too
     wide for the terminal is cut, not folded."""
     from rich.console import Group
@@ -158,7 +158,7 @@ def picture(scene: Scene, width: int, note: str = "") -> "Group":
     return Group(*(Text.assemble(*row, no_wrap=True, overflow="ellipsis") for row in told))
 
 
-def obeyed(watcher: Watcher, scene: Scene, live: "Live", key: str) -> str:
+def obeyed(watcher: SnapshotReader, scene: RunSnapshot, live: "Live", key: str) -> str:
     """What a key asks for, done by the command of that name; returns what it says."""
     name = {"p": "resume" if scene.wish == "pause" else "pause", "s": "stop", "l": "log"}.get(key)
     if name == "log":
@@ -171,7 +171,7 @@ def obeyed(watcher: Watcher, scene: Scene, live: "Live", key: str) -> str:
         return ""
     try:
         return (
-            ask.wish(watcher.house, name)
+            control.wish(watcher.project, name)
             if name
             else "p pause or resume, s stop after this session, l log, q leave"
         )

@@ -1,1 +1,1 @@
-"""The effects: git, files, processes, agents, checks, the clock."""
+"""Names that loop.py files of people's own import: nightlatch.edge.night was the face of the loop."""

@@ -1,5 +1,5 @@
 """The Pythons that the projects of long nights have."""
 
-from tests.loop.conftest import _python, python_with_pytest
+from tests.stories.conftest import _python, python_with_pytest
 
 __all__ = ["_python", "python_with_pytest"]

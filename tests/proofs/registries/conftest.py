@@ -1,5 +1,5 @@
 """The Python that the projects of these nights have."""
 
-from tests.loop.conftest import _python
+from tests.stories.conftest import _python
 
 __all__ = ["_python"]

@@ -1,5 +1,5 @@
 """The project that these tests of the command line begin with."""
 
-from tests.cli.conftest import project
+from tests.io.cli.conftest import project
 
 __all__ = ["project"]

@@ -1,0 +1,1 @@
+"""Agent CLIs: how each is started, what its stream says, and why it stopped."""

@@ -1,0 +1,65 @@
+"""`pause`, `resume`, `stop`: what the person asks of the run at work, from any terminal."""
+
+from pathlib import Path
+
+import click
+
+from nightlatch.errors import UsageError
+from nightlatch.journal import control_io, read_io
+from nightlatch.project.project import Project, find_project
+
+DOES = {
+    "pause": (
+        "Let the run at work start no new session until you say resume. The session at work goes on"
+        " to its end and lands."
+    ),
+    "resume": (
+        "Let a paused run go on, or one that waits for a usage limit; or take a stop back that the"
+        " run has not come to yet."
+    ),
+    "stop": (
+        "End the run after the session that is at work, which goes on to its end and lands. Ctrl-C"
+        " would cut it off."
+    ),
+}
+
+
+def command(name: str) -> click.Command:
+    """The click command of one wish."""
+    return click.Command(
+        name,
+        callback=lambda: click.echo(wish(find_project(Path.cwd()), name)),
+        help=DOES[name],
+        epilog=f"Example: nightlatch {name}",
+    )
+
+
+def wish(project: Project, name: str) -> str:
+    """Say it to the run at work; returns what becomes of it. UsageError where no run is."""
+    process = read_io.holder(project)
+    if name == "resume":
+        control_io.lift(project)
+    if process is None and name == "resume":
+        return (
+            "no run is at work; the next one asks every agent again, whatever usage limit was met:"
+            " nightlatch run"
+        )
+    if process is None:
+        raise UsageError(
+            f"no run is at work here, so there is nothing to {name}",
+            place=str(project.repo.folder),
+            fix="nightlatch run",
+        )
+    known = control_io.asked(project, process)
+    asks = {"pause": control_io.PAUSE, "stop": control_io.STOP, "resume": control_io.NOTHING}[name]
+    if known == control_io.STOP and asks == control_io.PAUSE:
+        return (
+            f"the run (process {process}) stops after this session already; take that back:"
+            " nightlatch resume"
+        )
+    if known != asks:
+        control_io.ask(project, process, asks)
+    working = read_io.last_turn(project).get("feature")
+    after = f"after its session on {working}" if working else "now: it is between two sessions"
+    told = {"pause": f"pauses {after}", "stop": f"stops {after}", "resume": "goes on"}
+    return f"the run (process {process}) {told[name]}"

@@ -1,1 +1,0 @@
-"""The decisions: pure functions over plain values."""

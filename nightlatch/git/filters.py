@@ -1,0 +1,188 @@
+"""What git makes of a file before it keeps it: line ends, keywords and the person's filters,
+for files that an agent wrote.
+
+The rules are the base's .gitattributes and the person's own; the commands are those of the person's
+configuration. Nothing that an agent can write says which of them runs: `rules` is a folder with the
+base's .gitattributes and nothing else. Line ends and keywords are in a workspace as git keeps them;
+what a filter or an encoding makes of a file is shown there.
+"""
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from nightlatch.errors import RepoError
+from nightlatch.git.command import GitCommand, printed_id, words
+from nightlatch.git.repo import Repo
+from nightlatch.util import outside
+
+NAMES = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
+OFF = ("unspecified", "unset")
+QUIET = ("core.safecrlf=false",)
+
+
+def as_kept(
+    repo: Repo,
+    rules: Path,
+    blobs: Iterable[tuple[str, str, str]],
+    refuses: Callable[[str, str], bool] = lambda _path, _text: False,
+) -> Iterator[tuple[str, str]]:
+    """Of these paths, blobs and blobs of the base ("": none) those that `git add` would keep
+    otherwise, with the blob that it would make ("" where a filter fails, or where `refuses`
+    does not want a path's text, which was in another encoding).
+
+    Raises RepoError for a filter whose command lies in the project, where an agent can change it.
+    """
+    blobs = list(blobs)
+    breaks = bool(blobs) and converts_breaks(repo)
+    if not blobs or not (breaks or rule_files(repo, rules)):
+        return  # mostly no file can be kept otherwise than it is
+    for (path, oid, old), said in zip(
+        blobs, attributes(repo, rules, [path for path, _, _ in blobs]), strict=True
+    ):
+        if oid == old:
+            continue
+        data = repo.find(oid)
+        if data is None:
+            continue
+        filtered = said["filter"] not in OFF or said["working-tree-encoding"] not in OFF
+        keyword = said["ident"] == "set" and b"$Id:" in data[2]
+        texts = (
+            said["text"] not in OFF
+            or said["eol"] not in OFF
+            or said["crlf"] not in OFF
+            or (breaks and said["text"] != "unset")
+        )
+        by_chance = said["text"] == "auto" or (
+            said["text"] == "unspecified" and said["eol"] in OFF and said["crlf"] in OFF
+        )
+        # git leaves such files as they are
+        kept_so = by_chance and bool(old) and has_breaks((repo.find(old) or ("", "", b""))[2])
+        if filtered or keyword or (texts and not kept_so and b"\r" in data[2]):
+            if refuses(path, decoded(data[2], said["working-tree-encoding"])):
+                yield path, ""
+                continue
+            done = own(repo, rules, "hash-object", "-w", "--stdin", f"--path={path}").finish(
+                data[2]
+            )
+            kept = printed_id(done.stdout) if done.returncode == 0 else ""
+            if kept != oid:
+                yield path, kept
+
+
+def decoded(data: bytes, coding: str) -> str:
+    """A text in an encoding as git names it, "" where it is none, or in none of its own."""
+    try:
+        return "" if coding in OFF else data.decode(coding.upper().removesuffix("-BOM"))
+    except (LookupError, UnicodeError):
+        return ""
+
+
+def has_breaks(data: bytes) -> bool:
+    """Is this, by git's own measure, a text with line ends of two characters?"""
+    if b"\r\n" not in data or b"\0" in data or b"\r" in data.replace(b"\r\n", b""):
+        return False
+    odd = sum(byte == 127 or (byte < 32 and byte not in b"\n\r\t\b\x1b\f") for byte in data)
+    signs = len(data) - odd - data.count(b"\n") - data.count(b"\r")
+    return signs >> 7 >= odd
+
+
+def as_seen(
+    repo: Repo, rules: Path, blobs: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, bytes]]:
+    """Of these paths and blobs those that a filter of the person's, or an encoding, shows
+    otherwise in a checkout, with what it shows.
+
+    One that it cannot show, such as a large file that is not here, stays as git keeps it. Raises
+    RepoError as `as_kept` does.
+    """
+    blobs = list(blobs)
+    said_so = (file.read_text("utf-8", "replace") for file in rule_files(repo, rules))
+    if not blobs or not any(
+        "filter" in text or "working-tree-encoding" in text for text in said_so
+    ):
+        return
+    for (path, oid), said in zip(
+        blobs, attributes(repo, rules, [path for path, _ in blobs]), strict=True
+    ):
+        if said["filter"] in OFF and said["working-tree-encoding"] in OFF:
+            continue
+        shown = own(repo, rules, "cat-file", "--filters", f"--path={path}", oid).finish()
+        if shown.returncode == 0:
+            yield path, shown.stdout
+
+
+def rule_files(repo: Repo, rules: Path) -> list[Path]:
+    """The files that say what git makes of other files: the base's and the person's."""
+    return [
+        *rules.rglob(".gitattributes"),
+        *(place for place in repo.attributes if place.is_file()),
+    ]
+
+
+def converts_breaks(repo: Repo) -> bool:
+    """Does the person have line ends converted in files of which no rule speaks?"""
+    said = repo.as_person("config", "--get", "core.autocrlf").finish().stdout.strip().lower()
+    return said in (b"true", b"input", b"1", b"yes", b"on")
+
+
+def attributes(repo: Repo, rules: Path, paths: list[str]) -> list[dict[str, str]]:
+    """What the rules say of each path, in the order of the paths.
+
+    Raises RepoError for a filter that `trusted` refuses.
+    """
+    printed = words(
+        own(repo, rules, "check-attr", "-z", "--stdin", *NAMES).output(
+            os.fsencode("".join(f"{path}\0" for path in paths))
+        )
+    )
+    each = 3 * len(NAMES)
+    found = [
+        dict(zip(NAMES, printed[start + 2 : start + each : 3], strict=True))
+        for start in range(0, len(printed), each)
+    ]
+    for name in {said["filter"] for said in found} - {*OFF}:
+        trusted(repo, name)
+    return found
+
+
+def own(repo: Repo, rules: Path, *args: str) -> GitCommand:
+    """A git command by the person's configuration, with the attributes of the base and no other
+    files."""
+    env = {"GIT_WORK_TREE": str(rules), "GIT_INDEX_FILE": str(rules.with_name("no index"))}
+    return replace(repo.as_person(*args, settings=QUIET, env=env), cwd=rules)
+
+
+def known(repo: Repo, name: str) -> bool:
+    """Does the person's configuration say what this filter runs?"""
+    kinds = (f"filter.{name}.{kind}" for kind in ("clean", "process"))
+    return any(repo.as_person("config", "--get", kind).finish().stdout.strip() for kind in kinds)
+
+
+def trusted(repo: Repo, name: str) -> None:
+    """Raises RepoError where a command of this filter is a file of the project: whoever writes
+    there would run it."""
+    for kind in ("clean", "process"):
+        command = os.fsdecode(
+            repo.as_person("config", "--get", f"filter.{name}.{kind}").finish().stdout
+        ).strip()
+        try:
+            parts = shlex.split(command)
+        except ValueError:
+            parts = command.split()
+        for part in parts:
+            place = str(repo.top / part)  # an absolute one stays what it is
+            if (Path(part).is_absolute() or os.path.lexists(place)) and outside.in_project(
+                place, repo.top
+            ) is not None:
+                problem = (
+                    f"the filter {name} runs {part}, a file of the project, on everything that is"
+                    " added; an agent could change it"
+                )
+                fix = (
+                    f"keep the program elsewhere: git config filter.{name}.{kind}"
+                    f" /a/folder/outside/{Path(part).name}"
+                )
+                raise RepoError(problem, place=str(repo.top), fix=fix)

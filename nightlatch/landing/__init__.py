@@ -1,0 +1,1 @@
+"""Move the branch: landings, held candidates, and the person's decisions."""

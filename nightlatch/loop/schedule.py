@@ -1,0 +1,165 @@
+"""What is next: the policy asked with what the branch, the journal and the disk say."""
+
+import os
+from dataclasses import replace
+from math import ceil
+
+from nightlatch.agents.registry_io import load
+from nightlatch.journal import control_io, inbox_io
+from nightlatch.loop import reverify
+from nightlatch.model.budget import Budget
+from nightlatch.model.models import Plan
+from nightlatch.run.context import RunContext, Stopped
+from nightlatch.scheduler import policy
+from nightlatch.scheduler.budget import purses_of
+from nightlatch.scheduler.policy import Choice, Stop, Wait
+from nightlatch.util.units import show_duration
+
+STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
+
+
+def decide(context: RunContext) -> Choice | Wait | Stop:
+    """The next feature by the rules, with what must hold before any agent is paid for."""
+    context.notice_sleep()
+    tip = context.tip()
+    plan = context.plan(tip)
+    if plan is None:
+        return Stop(code=2, why=f"{context.project.plan} is no longer on the branch")
+    answer = policy.decide(plan, context.history(tip), budget(context, tip), context.now())
+    if isinstance(answer, Choice) and (short := context.sandbox.bounds.short()):
+        return Stop(code=4, why=short)
+    if isinstance(answer, Choice):
+        try:
+            with context.signals.idle():
+                context.engine.require_green(
+                    tip, plan, accept=context.options.accept_red, fresh=not context.memory.base_seen
+                )
+        except Stopped:
+            context.pool.stop.set()  # what is prepared for agents is not waited for either
+            return decide(context)
+        context.memory.base_seen = True
+    if isinstance(answer, Stop) and says_it_passes(answer):
+        return confirmed(context, tip, plan, answer)
+    return answer
+
+
+def says_it_passes(stop: Stop) -> bool:
+    """Does this reason to stop say of a feature, or of all, that it passes?"""
+    return stop.code == 0 and (
+        stop.why in (policy.ALL_DONE, policy.REST_SKIPPED) or stop.why.endswith(policy.PASSES)
+    )
+
+
+def confirmed(context: RunContext, tip: str, plan: Plan, stop: Stop) -> Choice | Wait | Stop:
+    """The same reason to stop, once all of that has been seen at this commit; what has slipped
+    is decided about anew."""
+    only = context.options.feature
+    wrong = reverify.confirm(
+        context, tip, [feature for feature in plan.features if only in ("", feature.id)]
+    )
+    if context.tip() != tip or context.signals.asked:
+        return decide(context)
+    return wrong or stop
+
+
+def budget(context: RunContext, tip: str) -> policy.RunLimits:
+    """What this run may use and has used, replayed from the branch and the journal."""
+    context.take_lifted()
+    limits, history, options = context.project.config.limits, context.history(tip), context.options
+    held_back = [
+        context.limited(agent) for agent in context.agents if agent.name not in context.memory.out
+    ]
+    own = history.run == context.run
+    wish = context.memory.wish = control_io.asked(context.project, os.getpid())
+    return replace(
+        policy.budget_of(limits),
+        used=context.sessions_used(tip),
+        purses=purses(context, tip),
+        until=context.memory.until,
+        wall=context.memory.wall,
+        faults=history.faults if own else (),
+        barren=history.barren if own else 0,
+        fault=needs_the_person(context, history.faults if own else ()),
+        limited_until=(
+            min((until for until in held_back if until), default=None)
+            if held_back and all(held_back)
+            else None
+        ),
+        only=options.feature,
+        once=options.once,
+        stop_asked=(
+            f"stopped by {context.signals.asked}"
+            if context.signals.asked
+            else STOPPED
+            if wish == control_io.STOP
+            else ""
+        ),
+        stop_code=context.signals.code,
+        paused=wish == control_io.PAUSE,
+        stay=options.stay,
+    )
+
+
+def purses(context: RunContext, tip: str) -> tuple[Budget, ...]:
+    """Return what pays for the sessions of this run."""
+    limits, tokens = context.project.config.limits, context.journal.state.tokens
+    return purses_of(limits, context.history(tip), context.now(), run=context.run, tokens=tokens)
+
+
+def needs_the_person(context: RunContext, faults: tuple[str, ...]) -> Stop | None:
+    """A login or a credit that is missing does not come back by trying again: other agents go
+    on, and the run ends with the last one."""
+    says = {
+        "agent.login": "is not logged in",
+        "agent.credit": "has no credit left, or met its spend limit",
+    }
+    if not faults or faults[-1] not in says:
+        return None
+    agent, out = (
+        load(context.journal.state.agent or context.agents[0].name, context.project.config.agents),
+        context.memory.out,
+    )
+    why = f"{agent.name} {says[faults[-1]]}; fix: {agent.login or 'see its account'}"
+    others = [
+        other.name
+        for other in context.agents
+        if other.name not in (*out, agent.name) and not context.limited(other)
+    ]
+    if agent.name not in out and others:
+        context.console.say("agent", f"{why}; {others[0]} goes on meanwhile")
+    out[agent.name] = why
+    return None if others else Stop(code=4, why="; ".join(out.values()))
+
+
+def wait(context: RunContext, until: Wait) -> None:
+    """Sleep until a limit is over, with a sign of life, and no longer than a person lets it, or
+    wants something else."""
+    if until.why != context.memory.waiting:
+        context.console.say("waiting", until.why)
+        if any(map(context.limited, context.agents)):
+            context.console.say("limit", "to go on at once: nightlatch resume")
+    context.memory.waiting, began = until.why, context.now()
+    context.notifier.needs(context.asked(until.waits))
+    while (
+        (left := (until.until - context.now()).total_seconds()) > 0
+        and not context.signals.asked
+        and not news(context)
+    ):
+        more = (
+            "" if until.until == policy.FOREVER else f"; {show_duration(60 * ceil(left / 60))} left"
+        )
+        context.console.alive((context.now() - began).total_seconds(), f"{until.why}{more}")
+        context.notifier.ping()
+        context.notice_sleep()
+        context.signals.pause(min(left, 1.0))
+
+
+def news(context: RunContext) -> bool:
+    """Whether a person did something that the last decision did not know of."""
+    project, memory = context.project, context.memory
+    if (
+        project.plan_stat() != memory.plan_stat
+        or control_io.asked(project, os.getpid()) != memory.wish
+    ):
+        return True
+    return control_io.are_lifted(project) or any(inbox_io.folder(project).glob("*.json"))

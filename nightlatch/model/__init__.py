@@ -1,0 +1,1 @@
+"""The words of the project as values: features, agent events, verdicts, rules, budgets."""

@@ -1,0 +1,1 @@
+"""Tell a person who is not there, by a process that the run never waits for."""

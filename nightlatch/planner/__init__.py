@@ -1,0 +1,1 @@
+"""Let an agent propose features; a person says yes."""

@@ -1,0 +1,1 @@
+"""Find what would stop the night, before it."""

@@ -1,0 +1,1 @@
+"""Compose what an agent is told."""

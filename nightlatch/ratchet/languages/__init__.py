@@ -1,0 +1,1 @@
+"""Read the tests of a file, by the grammar of its language."""

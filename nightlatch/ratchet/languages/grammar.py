@@ -1,0 +1,371 @@
+"""Source text as its grammar reads it: one data file a language, one parser for all of them.
+
+The grammars and their data are part of the installed package: they are found once, like modules,
+and never change while a program runs.
+"""
+
+import importlib
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from nightlatch import data
+from nightlatch.util.globs import matcher
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Query, Tree
+
+OPEN = {
+    "(": ")",
+    "[": "]",
+    "{": "}",
+    "#{": "}",
+    "${": "}",
+    "#[": "]",
+    "[[": "]]",
+    "%{": "}",
+    "%w(": ")",
+}
+FILL = "_"
+NEVER_RUN = re.compile(
+    r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out|coverage|obj|testdata|__pycache__|__fixtures__"
+    r"|fixtures|disabled|_?old|archived?|attic|\.[^/]+)/"
+)
+Span = tuple[int, int]
+
+# A language is one file here; `ranks` says how exact its matchers are.
+DATA = "ratchet/languages/data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select:
+    """Files by which runners of a language are told what to run: what narrows that, and what
+    names tests or where they lie."""
+
+    files: tuple[str, ...]
+    narrows: re.Pattern[str]
+    names: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """One language, as its data file says.
+
+    `module` and `function` name the grammar; `variants` give another function of it for some
+    endings. `files` are patterns of paths that hold tests by custom, `collected` those that the
+    runners of the language take by themselves. `atoms` are node types that count as one token,
+    `stub` is a body that does nothing. `rewrite` turns what the grammar does not know into
+    something of the same length that it does. `words` are regular expressions over tokens that are
+    parted by one space, `ranks` what its matchers are worth.
+    """
+
+    name: str
+    title: str
+    module: str
+    function: str
+    endings: tuple[str, ...]
+    files: tuple[str, ...]
+    collected: tuple[str, ...]
+    frameworks: str
+    query: str
+    atoms: frozenset[str]
+    variants: Mapping[str, str] = field(default_factory=dict)
+    stub: str = ""
+    anywhere: bool = False
+    between: str = "::"
+    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
+    words: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    select: Select | None = None
+    limits: tuple[tuple[str, re.Pattern[str], int], ...] = ()
+    raises: tuple[re.Pattern[str], ...] = ()
+    claims: tuple[Mapping[str, Any], ...] = ()
+    ranks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A leaf of the tree: the type of its node, its text, and where its first byte stands."""
+
+    kind: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One text, its tokens without comments, and what its language's query finds in it, as
+    spans of tokens."""
+
+    language: Language
+    text: str
+    source: bytes
+    tokens: Sequence[Token]
+    starts: Sequence[int]
+    pairs: Mapping[int, int]
+    finds: Sequence[Mapping[str, Sequence["Node"]]]
+    faults: Sequence[Span]
+    breaks: Sequence[int]
+
+    def span(self, node: "Node") -> Span:
+        return bisect_left(self.starts, node.start_byte), bisect_left(self.starts, node.end_byte)
+
+    def words(self, start: int, end: int) -> str:
+        return " ".join(token.text for token in self.tokens[start:end])
+
+    def word(self, at: int) -> str:
+        return self.tokens[at].text if 0 <= at < len(self.tokens) else ""
+
+    def line(self, at: int) -> int:
+        return bisect_left(self.breaks, self.starts[at]) + 1 if at < len(self.starts) else 1
+
+    def parts(self, start: int, end: int) -> list[Span]:
+        """What stands between the commas of a bracket."""
+        cuts, at = [start], start
+        while at < end:
+            if self.tokens[at].text == ",":
+                cuts.append(at + 1)
+            at = max(self.pairs.get(at, at), at) + 1
+        return [
+            (a, b) for a, b in zip(cuts, [*(c - 1 for c in cuts[1:]), end], strict=True) if a < b
+        ]
+
+    def hits(self, name: str, start: int, end: int) -> Iterator[tuple[int, re.Match[str]]]:
+        """The first token of each place where a pattern of the language is found, and the match."""
+        pattern = self.language.words.get(name)
+        if pattern is None or start >= end:
+            return
+        offsets, at = [], 0
+        for token in self.tokens[start:end]:
+            offsets.append(at)
+            at += len(token.text) + 1
+        for found in pattern.finditer(self.words(start, end)):
+            yield start + max(bisect_left(offsets, found.start() + 1) - 1, 0), found
+
+
+@cache
+def known() -> Mapping[str, Language]:
+    """Every language by its name, from its data file."""
+    ranks = data.table(DATA, "ranks.toml")
+    names = (name for name in data.names(DATA, ".toml") if name != "ranks")
+    return {name: _language(data.table(DATA, f"{name}.toml"), ranks) for name in names}
+
+
+def _language(table: Mapping[str, Any], ranks: Mapping[str, Sequence[str]]) -> Language:
+    grammar = table.get("grammar", {})
+    values = {
+        word: rank
+        for rank, key in ((3, "exact"), (2, "partly"), (1, "vague"))
+        for word in (*ranks[key], *table.get(key, ()))
+    }
+    return Language(
+        name=table["name"],
+        title=table["title"],
+        frameworks=table["frameworks"],
+        endings=tuple(table["endings"]),
+        files=tuple(table["files"]),
+        collected=tuple(table.get("collected", table["files"])),
+        anywhere=table.get("anywhere", False),
+        between=table.get("between", "::"),
+        module=grammar.get("module", ""),
+        function=grammar.get("function", "language"),
+        variants=grammar.get("variants", {}),
+        stub=grammar.get("stub", ""),
+        query=grammar.get("query", ""),
+        atoms=frozenset(grammar.get("atoms", ())),
+        rewrite=tuple(
+            (re.compile(r["find"], re.MULTILINE), r["as"]) for r in grammar.get("rewrite", ())
+        ),
+        words={
+            key: re.compile(value, re.MULTILINE) for key, value in table.get("words", {}).items()
+        },
+        select=_select(table["select"]) if "select" in table else None,
+        limits=tuple(
+            (limit["name"], re.compile(limit["find"]), limit.get("turn", 1))
+            for limit in table.get("limits", ())
+        ),
+        raises=tuple(map(re.compile, table.get("raises", ()))),
+        claims=tuple(_claim(c) for c in table.get("claims", ())),
+        ranks=values,
+    )
+
+
+def _select(data: Mapping[str, Any]) -> Select:
+    names = re.compile(data["names"], re.MULTILINE) if "names" in data else None
+    return Select(
+        files=tuple(data["files"]), narrows=re.compile(data["narrows"], re.MULTILINE), names=names
+    )
+
+
+def _claim(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**data, "head": re.compile(data["head"])}
+
+
+@cache
+def _by_ending() -> Mapping[str, Language]:
+    return {ending: language for language in known().values() for ending in language.endings}
+
+
+def language_of(path: str) -> Language | None:
+    """The language of a file by its ending; None where no data file knows it."""
+    name = path.rpartition("/")[2]
+    return _by_ending().get(name.rpartition(".")[2].lower()) if "." in name else None
+
+
+@cache
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    return matcher(patterns)
+
+
+def matches(patterns: tuple[str, ...], path: str) -> bool:
+    """Is a path named by one of a language's patterns?"""
+    return _matcher(patterns)(path)
+
+
+def is_named_test(path: str) -> bool:
+    """Does the path say that tests lie here, by the customs of its language?"""
+    language = language_of(path)
+    return language is not None and matches(language.files, path)
+
+
+def collected(path: str) -> bool:
+    """Would a runner of its language take this file by itself?"""
+    language = language_of(path)
+    if language is None or NEVER_RUN.search(path):
+        return False
+    never = language.words.get("never_run")
+    return matches(language.collected, path) and not (never and never.search(path))
+
+
+@cache
+def _grammar(module: str, function: str) -> Any:
+    core = importlib.import_module("tree_sitter")
+    return core.Language(getattr(importlib.import_module(module), function)())
+
+
+@cache
+def _query(language: str, module: str, function: str) -> "Query":
+    core = importlib.import_module("tree_sitter")
+    found: Query = core.Query(_grammar(module, function), known()[language].query)
+    return found
+
+
+def preload() -> None:
+    """Load every grammar and all data: nothing of them is looked for on disk later."""
+    for language in known().values():
+        for place in _places(language) if language.module else ():
+            _grammar(*place)
+
+
+def _places(language: Language) -> set[tuple[str, str]]:
+    """The modules and functions of a language's grammars."""
+    return {
+        (language.module, language.function),
+        *(_place(variant) for variant in language.variants.values()),
+    }
+
+
+def _place(variant: str) -> tuple[str, str]:
+    module, _, function = variant.partition(":")
+    return module, function
+
+
+def parse(path: str, text: str, language: Language) -> Parsed:
+    """The text as its language's grammar reads it, faults included."""
+    core = importlib.import_module("tree_sitter")
+    source = rewritten(text, language).encode("utf-8", "surrogatepass")
+    found = tree(path, source, language)
+    tokens = tuple(leaves(found, source, language.atoms))
+    breaks = [hit.start() for hit in re.finditer(b"\n", source)]
+    query = _query(language.name, *_grammar_of(path, language))
+    finds = [captures for _, captures in core.QueryCursor(query).matches(found.root_node)]
+    return Parsed(
+        language,
+        text,
+        source,
+        tokens,
+        [t.at for t in tokens],
+        brackets(tokens),
+        finds,
+        faults(found),
+        breaks,
+    )
+
+
+def _grammar_of(path: str, language: Language) -> tuple[str, str]:
+    """The module and the function of the grammar for a path: TypeScript and its markup have
+    their own."""
+    variant = language.variants.get(path.rpartition(".")[2].lower())
+    return _place(variant) if variant else (language.module, language.function)
+
+
+def tree(path: str, source: bytes, language: Language) -> "Tree":
+    """The syntax tree of a text in the language of a path."""
+    core = importlib.import_module("tree_sitter")
+    found: Tree = core.Parser(_grammar(*_grammar_of(path, language))).parse(source)
+    return found
+
+
+def rewritten(text: str, language: Language) -> str:
+    """The text with what its grammar does not know put as something that it knows, byte for
+    byte as long."""
+    for pattern, shape in language.rewrite:
+        text = pattern.sub(lambda found, shape=shape: _filled(found, shape), text)  # type: ignore[misc]  # a default argument
+    return text
+
+
+def _filled(found: re.Match[str], shape: str) -> str:
+    length = len(found[0].encode("utf-8", "surrogatepass"))
+    before, mark, after = found.expand(shape).partition("<fill>")
+    free = length - len((before + after).encode("utf-8", "surrogatepass"))
+    return before + (FILL if "<fill>" in mark else " ") * free + after if free >= 0 else found[0]
+
+
+def leaves(
+    tree: "Tree", source: bytes, atoms: Iterable[str], *, comments: bool = False
+) -> Iterator[Token]:
+    """All tokens in order, comments only where they are asked for."""
+    whole = frozenset(atoms)
+    cursor = tree.walk()
+    while True:
+        node = cursor.node
+        comment = node is not None and "comment" in node.type
+        aside = node is None or (comment and not comments)
+        if node and not aside and (node.child_count == 0 or node.type in whole or comment):
+            if (
+                node.end_byte > node.start_byte
+                and (
+                    text := source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+                ).strip()
+            ):
+                yield Token(kind=node.type, text=text, at=node.start_byte)
+        elif not aside and cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+def brackets(tokens: Sequence[Token]) -> dict[int, int]:
+    """Index of each opening bracket to that of its closing one."""
+    pairs, waiting = dict[int, int](), list[tuple[str, int]]()
+    for i, token in enumerate(tokens):
+        if token.text in OPEN:
+            waiting.append((OPEN[token.text], i))
+        elif waiting and token.text == waiting[-1][0]:
+            pairs[waiting.pop()[1]] = i
+    return pairs
+
+
+def faults(tree: "Tree") -> tuple[Span, ...]:
+    """Where the grammar met something that it cannot read, in bytes."""
+    found, waiting = list[Span](), [tree.root_node] if tree.root_node.has_error else []
+    while waiting:
+        node = waiting.pop()
+        if node.is_error or node.is_missing:
+            found.append((node.start_byte, node.end_byte))
+        elif node.has_error:
+            waiting += node.children
+    return tuple(found)

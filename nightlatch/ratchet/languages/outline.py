@@ -1,0 +1,268 @@
+"""What stands in a parsed file, whatever its language: calls and chains of them, branches,
+loops, and what is tried."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nightlatch.ratchet.languages.grammar import Parsed, Span
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Nodes = Mapping[str, Sequence["Node"]]
+KINDS = (
+    "function",
+    "group",
+    "call",
+    "mark",
+    "if",
+    "loop",
+    "try",
+    "return",
+    "lambda",
+    "infix",
+    "assert",
+    "guard",
+)
+TAKEN = re.compile(r"\(? ?(?:true|True|TRUE|1|not false|! ?false) ?\)?")
+EACH = frozenset({"forEach", "each", "map", "foreach"})
+MEMBER = frozenset({".", "?.", "->", "?->", "!.", "!!."})
+NAME = re.compile(r"[^\W\d]\w*[?!]?\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call; its callee ends where its arguments, or its block, begin."""
+
+    start: int
+    end: int
+    callee: int
+    args: tuple[Span, ...]
+    block: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Calls that hang on one another, `a(b).c(d)`, the inner one first, with the members behind
+    the last one."""
+
+    start: int
+    end: int
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """An if or a loop: what it depends on, and what it decides over."""
+
+    loop: bool
+    start: int
+    condition: Span
+    body: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A try: what is tried, and what is done with an error."""
+
+    tried: Span
+    handlers: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """All of one file."""
+
+    parsed: Parsed
+    kinds: Mapping[str, Sequence[Nodes]]
+    chains: Mapping[int, Chain]
+    infixes: Sequence[tuple[Span, Span, Span]]
+    branches: Sequence[Branch]
+    attempts: Sequence[Attempt]
+    returns: Sequence[Span]
+    scopes: Sequence[Span]
+    stated: Sequence[Span]
+    guards: Sequence[Span]
+    order: Sequence[int]
+    rounds: Sequence[tuple[Span, Span]]
+    leaving: Sequence[tuple[int, Span, Span | None]]
+
+    def between(self, start: int, end: int) -> Iterator[Chain]:
+        """The chains that start between two tokens."""
+        for at in self.order[bisect_left(self.order, start) : bisect_left(self.order, end)]:
+            yield self.chains[at]
+
+
+def outline(parsed: Parsed) -> Outline:
+    """Everything that the query of its language finds in a file."""
+    kinds: dict[str, list[Nodes]] = {}
+    for nodes in parsed.finds:
+        for kind in KINDS:
+            if kind in nodes:
+                kinds.setdefault(kind, []).append(nodes)
+    chains = _chains(parsed, kinds.get("call", ()))
+    infixes = _infixes(parsed, kinds.get("infix", ()))
+    branches = [
+        _branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())
+    ]
+    attempts = _attempts(parsed, kinds.get("try", ()))
+    lambdas = [parsed.span(node) for nodes in kinds.get("lambda", ()) for node in nodes["lambda"]]
+    scopes = [
+        *(b.body for b in branches if not _is_always(parsed, b)),
+        *(h for a in attempts for h in a.handlers),
+        *lambdas,
+    ]
+    returns = [parsed.span(nodes["return"][0]) for nodes in kinds.get("return", ())]
+    stated = [parsed.span(nodes["assert"][0]) for nodes in kinds.get("assert", ())]
+    guards = [parsed.span(nodes["guard"][0]) for nodes in kinds.get("guard", ())]
+    rounds = [*_rounds(parsed, branches, chains)]
+    leaving = _leaving(parsed, kinds, returns, scopes)
+    return Outline(
+        parsed,
+        kinds,
+        chains,
+        infixes,
+        branches,
+        attempts,
+        returns,
+        scopes,
+        stated,
+        guards,
+        sorted(chains),
+        rounds,
+        leaving,
+    )
+
+
+def _is_always(parsed: Parsed, branch: Branch) -> bool:
+    """Is a branch taken whatever happens?
+
+    Then it is none, and a return in it leaves what is around it.
+    """
+    return not branch.loop and TAKEN.fullmatch(parsed.words(*branch.condition)) is not None
+
+
+def _rounds(
+    parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Chain]
+) -> Iterator[tuple[Span, Span]]:
+    """What goes through a list: where the list stands, and what is done with each of its rows."""
+    yield from ((branch.condition, branch.body) for branch in branches if branch.loop)
+    for chain in chains.values():
+        for call in chain.calls:
+            if parsed.word(call.callee - 1) in EACH:
+                yield (chain.start, call.callee), (call.callee, call.end)
+
+
+def _leaving(
+    parsed: Parsed,
+    kinds: Mapping[str, Sequence[Nodes]],
+    returns: Sequence[Span],
+    scopes: Sequence[Span],
+) -> list[tuple[int, Span, Span | None]]:
+    """For each return where it ends, the innermost scope that it leaves, and the innermost
+    function that it stands in."""
+    functions = [parsed.span(nodes["function"][0]) for nodes in kinds.get("function", ())]
+    whole = (0, len(parsed.tokens))
+    found = []
+    for start, end in returns:
+        scope = max((s for s in (*scopes, whole) if s[0] <= start < s[1]), key=lambda s: s[0])
+        found.append(
+            (end, scope, max((f for f in functions if f[0] <= start < f[1]), default=None))
+        )
+    return found
+
+
+def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
+    """By the token that they start with.
+
+    Of several readings of one call the one with more arguments counts.
+    """
+    calls: dict[Span, Call] = {}
+    for nodes in found:
+        call = _call(parsed, nodes)
+        known = calls.get((call.start, call.end))
+        if known is None or (len(call.args), call.block is not None) > (
+            len(known.args),
+            known.block is not None,
+        ):
+            calls[call.start, call.end] = replace(
+                call, block=call.block or (known.block if known else None)
+            )
+        elif known.block is None and call.block:
+            calls[call.start, call.end] = replace(
+                known, block=call.block, callee=min(known.callee, call.callee)
+            )
+    by_start: dict[int, list[Call]] = {}
+    for call in sorted(calls.values(), key=lambda c: c.end):
+        by_start.setdefault(call.start, []).append(call)
+    chains = {}
+    for start, members in by_start.items():
+        end = members[-1].end
+        while parsed.word(end) in MEMBER and NAME.match(parsed.word(end + 1)):
+            end += 2
+        chains[start] = Chain(start=start, end=end, calls=tuple(members))
+    return chains
+
+
+def _call(parsed: Parsed, nodes: Nodes) -> Call:
+    start, end = parsed.span(nodes["call"][0])
+    args: list[Span] = [parsed.span(node) for node in nodes.get("arg", ())]
+    edges = [first for first, _ in args]
+    for node in nodes.get("args", ()):
+        first, last = parsed.span(node)
+        edges.append(first)
+        if node.type == "token_tree":
+            args += parsed.parts(first + 1, last - 1)
+        elif node.child_count == 0 or node.type in parsed.language.atoms:
+            args.append((first, last))
+        else:
+            args += [
+                parsed.span(child) for child in node.named_children if "comment" not in child.type
+            ]
+    block = parsed.span(nodes["block"][0]) if nodes.get("block") else None
+    callee = min([*edges, *([block[0]] if block else []), end])
+    return Call(
+        start=start, end=end, callee=callee, args=tuple(a for a in args if a[0] < a[1]), block=block
+    )
+
+
+def _infixes(parsed: Parsed, found: Sequence[Nodes]) -> list[tuple[Span, Span, Span]]:
+    """Of those that begin at the same place the longest: `x should not be empty` is one."""
+    longest: dict[int, tuple[Span, Span, Span]] = {}
+    for nodes in found:
+        left, op, right = (parsed.span(nodes[key][0]) for key in ("left", "op", "right"))
+        if left[0] not in longest or longest[left[0]][2][1] < right[1]:
+            longest[left[0]] = (left, op, right)
+    return list(longest.values())
+
+
+def _branch(parsed: Parsed, nodes: Nodes, kind: str) -> Branch:
+    start, end = parsed.span(nodes[kind][0])
+    body = parsed.span(nodes["body"][0]) if nodes.get("body") else (end, end)
+    told = parsed.span(nodes["condition"][0]) if nodes.get("condition") else (start + 1, body[0])
+    condition = (start + 1, body[0]) if start + 1 <= told[0] < body[0] else told
+    while condition[1] > condition[0] + 1 and parsed.word(condition[1] - 1) in {
+        "{",
+        "then",
+        ";",
+        "do",
+    }:
+        condition = (condition[0], condition[1] - 1)
+    return Branch(loop=kind == "loop", start=start, condition=condition, body=body)
+
+
+def _attempts(parsed: Parsed, found: Sequence[Nodes]) -> list[Attempt]:
+    tries: dict[Span, tuple[Span, list[Span]]] = {}
+    for nodes in found:
+        whole = parsed.span(nodes["try"][0])
+        handlers = [parsed.span(node) for node in nodes.get("handler", ())]
+        tried = (
+            parsed.span(nodes["tried"][0])
+            if nodes.get("tried")
+            else (whole[0], handlers[0][0] if handlers else whole[1])
+        )
+        tries.setdefault(whole, (tried, []))[1].extend(handlers)
+    return [Attempt(tried=tried, handlers=tuple(handlers)) for tried, handlers in tries.values()]

@@ -1,0 +1,129 @@
+"""Finds the reader for each text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Literal
+
+from nightlatch.ratchet.file_diffs import Text
+from nightlatch.ratchet.languages import grammar, python_tests, tree_reader
+from nightlatch.ratchet.model import Source, UnreadableError
+from nightlatch.ratchet.mutation.brace import RUST_TESTS
+from nightlatch.ratchet.static import unparsed_tests
+
+Sources = Mapping[str, Source]
+Side = Literal["old", "new"]
+MOST_KEPT = 256
+
+
+def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Source:
+    """The tests of one file, none where nothing here knows its language. Raises UnreadableError."""
+    language = grammar.language_of(path)
+    if language is None:
+        return Source()
+    return (
+        tree_reader.read(path, text, language, helpers)
+        if language.module
+        else python_tests.read(text, helpers)
+    )
+
+
+def read_all(texts: Sequence[Text], side: Side) -> Sources:
+    """The test files that can be read; the helpers of one file count in those that import them."""
+    told = readable(texts)
+    sides = {t.path: t.old if side == "old" else t.new for t in told}
+    whole = {
+        t.path: unparsed_tests.read(text) for t in told if (text := sides[t.path]) and _by_file(t)
+    }
+    sides = {path: text for path, text in sides.items() if path not in whole}
+    first = {
+        path: source
+        for path, text in sides.items()
+        if text is not None and (source := _tried(path, text))
+    }
+    helpers = {
+        n.rpartition("::")[2]: sum(a.weight for a in t.assertions)
+        for s in first.values()
+        for n, t in s.tests.items()
+        if t.helper
+    }
+    return {
+        path: _with(path, sides[path] or "", source, helpers) for path, source in first.items()
+    } | whole
+
+
+def readable(texts: Sequence[Text]) -> list[Text]:
+    """The texts that hold tests, marked as such; of a Rust source file what lies in its own
+    tests."""
+    tests = [replace(text, test=True) for text in texts if text.test or text.declares]
+    crates = [
+        text for text in texts if not text.test and text.path.endswith(".rs") and _has_tests(text)
+    ]
+    return [*tests, *map(_inside, crates)]
+
+
+def _has_tests(text: Text) -> bool:
+    """Has a Rust source file, or one that is new, tests of its own?"""
+    return RUST_TESTS.search((text.new if text.old is None else text.old) or "") is not None
+
+
+def _inside(text: Text) -> Text:
+    """A Rust source file without what stands before its own tests, which keep their lines."""
+    old, new = (version and _blanked(version) for version in (text.old, text.new))
+    return replace(text, old=old, new=new, test=True)
+
+
+def _blanked(version: str) -> str:
+    found = RUST_TESTS.search(version)
+    return "\n" * version.count("\n", 0, found.start()) + version[found.start() :] if found else ""
+
+
+def _by_file(text: Text) -> bool:
+    """Is this a test file of which nothing can be read at the base, or, where it is new, at all?"""
+    version = text.old if text.old is not None else text.new
+    language = grammar.language_of(text.path)
+    if not version or (language is None and not unparsed_tests.is_test_file(text.path)):
+        return False
+    if language is None:
+        return True
+    source = (
+        _tried(text.path, version)
+        if language.module and unparsed_tests.says_test(text.path)
+        else None
+    )
+    return source is not None and not source.tests
+
+
+def unreadable(old: Source, new: Source) -> bool:
+    """Can a file not be read any more that could be at the base: is a test lost, or another
+    one, where its grammar stumbles?"""
+    if not new.broken or old.broken:
+        return False
+    kept = {name: new.tests.get(name) for name, test in old.tests.items() if not test.helper}
+    return any(
+        test is None or (name in new.torn and test.text != old.tests[name].text)
+        for name, test in kept.items()
+    )
+
+
+def _with(path: str, text: str, source: Source, helpers: Mapping[str, int]) -> Source:
+    known = {name: helpers[name] for name in helpers.keys() & source.imports.keys()}
+    return (_tried(path, text, known) or source) if known else source
+
+
+def _tried(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Source | None:
+    if not helpers:
+        return _alone(path, text)
+    try:
+        return read(path, text, helpers)
+    except UnreadableError:
+        return None
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _alone(path: str, text: str) -> Source | None:
+    """A file read by itself, which several layers ask for one after another."""
+    try:
+        return read(path, text)
+    except UnreadableError:
+        return None

@@ -1,0 +1,1 @@
+"""Small faults put into code, to see which tests notice."""

@@ -1,0 +1,292 @@
+"""Every small fault that can be put into JavaScript, TypeScript, Go and Rust, by tokens: now
+and then one does not compile."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
+from nightlatch.ratchet.mutation.edits import Edit, longer
+
+SWAPS = {
+    "==": "!=",
+    "!=": "==",
+    "===": "!==",
+    "!==": "===",
+    "<": "<=",
+    "<=": "<",
+    ">": ">=",
+    ">=": ">",
+    "&&": "||",
+    "||": "&&",
+    "+": "-",
+    "-": "+",
+    "*": "/",
+    "/": "*",
+    "%": "*",
+    "+=": "-=",
+    "-=": "+=",
+    "**": "*",
+    "<<": ">>",
+    ">>": "<<",
+}
+STARTS = re.compile(
+    r"\b(?:function\*?|fn|func(?:\s*\([^)]*\))?)\s+(\w+)"
+    r"|^\s*(?:export\s+)?(?:const|let|var)\s+(\w+)[^=\n]*=\s*(?:async\s*)?(?:\(|\w+\s*=>|function)"
+    r"|^[ \t]+(?:(?:async|static|get|set|public|private)\s+)*(?!(?:if|for|while|switch|catch"
+    r"|function|return)\b)(\w+)"
+    r"\s*\([^()]*\)[^;{}\n]*\{",
+    re.MULTILINE,
+)
+UNTOUCHED = re.compile(
+    (
+        r"^[ \t]*(?:import\b[^\n;(]*(?:\{[^}]*\}[^\n;]*|\([^)]*\))?|package\b[^\n]*|use\b[^;]*"
+        r"|export\b[^\n=]*\bfrom\b[^\n]*|#!?\[[^\n]*)"
+    ),
+    re.MULTILINE,
+)
+RUST_TESTS = re.compile(r"^\s*#\[cfg\(test\)\]", re.MULTILINE)
+NUDGE = '((v) => typeof v === "number" ? v + 1e-3 * (Math.abs(v) || 1) : v)(({}))'
+GO_OTHER = {
+    "float64": "({}) * 1.001",
+    "int": "({}) + 1",
+    "string": '({}) + "X"',
+    "bool": "!({})",
+    "error": "nil",
+}
+NO_CALL = frozenset(
+    {
+        "if",
+        "for",
+        "while",
+        "switch",
+        "catch",
+        "return",
+        "function",
+        "fn",
+        "func",
+        "super",
+        "require",
+        "import",
+        "else",
+        "match",
+    }
+)
+VALUE = frozenset({"name", "number", "string", "template", "regex"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One file, its tokens without spaces and comments, and which bracket closes which."""
+
+    text: str
+    lang: str
+    found: Sequence[Token]
+    pairs: dict[int, int]
+
+    def word(self, i: int) -> str:
+        return self.found[i].text if 0 <= i < len(self.found) else ""
+
+    def until(self, i: int, ends: str) -> int:
+        """The first token from here on, at this depth, that is one of these, begins a new line
+        where "\\n" is among them, or closes."""
+        first = i
+        while i < len(self.found):
+            if (
+                self.word(i) in ends.split()
+                or self.word(i) in {")", "]", "}"}
+                or ("\n" in ends and i > first and self.new_line(i))
+            ):
+                return i
+            i = self.pairs.get(i, i) + 1
+        return i
+
+    def new_line(self, i: int) -> bool:
+        """Does a statement begin on this token's line, as far as its looks tell?"""
+        joined = self.found[i].kind == "op" and self.word(i) not in {
+            "(",
+            "[",
+            "{",
+            "}",
+            "!",
+            "++",
+            "--",
+        }
+        open_end = self.word(i - 1) in {"=", ",", "=>", "+", "&&", "||"}
+        return "\n" in self.text[self.end(i - 1) : self.found[i].at] and not joined and not open_end
+
+    def end(self, i: int) -> int:
+        return self.found[i].at + len(self.found[i].text)
+
+    def begins(self, i: int) -> bool:
+        return i == 0 or self.word(i - 1) in {";", "{", "}"} or self.new_line(i)
+
+
+def edits(text: str, path: str) -> Iterator[Edit]:
+    """All single faults, in the order of the source.
+
+    Imports, attributes and the tests inside a Rust file stay as they are.
+    """
+    lang = language(path)
+    own = RUST_TESTS.search(text) if lang == "rust" else None
+    found = code(tokens(text[: own.start()] if own else text, path))
+    source = Code(text=text, lang=lang, found=found, pairs=dict(brackets(found)))
+    names = [(m.start(), m[m.lastindex or 0]) for m in STARTS.finditer(text)]
+    places, aside = [at for at, _ in names], [m.span() for m in UNTOUCHED.finditer(text)]
+    for i, token in enumerate(found):
+        if any(at <= token.at < end for at, end in aside):
+            continue
+        for at, end, new, says in (*_of_token(source, i, token), *_of_statement(source, i, token)):
+            n = bisect_right(places, at)
+            said = says or f"{' '.join(text[at:end].split())[:60]} became {new[:60]}"
+            yield Edit(
+                at=at,
+                end=end,
+                text=new,
+                says=said,
+                place=names[n - 1][1] if n else "",
+                line=text.count("\n", 0, at) + 1,
+            )
+
+
+def _of_token(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+    at, end, text = token.at, c.end(i), token.text
+    if token.kind == "op" and text in SWAPS and _binary(c, i):
+        yield at, end, SWAPS[text], ""
+    elif text == "!" and not _value(c, i - 1) and re.match(r"[\w(]", c.word(i + 1)):
+        yield at, end, "", "! dropped"
+    elif text in {"true", "false"}:
+        yield at, end, "false" if text == "true" else "true", ""
+    elif (
+        token.kind == "number"
+        and c.word(i - 1) != "."
+        and (digits := re.match(r"(\d+)(\.\d+)?(?![\dxXbBoO_eE])", text))
+    ):
+        new = repr(float(digits[0]) * 1.001 or 1.0) if digits[2] else str(int(digits[0]) + 1)
+        yield at, end, new + text[digits.end() :], ""
+    elif token.kind == "template" and len(text) > 1:
+        yield at, end, longer(text), f"{text[:60]} has an X at its end"
+    elif (
+        token.kind == "string"
+        and (text[0] == '"' or (text[0] == "'" and c.lang == "js"))
+        and c.word(i + 1) != ":"
+    ):
+        yield at, end, longer(text), f"{text[:60]} has an X at its end"
+        if len(text) > 2:
+            yield at, end, text[0] * 2, f"{text[:60]} emptied"
+
+
+def _value(c: Code, i: int) -> bool:
+    """Does a value end with this token?"""
+    return i >= 0 and (
+        c.word(i) in {")", "]"}
+        or (c.found[i].kind in VALUE and c.word(i) not in {"return", "case", "typeof", "in"})
+    )
+
+
+def _binary(c: Code, i: int) -> bool:
+    """Between two values, with spaces on both sides, as no type argument and no pointer has
+    them; texts are not subtracted."""
+    token, around = (
+        c.found[i],
+        c.text[c.found[i].at - 1 : c.found[i].at] + c.text[c.end(i) : c.end(i) + 1],
+    )
+    quoted = any(
+        t.kind in {"string", "template"} for t in (*c.found[i - 1 : i], *c.found[i + 1 : i + 2])
+    )
+    return (
+        _value(c, i - 1)
+        and around.strip() == ""
+        and len(around) == 2
+        and not (quoted and token.text in {"+", "+="})
+    )
+
+
+def _of_statement(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+    following = c.found[i + 1].at if i + 1 < len(c.found) else len(c.text)
+    match token.text:
+        case "return" if (
+            c.lang != "rust" and (end := c.until(i + 1, "; \n")) > i + 1 and not c.new_line(i + 1)
+        ):
+            yield from _returned(c, i, following, end)
+        case "throw" if (end := c.until(i + 1, "; \n")) > i + 1:
+            yield (
+                token.at,
+                c.end(end - 1),
+                "",
+                f"{' '.join(c.text[token.at : c.end(end - 1)].split())[:60]} dropped",
+            )
+            if c.word(i + 1) == "new":
+                other = "TypeError" if c.word(i + 2) == "Error" else "Error"
+                yield (
+                    c.found[i + 2].at,
+                    c.end(i + 2),
+                    other,
+                    f"throw {c.word(i + 2)} became throw {other}",
+                )
+        case "panic" if c.word(i + 1) == "(":
+            yield token.at, c.end(i), "_ =", "panic dropped"
+        case "panic" if c.word(i + 1) == "!":
+            yield token.at, c.end(i), "let _ = format", "panic dropped"
+        case "if" | "while" if c.word(i + 1) != "let":
+            yield from _condition(c, i, token)
+        case word if token.kind == "name" and word not in NO_CALL and c.begins(i):
+            yield from _call(c, i, token)
+
+
+def _condition(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+    first, last = (
+        (i + 2, c.pairs.get(i + 1, i + 2)) if c.lang == "js" else (i + 1, c.until(i + 1, "{"))
+    )
+    while c.lang == "go" and (semicolon := c.until(first, ";")) < last:
+        first = semicolon + 1
+    if first < last:
+        at, end = c.found[first].at, c.end(last - 1)
+        inner = c.text[at:end]
+        words = {
+            "false && ({})": "became false",
+            **({"true || ({})": "became true", "!({})": "negated"} if token.text == "if" else {}),
+        }
+        yield from (
+            (at, end, form.format(inner), f"condition {says}") for form, says in words.items()
+        )
+
+
+def _returned(c: Code, i: int, at: int, last: int) -> Iterator[tuple[int, int, str, str]]:
+    end = c.end(last - 1)
+    if c.lang == "js":
+        yield at, end, "undefined", "return value became undefined"
+        if c.found[i + 1].kind not in {"string", "template"} and c.word(i + 1) not in {
+            "{",
+            "[",
+            "<",
+        }:
+            yield at, end, NUDGE.format(c.text[at:end]), "returned number off by a thousandth"
+        return
+    results = re.findall(
+        r"^func\b[^\n]*?\)\s*\(?([\w.*\[\], ]+?)\)?\s*\{", c.text[:at], re.MULTILINE
+    )
+    kinds = [kind.split()[-1] for kind in results[-1].split(",") if kind.strip()] if results else []
+    first = i + 1
+    for kind in kinds:
+        comma = min(c.until(first, ","), last)
+        at, end = c.found[first].at, c.end(comma - 1)
+        if kind in GO_OTHER and c.text[at:end] != "nil":
+            yield at, end, GO_OTHER[kind].format(c.text[at:end]), f"returned {kind} is another"
+        first = comma + 1
+        if first >= last:
+            break
+
+
+def _call(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+    """A statement that is one call and no more."""
+    last = i
+    while c.word(last + 1) in {".", "?.", "::"}:
+        last += 2
+    closing = c.pairs.get(last + 1, 0) if c.word(last + 1) == "(" else 0
+    if closing and (
+        c.word(closing + 1) in {"", ";", "}"}
+        or (c.new_line(closing + 1) and c.word(closing + 1) != "{")
+    ):
+        yield token.at, c.end(closing), "", f"call of {c.text[token.at : c.end(last)][:60]} dropped"

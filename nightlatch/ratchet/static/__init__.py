@@ -1,0 +1,1 @@
+"""Objections to a change that need no run."""

@@ -1,0 +1,73 @@
+"""Tests that a class has from another one: their ids name the class that inherits, their text
+stands in the one that does not."""
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+
+from nightlatch.ratchet.file_diffs import Text
+
+ALIKE = 0.8
+Place = tuple[str, str]
+Classes = Mapping[Place, ast.ClassDef]
+
+
+def moved(
+    lost: Collection[str],
+    fresh: Collection[str],
+    texts: Sequence[Text],
+    found: Mapping[Place, Sequence[Place]],
+) -> dict[str, str]:
+    """For each lost id of an inherited test the id in its place.
+
+    `found`: where tests went that stand in a changed text themselves.
+    """
+    old, new = (
+        dict(classes((t.path, t.old) for t in texts if t.test)),
+        dict(classes((t.path, t.new) for t in texts if t.test)),
+    )
+    names = {place: bases(each) for place, each in old.items()}
+    renamed = {
+        place: after for place in old if place not in new and (after := _renamed(place, old, new))
+    }
+    gone = {}
+    for wanted in lost:
+        path, _, inner = wanted.partition("::")
+        owner, _, test = inner.rpartition("::")
+        place, above = (path, owner), names.get((path, owner), ())
+        options = [f"{path}::{renamed[place]}::{test}"] if place in renamed else []
+        options += [
+            f"{path}::{owner}::{now.rpartition('::')[2]}"
+            for (_, before), after in found.items()
+            for _, now in after
+            if before.rpartition("::")[0] in above
+            and before.rpartition("::")[2] == test.partition("[")[0]
+        ]
+        if there := next((option for option in options if option in fresh), None):
+            gone[wanted] = there
+    return gone
+
+
+def classes(texts: Iterable[tuple[str, str | None]]) -> Iterator[tuple[Place, ast.ClassDef]]:
+    """Every class at the top of a file in Python."""
+    for path, text in texts:
+        try:
+            body = ast.parse(text).body if text and path.endswith(".py") else []
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        yield from (((path, node.name), node) for node in body if isinstance(node, ast.ClassDef))
+
+
+def bases(node: ast.ClassDef) -> tuple[str, ...]:
+    return tuple(ast.unparse(base).rpartition(".")[2] for base in node.bases)
+
+
+def _renamed(place: Place, old: Classes, new: Classes) -> str:
+    """The new name of a class whose bases are the same ones and whose body is much the same."""
+    path, before = place[0], old[place]
+    for (file, name), after in new.items():
+        if file == path and (file, name) not in old and bases(after) == bases(before):
+            one, other = ("\n".join(map(ast.unparse, each.body)) for each in (before, after))
+            if SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE:
+                return name
+    return ""

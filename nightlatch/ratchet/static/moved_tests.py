@@ -1,0 +1,305 @@
+"""Where tests went: renamed, moved, merged, split, or turned into rows of another test."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
+
+from nightlatch.ratchet.file_diffs import Text
+from nightlatch.ratchet.languages.readers import Sources, read_all
+from nightlatch.ratchet.model import Assertion, Source, Test
+from nightlatch.ratchet.static.inherited_tests import moved
+from nightlatch.ratchet.static.test_subjects import Place as Place
+from nightlatch.ratchet.static.test_subjects import Units, sides
+from nightlatch.suite.results import file_of
+
+ALIKE = 0.8
+MOST_COMPARED = 4_000
+LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|(?<![\w.])\d[\w.]*")
+TITLE = re.compile(r"\A(?:'[^']*'|\"[^\"]*\"|`[^`]*`) , ")
+# in a title, where a row's own value comes
+HOLE = re.compile(r"%[sdifjoOp#]|\$\{[^}]*\}|\$[A-Za-z_][\w.]*")
+WORD = re.compile(r"\w+|[^\w\s]")
+OPERAND = re.compile(r"(?<![\w.])[$@]{0,2}_?[A-Za-z]\w*(?:\s*\.\s*\w+)*(?![\w.]|\s*\()")
+# brackets behind a name would ask for one of many
+VALUES = re.compile(r"(?<![\w)\]])(?:\[(?:_(?:,_)*,?)?\]|\{_:_(?:,_:_)*,?\})")
+SETUP = re.compile(r"(\w+)(?: , \w+)? := (.+)", re.DOTALL)
+OWNER = re.compile(r"(?<![\w.])(?:self|this|cls)\s?\.\s?|\$this -> ")
+DATA_SET = re.compile(r" with data set (?:#\d+|\".*\")\Z", re.DOTALL)  # PHPUnit's name for a row
+# RSpec and ExUnit put the groups of a test before its name with a space
+GROUPED_BY_SPACE = ("_spec.rb", ".exs")
+
+
+def explained(
+    lost: Iterable[str], added: Iterable[str], texts: Sequence[Text]
+) -> Mapping[str, str]:
+    """For each lost id that is explained, the test that has taken its place: `path::name`,
+    which may be several ids.
+
+    A lost row of parameters is explained by nothing here: its function is still there.
+    """
+    old, new = read_all(texts, "old"), read_all(texts, "new")
+    found = successors(old, new, texts)
+    fresh = frozenset(added)
+    names = tuple(lost)
+    gone = moved(names, fresh, texts, found)
+    for name in names:
+        place = next((p for p in found if is_named(name, p)), None)
+        if place and any(is_named(i, after) for after in found[place] for i in fresh):
+            gone[name] = ", ".join(f"{path}::{test}" for path, test in found[place])
+    return gone
+
+
+def word_for_word(gone: Mapping[str, str], texts: Sequence[Text]) -> frozenset[str]:
+    """Of the explained ids those whose test says the same where it is now: nothing but its name
+    or its place is another."""
+    old, new = read_all(texts, "old"), read_all(texts, "new")
+    said = {
+        (path, name): test for path, source in old.items() for name, test in source.tests.items()
+    }
+    return frozenset(
+        wanted
+        for wanted, there in gone.items()
+        for place, test in said.items()
+        if is_named(wanted, place)
+        for now in (
+            new.get(there.partition("::")[0], Source()).tests.get(there.partition("::")[2]),
+        )
+        if now is not None and _alike(test) == _alike(now)
+    )
+
+
+def _alike(test: Test) -> Test:
+    return replace(test, name="", line=0, text=TITLE.sub("", test.text))
+
+
+def is_named(wanted: str, place: Place) -> bool:
+    """Is this id of that test?
+
+    A package stands for its files, and titles are joined in the runner's own way.
+    """
+    path, test = place
+    file, inner = file_of(wanted), DATA_SET.sub("", wanted.partition("::")[2])
+    inner = inner.replace(" > ", "::")
+    test = test.replace(" > ", "::")
+    folder = path.rpartition("/")[0]
+    package = path.endswith(".rs") or (
+        path.endswith(".go") and folder.endswith(file.rpartition("/")[2] if folder else "")
+    )
+    of_class = is_class(file, path)
+    if path != file and not (package or of_class):
+        return path.endswith(".rb") and wanted == test  # Minitest names no file
+    if HOLE.search(test):
+        filled = ".+".join(map(re.escape, HOLE.split(test)))
+        return re.fullmatch(rf"(?:.*::)?{filled}", inner, re.DOTALL) is not None
+    if path.endswith(GROUPED_BY_SPACE):
+        return joined(inner) == joined(test)
+    # the class is the file, or part of its name
+    if (of_class or path.endswith(".php")) and f"::{test}".endswith(f"::{inner}"):
+        return True
+    return (
+        test in {inner, inner.split("[", 1)[0]}
+        or inner.startswith(f"{test}/")
+        or inner.endswith(f"::{test}")
+    )
+
+
+def is_class(name: str, path: str) -> bool:
+    """Is `shop/com.shop.CartTest` the class of shop/src/test/java/com/shop/CartTest.java?"""
+    folder, _, inner = name.rpartition("/")
+    return f"/{path.rpartition('.')[0]}".endswith(
+        f"/{inner.replace('.', '/')}"
+    ) and path.startswith(f"{folder}/" if folder else "")
+
+
+def joined(test: str) -> str:
+    """A test with its groups before it, as RSpec and ExUnit write them."""
+    return re.sub(r" (?=[#.])", "", test.replace("::", " "))
+
+
+def successors(old: Sources, new: Sources, texts: Sequence[Text]) -> dict[Place, tuple[Place, ...]]:
+    """For each test that is no longer where it was, the tests that say the same of the same
+    unit, if there are any."""
+    before = {
+        (path, name): test
+        for path, source in old.items()
+        for name, test in source.tests.items()
+        if not test.helper
+    }
+    after = {
+        (path, name): test
+        for path, source in new.items()
+        for name, test in source.tests.items()
+        if not test.helper
+    }
+    lost = {place: test for place, test in before.items() if place not in after}
+    if len(lost) * len(after) > MOST_COMPARED:
+        after = {
+            place: test
+            for place, test in after.items()
+            if place not in before or before[place].text != test.text
+        }
+    fresh = {
+        place: test
+        for place, test in after.items()
+        if place not in before or before[place].text != test.text
+    }
+    kept = {place: test for place, test in after.items() if place not in fresh}
+    units = Units(old, new, sides(texts))
+    return {
+        place: found
+        for place, test in lost.items()
+        if (found := _successor(place, test, fresh, units) or _twin(place, test, kept))
+    }
+
+
+def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, ...]:
+    """A test of the same file that says the same word for word, and stays."""
+    same = (p for p, t in kept.items() if p[0] == place[0] and _alike(t) == _alike(test))
+    return tuple(same)[:1] if test.assertions else ()
+
+
+def _successor(
+    place: Place, test: Test, fresh: Mapping[Place, Test], units: Units
+) -> tuple[Place, ...]:
+    # What looks at another unit, or at the same names of another module, is another test, however
+    # alike it reads.
+    near = {p: t for p, t in fresh.items() if units.near(place, test, p[0])}
+    found = _likely(place, test, near, units)
+    return found if found and units.same(place, test, [(p[0], near[p]) for p in found]) else ()
+
+
+def _likely(
+    place: Place, test: Test, fresh: Mapping[Place, Test], units: Units
+) -> tuple[Place, ...]:
+    alone = {p: t for p, t in fresh.items() if units.same(place, test, [(p[0], t)])}
+    same = [p for p in alone if p[1] == place[1]]
+    last = [p for p in alone if p[1].rpartition("::")[2] == place[1].rpartition("::")[2]]
+    if found := next((p for p in (*same, *last) if similar(test, alone[p])), None):
+        return (found,)
+    if found := next(
+        (
+            p
+            for p in sorted(alone, key=lambda p: _far(place, test, p, alone[p]))
+            if covers(test, [alone[p]])
+        ),
+        None,
+    ):
+        return (found,)
+    near = (
+        max(alone, key=lambda p: likeness(test, alone[p]), default=None)
+        if len(alone) < MOST_COMPARED / 20
+        else None
+    )
+    if near and similar(test, alone[near]) and reached(alone[near]) >= reached(test):
+        return (near,)
+    wanted = _forms(test)
+    parts = tuple(p for p in fresh if wanted & _forms(fresh[p], rows=bool(test.rows)))
+    return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
+
+
+def _forms(test: Test, *, rows: bool | None = None) -> set[str]:
+    """What a test asserts, with its values left open where it has rows of them."""
+    open_values = bool(test.rows) if rows is None else rows
+    texts = [inlined(a.text, test) for a in test.assertions]
+    return (
+        {shape(text) for text in texts}
+        if open_values
+        else {*texts, *(a.text for a in test.assertions)}
+    )
+
+
+def _far(place: Place, test: Test, there: Place, other: Test) -> tuple[bool, bool, bool]:
+    """How far another test is from where this one was: the same words come first, then the same
+    file, then the same class."""
+    return (
+        test.text != other.text,
+        place[0] != there[0],
+        place[1].rpartition("::")[0] != there[1].rpartition("::")[0],
+    )
+
+
+def likeness(one: Test, other: Test) -> float:
+    matcher = SequenceMatcher(
+        None, WORD.findall(one.text), WORD.findall(other.text), autojunk=False
+    )
+    return matcher.ratio() if matcher.quick_ratio() >= ALIKE else 0.0
+
+
+def similar(one: Test, other: Test) -> bool:
+    return likeness(one, other) >= ALIKE
+
+
+def reached(test: Test) -> int:
+    return sum(a.weight for a in test.assertions if not is_made_up(a, test))
+
+
+def is_made_up(a: Assertion, test: Test) -> bool:
+    """Does an assertion look at a name that stands for a constant of the test's own, and not at
+    what anything gave?"""
+    return (
+        LITERAL.fullmatch(a.subject) is None
+        and LITERAL.fullmatch(inlined(a.subject, test)) is not None
+    )
+
+
+def covers(test: Test, others: Sequence[Test]) -> bool:
+    """Do these tests together assert all that the first one does: word for word, its values
+    among their rows, or each of its rows?"""
+    alive = [
+        (a, inlined(a.text, other))
+        for other in others
+        for a in other.assertions
+        if a.weight and not is_made_up(a, other)
+    ]
+    texts = {a.text for a, _ in alive} | {text for _, text in alive}
+    shapes = {shape(text) for _, text in alive}
+    values = {value for other in others for value in LITERAL.findall(whole(other))}
+    made = [(shape(text), set(LITERAL.findall(text))) for _, text in alive]
+
+    def said(a: Assertion) -> bool:
+        text = inlined(a.text, test)
+        own, form = set(LITERAL.findall(text)), shape(text)
+        rows = [own | set(LITERAL.findall(row)) for row in test.rows or ()]
+        if rows and all(
+            any(form == other and row <= found for other, found in made) for row in rows
+        ):
+            return True
+        wanted = own.union(*rows)
+        return (
+            a.text in texts
+            or text in texts
+            or (bool(wanted) and wanted <= values and form in shapes)
+        )
+
+    return bool(test.assertions) and all(said(a) for a in test.assertions)
+
+
+def whole(test: Test) -> str:
+    return "\n".join((test.text, *(test.rows or ())))
+
+
+def inlined(text: str, test: Test) -> str:
+    """An assertion with the names that its test assigns once put as what they stand for, those
+    of a condition's own setup too."""
+    setup, _, condition = text.rpartition(" ; ")
+    made = SETUP.match(setup)
+    names = {**test.stands, made[1]: made[2]} if made else test.stands
+    said = condition if made else text
+    for name, value in names.items():
+        if name in said:
+            said = re.sub(
+                rf"(?<![\w$.'\"])(?<!\. ){re.escape(name)}(?![\w'\"])",
+                value.replace("\\", r"\\"),
+                said,
+            )
+    return OWNER.sub("", said)
+
+
+def shape(text: str) -> str:
+    """An assertion with what it is called with, and what it expects, left open; a list or an
+    object of values is one value."""
+    found = re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", text)))
+    while (less := VALUES.sub("_", found)) != found:
+        found = less
+    return found

@@ -1,0 +1,1 @@
+"""The record on the branch: progress.txt, its history, and phases, replayed from text."""

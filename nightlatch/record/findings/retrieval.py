@@ -1,0 +1,443 @@
+"""What the next agent is told of the record: the findings that touch its feature or its files,
+few, ranked, each said once."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from nightlatch.model.models import Feature, Plan
+from nightlatch.record.findings.findings import Author, Cite, Finding, FindingKind, State
+from nightlatch.record.findings.mentions import NAME, WORD, code_words, stems
+from nightlatch.record.findings.staleness import CHANGED, Freshness
+from nightlatch.record.history import FeatureHistory, History
+from nightlatch.record.progress import line
+from nightlatch.util.text import folded
+
+MOST = 12
+PATTERNS = 8
+REPRODUCTIONS = 3
+SPARE = 4
+COMMON = 0.25  # a word in more of the findings than this tells nothing of an area
+# what a word weighs that a finding only says, beside one of the place where it lies: measured by
+# bench/recall.py
+SAID = 0.35
+# of the weights of the words that are shared: a place that a third of the findings have, or two
+# rarer words
+ENOUGH = 1.4
+FEW = 8  # findings from which on it can be told which words are common
+OF_FILE, OF_FEATURE, OF_NONE, OF_AREA = range(4)
+CONFIRMED = (State.VERIFIED, State.REJECTED)
+ORDER = (*CONFIRMED, State.OPEN, State.BLOCKED, State.STALE)
+NEXT = "next: "
+FENCE = re.compile("`+")
+AREAS = frozenset(("area", "category", "component", "epic", "group", "labels", "module", "tags"))
+Standings = Callable[[Sequence[Finding]], Mapping[str, Freshness]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelevantFinding:
+    """A finding as it stands now, and why it is told; the lower `far`, the nearer.
+
+    `shared` is what the words of an area weigh that it shares with the work, `twins` are the ids of
+    others that say the same, `used` is how many sessions went by it.
+    """
+
+    finding: Finding
+    why: str
+    far: int = OF_FILE
+    shared: float = 0.0
+    standing: Freshness | None = None
+    twins: tuple[str, ...] = ()
+    used: int = 0
+
+    @property
+    def state(self) -> State:
+        return State.STALE if self.standing and not self.standing.fresh else self.finding.state
+
+    @property
+    def unconfirmed(self) -> bool:
+        return (
+            self.state is State.OPEN
+            and self.finding.says in CONFIRMED
+            and self.finding.word_of is Author.AGENT
+        )
+
+    @property
+    def proof(self) -> str:
+        """What bears it out, in a few words."""
+        found, (failed, runs) = self.finding, self.finding.seen
+        done = [each for event in found.events for each in event.evidence] or [*found.evidence]
+        told = [
+            quoted(each.command, 160) + ("" if each.exit is None else f" exit {each.exit}")
+            for each in done
+            if each.command
+        ]
+        told += [
+            f"{quoted(each.file, 100)} sha256 {each.sha256[:12]}"
+            for each in found.evidence
+            if each.file
+        ]
+        told += [f"trace {quoted(each.trace, 60)}" for each in found.evidence if each.trace]
+        return ", ".join(
+            [
+                *dict.fromkeys(told),
+                *([f"failed {failed} of {runs}"] if runs and found.reproduction else []),
+            ]
+        )
+
+    @property
+    def told(self) -> str:
+        """One line for a brief.
+
+        What the agent of an earlier session wrote comes after what the loop knows of it.
+        """
+        found, by = self.finding, self.finding.word_of
+        state = f"stale, was {found.state}" if self.state is State.STALE else str(self.state)
+        said = [f"{found.id} {state}: {line(found.claim, 200)}"]
+        said += (
+            [f"hint, check again: {self.standing.told}"]
+            if self.state is State.STALE and self.standing
+            else []
+        )
+        said += ["of the same area"] if self.far == OF_AREA else []
+        said += (
+            [f"its agent says {found.says}, which no run has borne out"] if self.unconfirmed else []
+        )
+        said += ["your person's word"] if by is Author.PERSON else []
+        said += [f"chosen: {line(found.choice, 120)}"] if found.choice else []
+        said += [f"because {line(found.why, 160)}"] if found.why else []
+        said += [f"not {line(', '.join(found.alternatives), 120)}"] if found.alternatives else []
+        said += [f"evidence {self.proof}"] if self.proof else []
+        said += [f"contradicted: {line(event.why, 120)}" for event in found.challenges[-1:]]
+        said += (
+            [f"at {', '.join(map(place, found.standing_cites[:3]))}"]
+            if found.standing_cites
+            else []
+        )
+        return "; ".join(
+            (*said, *([NEXT + line(found.next_action, 160)] if found.next_action else []))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievedContext:
+    """What is told, by what it is.
+
+    `more` is what is less near, for the room that is left. `left` says how many are not told and
+    why.
+    """
+
+    findings: tuple[RelevantFinding, ...] = ()
+    more: tuple[RelevantFinding, ...] = ()
+    decisions: tuple[RelevantFinding, ...] = ()
+    patterns: tuple[RelevantFinding, ...] = ()
+    reproductions: tuple[str, ...] = ()
+    next: str = ""
+    left: Mapping[str, int] | None = None
+
+
+def choose(
+    findings: Sequence[Finding],
+    feature: Feature,
+    history: History,
+    files: Iterable[str],
+    standings: Standings,
+    most: int = MOST,
+    plan: Plan | None = None,
+) -> RetrievedContext:
+    """The findings for a session on a feature whose work touches these files.
+
+    However many there are, only a few are asked how they stand.
+
+    What is of these files or of the feature comes before what is of their area only. Of both:
+    verified and rejected first, then open and blocked, stale last; of the same those of the files
+    before those of the feature, latest first.
+    """
+    code = code_words("\n".join(wanted(feature)))
+    homes = (cite.path for each in findings for cite in each.standing_cites if named_in(cite, code))
+    touched = frozenset((*files, *homes))
+    names = touched | code
+    near = [known for each in findings if (known := touching(each, feature.id, touched, names))]
+    rules = [rule(each, history.used) for each in findings if each.kind is FindingKind.PATTERN]
+    told_already = {known.finding.id for known in (*near, *rules)}
+    near += of_area(
+        [each for each in findings if each.id not in told_already], findings, feature, touched, plan
+    )
+    once = [*said_once(sorted(near, key=rank))]
+    habits = [*said_once(sorted(rules, key=use))]
+    claims = [each for each in once if each.finding.kind is FindingKind.FINDING][: SPARE * most]
+    choices = [each for each in once if each.finding.kind is FindingKind.DECISION][: SPARE * most]
+    asked = (claims, choices, habits[: SPARE * PATTERNS])
+    stands = standings([each.finding for group in asked for each in group])
+    found, decided, used = (
+        [replace(each, standing=stands.get(each.finding.id)) for each in group] for group in asked
+    )
+    found, decided = sorted(found, key=rank), sorted(decided, key=rank)
+    told, chosen = told_of(found, most), told_of(decided, most)
+    shared = sorted(used, key=use)[:PATTERNS]
+    more = [each for each in (*found, *decided) if each not in told and each not in chosen]
+    more.sort(key=rank)
+    relevant, distinct = len(near) + len(rules), len(once) + len(habits)
+    left = {
+        "touch neither the feature nor its files": len(findings) - relevant,
+        "say what another says": relevant - distinct,
+        "are beyond the number of a kind that is told": (
+            distinct - len(told) - len(chosen) - len(shared) - len(more)
+        ),
+    }
+    return RetrievedContext(
+        findings=tuple(told),
+        more=tuple(more),
+        decisions=tuple(chosen),
+        patterns=tuple(shared),
+        reproductions=tuple(reproductions(near_ones(found, feature))),
+        next=next_action([each.finding for each in near], feature.id, history.of(feature)),
+        left={why: n for why, n in left.items() if n},
+    )
+
+
+def rule(finding: Finding, used: Mapping[str, int]) -> RelevantFinding:
+    """Return a pattern of the project, which matters for every feature."""
+    why = "is a pattern of the project"
+    return RelevantFinding(finding=finding, why=why, used=used.get(finding.id, 0))
+
+
+def told_of(found: Iterable[RelevantFinding], most: int) -> list[RelevantFinding]:
+    """Return the first that are told in full: those of the feature or of its files."""
+    return [each for each in found if each.far < OF_AREA][:most]
+
+
+def near_ones(found: Iterable[RelevantFinding], feature: Feature) -> list[RelevantFinding]:
+    """Return what is more than of the area, the feature's own first."""
+    near = (each for each in found if each.far < OF_AREA)
+    return sorted(near, key=partial(own_first, feature.id))
+
+
+def touching(
+    finding: Finding, feature: str, files: frozenset[str], names: frozenset[str] = frozenset()
+) -> RelevantFinding | None:
+    """The finding and why it concerns this feature, None where it does not; patterns are told
+    to all of them.
+
+    `names` are the files and the code that the feature's words name.
+    """
+    if finding.kind is FindingKind.PATTERN:
+        return None
+    met = next((cite.path for cite in finding.standing_cites if cite.path in files), "")
+    if met:
+        return RelevantFinding(
+            finding=finding, why=f"cites {line(met, 120)}, which this work touches"
+        )
+    if names and (said := names_in(finding) & names):
+        return RelevantFinding(
+            finding=finding, why=f"says {line(min(said), 120)}, which this work touches"
+        )
+    if finding.feature == feature:
+        return RelevantFinding(finding=finding, why="is of this feature", far=OF_FEATURE)
+    return (
+        None
+        if finding.feature
+        else RelevantFinding(finding=finding, why="is of no feature in particular", far=OF_NONE)
+    )
+
+
+def named_in(cite: Cite, code: frozenset[str]) -> bool:
+    """Is the function or class of a cite among the names of code in a text?"""
+    return cite.symbol in code or cite.symbol.rpartition(".")[2] in code
+
+
+def names_in(finding: Finding) -> set[str]:
+    """Every word and path that a finding says, cites aside."""
+    text = "\n".join(
+        (
+            finding.claim,
+            finding.next_action,
+            *finding.commands,
+            *(each.file for each in finding.evidence),
+        )
+    )
+    return {*NAME.findall(text), *WORD.findall(text)}
+
+
+def of_area(
+    others: Iterable[Finding],
+    findings: Sequence[Finding],
+    feature: Feature,
+    files: frozenset[str],
+    plan: Plan | None,
+) -> Iterator[RelevantFinding]:
+    """Of these findings those that share enough words with the work: with what is asked for,
+    and with the names of its files.
+
+    What many findings say weighs nothing, what few say weighs most; where a finding lies weighs
+    twice as much as what it says.
+    """
+    plans = {each.id: each for each in plan.features} if plan else {}
+    about = {each.id: area_of(each, plans.get(each.feature)) for each in findings}
+    common = Counter(word for place, said in about.values() for word in place | said)
+    most = COMMON * len(findings) if len(findings) >= FEW else math.inf
+    asked = (
+        feature.title,
+        feature.description,
+        *feature.criteria,
+        *feature.steps,
+        feature.notes,
+        category(feature),
+    )
+    work = frozenset(word for word in stems("\n".join((*asked, *files))) if common[word] <= most)
+    for each in others:
+        place, said = about[each.id]
+        shared = {
+            word: math.log1p(len(findings) / common[word]) * (1 if word in place else SAID)
+            for word in (place | said) & work
+        }
+        if each.kind is not FindingKind.PATTERN and (weight := sum(shared.values())) >= ENOUGH:
+            telling = sorted(shared, key=lambda word: (-shared[word], word))[:3]
+            yield RelevantFinding(
+                finding=each,
+                why=f"is of the same area: {', '.join(telling)}",
+                far=OF_AREA,
+                shared=weight,
+            )
+
+
+def area_of(finding: Finding, plan: Feature | None) -> tuple[frozenset[str], frozenset[str]]:
+    """The words that tell where a finding lies, and those that it says or that the feature has
+    for which it was found."""
+    cited = (text for cite in finding.standing_cites for text in (cite.path, cite.symbol))
+    where = (*cited, *(each.file for each in finding.evidence), category(plan) if plan else "")
+    said = (finding.claim, finding.choice, finding.next_action, plan.title if plan else "")
+    return stems("\n".join(where)), stems("\n".join(said))
+
+
+def category(feature: Feature) -> str:
+    """What the plan says of where a feature belongs, in whatever field."""
+    return " ".join(text for name, text in feature.more if name.casefold() in AREAS)
+
+
+def rank(known: RelevantFinding) -> tuple[bool, bool, float, int, int, float]:
+    """What is told first: near before less near, there by what is shared; fresh before stale,
+    settled before open."""
+    order = 0 if known.state in CONFIRMED else ORDER.index(known.state)
+    return (
+        known.far > OF_FEATURE,
+        known.state is State.STALE,
+        -round(known.shared),
+        order,
+        known.far,
+        -latest(known.finding),
+    )
+
+
+def own_first(feature: str, known: RelevantFinding) -> bool:
+    return known.finding.feature != feature
+
+
+def use(known: RelevantFinding) -> tuple[bool, bool, bool, int, float]:
+    """Stale and refuted ones last; the person's word first, then what sessions went by, saw and
+    said most often, then the latest."""
+    found = known.finding
+    said = (
+        found.word_of is not Author.PERSON,
+        -known.used - len(found.events) - len(known.twins),
+        -latest(found),
+    )
+    return known.state is State.STALE, known.state is State.REJECTED, *said
+
+
+def latest(finding: Finding) -> float:
+    return max((finding.at, *(event.at for event in finding.events))).timestamp()
+
+
+def said_once(ranked: Iterable[RelevantFinding]) -> Iterator[RelevantFinding]:
+    """Of those with the same claim the first; what was confirmed both ways stands there twice,
+    for it is a contradiction."""
+    kept: dict[tuple[str, State], RelevantFinding] = {}
+    claims: dict[str, tuple[str, State]] = {}
+    for each in ranked:
+        claim = folded(each.finding.claim)
+        key = (
+            (claim, each.state)
+            if each.state in CONFIRMED
+            else claims.get(claim, (claim, each.state))
+        )
+        first = kept.get(key)
+        kept[key] = replace(first, twins=(*first.twins, each.finding.id)) if first else each
+        claims.setdefault(claim, key)
+    yield from kept.values()
+
+
+def reproductions(told: Sequence[RelevantFinding]) -> Iterator[str]:
+    """The commands that show the failures, with how often they are expected to fail and how
+    often they did; what was ruled out is none."""
+    seen: dict[str, str] = {}
+    for each in told:
+        again, (failed, runs) = each.finding.reproduction, each.finding.seen
+        if again and each.finding.state is not State.REJECTED:
+            old = f"; {CHANGED}" if each.state is State.STALE else ""
+            did = f"; it did {failed} of {runs}" if runs else ""
+            rate = f"{again.fails} of {again.of}" if again.of > 1 else "every time"
+            seen.setdefault(
+                again.command, f"{quoted(again.command)} fails {rate}{did}{old} ({each.finding.id})"
+            )
+    yield from [*seen.values()][:REPRODUCTIONS]
+
+
+def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> str:
+    """What the last session said is to be done next; else what the latest finding says, else
+    what the last refusal asks for."""
+    own = [
+        each
+        for each in near
+        if each.feature == feature and each.next_action and each.state is not State.REJECTED
+    ]
+    last = [each for each in own if past.sessions[-1:] == (each.session,)]
+    if own:
+        return line(max(last or own, key=latest).next_action, 500)
+    asked = (
+        detail.removeprefix(NEXT)
+        for entry in past.tried
+        for detail in entry.details
+        if detail.startswith(NEXT)
+    )
+    return next(asked, "")
+
+
+def place(cite: Cite) -> str:
+    return line(f"{cite.path}:{cite.lines[0]}-{cite.lines[1]}" if cite.lines else cite.path, 120)
+
+
+def quoted(text: str, limit: int = 300) -> str:
+    """Anybody's text as a code span: no markup, no link, no mention of a person or an issue
+    comes out of it."""
+    flat = line(text, limit)
+    fence = fence_of(flat, 1)
+    space = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{space}{flat}{space}{fence}"
+
+
+def fence_of(text: str, least: int) -> str:
+    """More backticks than stand together anywhere in a text."""
+    return "`" * max([least, *(len(run) + 1 for run in FENCE.findall(text))])
+
+
+def wanted(feature: Feature) -> tuple[str, ...]:
+    """Every text of the plan that a session on a feature is told."""
+    told = (
+        feature.id,
+        feature.title,
+        feature.description,
+        *feature.criteria,
+        *feature.steps,
+        feature.notes,
+        *feature.verify,
+    )
+    return (*told, *named(feature))
+
+
+def named(feature: Feature) -> tuple[str, ...]:
+    """The fields of the plan that have no meaning here, each with its name."""
+    return tuple(f"{name}: {text}" for name, text in feature.more)

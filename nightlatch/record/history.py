@@ -1,0 +1,454 @@
+"""What the branch remembers of each feature: attempts, waits, answers and costs, replayed from
+progress.txt."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import reduce
+from typing import Any
+
+from nightlatch.model.models import LANDS, Feature, Outcome
+from nightlatch.record import progress as grammar
+from nightlatch.record.findings.findings import ID
+from nightlatch.record.foreign_progress import ForeignEntry, read
+from nightlatch.record.phases import COMPLETE, worked
+from nightlatch.record.progress import (
+    LIST_PRICE,
+    MORE,
+    OTHER_WORDS,
+    TITLE,
+    Entry,
+    Item,
+    RunEnd,
+    RunStart,
+    Text,
+    billed,
+    line,
+    numbers,
+    question_of,
+)
+
+PROGRESS = ("landed", "unproved", "advanced")
+# held before any work: there is no candidate that could land
+GREEN_ALREADY = "verify.already-green"
+WAITING = ("held", "unproved", "blocked")
+NO_FAULT_OF_THE_FEATURE = ("agent.limit", "agent.stopped", "loop.crash")
+NEVER_AN_ATTEMPT = (
+    *NO_FAULT_OF_THE_FEATURE,
+    "agent.budget",
+    "agent.context",
+    "agent.turns",
+    "agent.login",
+    "agent.credit",
+)
+FRUITLESS = ("rejected", "interrupted", "failed")
+CONFLICT = "land.conflict"
+# begins the detail of a decision whose landing could not be undone
+NOT_TAKEN_BACK = "not taken back"
+STALLS = 2
+KEPT = grammar.MOST_TRIED
+_FOUND = re.compile(r"\b(confirmed|challenged|added|reused) ([^;]+)")
+_MET = re.compile(r"the judge finds (\d+) of \d+ criteria met")
+_TAIL = re.compile(r"(?:session (\S+)  )?digest ([0-9a-f]{6})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureHistory:
+    """What happened to one feature, as long as its id, title and criteria stayed the same.
+
+    attempts: sessions that count against it · continues: sessions in a row that only carried work
+    on · waiting: held, unproved or blocked · question: what it waits for, in words · tried: what
+    was refused, latest first · sessions: ids, oldest first · ended: how the last one ended, in a
+    line · answer: the person's · asked: the question that it answers · fresh: the next session
+    starts clean · conflict: the carried work met the branch · held: the session whose candidate is
+    kept · approved: it may land · skipped: by the person · landed: the session that landed · given:
+    done by the person's word · decided, said: their last decision since the last session, and its
+    words · answers: every answer of theirs that is on record · refusals: why they refused work on
+    it, latest first, until it lands · carried: there may be work to carry on · stalls, cuts:
+    continuations, and sessions cut off, since the last measured progress · met: the most criteria
+    that a judge found met · same: refusals in a row by the same rule.
+    """
+
+    attempts: int = 0
+    continues: int = 0
+    waiting: Outcome | None = None
+    question: str = ""
+    last: Outcome | None = None
+    tried: tuple[Entry, ...] = ()
+    sessions: tuple[str, ...] = ()
+    ended: str = ""
+    answer: str = ""
+    asked: str = ""
+    fresh: bool = False
+    conflict: bool = False
+    held: str = ""
+    approved: bool = False
+    skipped: bool = False
+    landed: str = ""
+    given: bool = False
+    decided: str = ""
+    said: str = ""
+    answers: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    carried: bool = False
+    stalls: int = 0
+    cuts: int = 0
+    met: int = 0
+    same: int = 0
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What was tried and why it was refused, latest first, one paragraph each."""
+        return tuple(_told(entry) for entry in self.tried)
+
+
+NEW = FeatureHistory()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Everything progress.txt says that decisions stand on; `sessions` maps each recorded
+    session to its outcome.
+
+    `told` has the sessions (with their ids) and decisions of each feature, oldest first. What they
+    come to is found when it is asked for, and kept in `features`: of thousands on record a plan
+    names a few. `phased` has the sessions in phases since the last landing, with the decisions
+    between them, by the feature's id. `foreign` is what other tools wrote, `used` how many sessions
+    went by a finding, by its id; `numbers` are the features by the numbers that the end of the last
+    run gave them. `landings` are the last ones, latest first; `faults` the rules of the failed
+    sessions at the very end of the current run, `barren` how many sessions at its end came to
+    nothing. `runs`, `days` and `minutes` have the dollars that were paid, `costs` those of the last
+    sessions. A run that was `cut` off goes on in the next one, which pays for it too.
+    """
+
+    features: dict[tuple[str, str], FeatureHistory] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    told: Mapping[tuple[str, str], tuple[tuple[Entry, str], ...]] = field(default_factory=dict)
+    sessions: Mapping[str, str] = field(default_factory=dict)
+    runs: Mapping[str, float] = field(default_factory=dict)
+    days: Mapping[date, float] = field(default_factory=dict)
+    minutes: Mapping[datetime, float] = field(default_factory=dict)
+    costs: tuple[float, ...] = ()
+    run: str = ""
+    cut: bool = False
+    landings: tuple[Entry, ...] = ()
+    faults: tuple[str, ...] = ()
+    barren: int = 0
+    phased: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    foreign: tuple[ForeignEntry, ...] = ()
+    used: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+    def phases_of(self, feature: Feature) -> tuple[Entry, ...]:
+        """What was recorded of the phases of a feature: an edit of its criteria changes
+        nothing, another title is another feature."""
+        past = self.phased.get(feature.id, ())
+        return (
+            past
+            if any(entry.title == line(feature.title, TITLE) for entry in past if worked(entry))
+            else ()
+        )
+
+    def of(self, feature: Feature) -> FeatureHistory:
+        key = (feature.id, feature.digest)
+        if key not in self.features and key in self.told:
+            self.features[key] = _come_to(self.told[key])
+        return self.features.get(key, NEW)
+
+    def spent(self, run: str) -> float:
+        return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
+
+    def spent_on(self, day: date) -> float:
+        """Dollars of the sessions that ended on this UTC day."""
+        return self.days.get(day, 0.0)
+
+
+def after(history: History, item: Item) -> History:
+    """The history once one more item has been written."""
+    return replay((item,), history)
+
+
+def replay(items: Iterable[Item], history: History | None = None) -> History:
+    """The history of these items, or of a history and what was appended since."""
+    past = history or History()
+    told, sessions, spent = (
+        dict[tuple[str, str], list[tuple[Entry, str]]](),
+        dict(past.sessions),
+        _Spent(past),
+    )
+    landings, faults, barren, phased = past.landings, past.faults, past.barren, dict(past.phased)
+    foreign, used, numbered = [*past.foreign], dict(past.used), past.numbers
+    for item in items:
+        spent.hear(item)
+        if isinstance(item, Text):
+            foreign += read(item.text)
+        numbered = numbers(item) if isinstance(item, RunEnd) else numbered
+        if isinstance(item, RunStart):
+            faults, barren = (), 0
+            continue
+        if (
+            not isinstance(item, Entry)
+            or not item.details
+            or not (tail := _TAIL.fullmatch(item.details[-1]))
+        ):
+            continue
+        key = (item.feature, tail[2])
+        _phased(phased, item)
+        if item.word == "decision":
+            told.setdefault(key, []).append((item, ""))
+        elif item.word not in OTHER_WORDS and tail[1]:
+            told.setdefault(key, []).append((item, tail[1]))
+            sessions[tail[1]] = item.word
+            for name in (name for word, name in named(item.details) if word == "reused"):
+                used[name] = used.get(name, 0) + 1
+            spent.pay(item)
+            landings = (item, *landings)[:KEPT] if item.word in LANDS else landings
+            faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
+            barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
+    return History(
+        features={key: known for key, known in past.features.items() if key not in told},
+        told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}},
+        sessions=sessions,
+        landings=landings,
+        faults=faults,
+        barren=barren,
+        phased=phased,
+        foreign=tuple(foreign),
+        used=used,
+        numbers=numbered,
+        **spent.told(),
+    )
+
+
+def named(details: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(word, id) of each finding that the lines of a session name (`Found.told`)."""
+    lists = (
+        found
+        for detail in details
+        if detail.startswith("findings: ")
+        for found in _FOUND.findall(detail)
+    )
+    return ((word, name) for word, names in lists for name in ID.findall(names))
+
+
+class _Spent:
+    """The dollars of a history, while it is replayed."""
+
+    def __init__(self, past: History) -> None:
+        self.runs, self.days, self.minutes = dict(past.runs), dict(past.days), dict(past.minutes)
+        self.costs, self.run, self.cut = past.costs, past.run, past.cut
+
+    def hear(self, item: Item) -> None:
+        if isinstance(item, RunStart):
+            self.runs[item.run] = self.runs.get(self.run, 0.0) if self.cut else 0.0
+            self.run, self.cut = item.run, True
+        elif isinstance(item, RunEnd):
+            self.cut = False
+
+    def pay(self, entry: Entry) -> None:
+        usd, minute, day = billed(entry) or 0.0, entry.at, entry.at.date()
+        self.runs[self.run] = self.runs.get(self.run, 0.0) + usd
+        self.days[day] = self.days.get(day, 0.0) + usd
+        self.minutes[minute] = self.minutes.get(minute, 0.0) + usd
+        self.costs = (*self.costs, usd)[-KEPT:] if usd else self.costs
+
+    def told(self) -> dict[str, Any]:
+        return vars(self)
+
+
+def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
+    """Keep what belongs to the phases of a feature, until it lands, begins afresh, or another
+    one has its id."""
+    past, session = phased.get(entry.feature, ()), entry.word not in OTHER_WORDS
+    fresh = entry.word == "decision" and decision_of(entry) in (
+        ("retry", "fresh"),
+        ("retry", "--fresh"),
+    )
+    if entry.word in LANDS or fresh:
+        phased.pop(entry.feature, None)
+    elif session and worked(entry):
+        same = [one for one in past if one.title == entry.title or not worked(one)]
+        phased[entry.feature] = (*same, entry)
+    elif past and not session:
+        phased[entry.feature] = (*past, entry)
+
+
+def _come_to(told: Iterable[tuple[Entry, str]]) -> FeatureHistory:
+    return reduce(
+        lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]), told, NEW
+    )
+
+
+def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:
+    entry = grammar.unfolded(entry, past.tried[0] if past.tried else None)
+    word, rule = entry.word, entry.rule
+    progress, landed = word in PROGRESS, word in LANDS
+    cut = word in ("interrupted", "failed") and rule not in NEVER_AN_ATTEMPT
+    stalled = past.carried and word != "failed" and rule not in NO_FAULT_OF_THE_FEATURE
+    stalls = 0 if progress or past.fresh else past.stalls + stalled
+    return FeatureHistory(
+        attempts=0 if landed else past.attempts + (word == "rejected" or (cut and past.cuts > 0)),
+        cuts=0 if progress else past.cuts + cut,
+        continues=(
+            0
+            if landed or rule == COMPLETE
+            else past.continues
+            + (word in ("advanced", "interrupted") and rule not in NO_FAULT_OF_THE_FEATURE)
+        ),
+        waiting=Outcome(word) if word in WAITING else None,
+        question=_question(entry) if word in WAITING else "",
+        last=Outcome(word),
+        tried=_tried(past, entry),
+        sessions=(*past.sessions, session),
+        ended=_ended(entry),
+        answer="" if word == "landed" else past.answer,
+        asked="" if word == "landed" else past.asked,
+        answers=past.answers,
+        refusals=() if word == "landed" else past.refusals,
+        fresh=stalls >= STALLS,
+        stalls=stalls,
+        conflict=rule == CONFLICT,
+        held=session if word == "held" and rule != GREEN_ALREADY else "",
+        skipped=past.skipped,
+        landed=session if landed else past.landed,
+        carried=not landed and (past.carried or _left_work(entry)),
+        same=_same(past, entry),
+        met=(
+            0
+            if landed
+            else max(
+                past.met,
+                *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))),
+                0,
+            )
+        ),
+    )
+
+
+def _left_work(entry: Entry) -> bool:
+    """Is there work of this session that the next one begins with?
+
+    One that failed, or was cut off before it began, may have left none.
+    """
+    kept = any(detail.startswith(grammar.KEPT_WORK) for detail in entry.details)
+    return entry.word != "failed" and (kept or entry.rule not in NO_FAULT_OF_THE_FEATURE)
+
+
+def _same(past: FeatureHistory, entry: Entry) -> int:
+    """A limit or a crash between two refusals changes nothing about them."""
+    if entry.rule in NO_FAULT_OF_THE_FEATURE:
+        return past.same
+    again = bool(past.same and past.tried) and past.tried[0].rule == entry.rule
+    return (past.same if again else 0) + 1 if entry.word == "rejected" else 0
+
+
+def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
+    """Each decision ends the wait; what it says beyond that depends on its verb."""
+    verb, text = decision_of(entry)
+    if verb == "revert" and entry.details[0].startswith(NOT_TAKEN_BACK):
+        return past
+    now = replace(
+        past,
+        waiting=None,
+        question="",
+        continues=0,
+        cuts=0,
+        stalls=0,
+        same=0,
+        fresh=False,
+        approved=False,
+    )
+    now = replace(now, decided=verb, said=text)
+    told = (entry, *past.tried)[:KEPT]
+    match verb:
+        case "answer":
+            return replace(
+                now, answer=text, asked=past.question or past.asked, answers=(*past.answers, text)
+            )
+        case "approve":
+            if text:  # it could not be followed, and says why
+                return replace(now, tried=told)
+            held = past.waiting is Outcome.HELD and bool(past.held)
+            return replace(
+                now,
+                approved=held,
+                landed=past.held if held else past.landed,
+                given=past.waiting is Outcome.UNPROVED,
+            )
+        case "done":
+            return replace(now, given=True, attempts=0)
+        case "refuse" | "revert":
+            if text:
+                return replace(
+                    now,
+                    held="",
+                    landed="",
+                    given=False,
+                    attempts=0,
+                    refusals=(text, *past.refusals),
+                )
+            return replace(now, held="", landed="", given=False, attempts=0, tried=told)
+        case "retry":
+            return replace(
+                now, attempts=0, skipped=False, fresh=text.lstrip("-") == "fresh", tried=told
+            )
+        case "hold":
+            return replace(now, waiting=Outcome.HELD, question=text or "held by you", tried=told)
+        case "skip":
+            return replace(now, skipped=True, tried=told)
+    return past
+
+
+def decision_of(entry: Entry) -> tuple[str, str]:
+    """The verb and the text of a decision."""
+    verb, _, said = entry.title.partition(" ")
+    try:
+        text = json.loads(said) if said else ""
+    except ValueError:
+        text = said
+    return verb, text if isinstance(text, str) else said
+
+
+def _question(entry: Entry) -> str:
+    """What the person is asked: the agent's question, or why the work waits; "" where nothing
+    more is known."""
+    said = _said(entry)
+    return question_of(said) if said and not said[0].startswith("phase ") else ""
+
+
+def _said(entry: Entry) -> list[str]:
+    """What a line tells of the work itself."""
+    return [detail for detail in entry.details[:-1] if detail != LIST_PRICE]
+
+
+def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:
+    if entry.word == "landed":
+        return ()
+    says_something = entry.word != "failed" and entry.rule not in (
+        *NO_FAULT_OF_THE_FEATURE,
+        COMPLETE,
+    )
+    return (entry, *past.tried)[:KEPT] if says_something else past.tried
+
+
+def _ended(entry: Entry) -> str:
+    """Of a session's line what tells how it ended: the outcome, its rule and why, and when."""
+    elsewhere = ("findings: ", "asks ", MORE, "next: ", "phase ")
+    why = "; ".join(said for said in _said(entry) if not said.startswith(elsewhere))
+    took = f", after {entry.minutes} minutes" if entry.minutes else ""
+    return (
+        f"{entry.word}{f' ({entry.rule})' if entry.rule else ''}{f': {why}' if why else ''};"
+        f" {entry.at:%Y-%m-%d %H:%M} UTC{took}"
+    )
+
+
+def _told(entry: Entry) -> str:
+    """One paragraph on what became of a session, or on the person's refusal of its work."""
+    if entry.word == "decision":
+        verb, text = decision_of(entry)
+        return f"the person said {verb}{f': {text}' if text else ''}"
+    rule = f" ({entry.rule})" if entry.rule else ""
+    return f"{entry.word}{rule}: {'; '.join(_said(entry))}".rstrip(": ")

@@ -1,0 +1,335 @@
+"""The progress file of a feature with phases: a rendering of the record, named, sealed, and
+read where people already have one."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from itertools import chain
+
+from nightlatch.model.models import Feature, Phase, Plan
+from nightlatch.plan.dialects import bare
+from nightlatch.record.phases import PhaseRecord, checklist, completed, sessions, stage, troubles
+from nightlatch.record.progress import Entry, line
+
+FULL = 5
+FIELDS = frozenset(
+    (
+        *(
+            "feature",
+            "status",
+            "started",
+            "updated",
+            "summary",
+            "full",
+            "done",
+            "current",
+            "pending",
+            "decisions",
+            "files",
+            "depends",
+        ),
+        *(
+            "blocks",
+            "blockers",
+            "errors",
+            "sessions",
+            "notes",
+            "steps",
+            "todo",
+            "by_hand",
+            "quoted",
+            "before",
+            "lately",
+            "as_json",
+        ),
+    )
+)
+NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
+LISTS = {"key_files": "key", "blockers": "blocker", "constraints": "constraint"}
+DOMAINS = ("domain", "category", "epic", "area", "module")
+BEFORE = "<!-- what was here before, whole -->"
+WAS_THERE = "the progress file that was there"
+MOST_RETOLD = 60
+# neither a rule, a fence nor the line below the head of a table
+_SAYS = re.compile(r"(?!```)(?=.*\w)")
+_PLANNED = re.compile(r"overview|pending|objective", re.IGNORECASE)
+_NAME = re.compile(r"[^\w-]+")
+_SEAL = re.compile(
+    r"\n<!-- a rendering of progress\.txt by nightlatch; edits are kept apart; ([0-9a-f]{12})"
+    r" -->\n\Z"
+)
+_STATUS = re.compile(
+    r"^\W*status\W+(in[ _-]?progress|blocked|completed?|done)\b", re.IGNORECASE | re.MULTILINE
+)
+_HEADING = re.compile(r"^##[ ]+(.*)$", re.MULTILINE)
+_MARKS = re.compile(
+    r"\[[ x~]\]|[^\w\[]|\[|\d+[.)]|(?:name|current|phase)(?:\s+\d+)?[\s*]*[-:.]", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseFile:
+    """What a progress file says for certain, in names of the feature's phases."""
+
+    status: str
+    completed: tuple[str, ...]
+    current: str
+    pending: tuple[str, ...]
+
+
+def file_name(feature: Feature) -> str:
+    """`<domain>-<feature>.md`, for no two features the same: what a file name cannot hold is
+    told apart by a digest."""
+    try:
+        fields = json.loads(feature.raw)
+    except ValueError:
+        fields = {}
+    given = next(
+        (text for name in DOMAINS if isinstance(text := fields.get(name), str) and text.strip()),
+        "feature",
+    )
+    domain = slug(given).replace("-", "_").lower() or "feature"
+    short = slug(feature.id)[:80]
+    known = (
+        short
+        if short == feature.id
+        else f"{short}-{sha256(feature.id.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    )
+    return f"{domain[:40]}-{known}.md"
+
+
+def slug(text: str) -> str:
+    """A text as a part of a file name."""
+    return _NAME.sub("-", text).strip("-")
+
+
+def prompt_name(phase: Phase) -> str:
+    """The template of a phase, in prompts/."""
+    return f"phase-{slug(phase.name).lower()}.md"
+
+
+def values(
+    feature: Feature,
+    plan: Plan,
+    past: Sequence[Entry],
+    agent: Callable[[Phase], str],
+    *,
+    finished: bool = False,
+    waiting: str = "",
+    now: datetime | None = None,
+    todo: str = "",
+    lately: Sequence[tuple[str, str]] = (),
+) -> Mapping[str, object]:
+    """What the template shows, all of it from the record; `now` is the start of a session that
+    is at work, `lately` what it did so far, `waiting` what for."""
+    worked, ahead = sessions(past), stage(feature, past)
+    done = [session for session in worked if session.complete]
+    phase = None if finished or ahead is None else ahead.phase
+    begun = min((one.began for one in worked if phase and one.phase == phase.name), default=now)
+    ended = () if finished else completed(past)
+    pending = [each for each in feature.phases if each != phase and each.name not in ended]
+    known = {
+        word: _all(done, word) for word in ("decided", "key", "prefers", "constraint", "target")
+    }
+    said_something = [
+        one for one in worked if any(one.said.get(w) for w in ("summary", "output", "created"))
+    ]
+    return {
+        "feature": feature,
+        "quoted": quoted,
+        "status": "complete" if finished else "blocked" if waiting else "in_progress",
+        "started": _clock(worked[0].began if worked else now),
+        "updated": _clock(max((entry.at for entry in past), default=now)),
+        "summary": _all(done[-1:], "summary") if finished else (),
+        "full": len(feature.phases) >= FULL,
+        "done": [(one, _clock(one.began), _clock(one.ended), created(worked, one)) for one in done],
+        "before": [*dict.fromkeys(name for one in worked for name in one.said.get("before", ()))],
+        "lately": lately,
+        "current": phase and (phase.name, agent(phase), _clock(begun)),
+        "pending": [] if finished else pending,
+        "decisions": known["decided"],
+        "files": tuple(dict.fromkeys((*known["key"], *_all(worked, "created")))),
+        "depends": feature.depends,
+        "blocks": [other.id for other in plan.features if feature.id in other.depends],
+        "blockers": [
+            *filter(None, [waiting]),
+            *(text for text in _all(worked[-1:], "blocker") if not waiting.endswith(text)),
+        ],
+        "errors": [(trouble, _clock(trouble.at)) for trouble in troubles(past)],
+        "sessions": said_something,
+        "as_json": as_json,
+        "notes": [(kind, text) for kind, word in NOTES for text in known[word]],
+        "steps": checklist(feature, past, finished=finished),
+        "todo": todo or next(iter(_all(worked[-1:], "todo")), ""),
+        "by_hand": tuple(
+            chain.from_iterable(entry.details[:-1] for entry in past if entry.word == "note")
+        ),
+    }
+
+
+def created(worked: Sequence[PhaseRecord], one: PhaseRecord) -> tuple[str, ...]:
+    """The files that a phase brought, also those of its sessions that were cut off before the
+    one that completed it."""
+    return _all(
+        [each for each in worked[: worked.index(one) + 1] if each.phase == one.phase], "created"
+    )
+
+
+def as_json(one: PhaseRecord) -> str:
+    """What a session left, in the words of phase.json; nothing in it ends the block that it
+    stands in."""
+    status = "complete" if one.complete else "blocked" if one.word == "blocked" else "in_progress"
+    told = {
+        "agent": one.agent,
+        "outcome": one.word,
+        "status": status,
+        "summary": " ".join(one.said.get("summary", ())),
+    }
+    told |= {"partial_output": " ".join(one.said["output"])} if one.said.get("output") else {}
+    lists = {
+        "files_created": one.said.get("created", ()),
+        "key_decisions": one.said.get("decided", ()),
+    }
+    lists |= {name: one.said[word] for name, word in LISTS.items() if one.said.get(word)}
+    return json.dumps(
+        {**told, **{name: [*texts] for name, texts in lists.items()}}, indent=1, ensure_ascii=False
+    ).replace("`", "\\u0060")
+
+
+def _all(known: Sequence[PhaseRecord], word: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for one in known for text in one.said.get(word, ())))
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}" if moment else ""
+
+
+def quoted(text: str) -> str:
+    """Somebody's words in Markdown: no markup of theirs is read."""
+    return f"`{line(text).replace('`', chr(39))}`"
+
+
+def sealed(text: str, earlier: str = "") -> bytes:
+    """The file with what was there before, and with its last line, by which an edit is known."""
+    body = (
+        f"{text.rstrip()}\n\n{BEFORE}\n\n{earlier}".rstrip("\n") if earlier else text.rstrip("\n")
+    )
+    digest = sha256(body.encode("utf-8", "replace")).hexdigest()[:12]
+    return (
+        f"{body}\n\n<!-- a rendering of progress.txt by nightlatch; edits are kept apart; {digest}"
+        " -->\n".encode("utf-8", "replace")
+    )
+
+
+def is_ours(data: bytes) -> bool:
+    """Is this what a rendering left, with nobody's edit in it?"""
+    return (
+        _SEAL.search(text := data.decode("utf-8", "replace")) is not None
+        and sealed(_SEAL.sub("", text)) == data
+    )
+
+
+def has_seal(data: bytes) -> bool:
+    """Was this ever a rendering, with or without edits? What was not is a person's own file."""
+    return _SEAL.search(data.decode("utf-8", "replace")) is not None
+
+
+def earlier(data: bytes) -> str:
+    """What a file said before it was rendered for the first time: all of a person's own file,
+    "" where nothing was there."""
+    text = data.decode("utf-8", "replace")
+    whole = text.partition(f"\n{BEFORE}\n\n")[2] if has_seal(data) else text
+    return f"{kept}\n" if (kept := _SEAL.sub("", whole).strip("\n")) else ""
+
+
+def retold(text: str) -> list[str]:
+    """What such a text tells the next agent, line by line under its headings; what the plan
+    says better is left out."""
+    told, above = list[str](), ["", ""]
+    free = _HEADING.search(text) is None
+    for each in map(str.strip, text.splitlines()):
+        if heading := re.match(r"##(#?)#*[ ]+(.*)", each):
+            above = [above[0], heading[2]] if heading[1] else [heading[2], ""]
+        elif (free or above[0]) and _SAYS.match(each) and not _PLANNED.match(above[0]):
+            told.append(
+                line(f"{', '.join(filter(None, (WAS_THERE, *above)))}: {each.removeprefix('- ')}")
+            )
+    rest = len(told) - MOST_RETOLD
+    return [*told[:MOST_RETOLD], *([f"{WAS_THERE}: {rest} more lines"] if rest > 0 else [])]
+
+
+def by_hand(edited: bytes, rendered: bytes) -> tuple[str, ...]:
+    """The lines that a rendering does not have."""
+    known = {each.strip() for each in rendered.decode("utf-8", "replace").splitlines()}
+    lines = (each.strip() for each in edited.decode("utf-8", "replace").splitlines())
+    return tuple(
+        line(each)
+        for each in lines
+        if each and each not in known and not each.startswith("<!-- a rendering")
+    )
+
+
+def is_progress(text: str) -> bool:
+    """Is this a progress file in this form, anybody's?"""
+    return _STATUS.search(text) is not None and _HEADING.search(text) is not None
+
+
+def read(text: str, phases: Sequence[Phase]) -> PhaseFile | None:
+    """Status and phases of a progress file in this form, anybody's; None where it is not, or
+    names none of these phases."""
+    status = _STATUS.search(text)
+    parts = _HEADING.split(text)
+    sections = {bare(heading): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+    named = {
+        word: _named(
+            next((body for title, body in sections.items() if title.startswith(word)), ""), phases
+        )
+        for word in ("completed", "current", "pending")
+    }
+    if not status or not any(named.values()):
+        return None
+    word = bare(status[1])
+    current = next(iter(named["current"]), "")
+    return PhaseFile(
+        status=(
+            "in_progress"
+            if word == "inprogress"
+            else "blocked"
+            if word == "blocked"
+            else "complete"
+        ),
+        completed=tuple(
+            name for name in named["completed"] if name not in (current, *named["pending"])
+        ),
+        current=current,
+        pending=named["pending"],
+    )
+
+
+def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
+    """The phases that a section names: at the start of its headings, or of its lines where it
+    has none."""
+    lines = section.splitlines()
+    named = [
+        _first(text, phases) for text in [each for each in lines if each.startswith("###")] or lines
+    ]
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def _first(text: str, phases: Sequence[Phase]) -> str:
+    """The phase that a line begins with, marks and numbers aside; the longest name where
+    several fit."""
+    at: re.Match[str] | None = re.match("", text)
+    while at:
+        text = text[at.end() :]
+        if names := [
+            phase.name
+            for phase in phases
+            if re.match(rf"{re.escape(phase.name)}(?![\w-])", text, re.IGNORECASE)
+        ]:
+            return max(names, key=len)
+        at = _MARKS.match(text)
+    return ""

@@ -1,0 +1,1 @@
+"""Find secrets in texts and streams, and hide them before anything is kept."""

@@ -1,0 +1,340 @@
+"""What the branch's record, its commits and the journal come to in the morning: the report of
+one run, or of all since a moment."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from nightlatch.model.models import LANDS
+from nightlatch.record.findings.findings import State
+from nightlatch.record.history import decision_of, named
+from nightlatch.record.progress import (
+    LIST_PRICE,
+    SESSION_WORDS,
+    TITLE,
+    Entry,
+    Item,
+    RunEnd,
+    RunStart,
+    line,
+    unfolded,
+)
+from nightlatch.report.model import FileStat, Known, Report, Risk, SessionReport
+from nightlatch.report.pending import decided, decisions, slipped_features
+from nightlatch.report.source import (
+    _SESSION,
+    STOPS,
+    LandedCommit,
+    RunRecord,
+    Source,
+    _proof,
+    began,
+    nights,
+)
+from nightlatch.suite.test_names import is_reported_test
+from nightlatch.util import manifests
+from nightlatch.util.globs import matcher
+
+LARGE = 400
+NEEDS_YOU = "3"
+PAUSE = timedelta(minutes=5)
+IS_MANIFEST = matcher(f"**/{name}" for name in manifests.DEPENDENCIES)
+_FIX = re.compile(r"; fix: (.+)")
+
+
+def build(source: Source, picked: Sequence[RunRecord]) -> Report:
+    """The report on these runs; on none it says how things stand."""
+    last = picked[-1] if picked else RunRecord()
+    end = source.stop or last.end
+    latest = not picked or nights(source.items)[-1:] == [last]
+    sessions = tuple(_sessions(source, picked))
+    kind, stop, stopped = _stopped(source, last, end)
+    start = began(picked[0]) if picked else None
+    opened = dict(picked[0].start.fields) if picked and picked[0].start else {}
+    closed = dict(end.fields) if end else {}
+    known = (source.survey.passing, len(source.survey.plan.features))
+    passing, total = known if latest else _counts(closed.get("passing", ""), known)
+    tests = next(
+        (
+            detail.removeprefix("branch  ")
+            for detail in (end.details if end else ())
+            if detail.startswith("branch  ")
+        ),
+        "",
+    )
+    before = _counts(opened.get("passing", ""), known)[0]
+    fixed, ended = _FIX.search(stop), stopped or (sessions[-1].ended if sessions else start)
+    return Report(
+        project=line(source.project, 60),
+        program=source.program,
+        runs=tuple(line(night.run, 40) for night in picked if night.run),
+        start=start,
+        end=max(ended, start) if ended and start else ended,
+        kind=kind,
+        stop=line(_FIX.sub("", stop)),
+        fix=line(fixed[1], 200) if fixed else _usual_fix(kind, source.program),
+        branch=line(source.branch, 80),
+        tip=source.tip,
+        base=line(opened.get("base", ""), 40),
+        tests=line(tests.partition(";")[0], 120) or _last_tests(sessions),
+        unpushed=source.unpushed,
+        before=before,
+        passing=passing,
+        total=total,
+        budget=line(opened.get("budget", "").replace("none", ""), 20),
+        decide=(*decisions(source), *slipped_features(source)) if latest else (),
+        decided=tuple(decided(source)) if latest else (),
+        sessions=sessions,
+        waits=tuple(_waits(source, sessions)),
+        burnup=tuple(_burnup(start, before, picked)),
+        findings=tuple(_findings(source, sessions)),
+        missing=source.missing,
+        next=tuple(_next(source, latest, closed.get("exit", ""))),
+    )
+
+
+def _counts(text: str, otherwise: tuple[int, int]) -> tuple[int, int]:
+    done, _, total = text.partition("/")
+    return (int(done), int(total)) if done.isdecimal() and total.isdecimal() else otherwise
+
+
+def _stopped(
+    source: Source, last: RunRecord, end: RunEnd | None
+) -> tuple[str, str, datetime | None]:
+    """How, why and when the last run ended."""
+    code, why, at = source.times.stops.get(last.run, ("", "", None))
+    if end:
+        fields = dict(end.fields)
+        why = next(
+            (
+                detail.removeprefix("stop    ")
+                for detail in end.details
+                if detail.startswith("stop    ")
+            ),
+            why,
+        )
+        code, at = fields.get("exit", code), _moment(fields.get("at", "")) or at
+        failed = [entry.word for entry in last.entries if entry.word in SESSION_WORDS][-1:] == [
+            "failed"
+        ]
+        return STOPS.get(code, "error") if code else "fault" if failed else "ended", why, at
+    if not last.run:
+        return "", "", None
+    if source.going == last.run:
+        return "going", "it is still at work", None
+    return (
+        (STOPS.get(code, "error"), why, at)
+        if why
+        else ("cut off", "the run did not come to its end", None)
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _usual_fix(kind: str, program: str) -> str:
+    return {
+        "fault": f"{program} doctor",
+        "error": f"{program} doctor",
+        "red": f"{program} doctor",
+        "cut off": f"{program} run",
+    }.get(kind, "")
+
+
+def _last_tests(sessions: Sequence[SessionReport]) -> str:
+    """What the last landing's tests came to, where no end block says more."""
+    found = [proof for one in sessions for proof in one.proof if proof.startswith("tests ")]
+    return f"{found[-1].removeprefix('tests ')} at the last landing" if found else ""
+
+
+def _sessions(source: Source, picked: Sequence[RunRecord]) -> Iterator[SessionReport]:
+    ids = {id(entry) for night in picked for entry in night.entries}
+    story = _story(source.items)
+    run = agent = ""
+    refused: dict[str, tuple[int, str]] = {}
+    last = dict[str, Entry]()
+    for item in source.items:
+        if isinstance(item, RunStart):
+            run, agent = item.run, dict(item.fields).get("agent", "")
+        if not isinstance(item, Entry) or item.word not in SESSION_WORDS or not item.details:
+            continue
+        count, rule = refused.get(item.feature, (0, ""))
+        if id(item) in ids and (found := _SESSION.fullmatch(item.details[-1])):
+            cut = (
+                ""
+                if found[1].startswith(f"{run}-")
+                else f"began in {line(found[1].rpartition('-')[0], 40)}, which was cut off"
+            )
+            told = unfolded(item, last.get(item.feature))
+            yield _session(source, told, found, agent, (count, rule, cut), story.get(id(item), ""))
+        if item.word == "rejected":
+            last[item.feature] = unfolded(item, last.get(item.feature))
+        refused[item.feature] = (
+            (0, "")
+            if item.word in LANDS
+            else (count + 1, item.rule if item.word == "rejected" else rule)
+        )
+
+
+def _session(
+    source: Source,
+    entry: Entry,
+    found: re.Match[str],
+    agent: str,
+    past: tuple[int, str, str],
+    then: str,
+) -> SessionReport:
+    landing = source.landings.get(found[1])
+    began_at = source.times.began.get(found[1]) or entry.at - timedelta(minutes=entry.minutes or 0)
+    who, model = source.times.agents.get(found[1], (agent, ""))
+    return SessionReport(
+        id=line(found[1], 80),
+        feature=line(entry.feature, 60),
+        digest=found[2],
+        title=line(entry.title, TITLE),
+        outcome=entry.word,
+        rule=line(entry.rule, 60),
+        said=tuple(line(detail) for detail in entry.details[:-1]),
+        tries=entry.tries,
+        began=min(began_at, entry.at),
+        ended=entry.at,
+        minutes=entry.minutes,
+        usd=entry.usd,
+        listed=LIST_PRICE in entry.details,
+        agent=line(who, 40),
+        model=line(model, 60),
+        then=then,
+        commit=landing.commit if landing else "",
+        changes=landing.changes if landing else None,
+        proof=tuple(_proof(landing)) if landing else (),
+        risks=tuple(_risks(landing, *past)) if landing else (),
+    )
+
+
+def _story(items: Iterable[Item]) -> dict[int, str]:
+    """What happened next to the feature of each entry, by the entry; "" where nothing did."""
+    told: dict[int, str] = {}
+    later: dict[str, str] = {}
+    for item in reversed([item for item in items if isinstance(item, Entry)]):
+        told[id(item)] = later.get(item.feature, "")
+        if item.word in SESSION_WORDS:
+            later[item.feature] = (
+                f"then {item.word}{f' ({line(item.rule, 60)})' if item.rule else ''}"
+            )
+        elif item.word == "decision":
+            later[item.feature] = f"you said {line(decision_of(item)[0], 20)}"
+    return told
+
+
+def _risks(landing: LandedCommit, sessions: int, refused: str, cut: str) -> Iterator[Risk]:
+    if refused:
+        yield Risk(rule="after-refusal", says=f"landed after {line(refused, 60)}", weight=16)
+    if "Approved" in landing.trailers:
+        yield Risk(rule="approved", says="was held, and you approved it", weight=8)
+    if landing.changes:
+        yield from _risks_of(landing.changes)
+    if sessions >= 2:
+        yield Risk(rule="many-sessions", says=f"took {sessions + 1} sessions", weight=2)
+    if cut:
+        yield Risk(rule="cut-off", says=cut, weight=1)
+
+
+def _risks_of(changes: Sequence[FileStat]) -> Iterator[Risk]:
+    if out := sum(change.removed for change in changes if is_reported_test(change.path)):
+        yield Risk(rule="old-tests", says=f"changes old tests (-{out} lines)", weight=8)
+    if manifest := next((change.path for change in changes if IS_MANIFEST(change.path)), ""):
+        yield Risk(rule="dependencies", says=f"changes {line(manifest, 60)}", weight=4)
+    if sum(change.added + change.removed for change in changes) > LARGE:
+        yield Risk(rule="large", says=f"over {LARGE} lines", weight=2)
+
+
+def _waits(
+    source: Source, sessions: Sequence[SessionReport]
+) -> Iterator[tuple[datetime, datetime, str]]:
+    """When the machine slept; the pauses between sessions of one run, with the limit that was
+    met where one was."""
+    slept = source.times.slept if sessions else ()
+    yield from (
+        (*nap, "the machine slept")
+        for nap in slept
+        if sessions[0].began <= nap[1] and nap[0] <= sessions[-1].ended
+    )
+    for before, after in pairwise(sessions):
+        if (
+            after.began - before.ended >= PAUSE
+            and before.id.rpartition("-")[0] == after.id.rpartition("-")[0]
+        ):
+            met = [agent for at, agent in source.times.limits if before.began <= at <= after.began]
+            yield (
+                before.ended,
+                after.began,
+                f"{line(met[-1], 40)} was limited" if met else "no session ran",
+            )
+
+
+def _burnup(
+    start: datetime | None, before: int, picked: Sequence[RunRecord]
+) -> Iterator[tuple[datetime, int]]:
+    """How many features passed when: landings and the person's word count up, what they took
+    back counts down."""
+    if start:
+        yield start, before
+    for entry in (entry for night in picked for entry in night.entries):
+        verb = decision_of(entry)[0] if entry.word == "decision" else ""
+        step = (entry.word == "landed") + (verb in ("approve", "done")) - (verb == "revert")
+        if step:
+            before += step
+            yield entry.at, before
+
+
+def _findings(source: Source, sessions: Sequence[SessionReport]) -> Iterator[Known]:
+    """What needs somebody first, then what is certain."""
+    went_by = [name for one in sessions for word, name in named(one.said) if word == "reused"]
+    order = (State.BLOCKED, State.STALE, State.OPEN, State.VERIFIED, State.REJECTED)
+    state = {
+        each.id: State.STALE if each.id in source.stale else each.state for each in source.findings
+    }
+    for each in sorted(source.findings, key=lambda each: (order.index(state[each.id]), each.id)):
+        yield Known(
+            id=line(each.id, 20),
+            state=state[each.id].value,
+            claim=line(each.claim, 200),
+            by=each.word_of.value,
+            next=line(each.next_action, 160),
+            reused=went_by.count(each.id),
+        )
+
+
+def _next(source: Source, latest: bool, code: str) -> Iterator[tuple[str, str]]:
+    """What the next run would do, each with its command."""
+    runs = [line(feature.id, 60) for feature, waiting in source.survey.left if waiting is None]
+    behind = source.survey.count("behind")
+    if not latest:
+        return
+    if runs:
+        more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+        yield f"{', '.join(runs[:3])}{more} can run", f"{source.program} run"
+    elif source.survey.waiting:
+        yield (
+            "nothing can run until you decide" + (f"; {behind} wait behind it" if behind else ""),
+            f"{source.program} status",
+        )
+    elif source.survey.decided:
+        yield "what you decided waits for the run", f"{source.program} run"
+    elif not source.survey.plan.features:
+        yield "the plan has no features", "add one to the plan"
+    elif code == NEEDS_YOU:
+        # nothing waits and nothing can run: what somebody says that it passes does not
+        says = (
+            "a feature says that it passes, and its verify is red: repair it, or take its flag back"
+            " in the plan"
+        )
+        yield says, f"{source.program} verify"
+    else:
+        yield "nothing is left to do", "add a feature to the plan"

@@ -1,0 +1,371 @@
+"""The morning as one frozen value, from which every view is drawn, and the sums over its sessions.
+
+Numbers are the loop's. What somebody else wrote is one printable line each, so no view needs to
+know whose it is.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+
+from nightlatch.model.models import LANDS
+from nightlatch.plan.interpretations import few
+from nightlatch.suite.test_names import is_reported_test
+
+BROKEN = {
+    "fault": "Stopped by a fault.",
+    "red": "The branch itself is red.",
+    "error": "Stopped by an error.",
+    "cut off": "The run was cut off.",
+    "going": "The run is still going.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStat:
+    """Lines that came in and went out of one file; a file that is not text has none."""
+
+    path: str
+    added: int = 0
+    removed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """Why a landing is worth a person's eyes: by rule, never by an agent's word.
+
+    The heavier, the sooner.
+    """
+
+    rule: str
+    says: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionReport:
+    """One session as a row.
+
+    `said` are the lines of the record on it; `then` is what happened next to its feature.
+
+    `listed`: a subscription paid, and its dollars are a list price.
+    """
+
+    id: str
+    feature: str
+    digest: str
+    title: str
+    outcome: str
+    rule: str
+    said: tuple[str, ...]
+    tries: int | None
+    began: datetime
+    ended: datetime
+    minutes: int | None
+    usd: float | None
+    listed: bool = False
+    agent: str = ""
+    model: str = ""
+    then: str = ""
+    commit: str = ""
+    changes: tuple[FileStat, ...] | None = None
+    proof: tuple[str, ...] = ()
+    risks: tuple[Risk, ...] = ()
+
+    @property
+    def lines(self) -> tuple[int, int, int, int]:
+        """Lines in and out of all files, and of files of tests."""
+        all_of, tests = (
+            self.changes or (),
+            [change for change in self.changes or () if is_reported_test(change.path)],
+        )
+        return (
+            sum(c.added for c in all_of),
+            sum(c.removed for c in all_of),
+            sum(c.added for c in tests),
+            sum(c.removed for c in tests),
+        )
+
+    @property
+    def weight(self) -> int:
+        return sum(risk.weight for risk in self.risks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One feature of a decision about several: its landing (`id` is the session's), why it
+    waits, and the commands for it alone."""
+
+    feature: str
+    title: str
+    question: str
+    id: str
+    commit: str
+    proof: tuple[str, ...]
+    changes: tuple[FileStat, ...] | None
+    command: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingDecision:
+    """One decision that waits, with the command that gives it.
+
+    `by` is whose words `question` is; `says` is all in one line.
+
+    One about several features has them as `parts`. `session` is the one that it is about, which
+    landed as `commit` where it did; `checked` is what was run on its work.
+    """
+
+    name: str
+    feature: str
+    title: str
+    kind: str
+    by: str
+    question: str
+    says: str
+    command: str
+    other: str
+    otherwise: str
+    holds_up: tuple[str, ...]
+    sessions: int
+    usd: float | None
+    parts: tuple[Part, ...] = ()
+    session: str = ""
+    commit: str = ""
+    checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision of the person since the run ended, or one that no run has carried out yet."""
+
+    feature: str
+    title: str
+    verb: str
+    carried_out: bool
+
+    @property
+    def state(self) -> str:
+        return "carried out" if self.carried_out else "waits for the run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A finding that the chosen time touched: how it stands now, whose word that is, and the
+    sessions that went by it."""
+
+    id: str
+    state: str
+    claim: str
+    by: str
+    next: str
+    reused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sessions added up under one name: a feature, or an agent with its model.
+
+    `unknown` are those that told no cost.
+    """
+
+    name: str
+    model: str = ""
+    sessions: int = 0
+    landed: int = 0
+    refused: int = 0
+    stopped: int = 0
+    usd: float = 0.0
+    lost: float = 0.0
+    unknown: int = 0
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The morning.
+
+    `kind` is how the last run ended: ended, needs you, fault, red, limited, signal, error, cut off,
+    going, "" for none.
+
+    `before` and `passing` are numbers of features; `waits` are pauses of at least five minutes and
+    why; `burnup` is when how many passed.
+    """
+
+    project: str
+    program: str
+    runs: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    kind: str
+    stop: str
+    fix: str
+    branch: str
+    tip: str
+    base: str
+    tests: str
+    unpushed: int | None
+    before: int
+    passing: int
+    total: int
+    budget: str
+    decide: tuple[PendingDecision, ...]
+    sessions: tuple[SessionReport, ...]
+    waits: tuple[tuple[datetime, datetime, str], ...]
+    burnup: tuple[tuple[datetime, int], ...]
+    findings: tuple[Known, ...]
+    next: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+    decided: tuple[Decided, ...] = ()
+
+    @property
+    def apart(self) -> "Report":
+        """The same without the sessions that its decisions are about: a page tells each thing
+        once."""
+        asked = {each.session for each in self.decide} | {part.id for part in self.parts}
+        worn_out = {each.feature for each in self.decide if each.kind == "worn out"}
+        told = asked | {
+            one.id for one in self.sessions if one.outcome == "rejected" and one.feature in worn_out
+        }
+        return replace(self, sessions=tuple(one for one in self.sessions if one.id not in told))
+
+    def of(self, *outcomes: str) -> tuple[SessionReport, ...]:
+        return tuple(session for session in self.sessions if session.outcome in outcomes)
+
+    @property
+    def landed(self) -> tuple[SessionReport, ...]:
+        """Riskiest first; among equals the larger change."""
+        return riskiest(self.of("landed"))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return tuple(part for each in self.decide for part in each.parts)
+
+    @property
+    def read(self) -> tuple[SessionReport, ...]:
+        """What is worth reading first: unproved work, and the riskiest of what landed."""
+        return (*self.of("unproved"), *riskiest(one for one in self.of("landed") if one.risks))
+
+    @property
+    def whole(self) -> Totals:
+        return tally("", self.sessions)
+
+    @property
+    def list_price(self) -> float:
+        """What subscriptions would have cost by the use."""
+        return sum(one.usd or 0.0 for one in self.sessions if one.listed)
+
+    @property
+    def features(self) -> tuple[Totals, ...]:
+        """What each feature cost, dearest first; where nobody tells a cost, longest first."""
+        found = grouped(self.sessions, lambda one: (one.feature, ""))
+        return tuple(sorted(found, key=lambda each: (-each.usd, -each.minutes)))
+
+    @property
+    def agents(self) -> tuple[Totals, ...]:
+        return grouped(self.sessions, lambda one: (one.agent or "unknown", one.model))
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The first line, sentence by sentence; a fault comes first."""
+        landed, unproved, refused, asks = (
+            len(self.of("landed")),
+            len(self.of("unproved")),
+            len(self.of("rejected")),
+            len(self.decide),
+        )
+        told = [BROKEN[self.kind]] if self.kind in BROKEN else []
+        some = f"{landed} landed." if landed else "Nothing landed."
+        told += (
+            [some if self.runs or self.sessions else "There is no run to tell of."]
+            if landed or not unproved
+            else []
+        )
+        told += [f"{unproved} landed unproved."] if unproved else []
+        told += [f"{asks} decision{'s need' if asks > 1 else ' needs'} you."] if asks else []
+        told += [f"{refused} attempt{'s' * (refused > 1)} rejected."] if refused else []
+        return tuple(told)
+
+
+def on_clocks(report: Report, zone: tzinfo) -> Report:
+    """The report with its times in this zone."""
+
+    def at(moment: datetime | None) -> datetime | None:
+        return moment and moment.astimezone(zone)
+
+    return replace(
+        report,
+        start=at(report.start),
+        end=at(report.end),
+        sessions=tuple(
+            replace(one, began=one.began.astimezone(zone), ended=one.ended.astimezone(zone))
+            for one in report.sessions
+        ),
+        waits=tuple(
+            (since.astimezone(zone), until.astimezone(zone), why)
+            for since, until, why in report.waits
+        ),
+        burnup=tuple((moment.astimezone(zone), count) for moment, count in report.burnup),
+    )
+
+
+def size(changes: Sequence[FileStat] | None) -> str:
+    """What changed, in a few words: "+11 -0 in shop.py, test_total.py"; "" where nothing did,
+    or nobody knows."""
+    if not changes:
+        return ""
+    added, removed = sum(each.added for each in changes), sum(each.removed for each in changes)
+    return f"+{added} -{removed} in {few(each.path for each in changes)}"
+
+
+def riskiest(sessions: Iterable[SessionReport]) -> tuple[SessionReport, ...]:
+    return tuple(
+        sorted(
+            sessions,
+            key=lambda one: (
+                -one.weight,
+                -sum(change.added + change.removed for change in one.changes or ()),
+            ),
+        )
+    )
+
+
+def tally(name: str, sessions: Iterable[SessionReport], model: str = "") -> Totals:
+    count = landed = refused = stopped = unknown = minutes = 0
+    usd = lost = 0.0
+    for one in sessions:
+        lands, paid = one.outcome in LANDS, 0.0 if one.listed else one.usd or 0.0
+        count, landed, usd, lost = (
+            count + 1,
+            landed + lands,
+            usd + paid,
+            lost + (0.0 if lands else paid),
+        )
+        refused, stopped = (
+            refused + (one.outcome == "rejected"),
+            stopped + (one.outcome in ("interrupted", "failed")),
+        )
+        unknown, minutes = unknown + (one.usd is None), minutes + (one.minutes or 0)
+    return Totals(
+        name=name,
+        model=model,
+        sessions=count,
+        landed=landed,
+        refused=refused,
+        stopped=stopped,
+        usd=round(usd, 2),
+        lost=round(lost, 2),
+        unknown=unknown,
+        minutes=minutes,
+    )
+
+
+def grouped(
+    sessions: Iterable[SessionReport], key: Callable[[SessionReport], tuple[str, str]]
+) -> tuple[Totals, ...]:
+    """Sessions added up by (name, model)."""
+    groups: dict[tuple[str, str], list[SessionReport]] = {}
+    for one in sessions:
+        groups.setdefault(key(one), []).append(one)
+    return tuple(tally(name, found, model) for (name, model), found in groups.items())

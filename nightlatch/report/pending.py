@@ -1,0 +1,229 @@
+"""What waits for the person: each decision with what it is about and its command."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import takewhile
+
+from nightlatch.model.models import Feature
+from nightlatch.record.history import decision_of
+from nightlatch.record.progress import (
+    TITLE,
+    Ask,
+    Entry,
+    Item,
+    RunEnd,
+    RunStart,
+    is_folded,
+    line,
+    question_of,
+)
+from nightlatch.report.model import Decided, Part, PendingDecision
+from nightlatch.report.source import (
+    _SESSION,
+    MOST_COMMAND,
+    RunRecord,
+    Source,
+    _proof,
+    is_of,
+    is_slip,
+    nights,
+)
+
+
+def decisions(source: Source) -> Iterator[PendingDecision]:
+    """Every decision that waits now, whichever run it comes from."""
+    left = {feature.id: (feature, waiting) for feature, waiting in source.survey.left}
+    for name, ask, command in source.survey.decisions(source.program):
+        if ask.others:
+            yield _together(source, ask, name, command)
+            continue
+        feature, waiting = left[ask.feature]
+        kind = waiting.word if waiting else ""
+        said = waiting.says if waiting else ""
+        own = own_entries(source, feature)
+        question = (
+            _asked(own)
+            if kind == "blocked"
+            else said.partition(": ")[2]
+            if kind in ("held", "unproved")
+            else _refused(own, said)
+        )
+        costs = [one.usd for one in own if one.usd is not None]
+        plan = (
+            'in the plan: "answer": "..."'
+            if kind == "blocked"
+            else 'to leave it aside, in the plan: "hold": true'
+        )
+        plan = "or give it a verify that fails today" if ask.verb == "done" else plan
+        about = next(
+            (found[1] for one in reversed(own) if (found := _SESSION.fullmatch(one.details[-1]))),
+            "",
+        )
+        landing = source.landings.get(about)
+        behind = _behind(source, {feature.id})
+        yield PendingDecision(
+            name=line(name, 80),
+            feature=line(feature.id, 60),
+            title=line(feature.title, TITLE),
+            kind=kind,
+            by="the agent asks" if kind == "blocked" else "the loop",
+            question=line(question or said, 500),
+            says=line(ask.says),
+            command=line(command),
+            other=line(ask.other(source.program)),
+            otherwise=plan,
+            holds_up=behind,
+            sessions=len(own),
+            usd=sum(costs) if costs else None,
+            session=line(about, 80),
+            commit=landing.commit if landing else "",
+            checked=tuple(_proof(landing)) if landing else (),
+        )
+
+
+def _together(source: Source, ask: Ask, name: str, command: str) -> PendingDecision:
+    """One decision about all work that landed unproved, with each feature's landing."""
+    left = {feature.id: feature for feature, _ in source.survey.left}
+    features = [left[each] for each in ask.features]
+    own = {feature.id: own_entries(source, feature) for feature in features}
+    costs = [one.usd for each in own.values() for one in each if one.usd is not None]
+    return PendingDecision(
+        name=line(name, 80),
+        feature=line(ask.feature, 60),
+        title="have landed unproved",
+        kind="unproved",
+        by="the loop",
+        question=line(ask.says.partition(": ")[2], 500),
+        says=line(ask.says),
+        command=line(command, MOST_COMMAND),
+        other=line(ask.other(source.program), MOST_COMMAND),
+        otherwise="or refuse some of them first, and approve the rest",
+        holds_up=_behind(source, {*ask.features}),
+        sessions=sum(map(len, own.values())),
+        usd=sum(costs) if costs else None,
+        parts=tuple(_part(source, ask, feature, own[feature.id]) for feature in features),
+    )
+
+
+def _part(source: Source, ask: Ask, feature: Feature, own: Sequence[Entry]) -> Part:
+    entry = next((one for one in reversed(own) if one.word == "unproved"), None)
+    found = _SESSION.fullmatch(entry.details[-1]) if entry else None
+    session = found[1] if found else ""
+    landing, alone = source.landings.get(session), replace(ask, feature=feature.id, others=())
+    said = question_of(entry.details) if entry and entry.details[1:] else ""
+    return Part(
+        feature=line(feature.id, 60),
+        title=line(feature.title, TITLE),
+        question=line(said, 500),
+        id=line(session, 80),
+        commit=landing.commit if landing else "",
+        proof=tuple(_proof(landing)) if landing else (),
+        changes=landing.changes if landing else None,
+        command=line(alone.command(source.program)),
+        other=line(alone.other(source.program)),
+    )
+
+
+def own_entries(source: Source, feature: Feature) -> list[Entry]:
+    """The sessions on a feature as it stands now."""
+    return [
+        one
+        for one in source.items
+        if isinstance(one, Entry) and is_of(one, feature.id, feature.digest)
+    ]
+
+
+def _behind(source: Source, names: Collection[str]) -> tuple[str, ...]:
+    """The features that wait behind these, and are none of them."""
+    return tuple(
+        line(f.id, 60)
+        for f, _ in source.survey.left
+        if f.id not in names and not {*f.depends}.isdisjoint(names)
+    )
+
+
+def reaching(
+    items: Sequence[Item], picked: Sequence[RunRecord], asked: Collection[str]
+) -> Sequence[RunRecord]:
+    """These runs, and before them the first one in which work landed unproved that a person is
+    asked about."""
+    known = nights(items) if asked else ()
+    first = next(
+        (n for n in known if any(e.word == "unproved" and e.feature in asked for e in n.entries)),
+        None,
+    )
+    older = first is not None and picked and first not in picked and first.run != picked[0].run
+    return [first, *picked] if first is not None and older else picked
+
+
+def _refused(own: Sequence[Entry], said: str) -> str:
+    """Why no session works on it any more, with the last refusal in words."""
+    told = [one.details[0] for one in own if one.word == "rejected" and not is_folded(one)]
+    return f"{said}: {told[-1]}" if told else said
+
+
+def decided(source: Source) -> Iterator[Decided]:
+    """What the person decided since the last run ended, and what waits for the next one."""
+    since = takewhile(lambda item: not isinstance(item, RunStart | RunEnd), reversed(source.items))
+    done = [
+        (item.feature, decision_of(item)[0])
+        for item in since
+        if isinstance(item, Entry) and item.word == "decision"
+    ]
+    for carried_out, found in ((True, reversed(done)), (False, source.survey.decided.items())):
+        for name, verb in found:
+            feature = source.survey.plan.feature(name)
+            title = line(feature.title, TITLE) if feature else ""
+            yield Decided(
+                feature=line(name, 60), title=title, verb=line(verb, 20), carried_out=carried_out
+            )
+
+
+def _asked(own: Sequence[Entry]) -> str:
+    """The question of the last session that asked one, whole."""
+    return next(
+        (
+            question_of(one.details)
+            for one in reversed(own)
+            if one.word == "blocked" and one.details
+        ),
+        "",
+    )
+
+
+def slipped_features(source: Source) -> Iterator[PendingDecision]:
+    """The features that passed, slipped back and are work again: nothing waits, and a person
+    may want another thing than that."""
+    last = {
+        entry.feature: entry
+        for entry in source.items
+        if isinstance(entry, Entry) and (entry.word == "landed" or is_slip(entry))
+    }
+    for feature, _ in source.survey.left:
+        entry = last.get(feature.id)
+        settled = (
+            feature.hold
+            or feature.skip
+            or feature.id in source.survey.asked
+            or feature.id in source.survey.decided
+        )
+        if entry is None or not is_slip(entry) or settled:
+            continue
+        yield PendingDecision(
+            name=line(feature.id, 60),
+            feature=line(feature.id, 60),
+            title=line(feature.title, TITLE),
+            kind="slipped",
+            by="the loop",
+            question=line(entry.title, 500),
+            says=line(f"{feature.title} {entry.title}"),
+            command=line(f"{source.program} hold {feature.id}"),
+            other="",
+            otherwise=(
+                "or leave it as it is: the next session on it repairs what broke, or `git revert`"
+                " the commit that did"
+            ),
+            holds_up=(),
+            sessions=0,
+            usd=None,
+        )

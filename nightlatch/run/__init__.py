@@ -1,0 +1,1 @@
+"""What one run shares: its context, its console, its notes and phases."""

@@ -1,0 +1,1 @@
+"""Start commands, watch them, and end all that came of them."""

@@ -1,0 +1,1 @@
+"""Decide what to do next, and what stands now."""

@@ -1,0 +1,329 @@
+"""What to do next: one question, one answer, with the sentence that a person reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from nightlatch.model.budget import Budget
+from nightlatch.model.models import Feature, Outcome, Plan
+from nightlatch.plan.interpretations import few
+from nightlatch.project.config.settings import Limits
+from nightlatch.record.history import History
+from nightlatch.util.text import plain
+
+ALL_DONE = "every feature passes"
+REST_SKIPPED = "every feature that is not skipped passes"
+PASSES = "passes"
+ALL_SKIPPED = "every feature is skipped: there is nothing to work on"
+NOTHING_PLANNED = "the plan has no features: add one to it"
+PAUSED = "paused: no new session starts; go on: nightlatch resume"
+STAYS = "it stays for your answers, approvals and new features"
+FOREVER = datetime.max.replace(tzinfo=UTC)
+NO_PROGRESS = 12
+SAME_REFUSAL = 3  # in a row: fewer may be chance
+_NAMED = 5
+_IDLE = frozenset({ALL_DONE, REST_SKIPPED, ALL_SKIPPED, NOTHING_PLANNED})
+_WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """The run ends with this exit code; `waits` are the features that a person decides about.
+
+    `idle`: only a person can give it work.
+    """
+
+    code: int
+    why: str
+    waits: tuple[str, ...] = ()
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """No agent may work before this moment, or before a person changes something; `waits` as in
+    Stop."""
+
+    until: datetime
+    why: str
+    waits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The feature that is next, the rule that chose it, and whether its carried work is left
+    aside."""
+
+    feature: Feature
+    rule: str
+    fresh: bool = False
+
+
+Decision: TypeAlias = Choice | Wait | Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """What this run may use (0: no limit) and has used.
+
+    `fault` is a stop that a fault asks for at once, such as a login.
+
+    `purses` pay for its sessions. `faults` are the rules of the sessions that failed in a row up to
+    now, `barren` is how many came to nothing in a row, `stop_asked` the sentence of a person's stop
+    with its exit code. `paused`: a person wants no new session. `stay`: with nothing left to run,
+    it waits for what a person does.
+    """
+
+    sessions: int = 0
+    used: int = 0
+    purses: tuple[Budget, ...] = ()
+    until: datetime | None = None
+    wall: datetime | None = None
+    attempts: int = 3
+    continues: int = 6
+    faults_allowed: int = 3
+    faults: tuple[str, ...] = ()
+    barren: int = 0
+    fault: Stop | None = None
+    limited_until: datetime | None = None
+    only: str = ""
+    once: bool = False
+    stop_asked: str = ""
+    stop_code: int = 0
+    paused: bool = False
+    stay: bool = False
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the run does, whatever else happens."""
+        return min((moment for moment in (self.until, self.wall) if moment), default=None)
+
+
+def budget_of(limits: Limits) -> RunLimits:
+    """Return what the settings allow, to a run that has used nothing of it yet."""
+    return RunLimits(
+        sessions=limits.sessions,
+        attempts=limits.attempts,
+        continues=limits.continues,
+        faults_allowed=limits.faults,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why a feature cannot run now: skipped, behind another feature, or waiting for a person."""
+
+    feature: str
+    word: str
+    says: str
+
+    @property
+    def for_person(self) -> bool:
+        return self.word not in ("skipped", "behind")
+
+
+def decide(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Decision:
+    """The next feature, the moment to wait for, or the reason to stop."""
+    answer, over = _next(plan, history, budget, now), budget.ends is not None and budget.ends <= now
+    if isinstance(answer, Stop):
+        stays = answer.idle and budget.stay and not over
+        return (
+            Wait(until=budget.ends or FOREVER, why=f"{answer.why}; {STAYS}", waits=answer.waits)
+            if stays
+            else answer
+        )
+    return Wait(until=budget.ends or FOREVER, why=PAUSED) if budget.paused else answer
+
+
+def _next(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Decision:
+    """Dependencies first, then priority, then file order."""
+    if stop := _ended(plan, history, budget, now):
+        return stop
+    waits: list[Waiting] = []
+    for feature, waiting in standing(plan, history, budget):
+        if waiting is None:
+            rule = _rule(feature, plan, budget, waits)
+            return _held_up(budget, now) or Choice(
+                feature=feature, rule=rule, fresh=history.of(feature).fresh
+            )
+        waits.append(waiting)
+    return _stuck(waits)
+
+
+def standing(
+    plan: Plan, history: History, budget: RunLimits
+) -> Iterator[tuple[Feature, Waiting | None]]:
+    """Every feature that does not pass, in the order of work, with what it waits for; None: it
+    can run."""
+    known = {feature.id: feature for feature in plan.features}
+    left = [f for f in plan.features if not f.done and budget.only in ("", f.id)]
+    for feature in sorted(left, key=lambda f: (f.priority is None, f.priority or 0.0)):
+        word, says = _wait_of(feature, known, history, budget)
+        yield feature, Waiting(feature=feature.id, word=word, says=says) if word else None
+
+
+def _ended(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Stop | None:
+    """The first stop that does not depend on which feature would be next."""
+    asked = plan.feature(budget.only) if budget.only else None
+    same = budget.faults[-budget.faults_allowed :] if budget.faults_allowed else ()
+    empty = next(
+        (purse.empty for purse in budget.purses if purse.empty and purse.free_at is None), ""
+    )
+    stops = (
+        (bool(budget.stop_asked), budget.stop_code, budget.stop_asked),
+        (not plan.features, 3, NOTHING_PLANNED),
+        (all(not f.done and _skipped(f, history) for f in plan.features), 3, ALL_SKIPPED),
+        (all(f.done for f in plan.features), 0, ALL_DONE),
+        (all(f.done or _skipped(f, history) for f in plan.features), 0, REST_SKIPPED),
+        (bool(budget.only) and asked is None, 3, f"{plain(budget.only)} is no longer in the plan"),
+        (asked is not None and asked.done, 0, f"{plain(budget.only)} {PASSES}"),
+        (
+            budget.fault is not None,
+            budget.fault and budget.fault.code,
+            budget.fault and budget.fault.why,
+        ),
+        (bool(same) and same == same[:1] * budget.faults_allowed, 4, _again(same)),
+        (
+            budget.barren >= NO_PROGRESS,
+            4,
+            f"no progress: nothing came of {budget.barren} sessions in a row",
+        ),
+        (budget.once and budget.used > 0, 0, "one session has run, as asked"),
+        (
+            0 < budget.sessions <= budget.used,
+            0,
+            f"all {budget.sessions} sessions of this run are used",
+        ),
+        (bool(empty), 0, empty),
+        (
+            budget.until is not None and budget.until <= now,
+            0,
+            f"it is {_clock(budget.until)}, the end of this run",
+        ),
+        (
+            budget.wall is not None and budget.wall <= now,
+            0,
+            f"it is {_clock(budget.wall)}, and this run has lasted for limits.wall",
+        ),
+    )
+    return next(
+        (
+            Stop(code=code or 0, why=why or "", idle=why in _IDLE)
+            for holds, code, why in stops
+            if holds
+        ),
+        None,
+    )
+
+
+def _again(same: tuple[str, ...]) -> str:
+    return (
+        f"the same fault {len(same)} times in a row: {same[0]}"
+        if same[1:]
+        else f"a fault: {', '.join(same)}"
+    )
+
+
+def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
+    """Every agent has met a usage limit, or an hour is paid for: wait for the first reset, if
+    that lies inside the run."""
+    limited, ends = budget.limited_until, budget.ends
+    pauses = [
+        (purse.free_at, f"{purse.empty}; it pays again from", 0)
+        for purse in budget.purses
+        if purse.empty and purse.free_at
+    ]
+    pauses += [(limited, "every agent is limited until", 75)] if limited and limited > now else []
+    if not pauses:
+        return None
+    until, says, code = max(pauses)
+    if ends and ends <= until:
+        return Stop(
+            code=code, why=f"{says} {_clock(until)}, past the end of this run at {_clock(ends)}"
+        )
+    return Wait(until=until, why=f"{says} {_clock(until)}")
+
+
+def _wait_of(
+    feature: Feature, known: Mapping[str, Feature], history: History, budget: RunLimits
+) -> tuple[str, str]:
+    """A word and a sentence on what keeps a feature from running, ("", "") when nothing does."""
+    past = history.of(feature)
+    if feature.skip or past.skipped:
+        return "skipped", "is skipped"
+    if feature.hold:
+        return "held", "is on hold in the plan"
+    answered = feature.answer not in ("", *past.answers)
+    if past.waiting and not (past.waiting is Outcome.BLOCKED and answered):
+        return (
+            past.waiting.value,
+            f"{_WAITS[past.waiting]}: {plain(past.question, 120)}".removesuffix(": "),
+        )
+    if feature.too_long:
+        return (
+            "held",
+            "is too long for a brief: split it, or move its detail to a file that it names",
+        )
+    if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
+        return (
+            "worn out",
+            f"was refused {past.same} times in a row by the same rule, {past.tried[0].rule}",
+        )
+    if 0 < budget.attempts <= past.attempts:
+        return "worn out", f"is worn out after {past.attempts} attempts"
+    if 0 < budget.continues <= past.continues:
+        return (
+            "worn out",
+            f"is worn out after {past.continues} sessions that only carried its work on",
+        )
+    behind = [name for name in feature.depends if not _satisfied(known[name], history)]
+    return ("behind", f"waits for {few(behind)}") if behind else ("", "")
+
+
+def _satisfied(needed: Feature, history: History) -> bool:
+    """A dependency is met when it passes, or when its work has landed and only its proof waits
+    for a person."""
+    return needed.done or history.of(needed).waiting is Outcome.UNPROVED
+
+
+def _skipped(feature: Feature, history: History) -> bool:
+    return feature.skip or history.of(feature).skipped
+
+
+def _stuck(waits: list[Waiting]) -> Stop:
+    people = [w for w in waits if w.for_person]
+    shown = people or [w for w in waits if w.word == "behind"] or waits
+    told = [*_told(shown)]
+    more = f"; {len(told) - _NAMED} more" if len(told) > _NAMED else ""
+    says = "; ".join(told[:_NAMED])
+    return Stop(
+        code=3,
+        why=f"nothing left to run: {says}{more}",
+        waits=tuple(w.feature for w in people),
+        idle=True,
+    )
+
+
+def _told(waits: Sequence[Waiting]) -> Iterator[str]:
+    """What each waits for, in their order; all that landed unproved is one thing, for a person
+    decides about it at one go."""
+    unproved = [w for w in waits if w.word == Outcome.UNPROVED]
+    for wait in waits:
+        if len(unproved) < 2 or wait not in unproved:
+            yield f"{plain(wait.feature, 60)} {wait.says}"
+        elif wait is unproved[0]:
+            yield f"{plain(wait.feature, 60)} and {len(unproved) - 1} more have landed unproved"
+
+
+def _rule(feature: Feature, plan: Plan, budget: RunLimits, waits: list[Waiting]) -> str:
+    if budget.only:
+        return "asked for by name"
+    left = sum(not f.done for f in plan.features)
+    order = "in file order" if feature.priority is None else "by priority"
+    over = [f"{w.feature} ({w.word})" for w in waits if w.word != "skipped"]
+    return f"first {order} of {left} left" + (f", passing over {few(over)}" if over else "")
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M %Z}".strip() if moment else ""

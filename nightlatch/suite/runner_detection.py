@@ -1,0 +1,228 @@
+"""Which runner a project's tests belong to, which of its files are tests, and which of them a
+feature may change."""
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from nightlatch.suite import test_names
+from nightlatch.suite.results import file_of
+from nightlatch.util.globs import matcher
+
+CHECKS = "checks/**"
+MOST_READ = 50
+SUITE_MARK = "# nightlatch: tests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSign:
+    """One sign of a runner: a file, and perhaps what stands in it."""
+
+    file: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A test file of which five tests must fail and the sixth must pass: its name, the end of
+    its ids, and its text, with {name}, {n}, {modules} and {package} to be filled in."""
+
+    file: str
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerCall:
+    """One way in which people call a runner: the `words` that a command begins with, and what
+    of the rest is kept.
+
+    `drop` are options that only say how results are shown or when to stop; `values` are options
+    that take the next word. `subs` are words that may follow and change nothing, such as vitest's
+    `run`. What begins with one of `never` is another program altogether. `command` is how it is run
+    then, where that is another way than the runner's own.
+    """
+
+    words: tuple[str, ...]
+    subs: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """One way to run tests, as its TOML file says.
+
+    In `command` and `again` stand {python}, {runners}, {report}, {only} (a file with one id a line;
+    empty: all), and as whole arguments {files}, {names} and {pattern} of the wanted ids, and
+    {options}, what a person's own command adds. `code` are the patterns of files that hold code,
+    `built` of what the toolchain itself keeps below the tree and HOME. `module` is what the
+    project's Python must be able to import. `reports` are patterns of report files that the run
+    leaves below its folder.
+
+    Of the runners of one `language` a folder has at most one. `manifests` are the files that make a
+    folder a project of its own; `nested` says whether such a folder below another one is a suite
+    apart: "own" always, "config" where it has a sign of its own. `spreads` are the signs that a
+    runner goes into the projects below its folder, with the options `spreading`; `ignoring` are
+    those that keep it out of one. `by_hand` is the command that people type, `usual` stands for
+    {options} where nobody says any. `plain` is the framework's own command, without a word that
+    only the loop would use, and `plain_report` the format of what it leaves in {report}; {ids} are
+    the wanted ids there, {kit} is a reporter under a name that says nothing.
+    """
+
+    name: str
+    report: str
+    command: tuple[str, ...]
+    tests: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    config: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
+    found: tuple[RunnerSign, ...] = ()
+    patterns: str = ""
+    script: str = ""
+    module: str = ""
+    empty: tuple[int, ...] = ()
+    stdout: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    canary: Canary | None = None
+    language: str = ""
+    manifests: tuple[str, ...] = ()
+    nested: str = "own"
+    spreads: tuple[RunnerSign, ...] = ()
+    ignoring: tuple[str, ...] = ()
+    by_hand: str = ""
+    reports: tuple[str, ...] = ()
+    calls: tuple[RunnerCall, ...] = ()
+    usual: tuple[str, ...] = ()
+    spreading: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    plain_report: str = ""
+
+    @property
+    def python(self) -> bool:
+        return "{python}" in self.command
+
+
+def parse(text: str) -> Runner:
+    """A runner from its TOML file."""
+    data = tomllib.loads(text)
+    found, spreads = (
+        tuple(RunnerSign(**sign) for sign in data.pop(key, ())) for key in ("found", "spreads")
+    )
+    calls = tuple(RunnerCall(**_tuples(call)) for call in data.pop("calls", ()))
+    canary = Canary(**data.pop("canary")) if "canary" in data else None
+    return Runner(**_tuples(data), found=found, spreads=spreads, calls=calls, canary=canary)
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+
+
+def detect(
+    runners: Iterable[Runner],
+    paths: Collection[str],
+    read: Callable[[str], str],
+    has: Callable[[str], bool],
+) -> Runner | None:
+    """The first runner that the files point to.
+
+    `read` gives the text of one file; `has`: can the project's own Python import this?
+    """
+    for runner in runners:
+        if any(seen(sign, paths, read) for sign in runner.found) and (
+            not runner.module or has(runner.module)
+        ):
+            return own_script(own_patterns(runner, paths, read), paths, read)
+    return None
+
+
+def seen(sign: RunnerSign, paths: Collection[str], read: Callable[[str], str]) -> bool:
+    """Is this sign among these files?"""
+    plain = not set(sign.file) & set("*?{")
+    hits = (
+        [path for path in [sign.file] if path in paths]
+        if plain
+        else list(filter(matcher([sign.file]), sorted(paths)))
+    )
+    return bool(hits) and (
+        not sign.text
+        or any(re.search(sign.text, read(path), re.MULTILINE) for path in hits[:MOST_READ])
+    )
+
+
+def own_patterns(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
+    """The runner, with the test-file patterns that the project's own configuration adds."""
+    texts = [read(path) for path in runner.config if runner.patterns and path in paths]
+    named = {
+        word
+        for text in texts
+        for line in re.findall(runner.patterns, text, re.MULTILINE)
+        for word in re.findall(r"[\w*?./-]+", line)
+    }
+    more = tuple(f"**/{word}" for word in sorted(named))
+    return replace(runner, tests=(*runner.tests, *more))
+
+
+def own_script(runner: Runner, paths: Collection[str], read: Callable[[str], str]) -> Runner:
+    """The runner, started by the project's own "test" script of package.json where that one
+    only lacks the report."""
+    if not runner.script or "package.json" not in paths:
+        return runner
+    try:
+        line = json.loads(read("package.json"))["scripts"]["test"]
+    except (ValueError, KeyError, TypeError):
+        return runner
+    added = " ".join(
+        f"'{argument}'" for argument in runner.command if argument.startswith("--test")
+    )
+    own, count = re.subn(runner.script, lambda _: added, str(line))
+    shell = ("sh", "-c", f'PATH="$PWD/node_modules/.bin:$PATH"; {own}')
+    return replace(runner, command=shell, again=shell) if count else runner
+
+
+def supersedes(names: Iterable[str], test: str) -> bool:
+    """Is this test id, or this file, named by the feature: by id, class, function, file, folder
+    or glob?"""
+    file, inner = file_of(test), test.partition("::")[2]
+    bare = inner.split("[", 1)[0]
+    options = {test, file, inner, bare, bare.rsplit("::", 1)[-1], f"{file}::{bare}"}
+    return any(
+        name in options
+        or test.startswith((f"{name}::", f"{name.rstrip('/')}/"))
+        or _globbed(name, test)
+        for name in names
+    )
+
+
+def _globbed(name: str, test: str) -> bool:
+    return "*" in name and any(fnmatchcase(option, name) for option in (test, file_of(test)))
+
+
+def touches(command: str, test: str) -> bool:
+    """Does this shell line name the test: its id, its file, its folder, or its name after -k?"""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    return any(
+        supersedes([word.removeprefix("./")], test) for word in words if word not in {".", "/"}
+    )
+
+
+def proof_files(commands: Iterable[str], paths: Iterable[str]) -> frozenset[str]:
+    """Of these paths, the ones that a verify command names and that look like a test or a check
+    by name."""
+    words = {
+        word.removeprefix("./")
+        for command in commands
+        for word in re.split(r"[\s;&|()<>'\"=]+", command)
+    }
+    return frozenset(path for path in paths if path in words and test_names.PROOF.search(path))

@@ -1,0 +1,291 @@
+"""The suites of a repository: whose an id or a file is, and what several of them came to
+together."""
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from nightlatch.suite.results import CheckStatus, Result, SuitePart, SuiteResult, file_of, merge
+from nightlatch.suite.runner_detection import Runner
+from nightlatch.util.globs import matcher
+
+HELPERS = frozenset({"conftest.py", "__init__.py"})
+NAMES_FILES = frozenset({"lines", "jest", "mocha", "rspec"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """One runner in one folder of the project ("" for its top), with the Python that runs it.
+
+    `module` is what the runner's report calls the folder where it names packages, `without` are
+    folders below that other suites of the same language run. `weak` says why there are no ids and
+    what would give some, "" where there are.
+    """
+
+    name: str
+    folder: str
+    runner: Runner
+    python: str = ""
+    module: str = ""
+    without: tuple[str, ...] = ()
+    weak: str = ""
+
+    @property
+    def by_id(self) -> bool:
+        return not self.weak
+
+    @property
+    def protection(self) -> str:
+        """How far its tests are protected, in the words that people are told."""
+        if self.weak:
+            return "by declaration"
+        return "by id, with mutation" if self.runner.canary else "by id"
+
+    def patterns(self, kinds: Iterable[str]) -> tuple[str, ...]:
+        """Patterns of the runner, as the project names the files."""
+        return (
+            tuple(f"{self.folder}/{pattern}" for pattern in kinds) if self.folder else tuple(kinds)
+        )
+
+    def configs(self) -> Iterator[str]:
+        """The patterns of its configuration, which may also lie in a folder above."""
+        yield from self.patterns(self.runner.config)
+        above = self.folder
+        while above:
+            above = posixpath.dirname(above)
+            yield from (
+                f"{above}/{name}" if above else name
+                for name in self.runner.config
+                if not name.startswith("**/")
+            )
+
+    def local(self, name: str) -> str:
+        """An id or a path of the project as the suite itself calls it."""
+        return name.removeprefix(f"{self.folder}/") if self.folder else name
+
+    def named(self, name: str) -> str:
+        """An id or a file of the suite's own report as the project calls it."""
+        if not self.folder:
+            return name
+        if self.module and (
+            name == self.module or name.startswith((f"{self.module}/", f"{self.module}::"))
+        ):
+            return self.folder + name.removeprefix(self.module)
+        return name if name.startswith("::") else f"{self.folder}/{name}"
+
+    def below(self, file: str) -> bool:
+        """Does this path lie in its folder?"""
+        return not self.folder or file == self.folder or file.startswith(f"{self.folder}/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suites:
+    """All the suites of a tree.
+
+    `files` tells tests, helpers and configuration from other files; paths are the project's.
+    """
+
+    every: tuple[Suite, ...]
+    files: Callable[[str], bool] = field(compare=False)
+
+    @property
+    def runner(self) -> Runner | None:
+        """The first runner, None where there are no tests at all."""
+        return self.every[0].runner if self.every else None
+
+    @property
+    def python(self) -> str:
+        return self.every[0].python if self.every else ""
+
+    @property
+    def alone(self) -> bool:
+        """Is there one suite only, at the project's top?
+
+        Then its results are the whole answer, as it gave it.
+        """
+        return len(self.every) == 1 and not self.every[0].folder
+
+    def tests(self, path: str) -> bool:
+        return matching(*(suite.patterns(suite.runner.tests) for suite in self.every))(path)
+
+    def code(self, path: str) -> bool:
+        return matching(*(suite.patterns(suite.runner.code) for suite in self.every))(path)
+
+    def config(self, path: str) -> bool:
+        return matching(*(tuple(suite.configs()) for suite in self.every))(path)
+
+    def concerned(self, paths: Iterable[str]) -> tuple[Suite, ...]:
+        """The suites that changes of these files may bend: those of their folders, all where a
+        file is of no language that is known."""
+        found = {suite.name for path in paths for suite in holders(self.every, path)}
+        return tuple(suite for suite in self.every if suite.name in found)
+
+
+def matching(*patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    return _matching(tuple(pattern for each in patterns for pattern in each))
+
+
+@cache
+def _matching(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    return matcher(patterns)
+
+
+def suites_of(every: Sequence[Suite], runners: Sequence[Runner]) -> Suites:
+    """These suites together; whose files nobody tells apart, all runners' patterns hold for it."""
+    known = [(suite, [suite.runner] if suite.runner.tests else runners) for suite in every]
+    patterns = [
+        pattern
+        for suite, kinds in known
+        for kind in kinds
+        for pattern in suite.patterns((*kind.tests, *kind.config))
+    ]
+    configs = [pattern for suite in every for pattern in suite.configs()]
+    usual = (
+        () if every else [pattern for kind in runners for pattern in (*kind.tests, *kind.config)]
+    )
+    return Suites(every=tuple(every), files=matcher(dict.fromkeys((*patterns, *configs, *usual))))
+
+
+def holders(suites: Sequence[Suite], name: str) -> tuple[Suite, ...]:
+    """The suites that an id, or a file, may belong to: by its language in the deepest folder,
+    else all that its folder allows."""
+    file = file_of(name)
+    exact = tuple(suite for suite in suites if suite.name == name)
+    here = tuple(suite for suite in suites if suite.below(file))
+    told = tuple(suite for suite in here if _matching(suite.patterns(suite.runner.code))(file))
+    loose = tuple(suite for suite in here if suite.runner.report not in NAMES_FILES) or here
+    return exact or _deepest(told) or (_deepest(loose) if "::" in name else here) or tuple(suites)
+
+
+def _deepest(suites: Sequence[Suite]) -> tuple[Suite, ...]:
+    most = max((len(suite.folder) for suite in suites), default=0)
+    return tuple(suite for suite in suites if len(suite.folder) == most)
+
+
+def shared_out(suites: Sequence[Suite], names: Sequence[str]) -> dict[str, list[str]]:
+    """Names of ids and files by the suite that runs them, in their order."""
+    shares: dict[str, list[str]] = {}
+    for name in names:
+        for suite in holders(suites, name):
+            shares.setdefault(suite.name, []).append(name)
+    return shares
+
+
+def as_project(suite: Suite, found: SuiteResult) -> SuiteResult:
+    """A suite's results as the project names them."""
+    if not suite.folder:
+        return found
+    ids = {suite.named(name): result for name, result in found.ids.items()}
+    return replace(found, ids=ids, uncollected=tuple(map(suite.named, found.uncollected)))
+
+
+def together(runs: Sequence[tuple[Suite, SuiteResult]]) -> SuiteResult:
+    """What several suites came to, as one: each by its ids, those without any by one that is
+    called like the suite.
+
+    A suite that could not even be started has no part in the answer where another one ran; what it
+    says of itself stays in `parts`.
+    """
+    parts = {suite.name: part_of(found) for suite, found in runs}
+    ran = [(suite, found) for suite, found in runs if not parts[suite.name].absent] or list(runs)
+    counted = [(suite, found) for suite, found in ran if not found.broken]
+    pairs = [pair for suite, found in counted for pair in named_ids(suite, found).items()]
+    pairs += [(suite.name, Result.ERROR) for suite, found in ran if found.broken]
+    answers = {found.answer for _, found in ran}
+    answer = next(
+        (one for one in (CheckStatus.FAULT, CheckStatus.RED) if one in answers), CheckStatus.GREEN
+    )
+    bad = [
+        (suite, found)
+        for suite, found in ran
+        if found.answer is answer and answer is not CheckStatus.GREEN
+    ]
+    return SuiteResult(
+        answer=answer,
+        ids=merge(pairs),
+        uncollected=tuple(
+            dict.fromkeys(file for _, found in counted for file in found.uncollected)
+        ),
+        tail="\n".join(f"{suite.name}:\n{found.tail}" for suite, found in bad)[-20_000:],
+        rewritten=tuple(dict.fromkeys(file for _, found in ran for file in found.rewritten)),
+        parts=parts,
+        seconds=sum(found.seconds for _, found in ran),
+    )
+
+
+def named_ids(suite: Suite, found: SuiteResult) -> Mapping[str, Result]:
+    if found.by_id:
+        return found.ids
+    return {suite.name: Result.PASSED if found.answer is CheckStatus.GREEN else Result.FAILED}
+
+
+def part_of(found: SuiteResult) -> SuitePart:
+    """What stays known of one suite's run once it is put together with others."""
+    last = next(
+        (
+            line
+            for line in reversed(found.tail.splitlines())
+            if line.strip() and "exit code" not in line
+        ),
+        "it cannot be started",
+    )
+    absent, told = last.strip() if found.absent else "", len(found.ids) + len(found.uncollected)
+    return SuitePart(
+        answer=found.answer,
+        summary=found.summary(),
+        told=told,
+        by_id=found.by_id,
+        broken=found.broken,
+        absent=absent,
+    )
+
+
+def run_by_nothing(
+    paths: Iterable[str], suites: Sequence[Suite], runners: Sequence[Runner]
+) -> dict[str, list[str]]:
+    """Files that look like tests and that no suite collects, by the folder at the project's top."""
+    is_test = matcher(
+        pattern for kind in runners for pattern in kind.tests if not pattern.endswith("/**")
+    )
+    is_code = matcher(pattern for kind in runners for pattern in kind.code)
+    collected = matching(*(suite.patterns(suite.runner.tests or ("**",)) for suite in suites))
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        strange = (
+            is_test(path)
+            and is_code(path)
+            and "node_modules/" not in path
+            and posixpath.basename(path) not in HELPERS
+        )
+        if strange and not (collected(path) and any(_runs(suite, path) for suite in suites)):
+            found.setdefault(path.partition("/")[0] if "/" in path else "", []).append(path)
+    return found
+
+
+def loose(folder: str, files: Sequence[str]) -> str:
+    """What there is to say of test files that nothing runs."""
+    count = f"{len(files)} test file{'s' * (len(files) != 1)} in {folder or 'the project'}"
+    which = f"{', '.join(sorted(files)[:3])}{' and more' * (len(files) > 3)}"
+    return (
+        f"{count} {'is' if len(files) == 1 else 'are'} run by nothing: {which}; [[checks.suite]] in"
+        " loop.toml names a suite for them"
+    )
+
+
+def weak(suite: Suite) -> str:
+    """Why the tests of a suite have no ids, and what would give them some."""
+    helps = "write the runner's own command, or let it leave JUnit XML in $NIGHTLATCH_REPORTS"
+    name = suite.name if suite.folder else f"the command {suite.runner.command[-1]}"
+    return (
+        f"{name} is known by its exit code alone, and its tests by what their files say:"
+        f" {suite.weak}; {helps}"
+    )
+
+
+def _runs(suite: Suite, path: str) -> bool:
+    """Would this suite collect the file?"""
+    inside = suite.below(path) and not any(
+        suite.local(path).startswith(f"{other}/") for other in suite.without
+    )
+    return inside and (not suite.runner.code or matching(suite.patterns(suite.runner.code))(path))

@@ -1,0 +1,1 @@
+"""Pieces that know nothing of agents or features: text, units, globs, files, clocks."""

@@ -1,0 +1,20 @@
+"""The clocks of this machine: the zone that its person reads times in."""
+
+import os
+from datetime import UTC, datetime, tzinfo
+
+from nightlatch.util.units import zone_of
+
+
+def zone() -> tzinfo:
+    """The zone of the clocks here, which knows of summer time where the zone's name can be told."""
+    named = zone_of(
+        os.environ.get("TZ", "").lstrip(":")
+        or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
+    )
+    return named or datetime.now(UTC).astimezone().tzinfo or UTC
+
+
+def local(now: datetime) -> datetime:
+    """A moment in that zone."""
+    return now.astimezone(zone())

@@ -1,0 +1,1 @@
+"""Draw the verdict on a candidate beside its base: evidence, rules, the judge."""

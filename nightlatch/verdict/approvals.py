@@ -1,0 +1,96 @@
+"""What a person approved, or said to be superseded: the trailers of commits that it stands in,
+and the objections that it settles."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TypeAlias
+from urllib.parse import unquote
+
+from nightlatch.model.models import Reason, Ruling
+from nightlatch.record.progress import line
+
+MOST_NAMES = 50
+SUPERSEDED = frozenset(
+    {
+        "ratchet.superseded-unnamed",
+        "ratchet.test-failed",
+        "ratchet.test-removed",
+        "ratchet.test-skipped",
+    }
+)
+NUMBER = re.compile(r":\d+\b| \(line \d+\)")
+Approved: TypeAlias = Mapping[str, frozenset[str]]
+NOTHING: Approved = MappingProxyType({})
+
+
+def name_of(detail: str) -> str:
+    """What one detail of a reason is known by: its first line, without line numbers, which move
+    when somebody works above them."""
+    return line(NUMBER.sub("", detail.partition("\n")[0]), 200)
+
+
+def path_of(name: str) -> str:
+    """The file that a name begins with, where it begins with one."""
+    return name.partition("::")[0].partition(" ")[0].rstrip(":")
+
+
+def names_of(reason: Reason) -> list[str]:
+    return list(dict.fromkeys(map(name_of, reason.detail)))
+
+
+def held(reasons: Iterable[Reason]) -> Sequence[Reason]:
+    return [reason for reason in reasons if reason.ruling is Ruling.HOLD]
+
+
+def asked(reasons: Iterable[Reason], also: Approved = NOTHING) -> Approved:
+    """What a person is asked to approve, and what they have approved already."""
+    new = {reason.rule: frozenset(names_of(reason)) for reason in reasons}
+    return {
+        rule: new.get(rule, frozenset()) | also.get(rule, frozenset())
+        for rule in sorted({*new, *also})
+    }
+
+
+def written(approved: Approved) -> tuple[str, ...]:
+    """One value of a trailer for each rule: "rule id, id".
+
+    Of very many ids the first stand there; the rest is asked about again.
+    """
+    return tuple(
+        f"{rule} {', '.join(map(escaped, sorted(names)[:MOST_NAMES]))}".strip()
+        for rule, names in approved.items()
+    )
+
+
+def escaped(name: str) -> str:
+    return name.replace("%", "%25").replace(",", "%2C")
+
+
+def names_in(value: str) -> list[str]:
+    """The names of one value of a trailer, a comma and a space between them."""
+    return [unquote(name.strip()) for name in value.split(", ") if name.strip()]
+
+
+def read(values: Iterable[str]) -> Approved:
+    """What these values approve; a rule that stands alone is approved where it names nothing."""
+    found: dict[str, frozenset[str]] = {}
+    for rule, _, names in (value.partition(" ") for value in values):
+        found[rule] = found.get(rule, frozenset()) | frozenset(names_in(names))
+    return found
+
+
+def settle(reasons: Iterable[Reason], approved: Approved) -> tuple[Reason, ...]:
+    """The reasons, with what a person has approved of what is held only said; a refusal stays
+    one, whoever approves it."""
+    return tuple(settled(reason, approved) for reason in reasons)
+
+
+def settled(reason: Reason, approved: Approved) -> Reason:
+    if reason.ruling is not Ruling.HOLD or reason.rule not in approved:
+        return reason
+    left = tuple(detail for detail in reason.detail if name_of(detail) not in approved[reason.rule])
+    if left:
+        return replace(reason, detail=left)
+    return replace(reason, ruling=Ruling.FLAG, says=f"{reason.says} (approved by a person)")

@@ -1,0 +1,312 @@
+"""Where the judge sits: another agent in a room of its own, with nothing in it but what it is
+to judge."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nightlatch import data
+from nightlatch.agents import registry_io
+from nightlatch.agents.registry_io import Agent
+from nightlatch.errors import FaultError
+from nightlatch.model.models import AgentEnd, End, Event, Feature, Kind, Usage
+from nightlatch.project.project import Project
+from nightlatch.ratchet.file_diffs import Text
+from nightlatch.redaction.patterns import NO_SECRETS, Secrets
+from nightlatch.sandbox.base import Sandbox, SandboxSpec, environment
+from nightlatch.sandbox.process.supervisor import Timeouts
+from nightlatch.suite.run_io import bounded
+from nightlatch.util.fs import make_folder, mark, write_private
+from nightlatch.util.paths import INSIDE
+from nightlatch.verdict import judge
+from nightlatch.verdict.judge import Judged, JudgePrompt, Met, NoAnswer
+
+PLACE = Path(INSIDE, "case")
+# Seconds. A judge reads and answers: it has nothing to build, and nothing to save at its end.
+WALL, IDLE, GRACE = 900.0, 300.0, 3.0
+MOST_OUTPUT = 4_000_000  # characters: a judge that says more does not stop talking, and is ended
+LONGEST_WORDS = 64_000  # characters of its last message, in whose end the answer stands
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
+TEXTS = frozenset({".txt", ".md", ".html", ".htm", ".json", ".csv", ".log", ".tap", ""})
+LONGEST_TEXT = 20_000
+Templates = Callable[[str], tuple[str, str]]
+
+
+def nothing(*_args: object, **_fields: object) -> None:
+    """For whoever has no journal."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LastMessage:
+    """The last words of a judge, and whether it does not stop talking."""
+
+    words: str = ""
+    size: int = 0
+    _speaking: bool = False
+
+    def hear(self, event: Event) -> None:
+        self.size += len(event.raw)
+        if event.kind is Kind.MESSAGE:
+            self.words = ((self.words if self._speaking else "") + event.text)[-LONGEST_WORDS:]
+            self._speaking = event.data.get("part") is True
+        elif event.kind in (Kind.TOOL_CALL, Kind.TOOL_RESULT):
+            self._speaking = False
+
+    def flooded(self) -> bool:
+        return self.size > MOST_OUTPUT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeInput:
+    """What is brought before a judge: a feature, the criteria that nothing else proves, what
+    changed, and what checks came to and left."""
+
+    feature: Feature
+    asked: tuple[judge.Criterion, ...]
+    texts: tuple[Text, ...]
+    results: Mapping[str, str]
+    pictures: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRunner:
+    """A judge, and where it is heard.
+
+    `folder` keeps its transcripts, its rooms lie among the workspaces of `cache`; `note` tells the
+    journal, `limited` of a usage limit; `off` names what a test leaves out: "second", "fences".
+    `spare` are asked where the judge gives no answer that counts, such as at a usage limit.
+    """
+
+    agent: Agent
+    spare: tuple[Agent, ...] = ()
+    project: Path
+    sandbox: Sandbox
+    templates: Templates
+    folder: Path
+    cache: Path
+    always: bool = False
+    secrets: Secrets = NO_SECRETS
+    env: tuple[str, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    wall: float = WALL
+    note: Callable[..., None] = nothing
+    limited: Callable[[Agent, datetime | None], None] = nothing
+    stop: Callable[[], bool] = lambda: False
+    off: frozenset[str] = field(default_factory=frozenset)
+
+    def hear(self, case: JudgeInput) -> tuple[Judged, Usage]:
+        """The first answer that counts, and what all of them cost."""
+        answer, usage = self.heard(case)
+        for agent in self.spare:
+            if not isinstance(answer, NoAnswer) or self.stop():
+                break
+            why = answer.why
+            answer, more = replace(self, agent=agent).heard(case)
+            usage += more
+            answer = (
+                NoAnswer(why=f"{why}; {answer.why}") if isinstance(answer, NoAnswer) else answer
+            )
+        return answer, usage
+
+    def heard(self, case: JudgeInput) -> tuple[Judged, Usage]:
+        """The answer of one judge.
+
+        Who says met looks again, where comments, prose or pictures could have talked to it.
+        """
+        first = JudgePrompt(
+            feature=case.feature,
+            asked=case.asked,
+            exhibits=judge.matter(case.texts, case.results),
+            nonce=secrets.token_hex(8),
+            pictures=tuple(f"picture-{n}{file.suffix}" for n, file in enumerate(case.pictures, 1)),
+            fenced="fences" not in self.off,
+        )
+        answer, usage = self.look(first, case.pictures)
+        if isinstance(answer, Met) and "second" not in self.off:
+            again = judge.second(first, case.texts, case.results, secrets.token_hex(8))
+            if again is not None:
+                answer, more = self.look(again, ())
+                usage += more
+        return answer, usage
+
+    def look(self, hearing: JudgePrompt, pictures: Iterable[Path]) -> tuple[Judged, Usage]:
+        """One look; an answer that cannot be read is asked for once more."""
+        usage, complaint = Usage(), ""
+        schema = json.loads(data.text("schema", "judge.json"))
+        for _ in range(2):
+            said, end = self.ask(
+                judge.brief(hearing, self.templates, complaint),
+                dict(zip(hearing.pictures, pictures, strict=False)),
+            )
+            usage += end.usage
+            if end.end is not End.FINISHED:
+                return (
+                    NoAnswer(
+                        why=f"{self.agent.name}: {end.end}{f', {end.says}' if end.says else ''}"
+                    ),
+                    usage,
+                )
+            answer = judge.heard(said, hearing, schema)
+            if not isinstance(answer, str):
+                return answer, usage
+            complaint = answer
+        return (
+            NoAnswer(
+                why=f"{self.agent.name} answered twice in a way that cannot be read: {complaint}"
+            ),
+            usage,
+        )
+
+    def ask(self, brief: str, pictures: Mapping[str, Path]) -> tuple[str, AgentEnd]:
+        """Run the agent on a brief in an empty room, and give its last words."""
+        ears, number = LastMessage(), len([*self.folder.glob("judge-*.md")]) + 1
+        make_folder(self.folder)
+        text = self.folder / f"judge-{number}.md"
+        write_private(text, brief, errors="replace")
+        (rooms := self.cache / "ws").mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(
+            dir=rooms, prefix=f"{mark()}-judge-", ignore_cleanup_errors=True
+        ) as name:
+            place = Path(name)
+            for part in ("case", "home", "out"):
+                (place / part).mkdir()
+            for picture, file in pictures.items():
+                (place / "case" / picture).write_bytes(bounded(file) or b"")
+            end = self.run(text, place, self.folder / f"judge-{number}.jsonl", ears)
+        end = (
+            replace(end, end=End.FAULT, says="it does not stop talking") if ears.flooded() else end
+        )
+        used = end.usage
+        self.note(
+            "judge.ended",
+            end=end.end.value,
+            says=end.says,
+            input=used.input,
+            cached=used.cached,
+            output=used.output,
+            usd=used.usd,
+        )
+        if end.limited:
+            self.limited(self.agent, end.free_at)
+        return self.secrets.hide(ears.words), end
+
+    def run(self, brief: Path, place: Path, transcript: Path, ears: LastMessage) -> AgentEnd:
+        """The agent in its room.
+
+        A program of the project is started from the person's checkout: the room holds nothing of
+        it.
+        """
+        spec = SandboxSpec(
+            tree=place / "case",
+            at=PLACE,
+            home=place / "home",
+            env=environment({}, self.env),
+            hidden=self.hidden,
+            network=True,
+        )
+        try:
+            program = registry_io.find(self.agent, self.project, os.environ)
+            first, *rest = self.agent.command
+            agent = self.agent
+            if "/" in first:
+                agent = replace(agent, command=(str(program), *rest))
+                spec = replace(spec, readable=((program, program),))
+            invocation = registry_io.AgentInvocation(
+                project=self.project,
+                brief=brief,
+                spec=spec,
+                sandbox=self.sandbox,
+                out=place / "out",
+                limits=Timeouts(
+                    wall=self.wall, idle=min(IDLE, self.wall), tool=self.wall, grace=GRACE
+                ),
+                transcript=transcript,
+                secrets=self.secrets,
+                on_event=ears.hear,
+                stop=lambda: ears.flooded() or self.stop(),
+                on_start=lambda process: self.note(
+                    "judge.started", agent=agent.name, process=process
+                ),
+            )
+            return registry_io.invoke(agent, invocation).known
+        except FaultError as error:
+            return AgentEnd(end=End.FAULT, says=error.problem)
+
+
+def hired(project: Project, worker: str) -> Agent | None:
+    """Who judges the work of an agent: whom loop.toml names, else the same shipped CLI if it is
+    here; None where nobody does."""
+    wanted, config = project.config.judge, project.config
+    name = wanted.agent or worker
+    if wanted.when == "never" or name == "scripted":
+        return None
+    agent = registry_io.load(name, config.agents, wanted.model, judging=True)
+    here = agent.shipped and registry_io.which(agent, project.repo.folder, os.environ)
+    return agent if wanted.agent or here else None
+
+
+def spare(project: Project, worker: str) -> tuple[Agent, ...]:
+    """Who judges where that one gives no answer: the other agents of the run that are here,
+    unless loop.toml names a judge."""
+    config = project.config
+    nobody = bool(config.judge.agent) or config.judge.when == "never"
+    names = () if nobody else (name for name in config.agent if name not in (worker, "scripted"))
+    others = [registry_io.load(name, config.agents, judging=True) for name in names]
+    return tuple(
+        agent
+        for agent in others
+        if agent.shipped and registry_io.which(agent, project.repo.folder, os.environ)
+    )
+
+
+def bench(
+    project: Project,
+    worker: str,
+    sandbox: Sandbox,
+    templates: Templates,
+    folder: Path,
+    *,
+    note: Callable[..., None] = nothing,
+    limited: Callable[[Agent, datetime | None], None] = nothing,
+    stop: Callable[[], bool] = lambda: False,
+) -> JudgeRunner | None:
+    """The bench of one session, None where nobody judges it."""
+    agent = hired(project, worker)
+    if agent is None:
+        return None
+    config = project.config
+    return JudgeRunner(
+        agent=agent,
+        spare=spare(project, worker),
+        project=project.repo.folder,
+        sandbox=sandbox,
+        templates=templates,
+        folder=folder,
+        cache=project.cache,
+        always=config.judge.when == "always",
+        env=config.workspace.env,
+        hidden=(project.held_back,) if project.held_back else (),
+        secrets=project.secrets,
+        wall=min(WALL, config.limits.session or WALL),
+        note=note,
+        limited=limited,
+        stop=stop,
+    )
+
+
+def left_by_checks(folder: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """The texts, by a name that says nothing, and the pictures that checks left."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    texts = [
+        (bounded(file) or b"").decode("utf-8", "replace")[:LONGEST_TEXT]
+        for file in found
+        if file.suffix in TEXTS
+    ]
+    return {f"text {n} that a check left": text for n, text in enumerate(texts, 1)}, tuple(
+        f for f in found if f.suffix in PICTURES
+    )

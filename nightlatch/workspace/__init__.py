@@ -1,0 +1,1 @@
+"""Disposable checkouts: made ready ahead, handed to an agent, read back as a candidate."""

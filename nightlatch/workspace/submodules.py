@@ -1,0 +1,173 @@
+"""Submodules that the person's clone has, as plain files in a workspace: a test that needs them
+finds them, and nothing of them lands."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nightlatch.errors import RepoError
+from nightlatch.git.command import words
+from nightlatch.git.repo import Repo
+from nightlatch.util.globs import matcher
+from nightlatch.util.paths import BYTECODE, ENVIRONMENT, GITLINK
+from nightlatch.util.safe_fs import entered, held
+
+DEEPEST = 5
+AT_ONCE = 1_000_000
+MADE = matcher(
+    (
+        *BYTECODE,
+        *ENVIRONMENT,
+        ".git",
+        ".git/**",
+        "**/.git",
+        "**/.git/**",
+        "**/.pytest_cache/**",
+        "**/.mypy_cache/**",
+    )
+)
+
+
+def fill(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> None:
+    """Lay the files of these (path, commit) into a pristine checkout, those of submodules in
+    them too; what the clone lacks stays empty."""
+    for path, commit in links:
+        lay(repo, repo.top / path, tree / path, commit, DEEPEST)
+
+
+def lay(repo: Repo, source: Path, target: Path, commit: str, depth: int) -> None:
+    """One submodule, by its own git folder."""
+    folder = git_folder(source)
+    if folder is None or not depth or target.is_symlink() or not target.is_dir():
+        return
+    with TemporaryDirectory() as apart:
+        env = {"GIT_DIR": folder, "GIT_INDEX_FILE": Path(apart, "index"), "GIT_WORK_TREE": target}
+        try:
+            repo.private("read-tree", commit, env=env).output()
+            repo.private("checkout-index", "-a", "-f", env=env).output()
+            listed = repo.private("ls-files", "-z", "-s", env=env).output()
+        except RepoError:  # this commit was never fetched
+            return
+    for line in os.fsdecode(listed).split("\0"):
+        meta, _, path = line.partition("\t")
+        if meta.startswith(f"{GITLINK} "):
+            (target / path).mkdir(parents=True, exist_ok=True)
+            lay(repo, source / path, target / path, meta.split(" ")[1], depth - 1)
+
+
+def missing(repo: Repo, links: Iterable[tuple[str, str]]) -> list[str]:
+    """The submodules whose commit the clone does not have."""
+    found = []
+    for path, commit in links:
+        folder = git_folder(repo.top / path)
+        known = (
+            folder
+            and repo.private("cat-file", "-e", f"{commit}^{{commit}}", env={"GIT_DIR": folder})
+            .finish()
+            .returncode
+            == 0
+        )
+        found += [] if known else [path]
+    return found
+
+
+def links_of(repo: Repo, commit: str) -> list[tuple[str, str]]:
+    """The submodules of a commit, by path; few repositories have any, and those have a
+    .gitmodules."""
+    if not repo.find(f"{commit}:.gitmodules"):
+        return []
+    return [(path, oid) for path, (mode, oid) in repo.files(commit).items() if mode == GITLINK]
+
+
+def differing(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What lies otherwise in the submodules of a workspace than their commits say, with what it
+    is now: "new" and a digest, a digest, or "gone". No git runs there: an agent can write to
+    all of it."""
+    found: dict[str, str] = {}
+    for path, commit in links:
+        found |= {
+            f"{path}/{name}": now
+            for name, now in compared(repo, repo.top / path, tree / path, commit, DEEPEST)
+        }
+    return found
+
+
+def compared(
+    repo: Repo, source: Path, target: Path, commit: str, depth: int
+) -> Iterator[tuple[str, str]]:
+    """One submodule, and those in it. Of one that the clone does not have nothing is known."""
+    folder = git_folder(source)
+    if folder is None or not depth or target.is_symlink() or not target.is_dir():
+        return
+    listed = repo.private("ls-tree", "-r", "-z", commit, env={"GIT_DIR": folder}).finish()
+    if listed.returncode:
+        return
+    entries = {
+        path: meta.split(" ")[::2]
+        for meta, _, path in (line.partition("\t") for line in words(listed.stdout))
+    }
+    inner = {path: oid for path, (mode, oid) in entries.items() if mode == GITLINK}
+    with entered(target) as top:
+        for path in (path for path in entries if path not in inner):
+            now = digest(top, path, len(commit))
+            if now != " ".join(entries[path]):
+                yield path, now or "gone"
+        for path in files_below(target, inner):
+            if path not in entries and not MADE(path):
+                yield path, f"new {digest(top, path, len(commit))}"
+    for path, oid in inner.items():
+        yield from (
+            (f"{path}/{name}", now)
+            for name, now in compared(repo, source / path, target / path, oid, depth - 1)
+        )
+
+
+def digest(top: int, path: str, width: int) -> str:
+    """Mode and id that git would give to a file; "" where none is there that can be read."""
+    with held(top, path) as grip:
+        if grip.fd < 0:
+            return ""
+        size = os.fstat(grip.fd).st_size
+        made = hashlib.new(
+            "sha1" if width == 40 else "sha256", f"blob {size}\0".encode(), usedforsecurity=False
+        )
+        at = 0
+        while chunk := os.pread(grip.fd, AT_ONCE, at):
+            made.update(chunk)
+            at += len(chunk)
+        return f"{grip.mode} {made.hexdigest()}"
+
+
+def files_below(target: Path, inner: Mapping[str, str]) -> Iterator[str]:
+    """Every file of a submodule that is not one of a submodule in it."""
+    for place, folders, names in os.walk(target):
+        below = os.path.relpath(place, target)
+        paths = [os.path.normpath(f"{below}/{name}") for name in folders]
+        folders[:] = [
+            name
+            for name, path in zip(folders, paths, strict=True)
+            if path not in inner and not MADE(f"{path}/x")
+        ]
+        yield from (os.path.normpath(f"{below}/{name}") for name in names)
+
+
+def git_folder(source: Path) -> Path | None:
+    """The git folder of a submodule's checkout: its .git, or the one that a file of that name
+    points to; None where it was never filled."""
+    own = source / ".git"
+    try:
+        kind = own.lstat().st_mode
+    except OSError:
+        return None
+    if stat.S_ISDIR(kind):
+        return own
+    text = own.read_text("utf-8", "surrogateescape") if stat.S_ISREG(kind) else ""
+    named = (
+        Path(os.path.normpath(source / text.removeprefix("gitdir:").strip()))
+        if text.startswith("gitdir:")
+        else None
+    )
+    return named if named and named.is_dir() else None

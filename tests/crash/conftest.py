@@ -1,5 +1,0 @@
-"""The Python that the projects of these stories have."""
-
-from tests.loop.conftest import _python
-
-__all__ = ["_python"]

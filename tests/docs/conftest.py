@@ -1,6 +1,0 @@
-"""What the pages show is tried in: a project, and the Python that projects have."""
-
-from tests.cli.conftest import project
-from tests.loop.conftest import _python
-
-__all__ = ["_python", "project"]

@@ -1,0 +1,5 @@
+"""The Python that the projects of these stories have."""
+
+from tests.stories.conftest import _python
+
+__all__ = ["_python"]

@@ -1,7 +1,0 @@
-#!/bin/sh
-# Installs vitest for tests/ratchet, once per version, outside the project; prints its node_modules folder.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-into=${NIGHTLATCH_TEST_VITEST:-${XDG_CACHE_HOME:-$HOME/.cache}/nightlatch-tests/vitest}
-"$here/../npm.sh" "$here" "$into"
-echo "$into/node_modules"

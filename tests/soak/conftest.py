@@ -1,5 +1,0 @@
-"""The Python that the projects of a soak have."""
-
-from tests.loop.conftest import _python
-
-__all__ = ["_python"]
