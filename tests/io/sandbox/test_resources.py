@@ -245,7 +245,7 @@ def test_what_is_not_limited_is_said() -> None:
 SMALL_DISK = """
 import sys
 from pathlib import Path
-from nightlatch.sandbox.process.supervisor import Limits, run, supervise
+from nightlatch.sandbox.process.supervisor import Timeouts, run, supervise
 from nightlatch.sandbox.base import SandboxSpec, environment
 from nightlatch.sandbox.find import find_sandbox
 
@@ -265,7 +265,7 @@ print(bool(sandbox.bounds.short()))
 ran = run(command, timeout=600)
 print(ran.crowded, ran.timed_out)
 (folder / "tree/big").unlink()
-print(supervise(command, on_line=print, transcript=None, limits=Limits(tick=0.1), watch=Patient()).by)
+print(supervise(command, on_line=print, transcript=None, limits=Timeouts(tick=0.1), watch=Patient()).by)
 print(bool(sandbox.bounds.short()))
 """
 

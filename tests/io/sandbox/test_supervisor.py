@@ -195,7 +195,7 @@ def test_nothing_outlives_a_loop_that_is_killed(place: Place, forker: str) -> No
 LOOP = """
 import json, sys
 from pathlib import Path
-from nightlatch.sandbox.process.supervisor import Limits, supervise
+from nightlatch.sandbox.process.supervisor import Timeouts, supervise
 from nightlatch.sandbox.base import SandboxSpec
 from nightlatch.sandbox.find import find_sandbox
 class Watch:
@@ -212,7 +212,7 @@ def count(line):
     size += len(line)
     if told["echo"]:
         print(line.decode(), flush=True)
-ended = supervise(command, on_line=count, transcript=None, limits=Limits(), watch=Watch())
+ended = supervise(command, on_line=count, transcript=None, limits=Timeouts(), watch=Watch())
 peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]  # ru_maxrss would also know the process that forked it
 print(json.dumps({"exit": ended.exit, "size": size, "kilobytes": int(peak)}))
 """

@@ -347,9 +347,10 @@ def test_an_unreadable_file_is_refused_and_the_rest_is_kept(
     script = f"""
 from pathlib import Path
 from nightlatch.workspace.scope import Rules
-from nightlatch.edge import candidate, repository, workspace
+from nightlatch.git import open as opening
+from nightlatch.workspace import build, workspace
 space = workspace.reopen(Path({str(space.folder)!r}), {space.base!r})
-made = candidate.build(repository.open_repo(Path({str(prepared[0].top)!r})), space, Rules())
+made = build.build(opening.open_repo(Path({str(prepared[0].top)!r})), space, Rules())
 print([c.path for c in made.changes], [(r.rule, *r.detail) for r in made.oddities])
 """
     done = subprocess.run(
