@@ -73,7 +73,7 @@ class Sandbox(Protocol):
     """A way to run commands by specs.
 
     A back end is one module with a class like this and a function `find(limits)` that tries it, and
-    a line in sandbox_find.
+    its name among the SANDBOXES of the settings.
     """
 
     @property

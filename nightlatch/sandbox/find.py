@@ -1,17 +1,15 @@
 """The sandbox that the settings ask for, found and tried."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from nightlatch.errors import ConfigError, SandboxError
-from nightlatch.sandbox import bubblewrap, none
+from nightlatch.project.config.settings import SANDBOXES
 from nightlatch.sandbox.base import RequestedLimits, Sandbox
 
-# Each back end by its name in loop.toml; project/config/settings.py lists the same names as values of
-# workspace.sandbox.
 BACK_ENDS: Mapping[str, Callable[[RequestedLimits], Sandbox]] = {
-    "bubblewrap": bubblewrap.find,
-    "none": none.find,
+    name: import_module(f"nightlatch.sandbox.{name}").find for name in SANDBOXES
 }
 # What "auto" tries, the first that works. Never "none": who runs agents without a sandbox has said
 # so.

@@ -119,12 +119,16 @@ class Protect:
     paths: tuple[str, ...] = key(types.TEXTS, PUT_BACK, "put back to the base in every candidate")
 
 
+# The back ends, each the module of that name in nightlatch/sandbox.
+SANDBOXES = ("bubblewrap", "none")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """What a session sees and may use. `memory` and `tmp` are bytes."""
 
     sandbox: str = key(
-        types.choice("auto", "bubblewrap", "none"),
+        types.choice("auto", *SANDBOXES),
         "auto",
         "auto never means none: init tries it and writes what it found",
     )
