@@ -122,21 +122,18 @@ def read(args: Sequence[str]) -> dict[str, object]:
             " it with --file"
         )
     if against and not note["evidence"]:
-        raise ValueError(
-            "a finding is challenged with evidence or not at all: give --evidence CMD or --file"
-            " PATH"
-        )
+        raise ValueError("a challenge needs evidence: give --evidence CMD or --file PATH")
     if given.state and not against:
-        raise ValueError("--state belongs to challenge; else the first word says it")
+        raise ValueError("--state is only valid with `challenge`")
     if given.fails and not given.reproduce:
-        raise ValueError("--fails says how often the command of --reproduce fails; give that too")
+        raise ValueError("--fails is only valid with --reproduce, whose command it counts")
     return {name: value for name, value in note.items() if value not in (None, [])}
 
 
 def rate(text: str | None) -> dict[str, int]:
     found = re.fullmatch(r"(\d{1,3})(?:/| of )(\d{1,3})", text or "1/1")
     if not found or not 0 < int(found[1]) <= int(found[2]):
-        raise ValueError(f"--fails {text} is not how often of how often, such as 3/10")
+        raise ValueError(f"--fails {text} is not FAILED/RUNS, such as 3/10")
     return {"fails": int(found[1]), "of": int(found[2])}
 
 
@@ -172,7 +169,7 @@ def known(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any], str
         try:
             yield file.stem, tomllib.loads(text), text
         except ValueError:
-            yield file.stem, {"claim": "this file cannot be read"}, text
+            yield file.stem, {"claim": "the file cannot be read"}, text
     notes = Path(environ["NIGHTLATCH_OUT"], "notes.jsonl")
     for line in (
         notes.read_text(encoding="utf-8", errors="replace").splitlines() if notes.is_file() else ()
@@ -210,7 +207,7 @@ def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
     wanted = given.parse_args(words[1:])
     found = [each for each in known(environ) if wanted.id in (None, each[0])]
     if wanted.id and not found:
-        raise ValueError(f"there is no finding {wanted.id!r}: nightlatch note list")
+        raise ValueError(f"finding {wanted.id!r} not found: see nightlatch note list")
     for name, each, text in found:
         state, feature = (
             state_of(each),
@@ -231,8 +228,8 @@ def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
 def main(args: Sequence[str], environ: Mapping[str, str]) -> int:
     if args[:1] != ["note"]:
         print(
-            "nightlatch: in a workspace there is `nightlatch note`, and nothing else; findings are"
-            " in findings/*.toml",
+            "nightlatch: in a workspace only `nightlatch note` is available; findings are in"
+            " findings/*.toml",
             file=sys.stderr,
         )
         return 2
@@ -245,7 +242,7 @@ def main(args: Sequence[str], environ: Mapping[str, str]) -> int:
         print(f"nightlatch: {error}\nfix: nightlatch note --help", file=sys.stderr)
         return 2
     name = note.get("challenge") or name_of(environ.get("NIGHTLATCH_SESSION", ""), line)
-    print(f"noted {name}; the loop runs what it claims when this session is over")
+    print(f"noted {name}; the loop checks the claim when this session is over")
     return 0
 
 

@@ -114,7 +114,7 @@ def load(
             if near
             else f"use one of {', '.join(known)}, or give it a command in [agents.{name}]"
         )
-        raise ConfigError(f"there is no agent {name!r}", fix=fix)
+        raise ConfigError(f"unknown agent {name!r}", fix=fix)
     reader(agent.events)
     return agent
 
@@ -157,15 +157,15 @@ def find(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path:
     found, script = which(agent, project, environ), environ.get("NIGHTLATCH_SCRIPT", "")
     if "{scripted}" in agent.command and not Path(script).is_file():
         fix = "set NIGHTLATCH_SCRIPT to a file of steps; docs/agents.md lists them"
-        raise FaultError("the scripted agent has no script", place=script, fix=fix)
+        raise FaultError("the scripted agent has no script to follow", place=script, fix=fix)
     if found is None:
         fix = (
-            "install it, or name another with --agent"
+            "install it, or choose another with --agent"
             if agent.shipped
             else f"correct command in [agents.{agent.name}]"
         )
         raise FaultError(
-            f"the agent {agent.name} is not here: no program {agent.command[0]!r}", fix=fix
+            f"agent {agent.name} is not installed ({agent.command[0]!r} not found)", fix=fix
         )
     return found
 
@@ -177,7 +177,7 @@ def billed(agent: Agent, environ: Mapping[str, str]) -> str:
     return (
         f"{agent.name} is billed to the account it is logged in to"
         if agent.login
-        else f"who is billed for {agent.name} cannot be told"
+        else f"who is billed for {agent.name} is not known"
     )
 
 

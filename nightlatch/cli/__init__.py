@@ -151,8 +151,7 @@ class Commands(click.Group):
 
             near = get_close_matches(args[0], self.list_commands(ctx), n=1)
             raise click.UsageError(
-                f"there is no command {args[0]!r}"
-                + (f"; did you mean {near[0]!r}?" if near else ""),
+                f"unknown command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
                 ctx,
             )
         return super().resolve_command(ctx, args)
@@ -225,16 +224,14 @@ def require_linux(args: Sequence[str]) -> None:
     """Only Linux has the sandbox, and the calls on processes, that a run stands on."""
     if sys.platform != "linux" and not {*HELP, "--version"} & {*args}:
         fix = "use Linux, WSL 2 on Windows, or a Linux virtual machine or container on a Mac"
-        raise UsageError(f"nightlatch runs on Linux, and this is {sys.platform}", fix=fix)
+        raise UsageError(f"nightlatch runs only on Linux, and this is {sys.platform}", fix=fix)
 
 
 def require_folder() -> None:
     try:
         Path.cwd()
     except FileNotFoundError as error:
-        raise UsageError(
-            "the folder that this was started in is gone", fix="cd to the project"
-        ) from error
+        raise UsageError("the current folder no longer exists", fix="cd to the project") from error
 
 
 def dispatch(args: list[str], loop: Callable[..., int] | None) -> int:
@@ -263,11 +260,11 @@ def run_theirs(loop: Path) -> None:
         name = str(missing.name).partition(".")[0]
         if not any((loop.parent / place).exists() for place in (f"{name}.py", name)):
             raise
-        problem = f"loop.py imports {name}, which lies in the project, where agents' work lands"
+        problem = f"loop.py imports {name} from the project, where agents can change it"
         raise UsageError(
             problem,
             place=str(loop),
-            fix=f"write what it needs of {name} into loop.py itself, or install it",
+            fix=f"copy what it needs from {name} into loop.py itself, or install {name}",
         ) from missing
 
 

@@ -62,7 +62,7 @@ def subject(project: Project, rev: str | None) -> tuple[str, str, str]:
     commit = project.repo.tip_of(f"{rev or 'HEAD'}^{{commit}}")
     if commit is None:
         raise UsageError(
-            f"there is no commit {plain(rev or 'HEAD')}",
+            f"commit {plain(rev or 'HEAD')} not found",
             place=str(project.repo.top),
             fix="git log --oneline",
         )
@@ -71,7 +71,7 @@ def subject(project: Project, rev: str | None) -> tuple[str, str, str]:
     [found] = project.repo.log(commit, 1)
     if not found.parents:
         raise UsageError(
-            f"{plain(rev)} is the first commit: there is nothing to compare it with",
+            f"{plain(rev)} is the first commit, so it has nothing to compare with",
             fix="name a later one",
         )
     return found.parents[0], found.tree, found.trailers.get("Nightlatch-Feature", "")

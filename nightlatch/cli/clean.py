@@ -43,7 +43,7 @@ def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
         before = time.time() - duration(older)
     except ValueError:
         raise UsageError(
-            f"--older {plain(older, 40)} is no age", fix='give one such as "14d" or "12h"'
+            f"--older {plain(older, 40)} is not a duration", fix='give one such as "14d" or "12h"'
         ) from None
     project = find_project(Path.cwd())
     with fs.Lock(project.state / "lock") if yes and project.state.is_dir() else nullcontext():

@@ -41,12 +41,12 @@ def wish(project: Project, name: str) -> str:
         control_io.lift(project)
     if process is None and name == "resume":
         return (
-            "no run is at work; the next one asks every agent again, whatever usage limit was met:"
-            " nightlatch run"
+            "no run is going; the next one tries every agent again, whatever usage limit was"
+            " reached: nightlatch run"
         )
     if process is None:
         raise UsageError(
-            f"no run is at work here, so there is nothing to {name}",
+            f"no run is going here, so there is nothing to {name}",
             place=str(project.repo.folder),
             fix="nightlatch run",
         )
@@ -54,7 +54,7 @@ def wish(project: Project, name: str) -> str:
     asks = {"pause": control_io.PAUSE, "stop": control_io.STOP, "resume": control_io.NOTHING}[name]
     if known == control_io.STOP and asks == control_io.PAUSE:
         return (
-            f"the run (process {process}) stops after this session already; take that back:"
+            f"the run (process {process}) already stops after this session; to cancel that:"
             " nightlatch resume"
         )
     if known != asks:

@@ -244,7 +244,7 @@ def record(
         )
     recorded = bool(waiting) and (waiting[-1].verb, waiting[-1].text) == (verb, text)
     if not recorded and needless(verb, feature, past, text):
-        return f"{what}: nothing to do, it is so already", ""
+        return f"{what}: already done; nothing to do", ""
     if not recorded:
         from nightlatch.project.discovery import state_folder
 

@@ -36,7 +36,7 @@ def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
     over = partial(transcripts_io.over, project, session)
     if transcripts_io.path(project, session) is None and (not follow or over()):
         raise UsageError(
-            f"no transcript of a session {plain(session, 60)} is on this machine",
+            f"transcript of session {plain(session, 60)} not found on this machine",
             fix="nightlatch log",
         )
     for one in transcripts_io.heard(project, session, over if follow else lambda: True):

@@ -36,7 +36,7 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
     nothing and records nothing.
     """
     if agent and not trial:
-        raise UsageError("--agent is the agent of a trial", fix="add --trial")
+        raise UsageError("--agent is only valid with --trial", fix="add --trial")
     project = require_plan(find_project(Path.cwd(), {"agent": (agent,)} if agent else {}))
     seen = status_io.with_commit(project)
     found, known, text = restart_note(project, seen, feature)

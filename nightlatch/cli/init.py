@@ -95,7 +95,7 @@ def told(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
         yield (
             "note",
             (
-                f"{path} is called like a plan: to use it, write plan = {json.dumps(path)} in"
+                f"{path} has the name of a plan: to use it, write plan = {json.dumps(path)} in"
                 " loop.toml"
             ),
         )

@@ -76,7 +76,7 @@ def chosen(seen: ProjectStatus, name: str) -> list[Session]:
     if name and not found:
         if seen.plan.feature(name) is None:
             raise UsageError(
-                f"no session and no feature is called {plain(name)}",
+                f"no session or feature {plain(name)} found",
                 place=seen.project.progress,
                 fix="nightlatch log",
             )

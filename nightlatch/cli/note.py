@@ -74,7 +74,7 @@ def said(note: dict[str, object]) -> str:
     feature = seen.survey.find(str(note["feature"])).id if "feature" in note else ""
     against = str(note.get("challenge", ""))
     if against and against not in {finding.id for finding in project.findings(seen.tip, {})}:
-        raise FindingError(f"there is no finding {against!r}", fix="nightlatch note list")
+        raise FindingError(f"finding {against!r} not found", fix="nightlatch note list")
     discovery.state_folder(project)
     left = inbox_io.leave(
         project,
@@ -129,7 +129,7 @@ def show(name: str, *, as_json: bool) -> None:
     """All that was ever said about one finding, its file first, then how it stands."""
     found = next((each for each in known(name) if each["id"] == name), None)
     if found is None:
-        raise FindingError(f"there is no finding {name!r}", fix="nightlatch note list")
+        raise FindingError(f"finding {name!r} not found", fix="nightlatch note list")
     if as_json:
         click.echo(json.dumps({"schema": "nightlatch/note/1", **found}, indent=2))
         return

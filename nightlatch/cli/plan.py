@@ -132,7 +132,7 @@ def after(project: Project, draft: "Draft", task: "Task") -> Iterator[str]:
         yield f"next    git add {' '.join(draft.files)} && git commit"
     if task.feature:
         yield (
-            f"next    nightlatch retry {plain(task.feature.id)}, if it is worn out: it runs again"
+            f"next    nightlatch retry {plain(task.feature.id)}, if it was given up: it runs again"
             " once all of these pass"
         )
     yield "next    nightlatch run"

@@ -70,7 +70,7 @@ def command(
     """
     if as_json and as_sarif:
         raise UsageError(
-            "--json and --sarif are two forms of one output", place="ratchet", fix="choose one"
+            "--json and --sarif cannot be used together", place="ratchet", fix="choose one"
         )
     with range_io.opened(Path.cwd(), tests) as project:
         seen = range_io.find(project.repo, span)

@@ -88,7 +88,7 @@ def write_page(project: Project, told: Report, page: Path) -> None:
     try:
         page.write_text(text, encoding="utf-8")
     except OSError as error:
-        fix = "name a file in a folder that is there"
+        fix = "name a file in a folder that exists"
         raise UsageError(
             f"the page cannot be written: {error.strerror}", place=str(page), fix=fix
         ) from error

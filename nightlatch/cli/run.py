@@ -27,7 +27,7 @@ def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -
         dollars = None if said is None else float(said.removeprefix("$"))
     except ValueError as error:
         raise click.BadParameter(
-            f"{said!r} is no number of dollars; such as: --budget 20"
+            f"{said!r} is not an amount in dollars, such as --budget 20"
         ) from error
     if dollars is not None and not dollars > 0:
         raise click.BadParameter(
@@ -111,7 +111,7 @@ def background(program: Program, options: Options) -> int:
         click.echo(run.said, err=True, nl=False)
         return run.code
     click.echo(
-        f"{run.run} is at work in the background, process {run.process}; it goes on when this"
+        f"{run.run} is running in the background, process {run.process}; it goes on when this"
         " terminal closes"
     )
     for does, how in (
@@ -152,7 +152,7 @@ def first(seen: ProjectStatus) -> Iterator[tuple[str, str]]:
     """What comes before any session."""
     project, process = seen.project, read_io.holder(seen.project)
     if process is not None:
-        yield "would stop", f"another run is at work here (process {process})"
+        yield "would stop", f"another run is already going here (process {process})"
     turn = read_io.last_turn(project)
     if process is None and turn.get("event") == "session.started":
         yield "first", f"what was cut off at {plain(str(turn.get('feature')), 60)} is finished"

@@ -64,7 +64,7 @@ def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
                 + (f"   {waiting.says}" if waiting else ""),
             )
     if len(stands.left) > SHOWN:
-        yield "", f"{len(stands.left)} are left in all"
+        yield "", f"{len(stands.left)} remain in all"
     for name, ask, what in stands.decisions(program):
         other = ask.other(program)
         yield (
@@ -75,12 +75,12 @@ def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
             yield (
                 "",
                 (
-                    f"what each of them is and changed: {program} report --html FILE; to refuse"
+                    f"what each of them changed: {program} report --html FILE; to refuse"
                     f' one: {program} refuse ID "why"'
                 ),
             )
         elif ask.verb == "approve" and shown_page(seen, ask.feature):
-            yield "", f"what needs an eye: {program} log {plain(ask.feature)}"
+            yield "", f"what to look at: {program} log {plain(ask.feature)}"
     for _, said in inbox_io.waiting(project):
         yield "decided", f"{said.feature} {said.verb}: waits for the run"
 
@@ -113,7 +113,8 @@ def running(seen: ProjectStatus) -> str:
     doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
     if run.get("process") is None:
         return (
-            f"none is going; the last was cut off at {run['feature']}, which the next one finishes"
+            f"none is running; the last was cut off at {run['feature']}, which the next one"
+            " finishes"
             if run
             else ""
         )

@@ -9,7 +9,7 @@ from nightlatch.util.text import plain
 WIDTH = 80
 TO_TELL = 0.05
 WORDS = {Outcome.LANDED: "accept", Outcome.UNPROVED: "accept", Outcome.HELD: "hold"}
-ANSWERS = {True: "proved", False: "not proved", None: "nothing tells whether it is proved"}
+ANSWERS = {True: "proved", False: "not proved", None: "nothing shows whether it is proved"}
 
 
 def word(verdict: Verdict) -> str:

@@ -60,14 +60,14 @@ def passing(project: Project, name: str) -> list[Feature]:
     asked = stands.find(name) if name else None
     if asked and not asked.done:
         raise UsageError(
-            f"{plain(asked.id)} does not say that it passes",
+            f"{plain(asked.id)} is not marked as passing",
             place=project.plan,
             fix="nightlatch status",
         )
     plan = project.read_plan("HEAD")
     if plan is None:
         raise UsageError(
-            f"{project.plan} is not committed, and what HEAD holds is what is proved",
+            f"{project.plan} has uncommitted changes, and only what HEAD holds can be proved",
             fix=f"git add {project.plan} && git commit",
         )
     return [

@@ -49,5 +49,5 @@ def feature_of(project: Project, session: str) -> str:
                 )
             return item.feature
     raise UsageError(
-        f"no session is called {plain(session, 60)}", place=project.progress, fix="nightlatch log"
+        f"session {plain(session, 60)} not found", place=project.progress, fix="nightlatch log"
     )

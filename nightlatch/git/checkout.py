@@ -100,7 +100,7 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
         )
     if repo.tip_of("HEAD") is None:
         raise RepoError(
-            "there is no commit yet to start from",
+            "the repository has no commits",
             place=top,
             fix="git add -A && git commit -m start",
         )
@@ -108,7 +108,9 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
         return head or ""
     if wanted.startswith("-") or repo.ask("check-ref-format", f"refs/heads/{wanted}") is None:
         raise RepoError(
-            f"{wanted!r} is no name for a branch", place=top, fix="correct branchName in the plan"
+            f"{wanted!r} is not a valid branch name",
+            place=top,
+            fix="correct branchName in the plan",
         )
     # a branch that is made at HEAD touches no file, so edits stay as they are
     make = ("-c",) if repo.tip(wanted) is None else ()

@@ -108,12 +108,12 @@ class GitCommand:
                 process_group=apart(self.args),
             )
         except subprocess.TimeoutExpired as error:
-            problem = f"git {self.args[0]} was not done after {timeout:.0f} seconds"
+            problem = f"git {self.args[0]} did not finish within {timeout:.0f} seconds"
             raise SlowError(
                 problem, place=str(self.cwd), fix=f"see what this does: git {shlex.join(self.args)}"
             ) from error
         except FileNotFoundError as error:
-            problem = "git, or the folder that it should run in, is not there"
+            problem = "git, or the folder to run it in, was not found"
             raise RepoError(problem, place=str(error.filename), fix="git --version") from error
 
     @contextmanager

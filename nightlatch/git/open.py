@@ -121,7 +121,7 @@ def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
         )
     if "not a git repository" in said:
         fix = "git init && git add -A && git commit --allow-empty -m start"
-        return RepoError("this folder is in no git repository", place=str(folder), fix=fix)
+        return RepoError("not inside a git repository", place=str(folder), fix=fix)
     explicit = "safe.bareRepository" in said
     if explicit and ".git" in folder.resolve().parts:
         return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
@@ -135,7 +135,7 @@ def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
         return RepoError("this folder is inside .git", place=str(folder), fix="cd to the checkout")
     if len(answers) > 5:
         return RepoError(
-            "the path of this repository has a line break in it",
+            "the repository path contains a newline",
             place=repr(str(folder)),
             fix="rename the folder",
         )

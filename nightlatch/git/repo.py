@@ -193,7 +193,7 @@ class Repo:
             return known
         found = self.find(f"{rev}^{{tree}}")
         if found is None:
-            raise RepoError(f"{rev} names no tree", place=str(self.top), fix="git fsck")
+            raise RepoError(f"{rev} is not a tree", place=str(self.top), fix="git fsck")
         tree = found[0]
         if self.is_id(rev):
             self.trees[rev] = tree
@@ -355,7 +355,7 @@ class Repo:
                 " you@example.org"
             )
             raise RepoError(
-                "git does not know whose commits these are", place=str(self.top), fix=fix
+                "git user.name and user.email are not set", place=str(self.top), fix=fix
             )
         return known
 

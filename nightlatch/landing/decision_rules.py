@@ -29,7 +29,7 @@ def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, s
 
 
 def needless(verb: str, feature: Feature, past: FeatureHistory, text: str = "") -> bool:
-    """Whether a decision has nothing left to change: it is so already, or it is the last one in
+    """Whether a decision has nothing left to change: it is done already, or it is the last one in
     the same words, and no session since."""
     if (
         not feature.done

@@ -178,7 +178,7 @@ def take_back(
             f"{commit.id[:9]} stays on the branch",
         )
         why = (
-            f"{NOT_TAKEN_BACK}: {lines}, so {stays}; to take it off: git revert {commit.id[:9]},"
+            f"{NOT_TAKEN_BACK}: {lines}, so {stays}; to undo it: git revert {commit.id[:9]},"
             " and settle the conflict"
         )
         write(context, feature, said, why)

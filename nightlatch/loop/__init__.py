@@ -56,4 +56,4 @@ def __getattr__(name: str) -> object:
     for home, names in HOMES.items():
         if name in names:
             return getattr(import_module(home), name)
-    raise AttributeError(f"the loop has no verb {name!r}")
+    raise AttributeError(f"nightlatch.loop has no attribute {name!r}")

@@ -61,7 +61,7 @@ def prove_tip(context: RunContext) -> None:
         if not found:
             context.console.say(
                 "proving",
-                f"{len(features)} features say that they pass: their verify commands run now",
+                f"{len(features)} features are marked as passing: their verify commands run now",
             )
         if (said := verified(context, tip, feature)) is None:
             memory.proven = seen
@@ -135,9 +135,9 @@ def confirm(context: RunContext, tip: str, features: Iterable[Feature]) -> Stop 
         return Stop(code=4, why=why)
     if given:
         says = (
-            "say that they pass, and their verify is red"
+            "are marked as passing, but their verify is red"
             if given[1:]
-            else "says that it passes, and its verify is red"
+            else "is marked as passing, but its verify is red"
         )
         return Stop(
             code=3,

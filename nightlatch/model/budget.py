@@ -27,13 +27,13 @@ class Budget:
 
     @property
     def empty(self) -> str:
-        """The sentence of a budget that pays for no further session, else ""."""
+        """The sentence of a budget that is too small for another session, else ""."""
         if self.left <= 0:
             return f"{self.what} is used up: {self.show(self.spent)} of {self.show(self.most)}"
         if self.left < self.cheapest:
             left, last = self.show(self.left), self.show(self.cheapest)
             return (
-                f"{self.what} pays for no further session: {left} of {self.show(self.most)} is"
+                f"{self.what} is too small for another session: {left} of {self.show(self.most)} is"
                 f" left, the last ones took {last} and more"
             )
         return ""

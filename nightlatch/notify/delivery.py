@@ -56,7 +56,7 @@ def within(seconds: float) -> Iterator[None]:
 def http(address: str, body: bytes | None = None) -> str:
     """Ask an address, or post JSON to it; what it answers is not read, only whether it took it."""
     if urlsplit(address).scheme not in ("http", "https"):
-        raise Refused("it is no http or https address")
+        raise Refused("not an http(s) URL")
     request = Request(  # noqa: S310  # checked above
         address, data=body, headers={"Content-Type": "application/json", "User-Agent": "nightlatch"}
     )
@@ -76,8 +76,8 @@ def command(line: str, folder: str, body: bytes) -> str:
     if done.timed_out:
         raise TimeoutError
     if done.exit != 0:
-        raise Refused(f"it ended with {done.exit or done.signal}")
-    return "it ended with 0"
+        raise Refused(f"it exited with {done.exit or done.signal}")
+    return "it exited with 0"
 
 
 def by_apprise(addresses: list[str], text: str) -> str:
@@ -87,9 +87,9 @@ def by_apprise(addresses: list[str], text: str) -> str:
         raise Refused(MISSING) from None
     box = apprise.Apprise()
     if bad := sum(not box.add(address) for address in addresses):
-        raise Refused(f"{bad} of {len(addresses)} addresses are none that apprise knows")
+        raise Refused(f"apprise does not recognise {bad} of {len(addresses)} URLs")
     if not box.notify(title="nightlatch", body=text):
-        raise Refused("a service did not take it")
+        raise Refused("a service rejected the notification")
     return f"{len(addresses)} took it"
 
 
@@ -127,7 +127,7 @@ def tried(channel: str, send: Callable[[], str], longest: float) -> dict[str, ob
             else "it cannot be reached"
         )
     except (HTTPException, ValueError):
-        says = "the address, or what it answered, is nonsense"
+        says = "invalid URL or malformed response"
     except OSError as error:
         says = error.strerror or "it cannot be reached"
     # an extra of somebody else's may raise anything, and the next channel is still to be tried

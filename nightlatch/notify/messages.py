@@ -39,7 +39,7 @@ def run_ended(code: int, words: Iterable[str], passing: str) -> Notice:
     counts = {word.value: had.count(word) for word in COUNTED}
     came = (
         ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-        or "no session landed or was refused"
+        or "no session landed or was rejected"
     )
     return Notice(
         event=RUN_ENDED,
@@ -67,7 +67,7 @@ def stopped(code: int, why: str) -> Notice:
     red = code == 5
     return Notice(
         event=BRANCH_RED if red else FAULT,
-        says=f"{why} The run stops" if red else f"a fault stops the run: {why}",
+        says=f"{why} The run stops" if red else f"the run stopped because of a fault: {why}",
         code=code,
     )
 

@@ -97,7 +97,7 @@ def set_done(
     file = take_apart(data, path, tag, words)
     if feature not in file.ids:
         raise PlanError(
-            f"no feature is called {feature}", place=path, fix="take an id from: nightlatch status"
+            f"feature {feature} not found", place=path, fix="take an id from: nightlatch status"
         )
     return _with_flags(file, {feature: done}).encode()
 
@@ -225,7 +225,7 @@ def take_apart(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = (
     lists = tuple(_lists(doc.root, tag))
     if not lists:
         known = f"{', '.join(LISTS[:6])}, or the file itself"
-        says = f"no list of features is here ({known})"
+        says = f"no list of features found ({known})"
         raise json_edit.error_at(doc.text, path, doc.start(()), says, _EXAMPLE)
     keys = tuple((*place, n) for place in lists for n in range(len(inside(doc.root, place))))
     items = tuple(item for place in lists for item in inside(doc.root, place))
@@ -233,7 +233,7 @@ def take_apart(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = (
         (key for key, item in zip(keys, items, strict=True) if not isinstance(item, dict)), None
     ):
         raise json_edit.error_at(
-            doc.text, path, doc.start(odd), "a feature is an object, and this is none", _EXAMPLE
+            doc.text, path, doc.start(odd), "expected an object for a feature", _EXAMPLE
         )
     dialect = dialects.dialect_of(path, doc, items, words)
     own = dialects.own_ids(dialect, keys, items)

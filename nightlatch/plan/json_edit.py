@@ -23,21 +23,21 @@ _HALF = re.compile(
 )
 _SHOWN = 120
 _STOPS = (
-    ("Unterminated string", None, "this string has no end", 'close it with "'),
+    ("Unterminated string", None, "this string is not closed", 'close it with "'),
     (
         "Invalid control",
         None,
-        "a line break or control character stands in a string",
+        "a string contains a line break or control character",
         "write it as \\n, or close the string",
     ),
-    ("Invalid \\", None, "this is no escape that JSON knows", "write \\\\ for a backslash"),
+    ("Invalid \\", None, "not a valid JSON escape", "write \\\\ for a backslash"),
     ("", "", "the file ends in the middle", "close what is open with } and ]"),
     ("", "/#", "JSON has no comments", "take the comment out"),
-    ("", "'\u2018\u201c\u201d", 'JSON strings stand between "', 'use "'),
+    ("", "'\u2018\u201c\u201d", 'JSON strings are written between two "', 'use "'),
     (
         "delimiter",
         "}]",
-        "{here} closes nothing that is open here",
+        "unmatched {here}",
         "check that every { has its } and every [ its ]",
     ),
     ("',' delimiter", None, "a comma is missing before this", "put a comma between the two"),
@@ -68,7 +68,7 @@ def decode(data: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         good = data[: error.start].decode("utf-8")
         raise error_at(
-            good, path, len(good), "the file is not UTF-8 from here on", "save it as UTF-8"
+            good, path, len(good), "the file is not valid UTF-8 from here on", "save it as UTF-8"
         ) from None
 
 
@@ -83,7 +83,7 @@ def parse(text: str, path: str) -> object:
         raise _broken(text, path, error) from None
     except RecursionError:
         raise error_at(
-            text, path, 0, "it is nested too deeply to be a plan", "keep features in one flat list"
+            text, path, 0, "it is nested too deeply for a plan", "keep features in one flat list"
         ) from None
     except ValueError:
         number = re.search(r"[0-9]{4000,}", text)
@@ -107,7 +107,7 @@ def parse(text: str, path: str) -> object:
             text,
             path,
             half.start(1),
-            f"{half[1]} is half of a character",
+            f"unpaired surrogate {half[1]}",
             "write both halves, or take it out",
         )
     return value
@@ -226,7 +226,7 @@ def _oddities(text: str, at: int) -> Iterator[tuple[int, str, str]]:
             if member.name in seen:
                 yield (
                     member.at,
-                    f'"{member.name}" stands here a second time in the same object',
+                    f'"{member.name}" appears twice in the same object',
                     "keep one of the two",
                 )
             seen.add(member.name)

@@ -20,13 +20,9 @@ def parse(text: str, path: str) -> Marked:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = mark.index if mark else 0
-        raise error_at(
-            text, path, at, f"this is no YAML that can be read: {error.problem}", "correct it"
-        ) from None
+        raise error_at(text, path, at, f"invalid YAML: {error.problem}", "correct it") from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise error_at(
-            text, path, 0, f"this is no YAML that can be read: {str(error)[:100]}", "correct it"
-        ) from None
+        raise error_at(text, path, 0, f"invalid YAML: {str(error)[:100]}", "correct it") from None
     nodes = [node for node in documents if node is not None]
     if not nodes:
         raise error_at(
@@ -72,7 +68,7 @@ def _value(
     at = node.start_mark.index
     if len(key) > DEEPEST:
         raise error_at(
-            text, path, at, "it is nested too deeply to be a plan", "keep features in one flat list"
+            text, path, at, "it is nested too deeply for a plan", "keep features in one flat list"
         )
     starts[key] = at
     if isinstance(node, yaml.MappingNode):
@@ -81,9 +77,9 @@ def _value(
             called = str(name.value) if isinstance(name, yaml.ScalarNode) else ""
             if not called or called == "<<" or called in found:
                 problem = (
-                    f'"{called}" stands here a second time'
+                    f'"{called}" appears twice'
                     if called in found
-                    else "this name is no plain word"
+                    else "this name is not a plain word"
                 )
                 raise error_at(
                     text,

@@ -115,7 +115,7 @@ class Planning:
             f" {self.folder}"
         )
         raise PlannerError(
-            f"what {self.agent.name} planned cannot be taken, told once what is wrong:{told}",
+            f"{self.agent.name}'s plan was rejected twice:{told}",
             fix=fix,
         )
 
@@ -155,18 +155,18 @@ class Planning:
         name = self.agent.name
         if end.question:
             raise PlannerError(
-                f"{name} asks before it plans: {line(end.question)}",
+                f"{name} asked a question instead of planning: {line(end.question)}",
                 fix="answer that in the specification, and plan again",
             )
         if end.end is not End.FINISHED:
             says = (
-                "it does not stop talking"
+                "output limit exceeded"
                 if flooded
                 else f"{end.end}{f', {line(end.says)}' if end.says else ''}"
             )
             fault = BusyError if end.end is End.LIMIT else FaultError
             raise fault(
-                f"{name} gave no plan: {says}",
+                f"{name} returned no plan: {says}",
                 fix="nightlatch doctor tries it; --agent names another",
             )
 
@@ -271,7 +271,8 @@ class Planning:
                         continue
                     if grip.mode != PROGRAM or grip.size > MOST_FILE:
                         problems.append(
-                            f"{name} is no executable file of at most {MOST_FILE} bytes: chmod +x"
+                            f"{name} is not an executable file of at most {MOST_FILE} bytes: chmod"
+                            " +x"
                             f" {name}"
                         )
                     else:

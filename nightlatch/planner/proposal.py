@@ -87,7 +87,7 @@ def read(text: str, plan: Plan, aim: Aim, schema: Mapping[str, Any], target: str
         isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
     ):
         return Proposal(
-            problems=('it is no {"userStories": [...]} of features that each have an "id" of text',)
+            problems=('expected {"userStories": [...]}, where each feature has a text "id"',)
         )
     known = {feature.id: feature for feature in plan.features}
     old, new = ([row for row in rows if (row["id"] in known) is there] for there in (True, False))
@@ -193,7 +193,7 @@ def _additions(
             f"{name}: {problem}" for problem in _by_schema({**row, "passes": False}, schema, "new")
         )
         if other := taken.get(_folded(row["id"])):
-            yield f"{name} is called like {line(other, 60)}: give it an id of its own"
+            yield f"{name} has the same id as {line(other, 60)}: give it another id"
         if row["id"].isdecimal() and not numbers:
             yield (
                 f"{name} is a bare number: call it like the others, such as"

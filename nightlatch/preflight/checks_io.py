@@ -112,7 +112,7 @@ def settled(project: Project) -> Iterator[Diagnostic]:
     """Which settings and plan are in play, which others are not, and whether the person wrote
     them."""
     where = project.settings or "none: defaults"
-    yield ok("settings", f"{where}; the plan is {project.plan or 'not there'}")
+    yield ok("settings", f"{where}; the plan is {project.plan or 'missing'}")
     yield from besides(project)
     for problem in authorship_io.problems(project):
         yield fail("settings", f"{problem.problem} ({problem.place})", problem.fix)
@@ -122,8 +122,8 @@ def settled(project: Project) -> Iterator[Diagnostic]:
     ):
         for word in sorted(READERS.intersection(words(command))):
             says = (
-                f"{key} starts {word}, which does as you what files of the project say: it is"
-                " followed as far as words tell"
+                f"{key} starts {word}, which runs what project files say, with your rights;"
+                " those files are guarded as far as the command line names them"
             )
             yield warn(
                 "settings",
@@ -133,14 +133,14 @@ def settled(project: Project) -> Iterator[Diagnostic]:
     loop = project.repo.folder / "loop.py"
     if loop.is_file() and is_unguarded(loop.read_text(encoding="utf-8", errors="replace")):
         says = (
-            "loop.py is of an older version, which imports what lies beside it; new files there"
-            " that it could import are put back"
+            "loop.py is from an older version, which can import files next to it; new files"
+            " there are put back"
         )
         yield warn(
             "settings",
             says,
-            "take the lines about sys.path from a new one: nightlatch init in an empty folder"
-            " writes it",
+            "copy the lines about sys.path from a new loop.py: nightlatch init in an empty"
+            " folder writes one",
         )
 
 
@@ -184,7 +184,7 @@ def planned(project: Project) -> Iterator[Diagnostic]:
 
 
 def read_so(seen: ProjectStatus) -> Iterator[Diagnostic]:
-    yield from (warn("plan", f"read so: {reading}") for reading in seen.plan.readings)
+    yield from (warn("plan", f"interpreted as: {reading}") for reading in seen.plan.readings)
 
 
 def budget(seen: ProjectStatus, only: str = "", *, once: bool = False) -> policy.RunLimits:
@@ -211,9 +211,7 @@ def landing(seen: ProjectStatus) -> Iterator[Diagnostic]:
             f"git {what} --continue, or git {what} --abort",
         )
     elif not seen.tip:
-        yield fail(
-            "branch", "there is no commit yet to start from", "git add -A && git commit -m start"
-        )
+        yield fail("branch", "the repository has no commits", "git add -A && git commit -m start")
     elif wanted is None:
         yield fail(
             "branch",
@@ -231,14 +229,14 @@ def landing(seen: ProjectStatus) -> Iterator[Diagnostic]:
     if wanted == seen.head and edits:
         yield warn(
             "branch",
-            "the checkout has uncommitted edits: agents do not see them, but for the plan's",
+            "the checkout has uncommitted edits: agents see only those to the plan",
         )
 
 
 def committed(seen: ProjectStatus) -> Iterator[Diagnostic]:
     if seen.tip:
         branch_io.require_committed(seen.project)
-        yield ok("committed", "checks/, prompts/ and loop.py are as the branch has them")
+        yield ok("committed", "checks/, prompts/ and loop.py are committed")
 
 
 def idle_checks(seen: ProjectStatus) -> Iterator[Diagnostic]:
@@ -276,7 +274,7 @@ def briefed(seen: ProjectStatus) -> Iterator[Diagnostic]:
             brief.BriefParts(feature=feature, protected=seen.project.protected()),
             templates(seen.project),
         )
-    yield ok("prompts", "the brief renders")
+    yield ok("prompts", "the prompt template renders")
 
 
 def hired(seen: ProjectStatus) -> Iterator[Diagnostic]:
@@ -302,15 +300,15 @@ def machine(seen: ProjectStatus) -> Iterator[Diagnostic]:
     yield fail("disk", short, fix) if short else ok("disk", f"{disk.free() / 1e9:.1f} GB are free")
     process = read_io.holder(seen.project)
     yield (
-        warn("lock", f"a run is at work here (process {process})")
+        warn("lock", f"a run is already going here (process {process})")
         if process is not None
-        else ok("lock", "no other run is at work")
+        else ok("lock", "no other run is going")
     )
     stays, why = keep_awake.tried()
     yield (
         ok("awake", why)
         if stays
-        else warn("awake", why, "turn its sleep off for the night; docs/overnight.md says how")
+        else warn("awake", why, "turn suspend off for the night; docs/overnight.md says how")
     )
 
 
@@ -400,10 +398,10 @@ def own_agent(seen: ProjectStatus, name: str) -> Iterator[Diagnostic]:
             registry_io.load(name, config.agents), seen.project.repo.folder, os.environ
         )
     except NightlatchError as error:
-        says = f"{whose}: {error.problem}; {config.agent[0]} takes its place"
+        says = f"{whose}: {error.problem}; {config.agent[0]} is used instead"
         yield warn("agent", says, error.fix or "name another agent in the plan")
     else:
-        yield ok("agent", f"{plain(name)} is here, for {whose}")
+        yield ok("agent", f"{plain(name)} is installed, for {whose}")
 
 
 def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
@@ -415,7 +413,7 @@ def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
         seen.project.repo.commit(
             seen.project.repo.tree_of(seen.tip), [seen.tip], "can this be signed?", sign=True
         )
-        yield ok("sign", "a commit was signed, without a question")
+        yield ok("sign", "a test commit was signed without asking for a passphrase")
 
 
 def filtered(repo: Repo, name: str) -> Diagnostic:
@@ -447,7 +445,7 @@ def limits(seen: ProjectStatus) -> Iterator[Diagnostic]:
     ]
     none = warn(
         "limits",
-        f"no budget: {wanted.sessions} sessions may cost anything",
+        f"no budget: {wanted.sessions} sessions may cost any amount",
         "limits.budget in loop.toml, or run --budget 20",
     )
     yield ok("limits", f"at most {', '.join(most)}") if most[1:] else none

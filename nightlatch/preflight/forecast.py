@@ -15,7 +15,7 @@ from nightlatch.util.units import show_duration
 OFFER = "nightlatch plan --prove"
 VACUOUS = frozenset({"", "true", ":", "exit", "exit 0", "/bin/true"})
 DOLLARS = {"budget": "a run", "budget_day": "a day", "budget_hour": "an hour"}
-ONE = "one feature only: an agent by hand is quicker than a night; nightlatch is overhead here"
+ONE = "only one feature: running an agent by hand is quicker; nightlatch is overhead here"
 NOTHING = (
     "no command and no test proves anything here yet, so features may wait for you; nightlatch is"
     " little more than a queue here"
@@ -78,16 +78,16 @@ def forecast(
     """
     level, says, fix, proof = _told(feature, said, outlook, unwritten)
     if level is not Level.FAIL and wants:
-        says, proof, level = f"its verify is red for want of {wants}", "", Level.FAIL
+        says, proof, level = f"its verify is red because {wants} is missing", "", Level.FAIL
         fix = (
             "install it in init.sh, or name the environment that has it under share in [workspace]"
             " of loop.toml"
         )
     elif level is Level.OK and weak:
-        level, says = Level.WARN, f"its verify {weak}, so it can hardly refuse anything"
+        level, says = Level.WARN, f"its verify {weak}, so it can reject almost nothing"
         fix = f"give {plain(feature.id)} a verify command that runs what the feature is to do"
     elif level is Level.OK and through:
-        says = f"{says}; {through} must stay as they are, or be named in its supersedes"
+        says = f"{says}; {through} must stay unchanged, or be named in its supersedes"
     runs = (
         (0, 0)
         if not outlook.tests or level is Level.FAIL
@@ -113,7 +113,7 @@ def _told(
     if feature.verify and all(command.strip() in VACUOUS for command in feature.verify):
         return (
             Level.WARN,
-            f"its verify ({feature.verify[0]}) says nothing: it is always green",
+            f"its verify ({feature.verify[0]}) proves nothing: it is always green",
             failing,
             "person",
         )

@@ -50,7 +50,7 @@ def notified(project: Project) -> Iterator[Diagnostic]:
     if not told:
         yield warn(
             "notify",
-            "nobody is told of anything",
+            "no notifications are set up",
             "name a command, a webhook, a ping or urls under [notify] in loop.toml",
         )
     for one in told:
@@ -85,11 +85,11 @@ def confined(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
     wanted = seen.project.config.workspace
     if not sandbox.traits.isolates_files:
         fix = 'workspace.sandbox = "auto" in loop.toml'
-        yield warn("sandbox", "none: agents may read and write whatever you may", fix)
+        yield warn("sandbox", "none: agents can read and write everything that you can", fix)
         if (wanted.memory or wanted.processes) and not sandbox.traits.resources:
             yield warn(
                 "sandbox",
-                "workspace.memory and workspace.processes are not held without a sandbox",
+                "workspace.memory and workspace.processes are not enforced without a sandbox",
                 fix,
             )
         return
@@ -97,7 +97,8 @@ def confined(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
     who = "agents and checks have" if seen.project.config.checks.network else "agents have"
     yield ok(
         "sandbox",
-        f"not held: {who} the host's network, with what listens on its loopback and on abstract"
+        f"not contained: {who} the host's network, with what listens on its loopback and on"
+        " abstract"
         " sockets",
     )
     yield from servers_io.opened(seen.project.config.checks.reach)
@@ -128,7 +129,8 @@ def counted(seen: ProjectStatus, agent: Agent, end: AgentEnd) -> Iterator[Diagno
         fix = "limits.tokens, limits.wall or limits.until in loop.toml"
         yield warn(
             "agent",
-            f"{agent.name} tells no dollars, so {', '.join(set_)} cannot count what it costs",
+            f"{agent.name} reports no cost in dollars, so {', '.join(set_)} cannot count what"
+            " it costs",
             fix,
         )
 
@@ -138,11 +140,12 @@ def judged(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
     config, project = seen.project.config, seen.project
     agent = judge_io.hired(project, config.agent[0])
     if agent is None:
-        yield ok("judge", "nobody judges: a proof test is enough, and what has none waits for you")
+        says = "no judge is set: a proof test is enough, and work without one waits for you"
+        yield ok("judge", says)
     elif registry_io.which(agent, project.repo.folder, os.environ) is None:
         yield warn(
             "judge",
-            f"{agent.name} is to judge and is not here",
+            f"{agent.name} is set as the judge and is not installed",
             "install it, or name another under judge.agent",
         )
     else:

@@ -25,11 +25,11 @@ MOST_ALONE = 10
 def opened(reach: Sequence[str]) -> Iterator[Diagnostic]:
     """What checks reach of this machine, and the sockets that are not there."""
     if reach:
-        yield ok("sandbox", f"not held: checks reach {', '.join(reach)}: {COST}")
+        yield ok("sandbox", f"not contained: checks reach {', '.join(reach)}: {COST}")
     for path in reach:
         if path.startswith("/") and not Path(path).is_socket():
             fix = "start what listens there, or take it out of checks.reach in loop.toml"
-            yield warn("sandbox", f"checks.reach names {path}, and no socket is there", fix)
+            yield warn("sandbox", f"checks.reach names {path}, but no socket exists there", fix)
 
 
 def unreached(

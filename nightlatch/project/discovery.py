@@ -71,7 +71,7 @@ def state_folder(project: Project) -> None:
             raise fs.not_yours(place)
     if project.state.exists() and not project.state.is_dir():
         raise RepoError(
-            "this is a file, and a run keeps its state in a folder of that name",
+            ".nightlatch is a file; expected a directory",
             place=str(project.state),
             fix="move it away",
         )

@@ -226,7 +226,7 @@ def find_project(folder: Path, flags: Mapping[str, object] | None = None) -> Pro
         plan = root / config.plan
         if not plan.is_file():
             raise UsageError(
-                f"the plan {config.plan} is not there",
+                f"the plan {config.plan} does not exist",
                 place=str(root),
                 fix="correct `plan` in loop.toml",
             )
@@ -249,7 +249,7 @@ def find_project(folder: Path, flags: Mapping[str, object] | None = None) -> Pro
     where = "" if plan == repo.top else os.path.relpath(plan, repo.top)
     if where.startswith("../"):
         raise UsageError(
-            f"the plan {plan} lies outside the repository",
+            f"the plan {plan} is outside the repository",
             fix="keep the plan in the repository that it plans",
         )
     repo = replace(repo, folder=root)
@@ -324,7 +324,7 @@ def read_text(path: Path) -> str | None:
             return None
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            "what stands here is not UTF-8",
+            "file is not valid UTF-8",
             place=f"{path.name}:{line}",
             fix="save the file as UTF-8",
         ) from error
@@ -342,12 +342,12 @@ def require_plan(project: Project) -> Project:
         raise SettingsError(problem, place=str(project.repo.folder), fix=fix)
     if checkout.is_ignored(project.repo, project.plan):
         raise RepoError(
-            f"{project.plan} is ignored by git, so nothing it says would last",
+            f"git ignores {project.plan}, so its changes would be lost",
             fix=f"take {project.plan} out of .gitignore",
         )
     if (project.repo.top / project.plan).is_symlink():
         raise RepoError(
-            f"{project.plan} is a link, and git keeps only where it points",
+            f"{project.plan} is a symbolic link, and git stores only its target",
             fix="name the file itself: plan = ... in loop.toml",
         )
     return project
@@ -419,7 +419,7 @@ def templates(project: Project) -> Callable[[str], tuple[str, str]]:
             return source.read_text(encoding="utf-8"), str(source)
         except UnicodeDecodeError as error:
             raise PromptError(
-                "what stands here is not UTF-8", place=str(source), fix="save the file as UTF-8"
+                "file is not valid UTF-8", place=str(source), fix="save the file as UTF-8"
             ) from error
 
     return find

@@ -122,11 +122,9 @@ def _stopped(
     if not last.run:
         return "", "", None
     if source.going == last.run:
-        return "going", "it is still at work", None
+        return "going", "it is still running", None
     return (
-        (STOPS.get(code, "error"), why, at)
-        if why
-        else ("cut off", "the run did not come to its end", None)
+        (STOPS.get(code, "error"), why, at) if why else ("cut off", "the run did not finish", None)
     )
 
 
@@ -322,7 +320,8 @@ def _next(source: Source, latest: bool, code: str) -> Iterator[tuple[str, str]]:
         yield f"{', '.join(runs[:3])}{more} can run", f"{source.program} run"
     elif source.survey.waiting:
         yield (
-            "nothing can run until you decide" + (f"; {behind} wait behind it" if behind else ""),
+            "nothing can run until you decide"
+            + (f"; {behind} more depend on it" if behind else ""),
             f"{source.program} status",
         )
     elif source.survey.decided:
@@ -332,8 +331,8 @@ def _next(source: Source, latest: bool, code: str) -> Iterator[tuple[str, str]]:
     elif code == NEEDS_YOU:
         # nothing waits and nothing can run: what somebody says that it passes does not
         says = (
-            "a feature says that it passes, and its verify is red: repair it, or take its flag back"
-            " in the plan"
+            "a feature is marked as passing, but its verify is red: repair it, or set its flag"
+            " to false in the plan"
         )
         yield says, f"{source.program} verify"
     else:

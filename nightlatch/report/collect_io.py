@@ -66,7 +66,7 @@ def report(
             if known
             else "nightlatch run"
         )
-        raise UsageError(f"no run is called {line(run, 60)}", place=project.progress, fix=fix)
+        raise UsageError(f"run {line(run, 60)} not found", place=project.progress, fix=fix)
     times, last = journal_of(project, {night.run for night in picked})
     going = last if read_io.holder(project) else ""
     if (
@@ -104,9 +104,7 @@ def source(
     name, tip = branch
     here = store_of(project.state).path.is_file() or not picked
     missing = (
-        ()
-        if here
-        else ("there is no journal on this machine: agents, models and exact times are not known",)
+        () if here else ("this machine has no journal: agents, models and exact times are unknown",)
     )
     entries = [entry for night in picked for entry in night.entries]
     findings, stale = findings_of(project, tip, entries)
@@ -359,5 +357,6 @@ def when(text: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         fix = "give a date (2026-11-20), a time (2026-11-20T22:00) or a duration (12h)"
-        raise UsageError(f"--since {line(text, 40)} is no time", fix=fix) from error
+        says = f"--since {line(text, 40)} is not a date, time or duration"
+        raise UsageError(says, fix=fix) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -257,7 +257,7 @@ def burnup(report: Report) -> dict[str, object]:
 
 
 def costs(report: Report) -> dict[str, object]:
-    """Bars in dollars, or in minutes where no agent told a cost."""
+    """Bars in dollars, or in minutes where no cost was reported."""
     features = report.features
     told, shown = any(each.usd for each in features), features[:LANES]
     most = max((each.usd if told else each.minutes for each in shown), default=0) or 1

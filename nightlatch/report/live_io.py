@@ -166,7 +166,7 @@ def ending(events: list[Fields]) -> str:
                 f"the run is gone; it was cut off at {plain(str(turn.get('feature')), 60)}, and the"
                 " next one finishes that"
             )
-    return "the run is gone" if turn else "no run is at work here"
+    return "the run is gone" if turn else "no run is going here"
 
 
 def last_words(

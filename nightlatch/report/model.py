@@ -167,7 +167,7 @@ class Known:
 class Totals:
     """Sessions added up under one name: a feature, or an agent with its model.
 
-    `unknown` are those that told no cost.
+    `unknown` are those that reported no cost.
     """
 
     name: str
@@ -278,7 +278,7 @@ class Report:
         told = [BROKEN[self.kind]] if self.kind in BROKEN else []
         some = f"{landed} landed." if landed else "Nothing landed."
         told += (
-            [some if self.runs or self.sessions else "There is no run to tell of."]
+            [some if self.runs or self.sessions else "No run on record."]
             if landed or not unproved
             else []
         )

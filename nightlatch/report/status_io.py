@@ -114,7 +114,7 @@ def with_commit(project: Project) -> ProjectStatus:
     seen = view(project)
     if not seen.tip:
         raise RepoError(
-            "there is no commit yet to start from",
+            "the repository has no commits",
             place=str(project.repo.top),
             fix="git add -A && git commit -m start",
         )

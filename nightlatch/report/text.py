@@ -178,7 +178,7 @@ def money(usd: float) -> str:
 
 def state(report: Report) -> Iterator[tuple[str, str]]:
     """The three lines: how the branch is, why it stopped, what is not pushed."""
-    tests = report.tests or "its tests are not known here"
+    tests = report.tests or "its test results are unknown here"
     good = "ok" if tests.startswith("green") else "FAIL" if tests.startswith("red") else "--"
     yield good, f"{report.branch} is {tests}" if good != "--" else f"{report.branch}: {tests}"
     if report.stop:
@@ -216,8 +216,9 @@ def cost(report: Report) -> str:
     """What was spent and what of it did not land, as far as the agents told."""
     whole, budget = report.whole, report.budget
     if whole.unknown == whole.sessions:
-        return "cost unknown: no agent told it" if whole.sessions else "nothing was spent"
-    some = f"; {whole.unknown} of {whole.sessions} sessions told no cost" if whole.unknown else ""
+        return "cost unknown: not reported" if whole.sessions else "nothing was spent"
+    unreported = f"; {whole.unknown} of {whole.sessions} sessions reported no cost"
+    some = unreported if whole.unknown else ""
     some += (
         f"; a subscription paid for the list price of {money(report.list_price)}"
         if report.list_price
@@ -345,7 +346,7 @@ def markdown(report: Report) -> str:
     for section in filter(None, _sections(report)):
         size = len(section.encode())
         if size > left:
-            shown.append(f"More is left out here: `{report.program} report`\n")
+            shown.append(f"The rest is left out: `{report.program} report`\n")
             break
         left -= size
         shown.append(section)

@@ -79,5 +79,5 @@ def tried(power: Path = POWER) -> tuple[bool, str]:
     if not says:
         return True, f"{KEEPER} keeps the machine awake during a run"
     if power.is_file() and not power.read_text(encoding="ascii").split():
-        return True, "this machine knows no sleep"
+        return True, "this machine does not support suspend"
     return False, f"nothing keeps the machine awake during a run: {says}"

@@ -130,7 +130,7 @@ def crew(context: RunContext, feature: Feature, at: Stage | None) -> tuple[Agent
         )
     except ConfigError as error:
         context.console.say(
-            "agent", f"{error.problem}: {context.agents[0].name} takes its place; {error.fix}"
+            "agent", f"{error.problem}: {context.agents[0].name} is used instead; {error.fix}"
         )
         return context.agents
 

@@ -48,7 +48,7 @@ def find(limits: RequestedLimits) -> "Bubblewrap":
     if done.returncode:
         message = done.stderr.decode("utf-8", "replace").strip()
         raise SandboxError(
-            f"bubblewrap may not make namespaces here ({message})",
+            f"bubblewrap cannot create user namespaces here ({message})",
             fix=f"allow unprivileged user namespaces, or {FIX}",
         )
     bounds = find_bounds(limits.memory, limits.processes, limits.disk, limits.places)

@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 def day_purse(limits: Limits, history: History, now: datetime) -> Budget:
     """Return the budget of the UTC day, over all runs."""
     return Budget(
-        what="the budget of the day",
+        what="the daily budget",
         most=limits.budget_day,
         spent=history.spent_on(now.date()),
         cheapest=min(history.costs, default=0.0),
@@ -24,7 +24,7 @@ def day_purse(limits: Limits, history: History, now: datetime) -> Budget:
 def purses_of(
     limits: Limits, history: History, now: datetime, *, run: str, tokens: int
 ) -> tuple[Budget, ...]:
-    """Return the budgets that are set: of a run and of the day, the run's tokens, of the hour.
+    """Return the budgets that are set: the run's, the daily one, the run's tokens, the hourly one.
 
     `tokens` is what the run has used of them.
     """
@@ -38,7 +38,7 @@ def purses_of(
         what="the run's number of tokens", most=limits.tokens, spent=tokens, tokens=True
     )
     of_hour = Budget(
-        what="the budget of the hour",
+        what="the hourly budget",
         most=limits.budget_hour,
         spent=within(history.minutes, now),
         free_at=free_again(history.minutes, now, limits.budget_hour),

@@ -18,7 +18,7 @@ PASSES = "passes"
 ALL_SKIPPED = "every feature is skipped: there is nothing to work on"
 NOTHING_PLANNED = "the plan has no features: add one to it"
 PAUSED = "paused: no new session starts; go on: nightlatch resume"
-STAYS = "it stays for your answers, approvals and new features"
+STAYS = "waiting for answers, approvals or new features"
 FOREVER = datetime.max.replace(tzinfo=UTC)
 NO_PROGRESS = 12
 SAME_REFUSAL = 3  # in a row: fewer may be chance
@@ -230,7 +230,7 @@ def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
     that lies inside the run."""
     limited, ends = budget.limited_until, budget.ends
     pauses = [
-        (purse.free_at, f"{purse.empty}; it pays again from", 0)
+        (purse.free_at, f"{purse.empty}; resuming at", 0)
         for purse in budget.purses
         if purse.empty and purse.free_at
     ]
@@ -268,14 +268,14 @@ def _wait_of(
     if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
         return (
             "worn out",
-            f"was refused {past.same} times in a row by the same rule, {past.tried[0].rule}",
+            f"was rejected {past.same} times in a row by the same rule, {past.tried[0].rule}",
         )
     if 0 < budget.attempts <= past.attempts:
-        return "worn out", f"is worn out after {past.attempts} attempts"
+        return "worn out", f"was given up after {past.attempts} attempts"
     if 0 < budget.continues <= past.continues:
         return (
             "worn out",
-            f"is worn out after {past.continues} sessions that only carried its work on",
+            f"was given up after {past.continues} sessions that only carried its work on",
         )
     behind = [name for name in feature.depends if not _satisfied(known[name], history)]
     return ("behind", f"waits for {few(behind)}") if behind else ("", "")

@@ -91,7 +91,7 @@ class PlanStatus:
             hint = (
                 f"did you mean {plain(near[0])}?" if near else "take an id from: nightlatch status"
             )
-            raise UsageError(f"no feature is called {plain(name)}", place=self.plan.path, fix=hint)
+            raise UsageError(f"feature {plain(name)} not found", place=self.plan.path, fix=hint)
         return found
 
 

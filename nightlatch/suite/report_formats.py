@@ -180,7 +180,7 @@ def _minitest(text: str) -> Iterator[tuple[str, Result]]:
     """minitest's verbose text; without its closing line it broke off."""
     words = {".": Result.PASSED, "S": Result.SKIPPED, "F": Result.FAILED, "E": Result.ERROR}
     if not MINITEST_END.search(text):
-        raise ValueError("the run did not come to its end")
+        raise ValueError("the run did not finish")
     yield from ((f"{owner}::{name}", words[sign]) for owner, name, sign in MINITEST.findall(text))
 
 
@@ -200,7 +200,7 @@ def _exunit(text: str) -> Iterator[tuple[str, Result]]:
         not re.search(r"^\d+ (?:tests?|doctests?|propert\w+).*\d+ failures?", plain, re.MULTILINE)
         and "no tests to run" not in plain
     ):
-        raise ValueError("the run did not come to its end")
+        raise ValueError("the run did not finish")
     failed = {(module, name) for name, module in EXUNIT_FAILED.findall(plain)}
     module = file = ""
     for line in plain.splitlines():

@@ -237,7 +237,7 @@ def by_exit_code(one: Named, folder: str, why: str) -> Suite:
         name=name,
         folder=folder,
         runner=runner,
-        weak="" if reports else why or "no runner that is known is named",
+        weak="" if reports else why or "it names no known runner",
     )
 
 
@@ -406,7 +406,7 @@ def comes_to(
             CommandReading(
                 words=words,
                 folder=folder,
-                why=f"{posixpath.basename(words[0])} is no runner that is known",
+                why=f"{posixpath.basename(words[0])} is not a known runner",
             )
         ]
     return [each for line, place in inner for each in read_command(line, ground, place, deep + 1)]

@@ -78,7 +78,7 @@ def moved(folder: str, words: Sequence[str]) -> str:
     """The folder after `cd`."""
     aim = words[1] if len(words) == 2 else ""
     if not aim or EXPANDED.search(aim) or aim.startswith(("/", "~")):
-        raise UnreadableError("it goes to a folder that cannot be told by reading")
+        raise UnreadableError("it changes to a folder that is known only when it runs")
     new = posixpath.normpath(posixpath.join(folder, aim))
     if new.startswith(".."):
         raise UnreadableError("it leaves the project")

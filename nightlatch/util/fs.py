@@ -70,7 +70,7 @@ def not_yours(path: Path | str) -> RepoError:
     """What to say of a file that another user left, such as in a copy that root made."""
     fix = 'sudo chown -R "$(id -un)" FOLDER, where FOLDER is the repository'
     return RepoError(
-        "this belongs to another user, and you may not use it", place=str(path), fix=fix
+        "this belongs to another user, and you have no access to it", place=str(path), fix=fix
     )
 
 
@@ -176,7 +176,7 @@ class Lock:
         except BlockingIOError:
             holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(fd)
-            problem = f"another run is at work here (process {holder})"
+            problem = f"another run is already going here (process {holder})"
             raise BusyError(
                 problem,
                 place=str(self.path),

@@ -100,7 +100,7 @@ def _compiled(source: str, path: str, names: frozenset[str]) -> CodeType:
         if name.name in unknown:
             fix = f"use one of {', '.join(sorted(names))}"
             raise PromptError(
-                f"the template names {name.name}, which there is not",
+                f"the template uses {name.name}, which does not exist",
                 place=f"{path}:{name.lineno}",
                 fix=fix,
             )

@@ -309,7 +309,7 @@ class VerdictEngine:
         result = self.verify_at(base, feature)
         lacks = self.lacking(base, result)
         if result.answer is CheckStatus.FAULT or lacks:
-            missing = (f"red for want of {lacks}",) if lacks else ()
+            missing = (f"red because {lacks} is missing",) if lacks else ()
             why = reason("verify.fault", (*missing, *last_lines(result.tail)))
             outcome = Outcome.FAILED
         elif result.answer is CheckStatus.RED:

@@ -33,10 +33,11 @@ def folder(project: Project) -> Path | None:
     homes = (project.repo.top, project.repo.common_dir, project.cache)
     if any(place.is_relative_to(home.resolve()) for home in homes):
         fix = "move it out of the repository and name it there"
-        raise ConfigError("checks.held_back lies where agents work", place=str(place), fix=fix)
+        says = "checks.held_back is inside the repository, where agents can read it"
+        raise ConfigError(says, place=str(place), fix=fix)
     if not place.is_dir():
         raise ConfigError(
-            "checks.held_back names no folder",
+            "checks.held_back: no such directory",
             place=str(place),
             fix="make it, or correct checks.held_back",
         )

@@ -114,7 +114,7 @@ def commit(repo: Repo, name: str) -> str:
     found = repo.tip_of(f"{name}^{{commit}}")
     if found is None:
         raise UsageError(
-            f"there is no commit {plain(name)}",
+            f"commit {plain(name)} not found",
             place=str(repo.top),
             fix=deeper(repo) or "git log --oneline",
         )

@@ -77,7 +77,7 @@ def test_what_is_held_is_shown_on_one_page_and_lands_by_approval_without_a_new_s
     assert "    till.py (line 10): loaded test runners\n" in page
     assert '    +    return "pytest" in sys.modules\n' in page
     assert "n1.txt" not in page
-    assert "what needs an eye: nightlatch log US-001" in project.run("status").stdout
+    assert "what to look at: nightlatch log US-001" in project.run("status").stdout
     assert "US-001 approve: landed" in approved(project)
     assert project.passing() == ["US-001"]
     assert project.git("show", "HEAD:till.py").endswith(QUIET)

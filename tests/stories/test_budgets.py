@@ -51,7 +51,7 @@ def test_no_session_is_started_that_the_dollars_of_the_run_cannot_pay_for(tmp_pa
     said = project.night([spends(1, 0.6), spends(2, 0.4)]).stdout
     assert (
         stop(said)
-        == "the budget pays for no further session: $0.40 of $1.00 is left, the last ones took"
+        == "the budget is too small for another session: $0.40 of $1.00 is left, the last ones took"
         " $0.60 and more"
     )
     assert words(project) == ["landed"]
@@ -65,7 +65,7 @@ def test_a_run_that_was_killed_is_paid_for_by_the_one_that_goes_on(tmp_path: Pat
     said = project.night([spends(2, 0.4), spends(3, 0.4)]).stdout
     assert (
         stop(said)
-        == "the budget pays for no further session: $0.20 of $1.00 is left, the last ones took"
+        == "the budget is too small for another session: $0.20 of $1.00 is left, the last ones took"
         " $0.40 and more"
     )
     assert words(project) == ["landed", "interrupted", "landed"]
@@ -77,7 +77,7 @@ def test_the_dollars_of_a_day_are_counted_over_all_its_runs(tmp_path: Path) -> N
     project = shop(tmp_path, "budget_day = 1.0")
     project.night([spends(1, 1.2)], "--once")
     said = project.night([spends(2, 0.1)]).stdout
-    assert stop(said) == "the budget of the day is used up: $1.20 of $1.00"
+    assert stop(said) == "the daily budget is used up: $1.20 of $1.00"
     assert words(project) == ["landed"]
     project.fast_night([spends(2, 0.7), spends(3, 0.7)], "limits.budget_day=2", ahead=86_400)
     assert words(project) == ["landed"] * 3, "the next day is another"
@@ -88,7 +88,7 @@ def test_an_hour_that_is_paid_for_is_waited_out(tmp_path: Path) -> None:
     said = project.fast_night([spends(1, 0.7), spends(2, 0.7), spends(3, 0.7)])
     (at, why), *_ = told(said.stderr, "waiting")
     sessions = [datetime.fromisoformat(minute) for minute, _ in told(said.stderr, "session")]
-    assert why.startswith("the budget of the hour is used up: $1.40 of $1.00; it pays again from ")
+    assert why.startswith("the hourly budget is used up: $1.40 of $1.00; resuming at ")
     assert timedelta(minutes=55) < sessions[2] - datetime.fromisoformat(at) <= timedelta(hours=1)
     assert words(project) == ["landed"] * 3
 
@@ -195,7 +195,7 @@ def test_the_same_refusal_three_times_in_a_row_leaves_the_feature_to_the_person(
     said = project.night([nothing], code=3).stdout
     assert (
         stop(said)
-        == "nothing left to run: US-001 was refused 3 times in a row by the same rule, scope.empty"
+        == "nothing left to run: US-001 was rejected 3 times in a row by the same rule, scope.empty"
     )
     project.run("retry", "US-001")
     project.night([[writes(1)]])

@@ -216,7 +216,7 @@ def test_pause_resume_and_stop_each_work_once_and_the_session_at_work_lands(tmp_
     assert project.run("resume").stdout == f"the run (process {running.pid}) goes on\n"
     said(running, " session ")
     assert "stops after its session on US-002" in project.run("stop").stdout
-    assert "stops after this session already" in project.run("pause").stdout
+    assert "already stops after this session" in project.run("pause").stdout
     assert "stops after its session on US-002" in project.run("stop").stdout
     go(project)
     out, _ = running.communicate(timeout=PATIENCE)
@@ -225,7 +225,7 @@ def test_pause_resume_and_stop_each_work_once_and_the_session_at_work_lands(tmp_
     assert project.passing() == ["US-001", "US-002"]
     for name in ("pause", "stop"):
         assert (
-            f"no run is at work here, so there is nothing to {name}"
+            f"no run is going here, so there is nothing to {name}"
             in project.run(name, code=2).stderr
         )
 
@@ -244,7 +244,7 @@ def test_a_run_that_stays_takes_approvals_and_new_features_until_it_is_stopped(
     )
     assert "US-001 has landed unproved" in said(running, " waiting ")
     assert "the running loop carries it out" in project.run("approve", "US-001").stdout
-    assert "every feature passes; it stays for your answers" in said(running, " waiting ")
+    assert "every feature passes; waiting for answers" in said(running, " waiting ")
     plan = json.loads((project.folder / "prd.json").read_text())
     plan["userStories"].append(feature(2))
     project.write("prd.json", json.dumps(plan, indent=2) + "\n")

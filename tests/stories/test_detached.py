@@ -70,7 +70,7 @@ def test_a_detached_run_goes_on_when_its_terminal_closes(tmp_path: Path) -> None
     with terminal(project, "run", "--detach", "--sessions", "1") as (first, master):
         told = printed(master).decode()
         assert first.wait() == 0, told
-    assert "is at work in the background, process " in told
+    assert "is running in the background, process " in told
     assert "python loop.py watch" in told
     assert "python loop.py stop" in told
     process = int(told.partition("process ")[2].partition(";")[0])
@@ -78,7 +78,7 @@ def test_a_detached_run_goes_on_when_its_terminal_closes(tmp_path: Path) -> None
     until(lambda: at_work(project))
     for again in (("run", "--detach"), ("run",)):
         refused = project.run(*again, code=75)
-        assert f"another run is at work here (process {process})" in refused.stderr
+        assert f"another run is already going here (process {process})" in refused.stderr
     os.kill(process, signal.SIGHUP)
     let_go(project)
     assert "landed" in project.run("watch").stdout

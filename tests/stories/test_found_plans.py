@@ -164,7 +164,7 @@ def test_ids_that_begin_anew_in_each_phase_are_worked_through(tmp_path: Path) ->
     project.write("n1.txt", "1\n")
     project.commit("what is done")
     assert (
-        "read so: ids begin anew in each part of the plan: the 1 of a later part is More-1"
+        "interpreted as: ids begin anew in each part of the plan: the 1 of a later part is More-1"
         in project.run("doctor", code=None).stdout
     )
     project.night({"2": [[writes(2)]], "More-1": [[writes(3)]]})
@@ -203,11 +203,11 @@ def test_a_feature_is_worked_on_by_the_agent_that_it_names(tmp_path: Path) -> No
     project.write("agent.sh", "#!/bin/sh\ncat > brief.txt\necho 2 > n2.txt\n", mode=0o755)
     project.commit("an agent of our own")
     told = project.run("doctor", code=None).stdout
-    assert "ok    agent: mine is here, for US-002" in told
-    assert "warn  agent: US-003: there is no agent 'frontend-dev'; scripted takes its place" in told
+    assert "ok    agent: mine is installed, for US-002" in told
+    assert "warn  agent: US-003: unknown agent 'frontend-dev'; scripted is used instead" in told
     said = project.night({"US-001": [[writes(1)]], "US-003": [[writes(3)]]}).stderr
     assert "US-002 Number 2, by mine" in said
-    assert "there is no agent 'frontend-dev': scripted takes its place" in said
+    assert "unknown agent 'frontend-dev': scripted is used instead" in said
     assert project.passing() == ["US-001", "US-002", "US-003"]
     assert "Number 2" in project.git("show", "HEAD:brief.txt")
 

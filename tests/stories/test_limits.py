@@ -154,7 +154,7 @@ def test_above_ninety_percent_of_a_window_the_next_agent_stands_in_and_it_is_sai
     until = shown(reset).replace("T", " ")
     assert (
         f"scripted stands in for mine, which is limited until {until} UTC; who is billed for"
-        " scripted cannot be told" in said
+        " scripted is not known" in said
     )
     assert not told(said, "waiting")
 

@@ -100,7 +100,7 @@ def test_a_fault_and_a_red_branch_are_told_before_the_end_of_the_run(
     night.night([[{"crash": "my key is abc123"}]], code=4)
     told = [body for _, body in there.until("run-ended")]
     assert [(body["event"], body["exit"]) for body in told] == [("fault", 4), ("run-ended", 4)]
-    assert told[0]["text"] == "shop: a fault stops the run: agent.fault"
+    assert told[0]["text"] == "shop: the run stopped because of a fault: agent.fault"
     night.write("checks/20-lint", "#!/bin/sh\necho abc123; exit 1\n", mode=0o755)
     night.commit("red")
     night.night([[]], code=5)
@@ -127,7 +127,7 @@ def test_a_run_does_not_wait_for_receivers_and_the_next_one_says_what_did_not_ar
     while not log.read_bytes().endswith(b"\n"):
         assert log.exists()
     said = night.run("run").stderr
-    assert "notify      ping: the address, or what it answered, is nonsense\n" in said
+    assert "notify      ping: invalid URL or malformed response\n" in said
     assert "s3cret" not in said
 
 
@@ -157,7 +157,7 @@ def test_the_test_notice_says_of_every_channel_what_came_of_it(
     told = bare.run("doctor", "--notify").stdout
     assert (
         told
-        == "ok    notify: command: it ended with 0\nok    notify: webhook: it answered 204\nok   "
+        == "ok    notify: command: it exited with 0\nok    notify: webhook: it answered 204\nok   "
         " notify: ping: it answered 204\nnothing would stop the night\n"
     )
     assert json.loads((bare.folder.parent / "told.json").read_text())["event"] == "test"
@@ -168,7 +168,7 @@ def test_the_test_notice_says_of_every_channel_what_came_of_it(
     [
         ("broken", "it answered 500"),
         ("redirect", "it answered 302"),
-        ("nonsense", "the address, or what it answered, is nonsense"),
+        ("nonsense", "invalid URL or malformed response"),
     ],
 )
 def test_a_receiver_that_did_not_take_it_is_told_without_its_address(
@@ -179,17 +179,17 @@ def test_a_receiver_that_did_not_take_it_is_told_without_its_address(
     assert (
         f"FAIL  notify: webhook: {says}\n      fix: correct notify.webhook in loop.toml\n" in told
     )
-    assert "FAIL  notify: command: it ended with 3\n" in told
+    assert "FAIL  notify: command: it exited with 3\n" in told
     assert "s3cret" not in told
     assert there.came.qsize() == 1
 
 
 def test_a_receiver_that_is_down_an_address_that_is_none_and_nobody_to_tell(bare: Project) -> None:
-    assert "warn  notify: nobody is told of anything\n" in bare.run("doctor", "--notify").stdout
+    assert "warn  notify: no notifications are set up\n" in bare.run("doctor", "--notify").stdout
     settings_of(bare, webhook="http://127.0.0.1:1/s3cret", ping="file:///etc/passwd")
     told = bare.run("doctor", "--notify", code=1).stdout
     assert "FAIL  notify: webhook: Connection refused\n" in told
-    assert "FAIL  notify: ping: it is no http or https address\n" in told
+    assert "FAIL  notify: ping: not an http(s) URL\n" in told
     assert "s3cret" not in told
 
 
@@ -215,7 +215,7 @@ def test_a_receiver_that_answers_too_late_or_a_byte_at_a_time_is_given_up(
 def test_what_nobody_expected_of_a_channel_is_told_by_its_kind_alone() -> None:
     assert (
         tried("webhook", partial(http, "http://[s3cret"), 5)["says"]
-        == "the address, or what it answered, is nonsense"
+        == "invalid URL or malformed response"
     )
     assert tried("urls", partial(divmod, 1, 0), 5) == {
         "channel": "urls",
@@ -241,10 +241,10 @@ class Apprise:
     ("urls", "says"),
     [
         (["json://a", "json://b"], "ok    notify: urls: 2 took it\n"),
-        (["json://down"], "FAIL  notify: urls: a service did not take it\n"),
+        (["json://down"], "FAIL  notify: urls: a service rejected the notification\n"),
         (
             ["json://a", "s3cret"],
-            "FAIL  notify: urls: 1 of 2 addresses are none that apprise knows\n",
+            "FAIL  notify: urls: apprise does not recognise 1 of 2 URLs\n",
         ),
     ],
 )

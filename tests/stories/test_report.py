@@ -116,7 +116,7 @@ def says_the_same_everywhere(project: Project) -> None:
     clone = Project(folder=project.folder.parent / "clone", env=project.env)
     elsewhere = json.loads(clone.run("report", "--json").stdout)
     assert elsewhere["missing"] == [
-        "there is no journal on this machine: agents, models and exact times are not known"
+        "this machine has no journal: agents, models and exact times are unknown"
     ]
     for key in ("verdict", "cost", "decide", "next", "features"):
         theirs = json.loads(json.dumps(elsewhere[key]).replace("clone", "shop"))

@@ -199,7 +199,7 @@ def test_a_session_that_died_is_continued_by_another_user(tmp_path: Path, open_p
         assert "something unexpected" not in told.stderr
         if args[0] in ("wake", "run", "events"):
             assert told.returncode == 2
-            assert "this belongs to another user, and you may not use it" in told.stderr
+            assert "this belongs to another user, and you have no access to it" in told.stderr
             assert 'sudo chown -R "$(id -un)" FOLDER' in told.stderr
 
     for place in (copy.folder, *copy.folder.rglob("*")):

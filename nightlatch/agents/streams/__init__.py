@@ -24,7 +24,7 @@ def reader(dialect: str) -> Reader:
     """A fresh reader for one stream of that dialect."""
     if dialect not in DIALECTS:
         raise ConfigError(
-            f"there is no event dialect {dialect!r}", fix=f"use one of: {', '.join(DIALECTS)}"
+            f"unknown event dialect {dialect!r}", fix=f"use one of: {', '.join(DIALECTS)}"
         )
     return DIALECTS[dialect]()
 

@@ -437,7 +437,7 @@ def _read(given: _Given) -> object:
         raise ConfigError(
             problem,
             place=given.place,
-            fix=f"correct it, or leave it out for {json.dumps(default_of(known))}",
+            fix=f"correct it, or remove it to use the default, {json.dumps(default_of(known))}",
         ) from error
 
 

@@ -85,7 +85,7 @@ def session(place: TrialSetup, agent: Agent, note: str, known: KnownFacts) -> Re
             f" {end.end}{f', {end.says}' if end.says else ''}"
         )
         raise FaultError(
-            f"the trial shows nothing: {says}",
+            f"the trial is inconclusive: {says}",
             fix="use an agent whose stream tells its tool calls, and that can work here",
         )
     return count

@@ -215,7 +215,7 @@ def challenge(
     """
     if not evidence:
         raise FindingError(
-            "a finding is challenged with evidence or not at all",
+            "a challenge needs evidence",
             fix="give --evidence CMD or --file PATH",
         )
     given = state if by is Author.PERSON else None
@@ -248,9 +248,9 @@ def read(text: str, place: str) -> Finding:
         return _finding(_tables(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         problem = (
-            f"this is no finding: {error}"
+            f"not a valid finding: {error}"
             if not isinstance(error, KeyError)
-            else f"this is no finding: it has no {error}"
+            else f"not a valid finding: it has no {error}"
         )
         raise FindingError(
             problem, place=place, fix=f"git log -p -- {place}; findings are only ever added to"

@@ -218,7 +218,7 @@ def problem(text: str, schema: Mapping[str, object]) -> str:
         note = json.loads(text)
         json.dumps(note, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        return f"it is no JSON: {error}"
+        return f"invalid JSON: {error}"
     errors = sorted(
         Draft202012Validator(schema).iter_errors(note),
         key=lambda error: len(error.absolute_path),

@@ -115,7 +115,7 @@ class ResourceLimits:
                     FIX,
                 )
             elif os.getuid() == 0 or linux() < COUNTS_BY_NAMESPACE:
-                yield "workspace.processes is not held", FIX
+                yield "workspace.processes is not enforced", FIX
 
     def _alone(self) -> list[str]:
         return [] if self.scope else [what for what in self.limits if what not in self.groups]

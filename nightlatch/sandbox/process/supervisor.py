@@ -36,7 +36,7 @@ TAIL = 16_384
 TRANSCRIPT = 512 * 1024 * 1024
 # Signals that end a process by accident; 128+n beyond these is an exit code of its own.
 CRASHES = frozenset({*range(1, 16), 24, 25, 31})
-FILLED = "ended because it filled the disk: less is free than limits.disk wants"
+FILLED = "killed: free disk space fell below limits.disk"
 STARVED = b"\nnightlatch: something here was ended because workspace.memory was used up\n"
 STOPPING = 0.1  # seconds between two looks at whether everything is to end
 BUSY = 0.02  # of one processor: what an idle event loop stays under

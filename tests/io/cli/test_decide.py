@@ -169,7 +169,7 @@ def test_said_again_after_it_was_carried_out_there_is_nothing_to_do(
     told = night.nightlatch(*args)
     assert (told.code, told.out) == (
         0,
-        f"{args[1]} The story {args[1]}: nothing to do, it is so already\n",
+        f"{args[1]} The story {args[1]}: already done; nothing to do\n",
     )
     assert inbox(night) == []
 
@@ -242,7 +242,7 @@ def test_who_changes_their_mind_before_anybody_acted_said_only_the_second(
 def test_what_is_so_already_is_said_and_not_recorded(night: Project) -> None:
     assert (
         night.nightlatch("done", "US-003").out
-        == "US-003 The story US-003: nothing to do, it is so already\n"
+        == "US-003 The story US-003: already done; nothing to do\n"
     )
     assert not (night.folder / ".nightlatch").exists()
 

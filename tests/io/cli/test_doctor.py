@@ -69,7 +69,7 @@ def test_when_all_is_well_every_line_says_so(ready: Project) -> None:
     told = ready.nightlatch("doctor")
     lines = [line for line in told.out.splitlines() if not line.startswith("ok    ")]
     assert lines == [
-        "warn  sandbox: none: agents may read and write whatever you may",
+        "warn  sandbox: none: agents can read and write everything that you can",
         '      fix: workspace.sandbox = "auto" in loop.toml',
         "      fix: nightlatch plan --prove",
         "nothing would stop the night",
@@ -106,7 +106,7 @@ def test_the_sandbox_is_tried_and_the_agent_is_called_inside_it(ready: Project) 
     shared = (
         "agents have the host's network, with what listens on its loopback and on abstract sockets"
     )
-    assert f"ok    sandbox: not held: {shared}\n" in told.out
+    assert f"ok    sandbox: not contained: {shared}\n" in told.out
     assert (
         "warn  sandbox: no limit of memory and processes: a session may use what the machine has\n"
         in told.out
@@ -191,15 +191,17 @@ def test_a_server_that_a_failing_test_calls_is_named_with_the_setting_that_opens
         told = ready.nightlatch("doctor", "--json")
         assert "reach" not in [topic for _, topic, _ in findings(told)]
         assert (
-            f"not held: checks reach {address}, {path}: what agents write may then do there"
+            f"not contained: checks reach {address}, {path}: what agents write may then do there"
             " whatever you may" in told.out
         )
         assert "2 pass, 1 fail" in told.out
     Path(path).unlink()
     told = ready.nightlatch("doctor", "--json")
-    assert ("warn", "sandbox", f"checks.reach names {path}, and no socket is there") in findings(
-        told
-    )
+    assert (
+        "warn",
+        "sandbox",
+        f"checks.reach names {path}, but no socket exists there",
+    ) in findings(told)
 
 
 def test_an_agent_that_fails_its_one_word_is_found(ready: Project) -> None:
@@ -220,7 +222,7 @@ def test_limits_that_nothing_holds_are_told(ready: Project) -> None:
     assert (
         "warn",
         "sandbox",
-        "workspace.memory and workspace.processes are not held without a sandbox",
+        "workspace.memory and workspace.processes are not enforced without a sandbox",
     ) in findings(told)
     assert "at most 5,000 tokens a run, 100 sessions" in told.out
 
@@ -229,7 +231,10 @@ def test_an_agent_whose_dollars_no_budget_can_count_is_told(ready: Project) -> N
     settings = (ready.folder / "loop.toml").read_text()
     ready.write("loop.toml", f"{settings}budget = 20.0\nbudget_hour = 5.0\n")
     told = ready.nightlatch("doctor", "--json")
-    says = "mine tells no dollars, so limits.budget, limits.budget_hour cannot count what it costs"
+    says = (
+        "mine reports no cost in dollars, so limits.budget, limits.budget_hour cannot count"
+        " what it costs"
+    )
     assert ("warn", "agent", says) in findings(told)
     assert "at most $20.00 a run, $5.00 an hour, 5,000 tokens a run, 100 sessions" in told.out
 
@@ -241,9 +246,11 @@ def test_an_agent_that_is_not_installed_is_found(ready: Project) -> None:
         ' ["nor-here"]\n',
     )
     told = ready.nightlatch("doctor", "--json")
-    assert ("FAIL", "agent", "the agent mine is not here: no program 'nowhere'") in findings(told)
-    assert ("warn", "agent", "the agent other is not here: no program 'nor-here'") in findings(told)
-    assert ("warn", "limits", "no budget: 100 sessions may cost anything") in findings(told)
+    assert ("FAIL", "agent", "agent mine is not installed ('nowhere' not found)") in findings(told)
+    assert ("warn", "agent", "agent other is not installed ('nor-here' not found)") in findings(
+        told
+    )
+    assert ("warn", "limits", "no budget: 100 sessions may cost any amount") in findings(told)
 
 
 def test_no_plan_a_broken_one_and_an_empty_one(project: Project) -> None:
@@ -265,7 +272,7 @@ def test_no_plan_a_broken_one_and_an_empty_one(project: Project) -> None:
 def test_readings_that_needed_judgement_are_told(project: Project) -> None:
     project.write("prd.json", '[{"id": "A", "title": "a", "status": "maybe"}]')
     assert (
-        "warn  plan: read so: the words maybe are read as not done\n"
+        "warn  plan: interpreted as: the words maybe are read as not done\n"
         in project.nightlatch("doctor").out
     )
 
@@ -274,7 +281,7 @@ def test_readings_that_needed_judgement_are_told(project: Project) -> None:
     ("arranged", "wanted"),
     [
         (["checkout", "-q", "--detach"], "HEAD is detached, so there is no branch to land on"),
-        (["update-ref", "-d", "HEAD"], "there is no commit yet to start from"),
+        (["update-ref", "-d", "HEAD"], "the repository has no commits"),
     ],
 )
 def test_a_repository_that_a_run_would_refuse_is_found(
@@ -294,7 +301,7 @@ def test_what_is_not_committed_is_found(ready: Project) -> None:
     assert (
         "warn",
         "branch",
-        "the checkout has uncommitted edits: agents do not see them, but for the plan's",
+        "the checkout has uncommitted edits: agents see only those to the plan",
     ) in findings(told)
     assert [
         says.partition(" (")[0] for level, topic, says in findings(told) if topic == "committed"
@@ -406,7 +413,7 @@ def test_one_feature_alone_is_said_to_be_less_than_a_night(ready: Project) -> No
             VerifyResult(answer=CheckStatus.GREEN),
             Level.WARN,
             "person",
-            "its verify ( true ) says nothing: it is always green",
+            "its verify ( true ) proves nothing: it is always green",
         ),
         (
             PLAIN,
@@ -540,7 +547,7 @@ def test_what_would_stop_the_night_is_found_beside_a_broken_plan(ready: Project)
     agent(ready, "exit 1")
     (ready.folder / "agent.sh").unlink()
     told = findings(ready.nightlatch("doctor", "--json"))
-    assert ("FAIL", "agent", "the agent mine is not here: no program './agent.sh'") in told
+    assert ("FAIL", "agent", "agent mine is not installed ('./agent.sh' not found)") in told
     assert ("warn", "checks", "checks/20-lint is not executable, so it never runs") in told
     assert [topic for level, topic, _ in told if level == "FAIL"] == [
         "committed",
@@ -564,7 +571,7 @@ def test_a_run_says_by_itself_how_it_read_the_plan_and_which_checks_never_run(
         if line.split()[1] == "doctor"
     ]
     fix = "fix: chmod +x checks/20-lint && git commit checks/20-lint -m checks"
-    assert "read so: the words maybe are read as not done" in said
+    assert "interpreted as: the words maybe are read as not done" in said
     assert said[-1] == f"checks/20-lint is not executable, so it never runs; {fix}"
 
 
@@ -584,7 +591,7 @@ def test_a_plan_with_nothing_to_run_would_stop_the_night(ready: Project) -> None
 
 def test_it_says_who_judges_and_whether_held_back_checks_can_be_hidden(ready: Project) -> None:
     assert (
-        "ok    judge: nobody judges: a proof test is enough, and what has none waits for you\n"
+        "ok    judge: no judge is set: a proof test is enough, and work without one waits for you\n"
         in ready.nightlatch("doctor").out
     )
     held = ready.folder.parent / "held"
@@ -593,7 +600,7 @@ def test_it_says_who_judges_and_whether_held_back_checks_can_be_hidden(ready: Pr
     ready.monkeypatch.setenv("NIGHTLATCH_JUDGE_AGENT", "codex")
     ready.monkeypatch.setenv("PATH", "/usr/bin:/bin")
     assert findings(ready.nightlatch("doctor", "--json"))[1:] == [
-        ("warn", "judge", "codex is to judge and is not here"),
+        ("warn", "judge", "codex is set as the judge and is not installed"),
         ("warn", "held-back", f"no executable in {held}"),
         ("warn", "held-back", "without a sandbox agents can read the held-back checks"),
     ]

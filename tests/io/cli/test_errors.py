@@ -134,7 +134,7 @@ REPOSITORY = {
         args=["done", "US-001", "--now"],
         arrange=[planned(), no_identity],
         env=NONE,
-        says="{top}: git does not know whose commits these are",
+        says="{top}: git user.name and user.email are not set",
         fix=(
             "git config --global user.name 'Your Name' && git config --global user.email"
             " you@example.org"
@@ -144,7 +144,7 @@ REPOSITORY = {
         args=SCRIPTED,
         arrange=[git("update-ref", "-d", "HEAD"), lambda p: p.plan(story("US-001"))],
         env=NONE,
-        says="{top}: there is no commit yet to start from",
+        says="{top}: the repository has no commits",
         fix="git add -A && git commit -m start",
     ),
     "a detached HEAD": Case(
@@ -176,7 +176,7 @@ REPOSITORY = {
         args=SCRIPTED,
         arrange=[planned(branchName="a..b")],
         env=NONE,
-        says="{top}: 'a..b' is no name for a branch",
+        says="{top}: 'a..b' is not a valid branch name",
         fix="correct branchName in the plan",
     ),
     "a repository that git cannot read": Case(
@@ -204,7 +204,7 @@ PLAN = {
     "a plan that is named and not there": Case(
         args=["status"],
         arrange=[write("loop.toml", 'plan = "todo.json"')],
-        says="{top}: the plan todo.json is not there",
+        says="{top}: the plan todo.json does not exist",
         fix="correct `plan` in loop.toml",
     ),
     "a plan outside": Case(
@@ -213,13 +213,13 @@ PLAN = {
             lambda p: p.write("../todo.json", "[]"),
             write("loop.toml", 'plan = "../todo.json"'),
         ],
-        says="the plan {top}/../todo.json lies outside the repository",
+        says="the plan {top}/../todo.json is outside the repository",
         fix="keep the plan in the repository that it plans",
     ),
     "an ignored plan": Case(
         args=SCRIPTED,
         arrange=[write(".gitignore", "prd.json\n"), write("prd.json", "[]")],
-        says="prd.json is ignored by git, so nothing it says would last",
+        says="git ignores prd.json, so its changes would be lost",
         fix="take prd.json out of .gitignore",
     ),
     "a plan that is a link": Case(
@@ -229,7 +229,7 @@ PLAN = {
             lambda p: (p.folder / "prd.json").rename(p.folder / "todo.json"),
             lambda p: (p.folder / "prd.json").symlink_to("todo.json"),
         ],
-        says="prd.json is a link, and git keeps only where it points",
+        says="prd.json is a symbolic link, and git stores only its target",
         fix="name the file itself: plan = ... in loop.toml",
     ),
     "broken JSON": Case(
@@ -257,13 +257,13 @@ PLAN = {
     "an unknown feature": Case(
         args=["skip", "US-01"],
         arrange=[planned()],
-        says="prd.json: no feature is called US-01",
+        says="prd.json: feature US-01 not found",
         fix="did you mean US-001?",
     ),
     "a feature that is like no other": Case(
         args=["skip", "zz"],
         arrange=[planned()],
-        says="prd.json: no feature is called zz",
+        says="prd.json: feature zz not found",
         fix="take an id from: nightlatch status",
     ),
 }
@@ -278,7 +278,7 @@ SETTINGS = {
         args=["status"],
         arrange=[write("loop.toml", '[limits]\nsession = "45"')],
         says='loop.toml:2: limits.session must be a duration, such as "45m" or "1h30m", not "45"',
-        fix='correct it, or leave it out for "45m"',
+        fix='correct it, or remove it to use the default, "45m"',
     ),
     "a setting where a table belongs": Case(
         args=["status"],
@@ -297,7 +297,7 @@ SETTINGS = {
         arrange=[
             lambda p: p.write("loop.toml", "").write_bytes(b"agent = ['x']\nplan = 'caf\xe9'\n")
         ],
-        says="loop.toml:2: what stands here is not UTF-8",
+        says="loop.toml:2: file is not valid UTF-8",
         fix="save the file as UTF-8",
     ),
     "settings in two files": Case(
@@ -312,34 +312,34 @@ SETTINGS = {
     "a wrong flag": Case(
         args=["run", "--until", "dawn"],
         says='command line: limits.until must be a time of day, such as "07:00", or "", not "dawn"',
-        fix='correct it, or leave it out for ""',
+        fix='correct it, or remove it to use the default, ""',
     ),
     "an unknown agent": Case(
         args=["run", "--agent", "claud"],
         arrange=[planned()],
         env=NONE,
-        says="there is no agent 'claud'",
+        says="unknown agent 'claud'",
         fix="did you mean claude?",
     ),
     "an unknown judge": Case(
         args=["run", "--agent", "scripted"],
         arrange=[planned(), write("loop.toml", '[judge]\nagent = "codx"')],
         env=NONE,
-        says="there is no agent 'codx'",
+        says="unknown agent 'codx'",
         fix="did you mean codex?",
     ),
     "held-back checks where agents work": Case(
         args=["run", "--agent", "scripted"],
         arrange=[planned(), write("loop.toml", '[checks]\nheld_back = "held"')],
         env=NONE,
-        says="{top}/held: checks.held_back lies where agents work",
+        says="{top}/held: checks.held_back is inside the repository, where agents can read it",
         fix="move it out of the repository and name it there",
     ),
     "held-back checks that are not there": Case(
         args=["run", "--agent", "scripted"],
         arrange=[planned(), write("loop.toml", '[checks]\nheld_back = "/no/such"')],
         env=NONE,
-        says="/no/such: checks.held_back names no folder",
+        says="/no/such: checks.held_back: no such directory",
         fix="make it, or correct checks.held_back",
     ),
     "an unknown dialect": Case(
@@ -349,7 +349,7 @@ SETTINGS = {
             write("loop.toml", 'agent = ["a"]\n[agents.a]\ncommand = ["x"]\nevents = "xml"'),
         ],
         env=NONE,
-        says="there is no event dialect 'xml'",
+        says="unknown event dialect 'xml'",
         fix="use one of: claude, qwen, codex, gemini, pi, opencode, copilot, jsonl, text",
     ),
 }
@@ -372,7 +372,7 @@ ENVIRONMENT = {
             program("../tools/bwrap", "echo no permission >&2; exit 1"),
         ],
         code=4,
-        says="bubblewrap may not make namespaces here (no permission)",
+        says="bubblewrap cannot create user namespaces here (no permission)",
         fix="allow unprivileged user namespaces, or install bubblewrap*",
     ),
     "a Python of the project's own that does not start": Case(
@@ -423,9 +423,7 @@ ENVIRONMENT = {
         args=SCRIPTED,
         arrange=[planned(), write(".nightlatch", "")],
         env=NONE,
-        says=(
-            "{top}/.nightlatch: this is a file, and a run keeps its state in a folder of that name"
-        ),
+        says=("{top}/.nightlatch: .nightlatch is a file; expected a directory"),
         fix="move it away",
     ),
     "an init.sh that fails without a word": Case(
@@ -466,7 +464,7 @@ ENVIRONMENT = {
         code=4,
         says=(
             "checks/20-lint: checks/20-lint could not be run at the base: * / exit code 127;"
-            " the program nowhere is not there where the tests run"
+            " the program nowhere is not installed where the tests run"
         ),
         fix=(
             "install it, make init.sh install it, or name its folder under share in [workspace] of"
@@ -489,7 +487,7 @@ ENVIRONMENT = {
         ],
         env=NONE,
         code=4,
-        says="the agent mine is not here: no program 'nowhere'",
+        says="agent mine is not installed ('nowhere' not found)",
         fix="correct command in [agents.mine]",
     ),
     "a script that is not there": Case(
@@ -497,14 +495,14 @@ ENVIRONMENT = {
         arrange=[planned()],
         env={**NONE, "NIGHTLATCH_SCRIPT": "/no/such"},
         code=4,
-        says="/no/such: the scripted agent has no script",
+        says="/no/such: the scripted agent has no script to follow",
         fix="set NIGHTLATCH_SCRIPT to a file of steps; docs/agents.md lists them",
     ),
 }
 COMMANDS = {
     "an unknown command": Case(
         args=["statsu"],
-        says="there is no command 'statsu'; did you mean 'status'?",
+        says="unknown command 'statsu'; did you mean 'status'?",
         fix="nightlatch --help",
     ),
     "an unknown option": Case(
@@ -526,7 +524,7 @@ COMMANDS = {
     "a stop where no run is": Case(
         args=["stop"],
         arrange=[planned()],
-        says="{top}: no run is at work here, so there is nothing to stop",
+        says="{top}: no run is going here, so there is nothing to stop",
         fix="nightlatch run",
     ),
     "a refusal of nothing": Case(
@@ -559,19 +557,19 @@ COMMANDS = {
     "proof of what does not pass": Case(
         args=["verify", "US-001"],
         arrange=[planned()],
-        says="prd.json: US-001 does not say that it passes",
+        says="prd.json: US-001 is not marked as passing",
         fix="nightlatch status",
     ),
     "proof of a plan that is not committed": Case(
         args=["verify"],
         arrange=[write("prd.json", '[{"id": "A", "title": "a", "passes": true}]')],
-        says="prd.json is not committed, and what HEAD holds is what is proved",
+        says="prd.json has uncommitted changes, and only what HEAD holds can be proved",
         fix="git add prd.json && git commit",
     ),
     "a brief before the first commit": Case(
         args=["brief", "US-001"],
         arrange=[git("update-ref", "-d", "HEAD"), lambda p: p.plan(story("US-001"))],
-        says="{top}: there is no commit yet to start from",
+        says="{top}: the repository has no commits",
         fix="git add -A && git commit -m start",
     ),
     "a trial of a note in which nothing is settled": Case(
@@ -596,59 +594,59 @@ COMMANDS = {
                 "note", "verified", "it is so", "--feature", "US-001", "--evidence", "true"
             ),
         ],
-        says="the trial shows nothing: mine made 0 tool calls and ended so: finished",
+        says="the trial is inconclusive: mine made 0 tool calls and ended so: finished",
         fix="use an agent whose stream tells its tool calls, and that can work here",
     ),
     "an agent for no trial": Case(
         args=["handoff", "US-001", "--agent", "claude"],
-        says="--agent is the agent of a trial",
+        says="--agent is only valid with --trial",
         fix="add --trial",
     ),
     "no such session": Case(
         args=["log", "r-1"],
         arrange=[planned()],
-        says="progress.txt: no session and no feature is called r-1",
+        says="progress.txt: no session or feature r-1 found",
         fix="nightlatch log",
     ),
     "a report on no such run": Case(
         args=["report", "--run", "r-1"],
         arrange=[planned()],
-        says="progress.txt: no run is called r-1",
+        says="progress.txt: run r-1 not found",
         fix="nightlatch run",
     ),
     "a report on no such run, where there are others": Case(
         args=["report", "--run", "r-1"],
         arrange=[planned(), write("progress.txt", "== run r-2 start\n"), saved],
-        says="progress.txt: no run is called r-1",
+        says="progress.txt: run r-1 not found",
         fix="one of: r-2",
     ),
     "a report since no time": Case(
         args=["report", "--since", "dawn"],
         arrange=[planned()],
-        says="--since dawn is no time",
+        says="--since dawn is not a date, time or duration",
         fix="give a date (2026-11-20), a time (2026-11-20T22:00) or a duration (12h)",
     ),
     "a page where nothing can be written": Case(
         args=["report", "--html", "no/such.html"],
         arrange=[planned()],
-        fix="name a file in a folder that is there",
+        fix="name a file in a folder that exists",
         says="no/such.html: the page cannot be written: No such file or directory",
     ),
     "an age that is none": Case(
         args=["clean", "--older", "30"],
-        says="--older 30 is no age",
+        says="--older 30 is not a duration",
         fix='give one such as "14d" or "12h"',
     ),
     "no such transcript": Case(
         args=["events", "r-1", "--follow"],
         arrange=[planned()],
-        says="no transcript of a session r-1 is on this machine",
+        says="transcript of session r-1 not found on this machine",
         fix="nightlatch log",
     ),
     "nothing to wake": Case(
         args=["wake", "r-1"],
         arrange=[planned()],
-        says="progress.txt: no session is called r-1",
+        says="progress.txt: session r-1 not found",
         fix="nightlatch log",
     ),
     "a session that landed cannot be woken": Case(
@@ -660,19 +658,19 @@ COMMANDS = {
     "no such commit": Case(
         args=["check", "v9"],
         arrange=[planned()],
-        says="{top}: there is no commit v9",
+        says="{top}: commit v9 not found",
         fix="git log --oneline",
     ),
     "the first commit": Case(
         args=["check", "HEAD~"],
         arrange=[planned()],
-        says="HEAD~ is the first commit: there is nothing to compare it with",
+        says="HEAD~ is the first commit, so it has nothing to compare with",
         fix="name a later one",
     ),
     "an unknown name in a template": Case(
         args=["brief", "US-001"],
         arrange=[planned(), write("prompts/brief.md.j2", "Do it.\n{{ featur.title }}\n")],
-        says="{top}/prompts/brief.md.j2:2: the template names featur, which there is not",
+        says="{top}/prompts/brief.md.j2:2: the template uses featur, which does not exist",
         fix="use one of answer, asked, *",
     ),
     "a broken template": Case(
@@ -684,7 +682,7 @@ COMMANDS = {
     "a template that is not UTF-8": Case(
         args=["brief", "US-001"],
         arrange=[planned(), lambda p: p.write("prompts/brief.md.j2", "").write_bytes(b"caf\xe9")],
-        says="{top}/prompts/brief.md.j2: what stands here is not UTF-8",
+        says="{top}/prompts/brief.md.j2: file is not valid UTF-8",
         fix="save the file as UTF-8",
     ),
     "a feature too long for a brief": Case(
@@ -722,10 +720,7 @@ COMMANDS = {
         arrange=[planned(), write("s.json", "[]")],
         code=1,
         env={**NONE, "NIGHTLATCH_SCRIPT": "s.json"},
-        says=(
-            "what scripted planned cannot be taken, told once what is wrong:\n  - it answered"
-            " nothing: *"
-        ),
+        says=("scripted's plan was rejected twice:\n  - it answered nothing: *"),
         fix=(
             "say more clearly what is wanted, or name another with --agent; what it said is in"
             " {top}/.nightlatch/plan"
@@ -751,12 +746,12 @@ RANGES = {
     ),
     "a range from no commit": Case(
         args=["ratchet", "nope\n..HEAD"],
-        says="{top}: there is no commit nope ",
+        says="{top}: commit nope  not found",
         fix="git log --oneline",
     ),
     "a range from a tree": Case(
         args=["ratchet", "HEAD^{tree}..HEAD"],
-        says="{top}: there is no commit HEAD^{tree}",
+        says="{top}: commit HEAD^{tree} not found",
         fix="git log --oneline",
     ),
     "a range backwards": Case(
@@ -843,8 +838,8 @@ def test_a_second_run_is_told_to_try_later(project: Project) -> None:
     assert told.code == 75
     fix = f"wait for it, or end it, its work carried: kill -INT {holder.pid}"
     assert (
-        told.err
-        == f"nightlatch: {lock}: another run is at work here (process {holder.pid})\nfix: {fix}\n"
+        told.err == f"nightlatch: {lock}: another run is already going here (process"
+        f" {holder.pid})\nfix: {fix}\n"
     )
 
 
@@ -859,7 +854,7 @@ def test_zero_features_are_not_all_done(project: Project) -> None:
 
 def test_outside_a_repository(project: Project, tmp_path: Path) -> None:
     told = project.nightlatch("status", cwd=str(tmp_path))
-    wanted = f"nightlatch: {tmp_path}: this folder is in no git repository\n"
+    wanted = f"nightlatch: {tmp_path}: not inside a git repository\n"
     wanted += "fix: git init && git add -A && git commit --allow-empty -m start\n"
     assert (told.code, told.err) == (2, wanted)
 
@@ -869,9 +864,7 @@ def test_a_folder_with_a_line_break_in_its_name(project: Project) -> None:
     project.folder.rename(odd)
     told = project.nightlatch("status", cwd=str(odd))
     assert told.code == 2
-    assert told.err.endswith(
-        ": the path of this repository has a line break in it\nfix: rename the folder\n"
-    )
+    assert told.err.endswith(": the repository path contains a newline\nfix: rename the folder\n")
 
 
 def test_in_a_folder_that_is_gone(tmp_path: Path) -> None:
@@ -881,7 +874,7 @@ def test_in_a_folder_that_is_gone(tmp_path: Path) -> None:
     told = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (
         2,
-        "nightlatch: the folder that this was started in is gone\nfix: cd to the project\n",
+        "nightlatch: the current folder no longer exists\nfix: cd to the project\n",
     )
 
 
@@ -920,10 +913,7 @@ def test_without_git(project: Project, tmp_path: Path) -> None:
     told = project.nightlatch("status")
     assert (told.code, told.err) == (
         2,
-        (
-            "nightlatch: git: git, or the folder that it should run in, is not there\nfix: git"
-            " --version\n"
-        ),
+        ("nightlatch: git: git, or the folder to run it in, was not found\nfix: git --version\n"),
     )
 
 

@@ -158,28 +158,32 @@ def test_a_file_that_is_no_finding_is_shown_and_stops_nothing(desk: Project) -> 
 @pytest.mark.parametrize(
     ("args", "says", "fix"),
     [
-        (("show", "N-00000"), "there is no finding 'N-00000'", "nightlatch note list"),
+        (("show", "N-00000"), "finding 'N-00000' not found", "nightlatch note list"),
         (
             ("challenge", "N-00000", "no", "--evidence", "true"),
-            "there is no finding 'N-00000'",
+            "finding 'N-00000' not found",
             "nightlatch note list",
         ),
         (
             ("challenge", "N-00000", "no"),
-            "a finding is challenged with evidence or not at all",
+            "a challenge needs evidence",
             "note challenge --help",
         ),
         (("open",), "the following arguments are required: text", "note open --help"),
         (("open", " "), "a text is empty or longer than 2000 characters", "note open --help"),
         (
             ("open", "x", "--reproduce", "x", "--fails", "11/10"),
-            "--fails 11/10 is not how often of how often, such as 3/10",
+            "--fails 11/10 is not FAILED/RUNS, such as 3/10",
             "open --help",
         ),
-        (("open", "x", "--state", "rejected"), "--state belongs to challenge", "note open --help"),
+        (
+            ("open", "x", "--state", "rejected"),
+            "--state is only valid with `challenge`",
+            "note open --help",
+        ),
         (
             ("open", "x", "--fails", "1/10"),
-            "--fails says how often the command of --reproduce fails",
+            "--fails is only valid with --reproduce",
             "note open --help",
         ),
         (("open", "x", "--feature", "US-9"), "US-9", ""),
@@ -303,7 +307,7 @@ def test_in_a_workspace_an_id_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = in_workspace(tmp_path, "note", "show", "N-7f3k2")
     assert (
         done.returncode,
-        "there is no finding 'N-7f3k2': nightlatch note list" in done.stderr,
+        "finding 'N-7f3k2' not found: see nightlatch note list" in done.stderr,
     ) == (2, True)
 
 

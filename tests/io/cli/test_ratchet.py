@@ -339,4 +339,4 @@ def test_a_clone_of_one_commit_says_what_it_lacks(shop: Project) -> None:
 
 def test_two_forms_of_one_output_are_one_too_many(shop: Project) -> None:
     told = shop.nightlatch("ratchet", "HEAD~..HEAD", "--json", "--sarif")
-    assert (told.code, told.at("problem")) == (2, "--json and --sarif are two forms of one output")
+    assert (told.code, told.at("problem")) == (2, "--json and --sarif cannot be used together")

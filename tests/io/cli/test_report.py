@@ -62,7 +62,7 @@ def test_a_fresh_clone_tells_the_same_and_what_it_does_not_know(
         assert there.at(key) == here.at(key)
     assert (
         there.at("missing", 0)
-        == "there is no journal on this machine: agents, models and exact times are not known"
+        == "this machine has no journal: agents, models and exact times are unknown"
     )
     assert (there.at("landed", 0, "added"), there.at("landed", 0, "proof", 0)) == (
         2,
@@ -79,7 +79,7 @@ def test_it_works_without_runs_without_commits_and_without_a_plan(
     assert project.nightlatch("report", *way).code == 0
     project.git("update-ref", "-d", "HEAD")
     told = project.nightlatch("report")
-    assert told.out.startswith("project\n\nThere is no run to tell of.\n")
+    assert told.out.startswith("project\n\nNo run on record.\n")
     assert "NEXT    US-001 can run   nightlatch run\n" in told.out
 
 

@@ -79,8 +79,8 @@ def test_it_says_what_would_stop_the_run_and_its_fix(planned: Project) -> None:
     )
     assert "would stop   not committed: checks/20-lint (" in told
     assert (
-        "would stop   the agent claude is not here: no program 'claude'; fix: install it, or name"
-        " another with --agent\n" in told
+        "would stop   agent claude is not installed ('claude' not found); fix: install it, or"
+        " choose another with --agent\n" in told
     )
 
 

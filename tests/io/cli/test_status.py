@@ -54,7 +54,7 @@ def test_each_kind_of_wait_is_told_with_the_command_that_ends_it(project: Projec
         " is held: tests that pass and fail by chance: 1: t.py::t   nightlatch approve held   or"
         '   nightlatch refuse held "why"\nDECIDE  unproved The story unproved has landed'
         " unproved: nothing proves it   nightlatch approve unproved   or   nightlatch refuse"
-        ' unproved "why"\nDECIDE  worn The story worn was refused 3 times in a row by the same'
+        ' unproved "why"\nDECIDE  worn The story worn was rejected 3 times in a row by the same'
         " rule, verify.red   nightlatch retry worn   or   nightlatch skip worn\n"
     )
 
@@ -112,7 +112,7 @@ def test_a_number_is_that_of_the_last_runs_end_until_the_next(project: Project) 
     assert "US-001" in project.nightlatch("approve", "1").out, "the feature that had that number"
     assert "US-002 The story US-002: approve is recorded" in project.nightlatch("approve", "2").out
     refused = project.nightlatch("approve", "3")
-    assert (refused.code, "no feature is called 3" in refused.err) == (2, True)
+    assert (refused.code, "feature 3 not found" in refused.err) == (2, True)
 
 
 def test_a_feature_held_by_command_is_given_free_with_retry(project: Project) -> None:
@@ -233,7 +233,8 @@ def test_a_run_that_was_killed_is_told_as_cut_off(project: Project) -> None:
     told = project.nightlatch("status", "--json")
     assert (told.at("run"), told.at("cut_off", "feature")) == (None, "US-001")
     assert (
-        "run     none is going; the last was cut off at US-001" in project.nightlatch("status").out
+        "run     none is running; the last was cut off at US-001"
+        in project.nightlatch("status").out
     )
 
 

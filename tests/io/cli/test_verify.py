@@ -133,7 +133,7 @@ def test_good_work_in_the_checkout_is_accepted_and_nothing_is_written(till: Proj
     ]
     assert (till.git("status", "--porcelain"), till.git("rev-parse", "HEAD")) == before
     assert till.nightlatch("check").out.startswith(
-        "accept: safe, nothing tells whether it is proved; tests 2 pass, 0 fail"
+        "accept: safe, nothing shows whether it is proved; tests 2 pass, 0 fail"
     )
 
 

@@ -241,7 +241,7 @@ def test_a_name_with_a_line_break_is_read_like_any_other(repo: Repo) -> None:
 
 
 def test_what_has_no_tree_is_an_error_that_names_it(repo: Repo) -> None:
-    with pytest.raises(RepoError, match="nowhere names no tree"):
+    with pytest.raises(RepoError, match="nowhere is not a tree"):
         repo.tree_of("nowhere")
 
 
@@ -300,7 +300,7 @@ def test_without_an_identity_the_error_says_what_to_type(
     git(repository, "config", "user.useConfigOnly", "true")
     repo = open_repo(repository)
 
-    with pytest.raises(RepoError, match="whose commits") as caught:
+    with pytest.raises(RepoError, match="are not set") as caught:
         repo.commit(repo.tree_of("HEAD"), ["HEAD"], "x")
     assert "git config --global user.name" in caught.value.fix
 

@@ -61,7 +61,7 @@ def test_where_none_is_there_or_it_fails_that_is_said_and_the_run_goes_on(
     with keep_awake.kept():
         pass
     power.write_text("\n")
-    assert keep_awake.tried(power) == (True, "this machine knows no sleep")
+    assert keep_awake.tried(power) == (True, "this machine does not support suspend")
 
 
 def test_one_that_does_not_let_go_holds_up_no_end(

@@ -165,7 +165,7 @@ def refusal(args: list[str], *, all_of_it: bool) -> str:
             return noted(args) if all_of_it else ""
         below = command.get_command(context, args[0])
         if not below:
-            return f"there is no command {args[0]!r}"
+            return f"unknown command {args[0]!r}"
         context, command, args = (
             click.Context(below, info_name=args[0], parent=context),
             below,

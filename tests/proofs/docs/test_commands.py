@@ -150,7 +150,7 @@ def test_the_command_line_takes_every_command_that_is_spoken_of_in(page: str) ->
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("nightlatch raport", "there is no command 'raport'"),
+        ("nightlatch raport", "unknown command 'raport'"),
         ("nightlatch report --htm", "No such option"),
         ("cat x | nightlatch retry", "FEATURE is missing"),
         ("nightlatch retry 1 2 3", "too many"),

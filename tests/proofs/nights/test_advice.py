@@ -161,7 +161,7 @@ def unlimited(folder: Path) -> Project:
         (elsewhere, "the plan lands on night, and the checkout has edits"),
         (idle_check, "checks/20-own is not executable, so it never runs"),
         (protected_file, "names .github/workflows/ci.yml, which is protected"),
-        (without_sandbox, "none: agents may read and write whatever you may"),
+        (without_sandbox, "none: agents can read and write everything that you can"),
     ],
 )
 def test_what_doctor_says_helps_when_it_is_done(

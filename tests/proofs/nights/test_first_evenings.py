@@ -123,7 +123,8 @@ def test_a_suite_that_needs_a_browser(tmp_path: Path) -> None:
     )
     out = told(
         project,
-        "warn  suite: of what fails: it needs a browser that is not there where the tests run",
+        "warn  suite: of what fails: it needs a browser, which is not installed where the"
+        " tests run",
     )
     assert "workspace.see a cache such as .cache/ms-playwright" in out
     project.night([[writes(1)]])  # one known failure is tolerated by its id

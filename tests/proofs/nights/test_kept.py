@@ -89,7 +89,7 @@ def test_a_run_never_says_that_everything_passes_where_it_does_not(tmp_path: Pat
     verify is red."""
     project = make_project(tmp_path, [feature(1, passes=True), feature(2)], settings=SCRIPTED)
     told = project.night([[writes(2)]], code=3)
-    assert "US-001 says that it passes, and its verify is red: nightlatch verify" in told.stdout
+    assert "US-001 is marked as passing, but its verify is red: nightlatch verify" in told.stdout
     assert "every feature passes" not in told.stdout
     report = project.run("report").stdout
     assert "its verify is red: repair it, or take its flag back" in " ".join(report.split())
@@ -188,7 +188,7 @@ def test_what_a_verify_lacks_is_said_before_anything_is_paid_for(tmp_path: Path)
         files={"requirements.txt": "depy==1\n"},
     )
     told = project.run("doctor", code=1).stdout
-    assert "FAIL  US-001: its verify is red for want of the module depy" in told
+    assert "FAIL  US-001: its verify is red because the module depy is missing" in told
     project.night([[writes(1)]], code=4)
     assert {(word, rule) for word, _, rule in project.outcomes()} == {("failed", "verify.fault")}
     costs = json.loads(project.run("report", "--json").stdout)["cost"]

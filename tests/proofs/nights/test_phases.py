@@ -382,9 +382,9 @@ def test_an_agent_that_a_phase_names_and_nobody_has_is_told_at_the_start(tmp_pat
     project.write("prd.json", plan)
     project.commit("a slip")
     done = project.run("run", code=2)
-    assert "there is no agent 'dosc'" in done.stderr
+    assert "unknown agent 'dosc'" in done.stderr
     assert "did you mean docs?" in done.stderr
-    assert "there is no agent 'dosc'" in project.run("doctor", code=1).stdout
+    assert "unknown agent 'dosc'" in project.run("doctor", code=1).stdout
 
 
 def test_a_phase_json_that_says_blocked_asks(tmp_path: Path) -> None:

@@ -324,7 +324,7 @@ def test_an_older_loop_py_is_said_and_nothing_lands_beside_it_that_it_would_impo
     }
     project.night([[writes(1), *plants(tmp_path / "ran", names)]], "--sessions", "1")
     assert {*names} & {*project.git("ls-files").splitlines()} == {"till_rates.py"}
-    assert "loop.py is of an older version" in project.run("doctor", code=None).stdout
+    assert "loop.py is from an older version" in project.run("doctor", code=None).stdout
 
 
 def test_a_folder_that_git_would_take_for_a_repository_says_nothing_here(

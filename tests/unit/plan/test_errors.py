@@ -6,7 +6,7 @@ from nightlatch.errors import PlanError
 from nightlatch.plan import file
 
 NO_LIST = (
-    "no list of features is here (userStories, stories, features, tasks, items, requirements, or"
+    "no list of features found (userStories, stories, features, tasks, items, requirements, or"
     " the file itself)"
 )
 EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": false}]}'
@@ -14,7 +14,7 @@ TWO = (
     '[\n  {"id": "A", "title": "x", "dependsOn": ["B"]},\n  {"id": "B", "title": "y", "dependsOn":'
     ' ["A"]}\n]'
 )
-TWICE = '"id" stands here a second time in the same object'
+TWICE = '"id" appears twice in the same object'
 OTHER_ID = "give one of them another id"
 BROKEN = {
     "an empty file": (
@@ -65,25 +65,25 @@ BROKEN = {
         'a name in " is expected here',
         'put the name between "',
     ),
-    "single quotes": ("[{'a': 1}]", "1:3", 'JSON strings stand between "', 'use "'),
+    "single quotes": ("[{'a': 1}]", "1:3", 'JSON strings are written between two "', 'use "'),
     "a comment": ("[ // todo\n]", "1:3", "JSON has no comments", "take the comment out"),
-    "an open string": ('["a]', "1:2", "this string has no end", 'close it with "'),
+    "an open string": ('["a]', "1:2", "this string is not closed", 'close it with "'),
     "a line break in a string": (
         '["a\nb"]',
         "1:4",
-        "a line break or control character stands in a string",
+        "a string contains a line break or control character",
         "write it as \\n, or close the string",
     ),
     "a Windows path": (
         r'["C:\Users"]',
         "1:5",
-        "this is no escape that JSON knows",
+        "not a valid JSON escape",
         r"write \\ for a backslash",
     ),
     "the wrong bracket": (
         '{"userStories": [{"id": 1}}',
         "1:27",
-        "} closes nothing that is open here",
+        "unmatched }",
         "check that every { has its } and every [ its ]",
     ),
     "the end missing": (
@@ -127,19 +127,19 @@ BROKEN = {
     "a well too deep": (
         "[" * 100_000,
         "1:1",
-        "it is nested too deeply to be a plan",
+        "it is nested too deeply for a plan",
         "keep features in one flat list",
     ),
     "half a character": (
         r'[{"title": "\\\ud83d x"}]',
         "1:15",
-        r"\ud83d is half of a character",
+        r"unpaired surrogate \ud83d",
         "write both halves, or take it out",
     ),
     "a half that comes second": (
         r'[{"title": "\udE00"}]',
         "1:13",
-        r"\udE00 is half of a character",
+        r"unpaired surrogate \udE00",
         "write both halves, or take it out",
     ),
 }
@@ -149,7 +149,7 @@ WRONG = {
     "words for features": (
         '{"tasks": [\n"x"]}',
         "2:1",
-        "a feature is an object, and this is none",
+        "expected an object for a feature",
         EXAMPLE,
     ),
     "neither title nor description": (
@@ -322,7 +322,7 @@ def test_control_characters_of_a_broken_file_never_reach_the_terminal() -> None:
     [(b'[{"title": "\xe9"}]', "1:13"), ('["x"]'.encode("utf-16"), "1:1"), (b"[]\n\xff", "2:1")],
 )
 def test_a_file_that_is_not_utf_8_says_so(data: bytes, place: str) -> None:
-    with pytest.raises(PlanError, match="not UTF-8") as caught:
+    with pytest.raises(PlanError, match="not valid UTF-8") as caught:
         file.read(data, "prd.json")
     assert (caught.value.place, caught.value.fix) == (f"prd.json:{place}", "save it as UTF-8")
 

@@ -226,7 +226,7 @@ def test_the_word_for_done_is_the_one_that_the_file_uses() -> None:
 def test_a_flag_of_a_feature_that_is_not_there_is_refused() -> None:
     with pytest.raises(PlanError) as caught:
         file.set_done(b'[{"id": 1, "title": "x"}]', PATH, "2", True)
-    assert (caught.value.problem, caught.value.place) == ("no feature is called 2", PATH)
+    assert (caught.value.problem, caught.value.place) == ("feature 2 not found", PATH)
     assert caught.value.fix == "take an id from: nightlatch status"
 
 

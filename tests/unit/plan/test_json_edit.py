@@ -103,5 +103,5 @@ def test_bytes_are_the_same_bytes_again_or_refused_where_they_go_wrong(data: byt
     if good:
         assert json_edit.decode(data, "x.json").encode() == data
     else:
-        with pytest.raises(PlanError, match="not UTF-8"):
+        with pytest.raises(PlanError, match="not valid UTF-8"):
             json_edit.decode(data, "x.json")

@@ -121,10 +121,10 @@ BAD = {
         [row(4, id="US-\u0661")],
         "US-\u0661: id 'US-\u0661' does not match",
     ),
-    "case": ([row(4, id="us-001")], "us-001 is called like US-001"),
-    "zeros": ([row(4, id="US-1")], "US-1 is called like US-001"),
-    "separators": ([row(4, id="US_0001")], "US_0001 is called like US-001"),
-    "twice": ([row(4), row(4)], "US-004 is called like US-004"),
+    "case": ([row(4, id="us-001")], "us-001 has the same id as US-001"),
+    "zeros": ([row(4, id="US-1")], "US-1 has the same id as US-001"),
+    "separators": ([row(4, id="US_0001")], "US_0001 has the same id as US-001"),
+    "twice": ([row(4), row(4)], "US-004 has the same id as US-004"),
     "a bare number": (
         [row(4, id="7")],
         "7 is a bare number: call it like the others, such as US-007",
@@ -187,13 +187,13 @@ def test_what_may_not_be_added_is_named(name: str) -> None:
         ),
         (
             '{"userStories": [{"id": "A", "id": "B"}]}',
-            'plan.json:1:30: "id" stands here a second time',
+            'plan.json:1:30: "id" appears twice',
         ),
         ("[" * 100_000, "plan.json:1:1: it is nested too deeply"),
-        ("[]", 'it is no {"userStories": [...]}'),
-        ('{"tasks": []}', 'it is no {"userStories": [...]}'),
-        ('{"userStories": [1]}', 'it is no {"userStories": [...]}'),
-        ('{"userStories": [{"id": 7}]}', 'it is no {"userStories": [...]}'),
+        ("[]", 'expected {"userStories": [...]}'),
+        ('{"tasks": []}', 'expected {"userStories": [...]}'),
+        ('{"userStories": [1]}', 'expected {"userStories": [...]}'),
+        ('{"userStories": [{"id": 7}]}', 'expected {"userStories": [...]}'),
     ],
 )
 def test_what_cannot_be_read_says_where(text: str, why: str) -> None:

@@ -149,7 +149,7 @@ def test_the_last_event_that_has_a_state_has_the_word() -> None:
 def test_a_challenge_without_evidence_is_refused_and_with_evidence_changes_no_state_by_itself() -> (
     None
 ):
-    with pytest.raises(FindingError, match="a finding is challenged with evidence or not at all"):
+    with pytest.raises(FindingError, match="a challenge needs evidence"):
         challenge(AT, Author.AGENT, "no, it is the cache", ())
     against = challenge(
         AT,
@@ -178,7 +178,7 @@ def test_a_challenge_without_evidence_is_refused_and_with_evidence_changes_no_st
     ],
 )
 def test_what_is_no_finding_is_refused_with_its_place(text: str) -> None:
-    with pytest.raises(FindingError, match="this is no finding"):
+    with pytest.raises(FindingError, match="not a valid finding"):
         read(text, "findings/N-1.toml")
 
 

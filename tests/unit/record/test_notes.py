@@ -136,7 +136,7 @@ def test_a_note_carries_what_was_said() -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("I looked into it", "it is no JSON"),
+        ("I looked into it", "invalid JSON"),
         ('"a text"', "is not of type 'object'"),
         ('{"claim": ""}', "claim"),
         ('{"state": "open"}', "'claim' is a required property"),
@@ -145,8 +145,8 @@ def test_a_note_carries_what_was_said() -> None:
         ('{"claim": "x", "challenge": "N-7f3k2"}', "evidence"),
         ('{"claim": "x", "reproduction": {"command": "x", "fails": 0}}', "reproduction.fails"),
         ('{"claim": "x", "evidence": "a\\u0000b"}', "evidence"),
-        ('{"claim": "\\ud800"}', "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
+        ('{"claim": "\\ud800"}', "invalid JSON"),
+        ("[" * 100_000, "invalid JSON"),
     ],
 )
 def test_what_does_not_validate_is_kept_as_text_and_says_why(line: str, why: str) -> None:

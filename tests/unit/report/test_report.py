@@ -95,7 +95,7 @@ def test_the_end_of_progress_says_the_same_in_eight_lines() -> None:
             " US-036"
         ),
         f"    read    {'; '.join(risks)}",
-        "    next    nothing can run until you decide; 2 wait behind it",
+        "    next    nothing can run until you decide; 2 more depend on it",
     ]
 
 
@@ -246,7 +246,7 @@ def test_a_run_is_chosen_by_its_name_or_by_what_happened_since() -> None:
 
 def test_without_any_run_it_says_how_things_stand() -> None:
     told = report(())
-    assert told.verdict == ("There is no run to tell of.",)
+    assert told.verdict == ("No run on record.",)
     assert told.next == (("US-031, US-032, US-033 and 4 more can run", "python loop.py run"),)
     assert all(views(told).values())
 
@@ -259,7 +259,7 @@ def test_work_that_began_in_a_run_that_was_cut_off_says_so() -> None:
 
 def test_unknown_costs_are_called_unknown() -> None:
     told = report(items(entries([(*row[:4], None, *row[5:]) for row in NIGHT])))
-    assert "cost unknown: no agent told it" in "\n".join(reportviews.text(told))
+    assert "cost unknown: not reported" in "\n".join(reportviews.text(told))
     assert " cost=unknown not-landed=unknown " in render(
         (reportviews.end_block(told, RUN, code=3, at=START),)
     )
@@ -511,7 +511,7 @@ def test_a_feature_that_is_worn_out_is_told_once_with_its_last_refusal() -> None
     (asked,) = told.decide
     assert (
         asked.question
-        == "was refused 3 times in a row by the same rule, scope.empty: the candidate changes"
+        == "was rejected 3 times in a row by the same rule, scope.empty: the candidate changes"
         " nothing"
     )
     assert told.apart.of("rejected") == ()

@@ -127,9 +127,9 @@ def test_dependencies_come_first_then_priority_then_file_order(
         (HELD, "held", "is held: two old tests disagree"),
         (UNPROVED, "unproved", "has landed unproved"),
         (BLOCKED, "blocked", "asks: Which PDF library may I add?"),
-        (WORN, "worn out", "is worn out after 3 attempts"),
-        (CARRIED, "worn out", "is worn out after 6 sessions that only carried its work on"),
-        (SAME, "worn out", "was refused 3 times in a row by the same rule, ratchet.test-removed"),
+        (WORN, "worn out", "was given up after 3 attempts"),
+        (CARRIED, "worn out", "was given up after 6 sessions that only carried its work on"),
+        (SAME, "worn out", "was rejected 3 times in a row by the same rule, ratchet.test-removed"),
         (FeatureHistory(skipped=True), "skipped", "is skipped"),
     ],
 )
@@ -154,13 +154,13 @@ def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(
         (
             ["A", "B"],
             {"A": UNPROVED, "B": WORN},
-            "nothing left to run: A has landed unproved; B is worn out after 3 attempts",
+            "nothing left to run: A has landed unproved; B was given up after 3 attempts",
             ("A", "B"),
         ),
         (
             [feature("A", depends=("B",)), "B"],
             {"B": WORN},
-            "nothing left to run: B is worn out after 3 attempts",
+            "nothing left to run: B was given up after 3 attempts",
             ("B",),
         ),
         (
@@ -181,7 +181,7 @@ def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(
             {**dict.fromkeys("BCDEFG", WORN), "A": UNPROVED, "C": UNPROVED},
             (
                 "nothing left to run: A and 1 more have landed unproved; "
-                f"{'; '.join(f'{name} is worn out after 3 attempts' for name in 'BDEF')}; 1 more"
+                f"{'; '.join(f'{name} was given up after 3 attempts' for name in 'BDEF')}; 1 more"
             ),
             tuple("ABCDEFG"),
         ),
@@ -276,11 +276,11 @@ def test_a_clean_start_is_asked_for_by_the_history(fresh: bool) -> None:
 
 DONE = plan(feature("A", done=True), feature("B", skip=True))
 RUN = Budget(what="the budget", most=20.0, spent=1.0)
-DAY = Budget(what="the budget of the day", most=9, spent=10)
-HOUR = Budget(what="the budget of the hour", most=2.0, spent=2.5, free_at=LATER)
+DAY = Budget(what="the daily budget", most=9, spent=10)
+HOUR = Budget(what="the hourly budget", most=2.0, spent=2.5, free_at=LATER)
 CANNOT_PAY = (
-    "the budget pays for no further session: $1.00 of $20.00 is left, the last ones took $1.50 and"
-    " more"
+    "the budget is too small for another session: $1.00 of $20.00 is left, the last ones took"
+    " $1.50 and more"
 )
 
 
@@ -311,7 +311,7 @@ CANNOT_PAY = (
         (plan("A"), {"stop_asked": "stopped, as asked"}, 0, "stopped, as asked"),
         (plan("A"), {"once": True, "used": 1}, 0, "one session has run, as asked"),
         (plan("A"), {"sessions": 2, "used": 2}, 0, "all 2 sessions of this run are used"),
-        (plan("A"), {"purses": (RUN, DAY)}, 0, "the budget of the day is used up: $10.00 of $9.00"),
+        (plan("A"), {"purses": (RUN, DAY)}, 0, "the daily budget is used up: $10.00 of $9.00"),
         (
             plan("A"),
             {"purses": (replace(RUN, spent=20.5),)},
@@ -422,9 +422,7 @@ def test_a_limit_beyond_the_end_of_the_run_is_not_waited_for() -> None:
 
 
 def test_an_hour_that_is_paid_for_is_waited_out_unless_the_run_ends_in_it() -> None:
-    why = (
-        "the budget of the hour is used up: $2.50 of $2.00; it pays again from 2026-11-21 07:00 UTC"
-    )
+    why = "the hourly budget is used up: $2.50 of $2.00; resuming at 2026-11-21 07:00 UTC"
     assert decision(plan("A"), RunLimits(purses=(HOUR,))) == Wait(until=LATER, why=why)
     assert decision(
         plan("A"), RunLimits(purses=(HOUR,), limited_until=NOW + timedelta(hours=1))

@@ -167,7 +167,7 @@ NOT_READ = {
     "pytest &": "the shell's & stands in it",
     "pytest < list": "the shell's < stands in it",
     "if true; then pytest; fi": "the shell's if stands in it",
-    "cd $HOME && pytest": "it goes to a folder that cannot be told by reading",
+    "cd $HOME && pytest": "it changes to a folder that is known only when it runs",
     "cd .. && pytest": "it leaves the project",
     "X=$(date) pytest": "the shell would have to fill in a variable",
     "pytest 'open": "the shell could not read it: No closing quotation",
@@ -188,10 +188,10 @@ def test_what_only_a_shell_can_tell_is_left_to_it(line: str) -> None:
     [
         ("pytest tests/test_*.py", "the shell would have to fill in one of its options"),
         ("pytest $ARGS", "the shell would have to fill in one of its options"),
-        ("./other.sh", "other.sh is no runner that is known"),
-        ("make nothing", "make is no runner that is known"),
-        ("docker compose run test", "docker is no runner that is known"),
-        ("npm run nothing", "npm is no runner that is known"),
+        ("./other.sh", "other.sh is not a known runner"),
+        ("make nothing", "make is not a known runner"),
+        ("docker compose run test", "docker is not a known runner"),
+        ("npm run nothing", "npm is not a known runner"),
     ],
 )
 def test_what_is_not_read_stays_as_it_is_and_says_why(line: str, why: str) -> None:
