@@ -9,7 +9,7 @@ from nightlatch.git import checkout
 from nightlatch.journal import transcripts_io
 from nightlatch.landing.landing import write_down
 from nightlatch.loop import cleanup
-from nightlatch.record.progress import RunEnd, parse, render
+from nightlatch.record.progress import Item, RunEnd, parse, render
 from nightlatch.report import collect_io, status_io, text
 from nightlatch.report.build import build
 from nightlatch.report.model import Report, on_clocks
@@ -50,7 +50,7 @@ def signed_off(context: RunContext, stop: Stop) -> tuple[Report, RunEnd, str]:
     tip = context.tip()
     items = parse(context.progress_text(tip))
     last = next((item for item in reversed(items) if isinstance(item, RunEnd)), None)
-    told = report(context, tip, stop)
+    told = report(context, tip, stop, items)
     block = text.end_block(told, context.run, code=stop.code, at=context.now())
     if context.run_is_open(tip) or (
         stop.code and (last is None or last.details[:1] != block.details[:1])
@@ -76,9 +76,8 @@ def fault(context: RunContext, code: int) -> str:
     return "" if code not in (4, 5) else faults[-1] if faults else FaultError.__doc__ or ""
 
 
-def report(context: RunContext, tip: str, stop: Stop) -> Report:
-    """The report of this run as it ends now."""
-    items = parse(context.progress_text(tip))
+def report(context: RunContext, tip: str, stop: Stop, items: tuple[Item, ...]) -> Report:
+    """The report of this run as it ends now; `items` are those of progress.txt."""
     picked = chosen(items) if context.run_is_open(tip) else [RunRecord(run=context.run)]
     end = RunEnd(
         run=context.run,

@@ -35,7 +35,7 @@ from nightlatch.record.findings.findings import Finding
 from nightlatch.record.findings.mentions import named_files
 from nightlatch.record.foreign_progress import before
 from nightlatch.record.history import FeatureHistory, History
-from nightlatch.record.progress import line
+from nightlatch.record.progress import line, patterns
 from nightlatch.run import notes_io, outcome, phases_io
 from nightlatch.run.context import Candidate, RunContext, Started
 from nightlatch.run.outcome import dropped
@@ -153,9 +153,8 @@ def brief(context: RunContext, started: Started) -> str:
     known = remembered(
         project, started.base, started.feature, past, context.findings(started.base), plan
     )
-    parts = brief_parts(
-        project, started.base, started.feature, past, context.memory.patterns, known, plan
-    )
+    learned = patterns(context.progress_text(started.base))
+    parts = brief_parts(project, started.base, started.feature, past, learned, known, plan)
     parts = phases_io.briefed(
         project, started.base, parts, started.stage, past.phases_of(started.feature)
     )

@@ -14,6 +14,7 @@ from nightlatch.notify.notifier_io import Notifier
 from nightlatch.project import authorship_io, branch_io
 from nightlatch.project.discovery import state_folder
 from nightlatch.project.project import find_project, require_plan
+from nightlatch.record.branch_io import BranchReader
 from nightlatch.run.context import Options, RunContext, Signals
 from nightlatch.suite.parallel_io import Progress
 from nightlatch.util import fs
@@ -45,6 +46,7 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
         workspace.sweep(
             project.cache, keep=journal.state.flight.folder if journal.state.flight else ""
         )
+        record = BranchReader(project)
         # its gits answer while those of the loop are asked
         own = replace(project, repo=replace(project.repo, standing={}))
         pool = Pool(project=own, sandbox=sandbox, branch=name)
@@ -59,12 +61,16 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
             journal=journal,
             pool=pool,
             engine=verdict_engine(
-                project, pool, progress=Progress(show=partial(alive, console, signals))
+                project,
+                pool,
+                progress=Progress(show=partial(alive, console, signals)),
+                record=record,
             ),
             console=console,
             signals=signals,
             notifier=Notifier(project=project, branch=name, run=run, say=console.say),
             now=now,
+            record=record,
         )
         with put_away(pool, console):
             try:

@@ -154,9 +154,10 @@ class History:
 
     def of(self, feature: Feature) -> FeatureHistory:
         key = (feature.id, feature.digest)
-        if key not in self.features and key in self.told:
-            self.features[key] = _come_to(self.told[key])
-        return self.features.get(key, NEW)
+        if (known := self.features.get(key)) is not None:
+            return known
+        # Two threads that ask at once find the same, and either may keep it.
+        return self.features.setdefault(key, _come_to(self.told[key])) if key in self.told else NEW
 
     def spent(self, run: str) -> float:
         return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
@@ -208,8 +209,12 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             landings = (item, *landings)[:KEPT] if item.word in LANDS else landings
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
             barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
+    # Copied in one step: another thread may ask the past one meanwhile, which then keeps an answer.
+    features = dict(past.features)
+    for key in told:
+        features.pop(key, None)
     return History(
-        features={key: known for key, known in past.features.items() if key not in told},
+        features=features,
         told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}},
         sessions=sessions,
         landings=landings,

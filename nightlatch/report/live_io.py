@@ -11,7 +11,7 @@ from nightlatch.journal import control_io, read_io, transcripts_io
 from nightlatch.journal.events import TURNS, Fields
 from nightlatch.journal.file_io import BEGINNING, Position, store_of
 from nightlatch.project.project import Project
-from nightlatch.record.progress import SESSION_WORDS, Entry, RunStart, parse
+from nightlatch.record.progress import SESSION_WORDS, Entry, RunStart
 from nightlatch.report import status_io
 from nightlatch.report.live import PHASES, RunSnapshot
 from nightlatch.report.status_io import ProjectStatus
@@ -122,9 +122,12 @@ def with_session(scene: RunSnapshot, seen: ProjectStatus, events: list[Fields]) 
 
 def record(seen: ProjectStatus, run: str) -> tuple[Mapping[str, str], tuple[Entry, ...]]:
     """The fields of this run's opening line, and its sessions and decisions."""
-    text = seen.project.progress_text(seen.tip) if seen.tip and run else ""
-    at = text.rfind(f"== run {run} start")
-    items = parse(text[at:]) if at >= 0 else ()
+    begun = (
+        at
+        for at, item in enumerate(seen.items)
+        if run and isinstance(item, RunStart) and item.run == run
+    )
+    items = seen.items[max(begun, default=len(seen.items)) :]
     start = next((dict(item.fields) for item in items if isinstance(item, RunStart)), {})
     return start, tuple(
         item for item in items if isinstance(item, Entry) and item.word in SESSION_WORDS

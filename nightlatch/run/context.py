@@ -20,11 +20,12 @@ from nightlatch.journal.file_io import Journal
 from nightlatch.model.models import Feature, Plan, Reason
 from nightlatch.notify.notifier_io import Notifier
 from nightlatch.project.project import Project
+from nightlatch.record.branch_io import BranchReader
 from nightlatch.record.findings.findings import Finding
 from nightlatch.record.findings.notes import NOTHING_FOUND, CheckedNote
-from nightlatch.record.history import History, replay
+from nightlatch.record.history import History
 from nightlatch.record.phases import Stage
-from nightlatch.record.progress import Item, RunStart, parse, patterns
+from nightlatch.record.progress import Item, RunStart
 from nightlatch.run.keep_awake import asleep
 from nightlatch.sandbox.base import Sandbox
 from nightlatch.util.console import Console
@@ -113,21 +114,16 @@ class Signals:
 
 
 @dataclass(slots=True, kw_only=True)
-class BranchCache:
-    """What the run would otherwise read again: the record of the last tip, and the plan as it
-    was last looked at.
+class RunMemory:
+    """What the run knows from one verb to the next, and no commit says.
 
-    `plan_stat`, `wish` and `waiting` are what the last decision knew of: the plan's file, what is
-    asked of the run, why it waits. `proven` is the commit at which what passes was last proved,
-    `base_seen`: this run itself has seen the suite of its base. `out` are the agents that need the
-    person first, a login or credit, and what each said.
+    `plan_seen` is the plan as it was last looked at. `plan_stat`, `wish` and `waiting` are what the
+    last decision knew of: the plan's file, what is asked of the run, why it waits. `proven` is the
+    commit at which what passes was last proved, `base_seen`: this run itself has seen the suite of
+    its base. `out` are the agents that need the person first, a login or credit, and what each
+    said.
     """
 
-    tip: str = ""
-    text: str = ""
-    history: History = field(default_factory=History)
-    plan: Plan | None = None
-    patterns: str = ""
     plan_seen: bytes | None = None
     plan_stat: tuple[int, int] | None = None
     wish: str = ""
@@ -139,9 +135,6 @@ class BranchCache:
     until: datetime | None = None
     wall: datetime | None = None
     asleep: float | None = None
-    findings: tuple[Finding, ...] = ()
-    findings_at: str = ""
-    read: dict[str, Finding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +185,8 @@ class RunContext:
     signals: Signals
     notifier: Notifier
     now: Callable[[], datetime]
-    memory: BranchCache = field(default_factory=BranchCache)
+    record: BranchReader
+    memory: RunMemory = field(default_factory=RunMemory)
 
     @property
     def ref(self) -> str:
@@ -214,35 +208,18 @@ class RunContext:
             f"the branch {self.branch} is gone", place=str(self.project.repo.top), fix=fix
         )
 
-    def _read(self, tip: str) -> BranchCache:
-        """The record at a commit; what was appended to the last one is all that is parsed."""
-        memory = self.memory
-        if memory.tip != tip:
-            text = self.project.progress_text(tip)
-            grown = memory.tip and text.startswith(memory.text)
-            items = parse(text[len(memory.text) :]) if grown else parse(text)
-            memory.history = replay(items, memory.history if grown else History())
-            memory.patterns = memory.patterns if grown else patterns(text)
-            memory.tip, memory.text, memory.plan = tip, text, self.project.read_plan(tip)
-        return memory
-
     def history(self, tip: str) -> History:
-        return self._read(tip).history
+        return self.record.history(tip)
 
     def progress_text(self, tip: str) -> str:
-        return self._read(tip).text
+        return self.record.progress_text(tip)
 
     def plan(self, tip: str) -> Plan | None:
-        return self._read(tip).plan
+        return self.record.plan(tip)
 
     def findings(self, tip: str) -> tuple[Finding, ...]:
         """Everything that is on record, oldest first."""
-        if self.memory.findings_at != tip:
-            self.memory.findings, self.memory.findings_at = (
-                self.project.findings(tip, self.memory.read),
-                tip,
-            )
-        return self.memory.findings
+        return self.record.findings(tip)
 
     def sessions_used(self, tip: str) -> int:
         """How many sessions of this run the branch has on record; they are its last."""

@@ -14,11 +14,12 @@ from nightlatch.errors import NightlatchError
 from nightlatch.git.tree_objects import Entry
 from nightlatch.model.models import Feature, Outcome, Plan, Reason, Ruling, Verdict
 from nightlatch.model.rules import reason
-from nightlatch.project.discovery import plan_reader
+from nightlatch.project.discovery import plan_in_force
 from nightlatch.project.own_files_io import run_outside
 from nightlatch.project.project import Project
 from nightlatch.ratchet.static import declared_tests
 from nightlatch.ratchet.static.examine import static_reasons
+from nightlatch.record.branch_io import BranchReader
 from nightlatch.sandbox.base import SandboxSpec
 from nightlatch.sandbox.reach import ReachableServices
 from nightlatch.suite import fingerprint_io
@@ -436,12 +437,13 @@ def verdict_engine(
     *,
     progress: Progress | None = None,
     cache: Path | None = None,
+    record: BranchReader | None = None,
 ) -> VerdictEngine:
     """Return the engine that evaluates trees in fresh checkouts of the pool.
 
     The sandbox is of the same kind as an agent's, but without its network: `ways` are open in place
     of those of the pool. `progress` is told what runs. Results are kept in `cache`, else among the
-    project's own.
+    project's own. `record` is the reader of commits that the caller has already.
     """
     project_files = (project.plan, project.progress, project.path("findings"), project.sheets)
     evaluator = TreeEvaluator(
@@ -455,7 +457,7 @@ def verdict_engine(
         open_room=room_opener(project, pool, ways),
         cache=ResultCache(cache or project.state / "cache"),
         layout=Layout(inside=project.inside, aside=tuple(filter(None, project_files))),
-        commands=project_commands(project),
+        commands=project_commands(project, record or BranchReader(project)),
         surroundings=Surroundings(
             env_key=pool.env_key,
             environment=pool.environment,
@@ -484,9 +486,9 @@ def room_opener(
     return open_room
 
 
-def project_commands(project: Project) -> ProjectCommands:
+def project_commands(project: Project, record: BranchReader) -> ProjectCommands:
     """Return the commands of the settings, and of the plan as a base has it."""
-    plan = plan_reader(project)
+    plan = partial(plan_in_force, project, record)
 
     def gates(base: str) -> tuple[str, ...]:
         of_base = plan(base)
