@@ -49,7 +49,7 @@ def parser() -> Parser:
         action="append",
         default=[],
         metavar="CMD",
-        help="a command that succeeds because the claim is so",
+        help="a command that succeeds because the claim is true",
     )
     made.add_argument(
         "--file",
@@ -73,7 +73,7 @@ def parser() -> Parser:
         help="the code that it is about",
     )
     made.add_argument("--reproduce", metavar="CMD", help="a command that fails")
-    made.add_argument("--fails", metavar="3/10", help="how often it fails (always, if not said)")
+    made.add_argument("--fails", metavar="3/10", help="how often it fails (default: always)")
     made.add_argument(
         "--base",
         action="store_true",
@@ -82,7 +82,7 @@ def parser() -> Parser:
     made.add_argument(
         "--state",
         choices=STATES,
-        help="with challenge: what it is now; of an open one it counts once the loop saw it",
+        help="with challenge: the new state; it counts once the loop has checked it",
     )
     made.add_argument("--next", metavar="TEXT", help="what to do next, and where")
     made.add_argument("--feature", metavar="F", help="the feature that it belongs to")

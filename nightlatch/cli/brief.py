@@ -1,4 +1,4 @@
-"""`brief`: what the next agent will be told about a feature, by the composition that the loop
+"""`brief`: print what the next agent will be told about a feature, by the composition that the loop
 uses."""
 
 import json
@@ -24,12 +24,12 @@ from nightlatch.util.text import harmless, plain
 @click.option(
     "--explain",
     is_flag=True,
-    help="Instead of the text: its parts, why each is in, what was cut, and the bytes of each.",
+    help="List the parts instead: why each is in, what was cut, and the bytes of each.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def command(feature: str, explain: bool, as_json: bool) -> None:
-    """Print what the next agent on FEATURE will be told, apart from carried work that meets new
-    commits."""
+    """Print what the next agent on FEATURE will be told. Only conflicts of carried work with new
+    commits are left out."""
     project = require_plan(find_project(Path.cwd()))
     seen = status_io.with_commit(project)
     found = seen.survey.find(feature)

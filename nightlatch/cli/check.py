@@ -24,15 +24,15 @@ NAMELESS = Feature(id="", title="", done=False)
     "name",
     metavar="F",
     default="",
-    help="Also ask whether this one is done; else the one that the commit names.",
+    help="Also check whether this feature is done; default: the one that the commit names.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(rev: str | None, name: str, as_json: bool) -> int:
     """Give the verdict on REV against its first parent, or without REV on your working tree
     against HEAD.
 
-    Ends with 0 for accept and hold, with 1 for reject. Lands nothing, and puts nothing back:
-    changed checks, CI and prompts are held.
+    Exits with 0 for accept and hold, with 1 for reject. Nothing is landed and no file is restored;
+    changes of checks, CI and prompts are reported as held.
     """
     project = require_plan(find_project(Path.cwd()))
     stands = status_io.with_commit(project).survey

@@ -25,20 +25,20 @@ SHOWN = 5
     default="30d",
     show_default=True,
     metavar="AGE",
-    help="Only what nobody has touched for so long.",
+    help="Only what has not been touched for this long.",
 )
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
     default=100,
     show_default=True,
-    help="The newest candidates stay, however old.",
+    help="Keep this many of the newest candidates, whatever their age.",
 )
 @click.option("--yes", is_flag=True, help="Remove it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
-    """Show what old sessions left that nothing needs any more; with --yes remove it. Carried,
-    held and running work always stays."""
+    """Show what old sessions left and nothing needs any more; with --yes remove it. Carried, held
+    and running work always stays."""
     try:
         before = time.time() - duration(older)
     except ValueError:

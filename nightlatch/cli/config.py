@@ -14,13 +14,14 @@ from nightlatch.project.project import find_project
 @click.option(
     "--show-origin",
     is_flag=True,
-    help="Say of each whether it is the default or from loop.toml, env or flag.",
+    help="Show where each value comes from: default, loop.toml, env or flag.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with the origins.")
 def command(show_origin: bool, as_json: bool) -> None:
     """Print every setting in force, as TOML.
 
-    The environment (NIGHTLATCH_LIMITS_ATTEMPTS=5) wins over loop.toml, and that over the default.
+    Environment variables (NIGHTLATCH_LIMITS_ATTEMPTS=5) override loop.toml, which overrides the
+    defaults.
     """
     settings = list(items(find_project(Path.cwd()).config))
     if as_json:

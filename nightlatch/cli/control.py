@@ -10,16 +10,14 @@ from nightlatch.project.project import Project, find_project
 
 DOES = {
     "pause": (
-        "Let the run at work start no new session until you say resume. The session at work goes on"
-        " to its end and lands."
+        "Start no new session until `nightlatch resume`. The current session finishes and lands."
     ),
     "resume": (
-        "Let a paused run go on, or one that waits for a usage limit; or take a stop back that the"
-        " run has not come to yet."
+        "Continue a run that is paused or waits for a usage limit. Also cancels a `nightlatch"
+        " stop` that has not taken effect yet."
     ),
     "stop": (
-        "End the run after the session that is at work, which goes on to its end and lands. Ctrl-C"
-        " would cut it off."
+        "End the run after the current session, which finishes and lands. Ctrl-C would cut it off."
     ),
 }
 

@@ -23,10 +23,7 @@ from nightlatch.util.text import plain
 
 PATIENCE = 20.0
 OPPOSITES = [{yes, no} for yes in ("approve", "done") for no in ("refuse", "revert")]
-NUMBERS = (
-    "FEATURE is an id of the plan, or the number that the end of the last run gave it under DECIDE"
-    " in progress.txt."
-)
+NUMBERS = "FEATURE is an id from the plan, or its number under DECIDE at the end of progress.txt."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,49 +48,43 @@ VERBS = {
     ),
     "approve": Verb(
         does=(
-            "Say that FEATURE is right: held work lands, what landed unproved passes, anything else"
-            " is done by your word, without proof."
+            "Accept FEATURE: held work lands, work that landed unproved passes, and any other"
+            " feature counts as done on your word, without proof."
         ),
         example="nightlatch approve US-004 US-005",
         several=True,
     ),
     "refuse": Verb(
         does=(
-            "Say that held or unproved work is not right: what landed is taken back by a revert"
-            " commit; the next session is told TEXT."
+            "Reject held or unproved work. What landed is taken back by a revert commit; the"
+            " next session is told TEXT."
         ),
         example='nightlatch refuse US-004 "The total must include tax."',
         text="[TEXT]",
         several=True,
     ),
     "done": Verb(
-        does=(
-            "Another spelling of `approve`: FEATURE is done, by your own word and without any"
-            " proof."
-        ),
+        does=("Same as `approve`: FEATURE counts as done on your word, without proof."),
         example="nightlatch done US-004",
     ),
     "retry": Verb(
         does=(
-            "Give FEATURE fresh attempts: after it was worn out, held, skipped, or its question has"
-            " settled itself."
+            "Give FEATURE fresh attempts: after it was given up, held or skipped, or when its"
+            " question no longer needs an answer."
         ),
         example="nightlatch retry US-004 --fresh",
     ),
     "hold": Verb(
-        does="Keep FEATURE from being worked on until you say retry.",
+        does="Do not work on FEATURE until `nightlatch retry`.",
         example='nightlatch hold US-004 "waiting for the new API"',
         text="[TEXT]",
     ),
     "skip": Verb(
-        does="Another spelling of `hold --for-good`: leave FEATURE out until you say retry.",
+        does="Same as `hold --for-good`: leave FEATURE out until `nightlatch retry`.",
         example="nightlatch skip US-004",
     ),
     "revert": Verb(
-        does=(
-            "Take a landed feature off the branch again, by a revert commit; its done-flag becomes"
-            " false."
-        ),
+        does=("Undo a landed feature with a revert commit; its done-flag becomes false."),
         example="nightlatch revert US-004",
     ),
 }
@@ -119,7 +110,7 @@ def command(name: str) -> click.Command:
             click.Option(
                 ["--fresh"],
                 is_flag=True,
-                help="Start clean; the work so far stays under its session's name.",
+                help="Start without the carried work; it stays available under its session's name.",
             )
         )
     if name == "hold":
@@ -127,14 +118,14 @@ def command(name: str) -> click.Command:
             click.Option(
                 ["--for-good"],
                 is_flag=True,
-                help="Leave it out: the run ends as planned without it.",
+                help="Leave it out for good: the run counts as complete without it.",
             )
         )
     params.append(
         click.Option(
             ["--now"],
             is_flag=True,
-            help="Carry it out at once instead of leaving it to the running or the next loop.",
+            help="Carry it out at once, instead of leaving it to the current or next run.",
         )
     )
 

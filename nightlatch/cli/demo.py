@@ -26,8 +26,8 @@ from nightlatch.util.command_name import install_command, loop_command
 def command(obj: object, *, keep: bool) -> None:  # noqa: ARG001  # every command is handed the program
     """Work a night through on a sample project, in under a minute.
 
-    The agent is a script that behaves as agents do: honest, then deleting a test, then claiming
-    without working, then hanging.
+    The agent is a script that misbehaves the way agents do: it works honestly, deletes a test,
+    claims to be done without doing anything, and hangs.
 
     \b
     Example: python loop.py demo --keep

@@ -24,14 +24,14 @@ FORECAST = ("prove", "cost", "overhead")  # topics of the forecast that are no f
 @click.option(
     "--notify",
     is_flag=True,
-    help="Only send a test through every channel of [notify], and say what came of it.",
+    help="Only send a test notification through every channel of [notify], and show the results.",
 )
 def command(as_json: bool, notify: bool) -> int:
     """Look at git, plan, checks, sandbox, agents, disk and the branch's own tests, and say what
     will prove each feature.
 
-    What would stop the night comes first, then what is worth knowing, then the forecast. Calls each
-    agent with one word, which it may bill. Ends with 1 if something would stop the night.
+    What would stop the night comes first, then warnings, then the forecast. Each agent is asked for
+    a one-word reply, which may cost a little. Exits with 1 if something would stop the night.
     """
     found, project, began = [], find_project(Path.cwd()), monotonic()
     console = Console(hide=project.secrets.hide)

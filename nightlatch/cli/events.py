@@ -16,13 +16,13 @@ from nightlatch.util.text import plain
 
 @click.command(epilog="Example: nightlatch events r-20261120-220100-s03 --follow --json")
 @click.argument("session")
-@click.option("--follow", is_flag=True, help="Go on until the session ends.")
+@click.option("--follow", is_flag=True, help="Keep streaming until the session ends.")
 @click.option(
     "--since",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Only what comes after event number N.",
+    help="Only events after number N.",
 )
 @click.option(
     "--json",

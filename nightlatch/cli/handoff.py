@@ -22,18 +22,18 @@ from nightlatch.util.text import harmless
 @click.option(
     "--trial",
     is_flag=True,
-    help="Instead: one fresh session with this note alone, one with none; count what each repeats.",
+    help="Run one session with only this note and one without it; count what each repeats.",
 )
 @click.option(
-    "--agent", metavar="NAME", help="The agent of the trial, instead of the configured one."
+    "--agent", metavar="NAME", help="The agent for the trial, instead of the configured one."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> None:
-    """Print the restart note of FEATURE as Markdown: what is wanted, what is done and known,
-    and what is next.
+    """Print the restart note of FEATURE as Markdown: the goal, what is done and known, and what is
+    next.
 
-    A trial costs two sessions of an agent. It works in workspaces that are thrown away, lands
-    nothing and records nothing.
+    A trial costs two agent sessions. It uses workspaces that are thrown away, lands nothing and
+    records nothing.
     """
     if agent and not trial:
         raise UsageError("--agent is only valid with --trial", fix="add --trial")

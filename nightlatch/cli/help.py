@@ -10,7 +10,7 @@ TOPICS = ("exit-codes", "prd", "config", "agents", "ratchet", "recovery", "compl
 @click.command(epilog="Example: nightlatch help exit-codes")
 @click.argument("topic", type=click.Choice(TOPICS), required=False)
 def command(topic: str | None) -> None:
-    """Print what there is to know about TOPIC; without one, which topics there are."""
+    """Explain TOPIC; without one, list the topics."""
     if topic is None:
         click.echo("\n".join(TOPICS))
     elif topic == "config":

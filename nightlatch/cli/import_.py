@@ -13,8 +13,8 @@ from nightlatch.util.text import CONTROL, plain
 def command(file: Path) -> None:
     """Print FILE, a plan of any dialect, as a canonical prd.json.
 
-    The file stays as it is. Readings that needed judgement are told on standard error. Plans need
-    not be imported to be used: every dialect is read, and written back, in place.
+    The file stays as it is. Anything that had to be interpreted is listed on standard error. You
+    need not import a plan to use it: every dialect is read, and written back, in place.
     """
     plan = planfile.read(file.read_bytes(), str(file))
     for reading in plan.readings:

@@ -46,15 +46,15 @@ Wanted = tuple[str, str, int]
 @click.option(
     "--commit",
     is_flag=True,
-    help="Commit these files and nothing else: run starts only when they are committed.",
+    help="Commit these files and nothing else. A run starts only when they are committed.",
 )
 @click.pass_obj
 def command(program: Program, commit: bool) -> None:
-    """Write what a project needs for the night and does not have yet; nothing that is there is
-    changed.
+    """Write the files that a run needs and the project does not have yet. Existing files stay as
+    they are.
 
-    loop.py, loop.toml, checks/ and prompts/, an example prd.json where there is no plan, and
-    .nightlatch/, which git never sees.
+    These are loop.py, loop.toml, checks/ and prompts/, an example prd.json where there is no plan,
+    and .nightlatch/, which git ignores.
     """
     project = here()
     found = look(project)

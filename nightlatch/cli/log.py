@@ -1,4 +1,4 @@
-"""`log`: the sessions and what each came to, as progress.txt tells them. Writes nothing."""
+"""`log`: list the sessions and how each ended, as progress.txt tells them. Writes nothing."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,12 +38,12 @@ class Session:
     type=click.IntRange(min=0),
     default=LINES,
     show_default=True,
-    help="How many of the last sessions; 0: all.",
+    help="Show only this many of the last sessions; 0: all.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(name: str, count: int, as_json: bool) -> int:
-    """Say what each session came to: of all, or of one feature; of one session the details and
-    the end of its transcript too."""
+    """Show how each session ended, of all features or of one. Of a single session it shows the
+    details and the end of its transcript too."""
     seen = status_io.glance(find_project(Path.cwd()))
     project, sessions = seen.project, chosen(seen, name)[-count:]
     if as_json:

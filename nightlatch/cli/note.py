@@ -41,8 +41,8 @@ class Notes(click.Group):
     epilog='Example: nightlatch note open "Why is the second page slow?" --cite src/page.py:10-20',
 )
 def command() -> None:
-    """Write down what you found out, or see what is known. In a workspace a note waits for the
-    loop; at your desk your word counts."""
+    """Write down what you found out, or see what is known. A note from a workspace counts once the
+    loop has checked it; a note of yours counts at once."""
 
 
 def saying(word: str) -> Callable[..., int]:
@@ -97,7 +97,8 @@ def said(note: dict[str, object]) -> str:
 @click.option("--state", metavar="S", help="verified, rejected, open, blocked or stale.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
-    """What is on record, oldest first; what cites code that has changed since is stale."""
+    """List the findings on record, oldest first. A finding whose cited code has changed since is
+    stale."""
     told = [
         each
         for each in known()
@@ -126,7 +127,7 @@ def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
 @click.argument("name", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def show(name: str, *, as_json: bool) -> None:
-    """All that was ever said about one finding, its file first, then how it stands."""
+    """Print everything that was said about one finding: its file first, then its present state."""
     found = next((each for each in known(name) if each["id"] == name), None)
     if found is None:
         raise FindingError(f"finding {name!r} not found", fix="nightlatch note list")

@@ -39,16 +39,16 @@ NOT_ASKED = 3
     "--agent",
     metavar="NAME",
     default="",
-    help="The planner; without it the first agent of loop.toml.",
+    help="The agent that plans; default: the first agent of loop.toml.",
 )
 @click.option("--yes", is_flag=True, help="Write without asking.")
 def command(spec: Path | None, refine: str, *, prove: bool, agent: str, yes: bool) -> int:
-    """Have an agent expand SPEC into features with criteria and verify commands, and where they
-    are missing an init.sh and checks/.
+    """Have an agent expand SPEC into features with criteria and verify commands. It also proposes
+    init.sh and checks/ where they are missing.
 
-    It works in a workspace that is thrown away. Features that are there are never removed, reworded
-    or marked done. What it answers is shown as a diff once all of it holds: every verify runs and
-    is red now, every check passes now. Ends with 1 if it does not hold.
+    The agent works in a workspace that is thrown away. Existing features are never removed,
+    reworded or marked done. Its answer is shown as a diff once all of it is valid: every verify
+    runs and is red now, every check passes now. Exits with 1 if it is not valid.
     """
     from nightlatch.agents import registry_io
     from nightlatch.planner import planner_io

@@ -31,7 +31,7 @@ CODES = {"accept": 0, "reject": 1, "hold": 3}
     "--tests",
     default="",
     metavar="CMD",
-    help="The test command; else the runner that the files point to.",
+    help="The test command; default: the runner that the files point to.",
 )
 @click.option(
     "--verify",
@@ -45,7 +45,9 @@ CODES = {"accept": 0, "reject": 1, "hold": 3}
     metavar="ID",
     help="A test, file or glob that is meant to change. May be repeated.",
 )
-@click.option("--feature", default="", metavar="TEXT", help="What the range is about.")
+@click.option(
+    "--feature", default="", metavar="TEXT", help="What the change is about, in a few words."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="SARIF 2.1.0 for code scanning.")
 @click.option(
@@ -62,10 +64,10 @@ def command(
     as_sarif: bool,
     github: bool,
 ) -> int:
-    """Say whether BASE..HEAD weakens what protected BASE. Needs no plan and no settings, and
-    leaves the repository as it is.
+    """Say whether the commits BASE..HEAD weaken the tests and checks that BASE has. Needs no plan
+    and no settings, and changes nothing in the repository.
 
-    Ends with 0 for accept, 1 for reject, 3 for hold; with 2, 4 or 70 where there is no verdict,
+    Exits with 0 for accept, 1 for reject, 3 for hold. Without a verdict it exits with 2, 4 or 70,
     never with 1.
     """
     if as_json and as_sarif:

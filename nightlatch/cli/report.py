@@ -30,16 +30,16 @@ from nightlatch.report.model import Report, on_clocks
     "--since",
     default="",
     metavar="T",
-    help="All runs since a date, a time (UTC) or for so long: 2026-11-20, 12h.",
+    help="All runs since a date, a time (UTC) or a duration ago: 2026-11-20, 12h.",
 )
 @click.pass_obj
 def command(
     program: Program, /, *, page: Path | None, md: bool, as_json: bool, run: str, since: str
 ) -> int:
-    """Say what landed, what was refused and why, what needs your decision and how to give it,
+    """Show what landed, what was rejected and why, what needs your decision and how to give it,
     what it cost and what to read first.
 
-    Reads only: safe at any time, also while a run is going.
+    Changes nothing: safe at any time, also during a run.
     """
     from nightlatch.report import collect_io, status_io
     from nightlatch.report import text as reportviews

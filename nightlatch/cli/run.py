@@ -39,14 +39,16 @@ def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -
 
 @click.command()
 @click.option("--once", is_flag=True, help="One session, then stop.")
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and start and write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would happen, without starting or writing anything."
+)
 @click.option("--feature", default="", metavar="ID", help="Work on this feature only.")
 @click.option("--until", metavar="07:00", help="Start no session after this local time.")
 @click.option(
     "--budget",
     metavar="DOLLARS",
     callback=dollars_of,
-    help="Stop when the agents say that they have cost this much.",
+    help="Stop when the agents report this much cost.",
 )
 @click.option(
     "--sessions",
@@ -59,14 +61,14 @@ def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -
 @click.option(
     "--stay",
     is_flag=True,
-    help="With nothing left to run, wait for answers, approvals and new features.",
+    help="When nothing is left to run, wait for answers, approvals and new features.",
 )
 @click.option("--agent", metavar="NAME", help="Use this agent instead of the configured ones.")
 @click.option(
-    "--detach", is_flag=True, help="Go on in the background, whatever becomes of this terminal."
+    "--detach", is_flag=True, help="Run in the background; closing the terminal does not stop it."
 )
 @click.option(
-    "--accept-red", is_flag=True, help="Go on although more tests fail on the branch than is usual."
+    "--accept-red", is_flag=True, help="Run even though many tests already fail on the branch."
 )
 @click.pass_obj
 def command(

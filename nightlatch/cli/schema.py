@@ -10,6 +10,6 @@ NAMES = {"note": "note.json", "plan": "prd.json", "phase": "phase.json", "judge"
 @click.command(epilog="Example: nightlatch schema > prd.schema.json")
 @click.argument("name", type=click.Choice(list(NAMES)), default="plan")
 def command(name: str) -> None:
-    """Print a JSON Schema (draft 2020-12): of the plan, of what an agent leaves at the end of a
-    phase, of a judge's answer."""
+    """Print a JSON Schema (draft 2020-12): of the plan (the default), of a note, of an agent's
+    phase.json, of a judge's answer."""
     click.echo(data.text("schema", NAMES[name]), nl=False)

@@ -25,9 +25,9 @@ SHOWN = 10
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def command(program: Program, /, *, as_json: bool) -> int:
-    """Say what passes, what is left and what waits for you, each decision with its command.
+    """Show what passes, what remains and what waits for you, each decision with its command.
 
-    Reads only: safe at any time, also while a run is going.
+    Changes nothing: safe at any time, also during a run.
     """
     seen = status_io.glance(find_project(Path.cwd()))
     if as_json:

@@ -14,8 +14,8 @@ from nightlatch.util.text import plain
 
 @click.command(epilog="Example: nightlatch sync")
 def command() -> None:
-    """Move your checkout to the tip of the branch. What you edited is kept, with what landed in
-    it; conflicts are named."""
+    """Move your checkout to the tip of the branch. Your edits are kept and merged with what landed;
+    conflicts are named."""
     project = find_project(Path.cwd())
     seen = status_io.with_commit(project)
     if seen.head is None or seen.head != seen.branch:

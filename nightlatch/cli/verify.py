@@ -22,10 +22,11 @@ from nightlatch.verdict.reverification import Proof, by_tests
 @click.argument("name", metavar="[F]", default="")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(name: str, as_json: bool) -> int:
-    """Prove again every feature that says it passes, or only F: by its verify command, or by
+    """Prove again every feature that is marked as passing, or only F: by its verify command, or by
     the tests of its landing.
 
-    What only a person marked as done is listed and not failed. Ends with 1 if anything fails.
+    Features that only a person marked as done are listed, but cannot fail. Exits with 1 if anything
+    fails.
     """
     project = require_plan(find_project(Path.cwd()))
     proofs = []

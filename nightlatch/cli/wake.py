@@ -24,7 +24,8 @@ def command(program: Program, /, session: str, *, agent: str | None) -> int:
     end of its transcript in the brief.
 
     \b
-    Any machine can that has the repository, its refs/nightlatch/* and the folder .nightlatch.
+    This works on any machine that has the repository, its refs/nightlatch/* and the folder
+    .nightlatch.
     """
     flags: dict[str, object] = {"agent": (agent,)} if agent else {}
     project = require_plan(find_project(Path.cwd(), flags))

@@ -53,11 +53,11 @@ STYLES = {
     help="One JSON object a line for everything that happens, on a terminal too.",
 )
 def command(*, as_json: bool) -> None:
-    """Watch the run at work: what runs, since when, what it cost, what landed, what is next.
+    """Watch the run: what it does, since when, what it cost, what landed, what is next.
 
-    Only reads: leave it whenever you like, the run goes on. Its keys p and s are the commands
-    pause, resume and stop. Where there is no terminal it prints a line for everything that happens.
-    It ends with the run.
+    Leave it whenever you like: the run goes on. The keys p and s stand for the commands pause,
+    resume and stop. Without a terminal it prints a line for everything that happens. It ends with
+    the run.
     """
     watcher = SnapshotReader(project=require_plan(find_project(Path.cwd())))
     terminal = (
