@@ -1,4 +1,4 @@
-"""What docs/contributing.md says about the repository is so."""
+"""What docs/contributing.md and docs/words.md say about the repository is so."""
 
 import re
 import tomllib
@@ -6,6 +6,8 @@ import tomllib
 from tests import ROOT
 
 PAGE = (ROOT / "docs/contributing.md").read_text(encoding="utf-8")
+WORDS = (ROOT / "docs/words.md").read_text(encoding="utf-8")
+LARGE = 2500  # lines: a package above this says why it is not two
 PATH = re.compile(r"`((?:nightlatch|tests|docs|changes|shipped)/[^\s`]*)`")
 
 
@@ -23,8 +25,23 @@ def test_the_packages_of_the_page_are_all_there_are_in_the_order_of_the_imports(
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (contract,) = settings["tool"]["importlinter"]["contracts"]
     packages = [name for name in reversed(contract["layers"]) if is_package(name)]
-    rows = re.findall(r"^\| (`.*?`) \| \w", PAGE.partition("## How it is tested")[0], re.MULTILINE)
-    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == packages
+    assert [name for name, _ in packages_of_the_page()] == packages
+
+
+def test_each_package_that_is_large_has_its_reason_on_the_page() -> None:
+    for name, reason in packages_of_the_page():
+        lines = sum(
+            len(file.read_text(encoding="utf-8").splitlines())
+            for file in (ROOT / "nightlatch" / name).rglob("*.py")
+        )
+        assert reason or lines <= LARGE, name
+
+
+def packages_of_the_page() -> list[tuple[str, str]]:
+    """Return each package with the reason for its size, in the order of docs/words.md."""
+    return re.findall(
+        r"^\| `(\w+)` \| \w.* \| (.*?) ?\|$", WORDS.partition("## The packages")[2], re.MULTILINE
+    )
 
 
 def is_package(name: str) -> bool:
