@@ -48,8 +48,8 @@ class PersonEdit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What did not move with the others: paths that wait for another call, and paths that git
-    now shows as in conflict."""
+    """The paths that did not move with the others: those that wait for another call, and those that
+    git now shows as in conflict."""
 
     stays: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditHandling:
-    """From where to where the checkout goes.
+    """The two trees between which the checkout moves.
 
     `resumed`: an earlier call left it in between; `met`: edits that the index is ahead of.
     """
@@ -73,7 +73,7 @@ class EditHandling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedOut:
-    """What does not need git to move it: changes that are there, edits that a landing meets,
+    """The changes that git need not move: those already there, edits that a landing meets, and
     paths that wait."""
 
     there: list[Change] = field(default_factory=list)
@@ -82,8 +82,8 @@ class SortedOut:
 
 
 def take_branch(repo: Repo, wanted: str = "") -> str:
-    """The branch to land on: the wanted one, made at HEAD and switched to where need be, else
-    the one that is checked out.
+    """Return the branch to land on: the wanted one, made at HEAD and switched to where need be,
+    else the one that is checked out.
 
     Raises RepoError where there is no commit yet, HEAD is detached, a merge or the like is under
     way, or a switch would touch edits.
@@ -130,12 +130,13 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
 
 
 def under_way(repo: Repo) -> str | None:
-    """The rebase, merge or the like that the person has begun in the checkout and not ended."""
+    """Return the rebase, merge or the like that the person has begun in the checkout and not
+    ended."""
     return next((what for file, what in UNDER_WAY.items() if (repo.git_dir / file).exists()), None)
 
 
 def is_ignored(repo: Repo, path: str) -> bool:
-    """Would git leave this file out, though it lies there?"""
+    """Return whether git ignores this existing file."""
     return (
         repo.as_person("check-ignore", "-q", f"./{path}", env={"GIT_LITERAL_PATHSPECS": "0"})
         .finish()
@@ -145,8 +146,8 @@ def is_ignored(repo: Repo, path: str) -> bool:
 
 
 def plan_edit(repo: Repo, branch: str, path: str) -> PersonEdit | None:
-    """What the person changed in the plan since the checkout last followed the branch, staged
-    or not.
+    """Return what the person changed in the plan since the checkout last followed the branch,
+    staged or not.
 
     None where they changed nothing, where the file is gone, and where the checkout is on another
     branch: its files belong to that one.
@@ -178,12 +179,12 @@ def put_back(repo: Repo, path: str, seen: bytes, data: bytes) -> bool:
 
 
 def within(path: str, names: Collection[str]) -> bool:
-    """Is the path one of these, or in one of the folders among them?"""
+    """Return whether the path is one of these, or in one of the folders among them."""
     return path in names or any(name.endswith("/") and path.startswith(name) for name in names)
 
 
 def mode_of(file: Path) -> str:
-    """The mode that git would give a regular file."""
+    """Return the mode that git would give a regular file."""
     return PROGRAM if file.is_file() and file.stat().st_mode & stat.S_IXUSR else FILE
 
 
@@ -280,8 +281,8 @@ def await_index(repo: Repo) -> None:
 
 
 def caught_up(repo: Repo, behind: str, old: str) -> str:
-    """The tree that the checkout is at: the one it was left behind at, with what that call had
-    put in place before git refused the rest."""
+    """Return the tree that the checkout is at: the one it was left behind at, with what that call
+    had put in place before git refused the rest."""
     changes = repo.diff(behind, old)
     index, disk = staged(repo, changes), on_disk(repo, changes)
     known = {path: entry for path, (entry, _) in index.items()}
@@ -305,12 +306,12 @@ def record(repo: Repo, changes: Sequence[Change]) -> None:
 
 
 def on(repo: Repo, branch: str) -> bool:
-    """Is this branch checked out?"""
+    """Return whether this branch is checked out."""
     return (repo.git_dir / "HEAD").read_bytes() == os.fsencode(f"ref: refs/heads/{branch}\n")
 
 
 def rebasing(repo: Repo, branch: str) -> bool:
-    """Is this branch being rebased here?
+    """Return whether this branch is being rebased here.
 
     HEAD is detached meanwhile, and the branch is moved, or put back, at the end.
     """
@@ -358,8 +359,8 @@ def try_to_move(
 
 
 def sort_out(way: EditHandling, changes: Sequence[Change], *, torn: bool) -> SortedOut:
-    """The changes that lie in the checkout already, or do from now on, those that meet an edit,
-    and the paths that must wait; git can move the others.
+    """Return the changes that lie in the checkout already, or do from now on, those that meet an
+    edit, and the paths that must wait; git can move the others.
 
     `torn`: a git was killed while it moved them.
     """
@@ -398,7 +399,7 @@ def sort_out(way: EditHandling, changes: Sequence[Change], *, torn: bool) -> Sor
 
 
 def met(way: EditHandling, change: Change, known: Entry | None, seen: Entry | None) -> EditConflict:
-    """The edit of a path and what landed there, together."""
+    """Return the edit of a path and what landed there, together."""
     repo, path = way.repo, change.path
     ignored = known is None and not change.old_mode and is_ignored(repo, path)
     return edit_merge.meet(
@@ -407,7 +408,7 @@ def met(way: EditHandling, change: Change, known: Entry | None, seen: Entry | No
 
 
 def rewound(repo: Repo, tip: str, change: Change, known: Entry | None) -> bool:
-    """Does the index hold what this path was a few commits ago?
+    """Return whether the index holds what this path was a few commits ago.
 
     A git of the person that read the index before it was moved, and wrote it after, puts it back
     so: `git commit -- PATH` reads first and locks then.
@@ -431,7 +432,7 @@ def rewound(repo: Repo, tip: str, change: Change, known: Entry | None) -> bool:
 
 
 def unwritten(repo: Repo, change: Change) -> bool:
-    """Is the file gone, or no more than the beginning of the new one?
+    """Return whether the file is gone, or is only the beginning of the new one.
 
     That is what a killed git leaves; the beginning goes.
     """
@@ -464,7 +465,8 @@ def bring(repo: Repo, change: Change) -> bool:
 
 
 def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool]]:
-    """What the index has for these paths, and whether a sparse checkout keeps the file away."""
+    """Return what the index has for these paths, and whether a sparse checkout keeps the file
+    away."""
     paths = [change.path for change in changes]
     if not paths:
         return {}
@@ -480,7 +482,7 @@ def staged(repo: Repo, changes: Sequence[Change]) -> dict[str, tuple[Entry, bool
 
 
 def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
-    """What lies in the checkout at these paths, as git would keep it; a folder stands for
+    """Return what lies in the checkout at these paths, as git would keep it; a folder stands for
     whatever else is there or in the way."""
     places = {change.path: repo.top / change.path for change in changes}
     ours = {change.path for change in changes if change.old_mode}
@@ -505,7 +507,7 @@ def on_disk(repo: Repo, changes: Sequence[Change]) -> dict[str, Entry]:
 
 
 def kept_as(repo: Repo, changes: Sequence[Change], paths: Sequence[str]) -> list[str]:
-    """The ids under which git would keep these files.
+    """Return the ids under which git would keep these files.
 
     Only what is not byte for byte one side of its change is asked of git's filters.
     """
@@ -532,5 +534,5 @@ def in_the_way(repo: Repo, folder: str) -> bool:
 
 
 def c_quoted(path: str) -> str:
-    """A path as git reads it from a list of lines."""
+    """Return a path as git reads it from a list of lines."""
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

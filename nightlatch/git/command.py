@@ -65,7 +65,7 @@ KINDS = {b"blob", b"tree", b"commit", b"tag"}
 
 
 def apart(args: Sequence[str]) -> int | None:
-    """The process group of a git: its own, so that neither Ctrl-C nor a terminal that closes
+    """Return the process group of a git: its own, so that neither Ctrl-C nor a terminal that closes
     ends it half-way. None, the loop's, where it may have to ask for a passphrase."""
     return None if "-S" in args else 0
 
@@ -146,7 +146,7 @@ class GitCommand:
     def output(
         self, stdin: bytes = b"", timeout: float | None = None, accept: Collection[int] = (0,)
     ) -> bytes:
-        """What it prints; RepoError where its exit code is not accepted."""
+        """Return what it prints; RepoError where its exit code is not accepted."""
         return self.printed(self.finish(stdin, timeout), accept)
 
     def printed(
@@ -165,8 +165,8 @@ class GitCommand:
 
 
 class GitServer:
-    """A git process that answers for as long as somebody holds this: one thread at a time, and
-    a new process where one ended."""
+    """A long-running git process that answers one thread at a time; a new one is started where it
+    ended."""
 
     def __init__(self, call: GitCommand) -> None:
         self._call, self._lock, self._talk, self._ended = call, RLock(), None, bool
@@ -217,7 +217,7 @@ def hang_up(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitSession:
-    """A git process that is asked and answers."""
+    """A long-running git process that takes requests and answers them."""
 
     call: GitCommand
     stdin: IO[bytes]
@@ -225,7 +225,7 @@ class GitSession:
     stderr: IO[bytes]
 
     def answer(self, question: bytes) -> bytes:
-        """The first line of its answer; RepoError where it ends instead."""
+        """Return the first line of its answer; RepoError where it ends instead."""
         self.ask(question)
         with suppress(BrokenPipeError):
             self.stdin.flush()
@@ -239,8 +239,8 @@ class GitSession:
             self.stdin.write(question)
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
-        """Id, type and bytes of an object, asked of a `cat-file --batch`; None where the name,
-        without a line break, names none."""
+        """Return id, type and bytes of an object, asked of a `cat-file --batch`; None where the
+        name, without a line break, names none."""
         return self._read_object(self.answer(os.fsencode(f"{name}\n")))
 
     def _read_object(self, line: bytes) -> tuple[str, str, bytes] | None:
@@ -266,7 +266,7 @@ class GitSession:
         yield from (self._read_object(self.answer(b"")) for _ in range(asked))
 
     def object(self, name: str) -> bytes:
-        """The bytes of an object that has to be there."""
+        """Return the bytes of an object that has to be there."""
         found = self.find(name)
         if found is None:
             raise RepoError(
@@ -276,10 +276,10 @@ class GitSession:
 
 
 def words(printed: bytes) -> list[str]:
-    """What a command with -z printed."""
+    """Return what a command with -z printed."""
     return os.fsdecode(printed).split("\0")[:-1]
 
 
 def printed_id(printed: bytes) -> str:
-    """The id that a command printed."""
+    """Return the id that a command printed."""
     return printed.decode("ascii").strip()

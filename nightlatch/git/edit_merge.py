@@ -52,7 +52,7 @@ class EditConflict:
 def meet(
     repo: Repo, change: Change, seen: EditMerge, *, union: bool, ignored: bool
 ) -> EditConflict:
-    """What becomes of a path that a landing changed and the person edited, staged or not.
+    """Return what becomes of a path that a landing changed and the person edited, staged or not.
 
     Nothing is written but blobs.
 
@@ -90,8 +90,8 @@ def new_side(change: Change) -> Entry | None:
 
 
 def stored(repo: Repo, path: str, disk: Entry | None) -> Entry | None:
-    """The entry of a file on disk, with its content in the repository; None for what no entry
-    can be made of."""
+    """Return the entry of a file on disk, with its content in the repository; None for what no
+    entry can be made of."""
     if disk is None or not disk[1] or disk[0] == GITLINK:
         return None
     if disk[0] in REGULAR:
@@ -111,7 +111,8 @@ def bytes_of(repo: Repo, path: str) -> bytes:
 def brought(
     repo: Repo, path: str, old: Entry | None, edited: Entry | None, new: Entry | None, union: bool
 ) -> tuple[Entry | None, bool]:
-    """A side of the person's with what landed in it, and whether that went without a conflict.
+    """Return a side of the person's with what landed in it, and whether that went without a
+    conflict.
 
     Marks stand in one with.
     """
@@ -134,8 +135,8 @@ def brought(
 def three_way(
     repo: Repo, path: str, landed: str, before: str, edited: str, *, union: bool
 ) -> tuple[str, bool]:
-    """The blob of a merge of three blobs ("": nothing there), and whether it has no conflict;
-    "" where these are no texts to merge.
+    """Return the blob of a merge of three blobs ("": nothing there), and whether it has no
+    conflict; "" where these are no texts to merge.
 
     A merge driver of the person's is not run: what goes through it has landed.
     """
@@ -162,14 +163,14 @@ def three_way(
 def merged_files(
     repo: Repo, places: Iterable[Path], *how: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """What git makes of three files, with marks where it cannot tell; its exit code is the
+    """Return what git makes of three files, with marks where it cannot tell; its exit code is the
     number of conflicts."""
     named = [word for label in LABELS for word in ("-L", label)]
     return repo.private("merge-file", "-p", "-q", *how, *named, *map(str, places)).finish()
 
 
 def only_added(marked: bytes) -> bool:
-    """Do both sides of every conflict add lines where nothing was, as at the end of a file?
+    """Return whether both sides of every conflict only add lines, as at the end of a file.
 
     Then neither is against the other.
     """
@@ -179,7 +180,7 @@ def only_added(marked: bytes) -> bool:
 
 
 def finish(repo: Repo, meetings: Iterable[EditConflict]) -> list[str]:
-    """Have index and files say what came of the meetings.
+    """Write the outcome of the merges to the index and to the files.
 
     Returns the paths whose file was saved anew meanwhile: they are to meet again.
 
@@ -196,7 +197,7 @@ def finish(repo: Repo, meetings: Iterable[EditConflict]) -> list[str]:
 
 
 def lines_of(meeting: EditConflict) -> Iterable[tuple[str, int, Entry | None]]:
-    """The index entries of a path as `order` takes them."""
+    """Yield the index entries of a path as `order` takes them."""
     path, change = meeting.change.path, meeting.change
     if not meeting.conflict:
         yield path, 0, meeting.staged
@@ -240,7 +241,7 @@ def replaced(repo: Repo, path: str, seen: bytes, wanted: Entry) -> bool:
 
 
 def unmerged(repo: Repo) -> dict[str, dict[int, Entry]]:
-    """The paths that are in conflict in the index, with the entry at each stage."""
+    """Return the paths that are in conflict in the index, with the entry at each stage."""
     found: dict[str, dict[int, Entry]] = {}
     for line in words(repo.as_person("ls-files", "-z", "-u").output()):
         meta, _, path = line.partition("\t")
@@ -280,7 +281,7 @@ def put_again(
 
 
 def landed_since(change: Change | None, stages: Mapping[int, Entry]) -> dict[int, Entry | None]:
-    """The landed side of a conflict where a landing changed it once more; nothing where that
+    """Return the landed side of a conflict where a landing changed it once more; nothing where that
     side is not what it was changed from."""
     if change is None or stages.get(LANDED) != old_side(change):
         return {}

@@ -73,7 +73,7 @@ def as_kept(
 
 
 def decoded(data: bytes, coding: str) -> str:
-    """A text in an encoding as git names it, "" where it is none, or in none of its own."""
+    """Return a text in an encoding as git names it, "" where it is none, or in none of its own."""
     try:
         return "" if coding in OFF else data.decode(coding.upper().removesuffix("-BOM"))
     except (LookupError, UnicodeError):
@@ -81,7 +81,7 @@ def decoded(data: bytes, coding: str) -> str:
 
 
 def has_breaks(data: bytes) -> bool:
-    """Is this, by git's own measure, a text with line ends of two characters?"""
+    """Return whether this is, by git's own measure, a text with line ends of two characters."""
     if b"\r\n" not in data or b"\0" in data or b"\r" in data.replace(b"\r\n", b""):
         return False
     odd = sum(byte == 127 or (byte < 32 and byte not in b"\n\r\t\b\x1b\f") for byte in data)
@@ -115,7 +115,7 @@ def as_seen(
 
 
 def rule_files(repo: Repo, rules: Path) -> list[Path]:
-    """The files that say what git makes of other files: the base's and the person's."""
+    """Return the files that say what git makes of other files: the base's and the person's."""
     return [
         *rules.rglob(".gitattributes"),
         *(place for place in repo.attributes if place.is_file()),
@@ -123,13 +123,13 @@ def rule_files(repo: Repo, rules: Path) -> list[Path]:
 
 
 def converts_breaks(repo: Repo) -> bool:
-    """Does the person have line ends converted in files of which no rule speaks?"""
+    """Return whether the person has git convert line ends in files that no rule names."""
     said = repo.as_person("config", "--get", "core.autocrlf").finish().stdout.strip().lower()
     return said in (b"true", b"input", b"1", b"yes", b"on")
 
 
 def attributes(repo: Repo, rules: Path, paths: list[str]) -> list[dict[str, str]]:
-    """What the rules say of each path, in the order of the paths.
+    """Return what the rules say of each path, in the order of the paths.
 
     Raises RepoError for a filter that `trusted` refuses.
     """
@@ -149,21 +149,21 @@ def attributes(repo: Repo, rules: Path, paths: list[str]) -> list[dict[str, str]
 
 
 def own(repo: Repo, rules: Path, *args: str) -> GitCommand:
-    """A git command by the person's configuration, with the attributes of the base and no other
-    files."""
+    """Return a git command by the person's configuration, with the attributes of the base and no
+    other files."""
     env = {"GIT_WORK_TREE": str(rules), "GIT_INDEX_FILE": str(rules.with_name("no index"))}
     return replace(repo.as_person(*args, settings=QUIET, env=env), cwd=rules)
 
 
 def known(repo: Repo, name: str) -> bool:
-    """Does the person's configuration say what this filter runs?"""
+    """Return whether the person's configuration says what this filter runs."""
     kinds = (f"filter.{name}.{kind}" for kind in ("clean", "process"))
     return any(repo.as_person("config", "--get", kind).finish().stdout.strip() for kind in kinds)
 
 
 def trusted(repo: Repo, name: str) -> None:
-    """Raises RepoError where a command of this filter is a file of the project: whoever writes
-    there would run it."""
+    """Raise RepoError where a command of this filter is a file of the project, which an agent could
+    change."""
     for kind in ("clean", "process"):
         command = os.fsdecode(
             repo.as_person("config", "--get", f"filter.{name}.{kind}").finish().stdout

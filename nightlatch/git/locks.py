@@ -60,8 +60,8 @@ def seen(lock: Path) -> os.stat_result | None:
 
 
 def at_work(repo: Repo, locks: Iterable[Path]) -> Iterator[int]:
-    """Processes that hold one of these files open, and gits in the repository, which keep locks
-    also while an editor is open for them.
+    """Return the processes that hold one of these files open, and git processes in the repository,
+    which keep locks also while an editor is open for them.
 
     Of other users' processes nothing can be seen; this one's own gits are not meant, also not those
     that another thread starts just now.

@@ -21,12 +21,12 @@ class Change:
 
 
 def differs(change: Change) -> bool:
-    """Is there anything left of a change?"""
+    """Return whether anything is left of a change."""
     return (change.old_mode, change.old_oid) != (change.new_mode, change.new_oid)
 
 
 def changed(changes: Iterable[Change]) -> str:
-    """The paths that a landing changes, as a digest.
+    """Return a digest of the paths that a landing changes.
 
     Moved by a rebase it has the same ones; with the person's own work in it, others.
     """

@@ -21,7 +21,7 @@ KEYS = r"^(core\.(excludesfile|attributesfile)|remote\..*\.promisor)$"
 
 
 def open_repo(folder: Path) -> Repo:
-    """The repository that a folder lies in.
+    """Return the repository that a folder is in.
 
     Raises RepoError for none, a bare one, a partial clone, and a folder inside .git.
 
@@ -93,7 +93,7 @@ def refuse_partial(settings: Mapping[str, str], top: str) -> None:
 
 
 def looking(folder: Path, env: Mapping[str, str], *args: str) -> GitCommand:
-    """A git command in a folder of which nothing is known yet."""
+    """Return a git command in a folder of which nothing is known yet."""
     # A folder with HEAD, objects and refs in it would be a repository to git, with a configuration
     # that an agent wrote.
     return GitCommand(
@@ -102,7 +102,7 @@ def looking(folder: Path, env: Mapping[str, str], *args: str) -> GitCommand:
 
 
 def idents_of(folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Ident]]:
-    """What git knows about who commits; nothing where the person never said."""
+    """Yield what git knows about who commits; nothing where the person never said."""
     for role in ("AUTHOR", "COMMITTER"):
         done = looking(folder, env, "var", f"GIT_{role}_IDENT").finish()
         name, _, rest = done.stdout.decode("utf-8", "surrogateescape").rpartition(" <")
@@ -111,7 +111,7 @@ def idents_of(folder: Path, env: Mapping[str, str]) -> Iterator[tuple[str, Ident
 
 
 def no_checkout(folder: Path, answers: list[str], said: str) -> RepoError:
-    """Why there is nothing here to work on."""
+    """Return the error that says why a folder has no checkout to work from."""
     if "dubious ownership" in said:
         fix = f"git config --global --add safe.directory {shlex.quote(str(folder))}"
         return RepoError(

@@ -5,8 +5,7 @@ from nightlatch.git.repo import Repo
 
 
 def unpushed(repo: Repo, branch: str) -> int | None:
-    """How many commits a branch is ahead of where it is pushed to, None where it is pushed
-    nowhere."""
+    """Return how many commits a branch is ahead of its upstream, None where it has none."""
     told = (
         repo.ask("rev-list", "--count", f"{branch}@{{upstream}}..refs/heads/{branch}")
         if branch
@@ -16,8 +15,8 @@ def unpushed(repo: Repo, branch: str) -> int | None:
 
 
 def landings(repo: Repo, tip: str, trailer: str = "Session") -> dict[str, str]:
-    """The last commit that each session, or each feature, landed as, by the trailers that
-    travel with it."""
+    """Return the last commit that each session, or each feature, landed as, from the trailers of
+    the commits."""
     log = repo.log(tip, grep=LANDED) if tip else ()
     named = ((commit.id, commit.values(trailer)) for commit in reversed(log))
     # A commit that names several is no landing: somebody put commits together.

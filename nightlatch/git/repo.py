@@ -37,7 +37,7 @@ SIGNING = 60.0  # seconds; a key that is unlocked signs at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ident:
-    """Who commits."""
+    """The name and address of a committer."""
 
     name: str
     email: str
@@ -86,8 +86,8 @@ class Repo:
         settings: tuple[str, ...] = HANDED,
         env: Mapping[str, Path | str] = NOTHING,
     ) -> GitCommand:
-        """A git command without the person's global configuration, hooks, filters, prompts or
-        network."""
+        """Return a git command without the person's global configuration, hooks, filters, prompts
+        or network."""
         own = {"GIT_DIR": self.git_dir, **env}
         full = {**self.env, **PRIVATE, **{name: str(value) for name, value in own.items()}}
         return GitCommand(
@@ -100,7 +100,7 @@ class Repo:
     def as_person(
         self, *args: str, settings: tuple[str, ...] = (), env: Mapping[str, str] = NOTHING
     ) -> GitCommand:
-        """A git command on the person's own checkout, with all their configuration but their
+        """Return a git command on the person's own checkout, with all their configuration but their
         hooks."""
         full = {**self.env, "GIT_DIR": str(self.git_dir), "GIT_WORK_TREE": str(self.top), **env}
         return GitCommand(
@@ -108,7 +108,7 @@ class Repo:
         )
 
     def lenders(self) -> tuple[Path, ...]:
-        """The object folders that this repository itself borrows from, as after `git clone
+        """Return the object folders that this repository itself borrows from, as after `git clone
         --shared`."""
         return tuple(lenders_of(self.objects))
 
@@ -122,7 +122,7 @@ class Repo:
         accept: Collection[int] = (0,),
         timeout: float | None = None,
     ) -> bytes:
-        """What a private command prints.
+        """Run a private command and return its output.
 
         With `git_dir` it runs in that one, on this repository's objects.
 
@@ -137,12 +137,12 @@ class Repo:
         return self.private(*args, env=places).output(stdin, timeout, accept=accept)
 
     def ask(self, *args: str, stdin: bytes = b"") -> bytes | None:
-        """What a private command prints, None where git says no."""
+        """Run a private command and return its output, None where git exits with an error."""
         done = self.private(*args).finish(stdin)
         return None if done.returncode else done.stdout
 
     def head(self) -> str | None:
-        """The branch that the checkout is on, also one without commits; None when it is
+        """Return the branch that the checkout is on, also one without commits; None when HEAD is
         detached."""
         name = self.ask("symbolic-ref", "-q", "HEAD")
         return None if name is None else os.fsdecode(name).strip().removeprefix("refs/heads/")
@@ -166,7 +166,7 @@ class Repo:
         return known
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
-        """Id, type and bytes of what a name such as `main:a.py` means; None where it means
+        """Return id, type and bytes of what a name such as `main:a.py` means; None where it means
         nothing."""
         if "\n" in name:
             oid = self.ask("rev-parse", "-q", "--verify", "--end-of-options", name)
@@ -175,7 +175,7 @@ class Repo:
             return talk.find(name)
 
     def tip_of(self, ref: str) -> str | None:
-        """What a ref, or another revision, names; None where it names nothing."""
+        """Return the commit that a ref or another revision names; None where it names nothing."""
         found = self.find(ref)
         return found[0] if found else None
 
@@ -200,12 +200,12 @@ class Repo:
         return tree
 
     def read(self, rev: str, path: str) -> bytes | None:
-        """The bytes of one file, None where there is none."""
+        """Return the bytes of one file, None where there is none."""
         found = self.find(f"{rev}:{path}")
         return found[2] if found and found[1] == "blob" else None
 
     def entry(self, rev: str, path: str) -> Entry | None:
-        """The entry of one path of a tree, None where there is none."""
+        """Return the entry of one path of a tree, None where there is none."""
         line = words(self.run("ls-tree", "-z", "--full-tree", rev, "--", path))
         return next(
             (
@@ -216,7 +216,8 @@ class Repo:
         )
 
     def files(self, rev: str) -> dict[str, Entry]:
-        """Every file of a tree and its entry; submodules are among them, with mode 160000."""
+        """Return every file of a tree and its entry; submodules are among them, with mode
+        160000."""
         lines = (
             line.partition("\t")
             for line in words(self.run("ls-tree", "-r", "-z", "--full-tree", rev))
@@ -232,14 +233,14 @@ class Repo:
             return self.write_files([file.fileno()], kind, settings)[0]
 
     def write_tree(self, data: bytes) -> str:
-        """By hash-object, for mktree hands nothing to the disk.
+        """Write a tree with hash-object, because mktree does not sync it to the disk.
 
         What is in the tree was checked where it came from.
         """
         return self.write_blob(data, "tree")
 
     def id_of(self, data: bytes, kind: str = "blob") -> str:
-        """The id under which git would keep these bytes; nothing is written."""
+        """Return the id under which git would keep these bytes; nothing is written."""
         return hashlib.new(
             self.object_format, b"%s %d\0" % (kind.encode(), len(data)) + data
         ).hexdigest()
@@ -266,7 +267,7 @@ class Repo:
     def tree_with(
         self, tree: str, changes: Mapping[str, Entry | None], *, keep: bool = True
     ) -> str:
-        """The tree with these paths set, or gone where None.
+        """Return the tree with these paths set, or gone where None.
 
         A file gives way to a folder and a folder to a file; no folder stays empty.
 
@@ -283,7 +284,7 @@ class Repo:
             return trees.graft(f"{tree}^{{tree}}", changes) or trees.write({})
 
     def commit(self, tree: str, parents: Iterable[str], message: str, sign: bool = False) -> str:
-        """A new commit by the person, durable with all that it holds.
+        """Make a new commit by the person, durable with everything it holds, and return its id.
 
         No hooks run; signing follows their configuration.
         """
@@ -310,7 +311,7 @@ class Repo:
     def _plain_commit(
         self, tree: str, parents: Iterable[str], text: str, settings: tuple[str, ...]
     ) -> str:
-        """An unsigned commit of now; `tree` is an id."""
+        """Make an unsigned commit with the present time; `tree` is an id."""
         now = f"{int(time.time())} {time.strftime('%z')}"
         people = ((role, self.ident(role)) for role in ("AUTHOR", "COMMITTER"))
         made_by = (f"{role.lower()} {who.name} <{who.email}> {now}" for role, who in people)
@@ -322,8 +323,8 @@ class Repo:
         )
 
     def _signed(self, call: GitCommand, text: str) -> str:
-        """A commit that the person's own program signs; SigningError where it does not, or asks
-        for a word that nobody will say."""
+        """Make a commit that the person's own program signs. Raises SigningError where it fails, or
+        asks for a passphrase."""
         try:
             return printed_id(call.output(text.encode("utf-8", "surrogateescape"), SIGNING))
         except RepoError as error:
@@ -342,12 +343,12 @@ class Repo:
             ) from error
 
     def quick_commit(self, tree: str, parent: str) -> str:
-        """A commit for a checkout that is thrown away: unsigned, and not waited for."""
+        """Make a commit for a checkout that is thrown away: unsigned and not synced to the disk."""
         return self._plain_commit(self.tree_of(tree), [parent], "work in progress\n", HANDED)
 
     def ident(self, role: str) -> Ident:
-        """AUTHOR or COMMITTER, as git knows the person; RepoError where they never said who
-        they are."""
+        """Return AUTHOR or COMMITTER, as git knows the person. Raises RepoError where user.name and
+        user.email are not set."""
         known = self.idents.get(role)
         if known is None:
             fix = (
@@ -375,7 +376,7 @@ class Repo:
         return True
 
     def _move(self, order: str, settings: tuple[str, ...] = HANDED) -> None:
-        """One change of one ref, in a transaction of its own."""
+        """Change one ref, in a transaction of its own."""
         with self.stand(
             "update-ref", "-m", "nightlatch", "--stdin", settings=settings
         ).talking() as talk:
@@ -392,7 +393,7 @@ class Repo:
         self._move(f"delete {ref}")
 
     def refs(self, prefix: str) -> dict[str, str]:
-        """Every ref below a prefix such as refs/nightlatch/work, and what it names."""
+        """Return every ref below a prefix such as refs/nightlatch/work, and what it names."""
         lines = os.fsdecode(
             self.run("for-each-ref", "--format=%(objectname) %(refname)", prefix)
         ).splitlines()
@@ -400,7 +401,7 @@ class Repo:
 
     @staticmethod
     def work_ref(feature: str) -> str:
-        """The ref of a feature's carried work, for any id that a plan may hold."""
+        """Return the ref of a feature's carried work, for any id that a plan may hold."""
         name = (
             quote(feature, safe="", errors="surrogatepass").replace(".", "%2E").replace("~", "%7E")
         )
@@ -410,7 +411,8 @@ class Repo:
         return f"refs/nightlatch/work/{short}"
 
     def diff(self, old: str, new: str) -> tuple[Change, ...]:
-        """What differs between two trees, by path; a file that moved is a deletion and an addition.
+        """Return what differs between two trees, by path; a file that moved is a deletion and an
+        addition.
 
         Ids never change what they name, so the last answers are kept.
         """
@@ -435,7 +437,7 @@ class Repo:
             )
 
     def difference(self, old: str, new: str, *paths: str) -> str:
-        """What differs between two trees, as lines for a person."""
+        """Return what differs between two trees, as lines for a person."""
         args = (
             "diff-tree",
             "-r",
@@ -454,7 +456,7 @@ class Repo:
         return self.ask("merge-base", "--is-ancestor", old, new) is not None
 
     def has_all_of(self, old: str, new: str) -> bool:
-        """Is everything there in which one tree differs from another?
+        """Return whether every object in which one tree differs from another is in the repository.
 
         `git gc --prune=now` takes what no ref names yet.
         """
@@ -470,8 +472,8 @@ class Repo:
             return all(not talk.answer(f"{oid}\n".encode()).endswith(b" missing") for oid in wanted)
 
     def merge(self, ours: str, theirs: str) -> Merged:
-        """What `theirs` changes over its parent, brought to `ours` in memory, by the rules of
-        the repository's own attributes.
+        """Return what `theirs` changes over its parent, brought to `ours` in memory, by the rules
+        of the repository's own attributes.
 
         A plain merge where `ours` has that parent. Where it has not, because the person took
         commits back or rewrote them, the parent is what both are compared with all the same: what
@@ -513,17 +515,17 @@ BEHIND = "refs/nightlatch/checkout"
 
 
 def session_ref(session: str) -> str:
-    """The ref of the candidate that a session left."""
+    """Return the ref of the candidate that a session left."""
     return f"refs/nightlatch/sessions/{session}"
 
 
 def base_ref(session: str) -> str:
-    """The ref that keeps what the workspace of a session in flight borrows."""
+    """Return the ref that keeps what the workspace of a session in flight borrows."""
     return f"refs/nightlatch/bases/{session}"
 
 
 def raw_change(meta: str, path: str) -> Change:
-    """One item of diff-tree --raw: ":old-mode new-mode old-id new-id status"."""
+    """Return one item of diff-tree --raw: ":old-mode new-mode old-id new-id status"."""
     old_mode, new_mode, old_oid, new_oid, status = meta.removeprefix(":").split(" ")
     sides = {"old_mode": old_mode, "old_oid": old_oid} if status != "A" else {}
     sides |= {"new_mode": new_mode, "new_oid": new_oid} if status != "D" else {}
@@ -540,7 +542,7 @@ def index_info(changes: Iterable[Change], width: int) -> bytes:
 
 
 def change_of(path: str, was: Entry | None, now: Entry | None) -> Change:
-    """The change from one entry to another, None where there is none."""
+    """Return the change from one entry to another, None where there is none."""
     (old_mode, old_oid), (new_mode, new_oid) = was or ("", ""), now or ("", "")
     status = "A" if not was else "D" if not now else "M" if old_mode[:3] == new_mode[:3] else "T"
     return Change(

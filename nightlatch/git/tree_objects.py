@@ -21,7 +21,8 @@ class Trees:
     width: int
 
     def graft(self, tree: str | None, changes: Mapping[str, Entry | None]) -> str | None:
-        """The tree with these paths set, or gone where None; None where nothing is left of it."""
+        """Return the tree with these paths set, or gone where None; None where nothing is left of
+        it."""
         entries = self.read(tree) if tree else {}
         below: defaultdict[str, dict[str, Entry | None]] = defaultdict(dict)
         for path, entry in changes.items():
@@ -64,7 +65,7 @@ class Trees:
 def differing(
     reader: GitSession, width: int, old: str, new: str, folder: str = ""
 ) -> Iterator[tuple[str, Entry | None, Entry | None]]:
-    """Every path whose entry differs between two trees ("": none), with both entries; only
+    """Yield every path whose entry differs between two trees ("": none), with both entries; only
     folders that differ are read."""
     before, after = (
         {} if not tree else dict(entries_of(reader.object(tree), width)) for tree in (old, new)
@@ -82,7 +83,7 @@ def differing(
 
 
 def entries_of(tree: bytes, width: int) -> Iterator[tuple[str, Entry]]:
-    """The names and entries in a tree object, whose ids are `width` bytes wide."""
+    """Yield the names and entries in a tree object, whose ids are `width` bytes wide."""
     at = 0
     while at < len(tree):
         space, end = tree.index(b" ", at), tree.index(b"\0", at)

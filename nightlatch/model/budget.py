@@ -44,7 +44,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendCap:
-    """Where a session at work is ended: the purses that pay for it."""
+    """The budgets that end a session at work when they are used up."""
 
     purses: tuple[Budget, ...] = ()
 
@@ -54,8 +54,8 @@ class SpendCap:
         return min((purse.left for purse in self.purses if not purse.tokens), default=None)
 
     def reached(self, used: Usage, *, listed: bool) -> str:
-        """The sentence of the first purse that is empty by what the session has used so far; a
-        list price empties none."""
+        """Return the sentence of the first purse that is empty by what the session has used so far;
+        a list price empties none."""
         for purse in self.purses:
             amount = count(used) if purse.tokens else 0.0 if listed else used.usd or 0.0
             if amount >= purse.left:
@@ -67,5 +67,5 @@ class SpendCap:
 
 
 def count(used: Usage) -> int:
-    """Tokens as agents report them: what was read, from a cache too, and what was written."""
+    """Return the tokens that an agent reports: read, read from a cache, and written."""
     return used.input + used.cached + used.output

@@ -11,7 +11,7 @@ MOST_TOLD = 20_000  # bytes of one feature; a brief has 24,000, and words of its
 
 
 class Outcome(StrEnum):
-    """How a session ended: a closed list, also column 2 of progress.txt."""
+    """The way in which a session ended: a closed list, also column 2 of progress.txt."""
 
     LANDED = "landed"
     UNPROVED = "unproved"
@@ -83,7 +83,7 @@ class Feature:
 
     @property
     def too_long(self) -> bool:
-        """Does what an agent must be told word for word fill a brief?
+        """Return whether the texts that an agent must be told word for word fill a brief.
 
         Most are far from it, and their characters need no counting.
         """
@@ -114,7 +114,7 @@ class Plan:
 
 
 class Ruling(StrEnum):
-    """What one reason asks for."""
+    """The answer that one reason asks for."""
 
     REJECT = "reject"
     HOLD = "hold"
@@ -123,8 +123,8 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a verdict came out as it did: a stable rule id, one sentence for people, one for the
-    next session."""
+    """One reason of a verdict: a stable rule id, one sentence for people, one for the next
+    session."""
 
     rule: str
     says: str
@@ -135,7 +135,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a rule id stands for.
+    """The meaning of a rule id.
 
     `says` may hold {n}, the number of details; `next` is what the next session must know. `example`
     is something that it refuses, `wrong` what to do where it is mistaken: both for docs/ratchet.md.
@@ -154,8 +154,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one step of a verdict took: runs of the suite or of a part of it, and seconds;
-    `budget` is what it might, 0 without a limit."""
+    """The cost of one step of a verdict: runs of the suite or of a part of it, and seconds.
+    `budget` is the most that it may take, 0 without a limit."""
 
     step: str
     runs: int
@@ -189,7 +189,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The two answers.
+    """The two answers about a candidate: is it safe, is it proved?
 
     `proved` is None where it was not asked or cannot be told; `usage` is what the judge cost.
     """
@@ -209,7 +209,7 @@ class Verdict:
 
 
 class Kind(StrEnum):
-    """What a line of an agent's stream is about."""
+    """The kind of a line of an agent's stream."""
 
     SESSION = "session"
     THOUGHT = "thought"
@@ -243,7 +243,7 @@ class Event:
 
 
 class End(StrEnum):
-    """Why an agent stopped, as the loop saw it."""
+    """The way in which an agent stopped, as the loop saw it."""
 
     FINISHED = "finished"
     BLOCKED = "blocked"
@@ -263,8 +263,8 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentEnd:
-    """How one agent ended: only sorts finished, limited and faulty; it never says anything
-    about the work.
+    """The end of one agent: it only sorts finished, limited and faulty, and says nothing about the
+    work.
 
     `todo` is the agent's own list as it last told it, each item with whether it is done.
     `full_until`: nearly all of a usage window is gone, and it ends then. `listed`: a subscription
@@ -300,7 +300,7 @@ class AgentEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
-    """What a session came to; everything its line in progress.txt says.
+    """The result of a session: everything that its entry in progress.txt says.
 
     `phase` are the details on its phase, if it worked in one; `done` is what landed and what proves
     it, `carried` what is left to the next session.

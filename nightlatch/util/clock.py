@@ -7,7 +7,8 @@ from nightlatch.util.units import zone_of
 
 
 def zone() -> tzinfo:
-    """The zone of the clocks here, which knows of summer time where the zone's name can be told."""
+    """Return the local time zone: with summer time where the zone's name is known, else the fixed
+    offset of now."""
     named = zone_of(
         os.environ.get("TZ", "").lstrip(":")
         or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
@@ -16,5 +17,5 @@ def zone() -> tzinfo:
 
 
 def local(now: datetime) -> datetime:
-    """A moment in that zone."""
+    """Return a moment in the local time zone."""
     return now.astimezone(zone())

@@ -10,13 +10,13 @@ CLONE = data.ABOVE
 
 
 def loop_command() -> str:
-    """`python loop.py`; where there is no such program, as on a plain Debian, python3."""
+    """Return `python loop.py`, or `python3 loop.py` where `python` is not on PATH."""
     return f"{'python' if there('python') else 'python3'} loop.py"
 
 
 def install_command() -> str | None:
-    """What makes `nightlatch` a command, for a program that was started in its clone; None
-    where it is one."""
+    """Return the command that installs `nightlatch`, for a program that was started in its clone;
+    None where it is installed."""
     if there("nightlatch") or not (CLONE / "pyproject.toml").is_file():
         return None
     return (
@@ -25,7 +25,7 @@ def install_command() -> str | None:
 
 
 def there(program: str) -> bool:
-    """Is this a program in a shell of the person's?
+    """Return whether this program is on the person's PATH.
 
     The environment that init.sh made is not on its PATH.
     """

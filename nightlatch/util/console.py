@@ -30,7 +30,7 @@ class Console:
     _beat: float = 0.0
 
     def say(self, word: str, text: str) -> None:
-        """One event: time, word, text."""
+        """Print one event: time, word, text."""
         if self.quiet:
             return
         self.rest()
@@ -39,7 +39,8 @@ class Console:
             self.out.flush()
 
     def alive(self, elapsed: float, text: str) -> None:
-        """A sign of life: the live line on a terminal, elsewhere one line every ten minutes."""
+        """Show a sign of life: the live line on a terminal, elsewhere one line every ten
+        minutes."""
         if self.quiet:
             return
         self._beat = min(self._beat, elapsed)  # another session or wait began
@@ -58,7 +59,7 @@ class Console:
                 live.stop()  # type: ignore[attr-defined]  # a rich Status; imported only where there is a terminal
 
     def result(self, text: str) -> None:
-        """The run's result, to standard output."""
+        """Print the run's result to standard output."""
         try:
             print(text, flush=True)
         except OSError:

@@ -31,8 +31,7 @@ def is_full(place: Path) -> bool:
 
 
 def disk_error(number: int | None, place: object) -> DiskError | None:
-    """What somebody met who wrote to a disk that is full or broken; None for any other error
-    than these."""
+    """Return the DiskError for an OSError of a full or broken disk; None for any other error."""
     if number in FULL:
         return disk_full(place)
     if number not in BROKEN:
@@ -42,15 +41,15 @@ def disk_error(number: int | None, place: object) -> DiskError | None:
 
 
 def refused(error: BaseException) -> DiskError | None:
-    """The same for an error as it was raised; a DiskError is one already."""
+    """Return the DiskError for an exception as it was raised; a DiskError is returned as it is."""
     if isinstance(error, OSError):
         return disk_error(error.errno, error.filename or Path.cwd())
     return error if isinstance(error, DiskError) else None
 
 
 def meant(says: str, place: Path) -> int | None:
-    """The number of the disk's error in a program's words; they do not always say why nothing
-    could be written."""
+    """Return the number of the disk's error in a program's words; they do not always say why
+    nothing could be written."""
     if is_full(place):
         return errno.ENOSPC
     return next((number for number in (*FULL, *BROKEN) if os.strerror(number) in says), None)
@@ -67,7 +66,7 @@ def lay_ballast(file: Path) -> None:
 
 
 def not_yours(path: Path | str) -> RepoError:
-    """What to say of a file that another user left, such as in a copy that root made."""
+    """Return the error for a file that another user owns, such as in a copy that root made."""
     fix = 'sudo chown -R "$(id -un)" FOLDER, where FOLDER is the repository'
     return RepoError(
         "this belongs to another user, and you have no access to it", place=str(path), fix=fix
@@ -75,13 +74,13 @@ def not_yours(path: Path | str) -> RepoError:
 
 
 def mark() -> str:
-    """What this process, and no other ever, puts into the names of what it makes for a while."""
+    """Return a tag for the names of temporary files, unique to this process."""
     fields = stat(os.getpid())
     return f"{os.getpid()}.{fields[19].decode() if fields else ''}"
 
 
 def orphaned(mark: str) -> bool:
-    """Is the process of this mark no more?
+    """Return whether the process of this tag has ended.
 
     Its number alone says little: in a container every loop may have the same one.
     """
@@ -159,8 +158,8 @@ def append(fd: int, data: bytes) -> None:
 
 @dataclass(slots=True)
 class Lock:
-    """Held while inside `with`, by this process alone and no longer than it lives; BusyError
-    where somebody else holds it.
+    """A lock file that is held inside `with`, by this process alone and no longer than it lives.
+    Raises BusyError where another process holds it.
 
     The file is never removed: a lock on a file that has no name protects nothing. Children do not
     inherit the descriptor.

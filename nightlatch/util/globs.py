@@ -8,7 +8,8 @@ TOKEN = re.compile(r"\*\*/|\*\*|[*?]|[^*?]+")
 
 
 def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Is a path, or a folder above it, named by any of these patterns?
+    """Return a function that tells whether a path, or a folder above it, matches any of these
+    patterns.
 
     `*` and `?` stay inside one name, `**` crosses folders (`**/x` is also `x` at the top),
     everything else means itself. A pattern that names a folder names all that lies in it, and

@@ -11,7 +11,8 @@ Value = TypeVar("Value")
 
 
 class Memo(Generic[Key, Value]):
-    """Remember values by key as long as this object lives; with `most`, only the newest of them.
+    """A cache of values by key that lives as long as this object; with `most`, only the newest are
+    kept.
 
     For values that never change while their key is the same. Safe to share between threads: two
     that ask at once may both find a value out, and both get the one that was there first. No lock

@@ -91,8 +91,8 @@ START += "from importlib import import_module; import_module(module).main()"
 
 
 def environment(given: Mapping[str, str] | None = None, *tops: Path) -> dict[str, str]:
-    """The person's environment without what would lead a program into the project, or into
-    whatever folder it is started in."""
+    """Return the person's environment without variables that would lead a program into the project,
+    or into the folder it is started in."""
     roots, env = (
         [*project_tops(), *map(os.path.realpath, tops)],
         dict(os.environ if given is None else given),
@@ -110,35 +110,35 @@ def environment(given: Mapping[str, str] | None = None, *tops: Path) -> dict[str
 
 
 def set_aside() -> dict[str, str]:
-    """What was taken out of the environment when this program started, for its sandboxes: a run
-    that goes on by itself has them too."""
+    """Return the variables that were removed from the environment at the start, for use in
+    sandboxes: a detached run gets them too."""
     return {name: value for name, value in os.environ.items() if name.startswith(GIVEN)}
 
 
 def places_in(words: str) -> list[str]:
-    """The places that options or a command name; an option that has its value at once is read
-    without its letter (-r./a, -I/b)."""
+    """Return the paths that options or a command name; a value joined to its option is read without
+    the option's letter (-r./a, -I/b)."""
     found = [re.sub(r"^-+[A-Za-z]?(?=[./])", "", word) for word in PATH_IN_WORDS.findall(words)]
     found += re.findall(r"(?<![\w-])-I\s*([\w.-]+)(?![\w/.-])", words)  # a folder without a slash
     return [os.path.expanduser(place) for place in found if place]  # noqa: PTH111  # a Path would lose the dot of ./a
 
 
 def in_project(place: str, top: Path) -> str | None:
-    """The folder of the repository that a place is, "." for its top; None for one that lies
-    elsewhere."""
+    """Return the folder of the repository that a path leads to, "." for its top; None for a path
+    outside."""
     real, root = os.path.realpath(place), os.path.realpath(top)
     return os.path.relpath(real, root) if is_inside(real, root) else None
 
 
 def search_folders(top: Path) -> tuple[str, ...]:
-    """The folders of the repository that are on the person's PATH."""
+    """Return the folders of the repository that are on the person's PATH."""
     places = given().get("PATH", "").split(":")
     found = (in_project(place, top) for place in places if Path(place).is_absolute())
     return tuple(dict.fromkeys(inside for inside in found if inside is not None))
 
 
 def search_path(*tops: Path) -> str:
-    """PATH without empty and relative entries and folders of the project; the loop's own
+    """Return PATH without empty and relative entries and folders of the project; the loop's own
     programs are found on it."""
     return (
         environment({"PATH": os.environ.get("PATH", os.defpath)}, *tops).get("PATH") or os.defpath
@@ -146,12 +146,12 @@ def search_path(*tops: Path) -> str:
 
 
 def program(name: str) -> str | None:
-    """The program of that name that is not the project's, as an absolute path."""
+    """Return the absolute path of the program of that name, never one in the project."""
     return shutil.which(name, path=search_path())
 
 
 def asked(argv: Sequence[str], timeout: float | None = None) -> subprocess.CompletedProcess[bytes]:
-    """What a program of the machine comes to, started where nothing of any project lies.
+    """Run a program of this machine outside every project, and return the completed process.
 
     Raises as subprocess does.
     """
@@ -168,6 +168,6 @@ def asked(argv: Sequence[str], timeout: float | None = None) -> subprocess.Compl
 
 
 def own_python(module: str) -> list[str]:
-    """The words that start `main()` of one of this program's modules: by this Python alone,
-    with the modules that this process has."""
+    """Return the words that start `main()` of one of this program's modules: by this Python, with
+    the modules of this process."""
     return [sys.executable, "-I", "-S", "-c", START, str(data.PACKAGE), module, *sys.path]

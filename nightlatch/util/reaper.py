@@ -15,7 +15,7 @@ HEARD = ENDINGS | {signal.SIGCHLD}
 
 
 def stat(pid: int) -> list[bytes]:
-    """The fields of /proc/PID/stat from the state on (field 3 of proc(5) is index 0); empty
+    """Return the fields of /proc/PID/stat from the state on (field 3 of proc(5) is index 0); empty
     when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  # pathlib would double the start-up time of this program
@@ -25,8 +25,8 @@ def stat(pid: int) -> list[bytes]:
 
 
 def descendants(root: int) -> dict[int, list[bytes]]:
-    """Every process below `root`, with its fields of stat, parents before their children, older
-    before younger."""
+    """Return every process below `root`, with its fields of stat, parents before their children,
+    older before younger."""
     everyone = {int(name): stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208  # as above
     children: dict[int, list[int]] = {}
     for pid, fields in everyone.items():
@@ -49,8 +49,8 @@ def prctl(option: int, value: int) -> None:
 
 
 def become(argv: list[str]) -> None:
-    """In the child: signals as a shell would leave them, a session of its own unless it has a
-    terminal, then the command."""
+    """Become the command, in the child: with default signals, in a session of its own unless it has
+    a terminal."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -65,7 +65,8 @@ def become(argv: list[str]) -> None:
 
 
 def reap(main: int = 0) -> int | None:
-    """Collect the dead; the exit code of `main` (128+n for signal n) if it is among them.
+    """Collect ended children; return the exit code of `main` (128+n for signal n) if it is among
+    them.
 
     ChildProcessError when no child is left.
     """
@@ -89,7 +90,7 @@ def watch(child: int) -> int:
 
 
 def end_all() -> None:
-    """Kill and collect until no descendant is left: whoever double-forked comes back to this
+    """Kill and collect until no descendant is left; double-forked ones are re-parented to this
     process."""
     with suppress(ChildProcessError):
         while True:

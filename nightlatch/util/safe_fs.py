@@ -19,7 +19,7 @@ NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenEntry:
-    """What is at one path, held open.
+    """An open handle on what is at one path.
 
     `problem` is "", gone, folder, special or unreadable, or, to a candidate, large; a link is held
     as a file with its target.
@@ -35,7 +35,7 @@ class OpenEntry:
 
 @contextmanager
 def entered(folder: Path) -> Iterator[int]:
-    """A folder as a descriptor."""
+    """Open a folder as a descriptor."""
     fd = os.open(folder, ENTER)
     try:
         yield fd
@@ -45,8 +45,7 @@ def entered(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def parent_of(top: int, path: str, *, make: bool = False) -> Iterator[int]:
-    """The folder that a path lies in; with `make` folders are made, and what is in their way
-    goes."""
+    """Open the folder that a path is in; with `make`, create it, and remove what is in the way."""
     at = os.dup(top)
     try:
         for name in path.split("/")[:-1]:
@@ -70,7 +69,7 @@ def make_folder(at: int, name: str) -> None:
 
 @contextmanager
 def held(top: int, path: str) -> Iterator[OpenEntry]:
-    """What is at a path, open as long as this lasts."""
+    """Open what is at a path, for as long as the context lasts."""
     grip = hold(top, path)
     try:
         yield grip

@@ -26,7 +26,7 @@ Templates: TypeAlias = Callable[[str], tuple[str, str]]
 
 
 class _Loader(BaseLoader):
-    """Takes the text of a template and the path to show for it from whoever knows them."""
+    """A loader that takes the text of a template, and the path to show for it, from a callback."""
 
     def __init__(self, templates: Templates, names: frozenset[str]) -> None:
         self.templates = templates
@@ -50,8 +50,8 @@ class _Loader(BaseLoader):
 def renderer(
     name: str, templates: Templates, names: frozenset[str]
 ) -> Callable[[Mapping[str, object]], str]:
-    """A function that renders values of these names; what a value holds is never read as
-    template text."""
+    """Return a function that renders values of these names; values are never read as template
+    text."""
     loader = _Loader(templates, names)
     environment = _environment(loader)
 
@@ -86,8 +86,8 @@ def _environment(loader: BaseLoader | None = None) -> Environment:
 
 @lru_cache(maxsize=16)
 def _compiled(source: str, path: str, names: frozenset[str]) -> CodeType:
-    """Remembered, for compiling the same text again before each session would cost a sixth of
-    the time between two agents.
+    """Compile a template, and remember it: compiling it again before each session would cost a
+    sixth of the time between two agents.
 
     A name that is not given is an error wherever it stands, also where these values would not come
     by.
@@ -108,7 +108,7 @@ def _compiled(source: str, path: str, names: frozenset[str]) -> CodeType:
 
 
 def _place(error: Exception, paths: Container[str]) -> str:
-    """File and line of a failure inside a template, where it has one."""
+    """Return file and line of a failure inside a template, where it has one."""
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename}:{error.lineno}"
     place = ""

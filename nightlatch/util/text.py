@@ -8,18 +8,19 @@ CONTROL = re.compile(
 
 
 def harmless(text: str) -> str:
-    """The same lines, each made harmless and none of them cut."""
+    """Return the same lines, each without control characters and none of them cut."""
     return "\n".join(plain(part, len(part)) for part in text.split("\n"))
 
 
 def folded(text: str) -> str:
-    """The text without regard to case, line breaks and the width of white space: for comparing."""
+    """Return the text without regard to case, line breaks and the width of white space: for
+    comparing."""
     return " ".join(text.casefold().split())
 
 
 def plain(text: str, limit: int = 2_000) -> str:
-    """One line without control characters, direction marks or lone surrogates, cut at `limit`
-    characters."""
+    """Return the text as one line without control characters, direction marks or lone surrogates,
+    cut at `limit` characters."""
     shown = CONTROL.sub(
         lambda m: " " if m[0] in "\n\r" else f"\\x{ord(m[0]):02x}", text[: limit + 1]
     )
@@ -27,6 +28,7 @@ def plain(text: str, limit: int = 2_000) -> str:
 
 
 def ends(data: bytes, most: int) -> bytes:
-    """So many bytes of the beginning and of the end; between them a line says what is left out."""
+    """Return this many bytes of the beginning and of the end; a line between them says what is left
+    out."""
     gone = len(data) - 2 * most
     return data if gone <= 0 else b"%b\n[%d bytes left out]\n%b" % (data[:most], gone, data[-most:])

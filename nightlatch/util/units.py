@@ -22,8 +22,8 @@ _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 def duration(text: str) -> float:
-    """Seconds of "45m", "1h30m", "90s" or "0.5s"; a bare number says too little and is a
-    ValueError, as is nothing at all."""
+    """Return the seconds of "45m", "1h30m", "90s" or "0.5s". Raises ValueError for anything else,
+    also for a bare number."""
     found = _DURATION.fullmatch(text)
     seconds = (
         sum(
@@ -39,7 +39,8 @@ def duration(text: str) -> float:
 
 
 def size(text: str) -> int:
-    """Bytes of "2GB", "512 MiB" or "100B"; a bare number is a ValueError."""
+    """Return the bytes of "2GB", "512 MiB" or "100B". Raises ValueError for anything else, also for
+    a bare number."""
     found = _SIZE.fullmatch(text)
     if not found:
         raise ValueError(f"not a size: {text!r}")
@@ -47,7 +48,7 @@ def size(text: str) -> int:
 
 
 def clock(text: str) -> time:
-    """The time of day of "07:00"; anything else is a ValueError."""
+    """Return the time of day of "07:00". Raises ValueError for anything else."""
     found = _CLOCK.fullmatch(text)
     if not found:
         raise ValueError(f"not a time of day: {text!r}")
@@ -55,14 +56,14 @@ def clock(text: str) -> time:
 
 
 def next_clock(text: str, now: datetime) -> datetime:
-    """The next moment after `now` at which a clock in now's zone shows this time."""
+    """Return the next moment after `now` at which a clock in now's zone shows this time."""
     at = clock(text)
     today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
     return today if today > now else today + timedelta(days=1)
 
 
 def show_duration(seconds: float) -> str:
-    """The shortest text that `duration` reads back: "1h30m"; nothing for none."""
+    """Return the shortest text that `duration` reads back: "1h30m"; nothing for none."""
     told = ""
     for unit, span in SPANS.items():
         amount = seconds if unit == "s" else seconds // span
@@ -72,7 +73,7 @@ def show_duration(seconds: float) -> str:
 
 
 def show_size(count: int) -> str:
-    """The shortest text that `size` reads back: "2GB"; nothing for none."""
+    """Return the shortest text that `size` reads back: "2GB"; nothing for none."""
     for unit, scale in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3), ("B", 1)):
         if count and count % scale == 0:
             return f"{count // scale}{unit}"
@@ -80,7 +81,7 @@ def show_size(count: int) -> str:
 
 
 def zone_of(name: str | None) -> tzinfo | None:
-    """A zone by its name, None where nobody knows it."""
+    """Return a zone by its name, None where it is unknown."""
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
