@@ -34,7 +34,7 @@ def opened(stack: ExitStack, path: Path | str, flags: int, folder: int | None = 
     return number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CredentialCopy:
     """Private copies of what an agent is configured with; `lent` holds the plain files as the
     person's home has them."""

@@ -71,7 +71,7 @@ class EditHandling:
     met: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SortedOut:
     """The changes that git need not move: those already there, edits that a landing meets, and
     paths that wait."""

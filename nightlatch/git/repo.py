@@ -27,6 +27,7 @@ from nightlatch.git.command import (
 from nightlatch.git.log import LOG, Commit, logged
 from nightlatch.git.model import Change
 from nightlatch.git.tree_objects import Entry, Trees, differing
+from nightlatch.util.memo import Memo
 from nightlatch.util.paths import GITLINK
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -72,13 +73,13 @@ class Repo:
     attributes: tuple[Path, ...]
     idents: Mapping[str, Ident]
     env: Mapping[str, str] = field(repr=False)
-    standing: dict[tuple[str, ...], GitServer] = field(
-        default_factory=dict, repr=False, compare=False
+    standing: Memo[tuple[str, ...], GitServer] = field(
+        default_factory=Memo, repr=False, compare=False
     )
-    diffs: dict[tuple[str, str], tuple[Change, ...]] = field(
-        default_factory=dict, repr=False, compare=False
+    diffs: Memo[tuple[str, str], tuple[Change, ...]] = field(
+        default_factory=partial(Memo, MOST_DIFFS), repr=False, compare=False
     )
-    trees: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    trees: Memo[str, str] = field(default_factory=Memo, repr=False, compare=False)
 
     def private(
         self,
@@ -158,12 +159,10 @@ class Repo:
     def stand(self, *args: str, settings: tuple[str, ...] = HANDED) -> GitServer:
         """Return a git process that stays for the next question of its kind: to start one takes
         longer than most answers."""
-        key = (*args, *settings)
-        known = self.standing.get(key)
-        if known is None:  # made once: its environment is a copy of all variables
-            fresh = GitServer(self.private(*args, settings=settings))
-            known = self.standing.setdefault(key, fresh)  # another thread may have been quicker
-        return known
+        # Made once: its environment is a copy of all variables.
+        return self.standing.get(
+            (*args, *settings), lambda: GitServer(self.private(*args, settings=settings))
+        )
 
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Return id, type and bytes of what a name such as `main:a.py` means; None where it means
@@ -188,15 +187,14 @@ class Repo:
 
         Raises RepoError where it has none.
         """
-        known = self.trees.get(rev)
-        if known is not None:
+        if known := self.trees.peek(rev):
             return known
         found = self.find(f"{rev}^{{tree}}")
         if found is None:
             raise RepoError(f"{rev} is not a tree", place=str(self.top), fix="git fsck")
         tree = found[0]
         if self.is_id(rev):
-            self.trees[rev] = tree
+            self.trees.put({rev: tree})
         return tree
 
     def read(self, rev: str, path: str) -> bytes | None:
@@ -416,15 +414,9 @@ class Repo:
 
         Ids never change what they name, so the last answers are kept.
         """
-        ids = self.is_id(old) and self.is_id(new)
-        if ids and (old, new) in self.diffs:
-            return self.diffs[old, new]
-        found = self._diff(old, new)
-        if ids:
-            for gone in list(self.diffs)[: -MOST_DIFFS + 1]:
-                self.diffs.pop(gone, None)
-            self.diffs[old, new] = found
-        return found
+        if not (self.is_id(old) and self.is_id(new)):
+            return self._diff(old, new)
+        return self.diffs.get((old, new), lambda: self._diff(old, new))
 
     def _diff(self, old: str, new: str) -> tuple[Change, ...]:
         with self.stand("cat-file", "--batch").talking() as reader:

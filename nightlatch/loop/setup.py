@@ -19,6 +19,7 @@ from nightlatch.run.context import Options, RunContext, Signals
 from nightlatch.suite.parallel_io import Progress
 from nightlatch.util import fs
 from nightlatch.util.console import Console
+from nightlatch.util.memo import Memo
 from nightlatch.verdict import judge_io
 from nightlatch.verdict.engine_io import verdict_engine
 from nightlatch.verdict.standalone_io import put_away
@@ -48,7 +49,7 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
         )
         record = BranchReader(project)
         # its gits answer while those of the loop are asked
-        own = replace(project, repo=replace(project.repo, standing={}))
+        own = replace(project, repo=replace(project.repo, standing=Memo()))
         pool = Pool(project=own, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=project.secrets.hide)
         context = RunContext(

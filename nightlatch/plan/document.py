@@ -53,7 +53,7 @@ class Document(Protocol):
         it is not there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Json:
     """A JSON file, changed value by value with every other byte kept."""
 

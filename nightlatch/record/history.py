@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 from nightlatch.model.models import LANDS, Feature, Outcome
@@ -107,26 +107,42 @@ class FeatureHistory:
 NEW = FeatureHistory()
 
 
+@dataclass(frozen=True, kw_only=True)
+class FeatureRecord:
+    """The sessions (with their ids) and decisions of one feature, oldest first, and what they come
+    to, which is found when it is first asked for: of thousands on record a plan names a few.
+
+    `before` is what they follow.
+    """
+
+    entries: tuple[tuple[Entry, str], ...] = ()
+    before: FeatureHistory = NEW
+
+    @cached_property
+    def history(self) -> FeatureHistory:
+        return reduce(
+            lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]),
+            self.entries,
+            self.before,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Everything progress.txt says that decisions stand on; `sessions` maps each recorded
     session to its outcome.
 
-    `told` has the sessions (with their ids) and decisions of each feature, oldest first. What they
-    come to is found when it is asked for, and kept in `features`: of thousands on record a plan
-    names a few. `phased` has the sessions in phases since the last landing, with the decisions
-    between them, by the feature's id. `foreign` is what other tools wrote, `used` how many sessions
-    went by a finding, by its id; `numbers` are the features by the numbers that the end of the last
-    run gave them. `landings` are the last ones, latest first; `faults` the rules of the failed
-    sessions at the very end of the current run, `barren` how many sessions at its end came to
-    nothing. `runs`, `days` and `minutes` have the dollars that were paid, `costs` those of the last
-    sessions. A run that was `cut` off goes on in the next one, which pays for it too.
+    `records` has what was recorded of each feature, by its id and digest. `phased` has the sessions
+    in phases since the last landing, with the decisions between them, by the feature's id.
+    `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id;
+    `numbers` are the features by the numbers that the end of the last run gave them. `landings` are
+    the last ones, latest first; `faults` the rules of the failed sessions at the very end of the
+    current run, `barren` how many sessions at its end came to nothing. `runs`, `days` and `minutes`
+    have the dollars that were paid, `costs` those of the last sessions. A run that was `cut` off
+    goes on in the next one, which pays for it too.
     """
 
-    features: dict[tuple[str, str], FeatureHistory] = field(
-        default_factory=dict, compare=False, repr=False
-    )
-    told: Mapping[tuple[str, str], tuple[tuple[Entry, str], ...]] = field(default_factory=dict)
+    records: Mapping[tuple[str, str], FeatureRecord] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[str, float] = field(default_factory=dict)
     days: Mapping[date, float] = field(default_factory=dict)
@@ -153,11 +169,8 @@ class History:
         )
 
     def of(self, feature: Feature) -> FeatureHistory:
-        key = (feature.id, feature.digest)
-        if (known := self.features.get(key)) is not None:
-            return known
-        # Two threads that ask at once find the same, and either may keep it.
-        return self.features.setdefault(key, _come_to(self.told[key])) if key in self.told else NEW
+        record = self.records.get((feature.id, feature.digest))
+        return record.history if record else NEW
 
     def spent(self, run: str) -> float:
         return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
@@ -209,13 +222,12 @@ def replay(items: Iterable[Item], history: History | None = None) -> History:
             landings = (item, *landings)[:KEPT] if item.word in LANDS else landings
             faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
             barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
-    # Copied in one step: another thread may ask the past one meanwhile, which then keeps an answer.
-    features = dict(past.features)
-    for key in told:
-        features.pop(key, None)
+    records = dict(past.records)
+    for key, own in told.items():
+        known = records.get(key, FeatureRecord())
+        records[key] = replace(known, entries=(*known.entries, *own))
     return History(
-        features=features,
-        told={**past.told, **{key: (*past.told.get(key, ()), *own) for key, own in told.items()}},
+        records=records,
         sessions=sessions,
         landings=landings,
         faults=faults,
@@ -279,12 +291,6 @@ def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
         phased[entry.feature] = (*same, entry)
     elif past and not session:
         phased[entry.feature] = (*past, entry)
-
-
-def _come_to(told: Iterable[tuple[Entry, str]]) -> FeatureHistory:
-    return reduce(
-        lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]), told, NEW
-    )
 
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:

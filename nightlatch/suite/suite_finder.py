@@ -18,7 +18,7 @@ Read = Callable[[str], str]
 Has = Callable[[str, str], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ProjectFiles:
     """The files of a tree, arranged so that many patterns in many folders are looked for
     quickly."""

@@ -26,6 +26,7 @@ from nightlatch.suite.harness import (
 from nightlatch.suite.results import VerifyResult
 from nightlatch.suite.runner_detection import CHECKS, supersedes
 from nightlatch.util.globs import matcher
+from nightlatch.util.memo import Memo
 from nightlatch.util.outside import search_folders
 from nightlatch.util.paths import FILES
 from nightlatch.verdict.comparison_io import Comparison, difference, is_config, text_of
@@ -64,12 +65,10 @@ class TreeFiles:
     paths: frozenset[str]
     read: Callable[[str], str]
     programs: tuple[str, ...] = ()
-    texts: dict[str, str] = field(default_factory=dict)
+    texts: Memo[str, str] = field(default_factory=Memo)
 
     def text(self, path: str) -> str:
-        if path not in self.texts:
-            self.texts[path] = self.read(path)
-        return self.texts[path]
+        return self.texts.get(path, lambda: self.read(path))
 
 
 def harness_of(commands: Iterable[str], tree: TreeFiles, *, whole: bool = False) -> Harness:

@@ -21,6 +21,7 @@ from nightlatch.project.protected import CI, RECORDS
 from nightlatch.suite.results import BaselineState
 from nightlatch.suite.suites import weak
 from nightlatch.util.globs import matcher
+from nightlatch.util.memo import Memo
 from nightlatch.util.paths import LINK
 from nightlatch.util.text import plain
 from nightlatch.verdict import standalone_io
@@ -58,7 +59,7 @@ def opened(folder: Path, tests: str) -> Iterator[Project]:
         env = {**repo.env, "GIT_OBJECT_DIRECTORY": str(objects)}
         config = settings.load(None, None, os.environ, {"checks.tests": tests or None})
         brought = replace(config.workspace, share=(*config.workspace.share, *tools_inside(repo)))
-        apart = replace(repo, objects=objects, idents=idents, env=env, standing={})
+        apart = replace(repo, objects=objects, idents=idents, env=env, standing=Memo())
         yield Project(
             repo=apart,
             config=replace(config, workspace=brought),

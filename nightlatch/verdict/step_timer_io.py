@@ -9,7 +9,7 @@ from nightlatch.model.models import Cost
 from nightlatch.suite.parallel_io import Progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StepTimer:
     """What each step of a verdict costs."""
 

@@ -117,6 +117,7 @@ MUTATORS = {
     "setdefault",
     "update",
 }
+MUTABLE = re.compile(r"(?:dict|list|set|bytearray|Counter|defaultdict|deque)\b")
 EXCUSE = re.compile(r"#\s*(noqa|type:\s*ignore)", re.IGNORECASE)
 REASONED = re.compile(r"# (noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\])  # \S+ \S+")
 
@@ -235,6 +236,24 @@ def roomy(_name: str, tree: ast.Module) -> Iterator[str]:
         yield f"has {last} lines"
 
 
+def loose(_name: str, tree: ast.Module) -> Iterator[str]:
+    """What is frozen holds nothing that somebody else can change: not a list, a dict, a set."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for owner in classes:
+        if any(map(is_frozen, owner.decorator_list)):
+            fields = (node for node in owner.body if isinstance(node, ast.AnnAssign))
+            for each in fields:
+                if MUTABLE.match(ast.unparse(each.annotation)):
+                    yield f"{owner.name} is frozen, and {ast.unparse(each.target)} is not"
+
+
+def is_frozen(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and any(
+        keyword.arg == "frozen" and ast.unparse(keyword.value) == "True"
+        for keyword in decorator.keywords
+    )
+
+
 def faking(_name: str, tree: ast.Module) -> Iterator[str]:
     """Tests use real things, and wait for events instead of sleeping."""
     yield from (
@@ -263,7 +282,7 @@ def unreasoned(source: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("rule", [impure, stateful, roomy])
+@pytest.mark.parametrize("rule", [impure, stateful, roomy, loose])
 def test_the_package_keeps_the_rules_of_the_house(rule: Rule) -> None:
     assert complaints(rule, package()) == []
 
@@ -286,6 +305,8 @@ def test_tests_fake_nothing_and_never_sleep() -> None:
         (stateful, "nightlatch.git.repo", "seen = []\ndef f():\n    seen.append(1)"),
         (roomy, "nightlatch.git.repo", "def f():\n" + "    pass\n" * 60),
         (roomy, "nightlatch.git.repo", "\n" * 600 + "x = 1"),
+        (loose, "nightlatch.git.repo", "@dataclass(frozen=True)\nclass A:\n    a: dict[str, int]"),
+        (loose, "nightlatch.git.repo", "@dataclass(frozen=True)\nclass A:\n    a: list[int] = []"),
         (faking, "tests.test_x", "from unittest.mock import patch"),
         (faking, "tests.test_x", "def f(monkeypatch):\n    monkeypatch.setattr('a', 1)"),
         (faking, "tests.test_x", "import time\ntime.sleep(1)"),

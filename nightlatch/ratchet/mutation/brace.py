@@ -3,7 +3,7 @@ and then one does not compile."""
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
@@ -83,7 +83,7 @@ class Code:
     text: str
     lang: str
     found: Sequence[Token]
-    pairs: dict[int, int]
+    pairs: Mapping[int, int]
 
     def word(self, i: int) -> str:
         return self.found[i].text if 0 <= i < len(self.found) else ""

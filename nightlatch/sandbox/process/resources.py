@@ -6,7 +6,7 @@ import re
 import resource
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,9 +52,9 @@ class ResourceLimits:
     as limits of a single process go.
     """
 
-    limits: dict[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
     scope: tuple[str, ...] = ()
-    groups: dict[str, Path] = field(default_factory=dict)
+    groups: Mapping[str, Path] = field(default_factory=dict)
     disk: int = 0
     places: tuple[Path, ...] = ()
 

@@ -21,7 +21,7 @@ from nightlatch.record.findings.findings import (
 )
 from nightlatch.record.findings.retrieval import MOST, PATTERNS, SPARE, RetrievedContext, choose
 from nightlatch.record.findings.staleness import Freshness
-from nightlatch.record.history import NEW, FeatureHistory, History, replay
+from nightlatch.record.history import NEW, FeatureHistory, FeatureRecord, History, replay
 from nightlatch.record.progress import Entry
 from tests import ROOT
 
@@ -76,7 +76,7 @@ def recalled(
     return choose(
         findings,
         FEATURE,
-        History(features={(FEATURE.id, FEATURE.digest): past}),
+        History(records={(FEATURE.id, FEATURE.digest): FeatureRecord(before=past)}),
         files,
         Asked(*stale),
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nightlatch.model.budget import Budget
 from nightlatch.model.models import Feature, Outcome, Plan
-from nightlatch.record.history import FeatureHistory, History
+from nightlatch.record.history import FeatureHistory, FeatureRecord, History
 from nightlatch.record.progress import Entry
 from nightlatch.scheduler.policy import (
     FOREVER,
@@ -41,7 +41,10 @@ def plan(*features: Feature | str) -> Plan:
 
 
 def past(of: Plan, **known: FeatureHistory) -> History:
-    return History(features={(f.id, f.digest): known[f.id] for f in of.features if f.id in known})
+    records = {
+        (f.id, f.digest): FeatureRecord(before=known[f.id]) for f in of.features if f.id in known
+    }
+    return History(records=records)
 
 
 def decision(of: Plan, budget: RunLimits | None = None, **known: FeatureHistory) -> Decision:
