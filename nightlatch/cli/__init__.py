@@ -124,7 +124,7 @@ class Commands(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem[str]"]:
-        """The names with what each does, without importing any."""
+        """Return the names with what each does, without importing any."""
         from click.shell_completion import CompletionItem
 
         told = {name: does for section in COMMANDS.values() for name, does in section.items()}
@@ -209,8 +209,8 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
 
 
 def stand_in() -> None:
-    """A standard stream that was closed is /dev/null: else the next file that is opened would
-    get its number, and what is printed."""
+    """Open /dev/null for a standard stream that was closed, so that no file gets its number and
+    what is printed."""
     while (spare := descriptor(devnull, O_RDWR)) < 3:
         pass
     close(spare)
@@ -220,7 +220,8 @@ def stand_in() -> None:
 
 
 def require_linux(args: Sequence[str]) -> None:
-    """Only Linux has the sandbox, and the calls on processes, that a run stands on."""
+    """Raise UsageError unless this is Linux, which alone has the sandbox and the process calls that
+    a run needs."""
     if sys.platform != "linux" and not {*HELP, "--version"} & {*args}:
         fix = "use Linux, WSL 2 on Windows, or a Linux virtual machine or container on a Mac"
         raise UsageError(f"nightlatch runs only on Linux, and this is {sys.platform}", fix=fix)
@@ -296,8 +297,8 @@ def complete(wanted: str) -> int:
 
 
 def own_loop(folder: Path) -> Path | None:
-    """The loop.py of the project that a folder belongs to, where it uses nightlatch and is not
-    the program that is running."""
+    """Return the loop.py of the project that a folder belongs to, where it uses nightlatch and is
+    not the program that is running."""
     from nightlatch.project.project import find_project
 
     project = find_project(folder)
@@ -334,7 +335,7 @@ def tell(error: NightlatchError, args: Sequence[str]) -> int:
 
 
 def usage(error: click.ClickException) -> UsageError:
-    """What click says, as an error of the house."""
+    """Return click's error as a UsageError."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     if not context:
         return UsageError(error.format_message())
@@ -378,7 +379,7 @@ def crash(bug: Exception, command: str) -> NightlatchError:
 
 
 def hidden(text: str) -> str:
-    """Without what is secret here, as far as the settings say so and can be read."""
+    """Return the text without secrets, as far as the settings can be read."""
     from nightlatch.project.project import find_project
     from nightlatch.redaction import patterns_io
 

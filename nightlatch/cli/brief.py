@@ -66,7 +66,7 @@ def told_of(known: RetrievedContext) -> tuple[RelevantFinding, ...]:
 
 
 def explained(made: briefs.Brief, known: RetrievedContext) -> Iterator[str]:
-    """Each part and each finding with its reason, then what is left out and why."""
+    """Yield each part and each finding with its reason, then what is left out and why."""
     for part in made.kept:
         yield f"kept  {part.size:>6} bytes  {part.name:<13} {briefs.WHY[part.name]}"
     for each in told_of(known):

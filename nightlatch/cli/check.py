@@ -58,7 +58,7 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
 
 
 def subject(project: Project, rev: str | None) -> tuple[str, str, str]:
-    """The base, the tree to judge, and the feature that a landing names."""
+    """Return the base, the tree to judge, and the feature that a landing names."""
     commit = project.repo.tip_of(f"{rev or 'HEAD'}^{{commit}}")
     if commit is None:
         raise UsageError(
@@ -78,7 +78,8 @@ def subject(project: Project, rev: str | None) -> tuple[str, str, str]:
 
 
 def judged(project: Project, base: str, tree: str, feature: Feature, rev: str | None) -> Verdict:
-    """Nothing is put back: what a person changed, they may have meant."""
+    """Return the verdict on a tree. No file is restored first: a person may have meant the
+    change."""
     span = range_io.Range(base=base, head=project.repo.tip_of(rev) or "") if rev else None
     with standalone_io.opened(project) as (pool, engine):
         agent = next(iter(project.config.agent), "")

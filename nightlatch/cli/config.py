@@ -33,7 +33,7 @@ def command(show_origin: bool, as_json: bool) -> None:
 
 
 def toml(value: object) -> str:
-    """A value on one line; JSON's strings, numbers and arrays are TOML's as well."""
+    """Return a value on one line; JSON's strings, numbers and arrays are TOML's as well."""
     if isinstance(value, Mapping):
         return (
             "{"

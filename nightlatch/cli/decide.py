@@ -152,7 +152,7 @@ def command(name: str) -> click.Command:
 def features(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
-    """The ids of the plan that a shell may offer, with their titles."""
+    """Return the ids of the plan that a shell may offer, with their titles."""
     try:
         project = find_project(Path.cwd())
         plan = file.read(project.worktree_plan() or b"", project.plan, *project.reading)
@@ -196,7 +196,7 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
 def record(
     project: Project, seen: ProjectStatus, verb: str, feature: Feature, text: str, *, alone: bool
 ) -> tuple[str, str]:
-    """What is said about a decision, and its id; "" where nothing is recorded. Raises
+    """Return what is said about a decision, and its id; "" where nothing is recorded. Raises
     UsageError for one that makes no sense.
 
     Of several features, those that do not wait for this decision, or no longer, are left alone:
@@ -279,7 +279,7 @@ def carry_out(project: Project) -> dict[str, str]:
 
 
 def progress_of(project: Project, name: str) -> str:
-    """Where the decision has got to; others may have come meanwhile."""
+    """Return where the decision has got to; others may have come meanwhile."""
     if all(known.id != name for _, known in inbox_io.waiting(project)):
         return "is carried out"
     if read_io.holder(project) is not None:

@@ -80,7 +80,7 @@ def play(folder: Path) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """A home of its own, a fixed person, and no sandbox where the machine has none."""
+    """Return a home of its own, a fixed person, and no sandbox where the machine has none."""
     home = folder / "home"
     home.mkdir()
     kept = {

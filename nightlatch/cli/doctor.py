@@ -59,7 +59,7 @@ def command(as_json: bool, notify: bool) -> int:
 
 
 def order(finding: Diagnostic) -> int:
-    """What fails, what is worth knowing, the forecast, and what is fine."""
+    """Return what fails, what is worth knowing, the forecast, and what is fine."""
     forecast = bool(finding.proof) or finding.topic in FORECAST
     return (
         0

@@ -56,7 +56,7 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
 def restart_note(
     project: Project, seen: status_io.ProjectStatus, feature: str
 ) -> tuple[Feature, RetrievedContext, str]:
-    """The feature, what is known of it, and its note as the record stands."""
+    """Return the feature, what is known of it, and its note as the record stands."""
     from nightlatch.loop.session import remembered, touched
     from nightlatch.report import unsettled_io
 
@@ -82,7 +82,7 @@ def compare(
     known: RetrievedContext,
     text: str,
 ) -> dict[str, RepeatCounter]:
-    """What a session repeats that has the note, and one that has none."""
+    """Return what a session repeats that has the note, and one that has none."""
     from nightlatch.agents import registry_io
     from nightlatch.prompt.handoff import trial_io as trial
 

@@ -75,8 +75,7 @@ def command(program: Program, commit: bool) -> None:
 
 
 def here() -> Project:
-    """The house of this folder; where there is neither plan nor settings, this folder is the
-    project."""
+    """Return the project of this folder; without plan and settings, this folder is the project."""
     project = find_project(Path.cwd())
     if project.plan or has_settings(project.repo.folder):
         return project
@@ -85,7 +84,7 @@ def here() -> Project:
 
 
 def told(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
-    """What was found, and what was looked for and not found."""
+    """Yield what was found, and what was looked for and not found."""
     if found.plan:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
     own = detect.own_plan(found.elsewhere)
@@ -130,7 +129,7 @@ def told(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
 
 
 def suites_told(found: DetectedProject) -> Iterator[tuple[str, str]]:
-    """The suites, how far each is protected, and the test files that none of them runs."""
+    """Yield the suites, how far each is protected, and the test files that none of them runs."""
     if not found.suites:
         yield "note", NO_RUNNER
     if len(found.suites) == 1 and not found.suites[0].folder:
@@ -147,8 +146,8 @@ def suites_told(found: DetectedProject) -> Iterator[tuple[str, str]]:
 
 
 def wanted(project: Project, found: DetectedProject) -> Iterator[Wanted]:
-    """Name, text and mode of every file that is missing. Folders that are there are left alone,
-    also with files missing in them."""
+    """Yield name, text and mode of every file that is missing. Folders that are there are left
+    alone, also with files missing in them."""
     root = project.repo.folder
     if not (root / "loop.py").exists():
         yield "loop.py", data.text("shipped", "loop.py"), 0o755
@@ -175,7 +174,7 @@ def wanted(project: Project, found: DetectedProject) -> Iterator[Wanted]:
 
 
 def settings(found: DetectedProject) -> dict[str, object]:
-    """What loop.toml says otherwise than by default."""
+    """Return what loop.toml says otherwise than by default."""
     known: dict[str, object] = {}
     if own := detect.own_plan(found.elsewhere):
         known["plan"] = own
@@ -206,8 +205,8 @@ def write(path: Path, text: str, mode: int) -> None:
 
 
 def uncommitted(project: Project) -> tuple[str, ...]:
-    """The files of the set-up that the last commit does not hold as they are; of the plan only
-    one that git does not know yet."""
+    """Return the files of the set-up that the last commit does not hold as they are; of the plan
+    only one that git does not know yet."""
     plan = project.plan or project.path("prd.json")
     names = [project.path(name) for name in ("loop.py", "loop.toml", "checks", "prompts")]
     status = words(

@@ -70,7 +70,7 @@ def command(name: str, count: int, as_json: bool) -> int:
 
 
 def chosen(seen: ProjectStatus, name: str) -> list[Session]:
-    """The sessions of this name, or of the feature of this name."""
+    """Return the sessions of this name, or of the feature of this name."""
     known = list(sessions_of(seen.items, queries.landings(seen.project.repo, seen.tip)))
     found = [one for one in known if name in ("", one.id, one.entry.feature)]
     if name and not found:
@@ -100,13 +100,13 @@ def sessions_of(items: Sequence[Item], commits: Mapping[str, str]) -> Iterator[S
 
 
 def folder(project: Project, session: Session) -> Path | None:
-    """Where its brief and its transcript lie, None where this machine has neither."""
+    """Return where its brief and its transcript lie, None where this machine has neither."""
     found = project.state / "sessions" / session.id
     return found if "/" not in session.id and found.is_dir() else None
 
 
 def about_held(project: Project, session: Session) -> str:
-    """The page about what is held of a session, "" where nothing is."""
+    """Return the page about what is held of a session, "" where nothing is."""
     page = project.state / "sessions" / session.id / "held.md"
     return (
         page.read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def told(project: Project, session: Session) -> dict[str, object]:
 
 
 def ending(project: Project, session: Session) -> Iterator[str]:
-    """Where the transcript lies, and its last lines as the agent's own words."""
+    """Yield where the transcript lies, and its last lines as the agent's own words."""
     place = transcripts_io.path(project, session.id)
     if place is None:
         yield "its transcript is not on this machine"

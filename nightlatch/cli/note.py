@@ -62,7 +62,7 @@ def saying(word: str) -> Callable[..., int]:
 
 
 def said(note: dict[str, object]) -> str:
-    """The person's note, left for the loop, or written at once where none is at work."""
+    """Leave the person's note for the loop, or write it at once where no run is going."""
     from nightlatch.cli.decide import carry_out, progress_of
     from nightlatch.journal import inbox_io
     from nightlatch.project.project import find_project, require_plan
@@ -177,7 +177,7 @@ def lint(name: str, *, as_json: bool) -> int:
 
 
 def note_of(name: str) -> str:
-    """The text of a file, or else the restart note of a feature."""
+    """Return the text of a file, or else the restart note of a feature."""
     if (file := Path(name)).is_file():
         return file.read_text(encoding="utf-8", errors="replace")
     from nightlatch.cli.handoff import restart_note
@@ -189,8 +189,8 @@ def note_of(name: str) -> str:
 
 
 def known(blame: str = "") -> list[dict[str, object]]:
-    """The findings of the branch as they stand now; for the one called `blame` also the commit
-    that made it stale."""
+    """Return the findings of the branch as they stand now; for the one called `blame` also the
+    commit that made it stale."""
     from nightlatch.project.project import find_project, require_plan
     from nightlatch.record.findings import staleness_io
     from nightlatch.record.findings.findings import render
@@ -247,8 +247,8 @@ def known(blame: str = "") -> list[dict[str, object]]:
 
 
 def printed(finding: Finding) -> list[dict[str, str]]:
-    """What its commands printed when the loop ran them last, and what its files held: beginning
-    and end."""
+    """Return what its commands printed when the loop ran them last, and what its files held:
+    beginning and end."""
     shown = (*finding.evidence, *(each for event in finding.events for each in event.evidence))
     said = {each.file or each.command: each.output for each in shown if each.output}
     return [{"of": name, "output": output} for name, output in said.items()]

@@ -114,7 +114,7 @@ def asked(seen: ProjectStatus, spec: Path | None, refine: str) -> "Task":
 
 
 def shown(project: Project, old: bytes | None, draft: "Draft") -> Iterator[str]:
-    """All that would be written, as a diff."""
+    """Yield all that would be written, as a diff."""
     files = {
         project.plan: (old or b"", draft.plan),
         **{project.path(name): (b"", data) for name, data in draft.files.items()},

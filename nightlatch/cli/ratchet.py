@@ -104,7 +104,7 @@ def command(
 
 
 def texts(repo: Repo, seen: Range, path: str) -> list[str]:
-    """A file's text after the range and before it, as far as it is there."""
+    """Return a file's text after the range and before it, as far as it is there."""
     found = (repo.read(rev, path) for rev in (seen.head, seen.base))
     return [data.decode("utf-8", "replace") for data in found if data is not None]
 

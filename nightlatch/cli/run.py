@@ -21,8 +21,8 @@ LIMITS = ("until", "budget", "sessions")
 
 
 def dollars_of(_ctx: click.Context, _param: click.Parameter, said: str | None) -> float | None:
-    """A budget of 0 is none at all, and hardly what somebody who names one means: a shell makes
-    0 of $20."""
+    """Return the dollars of --budget, which must be more than 0: an unquoted $20 reaches the
+    program as 0."""
     try:
         dollars = None if said is None else float(said.removeprefix("$"))
     except ValueError as error:
@@ -104,8 +104,8 @@ def command(
 
 
 def background(program: Program, options: Options) -> int:
-    """Start the run without this terminal, and say how to see and end it; what ends it at once
-    is told here."""
+    """Start the run without this terminal, and say how to see and end it; what ends it at once is
+    told here."""
     from nightlatch.loop import detach as detached
 
     run = detached.detach(require_plan(find_project(Path.cwd(), options.flags)))
@@ -126,7 +126,7 @@ def background(program: Program, options: Options) -> int:
 
 
 def rehearse(options: Options) -> int:
-    """What a run that begins now would meet, do first and work on, in what order, and why it
+    """Return what a run that begins now would meet, do first and work on, in what order, and why it
     would not."""
     from nightlatch.preflight import checks_io
 
@@ -151,7 +151,7 @@ def rehearse(options: Options) -> int:
 
 
 def first(seen: ProjectStatus) -> Iterator[tuple[str, str]]:
-    """What comes before any session."""
+    """Yield what comes before any session."""
     project, process = seen.project, read_io.holder(seen.project)
     if process is not None:
         yield "would stop", f"another run is already going here (process {process})"
@@ -169,7 +169,7 @@ def first(seen: ProjectStatus) -> Iterator[tuple[str, str]]:
 def work(
     seen: ProjectStatus, options: Options, answer: policy.Decision
 ) -> Iterator[tuple[str, str]]:
-    """The features in the order of work, each with what keeps it."""
+    """Yield the features in the order of work, each with what keeps it."""
     if not isinstance(answer, policy.Choice):
         ends = f" (exit code {answer.code})" if isinstance(answer, policy.Stop) else ""
         yield "would stop" if ends else "would wait", f"{plain(answer.why)}{ends}"

@@ -39,7 +39,7 @@ def command(program: Program, /, *, as_json: bool) -> int:
 
 
 def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
-    """The same as words and lines."""
+    """Yield the same as words and lines."""
     stands, project = seen.survey, seen.project
     yield "plan", f"{passing(stands)}; {project.plan}" if seen.plan.features else nothing(project)
     if seen.unread:
@@ -86,7 +86,7 @@ def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
 
 
 def shown_page(seen: ProjectStatus, name: str) -> bool:
-    """Is there a page about the held work of this feature?"""
+    """Return whether there is a page about the held work of this feature."""
     feature = seen.plan.feature(name)
     session = seen.history.of(feature).held if feature else ""
     return bool(session) and (seen.project.state / "sessions" / session / "held.md").is_file()
@@ -100,7 +100,7 @@ def passing(stands: PlanStatus) -> str:
 
 
 def nothing(project: Project) -> str:
-    """Why there is nothing to say about features."""
+    """Return why there is nothing to say about features."""
     if project.plan:
         return f"no features in {project.plan}: add one to it"
     near = plans_near(project)
@@ -108,7 +108,7 @@ def nothing(project: Project) -> str:
 
 
 def running(seen: ProjectStatus) -> str:
-    """What the run at work is doing, or what was cut off; "" when nothing is going on."""
+    """Return what the run at work is doing, or what was cut off; "" when nothing is going on."""
     run = going(seen.project)
     doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
     if run.get("process") is None:
@@ -123,7 +123,7 @@ def running(seen: ProjectStatus) -> str:
 
 
 def going(project: Project) -> dict[str, object]:
-    """The run at work, or with process None the session that a killed run left."""
+    """Return the run at work, or with process None the session that a killed run left."""
     process, turn = read_io.holder(project), read_io.last_turn(project)
     started = turn.get("event") == "session.started"
     if process is None and not started:

@@ -33,7 +33,8 @@ def told(verdict: Verdict, proved: bool | None) -> dict[str, object]:
 
 
 def costs(verdict: Verdict) -> list[dict[str, object]]:
-    """What each step took, and what it might: seconds, and runs of the suite or of a part of it."""
+    """Return what each step took, and what it might: seconds, and runs of the suite or of a part of
+    it."""
     return [
         {"step": c.step, "runs": c.runs, "seconds": round(c.seconds, 2), "budget": c.budget or None}
         for c in verdict.costs
@@ -41,7 +42,7 @@ def costs(verdict: Verdict) -> list[dict[str, object]]:
 
 
 def spent(verdict: Verdict) -> Iterator[str]:
-    """The same as a table for people, without what was known already."""
+    """Yield the same as a table for people, without what was known already."""
     for cost in verdict.costs:
         if cost.runs or cost.seconds >= TO_TELL:
             limit = f" of {cost.budget:.0f} s" if cost.budget else " s"
@@ -52,7 +53,7 @@ def spent(verdict: Verdict) -> Iterator[str]:
 
 
 def shown(verdict: Verdict, proved: bool | None) -> Iterator[str]:
-    """The answer, then each reason with what it names and what to do about it."""
+    """Yield the answer, then each reason with what it names and what to do about it."""
     yield from folded(head(verdict, proved), 0)
     for reason in verdict.reasons:
         yield f"{reason.ruling:<6} {reason.rule}"
@@ -71,7 +72,7 @@ def head(verdict: Verdict, proved: bool | None) -> str:
 
 
 def folded(text: str, indent: int) -> list[str]:
-    """Anybody's text, wrapped; ids and paths are never broken."""
+    """Return anybody's text, wrapped; ids and paths are never broken."""
     space = " " * indent
     return wrap(
         plain(text),

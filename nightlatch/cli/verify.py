@@ -56,7 +56,7 @@ def command(name: str, as_json: bool) -> int:
 
 
 def passing(project: Project, name: str) -> list[Feature]:
-    """The features to prove, as the plan at HEAD says."""
+    """Return the features to prove, as the plan at HEAD says."""
     stands = status_io.with_commit(project).survey
     asked = stands.find(name) if name else None
     if asked and not asked.done:
@@ -79,7 +79,7 @@ def passing(project: Project, name: str) -> list[Feature]:
 
 
 def proved(project: Project, features: list[Feature]) -> Iterator[Proof]:
-    """One proof after another."""
+    """Yield one proof after another."""
     head = project.repo.tip_of("HEAD")
     if not head or not features:
         return

@@ -34,8 +34,8 @@ def command(program: Program, /, session: str, *, agent: str | None) -> int:
 
 
 def feature_of(project: Project, session: str) -> str:
-    """What a session worked on: by the journal while it is in flight, by the record afterwards.
-    UsageError where nobody knows."""
+    """Return what a session worked on: by the journal while it is in flight, by the record
+    afterwards. UsageError where nobody knows."""
     flight = file_io.load(project.state / file_io.NAME)[0].flight
     if flight and flight.session == session:
         return flight.feature

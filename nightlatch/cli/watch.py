@@ -77,7 +77,7 @@ def command(*, as_json: bool) -> None:
 
 
 def printed(watcher: SnapshotReader, scene: RunSnapshot, *, as_json: bool = False) -> RunSnapshot:
-    """A line for everything new, until the run is gone."""
+    """Print a line for everything new, until the run is gone."""
     before: RunSnapshot | None = None
     while True:
         for word, text in news(before, scene):
@@ -118,7 +118,8 @@ def told(scene: RunSnapshot, word: str, text: str) -> str:
 
 
 def looked(watcher: SnapshotReader, before: RunSnapshot) -> tuple[RunSnapshot, str]:
-    """The scene now; where the plan cannot be read for the moment, the one before and why."""
+    """Return the scene now; where the plan cannot be read for the moment, the one before and
+    why."""
     try:
         return (scene := watcher.look()), plain(scene.unread)
     except NightlatchError as error:
@@ -126,7 +127,7 @@ def looked(watcher: SnapshotReader, before: RunSnapshot) -> tuple[RunSnapshot, s
 
 
 def screen(watcher: SnapshotReader, scene: RunSnapshot) -> RunSnapshot:
-    """The live screen, until the run is gone or the person leaves."""
+    """Show the live screen, until the run is gone or the person leaves."""
     from rich.console import Console
     from rich.live import Live
 
@@ -146,7 +147,7 @@ def screen(watcher: SnapshotReader, scene: RunSnapshot) -> RunSnapshot:
 
 
 def picture(scene: RunSnapshot, width: int, note: str = "") -> "Group":
-    """The rows with their colours, none of which says more than its word; a row that is too
+    """Return the rows with their colours, none of which says more than its word; a row that is too
     wide for the terminal is cut, not folded."""
     from rich.console import Group
     from rich.text import Text
@@ -159,7 +160,7 @@ def picture(scene: RunSnapshot, width: int, note: str = "") -> "Group":
 
 
 def obeyed(watcher: SnapshotReader, scene: RunSnapshot, live: "Live", key: str) -> str:
-    """What a key asks for, done by the command of that name; returns what it says."""
+    """Carry out what a key asks for by the command of that name, and return its message."""
     name = {"p": "resume" if scene.wish == "pause" else "pause", "s": "stop", "l": "log"}.get(key)
     if name == "log":
         live.stop()
@@ -180,7 +181,7 @@ def obeyed(watcher: SnapshotReader, scene: RunSnapshot, live: "Live", key: str) 
 
 
 def pressed() -> str:
-    """The key that is pressed within half a second, "" for none; a terminal that is gone is
+    """Return the key that is pressed within half a second, "" for none; a terminal that is gone is
     left."""
     if not select.select([sys.stdin], [], [], EVERY)[0]:
         return ""

@@ -42,8 +42,8 @@ YES, NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0", "", "none", "null
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one file spells things: the names it uses for each field, and the done-flag and words
-    it writes."""
+    """The spelling of one file: the names of its fields, and the done-flag and words that it
+    writes."""
 
     path: str
     doc: Document
@@ -54,24 +54,24 @@ class Dialect:
     finished: frozenset[str] = frozenset(DONE)
 
     def error(self, key: Key, problem: str, fix: str) -> PlanError:
-        """The error at a value of the file."""
+        """Return the error at a value of the file."""
         return error_at(self.doc.text, self.path, self.doc.start(key), problem, fix)
 
     def first(self, field: str, item: Fields) -> str:
-        """The name under which the item has the field, or ""."""
+        """Return the name under which the item has the field, or ""."""
         for name in self.names[field]:
             if name in item:
                 return name
         return ""
 
     def value(self, field: str, item: Fields) -> Any:
-        """What the item has there, None without the field."""
+        """Return what the item has there, None without the field."""
         name = self.first(field, item)
         return item[name] if name else None
 
 
 def bare(word: object) -> str:
-    """A name or word without case and separators, "" for what is not text."""
+    """Return a name or word without case and separators, "" for what is not text."""
     return (
         word.lower().replace("_", "").replace("-", "").replace(" ", "")
         if isinstance(word, str)
@@ -80,7 +80,7 @@ def bare(word: object) -> str:
 
 
 def word_of(value: object) -> str:
-    """A word for a state without case, separators and signs; a tick alone is "done"."""
+    """Return a word for a state without case, separators and signs; a tick alone is "done"."""
     if not isinstance(value, str):
         return ""
     word = "".join(sign for sign in value.lower() if sign.isalnum())
@@ -90,7 +90,7 @@ def word_of(value: object) -> str:
 def dialect_of(
     path: str, doc: Document, items: Sequence[Fields], more: Sequence[str] = ()
 ) -> Dialect:
-    """The dialect that these items are written in; `more` are words that say done in it, the
+    """Return the dialect that these items are written in; `more` are words that say done in it, the
     first one to be written."""
     used: dict[str, list[str]] = {}
     for name in sorted(set().union(*items)):
@@ -130,14 +130,14 @@ def dialect_of(
 
 
 def cased(word: str, like: str) -> str:
-    """The word in the case of another."""
+    """Return the word in the case of another."""
     if len(like) > 1 and like.isupper():
         return word.upper()
     return word.capitalize() if like[:1].isupper() else word
 
 
 def names_in(items: Iterable[Fields]) -> set[str]:
-    """The names of the fields of items, and of the objects in their lists."""
+    """Return the names of the fields of items, and of the objects in their lists."""
     found: set[str] = set()
     for item in items:
         found |= {*item}
@@ -152,15 +152,15 @@ def names_in(items: Iterable[Fields]) -> set[str]:
 
 
 def status_in(item: Fields, name: str) -> tuple[Key, Any]:
-    """Where below the item its status stands, and what it says: an object may hold it."""
+    """Return where below the item its status stands, and what it says: an object may hold it."""
     value = item[name]
     inner = next((each for each in INNER_STATUS if isinstance(value, dict) and each in value), None)
     return ((name, inner), value[inner]) if inner and isinstance(value, dict) else ((name,), value)
 
 
 def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[Key, bool]:
-    """Where below the item the field stands that says whether it is done (() when none does),
-    and what it says."""
+    """Return where below the item the field stands that says whether it is done (() when none
+    does), and what it says."""
     if name := dialect.first("flag", item):
         return (name,), flag_of(dialect, (*key, name), item[name])
     name = dialect.first("status", item)
@@ -179,7 +179,7 @@ def state_of(dialect: Dialect, key: Key, item: Fields) -> tuple[Key, bool]:
 
 
 def flag_of(dialect: Dialect, place: Key, value: object) -> bool:
-    """What a flag says, also as a word or a number; null is not done.
+    """Return what a flag says, also as a word or a number; null is not done.
 
     Raises PlanError for anything else.
     """
@@ -198,7 +198,7 @@ def flag_of(dialect: Dialect, place: Key, value: object) -> bool:
 
 
 def met_by_criteria(dialect: Dialect, item: Fields) -> bool:
-    """Does every criterion of an item without a state of its own say that it is met?"""
+    """Return whether an item without a state of its own has all its criteria marked as met."""
     listed = [
         each
         for name in dialect.names["criteria"]
@@ -217,7 +217,7 @@ def met_by_criteria(dialect: Dialect, item: Fields) -> bool:
 
 
 def own_ids(dialect: Dialect, keys: Sequence[Key], items: Sequence[Fields]) -> list[str]:
-    """The id that every item has, as text, "" for none.
+    """Return the id that every item has, as text, "" for none.
 
     Raises PlanError for what is none, and where one list has it twice.
     """
@@ -241,8 +241,8 @@ def own_ids(dialect: Dialect, keys: Sequence[Key], items: Sequence[Fields]) -> l
 def ids_of(
     dialect: Dialect, items: Sequence[Fields], own: Sequence[str], parts: Sequence[str]
 ) -> list[str]:
-    """An id for every item that no other has: its own, that with the name of its part where an
-    earlier part has it, else a hash of category and description that survives moving it."""
+    """Return an id for every item that no other has: its own, that with the name of its part where
+    an earlier part has it, else a hash of category and description that survives moving it."""
     seen = {*own}
     taken: set[str] = set()
     ids = []
@@ -259,7 +259,7 @@ def ids_of(
 
 
 def _free(stem: str, seen: set[str]) -> str:
-    """The name, with a number where another has it; from now on it is taken."""
+    """Return the name, with a number where another has it; from now on it is taken."""
     made = (
         stem
         if stem not in seen
@@ -289,7 +289,7 @@ def _made(dialect: Dialect, item: Fields, seen: set[str]) -> str:
 
 
 def priority_of(dialect: Dialect, item: Fields) -> float | None:
-    """The number of an item's priority, or the rank of the first known word in it; the lower
+    """Return the number of an item's priority, or the rank of the first known word in it; the lower
     goes first."""
     value = dialect.value("priority", item)
     if isinstance(value, dict):
@@ -305,7 +305,8 @@ def priority_of(dialect: Dialect, item: Fields) -> float | None:
 def feature_of(
     dialect: Dialect, key: Key, item: Fields, called: str, priority: float | None, raw: str
 ) -> Feature:
-    """One item as a feature. Raises PlanError where a field cannot mean what its name says."""
+    """Return one item as a feature. Raises PlanError where a field cannot mean what its name
+    says."""
     found = {
         field: reader(item, names)
         for field, reader in _READERS.items()
@@ -336,7 +337,7 @@ def feature_of(
 
 
 def told_besides(dialect: Dialect, item: Fields, raw: str) -> Iterator[tuple[str, str]]:
-    """What an item holds in fields that have no meaning here, under their own names: texts as
+    """Yield what an item holds in fields that have no meaning here, under their own names: texts as
     they are, anything else as it is written."""
     spent = {name for field in SPENT for name in dialect.names[field]}
     spent |= {
@@ -362,7 +363,8 @@ def told_besides(dialect: Dialect, item: Fields, raw: str) -> Iterator[tuple[str
 
 
 def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, Key]]:
-    """The names that an item gives of what it depends on, each with the place where it stands."""
+    """Yield the names that an item gives of what it depends on, each with the place where it
+    stands."""
     for name in dialect.names["depends"]:
         value = item.get(name)
         listed = (
@@ -386,16 +388,16 @@ def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, 
 
 
 def linked(link: Fields) -> Any:
-    """What an object that stands for a dependency calls the other feature; a list, which is no
-    id, where it says nothing."""
+    """Return what an object that stands for a dependency calls the other feature; a list, which is
+    no id, where it says nothing."""
     return next(
         (link[name] for alias in INNER_ID for name in link if bare(name) == bare(alias)), []
     )
 
 
 def _phases(dialect: Dialect, key: Key, item: Fields) -> Iterator[Phase]:
-    """The phases of an item: a list of objects or of bare names, or an object with one for each
-    name. Raises PlanError."""
+    """Yield the phases of an item: a list of objects or of bare names, or an object with one for
+    each name. Raises PlanError."""
     field, value = dialect.first("phases", item), dialect.value("phases", item)
     rows = (
         value.items()
@@ -436,7 +438,7 @@ def _phases(dialect: Dialect, key: Key, item: Fields) -> Iterator[Phase]:
 
 
 def _commands(dialect: Dialect, key: Key, item: Fields) -> tuple[str, ...]:
-    """The item's own check: only `verify` is ever run."""
+    """Return the item's own check: only `verify` is ever run."""
     value = dialect.value("verify", item)
     commands = value if isinstance(value, list) else [value or ""]
     if not all(isinstance(each, str) for each in commands):
@@ -455,7 +457,7 @@ def _text(item: Fields, names: Iterable[str]) -> str:
 
 
 def _texts(item: Fields, names: Iterable[str]) -> tuple[str, ...]:
-    """The texts of all these fields; an element may be an object that holds its text."""
+    """Return the texts of all these fields; an element may be an object that holds its text."""
     found: list[str] = []
     for name in names:
         value = item.get(name)
@@ -477,7 +479,7 @@ def _plain(value: object) -> str:
 
 
 def _yes(item: Fields, names: Iterable[str]) -> bool:
-    """Whether one of these is true or a reason in words."""
+    """Return whether one of these is true or a reason in words."""
     values = [item.get(name) for name in names]
     return any(
         value.strip().lower() not in ("", "false", "no") if isinstance(value, str) else value

@@ -30,7 +30,7 @@ READERS: Mapping[str, Callable[[str, str], Marked]] = {
 
 
 class Document(Protocol):
-    """What reading and writing a plan asks of its file. Keys lead through `root`."""
+    """The interface for reading and writing a plan file. Keys lead through `root`."""
 
     @property
     def text(self) -> str: ...
@@ -43,14 +43,15 @@ class Document(Protocol):
         """What needed judgement to read the file, one sentence each."""
 
     def start(self, key: Key) -> int:
-        """Where a value stands, for a sentence about it."""
+        """Return where a value stands, for a sentence about it."""
 
     def raw(self, key: Key) -> str:
-        """The text of an item, or for what has no text of its own the same fields as JSON."""
+        """Return the text of an item, or for what has no text of its own the same fields as
+        JSON."""
 
     def set(self, key: Key, name: str, value: bool | str) -> list[Edit]:
-        """What to put where, so that a field of the item at `key` has this value, added where
-        it is not there."""
+        """Return what to put where, so that a field of the item at `key` has this value, added
+        where it is not there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class Json:
 
 
 def document(data: bytes, path: str) -> Document:
-    """The plan file taken apart by what its name says it is.
+    """Return the plan file taken apart by what its name says it is.
 
     Raises PlanError with line, column and a caret.
     """
@@ -109,7 +110,7 @@ def document(data: bytes, path: str) -> Document:
 
 
 def looks_like(text: str) -> tuple[str, str] | None:
-    """What a file that is no JSON seems to be, with the usual end of its name; None for what
+    """Return what a file that is no JSON seems to be, with the usual end of its name; None for what
     begins like JSON."""
     begin = text.lstrip("\ufeff \t\r\n")
     if begin[:1] in ("{", "[", '"') and not begin.startswith("[ ]"):

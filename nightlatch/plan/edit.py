@@ -42,8 +42,8 @@ def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str =
 
 
 def with_fields(data: bytes, path: str, added: Added) -> bytes:
-    """The same with lists as values of canonical fields (`verify`, `depends`, `supersedes`) of
-    features, by id."""
+    """Return the same with lists as values of canonical fields (`verify`, `depends`, `supersedes`)
+    of features, by id."""
     file = _json(data, path)
     edits = [
         _edit(file, name, field, value)
@@ -58,7 +58,7 @@ def with_fields(data: bytes, path: str, added: Added) -> bytes:
 
 
 def _json(data: bytes, path: str) -> File:
-    """The file taken apart.
+    """Return the file taken apart.
 
     Raises PlanError where it is no JSON: there flags are set, and everything else is the person's
     to write.
@@ -73,7 +73,7 @@ def _json(data: bytes, path: str) -> File:
 
 
 def disturbed(old: Plan, new: Plan, added: Added) -> Iterator[str]:
-    """What an edit did to features that were there, apart from fields it may add: where this
+    """Yield what an edit did to features that were there, apart from fields it may add: where this
     says anything, nothing is written."""
     before, now = ({feature.id: feature for feature in plan.features} for plan in (old, new))
     if [name for name in before if name in now] != [name for name in now if name in before]:
@@ -89,7 +89,7 @@ def disturbed(old: Plan, new: Plan, added: Added) -> Iterator[str]:
 
 
 def _edit(file: File, called: str, field: str, value: Sequence[str]) -> tuple[int, int, str]:
-    """What to put where, so that one field of one feature has this value."""
+    """Return what to put where, so that one field of one feature has this value."""
     at = file.ids.index(called)
     key, shown = (
         file.keys[at],
@@ -111,7 +111,7 @@ def _name(file: File, field: str) -> str:
 
 
 def _spelled(file: File, item: Fields) -> dict[str, object]:
-    """The item under the names that the file uses, with the flag that it writes."""
+    """Return the item under the names that the file uses, with the flag that it writes."""
     fields, flag, dialect = (
         {aliases[0]: field for field, aliases in NAMES.items()},
         file.dialect.flag,
@@ -127,8 +127,8 @@ def _spelled(file: File, item: Fields) -> dict[str, object]:
 
 
 def _style(text: str, at: int) -> tuple[int, int, str, str | None, str]:
-    """Where new elements go in the array at `at`, the space before each, their own indentation,
-    and what closes an array that was empty."""
+    """Return where new elements go in the array at `at`, the space before each, their own
+    indentation, and what closes an array that was empty."""
     spans = list(json_edit.elements(text, at))
     if not spans:
         line = text[text.rfind("\n", 0, at) + 1 : at]

@@ -53,7 +53,7 @@ class File:
 
 @lru_cache(maxsize=4)
 def read(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> Plan:
-    """The plan in this file, whatever its dialect; no features is a plan too.
+    """Return the plan in this file, whatever its dialect; a plan may have no features.
 
     `tag` is the list in play of those that a tool keeps in one file, `words` are more words that
     say done. Raises PlanError with line, column and a caret.
@@ -92,8 +92,8 @@ def read(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> 
 def set_done(
     data: bytes, path: str, feature: str, done: bool, tag: str = "", words: tuple[str, ...] = ()
 ) -> bytes:
-    """The same bytes with one value changed: the done-flag of one feature, added in the file's
-    style where it has none."""
+    """Return the same bytes with one value changed: the done-flag of one feature, added in the
+    file's style where it has none."""
     file = take_apart(data, path, tag, words)
     if feature not in file.ids:
         raise PlanError(
@@ -127,7 +127,7 @@ def carry_flags(
 
 
 def describe(old: Plan | None, new: Plan) -> str:
-    """What an edit of the plan did, as the subject of its commit."""
+    """Return what an edit of the plan did, as the subject of its commit."""
     if old is None:
         return f"plan: {_count(len(new.features))}"
     before, after = ({f.id: f for f in plan.features} for plan in (old, new))
@@ -145,8 +145,8 @@ def describe(old: Plan | None, new: Plan) -> str:
 
 
 def canonical(plan: Plan) -> str:
-    """The text of the same plan in the canonical form; fields that have no place in it stay in
-    their item."""
+    """Return the text of the same plan in the canonical form; fields that have no place in it stay
+    in their item."""
     root = {
         "branchName": plan.branch,
         "verifyCommands": plan.gates,
@@ -167,7 +167,7 @@ def _count(features: int) -> str:
 
 
 def _change(old: Feature, new: Feature) -> str:
-    """The word for what happened to one feature."""
+    """Return the word for what happened to one feature."""
     if old.done == new.done or replace(old, done=new.done, raw=new.raw, key=new.key) != new:
         return "edited"
     return "done" if new.done else "reopened"
@@ -216,7 +216,7 @@ def _canonical_phase(phase: Phase) -> dict[str, object]:
 
 
 def take_apart(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> File:
-    """The file's lists and items.
+    """Return the file's lists and items.
 
     `tag` is the list in play of those that a tool keeps in one file, `words` are more words that
     say done. Raises PlanError.
@@ -250,8 +250,8 @@ def take_apart(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = (
 
 
 def _lists(root: object, tag: str) -> Sequence[Key]:
-    """Where the features are: the file itself, a list of the root, the lists of its phases, or
-    a list one level down."""
+    """Return where the features are: the file itself, a list of the root, the lists of its phases,
+    or a list one level down."""
     if isinstance(root, list):
         return [()]
     if not isinstance(root, dict):
@@ -278,7 +278,7 @@ def _lists(root: object, tag: str) -> Sequence[Key]:
 
 
 def _part(root: object, key: Key) -> str:
-    """What the part of a plan is called that an item lies in, for an id: its name, or its
+    """Return what the part of a plan is called that an item lies in, for an id: its name, or its
     number."""
     part = inside(root, key[:2]) if len(key) > 3 else {}
     said = (part.get(name) for name in ("id", "name", "title")) if isinstance(part, dict) else ()
@@ -291,7 +291,7 @@ def _part(root: object, key: Key) -> str:
 
 
 def _again(file: File, features: Sequence[Feature]) -> Iterator[str]:
-    """What is called by another name than its own, as another list has that already."""
+    """Yield what is called by another name than its own, as another list has that already."""
     pairs = [
         (own, feature.id)
         for own, feature in zip(file.own, features, strict=True)
@@ -305,7 +305,7 @@ def _again(file: File, features: Sequence[Feature]) -> Iterator[str]:
 
 
 def _best(holder: object) -> list[str]:
-    """The name of the list of features in an object, if there is one: rather one of objects
+    """Return the name of the list of features in an object, if there is one: rather one of objects
     than an empty one or one of words."""
     holds = holder if isinstance(holder, dict) else {}
     known = [
@@ -333,7 +333,7 @@ def _name(place: Key) -> str:
 
 
 def _heads(file: File) -> list[dict[str, Any]]:
-    """The objects that speak of the whole plan: the root, and what wraps the list."""
+    """Return the objects that speak of the whole plan: the root, and what wraps the list."""
     around = [inside(file.doc.root, place[:1]) for place in file.lists[:1] if len(place) == 2]
     return [head for head in (file.doc.root, *around) if isinstance(head, dict)]
 
@@ -345,7 +345,7 @@ def _branch(heads: list[dict[str, Any]]) -> str:
 
 
 def _gates(heads: list[dict[str, Any]]) -> dict[str, object]:
-    """The values that hold commands for the whole plan, by name."""
+    """Return the values that hold commands for the whole plan, by name."""
     holders = [
         *heads,
         *(
@@ -374,7 +374,7 @@ def _strings(value: object) -> list[str]:
 
 
 def _priorities(file: File) -> list[float | None]:
-    """The priority of every item, the lower the sooner."""
+    """Return the priority of every item, the lower the sooner."""
     given = [dialects.priority_of(file.dialect, item) for item in file.items]
     numbers = numbers_of(file.dialect, file.items)
     return (
@@ -385,8 +385,8 @@ def _priorities(file: File) -> list[float | None]:
 
 
 def _resolved(file: File, features: Sequence[Feature]) -> tuple[Feature, ...]:
-    """The features with ids of the plan as their dependencies, whatever names the file uses for
-    them.
+    """Return the features with ids of the plan as their dependencies, whatever names the file uses
+    for them.
 
     A title, the name of a phase (all that is in it), an id in other case, or that of a part of a
     feature (`1.2`) stand for what they name. Raises PlanError for a name of nothing, and where
@@ -418,7 +418,7 @@ def _resolved(file: File, features: Sequence[Feature]) -> tuple[Feature, ...]:
 
 
 class _Names:
-    """What a plan calls its features, besides their ids."""
+    """The other names under which a plan refers to its features."""
 
     def __init__(self, file: File, features: Sequence[Feature]) -> None:
         self.ids = {feature.id: feature for feature in features}
@@ -444,11 +444,12 @@ class _Names:
                     self.parts.setdefault(str(called).casefold().strip(), []).append(feature.id)
 
     def beside(self, key: Key, name: str) -> list[str] | None:
-        """The feature that the same list calls so, where ids begin anew in each list."""
+        """Return the feature that the same list calls so, where ids begin anew in each list."""
         return self.own.get((key[:-1], name))
 
     def of(self, name: str) -> list[str] | None:
-        """The ids that a name stands for, None where it names nothing, or more than one feature."""
+        """Return the ids that a name stands for, None where it names nothing, or more than one
+        feature."""
         if name in self.ids:
             return [name]
         folded = name.casefold().strip()
@@ -461,7 +462,7 @@ class _Names:
 
 
 def _check_rings(file: File, features: Sequence[Feature], found: Sequence[Feature]) -> None:
-    """Raises PlanError where features wait for each other."""
+    """Raise PlanError where features wait for each other."""
     place = {called: n for n, called in enumerate(file.ids)}
     ahead = any(place[name] >= n for n, feature in enumerate(found) for name in feature.depends)
     try:
@@ -478,8 +479,8 @@ def _check_rings(file: File, features: Sequence[Feature], found: Sequence[Featur
 
 
 def _check_phases(file: File, key: Key, feature: Feature) -> None:
-    """The phases of a feature have names of their own, depend on each other only, and none
-    waits for itself. Raises PlanError."""
+    """Raise PlanError unless the phases of a feature have unique names, depend on each other only,
+    and form no circle."""
     names = [phase.name for phase in feature.phases]
     if not names:
         return
@@ -531,7 +532,7 @@ def _with_flags(file: File, wanted: Mapping[str, bool]) -> str:
 
 
 def _edits(file: File, key: Key, place: Key, done: bool) -> list[document.Edit]:
-    """What to put where, so that one item's flag says `done`."""
+    """Return what to put where, so that one item's flag says `done`."""
     dialect = file.dialect
     *holder, name = place or (dialect.flag,)
     now = inside(file.doc.root, (*key, *place)) if place else ""
@@ -556,7 +557,7 @@ PLANS_OF_OTHERS = re.compile(
 
 
 def plans_elsewhere(paths: Collection[str]) -> tuple[str, ...]:
-    """Files called like a plan that lie at no usual place, in no folder of tests or examples
+    """Return files called like a plan that lie at no usual place, in no folder of tests or examples
     and in no project of their own."""
     names = {basename(place) for place in USUAL_PLACES}
     called = {

@@ -30,19 +30,19 @@ def readings(
 
 
 def few(names: Iterable[str]) -> str:
-    """A list of names that stays short however long it is."""
+    """Return a list of names that stays short however long it is."""
     known = [plain(name, 60) for name in names]
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     return ", ".join(known[:_NAMED]) + more
 
 
 def falls(values: Sequence[float]) -> bool:
-    """Whether priorities only ever fall down the file."""
+    """Return whether priorities only ever fall down the file."""
     return len(set(values)) > 1 and all(a >= b for a, b in pairwise(values))
 
 
 def numbers_of(dialect: Dialect, items: Sequence[Fields]) -> list[float]:
-    """The priorities in file order, where all that are given are numbers."""
+    """Return the priorities in file order, where all that are given are numbers."""
     values = (
         [value for item in items if (value := dialect.value("priority", item)) is not None]
         if dialect.names["priority"]

@@ -57,12 +57,12 @@ class Member:
 
 
 class _OddError(ValueError):
-    """Something that Python's reader takes and JSON does not know."""
+    """A value that Python's JSON reader accepts and JSON does not allow."""
 
 
 def decode(data: bytes, path: str) -> str:
-    """The file's text; a byte order mark stays in it, so that encoding it again gives the same
-    bytes. Raises PlanError."""
+    """Return the file's text; a byte order mark stays in it, so that encoding it again gives the
+    same bytes. Raises PlanError."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -73,7 +73,7 @@ def decode(data: bytes, path: str) -> str:
 
 
 def parse(text: str, path: str) -> object:
-    """The value of a JSON text.
+    """Return the value of a JSON text.
 
     Raises PlanError with line, column and a caret, also for names given twice and for NaN.
     """
@@ -114,14 +114,14 @@ def parse(text: str, path: str) -> object:
 
 
 def inside(root: Any, key: Key) -> Any:
-    """The value that a key leads to, in a value that has it."""
+    """Return the value that a key leads to, in a value that has it."""
     for step in key:
         root = root[step]
     return root
 
 
 def start_of(text: str, key: Key) -> int:
-    """Where the value at `key` starts; the text is known to parse and to have it."""
+    """Return where the value at `key` starts; the text is known to parse and to have it."""
     at = _begin(text)
     for step in key:
         if isinstance(step, int):
@@ -132,12 +132,12 @@ def start_of(text: str, key: Key) -> int:
 
 
 def end_of(text: str, start: int) -> int:
-    """Where the value that starts at `start` ends."""
+    """Return where the value that starts at `start` ends."""
     return json.JSONDecoder().raw_decode(text, start)[1]
 
 
 def elements(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Start and end of every element of the array at `at`."""
+    """Yield start and end of every element of the array at `at`."""
     skip = json.JSONDecoder().raw_decode
     at = _gap(_COMMA, text, at + 1)
     while text[at] != "]":
@@ -147,8 +147,8 @@ def elements(text: str, at: int) -> Iterator[tuple[int, int]]:
 
 
 def members(text: str, at: int) -> Iterator[Member]:
-    """The members of the object at `at`; a value is only skipped when the next member is asked
-    for."""
+    """Yield the members of the object at `at`; a value is only skipped when the next member is
+    asked for."""
     skip = json.JSONDecoder().raw_decode
     at = _gap(_COMMA, text, at + 1)
     while text[at] != "}":
@@ -159,8 +159,8 @@ def members(text: str, at: int) -> Iterator[Member]:
 
 
 def with_member(text: str, at: int, name: str, value: str) -> tuple[int, str]:
-    """Where to insert what, so that the object at `at` (not empty) gets one more member in its
-    own style."""
+    """Return where to insert what, so that the object at `at` (not empty) gets one more member in
+    its own style."""
     known = list(members(text, at))
     last = known[-1]
     before = end_of(text, known[-2].start) if len(known) > 1 else at + 1
@@ -173,7 +173,7 @@ def with_member(text: str, at: int, name: str, value: str) -> tuple[int, str]:
 
 
 def error_at(text: str, path: str, at: int, problem: str, fix: str) -> PlanError:
-    """The error at a position of the text, with its line and a caret under the place."""
+    """Return the error at a position of the text, with its line and a caret under the place."""
     head = text[:at]
     line, begin = head.count("\n") + 1, head.rfind("\n") + 1
     begin += text.startswith("\ufeff", begin)
@@ -199,7 +199,7 @@ def _begin(text: str) -> int:
 
 
 def _strict(text: str, path: str) -> tuple[object, int]:
-    """The value and where it ends."""
+    """Return the value and where it ends."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
     try:
         return decoder.raw_decode(text, _begin(text))
@@ -239,7 +239,8 @@ def _oddities(text: str, at: int) -> Iterator[tuple[int, str, str]]:
 
 
 def _broken(text: str, path: str, error: json.JSONDecodeError) -> PlanError:
-    """What is wrong where Python's reader stopped, in words that do not depend on its version."""
+    """Return what is wrong where Python's reader stopped, in words that do not depend on its
+    version."""
     if conflict := _CONFLICT.search(text):
         return error_at(
             text,

@@ -9,7 +9,7 @@ from nightlatch.plan.marked_items import Marked
 
 
 def parse(text: str, path: str) -> Marked:
-    """One item for each line that is not empty. Raises PlanError with line and column."""
+    """Return one item for each line that is not empty. Raises PlanError with line and column."""
     items: list[object] = []
     starts: dict[Key, int] = {}
     marks: dict[Key, tuple[tuple[int, int], ...]] = {}
@@ -47,7 +47,7 @@ def parse(text: str, path: str) -> Marked:
 
 
 def _value(path: str, number: int, body: str) -> object:
-    """What a line holds. Raises PlanError, with the place in the whole file, where it is not
+    """Return what a line holds. Raises PlanError, with the place in the whole file, where it is not
     JSON."""
     try:
         return json_edit.parse(body, path)

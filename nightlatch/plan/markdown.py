@@ -67,8 +67,8 @@ class Line:
 
 
 def parse(text: str, path: str) -> Marked:
-    """The boxes of a Markdown file as items, or its headings with an id where all boxes stand
-    under such.
+    """Return the boxes of a Markdown file as items, or its headings with an id where all boxes
+    stand under such.
 
     Raises PlanError where there is neither.
     """
@@ -110,7 +110,7 @@ def parse(text: str, path: str) -> Marked:
 
 
 def _says(items: Sequence[Item]) -> Iterator[str]:
-    """What needed judgement."""
+    """Yield what needed judgement."""
     if any(item.criteria for item in items):
         yield (
             f"the {len(items)} headings with an id are the features, the boxes under each its"
@@ -149,7 +149,8 @@ def _items(lines: Sequence[Line]) -> list[Item]:
 
 
 def _headed(lines: Sequence[Line]) -> tuple[list[Item], bool]:
-    """The headings with an id that have boxes under them, and whether a box stands elsewhere."""
+    """Return the headings with an id that have boxes under them, and whether a box stands
+    elsewhere."""
     found: list[Item] = []
     current: tuple[int, Item] | None = None
     loose = False
@@ -179,7 +180,7 @@ def _headed(lines: Sequence[Line]) -> tuple[list[Item], bool]:
 
 
 def _boxes(lines: Sequence[Line]) -> list[Item]:
-    """Every box, with the lines that stand below it and further in."""
+    """Return every box, with the lines that stand below it and further in."""
     found: list[Item] = []
     headings: list[tuple[int, str]] = []
     open_items: list[int] = []
@@ -233,7 +234,7 @@ def _name(items: Sequence[Item]) -> None:
 
 
 def _fields(item: Item, n: int, items: Sequence[Item]) -> dict[str, Any]:
-    """The item as a plan in JSON would have it."""
+    """Return the item as a plan in JSON would have it."""
     said: dict[str, Any] = {"id": item.id, "title": item.title, "done": all(item.ticked)}
     # whoever has parts is done after them
     depends = [other.id for other in items if other.parent == n]

@@ -13,7 +13,7 @@ DEEPEST = 40
 
 
 def parse(text: str, path: str) -> Marked:
-    """Every mapping and list as JSON would have it. Raises PlanError with line, column and a
+    """Return every mapping and list as JSON would have it. Raises PlanError with line, column and a
     caret."""
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
@@ -54,7 +54,7 @@ def parse(text: str, path: str) -> Marked:
 
 
 def spell(value: bool | str) -> str:
-    """A value as YAML has it on one line."""
+    """Return a value as YAML has it on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     plain = yaml.safe_dump(value, allow_unicode=True, width=10_000, default_flow_style=True)
@@ -64,7 +64,7 @@ def spell(value: bool | str) -> str:
 def _value(
     text: str, path: str, node: yaml.Node, key: Key, starts: dict[Key, int], marks: dict[Key, Any]
 ) -> Any:
-    """The value of a node; where it stands and, for a word, what to write over is noted."""
+    """Return the value of a node; where it stands and, for a word, what to write over is noted."""
     at = node.start_mark.index
     if len(key) > DEEPEST:
         raise error_at(
@@ -118,7 +118,8 @@ def _mappings(node: yaml.Node, key: Key) -> Iterator[tuple[Key, yaml.MappingNode
 def _stories(
     statuses: dict[str, Any], starts: dict[Key, int], marks: dict[Key, Any]
 ) -> dict[str, Any]:
-    """A mapping from stories to states as a list of items; epics and retrospectives are none."""
+    """Return a mapping from stories to states as a list of items; epics and retrospectives are
+    none."""
     names = [
         name
         for name in statuses

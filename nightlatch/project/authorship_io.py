@@ -52,7 +52,7 @@ def settings(project: Project) -> Iterator[SettingsError]:
 
 
 def added_plan(project: Project) -> Iterator[SettingsError]:
-    """A plan that a session brought."""
+    """Yield a plan that a session brought."""
     added = (
         next(iter(history(project, project.plan, "--diff-filter=A")), None)
         if project.plan
@@ -63,7 +63,7 @@ def added_plan(project: Project) -> Iterator[SettingsError]:
 
 
 def loop(project: Project) -> Iterator[SettingsError]:
-    """A loop.py that a session changed."""
+    """Yield a loop.py that a session changed."""
     name = project.path(LOOP)
     last = next(iter(history(project, name)), None) if (project.repo.top / name).is_file() else None
     if last and by_session(project.repo, last):
@@ -71,7 +71,7 @@ def loop(project: Project) -> Iterator[SettingsError]:
 
 
 def history(project: Project, name: str, *more: str) -> tuple[Commit, ...]:
-    """The commits that changed a file, newest first."""
+    """Return the commits that changed a file, newest first."""
     tip = project.repo.tip_of("HEAD")
     return (
         logged(project.repo.run(*LOG, f"-n{MOST}", *more, "--end-of-options", tip, "--", name))
@@ -81,7 +81,7 @@ def history(project: Project, name: str, *more: str) -> tuple[Commit, ...]:
 
 
 def by_session(repo: Repo, commit: Commit) -> bool:
-    """Did a session land it, without a person having approved it?
+    """Return whether a session landed this commit without a person's approval.
 
     What has the trailers of several sessions, or changes other paths than the landing did, is
     somebody's own commit: they put commits together, with theirs among them.
@@ -97,8 +97,8 @@ def by_session(repo: Repo, commit: Commit) -> bool:
 
 
 def given(name: str, data: bytes | None) -> Mapping[str, Any]:
-    """The settings in a file, by dotted key; none in one that cannot be read, which is an error
-    of its own elsewhere."""
+    """Return the settings in a file, by dotted key; none in one that cannot be read, which is an
+    error of its own elsewhere."""
     text = (data or b"").decode("utf-8", "replace")
     whole = text if Path(name).name == SETTINGS else ""
     table = (

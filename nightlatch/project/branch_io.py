@@ -8,7 +8,7 @@ from nightlatch.project.project import Project
 
 
 def choose(project: Project) -> str:
-    """The plan's own branch, made at HEAD and checked out where needed, else the one that is
+    """Return the plan's own branch, made at HEAD and checked out where needed, else the one that is
     checked out; RepoError where it cannot be."""
     data = project.worktree_plan()
     if data is None:

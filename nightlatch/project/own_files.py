@@ -66,8 +66,8 @@ INCLUDES = re.compile(r"include(?:if\..*)?\.path", re.DOTALL)
 
 
 def projects(files: Iterable[str], tables: Iterable[str]) -> set[str]:
-    """The folders that could be projects by these files: with settings of their own, or with a
-    plan at a usual place."""
+    """Return the folders that could be projects by these files: with settings of their own, or with
+    a plan at a usual place."""
     names = tuple(files)
     found = {
         posixpath.dirname(name)
@@ -84,12 +84,13 @@ def projects(files: Iterable[str], tables: Iterable[str]) -> set[str]:
 
 
 def of_project(folder: str) -> tuple[str, ...]:
-    """The patterns of what a project in this folder is made of."""
+    """Return the patterns of what a project in this folder is made of."""
     return tuple(posixpath.join(folder, pattern) for pattern in (*PUT_BACK, LOOP))
 
 
 def is_unguarded(loop: str) -> bool:
-    """Does a loop.py import from its own folder before this package can leave it?
+    """Return whether a loop.py imports from its own folder before this package can remove that
+    folder from sys.path.
 
     Those of older versions do.
     """
@@ -97,14 +98,14 @@ def is_unguarded(loop: str) -> bool:
 
 
 def shadows(folder: str, modules: Iterable[str]) -> tuple[str, ...]:
-    """The patterns of what Python would import from a folder in place of these modules."""
+    """Return the patterns of what Python would import from a folder in place of these modules."""
     return tuple(
         posixpath.join(folder, form.format(name)) for name in sorted(modules) for form in LOADED
     )
 
 
 def words(command: str) -> Iterator[str]:
-    """The words of a command of the person's that may name files, the right sides of
+    """Yield the words of a command of the person's that may name files, the right sides of
     assignments and options among them."""
     try:
         found = shlex.split(command, comments=True)
@@ -136,7 +137,7 @@ def with_table_of(old: str, new: str) -> str | None:
 
 
 def same_table(old: str, new: str) -> bool:
-    """Does the file give the same settings as before?
+    """Return whether the file gives the same settings as before.
 
     One that speaks of this program and is no TOML gives none, and ends every command.
     """
@@ -147,7 +148,7 @@ def same_table(old: str, new: str) -> bool:
 
 
 def safe_table(text: str) -> Mapping[str, Any] | None:
-    """The table, None also for a file that is no TOML: it gives no settings."""
+    """Return the table, None also for a file that is no TOML: it gives no settings."""
     try:
         return table(text)
     except tomllib.TOMLDecodeError:
@@ -155,7 +156,7 @@ def safe_table(text: str) -> Mapping[str, Any] | None:
 
 
 def safe_whole(text: str) -> Mapping[str, Any]:
-    """What a loop.toml says; nothing where it is no TOML."""
+    """Return what a loop.toml says; nothing where it is no TOML."""
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError:
@@ -163,7 +164,7 @@ def safe_whole(text: str) -> Mapping[str, Any]:
 
 
 def dotted(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of a table and of those in it, by dotted key."""
+    """Yield the values of a table and of those in it, by dotted key."""
     for name, value in settings.items():
         if isinstance(value, dict):
             yield from dotted(value, f"{above}{name}.")
@@ -185,7 +186,7 @@ def without_table(text: str) -> Mapping[str, Any]:
 
 
 def marked(text: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it stands in a table of ours, as far as that can be told without
+    """Yield each line, and whether it stands in a table of ours, as far as that can be told without
     parsing."""
     ours = False
     for line in text.splitlines(keepends=True):

@@ -15,7 +15,7 @@ from nightlatch.safepath import interpreter_homes, is_inside
 
 
 def guards(project: Project) -> tuple[str, ...]:
-    """The patterns of everything that is put back, relative to the repository's top: what
+    """Return the patterns of everything that is put back, relative to the repository's top: what
     `House.protected` names, and what it need not."""
     folders = {project.inside, ""} | projects(project.repo)
     others = (
@@ -37,7 +37,7 @@ def guards(project: Project) -> tuple[str, ...]:
 
 
 def projects(repo: Repo) -> set[str]:
-    """The folders of the repository that the person's files make projects of."""
+    """Return the folders of the repository that the person's files make projects of."""
     patterns = (*ANYWHERE, f"**/{TABLE_FILE}")
     globs = (f":(top,glob){pattern}" for pattern in patterns)
     files = words(
@@ -63,7 +63,7 @@ def has_table(file: Path) -> bool:
 
 
 def commanded(project: Project) -> Iterator[str]:
-    """The files that the person's own commands name: what a landing or a notice runs, and
+    """Yield the files that the person's own commands name: what a landing or a notice runs, and
     agents that are commands of theirs."""
     config, root = project.config, project.repo.folder
     for command in (config.land.after, config.notify.command):
@@ -73,7 +73,7 @@ def commanded(project: Project) -> Iterator[str]:
 
 
 def run_outside(project: Project) -> Iterator[str]:
-    """The commands that run as the person, outside every sandbox: what a landing or a notice
+    """Yield the commands that run as the person, outside every sandbox: what a landing or a notice
     runs, and hooks of git that it may start."""
     commands = [
         command for command in (project.config.land.after, project.config.notify.command) if command
@@ -92,7 +92,7 @@ def run_outside(project: Project) -> Iterator[str]:
 
 
 def hooks_in_tree(repo: Repo) -> Iterator[str]:
-    """The folder of the repository that git takes its hooks from, where one is named."""
+    """Yield the folder of the repository that git takes its hooks from, where one is named."""
     told = repo.as_person(
         "config", "-z", "--show-origin", "--type=path", "--get-all", "core.hooksPath"
     ).output(accept=(0, 1))
@@ -116,7 +116,8 @@ def hooks_in_tree(repo: Repo) -> Iterator[str]:
 
 
 def named(repo: Repo, candidates: Iterable[str], folder: Path) -> Iterator[str]:
-    """Those of these words that are files of the repository, or would be, as git names them."""
+    """Yield those of these words that are files of the repository, or would be, as git names
+    them."""
     for word in filter(None, candidates):
         if "\0" in word:
             continue
@@ -128,7 +129,7 @@ def named(repo: Repo, candidates: Iterable[str], folder: Path) -> Iterator[str]:
 
 
 def configured(repo: Repo) -> Iterator[str]:
-    """The files of the repository that git reads as the person's configuration here, and the
+    """Yield the files of the repository that git reads as the person's configuration here, and the
     programs that it names."""
     items = iter(words(repo.as_person("config", "-z", "--show-origin", "--list").output()))
     for origin, item in zip(items, items, strict=False):
@@ -158,9 +159,9 @@ def configured(repo: Repo) -> Iterator[str]:
 
 
 def imported(project: Project) -> Iterator[str]:
-    """What this Python would take from the project before the program can leave it: an
-    environment inside it, what lies beside an older loop.py or in a folder of PYTHONPATH,
-    libraries in a folder of LD_LIBRARY_PATH."""
+    """Yield what this Python would take from the project before the program can leave it: an
+    environment inside it, what lies beside an older loop.py or in a folder of PYTHONPATH, libraries
+    in a folder of LD_LIBRARY_PATH."""
     top = str(project.repo.top.resolve())
     yield from (
         f"{os.path.relpath(home, top)}/**"
@@ -183,19 +184,19 @@ def imported(project: Project) -> Iterator[str]:
 
 
 def below(place: Path, top: str) -> str:
-    """A folder of the project as git names it, "" for the top."""
+    """Return a folder of the project as git names it, "" for the top."""
     inside = os.path.relpath(place.resolve(), top)
     return "" if inside == "." else inside
 
 
 def known_here(name: str, top: str) -> bool:
-    """Is this module the project's own?"""
+    """Return whether this module is the project's own."""
     file = getattr(sys.modules.get(name), "__file__", None) or top
     return name in sys.modules and is_inside(os.path.realpath(file), top) and file != top
 
 
 def in_project(variable: str, top: str) -> list[Path]:
-    """The folders of such a variable that lie in the project, empty and relative ones among
+    """Return the folders of such a variable that lie in the project, empty and relative ones among
     them."""
     value = os.environ.get(variable)
     given = [Path(place).absolute() for place in value.split(":")] if value else []

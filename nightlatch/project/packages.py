@@ -100,7 +100,7 @@ class Maker:
 
 
 def managers_of(data: Mapping[str, Any]) -> Managers:
-    """The tables of shipped/packages.toml."""
+    """Return the tables of shipped/packages.toml."""
     return Managers(
         environment=tuple(data["environment"]),
         settings=tuple(
@@ -119,7 +119,7 @@ def makers(
     top: str,
     has: Callable[[str], bool],
 ) -> Iterator[Maker]:
-    """What makes the environment of a tree with these files where no init.sh does: folders by
+    """Yield what makes the environment of a tree with these files where no init.sh does: folders by
     what lies beside each, and stores.
 
     The folders are those that are shared, and at the top also those that nobody has yet, where the
@@ -156,7 +156,7 @@ def makers(
 
 
 def pip_words(lists: Sequence[str], before: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
-    """The words for the script that installs what requirements files name, given what they
+    """Return the words for the script that installs what requirements files name, given what they
     named before."""
     gone = (
         frozenset[str]().union(*map(requirements, before))
@@ -167,12 +167,12 @@ def pip_words(lists: Sequence[str], before: Iterable[str], now: Iterable[str]) -
 
 
 def without_login(value: str) -> str:
-    """An address without the name and the password in it."""
+    """Return an address without the name and the password in it."""
     return LOGIN.sub(r"\1", value)
 
 
 def without_keys(text: str, sections: Sequence[str] = ()) -> str:
-    """The lines of a settings file that say where packages come from, of a TOML file only of
+    """Return the lines of a settings file that say where packages come from, of a TOML file only of
     these tables.
 
     None that may hold a key, and none that names a place to write to, which no workspace has.
@@ -188,14 +188,14 @@ def without_keys(text: str, sections: Sequence[str] = ()) -> str:
 
 
 def requirements(text: str) -> frozenset[str]:
-    """The distributions that a requirements file names, in the one spelling that all spellings
-    of a name have."""
+    """Return the distributions that a requirements file names, in the one spelling that all
+    spellings of a name have."""
     names = filter(None, map(REQUIREMENT.match, text.splitlines()))
     return frozenset(re.sub(r"[-_.]+", "-", name[1]).lower() for name in names)
 
 
 def go_files(sums: str) -> Iterator[str]:
-    """Where Go's module cache keeps what a go.sum names, as patterns below it."""
+    """Yield where Go's module cache keeps what a go.sum names, as patterns below it."""
     for words in (line.split() for line in sums.splitlines()):
         if len(words) == 3:
             module, version = (escaped(word.removesuffix("/go.mod")) for word in words[:2])
@@ -203,12 +203,12 @@ def go_files(sums: str) -> Iterator[str]:
 
 
 def escaped(name: str) -> str:
-    """A name as Go writes it where large and small letters may be the same."""
+    """Return a name as Go writes it where large and small letters may be the same."""
     return re.sub("[A-Z]", lambda letter: f"!{letter[0].lower()}", name)
 
 
 def cargo_files(lock: str) -> Iterator[str]:
-    """Where Cargo's registry keeps what a Cargo.lock names, as patterns below it."""
+    """Yield where Cargo's registry keeps what a Cargo.lock names, as patterns below it."""
     try:
         packages = tomllib.loads(lock).get("package", [])
     except tomllib.TOMLDecodeError:
@@ -222,7 +222,7 @@ def cargo_files(lock: str) -> Iterator[str]:
 
 
 def index_folder(name: str) -> str:
-    """The folder of a crate in an index: by its length, or by its first four letters."""
+    """Return the folder of a crate in an index: by its length, or by its first four letters."""
     return (
         f"3/{name[0]}"
         if len(name) == 3

@@ -81,7 +81,7 @@ class Project:
         return "" if below == "." else below
 
     def path(self, name: str) -> str:
-        """A path of the project as git names it."""
+        """Return a path of the project as git names it."""
         return f"{self.inside}/{name}" if self.inside else name
 
     @property
@@ -134,13 +134,14 @@ class Project:
         return guard({**given, **os.environ})
 
     def protected(self) -> tuple[str, ...]:
-        """The patterns of files that only the person and the loop may change."""
+        """Return the patterns of files that only the person and the loop may change."""
         named = (*self.config.protect.paths, self.config.progress)
         state = (str(PurePosixPath(self.plan).parents[1] / TAGGED[1]),) if self.tag else ()
         return (*dict.fromkeys((*map(self.path, named), f"{self.sheets}/**")), self.plan, *state)
 
     def read_plan(self, rev: str) -> Plan | None:
-        """The plan at a commit, None where there is none; PlanError where it cannot be read."""
+        """Return the plan at a commit, None where there is none; PlanError where it cannot be
+        read."""
         data = self.repo.read(rev, self.plan) if self.plan else None
         return None if data is None else planfile.read(data, self.plan, *self.reading)
 
@@ -149,15 +150,15 @@ class Project:
         return "" if data is None else data.decode("utf-8", "surrogateescape")
 
     def history(self, rev: str) -> History:
-        """Attempts and outcomes as the commit tells them."""
+        """Return attempts and outcomes as the commit tells them."""
         return replay(parse(self.progress_text(rev)))
 
     def finding_path(self, name: str) -> str:
         return self.path(f"findings/{name}.toml")
 
     def findings(self, rev: str, known: dict[str, Finding]) -> tuple[Finding, ...]:
-        """Every finding at a commit, oldest first; a file that cannot be read stands there as
-        one that says so.
+        """Return every finding at a commit, oldest first; a file that cannot be read stands there
+        as one that says so.
 
         `known` keeps what was read, by blob: the next commit's costs only what is new in it.
         """
@@ -182,12 +183,12 @@ class Project:
         )
 
     def worktree_plan(self) -> bytes | None:
-        """The plan as it lies in the person's checkout."""
+        """Return the plan as it lies in the person's checkout."""
         file = self.repo.top / self.plan
         return file.read_bytes() if self.plan and file.is_file() else None
 
     def plan_stat(self) -> tuple[int, int] | None:
-        """What changes when the person saves the plan."""
+        """Return what changes when the person saves the plan."""
         try:
             found = (self.repo.top / self.plan).stat()
         except OSError:
@@ -196,7 +197,7 @@ class Project:
 
 
 def readable(data: bytes, name: str) -> Finding:
-    """The finding in a file, or in its place one that says why it cannot be read."""
+    """Return the finding in a file, or in its place one that says why it cannot be read."""
     try:
         return read(data.decode("utf-8"), f"findings/{name}.toml")
     except (FindingError, UnicodeDecodeError) as error:
@@ -209,7 +210,7 @@ def readable(data: bytes, name: str) -> Finding:
 
 
 def find_project(folder: Path, flags: Mapping[str, object] | None = None) -> Project:
-    """The house that a folder belongs to: its settings, then its plan, looked for upwards to
+    """Return the project that a folder belongs to: its settings, then its plan, searched upwards to
     the repository's top.
 
     Raises RepoError, ConfigError, or UsageError for a plan that is named and not there.
@@ -269,7 +270,7 @@ def find_project(folder: Path, flags: Mapping[str, object] | None = None) -> Pro
 
 
 def tag_of(plan: Path) -> str:
-    """The list in play of a plan of Task Master's, which notes it in a file of its own; ""
+    """Return the list in play of a plan of Task Master's, which notes it in a file of its own; ""
     where there is none."""
     if not plan.as_posix().endswith(TAGGED[0]):
         return ""
@@ -292,7 +293,7 @@ def usual_plans(folders: list[Path]) -> Iterator[tuple[Path, Path]]:
 
 
 def is_plan(place: Path) -> bool:
-    """Is there a feature in this file? Other things are called feature_list.json too."""
+    """Return whether this file has features. Other files are called feature_list.json too."""
     try:
         return bool(planfile.read(place.read_bytes(), place.name).features)
     except (PlanError, OSError):
@@ -304,7 +305,8 @@ def has_settings(folder: Path) -> bool:
 
 
 def gives_settings(file: Path) -> bool:
-    """Is this file one of ours? A pyproject.toml only with a table for us."""
+    """Return whether this file holds settings of nightlatch: a pyproject.toml only if it has our
+    table."""
     if file.name == "loop.toml":
         return file.is_file()
     text = read_text(file)
@@ -315,7 +317,7 @@ def gives_settings(file: Path) -> bool:
 
 
 def read_text(path: Path) -> str | None:
-    """The text of a file with settings, None where there is none, or none of ours."""
+    """Return the text of a file with settings, None where there is none, or none of ours."""
     data = path.read_bytes() if path.is_file() else None
     try:
         return None if data is None else data.decode("utf-8")
@@ -331,7 +333,8 @@ def read_text(path: Path) -> str | None:
 
 
 def require_plan(project: Project) -> Project:
-    """The same house, once it is sure that there is a plan that git may hold."""
+    """Return the same project, once it is certain that it has a plan that git can store. Raises
+    UsageError, SettingsError or RepoError."""
     if not project.plan:
         raise UsageError(
             "there is no plan", place=str(project.repo.folder), fix=begin_with(plans_near(project))
@@ -354,7 +357,7 @@ def require_plan(project: Project) -> Project:
 
 
 def plans_near(project: Project) -> tuple[str, ...]:
-    """Files with features in them, as people and other tools call such files: each is a plan
+    """Return files with features in them, as people and other tools call such files: each is a plan
     once the settings name it."""
     return tuple(
         path
@@ -364,7 +367,7 @@ def plans_near(project: Project) -> tuple[str, ...]:
 
 
 def project_files(project: Project) -> frozenset[str]:
-    """The project's files that git holds or would hold, relative to the project."""
+    """Return the project's files that git holds or would hold, relative to the project."""
     listed = words(
         project.repo.as_person(
             "ls-files", "-co", "-z", "--exclude-standard", "--", project.inside or "."
@@ -377,8 +380,8 @@ def project_files(project: Project) -> frozenset[str]:
 
 
 def made_environments(project: Project) -> list[str]:
-    """The environments that git neither holds nor is told to ignore: nobody's code, as the mark
-    of the tool that made them says."""
+    """Return the environments that git neither holds nor is told to ignore: nobody's code, as the
+    mark of the tool that made them says."""
     folders = [
         path.rstrip("/") for path in untracked(project, "--exclude-standard") if path.endswith("/")
     ]
@@ -390,15 +393,15 @@ def made_environments(project: Project) -> list[str]:
 
 
 def untracked(project: Project, *which: str) -> list[str]:
-    """What git does not hold below the project; a folder of which it holds nothing ends with a
-    slash. `which`: options of ls-files."""
+    """Return what git does not hold below the project; a folder of which it holds nothing ends with
+    a slash. `which`: options of ls-files."""
     above = f"{project.inside}/" if project.inside else ""
     asked = ("ls-files", "-z", "--others", "--directory", *which, "--", above or ".")
     return [path.removeprefix(above) for path in words(project.repo.as_person(*asked).output())]
 
 
 def begin_with(plans: tuple[str, ...]) -> str:
-    """What to do where there is no plan yet."""
+    """Return what to do when there is no plan yet."""
     if not plans:
         return "nightlatch init, or write a prd.json"
     others = f" (or {', '.join(plans[1:4])})" if plans[1:] else ""

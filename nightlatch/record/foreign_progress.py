@@ -34,8 +34,8 @@ class ForeignEntry:
 
 
 def read(text: str) -> Iterator[ForeignEntry]:
-    """The entries of the two styles that name what they are about: `## date - US-001`, and `##
-    Iteration 3` with `**Task**: ...`."""
+    """Yield the entries of the two styles that name what they are about: `## date - US-001`, and
+    `## Iteration 3` with `**Task**: ...`."""
     heading, body = "", list[str]()
     for each in (*text.splitlines(), "---"):
         if each.startswith(("# ", "## ")) or each.rstrip() == "---":
@@ -63,8 +63,8 @@ def about(heading: str, body: Sequence[str]) -> str:
 def before(
     feature: Feature, features: Sequence[Feature], told: Sequence[ForeignEntry]
 ) -> tuple[str, ...]:
-    """What is certainly about this feature, latest first: its title is given; or its id, once
-    only, in a file that knows this plan alone.
+    """Return what is certainly about this feature, latest first: its title is given; or its id,
+    once only, in a file that knows this plan alone.
 
     Ids repeat between plans: where one of them is strange, or comes twice, or with another title,
     nobody can tell which plan it was.

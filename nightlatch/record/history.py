@@ -159,7 +159,7 @@ class History:
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     def phases_of(self, feature: Feature) -> tuple[Entry, ...]:
-        """What was recorded of the phases of a feature: an edit of its criteria changes
+        """Return what was recorded of the phases of a feature: an edit of its criteria changes
         nothing, another title is another feature."""
         past = self.phased.get(feature.id, ())
         return (
@@ -181,12 +181,12 @@ class History:
 
 
 def after(history: History, item: Item) -> History:
-    """The history once one more item has been written."""
+    """Return the history once one more item has been written."""
     return replay((item,), history)
 
 
 def replay(items: Iterable[Item], history: History | None = None) -> History:
-    """The history of these items, or of a history and what was appended since."""
+    """Return the history of these items, or of a history and what was appended since."""
     past = history or History()
     told, sessions, spent = (
         dict[tuple[str, str], list[tuple[Entry, str]]](),
@@ -349,7 +349,7 @@ def _left_work(entry: Entry) -> bool:
 
 
 def _same(past: FeatureHistory, entry: Entry) -> int:
-    """A limit or a crash between two refusals changes nothing about them."""
+    """Return how often in a row the same rule refused the work, limits and crashes aside."""
     if entry.rule in NO_FAULT_OF_THE_FEATURE:
         return past.same
     again = bool(past.same and past.tried) and past.tried[0].rule == entry.rule
@@ -357,7 +357,7 @@ def _same(past: FeatureHistory, entry: Entry) -> int:
 
 
 def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
-    """Each decision ends the wait; what it says beyond that depends on its verb."""
+    """Return the history after a decision: each ends the wait; the rest depends on its verb."""
     verb, text = decision_of(entry)
     if verb == "revert" and entry.details[0].startswith(NOT_TAKEN_BACK):
         return past
@@ -414,7 +414,7 @@ def _decided(past: FeatureHistory, entry: Entry) -> FeatureHistory:
 
 
 def decision_of(entry: Entry) -> tuple[str, str]:
-    """The verb and the text of a decision."""
+    """Return the verb and the text of a decision."""
     verb, _, said = entry.title.partition(" ")
     try:
         text = json.loads(said) if said else ""
@@ -424,14 +424,14 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 
 
 def _question(entry: Entry) -> str:
-    """What the person is asked: the agent's question, or why the work waits; "" where nothing
-    more is known."""
+    """Return what the person is asked: the agent's question, or why the work waits; "" where
+    nothing more is known."""
     said = _said(entry)
     return question_of(said) if said and not said[0].startswith("phase ") else ""
 
 
 def _said(entry: Entry) -> list[str]:
-    """What a line tells of the work itself."""
+    """Return what a line tells of the work itself."""
     return [detail for detail in entry.details[:-1] if detail != LIST_PRICE]
 
 
@@ -457,7 +457,7 @@ def _ended(entry: Entry) -> str:
 
 
 def _told(entry: Entry) -> str:
-    """One paragraph on what became of a session, or on the person's refusal of its work."""
+    """Return one paragraph on what became of a session, or on the person's refusal of its work."""
     if entry.word == "decision":
         verb, text = decision_of(entry)
         return f"the person said {verb}{f': {text}' if text else ''}"

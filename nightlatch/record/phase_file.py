@@ -102,12 +102,12 @@ def file_name(feature: Feature) -> str:
 
 
 def slug(text: str) -> str:
-    """A text as a part of a file name."""
+    """Return a text as a part of a file name."""
     return _NAME.sub("-", text).strip("-")
 
 
 def prompt_name(phase: Phase) -> str:
-    """The template of a phase, in prompts/."""
+    """Return the template of a phase, in prompts/."""
     return f"phase-{slug(phase.name).lower()}.md"
 
 
@@ -123,8 +123,8 @@ def values(
     todo: str = "",
     lately: Sequence[tuple[str, str]] = (),
 ) -> Mapping[str, object]:
-    """What the template shows, all of it from the record; `now` is the start of a session that
-    is at work, `lately` what it did so far, `waiting` what for."""
+    """Return what the template shows, all of it from the record; `now` is the start of a session
+    that is at work, `lately` what it did so far, `waiting` what for."""
     worked, ahead = sessions(past), stage(feature, past)
     done = [session for session in worked if session.complete]
     phase = None if finished or ahead is None else ahead.phase
@@ -171,15 +171,15 @@ def values(
 
 
 def created(worked: Sequence[PhaseRecord], one: PhaseRecord) -> tuple[str, ...]:
-    """The files that a phase brought, also those of its sessions that were cut off before the
-    one that completed it."""
+    """Return the files that a phase brought, also those of its sessions that were cut off before
+    the one that completed it."""
     return _all(
         [each for each in worked[: worked.index(one) + 1] if each.phase == one.phase], "created"
     )
 
 
 def as_json(one: PhaseRecord) -> str:
-    """What a session left, in the words of phase.json; nothing in it ends the block that it
+    """Return what a session left, in the words of phase.json; nothing in it ends the block that it
     stands in."""
     status = "complete" if one.complete else "blocked" if one.word == "blocked" else "in_progress"
     told = {
@@ -213,7 +213,8 @@ def quoted(text: str) -> str:
 
 
 def sealed(text: str, earlier: str = "") -> bytes:
-    """The file with what was there before, and with its last line, by which an edit is known."""
+    """Return the file with what was there before, and with its last line, by which an edit is
+    known."""
     body = (
         f"{text.rstrip()}\n\n{BEFORE}\n\n{earlier}".rstrip("\n") if earlier else text.rstrip("\n")
     )
@@ -238,15 +239,15 @@ def has_seal(data: bytes) -> bool:
 
 
 def earlier(data: bytes) -> str:
-    """What a file said before it was rendered for the first time: all of a person's own file,
-    "" where nothing was there."""
+    """Return what a file said before it was rendered for the first time: all of a person's own
+    file, "" where nothing was there."""
     text = data.decode("utf-8", "replace")
     whole = text.partition(f"\n{BEFORE}\n\n")[2] if has_seal(data) else text
     return f"{kept}\n" if (kept := _SEAL.sub("", whole).strip("\n")) else ""
 
 
 def retold(text: str) -> list[str]:
-    """What such a text tells the next agent, line by line under its headings; what the plan
+    """Return what such a text tells the next agent, line by line under its headings; what the plan
     says better is left out."""
     told, above = list[str](), ["", ""]
     free = _HEADING.search(text) is None
@@ -262,7 +263,7 @@ def retold(text: str) -> list[str]:
 
 
 def by_hand(edited: bytes, rendered: bytes) -> tuple[str, ...]:
-    """The lines that a rendering does not have."""
+    """Return the lines that a rendering does not have."""
     known = {each.strip() for each in rendered.decode("utf-8", "replace").splitlines()}
     lines = (each.strip() for each in edited.decode("utf-8", "replace").splitlines())
     return tuple(
@@ -310,8 +311,8 @@ def read(text: str, phases: Sequence[Phase]) -> PhaseFile | None:
 
 
 def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
-    """The phases that a section names: at the start of its headings, or of its lines where it
-    has none."""
+    """Return the phases that a section names: at the start of its headings, or of its lines where
+    it has none."""
     lines = section.splitlines()
     named = [
         _first(text, phases) for text in [each for each in lines if each.startswith("###")] or lines
@@ -320,7 +321,7 @@ def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
 
 
 def _first(text: str, phases: Sequence[Phase]) -> str:
-    """The phase that a line begins with, marks and numbers aside; the longest name where
+    """Return the phase that a line begins with, marks and numbers aside; the longest name where
     several fit."""
     at: re.Match[str] | None = re.match("", text)
     while at:

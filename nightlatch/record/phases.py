@@ -103,7 +103,7 @@ class Trouble:
 
 
 def output_of(data: bytes | None, schema: Mapping[str, object]) -> Output | None:
-    """What phase.json says, None where there is none."""
+    """Return what phase.json says, None where there is none."""
     from jsonschema import Draft202012Validator
 
     if data is None:
@@ -131,8 +131,8 @@ def output_of(data: bytes | None, schema: Mapping[str, object]) -> Output | None
 def stage(
     feature: Feature, past: Sequence[Entry], imported: Sequence[str] = (), current: str = ""
 ) -> Stage | None:
-    """The phase of the next session: the first one whose dependencies are complete; None for a
-    feature without phases.
+    """Return the phase of the next session: the first one whose dependencies are complete; None for
+    a feature without phases.
 
     `imported` and `current` come from a file that a person had; they count as long as the record
     knows nothing.
@@ -151,7 +151,7 @@ def stage(
 
 
 def completed(past: Iterable[Entry]) -> frozenset[str]:
-    """The names of the phases that are complete."""
+    """Return the names of the phases that are complete."""
     return frozenset(
         name
         for one in sessions(past)
@@ -160,7 +160,7 @@ def completed(past: Iterable[Entry]) -> frozenset[str]:
 
 
 def sessions(past: Iterable[Entry]) -> list[PhaseRecord]:
-    """Those of the entries that are sessions in a phase."""
+    """Return those of the entries that are sessions in a phase."""
     return [session for entry in past if (session := worked(entry))]
 
 
@@ -172,8 +172,8 @@ def missing(
     findings: int,
     end: End,
 ) -> str:
-    """Why the phase is not complete, "" where its artifact is there: phase.json, the file that
-    the plan names, or a finding (a decision, or one that the loop confirmed).
+    """Return why the phase is not complete, "" where its artifact is there: phase.json, the file
+    that the plan names, or a finding (a decision, or one that the loop confirmed).
 
     `absent` are files that phase.json names and the candidate lacks. Of an agent that was cut off
     only phase.json counts.
@@ -191,7 +191,8 @@ def missing(
 
 
 def conclude(verdict: Verdict, stage: Stage, end: AgentEnd, gap: str) -> Verdict:
-    """What a phase before the last comes to: with its artifact it is complete, and it never lands.
+    """Return what a phase before the last comes to: with its artifact it is complete, and it never
+    lands.
 
     What the verdict objects to is told, and the work is carried on.
     """
@@ -220,7 +221,7 @@ def lines(
     todo: Sequence[tuple[str, bool]],
     noted: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """What a session's entry says of its phase.
+    """Return what a session's entry says of its phase.
 
     The first line names it, the second who worked; agents' words stand behind one of ours.
 
@@ -250,14 +251,14 @@ def lines(
 
 
 def listed(todo: Sequence[tuple[str, bool]]) -> str:
-    """An agent's own list in one line."""
+    """Return an agent's own list in one line."""
     return line(
         "; ".join(f"[{'x' if done else ' '}] {line(text, 60)}" for text, done in todo[:_MOST])
     )
 
 
 def worked(entry: Entry) -> PhaseRecord | None:
-    """The session in a phase that an entry tells of, None for any other entry."""
+    """Return the session in a phase that an entry tells of, None for any other entry."""
     told, tail = entry.details[:-1], entry.details[-1:]
     starts = [
         n
@@ -283,7 +284,7 @@ def worked(entry: Entry) -> PhaseRecord | None:
 
 
 def troubles(past: Sequence[Entry]) -> tuple[Trouble, ...]:
-    """The error log: what sessions met, oldest first, each with what resolved it."""
+    """Return the error log: what sessions met, oldest first, each with what resolved it."""
     return tuple(
         Trouble(
             at=one.ended,
@@ -299,7 +300,7 @@ def troubles(past: Sequence[Entry]) -> tuple[Trouble, ...]:
 
 
 def _kinds(one: PhaseRecord) -> str:
-    """What a session met, by its rules: those of the verdict, or how it ended."""
+    """Return what a session met, by its rules: those of the verdict, or how it ended."""
     met = () if one.clear else one.said.get("verdict", ())
     return ", ".join(
         dict.fromkeys([*(() if one.complete else (one.rule,)), *" ".join(met).split()])
@@ -307,8 +308,8 @@ def _kinds(one: PhaseRecord) -> str:
 
 
 def _resolution(one: PhaseRecord, later: Sequence[Entry]) -> str:
-    """An answer to what was asked, else the first session that went on, with nothing to object
-    to if that was the error."""
+    """Return an answer to what was asked, else the first session that went on, with nothing to
+    object to if that was the error."""
     for entry in later:
         if entry.word == "decision" and one.word in ("blocked", "held"):
             return f"the person said {line(entry.title, 200)}"
@@ -324,8 +325,8 @@ def _resolution(one: PhaseRecord, later: Sequence[Entry]) -> str:
 def checklist(
     feature: Feature, past: Sequence[Entry], *, finished: bool = False, before: Collection[str] = ()
 ) -> tuple[tuple[str, bool], ...]:
-    """The phases and the steps after them, ticked from facts, and by a person's file (`before`)
-    where nothing else is known."""
+    """Return the phases and the steps after them, ticked from facts, and by a person's file
+    (`before`) where nothing else is known."""
     done, known = completed(past) | {*before}, sessions(past)
     return (
         *((f"phase {phase.name}", finished or phase.name in done) for phase in feature.phases),
@@ -344,8 +345,8 @@ def briefed(
     before: Collection[str] = (),
     retold: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], ...]:
-    """What the next agent is told: what complete phases left, errors that are pending, latest
-    first, and the checklist.
+    """Return what the next agent is told: what complete phases left, errors that are pending,
+    latest first, and the checklist.
 
     `before` are phases that only a person's file says are done, `retold` what else it says.
     """

@@ -59,7 +59,7 @@ RULE_OF_END = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """Whatever stands between the entries: untouched, never read as an entry."""
+    """Lines between the entries: untouched, never read as an entry."""
 
     text: str
 
@@ -146,7 +146,7 @@ class Ask:
         return " ".join(filter(None, (program, self.verb, shlex.join(self.features), self.rest)))
 
     def other(self, program: str) -> str:
-        """The command for the opposite answer, "" where there is only one."""
+        """Return the command for the opposite answer, "" where there is only one."""
         verb, rest = _OPPOSITES.get(self.verb, ("", ""))
         return replace(self, verb=verb, rest=rest).command(program) if verb else ""
 
@@ -198,7 +198,7 @@ _PATTERNS = re.compile(
 
 
 def parse(text: str) -> tuple[Item, ...]:
-    """The items of a progress file, or of what was appended to one; `render` gives the same
+    """Return the items of a progress file, or of what was appended to one; `render` gives the same
     text back."""
     items: list[Item] = []
     other = 0
@@ -214,7 +214,7 @@ def parse(text: str) -> tuple[Item, ...]:
 
 
 def render(items: Sequence[Item]) -> str:
-    """The text of the items: each detail indented, each header one line, whatever the fields
+    """Return the text of the items: each detail indented, each header one line, whatever the fields
     hold."""
     last = len(items) - 1
     return "".join(
@@ -224,12 +224,12 @@ def render(items: Sequence[Item]) -> str:
 
 
 def appended(text: str, items: Sequence[Item]) -> str:
-    """What to write after `text` so that the items follow it on lines of their own."""
+    """Return what to write after `text` so that the items follow it on lines of their own."""
     return ("\n" if text and not text.endswith("\n") else "") + render(items)
 
 
 def _item(match: re.Match[str]) -> Entry | Run | None:
-    """What one match of the grammar says, or None where it is somebody else's line."""
+    """Return what one match of the grammar says, or None where it is somebody else's line."""
     if match[1] is not None:
         return _entry(match)
     if match[14] is not None:
@@ -239,7 +239,8 @@ def _item(match: re.Match[str]) -> Entry | Run | None:
 
 
 def _details(eol: str, text: str, whole: str) -> tuple[tuple[str, ...], str, bool] | None:
-    """Details, line ending and whether the last line is cut; None where line endings are mixed."""
+    """Return details, line ending and whether the last line is cut; None where line endings are
+    mixed."""
     cut = whole[-1] != "\n"
     if not text:
         return (), eol or "\n", cut
@@ -294,7 +295,7 @@ def _entry(match: re.Match[str]) -> Entry | None:
 
 
 def _parted(details: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
-    """The details with session and digest as one of their own, and whether they stood at the
+    """Return the details with session and digest as one of their own, and whether they stood at the
     end of another."""
     found = _JOINED.fullmatch(details[-1]) if details else None
     return ((*details[:-1], found[1], found[2]), True) if found else (details, False)
@@ -341,7 +342,7 @@ def _header(item: Entry | Run) -> str:
 
 
 def _quote(word: str) -> str:
-    """One word without spaces: "-" stands for nothing."""
+    """Return one word without spaces: "-" stands for nothing."""
     if word in ("", "-"):
         return "%2D" if word else "-"
     return _QUOTED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), word)
@@ -360,7 +361,7 @@ def _value(value: str) -> str:
 
 
 def line(text: str, limit: int = DETAIL) -> str:
-    """Anybody's text as one printable line: white space folded, control and direction
+    """Return anybody's text as one printable line: white space folded, control and direction
     characters shown as escapes, cut at the limit."""
     flat = " ".join(text.split())
     if not flat.isprintable():
@@ -369,14 +370,14 @@ def line(text: str, limit: int = DETAIL) -> str:
 
 
 def lines(text: str, limit: int = DETAIL) -> tuple[str, ...]:
-    """Anybody's text as printable lines, empty ones left out."""
+    """Return anybody's text as printable lines, empty ones left out."""
     return tuple(kept for part in text.splitlines() if (kept := line(part, limit)))
 
 
 def entry_of(
     ended: SessionEnded, at: datetime, tries: int | None = None, tried: Sequence[Entry] = ()
 ) -> Entry:
-    """The entry of a session; `tries` is the number of the attempt that it was, `tried` what
+    """Return the entry of a session; `tries` is the number of the attempt that it was, `tried` what
     was tried before, latest first.
 
     A refusal in the same words as the one before it says only that, and how many they are by now.
@@ -411,7 +412,7 @@ def entry_of(
 
 
 def _same(ended: SessionEnded, story: tuple[str, ...], before: Entry) -> bool:
-    """Was what is told of this refusal told of the one before it?
+    """Return whether this refusal has the same words as the one before it.
 
     One that tells of a phase or a finding is always told whole.
     """
@@ -429,7 +430,8 @@ def _same(ended: SessionEnded, story: tuple[str, ...], before: Entry) -> bool:
 
 
 def unfolded(entry: Entry, before: Entry | None) -> Entry:
-    """A refusal that only says that it was the same again, with what the one before it tells."""
+    """Return a refusal that only says that it was the same again, with what the one before it
+    tells."""
     if before is None or not is_folded(entry):
         return entry
     told = (detail for detail in before.details[:-1] if detail != LIST_PRICE)
@@ -441,7 +443,7 @@ def is_folded(entry: Entry) -> bool:
 
 
 def billed(entry: Entry) -> float | None:
-    """The dollars that somebody pays, None where nothing is known of them; those of a list
+    """Return the dollars that somebody pays, None where nothing is known of them; those of a list
     price are none."""
     return 0.0 if LIST_PRICE in entry.details else entry.usd
 
@@ -451,7 +453,8 @@ def minute(at: datetime) -> datetime:
 
 
 def rule_of(ended: SessionEnded) -> str:
-    """How the agent ended where that decided, else the first reason that is more than a flag."""
+    """Return how the agent ended where that decided, else the first reason that is more than a
+    flag."""
     by_end = RULE_OF_END.get(ended.end.end, "")
     if by_end and ended.outcome in (Outcome.INTERRUPTED, Outcome.FAILED, Outcome.BLOCKED):
         return by_end
@@ -460,7 +463,7 @@ def rule_of(ended: SessionEnded) -> str:
 
 
 def _story(ended: SessionEnded) -> tuple[str, ...]:
-    """What happened, each thing once: what was done, the question or the agent's end, the
+    """Return what happened, each thing once: what was done, the question or the agent's end, the
     reasons with what is next, further details, and what the next session finds."""
     end = ended.end
     told = [line(ended.done), *asked(end.question)]
@@ -481,14 +484,14 @@ def _story(ended: SessionEnded) -> tuple[str, ...]:
 
 
 def in_words(end: AgentEnd) -> str:
-    """How an agent ended, as a sentence; its question is one."""
+    """Return how an agent ended, as a sentence; its question is one."""
     if end.question:
         return end.says
     return ": ".join(filter(None, (ENDS.get(end.end, ""), end.says)))
 
 
 def asked(question: str) -> list[str]:
-    """A question as details: its first line after "asks", the others behind a bar."""
+    """Return a question as details: its first line after "asks", the others behind a bar."""
     first, *more = lines(question, QUESTION) or ("",)
     return (
         [line(f"asks {first}", QUESTION), *(f"{MORE}{each}" for each in more[:QUESTION_LINES])]
@@ -498,7 +501,8 @@ def asked(question: str) -> list[str]:
 
 
 def question_of(details: Sequence[str]) -> str:
-    """The question of a session, whole; a candidate that is held asks by its first reason."""
+    """Return the question of a session, whole; a candidate that is held asks by its first
+    reason."""
     first, more = details[0].removeprefix("asks "), []
     for each in details[1:]:
         if not each.startswith(MORE):
@@ -508,7 +512,7 @@ def question_of(details: Sequence[str]) -> str:
 
 
 def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
-    """What the person decided, under the digest of the feature as it stood: answer, approve,
+    """Return what the person decided, under the digest of the feature as it stood: answer, approve,
     refuse, done, retry, hold, skip, revert."""
     said = f"{verb} {json.dumps(text, ensure_ascii=False)}" if text else verb
     return Entry(
@@ -523,21 +527,21 @@ def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:
 def decisions(
     asks: Sequence[Ask], program: str, numbers: Mapping[str, int]
 ) -> Iterator[tuple[str, Ask, str]]:
-    """Each decision under the name that it is shown by, its number before it where it has one,
-    with the command that answers it."""
+    """Yield each decision under the name that it is shown by, its number before it where it has
+    one, with the command that answers it."""
     for ask in asks:
         number = f"{numbers[ask.feature]} " if ask.feature in numbers and not ask.others else ""
         yield f"{number}{ask.name}", ask, ask.command(program)
 
 
 def numbers(ended: RunEnd) -> Mapping[str, str]:
-    """The features by the numbers that the end of a run gave them; they keep them until the
+    """Return the features by the numbers that the end of a run gave them; they keep them until the
     next one ends."""
     found = (_DECIDES.match(detail) for detail in ended.details)
     return {one[1]: one[2] for one in found if one}
 
 
 def patterns(text: str) -> str:
-    """The body of the section "## Codebase Patterns", wherever in the file it stands."""
+    """Return the body of the section "## Codebase Patterns", wherever in the file it stands."""
     found = _PATTERNS.search(text)
     return found[1].strip() if found else ""

@@ -43,8 +43,8 @@ Holder: TypeAlias = Any  # a dictionary or a list of JSON, in which a string has
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What one kind of key looks like: a pattern, tried at most `lead` characters before one of
-    the `marks`; `inside`: it may follow on a letter. `begins` is what a text may stop with."""
+    """The shape of one kind of key: a pattern, tried at most `lead` characters before one of the
+    `marks`; `inside`: it may follow on a letter. `begins` is what a text may stop with."""
 
     name: str
     marks: tuple[str, ...]
@@ -62,14 +62,14 @@ class Shape:
         return re.compile(rf"{'' if self.inside else AT_START}(?:{self.begins})\Z")
 
     def may_begin(self, text: str) -> bool:
-        """Does a text stop with what may be the beginning?"""
+        """Return whether a text stops with what may be the beginning of a key."""
         near = text[-NEAR:]
         if self.inside and not any(mark in near for mark in self.marks):
             return False
         return self.beginning.search(near if self.inside else text[-self.lead - 12 :]) is not None
 
     def matches(self, text: str, mark: str) -> Iterator[re.Match[str]]:
-        """What one of the marks leads to: a text is only looked at where it stands."""
+        """Yield what one of the marks leads to: a text is only looked at where it stands."""
         at = text.find(mark)
         while at >= 0:
             found = next(
@@ -101,12 +101,12 @@ class SecretHit:
 
 
 def shapes_of(data: Mapping[str, Iterable[Mapping[str, object]]]) -> tuple[Shape, ...]:
-    """The shapes of shipped/secrets.toml."""
+    """Return the shapes of shipped/secrets.toml."""
     return tuple(Shape(**{**each, "marks": tuple(each["marks"])}) for each in data["shape"])  # type: ignore[arg-type]  # the file's own
 
 
 def known_values(environ: Mapping[str, str]) -> dict[str, str]:
-    """The values of variables whose names say that they are secret.
+    """Return the values of variables whose names say that they are secret.
 
     Short ones, paths and plain words would be found everywhere.
     """
@@ -129,8 +129,8 @@ def known_values(environ: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What is never written down: `values`, each with the name of its variable, and whatever
-    has one of the `shapes`."""
+    """The secrets that are never written down: `values`, each with the name of its variable, and
+    every text that has one of the `shapes`."""
 
     values: Mapping[str, str] = field(default_factory=dict)
     shapes: tuple[Shape, ...] = ()
@@ -161,7 +161,7 @@ class Secrets:
         return frozenset(mark[:length] for mark in self.marks for length in range(1, len(mark)))
 
     def found(self, text: str, starts: Iterable[int] = ()) -> list[SecretHit]:
-        """Every secret in a text, in order; what overlaps counts as one.
+        """Return every secret in a text, in order; what overlaps counts as one.
 
         At `starts` one may begin whatever stands before it.
         """
@@ -197,13 +197,13 @@ class Secrets:
         return apart
 
     def hide(self, text: str) -> str:
-        """The text with a word in place of each secret."""
+        """Return the text with a word in place of each secret."""
         for hit in reversed(self.found(text)):
             text = f"{text[: hit.start]}[hidden:{hit.name}]{text[hit.end :]}"
         return text
 
     def hide_bytes(self, data: bytes) -> bytes:
-        """The same for a file of any kind."""
+        """Return the bytes of a file of any kind with a word in place of each secret."""
         return (
             self.hide(data.decode("latin-1")).encode("latin-1")
             if self.values or self.shapes
@@ -211,8 +211,8 @@ class Secrets:
         )
 
     def hide_line(self, raw: bytes) -> bytes:
-        """The same for one line of a stream: in JSON the strings themselves, so that it stays
-        JSON."""
+        """Return one line of a stream with a word in place of each secret: in JSON inside the
+        strings, so that it stays JSON."""
         if not self.suspect(raw):
             return raw
         line = Line(raw, self.hide)
@@ -221,13 +221,13 @@ class Secrets:
         return line.bytes()
 
     def suspect(self, raw: bytes) -> bool:
-        """May there be a whole secret in this line, whatever is escaped in it?"""
+        """Return whether this line may hold a whole secret, whatever is escaped in it."""
         text = raw.decode("latin-1")
         return next(filter(text.__contains__, self.signs), None) is not None
 
     def opens_at(self, text: str) -> int:
-        """Where the end of a text may be the beginning of a secret, which what comes next may
-        go on with; -1 where it is none."""
+        """Return where the end of a text may be the beginning of a secret, which what comes next
+        may go on with; -1 where it is none."""
         found = [len(text) - length for value in self.values if (length := _shared(text, value))]
         block = text.rfind(BEGIN)
         if block >= 0 and len(text) - block < LONGEST_BLOCK and not END.search(text, block):
@@ -266,7 +266,7 @@ def _places(text: str, value: str, name: str) -> Iterator[SecretHit]:
 
 
 def _shared(text: str, value: str) -> int:
-    """How much of a value's beginning a text ends with."""
+    """Return how much of a value's beginning a text ends with."""
     at = value.rfind(text[-1], 0, len(value) - 1) if text else -1
     while at >= 0:
         if text.endswith(value[: at + 1]):
@@ -298,7 +298,7 @@ class Line:
         self.body: Holder = {"": raw.decode("utf-8", "surrogateescape")} if self.plain else body
 
     def strings(self) -> Iterator[tuple[Holder, object, tuple[object, ...]]]:
-        """Each string by what holds it, its key there, and the path to it."""
+        """Yield each string by what holds it, its key there, and the path to it."""
         ahead: list[tuple[Holder, tuple[object, ...]]] = [(self.body, (self.plain,))]
         while ahead:
             holder, path = ahead.pop()
@@ -357,7 +357,7 @@ class Screen:
         self._open: dict[tuple[object, ...], list[Piece]] = {}
 
     def feed(self, raw: bytes) -> Iterator[bytes]:
-        """The lines that can be written now, secrets hidden."""
+        """Yield the lines that can be written now, secrets hidden."""
         suspect = self._secrets.suspect(raw)
         line = Line(raw, self._secrets.hide if suspect else str)
         self._lines.append(line)
@@ -425,7 +425,7 @@ class Screen:
 
 
 def _before(pieces: Sequence[Piece], at: int) -> int:
-    """How many of the pieces are over before this place."""
+    """Return how many of the pieces are over before this place."""
     ends = accumulate(len(piece.text) + piece.line.plain for piece in pieces)
     return sum(end <= at for end in ends)
 

@@ -42,14 +42,14 @@ def shapes() -> tuple[Shape, ...]:
 
 
 def guard(environ: Mapping[str, str]) -> Secrets:
-    """What is to be hidden where these variables are set."""
+    """Return what is to be hidden where these variables are set."""
     return Secrets(values=known_values(environ), shapes=shapes())
 
 
 def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, RedactedLine]]:
-    """The text of every secret in an open file that no comment on its line allows, and what is
-    to be cut; what is known to be one, none does. What stands in the place of one that was
-    cut before counts as one."""
+    """Yield the text of every secret in an open file that no comment on its line allows, and what
+    is to be cut; what is known to be one, none does. What stands in the place of one that was cut
+    before counts as one."""
     line, at = 1, 0
     while text := os.pread(fd, AT_ONCE + LONGEST_BLOCK, at).decode("latin-1"):
         for hit in secrets.found(text):
@@ -77,7 +77,7 @@ def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, RedactedLine]]:
 
 
 def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
-    """Is a secret new? What any file of the base holds is nothing that a candidate adds."""
+    """Return whether a secret is new: one that a file of the base holds already is not."""
     known: dict[str, bool] = {}
 
     def new(text: str) -> bool:
@@ -92,7 +92,7 @@ def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
 
 
 def cuts(secrets: Secrets, fd: int, new: Callable[[str], bool]) -> list[RedactedLine]:
-    """Where a file holds secrets that the base does not, in their order."""
+    """Return where a file holds secrets that the base does not, in their order."""
     return sorted(
         (found for text, found in in_file(secrets, fd) if new(text)),
         key=lambda found: (found.line, found.start),
@@ -100,15 +100,15 @@ def cuts(secrets: Secrets, fd: int, new: Callable[[str], bool]) -> list[Redacted
 
 
 def remarks(found: Sequence[RedactedLine], path: str) -> tuple[str, ...]:
-    """Path, line and kind of each secret."""
+    """Return path, line and kind of each secret."""
     said = [f"{path}:{each.line} {each.kind}" for each in found]
     more = (f"{path}: {len(said) - NAMED} more",) if len(said) > NAMED else ()
     return (*dict.fromkeys(said[:NAMED]), *more)
 
 
 def without(fd: int, found: Sequence[RedactedLine]) -> int:
-    """A file that holds the same but for what is cut: a mark stands there, and every line keeps
-    its number."""
+    """Return a file that holds the same but for what is cut: a mark stands there, and every line
+    keeps its number."""
     kept, done = os.memfd_create("without"), 0
     for start, end, breaks, kinds in joined(found):
         copy(fd, kept, done, start)
@@ -119,7 +119,7 @@ def without(fd: int, found: Sequence[RedactedLine]) -> int:
 
 
 def joined(found: Sequence[RedactedLine]) -> list[tuple[int, int, int, list[str]]]:
-    """Start, end, line breaks and kinds of what is cut, where what overlaps is one."""
+    """Return start, end, line breaks and kinds of what is cut, where what overlaps is one."""
     parts: list[tuple[int, int, int, list[str]]] = []
     for each in sorted(found, key=lambda one: (one.start, -one.end)):
         if parts and each.start < parts[-1][1]:

@@ -53,7 +53,7 @@ Path: TypeAlias = tuple[str, ...]
 
 
 def key(kind: SettingType, default: object, says: str) -> Any:
-    """A field of a table of settings; a default of None stands for "as the agent's own file
+    """Return a field of a table of settings; a default of None stands for "as the agent's own file
     says"."""
     about = {"kind": kind, "says": says}
     if kind is types.PAIRS:
@@ -63,7 +63,7 @@ def key(kind: SettingType, default: object, says: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """What the person adjusts on a shipped agent, or a command of their own."""
+    """The settings of one agent: changes to a shipped one, or a command of the person's own."""
 
     command: tuple[str, ...] = key(
         types.TEXTS, [], "argv of a command of your own; the brief comes on standard input"
@@ -84,7 +84,7 @@ class AgentSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """When a session, a feature and a run come to their end.
+    """The limits that end a session, a feature and a run.
 
     Spans are seconds, 0 for none; `disk` is bytes.
     """
@@ -114,7 +114,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protect:
-    """What no agent may change."""
+    """The files that no agent may change."""
 
     paths: tuple[str, ...] = key(types.TEXTS, PUT_BACK, "put back to the base in every candidate")
 
@@ -125,7 +125,7 @@ SANDBOXES = ("bubblewrap", "none")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """What a session sees and may use. `memory` and `tmp` are bytes."""
+    """The files and resources of a session. `memory` and `tmp` are bytes."""
 
     sandbox: str = key(
         types.choice("auto", *SANDBOXES),
@@ -149,7 +149,7 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checks:
-    """How candidates are tested."""
+    """The settings for testing candidates."""
 
     tests: str = key(
         types.TEXT,
@@ -175,7 +175,7 @@ class Checks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Land:
-    """What happens to work that is safe."""
+    """The settings for landing safe work."""
 
     unproved: str = key(
         types.choice("land", "hold"), "land", "land (flag stays false, a person says done) or hold"
@@ -196,7 +196,7 @@ class Land:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """The separate evaluator."""
+    """The settings of the judge."""
 
     agent: str = key(types.TEXT, "", "empty: the same shipped CLI, a fresh context")
     model: str = key(types.TEXT, "", "the model asked for; empty: the agent's own default")
@@ -209,7 +209,7 @@ class Judge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """Who is told, and how."""
+    """The settings of notifications."""
 
     command: str = key(types.TEXT, "", "your own command; JSON on its standard input")
     webhook: str = key(types.TEXT, "", "an address that gets the same JSON")
@@ -276,7 +276,7 @@ def default_of(known: Field[object]) -> object:
 
 
 def known_keys() -> Mapping[Path, Field[object]]:
-    """Every key but those of agents, by its path."""
+    """Return every key but those of agents, by its path."""
     keys: dict[Path, Field[object]] = {(name,): known for name, known in keys_of(Config).items()}
     return keys | {
         (table, name): known
@@ -291,8 +291,8 @@ def load(
     env: Mapping[str, str],
     flags: Mapping[str, object],
 ) -> Config:
-    """The settings: flags (by dotted key, None for not given) over environment over file over
-    default."""
+    """Return the settings: flags (by dotted key, None for not given) override the environment,
+    which overrides the file, which overrides the defaults."""
     values: dict[Path, object] = {}
     origins = {".".join(path): "default" for path in known_keys()}
     named = (
@@ -314,7 +314,7 @@ def load(
 
 
 def items(config: Config) -> Iterator[tuple[str, object, str]]:
-    """Every key with its value as loop.toml would say it, and its origin."""
+    """Yield every key with its value as loop.toml would say it, and its origin."""
     for dotted, origin in config.origins.items():
         above, _, name = dotted.rpartition(".")
         agent = above.removeprefix("agents.")
@@ -327,7 +327,7 @@ def _below(values: Mapping[Path, object], table: Path) -> dict[str, Any]:
 
 
 def _file(toml_text: str | None, pyproject_text: str | None) -> tuple[_Given, ...]:
-    """What the one file with settings says; two of them are an error."""
+    """Return what the one file with settings says; two of them are an error."""
     table = _section(pyproject_text)
     if toml_text is None:
         return tuple(_flat(table or {}, "pyproject.toml", pyproject_text or "", "tool.nightlatch."))
@@ -383,7 +383,8 @@ def _flat(
 
 
 def _place(name: str, text: str, dotted: str) -> str:
-    """The file with the line of a key or a table in it, as near as can be told without parsing."""
+    """Return the file with the line of a key or a table in it, as near as can be told without
+    parsing."""
     table = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
@@ -413,8 +414,8 @@ def _environment(env: Mapping[str, str]) -> Iterator[_Given]:
 
 
 def _agent_variable(name: str) -> Path | None:
-    """The path of AGENTS_MINI_SWE_AGENT_MODEL: names of agents have dashes where variables have
-    underscores."""
+    """Return the path of AGENTS_MINI_SWE_AGENT_MODEL: names of agents have dashes where variables
+    have underscores."""
     for known in keys_of(AgentSettings):
         agent = name.removeprefix("AGENTS_").removesuffix(f"_{known.upper()}")
         if name == f"AGENTS_{agent}_{known.upper()}":
@@ -423,7 +424,7 @@ def _agent_variable(name: str) -> Path | None:
 
 
 def _read(given: _Given) -> object:
-    """The checked value of a key that exists."""
+    """Return the checked value of a key that exists."""
     agent = given.path[0] == "agents" and len(given.path) == 3
     known = keys_of(AgentSettings).get(given.path[2]) if agent else known_keys().get(given.path)
     if known is None:
@@ -486,8 +487,8 @@ def _lines(table: Path, found: Mapping[str, object]) -> str:
 
 
 def _toml_value(value: object) -> str:
-    """A value as TOML, which JSON is but for one control character; long lists take a line per
-    item."""
+    """Return a value as TOML, which JSON is but for one control character; long lists take a line
+    per item."""
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple) and len(text) > 80:
         return "".join(("[\n", *(f"  {_toml_value(part)},\n" for part in value), "]"))
@@ -495,7 +496,7 @@ def _toml_value(value: object) -> str:
 
 
 def reference() -> str:
-    """Every key as the tables of docs/configuration.md."""
+    """Return every key as the tables of docs/configuration.md."""
     tables = {
         "top of the file": Config,
         **{f"[{name}]": table for name, table in TABLES.items()},

@@ -21,7 +21,7 @@ class SettingType:
 
 
 def _exactly(*types: type, where: Callable[[Any], bool] = lambda _: True) -> Callable[[Any], Any]:
-    """A reader of values of these very types (true is no number) for which `where` holds."""
+    """Return a reader of values of these very types (true is no number) for which `where` holds."""
 
     def read(value: Any) -> Any:
         if type(value) not in types or not where(value):
@@ -32,7 +32,7 @@ def _exactly(*types: type, where: Callable[[Any], bool] = lambda _: True) -> Cal
 
 
 def _measure(parse: Callable[[str], object], nothing: object = None) -> Callable[[Any], object]:
-    """A reader of texts with a unit; `nothing`, where given, is what the empty text says."""
+    """Return a reader of texts with a unit; `nothing`, where given, is what the empty text says."""
     return lambda value: nothing if value == "" and nothing is not None else parse(_text(value))
 
 
@@ -68,7 +68,7 @@ _pairs = _exactly(dict, where=lambda table: all(isinstance(part, str) for part i
 
 
 def _tables(*names: str) -> Callable[[Any], object]:
-    """A reader of a list of tables of texts, with these keys and no others."""
+    """Return a reader of a list of tables of texts, with these keys and no others."""
 
     def read(value: Any) -> tuple[dict[str, str], ...]:
         tables = _exactly(
@@ -88,7 +88,7 @@ _PLACE = re.compile(r"/.+|(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):(\d{4,5})")
 
 
 def _reached(value: Any) -> tuple[str, ...]:
-    """A reader of ports of this machine and of paths of sockets."""
+    """Return a reader of ports of this machine and of paths of sockets."""
     for part in _texts(value):
         found = _PLACE.fullmatch(part)
         if not found or not 1024 <= int(found[1] or 1024) <= 65_535:

@@ -24,7 +24,7 @@ Table: TypeAlias = dict[str, Any]
 
 
 class State(StrEnum):
-    """What is known of a claim. Stale is computed from the code, never written by an agent."""
+    """The state of a claim. Stale is computed from the code, never written by an agent."""
 
     VERIFIED = "verified"
     REJECTED = "rejected"
@@ -34,7 +34,7 @@ class State(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """What a finding is: a claim, a choice that was made, or how things are done here."""
+    """The kind of a finding: a claim, a decision, or a pattern of the project."""
 
     FINDING = "finding"
     DECISION = "decision"
@@ -42,7 +42,7 @@ class FindingKind(StrEnum):
 
 
 class Author(StrEnum):
-    """Whose word it is."""
+    """The author of a statement."""
 
     AGENT = "agent"
     LOOP = "loop"
@@ -192,8 +192,8 @@ _BUILT = {
 
 
 def ruled(by: Author, says: State, *, seen: bool = False) -> State:
-    """The state that a word amounts to: a person's is what it says, the loop's only after its
-    own run, an agent's is open."""
+    """Return the state that a word amounts to: a person's is what it says, the loop's only after
+    its own run, an agent's is open."""
     if by is Author.PERSON or (
         by is Author.LOOP and (seen or says not in (State.VERIFIED, State.REJECTED))
     ):
@@ -209,7 +209,7 @@ def challenge(
     session: str = "",
     state: State | None = None,
 ) -> FindingEvent:
-    """A contradiction, added under the finding that it contradicts.
+    """Return a contradiction, added under the finding that it contradicts.
 
     Raises FindingError where it comes without evidence.
     """
@@ -225,22 +225,22 @@ def challenge(
 
 
 def render(finding: Finding) -> str:
-    """The text of its file."""
+    """Return the text of its file."""
     return _text(finding, "")
 
 
 def event_text(event: FindingEvent) -> str:
-    """What is written at the end of a finding's file to add an event."""
+    """Return what is written at the end of a finding's file to add an event."""
     return f"\n[[event]]\n{_text(event, 'event.')}"
 
 
 def added(text: str, *events: FindingEvent) -> str:
-    """A finding's file with these events at its end; what it held stays byte for byte."""
+    """Return a finding's file with these events at its end; what it held stays byte for byte."""
     return text + ("" if text.endswith("\n") else "\n") + "".join(map(event_text, events))
 
 
 def read(text: str, place: str) -> Finding:
-    """The finding that a file holds; unknown keys are passed over.
+    """Return the finding that a file holds; unknown keys are passed over.
 
     Raises FindingError where it is not one.
     """
@@ -280,8 +280,8 @@ def _value(held: object) -> str:
 
 
 def _tables(text: str) -> Table:
-    """The tables of a file: at once where every line is one that this program writes, else by
-    the whole grammar of TOML."""
+    """Return the tables of a file: at once where every line is one that this program writes, else
+    by the whole grammar of TOML."""
     top: Table = {}
     here = top
     for line in text.split("\n"):
@@ -301,7 +301,7 @@ def _tables(text: str) -> Table:
 
 
 def _opened(top: Table, path: list[str], *, many: bool) -> Table | None:
-    """The table that a header opens; None where this is not the plain case."""
+    """Return the table that a header opens; None where this is not the plain case."""
     here = top
     for name in path[:-1]:
         held = here.get(name)
@@ -362,7 +362,7 @@ def _moment(text: str | datetime) -> datetime:
 
 
 def _plain(kind: type, table: Table) -> Iterator[tuple[str, Any]]:
-    """The keys that hold words, numbers and lists, each of the right type."""
+    """Yield the keys that hold words, numbers and lists, each of the right type."""
     for name, value in table.items():
         if name in kind.__slots__ and name not in _BUILT.get(kind, ()):  # type: ignore[attr-defined]  # every class above has slots
             item, many = _ITEMS.get(name), value if isinstance(value, list) else []

@@ -33,11 +33,9 @@ SMALL = frozenset(  # words of any sentence and folders of any project
 
 
 def named_files(text: str, paths: Iterable[str], inside: str = "") -> frozenset[str]:
-    """The files that a text names: by their path or its end, by a folder or a pattern above
-    them, by their name without the ending, as an import does or a sentence; a test that is
-    named names what it tests, too. `inside` is the project's folder, whose paths need no
-    more.
-    """
+    """Return the files that a text names: by their path or its end, by a folder or a pattern above
+    them, by their name without the ending, as an import does or a sentence; a test that is named
+    names what it tests, too. `inside` is the project's folder, whose paths need no more."""
     above = f"{inside}/" if inside else ""
     said = {EDGES.sub("", word) for word in NAME.findall(text)} - {""}
     whole = {f"{above}{word}" for word in said}
@@ -64,7 +62,7 @@ def named_files(text: str, paths: Iterable[str], inside: str = "") -> frozenset[
 
 
 def spoken(said: Iterable[str]) -> Iterable[str]:
-    """The words that may be the name of a file: what a path with an ending says beside that
+    """Yield the words that may be the name of a file: what a path with an ending says beside that
     path is only what its test is of."""
     for name in said:
         if "/" in name and "." in name:
@@ -75,23 +73,23 @@ def spoken(said: Iterable[str]) -> Iterable[str]:
 
 
 def subject(stem: str) -> str:
-    """What a test is of, by its name."""
+    """Return what a test is of, by its name."""
     return OF_A_TEST.sub("", stem)
 
 
 def fold(name: str) -> str:
-    """A name without regard to case and to one or many."""
+    """Return a name without regard to case, singular and plural."""
     return name.casefold().rstrip("s")
 
 
 def code_words(text: str) -> frozenset[str]:
-    """The names of functions and classes that a text has: in backticks, before a bracket, or
+    """Return the names of functions and classes that a text has: in backticks, before a bracket, or
     spelled as only code is."""
     return frozenset(word for found in CODE.findall(text) for word in found if word)
 
 
 def stems(text: str) -> frozenset[str]:
-    """The words of a text that say what it is about, each without its endings, so that
+    """Return the words of a text that say what it is about, each without its endings, so that
     `invites` and `invitation` are the same."""
     return frozenset(
         map(

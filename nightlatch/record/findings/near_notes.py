@@ -53,8 +53,8 @@ RATE = re.compile(r"(\d+)\s*(?:/|of)\s*(\d+)")
 
 
 def joined(lines: Iterable[str], *, over: bool = True) -> Iterator[str]:
-    """The lines, those of one JSON text together, the items of a list apart, without the fences
-    of Markdown.
+    """Yield the lines, those of one JSON text together, the items of a list apart, without the
+    fences of Markdown.
 
     What has no end yet is left out until the session is `over`.
     """
@@ -84,7 +84,7 @@ def is_json(text: str) -> bool:
 
 
 def items(line: str) -> Iterator[str]:
-    """The notes of a line: its own text, or each of a list of objects."""
+    """Yield the notes of a line: its own text, or each of a list of objects."""
     found = json.loads(line) if line.startswith("[") and is_json(line) else None
     if isinstance(found, list) and found and all(isinstance(each, dict) for each in found):
         yield from map(json.dumps, found)
@@ -93,7 +93,8 @@ def items(line: str) -> Iterator[str]:
 
 
 def mended(text: str) -> str:
-    """A line that is no note, put so that it may be one; the same where that cannot be told."""
+    """Return a line that is no note, put so that it may be one; the same where that cannot be
+    told."""
     try:
         note = json.loads(text)
     except (ValueError, RecursionError):
@@ -111,8 +112,8 @@ def claimed(word: str, claim: str) -> dict[str, object]:
 
 
 def note_of(given: Mapping[str, object]) -> dict[str, object]:
-    """The note with the names and forms of the schema; what is unknown stays, for the schema to
-    refuse."""
+    """Return the note with the names and forms of the schema; what is unknown stays, for the schema
+    to refuse."""
     note: dict[str, object] = {}
     for key, value in given.items():
         name = key.casefold()
@@ -139,7 +140,7 @@ def listed(value: object) -> list[object]:
 
 
 def proof_of(value: object) -> object:
-    """A command, a file or a trace; what a command printed is for the loop to see."""
+    """Return a command, a file or a trace; what a command printed is for the loop to see."""
     if not isinstance(value, dict):
         return value
     command, file = (
@@ -171,7 +172,8 @@ def cite_of(value: object) -> object:
 
 
 def reproduction_of(value: object, fails: object) -> object:
-    """A command with how often it fails, also of a command alone and of a rate such as 3/10."""
+    """Return a command with how often it fails, also of a command alone and of a rate such as
+    3/10."""
     given = (
         {"command": value}
         if isinstance(value, str)

@@ -140,7 +140,7 @@ class Trial:
 
 
 def trials(finding: Finding) -> tuple[Trial, ...]:
-    """What the loop runs to see a claim for itself."""
+    """Return what the loop runs to see a claim for itself."""
     again = finding.reproduction
     own = (
         (Trial(command=again.command, fails=min(again.fails, again.of), of=again.of),)
@@ -151,7 +151,7 @@ def trials(finding: Finding) -> tuple[Trial, ...]:
 
 
 def outcome(says: State, done: Iterable[Trial], *, unchanged: bool) -> State:
-    """What a claim is once its commands have run.
+    """Return what a claim is once its commands have run.
 
     A failure that never came is ruled out only on code that the session did not change.
     """
@@ -172,7 +172,7 @@ def contested(
     again: Callable[[], Iterable[Trial]],
     settles: State | None,
 ) -> State | None:
-    """What a finding is once somebody contradicted it with evidence that the loop ran
+    """Return what a finding is once somebody contradicted it with evidence that the loop ran
     (`against`), None where it stays as it is.
 
     An open question is settled as the contradiction says. What was verified is open again. What was
@@ -205,13 +205,13 @@ def told_of(trial: Trial) -> str:
 
 
 def name_of(*parts: str) -> str:
-    """The id of a finding, always the same for the same line of the same session."""
+    """Return the id of a finding, always the same for the same line of the same session."""
     number = int.from_bytes(sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()[:8])
     return "N-" + "".join(_LETTERS[number >> shift & 31] for shift in range(0, 35, 5))
 
 
 def problem(text: str, schema: Mapping[str, object]) -> str:
-    """Why a line is no note, "" where it is one."""
+    """Return why a line is not a valid note, "" where it is."""
     from jsonschema import Draft202012Validator
 
     try:
@@ -234,9 +234,8 @@ def problem(text: str, schema: Mapping[str, object]) -> str:
 def take(
     texts: Iterable[str], schema: Mapping[str, object], feature: str, session: str, at: datetime
 ) -> Iterator[Note]:
-    """The notes of an agent's lines; one in nearly the right form is mended; one that is none
-    becomes a finding with its text as the claim, and says so.
-    """
+    """Yield the notes of an agent's lines; one in nearly the right form is mended; one that is none
+    becomes a finding with its text as the claim, and says so."""
     for text in texts:
         name, right = name_of(session, text), text
         if why := problem(text, schema):
@@ -262,7 +261,7 @@ def take(
 def made(
     name: str, note: Mapping[str, object], *, feature: str, session: str, at: datetime, by: Author
 ) -> Note:
-    """A note that validates, as what it adds to the record."""
+    """Return a note that validates, as what it adds to the record."""
     words = {key: str(note[key]) for key in ("choice", "why", "next") if key in note}
     kind = FindingKind(str(note.get("kind", FindingKind.FINDING)))
     settled = by is Author.PERSON and kind is not FindingKind.FINDING
@@ -311,7 +310,7 @@ def cite(text: str) -> Cite:
 
 
 def entry(finding: Finding, state: State, why: str, at: datetime) -> Entry:
-    """A finding's line in progress.txt."""
+    """Return a finding's line in progress.txt."""
     title = line(" ".join(filter(None, (state, finding.feature, finding.claim))), TITLE)
     return Entry(
         at=minute(at),

@@ -148,7 +148,7 @@ def choose(
     most: int = MOST,
     plan: Plan | None = None,
 ) -> RetrievedContext:
-    """The findings for a session on a feature whose work touches these files.
+    """Return the findings for a session on a feature whose work touches these files.
 
     However many there are, only a few are asked how they stand.
 
@@ -219,8 +219,8 @@ def near_ones(found: Iterable[RelevantFinding], feature: Feature) -> list[Releva
 def touching(
     finding: Finding, feature: str, files: frozenset[str], names: frozenset[str] = frozenset()
 ) -> RelevantFinding | None:
-    """The finding and why it concerns this feature, None where it does not; patterns are told
-    to all of them.
+    """Return the finding and why it concerns this feature, None where it does not; patterns are
+    told to all of them.
 
     `names` are the files and the code that the feature's words name.
     """
@@ -245,12 +245,12 @@ def touching(
 
 
 def named_in(cite: Cite, code: frozenset[str]) -> bool:
-    """Is the function or class of a cite among the names of code in a text?"""
+    """Return whether the function or class of a cite is among the names of code in a text."""
     return cite.symbol in code or cite.symbol.rpartition(".")[2] in code
 
 
 def names_in(finding: Finding) -> set[str]:
-    """Every word and path that a finding says, cites aside."""
+    """Return every word and path that a finding says, cites aside."""
     text = "\n".join(
         (
             finding.claim,
@@ -305,8 +305,8 @@ def of_area(
 
 
 def area_of(finding: Finding, plan: Feature | None) -> tuple[frozenset[str], frozenset[str]]:
-    """The words that tell where a finding lies, and those that it says or that the feature has
-    for which it was found."""
+    """Return the words that tell where a finding lies, and those that it says or that the feature
+    has for which it was found."""
     cited = (text for cite in finding.standing_cites for text in (cite.path, cite.symbol))
     where = (*cited, *(each.file for each in finding.evidence), category(plan) if plan else "")
     said = (finding.claim, finding.choice, finding.next_action, plan.title if plan else "")
@@ -314,13 +314,13 @@ def area_of(finding: Finding, plan: Feature | None) -> tuple[frozenset[str], fro
 
 
 def category(feature: Feature) -> str:
-    """What the plan says of where a feature belongs, in whatever field."""
+    """Return what the plan says of where a feature belongs, in whatever field."""
     return " ".join(text for name, text in feature.more if name.casefold() in AREAS)
 
 
 def rank(known: RelevantFinding) -> tuple[bool, bool, float, int, int, float]:
-    """What is told first: near before less near, there by what is shared; fresh before stale,
-    settled before open."""
+    """Return what is told first: near before less near, there by what is shared; fresh before
+    stale, settled before open."""
     order = 0 if known.state in CONFIRMED else ORDER.index(known.state)
     return (
         known.far > OF_FEATURE,
@@ -371,7 +371,7 @@ def said_once(ranked: Iterable[RelevantFinding]) -> Iterator[RelevantFinding]:
 
 
 def reproductions(told: Sequence[RelevantFinding]) -> Iterator[str]:
-    """The commands that show the failures, with how often they are expected to fail and how
+    """Yield the commands that show the failures, with how often they are expected to fail and how
     often they did; what was ruled out is none."""
     seen: dict[str, str] = {}
     for each in told:
@@ -387,7 +387,7 @@ def reproductions(told: Sequence[RelevantFinding]) -> Iterator[str]:
 
 
 def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> str:
-    """What the last session said is to be done next; else what the latest finding says, else
+    """Return what the last session said is to be done next; else what the latest finding says, else
     what the last refusal asks for."""
     own = [
         each
@@ -411,7 +411,7 @@ def place(cite: Cite) -> str:
 
 
 def quoted(text: str, limit: int = 300) -> str:
-    """Anybody's text as a code span: no markup, no link, no mention of a person or an issue
+    """Return anybody's text as a code span: no markup, no link, no mention of a person or an issue
     comes out of it."""
     flat = line(text, limit)
     fence = fence_of(flat, 1)
@@ -420,12 +420,12 @@ def quoted(text: str, limit: int = 300) -> str:
 
 
 def fence_of(text: str, least: int) -> str:
-    """More backticks than stand together anywhere in a text."""
+    """Return more backticks than stand together anywhere in a text."""
     return "`" * max([least, *(len(run) + 1 for run in FENCE.findall(text))])
 
 
 def wanted(feature: Feature) -> tuple[str, ...]:
-    """Every text of the plan that a session on a feature is told."""
+    """Return every text of the plan that a session on a feature is told."""
     told = (
         feature.id,
         feature.title,
@@ -439,5 +439,5 @@ def wanted(feature: Feature) -> tuple[str, ...]:
 
 
 def named(feature: Feature) -> tuple[str, ...]:
-    """The fields of the plan that have no meaning here, each with its name."""
+    """Return the fields of the plan that have no meaning here, each with its name."""
     return tuple(f"{name}: {text}" for name, text in feature.more)

@@ -71,13 +71,13 @@ class Blob:
         return found
 
     def mark(self, below: int, words: str) -> str:
-        """Six hex digits for a line whatever its spacing; in Python how far below the block's
-        first line it stands is part of it."""
+        """Return six hex digits for a line whatever its spacing; in Python how far below the
+        block's first line it stands is part of it."""
         text = f"{below} {words}" if self.python else words
         return f"{crc32(text.encode('utf-8', 'replace')) & 0xFFFFFF:06x}"
 
     def places(self, wanted: list[str]) -> Iterator[Lines]:
-        """Wherever lines with these marks stand one after the other: first and last line."""
+        """Yield wherever lines with these marks stand one after the other: first and last line."""
         for at in self.starts.get(wanted[0], ()) if wanted else ():
             block = self.said[at : at + len(wanted)]
             marks = [self.mark(deep - block[0][1], words) for _, deep, words in block]
@@ -85,7 +85,7 @@ class Blob:
                 yield block[0][0], block[-1][0]
 
     def gone(self, wanted: list[str]) -> int:
-        """How many of these lines are nowhere in the file, at whatever depth the block may
+        """Return how many of these lines are nowhere in the file, at whatever depth the block may
         stand now."""
         bases = {deep for _, deep, _ in self.said}
         return min(
@@ -113,7 +113,7 @@ class Blob:
         return {}
 
     def syntax(self, symbol: str) -> str:
-        """A digest of what a symbol, or the module, does; "" where there is no such thing.
+        """Return a digest of what a symbol, or the module, does; "" where there is no such thing.
 
         No more than that is parsed.
         """
@@ -122,15 +122,15 @@ class Blob:
         return self._digests.get(symbol, "")
 
     def source(self, symbol: str) -> str:
-        """The text of a symbol, below a line that makes room for its depth; of the module
+        """Return the text of a symbol, below a line that makes room for its depth; of the module
         without one."""
         first, last = self.symbols[symbol] if symbol else (1, None)
         text = self.text.split("\n")[first - 1 : last]
         return "\n".join(["if True:"] * bool(symbol and depth(text[0])) + text)
 
     def symbol_at(self, lines: Lines | None) -> str:
-        """The innermost function or class that holds these lines, as `Class.method`; "" for the
-        module."""
+        """Return the innermost function or class that holds these lines, as `Class.method`; "" for
+        the module."""
         spans = self.symbols.items() if lines else ()
         held = (
             name
@@ -175,7 +175,7 @@ class Freshness:
 
 
 def anchor(cite: Cite, blob: Blob, commit: str) -> Cite:
-    """A cite with all that is needed to find its code again."""
+    """Return a cite with all that is needed to find its code again."""
     text = ""
     if cite.lines:
         cited = [
@@ -191,8 +191,8 @@ def anchor(cite: Cite, blob: Blob, commit: str) -> Cite:
 
 
 def judge(cite: Cite, blob: Blob | None) -> Freshness:
-    """The cheapest answer first: same blob, cited text anywhere in the file, same syntax tree,
-    else stale."""
+    """Return the cheapest answer first: same blob, cited text anywhere in the file, same syntax
+    tree, else stale."""
     if blob is None:
         return Freshness(fresh=False, path=cite.path, lines=cite.lines, share=1.0, orphaned=True)
     if blob.oid == cite.blob:
@@ -222,7 +222,7 @@ def depth(line: str) -> int:
 
 
 def outline(text: str) -> Iterator[tuple[str, Lines]]:
-    """Every function and class of a Python source by its dotted name, without parsing it: a
+    """Yield every function and class of a Python source by its dotted name, without parsing it: a
     block lasts until code stands no deeper."""
     opened: list[tuple[str, int, int]] = []
     decorated, last = 0, 0
@@ -243,7 +243,7 @@ def named(opened: list[tuple[str, int, int]]) -> str:
 
 
 def statements(text: str) -> Iterator[tuple[int, int, tuple[str, str, str]]]:
-    """First and last line of each logical line, and how it begins; what stands in strings and
+    """Yield first and last line of each logical line, and how it begins; what stands in strings and
     brackets begins none."""
     number, within, began, begins = 1, 0, 1, BEGINS.match(text)
     for token in TOKEN.finditer(text):
@@ -277,7 +277,7 @@ def digest(source: str, *, whole: bool) -> str:
 
 
 def below(node: ast.AST) -> Iterator[Symbol]:
-    """Every function and class below a node; they stand among statements only."""
+    """Yield every function and class below a node; they stand among statements only."""
     for child in (each for name in BLOCKS for each in getattr(node, name, ())):
         if isinstance(child, Symbol):
             yield child

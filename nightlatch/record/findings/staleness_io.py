@@ -15,7 +15,7 @@ MOST_STEPS = 50
 
 
 def standings(repo: Repo, tip: str, findings: Iterable[Finding]) -> dict[str, Freshness]:
-    """The worst of each finding's cites and evidence files; what cites nothing is not among
+    """Return the worst of each finding's cites and evidence files; what cites nothing is not among
     them."""
     asked = [
         finding
@@ -51,7 +51,7 @@ def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]
 
 
 def blobs(repo: Repo, tip: str, paths: Iterable[str]) -> dict[str, Blob | None]:
-    """Files as they are at a commit, None where there are none, all asked for together."""
+    """Return files as they are at a commit, None where there are none, all asked for together."""
     asked = sorted({path for path in paths if "\n" not in path})
     with repo.stand("cat-file", "--batch").talking() as talk:
         found = zip(asked, talk.find_all(f"{tip}:{path}" for path in asked), strict=True)
@@ -67,7 +67,7 @@ def blob(repo: Repo, name: str, path: str) -> Blob | None:
 
 
 def renames(repo: Repo, tip: str, gone: Iterable[Cite]) -> dict[tuple[str, str], str]:
-    """Where cited files are that left their path: where the same bytes are, else as git sees
+    """Return where cited files are that left their path: where the same bytes are, else as git sees
     renames since the citing commit."""
     wanted = {(cite.commit, cite.path): cite.blob for cite in gone}
     homes = {oid: path for path, (_, oid) in repo.files(tip).items()}
@@ -106,8 +106,8 @@ def renamed(told: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def blamed(repo: Repo, tip: str, finding: Finding, standing: Freshness) -> Freshness:
-    """A stale standing with the commit that made it so: the last whose file no longer bears the
-    cite out, though the one before did."""
+    """Return a stale standing with the commit that made it so: the last whose file no longer bears
+    the cite out, though the one before did."""
     if standing.fresh:
         return standing
     cited = finding.standing_cites
