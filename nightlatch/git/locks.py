@@ -63,8 +63,8 @@ def at_work(repo: Repo, locks: Iterable[Path]) -> Iterator[int]:
     """Return the processes that hold one of these files open, and git processes in the repository,
     which keep locks also while an editor is open for them.
 
-    Of other users' processes nothing can be seen; this one's own gits are not meant, also not those
-    that another thread starts just now.
+    Of other users' processes nothing can be seen; git processes of this loop are ignored, also
+    those that another thread starts just now.
     """
     held = {(info.st_dev, info.st_ino) for info in map(seen, locks) if info}
     for process in Path("/proc").glob("[0-9]*"):

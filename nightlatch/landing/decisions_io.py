@@ -24,9 +24,8 @@ def carry_out(context: RunContext) -> dict[str, str]:
     """Every decision that waits, oldest first; what could not be done, with what to do, by the
     decision's id.
 
-    A decision whose line the branch already has was carried out before a crash. What was given
-    twice by then was answered once: a person who says yes twice says no more than once what they
-    have not seen yet.
+    A decision whose line the branch already has was carried out before a crash. Duplicates given by
+    then count once: a second approval says nothing about what the person has not seen yet.
     """
     failed: dict[str, str] = {}
     while left := next(inbox_io.waiting(context.project), None):

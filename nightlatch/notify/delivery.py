@@ -40,7 +40,7 @@ class NoRedirect(HTTPRedirectHandler):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Whatever a receiver does, drip included, ends after so many seconds."""
+    """Enforce a total timeout in seconds, also on slow responses. Raises TimeoutError."""
 
     def late(_number: int, _frame: FrameType | None) -> NoReturn:
         raise TimeoutError

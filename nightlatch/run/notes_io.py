@@ -387,7 +387,7 @@ def with_chances(
     context: RunContext, candidate: Candidate, verdict: Verdict, session: str
 ) -> Candidate:
     """The candidate with a finding for each flaky test that its verdict tolerated, unless that
-    is on record: open, for whoever comes by."""
+    is on record already; it is recorded as open."""
     known, new = {finding.id for finding in context.findings(context.tip())}, []
     for name, (failed, runs) in verdict.chances.items():
         said = f"failed {failed} of {runs} runs on the base and on the candidate"

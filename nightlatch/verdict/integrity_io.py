@@ -197,8 +197,8 @@ def examine_suite(
         before,
         run_planted(evaluator, comparison, suite, comparison.tree, sample, sample.own),
     )
-    # a compiled test of the base cannot be built beside one that moved: the canary has its say
-    # without them
+    # a compiled test of the base cannot be built beside one that moved: the canary runs
+    # alone
     if again.canaries:
         alone = run_planted(
             evaluator, comparison, suite, comparison.tree, replace(sample, files={}), sample.own

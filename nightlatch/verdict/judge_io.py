@@ -29,7 +29,7 @@ from nightlatch.verdict.judge import Judged, JudgePrompt, Met, NoAnswer
 PLACE = Path(INSIDE, "case")
 # Seconds. A judge reads and answers: it has nothing to build, and nothing to save at its end.
 WALL, IDLE, GRACE = 900.0, 300.0, 3.0
-MOST_OUTPUT = 4_000_000  # characters: a judge that says more does not stop talking, and is ended
+MOST_OUTPUT = 4_000_000  # characters: a judge that prints more is ended
 LONGEST_WORDS = 64_000  # characters of its last message, in whose end the answer stands
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 TEXTS = frozenset({".txt", ".md", ".html", ".htm", ".json", ".csv", ".log", ".tap", ""})
@@ -43,7 +43,7 @@ def nothing(*_args: object, **_fields: object) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class LastMessage:
-    """The last words of a judge, and whether it does not stop talking."""
+    """The last message of a judge, and whether its output limit was exceeded."""
 
     words: str = ""
     size: int = 0
@@ -178,9 +178,7 @@ class JudgeRunner:
             for picture, file in pictures.items():
                 (place / "case" / picture).write_bytes(bounded(file) or b"")
             end = self.run(text, place, self.folder / f"judge-{number}.jsonl", ears)
-        end = (
-            replace(end, end=End.FAULT, says="it does not stop talking") if ears.flooded() else end
-        )
+        end = replace(end, end=End.FAULT, says="output limit exceeded") if ears.flooded() else end
         used = end.usage
         self.note(
             "judge.ended",

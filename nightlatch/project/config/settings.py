@@ -435,21 +435,19 @@ def _read(given: _Given) -> object:
         return kind.read(kind.words(cast("str", given.value)) if spoken else given.value)
     except ValueError as error:
         problem = f"{dotted} must be {kind.form}, not {json.dumps(given.value, default=str)}"
-        raise ConfigError(
-            problem,
-            place=given.place,
-            fix=f"correct it, or remove it to use the default, {json.dumps(default_of(known))}",
-        ) from error
+        fix = f"correct it, or remove it to use the default, {json.dumps(default_of(known))}"
+        if kind is types.TEXTS and isinstance(given.value, str):
+            fix = f"write {given.path[-1]} = {json.dumps([given.value])}"
+        raise ConfigError(problem, place=given.place, fix=fix) from error
 
 
 def _unknown(given: _Given) -> ConfigError:
     dotted = ".".join(given.path)
     if dotted in TABLES or (given.path[0] == "agents" and len(given.path) < 3):
-        return ConfigError(
-            f"{dotted} is a table of settings",
-            place=given.place,
-            fix=f"write [{dotted}] and its keys below it",
-        )
+        fix = f"write [{dotted}] and its keys below it"
+        if dotted == "agents":
+            fix = "write agent = [...] to choose agents, or [agents.NAME] to adjust one"
+        return ConfigError(f"{dotted} is a table of settings", place=given.place, fix=fix)
     known = [".".join(path) for path in known_keys()]
     if given.path[0] == "agents":
         known = [".".join((*given.path[:2], name)) for name in keys_of(AgentSettings)]

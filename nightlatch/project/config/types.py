@@ -104,16 +104,16 @@ MONEY = SettingType(
     words=float,
 )
 TEXTS = SettingType(
-    form='a list of texts, such as ["a", "b"]',
+    form='a list of strings, such as ["a", "b"]',
     read=lambda value: tuple(_texts(value)),
     words=_split,
     write=list,
 )
 PAIRS = SettingType(
-    form='a table of texts, such as { NAME = "value" }', read=_pairs, words=json.loads
+    form='a table of strings, such as { NAME = "value" }', read=_pairs, words=json.loads
 )
 SUITES = SettingType(
-    form="tables with the texts name, folder, command and report",
+    form="tables with the strings name, folder, command and report",
     read=_tables("name", "folder", "command", "report"),
     words=json.loads,
     write=list,

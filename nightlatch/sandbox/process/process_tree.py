@@ -49,7 +49,7 @@ class Command:
 
 
 class ProcessTree:
-    """A started command and everything that came of it; leaving the context ends them all.
+    """A command and all its descendants; leaving the context ends them all.
 
     `root` is the process whose end ends the tree: the first of the namespace, or the reaper. `code`
     is as Popen gives it, and `starved` says whether memory ran out in it: both are known at the

@@ -76,8 +76,8 @@ class ResourceLimits:
         )
 
     def enter(self, pid: int) -> tuple[Path, ...]:
-        """Hold a process that has started nothing yet and all that will come of it; what
-        `leave` has to be told when they have ended."""
+        """Put a process that has started nothing yet, and its later descendants, under the limits;
+        return the handle to pass to `leave`."""
         made = tuple(place / f"nightlatch-{os.getpid()}-{pid}" for place in self.groups.values())
         try:
             for what, folder in zip(self.groups, made, strict=True):

@@ -286,6 +286,18 @@ SETTINGS = {
         says="loop.toml:1: limits is a table of settings",
         fix="write [limits] and its keys below it",
     ),
+    "a word where a list belongs": Case(
+        args=["status"],
+        arrange=[write("loop.toml", 'agent = "claude"')],
+        says='loop.toml:1: agent must be a list of strings, such as ["a", "b"], not "claude"',
+        fix='write agent = ["claude"]',
+    ),
+    "agents for agent": Case(
+        args=["status"],
+        arrange=[write("loop.toml", 'agents = ["mine"]')],
+        says="loop.toml:1: agents is a table of settings",
+        fix="write agent = [...] to choose agents, or [agents.NAME] to adjust one",
+    ),
     "what is not TOML": Case(
         args=["status"],
         arrange=[write("loop.toml", "plan = ")],

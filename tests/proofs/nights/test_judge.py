@@ -125,7 +125,7 @@ def test_a_judge_without_an_end_is_ended(mode: str, tmp_path: Path) -> None:
     judge = bench(tmp_path, mode, wall=PATIENCE if mode == "flood" else 1)
     found, _ = heard(judge, *in_till("", code=DONE))
     assert isinstance(found, NoAnswer)
-    assert ("stop talking" if mode == "flood" else "wall time-out") in found.why
+    assert ("output limit" if mode == "flood" else "wall time-out") in found.why
 
 
 @pytest.mark.parametrize("mode", ["limit", "crash", "prose", "nothing"])

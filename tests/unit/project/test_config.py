@@ -155,7 +155,11 @@ def test_settings_in_two_files_are_refused() -> None:
         ("[agents.claude]\nmodle = 'x'", "loop.toml:2", "did you mean agents.claude.model?"),
         ("zzz = 1", "loop.toml:1", "nightlatch config lists every key"),
         ("limits = 3", "loop.toml:1", "write [limits] and its keys below it"),
-        ("agents = 3", "loop.toml:1", "write [agents] and its keys below it"),
+        (
+            "agents = 3",
+            "loop.toml:1",
+            "write agent = [...] to choose agents, or [agents.NAME] to adjust one",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_its_line_and_its_likely_name(
@@ -181,10 +185,10 @@ def test_an_unknown_key_is_refused_with_its_line_and_its_likely_name(
         ("[land]\nsign = 1", "true or false"),
         ("[land]\nunproved = 'maybe'", '"land" or "hold"'),
         ("[workspace]\nsandbox = 'nome'", '"auto" or "bubblewrap" or "none"'),
-        ("\nagent = 'claude'", "a list of texts"),
-        ("\nagent = [1]", "a list of texts"),
+        ("\nagent = 'claude'", "a list of strings"),
+        ("\nagent = [1]", "a list of strings"),
         ("\nplan = 2026-11-20", "a text"),
-        ("[agents.x]\nenv = { A = 1 }", "a table of texts"),
+        ("[agents.x]\nenv = { A = 1 }", "a table of strings"),
     ],
 )
 def test_a_value_of_the_wrong_form_is_refused_with_its_line_and_the_form(
