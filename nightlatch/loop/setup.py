@@ -15,7 +15,7 @@ from nightlatch.project import authorship_io, branch_io
 from nightlatch.project.discovery import state_folder
 from nightlatch.project.project import find_project, require_plan
 from nightlatch.record.branch_io import BranchReader
-from nightlatch.run.context import Options, RunContext, Signals
+from nightlatch.run.context import Lane, Options, RunContext, Shared, Signals
 from nightlatch.suite.parallel_io import Progress
 from nightlatch.util import fs
 from nightlatch.util.console import Console
@@ -52,14 +52,9 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
         own = replace(project, repo=replace(project.repo, standing=Memo()))
         pool = Pool(project=own, sandbox=sandbox, branch=name)
         console = Console(now=now, hide=project.secrets.hide)
-        context = RunContext(
-            project=project,
-            branch=name,
-            run=run,
-            options=options,
+        lane = Lane(
             agents=hired,
             sandbox=sandbox,
-            journal=journal,
             pool=pool,
             engine=verdict_engine(
                 project,
@@ -68,11 +63,19 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
                 record=record,
             ),
             console=console,
+        )
+        shared = Shared(
+            project=project,
+            branch=name,
+            run=run,
+            options=options,
+            journal=journal,
+            record=record,
             signals=signals,
             notifier=Notifier(project=project, branch=name, run=run, say=console.say),
             now=now,
-            record=record,
         )
+        context = RunContext(shared=shared, lane=lane)
         with put_away(pool, console):
             try:
                 yield context

@@ -169,24 +169,99 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunContext:
-    """Everything a run can do to the world."""
+class Shared:
+    """What all lanes of a run have together; one of each, whoever asks."""
 
     project: Project
     branch: str
     run: str
     options: Options
-    agents: tuple[Agent, ...]
-    sandbox: Sandbox
     journal: Journal
-    pool: Pool
-    engine: VerdictEngine
-    console: Console
+    record: BranchReader
     signals: Signals
     notifier: Notifier
     now: Callable[[], datetime]
-    record: BranchReader
     memory: RunMemory = field(default_factory=RunMemory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """What one worker of a run has to itself: its agents, the workspaces that they work in, what
+    examines their work, and the place where it tells of it."""
+
+    agents: tuple[Agent, ...]
+    sandbox: Sandbox
+    pool: Pool
+    engine: VerdictEngine
+    console: Console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """Everything that the verbs of the loop can do to the world, in one lane of a run."""
+
+    shared: Shared
+    lane: Lane
+
+    @property
+    def project(self) -> Project:
+        return self.shared.project
+
+    @property
+    def branch(self) -> str:
+        return self.shared.branch
+
+    @property
+    def run(self) -> str:
+        return self.shared.run
+
+    @property
+    def options(self) -> Options:
+        return self.shared.options
+
+    @property
+    def journal(self) -> Journal:
+        return self.shared.journal
+
+    @property
+    def record(self) -> BranchReader:
+        return self.shared.record
+
+    @property
+    def signals(self) -> Signals:
+        return self.shared.signals
+
+    @property
+    def notifier(self) -> Notifier:
+        return self.shared.notifier
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        return self.shared.now
+
+    @property
+    def memory(self) -> RunMemory:
+        return self.shared.memory
+
+    @property
+    def agents(self) -> tuple[Agent, ...]:
+        return self.lane.agents
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return self.lane.sandbox
+
+    @property
+    def pool(self) -> Pool:
+        return self.lane.pool
+
+    @property
+    def engine(self) -> VerdictEngine:
+        return self.lane.engine
+
+    @property
+    def console(self) -> Console:
+        return self.lane.console
 
     @property
     def ref(self) -> str:

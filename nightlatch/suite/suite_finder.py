@@ -258,7 +258,7 @@ def sign_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
     signs = {sign.file for kind in runners for sign in (*kind.found, *kind.spreads)}
     named = {name for kind in runners for name in (*kind.manifests, *kind.config)}
     return matcher(
-        name if name.startswith("**/") else f"**/{name}" for name in sorted(signs | named)
+        [name if name.startswith("**/") else f"**/{name}" for name in sorted(signs | named)]
     )
 
 
@@ -271,5 +271,5 @@ def manifest_files(runners: Iterable[Runner]) -> Callable[[str], bool]:
         if not sign.file.startswith("**/")
     }
     return matcher(
-        f"**/{name}" for name in sorted(signs.union(*(kind.manifests for kind in runners)))
+        [f"**/{name}" for name in sorted(signs.union(*(kind.manifests for kind in runners)))]
     )

@@ -131,11 +131,8 @@ def others_first(project: Project, env: Mapping[str, str]) -> dict[str, str]:
         os.path.realpath(project.repo.folder / name) for name in project.config.workspace.share
     ]
     places = env.get("PATH", os.defpath).split(":")
-    places = [
-        place
-        for place in places
-        if not is_inside(os.path.realpath(place), os.path.realpath(project.cache))
-    ]
+    workspaces = os.path.realpath(project.cache)
+    places = [place for place in places if not is_inside(os.path.realpath(place), workspaces)]
     inner = {place: outside.in_project(place, project.repo.top) for place in places}
     own = [
         place

@@ -7,7 +7,7 @@ import sys
 
 from tests import ROOT
 
-# A tenth above docs/performance.md: how often a place of PATH is looked at depends on the machine.
+# A little above docs/performance.md: how often a place of PATH is looked at depends on the machine.
 AT_MOST = {"landed": (160, 4700), "rejected": (145, 2900), "report": (42, 350)}
 
 
