@@ -92,7 +92,7 @@ def test_a_run_never_says_that_everything_passes_where_it_does_not(tmp_path: Pat
     assert "US-001 is marked as passing, but its verify is red: nightlatch verify" in told.stdout
     assert "every feature passes" not in told.stdout
     report = project.run("report").stdout
-    assert "its verify is red: repair it, or take its flag back" in " ".join(report.split())
+    assert "its verify is red: repair it, or set its flag to false" in " ".join(report.split())
     assert "nothing is left to do" not in report
     assert project.passing() == ["US-001", "US-002"]
     project.write("n1.txt", "1\n")
