@@ -14,6 +14,9 @@ from nightlatch.ratchet.static.test_subjects import Units, sides
 from nightlatch.suite.results import file_of
 
 ALIKE = 0.8
+# Where whole suites move at once, only tests that keep their names are looked for: what is not
+# found counts as gone, and a person says that it is meant.
+MOST_PAIRS = 2_000_000
 MOST_COMPARED = 4_000
 LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|(?<![\w.])\d[\w.]*")
 TITLE = re.compile(r"\A(?:'[^']*'|\"[^\"]*\"|`[^`]*`) , ")
@@ -146,11 +149,47 @@ def successors(old: Sources, new: Sources, texts: Sequence[Text]) -> dict[Place,
     }
     kept = {place: test for place, test in after.items() if place not in fresh}
     units = Units(old, new, sides(texts))
+    named = by_last_name(fresh)
+    if len(lost) * len(fresh) > MOST_PAIRS:
+        fresh = {}
     return {
         place: found
         for place, test in lost.items()
-        if (found := _successor(place, test, fresh, units) or _twin(place, test, kept))
+        if (
+            found := _namesake(place, test, named.get(_last_name(place), {}), units)
+            or _successor(place, test, fresh, units)
+            or _twin(place, test, kept)
+        )
     }
+
+
+def by_last_name(tests: Mapping[Place, Test]) -> dict[str, dict[Place, Test]]:
+    """Return tests by their names without groups: where a whole folder of tests moves, nearly all
+    of them keep their names, and comparing each with each takes minutes."""
+    named: dict[str, dict[Place, Test]] = {}
+    for place, test in tests.items():
+        named.setdefault(_last_name(place), {})[place] = test
+    return named
+
+
+def _last_name(place: Place) -> str:
+    return place[1].rpartition("::")[2]
+
+
+def _namesake(
+    place: Place, test: Test, named: Mapping[Place, Test], units: Units
+) -> tuple[Place, ...]:
+    """Return the test of the same name that says the same of the same unit. It is what
+    `_successor` would find first."""
+    for there in sorted(named, key=lambda p: p[1] != place[1]):
+        other = named[there]
+        if (
+            units.near(place, test, there[0])
+            and units.same(place, test, [(there[0], other)])
+            and similar(test, other)
+        ):
+            return (there,)
+    return ()
 
 
 def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, ...]:

@@ -222,6 +222,7 @@ def _is_less(module: str, names: Collection[str], here: Words, there: Words) -> 
     return False
 
 
+@lru_cache(maxsize=65536)  # asked for every name of every test, of every changed file
 def _is_of(module: str, path: str) -> bool:
     """Could a file be this module, or lie in this package, by its name?"""
     whole, _, symbol = module.partition("#")

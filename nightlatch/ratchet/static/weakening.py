@@ -20,7 +20,13 @@ from nightlatch.ratchet.model import (
     Source,
     Test,
 )
-from nightlatch.ratchet.static.moved_tests import covers, inlined, is_made_up, successors
+from nightlatch.ratchet.static.moved_tests import (
+    MOST_PAIRS,
+    covers,
+    inlined,
+    is_made_up,
+    successors,
+)
 from nightlatch.ratchet.static.test_subjects import Units, sides
 from nightlatch.suite.runner_detection import supersedes
 
@@ -89,7 +95,9 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
             after = [(p, new[p].tests[n]) for p, n in places]
             if not after:
                 continue
-            apart = _apart([t for p, t in fresh if units.same((path, name), test, [(p, t)])])
+            # Too many to ask each: what others assert excuses nothing then.
+            others = fresh if len(fresh) * len(moved) <= MOST_PAIRS else []
+            apart = _apart([t for p, t in others if units.same((path, name), test, [(p, t)])])
             for rule, what in _compared(
                 test, [t for _, t in after], replaced(source, new.get(path), texts), apart
             ):
