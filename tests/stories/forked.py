@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 import warnings
@@ -71,6 +72,7 @@ def become_program(
         os.chdir(cwd)
         os.environ.clear()
         os.environ.update(env)
+        tempfile.tempdir = None  # looked up once in a process, and this is a new one
         for number, file in enumerate((out, err), 1):
             os.dup2(file.fileno(), number)
         sys.stdout, sys.stderr = stream(1, "strict"), stream(2, "backslashreplace")
