@@ -472,7 +472,7 @@ def test_an_unknown_agent_is_named_with_the_nearest_one() -> None:
 
 
 def test_an_unknown_dialect_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="no event dialect 'yaml'"):
+    with pytest.raises(ConfigError, match="unknown event dialect 'yaml'"):
         registry_io.load("mine", {"mine": AgentSettings(command=("x",), events="yaml")})
 
 
