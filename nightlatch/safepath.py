@@ -116,7 +116,7 @@ def is_library(name: str, place: str) -> bool:
     return name in ("LD_PRELOAD", "LD_AUDIT") and bool(place) and "/" not in place
 
 
-def given() -> dict[str, str]:
+def given_environment() -> dict[str, str]:
     """The environment as it was given, before anything was taken out of it: for what runs in a
     sandbox."""
     names = [name for name in os.environ if name.startswith(GIVEN)]

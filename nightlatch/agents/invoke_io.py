@@ -1,4 +1,4 @@
-"""How an agent of a project is invoked: program, brief, sandbox and limits, for every caller alike."""
+"""How an agent of a project is invoked: program, brief, sandbox and limits, for every caller."""
 
 from pathlib import Path
 

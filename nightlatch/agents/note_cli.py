@@ -156,7 +156,7 @@ def name_of(session: str, line: str) -> str:
     return "N-" + "".join(LETTERS[number >> shift & 31] for shift in range(0, 35, 5))
 
 
-def known(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any], str]]:
+def findings_here(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any], str]]:
     """(id, finding, text) of what is on record in the checkout that one stands in, then of what
     this session has noted."""
     here = Path.cwd()
@@ -205,7 +205,7 @@ def look(words: Sequence[str], environ: Mapping[str, str]) -> int:
     given.add_argument("--feature", metavar="F", help="of this feature only")
     given.add_argument("--state", choices=STATES, help="of this state only")
     wanted = given.parse_args(words[1:])
-    found = [each for each in known(environ) if wanted.id in (None, each[0])]
+    found = [each for each in findings_here(environ) if wanted.id in (None, each[0])]
     if wanted.id and not found:
         raise ValueError(f"finding {wanted.id!r} not found: see nightlatch note list")
     for name, each, text in found:

@@ -85,7 +85,8 @@ _OPENINGS = (  # what was reached, as a CLI says it to the person in front of it
 )
 _OPENING = re.compile(rf"(?i)(?:{'|'.join(_OPENINGS)})")
 _ADVICE = (
-    r"resets?|renews?|retry|retrying|try|again|available|please|upgrade|visit|purchase|buy|contact|ask|add|switch|see|check|wait|sign|log|run"
+    r"resets?|renews?|retry|retrying|try|again|available|please|upgrade|visit|purchase|buy"
+    r"|contact|ask|add|switch|see|check|wait|sign|log|run"
     r"|set|fix|api error|obtain|export|use|regain|to get more|last status|missing|increase|next"
     r" request|reset at|retry-after"
 )

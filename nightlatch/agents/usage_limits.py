@@ -28,7 +28,8 @@ _SPENT = re.compile(
 )
 _CREDIT = re.compile(r"(?i)billing|out of extra usage")
 _LIMIT = re.compile(
-    r"(?i)(rate|usage|session|weekly|daily|hourly|\d-hour|request|token|message|model|opus|sonnet)s?["
+    r"(?i)(rate|usage|session|weekly|daily|hourly|\d-hour|request|token|message|model|opus"
+    r"|sonnet)s?["
     r" _-]?limit"
     r"|limit.{0,40}(reached|hit|exceeded)|(hit|reached|exceeded) (your|the) .{0,40}limit|out of"
     r" (extra )?usage"
@@ -62,7 +63,8 @@ _CLOCK = re.compile(
     rf"(?:\b(?P<month>{'|'.join(_MONTHS)})[a-z]*\.?\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?:(?P<year>20\d\d),?\s+)?(?:at\s+)?"
     rf"|\b(?P<weekday>{'|'.join(_DAYS)})(?:[a-z]*day|s|r|rs)?,?\s+(?:at\s+)?)?"
     r"\b(?P<hour>\d{1,2})(?::(?P<minute>\d\d))?(?:\s*(?P<half>[ap])\.?m\b\.?)?"
-    r"(?:\s*\(?(?P<zone>(?:UTC|GMT)(?P<ahead>[+-]\d{1,2})?(?::?(?P<minutes>\d\d))?|[A-Z][A-Za-z_]+/[A-Za-z0-9_/+-]+)\)?)?"
+    r"(?:\s*\(?(?P<zone>(?:UTC|GMT)(?P<ahead>[+-]\d{1,2})?(?::?(?P<minutes>\d\d))?"
+    r"|[A-Z][A-Za-z_]+/[A-Za-z0-9_/+-]+)\)?)?"
 )
 _DATE = re.compile(
     r"\b(20\d\d-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)( ?(?:Z|UTC|GMT)\b|[+-]\d\d:?\d\d)?"

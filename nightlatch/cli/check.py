@@ -46,7 +46,7 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
             json.dumps(
                 {
                     "schema": "nightlatch/check/1",
-                    **verdict_view.told(verdict, proved),
+                    **verdict_view.to_json(verdict, proved),
                     **subject_of,
                 },
                 indent=2,

@@ -42,13 +42,13 @@ def command(session: str, *, follow: bool, since: int, as_json: bool) -> None:
     for one in transcripts_io.heard(project, session, over if follow else lambda: True):
         if one.number > since:
             click.echo(
-                told(one)
+                to_json(one)
                 if as_json
                 else f"{one.number:>6} {one.event.kind:<11} {plain(one.event.text)}"
             )
 
 
-def told(one: transcripts_io.Heard) -> str:
+def to_json(one: transcripts_io.Heard) -> str:
     event = one.event
     data = {
         name: asdict(value) if isinstance(value, Usage) else value

@@ -58,9 +58,9 @@ def command(program: Program, commit: bool) -> None:
     """
     project = here()
     found = look(project)
-    for word, text in told(project, found):
+    for word, text in detected_lines(project, found):
         tell(word, text)
-    for name, text, mode in wanted(project, found):
+    for name, text, mode in missing_files(project, found):
         write(project.repo.folder / name, text, mode)
         tell("wrote", name)
     loose = uncommitted(project)
@@ -83,7 +83,7 @@ def here() -> Project:
     return replace(own, progress=own.path(project.config.progress))
 
 
-def told(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
+def detected_lines(project: Project, found: DetectedProject) -> Iterator[tuple[str, str]]:
     """Yield what was found, and what was looked for and not found."""
     if found.plan:
         yield "found", f"plan {found.plan}, {found.features} feature{'s' * (found.features != 1)}"
@@ -145,7 +145,7 @@ def suites_told(found: DetectedProject) -> Iterator[tuple[str, str]]:
     yield from (("note", loose(folder, paths)) for folder, paths in found.loose.items())
 
 
-def wanted(project: Project, found: DetectedProject) -> Iterator[Wanted]:
+def missing_files(project: Project, found: DetectedProject) -> Iterator[Wanted]:
     """Yield name, text and mode of every file that is missing. Folders that are there are left
     alone, also with files missing in them."""
     root = project.repo.folder

@@ -50,7 +50,7 @@ def command(name: str, count: int, as_json: bool) -> int:
         body = {
             "schema": "nightlatch/log/1",
             "unread": seen.unread or None,
-            "sessions": [told(project, one) for one in sessions],
+            "sessions": [to_json(project, one) for one in sessions],
         }
         click.echo(json.dumps(body, indent=2))
         return status_io.code(project)
@@ -115,7 +115,7 @@ def about_held(project: Project, session: Session) -> str:
     )
 
 
-def told(project: Project, session: Session) -> dict[str, object]:
+def to_json(project: Project, session: Session) -> dict[str, object]:
     entry, kept = session.entry, folder(project, session)
     return {
         "session": session.id,

@@ -55,13 +55,13 @@ def saying(word: str) -> Callable[..., int]:
             raise UsageError(
                 str(error), place=f"note {word}", fix=f"nightlatch note {word} --help"
             ) from error
-        click.echo(said(note))
+        click.echo(record_note(note))
         return 0
 
     return callback
 
 
-def said(note: dict[str, object]) -> str:
+def record_note(note: dict[str, object]) -> str:
     """Leave the person's note for the loop, or write it at once where no run is going."""
     from nightlatch.cli.decide import carry_out, progress_of
     from nightlatch.journal import inbox_io
@@ -101,7 +101,7 @@ def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
     stale."""
     told = [
         each
-        for each in known()
+        for each in list_findings()
         if feature in (None, each["feature"]) and state in (None, each["state"])
     ]
     if as_json:
@@ -128,7 +128,7 @@ def listing(feature: str | None, state: str | None, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
 def show(name: str, *, as_json: bool) -> None:
     """Print everything that was said about one finding: its file first, then its present state."""
-    found = next((each for each in known(name) if each["id"] == name), None)
+    found = next((each for each in list_findings(name) if each["id"] == name), None)
     if found is None:
         raise FindingError(f"finding {name!r} not found", fix="nightlatch note list")
     if as_json:
@@ -156,7 +156,7 @@ def lint(name: str, *, as_json: bool) -> int:
 
     table = data.table("shipped", "lint.toml")
     text = note_of(name)
-    stale = {str(each["id"]) for each in known() if each["state"] == "stale"}
+    stale = {str(each["id"]) for each in list_findings() if each["state"] == "stale"}
     flaws = [
         {"rule": each.rule, "says": table["rules"][each.rule], "at": each.at}
         for each in flaws_of(text, table["words"], stale)
@@ -188,7 +188,7 @@ def note_of(name: str) -> str:
     return restart_note(project, status_io.with_commit(project), name)[-1]
 
 
-def known(blame: str = "") -> list[dict[str, object]]:
+def list_findings(blame: str = "") -> list[dict[str, object]]:
     """Return the findings of the branch as they stand now; for the one called `blame` also the
     commit that made it stale."""
     from nightlatch.project.project import find_project, require_plan
@@ -250,5 +250,5 @@ def printed(finding: Finding) -> list[dict[str, str]]:
     """Return what its commands printed when the loop ran them last, and what its files held:
     beginning and end."""
     shown = (*finding.evidence, *(each for event in finding.events for each in event.evidence))
-    said = {each.file or each.command: each.output for each in shown if each.output}
-    return [{"of": name, "output": output} for name, output in said.items()]
+    record_note = {each.file or each.command: each.output for each in shown if each.output}
+    return [{"of": name, "output": output} for name, output in record_note.items()]

@@ -86,7 +86,7 @@ def command(
         verdict, changed = range_io.judged(project, seen, asked)
         proved = verdict.proved if verify or feature else None
         found = points(verdict.reasons, changed, lambda path: texts(project.repo, seen, path))
-    body = verdict_view.told(verdict, proved)
+    body = verdict_view.to_json(verdict, proved)
     if as_sarif:
         click.echo(json.dumps(sarif(found, verdict_view.word(verdict), __version__), indent=2))
     elif as_json:

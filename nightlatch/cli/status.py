@@ -31,7 +31,7 @@ def command(program: Program, /, *, as_json: bool) -> int:
     """
     seen = status_io.glance(find_project(Path.cwd()))
     if as_json:
-        click.echo(json.dumps(told(seen, program.name), indent=2))
+        click.echo(json.dumps(to_json(seen, program.name), indent=2))
     else:
         for word, text in shown(seen, program.name):
             click.echo(f"{word:<7} {plain(text)}")
@@ -147,7 +147,7 @@ def pushed(seen: ProjectStatus) -> str:
     return "" if count is None else f"{count} commits not pushed" if count else "all pushed"
 
 
-def told(seen: ProjectStatus, program: str) -> dict[str, object]:
+def to_json(seen: ProjectStatus, program: str) -> dict[str, object]:
     stands = seen.survey
     run = going(seen.project)
     return {

@@ -16,7 +16,7 @@ def word(verdict: Verdict) -> str:
     return WORDS.get(verdict.outcome, "reject")
 
 
-def told(verdict: Verdict, proved: bool | None) -> dict[str, object]:
+def to_json(verdict: Verdict, proved: bool | None) -> dict[str, object]:
     reasons = [
         {"rule": r.rule, "says": r.says, "detail": list(r.detail), "verdict": r.ruling.value}
         for r in verdict.reasons

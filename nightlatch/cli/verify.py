@@ -41,7 +41,7 @@ def command(name: str, as_json: bool) -> int:
                 {
                     "schema": "nightlatch/verify/1",
                     "failed": failed,
-                    "features": [told(proof) for proof in proofs],
+                    "features": [to_json(proof) for proof in proofs],
                 },
                 indent=2,
             )
@@ -129,7 +129,7 @@ def show(proof: Proof) -> None:
         )
 
 
-def told(proof: Proof) -> dict[str, object]:
+def to_json(proof: Proof) -> dict[str, object]:
     return {
         "feature": proof.feature.id,
         "title": proof.feature.title,

@@ -82,7 +82,7 @@ def printed(watcher: SnapshotReader, scene: RunSnapshot, *, as_json: bool = Fals
     while True:
         for word, text in news(before, scene):
             click.echo(
-                told(scene, word, text)
+                to_json_line(scene, word, text)
                 if as_json
                 else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {word:<11} {plain(text)}"
             )
@@ -93,7 +93,7 @@ def printed(watcher: SnapshotReader, scene: RunSnapshot, *, as_json: bool = Fals
         before, scene = scene, looked(watcher, scene)[0]
 
 
-def told(scene: RunSnapshot, word: str, text: str) -> str:
+def to_json_line(scene: RunSnapshot, word: str, text: str) -> str:
     names = (
         "run",
         "branch",
@@ -132,8 +132,10 @@ def screen(watcher: SnapshotReader, scene: RunSnapshot) -> RunSnapshot:
     from rich.live import Live
 
     # the terminal knows better
-    told = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    note, console = "", Console(_environ=told)
+    to_json_line = {
+        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")
+    }
+    note, console = "", Console(_environ=to_json_line)
     with keyboard(), Live(console=console, screen=True, auto_refresh=False) as live:
         while scene.process is not None:
             live.update(picture(scene, console.width, note), refresh=True)
@@ -152,11 +154,11 @@ def picture(scene: RunSnapshot, width: int, note: str = "") -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    told = [
+    to_json_line = [
         ((word, STYLES.get(word.strip(), "bold")), f" {rest}")
         for word, rest in rows(scene, width, note)
     ]
-    return Group(*(Text.assemble(*row, no_wrap=True, overflow="ellipsis") for row in told))
+    return Group(*(Text.assemble(*row, no_wrap=True, overflow="ellipsis") for row in to_json_line))
 
 
 def obeyed(watcher: SnapshotReader, scene: RunSnapshot, live: "Live", key: str) -> str:

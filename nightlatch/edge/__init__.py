@@ -1,1 +1,1 @@
-"""Names that loop.py files of people's own import: nightlatch.edge.night was the face of the loop."""
+"""Names that people's own loop.py files import: nightlatch.edge.night was the face of the loop."""

@@ -64,9 +64,9 @@ def as_kept(
             if refuses(path, decoded(data[2], said["working-tree-encoding"])):
                 yield path, ""
                 continue
-            done = own(repo, rules, "hash-object", "-w", "--stdin", f"--path={path}").finish(
-                data[2]
-            )
+            done = persons_command(
+                repo, rules, "hash-object", "-w", "--stdin", f"--path={path}"
+            ).finish(data[2])
             kept = printed_id(done.stdout) if done.returncode == 0 else ""
             if kept != oid:
                 yield path, kept
@@ -109,7 +109,9 @@ def as_seen(
     ):
         if said["filter"] in OFF and said["working-tree-encoding"] in OFF:
             continue
-        shown = own(repo, rules, "cat-file", "--filters", f"--path={path}", oid).finish()
+        shown = persons_command(
+            repo, rules, "cat-file", "--filters", f"--path={path}", oid
+        ).finish()
         if shown.returncode == 0:
             yield path, shown.stdout
 
@@ -134,7 +136,7 @@ def attributes(repo: Repo, rules: Path, paths: list[str]) -> list[dict[str, str]
     Raises RepoError for a filter that `trusted` refuses.
     """
     printed = words(
-        own(repo, rules, "check-attr", "-z", "--stdin", *NAMES).output(
+        persons_command(repo, rules, "check-attr", "-z", "--stdin", *NAMES).output(
             os.fsencode("".join(f"{path}\0" for path in paths))
         )
     )
@@ -148,14 +150,14 @@ def attributes(repo: Repo, rules: Path, paths: list[str]) -> list[dict[str, str]
     return found
 
 
-def own(repo: Repo, rules: Path, *args: str) -> GitCommand:
+def persons_command(repo: Repo, rules: Path, *args: str) -> GitCommand:
     """Return a git command by the person's configuration, with the attributes of the base and no
     other files."""
     env = {"GIT_WORK_TREE": str(rules), "GIT_INDEX_FILE": str(rules.with_name("no index"))}
     return replace(repo.as_person(*args, settings=QUIET, env=env), cwd=rules)
 
 
-def known(repo: Repo, name: str) -> bool:
+def is_configured(repo: Repo, name: str) -> bool:
     """Return whether the person's configuration says what this filter runs."""
     kinds = (f"filter.{name}.{kind}" for kind in ("clean", "process"))
     return any(repo.as_person("config", "--get", kind).finish().stdout.strip() for kind in kinds)

@@ -38,7 +38,7 @@ def free(repo: Repo, locks: Iterable[Path], since: float) -> list[Path]:
     dead = {
         lock: info.st_ino
         for lock in locks
-        if (info := seen(lock)) and info.st_mtime >= since - SLACK
+        if (info := stat_of(lock)) and info.st_mtime >= since - SLACK
     }
     if not dead or any(at_work(repo, dead)):
         return []
@@ -46,14 +46,14 @@ def free(repo: Repo, locks: Iterable[Path], since: float) -> list[Path]:
     gone = [
         lock
         for lock, inode in dead.items()
-        if (info := seen(lock)) and info.st_ino == inode and not any(at_work(repo, [lock]))
+        if (info := stat_of(lock)) and info.st_ino == inode and not any(at_work(repo, [lock]))
     ]
     for lock in gone:
         lock.unlink(missing_ok=True)
     return gone
 
 
-def seen(lock: Path) -> os.stat_result | None:
+def stat_of(lock: Path) -> os.stat_result | None:
     with suppress(OSError):
         return lock.stat()
     return None
@@ -66,7 +66,7 @@ def at_work(repo: Repo, locks: Iterable[Path]) -> Iterator[int]:
     Of other users' processes nothing can be seen; git processes of this loop are ignored, also
     those that another thread starts just now.
     """
-    held = {(info.st_dev, info.st_ino) for info in map(seen, locks) if info}
+    held = {(info.st_dev, info.st_ino) for info in map(stat_of, locks) if info}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             git = (process / "comm").read_bytes().startswith(b"git") and (

@@ -128,7 +128,7 @@ def ending(
     """The last words of a session, a line each, oldest first."""
     return [
         plain(each, longest)
-        for each in deque(said(last_events(project, session, agent)), maxlen=most)
+        for each in deque(text_lines(last_events(project, session, agent)), maxlen=most)
     ]
 
 
@@ -193,10 +193,10 @@ def last_of(events: Iterable[Event]) -> Iterator[str]:
 
 def words(stream: Reader, raw: Iterable[bytes]) -> Iterator[str]:
     """What the lines of a stream say."""
-    return said(event for line in raw for event in stream.feed(line))
+    return text_lines(event for line in raw for event in stream.feed(line))
 
 
-def said(events: Iterable[Event]) -> Iterator[str]:
+def text_lines(events: Iterable[Event]) -> Iterator[str]:
     return (f"{event.kind}: {event.text}" for event in events if event.text.strip())
 
 

@@ -50,7 +50,7 @@ def take_note(context: RunContext, said: Decision) -> None:
     """
     tip = context.tip()
     name = notes.name_of(said.id)
-    made = notes.made(
+    made = notes.from_fields(
         name,
         json.loads(said.text),
         feature=said.feature,

@@ -36,7 +36,7 @@ def keep(
 
     The ref is the truth; the page can be lost.
     """
-    repo, reasons = project.repo, approvals.held(verdict.reasons)
+    repo, reasons = project.repo, approvals.held_reasons(verdict.reasons)
     asked = "".join(
         f"Nightlatch-Held: {value}\n" for value in approvals.written(approvals.asked(reasons, also))
     )

@@ -276,7 +276,7 @@ def land(
         return None
     candidate = notes_io.with_chances(context, candidate, verdict, started.id)
     ended = outcome.ended(started.id, started.feature, verdict, end, candidate.found)
-    ended = phases_io.told(context, started, candidate, verdict, ended)
+    ended = phases_io.phase_record(context, started, candidate, verdict, ended)
     ended = replace(
         ended,
         done=outcome.done(
@@ -322,7 +322,7 @@ def carry(
     repo = context.project.repo
     candidate = notes_io.with_chances(context, candidate, verdict, started.id)
     ended = outcome.ended(started.id, started.feature, verdict, end, candidate.found)
-    ended = phases_io.told(context, started, candidate, verdict, ended)
+    ended = phases_io.phase_record(context, started, candidate, verdict, ended)
     ref = repo.work_ref(started.feature.id)
     tree = context.engine.without_weakened_tests(candidate.base, candidate.tree, verdict)
     if tree == repo.tree_of(candidate.base):

@@ -55,7 +55,9 @@ def finish_session(context: RunContext, conclude: Conclude) -> None:
         elif not known:
             keep_notes(
                 context,
-                notes_io.left(context, flight.session, flight.feature, flight.base),
+                notes_io.notes_of_lost_session(
+                    context, flight.session, flight.feature, flight.base
+                ),
                 flight.session,
             )
         end(context, flight.session)

@@ -184,7 +184,7 @@ def remembered(
     most: int = retrieval.MOST,
 ) -> retrieval.RetrievedContext:
     """What the record holds for any session on this feature, and how it stands at a commit."""
-    said = "\n".join((*retrieval.wanted(feature), *feature.supersedes))
+    said = "\n".join((*retrieval.texts_of(feature), *feature.supersedes))
     files = touched(project.repo, feature, past.of(feature)) | named_files(
         said, project.repo.files(rev), project.inside
     )

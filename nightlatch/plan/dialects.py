@@ -252,7 +252,7 @@ def ids_of(
             if called and called not in taken
             else _free(f"{part}-{called}", seen)
             if called
-            else _made(dialect, item, seen)
+            else _derived_id(dialect, item, seen)
         )
         taken.add(called)
     return ids
@@ -281,7 +281,7 @@ def _id(value: object) -> str | None:
     )
 
 
-def _made(dialect: Dialect, item: Fields, seen: set[str]) -> str:
+def _derived_id(dialect: Dialect, item: Fields, seen: set[str]) -> str:
     names = dialect.names
     wanted = _text(item, names["description"]) or _text(item, names["title"])
     text = f"{item.get('category')}\0{wanted}"

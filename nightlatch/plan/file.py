@@ -550,8 +550,10 @@ NOT_PLANS = re.compile(
 # The plans of other tools, and lists of boxes as people call them; one is taken only where it is
 # named.
 PLANS_OF_OTHERS = re.compile(
-    r"/(?:prd|todo|@?fix_plan|implementation_plan)\.md$|/(?:specs|changes)/[^/]+/tasks\.md$|/\.taskmaster/tasks/tasks\.json$"
-    r"|/\.?(?:ralph/)?prd\.ya?ml$|/\.beads/[^/]+\.jsonl$|/sprint-status\.ya?ml$|/shrimp_data/tasks\.json$",
+    r"/(?:prd|todo|@?fix_plan|implementation_plan)\.md$|/(?:specs|changes)/[^/]+/tasks\.md$"
+    r"|/\.taskmaster/tasks/tasks\.json$"
+    r"|/\.?(?:ralph/)?prd\.ya?ml$|/\.beads/[^/]+\.jsonl$|/sprint-status\.ya?ml$"
+    r"|/shrimp_data/tasks\.json$",
     re.IGNORECASE,
 )
 

@@ -18,7 +18,10 @@ _COLON = re.compile(r"[ \t\r\n:]*")
 _CONSTANT = re.compile(r"NaN|-?Infinity")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 _HALF = re.compile(
-    r"(?<!\\)(?:\\\\)*(\\u(?:d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2}\\u)d[c-f][0-9a-f]{2}))",
+    (
+        r"(?<!\\)(?:\\\\)*(\\u(?:d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})"
+        r"|(?<!\\ud[89ab][0-9a-f]{2}\\u)d[c-f][0-9a-f]{2}))"
+    ),
     re.IGNORECASE,
 )
 _SHOWN = 120

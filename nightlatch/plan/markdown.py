@@ -19,7 +19,8 @@ FENCE = re.compile(r"^ {0,12}(?P<fence>`{3,}|~{3,})")
 # `US-001`, `T012` and `1.2.3` name an item; a number alone does so with a dot, a colon or a bracket
 # behind it.
 ID = re.compile(
-    r"^[*_`\[(]{0,3}(?P<id>(?:[A-Z][A-Za-z]{0,9}-\d+(?:[.-]\d+)*|[A-Z]{1,8}\d{2,}(?:\.\d+)*|\d+(?:\.\d+)+)(?![\w-])|\d+(?=[.):]))"
+    r"^[*_`\[(]{0,3}(?P<id>(?:[A-Z][A-Za-z]{0,9}-\d+(?:[.-]\d+)*|[A-Z]{1,8}\d{2,}(?:\.\d+)*"
+    r"|\d+(?:\.\d+)+)(?![\w-])|\d+(?=[.):]))"
     r"[*_`\])]{0,3}[.:)]?[*_]{0,3}[ \t]+(?:[-\u2013\u2014:][ \t]+)?"
 )
 STORY = re.compile(
@@ -105,11 +106,11 @@ def parse(text: str, path: str) -> Marked:
         starts=starts,
         marks=marks,
         spell=lambda value: DONE if value else FRESH,
-        says=tuple(_says(items)),
+        says=tuple(_interpretations(items)),
     )
 
 
-def _says(items: Sequence[Item]) -> Iterator[str]:
+def _interpretations(items: Sequence[Item]) -> Iterator[str]:
     """Yield what needed judgement."""
     if any(item.criteria for item in items):
         yield (

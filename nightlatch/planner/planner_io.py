@@ -28,7 +28,7 @@ from nightlatch.report.status_io import ProjectStatus
 from nightlatch.suite.results import CheckStatus
 from nightlatch.util import fs
 from nightlatch.util.paths import FILE, PROGRAM
-from nightlatch.util.safe_fs import entered, held, parent_of
+from nightlatch.util.safe_fs import entered, held_entry, parent_of
 from nightlatch.util.templates import renderer
 from nightlatch.verdict import standalone_io
 from nightlatch.verdict.engine_io import VerdictEngine
@@ -175,8 +175,8 @@ class Planning:
         for feature in self.plan.features:
             lacks = [
                 name
-                for name, held in planner.MAY_ADD.items()
-                if not feature.done and not getattr(feature, held)
+                for name, held_entry in planner.MAY_ADD.items()
+                if not feature.done and not getattr(feature, held_entry)
             ]
             text = line(f"{feature.id}{' (done)' if feature.done else ''} {feature.title}", 200)
             text += f" [lacks {', '.join(lacks)}]" if lacks and self.task.aim is Aim.PROVE else ""
@@ -266,7 +266,7 @@ class Planning:
         problems: list[str] = []
         with entered(self.place.tree) as top:
             for name in self.written(top):
-                with held(top, self.project.path(name)) as grip:
+                with held_entry(top, self.project.path(name)) as grip:
                     if grip.problem == "gone":
                         continue
                     if grip.mode != PROGRAM or grip.size > MOST_FILE:

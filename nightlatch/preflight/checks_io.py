@@ -418,7 +418,7 @@ def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 def filtered(repo: Repo, name: str) -> Diagnostic:
     """What becomes of files behind a filter of git's."""
-    if not filters.known(repo, name):
+    if not filters.is_configured(repo, name):
         says = (
             f"git has no filter {name} here, so files behind it are shown, and land, as git keeps"
             " them"

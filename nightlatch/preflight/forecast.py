@@ -76,7 +76,7 @@ def forecast(
     `wants` is what its run lacks, `weak` why it could hardly refuse anything, `through` the files
     that judge it and are not to change.
     """
-    level, says, fix, proof = _told(feature, said, outlook, unwritten)
+    level, says, fix, proof = _level_of(feature, said, outlook, unwritten)
     if level is not Level.FAIL and wants:
         says, proof, level = f"its verify is red because {wants} is missing", "", Level.FAIL
         fix = (
@@ -106,7 +106,7 @@ def forecast(
     )
 
 
-def _told(
+def _level_of(
     feature: Feature, said: VerifyResult | None, outlook: ProofSources, unwritten: str
 ) -> tuple[Level, str, str, str]:
     failing = f"give {plain(feature.id)} a verify command that fails today"

@@ -30,7 +30,9 @@ FIX = (
 PATH_IN_TEXT = re.compile(r"""['"\s`(]([\w.@+-][\w.@+/-]*)['"\s`):]""")
 
 
-def found(seen: ProjectStatus, state: BaselineState, console: Console) -> Iterator[Diagnostic]:
+def tests_without_files(
+    seen: ProjectStatus, state: BaselineState, console: Console
+) -> Iterator[Diagnostic]:
     """The tests of the branch that are skipped or fail in a fresh checkout, by its `state`, and
     not with a copy of what git lacks."""
     here = unhappy(state)

@@ -226,7 +226,7 @@ def without_success(state: BaselineState) -> frozenset[str]:
 def base(seen: ProjectStatus, engine: VerdictEngine, console: Console) -> Iterator[Diagnostic]:
     """The branch's own tests and checks, by the rule that a run goes by."""
     state = engine.state(seen.tip)
-    yield from missing_files_io.found(seen, state, console)
+    yield from missing_files_io.tests_without_files(seen, state, console)
     try:
         refuse_red(state, seen.plan.features, accept=False)
     except NightlatchError as error:

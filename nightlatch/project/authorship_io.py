@@ -44,9 +44,9 @@ def settings(project: Project) -> Iterator[SettingsError]:
     # nobody's but the person's
     if now is None or by is None or (here.is_file() and here.read_bytes() != now):
         return
-    had, has = (given(name, data) for data in (past, now))
+    had, has = (read_settings(name, data) for data in (past, now))
     if changed := sorted(key for key in {*had, *has} if had.get(key) != has.get(key)):
-        yield told(
+        yield not_by_hand(
             project, f"{name} has settings that a session landed: {', '.join(changed)}", name, by
         )
 
@@ -59,7 +59,9 @@ def added_plan(project: Project) -> Iterator[SettingsError]:
         else None
     )
     if added and by_session(project.repo, added):
-        yield told(project, f"the plan {project.plan} was landed by a session", project.plan, added)
+        yield not_by_hand(
+            project, f"the plan {project.plan} was landed by a session", project.plan, added
+        )
 
 
 def loop(project: Project) -> Iterator[SettingsError]:
@@ -67,7 +69,7 @@ def loop(project: Project) -> Iterator[SettingsError]:
     name = project.path(LOOP)
     last = next(iter(history(project, name)), None) if (project.repo.top / name).is_file() else None
     if last and by_session(project.repo, last):
-        yield told(project, f"{name} was changed by a session", name, last)
+        yield not_by_hand(project, f"{name} was changed by a session", name, last)
 
 
 def history(project: Project, name: str, *more: str) -> tuple[Commit, ...]:
@@ -96,7 +98,7 @@ def by_session(repo: Repo, commit: Commit) -> bool:
     return said is None or said == changed(repo.diff(commit.parents[0], commit.id))
 
 
-def given(name: str, data: bytes | None) -> Mapping[str, Any]:
+def read_settings(name: str, data: bytes | None) -> Mapping[str, Any]:
     """Return the settings in a file, by dotted key; none in one that cannot be read, which is an
     error of its own elsewhere."""
     text = (data or b"").decode("utf-8", "replace")
@@ -107,7 +109,7 @@ def given(name: str, data: bytes | None) -> Mapping[str, Any]:
     return dict(own_files.dotted(table or {}))
 
 
-def told(project: Project, problem: str, name: str, commit: Commit) -> SettingsError:
+def not_by_hand(project: Project, problem: str, name: str, commit: Commit) -> SettingsError:
     session = commit.trailers["Nightlatch-Session"]
     place = f"{project.repo.top / name}, commit {commit.id[:7]} of {session}"
     fix = (

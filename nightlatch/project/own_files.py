@@ -27,7 +27,8 @@ LOADED = ("{}.py", "{}.pyc", "{}.so", "{}.*.so", "{}/**")
 IMPORTS_US = re.compile(r"^\s*(from|import)\s+nightlatch\b", re.MULTILINE)
 # Options of git whose value is a command, or names one.
 RUNS = re.compile(
-    r"(?:filter\..*\.(?:clean|smudge|process)|diff\..*\.(?:command|textconv)|diff\.external|merge\..*\.driver|core\.fsmonitor"
+    r"(?:filter\..*\.(?:clean|smudge|process)|diff\..*\.(?:command|textconv)|diff\.external"
+    r"|merge\..*\.driver|core\.fsmonitor"
     r"|core\.sshcommand|core\.askpass|gpg\..*program|credential\..*helper|credential\.helper)",
     re.DOTALL,
 )

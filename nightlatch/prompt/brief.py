@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from nightlatch.errors import PromptError
 from nightlatch.model.models import Feature, Phase
-from nightlatch.record.findings.retrieval import wanted
+from nightlatch.record.findings.retrieval import texts_of
 from nightlatch.record.progress import line
 
 BRIEF = "brief.md.j2"
@@ -250,12 +250,12 @@ def shortened(feature: Feature, over: int) -> Feature:
 def objective(feature: Feature) -> str:
     """Twelve hex digits over all of them: two briefs with the same ones want the same, to the
     byte."""
-    return sha256("\0".join(wanted(feature)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return sha256("\0".join(texts_of(feature)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _kept(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], text: str) -> tuple[Part, ...]:
     own = {
-        "objective": _bytes(*wanted(parts.feature)),
+        "objective": _bytes(*texts_of(parts.feature)),
         "answer": _bytes(parts.answer),
         "next": _bytes(line(parts.next, 500)),
     }

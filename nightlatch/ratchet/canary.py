@@ -48,7 +48,7 @@ class PlantedCanary:
         )
 
 
-def laid(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]) -> PlantedCanary:
+def plant(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]) -> PlantedCanary:
     """The canary beside a test file of the base, whose text is given; it imports these files of
     code first."""
     folder, base = posixpath.split(beside)

@@ -101,7 +101,7 @@ class FeatureHistory:
     @property
     def reasons(self) -> tuple[str, ...]:
         """What was tried and why it was refused, latest first, one paragraph each."""
-        return tuple(_told(entry) for entry in self.tried)
+        return tuple(_paragraph(entry) for entry in self.tried)
 
 
 NEW = FeatureHistory()
@@ -426,11 +426,11 @@ def decision_of(entry: Entry) -> tuple[str, str]:
 def _question(entry: Entry) -> str:
     """Return what the person is asked: the agent's question, or why the work waits; "" where
     nothing more is known."""
-    said = _said(entry)
+    said = _work_lines(entry)
     return question_of(said) if said and not said[0].startswith("phase ") else ""
 
 
-def _said(entry: Entry) -> list[str]:
+def _work_lines(entry: Entry) -> list[str]:
     """Return what a line tells of the work itself."""
     return [detail for detail in entry.details[:-1] if detail != LIST_PRICE]
 
@@ -448,7 +448,7 @@ def _tried(past: FeatureHistory, entry: Entry) -> tuple[Entry, ...]:
 def _ended(entry: Entry) -> str:
     """Of a session's line what tells how it ended: the outcome, its rule and why, and when."""
     elsewhere = ("findings: ", "asks ", MORE, "next: ", "phase ")
-    why = "; ".join(said for said in _said(entry) if not said.startswith(elsewhere))
+    why = "; ".join(said for said in _work_lines(entry) if not said.startswith(elsewhere))
     took = f", after {entry.minutes} minutes" if entry.minutes else ""
     return (
         f"{entry.word}{f' ({entry.rule})' if entry.rule else ''}{f': {why}' if why else ''};"
@@ -456,10 +456,10 @@ def _ended(entry: Entry) -> str:
     )
 
 
-def _told(entry: Entry) -> str:
+def _paragraph(entry: Entry) -> str:
     """Return one paragraph on what became of a session, or on the person's refusal of its work."""
     if entry.word == "decision":
         verb, text = decision_of(entry)
         return f"the person said {verb}{f': {text}' if text else ''}"
     rule = f" ({entry.rule})" if entry.rule else ""
-    return f"{entry.word}{rule}: {'; '.join(_said(entry))}".rstrip(": ")
+    return f"{entry.word}{rule}: {'; '.join(_work_lines(entry))}".rstrip(": ")

@@ -185,7 +185,7 @@ def news(before: RunSnapshot | None, now: RunSnapshot) -> Iterator[Row]:
         yield entry.word, f"{entry.feature} {entry.rule} {entry.title}".replace("  ", " ")
     if now.process is None:
         yield "ended", now.ending
-    elif before is None or place(before) != place(now):
+    elif before is None or session_and_phase(before) != session_and_phase(now):
         yield (
             "session" if now.feature else "waiting",
             f"{now.feature} {now.title}: {now.phase}" if now.feature else "between two sessions",
@@ -194,5 +194,5 @@ def news(before: RunSnapshot | None, now: RunSnapshot) -> Iterator[Row]:
         yield "asked", now.wish or "resume"
 
 
-def place(scene: RunSnapshot) -> Sequence[str]:
+def session_and_phase(scene: RunSnapshot) -> Sequence[str]:
     return scene.session, scene.phase

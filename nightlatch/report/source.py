@@ -117,7 +117,7 @@ def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) 
     of this name; since a moment, what happened in all of them."""
     found = [night for night in nights(items) if run in ("", night.run)]
     if since is None:
-        return whole(found) if not run else found[-1:]
+        return last_with_interrupted(found) if not run else found[-1:]
     kept = (
         replace(night, entries=tuple(entry for entry in night.entries if entry.at >= since))
         for night in found
@@ -125,7 +125,7 @@ def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) 
     return [night for night in kept if night.entries or (began(night) or since) > since]
 
 
-def whole(found: Sequence[RunRecord]) -> list[RunRecord]:
+def last_with_interrupted(found: Sequence[RunRecord]) -> list[RunRecord]:
     """The last of these runs, with those directly before it that did not come to their end."""
     first = len(found) - 1
     while first > 0 and found[first - 1].end is None and found[first - 1].start:

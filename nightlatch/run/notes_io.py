@@ -88,7 +88,9 @@ def kept_notes(project: Project, session: str) -> Path:
     return project.state / "sessions" / session / "notes.jsonl"
 
 
-def left(context: RunContext, session: str, feature: str, base: str) -> CheckedNote:
+def notes_of_lost_session(
+    context: RunContext, session: str, feature: str, base: str
+) -> CheckedNote:
     """What a session had noted whose workspace is gone. What is on record is left out."""
     known = {finding.id: finding for finding in context.findings(context.tip())}
     said = {
@@ -183,7 +185,7 @@ def weighed(
     finding = anchored(context.project, tree, started.base, note.finding, started)
     ran = tried(model.trials(finding))
     state = model.outcome(finding.says, [trial for trial, _ in ran], unchanged=unchanged)
-    own = seen(context, started, ran, state if state in CONFIRMED else None)
+    own = observed_events(context, started, ran, state if state in CONFIRMED else None)
     finding = replace(finding, events=own)
     again = [
         each
@@ -231,7 +233,7 @@ def contested(
     now = model.contested(
         finding, against, lambda: [trial for trial, _ in tried(model.trials(finding))], note.settles
     )
-    observed = ((note.id, each) for each in seen(context, started, ran, now))
+    observed = ((note.id, each) for each in observed_events(context, started, ran, now))
     return replace(found, events=(*found.events, (note.id, event), *observed))
 
 
@@ -250,7 +252,7 @@ def as_claim(name: str, event: FindingEvent, started: Started) -> Note:
     return Note(id=lone.id, finding=lone)
 
 
-def seen(
+def observed_events(
     context: RunContext,
     started: Started,
     ran: Iterable[tuple[Trial, Evidence]],
@@ -297,10 +299,12 @@ def run(
     ended = Evidence(command=trial.command)
     command = context.sandbox.command(room, ["sh", "-c", trial.command])
     while trial.open:
-        left = until - time.monotonic()
-        if left <= 0 or context.signals.asked:
+        notes_of_lost_session = until - time.monotonic()
+        if notes_of_lost_session <= 0 or context.signals.asked:
             return replace(trial, fault="" if trial.runs else "no time was left"), ended
-        ran = supervisor.run(command, timeout=min(left, context.project.config.limits.check / 3))
+        ran = supervisor.run(
+            command, timeout=min(notes_of_lost_session, context.project.config.limits.check / 3)
+        )
         if (answer := run_io.answered(ran)) is CheckStatus.FAULT:
             return replace(trial, fault=supervisor.ended(ran)), ended
         printed = (

@@ -89,10 +89,14 @@ def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
 
 def folder(project: Project, tip: str) -> dict[str, str]:
     """The progress files that are not archived, by name."""
-    place = project.sheets
-    known = project.repo.files(f"{tip}:{place}") if project.repo.find(f"{tip}:{place}") else {}
+    progress_path = project.sheets
+    known = (
+        project.repo.files(f"{tip}:{progress_path}")
+        if project.repo.find(f"{tip}:{progress_path}")
+        else {}
+    )
     texts = {
-        name: project.repo.read(tip, f"{place}/{name}")
+        name: project.repo.read(tip, f"{progress_path}/{name}")
         for name in known
         if name.endswith(".md") and "/" not in name
     }
@@ -182,8 +186,8 @@ def was_there(project: Project, tip: str, feature: Feature) -> str:
 
 @cache
 def schema() -> Mapping[str, object]:
-    told: Mapping[str, object] = json.loads(data.text("schema", OUTPUT))
-    return told
+    phase_record: Mapping[str, object] = json.loads(data.text("schema", OUTPUT))
+    return phase_record
 
 
 def output(context: RunContext, started: Started) -> Output | None:
@@ -194,12 +198,16 @@ def output(context: RunContext, started: Started) -> Output | None:
 
 def asked(context: RunContext, started: Started, end: AgentEnd) -> AgentEnd:
     """An agent that says in phase.json that it is blocked asks, like one that wrote blocked.md."""
-    told = output(context, started) if started.stage and end.end is End.FINISHED else None
-    if told is None or told.status != "blocked":
+    phase_record = output(context, started) if started.stage and end.end is End.FINISHED else None
+    if phase_record is None or phase_record.status != "blocked":
         return end
     question = (
-        " ".join((*told.said.get("blocker", ()), *told.said.get("summary", ()))[0].split())
-        or told.status
+        " ".join(
+            (*phase_record.said.get("blocker", ()), *phase_record.said.get("summary", ()))[
+                0
+            ].split()
+        )
+        or phase_record.status
     )
     return replace(end, end=End.BLOCKED, says=question, question=question)
 
@@ -212,10 +220,10 @@ def conclude(
     at, repo, project = started.stage, context.project.repo, context.project
     if at is None or at.last:
         return verdict
-    told = output(context, started)
+    phase_record = output(context, started)
     named = {
         path: project.path(posixpath.normpath(path.removeprefix(f"{repo.folder}/")))
-        for path in (told.files if told else ())
+        for path in (phase_record.files if phase_record else ())
     }
     # a listing: what an agent names is no text for git to read
     there = repo.files(made.tree) if named else {}
@@ -224,17 +232,19 @@ def conclude(
         for name, path in named.items()
         if not any(f"{each}/".startswith(f"{path}/") for each in there)
     ]
-    changed = {change.path for change in repo.diff(laid(context, started), made.tree)}
+    changed = {change.path for change in repo.diff(starting_work(context, started), made.tree)}
     own = replace(
         at, phase=replace(at.phase, artifact=at.phase.artifact and project.path(at.phase.artifact))
     )
     found = len(made.found.confirmed) + sum(
         finding.kind is FindingKind.DECISION for finding in made.found.new
     )
-    return core.conclude(verdict, at, end, core.missing(own, told, changed, absent, found, end.end))
+    return core.conclude(
+        verdict, at, end, core.missing(own, phase_record, changed, absent, found, end.end)
+    )
 
 
-def laid(context: RunContext, started: Started) -> str:
+def starting_work(context: RunContext, started: Started) -> str:
     """The work that the session started from."""
     return (
         started.laid
@@ -243,7 +253,7 @@ def laid(context: RunContext, started: Started) -> str:
     )
 
 
-def told(
+def phase_record(
     context: RunContext,
     started: Started,
     candidate: Candidate,
@@ -255,7 +265,7 @@ def told(
         return ended
     created = [
         change.path
-        for change in context.project.repo.diff(laid(context, started), candidate.tree)
+        for change in context.project.repo.diff(starting_work(context, started), candidate.tree)
         if change.status == "A"
     ]
     noted = [
@@ -347,7 +357,7 @@ def sheet(
     past, after = history.phases_of(feature), replay(items, history)
     finished = done or any(entry.word in LANDS for entry in items)
     now = (*past, *items) if finished else after.phases_of(feature)
-    path = place(project, feature)
+    path = progress_path(project, feature)
     old = project.repo.read(tip, path)
     earlier = phase_file.earlier(old or b"")
     if not core.sessions(now):
@@ -375,7 +385,7 @@ def kept(context: RunContext, tip: str, plan: Plan, feature: Feature, old: bytes
         return (), {}
     if phase_file.has_seal(old):
         return kept_by_hand(context, tip, plan, feature, old)
-    path = place(context.project, feature)
+    path = progress_path(context.project, feature)
     title = f"{plain(path)} was there before: its text is kept whole, at the end of the new one"
     context.console.say("progress", title)
     note = Entry(
@@ -393,7 +403,7 @@ def kept_by_hand(
     context: RunContext, tip: str, plan: Plan, feature: Feature, edited: bytes
 ) -> Changes:
     """An edited rendering: the file as it was in the archive, its lines in the record."""
-    path, past = place(context.project, feature), context.history(tip).phases_of(feature)
+    path, past = progress_path(context.project, feature), context.history(tip).phases_of(feature)
     kept = free(context.project, tip, path, "-by-hand")
     lines = phase_file.by_hand(
         edited, rendered(context.project, plan, feature, past, earlier=phase_file.earlier(edited))
@@ -466,7 +476,9 @@ def under_way(context: RunContext, started: Started) -> list[tuple[str, str]]:
     phase.json says."""
     repo, said = context.project.repo, output(context, started)
     tree = repo.tip_of(session_ref(started.id))
-    changed = [change.path for change in repo.diff(laid(context, started), tree)] if tree else []
+    changed = (
+        [change.path for change in repo.diff(starting_work(context, started), tree)] if tree else []
+    )
     some = [("changed so far", few(changed))] if changed else []
     texts = [
         text for word in ("summary", "output") for text in (said.said.get(word, ()) if said else ())
@@ -491,7 +503,7 @@ def waits_for(past: FeatureHistory, feature: Feature) -> str:
     return f"{word}: {past.question}" if word and past.question else word
 
 
-def place(project: Project, feature: Feature) -> str:
+def progress_path(project: Project, feature: Feature) -> str:
     return f"{project.sheets}/{phase_file.file_name(feature)}"
 
 
@@ -522,7 +534,7 @@ def resume(context: RunContext) -> None:
                 core.completed(past) | {*at.before},
                 sum(not trouble.resolution for trouble in core.troubles(past)),
             )
-            path = place(context.project, feature)
+            path = progress_path(context.project, feature)
             context.console.say(
                 "resume",
                 f"{feature.id} at phase {at.phase.name}: {len(done)} of {len(feature.phases)}"

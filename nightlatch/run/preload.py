@@ -83,12 +83,12 @@ NOT_IN_THE_NIGHT = (
 
 
 def preload() -> None:
-    for name in (*STANDARD, *LIBRARIES, *own()):
+    for name in (*STANDARD, *LIBRARIES, *own_modules()):
         import_module(name)
     grammar.preload()
 
 
-def own() -> Iterator[str]:
+def own_modules() -> Iterator[str]:
     """The modules of this program that work in the night; commands are imported where they are
     given."""
     found = (module.name for module in walk_packages(nightlatch.__path__, "nightlatch."))

@@ -129,7 +129,7 @@ def environment(given: Mapping[str, str], passed: Sequence[str] = ()) -> dict[st
     `passed`, with `given` over it."""
     known = shipped()
     allowed = (*known["environment"], *known["places"], *passed)
-    whole = safepath.given()
+    whole = safepath.given_environment()
     own = {name: value for name, value in whole.items() if among(name, allowed)}
     from_managers = {
         name: without_login(value)

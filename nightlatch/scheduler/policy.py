@@ -294,7 +294,7 @@ def _skipped(feature: Feature, history: History) -> bool:
 def _stuck(waits: list[Waiting]) -> Stop:
     people = [w for w in waits if w.for_person]
     shown = people or [w for w in waits if w.word == "behind"] or waits
-    told = [*_told(shown)]
+    told = [*_waits_for(shown)]
     more = f"; {len(told) - _NAMED} more" if len(told) > _NAMED else ""
     says = "; ".join(told[:_NAMED])
     return Stop(
@@ -305,7 +305,7 @@ def _stuck(waits: list[Waiting]) -> Stop:
     )
 
 
-def _told(waits: Sequence[Waiting]) -> Iterator[str]:
+def _waits_for(waits: Sequence[Waiting]) -> Iterator[str]:
     """What each waits for, in their order; all that landed unproved is one thing, for a person
     decides about it at one go."""
     unproved = [w for w in waits if w.word == Outcome.UNPROVED]

@@ -21,18 +21,18 @@ class Cause:
 
 
 @cache
-def known() -> tuple[tuple[re.Pattern[str], Cause], ...]:
+def causes() -> tuple[tuple[re.Pattern[str], Cause], ...]:
     """The causes that ship, in their order."""
-    causes = data.table("shipped", "causes.toml")["cause"]
+    table = data.table("shipped", "causes.toml")["cause"]
     return tuple(
-        (re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in causes
+        (re.compile(one["pattern"]), Cause(says=one["says"], fix=one["fix"])) for one in table
     )
 
 
 def cause_of(tail: str) -> Cause | None:
     """What the end of a command's output says is missing, None where it says nothing of the
     kind."""
-    for pattern, cause in known():
+    for pattern, cause in causes():
         if found := pattern.search(tail):
             caught = next((group for group in found.groups() if group), "")
             return Cause(says=cause.says.replace("{0}", plain(caught, 80)), fix=cause.fix)

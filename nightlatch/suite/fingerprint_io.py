@@ -42,19 +42,19 @@ def stamp(project: Project, sandbox: Sandbox) -> str:
         parts += [name, *contents(project.repo.folder / name)]
     for tool in TOOLS:
         found = shutil.which(tool)
-        parts.append(f"{tool}: {found and told(os.path.realpath(found))}")
+        parts.append(f"{tool}: {found and stat_line(os.path.realpath(found))}")
     return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
 def walked(place: Path) -> Iterator[str]:
     """Each file below a folder with its size and its time of change, in order."""
     if not place.is_dir():
-        yield told(str(place))
+        yield stat_line(str(place))
         return
     for folder, names, files in os.walk(place):
         names[:] = sorted(name for name in names if name not in PASSING)
         yield from (
-            f"{folder}/{name} {told(f'{folder}/{name}')}"
+            f"{folder}/{name} {stat_line(f'{folder}/{name}')}"
             for name in sorted(files)
             if not name.endswith(".pyc")
         )
@@ -69,7 +69,7 @@ def contents(place: Path) -> Iterator[str]:
         yield f"{file} {sha256(file.read_bytes()).hexdigest() if file.is_file() else None}"
 
 
-def told(path: str) -> str:
+def stat_line(path: str) -> str:
     try:
         about = os.lstat(path)
     except OSError:

@@ -137,14 +137,14 @@ def detect(
     `read` gives the text of one file; `has`: can the project's own Python import this?
     """
     for runner in runners:
-        if any(seen(sign, paths, read) for sign in runner.found) and (
+        if any(has_sign(sign, paths, read) for sign in runner.found) and (
             not runner.module or has(runner.module)
         ):
             return own_script(own_patterns(runner, paths, read), paths, read)
     return None
 
 
-def seen(sign: RunnerSign, paths: Collection[str], read: Callable[[str], str]) -> bool:
+def has_sign(sign: RunnerSign, paths: Collection[str], read: Callable[[str], str]) -> bool:
     """Is this sign among these files?"""
     plain = not set(sign.file) & set("*?{")
     hits = (

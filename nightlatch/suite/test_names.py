@@ -21,7 +21,8 @@ is_reported_test = matcher(
 # is not: it is compared with the base's as a test. So the name alone counts, and each runner's
 # custom.
 COLLECTED = re.compile(
-    r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)|conftest)\.\w+$"
+    r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*[.-](?:test|spec)|[^/]*(?:Test|Tests|Spec|_spec)"
+    r"|conftest)\.\w+$"
 )
 # Changed code beside tests is a helper of theirs unless its name says that it is a test itself;
 # helpers take part in the comparison of two suites by faults.
@@ -34,7 +35,8 @@ AFFIXES = re.compile(r"^test[-_]|[-_.](?:test|spec)s?$", re.IGNORECASE)
 # A file in a language that no grammar reads: the customs of all ecosystems together, and words of
 # files that help tests.
 ANY_CUSTOM = re.compile(
-    r"(?:^|[_.-])(?:tests?|specs?)(?:[_.-]|$)|(?:Tests?|Spec|IT|Cest)\.\w+$|^[Tt]est[_A-Z]|\.(?:t|feature|robot|bats)$"
+    r"(?:^|[_.-])(?:tests?|specs?)(?:[_.-]|$)|(?:Tests?|Spec|IT|Cest)\.\w+$|^[Tt]est[_A-Z]"
+    r"|\.(?:t|feature|robot|bats)$"
 )
 HELPS = re.compile(
     r"helper|support|util|fixture|factor(?:y|ies)|conftest|config|setup", re.IGNORECASE

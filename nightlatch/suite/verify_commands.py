@@ -55,9 +55,12 @@ NOTHING = frozenset(
     {"true", ":", "echo", "printf", "exit", "cd", "set", "export", "sleep", "/bin/true"}
 )
 BUILDS = re.compile(
-    r"^(?:make|just)\s+(?:build|all|compile|dist)\b|^(?:npm|pnpm|yarn|bun)\s+(?:run\s+)?(?:build|compile|typecheck)\b|^tsc\b"
-    r"|^cargo\s+(?:build|check|clippy)\b|^go\s+(?:build|vet)\b|^python[\d.]*\s+-m\s+(?:compileall|py_compile|build)\b|^(?:gcc|cc|g\+\+|clang)\b"
-    r"|^(?:mvn|\./mvnw)\s+(?:-\S+\s+)*(?:compile|package\s+-DskipTests)\b|^(?:gradle|\./gradlew)\s+(?:assemble|classes|compileJava)\b"
+    r"^(?:make|just)\s+(?:build|all|compile|dist)\b|^(?:npm|pnpm|yarn"
+    r"|bun)\s+(?:run\s+)?(?:build|compile|typecheck)\b|^tsc\b"
+    r"|^cargo\s+(?:build|check|clippy)\b|^go\s+(?:build|vet)\b"
+    r"|^python[\d.]*\s+-m\s+(?:compileall|py_compile|build)\b|^(?:gcc|cc|g\+\+|clang)\b"
+    r"|^(?:mvn|\./mvnw)\s+(?:-\S+\s+)*(?:compile|package\s+-DskipTests)\b|^(?:gradle"
+    r"|\./gradlew)\s+(?:assemble|classes|compileJava)\b"
     r"|^dotnet\s+build\b|^docker\s+build\b|^cmake\s+--build\b|^mix\s+compile\b|^swift\s+build\b"
 )
 

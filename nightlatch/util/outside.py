@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightlatch import data
-from nightlatch.safepath import GIVEN, LISTS, given, is_inside, is_safe, project_tops, safe_part
+from nightlatch.safepath import (
+    GIVEN,
+    LISTS,
+    given_environment,
+    is_inside,
+    is_safe,
+    project_tops,
+    safe_part,
+)
 
 LOADER = ("LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "LOCPATH")
 # Variables with one place each.
@@ -132,7 +140,7 @@ def in_project(place: str, top: Path) -> str | None:
 
 def search_folders(top: Path) -> tuple[str, ...]:
     """Return the folders of the repository that are on the person's PATH."""
-    places = given().get("PATH", "").split(":")
+    places = given_environment().get("PATH", "").split(":")
     found = (in_project(place, top) for place in places if Path(place).is_absolute())
     return tuple(dict.fromkeys(inside for inside in found if inside is not None))
 

@@ -68,7 +68,7 @@ def make_folder(at: int, name: str) -> None:
 
 
 @contextmanager
-def held(top: int, path: str) -> Iterator[OpenEntry]:
+def held_entry(top: int, path: str) -> Iterator[OpenEntry]:
     """Open what is at a path, for as long as the context lasts."""
     grip = hold(top, path)
     try:

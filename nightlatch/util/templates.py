@@ -70,7 +70,7 @@ def renderer(
             fix = "correct it there, or delete the file to use the shipped one"
             raise PromptError(
                 f"{type(error).__name__}: {error}",
-                place=_place(error, loader.paths) or name,
+                place=_location(error, loader.paths) or name,
                 fix=fix,
             ) from error
         return f"{text.rstrip()}\n".encode("utf-8", "replace").decode()
@@ -107,7 +107,7 @@ def _compiled(source: str, path: str, names: frozenset[str]) -> CodeType:
     return code
 
 
-def _place(error: Exception, paths: Container[str]) -> str:
+def _location(error: Exception, paths: Container[str]) -> str:
     """Return file and line of a failure inside a template, where it has one."""
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename}:{error.lineno}"

@@ -40,7 +40,7 @@ def names_of(reason: Reason) -> list[str]:
     return list(dict.fromkeys(map(name_of, reason.detail)))
 
 
-def held(reasons: Iterable[Reason]) -> Sequence[Reason]:
+def held_reasons(reasons: Iterable[Reason]) -> Sequence[Reason]:
     return [reason for reason in reasons if reason.ruling is Ruling.HOLD]
 
 

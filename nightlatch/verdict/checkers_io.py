@@ -22,9 +22,12 @@ from nightlatch.verdict.evidence import StrictChecks
 # say that they check.
 STARTER_FOLDERS = ("checks/", ".husky/", ".github/workflows/", ".circleci/")
 STARTERS = re.compile(
-    r"[Mm]akefile|GNUmakefile|.*\.mk|justfile|Taskfile\.ya?ml|package\.json|pyproject\.toml|tox\.ini|noxfile\.py|setup\.cfg|Jenkinsfile"
-    r"|\.pre-commit-config\.ya?ml|lefthook\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines\.ya?ml|pom\.xml|.*\.gradle|.*\.gradle\.kts"
-    r"|composer\.json|Gemfile|Rakefile|mix\.exs|Cargo\.toml|.*\.csproj|Directory\.Build\.props|CMakeLists\.txt|build\.sbt"
+    r"[Mm]akefile|GNUmakefile|.*\.mk|justfile|Taskfile\.ya?ml|package\.json|pyproject\.toml"
+    r"|tox\.ini|noxfile\.py|setup\.cfg|Jenkinsfile"
+    r"|\.pre-commit-config\.ya?ml|lefthook\.ya?ml|\.gitlab-ci\.ya?ml|azure-pipelines\.ya?ml"
+    r"|pom\.xml|.*\.gradle|.*\.gradle\.kts"
+    r"|composer\.json|Gemfile|Rakefile|mix\.exs|Cargo\.toml|.*\.csproj"
+    r"|Directory\.Build\.props|CMakeLists\.txt|build\.sbt"
     r"|requirements.*\.txt|.*(?:lint|check).*\.sh|ci|ci\.sh"
 )
 # Files that may start checks and are read: in a monorepo the rest repeats them.

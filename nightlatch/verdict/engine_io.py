@@ -62,7 +62,8 @@ DOCUMENTS = ("**/*.md", "**/*.rst", "docs/**", "**/.gitignore")
 # Files that name a project's dependencies: a verify that lacks one of them lacks what no agent is
 # to write.
 DECLARES = re.compile(
-    r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json|Gemfile|composer\.json)$"
+    r"^(?:requirements[^/]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|package\.json"
+    r"|Gemfile|composer\.json)$"
 )
 
 

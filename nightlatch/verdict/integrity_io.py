@@ -73,7 +73,9 @@ def sample_of(
         if suite.below(path)
     ]
     base, own = (
-        canary.laid(kind, f"q{digest(*seed)[:10]}", suite.local(files[0]), texts[files[0]], sources)
+        canary.plant(
+            kind, f"q{digest(*seed)[:10]}", suite.local(files[0]), texts[files[0]], sources
+        )
         for seed, sources in (
             ((comparison.base,), ()),
             ((comparison.base, comparison.tree), modules),

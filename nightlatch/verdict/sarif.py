@@ -34,7 +34,7 @@ def points(reasons: Iterable[Reason], changed: Sequence[str], read: Read) -> lis
     `read` gives the texts of a file that are there, the newer one first.
     """
     told = [(reason, detail) for reason in reasons for detail in reason.detail or ("",)]
-    places = [place(detail, changed, read) for _, detail in told]
+    places = [location(detail, changed, read) for _, detail in told]
     return [
         Point(
             reason=reason,
@@ -46,7 +46,7 @@ def points(reasons: Iterable[Reason], changed: Sequence[str], read: Read) -> lis
     ]
 
 
-def place(detail: str, changed: Sequence[str], read: Read) -> tuple[str, int]:
+def location(detail: str, changed: Sequence[str], read: Read) -> tuple[str, int]:
     """The file and line of what a detail names: a test id, `file:line`, or a file; else the
     first changed file."""
     first = detail.partition("\n")[0]

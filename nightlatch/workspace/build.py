@@ -19,7 +19,7 @@ from nightlatch.project import own_files
 from nightlatch.redaction import patterns_io
 from nightlatch.redaction.patterns import NO_SECRETS, Secrets
 from nightlatch.util.paths import FILES, GITLINK, LINK, folders
-from nightlatch.util.safe_fs import OpenEntry, entered, held
+from nightlatch.util.safe_fs import OpenEntry, entered, held_entry
 from nightlatch.workspace import scope, workspace
 from nightlatch.workspace.scope import Rules, WorkspaceScan
 from nightlatch.workspace.workspace import Workspace
@@ -306,7 +306,7 @@ def take_some(
     told: dict[str, tuple[str, ...]],
 ) -> list[tuple[OpenEntry, str]]:
     with ExitStack() as after:
-        grips = [sorted_out(after.enter_context(held(top, path))) for path in paths]
+        grips = [sorted_out(after.enter_context(held_entry(top, path))) for path in paths]
         open_files = []
         for grip in grips:
             if grip.fd >= 0 and (found := cuts(grip)):

@@ -41,7 +41,8 @@ HOME, HOME_MARK = "home", "~/"
 # names tell the package and its version. what a manager of Node notes beside its packages
 BOOK = re.compile(r"(?:.*/)?node_modules/(?:\.pnpm/)?[^/]+\.(?:json|ya?ml)")
 INDEX = re.compile(
-    r"/index/|/metadata/|/git/db/|/cache/(lock$|vcs/|download/sumdb/)|/cache/download/.*(/list|\.lock|\.info)$"
+    r"/index/|/metadata/|/git/db/|/cache/(lock$|vcs/|download/sumdb/)"
+    r"|/cache/download/.*(/list|\.lock|\.info)$"
 )
 ARCHIVES = (
     re.compile(
@@ -69,7 +70,7 @@ def compared(old: Path, new: Path) -> Iterator[Reason]:
 
     Beside each may lie what it has in HOME.
     """
-    before, after = made(old), made(new)
+    before, after = packages_built(old), packages_built(new)
     if touched := sorted(tampered(before, after)):
         yield reason("tests.environment-tampered", touched)
     if said := list(news(before.versions, after.versions)):
@@ -130,7 +131,7 @@ def differs(one: Path, other: Path) -> bool:
     return not cmp(one, other, shallow=False) or one.stat().st_mode != other.stat().st_mode
 
 
-def made(top: Path) -> BuiltEnvironment:
+def packages_built(top: Path) -> BuiltEnvironment:
     """The packages in a folder that init.sh filled, and in the stores beside it."""
     files = dict(files_in(top))
     versions: dict[str, str] = {}

@@ -13,7 +13,7 @@ from nightlatch.git.command import words
 from nightlatch.git.repo import Repo
 from nightlatch.util.globs import matcher
 from nightlatch.util.paths import BYTECODE, ENVIRONMENT, GITLINK
-from nightlatch.util.safe_fs import entered, held
+from nightlatch.util.safe_fs import entered, held_entry
 
 DEEPEST = 5
 AT_ONCE = 1_000_000
@@ -127,7 +127,7 @@ def compared(
 
 def digest(top: int, path: str, width: int) -> str:
     """Mode and id that git would give to a file; "" where none is there that can be read."""
-    with held(top, path) as grip:
+    with held_entry(top, path) as grip:
         if grip.fd < 0:
             return ""
         size = os.fstat(grip.fd).st_size

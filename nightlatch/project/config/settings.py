@@ -378,11 +378,11 @@ def _flat(
                 path=path,
                 value=value,
                 origin=origin,
-                place=_place(origin, text, prefix + ".".join(path)),
+                place=_line_of(origin, text, prefix + ".".join(path)),
             )
 
 
-def _place(name: str, text: str, dotted: str) -> str:
+def _line_of(name: str, text: str, dotted: str) -> str:
     """Return the file with the line of a key or a table in it, as near as can be told without
     parsing."""
     table = ""

@@ -16,7 +16,8 @@ ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?")
 FENCED = re.compile(r"^\s*(`{3,}|~{3,})(.*)$")
 CLAIM = re.compile(r"^(N-[0-9a-z]{5,12})[^:`]*: (`+) ?.*? ?\2(?!`)")
 WHERE = re.compile(
-    r"[\w.-]+/[\w./-]+|\b\w[\w-]*\.[a-z]{1,5}\b(?::\d+)?|\b\w+(?:\.\w+)*\(\)|::|`[^`]+`|\bN-[0-9a-z]{5,12}\b|https?://"
+    r"[\w.-]+/[\w./-]+|\b\w[\w-]*\.[a-z]{1,5}\b(?::\d+)?|\b\w+(?:\.\w+)*\(\)|::|`[^`]+`"
+    r"|\bN-[0-9a-z]{5,12}\b|https?://"
 )
 FILE = r"\b[\w./-]+\.(?:\w{1,5}:\d+|(?:log|txt|json|png|xml|har)\b)"
 PROOF = re.compile(
@@ -102,7 +103,9 @@ def lint(text: str, words: Words, stale: Container[str] = ()) -> tuple[LintIssue
         "note.no-next": missing(note.of("next")),
         "note.vague-next": (item for item in note.of("next")[:1] if not specific(item, words)),
         "note.no-evidence": (item for item in note.of(*CLAIMS) if not proved(item, note)),
-        "note.looked-into": (item for item in everything(note) if said(bare(item), words["busy"])),
+        "note.looked-into": (
+            item for item in everything(note) if has_any_word(bare(item), words["busy"])
+        ),
         "note.transcript": transcripts(note, words["speakers"]),
         "note.raw-data": raw(note),
         "note.no-outcome": (item for item in note.of(*PAST) if not came_to(item, words)),
@@ -158,7 +161,7 @@ def bare(item: str) -> str:
     return item.replace("`", "")
 
 
-def said(text: str, words: Sequence[str]) -> bool:
+def has_any_word(text: str, words: Sequence[str]) -> bool:
     return bool(
         re.search(
             "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words), text, re.IGNORECASE
@@ -190,7 +193,9 @@ def proved(item: str, note: Note) -> bool:
 
 
 def came_to(item: str, words: Words) -> bool:
-    return said(bare(item), words["outcome"]) or bool(re.search(r"\b\d+ (?:of|in) \d+", item))
+    return has_any_word(bare(item), words["outcome"]) or bool(
+        re.search(r"\b\d+ (?:of|in) \d+", item)
+    )
 
 
 def transcripts(note: Note, speakers: Sequence[str]) -> Iterator[str]:

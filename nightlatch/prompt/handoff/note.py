@@ -10,9 +10,9 @@ from nightlatch.record.findings.retrieval import (
     RelevantFinding,
     RetrievedContext,
     fence_of,
-    place,
+    location,
     quoted,
-    wanted,
+    texts_of,
 )
 from nightlatch.record.history import FeatureHistory
 from nightlatch.record.progress import Entry
@@ -58,7 +58,7 @@ def note(
 
 def objectively(feature: Feature) -> Iterator[str]:
     """What the plan says, byte for byte."""
-    texts = [text for text in wanted(feature)[1:] if text]
+    texts = [text for text in texts_of(feature)[1:] if text]
     fence = fence_of("\n".join(texts), 3)
     yield from (f"{fence}text", *texts, fence)
 
@@ -104,7 +104,7 @@ def item(known: RelevantFinding) -> str:
         [f"instead of {', '.join(map(quoted, found.alternatives))}"] if found.alternatives else []
     )
     parts += (
-        [f"cites {', '.join(quoted(place(cite)) for cite in found.standing_cites[:3])}"]
+        [f"cites {', '.join(quoted(location(cite)) for cite in found.standing_cites[:3])}"]
         if found.standing_cites
         else []
     )

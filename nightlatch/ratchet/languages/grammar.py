@@ -31,7 +31,8 @@ OPEN = {
 }
 FILL = "_"
 NEVER_RUN = re.compile(
-    r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out|coverage|obj|testdata|__pycache__|__fixtures__"
+    r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out"
+    r"|coverage|obj|testdata|__pycache__|__fixtures__"
     r"|fixtures|disabled|_?old|archived?|attic|\.[^/]+)/"
 )
 Span = tuple[int, int]
@@ -146,7 +147,7 @@ class Parsed:
 
 
 @cache
-def known() -> Mapping[str, Language]:
+def languages() -> Mapping[str, Language]:
     """Every language by its name, from its data file."""
     ranks = data.table(DATA, "ranks.toml")
     names = (name for name in data.names(DATA, ".toml") if name != "ranks")
@@ -205,7 +206,7 @@ def _claim(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 @cache
 def _by_ending() -> Mapping[str, Language]:
-    return {ending: language for language in known().values() for ending in language.endings}
+    return {ending: language for language in languages().values() for ending in language.endings}
 
 
 def language_of(path: str) -> Language | None:
@@ -248,13 +249,13 @@ def _grammar(module: str, function: str) -> Any:
 @cache
 def _query(language: str, module: str, function: str) -> "Query":
     core = importlib.import_module("tree_sitter")
-    found: Query = core.Query(_grammar(module, function), known()[language].query)
+    found: Query = core.Query(_grammar(module, function), languages()[language].query)
     return found
 
 
 def preload() -> None:
     """Load every grammar and all data: nothing of them is looked for on disk later."""
-    for language in known().values():
+    for language in languages().values():
         for place in _places(language) if language.module else ():
             _grammar(*place)
 
@@ -263,11 +264,11 @@ def _places(language: Language) -> set[tuple[str, str]]:
     """The modules and functions of a language's grammars."""
     return {
         (language.module, language.function),
-        *(_place(variant) for variant in language.variants.values()),
+        *(_entry_point(variant) for variant in language.variants.values()),
     }
 
 
-def _place(variant: str) -> tuple[str, str]:
+def _entry_point(variant: str) -> tuple[str, str]:
     module, _, function = variant.partition(":")
     return module, function
 
@@ -298,7 +299,7 @@ def _grammar_of(path: str, language: Language) -> tuple[str, str]:
     """The module and the function of the grammar for a path: TypeScript and its markup have
     their own."""
     variant = language.variants.get(path.rpartition(".")[2].lower())
-    return _place(variant) if variant else (language.module, language.function)
+    return _entry_point(variant) if variant else (language.module, language.function)
 
 
 def tree(path: str, source: bytes, language: Language) -> "Tree":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from nightlatch.ratchet.languages.grammar import Language, known
+from nightlatch.ratchet.languages.grammar import Language, languages
 
 BEGINNING = """\
 # Languages
@@ -47,15 +47,15 @@ test, with one space between them. `[[claims]]` say which calls assert, and how 
 
 def page() -> str:
     """The whole page."""
-    languages = [*known().values()]
+    shown = [*languages().values()]
     rows = "".join(
-        f"| {one.title} | {one.frameworks} | {how(one)} |\n" for one in sorted(languages, key=place)
+        f"| {one.title} | {one.frameworks} | {how(one)} |\n" for one in sorted(shown, key=sort_key)
     )
-    files = "\n".join(line for one in sorted(languages, key=place) for line in patterns(one))
+    files = "\n".join(line for one in sorted(shown, key=sort_key) for line in patterns(one))
     return f"{BEGINNING}{rows}{LEVELS}\n## Where tests are looked for\n\n{files}\n{ENDING}"
 
 
-def place(language: Language) -> tuple[bool, str]:
+def sort_key(language: Language) -> tuple[bool, str]:
     """In the order of their titles, what no grammar reads last."""
     return how(language) == "by file", language.title
 

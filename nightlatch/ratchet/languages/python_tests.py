@@ -26,20 +26,23 @@ from nightlatch.ratchet.model import (
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Found = tuple[str, Function, tuple[ast.ClassDef, ...]]
 SKIPS = re.compile(
-    r"os\._exit|pytest\.exit|(?:(?:pytest|unittest)\b.*\.)(?:skip\w*|xfail|SkipTest|importorskip|expectedFailure)\b"
+    r"os\._exit|pytest\.exit|(?:(?:pytest|unittest)\b.*\.)(?:skip\w*|xfail|SkipTest"
+    r"|importorskip|expectedFailure)\b"
     r"|\b(?:self|cls)\.skipTest\b"
 )
 CONDITIONAL = re.compile(r"(?:skipif|skipIf|skipUnless|importorskip)$")
 RETRIES = re.compile(r"\b(?:mark\.)?(?:flaky|rerun\w*|retry)\b")
 RAISES = re.compile(
-    r"(?:^|\.)(?:raises|warns|assertRaises(?:Regex)?|assertWarns(?:Regex)?|deprecated_call|assertLogs)$"
+    r"(?:^|\.)(?:raises|warns|assertRaises(?:Regex)?|assertWarns(?:Regex)?|deprecated_call"
+    r"|assertLogs)$"
 )
 ASSERTING = re.compile(r"(?:assert|check|verify|expect|ensure|validate)(?:_|[A-Z]|$)")
 FAILS = re.compile(r"(?:^|\.)fail$")
 SETUPS = re.compile(r"set[uU]p|set_?up_?(?:class|method|module|function)|pytestmark|asyncSetUp")
 PATCHES = re.compile(r"(?:^|\.)(?:patch(?:\.object)?|setattr)$")
 GATES = re.compile(
-    r"environ|getenv|\btime\.|datetime|\bdate\.|platform|gethostname|getuser|\bCI\b|sys\.modules|TYPE_CHECKING"
+    r"environ|getenv|\btime\.|datetime|\bdate\.|platform|gethostname|getuser|\bCI\b"
+    r"|sys\.modules|TYPE_CHECKING"
 )
 SUPPRESSES = re.compile(r"suppress\(.*\b(?:BaseException|Exception|AssertionError)\b")
 TOLERANCES = {
@@ -372,7 +375,7 @@ def _tested(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def _walk(scope: _Scope, body: Sequence[ast.stmt], weight: int = 1) -> Iterator[Assertion]:
     """The assertions that are reached, each as often as can be told."""
     for node in body:
-        yield from _one(scope, node, weight)
+        yield from _assertions_of(scope, node, weight)
         if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
             return
         if (
@@ -383,7 +386,7 @@ def _walk(scope: _Scope, body: Sequence[ast.stmt], weight: int = 1) -> Iterator[
             weight = 0
 
 
-def _one(scope: _Scope, node: ast.stmt, weight: int) -> Iterator[Assertion]:
+def _assertions_of(scope: _Scope, node: ast.stmt, weight: int) -> Iterator[Assertion]:
     match node:
         case ast.Assert():
             yield from claims(node.test, weight)

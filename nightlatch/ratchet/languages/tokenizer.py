@@ -53,10 +53,10 @@ def tokens(text: str, path: str) -> tuple[Token, ...]:
     """All of the text, in order, in the language of a path; what its grammar cannot read comes
     as single characters."""
     found = grammar.language_of(path)
-    return tuple(_whole(text, path, found)) if found else ()
+    return tuple(_tokens_and_gaps(text, path, found)) if found else ()
 
 
-def _whole(text: str, path: str, found: grammar.Language) -> Iterator[Token]:
+def _tokens_and_gaps(text: str, path: str, found: grammar.Language) -> Iterator[Token]:
     source = text.encode("utf-8", "surrogatepass")
     at, before = 0, 0
     for leaf in grammar.leaves(

@@ -10,10 +10,12 @@ from nightlatch.ratchet.languages.outline import MEMBER, NAME, Branch, Chain, Ou
 from nightlatch.ratchet.model import EXACT, MANY, PARTLY, VAGUE, Assertion
 
 LEAD = re.compile(
-    r"(?:xct)?(?:assert_?that|assert|expect|check|require|refute|should|must|wont|to(?=[a-z])|is(?=equal|same|null|nil|empty|true|false))"
+    r"(?:xct)?(?:assert_?that|assert|expect|check|require|refute|should|must|wont|to(?=[a-z])"
+    r"|is(?=equal|same|null|nil|empty|true|false))"
 )
 NEGATED = re.compile(
-    r"(?:.*_)?(?:not|never|wont|refute|no)(?:_|$)|.*(?:Not(?!hing|ebook|if|ic)|Never)(?=[A-Z]|$)|(?:wont|refute|DoesNot|doesNot)"
+    r"(?:.*_)?(?:not|never|wont|refute|no)(?:_|$)|.*(?:Not(?!hing|ebook|if|ic)|Never)(?=[A-Z]"
+    r"|$)|(?:wont|refute|DoesNot|doesNot)"
 )
 TRUTHS = frozenset(
     {"", "true", "false", "ok", "truthy", "that", "expression", "istrue", "isfalse", "unwrap"}
@@ -37,7 +39,8 @@ ORDER = re.compile(r"(.+?) (<=?|>=?|-l[te]|-g[te]) (.+)", re.DOTALL)
 PARTIAL = re.compile(
     r"matches !|=~|(?:\.|->|\?\.|::|^)"
     r" ?(?:includes\??|contains\??|include\?|startsWith|starts_with\?*|start_with\?|end_with\?"
-    r"|endsWith|hasPrefix|hasSuffix|member\?|has_key\?|test|match\??|find|in_array|str_contains|isSuperset)"
+    r"|endsWith|hasPrefix|hasSuffix|member\?|has_key\?|test|match\??|find|in_array"
+    r"|str_contains|isSuperset)"
     r" \(|\bin\b|\bStringMatch\b"
 )
 ANY_VALUE = re.compile(
@@ -59,14 +62,17 @@ BELOW = re.compile(
     r"(?:be)?(?:lessthan|lessthanorequal|lessthanorequalto|below|less|lessorequal|lt|le|atmost)\Z"
 )
 ABOVE = re.compile(
-    r"(?:be)?(?:greaterthan|greaterthanorequal|greaterthanorequalto|above|greater|greaterorequal|gt|ge|atleast)\Z"
+    r"(?:be)?(?:greaterthan|greaterthanorequal|greaterthanorequalto|above|greater"
+    r"|greaterorequal|gt|ge|atleast)\Z"
 )
 THROWS = re.compile(
-    r"(?:a|any)?(?:throws?|throwerror|throwsexactly|throwsasync|raises?|raiseerror|failswith|erroris|erroras|rejects|throwas|throwsas"
+    r"(?:a|any)?(?:throws?|throwerror|throwsexactly|throwsasync|raises?|raiseerror|failswith"
+    r"|erroris|erroras|rejects|throwas|throwsas"
     r"|exception|intercept|expectthrows|expectedexception)\Z"
 )
 CLOSE = re.compile(
-    r"(?:becloseto|closeto|indelta|inepsilon|approximately|near|equalwithdelta|bewithin|within|delta)\Z"
+    r"(?:becloseto|closeto|indelta|inepsilon|approximately|near|equalwithdelta|bewithin"
+    r"|within|delta)\Z"
 )
 CALLED_ONLY = re.compile(r"to[A-Z]\w*\Z")  # `expect(x).toBe` without a call says nothing
 OWN = frozenset({"this", "self", "$this", "@", "Self", "static"})

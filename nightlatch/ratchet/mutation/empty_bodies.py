@@ -29,13 +29,13 @@ def empty_body(path: str, function: "Node", text: str) -> str:
     if ending == "go":
         return _go(function.child_by_field_name("result"))
     if ending == "rs":
-        return _rust(_said(function.child_by_field_name("return_type")), text)
+        return _rust(_text_of(function.child_by_field_name("return_type")), text)
     if ending == "java":
-        return _java(_said(function.child_by_field_name("type")))
+        return _java(_text_of(function.child_by_field_name("type")))
     return ""
 
 
-def _said(node: "Node | None") -> str:
+def _text_of(node: "Node | None") -> str:
     return (node.text or b"").decode("utf-8", "replace").strip() if node is not None else ""
 
 
@@ -47,7 +47,7 @@ def _go(result: "Node | None") -> str:
     for part in result.named_children if result.type == "parameter_list" else [result]:
         kind = part.child_by_field_name("type") if part.type == "parameter_declaration" else part
         names = part.children_by_field_name("name") if part.type == "parameter_declaration" else []
-        types += [_said(kind)] * max(len(names), 1)
+        types += [_text_of(kind)] * max(len(names), 1)
     return f"{{ return {', '.join(f'*new({kind})' for kind in types)} }}"
 
 

@@ -9,7 +9,8 @@ from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, langua
 from nightlatch.ratchet.mutation.edits import Edit, Python, applied, longer, parses
 
 KEPT = re.compile(
-    r"(?:^|/)(?:goldens?|__snapshots__|snapshots?|testdata|approved|expected)/|\.(?:snap|golden)$|\.approved\.\w+$"
+    r"(?:^|/)(?:goldens?|__snapshots__|snapshots?|testdata|approved|expected)/|\.(?:snap"
+    r"|golden)$|\.approved\.\w+$"
 )
 NAMED = re.compile(
     r"(?:^|_)(?:expect|expected|exp|want|wanted|result|results|output|answer)(?:_|$)", re.IGNORECASE
@@ -39,10 +40,12 @@ SECOND = re.compile(
     re.IGNORECASE,
 )
 FIRST = re.compile(
-    r"to(?:Be|Equal|StrictEqual|BeCloseTo|HaveLength|Contain|ContainEqual|Match|MatchObject|Throw|ThrowError|HaveProperty)"
+    r"to(?:Be|Equal|StrictEqual|BeCloseTo|HaveLength|Contain|ContainEqual|Match|MatchObject"
+    r"|Throw|ThrowError|HaveProperty)"
 )
 GO_CALL = re.compile(
-    r"(?:Not)?(?:Equal|EqualValues|Exactly|Len|Contains|ErrorContains|EqualError|ElementsMatch|InDelta)"
+    r"(?:Not)?(?:Equal|EqualValues|Exactly|Len|Contains|ErrorContains|EqualError"
+    r"|ElementsMatch|InDelta)"
 )
 
 

@@ -24,7 +24,8 @@ VALUE = re.compile(
 NUMBER = re.compile(r"-?\d[\d_]*(?:\.\d+)?")
 COMMENT = re.compile(r"(?m)^\s*(?:#|//|--|\*|;).*$|/\*.*?\*/", re.DOTALL)
 CODE = re.compile(
-    r"\.(?:[cm]?[jt]sx?|py|go|rs|java|kts?|scala|cs|rb|php|swift|exs?|cc|cpp|cxx|h|hpp|sh|lua|pl|pm|r|jl|dart"
+    r"\.(?:[cm]?[jt]sx?|py|go|rs|java|kts?|scala|cs|rb|php|swift|exs?|cc|cpp|cxx|h|hpp|sh|lua"
+    r"|pl|pm|r|jl|dart"
     r"|json|csv|tsv|ya?ml|toml)$"
 )
 CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -156,14 +157,14 @@ def points(tests: Iterable[Text], commands: Iterable[str] = ()) -> frozenset[tup
         for test in source.tests.values():
             found |= {tuple(sorted(values)) for values in _asked(test)}
         if not source.tests:
-            found |= {*_told(version)}
-    found |= {values for command in commands for values in _told(command)}
+            found |= {*_script_values(version)}
+    found |= {values for command in commands for values in _script_values(command)}
     return frozenset(
         values for values in found if len(values) >= FEW and any(map(_is_worked_with, values))
     )
 
 
-def _told(text: str) -> Iterator[tuple[str, ...]]:
+def _script_values(text: str) -> Iterator[tuple[str, ...]]:
     """The values of each piece of a script, those inside its quotes too."""
     for part in re.split(r"[;\n]|&&", text):
         yield from (

@@ -77,10 +77,10 @@ def closed(inputs: Sequence[str], expected: Sequence[str], written: str, tests: 
     near = {n for n, line in enumerate(lines) if any(stands(one, line) for one in inputs)}
     close = {other for n in near for other in range(n - 2, n + 3)}
     keys = [part for n, line in enumerate(lines) if n in close for part in _keys(line)]
-    return all(_known(part, tests) for part in keys)
+    return all(_is_named(part, tests) for part in keys)
 
 
-def _known(key: str, tests: str) -> bool:
+def _is_named(key: str, tests: str) -> bool:
     """Do the tests name this key, or each part of it?"""
     parts = re.findall(r"[\w.]+", key[1:-1]) if key[:1] in ("'", '"') else []
     return stands(key, tests) or (

@@ -129,7 +129,7 @@ def tree_probes(path: str, text: str, written: str, name: str) -> Probes | None:
             says[own] = f"{path} (line {line}): {said[:80]} is {_text(expected)[:40]}"
     if not made:
         return None
-    return Probes(path=path, text=_whole(language.name, text, name, made), says=says)
+    return Probes(path=path, text=_with_script(language.name, text, name, made), says=says)
 
 
 def _probe(language: str, text: str, name: str, own: str, calls: Sequence[str]) -> str:
@@ -141,7 +141,7 @@ def _probe(language: str, text: str, name: str, own: str, calls: Sequence[str]) 
     return SCRIPT_PROBE.format(test=test, own=own, name=name, calls=tried)
 
 
-def _whole(language: str, text: str, name: str, made: Sequence[str]) -> str:
+def _with_script(language: str, text: str, name: str, made: Sequence[str]) -> str:
     if language != "go":
         return "".join((text, SCRIPT.format(name=name), *made))
     head = re.search(r"^package \w+[^\n]*\n", text, re.MULTILINE)

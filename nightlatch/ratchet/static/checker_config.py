@@ -36,7 +36,8 @@ LINTS = {"allow": 0, "expect": 0, "warn": 1, "deny": 2, "forbid": 3}
 NO = {"false", "0", "no", "off", "none", ""}
 SHOWN = 60
 PART = re.compile(
-    r"\.(?:toml|jsonc?|ya?ml|ini|cfg|neon|xml|conf)\Z|(?:lint|prettier|biome|tsconfig|config)\S*\.[cm]?[jt]s\Z"
+    r"\.(?:toml|jsonc?|ya?ml|ini|cfg|neon|xml|conf)\Z|(?:lint|prettier|biome|tsconfig"
+    r"|config)\S*\.[cm]?[jt]s\Z"
 )
 Finding = tuple[str, str]
 

@@ -235,7 +235,7 @@ def narrowed(
         for text in texts
         if text.new is None and (language := grammar.language_of(text.path))
     }
-    for language in grammar.known().values():
+    for language in grammar.languages().values():
         select = language.select
         if (
             select is None

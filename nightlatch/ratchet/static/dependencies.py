@@ -11,7 +11,8 @@ from nightlatch.ratchet.static.runner_config import Finding
 
 NEW, RUNNER = "ratchet.new-dependency", "ratchet.runner-dependency"
 OF_RUNNER = re.compile(
-    r"pytest(?:[-_].*)?|.*[-_]pytest|pluggy|nose2?|unittest2|@vitest/.*|vitest.*|@jest/.*|jest(?:-.*)?|ts-jest|babel-jest|mocha.*|chai|ava"
+    r"pytest(?:[-_].*)?|.*[-_]pytest|pluggy|nose2?|unittest2|@vitest/.*|vitest.*|@jest/.*"
+    r"|jest(?:-.*)?|ts-jest|babel-jest|mocha.*|chai|ava"
     r"|.*/(?:testify|ginkgo.*|gomega|go-cmp)|gotest\.tools.*|rstest|libtest.*|cargo-nextest"
 )
 PLAIN = {"pytest", "vitest", "jest", "mocha"}
@@ -36,7 +37,10 @@ def brought_in(text: Text, runner: str) -> Iterator[Finding]:
 
     `runner`: "" where the base has none.
     """
-    old, new = dict(wanted(text.path, text.old)), dict(wanted(text.path, text.new))
+    old, new = (
+        dict(dependencies_in(text.path, text.old)),
+        dict(dependencies_in(text.path, text.new)),
+    )
     for name in sorted(old.keys() | new.keys()):
         of_runner = OF_RUNNER.fullmatch(name.removeprefix("replace ")) or name.startswith(
             ("replace ", "pytest11")
@@ -54,7 +58,7 @@ def brought_in(text: Text, runner: str) -> Iterator[Finding]:
             yield NEW, f"{text.path}::{name} {new[name]}".rstrip()
 
 
-def wanted(path: str, text: str | None) -> Iterator[tuple[str, str]]:
+def dependencies_in(path: str, text: str | None) -> Iterator[tuple[str, str]]:
     """(name, version) of what a file asks for."""
     name = basename(path)
     try:

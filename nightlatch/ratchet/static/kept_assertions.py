@@ -32,7 +32,8 @@ from nightlatch.ratchet.static.test_subjects import (
 NAME = re.compile(r"(?<![\w'\"$])[$@]{0,2}[^\W\d][\w$]*[?!]?")
 SIGN = re.compile(r"(?<=[\w)\]] )(?:\*\*|<<|>>|[-+*/%^&|])(?= )|-(?=\s*[\d(\w])")
 TURNED = re.compile(
-    r"(?:[a-z]*_)?(?:not|never|no|refute|wont|false|falsy|falsey)(?:_|$)|!=*$|\w*(?:Not|Never|False|Falsy|Null$|Nil$)"
+    r"(?:[a-z]*_)?(?:not|never|no|refute|wont|false|falsy|falsey)(?:_|$)|!=*$|\w*(?:Not|Never"
+    r"|False|Falsy|Null$|Nil$)"
 )
 LINKING = re.compile(r"(?:are|is|has|have|be|been|an?|of|that|which|with|all|deep|does|do|to)$")
 BELOW = re.compile(r"<=?$|-l[te]$|\w*(?:[lL]ess|[bB]elow|[aA]tMost|at_most|less)")
@@ -40,12 +41,18 @@ PIECE = re.compile(r"[^\W\d]\w*|[<>!=]=?=?|-[lg][te]\b")
 NUMBER = re.compile(r"(?<![\w.])\d[\d_]*(?:\.[\d_]+)?(?:[eE][-+]?\d+)?")
 ASSERTS = re.compile(r"\S*(?:[Aa]ssert|ASSERT)\w*(?: [.:]+ \w+)* ?[!]? ?\(|\S*assert\S*\(")
 DEFINES = (
-    r"\b(?:class|module|defmodule|object|struct|trait|enum|fun|func|fn|function|def|sub|let|const|var|val|auto|local|my)\s+(?:self\.)?\$?{n}\b",
+    (
+        r"\b(?:class|module|defmodule|object|struct|trait|enum|fun|func|fn|function|def|sub|let"
+        r"|const|var|val|auto|local|my)\s+(?:self\.)?\$?{n}\b"
+    ),
     r"(?<![\w.$:>]){n}\s*(?::=|=(?![=>~]))",
     r"^\s*{n}\s*\(\)\s*\{",
     r"#\s*define\s+{n}\b",
     r"[\w>\]]\s+{n}\s*\([^;()]*\)\s*(?:\{|=>)",
-    r"(?<![\w.]){n}\s*\.\s*(?:define_singleton_method|define_method|class_eval|instance_eval|singleton_class|prototype)\b",
+    (
+        r"(?<![\w.]){n}\s*\.\s*(?:define_singleton_method|define_method|class_eval|instance_eval"
+        r"|singleton_class|prototype)\b"
+    ),
     r"(?<![\w.]){n}\s*(?:\.|->|::)\s*\w+\s*=(?![=>~])",
 )
 PLACES = 12
@@ -138,7 +145,7 @@ class Claims:
         ]
         for a in test.assertions:
             if a.weight and not is_made_up(a, test) and not self._is_kept(a, test, place[0], made):
-                yield f"{_said(a.text)} is claimed no more"
+                yield f"{_shortened(a.text)} is claimed no more"
         if elsewhere:
             yield f"it looked at {elsewhere}"
         if name := self._anew(place, test, now):
@@ -339,7 +346,7 @@ def _defined(name: str, text: str) -> int:
     )
 
 
-def _said(text: str) -> str:
+def _shortened(text: str) -> str:
     return re.sub(r" ?([.(),]) ?", r"\1", " ".join(text.split()))[:80]
 
 

@@ -293,7 +293,7 @@ def covers(test: Test, others: Sequence[Test]) -> bool:
     ]
     texts = {a.text for a, _ in alive} | {text for _, text in alive}
     shapes = {shape(text) for _, text in alive}
-    values = {value for other in others for value in LITERAL.findall(whole(other))}
+    values = {value for other in others for value in LITERAL.findall(text_with_rows(other))}
     made = [(shape(text), set(LITERAL.findall(text))) for _, text in alive]
 
     def said(a: Assertion) -> bool:
@@ -314,7 +314,7 @@ def covers(test: Test, others: Sequence[Test]) -> bool:
     return bool(test.assertions) and all(said(a) for a in test.assertions)
 
 
-def whole(test: Test) -> str:
+def text_with_rows(test: Test) -> str:
     return "\n".join((test.text, *(test.rows or ())))
 
 

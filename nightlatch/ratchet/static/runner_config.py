@@ -60,12 +60,14 @@ HARMLESS = re.compile(
     r" (?:auto|short|long|line|native)|--color yes"
     r"|--durations \d+|-W error\S*|--cov(?!-fail)\S*(?: \S+)?|--import-mode"
     r" importlib|--doctest-(?:modules|glob)(?: \S+)?|--dist \w+"
-    r"|--verbose|--quiet|--runxfail|--(?:tb|durations|color|import-mode|dist|numprocesses|timeout)=\S*|-p"
+    r"|--verbose|--quiet|--runxfail|--(?:tb|durations|color|import-mode|dist|numprocesses"
+    r"|timeout)=\S*|-p"
     r" no:cacheprovider"
 )
 NEEDED = re.compile(r"--doctest-.*|--runxfail|--strict.*|--cov-fail-under.*|-W error.*")
 JS_CONFIG = re.compile(
-    r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+|playwright\.config\.[cm]?[jt]s"
+    r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+"
+    r"|playwright\.config\.[cm]?[jt]s"
 )
 JS_KEYS = {
     "include",

@@ -25,7 +25,8 @@ FIXTURE_PATCH = re.compile(
     r"\b_?exit\(|\bexitstatus\b|\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\["
 )
 KNOWN_CALLS = re.compile(
-    r"settings\.(?:register|load)_profile\(|warnings\.|logging\.|pytest\.register_assert_rewrite\(|faulthandler\."
+    r"settings\.(?:register|load)_profile\(|warnings\.|logging\."
+    r"|pytest\.register_assert_rewrite\(|faulthandler\."
 )
 IGNORING = {"collect_ignore", "collect_ignore_glob"}
 GO_MAIN = re.compile(r"\bm \. Run \( \)")

@@ -32,8 +32,12 @@ def added(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
     for tool in known.tools:
         for kind in tool.suppressions:
             own = [text for text in changed if named(text.path, kind.code)]
-            had = [seen for text in own for seen in _found(text.path, text.old or "", kind)]
-            has = [seen for text in own for seen in _found(text.path, text.new or "", kind)]
+            had = [
+                seen for text in own for seen in _suppressions_of(text.path, text.old or "", kind)
+            ]
+            has = [
+                seen for text in own for seen in _suppressions_of(text.path, text.new or "", kind)
+            ]
             yield from _new(tool, had, has, lines, gone)
 
 
@@ -66,7 +70,7 @@ def _new(
             yield ADDED, f"{seen.path}::{tool.name} (line {seen.line}): {seen.says[:SHOWN]}"
 
 
-def _found(path: str, text: str, kind: Suppression) -> Iterator[Suppressions]:
+def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppressions]:
     """Every suppression of a kind.
 
     One at the end of a line is for that line; one on a line of its own may be for all that follows,

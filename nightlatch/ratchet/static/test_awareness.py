@@ -20,7 +20,8 @@ FILING = (
     r"|include_bytes|Stat)\b"
 )
 ANYWHERE = {
-    r"PYTEST_(?:CURRENT_TEST|VERSION|XDIST\w*|ADDOPTS|PLUGINS)|\b(?:NODE_TEST_CONTEXT|VITEST(?:_\w+)?|JEST_WORKER_ID|NEXTEST\w*)\b"
+    r"PYTEST_(?:CURRENT_TEST|VERSION|XDIST\w*|ADDOPTS|PLUGINS)|\b(?:NODE_TEST_CONTEXT"
+    r"|VITEST(?:_\w+)?|JEST_WORKER_ID|NEXTEST\w*)\b"
     r"|NIGHTLATCH_REPORTS|npm_lifecycle_event": "a variable of the test runner",
     r"(?i:env\w*|getenv|lookupenv|get_env|ENV)\W{1,12}(?:(?:get|fetch|var|var_os)\W{1,6})?[\"']?"
     r"(?:CI|CONTINUOUS_INTEGRATION|GITHUB_ACTIONS|GITLAB_CI|PYTHONHASHSEED)\b": (

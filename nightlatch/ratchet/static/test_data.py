@@ -16,13 +16,18 @@ from nightlatch.suite.results import file_of
 from nightlatch.suite.runner_detection import supersedes
 
 FOLDER = re.compile(
-    r"(?:^|.*?/)(?:tests?|specs?|__tests__|t|testdata|test[-_]data|fixtures|__fixtures__|goldens?|__snapshots__|snapshots?|approved|expected)/"
+    r"(?:^|.*?/)(?:tests?|specs?|__tests__|t|testdata|test[-_]data|fixtures|__fixtures__"
+    r"|goldens?|__snapshots__|snapshots?|approved|expected)/"
 )
 DATA = re.compile(
-    r"\.(?:json[5cl]?|ya?ml|csv|tsv|xml|html?|txt|golden|snap|out|expected|sql|toml|ini|dat|tap|svg|md)$"
+    r"\.(?:json[5cl]?|ya?ml|csv|tsv|xml|html?|txt|golden|snap|out|expected|sql|toml|ini|dat"
+    r"|tap|svg|md)$"
 )
 SETTINGS = re.compile(
-    r"^(?:package|tsconfig|jsconfig|\.?\w+rc)\b|\.config\.|^(?:README|CMakeLists|requirements|pyproject|setup)\b|lock\b",
+    (
+        r"^(?:package|tsconfig|jsconfig|\.?\w+rc)\b|\.config\.|^(?:README|CMakeLists|requirements"
+        r"|pyproject|setup)\b|lock\b"
+    ),
     re.IGNORECASE,
 )
 MOST_SHOWN = 80

@@ -10,7 +10,7 @@ from functools import lru_cache
 from posixpath import dirname, join, normpath
 
 from nightlatch.ratchet.file_diffs import Text
-from nightlatch.ratchet.languages.grammar import known, language_of
+from nightlatch.ratchet.languages.grammar import language_of, languages
 from nightlatch.ratchet.languages.readers import Sources
 from nightlatch.ratchet.languages.tree_assertions import norm
 from nightlatch.ratchet.model import Source, Test
@@ -35,13 +35,20 @@ ENDING = re.compile(r"\.(?:[cm]?[jt]sx?|py|rb|php|lua|h|hh|hpp|hxx|cc|cpp|bash|s
 ABOVE = re.compile(r"\.+")
 # What frameworks, runners and languages call so: a test may say the same with other words of these.
 FRAMEWORK = re.compile(
-    r"(?:XCT)?[Aa]ssert|ASSERT|EXPECT|[Ee]xpect(?:$|[A-Z_])|REQUIRE|CHECK(?:_|$)|SECTION$|TEST|should|refute|must_|wont_|to[A-Z]|[Tt]est(?:[A-Z_]|$)"
-    r"|(?:it|describe|context|suite|given|when|then|and|or|not|run|Run|fail|flunk|fn|func|function|lambda|def|fun|let|if|elif|for|while"
-    r"|switch|match|case|catch|try|do|end|return|await|async|new|in|with|self|this|super|cls|str|int|float|bool|len|list|dict|set|tuple"
-    r"|sorted|range|print|println|printf|puts|log|console|echo|Error|Errorf|Fatal|Fatalf|Log|Logf|Helper|Parallel|Fail|FailNow"
-    r"|raises|warns|approx|intercept|thrownBy|Is|Has|Does|Throws|Some|None|Ok|Err|True|False|String|Integer|Int|Float|Double|Boolean"
-    r"|Bool|List|Map|Set|Array|Object|Vec|T|unwrap|clone|toString|to_string|to_s|close|setUp|setup|tearDown|before|after|beforeEach"
-    r"|afterEach|before_each|after_each|screen|cy|vi|jest|mark|parametrize|pytest|unittest|mock|class|Class|java|Test|Fact|Theory"
+    r"(?:XCT)?[Aa]ssert|ASSERT|EXPECT|[Ee]xpect(?:$|[A-Z_])|REQUIRE|CHECK(?:_|$)|SECTION$"
+    r"|TEST|should|refute|must_|wont_|to[A-Z]|[Tt]est(?:[A-Z_]|$)"
+    r"|(?:it|describe|context|suite|given|when|then|and|or|not|run|Run|fail|flunk|fn|func"
+    r"|function|lambda|def|fun|let|if|elif|for|while"
+    r"|switch|match|case|catch|try|do|end|return|await|async|new|in|with|self|this|super|cls"
+    r"|str|int|float|bool|len|list|dict|set|tuple"
+    r"|sorted|range|print|println|printf|puts|log|console|echo|Error|Errorf|Fatal|Fatalf|Log"
+    r"|Logf|Helper|Parallel|Fail|FailNow"
+    r"|raises|warns|approx|intercept|thrownBy|Is|Has|Does|Throws|Some|None|Ok|Err|True|False"
+    r"|String|Integer|Int|Float|Double|Boolean"
+    r"|Bool|List|Map|Set|Array|Object|Vec|T|unwrap|clone|toString|to_string|to_s|close|setUp"
+    r"|setup|tearDown|before|after|beforeEach"
+    r"|afterEach|before_each|after_each|screen|cy|vi|jest|mark|parametrize|pytest|unittest"
+    r"|mock|class|Class|java|Test|Fact|Theory"
     r"|InlineData|DataProvider|TestWith|each|forEach|map|sleep|wait|timeout|setTimeout|seed)$"
 )
 
@@ -286,7 +293,7 @@ def looks(path: str, test: Test) -> frozenset[str]:
         names = {*CALLED.findall(text), *TYPE.findall(text), *MEMBER.findall(text)}
     if language is not None and (command := language.words.get("command")):
         names |= set(command.findall(test.text))
-    ranks = language.ranks if language is not None else known()["python"].ranks
+    ranks = language.ranks if language is not None else languages()["python"].ranks
     return frozenset(
         name
         for name in names

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from nightlatch.ratchet.languages.grammar import known, matches
+from nightlatch.ratchet.languages.grammar import languages, matches
 from nightlatch.ratchet.model import EXACT, SKIP, Assertion, Source, Test
 from nightlatch.suite import test_names
 
@@ -18,13 +18,16 @@ STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 # Words by which a line decides over others, or ends what runs; a line that brings in a module, with
 # the name that it gets.
 STEERS = re.compile(
-    r"\b(?:if|unless|else|elsif|elif|when|case|cond|switch|while|until|for|foreach|try|catch|rescue|begin|return|exit|die|quit|last|next"
-    r"|throw|raise|error|halt|abort|stop|sys|os|BEGIN|END|__END__|__DATA__)\b|\|\||&&|\?|(?<![=!<>])=(?![=~>])"
+    r"\b(?:if|unless|else|elsif|elif|when|case|cond|switch|while|until|for|foreach|try|catch"
+    r"|rescue|begin|return|exit|die|quit|last|next"
+    r"|throw|raise|error|halt|abort|stop|sys|os|BEGIN|END|__END__|__DATA__)\b|\|\||&&|\?"
+    r"|(?<![=!<>])=(?![=~>])"
 )
 # Words by which a line gives a name another meaning: what asserts does not do so.
 DEFINES = re.compile(r"\b(?:function|sub|def|defn|defmacro|fn|fun|func|proc|let|set|eval)\b|<-|:=")
 BRINGS = re.compile(
-    r"(?:(?:local|const|final|var|my)\s+[$@%]?(\w+)\s*=\s*)?(?:require|import|use|load|source|library|include|open|using|from)\b"
+    r"(?:(?:local|const|final|var|my)\s+[$@%]?(\w+)\s*=\s*)?(?:require|import|use|load|source"
+    r"|library|include|open|using|from)\b"
 )
 # A file by its path: what it defines takes the place of what was there.
 BESIDE = re.compile(r"[\"']\.{0,2}/|[\"'](?!package:)[\w./-]+\.\w{1,5}[\"']")
@@ -34,7 +37,7 @@ CLOSES = re.compile(r"(?:end|done|fi|esac)?[\s)\]};,.]*(?:end)?[\s)\]};,.]*")
 def is_test_file(path: str) -> bool:
     """Does the name of a file say that it is a test, by the customs of any ecosystem, in a
     language that no grammar reads?"""
-    others = known()["others"]
+    others = languages()["others"]
     return matches(others.files, path) and others.words["code"].search(path.lower()) is not None
 
 
@@ -47,7 +50,7 @@ def says_test(path: str) -> bool:
 def read(text: str) -> Source:
     """The whole file as one test without a name; its assertions are the lines in which one
     stands."""
-    words = known()["others"].words
+    words = languages()["others"].words
     lines = [" ".join(line.split()) for line in text.splitlines()]
     code = [line for line in lines if not COMMENT.match(line)]
     told = [
@@ -112,7 +115,7 @@ def _code(text: str) -> list[str]:
 
 def _is_new(lines: Sequence[str], names: set[str]) -> bool:
     """Do these lines only bring in modules under new names, declare whole tests, or assert more?"""
-    asserts, declares = (known()["others"].words[key] for key in ("asserts", "declares"))
+    asserts, declares = (languages()["others"].words[key] for key in ("asserts", "declares"))
     rest = [line for line in lines if not _brings_new(line, names)]
     if not rest:
         return True

@@ -253,12 +253,12 @@ def take(
             )
             yield Note(id=name, finding=plain)
         else:
-            yield made(
+            yield from_fields(
                 name, json.loads(right), feature=feature, session=session, at=at, by=Author.AGENT
             )
 
 
-def made(
+def from_fields(
     name: str, note: Mapping[str, object], *, feature: str, session: str, at: datetime, by: Author
 ) -> Note:
     """Return a note that validates, as what it adds to the record."""

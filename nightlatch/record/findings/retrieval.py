@@ -113,7 +113,7 @@ class RelevantFinding:
         said += [f"evidence {self.proof}"] if self.proof else []
         said += [f"contradicted: {line(event.why, 120)}" for event in found.challenges[-1:]]
         said += (
-            [f"at {', '.join(map(place, found.standing_cites[:3]))}"]
+            [f"at {', '.join(map(location, found.standing_cites[:3]))}"]
             if found.standing_cites
             else []
         )
@@ -156,7 +156,7 @@ def choose(
     verified and rejected first, then open and blocked, stale last; of the same those of the files
     before those of the feature, latest first.
     """
-    code = code_words("\n".join(wanted(feature)))
+    code = code_words("\n".join(texts_of(feature)))
     homes = (cite.path for each in findings for cite in each.standing_cites if named_in(cite, code))
     touched = frozenset((*files, *homes))
     names = touched | code
@@ -277,7 +277,7 @@ def of_area(
     """
     plans = {each.id: each for each in plan.features} if plan else {}
     about = {each.id: area_of(each, plans.get(each.feature)) for each in findings}
-    common = Counter(word for place, said in about.values() for word in place | said)
+    common = Counter(word for location, said in about.values() for word in location | said)
     most = COMMON * len(findings) if len(findings) >= FEW else math.inf
     asked = (
         feature.title,
@@ -289,10 +289,10 @@ def of_area(
     )
     work = frozenset(word for word in stems("\n".join((*asked, *files))) if common[word] <= most)
     for each in others:
-        place, said = about[each.id]
+        location, said = about[each.id]
         shared = {
-            word: math.log1p(len(findings) / common[word]) * (1 if word in place else SAID)
-            for word in (place | said) & work
+            word: math.log1p(len(findings) / common[word]) * (1 if word in location else SAID)
+            for word in (location | said) & work
         }
         if each.kind is not FindingKind.PATTERN and (weight := sum(shared.values())) >= ENOUGH:
             telling = sorted(shared, key=lambda word: (-shared[word], word))[:3]
@@ -406,7 +406,7 @@ def next_action(near: Sequence[Finding], feature: str, past: FeatureHistory) -> 
     return next(asked, "")
 
 
-def place(cite: Cite) -> str:
+def location(cite: Cite) -> str:
     return line(f"{cite.path}:{cite.lines[0]}-{cite.lines[1]}" if cite.lines else cite.path, 120)
 
 
@@ -424,7 +424,7 @@ def fence_of(text: str, least: int) -> str:
     return "`" * max([least, *(len(run) + 1 for run in FENCE.findall(text))])
 
 
-def wanted(feature: Feature) -> tuple[str, ...]:
+def texts_of(feature: Feature) -> tuple[str, ...]:
     """Return every text of the plan that a session on a feature is told."""
     told = (
         feature.id,

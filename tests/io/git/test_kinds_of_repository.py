@@ -254,10 +254,10 @@ def line_break(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "problem", "fix"),
     [
-        (no_repository, "in no git repository", "git init"),
+        (no_repository, "not inside a git repository", "git init"),
         (bare, "a bare repository", "git clone"),
         (inside_git, "inside .git", "cd"),
-        (no_commit, "no commit yet", "git commit"),
+        (no_commit, "the repository has no commits", "git commit"),
         (detached, "HEAD is detached", "git switch"),
         (
             partial,
@@ -265,7 +265,7 @@ def line_break(folder: Path) -> Path:
             "git config --unset remote.origin.partialclonefilter; git fetch --refetch",
         ),
         (broken, "bad config", "git status"),
-        (line_break, "a line break", "rename"),
+        (line_break, "contains a newline", "rename"),
     ],
 )
 def test_a_repository_that_cannot_be_worked_on_is_refused_with_a_sentence(

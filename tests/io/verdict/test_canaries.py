@@ -77,7 +77,7 @@ def flown(
     assert chosen is not None
     assert (chosen.name, chosen.canary is None) == (name, False)
     assert chosen.canary is not None
-    laid = canary.laid(chosen.canary, "q1a2b3c4d5", beside, files[beside], [source])
+    laid = canary.plant(chosen.canary, "q1a2b3c4d5", beside, files[beside], [source])
     project.write({laid.path: laid.text})
     room = project.room
     if program == "cargo":
@@ -161,7 +161,9 @@ def test_a_run_without_the_canary_says_nothing_of_it() -> None:
 def test_a_canary_is_named_as_its_neighbours_are(kind: str, beside: str, path: str) -> None:
     chosen = next(each for each in run_io.shipped() if each.name == kind)
     assert chosen.canary is not None
-    laid = canary.laid(chosen.canary, "q", beside, "package ring\n", ["src/calc.py", "lib/calc.js"])
+    laid = canary.plant(
+        chosen.canary, "q", beside, "package ring\n", ["src/calc.py", "lib/calc.js"]
+    )
     assert laid.path == path
     assert "{name}" not in laid.text
     assert "{modules}" not in laid.text

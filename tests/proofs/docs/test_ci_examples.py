@@ -14,7 +14,7 @@ import pytest
 import nightlatch
 from nightlatch.model.rules import reason, rules
 from nightlatch.verdict.rules_page import listing
-from nightlatch.verdict.sarif import place, points, sarif
+from nightlatch.verdict.sarif import location, points, sarif
 from tests.io.cli.cli_project import Project
 from tests.io.cli.test_ratchet import SUITE
 
@@ -198,4 +198,4 @@ def test_an_annotation_points_at_the_line_of_what_it_names(
         "till_test.go": ["package till\n\nfunc TestSum(t *testing.T) {\n"],
         "src/a.test.js": ["describe('till', () => {\n  it('adds up', () => {})\n"],
     }
-    assert place(detail, list(files), lambda path: files.get(path, [])) == where
+    assert location(detail, list(files), lambda path: files.get(path, [])) == where

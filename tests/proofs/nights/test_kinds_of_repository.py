@@ -208,7 +208,7 @@ def test_a_detached_head_is_refused(tmp_path: Path) -> None:
 def test_a_repository_without_a_commit_is_refused(tmp_path: Path) -> None:
     project = shop(tmp_path)
     project.git("update-ref", "-d", "HEAD")
-    refused(project, "no commit yet", "git commit")
+    refused(project, "the repository has no commits", "git commit")
 
 
 def test_the_plans_branch_is_made_and_uncommitted_edits_are_never_switched_away(

@@ -473,7 +473,7 @@ def test_whatever_else_an_item_holds_is_told_under_its_own_name() -> None:
         "subtasks": '[{"id": 1, "title": "the walnut drawer"}]',
     }
     assert set(told) <= set(json.loads(file.canonical(read([item])))["userStories"][0])
-    assert "testStrategy: two rows" in retrieval.wanted(feature)
+    assert "testStrategy: two rows" in retrieval.texts_of(feature)
 
 
 def test_long_other_fields_are_left_out_of_a_brief_by_name_and_the_rest_stays() -> None:

@@ -1,6 +1,6 @@
 """docs/languages.md says what the data files say."""
 
-from nightlatch.ratchet.languages.grammar import known
+from nightlatch.ratchet.languages.grammar import languages
 from nightlatch.ratchet.languages.languages_page import page
 from tests import ROOT
 
@@ -10,13 +10,13 @@ def test_the_page_of_the_languages_is_what_the_data_files_make() -> None:
         "make it anew: ./init.sh python docs/make.py"
     )
     assert [
-        language.title for language in known().values() if f"| {language.title} |" not in page()
+        language.title for language in languages().values() if f"| {language.title} |" not in page()
     ] == []
 
 
 def test_every_grammar_is_a_dependency() -> None:
     wanted = {
-        language.module.replace("_", "-") for language in known().values() if language.module
+        language.module.replace("_", "-") for language in languages().values() if language.module
     } | {"tree-sitter-typescript"}
     for file in ("pyproject.toml", "requirements.txt"):
         text = (ROOT / file).read_text(encoding="utf-8")
