@@ -58,7 +58,7 @@ def test_a_person_who_knows_better_lifts_a_usage_limit(tmp_path: Path) -> None:
     project = make_project(tmp_path, [feature(1)])
     limited = {"limit": 4_000_000_000}
     project.night([[limited]], code=75, env={"NIGHTLATCH_LIMITS_WALL": "1h"})
-    assert "asks every agent again" in project.run("resume").stdout
+    assert "tries every agent again" in project.run("resume").stdout
     assert "lifted by you" in project.night([[writes(1)]]).stderr
     assert project.passing() == ["US-001"]
 

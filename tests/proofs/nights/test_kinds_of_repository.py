@@ -266,7 +266,7 @@ def test_of_two_loops_started_at_once_the_second_says_try_later(tmp_path: Path) 
     os.close(go)
     assert told
     assert second.returncode == 75
-    assert "another run is at work here" in second.stderr
+    assert "another run is already going here" in second.stderr
     assert first.returncode == 0, err
     assert_morning(project, ONE, passing=["US-001"])
 
@@ -288,7 +288,7 @@ def test_of_two_loops_started_at_the_same_moment_exactly_one_runs(tmp_path: Path
         os.write(go, b"go\n")
         (second,), (first,) = over, [one for one in both if one not in over]
         _, told = second.communicate()
-        assert (second.returncode, "another run is at work here" in told) == (75, True), told
+        assert (second.returncode, "another run is already going here" in told) == (75, True), told
         assert first.communicate(timeout=PATIENCE) is not None
         assert first.returncode == 0
         assert project.outcomes() == [("failed", "US-001", "agent.fault")] * times
