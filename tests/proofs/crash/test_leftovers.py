@@ -19,7 +19,7 @@ import os, signal, sys
 from pathlib import Path
 from nightlatch.util import fs
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-files.replace(Path(sys.argv[1]), b"new")
+fs.replace(Path(sys.argv[1]), b"new")
 """
 HALF_AGENT = """#!/bin/sh
 if [ -e part.py ]; then echo more >more.txt; exit; fi

@@ -29,7 +29,9 @@ def rows(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_login_keys_files_and_version_are_those_of_the_agents_file(name: str) -> None:
-    known = tomllib.loads(files("nightlatch").joinpath("agents", f"{name}.toml").read_text("utf-8"))
+    known = tomllib.loads(
+        files("nightlatch").joinpath("agents", "data", f"{name}.toml").read_text("utf-8")
+    )
     told = {"or a key": ", ".join(known["keys"]), "also copied": ", ".join(known["home"])}
     told |= {"credentials": ", ".join(known["credentials"])} if "credentials" in known else {}
     told["tested"] = (
