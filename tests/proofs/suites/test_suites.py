@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightlatch.model.models import Feature, Outcome
+from nightlatch.suite.cache_io import ResultCache
 from nightlatch.suite.results import CheckStatus
 from nightlatch.suite.test_command import Named
 from tests.io.verdict.world import CALC, SUB, TEST_SUB, TESTS, Tree, World, rules, world
@@ -162,7 +163,7 @@ class Rooted(World):
     def engine(self, **settings: object):  # type: ignore[no-untyped-def]  # as its parent's
         return super().engine(
             named=(Named(folder="web"), Named(folder="svc")),
-            cache=self.folder / "other",
+            cache=ResultCache(self.folder / "other"),
             **settings,
         )
 
