@@ -179,8 +179,8 @@ def _last_name(place: Place) -> str:
 def _namesake(
     place: Place, test: Test, named: Mapping[Place, Test], units: Units
 ) -> tuple[Place, ...]:
-    """Return the test of the same name that says the same of the same unit. It is what
-    `_successor` would find first."""
+    """Return the test of the same name, with or without its groups, that says the same of the same
+    unit."""
     for there in sorted(named, key=lambda p: p[1] != place[1]):
         other = named[there]
         if (
@@ -212,10 +212,6 @@ def _likely(
     place: Place, test: Test, fresh: Mapping[Place, Test], units: Units
 ) -> tuple[Place, ...]:
     alone = {p: t for p, t in fresh.items() if units.same(place, test, [(p[0], t)])}
-    same = [p for p in alone if p[1] == place[1]]
-    last = [p for p in alone if p[1].rpartition("::")[2] == place[1].rpartition("::")[2]]
-    if found := next((p for p in (*same, *last) if similar(test, alone[p])), None):
-        return (found,)
     if found := next(
         (
             p

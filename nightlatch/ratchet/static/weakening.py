@@ -75,11 +75,11 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
         for t in texts
         if t.path in old and t.new is not None and t.path not in new
     )
-    moved, fresh, units = (
-        successors(old, new, texts),
-        _fresh(old, new),
-        Units(old, new, sides(texts)),
-    )
+    moved = successors(old, new, texts)
+    units = Units(old, new, sides(texts))
+    # Too many to ask each: what others assert excuses nothing then.
+    fresh = _fresh(old, new)
+    others = fresh if len(fresh) * len(moved) <= MOST_PAIRS else []
     for path, source in old.items():
         for name, test in source.tests.items():
             if supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(
@@ -95,8 +95,6 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
             after = [(p, new[p].tests[n]) for p, n in places]
             if not after:
                 continue
-            # Too many to ask each: what others assert excuses nothing then.
-            others = fresh if len(fresh) * len(moved) <= MOST_PAIRS else []
             apart = _apart([t for p, t in others if units.same((path, name), test, [(p, t)])])
             for rule, what in _compared(
                 test, [t for _, t in after], replaced(source, new.get(path), texts), apart
