@@ -9,76 +9,76 @@ import nightlatch
 from nightlatch.ratchet.languages import grammar
 
 LIBRARIES = (
-    *(
-        "attrs",
-        "jinja2",
-        "jinja2.meta",
-        "jinja2.sandbox",
-        "jsonschema",
-        "jsonschema._format",
-        "jsonschema.validators",
-        "pexpect",
-    ),
-    *(
-        "jsonschema_specifications",
-        "markupsafe",
-        "referencing.jsonschema",
-        "rich.console",
-        "rich.live",
-        "rich.status",
-        "rich.text",
-    ),
-    *("tomli_w", "yaml", "tree_sitter"),
+    "attrs",
+    "jinja2",
+    "jinja2.meta",
+    "jinja2.sandbox",
+    "jsonschema",
+    "jsonschema._format",
+    "jsonschema.validators",
+    "pexpect",
+    "jsonschema_specifications",
+    "markupsafe",
+    "referencing.jsonschema",
+    "rich.console",
+    "rich.live",
+    "rich.status",
+    "rich.text",
+    "tomli_w",
+    "yaml",
+    "tree_sitter",
+)
+ENCODINGS = (
+    "ascii",
+    "charmap",
+    "cp1252",
+    "idna",
+    "latin_1",
+    "punycode",
+    "raw_unicode_escape",
+    "unicode_escape",
+    "utf_8_sig",
+    "utf_16",
+    "utf_16_be",
+    "utf_16_le",
+    "utf_32",
 )
 STANDARD = (
-    *(
-        "_strptime",
-        "bz2",
-        "concurrent.futures.process",
-        "concurrent.futures.thread",
-        "ctypes",
-        "decimal",
-        "fractions",
-        "html.entities",
-    ),
-    *(
-        "logging",
-        "lzma",
-        "multiprocessing",
-        "pickle",
-        "pprint",
-        "pty",
-        "queue",
-        "runpy",
-        "traceback",
-        "tty",
-        "unicodedata",
-    ),
-    *("xml.etree.ElementTree", "xml.parsers.expat", "zipfile", "zoneinfo"),
-    *(
-        f"encodings.{name}"
-        for name in (
-            "ascii",
-            "charmap",
-            "cp1252",
-            "idna",
-            "latin_1",
-            "punycode",
-            "raw_unicode_escape",
-        )
-    ),
-    *(
-        f"encodings.{name}"
-        for name in ("unicode_escape", "utf_8_sig", "utf_16", "utf_16_be", "utf_16_le", "utf_32")
-    ),
+    "_strptime",
+    "bz2",
+    "concurrent.futures.process",
+    "concurrent.futures.thread",
+    "ctypes",
+    "decimal",
+    "fractions",
+    "html.entities",
+    "logging",
+    "lzma",
+    "multiprocessing",
+    "pickle",
+    "pprint",
+    "pty",
+    "queue",
+    "runpy",
+    "traceback",
+    "tty",
+    "unicodedata",
+    "xml.etree.ElementTree",
+    "xml.parsers.expat",
+    "zipfile",
+    "zoneinfo",
+    *(f"encodings.{name}" for name in ENCODINGS),
 )
 # These are started, never imported.
 PROGRAMS = ("nightlatch.agents.note_cli", "nightlatch.agents.scripted")
 # Commands are imported where they are given; the former names of modules are for people's files.
 NOT_IN_THE_NIGHT = (
     *PROGRAMS,
-    *("nightlatch.__main__", "nightlatch.cli", "nightlatch.edge"),
-    *("nightlatch.suite.runners", "nightlatch.shipped"),
+    "nightlatch.__main__",
+    "nightlatch.cli",
+    "nightlatch.edge",
+    "nightlatch.suite.runners",
+    "nightlatch.shipped",
 )
 
 
