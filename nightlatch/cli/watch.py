@@ -94,27 +94,27 @@ def printed(watcher: SnapshotReader, scene: RunSnapshot, *, as_json: bool = Fals
 
 
 def to_json_line(scene: RunSnapshot, word: str, text: str) -> str:
-    names = (
-        "run",
-        "branch",
-        "process",
-        "session",
-        "feature",
-        "agent",
-        "phase",
-        "passing",
-        "total",
-        "waiting",
-        "spent",
-        "unread",
+    work = scene.work
+    return json.dumps(
+        {
+            "schema": "nightlatch/watch/1",
+            "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "event": word,
+            "says": text,
+            "run": scene.run.name,
+            "branch": scene.run.branch,
+            "process": scene.process,
+            "session": work.session if work else "",
+            "feature": work.feature if work else "",
+            "agent": work.agent if work else "",
+            "phase": work.phase if work else "",
+            "passing": scene.features.passing,
+            "total": scene.features.total,
+            "waiting": scene.features.waiting,
+            "spent": scene.run.spent,
+            "unread": scene.unread,
+        }
     )
-    body = {
-        "schema": "nightlatch/watch/1",
-        "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "event": word,
-        "says": text,
-    }
-    return json.dumps({**body, **{name: getattr(scene, name) for name in names}})
 
 
 def looked(watcher: SnapshotReader, before: RunSnapshot) -> tuple[RunSnapshot, str]:
@@ -131,11 +131,11 @@ def screen(watcher: SnapshotReader, scene: RunSnapshot) -> RunSnapshot:
     from rich.console import Console
     from rich.live import Live
 
-    # the terminal knows better
-    to_json_line = {
+    # the terminal knows its size better than the variables of the shell that was resized
+    environment = {
         name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")
     }
-    note, console = "", Console(_environ=to_json_line)
+    note, console = "", Console(_environ=environment)
     with keyboard(), Live(console=console, screen=True, auto_refresh=False) as live:
         while scene.process is not None:
             live.update(picture(scene, console.width, note), refresh=True)
@@ -154,11 +154,11 @@ def picture(scene: RunSnapshot, width: int, note: str = "") -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    to_json_line = [
+    lines = [
         ((word, STYLES.get(word.strip(), "bold")), f" {rest}")
         for word, rest in rows(scene, width, note)
     ]
-    return Group(*(Text.assemble(*row, no_wrap=True, overflow="ellipsis") for row in to_json_line))
+    return Group(*(Text.assemble(*parts, no_wrap=True, overflow="ellipsis") for parts in lines))
 
 
 def obeyed(watcher: SnapshotReader, scene: RunSnapshot, live: "Live", key: str) -> str:

@@ -2,7 +2,9 @@
 one run, or of all since a moment."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -20,7 +22,17 @@ from nightlatch.record.progress import (
     line,
     unfolded,
 )
-from nightlatch.report.model import FileStat, Known, Report, Risk, SessionReport
+from nightlatch.report.model import (
+    Asks,
+    BranchFacts,
+    FileStat,
+    Known,
+    PassingFeatures,
+    Report,
+    Risk,
+    RunFacts,
+    SessionReport,
+)
 from nightlatch.report.pending import decided, decisions, slipped_features
 from nightlatch.report.source import (
     _SESSION,
@@ -36,9 +48,9 @@ from nightlatch.suite.test_names import is_reported_test
 from nightlatch.util import manifests
 from nightlatch.util.globs import matcher
 
-LARGE = 400
-NEEDS_YOU = "3"
-PAUSE = timedelta(minutes=5)
+NEEDS_YOU = "3"  # the exit code of a run that waits for the person
+LARGE = 400  # lines: beyond it a person no longer reads a change in one sitting
+PAUSE = timedelta(minutes=5)  # what preparing a session takes is no wait
 IS_MANIFEST = matcher(f"**/{name}" for name in manifests.DEPENDENCIES)
 _FIX = re.compile(r"; fix: (.+)")
 
@@ -47,50 +59,96 @@ def build(source: Source, picked: Sequence[RunRecord]) -> Report:
     """The report on these runs; on none it says how things stand."""
     last = picked[-1] if picked else RunRecord()
     end = source.stop or last.end
-    latest = not picked or nights(source.items)[-1:] == [last]
+    # an older run is told as it was: what waits and what is next are facts of today
+    is_latest = not picked or nights(source.items)[-1:] == [last]
     sessions = tuple(_sessions(source, picked))
-    kind, stop, stopped = _stopped(source, last, end)
-    start = began(picked[0]) if picked else None
-    opened = dict(picked[0].start.fields) if picked and picked[0].start else {}
-    closed = dict(end.fields) if end else {}
-    known = (source.survey.passing, len(source.survey.plan.features))
-    passing, total = known if latest else _counts(closed.get("passing", ""), known)
-    tests = next(
-        (
-            detail.removeprefix("branch  ")
-            for detail in (end.details if end else ())
-            if detail.startswith("branch  ")
-        ),
-        "",
-    )
-    before = _counts(opened.get("passing", ""), known)[0]
-    fixed, ended = _FIX.search(stop), stopped or (sessions[-1].ended if sessions else start)
+    run = _run_facts(source, picked, end, sessions)
     return Report(
         project=line(source.project, 60),
         program=source.program,
-        runs=tuple(line(night.run, 40) for night in picked if night.run),
-        start=start,
-        end=max(ended, start) if ended and start else ended,
-        kind=kind,
-        stop=line(_FIX.sub("", stop)),
-        fix=line(fixed[1], 200) if fixed else _usual_fix(kind, source.program),
-        branch=line(source.branch, 80),
-        tip=source.tip,
-        base=line(opened.get("base", ""), 40),
-        tests=line(tests.partition(";")[0], 120) or _last_tests(sessions),
-        unpushed=source.unpushed,
-        before=before,
-        passing=passing,
-        total=total,
-        budget=line(opened.get("budget", "").replace("none", ""), 20),
-        decide=(*decisions(source), *slipped_features(source)) if latest else (),
-        decided=tuple(decided(source)) if latest else (),
+        run=run,
+        branch=BranchFacts(
+            name=line(source.branch, 80),
+            tip=source.tip,
+            tests=_branch_tests(end) or _last_tests(sessions),
+            unpushed=source.unpushed,
+        ),
+        passing=_passing(source, picked, run.start, end, is_latest=is_latest),
+        asks=_asks(source, end) if is_latest else Asks(pending=(), decided=(), next=()),
         sessions=sessions,
         waits=tuple(_waits(source, sessions)),
-        burnup=tuple(_burnup(start, before, picked)),
         findings=tuple(_findings(source, sessions)),
         missing=source.missing,
-        next=tuple(_next(source, latest, closed.get("exit", ""))),
+    )
+
+
+def _run_facts(
+    source: Source,
+    picked: Sequence[RunRecord],
+    end: RunEnd | None,
+    sessions: Sequence[SessionReport],
+) -> RunFacts:
+    """Return when the runs began and ended, and how the last one did."""
+    kind, why, stopped = _stopped(source, picked[-1] if picked else RunRecord(), end)
+    opening = _opening(picked)
+    start = began(picked[0]) if picked else None
+    ended = stopped or (sessions[-1].ended if sessions else start)
+    fix = _FIX.search(why)
+    return RunFacts(
+        names=tuple(line(night.run, 40) for night in picked if night.run),
+        start=start,
+        # the clock of the machine may have been set back in the night
+        end=max(ended, start) if ended and start else ended,
+        kind=kind,
+        stop=line(_FIX.sub("", why)),
+        fix=line(fix[1], 200) if fix else _usual_fix(kind, source.program),
+        base=line(opening.get("base", ""), 40),
+        budget=line(opening.get("budget", "").replace("none", ""), 20),
+    )
+
+
+def _opening(picked: Sequence[RunRecord]) -> Mapping[str, str]:
+    """Return the fields of the line that opened the first of these runs."""
+    start = picked[0].start if picked else None
+    return dict(start.fields) if start else {}
+
+
+def _detail(end: RunEnd | None, head: str) -> str:
+    """Return the line of the end block that begins so, without its beginning; "" for none."""
+    details = end.details if end else ()
+    lines = (text.removeprefix(head) for text in details if text.startswith(head))
+    return next(lines, "")
+
+
+def _branch_tests(end: RunEnd | None) -> str:
+    """Return what the end block says of the branch's tests."""
+    return line(_detail(end, "branch  ").partition(";")[0], 120)
+
+
+def _passing(
+    source: Source,
+    picked: Sequence[RunRecord],
+    start: datetime | None,
+    end: RunEnd | None,
+    *,
+    is_latest: bool,
+) -> PassingFeatures:
+    """Return how many features passed before these runs and after them."""
+    today = (source.survey.passing, len(source.survey.plan.features))
+    closing = dict(end.fields) if end else {}
+    now, total = today if is_latest else _counts(closing.get("passing", ""), today)
+    before, _ = _counts(_opening(picked).get("passing", ""), today)
+    return PassingFeatures(
+        before=before, now=now, total=total, burnup=tuple(_burnup(start, before, picked))
+    )
+
+
+def _asks(source: Source, end: RunEnd | None) -> Asks:
+    """Return what waits for the person today, and what comes next."""
+    return Asks(
+        pending=(*decisions(source), *slipped_features(source)),
+        decided=tuple(decided(source)),
+        next=tuple(_next(source, dict(end.fields).get("exit", "") if end else "")),
     )
 
 
@@ -106,19 +164,9 @@ def _stopped(
     code, why, at = source.times.stops.get(last.run, ("", "", None))
     if end:
         fields = dict(end.fields)
-        why = next(
-            (
-                detail.removeprefix("stop    ")
-                for detail in end.details
-                if detail.startswith("stop    ")
-            ),
-            why,
-        )
+        why = _detail(end, "stop    ") or why
         code, at = fields.get("exit", code), _moment(fields.get("at", "")) or at
-        failed = [entry.word for entry in last.entries if entry.word in SESSION_WORDS][-1:] == [
-            "failed"
-        ]
-        return STOPS.get(code, "error") if code else "fault" if failed else "ended", why, at
+        return _kind_of(code, last), why, at
     if not last.run:
         return "", "", None
     if source.going == last.run:
@@ -126,6 +174,14 @@ def _stopped(
     return (
         (STOPS.get(code, "error"), why, at) if why else ("cut off", "the run did not finish", None)
     )
+
+
+def _kind_of(code: str, run: RunRecord) -> str:
+    """Return how a run ended that wrote its end block."""
+    if code:
+        return STOPS.get(code, "error")
+    outcomes = [entry.word for entry in run.entries if entry.word in SESSION_WORDS]
+    return "fault" if outcomes[-1:] == ["failed"] else "ended"
 
 
 def _moment(text: str) -> datetime | None:
@@ -155,29 +211,44 @@ def _sessions(source: Source, picked: Sequence[RunRecord]) -> Iterator[SessionRe
     ids = {id(entry) for night in picked for entry in night.entries}
     story = _story(source.items)
     run = agent = ""
-    refused: dict[str, tuple[int, str]] = {}
-    last = dict[str, Entry]()
+    # by feature: the sessions since it last landed, and the last refusal as the record has it
+    past = defaultdict[str, _Past](_Past)
+    refusals = dict[str, Entry]()
     for item in source.items:
         if isinstance(item, RunStart):
             run, agent = item.run, dict(item.fields).get("agent", "")
         if not isinstance(item, Entry) or item.word not in SESSION_WORDS or not item.details:
             continue
-        count, rule = refused.get(item.feature, (0, ""))
-        if id(item) in ids and (found := _SESSION.fullmatch(item.details[-1])):
-            cut = (
-                ""
-                if found[1].startswith(f"{run}-")
-                else f"began in {line(found[1].rpartition('-')[0], 40)}, which was cut off"
-            )
-            told = unfolded(item, last.get(item.feature))
-            yield _session(source, told, found, agent, (count, rule, cut), story.get(id(item), ""))
+        whole = unfolded(item, refusals.get(item.feature))
+        if id(item) in ids and (name := _SESSION.fullmatch(item.details[-1])):
+            before = replace(past[item.feature], cut_off=_cut_off(name[1], run))
+            yield _session(source, whole, name, agent, before, story.get(id(item), ""))
         if item.word == "rejected":
-            last[item.feature] = unfolded(item, last.get(item.feature))
-        refused[item.feature] = (
-            (0, "")
-            if item.word in LANDS
-            else (count + 1, item.rule if item.word == "rejected" else rule)
-        )
+            refusals[item.feature] = whole
+        past[item.feature] = past[item.feature].after(item)
+
+
+def _cut_off(session: str, run: str) -> str:
+    """Return that a session belongs to an earlier run than the one that ended it, "" otherwise."""
+    if session.startswith(f"{run}-"):
+        return ""
+    return f"began in {line(session.rpartition('-')[0], 40)}, which was cut off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """What the sessions on a feature came to since it last landed: their number, the rule of the
+    last refusal, and the run that was cut off in the middle of the one at hand."""
+
+    sessions: int = 0
+    refused: str = ""
+    cut_off: str = ""
+
+    def after(self, entry: Entry) -> "_Past":
+        if entry.word in LANDS:
+            return _Past()
+        rule = entry.rule if entry.word == "rejected" else self.refused
+        return _Past(sessions=self.sessions + 1, refused=rule)
 
 
 def _session(
@@ -185,7 +256,7 @@ def _session(
     entry: Entry,
     found: re.Match[str],
     agent: str,
-    past: tuple[int, str, str],
+    past: _Past,
     then: str,
 ) -> SessionReport:
     landing = source.landings.get(found[1])
@@ -211,7 +282,7 @@ def _session(
         commit=landing.commit if landing else "",
         changes=landing.changes if landing else None,
         proof=tuple(_proof(landing)) if landing else (),
-        risks=tuple(_risks(landing, *past)) if landing else (),
+        risks=tuple(_risks(landing, past)) if landing else (),
     )
 
 
@@ -230,17 +301,21 @@ def _story(items: Iterable[Item]) -> dict[int, str]:
     return told
 
 
-def _risks(landing: LandedCommit, sessions: int, refused: str, cut: str) -> Iterator[Risk]:
-    if refused:
-        yield Risk(rule="after-refusal", says=f"landed after {line(refused, 60)}", weight=16)
+def _risks(landing: LandedCommit, past: _Past) -> Iterator[Risk]:
+    """Yield why this landing is worth reading.
+
+    What was refused before is read first, then what a person let through or what touched old tests.
+    """
+    if past.refused:
+        yield Risk(rule="after-refusal", says=f"landed after {line(past.refused, 60)}", weight=16)
     if "Approved" in landing.trailers:
         yield Risk(rule="approved", says="was held, and you approved it", weight=8)
     if landing.changes:
         yield from _risks_of(landing.changes)
-    if sessions >= 2:
-        yield Risk(rule="many-sessions", says=f"took {sessions + 1} sessions", weight=2)
-    if cut:
-        yield Risk(rule="cut-off", says=cut, weight=1)
+    if past.sessions >= 2:
+        yield Risk(rule="many-sessions", says=f"took {past.sessions + 1} sessions", weight=2)
+    if past.cut_off:
+        yield Risk(rule="cut-off", says=past.cut_off, weight=1)
 
 
 def _risks_of(changes: Sequence[FileStat]) -> Iterator[Risk]:
@@ -309,12 +384,10 @@ def _findings(source: Source, sessions: Sequence[SessionReport]) -> Iterator[Kno
         )
 
 
-def _next(source: Source, latest: bool, code: str) -> Iterator[tuple[str, str]]:
+def _next(source: Source, code: str) -> Iterator[tuple[str, str]]:
     """What the next run would do, each with its command."""
     runs = [line(feature.id, 60) for feature, waiting in source.survey.left if waiting is None]
     behind = source.survey.count("behind")
-    if not latest:
-        return
     if runs:
         more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
         yield f"{', '.join(runs[:3])}{more} can run", f"{source.program} run"

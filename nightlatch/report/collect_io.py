@@ -61,32 +61,27 @@ def report(
     picked = chosen(seen.items, run, since)
     known = [night.run for night in nights(seen.items) if night.run]
     if run and run not in known:
-        fix = (
-            f"one of: {', '.join(line(name, 40) for name in known[-3:])}"
-            if known
-            else "nightlatch run"
-        )
+        names = ", ".join(line(name, 40) for name in known[-3:])
+        fix = f"one of: {names}" if known else "nightlatch run"
         raise UsageError(f"run {line(run, 60)} not found", place=project.progress, fix=fix)
     times, last = journal_of(project, {night.run for night in picked})
     going = last if read_io.holder(project) else ""
-    if (
-        last
-        and not run
-        and not since
-        and last not in known
-        and (going or not picked or times.stops.get(last, ("",))[0] in BROKE)
-    ):
-        # it has left nothing on the branch, and says more than the run before it
-        picked = [RunRecord(run=last)]
+    is_unrecorded = last and last not in known
+    nothing_chosen = not run and not since
+    if is_unrecorded and nothing_chosen:
+        broke = times.stops.get(last, ("",))[0] in BROKE
+        if going or broke or not picked:
+            # it has left nothing on the branch, and says more than the run before it
+            picked = [RunRecord(run=last)]
     with landings(project, seen.tip, reaching(seen.items, picked, seen.survey.together)) as landed:
-        stands, _ = seen.survey, meanwhile()
-        told = source(project, (seen.branch, seen.tip), stands, seen.items, picked, program, landed)
-    return build(
-        replace(
-            told, times=times, going=going, missing=(*filter(None, (seen.unread,)), *told.missing)
-        ),
-        picked,
-    )
+        # git goes through the commits beside this
+        survey = seen.survey
+        meanwhile()
+        at = (seen.branch, seen.tip)
+        facts = source(project, at, survey, seen.items, picked, program, landed)
+    unread = (seen.unread,) if seen.unread else ()
+    facts = replace(facts, times=times, going=going, missing=(*unread, *facts.missing))
+    return build(facts, picked)
 
 
 def source(

@@ -62,8 +62,8 @@ def page(
     """
     style = re.search(r"<style>(.*?)</style>", template, re.DOTALL)
     digest = b64encode(sha256((style[1] if style else "").encode()).digest()).decode()
-    whole, landed, apart = report.whole, report.landed, report.apart
-    (tests, *_), zone = state(report), f"{report.start or EPOCH:%Z}"
+    whole, landed, apart = report.totals, report.landed, report.apart
+    (tests, *_), zone = state(report), f"{report.run.start or EPOCH:%Z}"
     return compiled(template).render(
         r=report,
         apart=apart,
@@ -76,8 +76,8 @@ def page(
         broken=BROKEN,
         headings=HEADINGS,
         tests=tests,
-        pushed=pushed(report.unpushed),
-        stopped=stopped(report).removeprefix("stopped").lstrip() if report.stop else "",
+        pushed=pushed(report.branch.unpushed),
+        stopped=stopped(report).removeprefix("stopped").lstrip() if report.run.stop else "",
         zone=zone,
         span=when(report),
         trouble=trouble(report),
@@ -233,22 +233,24 @@ def by_day(sessions: Sequence[SessionReport]) -> Iterator[tuple[object, ...]]:
 
 def burnup(report: Report) -> dict[str, object]:
     """A stair of at most a hundred steps, between the lowest and the highest count."""
-    every = max(len(report.burnup) // TABLE, 1)
-    steps = [*report.burnup[::every], *report.burnup[-1:]]
-    scale = Scale(report.start or EPOCH, report.end or report.start or EPOCH)
+    changes = report.passing.burnup
+    every = max(len(changes) // TABLE, 1)
+    steps = [*changes[::every], *changes[-1:]]
+    start = report.run.start or EPOCH
+    scale = Scale(start, report.run.end or start)
     counts = [count for _, count in steps] or [0]
+    # a night on which nothing moved is a flat line, not a division by zero
     low, high = min(counts), max(*counts, min(counts) + 1)
 
     def height(count: int) -> float:
         return round(20 + HEIGHT * (high - count) / (high - low) * 0.85, 1)
 
     points = [(scale.at(at), height(count)) for at, count in steps]
-    points += [(100.0, points[-1][1])] if points else []
-    curve = [
-        line
-        for (x1, y1), (x2, y2) in pairwise(points)
-        for line in ((x1, y1, x2, y1), (x2, y1, x2, y2))
-    ]
+    # the last count holds until the end of the run
+    points += [(100.0, y) for _, y in points[-1:]]
+    curve: list[tuple[float, float, float, float]] = []
+    for (x1, y1), (x2, y2) in pairwise(points):
+        curve += [(x1, y1, x2, y1), (x2, y1, x2, y2)]
     return {
         "levels": [(height(count), count) for count in sorted({low, high})],
         "curve": curve,

@@ -5,77 +5,78 @@ from dataclasses import asdict
 from nightlatch.report.model import Report, SessionReport
 from nightlatch.report.text import iso, reason
 
+# the outcomes beside "landed", in the order in which the document has them
+NOT_LANDED = (
+    *("unproved", "rejected", "held", "blocked"),
+    *("advanced", "interrupted", "failed"),
+)
+
 
 def to_json(report: Report) -> dict[str, object]:
     """The report as documented JSON; keys are only ever added."""
-    whole = report.whole
-    source = (
-        "none"
-        if whole.unknown == whole.sessions
-        else "partly agent-reported"
-        if whole.unknown
-        else "agent-reported"
-    )
     body = asdict(report)
     return {
         "schema": "nightlatch/report/1",
         "verdict": " ".join(report.verdict),
         "run": run_of(report),
         "branch": {
-            "name": report.branch,
-            "tip": report.tip,
-            "tests": report.tests or None,
-            "unpushed": report.unpushed,
+            "name": report.branch.name,
+            "tip": report.branch.tip,
+            "tests": report.branch.tests or None,
+            "unpushed": report.branch.unpushed,
         },
-        "features": {"before": report.before, "passing": report.passing, "total": report.total},
-        "fix": report.fix or None,
-        "cost": {
-            "usd": None if source == "none" else round(whole.usd, 2),
-            "source": source,
-            "not_landed": round(whole.lost, 2),
-            "unknown": whole.unknown,
-            **({"list_price": round(report.list_price, 2)} if report.list_price else {}),
+        "features": {
+            "before": report.passing.before,
+            "passing": report.passing.now,
+            "total": report.passing.total,
         },
-        "decide": [decided(each) for each in body["decide"]],
-        "decided": [{**asdict(each), "state": each.state} for each in report.decided],
-        **{
-            word: [row(one) for one in (report.landed if word == "landed" else report.of(word))]
-            for word in (
-                "landed",
-                "unproved",
-                "rejected",
-                "held",
-                "blocked",
-                "advanced",
-                "interrupted",
-                "failed",
-            )
-        },
+        "fix": report.run.fix or None,
+        "cost": cost_of(report),
+        "decide": [decided(each) for each in body["asks"]["pending"]],
+        "decided": [{**asdict(each), "state": each.state} for each in report.asks.decided],
+        "landed": [*map(row, report.landed)],
+        **{word: [*map(row, report.of(word))] for word in NOT_LANDED},
         "waits": [
             {"from": iso(since), "to": iso(until), "why": why} for since, until, why in report.waits
         ],
-        "burnup": [{"at": iso(at), "passing": count} for at, count in report.burnup],
+        "burnup": [{"at": iso(at), "passing": count} for at, count in report.passing.burnup],
         "by_feature": [asdict(each) for each in report.features],
         "by_agent": [asdict(each) for each in report.agents],
         "findings": body["findings"],
-        "next": [{"says": says, "command": command} for says, command in report.next],
+        "next": [{"says": says, "command": command} for says, command in report.asks.next],
         "missing": report.missing,
+    }
+
+
+def cost_of(report: Report) -> dict[str, object]:
+    """Return what was spent, and how much of the sum is known."""
+    totals = report.totals
+    if totals.unknown == totals.sessions:
+        source = "none"
+    else:
+        source = "partly agent-reported" if totals.unknown else "agent-reported"
+    return {
+        "usd": None if source == "none" else round(totals.usd, 2),
+        "source": source,
+        "not_landed": round(totals.lost, 2),
+        "unknown": totals.unknown,
+        **({"list_price": round(report.list_price, 2)} if report.list_price else {}),
     }
 
 
 def run_of(report: Report) -> dict[str, object] | None:
     """Return the last run with its limits, None where no run is on record."""
-    if not report.runs:
+    if not report.run.names:
         return None
     return {
-        "id": report.runs[-1],
-        "runs": report.runs,
-        "start": iso(report.start),
-        "end": iso(report.end),
-        "ended": report.kind,
-        "stop": report.stop,
-        "base": report.base,
-        "budget": report.budget or None,
+        "id": report.run.names[-1],
+        "runs": report.run.names,
+        "start": iso(report.run.start),
+        "end": iso(report.run.end),
+        "ended": report.run.kind,
+        "stop": report.run.stop,
+        "base": report.run.base,
+        "budget": report.run.budget or None,
     }
 
 

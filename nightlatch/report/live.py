@@ -25,44 +25,70 @@ Row: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunSnapshot:
-    """One moment. `process` is None without a run at work; moments are None where nothing is known.
+class SessionAtWork:
+    """The session at work: what it is about, what it does and since when; `said` is what its
+    agent said last, `heard` when."""
 
-    feature, title, session, tries, agent, phase and since are of the session at work, "" between
-    two; said: what its agent said last, heard: when. `wish` is what the person asked of the run.
-    `spent` and `budget` are dollars, 0 for none. `ending`: why there is no run, `unread`: why the
-    plan is the one that was committed.
+    session: str
+    feature: str
+    title: str
+    tries: str
+    agent: str
+    phase: str
+    since: datetime | None = None
+    said: str = ""
+    heard: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAtWork:
+    """The run: when it began (None: not known), and what is left of its limits.
+
+    `spent` and `budget` are dollars, 0 for none; `used` of `sessions` sessions have ended;
+    `limited` names the agents that wait for a usage limit, each until when.
+    """
+
+    name: str = ""
+    branch: str = ""
+    began: datetime | None = None
+    until: str = ""
+    spent: float = 0.0
+    budget: float = 0.0
+    used: int = 0
+    sessions: int = 0
+    limited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureCounts:
+    """How many features pass, of how many; how many this run gained; how many wait for the
+    person; which ones come next. `tests` is what the last landing says of the branch's tests."""
+
+    passing: int = 0
+    total: int = 0
+    gained: int = 0
+    waiting: int = 0
+    next: tuple[str, ...] = ()
+    tests: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSnapshot:
+    """One moment. `process` is None without a run at work, and `ending` says why; `work` is None
+    between two sessions.
+
+    `wish` is what the person asked of the run; `unread`: why the plan is the one that was
+    committed.
     """
 
     project: str
     now: datetime
     process: int | None = None
-    run: str = ""
-    branch: str = ""
-    began: datetime | None = None
-    until: str = ""
-    wish: str = ""
-    session: str = ""
-    feature: str = ""
-    title: str = ""
-    tries: str = ""
-    agent: str = ""
-    phase: str = ""
-    since: datetime | None = None
-    said: str = ""
-    heard: datetime | None = None
-    tests: str = ""
-    passing: int = 0
-    total: int = 0
-    gained: int = 0
-    waiting: int = 0
-    spent: float = 0.0
-    budget: float = 0.0
-    used: int = 0
-    sessions: int = 0
-    limits: tuple[str, ...] = ()
+    run: RunAtWork
+    work: SessionAtWork | None = None
+    features: FeatureCounts
     entries: tuple[Entry, ...] = ()
-    next: tuple[str, ...] = ()
+    wish: str = ""
     ending: str = ""
     unread: str = ""
 
@@ -78,65 +104,54 @@ def rows(scene: RunSnapshot, width: int, note: str = "") -> list[Row]:
 
 
 def _wide(scene: RunSnapshot) -> Iterator[Row]:
-    up = f", up {span(scene.now, scene.began)}" if scene.began else ""
-    until = f", until {scene.until}" if scene.until else ""
-    yield (
-        state(scene),
-        f"{scene.project}  {scene.run} on {scene.branch}  {scene.now:%H:%M} UTC{up}{until}",
-    )
-    if scene.feature:
-        yield "feature ", f"{scene.feature} {scene.title}"
-        yield (
-            "phase   ",
-            (
-                f"{scene.phase}, {span(scene.now, scene.since)}   {scene.tries}, session"
-                f" {scene.used + 1} of {scene.sessions}"
-            ),
-        )
-        ago = f"last output {span(scene.now, scene.heard)} ago" if scene.heard else "no output yet"
-        yield "agent   ", f"{scene.agent}, {ago}{': ' if scene.said else ''}{scene.said}"
-    yield "tests   ", scene.tests or "not known yet"
-    yield (
-        "passing ",
-        (
-            f"{scene.passing}/{scene.total} {bar(scene.passing, scene.total)} {scene.gained:+} in"
-            " this run"
-        ),
-    )
-    of = (
-        f" of ${scene.budget:.2f} {bar(scene.spent, scene.budget)}"
-        if scene.budget
-        else ", no budget"
-    )
-    yield "budget  ", f"${scene.spent:.2f}{of}"
-    yield "limits  ", "; ".join(scene.limits) or "no agent is limited"
+    run, features = scene.run, scene.features
+    up = f", up {span(scene.now, run.began)}" if run.began else ""
+    until = f", until {run.until}" if run.until else ""
+    at = f"{scene.now:%H:%M} UTC"
+    yield state(scene), f"{scene.project}  {run.name} on {run.branch}  {at}{up}{until}"
+    if scene.work:
+        yield from _wide_work(scene, scene.work)
+    yield "tests   ", features.tests or "not known yet"
+    share = f"{features.passing}/{features.total} {bar(features.passing, features.total)}"
+    yield "passing ", f"{share} {features.gained:+} in this run"
+    of = f" of ${run.budget:.2f} {bar(run.spent, run.budget)}" if run.budget else ", no budget"
+    yield "budget  ", f"${run.spent:.2f}{of}"
+    yield "limits  ", "; ".join(run.limited) or "no agent is limited"
     yield "this run", counted(scene)
     for entry in scene.entries[-SHOWN:]:
         yield (
             f"  {entry.word:<11}",
             f"{entry.at:%H:%M} {entry.feature} {entry.rule} {entry.title}".replace("  ", " "),
         )
-    yield "next    ", ", ".join(scene.next) or "nothing"
+    yield "next    ", ", ".join(features.next) or "nothing"
     yield "keys    ", KEYS
 
 
+def _wide_work(scene: RunSnapshot, work: SessionAtWork) -> Iterator[Row]:
+    yield "feature ", f"{work.feature} {work.title}"
+    number = f"session {scene.run.used + 1} of {scene.run.sessions}"
+    yield "phase   ", f"{work.phase}, {span(scene.now, work.since)}   {work.tries}, {number}"
+    ago = f"last output {span(scene.now, work.heard)} ago" if work.heard else "no output yet"
+    yield "agent   ", f"{work.agent}, {ago}{': ' if work.said else ''}{work.said}"
+
+
 def _narrow(scene: RunSnapshot) -> Iterator[Row]:
-    yield state(scene), f"{scene.project} {scene.now:%H:%M} {span(scene.now, scene.began)}"
-    if scene.feature:
-        yield scene.feature, f"{scene.phase} {span(scene.now, scene.since)}"
-        yield (
-            "agent",
-            f"{span(scene.now, scene.heard)} ago: {scene.said}" if scene.heard else "no output yet",
-        )
-    of = f" of ${scene.budget:.2f}" if scene.budget else ""
-    yield "passing", f"{scene.passing}/{scene.total} ({scene.gained:+})  ${scene.spent:.2f}{of}"
+    run, features, work = scene.run, scene.features, scene.work
+    yield state(scene), f"{scene.project} {scene.now:%H:%M} {span(scene.now, run.began)}"
+    if work:
+        yield work.feature, f"{work.phase} {span(scene.now, work.since)}"
+        ago = f"{span(scene.now, work.heard)} ago: {work.said}"
+        yield "agent", ago if work.heard else "no output yet"
+    of = f" of ${run.budget:.2f}" if run.budget else ""
+    passing = f"{features.passing}/{features.total} ({features.gained:+})"
+    yield "passing", f"{passing}  ${run.spent:.2f}{of}"
     yield "run", counted(scene)
-    if scene.limits:
-        yield "limit", "; ".join(scene.limits)
+    if run.limited:
+        yield "limit", "; ".join(run.limited)
     if scene.entries:
         last = scene.entries[-1]
         yield "last", f"{last.at:%H:%M} {last.word} {last.feature}"
-    yield "next", ", ".join(scene.next) or "nothing"
+    yield "next", ", ".join(features.next) or "nothing"
     yield "keys", "p pause  s stop  l log  q leave"
 
 
@@ -147,7 +162,7 @@ def state(scene: RunSnapshot) -> str:
     if scene.wish == "stop":
         return "STOPPING"
     working, idle = ("PAUSING", "PAUSED") if scene.wish == "pause" else ("RUNNING", "WAITING")
-    return working if scene.feature else idle
+    return working if scene.work else idle
 
 
 def counted(scene: RunSnapshot) -> str:
@@ -156,7 +171,7 @@ def counted(scene: RunSnapshot) -> str:
     came = (
         ", ".join(f"{count} {word}" for word, count in counts.items()) or "no session has ended yet"
     )
-    return f"{came}; {scene.waiting} wait for you"
+    return f"{came}; {scene.features.waiting} wait for you"
 
 
 def span(now: datetime, then: datetime | None) -> str:
@@ -180,19 +195,22 @@ def bar(part: float, whole: float) -> str:
 
 def news(before: RunSnapshot | None, now: RunSnapshot) -> Iterator[Row]:
     """What happened between two moments, for whoever reads lines."""
-    known = before.entries if before and before.run == now.run else ()
+    is_same_run = before is not None and before.run.name == now.run.name
+    known = before.entries if before and is_same_run else ()
     for entry in now.entries[len(known) :]:
         yield entry.word, f"{entry.feature} {entry.rule} {entry.title}".replace("  ", " ")
     if now.process is None:
         yield "ended", now.ending
     elif before is None or session_and_phase(before) != session_and_phase(now):
+        work = now.work
         yield (
-            "session" if now.feature else "waiting",
-            f"{now.feature} {now.title}: {now.phase}" if now.feature else "between two sessions",
+            ("session", f"{work.feature} {work.title}: {work.phase}")
+            if work
+            else ("waiting", "between two sessions")
         )
     if before is not None and now.wish != before.wish:
         yield "asked", now.wish or "resume"
 
 
 def session_and_phase(scene: RunSnapshot) -> Sequence[str]:
-    return scene.session, scene.phase
+    return (scene.work.session, scene.work.phase) if scene.work else ()

@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from nightlatch.journal import control_io, read_io, transcripts_io
 from nightlatch.journal.events import TURNS, Fields
@@ -13,11 +12,18 @@ from nightlatch.journal.file_io import BEGINNING, Position, store_of
 from nightlatch.project.project import Project
 from nightlatch.record.progress import SESSION_WORDS, Entry, RunStart
 from nightlatch.report import status_io
-from nightlatch.report.live import PHASES, RunSnapshot
+from nightlatch.report.live import (
+    PHASES,
+    FeatureCounts,
+    RunAtWork,
+    RunSnapshot,
+    SessionAtWork,
+)
 from nightlatch.report.status_io import ProjectStatus
 from nightlatch.util.text import plain
 
-TAIL = 60_000
+TAIL = 60_000  # bytes of a transcript: its last event, however long, is in them
+NEXT_SHOWN = 3  # features that come next
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +34,6 @@ class SnapshotReader:
     project: Project
     _key: object = None
     _known: RunSnapshot | None = None
-    _transcript: Path | None = None
     _position: Position = BEGINNING
     _events: list[Fields] = field(default_factory=list)
 
@@ -36,21 +41,18 @@ class SnapshotReader:
         """Raises NightlatchError where the plan cannot be read."""
         project, now = self.project, datetime.now(UTC)
         process = read_io.holder(project)
-        tip = project.repo.tip(self._known.branch) if self._known else None
+        tip = project.repo.tip(self._known.run.branch) if self._known else None
         self.follow()
         key = (process, self._position, project.plan_stat(), tip)
         if self._known is None or key != self._key:
             latest = self._events[::-1]
             self._known, self._key = at_rest(project, process, latest), key
-            self._transcript = (
-                project.state / "sessions" / self._known.session / transcripts_io.NAME
-                if self._known.session
-                else None
-            )
-        heard, said = last_words(project, self._known.agent, self._transcript)
-        return replace(
-            self._known, now=now, wish=control_io.asked(project, process), heard=heard, said=said
-        )
+        work = self._known.work
+        if work is not None:
+            heard, said = last_words(project, work)
+            work = replace(work, heard=heard, said=said)
+        wish = control_io.asked(project, process)
+        return replace(self._known, now=now, wish=wish, work=work)
 
     def follow(self) -> None:
         """Take in what the journal has new, as far as it is about the last run."""
@@ -66,56 +68,63 @@ def at_rest(project: Project, process: int | None, events: list[Fields]) -> RunS
     first."""
     seen = status_io.glance(project)
     opening = next((event for event in events if event.get("event") == "run.started"), {})
-    run, config = str(opening.get("run", "")), project.config
-    start, entries = record(seen, run)
-    before = start.get("passing", f"{seen.survey.passing}/").partition("/")[0]
-    scene = RunSnapshot(
+    name, limits = str(opening.get("run", "")), project.config.limits
+    start, entries = record(seen, name)
+    work = session_at_work(seen, events) if process is not None else None
+    return RunSnapshot(
         project=project.repo.folder.name,
         now=datetime.now(UTC),
         process=process,
-        run=run,
-        branch=seen.branch,
-        began=moment(opening),
-        until=config.limits.until,
-        tests=tests(seen),
-        passing=seen.survey.passing,
-        total=len(seen.plan.features),
-        gained=seen.survey.passing - int(before) if before.isdecimal() else 0,
-        waiting=seen.survey.waiting,
-        spent=seen.history.spent(run),
-        budget=config.limits.budget,
-        used=len(entries),
-        sessions=config.limits.sessions,
-        limits=limits(events),
+        run=RunAtWork(
+            name=name,
+            branch=seen.branch,
+            began=moment(opening),
+            until=limits.until,
+            spent=seen.history.spent(name),
+            budget=limits.budget,
+            used=len(entries),
+            sessions=limits.sessions,
+            limited=limited(events),
+        ),
+        work=work,
+        features=feature_counts(seen, start, work.feature if work else ""),
         entries=entries,
         ending=ending(events),
         unread=seen.unread,
-        next=tuple(
-            f"{f.id} {plain(f.title, 60)}" for f, waiting in seen.survey.left if waiting is None
-        )[:3],
     )
-    return with_session(scene, seen, events) if process is not None else scene
 
 
-def with_session(scene: RunSnapshot, seen: ProjectStatus, events: list[Fields]) -> RunSnapshot:
-    """The same with the session at work, if one is."""
+def feature_counts(seen: ProjectStatus, start: Mapping[str, str], at_work: str) -> FeatureCounts:
+    """Return how many features pass; the one at work is not among the next."""
+    passing = seen.survey.passing
+    before = start.get("passing", f"{passing}/").partition("/")[0]
+    can_run = [feature for feature, waiting in seen.survey.left if waiting is None][:NEXT_SHOWN]
+    return FeatureCounts(
+        passing=passing,
+        total=len(seen.plan.features),
+        gained=passing - int(before) if before.isdecimal() else 0,
+        waiting=seen.survey.waiting,
+        next=tuple(f"{f.id} {plain(f.title, 60)}" for f in can_run if plain(f.id, 60) != at_work),
+        tests=tests(seen),
+    )
+
+
+def session_at_work(seen: ProjectStatus, events: list[Fields]) -> SessionAtWork | None:
+    """Return the session at work, None between two."""
     turn: Fields = next((event for event in events if event.get("event") in TURNS), {})
     if turn.get("event") != "session.started":
-        return scene
+        return None
     phase = next((event for event in events if event.get("event") in PHASES), turn)
     name = str(turn.get("feature", ""))
     feature = seen.plan.feature(name)
     tries = seen.history.of(feature).attempts + 1 if feature else 1
-    others = tuple(item for item in scene.next if not item.startswith(f"{name} "))
-    return replace(
-        scene,
+    return SessionAtWork(
         session=str(turn.get("session", "")),
         feature=plain(name, 60),
         title=plain(feature.title, 80) if feature else "",
         agent=str(turn.get("agent", "")),
         phase=PHASES[str(phase["event"])],
         since=moment(phase),
-        next=others,
         tries=f"try {tries} of {seen.project.config.limits.attempts}",
     )
 
@@ -147,7 +156,7 @@ def tests(seen: ProjectStatus) -> str:
     return next(filter(None, told), "")
 
 
-def limits(events: list[Fields]) -> tuple[str, ...]:
+def limited(events: list[Fields]) -> tuple[str, ...]:
     """The agents that are limited now, each until when."""
     met = [event for event in reversed(events) if event.get("event") == "limit.met"]
     untils = {str(event["agent"]): datetime.fromisoformat(str(event["until"])) for event in met}
@@ -172,22 +181,17 @@ def ending(events: list[Fields]) -> str:
     return "the run is gone" if turn else "no run is going here"
 
 
-def last_words(
-    project: Project, agent: str, transcript: Path | None
-) -> tuple[datetime | None, str]:
+def last_words(project: Project, work: SessionAtWork) -> tuple[datetime | None, str]:
     """When the agent was last heard, and what it said, made harmless."""
     try:
-        with (transcript or Path()).open("rb") as file:
+        with (project.state / "sessions" / work.session / transcripts_io.NAME).open("rb") as file:
             size, at = os.fstat(file.fileno()).st_size, os.fstat(file.fileno()).st_mtime
             file.seek(max(0, size - TAIL))
             lines = file.read().splitlines()[1 if size > TAIL else 0 :]
     except OSError:
         return None, ""
-    said = (
-        [*transcripts_io.words(transcripts_io.reader_of(project, agent), lines[-40:])]
-        if agent
-        else []
-    )
+    reader = transcripts_io.reader_of(project, work.agent)
+    said = [*transcripts_io.words(reader, lines[-40:])] if work.agent else []
     return datetime.fromtimestamp(at, UTC), plain(said[-1], 200) if said else ""
 
 

@@ -4,7 +4,8 @@ Numbers are the loop's. What somebody else wrote is one printable line each, so 
 know whose it is.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -183,48 +184,79 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The morning.
+class RunFacts:
+    """The runs that the report is about: their names, when they began and ended, and how the last
+    one ended.
 
-    `kind` is how the last run ended: ended, needs you, fault, red, limited, signal, error, cut off,
-    going, "" for none.
-
-    `before` and `passing` are numbers of features; `waits` are pauses of at least five minutes and
-    why; `burnup` is when how many passed.
+    `kind` is one of: ended, needs you, fault, red, limited, signal, error, cut off, going, "" for
+    no run. `stop` is its sentence, `fix` the command against it, `base` the commit before.
     """
 
-    project: str
-    program: str
-    runs: tuple[str, ...]
+    names: tuple[str, ...]
     start: datetime | None
     end: datetime | None
     kind: str
     stop: str
     fix: str
-    branch: str
-    tip: str
     base: str
+    budget: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchFacts:
+    """The branch as it is now: what its tests came to, and how many commits are not pushed (None:
+    it is pushed nowhere)."""
+
+    name: str
+    tip: str
     tests: str
     unpushed: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassingFeatures:
+    """How many features passed before the runs and pass now, of how many; `burnup` is when how
+    many passed."""
+
     before: int
-    passing: int
+    now: int
     total: int
-    budget: str
-    decide: tuple[PendingDecision, ...]
+    burnup: tuple[tuple[datetime, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """What waits for the person, what the person has decided, and what the next run would do, each
+    as (sentence, command)."""
+
+    pending: tuple[PendingDecision, ...]
+    decided: tuple[Decided, ...]
+    next: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The morning: `waits` are pauses of at least five minutes and why; `missing` are sentences
+    about what this machine does not know."""
+
+    project: str
+    program: str
+    run: RunFacts
+    branch: BranchFacts
+    passing: PassingFeatures
+    asks: Asks
     sessions: tuple[SessionReport, ...]
     waits: tuple[tuple[datetime, datetime, str], ...]
-    burnup: tuple[tuple[datetime, int], ...]
     findings: tuple[Known, ...]
-    next: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
-    decided: tuple[Decided, ...] = ()
 
     @property
     def apart(self) -> "Report":
         """The same without the sessions that its decisions are about: a page tells each thing
         once."""
-        asked = {each.session for each in self.decide} | {part.id for part in self.parts}
-        worn_out = {each.feature for each in self.decide if each.kind == "worn out"}
+        pending = self.asks.pending
+        asked = {each.session for each in pending} | {part.id for part in self.parts}
+        worn_out = {each.feature for each in pending if each.kind == "worn out"}
         told = asked | {
             one.id for one in self.sessions if one.outcome == "rejected" and one.feature in worn_out
         }
@@ -240,7 +272,7 @@ class Report:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return tuple(part for each in self.decide for part in each.parts)
+        return tuple(part for each in self.asks.pending for part in each.parts)
 
     @property
     def read(self) -> tuple[SessionReport, ...]:
@@ -248,7 +280,7 @@ class Report:
         return (*self.of("unproved"), *riskiest(one for one in self.of("landed") if one.risks))
 
     @property
-    def whole(self) -> Totals:
+    def totals(self) -> Totals:
         return tally("", self.sessions)
 
     @property
@@ -269,23 +301,24 @@ class Report:
     @property
     def verdict(self) -> tuple[str, ...]:
         """The first line, sentence by sentence; a fault comes first."""
-        landed, unproved, refused, asks = (
-            len(self.of("landed")),
-            len(self.of("unproved")),
-            len(self.of("rejected")),
-            len(self.decide),
-        )
-        told = [BROKEN[self.kind]] if self.kind in BROKEN else []
-        some = f"{landed} landed." if landed else "Nothing landed."
-        told += (
-            [some if self.runs or self.sessions else "No run on record."]
-            if landed or not unproved
-            else []
-        )
-        told += [f"{unproved} landed unproved."] if unproved else []
-        told += [f"{asks} decision{'s need' if asks > 1 else ' needs'} you."] if asks else []
-        told += [f"{refused} attempt{'s' * (refused > 1)} rejected."] if refused else []
-        return tuple(told)
+        return tuple(self._verdict())
+
+    def _verdict(self) -> Iterator[str]:
+        landed, unproved = len(self.of("landed")), len(self.of("unproved"))
+        refused, asks = len(self.of("rejected")), len(self.asks.pending)
+        if self.run.kind in BROKEN:
+            yield BROKEN[self.run.kind]
+        if landed:
+            yield f"{landed} landed."
+        elif not unproved:
+            anything_ran = self.run.names or self.sessions
+            yield "Nothing landed." if anything_ran else "No run on record."
+        if unproved:
+            yield f"{unproved} landed unproved."
+        if asks:
+            yield f"{asks} decision{'s need' if asks > 1 else ' needs'} you."
+        if refused:
+            yield f"{refused} attempt{'s' * (refused > 1)} rejected."
 
 
 def on_clocks(report: Report, zone: tzinfo) -> Report:
@@ -296,8 +329,13 @@ def on_clocks(report: Report, zone: tzinfo) -> Report:
 
     return replace(
         report,
-        start=at(report.start),
-        end=at(report.end),
+        run=replace(report.run, start=at(report.run.start), end=at(report.run.end)),
+        passing=replace(
+            report.passing,
+            burnup=tuple(
+                (moment.astimezone(zone), count) for moment, count in report.passing.burnup
+            ),
+        ),
         sessions=tuple(
             replace(one, began=one.began.astimezone(zone), ended=one.ended.astimezone(zone))
             for one in report.sessions
@@ -306,7 +344,6 @@ def on_clocks(report: Report, zone: tzinfo) -> Report:
             (since.astimezone(zone), until.astimezone(zone), why)
             for since, until, why in report.waits
         ),
-        burnup=tuple((moment.astimezone(zone), count) for moment, count in report.burnup),
     )
 
 
@@ -332,33 +369,27 @@ def riskiest(sessions: Iterable[SessionReport]) -> tuple[SessionReport, ...]:
 
 
 def tally(name: str, sessions: Iterable[SessionReport], model: str = "") -> Totals:
-    count = landed = refused = stopped = unknown = minutes = 0
-    usd = lost = 0.0
-    for one in sessions:
-        lands, paid = one.outcome in LANDS, 0.0 if one.listed else one.usd or 0.0
-        count, landed, usd, lost = (
-            count + 1,
-            landed + lands,
-            usd + paid,
-            lost + (0.0 if lands else paid),
-        )
-        refused, stopped = (
-            refused + (one.outcome == "rejected"),
-            stopped + (one.outcome in ("interrupted", "failed")),
-        )
-        unknown, minutes = unknown + (one.usd is None), minutes + (one.minutes or 0)
+    """Return these sessions added up under a name."""
+    rows = [*sessions]
+    outcomes = Counter(one.outcome for one in rows)
     return Totals(
         name=name,
         model=model,
-        sessions=count,
-        landed=landed,
-        refused=refused,
-        stopped=stopped,
-        usd=round(usd, 2),
-        lost=round(lost, 2),
-        unknown=unknown,
-        minutes=minutes,
+        sessions=len(rows),
+        landed=sum(outcomes[word] for word in LANDS),
+        refused=outcomes["rejected"],
+        stopped=outcomes["interrupted"] + outcomes["failed"],
+        usd=round(sum(map(paid, rows), 0.0), 2),
+        lost=round(sum((paid(one) for one in rows if one.outcome not in LANDS), 0.0), 2),
+        unknown=sum(one.usd is None for one in rows),
+        minutes=sum(one.minutes or 0 for one in rows),
     )
+
+
+def paid(session: SessionReport) -> float:
+    """Return the dollars that were paid for a session."""
+    # a list price was never paid: a subscription was
+    return 0.0 if session.listed else session.usd or 0.0
 
 
 def grouped(

@@ -1,8 +1,9 @@
 """What waits for the person: each decision with what it is about and its command."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
+from itertools import chain, takewhile
+from typing import NamedTuple
 
 from nightlatch.model.models import Feature
 from nightlatch.record.history import decision_of
@@ -28,6 +29,14 @@ from nightlatch.report.source import (
     is_slip,
     nights,
 )
+from nightlatch.scheduler.policy import Waiting
+
+
+class Answer(NamedTuple):
+    """The name of a decision, and the command that gives it."""
+
+    name: str
+    command: str
 
 
 def decisions(source: Source) -> Iterator[PendingDecision]:
@@ -35,72 +44,85 @@ def decisions(source: Source) -> Iterator[PendingDecision]:
     left = {feature.id: (feature, waiting) for feature, waiting in source.survey.left}
     for name, ask, command in source.survey.decisions(source.program):
         if ask.others:
-            yield _together(source, ask, name, command)
+            yield _together(source, ask, Answer(name, command))
             continue
         feature, waiting = left[ask.feature]
-        kind = waiting.word if waiting else ""
-        said = waiting.says if waiting else ""
-        own = own_entries(source, feature)
-        question = (
-            _asked(own)
-            if kind == "blocked"
-            else said.partition(": ")[2]
-            if kind in ("held", "unproved")
-            else _refused(own, said)
-        )
-        costs = [one.usd for one in own if one.usd is not None]
-        plan = (
-            'in the plan: "answer": "..."'
-            if kind == "blocked"
-            else 'to leave it aside, in the plan: "hold": true'
-        )
-        plan = "or give it a verify that fails today" if ask.verb == "done" else plan
-        about = next(
-            (found[1] for one in reversed(own) if (found := _SESSION.fullmatch(one.details[-1]))),
-            "",
-        )
-        landing = source.landings.get(about)
-        behind = _behind(source, {feature.id})
-        yield PendingDecision(
-            name=line(name, 80),
-            feature=line(feature.id, 60),
-            title=line(feature.title, TITLE),
-            kind=kind,
-            by="the agent asks" if kind == "blocked" else "the loop",
-            question=line(question or said, 500),
-            says=line(ask.says),
-            command=line(command),
-            other=line(ask.other(source.program)),
-            otherwise=plan,
-            holds_up=behind,
-            sessions=len(own),
-            usd=sum(costs) if costs else None,
-            session=line(about, 80),
-            commit=landing.commit if landing else "",
-            checked=tuple(_proof(landing)) if landing else (),
-        )
+        yield _single(source, ask, Answer(name, command), feature, waiting)
 
 
-def _together(source: Source, ask: Ask, name: str, command: str) -> PendingDecision:
+def _single(
+    source: Source, ask: Ask, answer: Answer, feature: Feature, waiting: Waiting | None
+) -> PendingDecision:
+    """Return the decision about one feature, with the last session on it."""
+    kind = waiting.word if waiting else ""
+    says = waiting.says if waiting else ""
+    own = own_entries(source, feature)
+    names = (_SESSION.fullmatch(one.details[-1]) for one in reversed(own))
+    session = next((name[1] for name in names if name), "")
+    landing = source.landings.get(session)
+    return PendingDecision(
+        name=line(answer.name, 80),
+        feature=line(feature.id, 60),
+        title=line(feature.title, TITLE),
+        kind=kind,
+        by="the agent asks" if kind == "blocked" else "the loop",
+        question=line(_question(kind, says, own) or says, 500),
+        says=line(ask.says),
+        command=line(answer.command),
+        other=line(ask.other(source.program)),
+        otherwise=_in_the_plan(kind, ask),
+        holds_up=_behind(source, {feature.id}),
+        sessions=len(own),
+        usd=_cost(own),
+        session=line(session, 80),
+        commit=landing.commit if landing else "",
+        checked=tuple(_proof(landing)) if landing else (),
+    )
+
+
+def _question(kind: str, says: str, own: Sequence[Entry]) -> str:
+    """Return what the person is asked, in the words of whoever asks."""
+    if kind == "blocked":
+        return _asked(own)
+    if kind in ("held", "unproved"):
+        return says.partition(": ")[2]
+    return _refused(own, says)
+
+
+def _in_the_plan(kind: str, ask: Ask) -> str:
+    """Return the other way to decide: an edit of the plan."""
+    if ask.verb == "done":
+        return "or give it a verify that fails today"
+    if kind == "blocked":
+        return 'in the plan: "answer": "..."'
+    return 'to leave it aside, in the plan: "hold": true'
+
+
+def _cost(entries: Iterable[Entry]) -> float | None:
+    """Return the dollars of these sessions, None where none of them reported any."""
+    costs = [one.usd for one in entries if one.usd is not None]
+    return sum(costs) if costs else None
+
+
+def _together(source: Source, ask: Ask, answer: Answer) -> PendingDecision:
     """One decision about all work that landed unproved, with each feature's landing."""
     left = {feature.id: feature for feature, _ in source.survey.left}
     features = [left[each] for each in ask.features]
     own = {feature.id: own_entries(source, feature) for feature in features}
-    costs = [one.usd for each in own.values() for one in each if one.usd is not None]
     return PendingDecision(
-        name=line(name, 80),
+        name=line(answer.name, 80),
         feature=line(ask.feature, 60),
         title="have landed unproved",
         kind="unproved",
         by="the loop",
         question=line(ask.says.partition(": ")[2], 500),
         says=line(ask.says),
-        command=line(command, MOST_COMMAND),
+        command=line(answer.command, MOST_COMMAND),
         other=line(ask.other(source.program), MOST_COMMAND),
         otherwise="or refuse some of them first, and approve the rest",
         holds_up=_behind(source, {*ask.features}),
         sessions=sum(map(len, own.values())),
-        usd=sum(costs) if costs else None,
+        usd=_cost(chain.from_iterable(own.values())),
         parts=tuple(_part(source, ask, feature, own[feature.id]) for feature in features),
     )
 

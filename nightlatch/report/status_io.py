@@ -81,22 +81,16 @@ def view(project: Project, plan_text: bytes | None = None) -> ProjectStatus:
 
     Raises PlanError where it cannot be read.
     """
-    repo, data = project.repo, project.worktree_plan() if plan_text is None else plan_text
-    plan, head = (
-        NO_PLAN if data is None else file.read(data, project.plan, *project.reading),
-        repo.head(),
-    )
+    repo = project.repo
+    data = project.worktree_plan() if plan_text is None else plan_text
+    plan = NO_PLAN if data is None else file.read(data, project.plan, *project.reading)
+    head = repo.head()
     planned = repo.tip(plan.branch) if plan.branch else None
-    branch, tip = plan.branch if planned else head or "", planned or repo.tip_of("HEAD") or ""
+    branch = plan.branch if planned else head or ""
+    tip = planned or repo.tip_of("HEAD") or ""
     behind = repo.tip_of(BEHIND) if head == branch else None
     if data is not None and behind:
-        old, new = repo.read(behind, project.plan), repo.read(tip, project.plan)
-        now = (
-            file.carry_flags(old, new, data, project.plan, *project.reading)
-            if old and new
-            else data
-        )
-        plan = file.read(now, project.plan, *project.reading)
+        plan = _with_landed_flags(project, data, behind, tip)
     items = parse(project.progress_text(tip)) if tip else ()
     return ProjectStatus(
         project=project,
@@ -107,6 +101,15 @@ def view(project: Project, plan_text: bytes | None = None) -> ProjectStatus:
         items=items,
         plan=plan,
     )
+
+
+def _with_landed_flags(project: Project, data: bytes, behind: str, tip: str) -> Plan:
+    """Return the plan of the checkout with the flags that have landed since the commit on which
+    the checkout stands: the person's edit stays, and what landed is not work again."""
+    old, new = project.repo.read(behind, project.plan), project.repo.read(tip, project.plan)
+    if old and new:
+        data = file.carry_flags(old, new, data, project.plan, *project.reading)
+    return file.read(data, project.plan, *project.reading)
 
 
 def with_commit(project: Project) -> ProjectStatus:

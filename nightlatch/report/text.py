@@ -25,32 +25,39 @@ def text(report: Report) -> Iterator[str]:
     yield " ".join(report.verdict)
     yield from (f"  {word:<4} {said}" for word, said in state(report))
     yield f"  --   {numbers(report)}"
-    if report.fix:
-        yield f"FIX     {report.fix}"
-    for each in report.decide[: ROWS["DECIDE"]]:
+    if report.run.fix:
+        yield f"FIX     {report.run.fix}"
+    yield from _decision_lines(report)
+    yield from _session_lines(report)
+    if report.findings:
+        shown = ", ".join(f"{each.state} {each.id}" for each in report.findings[:5])
+        rest = len(report.findings) - 5
+        yield f"FOUND   {shown}" + (f" and {rest} more" if rest > 0 else "")
+    yield from (f"NEXT    {says}   {command}" for says, command in report.asks.next)
+    yield from (f"        {sentence}" for sentence in report.missing)
+
+
+def _decision_lines(report: Report) -> Iterator[str]:
+    """Yield what waits for the person, and what the person has decided."""
+    pending = report.asks.pending
+    for each in pending[: ROWS["DECIDE"]]:
         yield f"DECIDE  {each.name} {each.title}   ({behind(each)})"
         yield f"        {each.by}: {line(each.question, 500)}"
         yield f"        {either(each)}"
-    yield from more(len(report.decide) - ROWS["DECIDE"], f"{report.program} status")
-    yield from (
-        f"DECIDED {line(f'{each.feature} {each.title}', 60)}   {each.verb}: {each.state}"
-        for each in report.decided
-    )
-    yield from rows(
-        "LANDED", (*report.of("unproved"), *report.landed), landing, f"{report.program} log -n 0"
-    )
-    yield from rows(
-        "REJECT", folded(report.apart.of("rejected")), refusal, f"{report.program} log -n 0"
-    )
+    yield from more(len(pending) - ROWS["DECIDE"], f"{report.program} status")
+    for done in report.asks.decided:
+        yield f"DECIDED {line(f'{done.feature} {done.title}', 60)}   {done.verb}: {done.state}"
+
+
+def _session_lines(report: Report) -> Iterator[str]:
+    """Yield what landed and what did not; sessions that a decision is about stand there."""
+    everything, apart = f"{report.program} log -n 0", report.apart
+    landed = (*report.of("unproved"), *report.landed)
+    yield from rows("LANDED", landed, landing, everything)
+    yield from rows("REJECT", folded(apart.of("rejected")), refusal, everything)
     for word, name in LEFT.items():
-        if found := report.apart.of(word):
-            yield f"{name:<7} {line('; '.join(counted(found)), 120)}"
-    if report.findings:
-        yield f"FOUND   {', '.join(f'{each.state} {each.id}' for each in report.findings[:5])}" + (
-            f" and {len(report.findings) - 5} more" if len(report.findings) > 5 else ""
-        )
-    yield from (f"NEXT    {says}   {command}" for says, command in report.next)
-    yield from (f"        {said}" for said in report.missing)
+        if sessions := apart.of(word):
+            yield f"{name:<7} {line('; '.join(counted(sessions)), 120)}"
 
 
 def rows(
@@ -149,18 +156,20 @@ def counted(sessions: Iterable[SessionReport]) -> list[str]:
 
 def span(report: Report) -> str:
     """Which run, when, and how long."""
-    runs = f"run {report.runs[-1]}" if len(report.runs) == 1 else f"{len(report.runs)} runs"
-    return f"{runs}, {when(report)}" if report.start else ""
+    names = report.run.names
+    runs = f"run {names[-1]}" if len(names) == 1 else f"{len(names)} runs"
+    return f"{runs}, {when(report)}" if report.run.start else ""
 
 
 def when(report: Report) -> str:
-    """When, and how long."""
-    if not report.start:
+    """Return when the runs were, and how long they took; "" where nothing ran."""
+    start, end = report.run.start, report.run.end
+    if not start:
         return ""
-    if not report.end:
-        return f"from {moment(report.start)} {report.start:%Z}"
-    last = f"{report.end:%H:%M}" if report.end.date() == report.start.date() else moment(report.end)
-    return f"{moment(report.start)} to {last} {report.end:%Z} ({took(report.start, report.end)})"
+    if not end:
+        return f"from {moment(start)} {start:%Z}"
+    last = f"{end:%H:%M}" if end.date() == start.date() else moment(end)
+    return f"{moment(start)} to {last} {end:%Z} ({took(start, end)})"
 
 
 def moment(at: datetime) -> str:
@@ -178,19 +187,27 @@ def money(usd: float) -> str:
 
 def state(report: Report) -> Iterator[tuple[str, str]]:
     """The three lines: how the branch is, why it stopped, what is not pushed."""
-    tests = report.tests or "its test results are unknown here"
+    tests = report.branch.tests or "its test results are unknown here"
     good = "ok" if tests.startswith("green") else "FAIL" if tests.startswith("red") else "--"
-    yield good, f"{report.branch} is {tests}" if good != "--" else f"{report.branch}: {tests}"
-    if report.stop:
-        yield "FAIL" if report.kind in ("fault", "red", "error") else "--", stopped(report)
-    yield "--", pushed(report.unpushed)
+    yield (
+        good,
+        f"{report.branch.name} is {tests}" if good != "--" else f"{report.branch.name}: {tests}",
+    )
+    if report.run.stop:
+        yield "FAIL" if report.run.kind in ("fault", "red", "error") else "--", stopped(report)
+    yield "--", pushed(report.branch.unpushed)
 
 
 def stopped(report: Report) -> str:
     """When the run stopped, and why; what waits for the person is told as decisions."""
-    at = f" {report.end:%H:%M %Z}" if report.end and report.kind not in ("going", "cut off") else ""
-    waits = report.kind == "needs you" and bool(report.decide or report.decided)
-    return f"stopped{at}: {line(report.stop.partition(': ')[0] if waits else report.stop, 140)}"
+    at = (
+        f" {report.run.end:%H:%M %Z}"
+        if report.run.end and report.run.kind not in ("going", "cut off")
+        else ""
+    )
+    waits = report.run.kind == "needs you" and bool(report.asks.pending or report.asks.decided)
+    why = report.run.stop.partition(": ")[0] if waits else report.run.stop
+    return f"stopped{at}: {line(why, 140)}"
 
 
 def pushed(count: int | None) -> str:
@@ -200,7 +217,8 @@ def pushed(count: int | None) -> str:
 
 
 def numbers(report: Report) -> str:
-    return f"{report.before} -> {report.passing} of {report.total} pass   {cost(report)}"
+    passing = report.passing
+    return f"{passing.before} -> {passing.now} of {passing.total} pass   {cost(report)}"
 
 
 def spent(whole: Totals, usd: float | None = None) -> str:
@@ -214,7 +232,7 @@ def spent(whole: Totals, usd: float | None = None) -> str:
 
 def cost(report: Report) -> str:
     """What was spent and what of it did not land, as far as the agents told."""
-    whole, budget = report.whole, report.budget
+    whole, budget = report.totals, report.run.budget
     if whole.unknown == whole.sessions:
         return "cost unknown: not reported" if whole.sessions else "nothing was spent"
     unreported = f"; {whole.unknown} of {whole.sessions} sessions reported no cost"
@@ -235,16 +253,14 @@ def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
     shows it all."""
     words = ("landed", "unproved", "rejected", "held", "blocked")
     counts = ((word, str(len(report.of(word)))) for word in words)
-    whole, listed = (
-        report.whole,
-        (("list-price", money(report.list_price)),) if report.list_price else (),
-    )
+    totals = report.totals
+    listed = (("list-price", money(report.list_price)),) if report.list_price else ()
     fields = (
-        ("parent", report.tip[:7]),
-        ("passing", f"{report.passing}/{report.total}"),
+        ("parent", report.branch.tip[:7]),
+        ("passing", f"{report.passing.now}/{report.passing.total}"),
         *counts,
-        ("cost", spent(whole)),
-        ("not-landed", spent(whole, whole.lost)),
+        ("cost", spent(totals)),
+        ("not-landed", spent(totals, totals.lost)),
         *listed,
         ("exit", str(code)),
         ("at", f"{at:%Y-%m-%dT%H:%MZ}"),
@@ -255,21 +271,23 @@ def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
         )
     )
     tail = [f"read    {read}"] if read else []
-    tail += [f"next    {line(says)}" for says, _ in report.next[:1]]
-    away = (
-        ""
-        if report.unpushed is None
-        else f"{report.unpushed} commits not pushed"
-        if report.unpushed
-        else "all pushed"
-    )
-    fix = f"; fix: {report.fix}" if report.fix else ""
+    tail += [f"next    {line(says)}" for says, _ in report.asks.next[:1]]
+    unpushed = report.branch.unpushed
+    away = f"{unpushed} commits not pushed" if unpushed else "all pushed"
+    # None: the branch has no place to be pushed to, so there is nothing to say of it
+    away = "" if unpushed is None else away
+    fix = f"; fix: {report.run.fix}" if report.run.fix else ""
     wanted = _decisions(report, END_LINES - 3 - len(tail))
-    branch = "; ".join(filter(None, (report.tests or "its tests were not run", away)))
+    branch = "; ".join(filter(None, (report.branch.tests or "its tests were not run", away)))
     return RunEnd(
         run=run,
         fields=fields,
-        details=(f"stop    {line(report.stop + fix)}", f"branch  {line(branch)}", *wanted, *tail),
+        details=(
+            f"stop    {line(report.run.stop + fix)}",
+            f"branch  {line(branch)}",
+            *wanted,
+            *tail,
+        ),
     )
 
 
@@ -325,7 +343,8 @@ def either(each: PendingDecision) -> str:
 def _decisions(report: Report, room: int) -> tuple[str, ...]:
     """One line per decision, as many as there is room for."""
     lines = [
-        f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}" for each in report.decide
+        f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}"
+        for each in report.asks.pending
     ]
     if len(lines) <= room:
         return tuple(lines)
@@ -356,15 +375,15 @@ def markdown(report: Report) -> str:
 def _sections(report: Report) -> Iterator[str]:
     yield f"## {' '.join(report.verdict)}\n"
     yield table("", ("", "the night"), _standing(report))
-    if report.fix:
-        yield f"### Fix first\n\n{fenced([report.fix])}"
-    if report.decide:
-        yield f"### You decide ({len(report.decide)})\n"
-    for each in report.decide[:20]:
+    if report.run.fix:
+        yield f"### Fix first\n\n{fenced([report.run.fix])}"
+    if report.asks.pending:
+        yield f"### You decide ({len(report.asks.pending)})\n"
+    for each in report.asks.pending[:20]:
         yield _card(each)
     yield "".join(
         f"- {quoted(f'{each.feature} {each.title}')} {each.verb}: {each.state}\n"
-        for each in report.decided
+        for each in report.asks.decided
     )
     yield from _stories(report.apart)
     yield table(
@@ -395,47 +414,39 @@ def _sections(report: Report) -> Iterator[str]:
 
 
 def _stories(asked: Report) -> Iterator[str]:
-    """What landed and what did not, one table each."""
+    """Yield what landed and what did not, one table each."""
     yield table(
         "### Landed, riskiest first",
         ("feature", "commit", "lines", "read it because", "proof"),
-        (
-            (
-                quoted(f"{one.feature} {one.title}"),
-                quoted(one.commit[:9]),
-                "+{} -{}".format(*one.lines[:2]),
-                quoted("; ".join(risk.says for risk in one.risks) or "-"),
-                quoted("; ".join(one.proof) or "-"),
-            )
-            for one in asked.landed
-        ),
+        map(_landed_cells, asked.landed),
     )
     yield table(
         "### Landed unproved",
         ("feature", "commit", "lines", "why"),
-        (
-            (
-                quoted(f"{one.feature} {one.title}"),
-                quoted(one.commit[:9]),
-                "+{} -{}".format(*one.lines[:2]),
-                quoted(reason(one) or "-"),
-            )
-            for one in asked.of("unproved")
-        ),
+        ((*_commit_cells(one), quoted(reason(one) or "-")) for one in asked.of("unproved")),
     )
     yield table(
         "### Not landed",
         ("feature", "outcome", "why", "what happened next"),
-        (
-            (
-                quoted(f"{one.feature} {one.title}"),
-                one.outcome,
-                quoted(reason(one) or one.rule or "-"),
-                quoted(one.then or "-"),
-            )
-            for one in folded([one for one in asked.sessions if one.outcome not in LANDS])
-        ),
+        map(_left_cells, folded([one for one in asked.sessions if one.outcome not in LANDS])),
     )
+
+
+def _commit_cells(session: SessionReport) -> tuple[str, str, str]:
+    added, removed, *_ = session.lines
+    title = quoted(f"{session.feature} {session.title}")
+    return title, quoted(session.commit[:9]), f"+{added} -{removed}"
+
+
+def _landed_cells(session: SessionReport) -> tuple[str, ...]:
+    risks = "; ".join(risk.says for risk in session.risks)
+    return (*_commit_cells(session), quoted(risks or "-"), quoted("; ".join(session.proof) or "-"))
+
+
+def _left_cells(session: SessionReport) -> tuple[str, ...]:
+    title = quoted(f"{session.feature} {session.title}")
+    why = quoted(reason(session) or session.rule or "-")
+    return title, session.outcome, why, quoted(session.then or "-")
 
 
 def _standing(report: Report) -> Iterator[tuple[str, str]]:
@@ -444,12 +455,15 @@ def _standing(report: Report) -> Iterator[tuple[str, str]]:
     signs = {"ok": "✅ ", "FAIL": "❌ ", "--": ""}
     (word, tests), *_ = state(report)
     yield "branch", f"{signs[word]}{quoted(tests)}"
-    yield "features", f"{report.before} → {report.passing} of {report.total} pass"
+    yield (
+        "features",
+        f"{report.passing.before} → {report.passing.now} of {report.passing.total} pass",
+    )
     yield "cost", quoted(cost(report))
-    if report.stop:
+    if report.run.stop:
         yield "stopped", quoted(stopped(report).removeprefix("stopped").lstrip(": "))
-    yield "pushed", pushed(report.unpushed)
-    for says, command in report.next:
+    yield "pushed", pushed(report.branch.unpushed)
+    for says, command in report.asks.next:
         yield "next", f"{quoted(says)}: {quoted(command)}"
     yield "run", quoted(", ".join(filter(None, (report.project, span(report)))))
 

@@ -10,7 +10,16 @@ from rich.console import Console
 
 from nightlatch.cli.watch import picture
 from nightlatch.record.progress import Entry
-from nightlatch.report.live import RunSnapshot, news, rows, span, state
+from nightlatch.report.live import (
+    FeatureCounts,
+    RunAtWork,
+    RunSnapshot,
+    SessionAtWork,
+    news,
+    rows,
+    span,
+    state,
+)
 
 NOW = datetime(2026, 11, 21, 1, 22, tzinfo=UTC)
 
@@ -21,14 +30,7 @@ def entry(minutes: int, word: str, name: str, title: str, rule: str = "") -> Ent
     )
 
 
-SCENE = RunSnapshot(
-    project="ledgerly",
-    now=NOW,
-    process=7,
-    run="r-20261120-220100",
-    branch="main",
-    began=NOW - timedelta(hours=3, minutes=21),
-    until="06:30",
+WORK = SessionAtWork(
     session="r-20261120-220100-s03",
     feature="US-035",
     title="Login limit: 5 tries a minute per IP",
@@ -38,21 +40,36 @@ SCENE = RunSnapshot(
     since=NOW - timedelta(seconds=130),
     heard=NOW - timedelta(seconds=4),
     said="message: list[int] is [bold]kept[/red] \x1b[31mas it is",
-    tests="421 pass, 0 fail, 3 skipped",
+)
+FEATURES = FeatureCounts(
     passing=45,
     total=50,
     gained=4,
     waiting=1,
-    spent=13.0,
-    budget=40.0,
-    used=2,
-    sessions=100,
-    limits=("codex until 03:30 UTC",),
+    tests="421 pass, 0 fail, 3 skipped",
+    next=("US-036 Export a statement as PDF", "US-037 Dark mode follows the system"),
+)
+SCENE = RunSnapshot(
+    project="ledgerly",
+    now=NOW,
+    process=7,
+    run=RunAtWork(
+        name="r-20261120-220100",
+        branch="main",
+        began=NOW - timedelta(hours=3, minutes=21),
+        until="06:30",
+        spent=13.0,
+        budget=40.0,
+        used=2,
+        sessions=100,
+        limited=("codex until 03:30 UTC",),
+    ),
+    work=WORK,
+    features=FEATURES,
     entries=(
         entry(66, "rejected", "US-033", "Search ignores accents", "ratchet.test-removed"),
         entry(20, "landed", "US-034", "Invoices round half-even per line"),
     ),
-    next=("US-036 Export a statement as PDF", "US-037 Dark mode follows the system"),
 )
 AT_40 = """\
 RUNNING ledgerly 01:22 3h21m
@@ -110,12 +127,10 @@ def test_hostile_text_stays_in_its_row_and_says_nothing_to_the_terminal(width: i
     last = (entry(1, "landed", "US", HOSTILE),)
     bad = replace(
         SCENE,
-        said=HOSTILE,
-        feature=HOSTILE,
-        title=HOSTILE,
-        next=(HOSTILE,),
+        work=replace(WORK, said=HOSTILE, feature=HOSTILE, title=HOSTILE),
+        features=replace(FEATURES, next=(HOSTILE,)),
         entries=last,
-        limits=(HOSTILE,),
+        run=replace(SCENE.run, limited=(HOSTILE,)),
     )
     told = shown(bad, width, color_system=None).splitlines()
     assert len(told) <= len(rows(SCENE, width))
@@ -128,9 +143,9 @@ def test_hostile_text_stays_in_its_row_and_says_nothing_to_the_terminal(width: i
     [
         (SCENE, "RUNNING"),
         (replace(SCENE, wish="pause"), "PAUSING"),
-        (replace(SCENE, wish="pause", feature=""), "PAUSED"),
+        (replace(SCENE, wish="pause", work=None), "PAUSED"),
         (replace(SCENE, wish="stop"), "STOPPING"),
-        (replace(SCENE, feature=""), "WAITING"),
+        (replace(SCENE, work=None), "WAITING"),
         (replace(SCENE, process=None), "NO RUN"),
     ],
 )
@@ -147,12 +162,13 @@ def test_the_answer_to_a_key_is_the_last_row() -> None:
 
 
 def test_a_moment_of_which_nothing_is_known_can_be_shown() -> None:
+    nothing = RunSnapshot(project="p", now=NOW, run=RunAtWork(), features=FeatureCounts())
     for width in (40, 80):
-        assert "not known yet" in shown(RunSnapshot(project="p", now=NOW), width) or width == 40
+        assert "not known yet" in shown(nothing, width) or width == 40
 
 
 def test_lines_tell_what_is_new_and_nothing_twice() -> None:
-    first = replace(SCENE, entries=SCENE.entries[:1], phase="agent works")
+    first = replace(SCENE, entries=SCENE.entries[:1], work=replace(WORK, phase="agent works"))
     assert list(news(None, first)) == [
         ("rejected", "US-033 ratchet.test-removed Search ignores accents"),
         ("session", "US-035 Login limit: 5 tries a minute per IP: agent works"),

@@ -68,7 +68,7 @@ def pages() -> dict[str, Report]:
         "bad": report(items(entries(FAILED), stop=FAULT, code="4")),
         "long": hostile("x" * 3_000),
         "decisions": report(items(entries(waiting))),
-        "hostile": replace(words, decide=words.decide * 30),
+        "hostile": replace(words, asks=replace(words.asks, pending=words.asks.pending * 30)),
     }
 
 

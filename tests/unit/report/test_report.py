@@ -102,8 +102,9 @@ def test_the_end_of_progress_says_the_same_in_eight_lines() -> None:
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 200])
 @pytest.mark.parametrize("landed", [0, 6])
 def test_the_end_of_a_run_fits_the_eight_lines_of_tail(count: int, landed: int) -> None:
-    one = report().decide[0]
-    told = replace(report(items(entries(NIGHT if landed else ()))), decide=(one,) * count)
+    one = report().asks.pending[0]
+    told = report(items(entries(NIGHT if landed else ())))
+    told = replace(told, asks=replace(told.asks, pending=(one,) * count))
     lines = render((reportviews.end_block(told, RUN, code=3, at=START),)).splitlines()
     assert len(lines) <= 8
     shown = sum("DECIDE" in line for line in lines)
@@ -131,7 +132,7 @@ def test_what_was_refused_says_what_happened_next() -> None:
 
 
 def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() -> None:
-    (one,) = report().decide
+    (one,) = report().asks.pending
     assert (one.by, one.question) == (
         "the agent asks",
         "Which PDF library may I add: reportlab or weasyprint?",
@@ -143,7 +144,7 @@ def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() ->
     )
     (unproved,) = report(
         items(entries([("US-031", 20, 19, "unproved", 1.12, "", "nothing proves it")]))
-    ).decide
+    ).asks.pending
     assert (unproved.command, unproved.other) == (
         "python loop.py approve US-031",
         'python loop.py refuse US-031 "why"',
@@ -152,7 +153,7 @@ def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() ->
 
 def test_sums_are_of_sessions_and_add_up() -> None:
     told = report()
-    assert round(sum(each.usd for each in told.features), 2) == round(told.whole.usd, 2) == 26.43
+    assert round(sum(each.usd for each in told.features), 2) == round(told.totals.usd, 2) == 26.43
     assert [(each.name, round(each.usd, 2), round(each.lost, 2)) for each in told.features][:3] == [
         ("US-036", 8.05, 8.05),
         ("US-035", 5.39, 3.08),
@@ -167,7 +168,7 @@ def test_sums_are_of_sessions_and_add_up() -> None:
         agent.refused,
         agent.stopped,
     ) == ("claude", "sonnet", 12, 6, 4, 1)
-    assert [count for _, count in told.burnup] == [41, 42, 43, 44, 45, 46, 47]
+    assert [count for _, count in told.passing.burnup] == [41, 42, 43, 44, 45, 46, 47]
 
 
 def test_a_pause_is_told_with_the_limit_that_made_it() -> None:
@@ -193,7 +194,7 @@ def test_findings_come_with_their_state_and_how_often_sessions_went_by_them() ->
 def test_on_a_bad_night_the_fault_comes_first_with_one_command_to_fix_it() -> None:
     told = report(items(entries(FAILED), stop=FAULT, code="4"))
     assert told.verdict == ("Stopped by a fault.", "Nothing landed.")
-    assert (told.stop, told.fix) == ("claude is not logged in", "claude /login")
+    assert (told.run.stop, told.run.fix) == ("claude is not logged in", "claude /login")
     shown = page(told)
     assert shown.index("Fix first") < shown.index('id="stopped"') < shown.index('id="time"')
     assert "FIX     claude /login" in "\n".join(reportviews.text(told))
@@ -222,14 +223,14 @@ def test_on_a_bad_night_the_fault_comes_first_with_one_command_to_fix_it() -> No
 )
 def test_how_a_run_ended_is_known_by_its_exit_code(code: str, kind: str, first: str) -> None:
     told = report(items(entries(), code=code))
-    assert (told.kind, told.verdict[0]) == (kind, first)
+    assert (told.run.kind, told.verdict[0]) == (kind, first)
 
 
 def test_a_run_without_an_end_was_cut_off_unless_it_is_at_work() -> None:
     record = items(entries())[:-1]
-    assert (report(record).kind, report(record).fix) == ("cut off", "python loop.py run")
-    assert (report(record, going=RUN).kind, report(record, going=RUN).fix) == ("going", "")
-    assert report(record).tests == "421 pass, 0 fail, 3 skipped at the last landing"
+    assert (report(record).run.kind, report(record).run.fix) == ("cut off", "python loop.py run")
+    assert (report(record, going=RUN).run.kind, report(record, going=RUN).run.fix) == ("going", "")
+    assert report(record).branch.tests == "421 pass, 0 fail, 3 skipped at the last landing"
 
 
 def test_a_run_is_chosen_by_its_name_or_by_what_happened_since() -> None:
@@ -241,13 +242,13 @@ def test_a_run_is_chosen_by_its_name_or_by_what_happened_since() -> None:
     since = report_source.chosen(record, since=START + timedelta(minutes=300))
     assert [(night.run, len(night.entries)) for night in since] == [(RUN, 5)]
     older = reports.build(source(record), report_source.chosen(record, other))
-    assert (older.decide, older.next) == ((), ())
+    assert (older.asks.pending, older.asks.next) == ((), ())
 
 
 def test_without_any_run_it_says_how_things_stand() -> None:
     told = report(())
     assert told.verdict == ("No run on record.",)
-    assert told.next == (("US-031, US-032, US-033 and 4 more can run", "python loop.py run"),)
+    assert told.asks.next == (("US-031, US-032, US-033 and 4 more can run", "python loop.py run"),)
     assert all(views(told).values())
 
 
@@ -508,7 +509,7 @@ def test_equal_refusals_in_a_row_are_one_row_that_counts_them() -> None:
 
 def test_a_feature_that_is_worn_out_is_told_once_with_its_last_refusal() -> None:
     told = report(items(entries(alike(3))))
-    (asked,) = told.decide
+    (asked,) = told.asks.pending
     assert (
         asked.question
         == "was rejected 3 times in a row by the same rule, scope.empty: the candidate changes"
@@ -546,25 +547,25 @@ def test_what_was_decided_is_asked_no_more_and_says_whether_it_was_carried_out()
         waits, survey=survey(waits.survey.plan, replay(waits.items), Limits(), {"US-036": "answer"})
     )
     told = reports.build(waits, report_source.chosen(waits.items))
-    assert told.decide == ()
+    assert told.asks.pending == ()
     assert "decision" not in " ".join(told.verdict)
-    assert told.next == (("what you decided waits for the run", "python loop.py run"),)
+    assert told.asks.next == (("what you decided waits for the run", "python loop.py run"),)
     for text in (page(told), reportviews.markdown(told), "\n".join(reportviews.text(told))):
         assert "waits for the run" in text
     unproved = [("US-031", 20, 19, "unproved", 1.0, "", "it has no verify")]
     said = decision("approve", "", feature("US-031"), START + timedelta(hours=9))
     done = report((*items(entries(unproved)), said))
-    assert [(each.feature, each.verb, each.state) for each in done.decided] == [
+    assert [(each.feature, each.verb, each.state) for each in done.asks.decided] == [
         ("US-031", "approve", "carried out")
     ]
-    assert done.decide == ()
+    assert done.asks.pending == ()
 
 
 def test_a_run_that_went_on_where_one_was_cut_off_tells_the_whole_night() -> None:
     first, *rest = entries()
     record = (RunStart(run="r-20261120-210000"), first, *items(rest))
     told = report(record)
-    assert told.runs == ("r-20261120-210000", RUN)
+    assert told.run.names == ("r-20261120-210000", RUN)
     assert len(told.of("landed")) == 6
     assert [night.run for night in report_source.chosen(record, RUN)] == [RUN]
 
