@@ -43,7 +43,7 @@ def command(feature: str, agent: str | None, *, trial: bool, as_json: bool) -> N
     if trial:
         tried = compare(project, seen, found, known, text)
         each = {
-            name: {"repeated": one.repeated, "calls": one.calls, "what": one.told}
+            name: {"repeated": one.repeated, "calls": one.calls, "what": one.descriptions}
             for name, one in tried.items()
         }
         told = {"schema": "nightlatch/handoff-trial/1", "feature": found.id, **each}
@@ -106,4 +106,4 @@ def compare(
 def shown(tried: Mapping[str, RepeatCounter]) -> Iterator[str]:
     for name, words in (("note", "with the note"), ("empty", "with none")):
         yield f"{words:<14} repeated work: {tried[name].repeated} in {tried[name].calls} tool calls"
-        yield from (f"{'':<14} {what}" for what in tried[name].told)
+        yield from (f"{'':<14} {what}" for what in tried[name].descriptions)

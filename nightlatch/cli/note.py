@@ -228,8 +228,8 @@ def list_findings(blame: str = "") -> list[dict[str, object]]:
             "recorded": each.id in recorded,
         }
         ran = {
-            "failed": each.seen[0],
-            "runs": each.seen[1],
+            "failed": each.failure_rate[0],
+            "runs": each.failure_rate[1],
             "challenges": len(each.challenges),
             "next": each.next_action,
         }
@@ -239,7 +239,7 @@ def list_findings(blame: str = "") -> list[dict[str, object]]:
                 **who,
                 **ran,
                 "printed": printed(each),
-                "stands": stands.told if stands else "",
+                "stands": stands.summary if stands else "",
                 "file": render(each),
             }
         )

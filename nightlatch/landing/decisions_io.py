@@ -82,7 +82,7 @@ def take_note(context: RunContext, said: Decision) -> None:
     landing.write_down(
         context,
         (),
-        f"note: {made.id} {line(made.said, 60)}",
+        f"note: {made.id} {line(made.text, 60)}",
         files=partial(notes_io.record, context.project, found=found),
     )
     context.console.say("note", f"{made.id} is on record")

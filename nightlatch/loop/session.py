@@ -250,7 +250,7 @@ def brief_parts(
         for commit in project.repo.log(rev, 4 * LANDINGS)
         if "Nightlatch-Session" in commit.trailers
     ]
-    patterns = (section, *(f"- {each.told}" for each in known.patterns))
+    patterns = (section, *(f"- {each.brief_line}" for each in known.patterns))
     return briefs.BriefParts(
         feature=feature,
         asked=(
@@ -265,9 +265,9 @@ def brief_parts(
         tried=(*past.reasons, *earlier),
         protected=project.protected(),
         landings=tuple(f"{commit.id[:9]} {commit.subject}" for commit in landed[:LANDINGS]),
-        findings=tuple(each.told for each in (*known.findings, *known.more)),
+        findings=tuple(each.brief_line for each in (*known.findings, *known.more)),
         spare=len(known.more),
-        decisions=tuple(each.told for each in known.decisions),
+        decisions=tuple(each.brief_line for each in known.decisions),
         reproductions=known.reproductions,
         patterns="\n".join(filter(None, patterns)),
         quick=project.config.checks.quick,

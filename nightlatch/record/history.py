@@ -121,7 +121,7 @@ class FeatureRecord:
     @cached_property
     def history(self) -> FeatureHistory:
         return reduce(
-            lambda past, one: _session(past, *one) if one[1] else _decided(past, one[0]),
+            lambda past, pair: _session(past, *pair) if pair[1] else _decided(past, pair[0]),
             self.entries,
             self.before,
         )
@@ -162,11 +162,9 @@ class History:
         """Return what was recorded of the phases of a feature: an edit of its criteria changes
         nothing, another title is another feature."""
         past = self.phased.get(feature.id, ())
-        return (
-            past
-            if any(entry.title == line(feature.title, TITLE) for entry in past if worked(entry))
-            else ()
-        )
+        title = line(feature.title, TITLE)
+        is_same = any(entry.title == title for entry in past if worked(entry))
+        return past if is_same else ()
 
     def of(self, feature: Feature) -> FeatureHistory:
         record = self.records.get((feature.id, feature.digest))
@@ -187,61 +185,92 @@ def after(history: History, item: Item) -> History:
 
 def replay(items: Iterable[Item], history: History | None = None) -> History:
     """Return the history of these items, or of a history and what was appended since."""
-    past = history or History()
-    told, sessions, spent = (
-        dict[tuple[str, str], list[tuple[Entry, str]]](),
-        dict(past.sessions),
-        _Spent(past),
-    )
-    landings, faults, barren, phased = past.landings, past.faults, past.barren, dict(past.phased)
-    foreign, used, numbered = [*past.foreign], dict(past.used), past.numbers
+    replayed = _Replay(history or History())
     for item in items:
-        spent.hear(item)
-        if isinstance(item, Text):
-            foreign += read(item.text)
-        numbered = numbers(item) if isinstance(item, RunEnd) else numbered
-        if isinstance(item, RunStart):
-            faults, barren = (), 0
-            continue
-        if (
-            not isinstance(item, Entry)
-            or not item.details
-            or not (tail := _TAIL.fullmatch(item.details[-1]))
-        ):
-            continue
-        key = (item.feature, tail[2])
-        _phased(phased, item)
-        if item.word == "decision":
-            told.setdefault(key, []).append((item, ""))
-        elif item.word not in OTHER_WORDS and tail[1]:
-            told.setdefault(key, []).append((item, tail[1]))
-            sessions[tail[1]] = item.word
-            for name in (name for word, name in named(item.details) if word == "reused"):
-                used[name] = used.get(name, 0) + 1
-            spent.pay(item)
-            landings = (item, *landings)[:KEPT] if item.word in LANDS else landings
-            faults = (*faults, item.rule)[-KEPT:] if item.word == "failed" else ()
-            barren = barren + (item.rule not in NEVER_AN_ATTEMPT) if item.word in FRUITLESS else 0
-    records = dict(past.records)
-    for key, own in told.items():
-        known = records.get(key, FeatureRecord())
-        records[key] = replace(known, entries=(*known.entries, *own))
-    return History(
-        records=records,
-        sessions=sessions,
-        landings=landings,
-        faults=faults,
-        barren=barren,
-        phased=phased,
-        foreign=tuple(foreign),
-        used=used,
-        numbers=numbered,
-        **spent.told(),
-    )
+        replayed.read(item)
+    return replayed.history()
+
+
+class _Replay:
+    """A history, while items are added to it."""
+
+    def __init__(self, past: History) -> None:
+        self._past = past
+        self._spent = _Spent(past)
+        # By feature, and joined to the records once at the end: thousands of sessions of one
+        # feature would else copy its entries at each of them.
+        self._added: dict[tuple[str, str], list[tuple[Entry, str]]] = {}
+        self._sessions = dict(past.sessions)
+        self._used = dict(past.used)
+        self._phased = dict(past.phased)
+        self._foreign = [*past.foreign]
+        self._landings = past.landings
+        self._faults = past.faults
+        self._barren = past.barren
+        self._numbers = past.numbers
+
+    def read(self, item: Item) -> None:
+        self._spent.hear(item)
+        match item:
+            case Text():
+                self._foreign += read(item.text)
+            case RunStart():
+                # Both stop a run that gets nowhere: what an earlier run met must not stop this one.
+                self._faults = ()
+                self._barren = 0
+            case RunEnd():
+                self._numbers = numbers(item)
+            case Entry():
+                self._read_entry(item)
+
+    def _read_entry(self, entry: Entry) -> None:
+        tail = _TAIL.fullmatch(entry.details[-1]) if entry.details else None
+        if tail is None:
+            return
+        session, digest = tail[1], tail[2]
+        _phased(self._phased, entry)
+        if entry.word == "decision":
+            self._added.setdefault((entry.feature, digest), []).append((entry, ""))
+        elif entry.word not in OTHER_WORDS and session:
+            self._added.setdefault((entry.feature, digest), []).append((entry, session))
+            self._read_session(entry, session)
+
+    def _read_session(self, entry: Entry, session: str) -> None:
+        self._sessions[session] = entry.word
+        for word, name in named(entry.details):
+            if word == "reused":
+                self._used[name] = self._used.get(name, 0) + 1
+        self._spent.pay(entry)
+        if entry.word in LANDS:
+            self._landings = (entry, *self._landings)[:KEPT]
+        self._faults = (*self._faults, entry.rule)[-KEPT:] if entry.word == "failed" else ()
+        if entry.word not in FRUITLESS:
+            self._barren = 0
+        # A limit or a login is no sign that work comes to nothing: it neither counts nor resets.
+        elif entry.rule not in NEVER_AN_ATTEMPT:
+            self._barren += 1
+
+    def history(self) -> History:
+        records = dict(self._past.records)
+        for key, added in self._added.items():
+            record = records.get(key, FeatureRecord())
+            records[key] = replace(record, entries=(*record.entries, *added))
+        return History(
+            records=records,
+            sessions=self._sessions,
+            landings=self._landings,
+            faults=self._faults,
+            barren=self._barren,
+            phased=self._phased,
+            foreign=tuple(self._foreign),
+            used=self._used,
+            numbers=self._numbers,
+            **self._spent.totals(),
+        )
 
 
 def named(details: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(word, id) of each finding that the lines of a session name (`Found.told`)."""
+    """(word, id) of each finding that the lines of a session name (`CheckedNote.summary`)."""
     lists = (
         found
         for detail in details
@@ -255,13 +284,19 @@ class _Spent:
     """The dollars of a history, while it is replayed."""
 
     def __init__(self, past: History) -> None:
-        self.runs, self.days, self.minutes = dict(past.runs), dict(past.days), dict(past.minutes)
-        self.costs, self.run, self.cut = past.costs, past.run, past.cut
+        self.runs = dict(past.runs)
+        self.days = dict(past.days)
+        self.minutes = dict(past.minutes)
+        self.costs = past.costs
+        self.run = past.run
+        self.cut = past.cut
 
     def hear(self, item: Item) -> None:
         if isinstance(item, RunStart):
+            # The budget of a run that was cut off goes on: a crash buys no second budget.
             self.runs[item.run] = self.runs.get(self.run, 0.0) if self.cut else 0.0
-            self.run, self.cut = item.run, True
+            self.run = item.run
+            self.cut = True
         elif isinstance(item, RunEnd):
             self.cut = False
 
@@ -270,9 +305,10 @@ class _Spent:
         self.runs[self.run] = self.runs.get(self.run, 0.0) + usd
         self.days[day] = self.days.get(day, 0.0) + usd
         self.minutes[minute] = self.minutes.get(minute, 0.0) + usd
+        # A budget must have room for the cheapest of these: a free one would always fit.
         self.costs = (*self.costs, usd)[-KEPT:] if usd else self.costs
 
-    def told(self) -> dict[str, Any]:
+    def totals(self) -> dict[str, Any]:
         return vars(self)
 
 
@@ -294,31 +330,27 @@ def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:
 
 
 def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory:
-    entry = grammar.unfolded(entry, past.tried[0] if past.tried else None)
+    """Return the history of a feature after one more session."""
+    entry = grammar.unfolded(entry, next(iter(past.tried), None))
     word, rule = entry.word, entry.rule
-    progress, landed = word in PROGRESS, word in LANDS
-    cut = word in ("interrupted", "failed") and rule not in NEVER_AN_ATTEMPT
-    stalled = past.carried and word != "failed" and rule not in NO_FAULT_OF_THE_FEATURE
-    stalls = 0 if progress or past.fresh else past.stalls + stalled
+    landed, is_waiting = word in LANDS, word in WAITING
+    stalls = _stalls(past, entry)
+    # What was answered and refused was about work that is on the branch now.
+    spoken = replace(past, answer="", asked="", refusals=()) if word == "landed" else past
     return FeatureHistory(
-        attempts=0 if landed else past.attempts + (word == "rejected" or (cut and past.cuts > 0)),
-        cuts=0 if progress else past.cuts + cut,
-        continues=(
-            0
-            if landed or rule == COMPLETE
-            else past.continues
-            + (word in ("advanced", "interrupted") and rule not in NO_FAULT_OF_THE_FEATURE)
-        ),
-        waiting=Outcome(word) if word in WAITING else None,
-        question=_question(entry) if word in WAITING else "",
+        attempts=_attempts(past, entry),
+        cuts=0 if word in PROGRESS else past.cuts + _is_cut(entry),
+        continues=_continues(past, entry),
+        waiting=Outcome(word) if is_waiting else None,
+        question=_question(entry) if is_waiting else "",
         last=Outcome(word),
         tried=_tried(past, entry),
         sessions=(*past.sessions, session),
         ended=_ended(entry),
-        answer="" if word == "landed" else past.answer,
-        asked="" if word == "landed" else past.asked,
+        answer=spoken.answer,
+        asked=spoken.asked,
         answers=past.answers,
-        refusals=() if word == "landed" else past.refusals,
+        refusals=spoken.refusals,
         fresh=stalls >= STALLS,
         stalls=stalls,
         conflict=rule == CONFLICT,
@@ -327,16 +359,44 @@ def _session(past: FeatureHistory, entry: Entry, session: str) -> FeatureHistory
         landed=session if landed else past.landed,
         carried=not landed and (past.carried or _left_work(entry)),
         same=_same(past, entry),
-        met=(
-            0
-            if landed
-            else max(
-                past.met,
-                *(int(found[1]) for detail in entry.details if (found := _MET.match(detail))),
-                0,
-            )
-        ),
+        met=0 if landed else max(past.met, _met(entry)),
     )
+
+
+def _is_cut(entry: Entry) -> bool:
+    """Was the session cut off by something that may be the feature's fault?"""
+    return entry.word in ("interrupted", "failed") and entry.rule not in NEVER_AN_ATTEMPT
+
+
+def _attempts(past: FeatureHistory, entry: Entry) -> int:
+    """Return the attempts so far: refusals, and sessions cut off without progress in between."""
+    if entry.word in LANDS:
+        return 0
+    # Only a cut that repeats without progress counts: the first may be bad luck.
+    is_attempt = entry.word == "rejected" or (_is_cut(entry) and past.cuts > 0)
+    return past.attempts + is_attempt
+
+
+def _continues(past: FeatureHistory, entry: Entry) -> int:
+    """Return how many sessions in a row only carried work on; a complete phase is a new start."""
+    if entry.word in LANDS or entry.rule == COMPLETE:
+        return 0
+    carried_on = entry.word in ("advanced", "interrupted")
+    return past.continues + (carried_on and entry.rule not in NO_FAULT_OF_THE_FEATURE)
+
+
+def _stalls(past: FeatureHistory, entry: Entry) -> int:
+    """Return how many sessions began with carried work and brought no progress."""
+    if entry.word in PROGRESS or past.fresh:
+        return 0
+    is_at_fault = entry.word != "failed" and entry.rule not in NO_FAULT_OF_THE_FEATURE
+    return past.stalls + (past.carried and is_at_fault)
+
+
+def _met(entry: Entry) -> int:
+    """Return the most criteria that the judge of a session found met."""
+    counts = (_MET.match(detail) for detail in entry.details)
+    return max((int(count[1]) for count in counts if count), default=0)
 
 
 def _left_work(entry: Entry) -> bool:

@@ -15,37 +15,11 @@ from nightlatch.record.phases import PhaseRecord, checklist, completed, sessions
 from nightlatch.record.progress import Entry, line
 
 FULL = 5
+# The names of `values`: a template of the person's that uses another one is an error before the
+# run, and not in the middle of it.
 FIELDS = frozenset(
-    (
-        *(
-            "feature",
-            "status",
-            "started",
-            "updated",
-            "summary",
-            "full",
-            "done",
-            "current",
-            "pending",
-            "decisions",
-            "files",
-            "depends",
-        ),
-        *(
-            "blocks",
-            "blockers",
-            "errors",
-            "sessions",
-            "notes",
-            "steps",
-            "todo",
-            "by_hand",
-            "quoted",
-            "before",
-            "lately",
-            "as_json",
-        ),
-    )
+    "feature status started updated summary full done current pending decisions files depends"
+    " blocks blockers errors sessions notes steps todo by_hand quoted before lately as_json".split()
 )
 NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
 LISTS = {"key_files": "key", "blockers": "blocker", "constraints": "constraint"}
@@ -64,6 +38,7 @@ _SEAL = re.compile(
 _STATUS = re.compile(
     r"^\W*status\W+(in[ _-]?progress|blocked|completed?|done)\b", re.IGNORECASE | re.MULTILINE
 )
+_STATUSES = {"inprogress": "in_progress", "blocked": "blocked"}
 _HEADING = re.compile(r"^##[ ]+(.*)$", re.MULTILINE)
 _MARKS = re.compile(
     r"\[[ x~]\]|[^\w\[]|\[|\d+[.)]|(?:name|current|phase)(?:\s+\d+)?[\s*]*[-:.]", re.IGNORECASE
@@ -93,12 +68,10 @@ def file_name(feature: Feature) -> str:
     )
     domain = slug(given).replace("-", "_").lower() or "feature"
     short = slug(feature.id)[:80]
-    known = (
-        short
-        if short == feature.id
-        else f"{short}-{sha256(feature.id.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
-    )
-    return f"{domain[:40]}-{known}.md"
+    if short != feature.id:
+        # Without it `a/b` and `a-b` would overwrite each other's file.
+        short += f"-{sha256(feature.id.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
+    return f"{domain[:40]}-{short}.md"
 
 
 def slug(text: str) -> str:
@@ -128,15 +101,9 @@ def values(
     worked, ahead = sessions(past), stage(feature, past)
     done = [session for session in worked if session.complete]
     phase = None if finished or ahead is None else ahead.phase
-    begun = min((one.began for one in worked if phase and one.phase == phase.name), default=now)
-    ended = () if finished else completed(past)
-    pending = [each for each in feature.phases if each != phase and each.name not in ended]
-    known = {
+    texts = {
         word: _all(done, word) for word in ("decided", "key", "prefers", "constraint", "target")
     }
-    said_something = [
-        one for one in worked if any(one.said.get(w) for w in ("summary", "output", "created"))
-    ]
     return {
         "feature": feature,
         "quoted": quoted,
@@ -146,28 +113,51 @@ def values(
         "summary": _all(done[-1:], "summary") if finished else (),
         "full": len(feature.phases) >= FULL,
         "done": [(one, _clock(one.began), _clock(one.ended), created(worked, one)) for one in done],
-        "before": [*dict.fromkeys(name for one in worked for name in one.said.get("before", ()))],
+        "before": _all(worked, "before"),
         "lately": lately,
-        "current": phase and (phase.name, agent(phase), _clock(begun)),
-        "pending": [] if finished else pending,
-        "decisions": known["decided"],
-        "files": tuple(dict.fromkeys((*known["key"], *_all(worked, "created")))),
+        "current": phase and (phase.name, agent(phase), _clock(_begun(phase, worked, now))),
+        "pending": [] if finished else _pending(feature, phase, past),
+        "decisions": texts["decided"],
+        "files": tuple(dict.fromkeys((*texts["key"], *_all(worked, "created")))),
         "depends": feature.depends,
         "blocks": [other.id for other in plan.features if feature.id in other.depends],
-        "blockers": [
-            *filter(None, [waiting]),
-            *(text for text in _all(worked[-1:], "blocker") if not waiting.endswith(text)),
-        ],
+        "blockers": _blockers(worked, waiting),
         "errors": [(trouble, _clock(trouble.at)) for trouble in troubles(past)],
-        "sessions": said_something,
+        "sessions": [session for session in worked if _has_output(session)],
         "as_json": as_json,
-        "notes": [(kind, text) for kind, word in NOTES for text in known[word]],
+        "notes": [(kind, text) for kind, word in NOTES for text in texts[word]],
         "steps": checklist(feature, past, finished=finished),
         "todo": todo or next(iter(_all(worked[-1:], "todo")), ""),
-        "by_hand": tuple(
-            chain.from_iterable(entry.details[:-1] for entry in past if entry.word == "note")
-        ),
+        "by_hand": _by_hand(past),
     }
+
+
+def _begun(phase: Phase, worked: Sequence[PhaseRecord], now: datetime | None) -> datetime | None:
+    """Return when the first session in a phase began, `now` where none has."""
+    return min((session.began for session in worked if session.phase == phase.name), default=now)
+
+
+def _pending(feature: Feature, current: Phase | None, past: Sequence[Entry]) -> list[Phase]:
+    """Return the phases that are neither complete nor at work."""
+    complete = completed(past)
+    return [other for other in feature.phases if other != current and other.name not in complete]
+
+
+def _blockers(worked: Sequence[PhaseRecord], waiting: str) -> list[str]:
+    """Return what the work waits for, then what the last session named, each once."""
+    # What it waits for may be the agent's own blocker, behind a few words of ours.
+    named = [text for text in _all(worked[-1:], "blocker") if not waiting.endswith(text)]
+    return [waiting, *named] if waiting else named
+
+
+def _has_output(session: PhaseRecord) -> bool:
+    """Did a session leave anything that the next one can read?"""
+    return any(session.said.get(word) for word in ("summary", "output", "created"))
+
+
+def _by_hand(past: Sequence[Entry]) -> tuple[str, ...]:
+    """Return what a person wrote into an earlier rendering."""
+    return tuple(chain.from_iterable(entry.details[:-1] for entry in past if entry.word == "note"))
 
 
 def created(worked: Sequence[PhaseRecord], one: PhaseRecord) -> tuple[str, ...]:
@@ -227,14 +217,14 @@ def sealed(text: str, earlier: str = "") -> bytes:
 
 def is_ours(data: bytes) -> bool:
     """Is this what a rendering left, with nobody's edit in it?"""
-    return (
-        _SEAL.search(text := data.decode("utf-8", "replace")) is not None
-        and sealed(_SEAL.sub("", text)) == data
-    )
+    text = data.decode("utf-8", "replace")
+    is_sealed = _SEAL.search(text) is not None
+    return is_sealed and sealed(_SEAL.sub("", text)) == data
 
 
 def has_seal(data: bytes) -> bool:
     """Was this ever a rendering, with or without edits? What was not is a person's own file."""
+    # The digest is not asked for: an edited rendering is still ours, and its edits are kept apart.
     return _SEAL.search(data.decode("utf-8", "replace")) is not None
 
 
@@ -249,27 +239,30 @@ def earlier(data: bytes) -> str:
 def retold(text: str) -> list[str]:
     """Return what such a text tells the next agent, line by line under its headings; what the plan
     says better is left out."""
-    told, above = list[str](), ["", ""]
-    free = _HEADING.search(text) is None
-    for each in map(str.strip, text.splitlines()):
-        if heading := re.match(r"##(#?)#*[ ]+(.*)", each):
+    lines, above = list[str](), ["", ""]
+    # Of a text without headings all is told; else what stands above the first one is its title.
+    is_free = _HEADING.search(text) is None
+    for row in map(str.strip, text.splitlines()):
+        if heading := re.match(r"##(#?)#*[ ]+(.*)", row):
             above = [above[0], heading[2]] if heading[1] else [heading[2], ""]
-        elif (free or above[0]) and _SAYS.match(each) and not _PLANNED.match(above[0]):
-            told.append(
-                line(f"{', '.join(filter(None, (WAS_THERE, *above)))}: {each.removeprefix('- ')}")
-            )
-    rest = len(told) - MOST_RETOLD
-    return [*told[:MOST_RETOLD], *([f"{WAS_THERE}: {rest} more lines"] if rest > 0 else [])]
+        elif (is_free or above[0]) and _SAYS.match(row) and not _PLANNED.match(above[0]):
+            headings = ", ".join(filter(None, (WAS_THERE, *above)))
+            lines.append(line(f"{headings}: {row.removeprefix('- ')}"))
+    rest = len(lines) - MOST_RETOLD
+    if rest > 0:
+        return [*lines[:MOST_RETOLD], f"{WAS_THERE}: {rest} more lines"]
+    return lines
 
 
 def by_hand(edited: bytes, rendered: bytes) -> tuple[str, ...]:
     """Return the lines that a rendering does not have."""
-    known = {each.strip() for each in rendered.decode("utf-8", "replace").splitlines()}
-    lines = (each.strip() for each in edited.decode("utf-8", "replace").splitlines())
+    known = {row.strip() for row in rendered.decode("utf-8", "replace").splitlines()}
+    rows = (row.strip() for row in edited.decode("utf-8", "replace").splitlines())
+    # The seal is no edit, though its digest is another one in each rendering.
     return tuple(
-        line(each)
-        for each in lines
-        if each and each not in known and not each.startswith("<!-- a rendering")
+        line(row)
+        for row in rows
+        if row and row not in known and not row.startswith("<!-- a rendering")
     )
 
 
@@ -284,30 +277,26 @@ def read(text: str, phases: Sequence[Phase]) -> PhaseFile | None:
     status = _STATUS.search(text)
     parts = _HEADING.split(text)
     sections = {bare(heading): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
-    named = {
-        word: _named(
-            next((body for title, body in sections.items() if title.startswith(word)), ""), phases
-        )
-        for word in ("completed", "current", "pending")
-    }
-    if not status or not any(named.values()):
-        return None
-    word = bare(status[1])
-    current = next(iter(named["current"]), "")
-    return PhaseFile(
-        status=(
-            "in_progress"
-            if word == "inprogress"
-            else "blocked"
-            if word == "blocked"
-            else "complete"
-        ),
-        completed=tuple(
-            name for name in named["completed"] if name not in (current, *named["pending"])
-        ),
-        current=current,
-        pending=named["pending"],
+    completed, current, pending = (
+        _named(_section(sections, word), phases) for word in ("completed", "current", "pending")
     )
+    if not status or not (completed or current or pending):
+        return None
+    at_work = next(iter(current), "")
+    # A file may say two things of a phase: then it is not done, for work that is done once more
+    # costs a session, and work that is left out costs the feature.
+    is_open = {at_work, *pending}
+    return PhaseFile(
+        status=_STATUSES.get(bare(status[1]), "complete"),
+        completed=tuple(name for name in completed if name not in is_open),
+        current=at_work,
+        pending=pending,
+    )
+
+
+def _section(sections: Mapping[str, str], word: str) -> str:
+    """Return the body of the first section whose title begins with a word, "" without one."""
+    return next((body for title, body in sections.items() if title.startswith(word)), "")
 
 
 def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
@@ -323,14 +312,16 @@ def _named(section: str, phases: Sequence[Phase]) -> tuple[str, ...]:
 def _first(text: str, phases: Sequence[Phase]) -> str:
     """Return the phase that a line begins with, marks and numbers aside; the longest name where
     several fit."""
-    at: re.Match[str] | None = re.match("", text)
-    while at:
-        text = text[at.end() :]
-        if names := [
-            phase.name
-            for phase in phases
-            if re.match(rf"{re.escape(phase.name)}(?![\w-])", text, re.IGNORECASE)
-        ]:
+    rest = text
+    while True:
+        names = [phase.name for phase in phases if _begins_with(rest, phase.name)]
+        if names:
             return max(names, key=len)
-        at = _MARKS.match(text)
-    return ""
+        mark = _MARKS.match(rest)
+        if mark is None:
+            return ""
+        rest = rest[mark.end() :]
+
+
+def _begins_with(text: str, name: str) -> bool:
+    return re.match(rf"{re.escape(name)}(?![\w-])", text, re.IGNORECASE) is not None

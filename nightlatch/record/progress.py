@@ -162,6 +162,8 @@ def _words(words: Iterable[str]) -> str:
 
 _ONE_WORD = r"[^\s\x00-\x1f\x7f-\x9f]+"
 _LINES = r"(\r?\n|\Z)((?:[ ]{4}[^\r\n]+(?:\r?\n|\Z))*)"
+# One expression for all kinds of blocks: a run of months is thousands of entries, and each session
+# reads them all. What is not exactly as it is written here is somebody else's text.
 _BLOCK = re.compile(
     rf"""
     ([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}Z)[ ]
@@ -202,6 +204,7 @@ def parse(text: str) -> tuple[Item, ...]:
     text back."""
     items: list[Item] = []
     other = 0
+    # Editors of Windows begin a file with a mark, which belongs to nobody's first line.
     for match in _BLOCK.finditer(text, 1 if text.startswith("\ufeff") else 0):
         if (item := _item(match)) is not None:
             if match.start() > other:
@@ -244,54 +247,51 @@ def _details(eol: str, text: str, whole: str) -> tuple[tuple[str, ...], str, boo
     cut = whole[-1] != "\n"
     if not text:
         return (), eol or "\n", cut
-    told = text.split(eol)
-    breaks = len(told) - 1
+    rows = text.split(eol)
+    breaks = len(rows) - 1
+    # Written again with one line ending, mixed ones would come back changed: nobody's text is.
     if text.count("\n") != breaks or text.count("\r") != breaks * (eol == "\r\n"):
         return None
-    return tuple([part[4:] for part in (told if cut else told[:-1])]), eol, cut
+    return tuple([row[4:] for row in (rows if cut else rows[:-1])]), eol, cut
 
 
 def _entry(match: re.Match[str]) -> Entry | None:
-    at, word, feature, tries, minutes, usd, rule, title, other, subject, rest, eol, text = (
-        match.groups()[:13]
-    )
-    whole = match[0]
-    block, other = _details(eol, text, whole), (other or "").rstrip()
+    """Return the entry of one match, None where it would not be written like this again."""
+    other = (match[9] or "").rstrip()
+    block = _details(match[12], match[13], match[0])
     try:
-        moment = datetime.fromisoformat(at)
+        at = datetime.fromisoformat(match[1])
     except ValueError:
         return None
     if block is None:
         return None
     details, eol, cut = block
-    details, joined = (details, False) if other and other != DECISION else _parted(details)
-    if other:
-        item = Entry(
-            at=moment,
-            word=other,
-            feature=_unquote(subject),
-            title=rest or "",
-            details=details,
-            eol=eol,
-            cut=cut,
-            joined=joined,
-        )
-    else:
-        item = Entry(
-            at=moment,
-            word=word.rstrip(),
-            feature=_unquote(feature),
-            tries=None if tries == "-" else int(tries),
-            minutes=None if minutes == "   -" else int(minutes[:-1]),
-            usd=None if usd == "     -" else float(usd.lstrip(" $")),
-            rule="" if rule == "-" else _unquote(rule),
-            title=title or "",
-            details=details,
-            eol=eol,
-            cut=cut,
-            joined=joined,
-        )
-    return item if "%" not in whole or _text(item, cut=cut) == whole else None
+    has_digest = not other or other == DECISION
+    details, joined = _parted(details) if has_digest else (details, False)
+    entry = Entry(at=at, word=other, details=details, eol=eol, cut=cut, joined=joined)
+    entry = _with_subject(entry, match) if other else _with_session(entry, match)
+    # An escape that we would not write is somebody else's: its bytes must come back as they were.
+    return entry if "%" not in match[0] or _text(entry, cut=cut) == match[0] else None
+
+
+def _with_subject(entry: Entry, match: re.Match[str]) -> Entry:
+    """Return the entry of a decision, finding, note or wait."""
+    return replace(entry, feature=_unquote(match[10]), title=match[11] or "")
+
+
+def _with_session(entry: Entry, match: re.Match[str]) -> Entry:
+    """Return the entry of a session."""
+    word, feature, tries, minutes, usd, rule, title = match.groups()[1:8]
+    return replace(
+        entry,
+        word=word.rstrip(),
+        feature=_unquote(feature),
+        tries=None if tries == "-" else int(tries),
+        minutes=None if minutes == "   -" else int(minutes[:-1]),
+        usd=None if usd == "     -" else float(usd.lstrip(" $")),
+        rule="" if rule == "-" else _unquote(rule),
+        title=title or "",
+    )
 
 
 def _parted(details: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
@@ -316,11 +316,11 @@ def _run(match: re.Match[str], block: tuple[tuple[str, ...], str, bool]) -> Run 
 
 
 def _text(item: Entry | Run, *, cut: bool) -> str:
-    told = (*item.details[:-2], "  ".join(item.details[-2:])) if item.joined else item.details
-    details = [f"    {line}" for detail in told for line in re.split(r"[\r\n]+", detail) if line]
-    return item.eol.join([re.sub(r"[\r\n]+", " ", _header(item)), *details]) + (
-        "" if cut else item.eol
-    )
+    details = (*item.details[:-2], "  ".join(item.details[-2:])) if item.joined else item.details
+    # A line break in a detail would begin a line of its own, which could be read as an entry.
+    rows = [f"    {row}" for detail in details for row in re.split(r"[\r\n]+", detail) if row]
+    header = re.sub(r"[\r\n]+", " ", _header(item))
+    return item.eol.join([header, *rows]) + ("" if cut else item.eol)
 
 
 def _header(item: Entry | Run) -> str:
@@ -343,6 +343,7 @@ def _header(item: Entry | Run) -> str:
 
 def _quote(word: str) -> str:
     """Return one word without spaces: "-" stands for nothing."""
+    # So a feature that is called "-" needs an escape.
     if word in ("", "-"):
         return "%2D" if word else "-"
     return _QUOTED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), word)
@@ -382,22 +383,21 @@ def entry_of(
 
     A refusal in the same words as the one before it says only that, and how many they are by now.
     """
-    usd, listed = ended.end.usage.usd, (LIST_PRICE,) if ended.end.listed else ()
+    usd = ended.end.usage.usd
+    listed = (LIST_PRICE,) if ended.end.listed else ()
     story = _story(ended)
     again = sum(1 for _ in takewhile(lambda before: _same(ended, story, before), tried))
     if again:
-        story = (
-            (
-                f"the same again, {again + 1 if again < MOST_TRIED else f'more than {MOST_TRIED}'}"
-                " in a row"
-            ),
-        )
+        # Only the last few are remembered, so nobody knows how many a long row is.
+        count = again + 1 if again < MOST_TRIED else f"more than {MOST_TRIED}"
+        story = (f"the same again, {count} in a row",)
     return Entry(
         at=minute(at),
         word=ended.outcome.value,
         feature=ended.feature.id,
         tries=tries,
         minutes=round(ended.end.seconds / 60),
+        # An agent states its own price: what is no price must not spend the budget.
         usd=round(usd, 2) if usd is not None and 0 <= usd < 1e9 else None,
         rule=rule_of(ended),
         title=line(ended.feature.title, TITLE),
@@ -416,17 +416,16 @@ def _same(ended: SessionEnded, story: tuple[str, ...], before: Entry) -> bool:
 
     One that tells of a phase or a finding is always told whole.
     """
-    if (
-        ended.outcome is not Outcome.REJECTED
-        or ended.phase
-        or ended.findings
-        or before.word != Outcome.REJECTED
-    ):
+    if ended.outcome is not Outcome.REJECTED or before.word != Outcome.REJECTED:
         return False
-    return (
-        before.rule == rule_of(ended)
-        and tuple(detail for detail in before.details[:-1] if detail != LIST_PRICE) == story
-    )
+    if ended.phase or ended.findings:
+        return False
+    return before.rule == rule_of(ended) and _story_of(before) == story
+
+
+def _story_of(entry: Entry) -> tuple[str, ...]:
+    """Return the story of an entry: its details without price, session and digest."""
+    return tuple(detail for detail in entry.details[:-1] if detail != LIST_PRICE)
 
 
 def unfolded(entry: Entry, before: Entry | None) -> Entry:
@@ -434,8 +433,7 @@ def unfolded(entry: Entry, before: Entry | None) -> Entry:
     tells."""
     if before is None or not is_folded(entry):
         return entry
-    told = (detail for detail in before.details[:-1] if detail != LIST_PRICE)
-    return replace(entry, details=(*told, *entry.details[1:]))
+    return replace(entry, details=(*_story_of(before), *entry.details[1:]))
 
 
 def is_folded(entry: Entry) -> bool:
@@ -466,21 +464,33 @@ def _story(ended: SessionEnded) -> tuple[str, ...]:
     """Return what happened, each thing once: what was done, the question or the agent's end, the
     reasons with what is next, further details, and what the next session finds."""
     end = ended.end
-    told = [line(ended.done), *asked(end.question)]
-    is_known = bool(end.question) or (
-        bool(end.says) and any(reason.says == end.says for reason in ended.reasons)
-    )
-    if end.end in ENDS and not is_known:
-        told.append(line(in_words(end)))
+    story = [line(ended.done), *asked(end.question)]
+    if end.end in ENDS and not _is_in_reasons(ended):
+        story.append(line(in_words(end)))
+    story += _reasons(ended)
+    story += [part for detail in ended.details for part in lines(detail)]
+    if ended.carried and not ended.phase:
+        story.append(line(f"{KEPT_WORK}{ended.carried}"))
+    # A question has a room of its own: cut off in the middle nobody could answer it.
+    return tuple(dict.fromkeys(filter(None, story)))[: DETAILS + len(asked(end.question))]
+
+
+def _is_in_reasons(ended: SessionEnded) -> bool:
+    """Do the question or a reason say already how the agent ended?"""
+    end = ended.end
+    if end.question:
+        return True
+    return bool(end.says) and any(reason.says == end.says for reason in ended.reasons)
+
+
+def _reasons(ended: SessionEnded) -> Iterator[str]:
+    """Yield each reason in a line, and in another one what is to be done next."""
     for reason in ended.reasons:
-        if reason.says != end.question:
-            told.append(
-                line(": ".join(filter(None, (reason.says, ", ".join(filter(None, reason.detail))))))
-            )
-        told += [line(f"next: {reason.next}")] if reason.next else []
-    told += [kept for detail in ended.details for kept in lines(detail)]
-    told += [line(f"{KEPT_WORK}{ended.carried}")] if ended.carried and not ended.phase else []
-    return tuple(dict.fromkeys(filter(None, told)))[: DETAILS + len(asked(end.question))]
+        if reason.says != ended.end.question:
+            detail = ", ".join(filter(None, reason.detail))
+            yield line(": ".join(filter(None, (reason.says, detail))))
+        if reason.next:
+            yield line(f"next: {reason.next}")
 
 
 def in_words(end: AgentEnd) -> str:
@@ -493,22 +503,17 @@ def in_words(end: AgentEnd) -> str:
 def asked(question: str) -> list[str]:
     """Return a question as details: its first line after "asks", the others behind a bar."""
     first, *more = lines(question, QUESTION) or ("",)
-    return (
-        [line(f"asks {first}", QUESTION), *(f"{MORE}{each}" for each in more[:QUESTION_LINES])]
-        if first
-        else []
-    )
+    if not first:
+        return []
+    # The bar keeps a line of the question from being read as a detail of ours.
+    return [line(f"asks {first}", QUESTION), *(f"{MORE}{row}" for row in more[:QUESTION_LINES])]
 
 
 def question_of(details: Sequence[str]) -> str:
     """Return the question of a session, whole; a candidate that is held asks by its first
     reason."""
-    first, more = details[0].removeprefix("asks "), []
-    for each in details[1:]:
-        if not each.startswith(MORE):
-            break
-        more.append(each.removeprefix(MORE))
-    return "\n".join((first, *more))
+    more = takewhile(lambda detail: detail.startswith(MORE), details[1:])
+    return "\n".join((details[0].removeprefix("asks "), *(row.removeprefix(MORE) for row in more)))
 
 
 def decision(verb: str, text: str, feature: Feature, at: datetime) -> Entry:

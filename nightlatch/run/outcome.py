@@ -126,7 +126,7 @@ def ended(
 ) -> SessionEnded:
     """The session as its line in progress.txt will tell it; what its judge cost is part of what
     it cost."""
-    details = (*((f"findings: {found.told}",) if found.told else ()), *found.remarks)
+    details = (*((f"findings: {found.summary}",) if found.summary else ()), *found.remarks)
     outcome, reasons, whole = (
         verdict.outcome,
         verdict.reasons,
@@ -145,7 +145,7 @@ def ended(
         end=whole,
         reasons=reasons,
         details=details,
-        findings=found.told,
+        findings=found.summary,
     )
 
 

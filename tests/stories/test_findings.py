@@ -160,7 +160,7 @@ def test_three_green_runs_do_not_reject_a_failure_of_three_in_ten(tmp_path: Path
     ]
     project.night([claims, [writes(1)]])
     found = findings(project)
-    assert {claim: (each.state, each.seen) for claim, each in found.items()} == {
+    assert {claim: (each.state, each.failure_rate) for claim, each in found.items()} == {
         "it fails": (State.VERIFIED, (1, 8)),
         "it never does": (State.REJECTED, (0, 9)),
         "rarely": (State.OPEN, (0, 60)),
@@ -366,7 +366,7 @@ def test_a_flaky_test_that_a_verdict_tolerates_is_an_open_finding_once(
         State.OPEN,
         Author.LOOP,
     )
-    assert (flaky.seen, flaky.session, [cite.path for cite in flaky.cites]) == (
+    assert (flaky.failure_rate, flaky.session, [cite.path for cite in flaky.cites]) == (
         (2, 5),
         "s1",
         ["tests/test_till.py"],

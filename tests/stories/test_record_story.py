@@ -252,7 +252,7 @@ def test_an_intermittent_failure_is_worked_on_by_three_sessions_none_of_which_st
         FORBIDDEN: State.VERIFIED,
         **states,
     }
-    assert found[FORBIDDEN].seen == (1, 3)
+    assert found[FORBIDDEN].failure_rate == (1, 3)
     clone = second_machine(first, tmp_path)
     clone.run("run", "--once")
     assert_told(clone, first)

@@ -94,7 +94,7 @@ def item(known: RelevantFinding) -> str:
     found = known.finding
     parts = [f"{found.id} by {found.word_of}: {quoted(found.claim)}"]
     if known.state is State.STALE and known.standing:
-        parts.append(f"was {found.state}; check again, for {quoted(known.standing.told)}")
+        parts.append(f"was {found.state}; check again, for {quoted(known.standing.summary)}")
     parts += [
         f"{word} {quoted(text)}"
         for word, text in (("chosen", found.choice), ("because", found.why))

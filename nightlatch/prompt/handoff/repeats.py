@@ -78,7 +78,7 @@ class RepeatCounter:
             self._seen.update(found)
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def descriptions(self) -> tuple[str, ...]:
         """What was repeated, most often first."""
         return tuple(
             f"{times} times {what}" if times > 1 else what

@@ -159,7 +159,7 @@ class Finding:
         return next((event.next for event in reversed(self.events) if event.next), self.next)
 
     @property
-    def seen(self) -> tuple[int, int]:
+    def failure_rate(self) -> tuple[int, int]:
         """How often the reproduction failed, of how many runs of the loop."""
         return sum(event.failed for event in self.events), sum(event.runs for event in self.events)
 
@@ -194,9 +194,9 @@ _BUILT = {
 def ruled(by: Author, says: State, *, seen: bool = False) -> State:
     """Return the state that a word amounts to: a person's is what it says, the loop's only after
     its own run, an agent's is open."""
-    if by is Author.PERSON or (
-        by is Author.LOOP and (seen or says not in (State.VERIFIED, State.REJECTED))
-    ):
+    # What an agent could confirm by its word, the next one would build on without a look.
+    is_claim = says in (State.VERIFIED, State.REJECTED)
+    if by is Author.PERSON or (by is Author.LOOP and (seen or not is_claim)):
         return says
     return State.OPEN
 
@@ -246,14 +246,13 @@ def read(text: str, place: str) -> Finding:
     """
     try:
         return _finding(_tables(text))
+    # The file may have been written by anybody: whatever does not fit is its fault, not ours.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = (
-            f"not a valid finding: {error}"
-            if not isinstance(error, KeyError)
-            else f"not a valid finding: it has no {error}"
-        )
+        lacks = "it has no " if isinstance(error, KeyError) else ""
         raise FindingError(
-            problem, place=place, fix=f"git log -p -- {place}; findings are only ever added to"
+            f"not a valid finding: {lacks}{error}",
+            place=place,
+            fix=f"git log -p -- {place}; findings are only ever added to",
         ) from error
 
 
@@ -261,15 +260,17 @@ def _text(value: object, prefix: str) -> str:
     """Keys, then tables; what is as it is by default is left out."""
     rows, blocks = [], []
     for field in fields(value):  # type: ignore[arg-type]  # always one of the classes above
-        held, name = getattr(value, field.name), _DIFFERENT.get(field.name, field.name)
-        if held is None or (held == field.default and name not in _ALWAYS) or held == ():
+        part, name = getattr(value, field.name), _DIFFERENT.get(field.name, field.name)
+        is_default = part == field.default and name not in _ALWAYS
+        if part is None or part == () or is_default:
             continue
-        if is_dataclass(held):
-            blocks.append(f"\n[{prefix}{name}]\n{_text(held, f'{prefix}{name}.')}")
-        elif isinstance(held, tuple) and is_dataclass(held[0]):
-            blocks += [f"\n[[{prefix}{name}]]\n{_text(each, f'{prefix}{name}.')}" for each in held]
+        if is_dataclass(part):
+            blocks.append(f"\n[{prefix}{name}]\n{_text(part, f'{prefix}{name}.')}")
+        elif isinstance(part, tuple) and is_dataclass(part[0]):
+            blocks += [f"\n[[{prefix}{name}]]\n{_text(item, f'{prefix}{name}.')}" for item in part]
         else:
-            rows.append(f"{name} = {_value(held)}\n")
+            rows.append(f"{name} = {_value(part)}\n")
+    # Keys come first: behind the header of a table they would be that table's.
     return "".join((*rows, *blocks))
 
 
@@ -282,6 +283,7 @@ def _value(held: object) -> str:
 def _tables(text: str) -> Table:
     """Return the tables of a file: at once where every line is one that this program writes, else
     by the whole grammar of TOML."""
+    # Thousands of findings are read before a session, and tomllib takes many times as long.
     top: Table = {}
     here = top
     for line in text.split("\n"):
@@ -297,6 +299,7 @@ def _tables(text: str) -> Table:
             here = opened
         elif line:
             return tomllib.loads(text)
+    # These two mean something in JSON, and nothing or an error in TOML, which has the last word.
     return tomllib.loads(text) if _JSON_ONLY.search(text) else top
 
 
@@ -363,13 +366,22 @@ def _moment(text: str | datetime) -> datetime:
 
 def _plain(kind: type, table: Table) -> Iterator[tuple[str, Any]]:
     """Yield the keys that hold words, numbers and lists, each of the right type."""
+    built = _BUILT.get(kind, ())
     for name, value in table.items():
-        if name in kind.__slots__ and name not in _BUILT.get(kind, ()):  # type: ignore[attr-defined]  # every class above has slots
-            item, many = _ITEMS.get(name), value if isinstance(value, list) else []
-            if not isinstance(value, list if item else _TYPES.get(name, str)) or any(
-                type(each) is not item for each in many
-            ):
-                raise ValueError(f"{name} is {value!r}")
-            if name == "lines" and len(many) != 2:
-                raise ValueError("lines are a first and a last")
-            yield name, tuple(many) if item else value
+        if name in kind.__slots__ and name not in built:  # type: ignore[attr-defined]  # every class above has slots
+            yield name, _checked(name, value)
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return the value of a key. Raise ValueError where it is of another type."""
+    item = _ITEMS.get(name)
+    if item is None:
+        if not isinstance(value, _TYPES.get(name, str)):
+            raise ValueError(f"{name} is {value!r}")
+        return value
+    # By type and not by isinstance: true is an int too, and no number of a line.
+    if not isinstance(value, list) or any(type(part) is not item for part in value):
+        raise ValueError(f"{name} is {value!r}")
+    if name == "lines" and len(value) != 2:
+        raise ValueError("lines are a first and a last")
+    return tuple(value)

@@ -1,6 +1,7 @@
 """What the words of a text name: files of a commit, code, and the area that it is about."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 
 from nightlatch.util.globs import matcher
@@ -36,29 +37,53 @@ def named_files(text: str, paths: Iterable[str], inside: str = "") -> frozenset[
     """Return the files that a text names: by their path or its end, by a folder or a pattern above
     them, by their name without the ending, as an import does or a sentence; a test that is named
     names what it tests, too. `inside` is the project's folder, whose paths need no more."""
-    above = f"{inside}/" if inside else ""
-    said = {EDGES.sub("", word) for word in NAME.findall(text)} - {""}
-    whole = {f"{above}{word}" for word in said}
-    patterns = matcher(f"{above}{word}" for word in said if "*" in word and "/" in word)
-    folders = tuple(f"{above}{word}/" for word in said if "/" in word)
-    tails = {word.rpartition("/")[2]: f"/{word}" for word in said if "." in word}
-    words = {fold(subject(word)) for word in spoken(said) if len(word) >= SHORTEST} - EVERYWHERE
-    named, below, alike = set[str](), dict[str, list[str]](), dict[str, list[str]]()
+    mentions = _Mentions(text, f"{inside}/" if inside else "")
+    named = set[str]()
+    below = defaultdict[str, list[str]](list)
+    alike = defaultdict[str, list[str]](list)
     for path in paths:
-        name = path.rpartition("/")[2]
-        if path in whole or patterns(path):
+        if mentions.has_path(path):
             named.add(path)
-        elif path.startswith(folders):
-            below.setdefault(
-                next(folder for folder in folders if path.startswith(folder)), []
-            ).append(path)
-        elif name in tails and f"/{path}".endswith(tails[name]):
-            alike.setdefault(name, []).append(path)
-        elif (stem := fold(name.rpartition(".")[0] or name)) in words:
-            alike.setdefault(stem, []).append(path)
-    few = [found for found in alike.values() if len(found) <= SAME_NAME]
-    near = [found for found in below.values() if len(found) <= WIDEST]
+        elif folder := mentions.folder_above(path):
+            below[folder].append(path)
+        elif name := mentions.name_of(path):
+            alike[name].append(path)
+    # A name that many files have, and a folder of half the project, tell nothing of any of them.
+    few = [files for files in alike.values() if len(files) <= SAME_NAME]
+    near = [files for files in below.values() if len(files) <= WIDEST]
     return frozenset(named.union(*few, *near))
+
+
+class _Mentions:
+    """What a text may name, each prepared once for all the paths of a project."""
+
+    def __init__(self, text: str, above: str) -> None:
+        words = {EDGES.sub("", word) for word in NAME.findall(text)} - {""}
+        in_folders = {word for word in words if "/" in word}
+        self._paths = {f"{above}{word}" for word in words}
+        self._fits_pattern = matcher(f"{above}{word}" for word in in_folders if "*" in word)
+        self._folders = tuple(f"{above}{word}/" for word in in_folders)
+        self._tails = {word.rpartition("/")[2]: f"/{word}" for word in words if "." in word}
+        names = {fold(subject(word)) for word in spoken(words) if len(word) >= SHORTEST}
+        self._stems = names - EVERYWHERE
+
+    def has_path(self, path: str) -> bool:
+        return path in self._paths or self._fits_pattern(path)
+
+    def folder_above(self, path: str) -> str:
+        """Return the folder that is named and that a path is in, "" where none is."""
+        # All of them at once first: most paths are in none.
+        if not path.startswith(self._folders):
+            return ""
+        return next(folder for folder in self._folders if path.startswith(folder))
+
+    def name_of(self, path: str) -> str:
+        """Return what is named of a file: the end of its path, or its name without the ending."""
+        name = path.rpartition("/")[2]
+        if name in self._tails and f"/{path}".endswith(self._tails[name]):
+            return name
+        stem = fold(name.rpartition(".")[0] or name)
+        return stem if stem in self._stems else ""
 
 
 def spoken(said: Iterable[str]) -> Iterable[str]:

@@ -3,7 +3,7 @@ one, or left as they are."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 LINES = 80  # of one note that is spread over lines
 LONGEST = 2_000
@@ -58,21 +58,24 @@ def joined(lines: Iterable[str], *, over: bool = True) -> Iterator[str]:
 
     What has no end yet is left out until the session is `over`.
     """
-    held: list[str] = []
+    begun: list[str] = []
     for line in lines:
         if line.strip().startswith("```"):
             continue
-        if held and (line.startswith(("{", "[")) or len(held) >= LINES):
-            yield from held
-            held = []
-        if not held and (not line.startswith(("{", "[")) or is_json(line)):
+        opens = line.startswith(("{", "["))
+        # A text that never ends must not take the notes after it with it.
+        if begun and (opens or len(begun) >= LINES):
+            yield from begun
+            begun = []
+        if not begun and (not opens or is_json(line)):
             yield from items(line)
             continue
-        held.append(line)
-        if is_json("\n".join(held)):
-            yield from items(json.dumps(json.loads("\n".join(held))))
-            held = []
-    yield from held if over or len(held) > LINES else ()
+        begun.append(line)
+        if is_json("\n".join(begun)):
+            yield from items(json.dumps(json.loads("\n".join(begun))))
+            begun = []
+    if over or len(begun) > LINES:
+        yield from begun
 
 
 def is_json(text: str) -> bool:
@@ -114,25 +117,40 @@ def claimed(word: str, claim: str) -> dict[str, object]:
 def note_of(given: Mapping[str, object]) -> dict[str, object]:
     """Return the note with the names and forms of the schema; what is unknown stays, for the schema
     to refuse."""
+    note = with_names(given)
+    set_state_and_kind(note)
+    forms: dict[str, Callable[[object], object]] = {
+        "evidence": lambda value: [proof_of(proof) for proof in listed(value)],
+        "cites": lambda value: [cite_of(cite) for cite in listed(value)],
+        "alternatives": listed,
+        # How often it fails often stands beside the command, and not in it.
+        "reproduction": lambda value: reproduction_of(value, note.pop("fails", None)),
+    }
+    for name, form in forms.items():
+        if name in note:
+            note[name] = form(note[name])
+    return note
+
+
+def with_names(given: Mapping[str, object]) -> dict[str, object]:
+    """Return what a note says under the names of the schema, without what is empty."""
     note: dict[str, object] = {}
     for key, value in given.items():
         name = key.casefold()
-        name = KEYS.get(name, name) if KEYS.get(name) not in given else name
+        # Of two names for one thing the right one counts: the other stays, and is refused.
+        if KEYS.get(name) not in given:
+            name = KEYS.get(name, name)
         if value not in (None, "", []):
             note[name] = value[:LONGEST] if name in TEXTS and isinstance(value, str) else value
+    return note
+
+
+def set_state_and_kind(note: dict[str, object]) -> None:
+    """Put the words of state and kind where they belong: agents take one for the other."""
     for name in ("state", "kind"):
         word = str(note.pop(name, "")).casefold().strip()
         if word:
             note["kind" if word in KINDS else "state"] = WORDS.get(word, word)
-    if "evidence" in note:
-        note["evidence"] = [proof_of(each) for each in listed(note["evidence"])]
-    if "cites" in note:
-        note["cites"] = [cite_of(each) for each in listed(note["cites"])]
-    if "alternatives" in note:
-        note["alternatives"] = listed(note["alternatives"])
-    if "reproduction" in note:
-        note["reproduction"] = reproduction_of(note["reproduction"], note.pop("fails", None))
-    return note
 
 
 def listed(value: object) -> list[object]:
@@ -161,35 +179,24 @@ def cite_of(value: object) -> object:
         return value
     path = next((value[name] for name in ("path", "file") if name in value), None)
     lines = value.get("lines", value.get("line"))
-    where = (
-        "-".join(map(str, lines))
-        if isinstance(lines, list)
-        else ""
-        if lines is None
-        else str(lines)
-    )
-    return f"{path}:{where}" if path and where else path or value
+    if not path or lines is None:
+        return path or value
+    where = "-".join(map(str, lines)) if isinstance(lines, list) else str(lines)
+    return f"{path}:{where}" if where else path
 
 
 def reproduction_of(value: object, fails: object) -> object:
     """Return a command with how often it fails, also of a command alone and of a rate such as
     3/10."""
-    given = (
-        {"command": value}
-        if isinstance(value, str)
-        else dict(value)
-        if isinstance(value, dict)
-        else None
-    )
-    if given is None:
+    if isinstance(value, str):
+        note: dict[str, object] = {"command": value}
+    elif isinstance(value, dict):
+        note = dict(value)
+    else:
         return value
-    command = next((given.pop(name) for name in COMMAND if name in given), None)
-    rate = RATE.fullmatch(
-        str(
-            given.pop("rate", None)
-            or (given["fails"] if isinstance(given.get("fails"), str) else fails)
-            or ""
-        )
-    )
-    told = {"fails": int(rate[1]), "of": int(rate[2])} if rate else {}
-    return {**given, **told, **({"command": command} if command else {})}
+    command = next((note.pop(name) for name in COMMAND if name in note), None)
+    inside = note["fails"] if isinstance(note.get("fails"), str) else fails
+    rate = RATE.fullmatch(str(note.pop("rate", None) or inside or ""))
+    if rate:
+        note |= {"fails": int(rate[1]), "of": int(rate[2])}
+    return note | ({"command": command} if command else {})

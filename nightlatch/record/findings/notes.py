@@ -49,7 +49,7 @@ class Note:
     at_base: bool = False
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         return self.finding.claim if self.finding else self.event.why if self.event else ""
 
 
@@ -77,7 +77,7 @@ class CheckedNote:
         )
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The ids, by what became of them."""
         challenged = tuple(name for name, event in self.events if event.challenge)
         added = tuple(finding.id for finding in self.new if finding.id not in self.confirmed)

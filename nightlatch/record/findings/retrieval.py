@@ -68,7 +68,7 @@ class RelevantFinding:
     @property
     def proof(self) -> str:
         """What bears it out, in a few words."""
-        found, (failed, runs) = self.finding, self.finding.seen
+        found, (failed, runs) = self.finding, self.finding.failure_rate
         done = [each for event in found.events for each in event.evidence] or [*found.evidence]
         told = [
             quoted(each.command, 160) + ("" if each.exit is None else f" exit {each.exit}")
@@ -89,7 +89,7 @@ class RelevantFinding:
         )
 
     @property
-    def told(self) -> str:
+    def brief_line(self) -> str:
         """One line for a brief.
 
         What the agent of an earlier session wrote comes after what the loop knows of it.
@@ -98,7 +98,7 @@ class RelevantFinding:
         state = f"stale, was {found.state}" if self.state is State.STALE else str(self.state)
         said = [f"{found.id} {state}: {line(found.claim, 200)}"]
         said += (
-            [f"hint, check again: {self.standing.told}"]
+            [f"hint, check again: {self.standing.summary}"]
             if self.state is State.STALE and self.standing
             else []
         )
@@ -375,7 +375,7 @@ def reproductions(told: Sequence[RelevantFinding]) -> Iterator[str]:
     often they did; what was ruled out is none."""
     seen: dict[str, str] = {}
     for each in told:
-        again, (failed, runs) = each.finding.reproduction, each.finding.seen
+        again, (failed, runs) = each.finding.reproduction, each.finding.failure_rate
         if again and each.finding.state is not State.REJECTED:
             old = f"; {CHANGED}" if each.state is State.STALE else ""
             did = f"; it did {failed} of {runs}" if runs else ""

@@ -53,7 +53,7 @@ class Blob:
         return self.path.endswith(".py") and len(self.data) < MOST_SOURCE
 
     @cached_property
-    def said(self) -> list[tuple[int, int, str]]:
+    def code_lines(self) -> list[tuple[int, int, str]]:
         """(number, depth, words) of every line that is not blank; only in Python is the depth
         part of what a line says."""
         return [
@@ -66,7 +66,7 @@ class Blob:
     def starts(self) -> dict[str, list[int]]:
         """Where among those a cited block may begin, by the mark of its first line."""
         found: dict[str, list[int]] = {}
-        for place, (_, _, words) in enumerate(self.said):
+        for place, (_, _, words) in enumerate(self.code_lines):
             found.setdefault(self.mark(0, words), []).append(place)
         return found
 
@@ -79,7 +79,7 @@ class Blob:
     def places(self, wanted: list[str]) -> Iterator[Lines]:
         """Yield wherever lines with these marks stand one after the other: first and last line."""
         for at in self.starts.get(wanted[0], ()) if wanted else ():
-            block = self.said[at : at + len(wanted)]
+            block = self.code_lines[at : at + len(wanted)]
             marks = [self.mark(deep - block[0][1], words) for _, deep, words in block]
             if marks == wanted:
                 yield block[0][0], block[-1][0]
@@ -87,7 +87,7 @@ class Blob:
     def gone(self, wanted: list[str]) -> int:
         """Return how many of these lines are nowhere in the file, at whatever depth the block may
         stand now."""
-        bases = {deep for _, deep, _ in self.said}
+        bases = {deep for _, deep, _ in self.code_lines}
         return min(
             (len([each for each in wanted if each not in self.marks(base)]) for base in bases),
             default=len(wanted),
@@ -95,7 +95,9 @@ class Blob:
 
     def marks(self, base: int) -> set[str]:
         if base not in self._marks:
-            self._marks[base] = {self.mark(deep - base, words) for _, deep, words in self.said}
+            self._marks[base] = {
+                self.mark(deep - base, words) for _, deep, words in self.code_lines
+            }
         return self._marks[base]
 
     @cached_property
@@ -159,7 +161,7 @@ class Freshness:
     commit: str = ""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         where = f"{self.path}:{self.lines[0]}-{self.lines[1]}" if self.lines else self.path
         if self.fresh:
             return f"fresh, {where}" if where else ""
@@ -180,7 +182,7 @@ def anchor(cite: Cite, blob: Blob, commit: str) -> Cite:
     if cite.lines:
         cited = [
             (deep, words)
-            for number, deep, words in blob.said
+            for number, deep, words in blob.code_lines
             if cite.lines[0] <= number <= cite.lines[1]
         ]
         text = " ".join(blob.mark(deep - cited[0][0], words) for deep, words in cited)

@@ -153,7 +153,7 @@ def test_an_evidence_file_that_changed_is_lost_evidence(shop: Shop) -> None:
     shop.add("N-00001", evidence=(Evidence(file="slow.log"),))
     assert stands(shop)["N-00001"].fresh
     shop.commit(**{"slow.log": "9 ms\n"})
-    assert stands(shop)["N-00001"].told == "slow.log is another file now"
+    assert stands(shop)["N-00001"].summary == "slow.log is another file now"
 
 
 def test_a_stale_finding_is_fresh_again_once_an_event_cites_the_code_anew(shop: Shop) -> None:

@@ -55,7 +55,7 @@ def test_a_call_counts_once_and_what_it_repeats_is_named_most_often_first() -> N
         {"command": "ls"},
     )
     assert (counted.calls, counted.repeated) == (3, 2)
-    assert counted.told == (
+    assert counted.descriptions == (
         "2 times ran `./check.sh 2` again (N-00002)",
         "touched `src/limit.py` again (N-00002)",
     )

@@ -138,7 +138,7 @@ def test_the_last_event_that_has_a_state_has_the_word() -> None:
         at=AT, by=Author.LOOP, state=State.VERIFIED, runs=9, failed=3, next="fix it"
     )
     finding = replace(PLAIN, events=(confirmed, FindingEvent(at=AT, by=Author.AGENT)))
-    assert (finding.born, finding.state, finding.seen, finding.next_action) == (
+    assert (finding.born, finding.state, finding.failure_rate, finding.next_action) == (
         State.OPEN,
         State.VERIFIED,
         (3, 9),

@@ -117,7 +117,7 @@ def test_a_renamed_file_is_judged_where_it_is_now() -> None:
 
 def test_a_file_that_is_gone_is_orphaned_and_says_so() -> None:
     gone = judge(anchor(CITE, blob(SOURCE), "c1"), None)
-    assert (gone.fresh, gone.orphaned, gone.told) == (False, True, "src/invite.py:11-16 is gone")
+    assert (gone.fresh, gone.orphaned, gone.summary) == (False, True, "src/invite.py:11-16 is gone")
 
 
 def test_lines_that_moved_are_shown_where_they_are_now() -> None:
@@ -131,7 +131,7 @@ def test_the_share_of_cited_lines_that_changed_is_told() -> None:
         )
     )
     assert (stale.fresh, round(stale.share, 2)) == (False, 0.33)
-    assert stale.told == "src/invite.py:11-16 has 33% of its lines changed"
+    assert stale.summary == "src/invite.py:11-16 has 33% of its lines changed"
 
 
 @pytest.mark.parametrize(("edit", "fresh"), [("used  >  LIMIT", True), ("used < LIMIT", False)])
