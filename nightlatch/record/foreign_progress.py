@@ -2,8 +2,7 @@
 one is meant, else the text it is."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nightlatch.model.models import Feature
@@ -37,20 +36,20 @@ def read(text: str) -> Iterator[ForeignEntry]:
     """Yield the entries of the two styles that name what they are about: `## date - US-001`, and
     `## Iteration 3` with `**Task**: ...`."""
     heading, body = "", list[str]()
-    for each in (*text.splitlines(), "---"):
-        if each.startswith(("# ", "## ")) or each.rstrip() == "---":
-            if heading and (found := SUBJECT.fullmatch(about(heading, body))):
-                told = line(heading, 120), line(" ".join(body), LONGEST)
+    # The last rule ends the last entry.
+    for row in (*text.splitlines(), "---"):
+        if row.startswith(("# ", "## ")) or row.rstrip() == "---":
+            if heading and (subject := SUBJECT.fullmatch(about(heading, body))):
                 yield ForeignEntry(
-                    heading=told[0],
-                    whole=folded(found[0]),
-                    name=found[1],
-                    rest=folded(found[2]),
-                    body=told[1],
+                    heading=line(heading, 120),
+                    whole=folded(subject[0]),
+                    name=subject[1],
+                    rest=folded(subject[2]),
+                    body=line(" ".join(body), LONGEST),
                 )
-            heading, body = each[3:].strip() if each.startswith("## ") else "", []
+            heading, body = row[3:].strip() if row.startswith("## ") else "", []
         elif heading:
-            body.append(each)
+            body.append(row)
 
 
 def about(heading: str, body: Sequence[str]) -> str:
@@ -71,24 +70,25 @@ def before(
     """
     if not told:
         return ()
-    titles = {each.id: folded(each.title) for each in features}
-    counts = Counter(each.name for each in told)
-    ours = all(
-        each.whole in titles.values()
-        or (each.name in titles and each.rest in ("", titles[each.name]))
-        for each in told
-    )
+    titles = {other.id: folded(other.title) for other in features}
+    title = folded(feature.title)
+    mentions = sum(entry.name == feature.id for entry in told)
+    id_is_certain = mentions == 1 and all(is_of_plan(entry, titles) for entry in told)
 
-    def certain(each: ForeignEntry) -> bool:
-        if each.whole == folded(feature.title) or (each.name, each.rest) == (
-            feature.id,
-            folded(feature.title),
-        ):
+    def is_certain(entry: ForeignEntry) -> bool:
+        subject = (entry.name, entry.rest)
+        if entry.whole == title or subject == (feature.id, title):
             return True
-        return (each.name, each.rest) == (feature.id, "") and ours and counts[feature.id] == 1
+        return id_is_certain and subject == (feature.id, "")
 
-    found = [each for each in reversed(told) if certain(each)][:MOST]
     return tuple(
-        f"another tool wrote, and nobody checked, under {each.heading}: {each.body}"
-        for each in found
+        f"another tool wrote, and nobody checked, under {entry.heading}: {entry.body}"
+        for entry in [entry for entry in reversed(told) if is_certain(entry)][:MOST]
     )
+
+
+def is_of_plan(entry: ForeignEntry, titles: Mapping[str, str]) -> bool:
+    """Is an entry about a feature of a plan with these titles, and of no other plan?"""
+    if entry.whole in titles.values():
+        return True
+    return entry.name in titles and entry.rest in ("", titles[entry.name])

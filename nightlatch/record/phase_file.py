@@ -18,8 +18,11 @@ FULL = 5
 # The names of `values`: a template of the person's that uses another one is an error before the
 # run, and not in the middle of it.
 FIELDS = frozenset(
-    "feature status started updated summary full done current pending decisions files depends"
-    " blocks blockers errors sessions notes steps todo by_hand quoted before lately as_json".split()
+    re.findall(
+        r"\w+",
+        "feature status started updated summary full done current pending decisions files depends"
+        " blocks blockers errors sessions notes steps todo by_hand quoted before lately as_json",
+    )
 )
 NOTES = (("preference", "prefers"), ("constraint", "constraint"), ("performance target", "target"))
 LISTS = {"key_files": "key", "blockers": "blocker", "constraints": "constraint"}

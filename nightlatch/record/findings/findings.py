@@ -248,11 +248,13 @@ def read(text: str, place: str) -> Finding:
         return _finding(_tables(text))
     # The file may have been written by anybody: whatever does not fit is its fault, not ours.
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        lacks = "it has no " if isinstance(error, KeyError) else ""
+        problem = (
+            f"not a valid finding: {error}"
+            if not isinstance(error, KeyError)
+            else f"not a valid finding: it has no {error}"
+        )
         raise FindingError(
-            f"not a valid finding: {lacks}{error}",
-            place=place,
-            fix=f"git log -p -- {place}; findings are only ever added to",
+            problem, place=place, fix=f"git log -p -- {place}; findings are only ever added to"
         ) from error
 
 

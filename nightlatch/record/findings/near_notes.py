@@ -62,12 +62,11 @@ def joined(lines: Iterable[str], *, over: bool = True) -> Iterator[str]:
     for line in lines:
         if line.strip().startswith("```"):
             continue
-        opens = line.startswith(("{", "["))
         # A text that never ends must not take the notes after it with it.
-        if begun and (opens or len(begun) >= LINES):
+        if begun and (opens_json(line) or len(begun) >= LINES):
             yield from begun
             begun = []
-        if not begun and (not opens or is_json(line)):
+        if not begun and stands_alone(line):
             yield from items(line)
             continue
         begun.append(line)
@@ -76,6 +75,15 @@ def joined(lines: Iterable[str], *, over: bool = True) -> Iterator[str]:
             begun = []
     if over or len(begun) > LINES:
         yield from begun
+
+
+def opens_json(line: str) -> bool:
+    return line.startswith(("{", "["))
+
+
+def stands_alone(line: str) -> bool:
+    """Is a line not the beginning of a JSON text that goes on below it?"""
+    return not opens_json(line) or is_json(line)
 
 
 def is_json(text: str) -> bool:

@@ -27,6 +27,7 @@ from nightlatch.record.progress import TITLE, Entry, line, minute
 
 MOST = 100
 LONGEST = 16_000
+# Enough to rule out a failure that is said to come in one run of twenty: that takes 59 of them.
 MOST_RUNS = 60
 SURE = 0.05
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -50,7 +51,9 @@ class Note:
 
     @property
     def text(self) -> str:
-        return self.finding.claim if self.finding else self.event.why if self.event else ""
+        if self.finding:
+            return self.finding.claim
+        return self.event.why if self.event else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +159,7 @@ def outcome(says: State, done: Iterable[Trial], *, unchanged: bool) -> State:
     A failure that never came is ruled out only on code that the session did not change.
     """
     ran = tuple(done)
+    # A claim without a command has nothing that the loop could have seen.
     if ran and all(trial.shown is Shown.AS_SAID for trial in ran):
         return ruled(Author.LOOP, says, seen=True)
     never = any(trial.fails and not trial.failed and trial.shown is Shown.NOT_SO for trial in ran)
@@ -186,11 +190,19 @@ def contested(
         return settles if settles in (State.VERIFIED, State.REJECTED) else None
     if known.state is State.VERIFIED:
         return State.OPEN
-    own = () if known.word_of is Author.PERSON else tuple(again())
+    # What a person ruled out no agent's command opens again.
+    if known.word_of is Author.PERSON:
+        return None
+    return State.OPEN if _no_longer_ruled_out(known, tuple(again())) else None
+
+
+def _no_longer_ruled_out(known: Finding, own: tuple[Trial, ...]) -> bool:
+    """Do the finding's own commands, run once more, speak against what was ruled out?"""
     as_said = all(trial.shown is Shown.AS_SAID for trial in own)
-    # else it is a failure that never came
-    stands = as_said if known.says is State.REJECTED else not as_said
-    return State.OPEN if own and not stands else None
+    if known.says is State.REJECTED:
+        return bool(own) and not as_said
+    # It was ruled out because the failure that it claims never came: now it does.
+    return bool(own) and as_said
 
 
 def told_of(trial: Trial) -> str:
@@ -206,6 +218,7 @@ def told_of(trial: Trial) -> str:
 
 def name_of(*parts: str) -> str:
     """Return the id of a finding, always the same for the same line of the same session."""
+    # So a session that is recorded twice, after a crash in between, adds nothing twice.
     number = int.from_bytes(sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()[:8])
     return "N-" + "".join(_LETTERS[number >> shift & 31] for shift in range(0, 35, 5))
 
@@ -240,6 +253,7 @@ def take(
         name, right = name_of(session, text), text
         if why := problem(text, schema):
             right = mended(text)
+        # Kept, not dropped: what an agent learned is worth more than its form.
         if why and problem(right, schema):
             says = f"kept as text: {why}; `nightlatch note --help` says how to write it"
             plain = Finding(
@@ -265,11 +279,10 @@ def from_fields(
     words = {key: str(note[key]) for key in ("choice", "why", "next") if key in note}
     kind = FindingKind(str(note.get("kind", FindingKind.FINDING)))
     settled = by is Author.PERSON and kind is not FindingKind.FINDING
-    claim, says = (
-        str(note["claim"]),
-        State(str(note.get("state", State.VERIFIED if settled else State.OPEN))),
-    )
-    proof, at_base = tuple(map(_evidence, _list(note.get("evidence")))), note.get("at") == "base"
+    claim = str(note["claim"])
+    says = State(str(note.get("state", State.VERIFIED if settled else State.OPEN)))
+    proof = tuple(map(_evidence, _list(note.get("evidence"))))
+    at_base = note.get("at") == "base"
     if "challenge" in note:
         given = says if "state" in note else None
         return Note(
@@ -279,7 +292,7 @@ def from_fields(
             at_base=at_base,
         )
     again = note.get("reproduction")
-    # to wait is no claim: anybody's word is enough for it
+    # To wait is no claim: anybody's word is enough for it
     born = says if says is State.BLOCKED else ruled(by, says)
     finding = Finding(
         id=name,

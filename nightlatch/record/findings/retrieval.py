@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from nightlatch.model.models import Feature, Plan
-from nightlatch.record.findings.findings import Author, Cite, Finding, FindingKind, State
+from nightlatch.record.findings.findings import Author, Cite, Evidence, Finding, FindingKind, State
 from nightlatch.record.findings.mentions import NAME, WORD, code_words, stems
 from nightlatch.record.findings.staleness import CHANGED, Freshness
 from nightlatch.record.history import FeatureHistory, History
@@ -19,6 +19,7 @@ from nightlatch.util.text import folded
 MOST = 12
 PATTERNS = 8
 REPRODUCTIONS = 3
+# How many times more findings than can be told are asked whether they are stale.
 SPARE = 4
 COMMON = 0.25  # a word in more of the findings than this tells nothing of an area
 # what a word weighs that a finding only says, beside one of the place where it lies: measured by
@@ -35,6 +36,7 @@ NEXT = "next: "
 FENCE = re.compile("`+")
 AREAS = frozenset(("area", "category", "component", "epic", "group", "labels", "module", "tags"))
 Standings = Callable[[Sequence[Finding]], Mapping[str, Freshness]]
+Area = tuple[frozenset[str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,25 +70,22 @@ class RelevantFinding:
     @property
     def proof(self) -> str:
         """What bears it out, in a few words."""
-        found, (failed, runs) = self.finding, self.finding.failure_rate
-        done = [each for event in found.events for each in event.evidence] or [*found.evidence]
-        told = [
-            quoted(each.command, 160) + ("" if each.exit is None else f" exit {each.exit}")
-            for each in done
-            if each.command
+        finding = self.finding
+        failed, runs = finding.failure_rate
+        # What the loop ran itself comes in events, and says more than the agent's word for it.
+        of_events = [proof for event in finding.events for proof in event.evidence]
+        commands = [proof for proof in of_events or finding.evidence if proof.command]
+        parts = [
+            *(quoted(proof.command, 160) + exit_of(proof) for proof in commands),
+            *(
+                f"{quoted(proof.file, 100)} sha256 {proof.sha256[:12]}"
+                for proof in finding.evidence
+                if proof.file
+            ),
+            *(f"trace {quoted(proof.trace, 60)}" for proof in finding.evidence if proof.trace),
         ]
-        told += [
-            f"{quoted(each.file, 100)} sha256 {each.sha256[:12]}"
-            for each in found.evidence
-            if each.file
-        ]
-        told += [f"trace {quoted(each.trace, 60)}" for each in found.evidence if each.trace]
-        return ", ".join(
-            [
-                *dict.fromkeys(told),
-                *([f"failed {failed} of {runs}"] if runs and found.reproduction else []),
-            ]
-        )
+        rate = [f"failed {failed} of {runs}"] if runs and finding.reproduction else []
+        return ", ".join([*dict.fromkeys(parts), *rate])
 
     @property
     def brief_line(self) -> str:
@@ -94,32 +93,34 @@ class RelevantFinding:
 
         What the agent of an earlier session wrote comes after what the loop knows of it.
         """
-        found, by = self.finding, self.finding.word_of
-        state = f"stale, was {found.state}" if self.state is State.STALE else str(self.state)
-        said = [f"{found.id} {state}: {line(found.claim, 200)}"]
-        said += (
-            [f"hint, check again: {self.standing.summary}"]
-            if self.state is State.STALE and self.standing
-            else []
+        finding = self.finding
+        cites = ", ".join(map(location, finding.standing_cites[:3]))
+        contradiction = finding.challenges[-1].why if finding.challenges else None
+        parts = (
+            self._standing_part(),
+            "of the same area" if self.far == OF_AREA else "",
+            f"its agent says {finding.says}, which no run has borne out"
+            if self.unconfirmed
+            else "",
+            "your person's word" if finding.word_of is Author.PERSON else "",
+            labelled("chosen: ", finding.choice, 120),
+            labelled("because ", finding.why, 160),
+            labelled("not ", ", ".join(finding.alternatives), 120),
+            f"evidence {self.proof}" if self.proof else "",
+            "" if contradiction is None else f"contradicted: {line(contradiction, 120)}",
+            f"at {cites}" if cites else "",
+            labelled(NEXT, finding.next_action, 160),
         )
-        said += ["of the same area"] if self.far == OF_AREA else []
-        said += (
-            [f"its agent says {found.says}, which no run has borne out"] if self.unconfirmed else []
-        )
-        said += ["your person's word"] if by is Author.PERSON else []
-        said += [f"chosen: {line(found.choice, 120)}"] if found.choice else []
-        said += [f"because {line(found.why, 160)}"] if found.why else []
-        said += [f"not {line(', '.join(found.alternatives), 120)}"] if found.alternatives else []
-        said += [f"evidence {self.proof}"] if self.proof else []
-        said += [f"contradicted: {line(event.why, 120)}" for event in found.challenges[-1:]]
-        said += (
-            [f"at {', '.join(map(location, found.standing_cites[:3]))}"]
-            if found.standing_cites
-            else []
-        )
-        return "; ".join(
-            (*said, *([NEXT + line(found.next_action, 160)] if found.next_action else []))
-        )
+        return "; ".join(filter(None, parts))
+
+    def _standing_part(self) -> str:
+        """What it claims, and as what: a stale one is a hint only, with what changed."""
+        finding, is_stale = self.finding, self.state is State.STALE
+        state = f"stale, was {finding.state}" if is_stale else str(self.state)
+        claim = f"{finding.id} {state}: {line(finding.claim, 200)}"
+        if is_stale and self.standing:
+            return f"{claim}; hint, check again: {self.standing.summary}"
+        return claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,47 +157,77 @@ def choose(
     verified and rejected first, then open and blocked, stale last; of the same those of the files
     before those of the feature, latest first.
     """
+    near = relevant(findings, feature, files, plan)
+    rules = [rule(each, history.used) for each in findings if each.kind is FindingKind.PATTERN]
+    distinct = [*said_once(sorted(near, key=rank))]
+    patterns = [*said_once(sorted(rules, key=use))]
+    # To be asked how it stands costs a read of its files, so only those that may be told are; some
+    # to spare, because the stale ones among them give their place to others.
+    asked = (
+        of_kind(distinct, FindingKind.FINDING)[: SPARE * most],
+        of_kind(distinct, FindingKind.DECISION)[: SPARE * most],
+        patterns[: SPARE * PATTERNS],
+    )
+    stands = standings([known.finding for group in asked for known in group])
+    claims, choices, habits = (
+        [replace(known, standing=stands.get(known.finding.id)) for known in group]
+        for group in asked
+    )
+    claims.sort(key=rank)
+    choices.sort(key=rank)
+    shown, chosen = told_of(claims, most), told_of(choices, most)
+    shared = sorted(habits, key=use)[:PATTERNS]
+    rest = [known for known in (*claims, *choices) if known not in shown and known not in chosen]
+    rest.sort(key=rank)
+    total, once = len(near) + len(rules), len(distinct) + len(patterns)
+    left = {
+        "touch neither the feature nor its files": len(findings) - total,
+        "say what another says": total - once,
+        "are beyond the number of a kind that is told": (
+            once - len(shown) - len(chosen) - len(shared) - len(rest)
+        ),
+    }
+    return RetrievedContext(
+        findings=tuple(shown),
+        more=tuple(rest),
+        decisions=tuple(chosen),
+        patterns=tuple(shared),
+        reproductions=tuple(reproductions(near_ones(claims, feature))),
+        next=next_action([known.finding for known in near], feature.id, history.of(feature)),
+        left={why: n for why, n in left.items() if n},
+    )
+
+
+def relevant(
+    findings: Sequence[Finding], feature: Feature, files: Iterable[str], plan: Plan | None
+) -> list[RelevantFinding]:
+    """Return what concerns a feature whose work touches these files, patterns aside: first what
+    touches them or the feature, then what is of their area."""
     code = code_words("\n".join(texts_of(feature)))
     homes = (cite.path for each in findings for cite in each.standing_cites if named_in(cite, code))
     touched = frozenset((*files, *homes))
     names = touched | code
     near = [known for each in findings if (known := touching(each, feature.id, touched, names))]
-    rules = [rule(each, history.used) for each in findings if each.kind is FindingKind.PATTERN]
-    told_already = {known.finding.id for known in (*near, *rules)}
-    near += of_area(
-        [each for each in findings if each.id not in told_already], findings, feature, touched, plan
-    )
-    once = [*said_once(sorted(near, key=rank))]
-    habits = [*said_once(sorted(rules, key=use))]
-    claims = [each for each in once if each.finding.kind is FindingKind.FINDING][: SPARE * most]
-    choices = [each for each in once if each.finding.kind is FindingKind.DECISION][: SPARE * most]
-    asked = (claims, choices, habits[: SPARE * PATTERNS])
-    stands = standings([each.finding for group in asked for each in group])
-    found, decided, used = (
-        [replace(each, standing=stands.get(each.finding.id)) for each in group] for group in asked
-    )
-    found, decided = sorted(found, key=rank), sorted(decided, key=rank)
-    told, chosen = told_of(found, most), told_of(decided, most)
-    shared = sorted(used, key=use)[:PATTERNS]
-    more = [each for each in (*found, *decided) if each not in told and each not in chosen]
-    more.sort(key=rank)
-    relevant, distinct = len(near) + len(rules), len(once) + len(habits)
-    left = {
-        "touch neither the feature nor its files": len(findings) - relevant,
-        "say what another says": relevant - distinct,
-        "are beyond the number of a kind that is told": (
-            distinct - len(told) - len(chosen) - len(shared) - len(more)
-        ),
-    }
-    return RetrievedContext(
-        findings=tuple(told),
-        more=tuple(more),
-        decisions=tuple(chosen),
-        patterns=tuple(shared),
-        reproductions=tuple(reproductions(near_ones(found, feature))),
-        next=next_action([each.finding for each in near], feature.id, history.of(feature)),
-        left={why: n for why, n in left.items() if n},
-    )
+    is_near = {known.finding.id for known in near}
+    others = [each for each in findings if each.id not in is_near and not is_pattern(each)]
+    return [*near, *of_area(others, findings, feature, touched, plan)]
+
+
+def is_pattern(finding: Finding) -> bool:
+    return finding.kind is FindingKind.PATTERN
+
+
+def of_kind(known: Iterable[RelevantFinding], kind: FindingKind) -> list[RelevantFinding]:
+    return [each for each in known if each.finding.kind is kind]
+
+
+def labelled(label: str, text: str, limit: int) -> str:
+    """Return a text behind its label, "" without a text."""
+    return f"{label}{line(text, limit)}" if text else ""
+
+
+def exit_of(proof: Evidence) -> str:
+    return "" if proof.exit is None else f" exit {proof.exit}"
 
 
 def rule(finding: Finding, used: Mapping[str, int]) -> RelevantFinding:
@@ -275,10 +306,29 @@ def of_area(
     What many findings say weighs nothing, what few say weighs most; where a finding lies weighs
     twice as much as what it says.
     """
-    plans = {each.id: each for each in plan.features} if plan else {}
-    about = {each.id: area_of(each, plans.get(each.feature)) for each in findings}
+    about = areas_of(findings, plan)
     common = Counter(word for location, said in about.values() for word in location | said)
     most = COMMON * len(findings) if len(findings) >= FEW else math.inf
+    work = {word for word in work_words(feature, files) if common[word] <= most}
+    for finding in others:
+        location, said = about[finding.id]
+        shared = {
+            word: math.log1p(len(findings) / common[word]) * (1 if word in location else SAID)
+            for word in (location | said) & work
+        }
+        weight = sum(shared.values())
+        if weight >= ENOUGH:
+            telling = sorted(shared, key=lambda word: (-shared[word], word))[:3]
+            yield RelevantFinding(
+                finding=finding,
+                why=f"is of the same area: {', '.join(telling)}",
+                far=OF_AREA,
+                shared=weight,
+            )
+
+
+def work_words(feature: Feature, files: Iterable[str]) -> frozenset[str]:
+    """Return the words of what a feature asks for and of the names of its files."""
     asked = (
         feature.title,
         feature.description,
@@ -287,24 +337,16 @@ def of_area(
         feature.notes,
         category(feature),
     )
-    work = frozenset(word for word in stems("\n".join((*asked, *files))) if common[word] <= most)
-    for each in others:
-        location, said = about[each.id]
-        shared = {
-            word: math.log1p(len(findings) / common[word]) * (1 if word in location else SAID)
-            for word in (location | said) & work
-        }
-        if each.kind is not FindingKind.PATTERN and (weight := sum(shared.values())) >= ENOUGH:
-            telling = sorted(shared, key=lambda word: (-shared[word], word))[:3]
-            yield RelevantFinding(
-                finding=each,
-                why=f"is of the same area: {', '.join(telling)}",
-                far=OF_AREA,
-                shared=weight,
-            )
+    return stems("\n".join((*asked, *files)))
 
 
-def area_of(finding: Finding, plan: Feature | None) -> tuple[frozenset[str], frozenset[str]]:
+def areas_of(findings: Sequence[Finding], plan: Plan | None) -> Mapping[str, Area]:
+    """Return the area of each finding, by its id."""
+    planned = {feature.id: feature for feature in plan.features} if plan else {}
+    return {finding.id: area_of(finding, planned.get(finding.feature)) for finding in findings}
+
+
+def area_of(finding: Finding, plan: Feature | None) -> Area:
     """Return the words that tell where a finding lies, and those that it says or that the feature
     has for which it was found."""
     cited = (text for cite in finding.standing_cites for text in (cite.path, cite.symbol))
@@ -356,17 +398,16 @@ def said_once(ranked: Iterable[RelevantFinding]) -> Iterator[RelevantFinding]:
     """Of those with the same claim the first; what was confirmed both ways stands there twice,
     for it is a contradiction."""
     kept: dict[tuple[str, State], RelevantFinding] = {}
-    claims: dict[str, tuple[str, State]] = {}
-    for each in ranked:
-        claim = folded(each.finding.claim)
-        key = (
-            (claim, each.state)
-            if each.state in CONFIRMED
-            else claims.get(claim, (claim, each.state))
-        )
+    keys: dict[str, tuple[str, State]] = {}
+    for known in ranked:
+        claim = folded(known.finding.claim)
+        key = (claim, known.state)
+        if known.state not in CONFIRMED:
+            # An open one beside a confirmed one of the same words adds nothing: it joins that.
+            key = keys.get(claim, key)
         first = kept.get(key)
-        kept[key] = replace(first, twins=(*first.twins, each.finding.id)) if first else each
-        claims.setdefault(claim, key)
+        kept[key] = replace(first, twins=(*first.twins, known.finding.id)) if first else known
+        keys.setdefault(claim, key)
     yield from kept.values()
 
 

@@ -11,27 +11,27 @@ from nightlatch.record.findings.findings import Cite, Finding
 from nightlatch.record.findings.staleness import Blob, Freshness, judge
 
 Lookup = Callable[[str], Blob | None]
+# Each step reads a file: whoever changed it longer ago than this is no help to anybody.
 MOST_STEPS = 50
 
 
 def standings(repo: Repo, tip: str, findings: Iterable[Finding]) -> dict[str, Freshness]:
     """Return the worst of each finding's cites and evidence files; what cites nothing is not among
     them."""
-    asked = [
-        finding
-        for finding in findings
-        if finding.standing_cites or any(each.sha256 for each in finding.evidence)
-    ]
-    files = {each.file for finding in asked for each in finding.evidence if each.sha256}
-    seen = blobs(
-        repo, tip, {*files, *(cite.path for finding in asked for cite in finding.standing_cites)}
-    )
-    gone = [
-        cite for finding in asked for cite in finding.standing_cites if seen.get(cite.path) is None
-    ]
+    asked = [finding for finding in findings if finding.standing_cites or evidence_files(finding)]
+    files = {file for finding in asked for file in evidence_files(finding)}
+    cites = [cite for finding in asked for cite in finding.standing_cites]
+    at_tip = blobs(repo, tip, files.union(cite.path for cite in cites))
+    gone = [cite for cite in cites if at_tip.get(cite.path) is None]
+    # Renames are looked for only then: that is a diff of two whole trees.
     moved = renames(repo, tip, gone) if gone else {}
-    seen |= blobs(repo, tip, moved.values())
-    return {finding.id: worst(finding, seen.get, moved) for finding in asked}
+    at_tip |= blobs(repo, tip, moved.values())
+    return {finding.id: worst(finding, at_tip.get, moved) for finding in asked}
+
+
+def evidence_files(finding: Finding) -> list[str]:
+    """Return the files whose bytes a finding vouches for."""
+    return [proof.file for proof in finding.evidence if proof.sha256]
 
 
 def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]) -> Freshness:
@@ -52,12 +52,15 @@ def worst(finding: Finding, at_tip: Lookup, moved: Mapping[tuple[str, str], str]
 
 def blobs(repo: Repo, tip: str, paths: Iterable[str]) -> dict[str, Blob | None]:
     """Return files as they are at a commit, None where there are none, all asked for together."""
+    # A line break in a path would ask git for two things, and shift every answer after it.
     asked = sorted({path for path in paths if "\n" not in path})
     with repo.stand("cat-file", "--batch").talking() as talk:
-        found = zip(asked, talk.find_all(f"{tip}:{path}" for path in asked), strict=True)
+        answers = talk.find_all(f"{tip}:{path}" for path in asked)
         return {
-            path: Blob(path=path, oid=held[0], data=held[2]) if held and held[1] == "blob" else None
-            for path, held in found
+            path: Blob(path=path, oid=answer[0], data=answer[2])
+            if answer and answer[1] == "blob"
+            else None
+            for path, answer in zip(asked, answers, strict=True)
         }
 
 
@@ -112,7 +115,17 @@ def blamed(repo: Repo, tip: str, finding: Finding, standing: Freshness) -> Fresh
         return standing
     cited = finding.standing_cites
     moved = cited[0] if cited and not standing.lost else Cite(path=standing.path)
-    cite = next((each for each in cited if each.path == standing.path), moved)
+    cite = next((other for other in cited if other.path == standing.path), moved)
+    for commit, old in earlier_blobs(repo, tip, standing.path):
+        before = blob(repo, old, standing.path)
+        if before is None or not cite.blob or judge(cite, before).fresh:
+            return replace(standing, commit=commit)
+    return standing
+
+
+def earlier_blobs(repo: Repo, tip: str, path: str) -> list[tuple[str, str]]:
+    """Return the last commits that changed a file, latest first, each with the blob that the file
+    was before it."""
     log = repo.run(
         "log",
         "--raw",
@@ -123,7 +136,7 @@ def blamed(repo: Repo, tip: str, finding: Finding, standing: Freshness) -> Fresh
         "--format=%x01%H",
         tip,
         "--",
-        standing.path,
+        path,
     )
     commit, steps = "", []
     for word in words(log):
@@ -131,8 +144,4 @@ def blamed(repo: Repo, tip: str, finding: Finding, standing: Freshness) -> Fresh
             commit = word.rpartition("\1")[2].strip()
         elif word.lstrip("\n").startswith(":"):
             steps.append((commit, word.split()[2]))
-    for commit, old in steps:
-        before = blob(repo, old, standing.path)
-        if before is None or not cite.blob or judge(cite, before).fresh:
-            return replace(standing, commit=commit)
-    return standing
+    return steps
