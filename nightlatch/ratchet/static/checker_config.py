@@ -2,7 +2,7 @@
 words in build files, tries of properties."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 from typing import Any
 
@@ -61,58 +61,51 @@ def loosened(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
 def _tool(tool: Tool, texts: Sequence[Text]) -> Iterator[Finding]:
     """What changed in a tool's configuration, folder by folder: a file that takes another's
     place with the same meaning changes nothing."""
-    own = [
-        text for text in texts if any(named(text.path, [source.name]) for source in tool.sources)
-    ]
-    for folder in sorted({dirname(text.path) for text in own if text.old != text.new}):
-        here = [text for text in own if dirname(text.path) == folder]
+    files = [source.name for source in tool.sources]
+    configs = [text for text in texts if named(text.path, files)]
+    for folder in sorted({dirname(text.path) for text in configs if text.old != text.new}):
         try:
-            (had, _), (has, text) = (
-                _effective(tool, here, old=True),
-                _effective(tool, here, old=False),
-            )
+            yield from _folder(tool, folder, configs)
         except UnreadableError:
-            yield LOOSENED, f"{here[0].path}::{tool.name}: it cannot be read"
-            continue
-        old, new = had or {}, has or {}
-        if (
-            had is None
-            and has is not None
-            and any(_is_above(dirname(other.path), folder) for other in own)
-        ):
-            yield (
-                LOOSENED,
-                f"{text.path}::{tool.name}: it takes the place of the configuration further up",
-            )
-        for key in sorted(old.keys() | new.keys()):
-            if looser(tool.sort(key), old.get(key), new.get(key)):
-                was, now = (_shown(side.get(key)) for side in (old, new))
-                more = UNKNOWN if tool.sort(key) == "same" else ""
-                yield (
-                    LOOSENED,
-                    (
-                        f"{text.path}::{tool.name} {key[:SHOWN]}{_line(text.new, key)}: {was}"
-                        f" became {now}{more}"
-                    ),
-                )
+            here = next(text for text in configs if dirname(text.path) == folder)
+            yield LOOSENED, f"{here.path}::{tool.name}: it cannot be read"
+    yield from _parts(tool, configs, texts)
 
-    yield from _parts(tool, own, texts)
+
+def _folder(tool: Tool, folder: str, configs: Sequence[Text]) -> Iterator[Finding]:
+    """What the settings in a folder let pass now. Raises UnreadableError."""
+    here = [text for text in configs if dirname(text.path) == folder]
+    (had, _), (has, text) = _effective(tool, here, old=True), _effective(tool, here, old=False)
+    # A file where none was cuts the folder off from the configuration above it.
+    is_first = had is None and has is not None
+    if is_first and any(_is_above(dirname(other.path), folder) for other in configs):
+        yield (
+            LOOSENED,
+            f"{text.path}::{tool.name}: it takes the place of the configuration further up",
+        )
+    old, new = had or {}, has or {}
+    for key in sorted(old.keys() | new.keys()):
+        if looser(tool.sort(key), old.get(key), new.get(key)):
+            setting = f"{text.path}::{tool.name} {key[:SHOWN]}{_line(text.new, key)}"
+            more = UNKNOWN if tool.sort(key) == "same" else ""
+            change = f"{_shown(old.get(key))} became {_shown(new.get(key))}"
+            yield LOOSENED, f"{setting}: {change}{more}"
 
 
 def _is_above(folder: str, other: str) -> bool:
     return folder != other and f"{other}/".startswith(f"{folder}/" if folder else "")
 
 
-def _parts(tool: Tool, own: Sequence[Text], texts: Sequence[Text]) -> Iterator[Finding]:
+def _parts(tool: Tool, configs: Sequence[Text], texts: Sequence[Text]) -> Iterator[Finding]:
     """What changed in files that the tool's own configuration names: a shared part of it,
     however it is called."""
-    said = "\n".join(text.old or "" for text in own)
+    before = "\n".join(text.old or "" for text in configs)
     for text in texts:
         name = basename(text.path)
-        if text in own or text.old is None or text.old == text.new or not PART.search(name):
+        if text in configs or text.old is None or text.old == text.new or not PART.search(name):
             continue
-        named_here = re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", said)
-        if named_here and (text.new is None or read(text.old, "lines") != read(text.new, "lines")):
+        is_named = re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", before)
+        if is_named and (text.new is None or read(text.old, "lines") != read(text.new, "lines")):
             yield LOOSENED, f"{text.path}::{tool.name}: the configuration takes it in"
 
 
@@ -141,33 +134,33 @@ def looser(sort: str, old: Any, new: Any) -> bool:
 
     None: it is not there, and the tool's default holds.
     """
-    if _plain(old) == _plain(new):
+    if _plain(old) == _plain(new) or sort == "free":
         return False
-    match sort:
-        case "free":
-            return False
-        case "more" | "only":
-            return bool(_set(old) - _set(new)) or (sort == "only" and (old is None or new is None))
-        case "less":
-            return bool(_set(new) - _set(old))
-        case "on" | "off":
-            before, after = (
-                _truth(value) if sort == "on" else 1 - _truth(value) for value in (old, new)
-            )
-            return after < before
-        case "max" | "min":
-            return _number(sort, old, new)
-        case "level":
-            return _level(old, LEVELS) > _level(new, LEVELS) or (
-                _options(old) != _options(new) and _level(new, LEVELS) > 0
-            )
-        case "lint_level":
-            return _level(old, LINTS) > _level(new, LINTS) or (
-                old is None and _level(new, LINTS) == 0
-            )
-        case "warnings":
-            return _warnings(old, new)
-    return True
+    # What nothing is known of may enforce more or less: a change of it has to be looked at.
+    compare = COMPARED_BY.get(sort)
+    return True if compare is None else compare(old, new)
+
+
+def _loses(old: Any, new: Any) -> bool:
+    """Is a part of a list gone that asks for more?"""
+    return bool(_set(old) - _set(new))
+
+
+def _loses_only(old: Any, new: Any) -> bool:
+    """Is a part gone of a list that, once it is there, is all that counts?"""
+    return _loses(old, new) or old is None or new is None
+
+
+def _lower_level(old: Any, new: Any) -> bool:
+    """Is a rule taken less seriously, or with other options?"""
+    has_other_options = _options(old) != _options(new) and _level(new, LEVELS) > 0
+    return _level(old, LEVELS) > _level(new, LEVELS) or has_other_options
+
+
+def _lower_lint_level(old: Any, new: Any) -> bool:
+    """Is a lint of rustc taken less seriously, or allowed for the first time?"""
+    is_first_allowed = old is None and _level(new, LINTS) == 0
+    return _level(old, LINTS) > _level(new, LINTS) or is_first_allowed
 
 
 def _number(sort: str, old: Any, new: Any) -> bool:
@@ -233,6 +226,20 @@ def _plain(value: Any) -> Any:
     )
 
 
+COMPARED_BY: Mapping[str, Callable[[Any, Any], bool]] = {
+    "more": _loses,
+    "only": _loses_only,
+    "less": lambda old, new: _loses(new, old),
+    "on": lambda old, new: _truth(new) < _truth(old),
+    "off": lambda old, new: _truth(new) > _truth(old),
+    "max": lambda old, new: _number("max", old, new),
+    "min": lambda old, new: _number("min", old, new),
+    "level": _lower_level,
+    "lint_level": _lower_lint_level,
+    "warnings": _warnings,
+}
+
+
 def _baseline(text: Text, known: Checkers) -> Iterator[Finding]:
     """A list of what is overlooked that has grown; numbers of lines in it do not matter."""
     if not named(text.path, known.baselines) or text.new is None:
@@ -251,21 +258,40 @@ def _baseline(text: Text, known: Checkers) -> Iterator[Finding]:
 
 
 def _words(text: Text, known: Checkers) -> Iterator[Finding]:
+    """Words of build files that switch a check on and are fewer, or off and are more."""
     for words in known.words:
-        if not named(text.path, words.files):
-            continue
-        for patterns, grows in ((words.fewer, False), (words.more, True)):
-            for pattern in patterns:
-                before, after = (pattern.findall(version or "") for version in (text.old, text.new))
-                lost, gained = (
-                    len(before) > len(after) and text.new is not None,
-                    len(after) > len(before) and text.old is not None,
-                )
-                if gained if grows else lost:
-                    found = pattern.search((text.new if grows else text.old) or "")
-                    what = (found[0].strip() if found else pattern.pattern)[:SHOWN]
-                    where = _at(text.new, pattern) if grows else ""
-                    yield LOOSENED, f"{text.path}::{what}{where}: {len(before)} became {len(after)}"
+        if named(text.path, words.files):
+            for pattern in words.fewer:
+                yield from _fewer_words(text, pattern)
+            for pattern in words.more:
+                yield from _more_words(text, pattern)
+
+
+def _fewer_words(text: Text, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    """A word that stands in a file less often; one that is deleted is another matter."""
+    before, after = _counts(text, pattern)
+    if before > after and text.new is not None:
+        what = _first(pattern, text.old or "")
+        yield LOOSENED, f"{text.path}::{what}: {before} became {after}"
+
+
+def _more_words(text: Text, pattern: re.Pattern[str]) -> Iterator[Finding]:
+    """A word that stands in a file more often; a new file may say what it likes."""
+    before, after = _counts(text, pattern)
+    if after > before and text.old is not None:
+        what, where = _first(pattern, text.new or ""), _at(text.new, pattern)
+        yield LOOSENED, f"{text.path}::{what}{where}: {before} became {after}"
+
+
+def _counts(text: Text, pattern: re.Pattern[str]) -> tuple[int, int]:
+    """How often a pattern stands in a file, before and after."""
+    return len(pattern.findall(text.old or "")), len(pattern.findall(text.new or ""))
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    """The first words that fit a pattern, for a detail."""
+    found = pattern.search(text)
+    return (found[0].strip() if found else pattern.pattern)[:SHOWN]
 
 
 def _tries(text: Text, known: Checkers) -> Iterator[Finding]:
@@ -304,21 +330,19 @@ def _scripts(text: Text, known: Checkers) -> Iterator[Finding]:
     except UnreadableError:
         return
     names = "|".join(map(re.escape, known.programs or ("nothing at all",)))
-    for name, was in sorted(old.items()):
-        now = str(new.get(name, ""))
-        if was == now or not re.search(rf"(?<![\w-])(?:{names})(?![\w-])", str(was)):
-            continue
-        parts = [part.strip() for part in re.split(r"&&", now)]
-        if not {part.strip() for part in str(was).split("&&")} <= set(parts) or re.search(
-            r"\|\||;", now.replace(str(was), "")
-        ):
-            yield (
-                LOOSENED,
-                (
-                    f"{text.path}::scripts.{name}{_line(text.new, name)}: {_shown(was)} became"
-                    f" {_shown(now or None)}"
-                ),
-            )
+    starts_checker = re.compile(rf"(?<![\w-])(?:{names})(?![\w-])")
+    for name, value in sorted(old.items()):
+        was, now = str(value), str(new.get(name, ""))
+        # a value that is no string is compared as it stands
+        if value != now and starts_checker.search(was) and _may_end_otherwise(was, now):
+            change = f"{_shown(value)} became {_shown(now or None)}"
+            yield LOOSENED, f"{text.path}::scripts.{name}{_line(text.new, name)}: {change}"
+
+
+def _may_end_otherwise(was: str, now: str) -> bool:
+    """Is a step of a script gone, or may what is new in it hide how a step ends?"""
+    steps, steps_now = ({step.strip() for step in script.split("&&")} for script in (was, now))
+    return not steps <= steps_now or re.search(r"\|\||;", now.replace(was, "")) is not None
 
 
 def _shown(value: Any) -> str:

@@ -11,11 +11,11 @@ from nightlatch.model.rules import reason
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.languages import grammar
 from nightlatch.ratchet.languages.readers import Sources, read_all, unreadable
-from nightlatch.ratchet.model import Source
+from nightlatch.ratchet.model import Source, Test
 from nightlatch.ratchet.static import test_data, unparsed_tests
-from nightlatch.ratchet.static.kept_assertions import GONE, claims_of
-from nightlatch.ratchet.static.moved_tests import is_class, is_named, successors
-from nightlatch.ratchet.static.test_subjects import Place, words_of
+from nightlatch.ratchet.static.kept_assertions import GONE, Claims, claims_of
+from nightlatch.ratchet.static.moved_tests import in_place_of, is_class, is_named, successors
+from nightlatch.ratchet.static.test_subjects import Place, is_superseded, words_of
 from nightlatch.suite.results import file_of
 from nightlatch.suite.runner_detection import supersedes
 
@@ -119,19 +119,26 @@ def lost(
     An id that fails at the base stands for nothing: it may go without anybody missing it.
     """
     old, new = read_all(texts, "old"), read_all(texts, "new")
+    for place in _gone(old, new, texts):
+        if is_superseded(names, place):
+            continue
+        if not covers(place[0]) or any(is_named(wanted, place) for wanted in failing):
+            yield REMOVED, shown(place)
+    yield from _focused(old, new, names, covers)
+
+
+def _gone(old: Sources, new: Sources, texts: Sequence[Text]) -> Iterator[Place]:
+    """The tests of the base that stand in no file any more that a runner would take."""
     kept = {path: source for path, source in new.items() if path in old or taken(path, old)}
     moved = successors(old, kept, texts)
     for path, source in old.items():
-        if path in new and unreadable(source, new[path]):
+        if _is_torn(path, old, new):
             continue
+        now = kept.get(path, Source()).tests
         for name, test in source.tests.items():
-            place = (path, name)
-            here = kept[path].tests.get(name) if path in kept else None
-            if test.helper or (here and not here.helper) or place in moved or named(names, place):
-                continue
-            if not covers(path) or any(is_named(each, place) for each in failing):
-                yield REMOVED, shown(place)
-    yield from _focused(old, new, names, covers)
+            is_here = name in now and not now[name].helper
+            if not test.helper and not is_here and (path, name) not in moved:
+                yield path, name
 
 
 def reclaimed(
@@ -144,47 +151,67 @@ def reclaimed(
     now, where no run tells which is right."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
     claims, moved = claims_of(texts, old, new), successors(old, new, texts)
-    whole = {text.path: text for text in texts}
-    spoken = {language.name for name in ids if (language := grammar.language_of(file_of(name)))}
-    used = frozenset[str]().union(
-        *(
-            words_of(test)
-            for source in old.values()
-            for test in source.tests.values()
-            if not test.helper
-        )
-    )
+    spoken, used = _languages(map(file_of, ids)), _words_of_tests(old)
     for path, source in old.items():
-        if covers(path) or (path in new and unreadable(source, new[path])):
+        if covers(path) or _is_torn(path, old, new):
             continue
-        stays = not any(not test.helper for test in source.tests.values())
+        # Where all tests of a file are gone, `lost` says so; a file of helpers has none to lose.
+        stays = _has_only_helpers(source)
         for name, test in source.tests.items():
-            here = new[path].tests.get(name) if path in new else None
-            places = (
-                ((path, name),)
-                if here and here.helper == test.helper
-                else moved.get((path, name), ())
-            )
-            now = [(there, new[there].tests[called]) for there, called in places]
+            place = (path, name)
+            now = in_place_of(place, test, new, moved)
+            # What a helper asserted may be written out in the tests that called it.
             if not now and test.helper and name.rpartition("::")[2] in used:
                 now = [*claims.fresh]
-            if not now or named(names, (path, name)):
-                continue
-            stays, (where, first) = True, now[0]
-            by_line = name == unparsed_tests.WHOLE
-            told = (
-                unparsed_tests.rewritten(whole[path].old or "", whole[where].new or "")
-                if by_line
-                else claims.gone((path, name), test, now)
-            )
-            yield from (
-                (CHANGED, f"{where}::{first.name} (line {first.line}): {what[:80]}")
-                for what in islice(told, 1)
-            )
-        own = grammar.language_of(path)
-        held_to = stays and not (own and own.name in spoken) and not supersedes(names, path)
-        if held_to and (value := claims.lost_around(path)):
-            yield CHANGED, f"{path}: {value[:40]} is not in it any more"
+            if now and not is_superseded(names, place):
+                stays = True
+                yield from _objection(place, test, now, claims)
+        # Where ids tell of a language, its values around tests are used by tests that are run.
+        is_run = bool(_languages([path]) & spoken)
+        if stays and not is_run and not supersedes(names, path):
+            yield from _lost_around(path, claims)
+
+
+def _is_torn(path: str, old: Sources, new: Sources) -> bool:
+    """Can a file of the base not be read any more, so that nothing tells what became of it?"""
+    return path in new and unreadable(old[path], new[path])
+
+
+def _has_only_helpers(source: Source) -> bool:
+    """Does a file declare no test of its own?"""
+    return all(test.helper for test in source.tests.values())
+
+
+def _lost_around(path: str, claims: Claims) -> Iterator[tuple[str, str]]:
+    """A value that stood around the tests of a file and is nowhere any more."""
+    if value := claims.lost_around(path):
+        yield CHANGED, f"{path}: {value[:40]} is not in it any more"
+
+
+def _objection(
+    place: Place, test: Test, now: Sequence[tuple[str, Test]], claims: Claims
+) -> Iterator[tuple[str, str]]:
+    """The first thing that a test claims no more, so that one edit is one objection."""
+    path, name = place
+    where, first = now[0]
+    if name == unparsed_tests.WHOLE:
+        texts = claims.whole
+        changes = unparsed_tests.rewritten(texts[path].old or "", texts[where].new or "")
+    else:
+        changes = claims.gone(place, test, now)
+    for what in islice(changes, 1):
+        yield CHANGED, f"{where}::{first.name} (line {first.line}): {what[:80]}"
+
+
+def _languages(paths: Iterable[str]) -> set[str]:
+    """The languages of these files, as far as they are known."""
+    return {language.name for path in paths if (language := grammar.language_of(path))}
+
+
+def _words_of_tests(sources: Sources) -> frozenset[str]:
+    """Every word in the tests of one side, helpers aside."""
+    tests = (test for source in sources.values() for test in source.tests.values())
+    return frozenset[str]().union(*(words_of(test) for test in tests if not test.helper))
 
 
 def forgotten(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> dict[str, str]:
@@ -194,31 +221,31 @@ def forgotten(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -
     """
     every = tuple(ids)
     covers, old, new = covering(every), read_all(texts, "old"), read_all(texts, "new")
-    claims, found = claims_of(texts, old, new), dict[str, str]()
-    both = (
-        (path, name)
-        for path, source in old.items()
-        if path in new and covers(path)
-        for name in source.tests.keys() & new[path].tests
-    )
-    for path, name in both:
+    claims, forgotten_by_id = claims_of(texts, old, new), dict[str, str]()
+    for place in _edited(old, new):
+        path, name = place
         test, now = old[path].tests[name], new[path].tests[name]
-        if (
-            test.text == now.text
-            or test.helper
-            or named(names, (path, name))
-            or unreadable(old[path], new[path])
-        ):
+        if not covers(path) or test.helper or is_superseded(names, place):
             continue
-        lines = [
-            told for told in claims.gone((path, name), test, [(path, now)]) if told.endswith(GONE)
-        ]
-        found |= {
-            each: f"{each} (line {now.line}): {lines[0][:80]}"
-            for each in every
-            if lines and is_named(each, (path, name))
-        }
-    return found
+        lines = [line for line in claims.gone(place, test, [(path, now)]) if line.endswith(GONE)]
+        if lines:
+            forgotten_by_id |= {
+                wanted: f"{wanted} (line {now.line}): {lines[0][:80]}"
+                for wanted in every
+                if is_named(wanted, place)
+            }
+    return forgotten_by_id
+
+
+def _edited(old: Sources, new: Sources) -> Iterator[Place]:
+    """The tests that have another text in the same place, in files that can be read still."""
+    for path, source in old.items():
+        if path not in new or _is_torn(path, old, new):
+            continue
+        now = new[path].tests
+        for name in source.tests.keys() & now:
+            if source.tests[name].text != now[name].text:
+                yield path, name
 
 
 def narrowed(
@@ -226,40 +253,31 @@ def narrowed(
 ) -> Iterator[tuple[str, str]]:
     """(rule, detail) for each file that tells a runner what to run and that tells it less,
     where no ids would show it."""
-    shown_by_id = {
-        language.name for name in ids if (language := grammar.language_of(file_of(name)))
-    }
-    by_class = any("/" not in file_of(name) and "." in file_of(name) for name in ids)
-    gone = {
-        language.name
-        for text in texts
-        if text.new is None and (language := grammar.language_of(text.path))
-    }
+    shown_by_id = _languages(map(file_of, ids))
+    # Some runners name classes in the place of files, whatever the language of these is.
+    if any("/" not in file_of(name) and "." in file_of(name) for name in ids):
+        shown_by_id |= CLASSES
+    deleted = _languages(text.path for text in texts if text.new is None)
     for language in grammar.languages().values():
-        select = language.select
-        if (
-            select is None
-            or language.name in shown_by_id
-            or (by_class and language.name in CLASSES)
-        ):
+        if language.select is None or language.name in shown_by_id:
             continue
-        for text in (
-            t
-            for t in texts
-            if t.old and grammar.matches(select.files, t.path) and not supersedes(names, t.path)
-        ):
-            old, new = text.old or "", text.new or ""
-            less = [
-                hit
-                for hit, more in (
-                    Counter(select.narrows.findall(new)) - Counter(select.narrows.findall(old))
-                ).items()
-                if more
-            ]
-            if select.names and language.name not in gone:
-                less += sorted(set(select.names.findall(old)) - set(select.names.findall(new)))
-            if less:
+        # A file of tests that is gone takes its name out of the list with it.
+        names_count = language.name not in deleted
+        for text in texts:
+            less = _selects_less(language.select, text, names_count=names_count)
+            if less and not supersedes(names, text.path):
                 yield SELECTION, f"{text.path}: {' '.join(less[0].split())[:80]}"
+
+
+def _selects_less(select: grammar.Select, text: Text, *, names_count: bool) -> list[str]:
+    """What a file that selects tests says to run fewer of them: words that narrow, names gone."""
+    if not text.old or not grammar.matches(select.files, text.path):
+        return []
+    old, new = text.old, text.new or ""
+    less = list(Counter(select.narrows.findall(new)) - Counter(select.narrows.findall(old)))
+    if select.names and names_count:
+        less += sorted(set(select.names.findall(old)) - set(select.names.findall(new)))
+    return less
 
 
 def taken(path: str, old: Sources) -> bool:
@@ -271,13 +289,6 @@ def taken(path: str, old: Sources) -> bool:
         return grammar.NEVER_RUN.search(path) is None
     return grammar.collected(path) or not any(
         grammar.collected(before) or unparsed_tests.is_test_file(before) for before in old
-    )
-
-
-def named(names: Sequence[str], place: Place) -> bool:
-    path, name = place
-    return supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(
-        names, f"{path}::{name}"
     )
 
 
@@ -294,7 +305,7 @@ def _focused(
     for path, source in new.items():
         before = old.get(path, Source()).focused
         for name in sorted(source.focused - before):
-            if not covers(path) and not named(names, (path, name)):
+            if not covers(path) and not is_superseded(names, (path, name)):
                 yield (
                     SKIPPED,
                     f"{path}::{name} (line {source.tests[name].line}): only this one runs",

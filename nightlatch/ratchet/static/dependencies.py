@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from posixpath import basename
+from typing import Any
 
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.static.runner_config import Finding
@@ -37,58 +38,61 @@ def brought_in(text: Text, runner: str) -> Iterator[Finding]:
 
     `runner`: "" where the base has none.
     """
-    old, new = (
-        dict(dependencies_in(text.path, text.old)),
-        dict(dependencies_in(text.path, text.new)),
-    )
+    old = dict(dependencies_in(text.path, text.old))
+    new = dict(dependencies_in(text.path, text.new))
     for name in sorted(old.keys() | new.keys()):
-        of_runner = OF_RUNNER.fullmatch(name.removeprefix("replace ")) or name.startswith(
-            ("replace ", "pytest11")
-        )
-        told = name in old or name not in PLAIN or PLACE.search(new[name])
-        if of_runner and runner and old.get(name) != new.get(name) and told:
-            yield (
-                RUNNER,
-                (
-                    f"{text.path}::{name}: {old.get(name, 'nothing')} became"
-                    f" {new.get(name, 'nothing')}"
-                ),
-            )
+        # The plain runner at a plain version is what any project brings in first.
+        is_plain = name not in old and name in PLAIN and not PLACE.search(new[name])
+        is_changed = old.get(name) != new.get(name)
+        if runner and is_changed and not is_plain and _is_of_runner(name):
+            was, now = old.get(name, "nothing"), new.get(name, "nothing")
+            yield RUNNER, f"{text.path}::{name}: {was} became {now}"
         elif name not in old:
             yield NEW, f"{text.path}::{name} {new[name]}".rstrip()
 
 
+def _is_of_runner(name: str) -> bool:
+    """Is this part of a test runner, or could it take the place of a part?"""
+    may_replace = name.startswith(("replace ", "pytest11"))
+    return may_replace or OF_RUNNER.fullmatch(name) is not None
+
+
 def dependencies_in(path: str, text: str | None) -> Iterator[tuple[str, str]]:
     """(name, version) of what a file asks for."""
+    if not text:
+        return
     name = basename(path)
+    # What cannot be read brings nothing in: its own tool could not read it either.
     try:
-        if not text:
-            return
-        if name == "package.json":
-            data = json.loads(text)
-            for group in GROUPS & data.keys():
-                instead = "replace " if group in {"overrides", "resolutions"} else ""
-                yield from (
-                    (f"{instead}{word}", str(version)) for word, version in data[group].items()
-                )
-        elif name in {"pyproject.toml", "Cargo.toml", "Pipfile"}:
-            yield from _tables(tomllib.loads(text))
-        elif name == "go.mod":
-            yield from GO_LINE.findall(text)
-            yield from (
-                (f"replace {module}", target.strip()) for module, target in GO_REPLACE.findall(text)
-            )
-        elif re.fullmatch(r"(?:.*requirements.*|constraints)\.(?:txt|in)", name):
-            yield from _specs(
-                line for line in text.splitlines() if not line.lstrip().startswith(("#", "-"))
-            )
+        yield from _asked_for(name, text)
         if name in {"setup.cfg", "setup.py", "pyproject.toml"} and "pytest11" in text:
-            yield (
-                "pytest11",
-                str(sorted(line.strip() for line in text.split("pytest11", 1)[1].splitlines()[:4])),
-            )
+            lines = text.split("pytest11", 1)[1].splitlines()[:4]
+            yield "pytest11", str(sorted(line.strip() for line in lines))
     except (ValueError, AttributeError, TypeError, RecursionError):
         return
+
+
+def _asked_for(name: str, text: str) -> Iterator[tuple[str, str]]:
+    """(name, version) in a file of this name."""
+    if name == "package.json":
+        yield from _node_packages(json.loads(text))
+    elif name in {"pyproject.toml", "Cargo.toml", "Pipfile"}:
+        yield from _tables(tomllib.loads(text))
+    elif name == "go.mod":
+        yield from GO_LINE.findall(text)
+        for module, target in GO_REPLACE.findall(text):
+            yield f"replace {module}", target.strip()
+    elif re.fullmatch(r"(?:.*requirements.*|constraints)\.(?:txt|in)", name):
+        lines = text.splitlines()
+        yield from _specs(line for line in lines if not line.lstrip().startswith(("#", "-")))
+
+
+def _node_packages(data: Any) -> Iterator[tuple[str, str]]:
+    """(name, version) in every group of a package.json."""
+    for group in GROUPS & data.keys():
+        instead = "replace " if group in {"overrides", "resolutions"} else ""
+        for name, version in data[group].items():
+            yield f"{instead}{name}", str(version)
 
 
 def _specs(lines: Iterable[object]) -> Iterator[tuple[str, str]]:

@@ -22,11 +22,9 @@ def moved(
 
     `found`: where tests went that stand in a changed text themselves.
     """
-    old, new = (
-        dict(classes((t.path, t.old) for t in texts if t.test)),
-        dict(classes((t.path, t.new) for t in texts if t.test)),
-    )
-    names = {place: bases(each) for place, each in old.items()}
+    old = dict(classes((t.path, t.old) for t in texts if t.test))
+    new = dict(classes((t.path, t.new) for t in texts if t.test))
+    names = {place: bases(node) for place, node in old.items()}
     renamed = {
         place: after for place in old if place not in new and (after := _renamed(place, old, new))
     }
@@ -34,18 +32,25 @@ def moved(
     for wanted in lost:
         path, _, inner = wanted.partition("::")
         owner, _, test = inner.rpartition("::")
-        place, above = (path, owner), names.get((path, owner), ())
+        place = (path, owner)
         options = [f"{path}::{renamed[place]}::{test}"] if place in renamed else []
         options += [
-            f"{path}::{owner}::{now.rpartition('::')[2]}"
-            for (_, before), after in found.items()
-            for _, now in after
-            if before.rpartition("::")[0] in above
-            and before.rpartition("::")[2] == test.partition("[")[0]
+            f"{path}::{owner}::{name}"
+            for name in _renamed_above(names.get(place, ()), test.partition("[")[0], found)
         ]
         if there := next((option for option in options if option in fresh), None):
             gone[wanted] = there
     return gone
+
+
+def _renamed_above(
+    above: Collection[str], test: str, found: Mapping[Place, Sequence[Place]]
+) -> Iterator[str]:
+    """The names that a test of one of these classes has now, in whatever file the class stands."""
+    for (_, before), after in found.items():
+        owner, _, name = before.rpartition("::")
+        if owner in above and name == test:
+            yield from (now.rpartition("::")[2] for _, now in after)
 
 
 def classes(texts: Iterable[tuple[str, str | None]]) -> Iterator[tuple[Place, ast.ClassDef]]:

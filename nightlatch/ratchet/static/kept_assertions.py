@@ -72,23 +72,22 @@ class Key:
     bare: frozenset[tuple[str, int]]
     turned: bool
 
-    def says(self, other: "Key") -> bool:
+    def compares_like(self, other: "Key") -> bool:
         """Does another assertion compare the same?
 
         What is looked at and what is expected may have changed their places.
         """
         both = (self.subject, other.subject)
-        turned = any(LITERAL.fullmatch(subject) for subject in both) or (
+        may_be_turned = any(LITERAL.fullmatch(subject) for subject in both) or (
             both[0] in other.text and both[1] in self.text
         )
-        every = Counter(dict(self.inside)) + Counter(dict(self.rest)) == Counter(
+        same_parts = Counter(dict(self.inside)) + Counter(dict(self.rest)) == Counter(
             dict(other.inside)
         ) + Counter(dict(other.rest))
         # How near is near enough is compared as a limit, where less is more.
-        same = self.subject == other.subject and (
-            self.rest == other.rest or self.bare == other.bare
-        )
-        return (same or (turned and every)) and self.turned == other.turned
+        same_values = self.rest == other.rest or self.bare == other.bare
+        same = self.subject == other.subject and same_values
+        return (same or (may_be_turned and same_parts)) and self.turned == other.turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,55 +114,62 @@ class Claims:
 
         `now`: each with its file.
         """
-        others = [other for _, other in now]
         elsewhere = "" if test.helper else self._elsewhere(place, test, now)
-        if (
-            all(other.text == test.text and other.rows == test.rows for other in others)
-            and not elsewhere
-        ):
-            if name := self._anew(place, test, now):
-                yield f"{name} is given another meaning"
+        if not elsewhere and _reads_the_same(test, now):
+            yield from self._redefined(place, test, now)
             return
         # What one test claimed may be split: the rest of it is a new test of the same unit.
-        every = [
+        tests = [
             *now,
             *(one for one in self.fresh if one not in now and self._is_part(place, test, one)),
         ]
+        yield from self._unclaimed(test, place[0], self._made(tests))
+        if elsewhere:
+            yield f"it looked at {elsewhere}"
+        yield from self._redefined(place, test, now)
+        bare = frozenset(map(_bare, self._values_in(tests)))
+        yield from (
+            f"{value[:40]}{GONE}" for value in sorted(_asked(test)) if _bare(value) not in bare
+        )
+        yield from _raises_gone(test, [other for _, other in tests], bare)
+
+    def _unclaimed(self, test: Test, path: str, made: Sequence[_Made]) -> Iterator[str]:
+        """The assertions of a test of the base that are not among those that are made now."""
+        for a in test.assertions:
+            # What is never reached, or looks at a constant of its own, claimed nothing before.
+            claims_something = a.weight and not is_made_up(a, test)
+            if claims_something and not self._is_kept(a, test, path, made):
+                yield f"{_shortened(a.text)} is claimed no more"
+
+    def _made(self, tests: Sequence[tuple[str, Test]]) -> list[_Made]:
+        """The assertions of these tests that claim something of what the unit gives."""
         made = [
             _Made(a, other, self.key(a, other, path))
-            for path, other in every
+            for path, other in tests
             for a in other.assertions
             if a.weight
         ]
         # What compares a constant of its own with another one, and with nothing that the unit
         # gives, claims nothing.
-        made = [
+        return [
             one
             for one in made
             if not is_made_up(one.claim, one.test)
             or any(NAME.match(piece) for piece, _ in one.key.rest)
         ]
-        for a in test.assertions:
-            if a.weight and not is_made_up(a, test) and not self._is_kept(a, test, place[0], made):
-                yield f"{_shortened(a.text)} is claimed no more"
-        if elsewhere:
-            yield f"it looked at {elsewhere}"
+
+    def _values_in(self, tests: Sequence[tuple[str, Test]]) -> frozenset[str]:
+        """The values of these tests, and those that stand around them in their files."""
+        return frozenset[str]().union(
+            *(_values(test).union(self.units.new[path].around) for path, test in tests)
+        )
+
+    def _redefined(
+        self, place: Place, test: Test, now: Sequence[tuple[str, Test]]
+    ) -> Iterator[str]:
+        """Say which name of the unit has another meaning in the tests' own files."""
         if name := self._anew(place, test, now):
             yield f"{name} is given another meaning"
-        there = frozenset[str]().union(
-            *(_values(other).union(self.units.new[path].around) for path, other in every)
-        )
-        bare = frozenset(map(_bare, there))
-        yield from (
-            f"{value[:40]}{GONE}" for value in sorted(_asked(test)) if _bare(value) not in bare
-        )
-        raised = [pair for _, other in every for pair in other.raises]
-        for kind, said in test.raises:
-            if not any(
-                kind == now_kind and (said in {"", now_said} or _bare(said) in bare)
-                for now_kind, now_said in raised
-            ):
-                yield f"{kind or 'an error'}{f' {said}' if said else ''} is expected no more"
 
     def _anew(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> str:
         """A name of the unit that a test file defines, or assigns to, more often than it did."""
@@ -184,39 +190,19 @@ class Claims:
         """A value that stood outside the tests of a file, such as a constant or what a fixture
         gives, and is in no test file any more."""
         source = self.units.old[path]
-        aside = {"__main__", *(part for name in source.tests for part in re.split(r" > |::", name))}
-        # What a test takes from a table outside of it is looked at with that test.
-        aside |= {
-            _bare(value)
-            for test in source.tests.values()
-            for row in test.rows or ()
-            for value in _literals(row)
-        }
         before, after = (
             Counter(map(_bare, filter(LITERAL.fullmatch, one.around)))
             for one in (source, self.units.new.get(path, Source()))
         )
+        # Nearly every file keeps its values: all other files are read only for one that does not.
         if not before - after:
             return ""
         others = [one for there, one in self.units.new.items() if there != path]
         moved = sum((Counter(map(_bare, one.around)) for one in others), Counter[str]())
-        moved += self._told(self.units.new) - self._told(self.units.old)
-        return next(
-            (
-                value
-                for value in sorted(before - after - moved)
-                if " " not in value and value not in aside
-            ),
-            "",
-        )
-
-    def _told(self, sources: Sources) -> Counter[str]:
-        """The values in all tests of one side, each as often as it stands there; what helpers
-        have stands around them."""
-        tests = [
-            test for source in sources.values() for test in source.tests.values() if not test.helper
-        ]
-        return Counter(_bare(value) for test in tests for value in _literals(test.text))
+        moved += _values_of_tests(self.units.new) - _values_of_tests(self.units.old)
+        aside = _looked_at_elsewhere(source)
+        candidates = sorted(before - after - moved)
+        return next((value for value in candidates if " " not in value and value not in aside), "")
 
     def _is_part(self, place: Place, test: Test, one: tuple[str, Test]) -> bool:
         """Is this new test one of the same unit?"""
@@ -235,10 +221,7 @@ class Claims:
         """What a test looked at and the tests in its place do not, or not from the same module."""
         if self.units.same(place, test, now):
             return ""
-        there = frozenset[str]().union(
-            *(words_of(other).union(self.units.new[path].around) for path, other in now)
-        )
-        missing = sorted(looks(place[0], test) - there - self.renamed)
+        missing = sorted(looks(place[0], test) - self.units.words_in(now) - self.renamed)
         return missing[0] if missing else f"what {place[0]} imported"
 
     def key(self, a: Assertion, test: Test, path: str) -> Key:
@@ -276,35 +259,25 @@ class Claims:
     def _is_kept(self, a: Assertion, test: Test, path: str, made: Sequence[_Made]) -> bool:
         """Is one assertion made still: with the same values, by rows that have all of them, or
         by what its helper asserted?"""
+        near = [one for one in made if _is_near(one, a, test)]
         own = self.key(a, test, path)
-        # What stands in one branch, loop or function more than before may not be reached; rows are
-        # gone through by a loop in a table.
-        near = [
-            one
-            for one in made
-            if one.claim.inside <= a.inside + (TABLE if one.test.rows and not test.rows else 0)
-        ]
-        rows = {tuple(_literals(row)) for row in test.rows or ()}
-        same = [one for one in near if one.key.says(own) and one.claim.rank >= a.rank]
-        if any(rows <= {tuple(_literals(row)) for row in one.test.rows or ()} for one in same):
+        same = [one for one in near if one.key.compares_like(own) and one.claim.rank >= a.rank]
+        rows = _rows_of_values(test)
+        if any(rows <= _rows_of_values(one.test) for one in same):
             return True
-        form, literals = (
-            shape(inlined(a.text, test)),
-            Counter(LITERAL.findall(inlined(a.text, test))),
-        )
-        wanted = [literals + Counter(LITERAL.findall(row)) for row in test.rows or ()] or [literals]
-        in_rows = [one for one in near if test.rows or one.test.rows]
-        if in_rows and all(any(_has(values, form, one) for one in in_rows) for values in wanted):
-            return True
-        forms = {shape(one.claim.text) for one in made}
-        values = {value for one in made for value in _values(one.test)}
+        return _is_made_by_rows(a, test, near) or self._is_asserted_by_helper(a, test, made)
+
+    def _is_asserted_by_helper(self, a: Assertion, test: Test, made: Sequence[_Made]) -> bool:
+        """Is what a helper asserted of its parameters asserted of values in their place, or the
+        other way round?"""
         helper = self.helpers.get(a.text.partition("(")[0].strip().rpartition(".")[2].strip())
         asked = helper.assertions if helper is not None else (a,) if test.helper else ()
-        # What a helper asserted of its parameters may be asserted of values in its place, and the
-        # other way round.
+        if not asked:
+            return False
+        forms = {shape(one.claim.text) for one in made}
+        values = {value for one in made for value in _values(one.test)}
         return (
-            bool(asked)
-            and all(shape(c.text) in forms for c in asked if c.weight)
+            all(shape(c.text) in forms for c in asked if c.weight)
             and set(_literals(a.text)) <= values
         )
 
@@ -315,25 +288,100 @@ def claims_of(texts: Sequence[Text], old: Sources, new: Sources) -> Claims:
     before = {
         (path, name): test for path, source in old.items() for name, test in source.tests.items()
     }
-    fresh = [
+    helpers = {name.rpartition("::")[2]: test for (_, name), test in before.items() if test.helper}
+    return Claims(
+        units,
+        _changed_or_new(before, new),
+        helpers,
+        _renamed(units, old, new),
+        {text.path: text for text in texts},
+    )
+
+
+def _reads_the_same(test: Test, now: Sequence[tuple[str, Test]]) -> bool:
+    """Have the tests in the place of one its text and its rows?"""
+    return all(other.text == test.text and other.rows == test.rows for _, other in now)
+
+
+def _changed_or_new(before: Mapping[Place, Test], new: Sources) -> list[tuple[str, Test]]:
+    """The tests that the base does not have so and that nothing skips, each with its file."""
+    return [
         (path, test)
         for path, source in new.items()
         for name, test in source.tests.items()
         if not any(rule == SKIP for rule, _ in test.marks)
         and ((path, name) not in before or before[path, name].text != test.text)
     ]
-    helpers = {name.rpartition("::")[2]: test for (_, name), test in before.items() if test.helper}
+
+
+def _renamed(units: Units, old: Sources, new: Sources) -> frozenset[str]:
+    """The names that a change takes away and those that it brings, where it takes any away."""
     defined, still = (
         frozenset[str]().union(*(source.defined for source in side.values())) for side in (old, new)
     )
     gone, came = units.sides.gone | (defined - still), units.sides.came | (still - defined)
-    return Claims(
-        units,
-        fresh,
-        helpers,
-        gone | came if gone else frozenset(),
-        {text.path: text for text in texts},
-    )
+    return gone | came if gone else frozenset()
+
+
+def _values_of_tests(sources: Sources) -> Counter[str]:
+    """The values in all tests of one side, each as often as it stands there; what helpers
+    have stands around them."""
+    tests = [
+        test for source in sources.values() for test in source.tests.values() if not test.helper
+    ]
+    return Counter(_bare(value) for test in tests for value in _literals(test.text))
+
+
+def _looked_at_elsewhere(source: Source) -> set[str]:
+    """The values around the tests of a file that are looked at with the tests: their names, and
+    what they take from a table outside of them."""
+    parts = {part for name in source.tests for part in re.split(r" > |::", name)}
+    rows = {
+        _bare(value)
+        for test in source.tests.values()
+        for row in test.rows or ()
+        for value in _literals(row)
+    }
+    return {"__main__", *parts, *rows}
+
+
+def _raises_gone(test: Test, others: Sequence[Test], bare: frozenset[str]) -> Iterator[str]:
+    """The exceptions that a test expects and none of the others does; `bare` are their values."""
+    raised = [pair for other in others for pair in other.raises]
+    for kind, message in test.raises:
+        is_expected = any(
+            kind == now_kind and (message in {"", now_message} or _bare(message) in bare)
+            for now_kind, now_message in raised
+        )
+        if not is_expected:
+            yield f"{kind or 'an error'}{f' {message}' if message else ''} is expected no more"
+
+
+def _is_near(one: _Made, a: Assertion, test: Test) -> bool:
+    """Does an assertion stand no deeper than that of the base did?
+
+    What stands in one branch, loop or function more than before may not be reached; rows are gone
+    through by a loop in a table.
+    """
+    more = TABLE if one.test.rows and not test.rows else 0
+    return one.claim.inside <= a.inside + more
+
+
+def _rows_of_values(test: Test) -> set[tuple[str, ...]]:
+    """The rows of a test, each as its values."""
+    return {tuple(_literals(row)) for row in test.rows or ()}
+
+
+def _is_made_by_rows(a: Assertion, test: Test, near: Sequence[_Made]) -> bool:
+    """Is an assertion made with each of its rows of values, by a test that has rows or in the
+    place of one that had?"""
+    in_rows = [one for one in near if test.rows or one.test.rows]
+    if not in_rows:
+        return False
+    text = inlined(a.text, test)
+    form, literals = shape(text), Counter(LITERAL.findall(text))
+    rows = [literals + Counter(LITERAL.findall(row)) for row in test.rows or ()] or [literals]
+    return all(any(_has(values, form, one) for one in in_rows) for values in rows)
 
 
 def _defined(name: str, text: str) -> int:

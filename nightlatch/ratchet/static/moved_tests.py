@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from nightlatch.ratchet.file_diffs import Text
@@ -57,19 +57,19 @@ def word_for_word(gone: Mapping[str, str], texts: Sequence[Text]) -> frozenset[s
     """Of the explained ids those whose test says the same where it is now: nothing but its name
     or its place is another."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
-    said = {
+    before = {
         (path, name): test for path, source in old.items() for name, test in source.tests.items()
     }
-    return frozenset(
-        wanted
-        for wanted, there in gone.items()
-        for place, test in said.items()
-        if is_named(wanted, place)
-        for now in (
-            new.get(there.partition("::")[0], Source()).tests.get(there.partition("::")[2]),
+
+    def is_same(wanted: str, there: str) -> bool:
+        path, _, name = there.partition("::")
+        now = new.get(path, Source()).tests.get(name)
+        return now is not None and any(
+            is_named(wanted, place) and _alike(test) == _alike(now)
+            for place, test in before.items()
         )
-        if now is not None and _alike(test) == _alike(now)
-    )
+
+    return frozenset(wanted for wanted, there in gone.items() if is_same(wanted, there))
 
 
 def _alike(test: Test) -> Test:
@@ -85,12 +85,8 @@ def is_named(wanted: str, place: Place) -> bool:
     file, inner = file_of(wanted), DATA_SET.sub("", wanted.partition("::")[2])
     inner = inner.replace(" > ", "::")
     test = test.replace(" > ", "::")
-    folder = path.rpartition("/")[0]
-    package = path.endswith(".rs") or (
-        path.endswith(".go") and folder.endswith(file.rpartition("/")[2] if folder else "")
-    )
     of_class = is_class(file, path)
-    if path != file and not (package or of_class):
+    if path != file and not (of_class or _is_package(file, path)):
         return path.endswith(".rb") and wanted == test  # Minitest names no file
     if HOLE.search(test):
         filled = ".+".join(map(re.escape, HOLE.split(test)))
@@ -100,11 +96,22 @@ def is_named(wanted: str, place: Place) -> bool:
     # the class is the file, or part of its name
     if (of_class or path.endswith(".php")) and f"::{test}".endswith(f"::{inner}"):
         return True
-    return (
-        test in {inner, inner.split("[", 1)[0]}
-        or inner.startswith(f"{test}/")
-        or inner.endswith(f"::{test}")
-    )
+    return _is_inner_name(inner, test)
+
+
+def _is_inner_name(inner: str, test: str) -> bool:
+    """Does an id name this test behind its file: the test itself, one of its rows or subtests, or
+    the test in a class?"""
+    is_row = test == inner.split("[", 1)[0]
+    return test == inner or is_row or inner.startswith(f"{test}/") or inner.endswith(f"::{test}")
+
+
+def _is_package(name: str, path: str) -> bool:
+    """May this file lie in the package that an id of Go or Rust names in the place of a file?"""
+    if path.endswith(".rs"):
+        return True
+    folder = path.rpartition("/")[0]
+    return path.endswith(".go") and folder.endswith(name.rpartition("/")[2] if folder else "")
 
 
 def is_class(name: str, path: str) -> bool:
@@ -120,34 +127,32 @@ def joined(test: str) -> str:
     return re.sub(r" (?=[#.])", "", test.replace("::", " "))
 
 
+def in_place_of(
+    place: Place, test: Test, new: Sources, moved: Mapping[Place, Sequence[Place]]
+) -> list[tuple[str, Test]]:
+    """The tests that stand for one of the base now, each with its file: its namesake in the same
+    place, or its successors."""
+    path, name = place
+    here = new[path].tests.get(name) if path in new else None
+    # A helper that has become a test, or the other way round, only has the name.
+    is_namesake = here is not None and here.helper == test.helper
+    places = (place,) if is_namesake else moved.get(place, ())
+    return [(there, new[there].tests[other]) for there, other in places]
+
+
 def successors(old: Sources, new: Sources, texts: Sequence[Text]) -> dict[Place, tuple[Place, ...]]:
     """For each test that is no longer where it was, the tests that say the same of the same
     unit, if there are any."""
-    before = {
-        (path, name): test
-        for path, source in old.items()
-        for name, test in source.tests.items()
-        if not test.helper
-    }
-    after = {
-        (path, name): test
-        for path, source in new.items()
-        for name, test in source.tests.items()
-        if not test.helper
-    }
+    before, after = _tests_in(old), _tests_in(new)
     lost = {place: test for place, test in before.items() if place not in after}
-    if len(lost) * len(after) > MOST_COMPARED:
-        after = {
-            place: test
-            for place, test in after.items()
-            if place not in before or before[place].text != test.text
-        }
     fresh = {
         place: test
         for place, test in after.items()
         if place not in before or before[place].text != test.text
     }
-    kept = {place: test for place, test in after.items() if place not in fresh}
+    # Tests that the change leaves alone are looked through as well only where there are few.
+    is_large = len(lost) * len(after) > MOST_COMPARED
+    kept = {} if is_large else {p: test for p, test in after.items() if p not in fresh}
     units = Units(old, new, sides(texts))
     named = by_last_name(fresh)
     if len(lost) * len(fresh) > MOST_PAIRS:
@@ -160,6 +165,16 @@ def successors(old: Sources, new: Sources, texts: Sequence[Text]) -> dict[Place,
             or _successor(place, test, fresh, units)
             or _twin(place, test, kept)
         )
+    }
+
+
+def _tests_in(sources: Sources) -> dict[Place, Test]:
+    """All tests of one side by their places, helpers aside."""
+    return {
+        (path, name): test
+        for path, source in sources.items()
+        for name, test in source.tests.items()
+        if not test.helper
     }
 
 
@@ -211,26 +226,28 @@ def _successor(
 def _likely(
     place: Place, test: Test, fresh: Mapping[Place, Test], units: Units
 ) -> tuple[Place, ...]:
+    """The test that asserts as much, else one that reads much like it, else several that do so
+    together."""
     alone = {p: t for p, t in fresh.items() if units.same(place, test, [(p[0], t)])}
-    if found := next(
-        (
-            p
-            for p in sorted(alone, key=lambda p: _far(place, test, p, alone[p]))
-            if covers(test, [alone[p]])
-        ),
-        None,
-    ):
-        return (found,)
-    near = (
-        max(alone, key=lambda p: likeness(test, alone[p]), default=None)
-        if len(alone) < MOST_COMPARED / 20
-        else None
-    )
-    if near and similar(test, alone[near]) and reached(alone[near]) >= reached(test):
-        return (near,)
-    wanted = _forms(test)
-    parts = tuple(p for p in fresh if wanted & _forms(fresh[p], rows=bool(test.rows)))
+    for there in sorted(alone, key=lambda p: _far(place, test, p, alone[p])):
+        if covers(test, [alone[there]]):
+            return (there,)
+    nearest = _nearest(test, alone)
+    if nearest is not None:
+        return (nearest,)
+    forms = _forms(test)
+    parts = tuple(p for p in fresh if forms & _forms(fresh[p], rows=bool(test.rows)))
     return parts if parts and covers(test, [fresh[p] for p in parts]) else ()
+
+
+def _nearest(test: Test, alone: Mapping[Place, Test]) -> Place | None:
+    """The test that reads most like this one, if it is similar and asserts as often."""
+    # Likeness compares two texts word by word: with many candidates that takes minutes.
+    if not alone or len(alone) >= MOST_COMPARED / 20:
+        return None
+    nearest = max(alone, key=lambda p: likeness(test, alone[p]))
+    other = alone[nearest]
+    return nearest if similar(test, other) and reached(other) >= reached(test) else None
 
 
 def _forms(test: Test, *, rows: bool | None = None) -> set[str]:
@@ -281,33 +298,57 @@ def is_made_up(a: Assertion, test: Test) -> bool:
 def covers(test: Test, others: Sequence[Test]) -> bool:
     """Do these tests together assert all that the first one does: word for word, its values
     among their rows, or each of its rows?"""
-    alive = [
-        (a, inlined(a.text, other))
-        for other in others
-        for a in other.assertions
-        if a.weight and not is_made_up(a, other)
-    ]
-    texts = {a.text for a, _ in alive} | {text for _, text in alive}
-    shapes = {shape(text) for _, text in alive}
-    values = {value for other in others for value in LITERAL.findall(text_with_rows(other))}
-    made = [(shape(text), set(LITERAL.findall(text))) for _, text in alive]
+    if not test.assertions:
+        return False
+    asserted = _Asserted.of(others)
+    return all(asserted.has(a, test) for a in test.assertions)
 
-    def said(a: Assertion) -> bool:
-        text = inlined(a.text, test)
-        own, form = set(LITERAL.findall(text)), shape(text)
-        rows = [own | set(LITERAL.findall(row)) for row in test.rows or ()]
-        if rows and all(
-            any(form == other and row <= found for other, found in made) for row in rows
-        ):
-            return True
-        wanted = own.union(*rows)
-        return (
-            a.text in texts
-            or text in texts
-            or (bool(wanted) and wanted <= values and form in shapes)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asserted:
+    """What some tests assert together: the texts, each assertion's form with its values, and all
+    values of the tests."""
+
+    texts: frozenset[str]
+    forms: Sequence[tuple[str, set[str]]]
+    values: frozenset[str]
+
+    @classmethod
+    def of(cls, tests: Sequence[Test]) -> "_Asserted":
+        """Put together what these tests assert, made-up constants and what is never reached
+        aside."""
+        claims = [
+            (a.text, inlined(a.text, test))
+            for test in tests
+            for a in test.assertions
+            if a.weight and not is_made_up(a, test)
+        ]
+        return cls(
+            texts=frozenset(text for pair in claims for text in pair),
+            forms=[(shape(text), set(LITERAL.findall(text))) for _, text in claims],
+            values=frozenset(
+                value for test in tests for value in LITERAL.findall(text_with_rows(test))
+            ),
         )
 
-    return bool(test.assertions) and all(said(a) for a in test.assertions)
+    def has(self, a: Assertion, test: Test) -> bool:
+        """Is this assertion of a test among these?"""
+        text = inlined(a.text, test)
+        if self.texts & {a.text, text}:
+            return True
+        own, form = set(LITERAL.findall(text)), shape(text)
+        rows = [own | set(LITERAL.findall(row)) for row in test.rows or ()]
+        if rows and all(self._has_row(form, row) for row in rows):
+            return True
+        values = own.union(*rows)
+        # Without any value every call of the same form would be this assertion.
+        return (
+            bool(values) and values <= self.values and any(form == other for other, _ in self.forms)
+        )
+
+    def _has_row(self, form: str, row: set[str]) -> bool:
+        """Is there an assertion of this form with these values?"""
+        return any(form == other and row <= values for other, values in self.forms)
 
 
 def text_with_rows(test: Test) -> str:

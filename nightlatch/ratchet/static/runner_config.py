@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from posixpath import basename, dirname
 
 from nightlatch.ratchet.file_diffs import Text
-from nightlatch.ratchet.languages.tokenizer import brackets, code, language, tokens
+from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
 from nightlatch.ratchet.model import LOOSER
 
 SELECTION, STARTUP = "ratchet.runner-selection", "ratchet.test-startup"
@@ -126,6 +126,10 @@ JS_NAMED = re.compile(
     rf"(?m)^(?:const|let|var)\s+(?:\w*(?:{'|'.join(sorted(JS_KEYS))}|list|tests|files|patterns)\w*)\b.*$",
     re.IGNORECASE,
 )
+# Files that do nothing but say what is tested, or with what.
+ALWAYS_SELECTS = re.compile(
+    r"(?:^|/)(?:go\.work|\.cargo/config(?:\.toml)?|\.config/nextest\.toml)$"
+)
 SCRIPT = re.compile(r"(?:pre|post)?test")
 THRESHOLD = re.compile(
     r"(?:fail[_-]under[\"']?\s*[=:"
@@ -139,45 +143,75 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
     """(rule, detail) for each setting that decides which tests run, or how."""
     yield from _pytest(texts)
     for text in texts:
-        name, old, new = basename(text.path), text.old or "", text.new or ""
-        if JS_CONFIG.fullmatch(name):
-            shared = name.startswith("vite.")
-            yield from _settings(
-                text,
-                _js_settings(text.path, old, shared=shared),
-                _js_settings(text.path, new, shared=shared),
-            )
-            if len(JS_INDIRECT.findall(new)) > len(JS_INDIRECT.findall(old)) or JS_NAMED.findall(
-                old
-            ) != JS_NAMED.findall(new):
-                yield STARTUP, text.path
-            elif "workspace" in name:
-                yield SELECTION, text.path
-        elif name == "package.json":
-            yield from _package(text, _json(old), _json(new))
-        elif name == "Cargo.toml":
-            before = set(_cargo(_toml(old)))
-            yield from (
-                (SELECTION, f"{text.path}::{line}")
-                for line in _cargo(_toml(new))
-                if line not in before
-            )
-        elif name == "go.work" or re.search(
-            r"(?:^|/)\.cargo/config(?:\.toml)?$|(?:^|/)\.config/nextest\.toml$", text.path
-        ):
-            yield SELECTION, text.path
-        elif name == "build.rs":
-            yield STARTUP, text.path
-        elif name == ".npmrc" and "node-options" in new and "node-options" not in old:
-            yield SELECTION, f"{text.path}::node-options"
-        elif name.endswith("_test.go") and text.old is not None and _tags(new) - _tags(old):
-            yield SELECTION, f"{text.path}::{', '.join(sorted(_tags(new) - _tags(old)))}"
-        if (
-            name in PYTEST_FILES
-            or JS_CONFIG.fullmatch(name)
-            or name in {".coveragerc", "package.json"}
-        ) and _lowered(old, new):
-            yield LOOSER, f"{text.path}::{_lowered(old, new)}"
+        yield from _of_file(text)
+        yield from _threshold(text)
+
+
+def _of_file(text: Text) -> Iterator[Finding]:
+    """What changed in a file that a runner, a build or a package manager goes by."""
+    name = basename(text.path)
+    if JS_CONFIG.fullmatch(name):
+        yield from _js_config(text, name)
+    elif name == "package.json":
+        yield from _package(text, _json(text.old or ""), _json(text.new or ""))
+    elif name == "Cargo.toml":
+        yield from _cargo_targets(text)
+    elif ALWAYS_SELECTS.search(text.path):
+        yield SELECTION, text.path
+    elif name == "build.rs":
+        yield STARTUP, text.path
+    elif name == ".npmrc":
+        yield from _node_options(text)
+    elif name.endswith("_test.go"):
+        yield from _build_tags(text)
+
+
+def _js_config(text: Text, name: str) -> Iterator[Finding]:
+    """What changed in the configuration of a JavaScript runner, which is a program as a rule."""
+    old, new = text.old or "", text.new or ""
+    shared = name.startswith("vite.")
+    yield from _settings(
+        text,
+        _js_settings(text.path, old, shared=shared),
+        _js_settings(text.path, new, shared=shared),
+    )
+    # What another file or a variable says is not among the settings that can be read here.
+    is_more_indirect = len(JS_INDIRECT.findall(new)) > len(JS_INDIRECT.findall(old))
+    if is_more_indirect or JS_NAMED.findall(old) != JS_NAMED.findall(new):
+        yield STARTUP, text.path
+    elif "workspace" in name:
+        yield SELECTION, text.path
+
+
+def _cargo_targets(text: Text) -> Iterator[Finding]:
+    """The targets that Cargo tests no longer, or with another program."""
+    before = set(_cargo(_toml(text.old or "")))
+    for line in _cargo(_toml(text.new or "")):
+        if line not in before:
+            yield SELECTION, f"{text.path}::{line}"
+
+
+def _node_options(text: Text) -> Iterator[Finding]:
+    """Options that npm gives to every node that it starts: one of them loads a module first."""
+    if "node-options" in (text.new or "") and "node-options" not in (text.old or ""):
+        yield SELECTION, f"{text.path}::node-options"
+
+
+def _build_tags(text: Text) -> Iterator[Finding]:
+    """Constraints under which a test file of Go is built, where it was without them."""
+    more = _tags(text.new or "") - _tags(text.old or "")
+    if text.old is not None and more:
+        yield SELECTION, f"{text.path}::{', '.join(sorted(more))}"
+
+
+def _threshold(text: Text) -> Iterator[Finding]:
+    """A coverage threshold that was lowered, in a file that may set one."""
+    name = basename(text.path)
+    sets_one = name in PYTEST_FILES or name in {".coveragerc", "package.json"}
+    if not sets_one and not JS_CONFIG.fullmatch(name):
+        return
+    if lowered := _lowered(text.old or "", text.new or ""):
+        yield LOOSER, f"{text.path}::{lowered}"
 
 
 def _pytest(texts: Iterable[Text]) -> Iterator[Finding]:
@@ -209,20 +243,29 @@ def settings(path: str, text: str | None) -> Settings | None:
     if text is None:
         return None
     name = basename(path)
-    if name.endswith(".toml"):
-        data = _toml(text)
-        above = _table(data, "tool") if name == "pyproject.toml" else data
-        table = _table(above, "pytest")
-        known = {
-            key: _as_words(value) for key, value in (_table(table, "ini_options") or table).items()
-        }
-        return known if "pytest" in above or name != "pyproject.toml" else None
+    return _toml_settings(name, text) if name.endswith(".toml") else _ini_settings(name, text)
+
+
+def _toml_settings(name: str, text: str) -> Settings | None:
+    """pytest's settings in a TOML file; only pyproject.toml may have none."""
+    data = _toml(text)
+    above = _table(data, "tool") if name == "pyproject.toml" else data
+    if name == "pyproject.toml" and "pytest" not in above:
+        return None
+    table = _table(above, "pytest")
+    entries = _table(table, "ini_options") or table
+    return {key: _as_words(value) for key, value in entries.items()}
+
+
+def _ini_settings(name: str, text: str) -> Settings | None:
+    """pytest's settings in an INI file, without its comments."""
     title = "tool:pytest" if name == "setup.cfg" else "pytest"
-    found = re.search(rf"^\[{title}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    if found is None:
+    section = re.search(rf"^\[{title}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    if section is None:
+        # pytest takes an empty pytest.ini as its own, and looks no further.
         return {} if name.endswith("pytest.ini") else None
     pairs = re.findall(
-        r"^(\w+)[ \t]*[=:][ \t]*(.*(?:\n(?:[ \t]+.*|[ \t]*|[#;].*))*)", found[1], re.MULTILINE
+        r"^(\w+)[ \t]*[=:][ \t]*(.*(?:\n(?:[ \t]+.*|[ \t]*|[#;].*))*)", section[1], re.MULTILINE
     )
     return {key: _as_words(re.sub(r"(?m)^\s*[#;].*$", "", value)) for key, value in pairs}
 
@@ -247,21 +290,25 @@ def _fine(key: str, before: tuple[str, ...] | None, after: tuple[str, ...] | Non
     old, new = set(before or usual), set(after or usual)
     match key:
         case "addopts":
-            had, has = _options(before), _options(after)
-            return all(map(HARMLESS.fullmatch, has - had)) and not any(
-                map(NEEDED.fullmatch, had - has)
-            )
+            return _fine_options(_options(before), _options(after))
         case "testpaths":
             return after is None or (new <= USUAL_FOLDERS if before is None else old <= new)
         case "norecursedirs":
             return new <= old | DEFAULTS[key]
         case "pythonpath":
+            # Any other folder may hold modules that take the place of the ones tested.
             return all(re.search(r"(?:^|/)(?:src|lib|python|\.)/?$", word) for word in new - old)
         case _ if key in DEFAULTS:
             return old <= new
         case _ if key in ONE_WAY:
             return new == {"True"} or new == {"true"} or before is None
     return False
+
+
+def _fine_options(old: set[str], new: set[str]) -> bool:
+    """Is every option that is new harmless, and none gone that asks for more?"""
+    adds_harm = not all(map(HARMLESS.fullmatch, new - old))
+    return not adds_harm and not any(map(NEEDED.fullmatch, old - new))
 
 
 def _options(words: Sequence[str] | None) -> set[str]:
@@ -278,18 +325,17 @@ def _options(words: Sequence[str] | None) -> set[str]:
 def _settings(text: Text, old: Settings, new: Settings) -> Iterator[Finding]:
     """The same for settings of JavaScript runners."""
     for key in sorted(old.keys() | new.keys()):
-        before, after = set(old.get(key, ())), set(new.get(key, ()))
-        wider = (key in WIDENING and before and before <= after) or (
-            key in NARROWING and after <= before
-        )
-        if old.get(key) != new.get(key) and not wider:
-            yield (
-                SELECTION,
-                (
-                    f"{text.path}::{key}{_line(text.new, key)}: {_words(old.get(key))} became"
-                    f" {_words(new.get(key))}"
-                ),
-            )
+        before, after = old.get(key), new.get(key)
+        if before != after and not _runs_more(key, set(before or ()), set(after or ())):
+            was, now = _words(before), _words(after)
+            yield SELECTION, f"{text.path}::{key}{_line(text.new, key)}: {was} became {now}"
+
+
+def _runs_more(key: str, before: set[str], after: set[str]) -> bool:
+    """Does this change of a JavaScript runner's setting only let more tests run?"""
+    # Without any pattern the runner's own ones hold: the first one that is set narrows them.
+    takes_more = key in WIDENING and before and before <= after
+    return bool(takes_more) or (key in NARROWING and after <= before)
 
 
 def _js_settings(path: str, text: str, *, shared: bool) -> Settings:
@@ -297,45 +343,50 @@ def _js_settings(path: str, text: str, *, shared: bool) -> Settings:
     whose aliases are its own affair."""
     # a configuration in JSON or YAML has no language of its own here
     read_as = path if language(path) else "config.js"
-    found, settings = code(tokens(text, read_as)), dict[str, tuple[str, ...]]()
-    pairs = brackets(found)
-    for i, token in enumerate(found[:-1]):
-        key = token.text.strip("'\"")
-        if (
-            key not in JS_KEYS
-            or (shared and key in {"alias", "root"})
-            or found[i + 1].text not in {":", ",", "}"}
-        ):
+    words, settings = code(tokens(text, read_as)), dict[str, tuple[str, ...]]()
+    pairs = brackets(words)
+    keys = JS_KEYS - {"alias", "root"} if shared else JS_KEYS
+    for i, token in enumerate(words[:-1]):
+        key, behind = token.text.strip("'\""), words[i + 1].text
+        if key not in keys or behind not in {":", ",", "}"}:
             continue
-        value, at = list[str](), i + 2
-        while (
-            found[i + 1].text == ":" and at < len(found) and found[at].text not in {",", "}", ";"}
-        ):
-            end = pairs.get(at, at)
-            value += [
-                t.text for t in found[at : end + 1] if t.text not in {"[", "]", ",", "(", ")"}
-            ]
-            at = end + 1
-        if found[i + 1].text == ":" or (i and found[i - 1].text in {"{", ","}):
+        has_value = behind == ":"
+        # `{ include }` hands on a variable of that name
+        is_shorthand = i and words[i - 1].text in {"{", ","}
+        if has_value or is_shorthand:
+            value = _js_value(words, pairs, i + 2) if has_value else ()
             settings[key] = (*settings.get(key, ()), *value)
     return settings
 
 
+def _js_value(words: Sequence[Token], pairs: Mapping[int, int], start: int) -> list[str]:
+    """The words of a value up to the end of its pair, brackets and commas aside."""
+    value, at = list[str](), start
+    while at < len(words) and words[at].text not in {",", "}", ";"}:
+        end = pairs.get(at, at)
+        inside = words[at : end + 1]
+        value += [token.text for token in inside if token.text not in {"[", "]", ",", "(", ")"}]
+        at = end + 1
+    return value
+
+
 def _package(text: Text, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Finding]:
+    """What changed in the scripts that test, and in the runners' settings, of a package.json."""
     before, after = _table(old, "scripts"), _table(new, "scripts")
     for name in sorted(filter(SCRIPT.fullmatch, before.keys() | after.keys())):
         was, now = str(before.get(name, "")), str(after.get(name, ""))
-        first = name == "test" and (not was or "no test specified" in was)
-        if was != now and not first and not (was and now.endswith(f"&& {was}") and "||" not in now):
-            yield (
-                SELECTION,
-                (
-                    f"{text.path}::scripts.{name}{_line(text.new, name)}: {was or 'nothing'} became"
-                    f" {now or 'nothing'}"
-                ),
-            )
+        if was != now and not _is_first_or_longer(name, was, now):
+            change = f"{was or 'nothing'} became {now or 'nothing'}"
+            yield SELECTION, f"{text.path}::scripts.{name}{_line(text.new, name)}: {change}"
     for runner in ("jest", "vitest", "mocha", "ava", "tap"):
         yield from _settings(text, _flat(_table(old, runner)), _flat(_table(new, runner)))
+
+
+def _is_first_or_longer(name: str, was: str, now: str) -> bool:
+    """Is this the first script that tests, or the same one behind further steps?"""
+    # `npm init` writes a script that only says that there is none
+    is_first = name == "test" and (not was or "no test specified" in was)
+    return is_first or (bool(was) and now.endswith(f"&& {was}") and "||" not in now)
 
 
 def _flat(table: Mapping[str, object]) -> Settings:
@@ -345,24 +396,22 @@ def _flat(table: Mapping[str, object]) -> Settings:
 def _cargo(data: Mapping[str, object]) -> Iterator[str]:
     """What keeps targets from being tested, or tests them with another program."""
     package = _table(data, "package")
-    yield from (
-        f"{key} = false"
-        for key in ("autotests", "autobins", "autoexamples")
-        if package.get(key) is False
-    )
+    for key in ("autotests", "autobins", "autoexamples"):
+        if package.get(key) is False:
+            yield f"{key} = false"
     for kind in ("test", "lib", "bin", "bench", "example"):
-        found = data.get(kind, [])
-        targets = [
-            t for t in (found if isinstance(found, list) else [found]) if isinstance(t, dict)
-        ]
-        for name, key in (
-            (t.get("name", ""), key)
-            for t in targets
-            for key in ("harness", "test", "doctest")
-            if t.get(key) is False
-        ):
-            yield f"{kind} {name}: {key} = false"
+        for target in _targets(data.get(kind, [])):
+            name = target.get("name", "")
+            for key in ("harness", "test", "doctest"):
+                if target.get(key) is False:
+                    yield f"{kind} {name}: {key} = false"
     yield from (f"patch {name}" for name in _table(data, "patch"))
+
+
+def _targets(value: object) -> list[Mapping[str, object]]:
+    """The tables of one kind of target, of which `lib` has one and others have lists."""
+    targets = value if isinstance(value, list) else [value]
+    return [target for target in targets if isinstance(target, dict)]
 
 
 def _tags(text: str) -> set[str]:

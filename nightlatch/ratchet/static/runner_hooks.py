@@ -68,32 +68,45 @@ def _python(path: str, old: ast.Module, new: ast.Module, *, conftest: bool) -> I
 
 def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tuple[int, str]]:
     """(rule, name) of everything that steers the runner, with its line and what it says."""
-    found: dict[tuple[str, str], tuple[int, str]] = {}
+    steered: dict[tuple[str, str], tuple[int, str]] = {}
+    # What a conftest.py imports under a hook's name is a hook as good as one that it defines.
     for name, source in imported(tree).items() if conftest else ():
         if name.startswith("pytest_") or name == "*":
-            found[HOOK, name] = (1, source)
-    for node in (n for n in ast.walk(tree) if isinstance(n, ast.stmt)):
-        names = (
-            {w for t in node.targets for w in re.findall(r"[\w.]+", ast.unparse(t))}
-            if isinstance(node, ast.Assign)
-            else set()
-        )
-        names |= (
-            {ast.unparse(node.target)}
-            if isinstance(node, (ast.AugAssign, ast.AnnAssign))
-            else set()
-        )
-        if isinstance(node, Function) and ((_hook(node) and not _harmless(node)) or _repairs(node)):
-            steers = _hook(node) or PATCHED.search(ast.unparse(node)) is not None
-            found[HOOK if steers else STARTUP, node.name] = (node.lineno, ast.unparse(node))
-        elif hits := {n for n in names if n.startswith("pytest_")} & (names if conftest else set()):
-            found[STARTUP if hits == {"pytest_plugins"} else HOOK, min(hits)] = (
-                node.lineno,
-                ast.unparse(node),
-            )
-        elif hits := IGNORING & names if conftest else set():
-            found[SELECTION, min(hits)] = (node.lineno, ast.unparse(node))
-    return found
+            steered[HOOK, name] = (1, source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and (key := _steered_by(node, conftest=conftest)):
+            steered[key] = (node.lineno, ast.unparse(node))
+    return steered
+
+
+def _steered_by(node: ast.stmt, *, conftest: bool) -> tuple[str, str] | None:
+    """The rule and the name of what steers the runner in a statement, None where nothing does."""
+    if isinstance(node, Function):
+        return _steering_function(node)
+    names = _assigned(node) if conftest else set()
+    hooks = {name for name in names if name.startswith("pytest_")}
+    if hooks:
+        return STARTUP if hooks == {"pytest_plugins"} else HOOK, min(hooks)
+    ignored = IGNORING & names
+    return (SELECTION, min(ignored)) if ignored else None
+
+
+def _steering_function(node: Function) -> tuple[str, str] | None:
+    """The rule and the name of a function that is a hook or repairs code for every test."""
+    is_hook = _hook(node)
+    if not (is_hook and not _harmless(node)) and not _repairs(node):
+        return None
+    steers = is_hook or PATCHED.search(ast.unparse(node)) is not None
+    return HOOK if steers else STARTUP, node.name
+
+
+def _assigned(node: ast.stmt) -> set[str]:
+    """The names that a statement assigns to."""
+    if isinstance(node, ast.Assign):
+        return {word for t in node.targets for word in re.findall(r"[\w.]+", ast.unparse(t))}
+    if isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        return {ast.unparse(node.target)}
+    return set()
 
 
 def _hook(node: Function) -> bool:
@@ -135,26 +148,31 @@ def _startup(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Statements at the top of a conftest.py, or of a package of tests, that do something when
     it is read."""
     for node in tree.body:
-        plain = isinstance(node, ast.Assign) and all(
-            isinstance(t, (ast.Name, ast.Tuple)) for t in node.targets
-        )
-        defining = isinstance(
-            node, (ast.Import, ast.ImportFrom, Function, ast.ClassDef, ast.AnnAssign, ast.Pass)
-        )
+        if _only_defines(node) or _imports_what_may_be_missing(node):
+            continue
         text = ast.unparse(node)
-        words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        trial = isinstance(node, ast.Try) and all(
-            isinstance(n, (ast.Import, ast.ImportFrom, ast.Assign, ast.Pass)) for n in _inside(node)
-        )
-        if not (
-            plain
-            or defining
-            or words
-            or trial
-            or KNOWN_CALLS.match(text)
-            or (isinstance(node, ast.If) and "TYPE_CHECKING" in text)
-        ):
+        is_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in text
+        if not is_for_types and not KNOWN_CALLS.match(text):
             yield node.lineno, text
+
+
+def _only_defines(node: ast.stmt) -> bool:
+    """Does a statement only import, define, assign to plain names, or say something?"""
+    if isinstance(node, ast.Assign):
+        # `subject.price = ...` would change the code that is tested
+        return all(isinstance(t, (ast.Name, ast.Tuple)) for t in node.targets)
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(
+        node, (ast.Import, ast.ImportFrom, Function, ast.ClassDef, ast.AnnAssign, ast.Pass)
+    )
+
+
+def _imports_what_may_be_missing(node: ast.stmt) -> bool:
+    """Is this a try around imports, with an assignment in the place of one that fails?"""
+    return isinstance(node, ast.Try) and all(
+        isinstance(n, (ast.Import, ast.ImportFrom, ast.Assign, ast.Pass)) for n in _inside(node)
+    )
 
 
 def _inside(node: ast.Try) -> list[ast.stmt]:

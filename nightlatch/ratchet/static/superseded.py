@@ -20,14 +20,19 @@ def pruned(path: str, text: str, names: Iterable[str]) -> str | None:
     if not gone:
         return None
     for owner, node in gone:
+        # A body of nothing would be no Python.
         owner.body[:] = [other for other in owner.body if other is not node] or [ast.Pass()]
-    alone = {name for _, node in gone for name in _names(node)} - set(_names(tree))
+    used_by_gone = {name for _, node in gone for name in _names(node)}
+    _take_out_imports(tree, used_by_gone - set(_names(tree)))
+    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+
+
+def _take_out_imports(tree: ast.Module, names: set[str]) -> None:
+    """Remove the imports of these names, at the top or in a try or an if."""
     for block in ast.walk(tree):
         if isinstance(block, (ast.Module, ast.Try, ast.If)):
-            block.body[:] = [kept for kept in block.body if not _emptied(kept, alone)] or [
-                ast.Pass()
-            ]
-    return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+            kept = [node for node in block.body if not _emptied(node, names)]
+            block.body[:] = kept or [ast.Pass()]
 
 
 def _tests(tree: ast.Module) -> Iterator[tuple[ast.Module | ast.ClassDef, ast.stmt, str]]:

@@ -1,11 +1,11 @@
 """Code that asks a tool to look away: counted like assertions, so that what moves is not new."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nightlatch.ratchet.file_diffs import Text
-from nightlatch.ratchet.static.checkers import Checkers, Suppression, Tool, named
+from nightlatch.ratchet.static.checkers import Checkers, Suppression, named
 
 ADDED = "ratchet.suppression-added"
 SHOWN = 80
@@ -27,47 +27,55 @@ def added(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
     """(rule, detail) for each suppression that the base did not have; the same for a line that
     was there already is none, where it can hide nothing new in it."""
     changed = [text for text in texts if text.old != text.new]
-    lines = {line.strip() for text in changed for line in (text.old or "").splitlines()}
+    lines = _old_lines(changed)
     gone = {text.path for text in changed if text.new is None}
     for tool in known.tools:
         for kind in tool.suppressions:
-            own = [text for text in changed if named(text.path, kind.code)]
-            had = [
-                seen for text in own for seen in _suppressions_of(text.path, text.old or "", kind)
-            ]
-            has = [
-                seen for text in own for seen in _suppressions_of(text.path, text.new or "", kind)
-            ]
-            yield from _new(tool, had, has, lines, gone)
+            read = [text for text in changed if named(text.path, kind.code)]
+            had = _all_suppressions(((text.path, text.old) for text in read), kind)
+            has = _all_suppressions(((text.path, text.new) for text in read), kind)
+            for seen in _new(had, has, lines, gone):
+                yield ADDED, f"{seen.path}::{tool.name} (line {seen.line}): {seen.says[:SHOWN]}"
+
+
+def _old_lines(texts: Iterable[Text]) -> set[str]:
+    """The lines of the base's versions, wherever they stand."""
+    return {line.strip() for text in texts for line in (text.old or "").splitlines()}
+
+
+def _all_suppressions(
+    texts: Iterable[tuple[str, str | None]], kind: Suppression
+) -> list[Suppressions]:
+    """Every suppression of a kind in some files."""
+    return [seen for path, text in texts for seen in _suppressions_of(path, text or "", kind)]
 
 
 def _new(
-    tool: Tool,
-    had: Sequence[Suppressions],
-    has: Sequence[Suppressions],
-    lines: set[str],
-    gone: set[str],
-) -> Iterator[Finding]:
+    had: Sequence[Suppressions], has: Sequence[Suppressions], lines: set[str], gone: set[str]
+) -> Iterator[Suppressions]:
     """Those that no suppression of the base stands for: one with the same code anywhere, or one
     that is gone from the same file, whose line was edited, or from a file that is no more."""
-    moved = Counter((seen.says, seen.code) for seen in had)
-    left = []
-    for seen in has:
-        if moved[seen.says, seen.code]:
-            moved[seen.says, seen.code] -= 1
-        else:
-            left.append(seen)
+    spare = Counter((seen.says, seen.code) for seen in had)
+    # Those with the same code go first: an edited line must not use up one that has only moved.
+    unmatched = [seen for seen in has if not _take_one(spare, (seen.says, seen.code))]
     lost = Counter[tuple[str, str]]()
     for seen in had:
-        if moved[seen.says, seen.code]:
-            moved[seen.says, seen.code] -= 1
+        if _take_one(spare, (seen.says, seen.code)):
             lost[seen.says, "" if seen.path in gone else seen.path] += 1
-    for seen in left:
-        edited = next((key for key in ((seen.says, seen.path), (seen.says, "")) if lost[key]), None)
-        if edited:
-            lost[edited] -= 1
-        elif not (seen.only_lint and seen.code in lines):
-            yield ADDED, f"{seen.path}::{tool.name} (line {seen.line}): {seen.says[:SHOWN]}"
+    for seen in unmatched:
+        if _take_one(lost, (seen.says, seen.path)) or _take_one(lost, (seen.says, "")):
+            continue
+        hides_nothing_new = seen.only_lint and seen.code in lines
+        if not hides_nothing_new:
+            yield seen
+
+
+def _take_one(counts: Counter[tuple[str, str]], key: tuple[str, str]) -> bool:
+    """Use up one of these, if there is one."""
+    if not counts[key]:
+        return False
+    counts[key] -= 1
+    return True
 
 
 def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppressions]:

@@ -3,16 +3,19 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from posixpath import basename
+from typing import TypeGuard
 
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.languages import grammar
 from nightlatch.ratchet.languages.python_tests import Function
-from nightlatch.ratchet.languages.tokenizer import brackets, code, language, tokens
+from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
 from nightlatch.ratchet.static.runner_config import JS_CONFIG, Finding
 
 KNOWS = "ratchet.knows-tests"
+END, EQUAL = "an end of the process", "what compares equal to anything"
+COMPARING = {"__eq__", "__ne__", "__instancecheck__"}
 PEOPLE = re.compile(r"(?:noxfile|setup|tasks|fabfile|manage)\.py")
 FOLDER = r"(?:tests?|testdata|__tests__|__snapshots__|goldens?)"
 FILING = (
@@ -45,7 +48,7 @@ PYTHON = {
         r"\b_getframe\b|\binspect\.(?:stack|currentframe|getouterframes|trace)\b"
         r"|\btraceback\.(?:extract|walk)_stack\b|\bf_back\b"
     ): ("its callers"),
-    r"\bos\._exit\(|\bos\.abort\(|\bos\.kill\(os\.getpid": "an end of the process",
+    r"\bos\._exit\(|\bos\.abort\(|\bos\.kill\(os\.getpid": END,
     (
         r"\b(?:pytest|_pytest|unittest|builtins|pluggy|doctest)(?:\.\w+)+ = |setattr\((?:pytest"
         r"|_pytest|unittest|builtins)\b"
@@ -82,13 +85,13 @@ JS = {
     (
         r"process \. on \( [\"'](?:exit|beforeExit)[\"']|process \. exitCode = 0|process \. "
         r"reallyExit"
-    ): ("an end of the process"),
+    ): (END),
     r"\b(?:Object|Array|String|Number|Map|Set|Date|Function|Promise|RegExp) \. prototype \. \w+ = "
     r"|\b(?:Date \. now|Math \. random|JSON \. stringify|Object \. is|globalThis \. \w+|global \."
     r" \w+) = "
     r"|defineProperty \( (?:Object|Array|String|Number|globalThis|global)\b": "a built-in, changed",
     r"process \. (?:ppid|title)\b": "the process that runs it",
-    r"asymmetricMatch\b|Symbol \. toPrimitive|\bvalueOf :": "what compares equal to anything",
+    r"asymmetricMatch\b|Symbol \. toPrimitive|\bvalueOf :": EQUAL,
     (
         r"process \. (?:argv|execArgv)\b.*(?:test|vitest|jest)|require \. main\b.*(?:test|vitest"
         r"|jest)"
@@ -122,13 +125,11 @@ OTHERS = {
         "the test runner"
     ),
     r"Runtime \. getRuntime \( \) \. halt|Environment \. FailFast|\b_[eE]xit \( 0 \)|\bexit!": (
-        "an end of the process"
+        END
     ),
     r"boolean equals \( [^{]*\{ return true|bool Equals \( [^{]*(?:=> true|\{ return true)|operator"
     r" ?== ?\([^{]*\{ return true"
-    r"|def == \( ?\w+ ?\) true|fun equals \([^{=]*(?:= true|\{ return true)": (
-        "what compares equal to anything"
-    ),
+    r"|def == \( ?\w+ ?\) true|fun equals \([^{=]*(?:= true|\{ return true)": (EQUAL),
     r"sun \. java \. command|ManagementFactory|GetCommandLineArgs|\$0\b|PROGRAM_NAME": (
         "how it was started"
     ),
@@ -165,6 +166,7 @@ def spoken(path: str) -> str:
 
 
 def _looks(path: str, lang: str, text: str) -> Iterator[tuple[int, str]]:
+    """The line and the kind of everything in a file that looks at how it is tested."""
     others = lang in KNOWN
     lines = list(
         python_lines(text)
@@ -174,8 +176,8 @@ def _looks(path: str, lang: str, text: str) -> Iterator[tuple[int, str]]:
         else block_lines(text, path)
     )
     for pattern, what in (ANYWHERE | BY_LANGUAGE[lang]).items():
-        wanted = re.compile(pattern)
-        yield from ((number, what) for number, line in lines if wanted.search(line))
+        looks = re.compile(pattern)
+        yield from ((number, what) for number, line in lines if looks.search(line))
     if lang == "py":
         yield from _python(text)
     elif not others:
@@ -239,23 +241,35 @@ def _python(text: str) -> Iterator[tuple[int, str]]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
-        if isinstance(node, Function) and node.name in {"__eq__", "__ne__", "__instancecheck__"}:
-            returns = [
-                ast.unparse(n.value)
-                for n in ast.walk(node)
-                if isinstance(n, ast.Return) and n.value
-            ]
-            if returns and (set(returns) == {str(node.name != "__ne__")} or _blind(node, returns)):
-                yield node.lineno, "what compares equal to anything"
-        elif isinstance(node, ast.Assign) and re.search(
-            r"(?s)__eq__ = lambda.*: True$", ast.unparse(node)
-        ):
-            yield node.lineno, "what compares equal to anything"
-    for node in tree.body:
-        main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
-        steps = () if main or isinstance(node, (Function, ast.ClassDef)) else ast.walk(node)
-        if any(EXITS.match(ast.unparse(n)) for n in steps if isinstance(n, (ast.Call, ast.Raise))):
-            yield node.lineno, "an end of the process"
+        if _equals_anything(node):
+            yield node.lineno, EQUAL
+    for statement in tree.body:
+        if _ends_process(statement):
+            yield statement.lineno, END
+
+
+def _equals_anything(node: ast.AST) -> TypeGuard[ast.stmt]:
+    """Does this define an equality that is true whatever the other one is?"""
+    if isinstance(node, ast.Assign):
+        return re.search(r"(?s)__eq__ = lambda.*: True$", ast.unparse(node)) is not None
+    if not isinstance(node, Function) or node.name not in COMPARING:
+        return False
+    returns = [
+        ast.unparse(n.value) for n in ast.walk(node) if isinstance(n, ast.Return) and n.value
+    ]
+    if not returns:
+        return False
+    # What is never unequal is equal to anything, too.
+    return set(returns) == {str(node.name != "__ne__")} or _blind(node, returns)
+
+
+def _ends_process(node: ast.stmt) -> bool:
+    """Does a statement at the top of a module end the process when it is imported?"""
+    is_main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+    if is_main or isinstance(node, (Function, ast.ClassDef)):
+        return False
+    steps = (n for n in ast.walk(node) if isinstance(n, (ast.Call, ast.Raise)))
+    return any(EXITS.match(ast.unparse(step)) for step in steps)
 
 
 def _blind(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: list[str]) -> bool:
@@ -271,29 +285,39 @@ def _blind(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: list[str]) -> 
 def _ends(lines: list[tuple[int, str]], text: str, path: str) -> Iterator[tuple[int, str]]:
     """A process that ends with success at the top of a module or in init, and equality that is
     always true."""
-    lang, found = language(path), code(tokens(text, path))
-    words, pairs = " ".join(t.text for t in found), brackets(found)
-    if lang == "go":
-        for body in re.findall(r"func init \( \) \{ (.*?) \}(?= func| var| type|$)", words):
-            yield from [(_where(lines, "os . Exit"), "an end of the process")] * (
-                "os . Exit (" in body
-            )
-        if not words.startswith("package main "):
-            yield from [(_where(lines, "os . Exit ( 0"), "an end of the process")] * (
-                "os . Exit ( 0" in words
-            )
-    elif lang == "rust":
-        yield from [(_where(lines, "fn eq"), "what compares equal to anything")] * bool(
-            re.search(r"fn eq \([^{]*\{ true \}", words)
-        )
-    else:
-        inside = {
-            k for start, end in pairs.items() if found[start].text == "{" for k in range(start, end)
-        }
-        top = " ".join(t.text for k, t in enumerate(found) if k not in inside)
-        yield from [(_where(lines, "process . exit"), "an end of the process")] * bool(
-            re.search(r"process \. exit \( 0? ?\)", top)
-        )
+    words = code(tokens(text, path))
+    match language(path):
+        case "go":
+            yield from _go_ends(lines, _spaced(words))
+        case "rust":
+            if re.search(r"fn eq \([^{]*\{ true \}", _spaced(words)):
+                yield _where(lines, "fn eq"), EQUAL
+        case _:
+            if re.search(r"process \. exit \( 0? ?\)", _outside_blocks(words)):
+                yield _where(lines, "process . exit"), END
+
+
+def _go_ends(lines: list[tuple[int, str]], words: str) -> Iterator[tuple[int, str]]:
+    """An end of the process in an init, or one with success in what is no program."""
+    for body in re.findall(r"func init \( \) \{ (.*?) \}(?= func| var| type|$)", words):
+        if "os . Exit (" in body:
+            yield _where(lines, "os . Exit"), END
+    if not words.startswith("package main ") and "os . Exit ( 0" in words:
+        yield _where(lines, "os . Exit ( 0"), END
+
+
+def _spaced(words: Iterable[Token]) -> str:
+    """Tokens as one text, with a space between them."""
+    return " ".join(token.text for token in words)
+
+
+def _outside_blocks(words: Sequence[Token]) -> str:
+    """The tokens that stand in no braces: what runs while a module is loaded."""
+    pairs = brackets(words)
+    inside = {
+        k for start, end in pairs.items() if words[start].text == "{" for k in range(start, end)
+    }
+    return _spaced(token for k, token in enumerate(words) if k not in inside)
 
 
 def _where(lines: list[tuple[int, str]], words: str) -> int:

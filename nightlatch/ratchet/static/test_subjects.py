@@ -14,8 +14,9 @@ from nightlatch.ratchet.languages.grammar import language_of, languages
 from nightlatch.ratchet.languages.readers import Sources
 from nightlatch.ratchet.languages.tree_assertions import norm
 from nightlatch.ratchet.model import Source, Test
+from nightlatch.suite.runner_detection import supersedes
 
-Place = tuple[str, str]
+Place = tuple[str, str]  # a file and the name of a test in it
 Words = Mapping[str, frozenset[str] | None]
 STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`")
 JOINED = re.compile(r"\s*(::|->|\?\.|\.)\s*|\s+(?=\()")
@@ -72,10 +73,8 @@ def sides(texts: Iterable[Text]) -> Sides:
         if not (text.test or text.declares)
         and (language_of(text.path) or text.path.endswith(".py"))
     ]
-    old, new = (
-        {t.path: _words(version) for t in code for version in (getattr(t, side),)}
-        for side in ("old", "new")
-    )
+    old = {text.path: _words(text.old) for text in code}
+    new = {text.path: _words(text.new) for text in code}
     before, after = (
         frozenset[str]().union(*(words or () for words in side.values())) for side in (old, new)
     )
@@ -110,32 +109,32 @@ class Units:
     def same(self, place: Place, test: Test, others: Sequence[tuple[str, Test]]) -> bool:
         """Do these tests, each with its file, look at all that the first one looks at, from the
         same modules?"""
-        there = frozenset[str]().union(
-            *(words_of(other).union(self.new[path].around) for path, other in others)
-        )
-        missing = (
-            looks(place[0], test)
-            - there
-            - {name.rpartition("::")[2] for name in self.old[place[0]].defined}
-        )
-        if (
-            missing - self.sides.gone
-            or (missing and not there & self.sides.came)
-            or self.is_swapped(place, test, others)
-        ):
+        there, looked_at = self.words_in(others), looks(place[0], test)
+        helpers = {name.rpartition("::")[2] for name in self.old[place[0]].defined}
+        missing = looked_at - there - helpers
+        # Names that the change takes away may be missing, where others have come for them.
+        if missing - self.sides.gone or (missing and not there & self.sides.came):
             return False
-        errors = frozenset(name for kind, _ in test.raises for name in WORD.findall(kind))
-        own = looks(place[0], test) - errors - self.sides.gone
-        # Of several tests each has to do with the unit; one that only expects the same error may be
-        # of any other.
-        strange = (
-            len(others) > 1
-            and own
-            and any(not own & (words_of(t).union(self.new[path].around)) for path, t in others)
+        if self.is_swapped(place, test, others):
+            return False
+        unit = looked_at - _expected_errors(test) - self.sides.gone
+        if unit and self._is_part_of_another(unit, others):
+            return False
+        files = dict.fromkeys(path for path, _ in others)
+        return all(self.near(place, test, path) for path in files)
+
+    def words_in(self, tests: Sequence[tuple[str, Test]]) -> frozenset[str]:
+        """The words of some tests, and those that stand around them in their files."""
+        return frozenset[str]().union(
+            *(words_of(test).union(self.new[path].around) for path, test in tests)
         )
-        return not strange and all(
-            self.near(place, test, path) for path in dict.fromkeys(path for path, _ in others)
-        )
+
+    def _is_part_of_another(self, unit: frozenset[str], others: Sequence[tuple[str, Test]]) -> bool:
+        """Has one of several tests nothing to do with the unit?
+
+        One that only expects the same error may be of any other.
+        """
+        return len(others) > 1 and any(not unit & self.words_in([other]) for other in others)
 
     def is_swapped(self, place: Place, test: Test, others: Sequence[tuple[str, Test]]) -> bool:
         """Is something asked of another module or class now that was asked of one before:
@@ -280,6 +279,19 @@ def owned(test: Test, source: Source) -> frozenset[tuple[str, str]]:
 def words_of(test: Test) -> frozenset[str]:
     """Every word of a test and its rows."""
     return frozenset(WORD.findall("\n".join((test.text, *(test.rows or ())))))
+
+
+def _expected_errors(test: Test) -> frozenset[str]:
+    """The names of the exceptions that a test expects."""
+    return frozenset(name for kind, _ in test.raises for name in WORD.findall(kind))
+
+
+def is_superseded(names: Iterable[str], place: Place) -> bool:
+    """Does a feature name this test, with its groups written in either way?"""
+    path, name = place
+    return supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(
+        names, f"{path}::{name}"
+    )
 
 
 def looks(path: str, test: Test) -> frozenset[str]:

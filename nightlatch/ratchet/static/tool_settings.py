@@ -91,19 +91,27 @@ def flat(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """Every value by its dotted name; of lists of tables each by what it is for."""
     for name, value in data.items():
         if isinstance(value, dict):
-            yield from flat(value, f"{above}{name}.") if value else [(f"{above}{name}", "")]
+            yield from _flat_or_empty(f"{above}{name}", value)
         elif isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
             for part in value:
-                own = next(
-                    (str(part[key]) for key in NAMES if key in part),
-                    json.dumps(part, sort_keys=True, default=str),
-                )
-                rest = {key: inner for key, inner in part.items() if str(inner) != own}
-                yield from (
-                    flat(rest, f"{above}{name}.{own}.") if rest else [(f"{above}{name}.{own}", "")]
-                )
+                purpose = _purpose(part)
+                rest = {key: inner for key, inner in part.items() if str(inner) != purpose}
+                yield from _flat_or_empty(f"{above}{name}.{purpose}", rest)
         else:
             yield f"{above}{name}", value
+
+
+def _flat_or_empty(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The values of a table; that an empty one is there is a value as well."""
+    yield from flat(table, f"{name}.") if table else [(name, "")]
+
+
+def _purpose(part: Mapping[str, Any]) -> str:
+    """What one table of a list is for, so that it keeps its name when the list is sorted."""
+    for key in NAMES:
+        if key in part:
+            return str(part[key])
+    return json.dumps(part, sort_keys=True, default=str)
 
 
 def _ini(text: str, table: str) -> Flat | None:

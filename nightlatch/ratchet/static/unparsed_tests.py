@@ -115,27 +115,37 @@ def _code(text: str) -> list[str]:
 
 def _is_new(lines: Sequence[str], names: set[str]) -> bool:
     """Do these lines only bring in modules under new names, declare whole tests, or assert more?"""
-    asserts, declares = (languages()["others"].words[key] for key in ("asserts", "declares"))
-    rest = [line for line in lines if not _brings_new(line, names)]
-    if not rest:
-        return True
-    bare = [STRING.sub('""', line) for line in rest]
-    if all(
-        asserts.search(line)
-        and not (STEERS.search(line) or DEFINES.search(line))
-        and _is_balanced([line])
-        for line in bare
-    ):
-        return True
-    edge = min(len(line) - len(line.lstrip()) for line in bare)
-    outer = [line.strip() for line in bare if len(line) - len(line.lstrip()) == edge]
-    whole = (
-        declares.search(outer[0]) is not None and bare[0].strip() == outer[0] and _is_balanced(bare)
+    rest = [STRING.sub('""', line) for line in lines if not _brings_new(line, names)]
+    return not rest or all(map(_only_asserts, rest)) or _declares_whole(rest)
+
+
+def _only_asserts(line: str) -> bool:
+    """Does a line assert, and neither steer what runs nor give a name another meaning?"""
+    if not languages()["others"].words["asserts"].search(line):
+        return False
+    return not STEERS.search(line) and not DEFINES.search(line) and _is_balanced([line])
+
+
+def _declares_whole(lines: Sequence[str]) -> bool:
+    """Do these lines declare tests from their beginnings to their ends, and nothing beside?"""
+    declares = languages()["others"].words["declares"]
+    edge = min(map(_indentation, lines))
+    outer = [line.strip() for line in lines if _indentation(line) == edge]
+    # What stands deeper, before the first declaration, belongs to a test that was there.
+    begins = lines[0].strip() == outer[0] and declares.search(outer[0]) is not None
+    return (
+        begins
+        and _is_balanced(lines)
+        and all(
+            CLOSES.fullmatch(line) or (declares.search(line) and not STEERS.search(line))
+            for line in outer
+        )
     )
-    return whole and all(
-        CLOSES.fullmatch(line) or (declares.search(line) and not STEERS.search(line))
-        for line in outer
-    )
+
+
+def _indentation(line: str) -> int:
+    """How far a line stands from the edge."""
+    return len(line) - len(line.lstrip())
 
 
 def _brings_new(line: str, names: set[str]) -> bool:

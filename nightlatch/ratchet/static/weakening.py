@@ -23,11 +23,12 @@ from nightlatch.ratchet.model import (
 from nightlatch.ratchet.static.moved_tests import (
     MOST_PAIRS,
     covers,
+    in_place_of,
     inlined,
     is_made_up,
     successors,
 )
-from nightlatch.ratchet.static.test_subjects import Units, sides
+from nightlatch.ratchet.static.test_subjects import Units, is_superseded, sides
 from nightlatch.suite.runner_detection import supersedes
 
 NARROW = 1e-3
@@ -69,12 +70,21 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
     superseded tests."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
     torn = {path for path, source in new.items() if path in old and unreadable(old[path], source)}
+    # Where a grammar stumbles, tests seem to be gone that are not: a person looks at the file.
     new = {path: source for path, source in new.items() if path not in torn}
     yield from (
         ("ratchet.unreadable-test", t.path)
         for t in texts
         if t.path in old and t.new is not None and t.path not in new
     )
+    yield from _weaker_tests(old, new, texts, names)
+    yield from _shadowed(old, new, names)
+
+
+def _weaker_tests(
+    old: Sources, new: Sources, texts: Sequence[Text], names: Sequence[str]
+) -> Iterator[Finding]:
+    """Compare every test of the base with the tests that stand in its place."""
     moved = successors(old, new, texts)
     units = Units(old, new, sides(texts))
     # Too many to ask each: what others assert excuses nothing then.
@@ -82,25 +92,21 @@ def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
     others = fresh if len(fresh) * len(moved) <= MOST_PAIRS else []
     for path, source in old.items():
         for name, test in source.tests.items():
-            if supersedes(names, f"{path}::{name.replace(' > ', '::')}") or supersedes(
-                names, f"{path}::{name}"
-            ):
+            place = (path, name)
+            if is_superseded(names, place):
                 continue
-            here = new[path].tests.get(name) if path in new else None
-            places = (
-                ((path, name),)
-                if here and here.helper == test.helper
-                else moved.get((path, name), ())
-            )
-            after = [(p, new[p].tests[n]) for p, n in places]
+            after = in_place_of(place, test, new, moved)
             if not after:
                 continue
-            apart = _apart([t for p, t in others if units.same((path, name), test, [(p, t)])])
-            for rule, what in _compared(
-                test, [t for _, t in after], replaced(source, new.get(path), texts), apart
-            ):
+            related = [t for p, t in others if units.same(place, test, [(p, t)])]
+            substitutes = replaced(source, new.get(path), texts)
+            for rule, what in _compared(test, [t for _, t in after], substitutes, _apart(related)):
                 where, now = after[0]
                 yield rule, f"{where}::{now.name} (line {now.line}): {what}"
+
+
+def _shadowed(old: Sources, new: Sources, names: Sequence[str]) -> Iterator[Finding]:
+    """Tests whose name is given to something else further down, so that they never run."""
     for path, source in new.items():
         before = old.get(path, Source())
         for name in source.shadowed - before.shadowed:
@@ -123,37 +129,41 @@ def _fresh(old: Sources, new: Sources) -> list[tuple[str, Test]]:
 
 def _apart(tests: Sequence[Test]) -> frozenset[str]:
     """What some tests assert, and their rows."""
-    said = frozenset(
+    claims = frozenset(
         a.text for t in tests for a in t.assertions if a.weight and not is_made_up(a, t)
     )
-    return said | frozenset(row for t in tests for row in t.rows or ())
+    return claims | frozenset(row for t in tests for row in t.rows or ())
 
 
 def _compared(
     old: Test, new: Sequence[Test], replaced: frozenset[str], apart: frozenset[str]
 ) -> Iterator[Finding]:
     """What is weaker: a skip, and the first of all else, so that one edit is one objection."""
-    if not new or (len(new) == 1 and new[0] == old and not replaced & old.calls):
+    is_unchanged = len(new) == 1 and new[0] == old
+    if is_unchanged and not replaced & old.calls:
         return
     marks = sum((t.marks for t in new), Counter[tuple[str, str]]()) - old.marks
     for rule in (SKIP, WHEN):
         if skipped := sorted(what for name, what in marks if name == rule):
             yield rule, ", ".join(skipped)
             return
-    whole = len(new) > 1 or (new[0].name != old.name and covers(old, new))
+    # Tests that were split, or merged under another name, assert all of it elsewhere.
+    covered = len(new) > 1 or (new[0].name != old.name and covers(old, new))
     looks = (_marked(old, marks, new), _mocked(old, marks, replaced), _made_up(old, new))
-    others = (*looks, () if whole else _narrowed(old, new[0], apart))
+    others = (*looks, () if covered else _narrowed(old, new[0], apart))
     yield from islice(chain.from_iterable(others), 1)
 
 
 def _marked(old: Test, marks: Counter[tuple[str, str]], new: Sequence[Test]) -> Iterator[Finding]:
+    """Marks that the tests did not have: swallowed failures, looser matchers, constants."""
     kept = {a.text for t in new for a in t.assertions}
-    lost = any(a.text not in kept for a in old.assertions)
+    loses_claims = any(a.text not in kept for a in old.assertions)
     more = sum(len(t.assertions) for t in new) - len(old.assertions)
     for (rule, what), count in sorted(marks.items()):
-        if rule in {SWALLOWED, LOOSER} or (
-            rule == CONSTANT and (lost or count > more or "await" in what)
-        ):
+        # A constant beside all that was asserted before weakens nothing; in the place of one of
+        # these it does.
+        is_in_place = rule == CONSTANT and (loses_claims or count > more or "await" in what)
+        if rule in {SWALLOWED, LOOSER} or is_in_place:
             yield rule, what
 
 
@@ -206,36 +216,41 @@ def _from(source: str, files: set[str]) -> bool:
 
 
 def _narrowed(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding]:
-    lost, gained = _difference(old, new), _difference(new, old)
-    same = old.text == new.text
-    lost = [a for a in lost if a.text not in apart and not any(_merged(a, g) for g in gained)]
+    """What one test asserts less than it did; `apart` is what other new tests assert instead."""
+    missing, gained = _difference(old, new), _difference(new, old)
+    lost = [a for a in missing if a.text not in apart and not any(_merged(a, g) for g in gained)]
     yield from _wider(old, new)
     yield from _looser(old, new, lost, gained)
-    if (
-        old.rows
-        and new.rows
-        and len(new.rows) < len(old.rows)
-        and not set(old.rows) - set(new.rows) <= apart
-    ):
-        yield "ratchet.fewer-rows", f"{len(old.rows)} became {len(new.rows)}"
+    yield from _fewer_rows(old, new, apart)
     before, after = _total(old.assertions, old, new), _total(new.assertions, new, old)
-    gone = sum(a.weight for a in _difference(old, new)) - sum(a.weight for a in lost)
-    if after < before - gone and (not same or old.helper):
+    excused = sum(a.weight for a in missing) - sum(a.weight for a in lost)
+    # The text of a test may stay while a helper, which is read into it, asserts less: that is said
+    # of the helper.
+    may_assert_less = old.text == new.text and not old.helper
+    if after < before - excused and not may_assert_less:
         yield (
             "ratchet.fewer-assertions",
             ", ".join(a.text[:80] for a in lost[:3]) or "they are not reached any more",
         )
 
 
+def _fewer_rows(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding]:
+    """Rows of parameters that are gone, and that no other new test has."""
+    if not old.rows or not new.rows or len(new.rows) >= len(old.rows):
+        return
+    if not set(old.rows) - set(new.rows) <= apart:
+        yield "ratchet.fewer-rows", f"{len(old.rows)} became {len(new.rows)}"
+
+
 def _difference(one: Test, other: Test) -> list[Assertion]:
     """The assertions that only the first test makes."""
-    left = Counter(a.text for a in other.assertions if a.weight)
-    found = []
+    unmatched = Counter(a.text for a in other.assertions if a.weight)
+    only = []
     for a in one.assertions:
-        left[a.text] -= 1
-        if a.weight and left[a.text] < 0:
-            found.append(a)
-    return found
+        unmatched[a.text] -= 1
+        if a.weight and unmatched[a.text] < 0:
+            only.append(a)
+    return only
 
 
 def _merged(lost: Assertion, gained: Assertion) -> bool:
@@ -251,69 +266,84 @@ def _merged(lost: Assertion, gained: Assertion) -> bool:
 
 
 def _total(assertions: Sequence[Assertion], test: Test, other: Test) -> int:
+    """How often a test asserts; each row counts where the other test has none."""
     total = sum(a.weight for a in assertions)
     return total * (len(test.rows) if test.rows is not None and other.rows is None else 1)
 
 
 def _wider(old: Test, new: Test) -> Iterator[Finding]:
+    """Expected exceptions that take in more than they did."""
+    # With one more or less nothing tells which of them stands for which.
     if len(old.raises) != len(new.raises):
         return
-    for (kind, said), (now, still) in zip(old.raises, new.raises, strict=True):
-        words, more = set(kind.strip("()").split(", ")), set(now.strip("()").split(", "))
-        wide = (
-            (now in ANY_ERROR and kind not in ANY_ERROR)
-            or words < more
-            or kind in PARENTS.get(now, ())
-        )
-        if wide or (said and not still and words == more):
-            yield (
-                "ratchet.wider-exception",
-                f"{kind or 'any error'}{f' {said}' if said else ''} became {now or 'any error'}",
-            )
+    for (kind, message), (now, now_message) in zip(old.raises, new.raises, strict=True):
+        drops_message = message and not now_message and _kinds(kind) == _kinds(now)
+        if _is_wider(kind, now) or drops_message:
+            was = f"{kind or 'any error'}{f' {message}' if message else ''}"
+            yield "ratchet.wider-exception", f"{was} became {now or 'any error'}"
+
+
+def _is_wider(kind: str, now: str) -> bool:
+    """Does one expected exception take in another one and more?"""
+    is_any_error = now in ANY_ERROR and kind not in ANY_ERROR
+    return is_any_error or _kinds(kind) < _kinds(now) or kind in PARENTS.get(now, ())
+
+
+def _kinds(kind: str) -> set[str]:
+    """The exceptions of a tuple of them."""
+    return set(kind.strip("()").split(", "))
 
 
 def _looser(
     old: Test, new: Test, lost: Sequence[Assertion], gained: Sequence[Assertion]
 ) -> Iterator[Finding]:
-    for key, numbers in new.limits.items():
-        before = old.limits.get(key)
-        if before is None:
-            tolerance = (
-                not key.startswith("limit of")
-                and "timeout" not in key
-                and len(new.assertions) <= len(old.assertions)
-            )
-            if (
-                tolerance
-                and max(numbers) > NARROW
-                and not key.endswith(("places", "decimal"))
-                and lost
-            ):
-                yield LOOSER, f"{key} {max(numbers):g}"
-        elif len(before) == len(numbers) and any(
-            now > was for was, now in zip(before, numbers, strict=True)
-        ):
-            yield (
-                LOOSER,
-                (
-                    f"{key}: {', '.join(f'{abs(n):g}' for n in before)} became"
-                    f" {', '.join(f'{abs(n):g}' for n in numbers)}"
-                ),
-            )
-    best = {
-        a.subject: max((b.rank for b in new.assertions if b.subject == a.subject), default=0)
-        for a in lost
-    }
-    for a in lost:
-        if any(g.subject == a.subject for g in gained) and 0 < best[a.subject] < a.rank:
-            yield (
-                LOOSER,
-                (
-                    f"{a.text[:80]} became"
-                    f" {next(g.text for g in gained if g.subject == a.subject)[:80]}"
-                ),
-            )
+    """What is compared less exactly: by a limit, of one subject, or of the test as a whole."""
+    yield from _looser_limits(old, new, lost)
+    yield from _lower_ranks(new, lost, gained)
     exact = sum(a.rank == EXACT for a in lost) - sum(a.rank == EXACT for a in gained)
     vague = sum(a.rank < EXACT for a in gained) - sum(a.rank < EXACT for a in lost)
     if 0 < exact <= vague:
         yield LOOSER, f"{lost[0].text[:80]} became {gained[-1].text[:80]}"
+
+
+def _looser_limits(old: Test, new: Test, lost: Sequence[Assertion]) -> Iterator[Finding]:
+    """Limits that are larger than they were, and tolerances in the place of exact values."""
+    is_longer = len(new.assertions) > len(old.assertions)
+    for key, numbers in new.limits.items():
+        before = old.limits.get(key)
+        if before is None:
+            # Beside all that was asserted before, or with a further assertion, it is a new claim.
+            if lost and not is_longer and _is_wide_tolerance(key, numbers):
+                yield LOOSER, f"{key} {max(numbers):g}"
+        elif _has_larger(before, numbers):
+            yield LOOSER, f"{key}: {_magnitudes(before)} became {_magnitudes(numbers)}"
+
+
+def _is_wide_tolerance(key: str, numbers: Sequence[float]) -> bool:
+    """Does this limit say how near is near enough, and more than rounding needs?"""
+    counts_places = key.endswith(("places", "decimal"))
+    is_other_limit = key.startswith("limit of") or "timeout" in key
+    return not counts_places and not is_other_limit and max(numbers) > NARROW
+
+
+def _has_larger(before: Sequence[float], numbers: Sequence[float]) -> bool:
+    """Is one of these numbers larger than the one in its place was?"""
+    return len(before) == len(numbers) and any(
+        now > was for was, now in zip(before, numbers, strict=True)
+    )
+
+
+def _magnitudes(numbers: Sequence[float]) -> str:
+    """Numbers for a detail, without the sign that makes larger ones looser."""
+    return ", ".join(f"{abs(n):g}" for n in numbers)
+
+
+def _lower_ranks(
+    new: Test, lost: Sequence[Assertion], gained: Sequence[Assertion]
+) -> Iterator[Finding]:
+    """Assertions in whose place the same subject is compared less exactly."""
+    for a in lost:
+        successor = next((g for g in gained if g.subject == a.subject), None)
+        best = max((b.rank for b in new.assertions if b.subject == a.subject), default=0)
+        if successor is not None and 0 < best < a.rank:
+            yield LOOSER, f"{a.text[:80]} became {successor.text[:80]}"
