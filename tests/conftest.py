@@ -73,6 +73,12 @@ def slim_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pytest(tmp_path_factory.mktemp("pytest"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start more workers than there are processors: most tests of a night wait for processes."""
+    processors = len(os.sched_getaffinity(0))
+    return processors + min(processors, 4)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The program is compiled once, as an installed one is: it is started a thousand times,
     also where Python may not write bytecode."""

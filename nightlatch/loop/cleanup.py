@@ -18,6 +18,7 @@ from nightlatch.util.fs import orphaned
 from nightlatch.workspace import workspace
 
 SESSIONS, WORK, BASES = "refs/nightlatch/sessions", "refs/nightlatch/work", "refs/nightlatch/bases"
+# a candidate is a few objects: what is kept costs little, and may be the only copy of some work
 OLD, MANY = 90 * 86_400.0, 500
 KINDS = {
     "refs": (
@@ -53,6 +54,7 @@ def leftovers(project: Project, before: float, keep: int) -> Iterator[Removable]
     needed = needed_sessions(seen, flight)
     yield from old_refs(seen, before, keep, needed)
     for folder in (project.cache / "ws").glob("*-*"):
+        # named by its process: a command of the person may be at work in it now
         if orphaned(folder.name.partition("-")[0]) and not (
             flight and str(folder) == flight.folder
         ):
@@ -115,6 +117,7 @@ def remove(project: Project, one: Removable) -> None:
     if one.kind == "refs":
         project.repo.delete_ref(one.name)
     elif (path := Path(one.name)).is_dir():
+        # an agent may have made folders that not even their owner may enter
         workspace.unlock(path)
         shutil.rmtree(path, ignore_errors=True)
     else:

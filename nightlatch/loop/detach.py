@@ -14,7 +14,7 @@ from nightlatch.project.project import Project
 from nightlatch.util import outside
 from nightlatch.util.fs import Lock
 
-LOOK = 0.05
+LOOK = 0.05  # seconds: the person waits for the prompt
 STARTED = re.compile(r"^\S+Z run +(r-\S+)", re.MULTILINE)
 
 
@@ -34,6 +34,7 @@ def detach(project: Project) -> Detached:
     """Start this very command again, without `--detach`, and wait until its run has begun or
     has ended. Raises BusyError."""
     state_folder(project)
+    # asked here, so that the sentence stands on the terminal and not in a log that nobody reads
     with Lock(project.state / "lock"):
         pass
     argv = [sys.executable, "-P", *(word for word in sys.orig_argv[1:] if word != "--detach")]

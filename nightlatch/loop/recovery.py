@@ -30,6 +30,8 @@ def settle(context: RunContext, conclude: Conclude) -> None:
     What a killed loop left is taken through the same verdict as any other work: its agent is ended,
     its workspace becomes a candidate, and the session gets the one commit that it had not got yet.
     """
+    # the order matters: what began to land lands first, or the session would land twice; edits of
+    # the plan come before decisions, which may be about features that they add
     finish_publishing(context)
     finish_session(context, conclude)
     context.memory.plan_stat = context.project.plan_stat()
@@ -44,6 +46,7 @@ def finish_session(context: RunContext, conclude: Conclude) -> None:
     flight = context.journal.state.flight
     if flight is None:
         return
+    # a copy of the repository holds the same journal: it must not end the original's agent
     if flight.process and ours(context, flight):
         supervisor.end_orphan(flight.process)
     tip = context.tip()
@@ -88,6 +91,7 @@ def end(context: RunContext, session: str) -> None:
         if flight and ours(context, flight)
         else None
     )
+    # the journal first: killed here, the next run discards a workspace that nobody needs
     context.journal.write("session.ended", session=session)
     context.project.repo.delete_ref(base_ref(session))
     if place:
@@ -138,6 +142,7 @@ def restored(context: RunContext, flight: InFlight) -> Workspace | None:
     """A fresh workspace with the last snapshot in it, for a session whose own is gone; None
     where there is no snapshot."""
     repo, saved = context.project.repo, session_ref(flight.session)
+    # a snapshot of another base belongs to an earlier life of this session
     if repo.tip_of(saved) is None or repo.tip_of(f"{saved}^") != flight.base:
         return None
     place = context.pool.take(flight.base)
@@ -185,6 +190,7 @@ def record(context: RunContext, ended: SessionEnded) -> None:
     command = context.project.config.land.after
     if command and ended.outcome in LANDS:
         repo, patience = context.project.repo, context.project.config.limits.check
+        # outside any sandbox, so it gets the person's environment and nothing that an agent set
         env = {**outside.environment(None, repo.top), **landed_as(ended)}
         done = supervisor.run(
             supervised(["sh", "-c", command], env=env, cwd=repo.folder), timeout=patience

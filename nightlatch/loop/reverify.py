@@ -1,11 +1,12 @@
 """Features that say they pass are proved again: at the start, after commits that are not the
 loop's, and before the run says "every"."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from nightlatch.git.model import Change
 from nightlatch.landing.landing import write_down
-from nightlatch.model.models import Feature, Plan
+from nightlatch.model.models import Feature
 from nightlatch.record.progress import DETAILS, Entry, minute
 from nightlatch.report.source import SLIPPED
 from nightlatch.run.context import RunContext, Stopped
@@ -31,52 +32,58 @@ def prove_tip(context: RunContext) -> None:
     if seen and context.project.repo.tip_of(seen) is None:
         seen = ""  # rewritten by the person, and collected: nothing is known any more
     plan = context.plan(tip)
-    features = claimed(plan) if plan and seen != tip else []
+    features = claimed(plan.features) if plan and seen != tip else []
     if not features or (seen and own_work(context, seen, tip)):
         return
-    engine = context.engine
-    aside = matcher(engine.evaluator.layout.aside)
-    changes = (
-        [
-            change
-            for change in engine.evaluator.repo.diff(
-                engine.evaluator.tree(seen), engine.evaluator.tree(tip)
-            )
-            if not aside(change.path)
-        ]
-        if seen
-        else []
-    )
-    before = engine.evaluator.proofs(seen) if seen else {}
-    known, found = engine.evaluator.proofs(tip), dict[str, VerifyResult]()
-    budget = kept_features_io.SHARE * engine.evaluator.hands.timeout
+    results, was_stopped = prove(context, seen, tip, features)
+    if was_stopped:
+        memory.proven = seen  # the next look begins where this one did
+    context.engine.evaluator.keep_proofs(tip, results)
+    red = {name for name, result in results.items() if result.answer is CheckStatus.RED}
+    slip(context, tip, [feature for feature in features if proof_name(feature) in red])
+
+
+def prove(
+    context: RunContext, seen: str, tip: str, features: Sequence[Feature]
+) -> tuple[dict[str, VerifyResult], bool]:
+    """Return what is newly known of these features at the tip, by the name of their proof, and
+    whether a signal ended the search.
+
+    What no commit since `seen` can have reached is carried over; the rest runs while there is time.
+    """
+    evaluator = context.engine.evaluator
+    changes = changes_since(context, seen, tip) if seen else []
+    before = evaluator.proofs(seen) if seen else {}
+    known, results = evaluator.proofs(tip), dict[str, VerifyResult]()
+    # a plan of a thousand features must not hold up the first agent: `confirm` asks the rest
+    seconds_left = kept_features_io.SHARE * evaluator.hands.timeout
     for feature in features:
         name = proof_name(feature)
+        if name in known or seconds_left <= 0 or context.signals.asked:
+            continue
         earlier = before.get(name)
-        if name in known or budget <= 0 or context.signals.asked:
-            continue
         if earlier and not may_reach(feature, earlier, changes):
-            found[name] = replace(earlier, carried=True)
+            results[name] = replace(earlier, carried=True)
             continue
-        if not found:
+        if not results:
             context.console.say(
                 "proving",
                 f"{len(features)} features are marked as passing: their verify commands run now",
             )
-        if (said := verified(context, tip, feature)) is None:
-            memory.proven = seen
-            break
-        found[name], budget = said, budget - said.seconds
-    engine.evaluator.keep_proofs(tip, found)
-    slip(
-        context,
-        tip,
-        [
-            f
-            for f in features
-            if (said := found.get(proof_name(f))) and said.answer is CheckStatus.RED
-        ],
-    )
+        result = verified(context, tip, feature)
+        if result is None:
+            return results, True
+        results[name] = result
+        seconds_left -= result.seconds
+    return results, False
+
+
+def changes_since(context: RunContext, seen: str, tip: str) -> list[Change]:
+    """Return what changed between two commits, the loop's own files aside."""
+    evaluator = context.engine.evaluator
+    is_aside = matcher(evaluator.layout.aside)
+    changes = evaluator.repo.diff(evaluator.tree(seen), evaluator.tree(tip))
+    return [change for change in changes if not is_aside(change.path)]
 
 
 def own_work(context: RunContext, old: str, new: str) -> bool:
@@ -93,9 +100,9 @@ def own_work(context: RunContext, old: str, new: str) -> bool:
     return False
 
 
-def claimed(plan: Plan) -> list[Feature]:
-    """The features that say they pass and that a command can be asked about."""
-    return [feature for feature in plan.features if feature.done and feature.verify]
+def claimed(features: Iterable[Feature]) -> list[Feature]:
+    """Return the features that are marked as passing and that a command can be asked about."""
+    return [feature for feature in features if feature.done and feature.verify]
 
 
 def confirm(context: RunContext, tip: str, features: Iterable[Feature]) -> Stop | None:
@@ -106,45 +113,60 @@ def confirm(context: RunContext, tip: str, features: Iterable[Feature]) -> Stop 
     What the loop itself had proved and is red now becomes work again. What only a person's word
     stands for stays as they gave it, and is said.
     """
-    engine = context.engine
-    known, found = engine.evaluator.proofs(tip), dict[str, VerifyResult]()
-    left = [feature for feature in features if feature.done and feature.verify]
-    for number, feature in enumerate(left, 1):
-        said = known.get(proof_name(feature))
-        if said is None or said.carried:
+    marked = claimed(features)
+    results = proofs_at(context, tip, marked)
+    if results is None:
+        return None
+    red = [feature for feature in marked if results[feature.id].answer is CheckStatus.RED]
+    slipped = slip(context, tip, red) if red else []
+    faults = [feature for feature in marked if results[feature.id].answer is CheckStatus.FAULT]
+    if faults:
+        tail = plain(" / ".join(last_lines(results[faults[0].id].tail)[-2:]), 200)
+        return Stop(
+            code=4, why=f"the verify of {names(faults)} cannot be run: {tail}; nightlatch doctor"
+        )
+    given = [feature for feature in red if feature not in slipped]
+    return stop_for_word(given) if given else None
+
+
+def proofs_at(
+    context: RunContext, tip: str, features: Sequence[Feature]
+) -> dict[str, VerifyResult] | None:
+    """Return what the verify of each feature says at this very commit, by feature; None where a
+    signal ended the search."""
+    evaluator = context.engine.evaluator
+    known, results = evaluator.proofs(tip), dict[str, VerifyResult]()
+    for number, feature in enumerate(features, 1):
+        name = proof_name(feature)
+        result = known.get(name)
+        # what was only carried over nobody saw at this commit
+        if result is None or result.carried:
             context.console.say(
                 "proving",
-                f"{number} of {len(left)}: the verify of {plain(feature.id)}, at the last commit",
+                f"{number} of {len(features)}: the verify of {plain(feature.id)},"
+                " at the last commit",
             )
-            said = verified(context, tip, feature)
-            engine.evaluator.keep_proofs(tip, {proof_name(feature): said} if said else {})
-        if said is None:
+            result = verified(context, tip, feature)
+            evaluator.keep_proofs(tip, {name: result} if result else {})
+        if result is None or context.signals.asked:
             return None
-        found[feature.id] = said
-        if context.signals.asked:
-            return None
-    red = [feature for feature in left if found[feature.id].answer is CheckStatus.RED]
-    given = [feature for feature in red if feature not in slip(context, tip, red)]
-    odd = [feature for feature in left if found[feature.id].answer is CheckStatus.FAULT]
-    if odd:
-        tail = last_lines(found[odd[0].id].tail)
-        why = (
-            f"the verify of {names(odd)} cannot be run: {plain(' / '.join(tail[-2:]), 200)};"
-            " nightlatch doctor"
-        )
-        return Stop(code=4, why=why)
-    if given:
-        says = (
-            "are marked as passing, but their verify is red"
-            if given[1:]
-            else "is marked as passing, but its verify is red"
-        )
-        return Stop(
-            code=3,
-            why=f"{names(given)} {says}: nightlatch verify",
-            waits=tuple(feature.id for feature in given),
-        )
-    return None
+        results[feature.id] = result
+    return results
+
+
+def stop_for_word(features: Sequence[Feature]) -> Stop:
+    """Return the stop for features that pass by a person's word alone, against their verify: the
+    loop does not take back what a person said."""
+    says = (
+        "are marked as passing, but their verify is red"
+        if features[1:]
+        else "is marked as passing, but its verify is red"
+    )
+    return Stop(
+        code=3,
+        why=f"{names(features)} {says}: nightlatch verify",
+        waits=tuple(feature.id for feature in features),
+    )
 
 
 def verified(context: RunContext, tip: str, feature: Feature) -> VerifyResult | None:

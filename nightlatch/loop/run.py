@@ -39,6 +39,7 @@ def opened(options: Options) -> Iterator[RunContext]:
 def begin(context: RunContext) -> None:
     # by name: it imports all of this package, this module too
     import_module("nightlatch.run.preload").preload()
+    # a pause or stop that was meant for the run before this one
     control_io.forget(context.project)
     unheld = [says for says, _ in context.sandbox.bounds.lacks()]
     context.journal.write(
@@ -53,6 +54,7 @@ def begin(context: RunContext) -> None:
     limits, now = context.project.config.limits, context.now()
     context.memory.until = next_clock(limits.until, clock.local(now)) if limits.until else None
     context.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
+    # a verify that is green later, and was red here, was made green in this run
     context.memory.start_base = context.tip()
     context.notice_sleep()
     context.console.say("run", f"{context.run} on {context.branch}")
@@ -91,6 +93,7 @@ def write_end(context: RunContext, end: BaseException) -> None:
         with suppress(NightlatchError, OSError):
             why = f"{end.problem}; fix: {end.fix}"
             if isinstance(end, DiskError):
+                # room that was put by when there was some, for these last words
                 (context.project.state / "ballast").unlink(missing_ok=True)
             context.journal.write("run.ended", run=context.run, code=end.exit, why=why)
             if isinstance(end, DiskError):

@@ -26,6 +26,7 @@ def decide(context: RunContext) -> Choice | Wait | Stop:
     if plan is None:
         return Stop(code=2, why=f"{context.project.plan} is no longer on the branch")
     answer = policy.decide(plan, context.history(tip), budget(context, tip), context.now())
+    # after the policy: a night that is over anyway ends with its own reason
     if isinstance(answer, Choice) and (short := context.sandbox.bounds.short()):
         return Stop(code=4, why=short)
     if isinstance(answer, Choice):
@@ -38,6 +39,7 @@ def decide(context: RunContext) -> Choice | Wait | Stop:
             context.pool.stop.set()  # what is prepared for agents is not waited for either
             return decide(context)
         context.memory.base_seen = True
+    # the one sentence that must never be wrong is asked about once more
     if isinstance(answer, Stop) and says_it_passes(answer):
         return confirmed(context, tip, plan, answer)
     return answer
@@ -57,6 +59,7 @@ def confirmed(context: RunContext, tip: str, plan: Plan, stop: Stop) -> Choice |
     wrong = reverify.confirm(
         context, tip, [feature for feature in plan.features if only in ("", feature.id)]
     )
+    # what slipped was committed: there is something to do again
     if context.tip() != tip or context.signals.asked:
         return decide(context)
     return wrong or stop
@@ -77,6 +80,7 @@ def budget(context: RunContext, tip: str) -> policy.RunLimits:
         purses=purses(context, tip),
         until=context.memory.until,
         wall=context.memory.wall,
+        # faults of an earlier run may have been mended since: each run tries for itself
         faults=history.faults if own else (),
         barren=history.barren if own else 0,
         fault=needs_the_person(context, history.faults if own else ()),
@@ -151,6 +155,7 @@ def wait(context: RunContext, until: Wait) -> None:
         context.console.alive((context.now() - began).total_seconds(), f"{until.why}{more}")
         context.notifier.ping()
         context.notice_sleep()
+        # short, so that an edit of the plan or a command is noticed within a second
         context.signals.pause(min(left, 1.0))
 
 

@@ -4,7 +4,7 @@ the branch moved meanwhile."""
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -47,12 +47,12 @@ from nightlatch.util.paths import PROGRAM
 from nightlatch.verdict import judge_io
 from nightlatch.workspace import profiles, workspace
 
-LANDINGS = 12
-LOOKED_BACK = 3
-NAMED_FILES = 20
+LANDINGS = 12  # enough to see what kind of work lands here; the brief has other things to say
+LOOKED_BACK = 3  # sessions: what an older one touched was given up or has landed
+NAMED_FILES = 20  # in the brief; a list that is longer is skimmed
 # what init writes around the command of the tests
 STAND_IN = re.compile(r'PATH="[^"]*" (?:exec )?|\Aexec ')
-PICTURES = 4
+PICTURES = 4  # a side; more than the morning page shows
 
 
 def provision(context: RunContext, choice: Choice) -> Started:
@@ -118,9 +118,11 @@ def lay_carried(context: RunContext, started: Started, *, fresh: bool) -> Starte
     """
     repo = context.project.repo
     ref, woken = repo.work_ref(started.feature.id), context.options.wake
+    # a session that the person wakes goes on from its own tree, unless that is the carried one
     if woken and woken not in context.history(started.base).of(started.feature).sessions[-1:]:
         ref = session_ref(woken)
     elif fresh:
+        # refused again and again: the next session must not inherit what led there
         repo.delete_ref(ref)
     complete = phases_io.last_complete(context, started.feature, started.base) if fresh else ""
     work = repo.tip_of(session_ref(complete) if complete else ref)
@@ -138,6 +140,7 @@ def already_green(context: RunContext, started: Started) -> SessionEnded | None:
     verdict = context.engine.needless(started.base, context.memory.start_base, started.feature)
     if verdict is None:
         return None
+    # it lands or waits like any other work, as a candidate without a change
     nothing = Candidate(tree=context.project.repo.tree_of(started.base), base=started.base)
     end = AgentEnd(end=End.FINISHED)
     landed = (
@@ -277,32 +280,25 @@ def brief_parts(
 
 def checks(project: Project, rev: str, plan: Plan | None) -> tuple[str, ...]:
     """The command of the tests, the checks, and the gates of the plan, as an agent runs them."""
-    folder, files = project.path("checks/"), project.repo.files(rev)
-    names = sorted(
-        path for path, (mode, _) in files.items() if path.startswith(folder) and mode == PROGRAM
-    )
-    texts = {
-        name: (project.repo.read(rev, name) or b"").decode("utf-8", "replace").splitlines()
-        for name in names
-    }
-    suites = [
-        line
-        for lines in texts.values()
-        if SUITE_MARK in lines
-        for line in lines
-        if line[:1] != "#" and line not in ("", "set -e")
-    ]
-    asked = [STAND_IN.sub("", line) for line in suites]
-    own = (
-        f"./{name.removeprefix(folder.removesuffix('checks/'))}"
-        for name, lines in texts.items()
-        if SUITE_MARK not in lines
-    )
-    return (
-        *([project.config.checks.tests] if project.config.checks.tests else asked),
-        *own,
-        *(plan.gates if plan else ()),
-    )
+    folder = project.path("checks/")
+    own, suites = list[str](), list[str]()
+    for name, (mode, _) in sorted(project.repo.files(rev).items()):
+        if not name.startswith(folder) or mode != PROGRAM:
+            continue
+        lines = (project.repo.read(rev, name) or b"").decode("utf-8", "replace").splitlines()
+        if SUITE_MARK in lines:
+            suites += suite_commands(lines)
+        else:
+            own.append(f"./{name.removeprefix(folder.removesuffix('checks/'))}")
+    tests = [project.config.checks.tests] if project.config.checks.tests else suites
+    return (*tests, *own, *(plan.gates if plan else ()))
+
+
+def suite_commands(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the commands of a generated check, without what only the loop puts before them."""
+    for command in lines:
+        if command[:1] != "#" and command not in ("", "set -e"):
+            yield STAND_IN.sub("", command)
 
 
 def work(context: RunContext, started: Started, text: str) -> AgentEnd:
@@ -313,6 +309,7 @@ def work(context: RunContext, started: Started, text: str) -> AgentEnd:
     snapshots = Snapshots(context=context, started=started)
     write_private(folder / "brief.md", text)
     env = {"NIGHTLATCH_PHASE": started.stage.phase.name} if started.stage else {}
+    # the scripted agent counts its sessions by these; a real one is told nothing of the sort
     if script := script_digest(started.agent.name):
         turn = len(context.history(started.base).of(started.feature).sessions) + 1
         env |= {
@@ -332,6 +329,7 @@ def work(context: RunContext, started: Started, text: str) -> AgentEnd:
     usual = invoke_io.invocation(context.project, place, context.sandbox, spec, folder / "brief.md")
 
     def begun(process: str) -> None:
+        # first of all: a loop that is killed now must be able to end this process later
         context.journal.write("agent.started", process=process)
         context.pool.ahead(started.base)
 
@@ -392,7 +390,7 @@ def believed(context: RunContext, started: Started, ran: registry_io.AgentRun) -
         " is so",
     )
     answer = knock(context.project, context.pool, started.agent, started.base)
-    # an agent that does not answer may well be limited
+    # an agent that does not answer may well be limited: its own words are believed then
     said_again = answer if answer.end in registry_io.BY_WORDS else ran.doubt
     end = ran.end if answer.end is End.FINISHED else said_again
     return replace(end, usage=ran.end.usage + answer.usage, seconds=ran.end.seconds)
@@ -422,6 +420,7 @@ def collect(context: RunContext, started: Started) -> Candidate:
     """The tree that the session produced, built from files alone, protected paths put back; and
     what it noted, confirmed or not."""
     built = build(context, started)
+    # named before anything looks at it: `git gc` of the person may run at any moment
     keep(context, started, built.tree)
     if not context.project.repo.has_all_of(
         started.base, built.tree
@@ -471,7 +470,7 @@ def examine(context: RunContext, started: Started, made: Candidate, end: AgentEn
         named=outcome.named_paths(started.feature, context.project.inside),
         goes_on=made.found.goes_on,
     )
-    # then a check may be red that is not
+    # a check that is red for want of room says nothing of the work
     if closed.outcome not in LANDS and is_full(context.project.cache):
         raise disk_full(context.project.cache)
     return closed

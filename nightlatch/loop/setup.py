@@ -41,8 +41,10 @@ def entered(options: Options, *, named: bool = False) -> Iterator[RunContext]:
         sandbox = profiles.sandbox_of(project)
         hired = tuple(registry_io.load(agent, settings.agents) for agent in settings.agent)
         judge_io.hired(project, hired[0].name)
+        # after everything that may refuse: a run that never began leaves no trace in the journal
         journal = open_journal(store_of(project.state).path, now)
         run = run_id(now(), journal.state.run) if named else ""
+        # what an editor or a killed loop left half written beside the plan
         fs.drop_drafts((project.repo.top / project.plan).resolve().parent)
         workspace.sweep(
             project.cache, keep=journal.state.flight.folder if journal.state.flight else ""

@@ -15,6 +15,12 @@ from nightlatch.run.context import RunContext, Started
 from nightlatch.workspace import build as candidate
 from nightlatch.workspace import scope
 
+# seconds: a snapshot reads the whole workspace, and losing three minutes of an agent is bearable
+SNAPSHOT = 180.0
+SOON = 20.0
+LARGE = 8_000  # characters of a tool's result: a test run or an install has just ended
+RENDERING = 1800.0  # seconds: for somebody who looks in the night
+
 
 class Snapshots:
     """Saves the workspace every few minutes, and soon after a large result of a tool, so that
@@ -25,13 +31,14 @@ class Snapshots:
     """
 
     def __init__(self, *, context: RunContext, started: Started) -> None:
-        self._context, self._started, self._saved, self._rendered = (
-            context,
-            started,
-            -SOON,
-            -RENDERING,
-        )
-        self._began, self._todo, self._large = context.now(), "", False
+        self._context = context
+        self._started = started
+        self._began = context.now()
+        self._todo = ""
+        self._large = False
+        # so that the first ones are due at once
+        self._saved = -SOON
+        self._rendered = -RENDERING
 
     def hear(self, event: Event) -> None:
         self._large = self._large or (event.kind is Kind.TOOL_RESULT and len(event.text) >= LARGE)
@@ -53,15 +60,6 @@ class Snapshots:
             with suppress(RepoError, DiskError, OSError):
                 notes_io.harvest(self._context, self._started)
                 keep(self._context, self._started, build(self._context, self._started).tree)
-
-
-SNAPSHOT, SOON = 180.0, 20.0
-
-
-LARGE = 8_000
-
-
-RENDERING = 1800.0
 
 
 def build(context: RunContext, started: Started) -> candidate.Candidate:

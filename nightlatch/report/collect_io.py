@@ -34,6 +34,7 @@ EVENTS = (
     *("run.started", "run.ended", "machine.slept"),
 )
 BROKE = ("4", "5", "70")
+# The page has to open on a phone: what it embeds is bounded, whatever a night left.
 MOST_COMMITS = 400
 MOST_FINDINGS = 60
 MOST_PICTURES, PICTURE_BYTES, MOST_PATHS = 8, 300_000, 100
@@ -61,14 +62,11 @@ def report(
     picked = chosen(seen.items, run, since)
     known = [night.run for night in nights(seen.items) if night.run]
     if run and run not in known:
-        names = ", ".join(line(name, 40) for name in known[-3:])
-        fix = f"one of: {names}" if known else "nightlatch run"
-        raise UsageError(f"run {line(run, 60)} not found", place=project.progress, fix=fix)
+        raise _not_found(project, run, known)
     times, last = journal_of(project, {night.run for night in picked})
     going = last if read_io.holder(project) else ""
-    is_unrecorded = last and last not in known
     nothing_chosen = not run and not since
-    if is_unrecorded and nothing_chosen:
+    if nothing_chosen and last and last not in known:
         broke = times.stops.get(last, ("",))[0] in BROKE
         if going or broke or not picked:
             # it has left nothing on the branch, and says more than the run before it
@@ -82,6 +80,12 @@ def report(
     unread = (seen.unread,) if seen.unread else ()
     facts = replace(facts, times=times, going=going, missing=(*unread, *facts.missing))
     return build(facts, picked)
+
+
+def _not_found(project: Project, run: str, known: Sequence[str]) -> UsageError:
+    names = ", ".join(line(name, 40) for name in known[-3:])
+    fix = f"one of: {names}" if known else "nightlatch run"
+    return UsageError(f"run {line(run, 60)} not found", place=project.progress, fix=fix)
 
 
 def source(
@@ -140,6 +144,7 @@ def landings(
 def landed_as(project: Project, log: Iterable[Commit]) -> dict[str, LandedCommit]:
     """By session. Only the last ones' files are looked at, however many there are."""
     commits = [commit for commit in log if "Nightlatch-Session" in commit.trailers]
+    # counting lines is what costs: the rows of older sessions do without
     changed = changes(project, [commit.id for commit in commits[:MOST_COMMITS]])
     return {
         commit.trailers["Nightlatch-Session"]: LandedCommit(
@@ -294,6 +299,7 @@ def differences(project: Project, tip: str, shown: Iterable[tuple[str, str]]) ->
                 if paths
                 else {}
             )
+        # collected by git, or of a clone that never had it: the page does without
         except RepoError:
             continue
     return found
@@ -333,6 +339,7 @@ def read_pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
         if (
             file.suffix.lower() in KINDS
             and file.is_file()
+            # a link would take a file of the person's onto a page that is shown around
             and not file.is_symlink()
             and file.stat().st_size <= PICTURE_BYTES
         ):

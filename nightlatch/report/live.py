@@ -202,14 +202,15 @@ def news(before: RunSnapshot | None, now: RunSnapshot) -> Iterator[Row]:
     if now.process is None:
         yield "ended", now.ending
     elif before is None or session_and_phase(before) != session_and_phase(now):
-        work = now.work
-        yield (
-            ("session", f"{work.feature} {work.title}: {work.phase}")
-            if work
-            else ("waiting", "between two sessions")
-        )
+        yield _work_row(now.work)
     if before is not None and now.wish != before.wish:
         yield "asked", now.wish or "resume"
+
+
+def _work_row(work: SessionAtWork | None) -> Row:
+    if work is None:
+        return "waiting", "between two sessions"
+    return "session", f"{work.feature} {work.title}: {work.phase}"
 
 
 def session_and_phase(scene: RunSnapshot) -> Sequence[str]:

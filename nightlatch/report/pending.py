@@ -229,6 +229,7 @@ def slipped_features(source: Source) -> Iterator[PendingDecision]:
             or feature.id in source.survey.asked
             or feature.id in source.survey.decided
         )
+        # what landed again since, or what the person has already decided, asks for nothing
         if entry is None or not is_slip(entry) or settled:
             continue
         yield PendingDecision(

@@ -51,6 +51,7 @@ def noted(project: Project, begun: InFlight, known: frozenset[str]) -> tuple[Fin
 
 def texts(project: Project, begun: InFlight) -> list[str]:
     """The notes of a session in flight, line by line, whether the loop has fetched them or not."""
+    # the folder stands in a journal that may have been copied with its repository
     place = (
         reopen(Path(begun.folder), begun.base)
         if Path(begun.folder).is_relative_to(project.cache)

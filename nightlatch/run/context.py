@@ -34,8 +34,8 @@ from nightlatch.verdict.engine_io import VerdictEngine
 from nightlatch.workspace.pool import Pool
 from nightlatch.workspace.workspace import Workspace
 
-JITTER = 50
-SLEPT = 60.0
+JITTER = 50  # seconds
+SLEPT = 60.0  # seconds: less is a busy machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,7 @@ class Signals:
     _idle: bool = False
 
     def hear(self, number: int, _frame: FrameType | None) -> None:
+        # the second one is meant: no work is carried any more
         if self.asked:
             raise KeyboardInterrupt
         self.asked, self.code = signal.Signals(number).name, 128 + number
@@ -297,14 +298,10 @@ class RunContext:
         return self.record.findings(tip)
 
     def sessions_used(self, tip: str) -> int:
-        """How many sessions of this run the branch has on record; they are its last."""
-        return sum(
-            1
-            for _ in takewhile(
-                lambda session: session.startswith(f"{self.run}-"),
-                reversed([*self.history(tip).sessions]),
-            )
-        )
+        """Return how many sessions of this run the branch has on record."""
+        # from the end: a branch of a year has thousands of them, and this run's are its last
+        latest = reversed([*self.history(tip).sessions])
+        return sum(1 for _ in takewhile(lambda name: name.startswith(f"{self.run}-"), latest))
 
     def words(self, tip: str) -> list[str]:
         """What the sessions of this run came to, as far as the branch has them."""
@@ -335,6 +332,7 @@ class RunContext:
         Without a word on when that is, it is a guess that grows each time that it was too short.
         """
         free = resets_at or self.now() + unknown(self.journal.state.guesses.get(agent.name, 0))
+        # many runs share one login: not all of them may knock in the same second
         until = free + timedelta(seconds=5 + secrets.randbelow(JITTER))
         self.journal.write(
             "limit.met", agent=agent.name, until=until.isoformat(), guessed=resets_at is None

@@ -13,7 +13,7 @@ POWER = Path("/sys/power/state")
 KEEPER = "systemd-inhibit"
 HELD = ("--what=sleep:idle", "--mode=block", "--who=nightlatch", "--why=agents are at work")
 NEEDED = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
-PATIENCE = 10.0
+PATIENCE = 10.0  # seconds: a bus that hangs must not hold up the end of a run
 
 
 def asleep() -> float:

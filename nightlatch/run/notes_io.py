@@ -4,7 +4,7 @@ all of it becomes files of the record."""
 import json
 import posixpath
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -40,7 +40,7 @@ from nightlatch.suite.results import CheckStatus, file_of
 from nightlatch.util import fs
 from nightlatch.util.text import ends, folded
 
-MOST_BYTES = 1_000_000
+MOST_BYTES = 1_000_000  # of an agent's notes: more are no notes, and would fill the memory
 # bytes of the beginning and of the end: of what a command printed, of a file that is in no commit
 PRINTED, KEPT = 2_000, 8_000
 CONFIRMED = frozenset({State.VERIFIED, State.REJECTED})
@@ -144,10 +144,12 @@ def gather(context: RunContext, started: Started, tree: str) -> CheckedNote:
     context.console.say(
         "notes", f"{started.feature.id} {len(taken)} notes; what they claim is run now"
     )
+    # all claims together get the time of one check: an agent must not buy hours by noting a lot
     until = time.monotonic() + context.project.config.limits.check
     found = NOTHING_FOUND
     for note in taken:
         found = weighed(context, started, tree, known, found, note, until)
+    # what reads like no note is kept as text, and said: silence would hide a broken agent
     plain = sum(finding.why.startswith("kept as text: ") for finding in found.new)
     remarks = (
         (f"more than {MOST} notes: the rest is left out", len(texts) > MOST),
@@ -172,46 +174,52 @@ def weighed(
 ) -> CheckedNote:
     """What was found, with one note more: its words as the agent's, and what the loop saw as
     the loop's."""
-    said = {**known, **{finding.id: finding for finding in found.new}}
-    if note.event and note.id not in said:
+    on_record = {**known, **{finding.id: finding for finding in found.new}}
+    if note.event and note.id not in on_record:
         note = as_claim(note.id, note.event, started)
     unchanged = note.at_base or tree == context.project.repo.tree_of(started.base)
     tried = partial(
         tries, context, started.base, started.base if note.at_base else tree, until=until
     )
     if note.event:
-        return contested(context, started, tree, found, note, said[note.id], tried)
+        return contested(context, started, tree, found, note, on_record[note.id], tried)
     assert note.finding  # noqa: S101  # a note is one or the other
     finding = anchored(context.project, tree, started.base, note.finding, started)
     ran = tried(model.trials(finding))
     state = model.outcome(finding.says, [trial for trial, _ in ran], unchanged=unchanged)
     own = observed_events(context, started, ran, state if state in CONFIRMED else None)
     finding = replace(finding, events=own)
-    again = [
-        each
-        for each in known.values()
-        if state is finding.says is each.state and {*each.commands} == {*finding.commands}
-    ]
-    asked = [
-        each
-        for each in known.values()
-        if each.state is State.OPEN and folded(each.claim) == folded(finding.claim)
-    ]
-    # seen again: what is stale is fresh
-    more = [(each.id, replace(event, cites=finding.cites)) for each in again for event in own]
-    # the same question, settled
-    more += [(each.id, event) for each in asked for event in own if event.state]
-    shown = {
-        command
-        for each in (*known.values(), *found.new)
-        if each.state is state
-        for command in each.commands
-    }
-    fresh = state in CONFIRMED and state is finding.says and not shown.issuperset(finding.commands)
-    confirmed = (*found.confirmed, finding.id) if fresh else found.confirmed
+    is_confirmed = state in CONFIRMED and state is finding.says
+    shown = _commands_behind(state, (*known.values(), *found.new))
+    # what the same commands have shown before is not found out once more
+    is_news = is_confirmed and not shown.issuperset(finding.commands)
     return replace(
-        found, new=(*found.new, finding), events=(*found.events, *more), confirmed=confirmed
+        found,
+        new=(*found.new, finding),
+        events=(*found.events, *_events_elsewhere(finding, state, known.values())),
+        confirmed=(*found.confirmed, finding.id) if is_news else found.confirmed,
     )
+
+
+def _commands_behind(state: State, findings: Iterable[Finding]) -> set[str]:
+    """Return the commands that findings of this state rest on."""
+    same = (finding for finding in findings if finding.state is state)
+    return {command for finding in same for command in finding.commands}
+
+
+def _events_elsewhere(
+    finding: Finding, state: State, known: Collection[Finding]
+) -> Iterator[tuple[str, FindingEvent]]:
+    """Yield what a finding that was just tried says of others, each by its id: one that was seen
+    again is fresh, an open question of the same words is settled."""
+    for each in known:
+        has_same_commands = {*each.commands} == {*finding.commands}
+        if state is finding.says is each.state and has_same_commands:
+            for event in finding.events:
+                yield each.id, replace(event, cites=finding.cites)
+    for each in known:
+        if each.state is State.OPEN and folded(each.claim) == folded(finding.claim):
+            yield from ((each.id, event) for event in finding.events if event.state)
 
 
 def contested(
@@ -284,6 +292,7 @@ def tries(
     """The commands, each run in a checkout of its own until enough is known of it."""
     done = []
     for trial in wanted:
+        # a fresh checkout for each: what one command leaves must not prove the next claim
         with context.engine.evaluator.open_room(
             base, context.engine.evaluator.clean(base, tree)
         ) as room:
@@ -299,11 +308,11 @@ def run(
     ended = Evidence(command=trial.command)
     command = context.sandbox.command(room, ["sh", "-c", trial.command])
     while trial.open:
-        notes_of_lost_session = until - time.monotonic()
-        if notes_of_lost_session <= 0 or context.signals.asked:
+        seconds_left = until - time.monotonic()
+        if seconds_left <= 0 or context.signals.asked:
             return replace(trial, fault="" if trial.runs else "no time was left"), ended
         ran = supervisor.run(
-            command, timeout=min(notes_of_lost_session, context.project.config.limits.check / 3)
+            command, timeout=min(seconds_left, context.project.config.limits.check / 3)
         )
         if (answer := run_io.answered(ran)) is CheckStatus.FAULT:
             return replace(trial, fault=supervisor.ended(ran)), ended
@@ -368,6 +377,7 @@ def pinned(
             and started
             and (data := read_inside(started.workspace.out, Path(each.file).name, MOST_BYTES))
         ):
+            # the record is committed: no key may get into it through a file of evidence
             shown = project.secrets.hide_bytes(data)
             text = ends(shown, KEPT).decode("utf-8", "replace").strip() if is_text(shown) else ""
             with suppress(OSError):

@@ -6,7 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from nightlatch.git.model import Change, changed
-from nightlatch.model.models import AgentEnd, End, Feature, Outcome, Ruling, SessionEnded, Verdict
+from nightlatch.model.models import (
+    AgentEnd,
+    End,
+    Feature,
+    Outcome,
+    Reason,
+    Ruling,
+    SessionEnded,
+    Verdict,
+)
 from nightlatch.model.rules import reason
 from nightlatch.record.findings.notes import CheckedNote
 from nightlatch.record.history import NO_FAULT_OF_THE_FEATURE
@@ -42,41 +51,41 @@ def close(
     has `confirmed` it and only unfinished work speaks against it. One that changed nothing but
     protected files which the feature names (`named`) asks for them.
     """
-    if (
-        verdict.outcome is Outcome.UNPROVED
-        and end.end is End.FINISHED
-        and (goes_on or end.unfinished)
-    ):
-        return replace(
-            verdict,
-            outcome=Outcome.ADVANCED,
-            progress=True,
-            reasons=(*verdict.reasons, reason("land.not-finished")),
-        )
+    says_unfinished = goes_on or end.unfinished
+    if says_unfinished and _is_finished_unproved(verdict, end):
+        reasons = (*verdict.reasons, reason("land.not-finished"))
+        return replace(verdict, outcome=Outcome.ADVANCED, progress=True, reasons=reasons)
     closed = _closed(verdict, end, hold_unproved=hold_unproved)
     rejects = {reason.rule for reason in verdict.reasons if reason.ruling is Ruling.REJECT}
-    cut = (
-        closed.outcome is Outcome.INTERRUPTED
-        and RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
+    asks_for_protected = rejects == {"scope.empty"} and not {*named}.isdisjoint(
+        protected_in(closed)
     )
-    found_out = (
-        confirmed
-        and (cut or closed.outcome is Outcome.REJECTED)
-        and rejects <= {*UNFINISHED, "scope.empty"}
-    )
-    told = tuple(reason for reason in closed.reasons if reason.rule != "scope.empty")
-    if (
-        closed.outcome is Outcome.REJECTED
-        and rejects == {"scope.empty"}
-        and not {*named}.isdisjoint(protected_in(closed))
-    ):
+    if closed.outcome is Outcome.REJECTED and asks_for_protected:
         # nothing but what only a person may let it change
-        return replace(closed, outcome=Outcome.BLOCKED, reasons=told)
-    return (
-        replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=told)
-        if found_out
-        else closed
-    )
+        return replace(closed, outcome=Outcome.BLOCKED, reasons=_without_empty(closed.reasons))
+    only_unfinished = rejects <= {*UNFINISHED, "scope.empty"}
+    if confirmed and only_unfinished and _came_to_nothing(closed, end):
+        reasons = _without_empty(closed.reasons)
+        return replace(closed, outcome=Outcome.ADVANCED, progress=True, reasons=reasons)
+    return closed
+
+
+def _is_finished_unproved(verdict: Verdict, end: AgentEnd) -> bool:
+    return verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED
+
+
+def _came_to_nothing(closed: Verdict, end: AgentEnd) -> bool:
+    """Was the work rejected, or the agent cut off by something that is about this feature? What
+    stops every agent alike, such as a usage limit, says nothing of what a session found out."""
+    if closed.outcome is Outcome.REJECTED:
+        return True
+    is_about_feature = RULE_OF_END.get(end.end) not in NO_FAULT_OF_THE_FEATURE
+    return closed.outcome is Outcome.INTERRUPTED and is_about_feature
+
+
+def _without_empty(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return the reasons but that nothing was changed: why a session ended says more."""
+    return tuple(reason for reason in reasons if reason.rule != "scope.empty")
 
 
 def named_paths(feature: Feature, inside: str = "") -> tuple[str, ...]:
@@ -99,22 +108,16 @@ def protected_in(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _closed(verdict: Verdict, end: AgentEnd, *, hold_unproved: bool) -> Verdict:
-    if verdict.outcome is Outcome.UNPROVED and end.end is End.FINISHED and hold_unproved:
-        return replace(
-            verdict, outcome=Outcome.HELD, reasons=(*verdict.reasons, reason("land.unproved"))
-        )
+    if hold_unproved and _is_finished_unproved(verdict, end):
+        reasons = (*verdict.reasons, reason("land.unproved"))
+        return replace(verdict, outcome=Outcome.HELD, reasons=reasons)
     if verdict.outcome is Outcome.LANDED or end.end is End.FINISHED or phase_complete(verdict):
         return verdict
-    outcome = (
-        Outcome.BLOCKED
-        if end.end is End.BLOCKED
-        else Outcome.FAILED
-        if end.end in FAULTS
-        else Outcome.INTERRUPTED
-    )
-    # why it ended says more
-    told = tuple(reason for reason in verdict.reasons if reason.rule != "scope.empty")
-    return replace(verdict, outcome=outcome, reasons=told)
+    if end.end is End.BLOCKED:
+        outcome = Outcome.BLOCKED
+    else:
+        outcome = Outcome.FAILED if end.end in FAULTS else Outcome.INTERRUPTED
+    return replace(verdict, outcome=outcome, reasons=_without_empty(verdict.reasons))
 
 
 def phase_complete(verdict: Verdict) -> bool:
@@ -127,12 +130,9 @@ def ended(
     """The session as its line in progress.txt will tell it; what its judge cost is part of what
     it cost."""
     details = (*((f"findings: {found.summary}",) if found.summary else ()), *found.remarks)
-    outcome, reasons, whole = (
-        verdict.outcome,
-        verdict.reasons,
-        replace(end, usage=end.usage + verdict.usage),
-    )
-    if outcome is Outcome.BLOCKED and not end.question and (paths := protected_in(verdict)):
+    whole = replace(end, usage=end.usage + verdict.usage)
+    paths = protected_in(verdict) if verdict.outcome is Outcome.BLOCKED else ()
+    if paths and not end.question:
         asks = (
             f"may it change {', '.join(paths[:3])}? What is protected is yours: name it in"
             f" mayChange of {feature.id}, then retry"
@@ -141,9 +141,9 @@ def ended(
     return SessionEnded(
         session=session,
         feature=feature,
-        outcome=outcome,
+        outcome=verdict.outcome,
         end=whole,
-        reasons=reasons,
+        reasons=verdict.reasons,
         details=details,
         findings=found.summary,
     )

@@ -41,7 +41,7 @@ from nightlatch.util.fs import replace as replace_file
 from nightlatch.util.text import plain
 
 OUTPUT = "phase.json"
-LONGEST = 100_000
+LONGEST = 100_000  # bytes of it; it is a summary, and a longer one is not read
 ARCHIVE = "archived"
 LAST_LINES, LAST_LONGEST = 3, 200
 Changes: TypeAlias = tuple[tuple[Entry, ...], dict[str, bytes | None]]
@@ -89,17 +89,11 @@ def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
 
 def folder(project: Project, tip: str) -> dict[str, str]:
     """The progress files that are not archived, by name."""
-    progress_path = project.sheets
-    known = (
-        project.repo.files(f"{tip}:{progress_path}")
-        if project.repo.find(f"{tip}:{progress_path}")
-        else {}
-    )
-    texts = {
-        name: project.repo.read(tip, f"{progress_path}/{name}")
-        for name in known
-        if name.endswith(".md") and "/" not in name
-    }
+    place = f"{tip}:{project.sheets}"
+    known = project.repo.files(place) if project.repo.find(place) else {}
+    # what lies deeper is the archive
+    names = [name for name in known if name.endswith(".md") and "/" not in name]
+    texts = {name: project.repo.read(tip, f"{project.sheets}/{name}") for name in names}
     return {
         name: data.decode("utf-8", "replace") for name, data in texts.items() if data is not None
     }
@@ -142,6 +136,7 @@ def crew(context: RunContext, feature: Feature, at: Stage | None) -> tuple[Agent
 def hired(context: RunContext, feature: Feature, at: Stage | None) -> Agent:
     """The first of them that no usage limit holds back and that needs nothing of the person."""
     every = crew(context, feature, at)
+    # where all of them need the person, the first says so once more and ends the run
     known = [agent for agent in every if agent.name not in context.memory.out] or [*every]
     return next((agent for agent in known if not context.limited(agent)), known[0])
 
@@ -186,8 +181,8 @@ def was_there(project: Project, tip: str, feature: Feature) -> str:
 
 @cache
 def schema() -> Mapping[str, object]:
-    phase_record: Mapping[str, object] = json.loads(data.text("schema", OUTPUT))
-    return phase_record
+    document: Mapping[str, object] = json.loads(data.text("schema", OUTPUT))
+    return document
 
 
 def output(context: RunContext, started: Started) -> Output | None:
@@ -198,17 +193,11 @@ def output(context: RunContext, started: Started) -> Output | None:
 
 def asked(context: RunContext, started: Started, end: AgentEnd) -> AgentEnd:
     """An agent that says in phase.json that it is blocked asks, like one that wrote blocked.md."""
-    phase_record = output(context, started) if started.stage and end.end is End.FINISHED else None
-    if phase_record is None or phase_record.status != "blocked":
+    left = output(context, started) if started.stage and end.end is End.FINISHED else None
+    if left is None or left.status != "blocked":
         return end
-    question = (
-        " ".join(
-            (*phase_record.said.get("blocker", ()), *phase_record.said.get("summary", ()))[
-                0
-            ].split()
-        )
-        or phase_record.status
-    )
+    says = (*left.said.get("blocker", ()), *left.said.get("summary", ()))
+    question = " ".join(says[0].split()) or left.status
     return replace(end, end=End.BLOCKED, says=question, question=question)
 
 
@@ -220,12 +209,12 @@ def conclude(
     at, repo, project = started.stage, context.project.repo, context.project
     if at is None or at.last:
         return verdict
-    phase_record = output(context, started)
+    left = output(context, started)
     named = {
         path: project.path(posixpath.normpath(path.removeprefix(f"{repo.folder}/")))
-        for path in (phase_record.files if phase_record else ())
+        for path in (left.files if left else ())
     }
-    # a listing: what an agent names is no text for git to read
+    # compared with a listing: what an agent names is no text for git to read
     there = repo.files(made.tree) if named else {}
     absent = [
         name
@@ -239,9 +228,7 @@ def conclude(
     found = len(made.found.confirmed) + sum(
         finding.kind is FindingKind.DECISION for finding in made.found.new
     )
-    return core.conclude(
-        verdict, at, end, core.missing(own, phase_record, changed, absent, found, end.end)
-    )
+    return core.conclude(verdict, at, end, core.missing(own, left, changed, absent, found, end.end))
 
 
 def starting_work(context: RunContext, started: Started) -> str:
@@ -283,14 +270,8 @@ def phase_record(
 def last_complete(context: RunContext, feature: Feature, tip: str) -> str:
     """The session that completed a phase last: a fresh start goes back to its tree, not behind
     it."""
-    return next(
-        (
-            one.session
-            for one in reversed(core.sessions(context.history(tip).phases_of(feature)))
-            if one.complete
-        ),
-        "",
-    )
+    sessions = core.sessions(context.history(tip).phases_of(feature))
+    return next((one.session for one in reversed(sessions) if one.complete), "")
 
 
 def sheets(context: RunContext, tip: str, items: Iterable[Item], done: str = "") -> Changes:
@@ -354,28 +335,34 @@ def sheet(
     """The progress file of one feature after these items: rendered, archived when it is
     finished and holds decisions, else deleted."""
     project, history = context.project, context.history(tip)
-    past, after = history.phases_of(feature), replay(items, history)
+    after = replay(items, history)
     finished = done or any(entry.word in LANDS for entry in items)
-    now = (*past, *items) if finished else after.phases_of(feature)
+    now = (*history.phases_of(feature), *items) if finished else after.phases_of(feature)
     path = progress_path(project, feature)
     old = project.repo.read(tip, path)
     earlier = phase_file.earlier(old or b"")
-    if not core.sessions(now):
-        return (), (
-            {path: earlier.encode() or None} if old is not None and phase_file.is_ours(old) else {}
-        )
+    sessions = core.sessions(now)
+    if not sessions:
+        return (), _without_sessions(path, old, earlier)
     notes, changed = kept(context, tip, plan, feature, old or b"")
     waiting = waits_for(after.of(feature), feature)
     text = rendered(
         project, plan, feature, (*now, *notes), finished=finished, waiting=waiting, earlier=earlier
     )
     if not finished:
-        return notes, (
-            {**changed, path: text} if len(feature.phases) > 1 or old is not None else changed
-        )
-    worth = earlier or any(session.said.get("decided") for session in core.sessions(now))
-    archived = {free(project, tip, path, ""): text} if worth else {}
-    return notes, {**changed, **archived, **({path: None} if old is not None else {})}
+        # a feature of one phase says all in its brief, but a file that is there is kept true
+        has_file = len(feature.phases) > 1 or old is not None
+        return notes, ({**changed, path: text} if has_file else changed)
+    if earlier or any(session.said.get("decided") for session in sessions):
+        changed = {**changed, free(project, tip, path, ""): text}
+    return notes, (changed if old is None else {**changed, path: None})
+
+
+def _without_sessions(path: str, old: bytes | None, earlier: str) -> dict[str, bytes | None]:
+    """Return the change of a progress file of which the record says that nothing happened: a
+    rendering goes, a person's own file stays."""
+    is_rendering = old is not None and phase_file.is_ours(old)
+    return {path: earlier.encode() or None} if is_rendering else {}
 
 
 def kept(context: RunContext, tip: str, plan: Plan, feature: Feature, old: bytes) -> Changes:

@@ -8,6 +8,8 @@ from pkgutil import walk_packages
 import nightlatch
 from nightlatch.ratchet.languages import grammar
 
+# What these import late, on their first use, is named too: it would be read from a disk that has
+# changed, or through a path that an agent could write to.
 LIBRARIES = (
     "attrs",
     "jinja2",

@@ -43,6 +43,7 @@ def purses_of(
         spent=within(history.minutes, now),
         free_at=free_again(history.minutes, now, limits.budget_hour),
     )
+    # in this order they are named where several are empty: the run's own comes first
     every = (of_run, day_purse(limits, history, now), of_tokens, of_hour)
     return tuple(purse for purse in every if purse.most)
 

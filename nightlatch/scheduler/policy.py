@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TypeAlias
 
 from nightlatch.model.budget import Budget
 from nightlatch.model.models import Feature, Outcome, Plan
 from nightlatch.plan.interpretations import few
 from nightlatch.project.config.settings import Limits
-from nightlatch.record.history import History
+from nightlatch.record.history import FeatureHistory, History
 from nightlatch.util.text import plain
 
 ALL_DONE = "every feature passes"
@@ -20,10 +21,9 @@ NOTHING_PLANNED = "the plan has no features: add one to it"
 PAUSED = "paused: no new session starts; go on: nightlatch resume"
 STAYS = "waiting for answers, approvals or new features"
 FOREVER = datetime.max.replace(tzinfo=UTC)
-NO_PROGRESS = 12
+NO_PROGRESS = 12  # sessions in a row of which nothing came: more features would not help
 SAME_REFUSAL = 3  # in a row: fewer may be chance
 _NAMED = 5
-_IDLE = frozenset({ALL_DONE, REST_SKIPPED, ALL_SKIPPED, NOTHING_PLANNED})
 _WAITS = {Outcome.HELD: "is held", Outcome.BLOCKED: "asks", Outcome.UNPROVED: "has landed unproved"}
 
 
@@ -124,15 +124,14 @@ class Waiting:
 
 
 def decide(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Decision:
-    """The next feature, the moment to wait for, or the reason to stop."""
-    answer, over = _next(plan, history, budget, now), budget.ends is not None and budget.ends <= now
+    """Return the next feature, the moment to wait for, or the reason to stop."""
+    answer = _next(plan, history, budget, now)
+    is_over = budget.ends is not None and budget.ends <= now
     if isinstance(answer, Stop):
-        stays = answer.idle and budget.stay and not over
-        return (
-            Wait(until=budget.ends or FOREVER, why=f"{answer.why}; {STAYS}", waits=answer.waits)
-            if stays
-            else answer
-        )
+        if answer.idle and budget.stay and not is_over:
+            why = f"{answer.why}; {STAYS}"
+            return Wait(until=budget.ends or FOREVER, why=why, waits=answer.waits)
+        return answer
     return Wait(until=budget.ends or FOREVER, why=PAUSED) if budget.paused else answer
 
 
@@ -164,57 +163,67 @@ def standing(
 
 
 def _ended(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Stop | None:
-    """The first stop that does not depend on which feature would be next."""
-    asked = plan.feature(budget.only) if budget.only else None
+    """Return the first stop that does not depend on which feature would be next."""
+    # in this order: a plan that is done is no fault, and a fault says more than a budget
+    stops = chain(
+        _asked_to_stop(budget),
+        _nothing_to_do(plan, history, budget.only),
+        _broken(budget),
+        _used_up(budget, now),
+    )
+    return next(stops, None)
+
+
+def _asked_to_stop(budget: RunLimits) -> Iterator[Stop]:
+    if budget.stop_asked:
+        yield Stop(code=budget.stop_code, why=budget.stop_asked)
+
+
+def _nothing_to_do(plan: Plan, history: History, only: str) -> Iterator[Stop]:
+    """Yield the stops of a plan in which nothing fails; where one feature is asked for, in it."""
+    failing = [feature for feature in plan.features if not feature.done]
+    if not plan.features:
+        yield Stop(code=3, why=NOTHING_PLANNED, idle=True)
+    elif not failing:
+        yield Stop(code=0, why=ALL_DONE, idle=True)
+    elif all(_skipped(feature, history) for feature in failing):
+        if len(failing) == len(plan.features):
+            yield Stop(code=3, why=ALL_SKIPPED, idle=True)
+        yield Stop(code=0, why=REST_SKIPPED, idle=True)
+    if only:
+        feature = plan.feature(only)
+        if feature is None:
+            yield Stop(code=3, why=f"{plain(only)} is no longer in the plan")
+        elif feature.done:
+            yield Stop(code=0, why=f"{plain(only)} {PASSES}")
+
+
+def _broken(budget: RunLimits) -> Iterator[Stop]:
+    """Yield the stops that only a person can mend."""
+    if budget.fault:
+        yield Stop(code=budget.fault.code, why=budget.fault.why)
     same = budget.faults[-budget.faults_allowed :] if budget.faults_allowed else ()
-    empty = next(
-        (purse.empty for purse in budget.purses if purse.empty and purse.free_at is None), ""
-    )
-    stops = (
-        (bool(budget.stop_asked), budget.stop_code, budget.stop_asked),
-        (not plan.features, 3, NOTHING_PLANNED),
-        (all(not f.done and _skipped(f, history) for f in plan.features), 3, ALL_SKIPPED),
-        (all(f.done for f in plan.features), 0, ALL_DONE),
-        (all(f.done or _skipped(f, history) for f in plan.features), 0, REST_SKIPPED),
-        (bool(budget.only) and asked is None, 3, f"{plain(budget.only)} is no longer in the plan"),
-        (asked is not None and asked.done, 0, f"{plain(budget.only)} {PASSES}"),
-        (
-            budget.fault is not None,
-            budget.fault and budget.fault.code,
-            budget.fault and budget.fault.why,
-        ),
-        (bool(same) and same == same[:1] * budget.faults_allowed, 4, _again(same)),
-        (
-            budget.barren >= NO_PROGRESS,
-            4,
-            f"no progress: nothing came of {budget.barren} sessions in a row",
-        ),
-        (budget.once and budget.used > 0, 0, "one session has run, as asked"),
-        (
-            0 < budget.sessions <= budget.used,
-            0,
-            f"all {budget.sessions} sessions of this run are used",
-        ),
-        (bool(empty), 0, empty),
-        (
-            budget.until is not None and budget.until <= now,
-            0,
-            f"it is {_clock(budget.until)}, the end of this run",
-        ),
-        (
-            budget.wall is not None and budget.wall <= now,
-            0,
-            f"it is {_clock(budget.wall)}, and this run has lasted for limits.wall",
-        ),
-    )
-    return next(
-        (
-            Stop(code=code or 0, why=why or "", idle=why in _IDLE)
-            for holds, code, why in stops
-            if holds
-        ),
-        None,
-    )
+    if same and same == same[:1] * budget.faults_allowed:
+        yield Stop(code=4, why=_again(same))
+    if budget.barren >= NO_PROGRESS:
+        why = f"no progress: nothing came of {budget.barren} sessions in a row"
+        yield Stop(code=4, why=why)
+
+
+def _used_up(budget: RunLimits, now: datetime) -> Iterator[Stop]:
+    """Yield the stops of a run that has had what it was given."""
+    if budget.once and budget.used > 0:
+        yield Stop(code=0, why="one session has run, as asked")
+    if 0 < budget.sessions <= budget.used:
+        yield Stop(code=0, why=f"all {budget.sessions} sessions of this run are used")
+    # an empty budget that fills again by itself is waited for
+    empty = [purse.empty for purse in budget.purses if purse.empty and purse.free_at is None]
+    yield from (Stop(code=0, why=why) for why in empty[:1])
+    if budget.until and budget.until <= now:
+        yield Stop(code=0, why=f"it is {_clock(budget.until)}, the end of this run")
+    if budget.wall and budget.wall <= now:
+        why = f"it is {_clock(budget.wall)}, and this run has lasted for limits.wall"
+        yield Stop(code=0, why=why)
 
 
 def _again(same: tuple[str, ...]) -> str:
@@ -265,20 +274,21 @@ def _wait_of(
             "held",
             "is too long for a brief: split it, or move its detail to a file that it names",
         )
-    if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
-        return (
-            "worn out",
-            f"was rejected {past.same} times in a row by the same rule, {past.tried[0].rule}",
-        )
-    if 0 < budget.attempts <= past.attempts:
-        return "worn out", f"was given up after {past.attempts} attempts"
-    if 0 < budget.continues <= past.continues:
-        return (
-            "worn out",
-            f"was given up after {past.continues} sessions that only carried its work on",
-        )
+    if why := _given_up(past, budget):
+        return "worn out", why
     behind = [name for name in feature.depends if not _satisfied(known[name], history)]
     return ("behind", f"waits for {few(behind)}") if behind else ("", "")
+
+
+def _given_up(past: FeatureHistory, budget: RunLimits) -> str:
+    """Return why no session works on a feature any more, "" where one may."""
+    if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
+        return f"was rejected {past.same} times in a row by the same rule, {past.tried[0].rule}"
+    if 0 < budget.attempts <= past.attempts:
+        return f"was given up after {past.attempts} attempts"
+    if 0 < budget.continues <= past.continues:
+        return f"was given up after {past.continues} sessions that only carried its work on"
+    return ""
 
 
 def _satisfied(needed: Feature, history: History) -> bool:

@@ -37,6 +37,7 @@ class PlanStatus:
     @property
     def anew(self) -> "PlanStatus":
         """The same with the decisions numbered from 1."""
+        # `approve 3` must not mean two things
         able = not any(feature.id.isdecimal() for feature in self.plan.features)
         return replace(
             self,

@@ -108,6 +108,30 @@ def test_a_verify_that_cannot_be_run_at_the_end_is_a_fault(tmp_path: Path) -> No
     assert "the verify of US-001 cannot be run" in told.stdout
 
 
+def test_two_features_that_slip_at_once_are_both_work_again(tmp_path: Path) -> None:
+    """What the last landing broke beside the tree is taken back for each of them, none is left to
+    the person as if they had marked it."""
+    verify = "test -e n{0}.txt && grep -qx on state/switch"
+    project = make_project(
+        tmp_path,
+        [feature(1, verify=verify.format(1)), feature(2, verify=verify.format(2)), feature(3)],
+        settings=(
+            f'{SCRIPTED}[workspace]\nshare = ["state"]\n[limits]\nsessions = 4\n[land]\n'
+            'after = "git log -1 --format=%s | grep -q US-003 && echo off > state/switch; true"\n'
+        ),
+        files={".gitignore": "state/\n"},
+    )
+    project.write("state/switch", "on\n")
+    nights = {f"US-00{n}": [[writes(n)]] for n in (1, 2, 3)}
+    told = project.night(nights, code=None)
+    notes = [entry for entry in project.entries() if entry.word == "note"]
+    assert [(entry.feature, entry.title.partition(" red")[0]) for entry in notes] == [
+        ("US-001", "slipped: its verify is"),
+        ("US-002", "slipped: its verify is"),
+    ], told.stdout
+    assert project.passing() == ["US-003"]
+
+
 def python_project(
     tmp_path: Path, stories: list[dict[str, object]], settings: str, files: dict[str, str]
 ) -> Project:
