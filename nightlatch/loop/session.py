@@ -444,7 +444,7 @@ def examine(context: RunContext, started: Started, made: Candidate, end: AgentEn
         " run now",
     )
     finished, carried = end.end is End.FINISHED, started.laid
-    with context.engine.evaluator.progress.whole(started.feature.id):
+    with context.engine.evaluator.progress.showing(started.feature.id):
         seen_red = (
             bool(started.feature.verify)
             and context.engine.verify_at(started.base, started.feature).answer is CheckStatus.RED

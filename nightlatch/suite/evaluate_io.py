@@ -331,22 +331,12 @@ class TreeEvaluator:
         if not suite.every:
             return [SuiteResult(answer=CheckStatus.GREEN) for _ in requests]
         # Each suite of several is kept by itself: a change in one leaves the others known.
-        parts = [
-            (request, one, names)
-            for request in requests
-            for one, names in shares_of(suite, request.only)
-        ]
+        parts = parts_of(suite, requests)
         known = {(r, one.name): self.known_part(r, suite, one) for r, one, _ in parts if kept}
         missing = [part for part in parts if not known.get((part[0], part[1].name))]
         self.progress.runs += len(requests)
-        turn = Lock()
-        jobs = [
-            Job(
-                name=named(one, names),
-                work=partial(self.run_part, turn, base, request, suite, one, names),
-            )
-            for request, one, names in missing
-        ]
+        run = partial(self.run_part, Lock(), base, suite)
+        jobs = [Job(name=named(*part[1:]), work=partial(run, *part)) for part in missing]
         at_once = self.side_by_side if self.runs_apart else 1
         for (request, one, _), results in zip(missing, self.at_once(jobs, at_once), strict=True):
             known[request, one.name] = results
@@ -383,8 +373,8 @@ class TreeEvaluator:
         self,
         turn: Lock,
         base: str,
-        request: RunRequest,
         suite: Suites,
+        request: RunRequest,
         one: Suite,
         names: Sequence[str],
     ) -> SuiteResult:
@@ -467,16 +457,21 @@ class TreeEvaluator:
         plugins.
         """
         paths = set(map(self.project_path, self.files(base)))
-        own_modules = {path.partition("/")[0].partition(".")[0] for path in paths}
-        pythons = (python for _, python in self.memory.pythons.newest_first())
-        plugins = {plugin for _, modules in pythons for plugin in modules} - own_modules
+        # Before the suites are asked for, which may look for more Pythons.
+        plugins = sorted(self.plugins_outside(paths))
         has_packages = any("node_modules/" in path for path in paths)
         packages = () if has_packages else ("**/node_modules/**",)
         folders = [one.folder for one in self.suite(base, base).every if one.folder]
         at_the_top = [pattern for pattern in ENVIRONMENT if not pattern.startswith("**/")]
         inner = [f"{folder}/{pattern}" for folder in folders for pattern in at_the_top]
-        modules = [f"{name}{end}" for name in sorted(plugins) for end in ("", ".py")]
+        modules = [f"{name}{end}" for name in plugins for end in ("", ".py")]
         return matcher((*ENVIRONMENT, *inner, *packages, *modules))
+
+    def plugins_outside(self, paths: Iterable[str]) -> set[str]:
+        """Return the modules of pytest's plugins that are not the project's own, these paths."""
+        own_modules = {path.partition("/")[0].partition(".")[0] for path in paths}
+        pythons = (python for _, python in self.memory.pythons.newest_first())
+        return {plugin for _, modules in pythons for plugin in modules} - own_modules
 
     def checks(
         self, base: str, tree: str, feature: str = "", *, fresh: bool = False
@@ -561,6 +556,17 @@ def joined(suite: Suites, parts: Sequence[tuple[Suite, SuiteResult | None]]) -> 
     """Return what suites came to together; one that is alone stays as it is."""
     sure = [(one, results) for one, results in parts if results]
     return sure[0][1] if suite.alone else together(sure)
+
+
+def parts_of(
+    suite: Suites, requests: Iterable[RunRequest]
+) -> list[tuple[RunRequest, Suite, list[str]]]:
+    """Return each suite that each of these runs needs, with the names that it is to run there."""
+    return [
+        (request, one, names)
+        for request in requests
+        for one, names in shares_of(suite, request.only)
+    ]
 
 
 def shares_of(suite: Suites, names: Sequence[str]) -> list[tuple[Suite, list[str]]]:

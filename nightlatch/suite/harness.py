@@ -41,6 +41,9 @@ IMPORTS = (
     ),
 )
 LOADED = ("?",)
+# Options of interpreters whose value is a file that is run before the program.
+LOADS_FIRST = ("-r", "--require", "--import")
+# A larger file is data or a bundle, and would take minutes to be followed word by word.
 MOST_TEXT = 400_000
 
 
@@ -247,6 +250,7 @@ def _without_options(words: list[str]) -> list[str]:
 
 
 def _of_words(words: list[str], tools: Tools, place: HarnessFile, depth: int) -> Iterator[Item]:
+    """The files that one simple command runs, or that say what it runs."""
     if not words:
         return
     program, arguments = words[0], words[1:]
@@ -259,9 +263,15 @@ def _of_words(words: list[str], tools: Tools, place: HarnessFile, depth: int) ->
         yield from _interpreted(name, arguments, tools, place, depth)
     if name == "go" and arguments[:1] == ["run"]:
         yield from _go_main(arguments[1:], place)
-    if name == "cargo" and arguments[:1] and arguments[0].startswith("xtask"):
-        yield from (Item(path=path) for path in place.matching(["xtask/**"]))
+    if name == "cargo":
+        yield from _xtask(arguments, place)
     yield from _of_tool(name, arguments, tools, place)
+
+
+def _xtask(arguments: list[str], place: HarnessFile) -> Iterator[Item]:
+    """The crate of that name, in which Rust projects keep their own build steps."""
+    if arguments and arguments[0].startswith("xtask"):
+        yield from (Item(path=path) for path in place.matching(["xtask/**"]))
 
 
 def _file(place: HarnessFile, word: str, words: Sequence[str] = ()) -> Iterator[Item]:
@@ -272,27 +282,40 @@ def _file(place: HarnessFile, word: str, words: Sequence[str] = ()) -> Iterator[
 def _interpreted(
     name: str, arguments: list[str], tools: Tools, place: HarnessFile, depth: int
 ) -> Iterator[Item]:
+    """The text, module or file that an interpreter is told to run, and what it loads before."""
     rest = list(arguments)
     while rest:
         word = rest.pop(0)
-        if word in tools.code and rest and not (name.startswith("node") and word == "-r"):
-            text = rest[0]
-            if name in tools.shells:
-                yield from of_command(text, tools, place, depth + 1)
-            elif not (place.compared or tools.judging.search(text)):
-                # A program text that judges nothing itself leaves that to what it imports.
-                yield from _imported(text, "", tools, place, whole=True)
+        if rest and _takes_text(name, word, tools):
+            yield from _of_text(name, rest[0], tools, place, depth)
             return
-        if word == "-m" and rest and name.startswith(("python", "pypy")):
+        if rest and word == "-m" and name.startswith(("python", "pypy")):
             yield from _module(rest[0], place, rest[1:])
             return
-        if word in tools.values or word in ("-r", "--require", "--import"):
+        if word in tools.values or word in LOADS_FIRST:
             yield from _file(place, rest.pop(0)) if rest else ()
-        elif word in ("run", "test", "x") and name in ("deno", "bun"):
-            continue
-        elif not word.startswith("-"):
+        elif not word.startswith("-") and not _is_subcommand(name, word):
             yield from _file(place, word, rest)
             return
+
+
+def _takes_text(name: str, option: str, tools: Tools) -> bool:
+    """Whether a program text follows this option; node's -r loads a file."""
+    return option in tools.code and not (name.startswith("node") and option == "-r")
+
+
+def _is_subcommand(name: str, word: str) -> bool:
+    """Whether a word only says that a file follows, as in `bun run main.ts`."""
+    return name in ("deno", "bun") and word in ("run", "test", "x")
+
+
+def _of_text(name: str, text: str, tools: Tools, place: HarnessFile, depth: int) -> Iterator[Item]:
+    """What a program text on the command line runs."""
+    if name in tools.shells:
+        yield from of_command(text, tools, place, depth + 1)
+    elif not (place.compared or tools.judging.search(text)):
+        # A program text that judges nothing itself leaves that to what it imports.
+        yield from _imported(text, "", tools, place, whole=True)
 
 
 def _module(name: str, place: HarnessFile, words: Sequence[str]) -> Iterator[Item]:

@@ -1,7 +1,7 @@
 """Makefiles: their rules, what of them a target goes through, and the commands that it runs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 RULE = re.compile(r"^([^\s:#=][^:#=]*?)\s*::?(?!=)\s*([^#=]*?)(?:;(.*))?$")
 INCLUDE = re.compile(r"^\s*[-s]?include\s+(.+)$")
@@ -35,6 +35,7 @@ def recipes(text: str, targets: Sequence[str]) -> str:
         if (found := RULE.match(rules[name][0])) and found[3]
     ]
     script = "\n".join(commands)
+    # A variable may name others; three steps are deeper than Makefiles nest them.
     for _ in range(3):
         script = re.sub(
             r"\$[({]([\w.-]+)[)}]", lambda found: values.get(found[1], found[1].lower()), script
@@ -46,43 +47,52 @@ def split_makefile(text: str) -> tuple[list[str], dict[str, list[str]]]:
     """(lines outside of rules, the lines of each rule by its target)."""
     outside: list[str] = []
     rules: dict[str, list[str]] = {}
-    now: list[str] = []
+    targets: list[str] = []
     for line in text.replace("\\\n", " ").splitlines():
-        if line.startswith("\t"):
-            for name in now:
-                rules[name].append(line)
-            outside += [] if now else [line]
+        is_recipe = line.startswith("\t")
+        if not is_recipe and (not line.strip() or line.lstrip().startswith("#")):
             continue
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        rule = RULE.match(line)
-        now = rule[1].split() if rule and not VARIABLE.match(line) else []
-        if "%" in line or any(name.startswith(".") for name in now):
-            now = []  # patterns and special targets such as .IGNORE concern every rule
-        for name in now:
+        if not is_recipe:
+            targets = targets_of(line)
+        for name in targets:
             rules.setdefault(name, []).append(line)
-        outside += [] if now else [line]
+        outside += [] if targets else [line]
     return outside, rules
 
 
+def targets_of(line: str) -> list[str]:
+    """The targets whose rule begins with this line; none where it concerns every rule."""
+    rule = RULE.match(line)
+    # RULE takes `A := b` for a rule of A too
+    if not rule or VARIABLE.match(line):
+        return []
+    targets = rule[1].split()
+    # Patterns and special targets such as .IGNORE steer every rule, so they stand outside of all.
+    if "%" in line or any(name.startswith(".") for name in targets):
+        return []
+    return targets
+
+
 def _closure(rules: Mapping[str, Sequence[str]], targets: Sequence[str]) -> list[str]:
-    wanted = [name for name in targets if name in rules] or list(rules)[:1]
+    """The targets that are made for these, in the order in which they are come upon."""
+    ahead = [name for name in targets if name in rules] or list(rules)[:1]
     if any(name not in rules for name in targets):
-        # a target from somewhere else: a pattern, an include
-        wanted += [name for name in rules if name not in wanted]
-    found: list[str] = []
-    while wanted:
-        name = wanted.pop(0)
-        if name in found:
-            continue
-        found.append(name)
-        heads = [rule[2] for line in rules[name] if (rule := RULE.match(line))]
-        called = [
-            word
-            for line in rules[name]
-            if "MAKE)" in line or "make " in line
-            for word in line.split()
-        ]
-        wanted += [word for head in heads for word in head.split() if word in rules]
-        wanted += [word for word in called if word in rules]
-    return found
+        # a target from somewhere else, such as a pattern or an include: any rule may be part of it
+        ahead += [name for name in rules if name not in ahead]
+    closure: list[str] = []
+    while ahead:
+        name = ahead.pop(0)
+        if name not in closure:
+            closure.append(name)
+            ahead += [word for word in _needs(rules[name]) if word in rules]
+    return closure
+
+
+def _needs(rule: Sequence[str]) -> Iterator[str]:
+    """The words of a rule that may be targets: its prerequisites, and what it calls make for."""
+    heads = [head[2] for line in rule if (head := RULE.match(line))]
+    for words in heads:
+        yield from words.split()
+    for line in rule:
+        if "MAKE)" in line or "make " in line:
+            yield from line.split()

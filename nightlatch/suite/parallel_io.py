@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Generic, TypeVar
@@ -44,8 +44,8 @@ class Progress:
     runs: int = 0
 
     @contextmanager
-    def whole(self, about: str) -> Iterator[None]:
-        """What is shown meanwhile is part of this."""
+    def showing(self, about: str) -> Iterator[None]:
+        """Show this before everything that runs meanwhile."""
         self.about, self.began = about, monotonic()
         try:
             yield
@@ -84,6 +84,44 @@ def depth(folder: str) -> int:
     return folder.count("/") + 1 if folder else 0
 
 
+@dataclass(slots=True, kw_only=True)
+class JobQueue(Generic[T]):
+    """Jobs that several threads take from, with what became of each by its number.
+
+    One operation on a deque, a dictionary or a queue is whole in any thread, so no lock is held.
+    """
+
+    waiting: deque[tuple[int, Job[T]]]
+    stop: threading.Event
+    running: dict[int, tuple[str, float]] = field(default_factory=dict)
+    results: dict[int, T] = field(default_factory=dict)
+    errors: dict[int, BaseException] = field(default_factory=dict)
+    ended: SimpleQueue[int] = field(default_factory=SimpleQueue)
+
+    def work(self) -> None:
+        """Do one job after another, until none waits or all is to stop."""
+        while self.waiting and not self.stop.is_set():
+            try:
+                number, job = self.waiting.popleft()
+            except IndexError:  # another thread was quicker
+                return
+            self.running[number] = job.name, monotonic()
+            try:
+                self.results[number] = job.work()
+            except BaseException as error:  # noqa: BLE001  # raised again below, in the thread that asked
+                self.errors[number] = error
+            del self.running[number]
+            self.ended.put(number)
+
+    def wait(self, total: int, progress: Progress) -> None:
+        """Return once every job is done or all is to stop; show meanwhile what runs."""
+        while (done := len(self.results) + len(self.errors)) < total and not self.stop.is_set():
+            try:
+                self.ended.get(timeout=LOOK)
+            except Empty:
+                progress.tell(list(self.running.values()), done, total)
+
+
 def in_threads(
     jobs: Sequence[Job[T]], *, most: int, stop: threading.Event, progress: Progress
 ) -> list[T]:
@@ -94,34 +132,15 @@ def in_threads(
     Where the caller is interrupted, `stop` is set, which ends every command, and it goes on when
     they are gone.
     """
-    waiting, running = deque(enumerate(jobs)), dict[int, tuple[str, float]]()
-    ended = SimpleQueue[int]()
-    found, errors = dict[int, T](), dict[int, BaseException]()
-
-    def work() -> None:
-        while waiting and not stop.is_set():
-            try:
-                number, job = waiting.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            running[number] = job.name, monotonic()
-            try:
-                found[number] = job.work()
-            except BaseException as error:  # noqa: BLE001  # raised again below, in the thread that asked
-                errors[number] = error
-            del running[number]
-            ended.put(number)
-
+    queue = JobQueue(waiting=deque(enumerate(jobs)), stop=stop)
     # Daemons, which are no reason for a process to stay: what they run dies with them.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(most, len(jobs)))]
+    threads = [
+        threading.Thread(target=queue.work, daemon=True) for _ in range(min(most, len(jobs)))
+    ]
     try:
         for thread in threads:
             thread.start()
-        while (done := len(found) + len(errors)) < len(jobs) and not stop.is_set():
-            try:
-                ended.get(timeout=LOOK)
-            except Empty:
-                progress.tell(list(running.values()), done, len(jobs))
+        queue.wait(len(jobs), progress)
     except BaseException:
         stop.set()
         for thread in threads:
@@ -129,6 +148,7 @@ def in_threads(
         raise
     if stop.is_set():  # nobody takes up what still waits
         raise KeyboardInterrupt
-    for number in sorted(errors):
-        raise errors[number]
-    return [found[number] for number in range(len(jobs))]
+    # By number, not by time: the same jobs raise the same error every time.
+    for number in sorted(queue.errors):
+        raise queue.errors[number]
+    return [queue.results[number] for number in range(len(jobs))]

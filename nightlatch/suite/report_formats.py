@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from nightlatch.suite.results import Report, Result, merge
 
+# A report comes from code that nobody vouches for, and reading it takes many times its size.
 MOST_BYTES = 64_000_000
 
 
@@ -79,24 +80,20 @@ def _junit(data: bytes, root: str) -> Iterator[tuple[str, Result]]:
     if tree.tag not in {"testsuites", "testsuite"}:
         raise ValueError(f"not a JUnit report: {tree.tag}")
     for case in tree.iter("testcase"):
-        file, owner = (
-            (case.get("file") or "").removeprefix(root),
-            (case.get("classname") or "").removeprefix("./"),
-        )
+        file = (case.get("file") or "").removeprefix(root)
+        owner = (case.get("classname") or "").removeprefix("./")
         owner = "" if owner == case.get("name") else owner
-        result = next(
-            (result for tag, result in JUNIT_TAGS.items() if case.find(tag) is not None),
-            Result.PASSED,
-        )
-        result = Result.SKIPPED if case.get("status") in {"notrun", "disabled"} else result
-        yield (
-            "::".join(
-                part
-                for part in (file or owner, _class(file, owner), case.get("name") or "")
-                if part
-            ),
-            result,
-        )
+        parts = (file or owner, _class(file, owner), case.get("name") or "")
+        yield "::".join(filter(None, parts)), _junit_result(case)
+
+
+def _junit_result(case: ET.Element) -> Result:
+    """The result of a test case, which has an element for everything but passing."""
+    # CTest and googletest say in an attribute alone that a test did not run
+    if case.get("status") in {"notrun", "disabled"}:
+        return Result.SKIPPED
+    results = (result for tag, result in JUNIT_TAGS.items() if case.find(tag) is not None)
+    return next(results, Result.PASSED)
 
 
 def _class(file: str, owner: str) -> str:
@@ -110,25 +107,13 @@ def _class(file: str, owner: str) -> str:
 
 def _mocha(data: bytes, root: str) -> Report:
     """mocha's JSON, from its first brace on: whoever prints may do so before it."""
-    told = json.loads(data[data.index(b"{") :])
-    failed, pending = (
-        {_mocha_id(test, root) for test in told[kind]} for kind in ("failures", "pending")
-    )
-    names = [_mocha_id(test, root) for test in (*told["tests"], *told["failures"])]
-    results = (
-        (
-            name,
-            (
-                Result.FAILED
-                if name in failed
-                else Result.SKIPPED
-                if name in pending
-                else Result.PASSED
-            ),
-        )
-        for name in names
-    )
-    return Report(ids=merge(results), whole="stats" in told)
+    report = json.loads(data[data.index(b"{") :])
+    results = dict.fromkeys((_mocha_id(test, root) for test in report["pending"]), Result.SKIPPED)
+    results |= dict.fromkeys((_mocha_id(test, root) for test in report["failures"]), Result.FAILED)
+    # A hook that fails is among the failures, and no test.
+    names = [_mocha_id(test, root) for test in (*report["tests"], *report["failures"])]
+    ids = merge((name, results.get(name, Result.PASSED)) for name in names)
+    return Report(ids=ids, whole="stats" in report)
 
 
 def _mocha_id(test: Mapping[str, str], root: str) -> str:
@@ -137,14 +122,14 @@ def _mocha_id(test: Mapping[str, str], root: str) -> str:
 
 def _rspec(data: bytes) -> Report:
     """RSpec's JSON."""
-    told = json.loads(data)
+    report = json.loads(data)
     words = {"passed": Result.PASSED, "failed": Result.FAILED}
     named = (
-        (f"{one['file_path'].removeprefix('./')}::{one['full_description']}", one["status"])
-        for one in told["examples"]
+        (f"{test['file_path'].removeprefix('./')}::{test['full_description']}", test["status"])
+        for test in report["examples"]
     )
     ids = [(name, words.get(status, Result.SKIPPED)) for name, status in named]
-    outside = told.get("summary", {}).get("errors_outside_of_examples_count", 0)
+    outside = report.get("summary", {}).get("errors_outside_of_examples_count", 0)
     return Report(ids=merge(ids), uncollected=("files that cannot be loaded",) if outside else ())
 
 
@@ -165,11 +150,11 @@ def _trx(data: bytes) -> Iterator[tuple[str, Result]]:
         "Pending": Result.SKIPPED,
     }
     for test in tree.iter(f"{space}UnitTestResult"):
-        owner, name = owners.get(test.get("testId"), ""), test.get("testName", "")
-        yield (
-            "::".join(part for part in (owner, name.removeprefix(f"{owner}.")) if part),
-            words.get(test.get("outcome", ""), Result.FAILED),
-        )
+        owner = owners.get(test.get("testId"), "")
+        name = test.get("testName", "").removeprefix(f"{owner}.")
+        # An outcome that is not known, such as Timeout or Aborted, is no success.
+        result = words.get(test.get("outcome", ""), Result.FAILED)
+        yield "::".join(filter(None, (owner, name))), result
 
 
 MINITEST = re.compile(r"^(\S+)#(test_.*?) = \d+\.\d+ s = ([.SFE])$", re.MULTILINE)
@@ -309,9 +294,13 @@ def _tap(text: str, root: str) -> Iterator[tuple[str, Result]]:
         else:
             seen += not depth
             outer = [name for at, name in sorted(above.items()) if at < depth]
-            yield (
-                "::".join((root, *outer, title or str(seen))),
-                Result.SKIPPED if aside else Result.FAILED if bad else Result.PASSED,
-            )
+            yield "::".join((root, *outer, title or str(seen))), _tap_result(bad, aside)
     if planned != seen:
         raise ValueError(f"{planned} results were promised, and {seen} came")
+
+
+def _tap_result(bad: str | None, aside: str | None) -> Result:
+    """The result of one line: `not ok` fails, but for what is marked as skip or todo."""
+    if aside:
+        return Result.SKIPPED
+    return Result.FAILED if bad else Result.PASSED

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
+# A line for a person: a repository with fifty suites would fill the screen with their names.
 MOST_NAMED = 6
 
 
@@ -159,23 +160,24 @@ def weigh(
     if report is None and exit_code in empty:
         return SuiteResult(answer=CheckStatus.GREEN, tail=tail)
     if report is None or not report.whole:
-        said = "no report was written" if report is None else "the report breaks off"
+        problem = "no report was written" if report is None else "the report breaks off"
         return SuiteResult(
             answer=CheckStatus.RED,
             ids=report.ids if report else {},
-            broken=f"{said} (exit code {exit_code})",
+            broken=f"{problem} (exit code {exit_code})",
             tail=tail,
         )
-    known = SuiteResult(
+    results = SuiteResult(
         answer=CheckStatus.RED, ids=report.ids, uncollected=report.uncollected, tail=tail
     )
-    fine = exit_code == 0 or (exit_code in empty and not known.passed)
-    if fine == bool(known.failing):
-        return replace(
-            known,
-            broken=f"{'tests' if fine else 'no test'} failed, yet the exit code is {exit_code}",
-        )
-    return replace(known, answer=CheckStatus.GREEN if fine else CheckStatus.RED)
+    is_fine = exit_code == 0 or (exit_code in empty and not results.passed)
+    # Code under test runs in the runner's own process: it can end it with any code it likes, and
+    # can write to the report. Only where both say the same is either believed.
+    if is_fine == bool(results.failing):
+        counted = "tests" if is_fine else "no test"
+        broken = f"{counted} failed, yet the exit code is {exit_code}"
+        return replace(results, broken=broken)
+    return replace(results, answer=CheckStatus.GREEN if is_fine else CheckStatus.RED)
 
 
 def passing(found: SuiteResult, names: frozenset[str]) -> SuiteResult:

@@ -176,18 +176,15 @@ def run_suite(
             "".join(f"{name}\n" for name in names), encoding="utf-8", errors="surrogateescape"
         )
         report = place.folder / "report"
-        argv = arguments(runner, place, python, only)
-        if up and argv[0].startswith("node_modules/"):
-            argv = ["sh", "-c", UPWARDS.format(" ".join(above(up))), *argv]
-        if runner.stdout:
-            argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
         began = time.time()
-        ran = hands.run(place.room, argv)
+        ran = hands.run(place.room, suite_command(runner, place, python, only, up))
         root = str(hands.sandbox.inside(place.room, room.tree / room.cwd))
         tail = text(ran.output) or text((hands.report(report) or b"")[-20_000:])
-        if (answer := answered(ran)) is CheckStatus.FAULT:
+        if answered(ran) is CheckStatus.FAULT:
             return SuiteResult(
-                answer=answer, tail=f"{tail}\n{ended(ran)}", absent=ran.exit in ABSENT
+                answer=CheckStatus.FAULT,
+                tail=f"{tail}\n{ended(ran)}",
+                absent=ran.exit in ABSENT,
             )
         if runner.report == "folder":
             left = read_folder(hands, place.folder / "reports", root)
@@ -196,6 +193,18 @@ def run_suite(
         data = hands.report(report)
         found = read_report(runner.report, data, root) if data is not None else None
         return weigh(found, ran.exit or 0, tail, empty=runner.empty)
+
+
+def suite_command(
+    runner: Runner, place: ReportDir, python: str, only: Collection[str], up: int
+) -> list[str]:
+    """The command line of a suite, with what it needs of a shell around it."""
+    argv = arguments(runner, place, python, only)
+    if up and argv[0].startswith("node_modules/"):
+        argv = ["sh", "-c", UPWARDS.format(" ".join(above(up))), *argv]
+    if runner.stdout:
+        argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
+    return argv
 
 
 def above(up: int) -> list[str]:
@@ -341,13 +350,14 @@ def run_check(
 def keep_reports(hands: CommandRunner, folder: Path, into: Path, name: str) -> None:
     """Plain files of a bearable size, a few of them, under the name of their check; a name from
     the candidate's side is made harmless."""
-    for left in [left for left in names_in(folder) if not left.endswith((".xml", ".tap"))][
-        :MOST_KEPT
-    ]:
-        data = read_inside(folder.parent, f"{folder.name}/{left}", LARGEST_KEPT + 1)
+    # Those two are reports of tests, whose ids are in the results already.
+    files = [file for file in names_in(folder) if not file.endswith((".xml", ".tap"))]
+    for file in files[:MOST_KEPT]:
+        # One byte more than is kept tells a larger file without reading all of it.
+        data = read_inside(folder.parent, f"{folder.name}/{file}", LARGEST_KEPT + 1)
         if data and len(data) <= LARGEST_KEPT:
             into.mkdir(parents=True, exist_ok=True)
-            called = re.sub(r"[^\w.-]", "_", hands.secrets.hide(f"{name}-{left}"))[-120:]
+            called = re.sub(r"[^\w.-]", "_", hands.secrets.hide(f"{name}-{file}"))[-120:]
             (into / called).write_bytes(hands.secrets.hide_bytes(data))
 
 
@@ -358,21 +368,19 @@ def run_verify(
 
     What is missing inside the project is red, not a fault.
     """
-    said = VerifyResult(answer=CheckStatus.GREEN)
+    result = VerifyResult(answer=CheckStatus.GREEN)
     with desk(hands, room, env) as place:
         for command in commands:
             ran = hands.run(place.room, ["sh", "-c", command])
             tail, answer = text(ran.output), answered(ran)
-            if (
-                answer is CheckStatus.FAULT
-                and ran.exit in ABSENT
-                and missing_inside(place.room, tail)
-            ):
+            is_absent = answer is CheckStatus.FAULT and ran.exit in ABSENT
+            if is_absent and missing_inside(place.room, tail):
                 answer = CheckStatus.RED
-            said = VerifyResult(answer=answer, tail=f"$ {command}\n{tail}\n{ended(ran)}"[-20_000:])
+            printed = f"$ {command}\n{tail}\n{ended(ran)}"
+            result = VerifyResult(answer=answer, tail=printed[-20_000:])
             if answer is not CheckStatus.GREEN:
                 break
-    return said
+    return result
 
 
 def missing_inside(room: SandboxSpec, said: str) -> bool:
@@ -383,11 +391,8 @@ def missing_inside(room: SandboxSpec, said: str) -> bool:
     for found in MISSING.finditer(said):
         name = found[1] or found[2]
         place = Path(os.path.normpath(room.at / room.cwd / name))
-        if (
-            "/" in name
-            and place.is_relative_to(room.at)
-            and not os.path.lexists(room.tree / place.relative_to(room.at))
-        ):
+        is_inside = "/" in name and place.is_relative_to(room.at)
+        if is_inside and not os.path.lexists(room.tree / place.relative_to(room.at)):
             return True
     return False
 

@@ -13,6 +13,7 @@ from nightlatch.util.globs import matcher
 from nightlatch.util.paths import NOT_SUITES
 
 PACKAGE_LINES = {"go": re.compile(r"^module\s+(\S+)", re.MULTILINE)}
+# Files that are read in search of one sign: in a large folder the first ones tell enough.
 MOST_READ = 50
 Read = Callable[[str], str]
 Has = Callable[[str, str], bool]
@@ -155,11 +156,9 @@ def runner_in(kinds: Iterable[Runner], files: ProjectFiles, folder: str, has: Ha
 def _of_language(kinds: Sequence[Runner], files: ProjectFiles, has: Has) -> list[Suite]:
     """The suites of one language: the topmost folders first, then those below that nothing
     above runs."""
-    plain = {sign.file for kind in kinds for sign in kind.found if "/" not in sign.file}
-    marks = {*(name for kind in kinds for name in kind.manifests), *plain}
-    homes = {posixpath.dirname(path) for mark in marks for path in files.fitting(mark)}
-    anchored = {home for home in homes if not home or not NOT_SUITES.search(f"{home}/")}
+    anchored = _project_folders(kinds, files)
     accepted: dict[str, Runner] = {}
+    # From the top down: whether a folder is a suite depends on what was accepted above it.
     for folder in sorted({"", *anchored}, key=lambda name: (name.count("/") + bool(name), name)):
         above = _nearest(folder, accepted)
         kind = runner_in(kinds, files, folder, has)
@@ -168,6 +167,17 @@ def _of_language(kinds: Sequence[Runner], files: ProjectFiles, has: Has) -> list
         ):
             accepted[folder] = kind
     return list(_with_tests(accepted, anchored, files))
+
+
+def _project_folders(kinds: Sequence[Runner], files: ProjectFiles) -> set[str]:
+    """The folders with a file that makes them a project of this language."""
+    signs = {sign.file for kind in kinds for sign in kind.found}
+    manifests = {name for kind in kinds for name in kind.manifests}
+    # A sign with a folder in its name lies in the project, and not at its top.
+    marks = manifests | {file for file in signs if "/" not in file}
+    homes = {posixpath.dirname(path) for mark in marks for path in files.fitting(mark)}
+    # What lies in folders of examples, fixtures and third-party code is nobody's suite.
+    return {home for home in homes if not home or not NOT_SUITES.search(f"{home}/")}
 
 
 def _apart(
@@ -191,13 +201,7 @@ def _with_tests(
     """The folders that have a test of their own: what lies in a suite further down is that
     one's."""
     for folder, kind in accepted.items():
-        inner = tuple(
-            sorted(
-                posixpath.relpath(other, folder or ".")
-                for other in accepted
-                if other != folder and _holds(folder, other)
-            )
-        )
+        inner = _suites_below(folder, accepted)
         # Rust's tests may stand in any of its files
         anywhere = kind.report == "cargo" and folder in anchored
         if (inner or folder) and not anywhere and not _has_test(kind, files.inside(folder), inner):
@@ -208,6 +212,12 @@ def _with_tests(
             kind, command=spliced(kind.command, words), again=spliced(kind.again, words)
         )
         yield placed(usual, folder, files.read, inner if kind.ignoring else ())
+
+
+def _suites_below(folder: str, accepted: Iterable[str]) -> tuple[str, ...]:
+    """The folders of other suites inside this one, as it names them."""
+    inner = (other for other in accepted if other != folder and _holds(folder, other))
+    return tuple(sorted(posixpath.relpath(other, folder or ".") for other in inner))
 
 
 def _holds(folder: str, other: str) -> bool:

@@ -2,15 +2,19 @@
 together."""
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain
 
 from nightlatch.suite.results import CheckStatus, Result, SuitePart, SuiteResult, file_of, merge
 from nightlatch.suite.runner_detection import Runner
 from nightlatch.util.globs import matcher
 
+# Patterns of tests fit these too, and they hold no test.
 HELPERS = frozenset({"conftest.py", "__init__.py"})
+# Formats whose ids begin with a file. In the others an id names a class or a package, which may lie
+# in any folder.
 NAMES_FILES = frozenset({"lines", "jest", "mocha", "rspec"})
 
 
@@ -122,6 +126,7 @@ class Suites:
         return tuple(suite for suite in self.every if suite.name in found)
 
 
+# Kept: the same few tuples of patterns are asked for once a path, and compiling them is slow.
 def matching(*patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return _matching(tuple(pattern for each in patterns for pattern in each))
 
@@ -187,31 +192,44 @@ def together(runs: Sequence[tuple[Suite, SuiteResult]]) -> SuiteResult:
     A suite that could not even be started has no part in the answer where another one ran; what it
     says of itself stays in `parts`.
     """
-    parts = {suite.name: part_of(found) for suite, found in runs}
-    ran = [(suite, found) for suite, found in runs if not parts[suite.name].absent] or list(runs)
-    counted = [(suite, found) for suite, found in ran if not found.broken]
-    pairs = [pair for suite, found in counted for pair in named_ids(suite, found).items()]
-    pairs += [(suite.name, Result.ERROR) for suite, found in ran if found.broken]
-    answers = {found.answer for _, found in ran}
-    answer = next(
-        (one for one in (CheckStatus.FAULT, CheckStatus.RED) if one in answers), CheckStatus.GREEN
-    )
-    bad = [
-        (suite, found)
-        for suite, found in ran
-        if found.answer is answer and answer is not CheckStatus.GREEN
+    parts = {suite.name: part_of(results) for suite, results in runs}
+    ran = [run for run in runs if not parts[run[0].name].absent] or list(runs)
+    answer = worst_answer({results.answer for _, results in ran})
+    believed = [results for _, results in ran if not results.broken]
+    tails = [
+        f"{suite.name}:\n{results.tail}"
+        for suite, results in ran
+        if results.answer is answer and answer is not CheckStatus.GREEN
     ]
     return SuiteResult(
         answer=answer,
-        ids=merge(pairs),
-        uncollected=tuple(
-            dict.fromkeys(file for _, found in counted for file in found.uncollected)
-        ),
-        tail="\n".join(f"{suite.name}:\n{found.tail}" for suite, found in bad)[-20_000:],
-        rewritten=tuple(dict.fromkeys(file for _, found in ran for file in found.rewritten)),
+        ids=ids_together(ran),
+        uncollected=_in_order(results.uncollected for results in believed),
+        tail="\n".join(tails)[-20_000:],
+        rewritten=_in_order(results.rewritten for _, results in ran),
         parts=parts,
-        seconds=sum(found.seconds for _, found in ran),
+        seconds=sum(results.seconds for _, results in ran),
     )
+
+
+def worst_answer(answers: Collection[CheckStatus]) -> CheckStatus:
+    """One answer for several: a fault leaves the others open, so it comes before red."""
+    if CheckStatus.FAULT in answers:
+        return CheckStatus.FAULT
+    return CheckStatus.RED if CheckStatus.RED in answers else CheckStatus.GREEN
+
+
+def ids_together(runs: Sequence[tuple[Suite, SuiteResult]]) -> dict[str, Result]:
+    """The ids of several suites; a report that cannot be believed leaves the suite, as an error."""
+    believed = [(suite, results) for suite, results in runs if not results.broken]
+    pairs = [pair for suite, results in believed for pair in named_ids(suite, results).items()]
+    pairs += [(suite.name, Result.ERROR) for suite, results in runs if results.broken]
+    return merge(pairs)
+
+
+def _in_order(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """All of these once, in the order in which they come."""
+    return tuple(dict.fromkeys(chain.from_iterable(lists)))
 
 
 def named_ids(suite: Suite, found: SuiteResult) -> Mapping[str, Result]:
@@ -222,23 +240,20 @@ def named_ids(suite: Suite, found: SuiteResult) -> Mapping[str, Result]:
 
 def part_of(found: SuiteResult) -> SuitePart:
     """What stays known of one suite's run once it is put together with others."""
-    last = next(
-        (
-            line
-            for line in reversed(found.tail.splitlines())
-            if line.strip() and "exit code" not in line
-        ),
-        "it cannot be started",
-    )
-    absent, told = last.strip() if found.absent else "", len(found.ids) + len(found.uncollected)
     return SuitePart(
         answer=found.answer,
         summary=found.summary(),
-        told=told,
+        told=len(found.ids) + len(found.uncollected),
         by_id=found.by_id,
         broken=found.broken,
-        absent=absent,
+        absent=why_absent(found.tail) if found.absent else "",
     )
+
+
+def why_absent(tail: str) -> str:
+    """The last line that a program printed which could not be started, its exit code aside."""
+    lines = (line.strip() for line in reversed(tail.splitlines()) if "exit code" not in line)
+    return next(filter(None, lines), "it cannot be started")
 
 
 def run_by_nothing(
@@ -250,17 +265,18 @@ def run_by_nothing(
     )
     is_code = matcher(pattern for kind in runners for pattern in kind.code)
     collected = matching(*(suite.patterns(suite.runner.tests or ("**",)) for suite in suites))
-    found: dict[str, list[str]] = {}
+    loose_files: dict[str, list[str]] = {}
     for path in paths:
-        strange = (
-            is_test(path)
-            and is_code(path)
-            and "node_modules/" not in path
-            and posixpath.basename(path) not in HELPERS
-        )
-        if strange and not (collected(path) and any(_runs(suite, path) for suite in suites)):
-            found.setdefault(path.partition("/")[0] if "/" in path else "", []).append(path)
-    return found
+        looks_like_test = is_test(path) and is_code(path) and not _is_aside(path)
+        if looks_like_test and not (collected(path) and any(_runs(one, path) for one in suites)):
+            folder = path.partition("/")[0] if "/" in path else ""
+            loose_files.setdefault(folder, []).append(path)
+    return loose_files
+
+
+def _is_aside(path: str) -> bool:
+    """Whether a file is a helper of tests, or somebody else's."""
+    return "node_modules/" in path or posixpath.basename(path) in HELPERS
 
 
 def loose(folder: str, files: Sequence[str]) -> str:

@@ -55,6 +55,8 @@ DROPPED_WRAPPERS = (
     ("c8",),
     ("nyc",),
 )
+# Options of wrappers whose value is the next word. One that is missing here would have its value
+# taken for the program.
 TAKES_WORD = {
     "--with",
     "--extra",
@@ -80,7 +82,10 @@ TAKES_WORD = {
     "-P",
     "--only-group",
 }
+# Neither green nor red by themselves: what stands beside them decides.
 HARMLESS = frozenset({"echo", "printf", "true", ":", "set", "clear", "ulimit", "umask"})
+# Words that steer the shell. Which commands run then shows only when it runs, so these are refused
+# instead of followed.
 GRAMMAR = {
     "if",
     "then",
@@ -197,40 +202,45 @@ def stands_for(one: Named, new: Suite | None, suite: Suite) -> bool:
     )
 
 
-def suites_from(one: Named, ground: ScriptSources) -> list[Suite]:
+def suites_from(named: Named, ground: ScriptSources) -> list[Suite]:
     """The suites that one command comes to; none where there is no command."""
-    if not one.command.strip():
+    if not named.command.strip():
         return []
-    folder = posixpath.normpath(one.folder).removeprefix("./").strip("/") if one.folder else ""
+    folder = posixpath.normpath(named.folder).removeprefix("./").strip("/") if named.folder else ""
     folder = "" if folder == "." else folder
-    told, why = list[CommandReading](), ""
+    readings, why = list[CommandReading](), ""
     try:
-        told = read_command(one.command, ground, folder)
+        readings = read_command(named.command, ground, folder)
     except UnreadableError as unreadable:
         why = str(unreadable)
-    told = [] if one.report else told
-    if not any(each.runner for each in told):
-        return [by_exit_code(one, folder, why or next((each.why for each in told if each.why), ""))]
-    made = list(assembled(told, ground))
-    return [replace(made[0], name=one.name)] if one.name and len(made) == 1 else made
+    # Where the person says where the reports are, these are read, and no runner is asked for its.
+    if named.report:
+        readings = []
+    if not any(reading.runner for reading in readings):
+        return [by_exit_code(named, folder, why or first_reason(readings))]
+    suites = list(assembled(readings, ground))
+    return [replace(suites[0], name=named.name)] if named.name and len(suites) == 1 else suites
+
+
+def first_reason(readings: Iterable[CommandReading]) -> str:
+    """The first reason why a command comes to no runner; "" where none is given."""
+    return next((reading.why for reading in readings if reading.why), "")
 
 
 def by_exit_code(one: Named, folder: str, why: str) -> Suite:
     """A command of which nothing is known: its exit code, and reports where it leaves some."""
     reports = (one.report,) if one.report else ()
     words = re.findall(r"[\w./-]+", one.command)
-    config = tuple(
-        dict.fromkeys(
-            (*(word.removeprefix("./") for word in words if "." in word or "/" in word), *RUN_BY)
-        )
-    )
+    # What it may read to decide is protected like a configuration: the files that it names, and
+    # those in which such commands usually keep what they run.
+    files = (word.removeprefix("./") for word in words if "." in word or "/" in word)
     runner = Runner(
         name="tests",
         report="folder",
         command=("sh", "-c", one.command),
         tests=(),
         reports=reports,
-        config=config,
+        config=tuple(dict.fromkeys((*files, *RUN_BY))),
     )
     name = one.name or (f"{folder} ({one.command})" if folder else "tests")
     return Suite(
@@ -241,50 +251,61 @@ def by_exit_code(one: Named, folder: str, why: str) -> Suite:
     )
 
 
-def assembled(told: Sequence[CommandReading], ground: ScriptSources) -> Iterator[Suite]:
+def assembled(readings: Sequence[CommandReading], ground: ScriptSources) -> Iterator[Suite]:
     """Suites from commands that run one after the other: what is not a runner goes before the
     next one, or is a suite of its own."""
     before: list[CommandReading] = []
-    for each in told:
-        if each.runner is None:
-            before.append(each)
+    for reading in readings:
+        if reading.runner is None:
+            before.append(reading)
         else:
-            yield by_runner(each, before, ground)
+            yield by_runner(reading, before, ground)
             before = []
-    for each in before:
-        command = shlex.join(each.words)
-        yield by_exit_code(
-            Named(
-                folder=each.folder,
-                command=command,
-                name=f"{each.folder}: {command}".removeprefix(": "),
-            ),
-            each.folder,
-            "",
-        )
+    for reading in before:
+        command = shlex.join(reading.words)
+        name = f"{reading.folder}: {command}".removeprefix(": ")
+        named = Named(folder=reading.folder, command=command, name=name)
+        yield by_exit_code(named, reading.folder, "")
 
 
 def by_runner(
-    each: CommandReading, before: Sequence[CommandReading], ground: ScriptSources
+    reading: CommandReading, before: Sequence[CommandReading], ground: ScriptSources
 ) -> Suite:
     """A known runner with the person's options, wrapper and preparations."""
-    runner = each.runner or ground.runners[0]
-    commands = []
-    for command in (each.command, ()) if each.command else (runner.command, runner.again):
-        words = tuple(each.wrapper)
-        own = spliced(command, each.options or runner.usual)
-        if own and own[0] == "{python}" and (words or each.python):
-            own = (each.python or "python", *own[1:])
-        own = (*words, *own) if own else own
-        steps = " && ".join(
-            f"(cd {shlex.quote(upward(each.folder, b.folder))} && {shlex.join(b.words)})"
-            for b in before
-        )
-        commands.append(("sh", "-c", f'{steps} && exec "$@"', "sh", *own) if steps and own else own)
-    env = {**runner.env, **dict(each.env)}
-    return placed(
-        replace(runner, command=commands[0], again=commands[1], env=env), each.folder, ground.read
+    runner = reading.runner or ground.runners[0]
+    # A command that differs from the runner's own knows no second way to run single tests again.
+    commands = (reading.command, ()) if reading.command else (runner.command, runner.again)
+    steps = preparation(before, reading.folder)
+    command, again = (after_preparation(steps, as_called(words, reading)) for words in commands)
+    env = {**runner.env, **dict(reading.env)}
+    configured = replace(runner, command=command, again=again, env=env)
+    return placed(configured, reading.folder, ground.read)
+
+
+def as_called(command: Sequence[str], reading: CommandReading) -> tuple[str, ...]:
+    """A runner's command with the options, the wrapper and the Python of the person's own."""
+    runner_options = reading.runner.usual if reading.runner else ()
+    words = spliced(command, reading.options or runner_options)
+    # `uv run` and its like bring a Python of their own, which the project's would replace.
+    if words and words[0] == "{python}" and (reading.wrapper or reading.python):
+        words = (reading.python or "python", *words[1:])
+    return (*reading.wrapper, *words) if words else words
+
+
+def preparation(before: Sequence[CommandReading], start: str) -> str:
+    """The commands that go before a runner as one shell line, each in its folder; "" for none."""
+    return " && ".join(
+        f"(cd {shlex.quote(upward(start, step.folder))} && {shlex.join(step.words)})"
+        for step in before
     )
+
+
+def after_preparation(steps: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The command, run once its preparation went well."""
+    if not steps or not words:
+        return words
+    # exec: signals and the exit code are the runner's own, as without the preparation.
+    return ("sh", "-c", f'{steps} && exec "$@"', "sh", *words)
 
 
 def upward(start: str, folder: str) -> str:
@@ -296,38 +317,64 @@ def read_command(
 ) -> list[CommandReading]:
     """What a shell line runs, in its order. Raises Unreadable where that cannot be told by
     reading."""
+    # Scripts may call each other in a circle.
     if deep > DEEPEST:
         raise UnreadableError("it leads through too many scripts")
-    told, kept, outer = list[CommandReading](), tuple[tuple[str, str], ...](), list[str]()
-    for words, hidden in simple_commands(line):
-        env, rest = assignments(words[1:] if words[:1] == ["export"] else words)
+    readings = list(read_in_order(line, ground, folder, deep))
+    others = [reading for reading in readings if reading.runner is None]
+    unknown = [word for other in others for word in other.words if EXPANDED.search(word)]
+    if unknown and len(others) < len(readings):
+        raise UnreadableError(f"the shell would have to fill in {bare(unknown[0])}")
+    return [
+        replace(
+            reading,
+            words=tuple(map(bare, reading.words)),
+            options=tuple(map(bare, reading.options)),
+        )
+        for reading in readings
+    ]
+
+
+def read_in_order(
+    line: str, ground: ScriptSources, folder: str, deep: int
+) -> Iterator[CommandReading]:
+    """Follow a shell line through its folders and variables, command by command."""
+    exported, outer = tuple[tuple[str, str], ...](), list[str]()
+    for words, hiding_sign in simple_commands(line):
+        is_export = words[:1] == ["export"]
+        env, rest = assignments(words[1:] if is_export else words)
         if words == ["("]:
             outer.append(folder)
         elif words == [")"]:
             folder = outer.pop() if outer else folder
-        elif not rest or words[:1] == ["export"]:
-            kept = (*kept, *env)
-        elif rest[0] in GRAMMAR:
-            raise UnreadableError(f"the shell's {rest[0]} stands in it")
+        elif not rest or is_export:
+            exported = (*exported, *env)
         elif rest[0] == "cd":
             folder = moved(folder, rest)
-        elif rest[0] in {".", "source"}:
-            if not ACTIVATE.fullmatch(rest[-1]):
-                raise UnreadableError(f"it reads {rest[-1]} into its shell")
-        elif posixpath.basename(rest[0]) not in HARMLESS:
+        elif starts_program(rest):
             inner = comes_to(tuple(rest), ground, folder, deep)
-            if hidden and not all(each.runner for each in inner):
-                raise UnreadableError(f"the shell's {hidden} stands in it")
-            told += [replace(each, env=(*kept, *env, *each.env)) for each in inner]
-    others = [
-        word for each in told if each.runner is None for word in each.words if EXPANDED.search(word)
-    ]
-    if others and any(each.runner for each in told):
-        raise UnreadableError(f"the shell would have to fill in {bare(others[0])}")
-    return [
-        replace(each, words=tuple(map(bare, each.words)), options=tuple(map(bare, each.options)))
-        for each in told
-    ]
+            refuse_hidden_result(inner, hiding_sign)
+            for reading in inner:
+                yield replace(reading, env=(*exported, *env, *reading.env))
+
+
+def starts_program(words: Sequence[str]) -> bool:
+    """Whether this command can decide anything. Raises Unreadable where it steers the shell."""
+    if words[0] in GRAMMAR:
+        raise UnreadableError(f"the shell's {words[0]} stands in it")
+    if words[0] in {".", "source"}:
+        # A virtual environment changes only which Python runs; any other file could do anything.
+        if not ACTIVATE.fullmatch(words[-1]):
+            raise UnreadableError(f"it reads {words[-1]} into its shell")
+        return False
+    return posixpath.basename(words[0]) not in HARMLESS
+
+
+def refuse_hidden_result(readings: Iterable[CommandReading], sign: str) -> None:
+    """Raise Unreadable where a sign of the shell hides the exit code of an unknown program."""
+    # Of a known runner the report tells the same, so `pytest | tee log` can be read.
+    if sign and not all(reading.runner for reading in readings):
+        raise UnreadableError(f"the shell's {sign} stands in it")
 
 
 def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
@@ -342,12 +389,12 @@ def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
             signs = token if token and set(token) <= set("();<>|&") else ""
             if signs in {"|", "||"}:
                 hidden = hidden or signs
-            elif signs and set(signs) <= set("();&") and signs != "&":
+            elif signs == "&" or not set(signs) <= set("();&"):
+                raise UnreadableError(f"the shell's {signs} stands in it")
+            elif signs:
                 yield words, hidden
                 words, hidden = [], ""
                 yield from (([sign], "") for sign in signs if sign in "()")
-            elif signs:
-                raise UnreadableError(f"the shell's {signs} stands in it")
             elif not hidden:
                 words.append(token)
     except ValueError as error:
@@ -369,47 +416,41 @@ def comes_to(
 ) -> list[CommandReading]:
     """The runner that one command comes to, or the command itself where none is known."""
     if posixpath.basename(words[0]) == "node" and "--test" in words:
+        # node takes its options in any order: --test first makes them one way to call it
         words = (words[0], "--test", *(word for word in words[1:] if word != "--test"))
-    known = direct(words, ground.runners)
-    if known:
-        runner, call, used = known
-        options = kept_options(words[used:], call)
-        python = (
-            words[0]
-            if PYTHON.fullmatch(words[0]) and "/" in words[0] and "venv/" not in words[0]
-            else ""
-        )
-        if any(EXPANDED.search(word) for word in options):
-            return [
-                CommandReading(
-                    words=words,
-                    folder=folder,
-                    why="the shell would have to fill in one of its options",
-                )
-            ]
-        return [
-            CommandReading(
-                words=words,
-                folder=folder,
-                runner=runner,
-                options=options,
-                python=python,
-                command=call.command,
-            )
-        ]
+    if match := direct(words, ground.runners):
+        return [reading_of_runner(words, match, folder)]
     for wrapper in (*KEPT_WRAPPERS, *DROPPED_WRAPPERS):
         if begins(words, wrapper):
             return unwrapped(words, wrapper, ground, folder, deep)
     inner = scripted(words, ground, folder)
     if inner is None:
-        return [
-            CommandReading(
-                words=words,
-                folder=folder,
-                why=f"{posixpath.basename(words[0])} is not a known runner",
-            )
-        ]
-    return [each for line, place in inner for each in read_command(line, ground, place, deep + 1)]
+        why = f"{posixpath.basename(words[0])} is not a known runner"
+        return [CommandReading(words=words, folder=folder, why=why)]
+    return [
+        reading for line, home in inner for reading in read_command(line, ground, home, deep + 1)
+    ]
+
+
+def reading_of_runner(
+    words: tuple[str, ...], match: tuple[Runner, RunnerCall, int], folder: str
+) -> CommandReading:
+    """A command that calls a known runner: the options that are kept, and whose Python it takes."""
+    runner, call, used = match
+    options = kept_options(words[used:], call)
+    if any(EXPANDED.search(word) for word in options):
+        why = "the shell would have to fill in one of its options"
+        return CommandReading(words=words, folder=folder, why=why)
+    # The Python of a virtual environment is the project's own, for which {python} stands.
+    is_named_python = PYTHON.fullmatch(words[0]) and "/" in words[0] and "venv/" not in words[0]
+    return CommandReading(
+        words=words,
+        folder=folder,
+        runner=runner,
+        options=options,
+        python=words[0] if is_named_python else "",
+        command=call.command,
+    )
 
 
 def begins(words: Sequence[str], start: Sequence[str]) -> bool:
@@ -427,15 +468,20 @@ def direct(
     best: tuple[Runner, RunnerCall, int] | None = None
     for runner in runners:
         for call in runner.calls:
-            used = len(call.words)
-            if begins(words, call.words) and not (
-                call.never and set(words[used : used + 1]) & set(call.never)
-            ):
-                if call.subs and words[used : used + 1] and words[used] in call.subs:
-                    used += 1
-                if best is None or used > best[2]:
-                    best = runner, call, used
+            used = words_used(words, call)
+            # the longest call wins: `python -m pytest` is pytest's, and not Python's
+            if used and (best is None or used > best[2]):
+                best = runner, call, used
     return best
+
+
+def words_used(words: Sequence[str], call: RunnerCall) -> int:
+    """How many words this way to call a runner takes; 0 where it is another command."""
+    used = len(call.words)
+    following = words[used] if len(words) > used else None
+    if not begins(words, call.words) or following in call.never:
+        return 0
+    return used + 1 if following in call.subs else used
 
 
 def kept_options(words: Sequence[str], call: RunnerCall) -> tuple[str, ...]:
@@ -457,6 +503,30 @@ def unwrapped(
     words: tuple[str, ...], wrapper: tuple[str, ...], ground: ScriptSources, folder: str, deep: int
 ) -> list[CommandReading]:
     """What stands after a wrapper and its options."""
+    end = end_of_wrapper(words, wrapper)
+    rest = words[end:]
+    if not rest:
+        why = f"nothing follows {' '.join(wrapper)}"
+        return [CommandReading(words=words, folder=folder, why=why)]
+    if rest[0] in {"-m", "--module"}:
+        rest = ("python", *rest)  # `coverage run -m pytest`
+    inner = comes_to(rest, ground, folder, deep + 1)
+    keep = words[:end] if wrapper in KEPT_WRAPPERS else ()
+    is_unknown = any(EXPANDED.search(word) for word in keep)
+    if is_unknown or not any(reading.runner for reading in inner):
+        return [CommandReading(words=words, folder=folder, why=first_reason(inner))]
+    pairs = (word.split("=", 1) for word in words[len(wrapper) : end] if ASSIGNMENT.fullmatch(word))
+    env = tuple((name, value) for name, value in pairs)
+    return [
+        replace(reading, wrapper=(*keep, *reading.wrapper), env=(*env, *reading.env))
+        if reading.runner
+        else reading
+        for reading in inner
+    ]
+
+
+def end_of_wrapper(words: Sequence[str], wrapper: Sequence[str]) -> int:
+    """Where the wrapper ends, with its options and what stands for it to take."""
     at = len(wrapper)
     while at < len(words) and (words[at].startswith("-") or ASSIGNMENT.fullmatch(words[at])):
         if words[at] in {"-m", "--module"}:
@@ -464,31 +534,7 @@ def unwrapped(
         at += 2 if words[at] in TAKES_WORD and at + 1 < len(words) else 1
         if words[at - 1] == "--":
             break
-    if wrapper[0] == "timeout" or (
-        wrapper[0] == "nice" and at < len(words) and words[at].lstrip("-").isdigit()
-    ):
-        at += 1
-    rest = words[at:]
-    if not rest:
-        return [
-            CommandReading(words=words, folder=folder, why=f"nothing follows {' '.join(wrapper)}")
-        ]
-    rest = ("python", *rest) if rest[0] in {"-m", "--module"} else rest
-    named = tuple(word for word in words[len(wrapper) : at] if ASSIGNMENT.fullmatch(word))
-    inner = comes_to(rest, ground, folder, deep + 1)
-    keep = words[:at] if wrapper in KEPT_WRAPPERS else ()
-    if any(EXPANDED.search(word) for word in keep) or not any(each.runner for each in inner):
-        return [
-            CommandReading(
-                words=words, folder=folder, why=next((each.why for each in inner if each.why), "")
-            )
-        ]
-    env = tuple((name, value) for name, _, value in (word.partition("=") for word in named))
-    return [
-        (
-            replace(each, wrapper=(*keep, *each.wrapper), env=(*env, *each.env))
-            if each.runner
-            else each
-        )
-        for each in inner
-    ]
+    # timeout's duration, and the old form `nice 10`
+    is_number = at < len(words) and words[at].lstrip("-").isdigit()
+    takes_number = wrapper[0] == "timeout" or (wrapper[0] == "nice" and is_number)
+    return at + 1 if takes_number else at

@@ -51,7 +51,7 @@ class ScriptSources:
 
 
 class UnreadableError(Exception):
-    """A command that cannot be told apart into plain programs."""
+    """A command of which reading alone does not show what it runs."""
 
 
 def shielded(line: str) -> str:
@@ -101,18 +101,20 @@ def scripted(
         "just": just_recipe,
         "tox": tox_commands,
         "nox": nox_commands,
+        "composer": composer_script,
     }
-    readers |= {"composer": composer_script}
     if program in readers:
         return readers[program](words[1:], ground, folder)
-    file = (
-        words[1]
-        if program in SHELLS and len(words) == 2
-        else words[0]
-        if len(words) == 1 and "/" in words[0]
-        else ""
-    )
+    file = script_file(words)
     return shell_script(file, ground, folder) if file else None
+
+
+def script_file(words: Sequence[str]) -> str:
+    """The file that is run as a script, by a shell or by its own path; "" where none is."""
+    if posixpath.basename(words[0]) in SHELLS:
+        return words[1] if len(words) == 2 else ""
+    # Without a slash the shell looks on PATH, where the project's files are not.
+    return words[0] if len(words) == 1 and "/" in words[0] else ""
 
 
 def shell_script(file: str, ground: ScriptSources, folder: str) -> list[tuple[str, str]] | None:
@@ -122,61 +124,96 @@ def shell_script(file: str, ground: ScriptSources, folder: str) -> list[tuple[st
     if not text or (head.startswith("#!") and not re.search(r"\b(?:ba|da|z)?sh\b", head)):
         return None
     home = posixpath.dirname(posixpath.normpath(posixpath.join(folder, file)))
-    place, lines = folder, list[str]()
-    for line in text.splitlines():
-        if line.strip().startswith("#") or not line.strip():
+    lines: list[str] = []
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("#") or not line:
             continue
-        if found := GO_HOME.match(line.strip()):
-            place = posixpath.normpath(posixpath.join(home, found[1].strip("/") or "."))
-            place = "" if place == "." else place
+        # The common first line of a script: go to the folder in which the script itself lies.
+        if found := GO_HOME.match(line):
+            folder = posixpath.normpath(posixpath.join(home, found[1].strip("/") or "."))
+            folder = "" if folder == "." else folder
             continue
-        lines.append(line.strip())
-    return [("\n".join(lines), place)]
+        lines.append(line)
+    return [("\n".join(lines), folder)]
 
 
 def package_script(
     program: str, words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
     """What a script of package.json runs, in one package or in all of them."""
-    rest, everywhere = list[str](), False
+    call = read_package_call(program, words, folder)
+    # `bun test` is bun's own runner; only `bun run test` is the script of that name.
+    if program == "bun" and call.words[:1] == ("test",):
+        return None
+    name, more = script_and_arguments(program, call.words)
+    homes = package_folders(ground, call.folder) if call.in_all_packages else [call.folder]
+    lines = [(line, home) for home in homes for line in package_lines(name, more, ground, home)]
+    return lines or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageCall:
+    """A call of npm, pnpm, yarn or bun: its words without their own options, and where it runs."""
+
+    words: tuple[str, ...]
+    folder: str
+    in_all_packages: bool
+
+
+def read_package_call(program: str, words: Sequence[str], folder: str) -> PackageCall:
+    """Return the call with the options of the program itself taken out and followed."""
+    kept, in_all_packages = list[str](), False
     at = 0
     while at < len(words):
         word = words[at]
-        if at + 1 < len(words) and (
-            word in {"--prefix", "--cwd"} or (word in {"-C", "--dir"} and not rest)
-        ):
+        is_followed = at + 1 < len(words)
+        if is_followed and changes_folder(word, kept):
             folder = moved(folder, ("cd", words[at + 1]))
             at += 1
         elif word in EVERYWHERE:
-            everywhere = True
+            in_all_packages = True
         elif word == "--":
-            rest += words[at + 1 :]
+            kept += words[at + 1 :]
             break
-        elif word.startswith("-") and (
-            program == "npm" or not rest or (len(rest) == 1 and rest[0] in SCRIPTS[program])
-        ):
-            pass  # options of the program itself: npm takes all of them that stand before --
-        else:
-            rest.append(word)
+        elif not is_own_option(program, word, kept):
+            kept.append(word)
         at += 1
-    name = "test" if rest[:1] in (["t"], ["tst"]) and program == "npm" else rest[0] if rest else ""
-    more = rest[1:]
-    if name in SCRIPTS[program]:
-        name, more = (rest[1], rest[2:]) if len(rest) > 1 else ("", [])
-    if program == "bun" and name == "test" and rest[:1] == ["test"]:
-        return None
-    homes = [folder]
-    if everywhere:
-        ends = sorted(
-            path
-            for path in ground.paths
-            if path.endswith("/package.json") and not NOT_SUITES.search(path)
-        )
-        homes = [
-            posixpath.dirname(path) for path in ends if not folder or path.startswith(f"{folder}/")
-        ]
-    lines = [(line, home) for home in homes for line in package_lines(name, more, ground, home)]
-    return lines or None
+    return PackageCall(words=tuple(kept), folder=folder, in_all_packages=in_all_packages)
+
+
+def changes_folder(word: str, before: Sequence[str]) -> bool:
+    """Whether the next word is the folder in which the program works."""
+    # The short options mean this only before the script's name: after it they are the script's.
+    return word in {"--prefix", "--cwd"} or (word in {"-C", "--dir"} and not before)
+
+
+def is_own_option(program: str, word: str, before: Sequence[str]) -> bool:
+    """Whether the program takes this option itself, and does not hand it to the script."""
+    if not word.startswith("-"):
+        return False
+    # npm takes every option that stands before --, the others only those before the script's name
+    if program == "npm" or not before:
+        return True
+    return len(before) == 1 and before[0] in SCRIPTS[program]
+
+
+def script_and_arguments(program: str, words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The name of the script that is called, and the words handed to it."""
+    if program == "npm" and words and words[0] in {"t", "tst"}:
+        return "test", words[1:]
+    if words and words[0] in SCRIPTS[program]:
+        words = words[1:]
+    return (words[0] if words else ""), words[1:]
+
+
+def package_folders(ground: ScriptSources, folder: str) -> list[str]:
+    """The folders below this one that hold a package of their own."""
+    ends = sorted(
+        path
+        for path in ground.paths
+        if path.endswith("/package.json") and not NOT_SUITES.search(path)
+    )
+    return [posixpath.dirname(path) for path in ends if not folder or path.startswith(f"{folder}/")]
 
 
 def package_lines(
@@ -192,11 +229,35 @@ def package_lines(
         yield f"{own} {shlex.join(more)}".strip()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeCall:
+    """A call of make: its targets, the variables set for it, its file and its folder."""
+
+    targets: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    file: str
+    folder: str
+
+
 def make_target(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
     """The recipe of a make target, its prerequisites before it."""
-    targets, given, file = list[str](), dict[str, str](), ""
+    call = read_make_call(words, folder)
+    text = ground.text(call.folder, *([call.file] if call.file else MAKEFILES))
+    if not text:
+        return None
+    rules, variables = makefile(text)
+    # make lets a variable of the command line win over the file's
+    variables |= dict(call.variables)
+    targets = call.targets or (next(iter(rules), ""),)
+    lines = [line for target in targets for line in recipe(target, rules, variables, set())]
+    return [(line, call.folder) for line in lines] or None
+
+
+def read_make_call(words: Sequence[str], folder: str) -> MakeCall:
+    """Return what the words after `make` ask for."""
+    targets, variables, file = list[str](), list[tuple[str, str]](), ""
     rest = iter(words)
     for word in rest:
         if word in {"-C", "--directory"}:
@@ -206,16 +267,12 @@ def make_target(
         elif word in {"-j", "-l", "-o"}:
             continue
         elif ASSIGNMENT.fullmatch(word):
-            given[word.partition("=")[0]] = word.partition("=")[2]
+            name, _, value = word.partition("=")
+            variables.append((name, value))
+        # a bare number is what -j or -l took: no target is called so
         elif not word.startswith("-") and not word.isdigit():
             targets.append(word)
-    text = ground.text(folder, *([file] if file else MAKEFILES))
-    if not text:
-        return None
-    rules, variables = makefile(text)
-    aims = targets or [next(iter(rules), "")]
-    lines = [line for aim in aims for line in recipe(aim, rules, {**variables, **given}, set())]
-    return [(line, folder) for line in lines] or None
+    return MakeCall(targets=tuple(targets), variables=tuple(variables), file=file, folder=folder)
 
 
 def makefile(text: str) -> tuple[dict[str, tuple[list[str], list[str]]], dict[str, str]]:
@@ -276,6 +333,20 @@ def just_recipe(
     """The lines of a recipe of a justfile, its dependencies before it."""
     text = ground.text(folder, *JUSTFILES)
     names = [word for word in words if not word.startswith("-")]
+    rules, variables = justfile(text)
+    target = names[0] if names else next(iter(rules), "")
+    # A recipe that opens with #! is one script in some language, not lines for a shell.
+    if target not in rules or any(line.startswith("#!") for line in rules[target][1]):
+        return None
+    lines = (
+        re.sub(r"\{\{\s*(\w+)\s*\}\}", r"$(\1)", line) for line in recipe(target, rules, {}, set())
+    )
+    defaults = dict(re.findall(r"\*?(\w+)=[\"']([^\"']*)[\"']", text)) | {"args": ""}
+    return [(filled_in(line, {**defaults, **variables}), folder) for line in lines] or None
+
+
+def justfile(text: str) -> tuple[dict[str, tuple[list[str], list[str]]], dict[str, str]]:
+    """Recipes by name: dependencies and lines; and the plain variables."""
     rules: dict[str, tuple[list[str], list[str]]] = {}
     variables: dict[str, str] = {}
     here = ""
@@ -287,28 +358,21 @@ def just_recipe(
         elif found := re.match(r"@?([\w-]+)([^:]*):(?!=)\s*([^#]*)", line):
             here = found[1]
             rules[here] = (found[3].replace("&&", " ").split(), [])
-    aim = names[0] if names else next(iter(rules), "")
-    if aim not in rules or any(line.startswith("#!") for line in rules[aim][1]):
-        return None
-    lines = (
-        re.sub(r"\{\{\s*(\w+)\s*\}\}", r"$(\1)", line) for line in recipe(aim, rules, {}, set())
-    )
-    defaults = dict(re.findall(r"\*?(\w+)=[\"']([^\"']*)[\"']", text)) | {"args": ""}
-    return [(filled_in(line, {**defaults, **variables}), folder) for line in lines] or None
+    return rules, variables
 
 
 def tox_commands(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
     """The commands of a tox environment."""
-    at = next((n for n, word in enumerate(words) if word in {"-e", "--env"}), None)
-    env = words[at + 1].split(",")[0] if at is not None and at + 1 < len(words) else ""
+    env = word_after(words, {"-e", "--env"}).split(",")[0]
     more = list(words[words.index("--") + 1 :]) if "--" in words else []
     lines = tox_ini(ground.text(folder, "tox.ini"), env) or tox_toml(ground, folder, env)
     return [(posargs(line, more), folder) for line in lines] or None
 
 
 def tox_ini(text: str, env: str) -> list[str]:
+    """The commands of an environment in tox.ini, or those of every environment."""
     for section in (f"testenv:{env}", "testenv"):
         found = re.search(
             rf"^\[{re.escape(section)}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL
@@ -363,46 +427,54 @@ def nox_commands(
     words: Sequence[str], ground: ScriptSources, folder: str
 ) -> list[tuple[str, str]] | None:
     """What the sessions of a noxfile run, as far as it is written out."""
-    at = next(
-        (n for n, word in enumerate(words) if word in {"-s", "--session", "--sessions", "-e"}), None
-    )
-    wanted = (
-        words[at + 1].partition("-")[0].partition("(")[0]
-        if at is not None and at + 1 < len(words)
-        else ""
-    )
+    # `tests-3.12` and `tests(numpy='2')` are runs of one function by several parameters
+    session = word_after(words, {"-s", "--session", "--sessions", "-e"})
+    session = session.partition("-")[0].partition("(")[0]
     try:
         tree = ast.parse(ground.text(folder, "noxfile.py"))
     except (SyntaxError, ValueError):
         return None
     lines: list[tuple[str, str]] = []
-    for function in (
-        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list
-    ):
-        named = {
-            function.name,
-            *re.findall(
-                r"name=['\"]([^'\"]+)", " ".join(map(ast.unparse, function.decorator_list))
-            ),
-        }
-        if wanted and wanted not in named:
+    for function in tree.body:
+        if not isinstance(function, ast.FunctionDef) or not function.decorator_list:
             continue
-        runs = [
-            node
-            for node in ast.walk(function)
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "session.run"
-        ]
-        for call in sorted(runs, key=lambda node: node.lineno):
-            words_of = [
-                arg.value
-                for arg in call.args
-                if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
-            ]
-            rest = [arg for arg in call.args if not isinstance(arg, ast.Constant)]
-            if any(ast.unparse(arg) != "*session.posargs" for arg in rest):
-                return None
-            lines.append((shlex.join(words_of), folder))
+        if session and session not in session_names(function):
+            continue
+        commands = session_commands(function)
+        if commands is None:
+            return None
+        lines += [(command, folder) for command in commands]
     return lines or None
+
+
+def word_after(words: Sequence[str], options: Collection[str]) -> str:
+    """The value of the first of these options; "" where there is none."""
+    at = next((n for n, word in enumerate(words) if word in options), len(words))
+    return words[at + 1] if at + 1 < len(words) else ""
+
+
+def session_names(function: ast.FunctionDef) -> set[str]:
+    """The names by which a session of a noxfile can be called."""
+    decorators = " ".join(map(ast.unparse, function.decorator_list))
+    return {function.name, *re.findall(r"name=['\"]([^'\"]+)", decorators)}
+
+
+def session_commands(function: ast.FunctionDef) -> list[str] | None:
+    """The commands of one session; None where a word is known only when it runs."""
+    calls = [
+        node
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "session.run"
+    ]
+    commands: list[str] = []
+    # ast.walk goes level by level: a call in a `with` would come after the later lines
+    for call in sorted(calls, key=lambda node: node.lineno):
+        constants = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
+        computed = [arg for arg in call.args if not isinstance(arg, ast.Constant)]
+        if any(ast.unparse(arg) != "*session.posargs" for arg in computed):
+            return None
+        commands.append(shlex.join(word for word in constants if isinstance(word, str)))
+    return commands
 
 
 def composer_script(
@@ -414,20 +486,19 @@ def composer_script(
         for word in words
         if not word.startswith("-") and word not in {"run", "run-script", "exec"}
     ]
-    script = table_of(_json(ground.text(folder, "composer.json")), "scripts").get(
-        names[0] if names else ""
-    )
-    parts = [script] if isinstance(script, str) else script if isinstance(script, list) else []
-    lines = [
-        (
-            str(part).removeprefix("@php ").replace("@", "composer ", 1)
-            if str(part).startswith("@")
-            else str(part)
-        )
-        for part in parts
-    ]
+    scripts = table_of(_json(ground.text(folder, "composer.json")), "scripts")
+    script = scripts.get(names[0] if names else "")
+    parts = script if isinstance(script, list) else [script] if isinstance(script, str) else []
+    lines = [composer_line(str(part)) for part in parts]
     kept = [line for line in lines if not line.startswith("composer putenv")]
     return [(line, folder) for line in kept] or None
+
+
+def composer_line(part: str) -> str:
+    """A part of a composer script as a shell would run it: @name is another script."""
+    if not part.startswith("@"):
+        return part
+    return part.removeprefix("@php ").replace("@", "composer ", 1)
 
 
 def table_of(data: object, key: str) -> dict[str, Any]:

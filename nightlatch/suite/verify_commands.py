@@ -130,15 +130,19 @@ def _kinds(command: str, tools: Tools) -> list[str]:
 
 
 def _kind(words: list[str]) -> str:
+    """The kind of a command that any change could satisfy; "" where it can refuse."""
     program = words[0]
     fails = program == "exit" and words[1:2] not in ([], ["0"])
     if program in NOTHING and not fails:
         return "is always green"
     if program in LOOKS or (program == "git" and words[1:2] == ["grep"]):
         return "only looks for words in files"
-    if program in IS_THERE or (
-        program in ("test", "[", "[[")
-        and any(word in ("-f", "-e", "-d", "-s", "-x", "-r") for word in words)
-    ):
+    if program in IS_THERE or _asks_for_files(words):
         return "only looks whether files are there"
     return "only builds" if BUILDS.match(shlex.join(words)) else ""
+
+
+def _asks_for_files(words: list[str]) -> bool:
+    """Whether this is the shell's own `test` of whether a file is there."""
+    asks = ("-f", "-e", "-d", "-s", "-x", "-r")
+    return words[0] in ("test", "[", "[[") and any(word in asks for word in words)

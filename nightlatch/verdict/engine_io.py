@@ -125,7 +125,7 @@ class VerdictEngine:
         self, base: str, plan: Plan, *, accept: bool = False, fresh: bool = False
     ) -> None:
         """Raise FaultError or RedBaseError where no agent should be paid for on this base."""
-        with self.evaluator.progress.whole("the branch as it is"):
+        with self.evaluator.progress.showing("the branch as it is"):
             state = self.state(base, fresh=fresh)
         try:
             refuse_red(state, plan.features, accept=accept)

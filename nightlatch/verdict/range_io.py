@@ -164,7 +164,7 @@ def examined(
         replace(engine, protected=peoples(project)),
         replace(asked, supersedes=(*asked.supersedes, *named)),
     )
-    with engine.evaluator.progress.whole(asked.id or "the range"):
+    with engine.evaluator.progress.showing(asked.id or "the range"):
         return engine.examine(
             base,
             tree,

@@ -28,17 +28,9 @@ HIDDEN = ("unittest",)
 HARMLESS = re.compile(
     r"pytest_(?:sessionfinish|addoption|report_header|terminal_summary|unconfigure)\Z"
 )
-LEFT_OUT = (
-    "skip",
-    "skipif",
-    "xfail",
-    "asyncio",
-    "anyio",
-    "trio",
-    "django_db",
-    "usefixtures",
-    "filterwarnings",
-)
+# Marks of tests that need the framework, or a loop of events, to be what they are.
+LEFT_OUT = re.compile("skip|skipif|xfail|asyncio|anyio|trio|django_db|usefixtures|filterwarnings")
+# Types that test files name in annotations only.
 DUMMIES = (
     "CaptureFixture",
     "FixtureRequest",
@@ -50,6 +42,8 @@ DUMMIES = (
     "Testdir",
     "Pytester",
 )
+OWN_SETUP = ("setup_method", "teardown_method", "setup_class")
+# What pytest.approx allows where a test names no tolerance.
 RELATIVE, ABSOLUTE = 1e-6, 1e-12
 
 
@@ -77,29 +71,34 @@ class Close:
 
     def near(self, wanted: Any, other: Any) -> bool:
         if isinstance(wanted, dict):
-            return (
-                isinstance(other, dict)
-                and wanted.keys() == other.keys()
-                and all(self.near(wanted[key], other[key]) for key in wanted)
-            )
+            same = isinstance(other, dict) and wanted.keys() == other.keys()
+            return same and all(self.near(wanted[key], other[key]) for key in wanted)
         if isinstance(wanted, (list, tuple)):
             same = isinstance(other, (list, tuple)) and len(wanted) == len(other)
             return same and all(self.near(wanted[n], other[n]) for n in range(len(wanted)))
-        if (
-            isinstance(wanted, bool)
-            or not isinstance(wanted, (int, float))
-            or not isinstance(other, (int, float))
-        ):
-            if hasattr(wanted, "__float__") and hasattr(other, "__float__"):
-                wanted, other = float(wanted), float(other)
-            else:
+        if not are_numbers(wanted, other):
+            # Decimal, Fraction and the numbers of numpy are none of Python's own
+            if not (hasattr(wanted, "__float__") and hasattr(other, "__float__")):
                 return bool(wanted == other)
+            wanted, other = float(wanted), float(other)
         if math.isnan(wanted) or math.isnan(other):
             return self.nan_ok and math.isnan(wanted) and math.isnan(other)
-        spare = self.abs or (ABSOLUTE if self.rel is not None or self.abs is None else 0.0)
-        if self.rel is not None or self.abs is None:
+        # infinity minus infinity is no number, so what is equal is asked first
+        return bool(wanted == other) or abs(wanted - other) <= self.spare(wanted)
+
+    def spare(self, wanted: Any) -> float:
+        """How far a number may be off, which is decided as pytest.approx does."""
+        is_relative = self.rel is not None or self.abs is None
+        spare = self.abs or (ABSOLUTE if is_relative else 0.0)
+        if is_relative:
             spare = max(spare, (RELATIVE if self.rel is None else self.rel) * abs(wanted))
-        return bool(wanted == other) or abs(wanted - other) <= spare
+        return spare
+
+
+def are_numbers(wanted: Any, other: Any) -> bool:
+    """Whether the difference of two values can be taken: a bool that is wanted is none."""
+    is_number = isinstance(wanted, (int, float)) and not isinstance(wanted, bool)
+    return is_number and isinstance(other, (int, float))
 
 
 class Raised:
@@ -140,7 +139,7 @@ class Marks:
         return mark
 
     def marked(self, name: str, function: Any) -> Any:
-        if name in LEFT_OUT:
+        if LEFT_OUT.fullmatch(name):
             function.left_out = True
         return function
 
@@ -185,7 +184,7 @@ class Patches:
     def setattr(self, target: Any, name: Any, value: Any = ..., raising: bool = True) -> None:
         if isinstance(target, str):
             owner, _, last = target.rpartition(".")
-            value, name, target = name, last, self.found(owner)
+            value, name, target = name, last, self.resolve(owner)
         had = (
             target.__dict__.get(name, ...)
             if isinstance(target, type)
@@ -198,14 +197,15 @@ class Patches:
         )
         builtins.setattr(target, name, value)
 
-    def found(self, dotted: str) -> Any:
+    def resolve(self, dotted: str) -> Any:
+        """The module, or the object in one, that has this dotted name."""
         try:
             return importlib.import_module(dotted)
         except ModuleNotFoundError:
             owner, _, last = dotted.rpartition(".")
             if not owner:
                 raise
-            return getattr(self.found(owner), last)
+            return getattr(self.resolve(owner), last)
 
     def setitem(self, mapping: Any, key: Any, value: Any) -> None:
         had = mapping.get(key, ...)
@@ -346,6 +346,7 @@ class Loader:
                 if absent(error, name):
                     raise UntriedError from error
                 raise
+        # The code under test may ask which modules are loaded: unittest would tell it of its test.
         sys.modules.update(self.kept)
         try:
             return builtins.__import__(name, names, own, wanted, level)
@@ -471,18 +472,16 @@ class Caller:
             raise UntriedError
         tables = [*getattr(function, "tables", []), *getattr(owner, "tables", [])]
         for row in rows_of(tables):
-            yield lambda stack, printed, row=row: self.one(
+            yield lambda stack, printed, row=row: self.call_with(
                 stack, printed, spaces, owner, function, row
             )
 
-    def one(
+    def call_with(
         self, stack: Any, printed: Any, spaces: Any, owner: Any, function: Any, row: dict[str, Any]
     ) -> None:
+        """Call a test with one row of its parameters and the fixtures that it asks for."""
         given: dict[str, Any] = {"capsys": printed, **row}
-        functions: list[Any] = [
-            made for space in spaces for made in space.values() if inspect.isfunction(made)
-        ]
-        fixtures = {made.gives: made for made in functions if hasattr(made, "gives")}
+        fixtures = fixtures_of(spaces)
         own = renamed(function) if self.plain else function
         if owner is not None and hasattr(owner, "assertEqual"):
             self.classic(stack, owner, function.__name__, own)
@@ -492,9 +491,8 @@ class Caller:
                 self.give(stack, given, fixtures, name)
         self_given = [owner()] if owner is not None else []
         wanted = list(inspect.signature(function).parameters)[len(self_given) :]
-        if owner is not None and any(
-            hasattr(owner, name) for name in ("setup_method", "teardown_method", "setup_class")
-        ):
+        # these run before each test, and only the framework knows in which order
+        if any(hasattr(owner, name) for name in OWN_SETUP):
             raise UntriedError
         own(*self_given, *(self.give(stack, given, fixtures, name) for name in wanted))
 
@@ -548,6 +546,13 @@ def renamed(function: Any) -> Any:
     )
     made.__kwdefaults__ = function.__kwdefaults__
     return made
+
+
+def fixtures_of(spaces: list[dict[str, Any]]) -> dict[str, Any]:
+    """The fixtures of a test file and of the conftest files above it, the nearest of each name."""
+    values = [value for space in spaces for value in space.values()]
+    functions = [value for value in values if inspect.isfunction(value)]
+    return {made.gives: made for made in functions if hasattr(made, "gives")}
 
 
 def rows_of(tables: list[Any]) -> Iterator[dict[str, Any]]:

@@ -105,7 +105,18 @@ def cases(suite: Any) -> Iterator[Any]:
 def chosen(words: list[str]) -> tuple[list[str], str, tuple[str, ...]]:
     """Where a person's own options let discovery begin, the pattern of its files, and the
     modules that they name."""
-    names, start, pattern = [], "", "test*.py"
+    start, pattern, names = read_options(words)
+    if words[:1] == ["discover"]:
+        # `discover START PATTERN` may say without an option what -s and -p say
+        start = start or (names[:1] or [""])[0]
+        pattern = (names[1:2] or [pattern])[0]
+        names = []
+    return start_folders(start or ".", pattern), pattern, tuple(names)
+
+
+def read_options(words: list[str]) -> tuple[str, str, list[str]]:
+    """The values of -s and -p, and the words that are no options."""
+    start, pattern, names = "", "test*.py", []
     rest = iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
@@ -114,12 +125,11 @@ def chosen(words: list[str]) -> tuple[list[str], str, tuple[str, ...]]:
         elif name in ("-p", "--pattern"):
             pattern = value if equals else next(rest, "")
         elif name in ("-t", "--top-level-directory", "-k"):
+            # taken with its value, which would be a module's name otherwise
             value = value if equals else next(rest, "")
         elif not word.startswith("-") and word != "discover":
             names.append(word)
-    if words[:1] == ["discover"]:
-        start, pattern, names = start or (names[:1] or [""])[0], (names[1:2] or [pattern])[0], []
-    return start_folders(start or ".", pattern), pattern, tuple(names)
+    return start, pattern, names
 
 
 def asked(test: Any, names: tuple[str, ...]) -> bool:
