@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from nightlatch.errors import FaultError, NightlatchError, RedBaseError
 from nightlatch.model.models import Feature
-from nightlatch.suite.results import BaselineState, CheckStatus, last_lines
+from nightlatch.suite.results import BaselineState, CheckStatus, SuiteResult, last_lines
 from nightlatch.suite.runner_detection import touches
 
 # Of a suite that was never quite green a few failures are tolerated by name: whichever is more.
@@ -34,23 +34,20 @@ def refuse_red(state: BaselineState, features: Iterable[Feature], *, accept: boo
 def red_names(state: BaselineState, todo: Sequence[Feature]) -> list[str]:
     """What is red at a base: failing ids that no feature's verify runs, the suite where it has
     no ids, and checks."""
-    commands = [command for f in todo for command in f.verify]
-    failing = [
-        i
-        for i in sorted(state.tests.failing)
-        if not any(touches(command, i) for command in commands)
-    ]
-    whole = ["the tests" + (f" ({state.tests.broken})" if state.tests.broken else "")]
-    suite = (
-        failing
-        if state.tests.by_id and not state.tests.broken
-        else whole
-        if state.tests.red
-        else []
-    )
     unsound = {name: f"{name} ({why})" for name, why in state.tests.unsound.items()}
-    suite = [unsound.get(name, name) for name in suite]
-    return [*suite, *(c.name for c in state.checks if c.answer is CheckStatus.RED)]
+    tests = [unsound.get(name, name) for name in _red_tests(state.tests, todo)]
+    return [*tests, *(c.name for c in state.checks if c.answer is CheckStatus.RED)]
+
+
+def _red_tests(tests: SuiteResult, todo: Sequence[Feature]) -> list[str]:
+    """The failing ids, or one name for all tests where single ones are not known."""
+    if tests.by_id and not tests.broken:
+        # A test that a verify runs is what its feature is to make green.
+        commands = [command for f in todo for command in f.verify]
+        ids = sorted(tests.failing)
+        return [i for i in ids if not any(touches(command, i) for command in commands)]
+    why = f" ({tests.broken})" if tests.broken else ""
+    return [f"the tests{why}"] if tests.red else []
 
 
 def _base_fault(state: BaselineState) -> NightlatchError | None:

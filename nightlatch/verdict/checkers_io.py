@@ -1,7 +1,7 @@
 """Which tools check a project, and what of their configuration lies beside what changed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 from functools import cache
@@ -57,12 +57,7 @@ def watched(evaluator: TreeEvaluator, comparison: Comparison) -> CheckerConfig:
         path for path, name in names.items() if STARTERS.fullmatch(name) or path.startswith(folders)
     ][:MOST_STARTERS]
     configs = [path for path, name in names.items() if configures(name)]
-    text = "\n".join(
-        (
-            *(content(evaluator, comparison.base, path) for path in starters),
-            *evaluator.commands.gates(comparison.base),
-        )
-    )
+    text = starting_text(evaluator, comparison.base, starters)
 
     def has_settings(tool: Tool, path: str) -> bool:
         own = (source for source in tool.sources if fits(path, source.name))
@@ -71,13 +66,24 @@ def watched(evaluator: TreeEvaluator, comparison: Comparison) -> CheckerConfig:
         )
 
     used = checkers.in_force(known, configs, text, has_settings)
-    changed = {change.path for change in comparison.changes}
-    near = [
+    near = unchanged_beside(configs, {change.path for change in comparison.changes})
+    return CheckerConfig(known=used, beside=tuple(unchanged(evaluator, comparison.base, near)))
+
+
+def starting_text(evaluator: TreeEvaluator, base: str, starters: Iterable[str]) -> str:
+    """All that may start a check at a base: these files, and the plan's gates."""
+    texts = (content(evaluator, base, path) for path in starters)
+    return "\n".join((*texts, *evaluator.commands.gates(base)))
+
+
+def unchanged_beside(configs: Iterable[str], changed: Collection[str]) -> list[str]:
+    """The configuration that did not change, in the folders of what did and above them."""
+    folders = {dirname(path) for path in changed}
+    return [
         path
         for path in configs
-        if path not in changed and any(is_above(dirname(path), dirname(other)) for other in changed)
+        if path not in changed and any(is_above(dirname(path), folder) for folder in folders)
     ]
-    return CheckerConfig(known=used, beside=tuple(unchanged(evaluator, comparison.base, near)))
 
 
 def as_base_has_it(evaluator: TreeEvaluator, comparison: Comparison) -> dict[str, Entry | None]:
@@ -128,12 +134,7 @@ def strictly(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Str
     through = [
         path for path in evaluator.files(comparison.base) if STARTERS.fullmatch(basename(path))
     ][:MOST_STARTERS]
-    text = "\n".join(
-        (
-            *(content(evaluator, comparison.base, path) for path in (*starters, *through)),
-            *evaluator.commands.gates(comparison.base),
-        )
-    )
+    text = starting_text(evaluator, comparison.base, (*starters, *through))
     found = evaluator.checks(
         comparison.base, evaluator.repo.tree_with(tree, back), comparison.feature.id
     )

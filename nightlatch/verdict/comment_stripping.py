@@ -72,28 +72,27 @@ def masker(own: str) -> Callable[[str, str], str]:
     """
     said = folded(own)
 
-    def known(piece: str) -> bool:
+    def is_persons(piece: str) -> bool:
         return folded(piece).strip(".,;:!?'\"") in said
 
     def token(found: re.Match[str]) -> str:
-        whole = found[0]
         if found["comment"] is not None:
             return ""
-        quote = whole[:3] if whole[:3] in ('"""', "'''") else whole[0]
-        body = whole[len(quote) :].removesuffix(quote)
-        hides = words(body) > 1 or len(body) > LONGEST_WORD or body in ANSWERS
-        return f"{quote}{hidden(body)}{quote}" if hides and not known(body) else whole
+        quote, body = parts_of_string(found[0])
+        hides = may_speak(body) and not is_persons(body)
+        return f"{quote}{hidden(body)}{quote}" if hides else found[0]
 
     def prose(found: re.Match[str]) -> str:
-        return hidden(found[0]) if words(found[0]) > 1 and not known(found[0]) else found[0]
+        return hidden(found[0]) if words(found[0]) > 1 and not is_persons(found[0]) else found[0]
 
     def named(most: int) -> Callable[[re.Match[str]], str]:
         return lambda found: (
-            alias(found[0]) if words(found[0]) > most and not known(found[0]) else found[0]
+            alias(found[0]) if words(found[0]) > most and not is_persons(found[0]) else found[0]
         )
 
     def mask(path: str, text: str) -> str:
         family = FAMILIES.get(path.rpartition(".")[2].lower(), "")
+        # Comments and strings first: what is left is code, where words in a row are rare.
         text = TOKENS[family].sub(token, text)
         if family == "c":
             text = PAGE_TEXT.sub(prose, text)
@@ -102,6 +101,18 @@ def masker(own: str) -> Callable[[str, str], str]:
         return NAME.sub(named(3), CHAIN.sub(named(6), text))
 
     return mask
+
+
+def parts_of_string(literal: str) -> tuple[str, str]:
+    """The quotes of a string, and what stands between them; the end may be missing."""
+    quote = literal[:3] if literal[:3] in ('"""', "'''") else literal[0]
+    return quote, literal[len(quote) :].removesuffix(quote)
+
+
+def may_speak(body: str) -> bool:
+    """Could a string say something to its reader?"""
+    # One long word may be a sentence without blanks, and an answer's word alone may answer.
+    return words(body) > 1 or len(body) > LONGEST_WORD or body in ANSWERS
 
 
 def path_masker(own: str) -> Callable[[str], str]:

@@ -69,6 +69,7 @@ def compare(evaluator: TreeEvaluator, base: str, tree: str, feature: Feature) ->
     kept = [c for c in tests if not supersedes(feature.supersedes, own[c.path])]
     checks = [c for c in changes if is_check(own[c.path])]
     others = [c for c in changes if c not in tests and c not in checks]
+    remaining = [c for c in others if c.status != "D"]
     proof = [*tests, *checks, *(c for c in changes if own[c.path] in named)]
     return Comparison(
         base=base,
@@ -79,11 +80,14 @@ def compare(evaluator: TreeEvaluator, base: str, tree: str, feature: Feature) ->
         tests=tuple(tests),
         restored=BaseVersions(tests=put_back(kept), proof=put_back(proof)),
         texts=tuple(texts_of(evaluator, suite, changes)),
-        sources=tuple(c.path for c in others if c.status != "D" and suite.code(own[c.path])),
-        touched=tuple(
-            c.path for c in kept if c.status != "A" or is_config(evaluator, suite, c.path)
-        ),
+        sources=tuple(c.path for c in remaining if suite.code(own[c.path])),
+        touched=tuple(c.path for c in kept if touches_base(evaluator, suite, c)),
     )
+
+
+def touches_base(evaluator: TreeEvaluator, suite: Suites, change: Change) -> bool:
+    """Does a change among the tests bear on what the base has? New configuration does too."""
+    return change.status != "A" or is_config(evaluator, suite, change.path)
 
 
 def texts_of(evaluator: TreeEvaluator, suite: Suites, changes: Iterable[Change]) -> Iterator[Text]:

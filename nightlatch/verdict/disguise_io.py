@@ -56,7 +56,8 @@ class DisguisedPlace:
         (self.folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
         return f"{self.seen}/{name}"
 
-    def left(self, name: str) -> bytes | None:
+    def read_back(self, name: str) -> bytes | None:
+        """What a process wrote into a file of the folder; None where it wrote none."""
         return self.hands.report(self.folder / name)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -338,22 +338,34 @@ class VerdictEngine:
         evaluator = self.evaluator
         comparison = compare(evaluator, base, tree, Feature(id="", title="", done=False))
         files = {evaluator.repo_path(file_of(i)) for i in ids}
-        tests = (text for text in comparison.texts if text.test or text.declares)
-        named_tests = files & {evaluator.repo_path(text.path) for text in tests}
-        old: dict[str, Entry | None] = {
-            path: entry
-            for path, entry in put_back(comparison.changes).items()
-            if entry and path in named_tests
-        }
-        old |= {
-            path: entry
-            for path, entry in comparison.restored.tests.items()
-            if entry or is_config(evaluator, comparison.suite, path)
-        }
+        old = base_versions_of_tests(evaluator, comparison, files)
         named = {path: entry for path, entry in old.items() if path in files}
         # An id that names no file, as Go's do, may be in any of them: then all are put back.
         are_all_named = files <= named.keys()
         return evaluator.repo.tree_with(tree, named if are_all_named else old)
+
+
+def base_versions_of_tests(
+    evaluator: TreeEvaluator, comparison: Comparison, files: Collection[str]
+) -> dict[str, Entry | None]:
+    """Return the base's version of each test that changed; new tests stay, and are not in it.
+
+    Code may hold tests too, as Rust's does: of that only what these files name.
+    """
+    texts = (text for text in comparison.texts if text.test or text.declares)
+    with_tests = {evaluator.repo_path(text.path) for text in texts}
+    old: dict[str, Entry | None] = {
+        path: entry
+        for path, entry in put_back(comparison.changes).items()
+        if entry and path in files and path in with_tests
+    }
+    # New configuration is taken away: it can leave tests out, which no new test can.
+    restored = comparison.restored.tests.items()
+    return old | {
+        path: entry
+        for path, entry in restored
+        if entry or is_config(evaluator, comparison.suite, path)
+    }
 
 
 def with_harness(comparison: Comparison, changed_harness: harness_io.HarnessChanges) -> Comparison:

@@ -3,11 +3,12 @@
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from nightlatch import data
+from nightlatch.git.model import Change
 from nightlatch.git.tree_objects import Entry
 from nightlatch.suite import test_names
 from nightlatch.suite.evaluate_io import TreeEvaluator
@@ -196,31 +197,17 @@ def changes_on_the_way(
 
     A test is compared with the base's in other ways; what it starts or loads from beside it is not.
     """
-    base, free = (
-        files_of(evaluator, comparison.base),
-        spared(evaluator, replace(comparison, tests=())),
-    )
+    base = files_of(evaluator, comparison.base)
+    free = spared(evaluator, replace(comparison, tests=()))
     read = said.read or frozenset()
     changes = [
         change for change in comparison.changes if change.path in read and change.old_mode in FILES
     ]
-    tests = {change.path for change in comparison.tests}
-    beside = [
-        c
-        for c in changes
-        if c.path in tests
-        and not test_names.COLLECTED.search(c.path)
-        and not is_config(evaluator, comparison.suite, c.path)
-    ]
-    texts = {
-        own: base.text(own) for own in (evaluator.project_path(change.path) for change in changes)
-    }
-    tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
-    named = {
-        c.path: c
-        for c in (*beside, *(c for c in changes if evaluator.project_path(c.path) in tools))
-        if not free(evaluator.project_path(c.path))
-    }
+    judging = (
+        *beside_tests(evaluator, comparison, changes),
+        *programs_of_tools(evaluator, base, changes),
+    )
+    named = {c.path: c for c in judging if not free(evaluator.project_path(c.path))}
     head = files_of(evaluator, comparison.tree)
     return HarnessChanges(
         own={path: (change.old_mode, change.old_oid) for path, change in named.items()},
@@ -229,6 +216,29 @@ def changes_on_the_way(
             for own in map(evaluator.project_path, named)
         ),
     )
+
+
+def beside_tests(
+    evaluator: TreeEvaluator, comparison: Comparison, changes: Iterable[Change]
+) -> list[Change]:
+    """The changes of what lies among the tests and is neither collected nor configuration."""
+    tests = {change.path for change in comparison.tests}
+    return [
+        change
+        for change in changes
+        if change.path in tests
+        and not test_names.COLLECTED.search(change.path)
+        and not is_config(evaluator, comparison.suite, change.path)
+    ]
+
+
+def programs_of_tools(
+    evaluator: TreeEvaluator, base: TreeFiles, changes: Sequence[Change]
+) -> list[Change]:
+    """The changes of programs that belong to a tool, whatever words led to them."""
+    texts = {own: base.text(own) for own in (evaluator.project_path(c.path) for c in changes)}
+    tools = {item.path for item in traced_harness(texts, texts, shipped_tools())}
+    return [c for c in changes if evaluator.project_path(c.path) in tools]
 
 
 def other_commands(evaluator: TreeEvaluator, comparison: Comparison) -> list[str]:

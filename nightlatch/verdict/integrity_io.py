@@ -1,7 +1,7 @@
 """Tests that must fail, run in the same kind of run as the candidate's own: canaries, and
 base's tests with other expected values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nightlatch.git.tree_objects import Entry
@@ -13,7 +13,7 @@ from nightlatch.suite.cache_io import digest
 from nightlatch.suite.evaluate_io import TreeEvaluator
 from nightlatch.suite.evaluation import RunRequest
 from nightlatch.suite.results import CheckStatus, SuiteResult, file_of, function_of
-from nightlatch.suite.runner_detection import supersedes
+from nightlatch.suite.runner_detection import Canary, supersedes
 from nightlatch.suite.suites import Suite, holders, matching
 from nightlatch.util.paths import FILE
 from nightlatch.verdict.comparison_io import Comparison, text_of
@@ -51,41 +51,56 @@ def sample_of(
     files = canary.ranked([*texts], [*texts.values()], comparison.sources)
     kept = goldens(evaluator, comparison, suite)
     sampled = kept | {path: texts[path] for path in files[:MOST_FILES]}
-    changed = {path: other_expectations(path, text) for path, text in sampled.items()}
-    written = {
-        evaluator.repo_path(path): evaluator.repo.write_blob(
-            text.encode("utf-8", "surrogateescape")
-        )
-        for path, text in changed.items()
-        if text
-    }
+    entries = with_other_values(evaluator, sampled)
+    # A golden file is read by some test file, which has to run for it to be noticed.
     reading = [
         path
         for path in files[MOST_FILES:]
         if any(golden_of(golden, path, texts[path]) for golden in kept)
     ]
     ran = [*files[:MOST_FILES], *reading[:MOST_FILES]]
-    passed = (i for i in e.base_tests.passed if any(is_of_file(file_of(i), path) for path in ran))
-    ids = sorted(i for i in passed if not supersedes(comparison.feature.supersedes, i))
-    modules = [
-        suite.local(path)
-        for path in map(evaluator.project_path, comparison.sources)
-        if suite.below(path)
-    ]
-    base, own = (
-        canary.plant(
-            kind, f"q{digest(*seed)[:10]}", suite.local(files[0]), texts[files[0]], sources
-        )
-        for seed, sources in (
-            ((comparison.base,), ()),
-            ((comparison.base, comparison.tree), modules),
-        )
-    )
-    base, own = (replace(planted, path=suite.named(planted.path)) for planted in (base, own))
-    entries = {path: (FILE, oid) for path, oid in written.items()}
+    ids = ids_of_files(comparison, e, ran)
+    beside, modules = (files[0], texts[files[0]]), changed_modules(evaluator, comparison, suite)
+    base = planted(kind, suite, (comparison.base,), beside, ())
+    own = planted(kind, suite, (comparison.base, comparison.tree), beside, modules)
     return ProbeSample(
         files=entries, beside=tuple(ran), ids=tuple(ids[:MOST_IDS]), base=base, own=own
     )
+
+
+def with_other_values(evaluator: TreeEvaluator, texts: Mapping[str, str]) -> dict[str, Entry]:
+    """These files with other expected values, those left out that expect nothing."""
+    changed = {path: other_expectations(path, text) for path, text in texts.items()}
+    return {
+        evaluator.repo_path(path): (
+            FILE,
+            evaluator.repo.write_blob(text.encode("utf-8", "surrogateescape")),
+        )
+        for path, text in changed.items()
+        if text
+    }
+
+
+def ids_of_files(comparison: Comparison, e: Evidence, files: Collection[str]) -> list[str]:
+    """The ids of these files that pass at the base and are to go on passing."""
+    passed = (i for i in e.base_tests.passed if any(is_of_file(file_of(i), path) for path in files))
+    return sorted(i for i in passed if not supersedes(comparison.feature.supersedes, i))
+
+
+def planted(
+    kind: Canary, suite: Suite, seed: Iterable[str], beside: tuple[str, str], modules: Sequence[str]
+) -> PlantedCanary:
+    """A canary beside a test file, whose name and text these are; the seed gives it its name."""
+    file, text = beside
+    # The name follows from trees alone, so nobody can know it before the work is done.
+    canary_file = canary.plant(kind, f"q{digest(*seed)[:10]}", suite.local(file), text, modules)
+    return replace(canary_file, path=suite.named(canary_file.path))
+
+
+def changed_modules(evaluator: TreeEvaluator, comparison: Comparison, suite: Suite) -> list[str]:
+    """The files of code that changed below a suite's folder, as it names them."""
+    paths = map(evaluator.project_path, comparison.sources)
+    return [suite.local(path) for path in paths if suite.below(path)]
 
 
 def test_texts(
@@ -93,9 +108,8 @@ def test_texts(
 ) -> dict[str, str]:
     """The base's test files that have ids which pass, as texts: those beside changed code
     first, where there are many."""
-    is_test, is_code = (
-        matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
-    )
+    is_test = matching(suite.patterns(suite.runner.tests))
+    is_code = matching(suite.patterns(suite.runner.code))
     listed = (
         (evaluator.project_path(path), entry)
         for path, entry in evaluator.test_files(comparison.base, comparison.suite).items()
@@ -106,15 +120,16 @@ def test_texts(
         for path, entry in listed
         if is_test(path) and is_code(path) and not path.startswith(inner)
     }
-    known = {file_of(i) for i in e.base_tests.passed}
-    there = [
-        path
-        for path in entries
-        if path in known or (path.endswith(".go") and any(is_of_file(file, path) for file in known))
-    ]
-    chosen = canary.ranked(there, there, comparison.sources)[:MOST_READ]
+    passing_files = {file_of(i) for i in e.base_tests.passed}
+    with_ids = [path for path in entries if has_ids(path, passing_files)]
+    chosen = canary.ranked(with_ids, with_ids, comparison.sources)[:MOST_READ]
     with evaluator.repo.stand("cat-file", "--batch").talking() as blobs:
         return {path: text_of(blobs.object(entries[path][1])) for path in chosen}
+
+
+def has_ids(path: str, files: Collection[str]) -> bool:
+    """Is a test file among the files, or for Go the packages, that ids name?"""
+    return path in files or (path.endswith(".go") and any(is_of_file(file, path) for file in files))
 
 
 def goldens(evaluator: TreeEvaluator, comparison: Comparison, suite: Suite) -> dict[str, str]:

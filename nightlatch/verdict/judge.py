@@ -33,11 +33,15 @@ FILLERS = (
     "all the unit existing and check checks checking checker run runs npm pnpm yarn make is are"
     " still test"
 )
+# Characters of everything together, of one file, and of what one check printed: what a model reads
+# in one go, with room for its answer.
 MOST = 200_000
 MOST_OF_ONE = 60_000
 MOST_OF_RESULTS = 20_000
+# Lines of both versions of a file: comparing takes time by their square.
 MOST_COMPARED = 6_000
 LONGEST_LINE = 1_000
+# The answer stands at the end of what a judge says; what it thinks before it is not searched.
 LONGEST_SAID = 32_000
 AROUND = 8
 MOST_TESTS = 200
@@ -45,7 +49,9 @@ LAST_LINES = 20
 LOCKS = re.compile(
     r"(?:.*/)?(?:[\w.-]+\.lock|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum)"
 )
+# Printable for Python, and nothing or a blank on the screen: a text could hide in them.
 UNSEEN = re.compile("[\ufe00-\ufe0f\u115f\u1160\u3164\uffa0\u2800\U000e0100-\U000e01ef]")
+# A shorter piece, such as a bracket, stands in every text and would prove anything.
 SHORTEST_PIECE = 10
 
 
@@ -141,7 +147,7 @@ class JudgePrompt:
         return criteria_digest(self.feature)
 
     @property
-    def whole(self) -> bool:
+    def is_uncut(self) -> bool:
         """Is the source shown from end to end?"""
         return not any(exhibit.cut for exhibit in self.exhibits if exhibit.kind == "source")
 
@@ -374,43 +380,53 @@ def weighed(answers: Mapping[str, Mapping[str, str]], hearing: JudgePrompt) -> J
 
     A quote that was not shown makes an answer worthless, and so does a met without a quote.
     """
-    lines = [line for exhibit in hearing.exhibits for line in exhibit.quotable()]
-    taken = [
-        folded(visible(line[1:]))
-        for exhibit in hearing.exhibits
-        if exhibit.diff
-        for line in exhibit.lines
-        if line.startswith("-")
-    ]
-    met, failed, open_ = 0, [], []
+    lines, removed = quotable_lines(hearing), removed_lines(hearing)
+    met, failed, unclear = 0, [], []
     for criterion in hearing.asked:
         answer = answers[criterion.id]
         quote, why = answer["quote"].strip(), answer.get("why", "")
-        told = JudgeAnswer(criterion=criterion.text, why=why, quote=quote)
+        reply = JudgeAnswer(criterion=criterion.text, why=why, quote=quote)
         match answer["answer"]:
             case "met" if stands(quote, lines):
                 met += 1
-            case "not_met" if not quote or stands(quote, [*lines, *taken]):
-                failed.append(told)
+            # What is missing cannot be quoted; what was taken away proves that something is.
+            case "not_met" if not quote or stands(quote, [*lines, *removed]):
+                failed.append(reply)
             case "met" | "not_met" as word:
-                open_.append(
-                    replace(
-                        told,
-                        why=f"it says {word} and quotes what it was not shown: {quote[:120]}",
-                        quote="",
-                    )
-                )
+                unclear.append(worthless(reply, word))
             case _:
-                open_.append(told)
+                unclear.append(reply)
     of = len(hearing.asked)
     if failed:
         return NotMet(met=met, of=of, said=tuple(failed))
-    if not open_ and not hearing.whole:
-        open_ = [
-            JudgeAnswer(criterion=criterion.text, why="the change is too large to be shown whole")
-            for criterion in hearing.asked
-        ]
-    return CannotTell(of=of, said=tuple(open_)) if open_ else Met(of=of)
+    # What the judge did not see could undo what it saw.
+    if not unclear and not hearing.is_uncut:
+        unclear = too_large(hearing.asked)
+    return CannotTell(of=of, said=tuple(unclear)) if unclear else Met(of=of)
+
+
+def quotable_lines(hearing: JudgePrompt) -> list[str]:
+    """Every line of what was shown that can prove something."""
+    return [line for exhibit in hearing.exhibits for line in exhibit.quotable()]
+
+
+def removed_lines(hearing: JudgePrompt) -> list[str]:
+    """The lines that the candidate took away, as the judge was shown them."""
+    diffs = [exhibit for exhibit in hearing.exhibits if exhibit.diff]
+    removed = (line for exhibit in diffs for line in exhibit.lines if line.startswith("-"))
+    return [folded(visible(line[1:])) for line in removed]
+
+
+def worthless(reply: JudgeAnswer, word: str) -> JudgeAnswer:
+    """An answer whose quote stands nowhere, as one that tells nothing."""
+    why = f"it says {word} and quotes what it was not shown: {reply.quote[:120]}"
+    return replace(reply, why=why, quote="")
+
+
+def too_large(criteria: Iterable[Criterion]) -> list[JudgeAnswer]:
+    """The answers where not all of the source could be shown."""
+    why = "the change is too large to be shown whole"
+    return [JudgeAnswer(criterion=criterion.text, why=why) for criterion in criteria]
 
 
 def stands(quote: str, lines: Collection[str]) -> bool:

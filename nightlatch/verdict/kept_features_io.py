@@ -1,5 +1,6 @@
 """What passes stays passing: the verify of every other feature protects the base like a test."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from nightlatch.model.models import Feature
@@ -36,14 +37,10 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Rev
     """
     known = evaluator.proofs(comparison.base)
     features = passing(evaluator, comparison.base, comparison.feature)
-    quick = sorted(
-        features,
-        key=lambda other: known[proof_name(other)].seconds if proof_name(other) in known else 0.0,
-    )
     budget = SHARE * evaluator.hands.timeout
     passing_now = dict[str, VerifyResult]()
     broken, unsteady, postponed = list[str](), list[str](), list[str]()
-    for other in quick:
+    for other in quickest_first(features, known):
         name = proof_name(other)
         before = known.get(name)
         if before and before.answer is not CheckStatus.GREEN:
@@ -71,3 +68,13 @@ def reverify(evaluator: TreeEvaluator, comparison: Comparison, tree: str) -> Rev
         unsteady=tuple(unsteady),
         postponed=tuple(postponed),
     )
+
+
+def quickest_first(features: Iterable[Feature], known: Mapping[str, VerifyResult]) -> list[Feature]:
+    """The features by how long their verify took at the base; those not run yet come first."""
+
+    def seconds(feature: Feature) -> float:
+        result = known.get(proof_name(feature))
+        return result.seconds if result else 0.0
+
+    return sorted(features, key=seconds)

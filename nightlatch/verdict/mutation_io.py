@@ -5,9 +5,10 @@ Both are run on the same small faults in the code.
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from posixpath import basename, dirname
 from time import monotonic
 
@@ -267,18 +268,26 @@ def try_fault(
     if not noticed:
         return
     is_cut_off = noticed.answer is CheckStatus.FAULT
+    # Not one id of the old tests came: they could not be loaded, so none of them noticed anything.
     if not is_cut_off and old.ids.isdisjoint(noticed.ids):
         tally.unloadable += 1
         return
     tally.killed += 1
     if not at_once and new.ids:
         noticed_too = new.kills(twin)
-    if noticed_too and noticed_too.answer is CheckStatus.FAULT and not is_cut_off:
-        # It was cut off, which a busy machine does too, and proves nothing.
-        noticed_too = new.kills(twin, PATIENT)
+    if not is_cut_off:
+        noticed_too = patient_kill(new, twin, noticed_too)
     # Before it is held against the new tests, the old ones are asked once more.
     if not noticed_too and old.kills(mutant):
         tally.survivors.append(twin.says)
+
+
+def patient_kill(new: TestSide, twin: Mutant, killed: SuiteResult | None) -> SuiteResult | None:
+    """What kills a fault, asked once more with patience where the run was only cut off."""
+    # A busy machine cuts a run off too, which proves nothing.
+    if killed and killed.answer is CheckStatus.FAULT:
+        return new.kills(twin, PATIENT)
+    return killed
 
 
 def sum_of(parts: Iterable[MutationResult]) -> MutationResult:
@@ -300,44 +309,47 @@ def mutant_pairs(
 ) -> list[MutantPair]:
     """Faults of what the changed tests reach, each with its twin in the candidate's code, in an
     order that the base alone decides."""
-    kind = matching(suite.patterns(suite.runner.code))
-    found, seed = list[MutantPair](), evaluator.key(comparison.base)
-    own = {
-        evaluator.project_path(path): entry
-        for path, entry in evaluator.files(tree).items()
-        if entry[0] in FILES
-    }
+    code = code_files(evaluator, suite, tree)
     sources = [
-        path
-        for path in own
-        if kind(path) and not comparison.suite.files(path) and not path.startswith("../")
+        path for path in code if not comparison.suite.files(path) and not path.startswith("../")
     ]
-    helpers = [path for path in own if kind(path) and comparison.suite.files(path)]
+    helpers = [path for path in code if comparison.suite.files(path)]
     texts = {
         path: text(evaluator, comparison.base, path)
         for path in concerned_files(evaluator, comparison.base, changed, suite)
     }
-    differing = {t.path: (t.old or "", t.new or "") for t in comparison.texts if t.path in changed}
-    near = words(
-        [
-            *differing.values(),
-            *((whole, "") for path, whole in texts.items() if path not in differing),
-        ]
-    )
+    near = words_spoken_of(comparison, changed, texts)
     paths = reached(texts, sources, helpers, lambda path: text(evaluator, tree, path))
-    each = max(LEAST // 2, min(MOST_A_FILE, most // max(len(paths), 1)))
+    most_of_file = max(LEAST // 2, min(MOST_A_FILE, most // max(len(paths), 1)))
+    # The base's key as the seed: no candidate can choose which faults it is tried with.
+    choose = partial(mutants, seed=evaluator.key(comparison.base), near=near)
+    pairs = list[MutantPair]()
     for path in paths:
-        mine = mutants(path, text(evaluator, tree, path), most=each, seed=seed, near=near)
-        other = (
-            mine
-            if tree == comparison.tree
-            else mutants(
-                path, text(evaluator, comparison.tree, path), most=10 * each, seed=seed, near=near
-            )
-        )
-        twins = {mutant.name: mutant for mutant in other}
-        found += [(mutant, twins[mutant.name]) for mutant in mine if mutant.name in twins]
-    return found[:most]
+        faults = choose(path, text(evaluator, tree, path), most=most_of_file)
+        twins = faults
+        if tree != comparison.tree:
+            # Among changed code the twin may be chosen later than its fault.
+            twins = choose(path, text(evaluator, comparison.tree, path), most=10 * most_of_file)
+        by_name = {mutant.name: mutant for mutant in twins}
+        pairs += [(mutant, by_name[mutant.name]) for mutant in faults if mutant.name in by_name]
+    return pairs[:most]
+
+
+def code_files(evaluator: TreeEvaluator, suite: Suite, tree: str) -> list[str]:
+    """The files of a tree that hold code in the language of a suite, tests among them."""
+    is_code = matching(suite.patterns(suite.runner.code))
+    entries = evaluator.files(tree).items()
+    files = [evaluator.project_path(path) for path, (mode, _) in entries if mode in FILES]
+    return [path for path in files if is_code(path)]
+
+
+def words_spoken_of(
+    comparison: Comparison, changed: Collection[str], texts: Mapping[str, str]
+) -> frozenset[str]:
+    """The names around what differs in tests, and all names of those that only use it."""
+    differing = {t.path: (t.old or "", t.new or "") for t in comparison.texts if t.path in changed}
+    users_of_it = [(whole, "") for path, whole in texts.items() if path not in differing]
+    return words([*differing.values(), *users_of_it])
 
 
 def words(texts: Iterable[tuple[str, str]]) -> frozenset[str]:
@@ -368,34 +380,36 @@ def concerned_files(
 ) -> frozenset[str]:
     """Changed test files, and a few of those that import changed helpers, also by way of
     others, or name changed data."""
-    tests, code = (
-        matching(suite.patterns(kind)) for kind in (suite.runner.tests, suite.runner.code)
-    )
-    there = [
-        path
-        for path in map(evaluator.project_path, evaluator.files(rev))
-        if tests(path) and code(path)
+    is_code = matching(suite.patterns(suite.runner.code))
+    helpers = [
+        path for path in changed if is_code(path) and not test_names.NOT_HELPERS.search(path)
     ]
-    helpers = [path for path in changed if code(path) and not test_names.NOT_HELPERS.search(path)]
-    data = {
-        word
-        for path in changed
-        if not code(path)
-        for word in (basename(path), basename(dirname(path)))
-        if word
-    }
+    data = names_of_data(path for path in changed if not is_code(path))
     if not (helpers or data):
         return changed
-    texts = {path: text(evaluator, rev, path) for path in there}
-    reading = {
+    is_test = matching(suite.patterns(suite.runner.tests))
+    paths = map(evaluator.project_path, evaluator.files(rev))
+    texts = {path: text(evaluator, rev, path) for path in paths if is_test(path) and is_code(path)}
+    importing = users(helpers, texts) if helpers else frozenset[str]()
+    concerned = importing | (tests_naming(data, texts) if data else frozenset())
+    # By digest: which ones they are is chance, and the same one every time.
+    return changed | frozenset(sorted(concerned - changed, key=digest)[:MOST_USERS])
+
+
+def names_of_data(paths: Iterable[str]) -> frozenset[str]:
+    """The words by which a test may name these files of data: their own, and their folders'."""
+    names = (name for path in paths for name in (basename(path), basename(dirname(path))))
+    return frozenset(filter(None, names))
+
+
+def tests_naming(data: Collection[str], texts: Mapping[str, str]) -> frozenset[str]:
+    """The tests that name changed data; all of them where none does, for any may build the name."""
+    reading = frozenset(
         path
         for path, whole in texts.items()
         if any(word in whole or basename(path) in word for word in data)
-    }
-    more = (users(helpers, texts) if helpers else frozenset()) | (
-        reading or set(there if data else ())
     )
-    return changed | frozenset(sorted(more - changed, key=digest)[:MOST_USERS])
+    return reading or frozenset(texts)
 
 
 def belongs(name: str, paths: Iterable[str]) -> bool:

@@ -4,11 +4,13 @@ Small faults are put into what a feature added, and what proves the feature is a
 notices.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
+from itertools import islice
 from time import monotonic
 
 from nightlatch.git.tree_objects import Entry
+from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.mutation.mutants import mutants
 from nightlatch.ratchet.mutation.stubs import stubbed
 from nightlatch.suite.evaluate_io import TreeEvaluator
@@ -99,26 +101,26 @@ EMPTIED = "every function that was added does nothing"
 
 def faults(evaluator: TreeEvaluator, comparison: Comparison) -> Iterator[Fault]:
     """What each fault is, with the texts of the files that have it."""
-    own = {
-        text.path: text
+    own = [
+        text
         for text in comparison.texts
         if evaluator.repo_path(text.path) in comparison.sources and text.new is not None
-    }
-    empty = {
-        path: stub
-        for path, text in own.items()
-        if (stub := stubbed(path, text.old, text.new or ""))
-    }
-    if empty:
-        yield EMPTIED, empty
-    seed, count = evaluator.key(comparison.base), 0
-    each = max(2, MOST // max(len(own), 1))
-    for path, text in own.items():
+    ]
+    stubs = {text.path: stubbed(text.path, text.old, text.new or "") for text in own}
+    emptied = {path: stub for path, stub in stubs.items() if stub}
+    # All new code at once: one run tells whether anything asks more than whether it is there.
+    if emptied:
+        yield EMPTIED, emptied
+    yield from islice(small_faults(own, evaluator.key(comparison.base)), MOST)
+
+
+def small_faults(texts: Sequence[Text], seed: str) -> Iterator[Fault]:
+    """One small fault after another in the lines that were added, from every file in turn."""
+    most_of_file = max(2, MOST // max(len(texts), 1))
+    for text in texts:
         lines = added(text.old or "", text.new or "")
-        for mutant in mutants(path, text.new or "", most=each, seed=seed, lines=lines):
-            if count < MOST:
-                count += 1
-                yield mutant.says, {path: mutant.text}
+        for mutant in mutants(text.path, text.new or "", most=most_of_file, seed=seed, lines=lines):
+            yield mutant.says, {text.path: mutant.text}
 
 
 def added(old: str, new: str) -> frozenset[int]:

@@ -90,25 +90,27 @@ def tools_inside(repo: Repo) -> Iterator[str]:
 def find(repo: Repo, text: str) -> Range:
     """What BASE..HEAD names; UsageError where it names nothing that can be compared."""
     old, dots, new = text.partition("..")
+    # Three dots leave one with the second name, and mean something else to git.
     if not dots or new.startswith("."):
-        parted = f"$(git merge-base {plain(old) or 'main'} {plain(new[1:]) or 'HEAD'})"
-        fix = (
-            "write two commits with two dots: nightlatch ratchet"
-            f" {parted}..{plain(new[1:]) or 'HEAD'}"
-        )
-        raise UsageError(f"{plain(text)} is not a range BASE..HEAD", fix=fix)
+        raise no_range(text, old, new[1:])
     base, head = commit(repo, old or "HEAD"), commit(repo, new or "HEAD")
     if not repo.is_ancestor(base, head):
-        fix = (
-            "take the commit where the two parted: git merge-base "
-            f"{plain(old)} {plain(new or 'HEAD')}"
-        )
+        end = plain(new or "HEAD")
+        fix = f"take the commit where the two parted: git merge-base {plain(old)} {end}"
         raise UsageError(
-            f"{plain(old)} is not an ancestor of {plain(new or 'HEAD')}",
+            f"{plain(old)} is not an ancestor of {end}",
             place=str(repo.top),
             fix=deeper(repo) or fix,
         )
     return Range(base=base, head=head)
+
+
+def no_range(text: str, old: str, new: str) -> UsageError:
+    """The error for words that are no range of two commits."""
+    end = plain(new) or "HEAD"
+    parted = f"$(git merge-base {plain(old) or 'main'} {end})"
+    fix = f"write two commits with two dots: nightlatch ratchet {parted}..{end}"
+    return UsageError(f"{plain(text)} is not a range BASE..HEAD", fix=fix)
 
 
 def commit(repo: Repo, name: str) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from posixpath import basename
 from time import monotonic
 
@@ -20,7 +20,7 @@ from nightlatch.suite.cache_io import digest
 from nightlatch.suite.evaluate_io import TreeEvaluator
 from nightlatch.suite.parallel_io import within
 from nightlatch.suite.report_formats import read_report
-from nightlatch.suite.results import CheckStatus, SuiteResult, file_of
+from nightlatch.suite.results import CheckStatus, SuiteResult, VerifyResult, file_of
 from nightlatch.suite.run_io import ReportDir
 from nightlatch.suite.runner_detection import supersedes
 from nightlatch.suite.suites import Suite, as_project, holders, matching
@@ -158,33 +158,17 @@ class UnobservedRun:
     ) -> frozenset[str] | None:
         """Those of these ids that pass by their framework's own command in a hidden room; None
         where it cannot be told."""
-        own = [self.suite.local(one) for one in ids]
         kind = self.suite.runner
         self.evaluator.progress.runs += 1
         with elsewhere(
             self.evaluator, self.comparison.base, tree, seconds=self.seconds, usual=usual
         ) as place:
             inner = within(place.room, self.suite.folder)
-            kit = place.put(
-                "values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8")
-            )
-            desk = ReportDir(room=inner, folder=place.folder, seen=place.seen, runners=place.seen)
-            argv = [
-                word.replace("{kit}", kit)
-                for word in run_io.arguments(kind, desk, self.suite.python, own, kind.plain)
-            ]
-            argv = [*alone.node_words(kind.command), *argv[1:]] if argv[0] == "node" else argv
-            if kind.stdout:
-                argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
-            env = dict(kind.env) if Aspect.VARIABLES in usual else {}
-            if kind.name == "pytest" and Aspect.FRAMEWORK not in usual:
-                place.put("values.py", (RUNNERS / "alone_pytest.py").read_text(encoding="utf-8"))
-                argv, env = [*argv, "-p", "values"], {**env, "PYTHONPATH": place.seen}
-            ran = DisguisedPlace(
-                hands=place.hands, room=inner, folder=place.folder, seen=place.seen
-            ).run(argv, env)
+            desk = replace(place, room=inner)
+            argv, env = self.plain_command(desk, ids, usual)
+            ran = desk.run(argv, env)
             root = str(place.hands.sandbox.inside(inner, inner.tree / inner.cwd))
-            data = place.left("report")
+            data = place.read_back("report")
         report = (
             read_report(kind.plain_report or kind.report, data, root) if data is not None else None
         )
@@ -192,6 +176,27 @@ class UnobservedRun:
             return None
         found = as_project(self.suite, SuiteResult(answer=CheckStatus.RED, ids=report.ids))
         return found.passed & frozenset(ids)
+
+    def plain_command(
+        self, place: DisguisedPlace, ids: Iterable[str], usual: frozenset[Aspect]
+    ) -> tuple[list[str], dict[str, str]]:
+        """The framework's own command for these ids, and the variables that it gets."""
+        kind = self.suite.runner
+        own = [self.suite.local(one) for one in ids]
+        kit = place.put("values.mjs", (RUNNERS / "nightlatch_node.mjs").read_text(encoding="utf-8"))
+        desk = ReportDir(room=place.room, folder=place.folder, seen=place.seen, runners=place.seen)
+        plain = run_io.arguments(kind, desk, self.suite.python, own, kind.plain)
+        argv = [word.replace("{kit}", kit) for word in plain]
+        if argv[0] == "node":
+            argv = [*alone.node_words(kind.command), *argv[1:]]
+        if kind.stdout:
+            argv = ["sh", "-c", 'exec "$@" >"$0" 2>&1', f"{place.seen}/report", *argv]
+        env = dict(kind.env) if Aspect.VARIABLES in usual else {}
+        if kind.name == "pytest" and Aspect.FRAMEWORK not in usual:
+            # A test that looks for pytest among the modules would know that it is tested.
+            place.put("values.py", (RUNNERS / "alone_pytest.py").read_text(encoding="utf-8"))
+            argv, env = [*argv, "-p", "values"], {**env, "PYTHONPATH": place.seen}
+        return argv, env
 
 
 def examine(evaluator: TreeEvaluator, comparison: Comparison, e: Evidence) -> UnobservedResult:
@@ -220,25 +225,16 @@ def trial_of(
 ) -> UnobservedRun:
     """What is tried of a suite: its new tests, and some of the base's that speak of the code that
     changed."""
-    passed = e.runs.own.passed if e.runs.own else frozenset[str]()
-    mine = frozenset(
-        one
-        for one in passed
-        if comparison.suite.alone or suite in holders(comparison.suite.every, one)
-    )
-    if not suite.by_id or suite.name in e.base_tests.absent_suites:
-        mine = frozenset()
+    mine = passing_ids(comparison, e, suite)
     chance = e.runs.flakiness.ids
     new = sorted((e.probes.proof or new_passing(e)) & mine - chance)[:MOST_NEW]
-    stems = {basename(path).partition(".")[0] for path in comparison.sources}
-    speaks = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(stems)))})\b")
-    texts = integrity_io.test_texts(evaluator, comparison, suite, e) if mine else {}
-    files = [path for path, text in texts.items() if speaks.search(text)][:NEAR_FILES]
+    files = files_that_speak(evaluator, comparison, e, suite) if mine else []
     known = sorted((e.base_tests.passed & mine) - chance)
     near = [
         one for one in known if any(integrity_io.is_of_file(file_of(one), path) for path in files)
     ]
     near = [one for one in near if not supersedes(comparison.feature.supersedes, one)]
+    # Spread over all of them: the first ones alone may all ask the same.
     few = near[:: max(len(near) // MOST_NEAR, 1)][:MOST_NEAR]
     return UnobservedRun(
         evaluator=evaluator,
@@ -248,6 +244,26 @@ def trial_of(
         near=tuple(few),
         seconds=seconds,
     )
+
+
+def passing_ids(comparison: Comparison, e: Evidence, suite: Suite) -> frozenset[str]:
+    """The ids of a suite that pass on the candidate; none where single tests are not known."""
+    if e.runs.own is None or not suite.by_id or suite.name in e.base_tests.absent_suites:
+        return frozenset()
+    passed = e.runs.own.passed
+    if comparison.suite.alone:
+        return passed
+    return frozenset(one for one in passed if suite in holders(comparison.suite.every, one))
+
+
+def files_that_speak(
+    evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, suite: Suite
+) -> list[str]:
+    """A few test files of the base that name a file of code which changed."""
+    stems = {basename(path).partition(".")[0] for path in comparison.sources}
+    speaks = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(stems)))})\b")
+    texts = integrity_io.test_texts(evaluator, comparison, suite, e)
+    return [path for path, text in texts.items() if speaks.search(text)][:NEAR_FILES]
 
 
 def tried(trial: UnobservedRun) -> UnobservedResult:
@@ -269,26 +285,25 @@ def confirmed(trial: UnobservedRun, work: Work, failed: Sequence[str]) -> Unobse
     too, or inside of one, does not."""
     again = trial.alone(work, trial.comparison.tree)
     dressed = trial.in_clothes(work)
-    left = [one for one in failed if again.get(one) == FAILED and one in dressed]
-    if not left:
+    steady = [one for one in failed if again.get(one) == FAILED and one in dressed]
+    if not steady:
         return UnobservedResult()
     sample = trial.work_of(trial.near, trial.comparison.base) if trial.near else None
     before = trial.alone(sample, trial.comparison.base) if sample else {}
     if FAILED in before.values():
         return UnobservedResult()  # this suite cannot be called so, at the base either
-    if (
-        not before
-        and all(file_of(one).endswith(TYPESCRIPT) for one in left)
-        and not typed_can_be_called(trial, work, left[0])
-    ):
-        # it may need something to load it that nothing here knows of, and nothing at the base tells
+    if not before and may_need_a_loader(trial, work, steady):
         return UnobservedResult()
-    lines = tuple(f"{one}: it passes only inside of its test framework" for one in left)
-    return (
-        UnobservedResult(only=lines)
-        if PASSED in before.values()
-        else UnobservedResult(unsure=lines)
-    )
+    lines = tuple(f"{one}: it passes only inside of its test framework" for one in steady)
+    # Only where a test of the base passes in this way is the way known to be a fair one.
+    is_sure = PASSED in before.values()
+    return UnobservedResult(only=lines) if is_sure else UnobservedResult(unsure=lines)
+
+
+def may_need_a_loader(trial: UnobservedRun, work: Work, names: Sequence[str]) -> bool:
+    """May these ids need something to load their files that nothing here knows of?"""
+    is_typed = all(file_of(one).endswith(TYPESCRIPT) for one in names)
+    return is_typed and not typed_can_be_called(trial, work, names[0])
 
 
 def typed_can_be_called(trial: UnobservedRun, work: Work, name: str) -> bool:
@@ -306,84 +321,103 @@ def by_framework(trial: UnobservedRun, ids: Collection[str]) -> UnobservedResult
     """The same by the framework's own command, in another place with another history and other
     variables."""
     base, tree = trial.comparison.base, trial.comparison.tree
-    passed = trial.plainly(ids, tree)
-    failed = frozenset(ids) - passed if passed is not None else frozenset[str]()
+    failed = missing_from(ids, trial.plainly(ids, tree))
     failed = trial.usual(failed) if failed else failed
     as_usual = trial.plainly(failed, tree, EVERYTHING_USUAL) if failed else None
     if not failed or as_usual is None:
         return UnobservedResult()
     before = trial.plainly(trial.near, base) if trial.near else None
-    fails_before = frozenset(trial.near) - before if before is not None else frozenset[str]()
+    fails_before = missing_from(trial.near, before)
     only, unsure = list[str](), list[str]()
     for one in sorted(failed - fails_before):
-        if one not in as_usual:
-            if before and not fails_before:
-                only.append(f"{one}: it passes only as the loop runs it")
-            continue
-        why = [
-            aspect
-            for aspect in Aspect
-            if one in (trial.plainly([one], tree, frozenset({aspect})) or ())
-        ]
-        says = f"{one}: it passes only with {' or '.join(why) or 'all that it usually finds'}"
-        text = trial.text(trial.suite.local(file_of(one)), tree) or ""
-        named = any(
-            alone.speaks_of(aspect, [text], str(trial.evaluator.repo.top))
-            for aspect in why
-            if aspect is not Aspect.FRAMEWORK
-        )
-        # A test may have its reasons to look for its own framework while it runs.
-        (unsure if named or why == [Aspect.FRAMEWORK] else only).append(says)
+        if one in as_usual:
+            line, is_openly_asked = what_it_needs(trial, one)
+            (unsure if is_openly_asked else only).append(line)
+        # Not even in a usual room: then the command itself may be unfair, unless the base's pass.
+        elif before and not fails_before:
+            only.append(f"{one}: it passes only as the loop runs it")
     return UnobservedResult(only=tuple(only), unsure=tuple(unsure))
+
+
+def missing_from(ids: Iterable[str], passed: frozenset[str] | None) -> frozenset[str]:
+    """Those of these ids that did not pass; none where that is not known."""
+    return frozenset() if passed is None else frozenset(ids) - passed
+
+
+def what_it_needs(trial: UnobservedRun, one: str) -> tuple[str, bool]:
+    """What a test passes only with, in words, and whether its own text asks for that openly."""
+    tree = trial.comparison.tree
+    why = [
+        aspect
+        for aspect in Aspect
+        if one in (trial.plainly([one], tree, frozenset({aspect})) or ())
+    ]
+    line = f"{one}: it passes only with {' or '.join(why) or 'all that it usually finds'}"
+    text = trial.text(trial.suite.local(file_of(one)), tree) or ""
+    top = str(trial.evaluator.repo.top)
+    named = any(
+        alone.speaks_of(aspect, [text], top) for aspect in why if aspect is not Aspect.FRAMEWORK
+    )
+    # A test may have its reasons to look for its own framework while it runs.
+    return line, named or why == [Aspect.FRAMEWORK]
 
 
 def verify_again(
     evaluator: TreeEvaluator, comparison: Comparison, e: Evidence, seconds: float
 ) -> UnobservedResult:
     """The feature's verify in a hidden room."""
-    if e.runs.now is None or e.runs.now.answer is not CheckStatus.GREEN:
+    now = e.runs.now
+    if now is None or now.answer is not CheckStatus.GREEN or tried_by_tests(comparison, now):
         return UnobservedResult()
-    if (
-        e.runs.now.seconds > LONG
-        and comparison.suite.every
-        and all(map(calls_a_runner, comparison.feature.verify))
-    ):
+    in_hidden_room = partial(verify_is_green, evaluator, comparison, seconds)
+    if in_hidden_room(frozenset()):
         return UnobservedResult()
-
-    def answer(usual: frozenset[Aspect]) -> bool:
-        tree = (
-            evaluator.repo.tree_with(comparison.tree, comparison.restored.own_harness)
-            if comparison.restored.own_harness
-            else comparison.tree
-        )
-        with elsewhere(evaluator, comparison.base, tree, seconds=seconds, usual=usual) as place:
-            env = {
-                "NIGHTLATCH_BASE": comparison.base,
-                "NIGHTLATCH_FEATURE": comparison.feature.id,
-                "NIGHTLATCH_REPORTS": place.seen,
-            }
-            env = env if Aspect.VARIABLES in usual else {}
-            scripts = [
-                place.put(f"c{n}", command + "\n")
-                for n, command in enumerate(comparison.feature.verify)
-            ]
-            return all(place.run(["sh", script], env).exit == 0 for script in scripts)
-
-    if answer(frozenset()):
-        return UnobservedResult()
-    if evaluator.verify(
-        comparison.base, comparison.tree, comparison.feature, seconds
-    ).answer is not CheckStatus.GREEN or not answer(EVERYTHING_USUAL):
+    again = evaluator.verify(comparison.base, comparison.tree, comparison.feature, seconds)
+    if again.answer is not CheckStatus.GREEN or not in_hidden_room(EVERYTHING_USUAL):
         return UnobservedResult()  # it comes out both ways, or not from a script
-    why = [aspect for aspect in ASPECTS if answer(frozenset({aspect}))]
-    said = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
+    why = [aspect for aspect in ASPECTS if in_hidden_room(frozenset({aspect}))]
+    line = f"verify: it is green only with {' or '.join(why) or 'all that it usually finds'}"
+    if base_speaks_of(evaluator, comparison, now, why or ASPECTS):
+        return UnobservedResult()
+    return UnobservedResult(only=(line,))
+
+
+def tried_by_tests(comparison: Comparison, now: VerifyResult) -> bool:
+    """Is a verify slow, and no more than the tests that are tried one by one anyway?"""
+    is_slow = now.seconds > LONG and bool(comparison.suite.every)
+    return is_slow and all(map(calls_a_runner, comparison.feature.verify))
+
+
+def verify_is_green(
+    evaluator: TreeEvaluator, comparison: Comparison, seconds: float, usual: frozenset[Aspect]
+) -> bool:
+    """Is the feature's verify green in a hidden room, in which this much is as usual?"""
+    harness = comparison.restored.own_harness
+    tree = evaluator.repo.tree_with(comparison.tree, harness) if harness else comparison.tree
+    with elsewhere(evaluator, comparison.base, tree, seconds=seconds, usual=usual) as place:
+        env = {
+            "NIGHTLATCH_BASE": comparison.base,
+            "NIGHTLATCH_FEATURE": comparison.feature.id,
+            "NIGHTLATCH_REPORTS": place.seen,
+        }
+        env = env if Aspect.VARIABLES in usual else {}
+        scripts = [
+            place.put(f"c{n}", command + "\n")
+            for n, command in enumerate(comparison.feature.verify)
+        ]
+        return all(place.run(["sh", script], env).exit == 0 for script in scripts)
+
+
+def base_speaks_of(
+    evaluator: TreeEvaluator, comparison: Comparison, now: VerifyResult, aspects: Iterable[Aspect]
+) -> bool:
+    """Do the person's command, or files of the base that it read, ask for one of these openly?"""
     texts = [
         *comparison.feature.verify,
-        *harness_texts(evaluator, comparison, e.runs.now.read or ()),
+        *harness_texts(evaluator, comparison, now.read or ()),
     ]
-    if any(alone.speaks_of(aspect, texts, str(evaluator.repo.top)) for aspect in why or ASPECTS):
-        return UnobservedResult()
-    return UnobservedResult(only=(said,))
+    top = str(evaluator.repo.top)
+    return any(alone.speaks_of(aspect, texts, top) for aspect in aspects)
 
 
 def calls_a_runner(command: str) -> bool:
@@ -438,12 +472,12 @@ def told_by(place: DisguisedPlace, work: Work, *, ended: bool) -> dict[str, str]
     Where a process ended before it wrote anything, everything in it failed.
     """
     if work.how != "go":
-        said = place.left("out")
+        said = place.read_back("out")
         return read_told(said) if said and ended else {"*": FAILED}
     told: dict[str, str] = {}
     for n, names in enumerate(alone_go.programs(work)):
-        said = place.left(f"out{n}")
-        built = place.left(f"built{n}") is not None
+        said = place.read_back(f"out{n}")
+        built = place.read_back(f"built{n}") is not None
         told |= read_told(said) if said else dict.fromkeys(names if built else (), FAILED)
     return told
 

@@ -20,7 +20,7 @@ def next_step(e: Evidence) -> Step | None:
     outlook = violations(hopeful(e))
     if _is_beyond_help(outlook) or already_green(e):
         return None
-    refused = {r.rule for r in outlook if r.ruling is Ruling.REJECT}
+    refused = rules_of(outlook, Ruling.REJECT)
     # Work whose own tests fail may still have advanced: only its new tests can show that.
     useful = {Step.PROOF} if "tests.failed" in refused else set(Step)
     for step, is_wanted in _wishes(e):
@@ -29,7 +29,7 @@ def next_step(e: Evidence) -> Step | None:
     if refused:
         return None
     # Nothing was assumed for the outlook here: a missing WEAKER would have been asked for above.
-    is_held = any(r.ruling is Ruling.HOLD for r in outlook)
+    is_held = bool(rules_of(outlook, Ruling.HOLD))
     return next((step for step, is_wanted in _last_wishes(e, is_held=is_held) if is_wanted), None)
 
 
@@ -86,14 +86,21 @@ def _last_wishes(e: Evidence, *, is_held: bool) -> Iterator[tuple[Step, bool]]:
     is_proven = is_owned or bool(probes.proof)
     could_land = is_proven or e.context.finished
     judge_can_matter = e.context.always_judge or not is_owned
-    unwatched = Step.UNWATCHED in wanted and probes.unwatched is None
-    strength = Step.STRENGTH in wanted and probes.strength is None
-    held_back = Step.HELD in wanted and probes.held_back is None
-    judge = Step.JUDGE in wanted and probes.judged is None
-    yield Step.UNWATCHED, unwatched and could_land and not is_held
-    yield Step.STRENGTH, strength and is_proven and not is_held
-    yield Step.HELD, held_back and could_land
-    yield Step.JUDGE, judge and could_land and not is_held and judge_can_matter
+    # In the order of their cost: the judge, who is paid for, comes last.
+    useful = {
+        Step.UNWATCHED: could_land and not is_held,
+        Step.STRENGTH: is_proven and not is_held,
+        Step.HELD: could_land,
+        Step.JUDGE: could_land and not is_held and judge_can_matter,
+    }
+    results = {
+        Step.UNWATCHED: probes.unwatched,
+        Step.STRENGTH: probes.strength,
+        Step.HELD: probes.held_back,
+        Step.JUDGE: probes.judged,
+    }
+    for step, is_useful in useful.items():
+        yield step, is_useful and step in wanted and results[step] is None
 
 
 def decide(e: Evidence) -> Verdict:
@@ -125,10 +132,11 @@ def outcome(
 
     A session that was cut off lands only what is proved; all else is carried on (decision 8).
     """
-    rejects = {r.rule for r in reasons if r.ruling is Ruling.REJECT}
-    is_held = any(r.ruling is Ruling.HOLD for r in reasons)
+    rejects = rules_of(reasons, Ruling.REJECT)
+    is_held = bool(rules_of(reasons, Ruling.HOLD))
     if not finished:
         return Outcome.LANDED if is_proved and not is_held else Outcome.INTERRUPTED
+    # A fault is the machine's: it says nothing about the work, so nothing is held against it.
     if any(rule.endswith(".fault") for rule in rejects):
         return Outcome.FAILED
     if rejects:
@@ -138,14 +146,17 @@ def outcome(
     return Outcome.LANDED if is_proved else Outcome.UNPROVED
 
 
+def rules_of(reasons: Iterable[Reason], ruling: Ruling) -> set[str]:
+    """Return the rules of the reasons with this ruling."""
+    return {r.rule for r in reasons if r.ruling is ruling}
+
+
 def proved(e: Evidence) -> bool | None:
     """Is the feature done? Only asked of what is safe; None where nothing tells."""
-    judged, strength = e.probes.judged, e.probes.strength
-    if e.feature.verify and not is_green(e.runs.now):
+    judged = e.probes.judged
+    if _is_refuted(e):
         return False
-    if isinstance(judged, NotMet):
-        return False
-    is_weak = strength is not None and strength.weak
+    is_weak = _is_weak(e)
     if base_owned(e) and (e.context.weak_is_enough or not is_weak):
         return True
     if is_weak:
@@ -153,6 +164,17 @@ def proved(e: Evidence) -> bool | None:
     # The candidate wrote this proof itself: a judge that is to be asked must say met as well.
     judge_agrees = isinstance(judged, Met) or Step.JUDGE not in e.context.wanted_steps
     return True if e.probes.proof and judge_agrees else None
+
+
+def _is_refuted(e: Evidence) -> bool:
+    """Does its own verify, or the judge, say that the feature is not done?"""
+    verify_is_red = bool(e.feature.verify) and not is_green(e.runs.now)
+    return verify_is_red or isinstance(e.probes.judged, NotMet)
+
+
+def _is_weak(e: Evidence) -> bool:
+    """Is it known that the proof notices too little?"""
+    return e.probes.strength is not None and e.probes.strength.weak
 
 
 def base_owned(e: Evidence) -> bool:
@@ -167,8 +189,7 @@ def base_owned(e: Evidence) -> bool:
 
 def _verify_text(e: Evidence) -> str:
     answers = "->".join(result.answer.value for result in (e.runs.before, e.runs.now) if result)
-    strength = e.probes.strength
-    return f"{answers} weak" if strength and strength.weak else answers
+    return f"{answers} weak" if _is_weak(e) else answers
 
 
 def _checks_text(checks: Sequence[Check] | None) -> str:

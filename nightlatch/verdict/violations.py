@@ -21,7 +21,9 @@ from nightlatch.verdict.evidence import (
     Evidence,
     IntegrityResult,
     MutationResult,
+    ProofStrength,
     Reverified,
+    Runs,
     StrictChecks,
     fewer_cases,
     lost_ids,
@@ -163,15 +165,20 @@ def _run_as_a_whole(base: SuiteResult, results: SuiteResult | None, rule: str) -
         return reason("tests.broken", (results.broken, *tail))
     if missing := _suites_that_ran_before(base, results):
         return reason("tests.fault", missing)
-    unsound = {name: why for name, why in results.unsound.items() if name not in base.unsound}
-    if unsound:
-        lines = (f"{name}: {why}" for name, why in unsound.items())
-        return reason("tests.broken", (*lines, *tail))
-    if not results.by_id and base.by_id and base.ids:
-        no_report = "no report was written, though there was one at the base"
-        return reason("tests.broken", (no_report, *tail))
+    if problems := _problems_of_reports(base, results):
+        return reason("tests.broken", (*problems, *tail))
     is_newly_red = results.red and not base.red
     return reason(rule, tail) if is_newly_red and not results.by_id else None
+
+
+def _problems_of_reports(base: SuiteResult, results: SuiteResult) -> list[str]:
+    """Return why the reports cannot be believed, where the base's could be."""
+    unsound = results.unsound.items()
+    problems = [f"{name}: {why}" for name, why in unsound if name not in base.unsound]
+    # Whoever could make the runner write no report would have every id forgotten.
+    if not problems and not results.by_id and base.by_id and base.ids:
+        return ["no report was written, though there was one at the base"]
+    return problems
 
 
 def _suites_that_ran_before(base: SuiteResult, results: SuiteResult) -> list[str]:
@@ -217,8 +224,7 @@ def _absent_suites(e: Evidence) -> Iterator[Reason]:
 def _lost_tests(e: Evidence, lost: LostTests) -> Iterator[Reason]:
     """Yield what became of the base's tests, those aside that come out both ways by chance."""
     by_chance = e.runs.flakiness.ids
-    own = {i: rule for i, rule in lost.own.items() if i not in by_chance}
-    old = {i: rule for i, rule in lost.old.items() if i not in by_chance}
+    own, old = _without(lost.own, by_chance), _without(lost.old, by_chance)
     # What the candidate's own suite says of an id comes before what the base's version says.
     worst = {**old, **own}
     gone_in_own = [i for i, rule in own.items() if rule == REMOVED]
@@ -234,6 +240,11 @@ def _lost_tests(e: Evidence, lost: LostTests) -> Iterator[Reason]:
         yield _failed_tests(e, own, names, removed)
 
 
+def _without(rules: Mapping[str, str], ids: Collection[str]) -> dict[str, str]:
+    """Return the rules of all but these ids."""
+    return {i: rule for i, rule in rules.items() if i not in ids}
+
+
 def _failed_tests(
     e: Evidence, own: Mapping[str, str], names: list[str], removed: Iterable[Reason]
 ) -> Reason:
@@ -242,16 +253,21 @@ def _failed_tests(
     That is so where the candidate's own version of each passes, or has another name, and the
     mutants of the code show that it notices no less.
     """
-    passed = e.runs.own.ids if e.runs.own else {}
-    gone = {i for r in removed for i in r.detail}
-    left_out = gone | e.runs.moved.changed
-    renamed = {i for i, rule in own.items() if rule == REMOVED and i not in left_out}
-    has_own_version = all(i in renamed or passed.get(i) is Result.PASSED for i in names)
+    results = e.runs.own.ids if e.runs.own else {}
+    renamed = _renamed_tests(e, own, removed)
+    has_own_version = all(i in renamed or results.get(i) is Result.PASSED for i in names)
     changed_together = own.keys() <= renamed and has_own_version
     weaker = e.probes.weaker
     if changed_together and weaker and not weaker.survivors:
         return reason(UNNAMED, (*names, *e.baseline.goldens))
     return reason(FAILED, names)
+
+
+def _renamed_tests(e: Evidence, own: Mapping[str, str], removed: Iterable[Reason]) -> set[str]:
+    """Return the ids that are gone from the candidate's suite and have another name there."""
+    gone = {i for r in removed for i in r.detail}
+    left_out = gone | e.runs.moved.changed
+    return {i for i, rule in own.items() if rule == REMOVED and i not in left_out}
 
 
 def _removed_tests(e: Evidence, own: Collection[str], old: Collection[str]) -> Iterator[Reason]:
@@ -262,11 +278,9 @@ def _removed_tests(e: Evidence, own: Collection[str], old: Collection[str]) -> I
     if not own and not old:
         return
     before = e.base_tests.passed
-    passed = e.runs.own.passed if e.runs.own else frozenset[str]()
-    passed_old = e.runs.old.passed if e.runs.old else frozenset[str]()
     not_moved = [i for i in own if i not in e.runs.moved.moved_to]
-    gone, fewer = fewer_cases(before, passed, not_moved)
-    still_gone, still_fewer = fewer_cases(before, passed_old, set(old) - set(own))
+    gone, fewer = fewer_cases(before, _passed(e.runs.own), not_moved)
+    still_gone, still_fewer = fewer_cases(before, _passed(e.runs.old), set(old) - set(own))
     weaker = e.probes.weaker
     no_loss_shown = weaker is not None and weaker.no_weaker
     # In a run the tests are put back instead: the next session goes on with them.
@@ -275,6 +289,11 @@ def _removed_tests(e: Evidence, own: Collection[str], old: Collection[str]) -> I
         yield reason("ratchet.test-unmatched" if is_unmatched else REMOVED, names)
     if names := sorted({*fewer, *still_fewer}):
         yield reason("ratchet.fewer-cases", names)
+
+
+def _passed(results: SuiteResult | None) -> frozenset[str]:
+    """Return the ids that passed in a run, none where it was not made."""
+    return results.passed if results else frozenset()
 
 
 def _new_failures(e: Evidence) -> Iterator[Reason]:
@@ -312,8 +331,7 @@ def _ruling_of_weaker(e: Evidence, lost: LostTests) -> Ruling | None:
     if e.context.in_run and not e.feature.supersedes:
         return Ruling.REJECT
     removed = [i for i, rule in lost.own.items() if rule == REMOVED]
-    passed = e.runs.own.passed if e.runs.own else frozenset[str]()
-    gone, _ = fewer_cases(e.base_tests.passed, passed, removed)
+    gone, _ = fewer_cases(e.base_tests.passed, _passed(e.runs.own), removed)
     return Ruling.REJECT if gone else None
 
 
@@ -365,9 +383,17 @@ def _quoted(check: Check) -> str:
 
 def _verify(e: Evidence) -> Iterator[Reason]:
     """Yield what the feature's own verify says, and what is known of its strength."""
-    runs, strength = e.runs, e.probes.strength
     if already_green(e):
         yield reason("verify.already-green", e.feature.verify)
+    yield from _verify_runs(e.runs)
+    if e.probes.reverified:
+        yield from _reverified(e.probes.reverified)
+    if e.probes.strength:
+        yield from _strength(e.probes.strength)
+
+
+def _verify_runs(runs: Runs) -> Iterator[Reason]:
+    """Yield what the runs of the feature's verify came to."""
     for result in (runs.before, runs.now):
         if result and result.answer is CheckStatus.FAULT:
             yield reason("verify.fault", last_lines(result.tail))
@@ -375,13 +401,14 @@ def _verify(e: Evidence) -> Iterator[Reason]:
         yield reason("verify.red", last_lines(runs.now.tail))
     if runs.through and runs.through.answer is not CheckStatus.GREEN:
         yield reason("verify.harness-changed", runs.harness_changes)
-    if e.probes.reverified:
-        yield from _reverified(e.probes.reverified)
-    if strength and strength.weak:
-        yield reason(
-            "verify.hollow" if strength.hollow else "verify.notices-nothing", strength.tried
-        )
-    if strength and strength.known_only:
+
+
+def _strength(strength: ProofStrength) -> Iterator[Reason]:
+    """Yield what the proof of the feature did not notice."""
+    if strength.weak:
+        rule = "verify.hollow" if strength.hollow else "verify.notices-nothing"
+        yield reason(rule, strength.tried)
+    if strength.known_only:
         yield reason("verify.only-known-inputs", strength.known_only)
 
 

@@ -171,7 +171,7 @@ def test_who_did_not_see_all_of_the_source_cannot_say_met() -> None:
         new="def find(x):\n    return fold(x)\n" + "".join(f"x{n} = {n}\n" for n in range(20_000)),
     )
     hearing = replace(HEARING, exhibits=judge.matter([large], {}))
-    assert not hearing.whole
+    assert not hearing.is_uncut
     assert isinstance(heard(answer("met", "met"), hearing, SCHEMA), CannotTell)
     lock = replace(large, path="web/package-lock.json")
     hearing = replace(HEARING, exhibits=judge.matter([SOURCE, lock], {}))
