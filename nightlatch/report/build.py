@@ -290,6 +290,7 @@ def _story(items: Iterable[Item]) -> dict[int, str]:
     """What happened next to the feature of each entry, by the entry; "" where nothing did."""
     told: dict[int, str] = {}
     later: dict[str, str] = {}
+    # from the end, so that each entry finds what came after it
     for item in reversed([item for item in items if isinstance(item, Entry)]):
         told[id(item)] = later.get(item.feature, "")
         if item.word in SESSION_WORDS:
@@ -339,10 +340,9 @@ def _waits(
         if sessions[0].began <= nap[1] and nap[0] <= sessions[-1].ended
     )
     for before, after in pairwise(sessions):
-        if (
-            after.began - before.ended >= PAUSE
-            and before.id.rpartition("-")[0] == after.id.rpartition("-")[0]
-        ):
+        # the day between two runs is nobody's wait
+        is_same_run = before.id.rpartition("-")[0] == after.id.rpartition("-")[0]
+        if is_same_run and after.began - before.ended >= PAUSE:
             met = [agent for at, agent in source.times.limits if before.began <= at <= after.began]
             yield (
                 before.ended,
@@ -369,6 +369,7 @@ def _burnup(
 def _findings(source: Source, sessions: Sequence[SessionReport]) -> Iterator[Known]:
     """What needs somebody first, then what is certain."""
     went_by = [name for one in sessions for word, name in named(one.said) if word == "reused"]
+    # what needs the person comes first, what is settled last
     order = (State.BLOCKED, State.STALE, State.OPEN, State.VERIFIED, State.REJECTED)
     state = {
         each.id: State.STALE if each.id in source.stale else each.state for each in source.findings

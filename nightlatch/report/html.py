@@ -33,12 +33,15 @@ from nightlatch.report.text import (
 )
 from nightlatch.util.text import plain
 
-MOST = 40
-LANES = 30
-TABLE = 100
-HEIGHT = 110
+# The page is read on a phone, and may be about a week: what is beyond these is counted, and the
+# command that shows it stands beside the number.
+MOST = 40  # decisions, landings, refusals
+LANES = 30  # features in the chart
+TABLE = 100  # rows of a table
+HEIGHT = 110  # of a chart, in its own units
 DIFF_LINES, DIFF_WIDTH, DIFFS = 150, 200, 120_000
-PIXEL = 0.4
+PIXEL = 0.4  # percent: a session of seconds in a night of hours is still seen
+# Nothing is loaded and nothing runs: what an agent wrote could otherwise call home from the page.
 POLICY = (
     "default-src 'none'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
@@ -95,6 +98,7 @@ def page(
 
 @lru_cache(maxsize=1)
 def compiled(template: str) -> Template:
+    # every text is data: it is escaped, and a name that is missing is an error, not an empty word
     environment = ImmutableSandboxedEnvironment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -123,6 +127,7 @@ def inline(picture: tuple[str, str, bytes]) -> tuple[str, str]:
 def shortened(diffs: Mapping[str, str]) -> dict[str, str]:
     """Differences that fit on the page: each line, each difference and all of them have a limit."""
     found, left = {}, DIFFS
+    # the first ones have the room: they are what the person is asked about
     for name, text in diffs.items():
         lines = text.splitlines()
         shown = "\n".join(plain(part, DIFF_WIDTH) for part in lines[:DIFF_LINES])[: max(left, 0)]
@@ -188,6 +193,7 @@ class Scale:
 
     @property
     def seconds(self) -> float:
+        # a run of seconds is drawn as a minute: nothing is divided by zero
         return max((self.end - self.start).total_seconds(), 60.0)
 
     def at(self, moment: datetime) -> float:

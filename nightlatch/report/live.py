@@ -10,7 +10,10 @@ from typing import TypeAlias
 from nightlatch.record.progress import Entry
 from nightlatch.util.text import plain
 
-NARROW, WIDEST, BAR, SHOWN = 60, 160, 30, 5
+NARROW = 60  # columns: below it, the short rows
+WIDEST = 160  # longer lines are not read on any screen
+BAR = 30
+SHOWN = 5  # entries: the screen is for now, `log` for what was
 KEYS = "p pause or resume   s stop after this session   l log   q leave"
 PHASES = {
     "session.started": "prepares",

@@ -43,6 +43,7 @@ class SnapshotReader:
         process = read_io.holder(project)
         tip = project.repo.tip(self._known.run.branch) if self._known else None
         self.follow()
+        # reading branch and plan costs git processes: twice a second only where something moved
         key = (process, self._position, project.plan_stat(), tip)
         if self._known is None or key != self._key:
             latest = self._events[::-1]
@@ -58,6 +59,7 @@ class SnapshotReader:
         """Take in what the journal has new, as far as it is about the last run."""
         news, self._position = store_of(self.project.state).follow(self._position)
         for event in news:
+            # the events of earlier runs are of no use here, and would grow for weeks
             if event.get("event") == "run.started":
                 self._events.clear()
             self._events.append(event)
@@ -187,6 +189,7 @@ def last_words(project: Project, work: SessionAtWork) -> tuple[datetime | None, 
         with (project.state / "sessions" / work.session / transcripts_io.NAME).open("rb") as file:
             size, at = os.fstat(file.fileno()).st_size, os.fstat(file.fileno()).st_mtime
             file.seek(max(0, size - TAIL))
+            # where the tail begins in the middle of a line, that line is no event
             lines = file.read().splitlines()[1 if size > TAIL else 0 :]
     except OSError:
         return None, ""

@@ -256,6 +256,7 @@ class Report:
         once."""
         pending = self.asks.pending
         asked = {each.session for each in pending} | {part.id for part in self.parts}
+        # the decision about a worn-out feature tells its refusals
         worn_out = {each.feature for each in pending if each.kind == "worn out"}
         told = asked | {
             one.id for one in self.sessions if one.outcome == "rejected" and one.feature in worn_out

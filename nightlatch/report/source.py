@@ -100,6 +100,7 @@ def nights(items: Iterable[Item]) -> list[RunRecord]:
     without a name."""
     found, entries = [RunRecord()], list[Entry]()
     for item in items:
+        # a run that was killed has no end: the next one's start closes it
         if isinstance(item, RunStart):
             found[-1] = replace(found[-1], entries=tuple(entries))
             found.append(RunRecord(run=item.run, start=item))

@@ -12,9 +12,9 @@ from nightlatch.record.findings.retrieval import quoted
 from nightlatch.record.progress import END_LINES, LIST_PRICE, RunEnd, RunFeatures, line
 from nightlatch.report.model import PendingDecision, Report, SessionReport, Totals, size
 
-ROWS = {"DECIDE": 3, "LANDED": 6, "REJECT": 4}
-MOST_MARKDOWN = 60_000
-MOST_LINES = 40
+ROWS = {"DECIDE": 3, "LANDED": 6, "REJECT": 4}  # with the rest they fill 24 lines
+MOST_MARKDOWN = 60_000  # characters; a job summary of GitHub may have a megabyte, and is a page
+MOST_LINES = 40  # above the end of a run in progress.txt, which `tail` is to show
 LEFT = {"held": "HELD", "advanced": "CARRIED", "interrupted": "CUT OFF", "failed": "FAILED"}
 
 
@@ -211,6 +211,7 @@ def stopped(report: Report) -> str:
 
 
 def pushed(count: int | None) -> str:
+    # None: the branch has no remote counterpart
     if count is None:
         return "not pushed"
     return f"{count} commit{'s' * (count != 1)} not pushed" if count else "all pushed"
