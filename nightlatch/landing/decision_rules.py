@@ -31,11 +31,9 @@ def objection(verb: str, feature: Feature, past: FeatureHistory) -> tuple[str, s
 def needless(verb: str, feature: Feature, past: FeatureHistory, text: str = "") -> bool:
     """Whether a decision has nothing left to change: it is done already, or it is the last one in
     the same words, and no session since."""
-    if (
-        not feature.done
-        and verb not in ("approve", "done")
-        and (past.decided, past.said) == (verb, text)
-    ):
+    is_same_again = (past.decided, past.said) == (verb, text)
+    # A second approval may be about work that was held anew since the first one.
+    if is_same_again and not feature.done and verb not in ("approve", "done"):
         return True
     given = {
         "approve": feature.done,

@@ -14,7 +14,7 @@ from nightlatch.landing.decision_rules import needless, objection
 from nightlatch.model.models import Feature, Outcome
 from nightlatch.record.findings import notes
 from nightlatch.record.findings.findings import Author
-from nightlatch.record.history import NOT_TAKEN_BACK
+from nightlatch.record.history import NOT_TAKEN_BACK, FeatureHistory
 from nightlatch.record.progress import Entry, decision, line
 from nightlatch.run import notes_io
 from nightlatch.run.context import RunContext
@@ -117,20 +117,26 @@ def decide(context: RunContext, said: Decision) -> str:
             "decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}"
         )
         return ""
-    why = ""
-    match said.verb:
-        case "approve" if past.held and context.project.repo.tip_of(session_ref(past.held)):
-            outcome = landing.land_held(context, feature, past.held, line_of(said, feature))
-        case "approve" | "done":
-            outcome = set_flag(context, feature, said)
-        case "refuse" if past.waiting is Outcome.UNPROVED:
-            outcome, why = take_back(context, feature, past.landed, said)
-        case "revert":
-            outcome, why = take_back(context, feature, past.landed, said)
-        case _:
-            outcome = write(context, feature, said)
+    outcome, why = followed(context, feature, past, said)
     context.console.say("decision", f"{feature.id} {said.verb}: {why or outcome}")
     return why
+
+
+def followed(
+    context: RunContext, feature: Feature, past: FeatureHistory, said: Decision
+) -> tuple[str, str]:
+    """Do what a decision says: what came of it, and why it could not be done as it was meant."""
+    match said.verb:
+        # The ref may be gone, as in a new clone: then the word alone counts.
+        case "approve" if past.held and context.project.repo.tip_of(session_ref(past.held)):
+            return landing.land_held(context, feature, past.held, line_of(said, feature)), ""
+        case "approve" | "done":
+            return set_flag(context, feature, said), ""
+        case "refuse" if past.waiting is Outcome.UNPROVED:
+            return take_back(context, feature, past.landed, said)
+        case "revert":
+            return take_back(context, feature, past.landed, said)
+    return write(context, feature, said), ""
 
 
 def line_of(said: Decision, feature: Feature, *more: str) -> Entry:

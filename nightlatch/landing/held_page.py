@@ -10,6 +10,7 @@ from nightlatch.util.text import plain
 from nightlatch.verdict.approvals import names_of, path_of
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".bmp", ".pdf")
+# Lines of differences on the page, and of one file: more than that nobody reads of an evening.
 MOST_LINES = 300
 MOST_OF_ONE = 60
 

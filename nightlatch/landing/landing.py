@@ -46,6 +46,7 @@ from nightlatch.util.paths import FILE
 from nightlatch.util.text import plain
 from nightlatch.verdict.approvals import NOTHING
 
+# Seconds in which a person may settle a rebase; after that the run ends and says why.
 REBASE = 1800.0
 Flag: TypeAlias = tuple[str, bool] | None
 Files: TypeAlias = Mapping[str, bytes | None]
@@ -180,13 +181,9 @@ def with_record(
     items = tuple(hidden(project, item) for item in items)
     notes, sheets = phases_io.sheets(context, tip, items, flag[0] if flag and flag[1] else "")
     items, files = (*items, *notes), {**files, **sheets}
-    text = context.progress_text(tip)
-    head = (context.run_start(tip),) if context.run and not context.run_is_open(tip) else ()
-    told = text + appended(text, (*head, *items)) if items else text
-    whole = {
-        **files,
-        **({project.progress: told.encode("utf-8", "surrogateescape")} if told else {}),
-    }
+    whole = dict(files)
+    if progress := progress_with(context, tip, items):
+        whole[project.progress] = progress.encode("utf-8", "surrogateescape")
     if flag:
         whole[project.plan] = file.set_done(
             project.repo.read(tip, project.plan) or b"", project.plan, *flag, *project.reading
@@ -198,6 +195,13 @@ def with_record(
             for path, data in whole.items()
         },
     )
+
+
+def progress_with(context: RunContext, tip: str, items: tuple[Item, ...]) -> str:
+    """The tip's progress with these entries, below the head of the run where it has none yet."""
+    text = context.progress_text(tip)
+    head = (context.run_start(tip),) if context.run and not context.run_is_open(tip) else ()
+    return text + appended(text, (*head, *items)) if items else text
 
 
 def hidden(project: Project, item: Item) -> Item:

@@ -13,15 +13,20 @@ from typing import Any, TypeAlias
 NAMES = re.compile(
     r"(?:_|\A)(?:API)?(?:KEY|TOKEN)\Z|SECRET|PASSWORD|PASSWD|PASSPHRASE", re.IGNORECASE
 )
+# Letters of a variable's value: a shorter one, or a plain word, stands in texts by chance.
 SHORTEST, PLAIN_WORD = 8, 16
 ALLOWED = "nightlatch: allow-secret"
+# Letters of a key in one word, and of one in a block of lines, as a private key is.
 LONGEST_KEY = 4_096
 LONGEST_BLOCK = 24_000
+# Letters at the end of a text among which the beginning of a key is looked for.
 NEAR = 120
 BEGIN, END = "-----BEGIN ", re.compile(r"-----END [A-Z ]{0,40}-----")
 KEY_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+/=.:@~%!$&*#^"
 AT_START = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))"  # what was encoded twice has an escape before it
+# Letters and lines that wait for the rest of a secret: what an agent prints must not fill memory.
 MOST_HELD, MOST_LINES = 64_000, 256
+# Fields that hold a word of the protocol, which no next line goes on with: they need not wait.
 NO_TEXT = frozenset(
     {
         "kind",
@@ -160,45 +165,27 @@ class Secrets:
         """What a mark may have begun with where a text stops."""
         return frozenset(mark[:length] for mark in self.marks for length in range(1, len(mark)))
 
-    def found(self, text: str, starts: Iterable[int] = ()) -> list[SecretHit]:
+    def hits(self, text: str, starts: Iterable[int] = ()) -> list[SecretHit]:
         """Return every secret in a text, in order; what overlaps counts as one.
 
         At `starts` one may begin whatever stands before it.
         """
-        hits = [
-            hit
-            for value in filter(text.__contains__, self.values)
-            for hit in _places(text, value, self.values[value])
-        ]
+        # Expressions are slow and marks are rare: most texts have none, and are not looked through.
         marked = [(mark, self.marks[mark]) for mark in filter(text.__contains__, self.marks)]
-        for mark, shape in marked:
-            hits += [
-                SecretHit(start=at[0], end=at[1], name=shape.name)
-                for match in shape.matches(text, mark)
-                for at in [_span(match)]
-            ]
-        for start in starts if marked else ():
-            matches = (
-                shape.expression.match(text[start : start + LONGEST_BLOCK]) for _, shape in marked
-            )
-            hits += [
-                SecretHit(start=start, end=start + match.end(), name="key")
-                for match in matches
-                if match
-            ]
-        apart: list[SecretHit] = []
-        for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
-            if apart and hit.start < apart[-1].end:
-                apart[-1] = replace(
-                    apart[-1], end=max(hit.end, apart[-1].end), known=hit.known or apart[-1].known
-                )
-            else:
-                apart.append(hit)
-        return apart
+        hits = [*self._known_hits(text), *_shaped_hits(text, marked)]
+        if marked:
+            hits += _hits_at(text, starts, [shape for _, shape in marked])
+        return _apart(hits)
+
+    def _known_hits(self, text: str) -> Iterator[SecretHit]:
+        """Yield every place of a value that is known."""
+        for value in filter(text.__contains__, self.values):
+            yield from _places(text, value, self.values[value])
 
     def hide(self, text: str) -> str:
         """Return the text with a word in place of each secret."""
-        for hit in reversed(self.found(text)):
+        # From the end: a word that is put in moves only what comes after it.
+        for hit in reversed(self.hits(text)):
             text = f"{text[: hit.start]}[hidden:{hit.name}]{text[hit.end :]}"
         return text
 
@@ -256,6 +243,34 @@ class Secrets:
 
 
 NO_SECRETS = Secrets()
+
+
+def _shaped_hits(text: str, marked: Iterable[tuple[str, Shape]]) -> Iterator[SecretHit]:
+    """Yield what has the shape of a key, at the marks that a text is known to have."""
+    for mark, shape in marked:
+        for match in shape.matches(text, mark):
+            start, end = _span(match)
+            yield SecretHit(start=start, end=end, name=shape.name)
+
+
+def _hits_at(text: str, starts: Iterable[int], shapes: Sequence[Shape]) -> Iterator[SecretHit]:
+    """Yield the keys that begin at these places, where an expression would want another letter."""
+    for start in starts:
+        near = text[start : start + LONGEST_BLOCK]
+        for match in filter(None, (shape.expression.match(near) for shape in shapes)):
+            yield SecretHit(start=start, end=start + match.end(), name="key")
+
+
+def _apart(hits: Iterable[SecretHit]) -> list[SecretHit]:
+    """Return the hits in order, where what overlaps is one: a word hides all of it."""
+    apart: list[SecretHit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
+        if apart and hit.start < apart[-1].end:
+            last = apart[-1]
+            apart[-1] = replace(last, end=max(hit.end, last.end), known=hit.known or last.known)
+        else:
+            apart.append(hit)
+    return apart
 
 
 def _places(text: str, value: str, name: str) -> Iterator[SecretHit]:
@@ -384,20 +399,21 @@ class Screen:
             self._settle(pieces, suspect=suspect or bool(waiting))
             return
         past = _before(pieces, opens)
-        if past and (
-            crossing := [
-                hit.start
-                for hit in self._found(pieces)
-                if hit.end > len(_joined(pieces[:past])) > hit.start
-            ]
-        ):
+        crossing = self._starts_across(pieces, past) if past else []
+        # A secret is hidden as a whole: one that reaches into what still waits waits too.
+        if crossing:
             past = _before(pieces, min(crossing))
         self._settle(pieces[:past], suspect=True)
         self._open[path] = pieces[past:]
 
+    def _starts_across(self, pieces: Sequence[Piece], past: int) -> list[int]:
+        """Return where secrets begin that end behind the first pieces, so many of them."""
+        end = len(_joined(pieces[:past]))
+        return [hit.start for hit in self._hits(pieces) if hit.start < end < hit.end]
+
     def _settle(self, pieces: Sequence[Piece], *, suspect: bool) -> None:
         """Hide what the pieces make up together: its word stands where it begins."""
-        hits = self._found(pieces) if suspect and pieces else []
+        hits = self._hits(pieces) if suspect and pieces else []
         at = 0
         for piece in pieces:
             end, text = at + len(piece.text), piece.text
@@ -409,10 +425,10 @@ class Screen:
             piece.line.open -= 1
             at = end + piece.line.plain
 
-    def _found(self, pieces: Sequence[Piece]) -> list[SecretHit]:
-        return self._secrets.found(
-            _joined(pieces), accumulate(len(piece.text) + piece.line.plain for piece in pieces[:-1])
-        )
+    def _hits(self, pieces: Sequence[Piece]) -> list[SecretHit]:
+        # A key may begin with each piece, though a letter of the piece before stands before it.
+        starts = accumulate(len(piece.text) + piece.line.plain for piece in pieces[:-1])
+        return self._secrets.hits(_joined(pieces), starts)
 
     def _settle_all(self) -> None:
         for pieces in self._open.values():

@@ -18,6 +18,8 @@ from nightlatch.redaction.patterns import (
     shapes_of,
 )
 
+# Bytes of a file that are looked through at once; each part reaches into the next one by the
+# longest key.
 AT_ONCE = 1_000_000
 NAMED = 5
 MARK = "[nightlatch kept this line out: {}]"
@@ -52,7 +54,7 @@ def in_file(secrets: Secrets, fd: int) -> Iterator[tuple[str, RedactedLine]]:
     before counts as one."""
     line, at = 1, 0
     while text := os.pread(fd, AT_ONCE + LONGEST_BLOCK, at).decode("latin-1"):
-        for hit in secrets.found(text):
+        for hit in secrets.hits(text):
             begin, end = text.rfind("\n", 0, hit.start) + 1, text.find("\n", hit.end)
             end = end if end >= 0 else len(text)
             if hit.start < AT_ONCE and (hit.known or ALLOWED not in text[begin:end]):
@@ -82,6 +84,7 @@ def fresh(repo: Repo, base: str) -> Callable[[str], bool]:
 
     def new(text: str) -> bool:
         if text not in known:
+            # git grep knows lines: of a key of many lines the longest one tells it from any other.
             longest = max(text.splitlines(), key=len).encode("latin-1")
             known[text] = (
                 repo.ask("grep", "-q", "-a", "-F", "-f", "-", base, stdin=longest + b"\n") is None

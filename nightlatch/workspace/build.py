@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nightlatch.git import filters
 from nightlatch.git.command import SlowError, words
-from nightlatch.git.model import Change
+from nightlatch.git.model import Change, differs
 from nightlatch.git.repo import Repo, raw_change
 from nightlatch.model.models import Reason
 from nightlatch.project import own_files
@@ -25,7 +25,9 @@ from nightlatch.workspace.scope import Rules, WorkspaceScan
 from nightlatch.workspace.workspace import Workspace
 
 PATIENCE = 60.0
+# Files that are open at once: a process may have no more than about a thousand.
 TOGETHER = 200
+# By these files a tool says that it can make the folder again: the cache convention, and venv's.
 MARKS = ("CACHEDIR.TAG", "pyvenv.cfg")
 
 
@@ -68,24 +70,16 @@ def build(
 
 def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> WorkspaceScan:
     """Everything in which a workspace differs from its base."""
-    swept: tuple[str, ...] = ()
-    try:
-        tracked, new = listing(repo, space, patience)
-    except SlowError:
-        swept = tuple(sweep(space))
-        tracked, new = listing(repo, space, 10 * patience)
+    tracked, new, swept = patient_listing(repo, space, patience)
     added = without_ignored(
         repo,
         space,
         [Change(path=path, status="A") for path in without_caches(new) if not path.endswith("/")],
     )
-    closed = [change for change in tracked if change.status == "D" or change.old_mode == GITLINK]
-    to_read = {
-        change.path: change
-        for change in (*tracked, *added)
-        if change.status != "D" and change.old_mode != GITLINK
-    }
-    named = tuple(path for path in to_read if hidden.found(path))
+    closed = tuple(filter(is_closed, tracked))
+    to_read = {change.path: change for change in (*tracked, *added) if not is_closed(change)}
+    # A name stands in the tree's own object, where no line of it can be left out.
+    named = tuple(path for path in to_read if hidden.hits(path))
     to_read = {path: change for path, change in to_read.items() if path not in named}
     told: dict[str, tuple[str, ...]] = {}
     old = {path: change.old_oid for path, change in to_read.items()}
@@ -96,17 +90,10 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Work
         old,
         partial(in_text, hidden, told),
     )
-    found = (found_change(to_read[grip.path], grip, oid) for grip, oid in taken)
+    read = (found_change(to_read[grip.path], grip, oid) for grip, oid in taken)
     grips = [grip for grip, _ in taken]
     return WorkspaceScan(
-        changes=(
-            *closed,
-            *(
-                change
-                for change in found
-                if (change.old_mode, change.old_oid) != (change.new_mode, change.new_oid)
-            ),
-        ),
+        changes=(*closed, *filter(differs, read)),
         links={grip.path: grip.target for grip in grips if grip.mode == LINK},
         sizes={grip.path: grip.size for grip in grips},
         nested=(*(path for path in new if path.endswith("/")), *with_problem(grips, "folder")),
@@ -116,6 +103,23 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Work
         beneath=workspace.edited_submodules(repo, space),
         secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
+
+
+def is_closed(change: Change) -> bool:
+    """Is there nothing to read: a file that is gone, or a submodule?"""
+    return change.status == "D" or change.old_mode == GITLINK
+
+
+def patient_listing(
+    repo: Repo, space: Workspace, patience: float
+) -> tuple[list[Change], list[str], tuple[str, ...]]:
+    """What `listing` says, and the pipes and devices that had to be removed for it."""
+    try:
+        return *listing(repo, space, patience), ()
+    except SlowError:
+        # git opens whatever it lists: a pipe that nobody writes to would keep it for ever.
+        swept = tuple(sweep(space))
+        return *listing(repo, space, 10 * patience), swept
 
 
 def as_git_keeps(
@@ -144,7 +148,7 @@ def in_text(hidden: Secrets, told: dict[str, tuple[str, ...]], path: str, text: 
 
     That is put into `told`; in its bytes nobody sees it.
     """
-    if found := hidden.found(text):
+    if found := hidden.hits(text):
         lines = [text.count("\n", 0, hit.start) + 1 for hit in found]
         told[path] = tuple(
             dict.fromkeys(
@@ -160,17 +164,25 @@ def tables(repo: Repo, changes: Iterable[Change]) -> Iterator[tuple[str, str]]:
     read through, so it counts too; so does what is no TOML, and would end every command.
     """
     for change in changes:
-        if change.path.rpartition("/")[2] != own_files.TABLE_FILE:
-            continue
-        old, new = (
-            text_of(repo, mode, oid)
-            for mode, oid in ((change.old_mode, change.old_oid), (change.new_mode, change.new_oid))
-        )
-        if new is None or (not change.new_mode and own_files.safe_table(old or "") is not None):
-            yield change.path, ""
-        elif change.new_mode and not own_files.same_table(old or "", new):
-            text = own_files.with_table_of(old or "", new)
-            yield change.path, "" if text is None else repo.write_blob(text.encode("utf-8"))
+        if change.path.rpartition("/")[2] == own_files.TABLE_FILE:
+            blob = blob_with_table(repo, change)
+            if blob is not None:
+                yield change.path, blob
+
+
+def blob_with_table(repo: Repo, change: Change) -> str | None:
+    """The blob of a file with the base's settings; None where they did not change."""
+    old = text_of(repo, change.old_mode, change.old_oid) or ""
+    new = text_of(repo, change.new_mode, change.new_oid)
+    if new is None:
+        return ""
+    if not change.new_mode:
+        # With the file its settings would go.
+        return None if own_files.safe_table(old) is None else ""
+    if own_files.same_table(old, new):
+        return None
+    text = own_files.with_table_of(old, new)
+    return "" if text is None else repo.write_blob(text.encode("utf-8"))
 
 
 def text_of(repo: Repo, mode: str, oid: str) -> str | None:
@@ -264,16 +276,18 @@ def found_change(change: Change, grip: OpenEntry, oid: str) -> Change:
     mode = grip.mode
     if grip.problem in ("unreadable", "large"):
         mode, oid = change.old_mode, change.old_oid
-    status = (
-        "D"
-        if not mode
-        else "A"
-        if not change.old_mode
-        else "M"
-        if mode[:3] == change.old_mode[:3]
-        else "T"
-    )
+    status = status_of(change.old_mode, mode)
     return replace(change, status=status, new_mode=mode, new_oid=oid)
+
+
+def status_of(old_mode: str, new_mode: str) -> str:
+    """The letter that git gives to a change between these modes."""
+    if not new_mode:
+        return "D"
+    if not old_mode:
+        return "A"
+    # The first three digits are the type: a file, a link, a submodule.
+    return "M" if new_mode[:3] == old_mode[:3] else "T"
 
 
 def take(

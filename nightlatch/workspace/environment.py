@@ -8,7 +8,7 @@ not touch what was there: the test runner that decides is part of it.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from filecmp import cmp
@@ -92,26 +92,33 @@ def tampered(before: BuiltEnvironment, after: BuiltEnvironment) -> Iterator[str]
     """Files that changed, or went, while their package stayed as it was, and new ones that run
     at every start and that no package has."""
     for path, file in before.files.items():
-        owner = before.owners.get(path, "")
-        same = not owner or before.versions.get(owner) == after.versions.get(owner)
-        if (
-            not same
-            or path.rpartition("/")[2] in BOOKS
-            or BOOK.fullmatch(path)
-            or not watched(path)
-        ):
+        if may_change(path, before, after):
             continue
         other = after.files.get(path)
         if other is None:
-            yield from [path] if owner else []
+            # A file that no package has, such as a cache, may be gone without harm.
+            yield from [path] if path in before.owners else []
         elif differs(file, other):
             yield path
     for path in after.files.keys() - before.files.keys():
-        name = path.rpartition("/")[2]
-        if path not in after.owners and (
-            name in AT_START or (name.endswith(".pth") and f"/{SITE}/" in f"/{path}")
-        ):
+        if path not in after.owners and runs_at_start(path):
             yield path
+
+
+def may_change(path: str, before: BuiltEnvironment, after: BuiltEnvironment) -> bool:
+    """May this file of the base's environment be another one now?"""
+    if path in before.owners:
+        owner = before.owners[path]
+        if before.versions.get(owner) != after.versions.get(owner):
+            return True
+    is_book = path.rpartition("/")[2] in BOOKS or bool(BOOK.fullmatch(path))
+    return is_book or not watched(path)
+
+
+def runs_at_start(path: str) -> bool:
+    """Does Python run this file whenever it starts, whatever it is started for?"""
+    name = path.rpartition("/")[2]
+    return name in AT_START or (name.endswith(".pth") and f"/{SITE}/" in f"/{path}")
 
 
 def watched(path: str) -> bool:
@@ -136,32 +143,41 @@ def packages_built(top: Path) -> BuiltEnvironment:
     files = dict(files_in(top))
     versions: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for folder in sorted(
-        {str(file.parent) for file in files.values() if file.parent.name.endswith(METADATA)}
-    ):
+    parents = (file.parent for file in files.values())
+    for folder in sorted({str(parent) for parent in parents if parent.name.endswith(METADATA)}):
         owners |= python_package(top, Path(folder), versions)
-    for path, file in files.items():
-        linked = file.is_symlink() and linked_package(path)
-        if owner := linked or node_package(path):
-            owners[path] = owner
-            if linked or path == f"{owner}/package.json":
-                manifest = read_manifest(file / "package.json" if linked else file)
-                versions[owner] = str(manifest.get("version", ""))
-                owners |= {
-                    f"{owner[: owner.rindex(NODE)]}{NODE}/.bin/{name}": owner
-                    for name in programs(owner, manifest)
-                }
+    owners |= node_packages(files, versions)
     files |= {f"{HOME_MARK}{path}": file for path, file in files_in(top.with_name(HOME))}
-    archives = sorted(
-        (found["name"], found["version"])
-        for form in ARCHIVES
-        for found in filter(None, map(form.fullmatch, files))
-    )
-    for name, version in archives:
+    for name, version in archives_in(files):
         # else they are unpacked there
         if not any(path.endswith(f"{NODE}/{name}") for path in versions):
             versions[name] = ", ".join(filter(None, (versions.get(name), version)))
     return BuiltEnvironment(files=files, versions=versions, owners=owners)
+
+
+def node_packages(files: Mapping[str, Path], versions: dict[str, str]) -> dict[str, str]:
+    """The Node package that each of these files belongs to; the packages' versions are noted."""
+    owners: dict[str, str] = {}
+    for path, file in files.items():
+        linked = linked_package(path) if file.is_symlink() else ""
+        owner = linked or node_package(path)
+        if not owner:
+            continue
+        owners[path] = owner
+        if linked or path == f"{owner}/package.json":
+            manifest = read_manifest(file / "package.json" if linked else file)
+            versions[owner] = str(manifest.get("version", ""))
+            # Its programs lie in the .bin beside it, where no name tells whose they are.
+            beside = f"{owner[: owner.rindex(NODE)]}{NODE}/.bin"
+            owners |= {f"{beside}/{name}": owner for name in programs(owner, manifest)}
+    return owners
+
+
+def archives_in(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """The names and versions of packages that a store in HOME keeps as archives, in order."""
+    listed = list(paths)
+    matches = (match for form in ARCHIVES for match in filter(None, map(form.fullmatch, listed)))
+    return sorted((match["name"], match["version"]) for match in matches)
 
 
 def files_in(top: Path) -> Iterator[tuple[str, Path]]:

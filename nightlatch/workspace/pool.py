@@ -22,7 +22,7 @@ from nightlatch.project.project import Project
 from nightlatch.sandbox import package_stores
 from nightlatch.sandbox.base import Sandbox
 from nightlatch.sandbox.process import listeners, supervisor
-from nightlatch.sandbox.process.supervisor import ended
+from nightlatch.sandbox.process.supervisor import CommandResult, ended
 from nightlatch.sandbox.reach import ReachableServices
 from nightlatch.util import fs, manifests, outside
 from nightlatch.util.globs import matcher
@@ -153,14 +153,10 @@ class Pool:
         the one who takes next."""
         while True:
             with self._turn:
-                self._turn.wait_for(lambda: self._closed or self._missing > 0 or self._stale())
+                self._turn.wait_for(lambda: self._closed or self._is_wanted())
                 if self._closed:
                     return
-                old, base, self._busy = self._stale(), self._base, True
-                if old:
-                    self._ready.remove(old)
-                else:
-                    self._missing -= 1
+                old, base = self._next_job()
             made: Workspace | None = None
             fault: Exception | None = None
             try:
@@ -168,17 +164,36 @@ class Pool:
             except (NightlatchError, OSError) as error:
                 fault = error
             finally:
-                with self._turn:
-                    self._busy, self._fault = False, fault
-                    # a bug ends this thread: nobody is to wait for it
-                    self._missing = self._missing if made or fault else 0
-                    self._ready.extend([made] if made else [])
-                    self._turn.notify_all()
+                self._hand_over(made, fault)
             if made and not old:  # while an agent works, and not while the next one waits
                 workspaces.empty_trash(
-                    self.project.cache,
-                    stop=lambda: self._closed or self._missing > 0 or self._stale() is not None,
+                    self.project.cache, stop=lambda: self._closed or self._is_wanted()
                 )
+
+    def _is_wanted(self) -> bool:
+        """Is there a workspace to be made, or to be moved to the newest base?"""
+        return self._missing > 0 or self._stale() is not None
+
+    def _next_job(self) -> tuple[Workspace | None, str]:
+        """The workspace that is to be moved, None for a new one, and its base; `_turn` is held."""
+        old = self._stale()
+        self._busy = True
+        if old:
+            self._ready.remove(old)
+        else:
+            self._missing -= 1
+        return old, self._base
+
+    def _hand_over(self, made: Workspace | None, fault: Exception | None) -> None:
+        """Wake the one who waits, with a workspace or with what went wrong."""
+        with self._turn:
+            self._busy, self._fault = False, fault
+            # a bug ends this thread: nobody is to wait for it
+            if not (made or fault):
+                self._missing = 0
+            if made:
+                self._ready.append(made)
+            self._turn.notify_all()
 
     def _stale(self) -> Workspace | None:
         return next((workspace for workspace in self._ready if workspace.base != self._base), None)
@@ -328,13 +343,9 @@ class Pool:
 
         Raises FaultError where it fails, or becomes a server.
         """
-        filled = [
-            shared
-            for shared in map(self.project.path, self.project.config.workspace.share)
-            if maker.fills(shared)
-        ]
-        for shared in filled:
-            (workspace.own / shared).mkdir(parents=True, exist_ok=True)
+        for shared in map(self.project.path, self.project.config.workspace.share):
+            if maker.fills(shared):
+                (workspace.replacing / shared).mkdir(parents=True, exist_ok=True)
         words = self.pip_words(workspace, maker, tree) if maker.lists else ()
         room = profiles.spec_for(self.project, workspace, network=True)
         room = replace(room, cwd=room.cwd if maker is INIT_MAKER else maker.cwd or ".")
@@ -354,13 +365,17 @@ class Pool:
             )
             raise FaultError(says, place=maker.name, fix=fix)
         if ran.exit != 0:
-            tail = from_error(
-                self.project.secrets.hide_bytes(ran.output).decode("utf-8", "replace").strip()
-            )
-            why = ended(ran) if ran.crowded or ran.timed_out or not tail else tail
             raise FaultError(
-                f"{FAILED}: {why}", place=maker.name, fix="make it succeed in a fresh clone"
+                f"{FAILED}: {self.why_failed(ran)}",
+                place=maker.name,
+                fix="make it succeed in a fresh clone",
             )
+
+    def why_failed(self, ran: CommandResult) -> str:
+        """What a maker printed of its error, or how it ended where that says more."""
+        output = self.project.secrets.hide_bytes(ran.output).decode("utf-8", "replace")
+        tail = from_error(output.strip())
+        return ended(ran) if ran.crowded or ran.timed_out or not tail else tail
 
     def pip_words(self, workspace: Workspace, maker: Maker, tree: str) -> tuple[str, ...]:
         """What is to be installed into, and removed from, a copy of the person's environment,

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import filterfalse
 
 from nightlatch.git.model import Change, differs
 from nightlatch.model.models import Reason
@@ -135,21 +136,40 @@ def judge(seen: WorkspaceScan, rules: Rules) -> ScopeResult:
 def sort(seen: WorkspaceScan, rules: Rules) -> Sorted:
     """Return the changes by what becomes of them."""
     protected, allowed = matcher(rules.protected), matcher(rules.may_change)
-    restored = [c for c in seen.changes if protected(c.path) and not allowed(c.path)]
-    free = [c for c in seen.changes if not protected(c.path) or allowed(c.path)]
+
+    def is_restored(change: Change) -> bool:
+        return protected(change.path) and not allowed(change.path)
+
+    restored = tuple(filter(is_restored, seen.changes))
+    free = tuple(filterfalse(is_restored, seen.changes))
     links = [c for c in free if c.new_mode == LINK]
     tables = [c.path for c in free if c.path in seen.tables and not allowed(c.path)]
     return Sorted(
-        restored=tuple(restored),
-        free=tuple(free),
-        gitlinks=tuple(c for c in free if GITLINK in (c.old_mode, c.new_mode)),
+        restored=restored,
+        free=free,
+        gitlinks=tuple(filter(is_gitlink, free)),
         leaving=tuple(c for c in links if leaves(c.path, seen.links.get(c.path, ""))),
-        shadows=tuple(c for c in free if c.status == "A" and SHADOW.fullmatch(c.path)),
-        unnamable=tuple(c for c in free if c.new_mode and not namable(c)),
+        shadows=tuple(filter(is_shadow, free)),
+        unnamable=tuple(filterfalse(namable, free)),
         secret_links=tuple(c for c in links if c.path in seen.secrets),
-        in_the_way=frozenset(folder for c in restored if c.old_mode for folder in folders(c.path)),
+        in_the_way=folders_of(c.path for c in restored if c.old_mode),
         tables={path: seen.tables[path] for path in tables},
     )
+
+
+def is_gitlink(change: Change) -> bool:
+    """Is a path a submodule, or was it one?"""
+    return GITLINK in (change.old_mode, change.new_mode)
+
+
+def is_shadow(change: Change) -> bool:
+    """Would Python load this new file in place of what judges?"""
+    return change.status == "A" and SHADOW.fullmatch(change.path) is not None
+
+
+def folders_of(files: Iterable[str]) -> frozenset[str]:
+    """Every folder that these files need."""
+    return frozenset(folder for path in files for folder in folders(path))
 
 
 def refused_names(seen: WorkspaceScan, parts: Sorted) -> dict[str, list[str]]:
@@ -213,6 +233,9 @@ def namable(change: Change) -> bool:
 
     A tree with one that it does not could be written, and then never be checked out again.
     """
+    # What goes away need not be written, whatever it is called.
+    if not change.new_mode:
+        return True
     path = change.path.translate(UNSEEN)
     return not (DOT_GIT.search(path) or (change.new_mode == LINK and DOT_GITMODULES.search(path)))
 

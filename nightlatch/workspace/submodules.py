@@ -15,8 +15,11 @@ from nightlatch.util.globs import matcher
 from nightlatch.util.paths import BYTECODE, ENVIRONMENT, GITLINK
 from nightlatch.util.safe_fs import entered, held_entry
 
+# Submodules in submodules: a repository that names itself as one would have no end.
 DEEPEST = 5
+# Bytes of a file that are read at once: it may be larger than memory.
 AT_ONCE = 1_000_000
+# What programs write beside the sources of a submodule without anybody having changed it.
 MADE = matcher(
     (
         *BYTECODE,
@@ -100,29 +103,38 @@ def compared(
 ) -> Iterator[tuple[str, str]]:
     """One submodule, and those in it. Of one that the clone does not have nothing is known."""
     folder = git_folder(source)
+    # A link in a submodule's place could lead anywhere on the machine.
     if folder is None or not depth or target.is_symlink() or not target.is_dir():
         return
-    listed = repo.private("ls-tree", "-r", "-z", commit, env={"GIT_DIR": folder}).finish()
-    if listed.returncode:
+    entries = entries_of(repo, folder, commit)
+    if entries is None:
         return
-    entries = {
-        path: meta.split(" ")[::2]
-        for meta, _, path in (line.partition("\t") for line in words(listed.stdout))
-    }
     inner = {path: oid for path, (mode, oid) in entries.items() if mode == GITLINK}
+    files = {path: " ".join(entry) for path, entry in entries.items() if path not in inner}
     with entered(target) as top:
-        for path in (path for path in entries if path not in inner):
+        for path, then in files.items():
             now = digest(top, path, len(commit))
-            if now != " ".join(entries[path]):
+            if now != then:
                 yield path, now or "gone"
         for path in files_below(target, inner):
             if path not in entries and not MADE(path):
                 yield path, f"new {digest(top, path, len(commit))}"
     for path, oid in inner.items():
-        yield from (
-            (f"{path}/{name}", now)
-            for name, now in compared(repo, source / path, target / path, oid, depth - 1)
-        )
+        for name, now in compared(repo, source / path, target / path, oid, depth - 1):
+            yield f"{path}/{name}", now
+
+
+def entries_of(repo: Repo, folder: Path, commit: str) -> dict[str, tuple[str, str]] | None:
+    """Mode and id of each path of a submodule's commit; None where it was never fetched."""
+    listed = repo.private("ls-tree", "-r", "-z", commit, env={"GIT_DIR": folder}).finish()
+    if listed.returncode:
+        return None
+    entries = {}
+    for line in words(listed.stdout):
+        meta, _, path = line.partition("\t")
+        mode, _, oid = meta.split(" ")
+        entries[path] = mode, oid
+    return entries
 
 
 def digest(top: int, path: str, width: int) -> str:

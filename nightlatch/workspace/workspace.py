@@ -102,7 +102,7 @@ class Workspace:
         return self.folder / "beneath"
 
     @property
-    def own(self) -> Path:
+    def replacing(self) -> Path:
         """A folder with an entry for each shared folder that this workspace has, or is to get,
         one of its own in place of."""
         return self.folder / "own"
@@ -113,7 +113,7 @@ class Workspace:
         A place to mount theirs on is empty.
         """
         place = self.tree / name
-        return (self.own / name).exists() or (place.is_dir() and any(place.iterdir()))
+        return (self.replacing / name).exists() or (place.is_dir() and any(place.iterdir()))
 
     @property
     def stores(self) -> Path:
@@ -335,6 +335,7 @@ def empty_trash(cache: Path, stop: Callable[[], bool] = bool) -> None:
         if stop():
             return
         shutil.rmtree(folder, ignore_errors=True)
+        # A folder without the right to write, as Go's module cache has them, keeps its files.
         if folder.exists():
             unlock(folder)
             shutil.rmtree(folder, ignore_errors=True)

@@ -187,7 +187,7 @@ def test_which_variables_are_secret() -> None:
     ],
 )
 def test_what_only_looks_a_little_like_one(text: str) -> None:
-    assert SECRETS.found(text) == []
+    assert SECRETS.hits(text) == []
 
 
 def files_of(top: Path) -> Iterator[Path]:
@@ -207,7 +207,7 @@ def files_of(top: Path) -> Iterator[Path]:
 def test_this_repository_holds_no_secret() -> None:
     shapes = Secrets(shapes=SHAPES)
     found = {
-        str(file): [hit.name for hit in shapes.found(file.read_bytes().decode("latin-1"))]
+        str(file): [hit.name for hit in shapes.hits(file.read_bytes().decode("latin-1"))]
         for file in files_of(ROOT)
     }
     assert {file: names for file, names in found.items() if names} == {}
@@ -219,7 +219,7 @@ def test_the_cost_grows_with_the_text_whatever_stands_in_it() -> None:
 
     def took(text: str) -> float:
         before = time.process_time()
-        SECRETS.found(text)
+        SECRETS.hits(text)
         screened([told(text), told(text[: len(text) // 2])])
         return time.process_time() - before
 
