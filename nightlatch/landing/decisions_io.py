@@ -32,6 +32,7 @@ def carry_out(context: RunContext) -> dict[str, str]:
         path, said = left
         if said.verb == "note":
             take_note(context, said)
+        # What the branch has on record was carried out, whatever the inbox still holds.
         elif f"as {said.id}" not in context.progress_text(context.tip()):
             failed |= {said.id: why} if (why := decide(context, said)) else {}
         for again in inbox_io.echoes(context.project, said):
@@ -112,6 +113,7 @@ def decide(context: RunContext, said: Decision) -> str:
         return ""
     past = context.history(context.tip()).of(feature)
     says, _ = objection(said.verb, feature, past)
+    # The plan may have changed since the person decided; the decision is then told, and left.
     if says or needless(said.verb, feature, past, said.text):
         context.console.say(
             "decision", f"{said.verb} {feature.id}: {says or 'nothing is left to change'}"
@@ -177,6 +179,7 @@ def take_back(
     if commit is None:
         return f"no landing of this feature is on the branch; {write(context, feature, said)}", ""
     undone = landing.undone(context, commit)
+    # The branch is the person's: a conflict is theirs to settle, and nothing is forced.
     if conflicts := undone(context.tip()).conflicts:
         lines, stays = (
             f"later commits changed the same lines ({', '.join(conflicts[:3])})",

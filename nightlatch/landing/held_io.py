@@ -40,6 +40,7 @@ def keep(
     asked = "".join(
         f"Nightlatch-Held: {value}\n" for value in approvals.written(approvals.asked(reasons, also))
     )
+    # The ref comes first: without it the page would speak of work that is not there.
     repo.set_ref(
         session_ref(session), repo.commit(tree, [base], f"held candidate of {session}\n\n{asked}")
     )
@@ -84,5 +85,6 @@ def patch(repo: Repo, old: str, new: str) -> str:
     )
     lines = repo.run(*args).split(b"\n")
     return sha256(
+        # The places of lines, and the ids of whole files, differ on another base.
         b"\n".join(line for line in lines if not line.startswith((b"@@ ", b"index ")))
     ).hexdigest()

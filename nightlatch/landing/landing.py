@@ -62,6 +62,7 @@ def publish(context: RunContext, commit: str, parent: str) -> bool:
     """
     wait_for_rebase(context)
     context.journal.write("publish.started", commit=commit, parent=parent, branch=context.branch)
+    # A `git gc --prune=now` meanwhile takes objects that no ref names yet.
     moved = context.project.repo.has_all_of(parent, commit) and context.project.repo.advance(
         context.ref, commit, parent
     )
@@ -102,6 +103,7 @@ def wait_for_rebase(context: RunContext) -> None:
 def finish_publishing(context: RunContext) -> None:
     """What a killed loop left between moving the branch and moving the checkout."""
     left = context.journal.state.publishing
+    # A process that was killed leaves git's lock files, on which every later update would fail.
     free_refs(context.project.repo, context.ref)
     if not left:
         return
@@ -222,6 +224,7 @@ def commit_plan_edits(context: RunContext) -> str:
     project = context.project
     edit, tip = checkout.plan_edit(project.repo, context.branch, project.plan), context.tip()
     ancestor, known = context.memory.plan_seen, project.repo.read(tip, project.plan)
+    # Before anything can fail: what the person edits next begins with this text.
     context.memory.plan_seen = known
     if edit is None:
         return tip
@@ -276,6 +279,7 @@ def land(
     """
     repo = context.project.repo
     tip = commit_plan_edits(context)
+    # The verdict is about this base: on another one the work is looked at again.
     if tip != candidate.base:
         return None
     candidate = notes_io.with_chances(context, candidate, verdict, started.id)
@@ -305,6 +309,7 @@ def land(
     try:
         commit = repo.commit(tree, [tip], context.project.secrets.hide(message), sign=context.sign)
     except SigningError:
+        # Only the signature is missing: the next session begins with the work.
         kept = repo.commit(
             candidate.tree,
             [candidate.base],
@@ -328,6 +333,7 @@ def carry(
     ended = outcome.ended(started.id, started.feature, verdict, end, candidate.found)
     ended = phases_io.phase_record(context, started, candidate, verdict, ended)
     ref = repo.work_ref(started.feature.id)
+    # The next session would begin with the weakened tests, and be refused for them again.
     tree = context.engine.without_weakened_tests(candidate.base, candidate.tree, verdict)
     if tree == repo.tree_of(candidate.base):
         repo.delete_ref(ref)
@@ -373,6 +379,7 @@ def land_held(context: RunContext, feature: Feature, session: str, said: Entry) 
                 f"the branch changed the same lines ({where}); the next session begins with the"
                 " merge",
             )
+        # The person saw these lines: an approval of other ones is none.
         approved = known.asked if held_io.same_patch(repo, known, tip, merged.tree) else NOTHING
         verdict = context.engine.examine(
             tip, merged.tree, feature, (), finished=True, approved=approved

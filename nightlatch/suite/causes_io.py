@@ -45,6 +45,7 @@ def said_why(error: NightlatchError, state: BaselineState, limit: float) -> Nigh
     if not isinstance(error, (FaultError, RedBaseError)):
         return error
     tails = (state.tests.tail, *(check.tail for check in state.checks if check.tail))
+    # A time-out says nothing of what is missing, and its output breaks off anywhere.
     if isinstance(error, FaultError) and "timed out after" in error.problem:
         raised = (
             f"raise limits.check in loop.toml, which is {show_duration(limit)}, to twice the length"

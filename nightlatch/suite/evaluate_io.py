@@ -342,10 +342,7 @@ class TreeEvaluator:
             known[request, one.name] = results
             if kept and is_whole(request, suite):
                 self.cache.save(self.part_name(request.tree, one), results)
-        return [
-            joined(suite, [(one, known[r, one.name]) for r, one, _ in parts if r == request])
-            for request in requests
-        ]
+        return [joined(suite, results_in(parts, known, request)) for request in requests]
 
     def known_part(self, request: RunRequest, suite: Suites, one: Suite) -> SuiteResult | None:
         """Return what one suite came to on this very tree, where all of it was run before."""
@@ -567,6 +564,15 @@ def parts_of(
         for request in requests
         for one, names in shares_of(suite, request.only)
     ]
+
+
+def results_in(
+    parts: Iterable[tuple[RunRequest, Suite, list[str]]],
+    known: Mapping[tuple[RunRequest, str], SuiteResult | None],
+    request: RunRequest,
+) -> list[tuple[Suite, SuiteResult | None]]:
+    """Return the suites that one of these runs needs, each with its results."""
+    return [(one, known[request, one.name]) for asked, one, _ in parts if asked == request]
 
 
 def shares_of(suite: Suites, names: Sequence[str]) -> list[tuple[Suite, list[str]]]:

@@ -25,9 +25,13 @@ KEYWORDS = frozenset(
     {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "time"}
 )
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
+# $(...) and `...`, one level deep: what is nested further is found when the inner text is read.
 SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
+# A path such as $ROOT/bin/check: the variable is taken for the folder in which the command runs.
 FILLED_IN = re.compile(r"^(?:\$\{?\w+\}?|SUBSTITUTED)/")
 SHEBANG = re.compile(r"#!\s*\S+")
+# Enough of each language's imports to find the project's own files: what does not lead to one of
+# them is passed over anyway.
 IMPORTS = (
     (
         re.compile(r"^\s*(?:from\s+(\.*[\w.]+)\s+import|import\s+([\w., ]+))", re.MULTILINE),
@@ -40,6 +44,8 @@ IMPORTS = (
         "path",
     ),
 )
+# The words of a file that no command names and another file loads. No target or script is called
+# so.
 LOADED = ("?",)
 # Options of interpreters whose value is a file that is run before the program.
 LOADS_FIRST = ("-r", "--require", "--import")
@@ -182,6 +188,7 @@ def parse_tools(text: str) -> Tools:
 
 def of_command(text: str, tools: Tools, place: HarnessFile, depth: int = 0) -> Iterator[Item]:
     """The files that a shell text runs, in the order of its words."""
+    # A text may name itself, as a script that starts itself again does.
     if depth > 5 or len(text) > MOST_TEXT:
         return
     for inner in SUBSTITUTION.finditer(text):
@@ -237,6 +244,7 @@ def unwrapped(words: Sequence[str], tools: Tools) -> list[str]:
             rest = _without_options(rest[2:])
         elif posixpath.basename(rest[0]) in tools.wrappers:
             count = tools.wrappers[posixpath.basename(rest[0])]
+            # `timeout 5` and its like take so many words for themselves.
             rest = _without_options(rest[1:])[count:]
         else:
             return rest
@@ -289,7 +297,7 @@ def _interpreted(
         if rest and _takes_text(name, word, tools):
             yield from _of_text(name, rest[0], tools, place, depth)
             return
-        if rest and word == "-m" and name.startswith(("python", "pypy")):
+        if rest and _takes_module(name, word):
             yield from _module(rest[0], place, rest[1:])
             return
         if word in tools.values or word in LOADS_FIRST:
@@ -302,6 +310,11 @@ def _interpreted(
 def _takes_text(name: str, option: str, tools: Tools) -> bool:
     """Whether a program text follows this option; node's -r loads a file."""
     return option in tools.code and not (name.startswith("node") and option == "-r")
+
+
+def _takes_module(name: str, option: str) -> bool:
+    """Whether the name of a Python module follows this option."""
+    return option == "-m" and name.startswith(("python", "pypy"))
 
 
 def _is_subcommand(name: str, word: str) -> bool:
@@ -381,6 +394,7 @@ def _script_names(name: str, words: Sequence[str]) -> tuple[str, ...]:
         word for word in words if word not in ("run", "run-script", "exec", "x", "task", "dlx")
     ]
     started = known[:1] or (["test"] if name in ("npm", "pnpm", "yarn", "bun") else [])
+    # Short names that npm itself has for `test`.
     plain = {"t": "test", "tst": "test", "cit": "test", "it": "test"}
     return tuple(
         f"{part}{plain.get(word, word)}" for word in started for part in ("pre", "", "post")

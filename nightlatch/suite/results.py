@@ -174,10 +174,14 @@ def weigh(
     # Code under test runs in the runner's own process: it can end it with any code it likes, and
     # can write to the report. Only where both say the same is either believed.
     if is_fine == bool(results.failing):
-        counted = "tests" if is_fine else "no test"
-        broken = f"{counted} failed, yet the exit code is {exit_code}"
-        return replace(results, broken=broken)
+        return replace(results, broken=contradiction(exit_code, is_fine=is_fine))
     return replace(results, answer=CheckStatus.GREEN if is_fine else CheckStatus.RED)
+
+
+def contradiction(exit_code: int, *, is_fine: bool) -> str:
+    """How report and exit code contradict each other, in words."""
+    failed = "tests" if is_fine else "no test"
+    return f"{failed} failed, yet the exit code is {exit_code}"
 
 
 def passing(found: SuiteResult, names: frozenset[str]) -> SuiteResult:

@@ -81,6 +81,7 @@ class ReusedCheckout:
         room = self.stack.enter_context(
             self.evaluator.open_room(self.base, self.evaluator.clean(self.base, self.tree))
         )
+        # Python compares times by the second: bytecode of one text could pass for that of the next.
         self.room = replace(room, env={**room.env, "PYTHONDONTWRITEBYTECODE": "1"})
         self.traces, self.other = dict(traces(room, self.built)), ""
         return self.room
@@ -129,6 +130,7 @@ def traces(room: SandboxSpec, built: Iterable[str]) -> Mapping[str, Trace]:
 def trace(path: str) -> Trace:
     """A folder's own times change with every file in it, so they are left out."""
     info = os.lstat(path)
+    # The change time (ctime) is the kernel's own: no program can set it back.
     both = info.st_ino, info.st_mode
     return (
         both

@@ -14,8 +14,10 @@ from nightlatch.suite import test_names
 from nightlatch.suite.results import file_of
 from nightlatch.util.globs import matcher
 
+# The person's own checks, which no candidate brings along.
 CHECKS = "checks/**"
 MOST_READ = 50
+# By this line the check that `init` writes for the tests is known: the suites run them with ids.
 SUITE_MARK = "# nightlatch: tests"
 
 

@@ -260,18 +260,24 @@ def run_by_nothing(
     paths: Iterable[str], suites: Sequence[Suite], runners: Sequence[Runner]
 ) -> dict[str, list[str]]:
     """Files that look like tests and that no suite collects, by the folder at the project's top."""
-    is_test = matcher(
-        pattern for kind in runners for pattern in kind.tests if not pattern.endswith("/**")
-    )
-    is_code = matcher(pattern for kind in runners for pattern in kind.code)
+    looks_like_test = test_pattern(runners)
     collected = matching(*(suite.patterns(suite.runner.tests or ("**",)) for suite in suites))
     loose_files: dict[str, list[str]] = {}
     for path in paths:
-        looks_like_test = is_test(path) and is_code(path) and not _is_aside(path)
-        if looks_like_test and not (collected(path) and any(_runs(one, path) for one in suites)):
+        if not looks_like_test(path) or _is_aside(path):
+            continue
+        if not (collected(path) and any(_runs(one, path) for one in suites)):
             folder = path.partition("/")[0] if "/" in path else ""
             loose_files.setdefault(folder, []).append(path)
     return loose_files
+
+
+def test_pattern(runners: Sequence[Runner]) -> Callable[[str], bool]:
+    """Return what tells files that look like a test to any of these runners."""
+    # A whole folder of tests holds data and helpers too, so by its folder alone no file is one.
+    tests = [pattern for kind in runners for pattern in kind.tests if not pattern.endswith("/**")]
+    is_test, is_code = matcher(tests), matcher(p for kind in runners for p in kind.code)
+    return lambda path: is_test(path) and is_code(path)
 
 
 def _is_aside(path: str) -> bool:

@@ -386,7 +386,7 @@ def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
     words, hidden = list[str](), ""
     try:
         for token in lexer:
-            signs = token if token and set(token) <= set("();<>|&") else ""
+            signs = signs_of(token)
             if signs in {"|", "||"}:
                 hidden = hidden or signs
             elif signs == "&" or not set(signs) <= set("();&"):
@@ -400,6 +400,11 @@ def simple_commands(line: str) -> Iterator[tuple[list[str], str]]:
     except ValueError as error:
         raise UnreadableError(f"the shell could not read it: {error}") from error
     yield words, hidden
+
+
+def signs_of(token: str) -> str:
+    """The token where it is made of signs of the shell alone; "" for a word."""
+    return token if set(token) <= set("();<>|&") else ""
 
 
 def assignments(words: Sequence[str]) -> tuple[tuple[tuple[str, str], ...], list[str]]:
@@ -515,8 +520,7 @@ def unwrapped(
     is_unknown = any(EXPANDED.search(word) for word in keep)
     if is_unknown or not any(reading.runner for reading in inner):
         return [CommandReading(words=words, folder=folder, why=first_reason(inner))]
-    pairs = (word.split("=", 1) for word in words[len(wrapper) : end] if ASSIGNMENT.fullmatch(word))
-    env = tuple((name, value) for name, value in pairs)
+    env = variables_among(words[len(wrapper) : end])
     return [
         replace(reading, wrapper=(*keep, *reading.wrapper), env=(*env, *reading.env))
         if reading.runner
@@ -534,7 +538,16 @@ def end_of_wrapper(words: Sequence[str], wrapper: Sequence[str]) -> int:
         at += 2 if words[at] in TAKES_WORD and at + 1 < len(words) else 1
         if words[at - 1] == "--":
             break
-    # timeout's duration, and the old form `nice 10`
-    is_number = at < len(words) and words[at].lstrip("-").isdigit()
-    takes_number = wrapper[0] == "timeout" or (wrapper[0] == "nice" and is_number)
-    return at + 1 if takes_number else at
+    return at + 1 if takes_number(wrapper[0], words[at:]) else at
+
+
+def takes_number(wrapper: str, rest: Sequence[str]) -> bool:
+    """Does the first of these words belong to the wrapper: a time, or the old form `nice 10`?"""
+    is_number = bool(rest) and rest[0].lstrip("-").isdigit()
+    return wrapper == "timeout" or (wrapper == "nice" and is_number)
+
+
+def variables_among(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The variables that words such as `CI=1` set."""
+    pairs = (word.partition("=") for word in words if ASSIGNMENT.fullmatch(word))
+    return tuple((name, value) for name, _, value in pairs)

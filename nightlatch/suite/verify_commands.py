@@ -72,6 +72,7 @@ def wanting(tail: str, declared: str) -> str:
     `declared` are the texts of the project's manifests: what they name is a dependency that should
     be there.
     """
+    # Only what comes from outside: any other module may be the feature's own, still to come.
     for found in MODULE.finditer(tail):
         name = found[1] or found[2]
         top = re.split(r"[./]", name.lstrip("@"))[0] if not name.startswith("@") else name
@@ -105,6 +106,7 @@ def why_red(tail: str) -> str:
 def weakness(commands: tuple[str, ...], tools: Tools) -> str:
     """Say of which kind verify commands are that any change could satisfy, "" where one of them
     runs something that can refuse."""
+    # One command that can refuse is enough: it decides, whatever the others do.
     kinds = [kind for command in commands for kind in _kinds(command, tools)]
     if not kinds or "" in kinds:
         return ""

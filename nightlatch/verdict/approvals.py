@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from nightlatch.model.models import Reason, Ruling
 from nightlatch.record.progress import line
 
+# Names in one trailer: a commit message of thousands of ids could not be read any more.
 MOST_NAMES = 50
 SUPERSEDED = frozenset(
     {
@@ -20,6 +21,7 @@ SUPERSEDED = frozenset(
         "ratchet.test-skipped",
     }
 )
+# Line numbers move when somebody works above: an approval is about the thing, wherever it stands.
 NUMBER = re.compile(r":\d+\b| \(line \d+\)")
 Approved: TypeAlias = Mapping[str, frozenset[str]]
 NOTHING: Approved = MappingProxyType({})
@@ -65,6 +67,7 @@ def written(approved: Approved) -> tuple[str, ...]:
 
 
 def escaped(name: str) -> str:
+    # Names stand between commas in a trailer, and an id may hold one itself.
     return name.replace("%", "%25").replace(",", "%2C")
 
 

@@ -68,8 +68,8 @@ def compare(evaluator: TreeEvaluator, base: str, tree: str, feature: Feature) ->
     # A test that the feature is meant to change stays as the candidate has it.
     kept = [c for c in tests if not supersedes(feature.supersedes, own[c.path])]
     checks = [c for c in changes if is_check(own[c.path])]
-    others = [c for c in changes if c not in tests and c not in checks]
-    remaining = [c for c in others if c.status != "D"]
+    judging = {*tests, *checks}
+    remaining = [c for c in changes if c.status != "D" and c not in judging]
     proof = [*tests, *checks, *(c for c in changes if own[c.path] in named)]
     return Comparison(
         base=base,

@@ -368,6 +368,7 @@ def by_chance(
     changes from run to run: flaky.
     """
     suspected, at_base = frozenset(names), frozenset(base_ids)
+    # Flaky is only what came out both ways at the base too: else it is the candidate's own doing.
     wavered = {i for i in suspected & at_base if not _always_passed(i, base)}
     nameless = {i for i in wavered if all(i not in run.ids for run in (*base, *candidate))}
     recovered = {i for i in suspected if any(run.ids.get(i) is Result.PASSED for run in candidate)}

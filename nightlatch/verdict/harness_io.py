@@ -77,6 +77,7 @@ def harness_of(commands: Iterable[str], tree: TreeFiles, *, whole: bool = False)
     judges nothing."""
     tools = shipped_tools()
     place = HarnessFile(paths=tree.paths, programs=tree.programs)
+    # Breadth first: where MOST_FILES is reached, what the commands themselves name was looked at.
     waiting = [item for command in commands for item in of_command(command, tools, place)]
     found: dict[str, HarnessUse] = {}
     seen: set[Item] = set()
@@ -171,6 +172,7 @@ def run_outside(
     """
     run = harness_of(evaluator.commands.outside, base, whole=True)
     yield from (shown(path, old, new) for path, old, new in changed(run, head) if not free(path))
+    # Whatever is there when the command runs would run as the person, though the base lacks it.
     named = {path for at, used in run.items() for path in paths_named(at, used.text)}
     yield from (
         shown(path, "", head.text(path))

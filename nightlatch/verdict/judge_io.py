@@ -33,6 +33,7 @@ MOST_OUTPUT = 4_000_000  # characters: a judge that prints more is ended
 LONGEST_WORDS = 64_000  # characters of its last message, in whose end the answer stands
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp"})
 TEXTS = frozenset({".txt", ".md", ".html", ".htm", ".json", ".csv", ".log", ".tap", ""})
+# Characters of one text that a check left: enough for a page or a log's end.
 LONGEST_TEXT = 20_000
 Templates = Callable[[str], tuple[str, str]]
 
@@ -138,6 +139,7 @@ class JudgeRunner:
         """One look; an answer that cannot be read is asked for once more."""
         usage, complaint = Usage(), ""
         schema = json.loads(data.text("schema", "judge.json"))
+        # Models forget a bracket now and then; who answers wrongly twice would do so again.
         for _ in range(2):
             said, end = self.ask(
                 judge.brief(hearing, self.templates, complaint),
@@ -172,6 +174,7 @@ class JudgeRunner:
         with TemporaryDirectory(
             dir=rooms, prefix=f"{mark()}-judge-", ignore_cleanup_errors=True
         ) as name:
+            # A checkout would bring the candidate's own instructions for agents.
             place = Path(name)
             for part in ("case", "home", "out"):
                 (place / part).mkdir()

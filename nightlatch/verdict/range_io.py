@@ -35,6 +35,7 @@ from nightlatch.workspace.scope import Rules, WorkspaceScan
 NOBODY = Ident(name="nightlatch", email="nightlatch@localhost")
 WRITTEN_BY_LOOP = (*USUAL_PLACES, *RECORDS)
 is_record = matcher(WRITTEN_BY_LOOP)
+# Folders of programs in an environment, whose parent is what has to be shared.
 TOOLS = ("bin", "Scripts", ".bin")
 
 
@@ -54,6 +55,7 @@ def opened(folder: Path, tests: str) -> Iterator[Project]:
     with TemporaryDirectory(prefix="nightlatch-", ignore_cleanup_errors=True) as name:
         objects = Path(name, "objects")
         (objects / "info").mkdir(parents=True)
+        # New objects go to the folder and old ones are borrowed: the repository is only read.
         (objects / "info/alternates").write_bytes(os.fsencode(repo.objects) + b"\n")
         idents = dict.fromkeys(("AUTHOR", "COMMITTER"), NOBODY) | dict(repo.idents)
         env = {**repo.env, "GIT_OBJECT_DIRECTORY": str(objects)}
@@ -245,6 +247,7 @@ def approvals(repo: Repo, span: Range) -> Approved:
     found: dict[str, frozenset[str]] = {}
     for oid, value in trailers(repo, span, "Approved"):
         rule, _, names = value.partition(" ")
+        # An approval is about what the person saw: a later commit to the same file undoes it.
         later = {change.path for change in repo.diff(oid, span.head)}
         own = (
             {change.path for change in repo.diff(f"{oid}^", oid) if not is_record(change.path)}

@@ -54,6 +54,7 @@ def may_reach(feature: Feature, said: VerifyResult | None, changes: Iterable[Cha
     program may list the folder, look whether the file is there, or find a module there before the
     one that it found until now.
     """
+    # Where access times are not kept nothing is known to have been read, so anything may reach it.
     if said is None or not said.read:
         return True
     folders = {posixpath.dirname(path) for path in said.read}

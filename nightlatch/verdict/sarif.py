@@ -12,6 +12,7 @@ from nightlatch.verdict.rules_page import listing
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {Ruling.REJECT: "error", Ruling.HOLD: "warning", Ruling.FLAG: "note"}
+# GitHub shows no more of one step, and drops the rest without a word.
 MOST_ANNOTATIONS = 10
 NUMBERED = re.compile(r"([^\s:]+)(?:::[^\n]*? \(line |:| \(line )(\d+)\b")
 INNER = re.compile(r"::| > |/")
@@ -66,6 +67,7 @@ def nearest(versions: Sequence[str], inner: str) -> int:
     """Where a test stands in a file, or stood in its version before, as a line that the file
     has now; 0 where it is in neither."""
     found = next((number for text in versions if (number := line_of(text, inner))), 0)
+    # A line of the version before may lie behind the end of the file, where viewers show nothing.
     return min(found, max(versions[0].count("\n"), 1)) if found else 0
 
 
@@ -147,6 +149,7 @@ def annotations(found: Sequence[Point]) -> Iterator[str]:
 
 def escaped(text: str, more: str = "") -> str:
     """Text as a workflow command takes it."""
+    # The per cent sign comes first, or the escapes themselves would be escaped.
     for letter in f"%\r\n{more}":
         text = text.replace(letter, f"%{ord(letter):02X}")
     return text.encode("utf-8", "backslashreplace").decode()

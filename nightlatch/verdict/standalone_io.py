@@ -39,6 +39,7 @@ def working_tree(repo: Repo) -> str:
     """The tree of what lies in the person's checkout, ignored files aside; their own index
     stays as it is."""
     with TemporaryDirectory(prefix="nightlatch-") as folder:
+        # A copy of the index saves reading every file again, and the person's own stays untouched.
         index = Path(folder) / "index"
         if (repo.git_dir / "index").is_file():
             shutil.copyfile(repo.git_dir / "index", index)
@@ -56,6 +57,7 @@ def put_away(pool: Pool, console: Console) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # `close` waits for the thread that prepares, and that for the init.sh which it runs.
         pool.stop.set()
         raise
     finally:

@@ -71,11 +71,7 @@ def build(
 def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> WorkspaceScan:
     """Everything in which a workspace differs from its base."""
     tracked, new, swept = patient_listing(repo, space, patience)
-    added = without_ignored(
-        repo,
-        space,
-        [Change(path=path, status="A") for path in without_caches(new) if not path.endswith("/")],
-    )
+    added = without_ignored(repo, space, new_files(new))
     closed = tuple(filter(is_closed, tracked))
     to_read = {change.path: change for change in (*tracked, *added) if not is_closed(change)}
     # A name stands in the tree's own object, where no line of it can be left out.
@@ -103,6 +99,11 @@ def look(repo: Repo, space: Workspace, patience: float, hidden: Secrets) -> Work
         beneath=workspace.edited_submodules(repo, space),
         secrets={**told, **{path: (f"{hidden.hide(path)}: its name",) for path in named}},
     )
+
+
+def new_files(new: list[str]) -> list[Change]:
+    """The files of a listing that may come in, as changes; a name with a slash is a repository."""
+    return [Change(path=path, status="A") for path in without_caches(new) if not path.endswith("/")]
 
 
 def is_closed(change: Change) -> bool:
@@ -201,6 +202,7 @@ def with_problem(grips: Iterable[OpenEntry], problem: str) -> tuple[str, ...]:
 def listing(repo: Repo, space: Workspace, patience: float) -> tuple[list[Change], list[str]]:
     """The tracked files that may have changed, and what is there beside them; folders, with a
     slash, are repositories of their own."""
+    # Two git processes that read different things: together they take as long as the slower one.
     with ThreadPoolExecutor(1) as beside:
         new = beside.submit(
             workspace.git,

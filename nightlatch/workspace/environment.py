@@ -135,6 +135,7 @@ def watched(path: str) -> bool:
 def differs(one: Path, other: Path) -> bool:
     if one.is_symlink() or other.is_symlink():
         return not (one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink())
+    # By their bytes: sizes and times can be set to whatever looks the same.
     return not cmp(one, other, shallow=False) or one.stat().st_mode != other.stat().st_mode
 
 
@@ -184,6 +185,7 @@ def files_in(top: Path) -> Iterator[tuple[str, Path]]:
     """Every file and link below a folder, by its path there."""
     for folder, folders, names in os.walk(top):
         below = os.path.relpath(folder, top)
+        # Bytecode is written by whoever imports first; pnpm's store repeats node_modules.
         folders[:] = [name for name in folders if name not in ("__pycache__", ".pnpm-store")]
         links = [name for name in folders if Path(folder, name).is_symlink()]
         for name in (*names, *links):

@@ -176,6 +176,7 @@ def agent_spec(
 ) -> SandboxSpec:
     """The spec of an agent: with the network, a folder to write to beside the tree, and words
     for who it is."""
+    # A copy and not the shared folder itself: checks and other workspaces use that one.
     own_environment(project, workspace)
     # Where the sandbox shows every file where it really lies, the agent writes to the folder
     # itself, and installs into the person's stores.
@@ -219,6 +220,7 @@ def with_notes(spec: SandboxSpec, workspace: Workspace, sandbox: Sandbox) -> San
         ),
     )
     launcher = folder / "nightlatch"
+    # -I and -S: no file of the project, and no package of its environment, is loaded into it.
     words = (os.path.realpath(sys.executable), "-I", "-S", str(sandbox.inside(spec, NOTING)))
     launcher.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
     launcher.chmod(0o755)

@@ -44,7 +44,7 @@ def fill(repo: Repo, tree: Path, links: Iterable[tuple[str, str]]) -> None:
 def lay(repo: Repo, source: Path, target: Path, commit: str, depth: int) -> None:
     """One submodule, by its own git folder."""
     folder = git_folder(source)
-    if folder is None or not depth or target.is_symlink() or not target.is_dir():
+    if folder is None or not is_fillable(target, depth):
         return
     with TemporaryDirectory() as apart:
         env = {"GIT_DIR": folder, "GIT_INDEX_FILE": Path(apart, "index"), "GIT_WORK_TREE": target}
@@ -103,25 +103,37 @@ def compared(
 ) -> Iterator[tuple[str, str]]:
     """One submodule, and those in it. Of one that the clone does not have nothing is known."""
     folder = git_folder(source)
-    # A link in a submodule's place could lead anywhere on the machine.
-    if folder is None or not depth or target.is_symlink() or not target.is_dir():
+    if folder is None or not is_fillable(target, depth):
         return
     entries = entries_of(repo, folder, commit)
     if entries is None:
         return
     inner = {path: oid for path, (mode, oid) in entries.items() if mode == GITLINK}
     files = {path: " ".join(entry) for path, entry in entries.items() if path not in inner}
-    with entered(target) as top:
-        for path, then in files.items():
-            now = digest(top, path, len(commit))
-            if now != then:
-                yield path, now or "gone"
-        for path in files_below(target, inner):
-            if path not in entries and not MADE(path):
-                yield path, f"new {digest(top, path, len(commit))}"
+    yield from differing_files(target, files, inner, len(commit))
     for path, oid in inner.items():
         for name, now in compared(repo, source / path, target / path, oid, depth - 1):
             yield f"{path}/{name}", now
+
+
+def is_fillable(target: Path, depth: int) -> bool:
+    """Can this folder hold a submodule, no deeper than so many more?"""
+    # A link in its place could lead anywhere on the machine.
+    return depth > 0 and not target.is_symlink() and target.is_dir()
+
+
+def differing_files(
+    target: Path, files: Mapping[str, str], inner: Mapping[str, str], width: int
+) -> Iterator[tuple[str, str]]:
+    """The files of one submodule that are not as its commit has them, and what they are now."""
+    with entered(target) as top:
+        for path, then in files.items():
+            now = digest(top, path, width)
+            if now != then:
+                yield path, now or "gone"
+        for path in files_below(target, inner):
+            if path not in files and path not in inner and not MADE(path):
+                yield path, f"new {digest(top, path, width)}"
 
 
 def entries_of(repo: Repo, folder: Path, commit: str) -> dict[str, tuple[str, str]] | None:

@@ -23,6 +23,8 @@ OBJECTS_INSIDE = f"{INSIDE}/objects"
 # The checkout is the tree byte for byte, and so is what is read back: no filter, line end, keyword
 # or encoding of any .gitattributes.
 AS_IT_IS = "* -text -filter -ident !working-tree-encoding\n"
+# What tools and people leave in a checkout and no candidate brings in, even where nobody ignores
+# it.
 CACHES = (
     *(
         "__pycache__/",
@@ -255,6 +257,7 @@ def commit(repo: Repo, space: Workspace, tree: str) -> None:
     changes = repo.diff(space.base, tree)
     if not changes:
         return
+    # A copy, beside the tree: the loop's own index stays at the base.
     laid = space.folder / "laid"
     shutil.copyfile(space.index, laid)
     lines = index_info(changes, repo.width)
@@ -281,10 +284,12 @@ def retarget(repo: Repo, space: Workspace, base: str) -> Workspace:
     moved, changes = replace(space, base=base), repo.diff(space.base, base)
     spread(repo, space, changes)
     git(repo, space, "update-index", "-z", "--index-info", stdin=index_info(changes, repo.width))
+    # The rules of the base count, so they move with it.
     if any(change.path.rpartition("/")[2] in RULES for change in changes):
         shutil.rmtree(moved.rules)
         moved.rules.mkdir()
         keep_rules(repo, moved)
+    # Made anew and not moved: nothing of what was in it may be trusted.
     shutil.rmtree(moved.tree / ".git")
     give_git(repo, moved)
     return moved
@@ -315,6 +320,7 @@ def discard(space: Workspace) -> None:
     """Out of the way at once; `empty_trash` removes it."""
     trash = space.folder.parent.parent / "trash"
     trash.mkdir(exist_ok=True)
+    # A rename takes no time; to remove a tree with its packages may take seconds.
     space.folder.rename(trash / uuid4().hex)
 
 

@@ -74,13 +74,16 @@ class Close:
             same = isinstance(other, dict) and wanted.keys() == other.keys()
             return same and all(self.near(wanted[key], other[key]) for key in wanted)
         if isinstance(wanted, (list, tuple)):
-            same = isinstance(other, (list, tuple)) and len(wanted) == len(other)
-            return same and all(self.near(wanted[n], other[n]) for n in range(len(wanted)))
-        if not are_numbers(wanted, other):
-            # Decimal, Fraction and the numbers of numpy are none of Python's own
-            if not (hasattr(wanted, "__float__") and hasattr(other, "__float__")):
-                return bool(wanted == other)
-            wanted, other = float(wanted), float(other)
+            same = isinstance(other, (list, tuple))
+            return same and self.near(dict(enumerate(wanted)), dict(enumerate(other)))
+        if are_numbers(wanted, other):
+            return self.near_number(wanted, other)
+        # Decimal, Fraction and the numbers of numpy are none of Python's own
+        if hasattr(wanted, "__float__") and hasattr(other, "__float__"):
+            return self.near_number(float(wanted), float(other))
+        return bool(wanted == other)
+
+    def near_number(self, wanted: float, other: float) -> bool:
         if math.isnan(wanted) or math.isnan(other):
             return self.nan_ok and math.isnan(wanted) and math.isnan(other)
         # infinity minus infinity is no number, so what is equal is asked first
