@@ -109,22 +109,29 @@ def unittest_claims(call: ast.Call, weight: int) -> tuple[Assertion, ...]:
     if name not in RANKS:
         return ()
     second = args[1] if len(args) > 1 else ast.Constant(value=None)
-    subject = (
-        second
-        if isinstance(args[0], ast.Constant)
-        or (name in {"assertIn", "assertNotIn"} and len(args) > 1)
-        else args[0]
-    )
-    rank = (
-        VAGUE
-        if RANKS[name] == EXACT and TRUTH & {ast.unparse(args[0]), ast.unparse(second)}
-        else RANKS[name]
-    )
+    # What is compared with itself can never fail.
     same = ast.dump(args[0]) == ast.dump(second)
-    text = as_expression(name, args) or f"{name}({', '.join(map(ast.unparse, args))})"
     return (
-        Assertion(subject=ast.unparse(subject), rank=rank, text=text, weight=0 if same else weight),
+        Assertion(
+            subject=ast.unparse(_unittest_subject(name, args)),
+            rank=_unittest_rank(name, args[0], second),
+            text=as_expression(name, args) or f"{name}({', '.join(map(ast.unparse, args))})",
+            weight=0 if same else weight,
+        ),
     )
+
+
+def _unittest_subject(name: str, args: Sequence[ast.expr]) -> ast.expr:
+    """What a method looks at: the second where the first is a constant, or should be held by it."""
+    first, second = args[0], args[1] if len(args) > 1 else ast.Constant(value=None)
+    is_turned = name in {"assertIn", "assertNotIn"} and len(args) > 1
+    return second if is_turned or isinstance(first, ast.Constant) else first
+
+
+def _unittest_rank(name: str, first: ast.expr, second: ast.expr) -> int:
+    """How exactly a method compares; what is only true or false says little."""
+    says_truth = bool(TRUTH & {ast.unparse(first), ast.unparse(second)})
+    return VAGUE if RANKS[name] == EXACT and says_truth else RANKS[name]
 
 
 def as_expression(name: str, args: Sequence[ast.expr]) -> str:
@@ -141,40 +148,42 @@ def as_expression(name: str, args: Sequence[ast.expr]) -> str:
 
 
 def _subject(test: ast.expr) -> tuple[str, int]:
+    """What an expression claims something of, and how exactly."""
     match test:
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            subject = (
-                right
-                if isinstance(left, ast.Constant) or isinstance(op, (ast.In, ast.NotIn))
-                else left
-            )
-            other = left if subject is right else right
-            return ast.unparse(subject), _rank(op, subject, other)
+            return _subject_of_comparison(left, op, right)
         case ast.Compare(left=left, ops=ops):
-            return ast.unparse(left), (
-                EXACT if all(isinstance(op, (ast.Eq, ast.Is)) for op in ops) else PARTLY
-            )
+            is_exact = all(isinstance(op, (ast.Eq, ast.Is)) for op in ops)
+            return ast.unparse(left), EXACT if is_exact else PARTLY
         case ast.UnaryOp(op=ast.Not(), operand=inner):
             return _subject(inner)[0], VAGUE
         case ast.BoolOp(values=[first, *_]):
             return _subject(first)[0], PARTLY
         case ast.Call(func=func, args=args):
-            last = ast.unparse(func).rpartition(".")[2]
-            if last in CLOSE and args:
-                return ast.unparse(args[0]), EXACT
-            receiver = (
-                func.value
-                if isinstance(func, ast.Attribute) and not args[1:]
-                else args[-1]
-                if args
-                else func
-            )
-            return ast.unparse(args[0] if last == "isinstance" and args else receiver), (
-                PARTLY if last in PARTIAL else VAGUE
-            )
+            return _subject_of_call(func, args)
         case ast.Await(value=inner):
             return _subject(inner)
     return ast.unparse(test), VAGUE
+
+
+def _subject_of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> tuple[str, int]:
+    """The side that is looked at: not the constant, and of `in` what should hold the other."""
+    is_turned = isinstance(left, ast.Constant) or isinstance(op, (ast.In, ast.NotIn))
+    subject, other = (right, left) if is_turned else (left, right)
+    return ast.unparse(subject), _rank(op, subject, other)
+
+
+def _subject_of_call(func: ast.expr, args: Sequence[ast.expr]) -> tuple[str, int]:
+    """What a call that gives a truth value looks at: its receiver, or one of its arguments."""
+    last = ast.unparse(func).rpartition(".")[2]
+    if last in CLOSE and args:
+        return ast.unparse(args[0]), EXACT
+    rank = PARTLY if last in PARTIAL else VAGUE
+    if last == "isinstance" and args:
+        return ast.unparse(args[0]), rank
+    if isinstance(func, ast.Attribute) and not args[1:]:
+        return ast.unparse(func.value), rank
+    return ast.unparse(args[-1] if args else func), rank
 
 
 def _rank(op: ast.cmpop, subject: ast.expr, other: ast.expr) -> int:
@@ -195,6 +204,7 @@ def true_anyway(test: ast.expr, names: Mapping[str, str]) -> bool:
     match test:
         case ast.Constant(value=value):
             return bool(value)
+        # `assert (x == 1, "message")`
         case ast.Tuple(elts=elts) | ast.List(elts=elts) | ast.Set(elts=elts):
             return bool(elts)
         case ast.JoinedStr(values=[ast.Constant(), *_]) | ast.Lambda() | ast.GeneratorExp():
@@ -208,14 +218,23 @@ def true_anyway(test: ast.expr, names: Mapping[str, str]) -> bool:
         case ast.BoolOp(values=values):
             return all(true_anyway(v, names) for v in values)
         case ast.Compare(left=left, ops=[op], comparators=[right]):
-            a, b = (names.get(ast.unparse(side), ast.unparse(side)) for side in (left, right))
-            fixed = isinstance(left, ast.Constant) and isinstance(right, ast.Constant)
-            nothing = a.startswith("len(") and b == "0" and isinstance(op, ast.GtE)
-            return nothing or (
-                (a == b or fixed) and isinstance(op, (ast.Eq, ast.Is, ast.LtE, ast.GtE))
-            )
+            return _always_compares(left, op, right, names)
         case ast.Call(func=ast.Name(id="isinstance"), args=[_, ast.Name(id="object")]):
             return True
         case ast.Call(func=ast.Name(id="all"), args=[ast.List(elts=[]) | ast.Tuple(elts=[])]):
             return True
     return False
+
+
+def _always_compares(
+    left: ast.expr, op: ast.cmpop, right: ast.expr, names: Mapping[str, str]
+) -> bool:
+    """Does a comparison hold of itself: of the same on both sides, of two constants, of a length
+    and nothing?"""
+    one, other = (names.get(ast.unparse(side), ast.unparse(side)) for side in (left, right))
+    if one.startswith("len(") and other == "0" and isinstance(op, ast.GtE):
+        return True
+    # Two constants that differ would have failed at the base.
+    are_fixed = isinstance(left, ast.Constant) and isinstance(right, ast.Constant)
+    is_reflexive = isinstance(op, (ast.Eq, ast.Is, ast.LtE, ast.GtE))
+    return (one == other or are_fixed) and is_reflexive

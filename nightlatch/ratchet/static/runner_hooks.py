@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from posixpath import basename
 
 from nightlatch.ratchet.file_diffs import Text
-from nightlatch.ratchet.languages.python_tests import Function, imported
+from nightlatch.ratchet.languages.python_scope import Function, imported
 from nightlatch.ratchet.languages.tokenizer import brackets, code, tokens
 from nightlatch.ratchet.static.runner_config import SELECTION, STARTUP, Finding
 

@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.languages import grammar
-from nightlatch.ratchet.languages.python_tests import Function
+from nightlatch.ratchet.languages.python_scope import Function
 from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
 from nightlatch.ratchet.static.runner_config import JS_CONFIG, Finding
 
