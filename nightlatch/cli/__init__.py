@@ -171,19 +171,18 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     first, it is `run`."""
     if wanted := environ.get(COMPLETE):
         return complete(wanted)
-    # what a record of 10,000 sessions becomes has no cycles: to look for them took a tenth of a
-    # report
+    # What a record of 10,000 sessions becomes has no cycles: to look for them took a tenth of a
+    # report.
     gc.set_threshold(MADE)
     stand_in()
-    args = list(sys.argv[1:] if argv is None else argv)
-    if not args or (args[0].startswith("-") and args[0] not in (*HELP, "--version")):
-        args.insert(0, "run")
+    args = with_command(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         require_linux(args)
         require_folder()
         code = dispatch(args, loop)
+        # Here, and not when Python ends: a reader that is gone is an exit code, and no traceback.
         sys.stdout.flush()
     except NightlatchError as error:
         return tell(error, args)
@@ -194,18 +193,33 @@ def main(argv: Sequence[str] | None = None, *, loop: Callable[..., int] | None =
     except (KeyboardInterrupt, click.Abort):
         return 130
     except PermissionError as error:
-        if ".nightlatch" not in Path(str(error.filename)).parts:
-            return tell(crash(error, args[0]), args)
-        from nightlatch.util.fs import not_yours
-
-        return tell(not_yours(error.filename), args)
+        return tell(forbidden(error, args[0]), args)
     except BrokenPipeError:
+        # What Python still wants to flush when it ends must not fail once more.
         with Path(devnull).open("wb") as nowhere:
             dup2(nowhere.fileno(), 1)
         return 141
     except Exception as bug:  # noqa: BLE001  # the outermost frame: whatever nobody expected is kept whole and told in a sentence
         return tell(import_module("nightlatch.util.fs").refused(bug) or crash(bug, args[0]), args)
     return code
+
+
+def with_command(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with the command that they leave out: `run`."""
+    args = [*argv]
+    if not args or (args[0].startswith("-") and args[0] not in (*HELP, "--version")):
+        args.insert(0, "run")
+    return args
+
+
+def forbidden(error: PermissionError, command: str) -> NightlatchError:
+    """Return what to tell of a file that may not be read or written: one of our own folder has
+    another owner, any other is a bug."""
+    if ".nightlatch" not in Path(str(error.filename)).parts:
+        return crash(error, command)
+    from nightlatch.util.fs import not_yours
+
+    return not_yours(error.filename)
 
 
 def stand_in() -> None:

@@ -11,11 +11,12 @@ from click.shell_completion import CompletionItem
 
 from nightlatch.errors import BusyError, NightlatchError, UsageError
 from nightlatch.journal import inbox_io, read_io
+from nightlatch.journal.inbox_io import Decision
 from nightlatch.landing.decision_rules import needless, objection, settles
 from nightlatch.model.models import Feature
 from nightlatch.plan import file
 from nightlatch.project.project import Project, find_project, require_plan
-from nightlatch.record.history import replay
+from nightlatch.record.history import FeatureHistory, replay
 from nightlatch.record.progress import decision
 from nightlatch.report import status_io
 from nightlatch.report.status_io import ProjectStatus
@@ -90,44 +91,20 @@ VERBS = {
 }
 
 
+OPTIONS = {
+    "retry": (
+        (
+            "--fresh",
+            "Start without the carried work; it stays available under its session's name.",
+        ),
+    ),
+    "hold": (("--for-good", "Leave it out for good: the run counts as complete without it."),),
+}
+
+
 def command(name: str) -> click.Command:
     """The click command of one verb."""
     verb = VERBS[name]
-    words = f"FEATURE...{f' {verb.text}' if verb.text else ''}" if verb.several else "FEATURE"
-    params: list[click.Parameter] = [
-        click.Argument(
-            ["feature"],
-            metavar=words,
-            nargs=-1 if verb.several else 1,
-            required=True,
-            shell_complete=features,
-        )
-    ]
-    if verb.text and not verb.several:
-        params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
-    if name == "retry":
-        params.append(
-            click.Option(
-                ["--fresh"],
-                is_flag=True,
-                help="Start without the carried work; it stays available under its session's name.",
-            )
-        )
-    if name == "hold":
-        params.append(
-            click.Option(
-                ["--for-good"],
-                is_flag=True,
-                help="Leave it out for good: the run counts as complete without it.",
-            )
-        )
-    params.append(
-        click.Option(
-            ["--now"],
-            is_flag=True,
-            help="Carry it out at once, instead of leaving it to the current or next run.",
-        )
-    )
 
     def callback(
         feature: str | tuple[str, ...],
@@ -143,10 +120,37 @@ def command(name: str) -> click.Command:
     return click.Command(
         name,
         callback=callback,
-        params=params,
+        params=parameters(name, verb),
         help=f"{verb.does}\n\n{NUMBERS}",
         epilog=f"Example: {verb.example}",
     )
+
+
+def parameters(name: str, verb: Verb) -> list[click.Parameter]:
+    """Return the arguments and options of one verb."""
+    words = f"FEATURE...{f' {verb.text}' if verb.text else ''}" if verb.several else "FEATURE"
+    params: list[click.Parameter] = [
+        click.Argument(
+            ["feature"],
+            metavar=words,
+            nargs=-1 if verb.several else 1,
+            required=True,
+            shell_complete=features,
+        )
+    ]
+    if verb.text and not verb.several:
+        params.append(click.Argument(["text"], metavar=verb.text, required=verb.text == "TEXT"))
+    params += [
+        click.Option([option], is_flag=True, help=does) for option, does in OPTIONS.get(name, ())
+    ]
+    params.append(
+        click.Option(
+            ["--now"],
+            is_flag=True,
+            help="Carry it out at once, instead of leaving it to the current or next run.",
+        )
+    )
+    return params
 
 
 def features(
@@ -174,27 +178,29 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
     feature of that name.
     """
     project = require_plan(find_project(Path.cwd()))
-    seen = status_io.view(project)
-    if (
-        VERBS[verb].several
-        and VERBS[verb].text
-        and words[1:]
-        and seen.plan.feature(words[-1]) is None
-    ):
+    status = status_io.view(project)
+    if takes_text_last(verb, words) and status.plan.feature(words[-1]) is None:
         words, text = words[:-1], words[-1]
-    features = [*dict.fromkeys(map(seen.survey.find, words))]
-    given = [
-        record(project, seen, verb, feature, text, alone=len(features) == 1) for feature in features
+    features = [*dict.fromkeys(map(status.survey.find, words))]
+    recorded = [
+        record(project, status, verb, feature, text, alone=len(features) == 1)
+        for feature in features
     ]
     failed = carry_out(project) if now else {}
-    for what, name in given:
+    for what, name in recorded:
         click.echo(f"{what}{failed.get(name) or progress_of(project, name) if name else ''}")
-    if any(name in failed for _, name in given):
+    if any(name in failed for _, name in recorded):
         raise SystemExit(3)
 
 
+def takes_text_last(verb: str, words: Sequence[str]) -> bool:
+    """May the last of these words be what the person says, and no feature?"""
+    takes_text = VERBS[verb].several and bool(VERBS[verb].text)
+    return takes_text and len(words) > 1
+
+
 def record(
-    project: Project, seen: ProjectStatus, verb: str, feature: Feature, text: str, *, alone: bool
+    project: Project, status: ProjectStatus, verb: str, feature: Feature, text: str, *, alone: bool
 ) -> tuple[str, str]:
     """Return what is said about a decision, and its id; "" where nothing is recorded. Raises
     UsageError for one that makes no sense.
@@ -202,56 +208,77 @@ def record(
     Of several features, those that do not wait for this decision, or no longer, are left alone:
     nobody marks them done by the way.
     """
-    queue = [
-        (path, known)
-        for path, known in inbox_io.waiting(project)
-        if known.feature == feature.id and known.verb != "note"
-    ]
-    # nobody has seen it: another mind counts
-    changed = {path: known.verb for path, known in queue if {known.verb, verb} in OPPOSITES}
-    waiting = [known for path, known in queue if path not in changed]
-    past = replay(
-        [decision(known.verb, known.text, feature, known.at) for known in waiting], seen.history
-    ).of(feature)
-    verb = "done" if verb == "approve" and alone and not settles(feature, past) else verb
+    changed, waiting = in_the_inbox(project, feature, verb)
+    # What was decided and is not carried out yet counts as done, so that nothing is decided twice.
+    decided = [decision(known.verb, known.text, feature, known.at) for known in waiting]
+    past = replay(decided, status.history).of(feature)
+    if verb == "approve" and alone and not settles(feature, past):
+        verb = "done"
     problem, fix = objection(verb, feature, past)
     what = f"{plain(feature.id)} {plain(feature.title, 60)}"
+    replaced = " and ".join(changed.values())
     if changed and (problem or needless(verb, feature, past, text)):
         inbox_io.forget(changed)
         return (
             (
-                f"{what}: {' and '.join(changed.values())} is taken back before it was carried out;"
-                " nothing else is to be done"
+                f"{what}: {replaced} is taken back before it was carried out; nothing else is to"
+                " be done"
             ),
             "",
         )
-    if problem and not alone:
-        return f"{what}: {problem}, so it is left alone", ""
     if problem:
+        return left_alone(project, verb, feature, problem, fix, alone=alone), ""
+    if waiting and (waiting[-1].verb, waiting[-1].text) == (verb, text):
+        given = waiting[-1]
+    elif needless(verb, feature, past, text):
+        return f"{what}: already done; nothing to do", ""
+    else:
+        given = leave(project, verb, feature, text, past)
+    inbox_io.forget(changed)
+    in_place_of = f", in place of {replaced}," if replaced else ""
+    return f"{what}: {verb}{in_place_of} ", given.id
+
+
+def in_the_inbox(
+    project: Project, feature: Feature, verb: str
+) -> tuple[dict[Path, str], list[Decision]]:
+    """Return the decisions about a feature that this one takes back, by their files, and those that
+    wait to be carried out before it."""
+    queue = {
+        path: known
+        for path, known in inbox_io.waiting(project)
+        if known.feature == feature.id and known.verb != "note"
+    }
+    # Nobody has acted on it: another mind counts.
+    changed = {path: known.verb for path, known in queue.items() if {known.verb, verb} in OPPOSITES}
+    return changed, [known for path, known in queue.items() if path not in changed]
+
+
+def left_alone(
+    project: Project, verb: str, feature: Feature, problem: str, fix: str, *, alone: bool
+) -> str:
+    """Return why a feature among several is left alone. Raises UsageError where it is the only
+    one."""
+    if alone:
         raise UsageError(
             f"{plain(feature.id)} {problem}, so there is nothing to {verb}",
             place=project.plan,
             fix=fix,
         )
-    recorded = bool(waiting) and (waiting[-1].verb, waiting[-1].text) == (verb, text)
-    if not recorded and needless(verb, feature, past, text):
-        return f"{what}: already done; nothing to do", ""
-    if not recorded:
-        from nightlatch.project.discovery import state_folder
+    return f"{plain(feature.id)} {plain(feature.title, 60)}: {problem}, so it is left alone"
 
-        state_folder(project)
-        # older than this one, and the later one counts
-        if verb == "answer" and feature.answer not in ("", text, *past.answers):
-            inbox_io.leave(project, verb, feature.id, feature.answer, datetime.now(UTC))
-    given = (
-        waiting[-1]
-        if recorded
-        else inbox_io.leave(project, verb, feature.id, text, datetime.now(UTC))
-    )
-    inbox_io.forget(changed)
-    replaced = " and ".join(changed.values())
-    in_place_of = f", in place of {replaced}," if replaced else ""
-    return f"{what}: {verb}{in_place_of} ", given.id
+
+def leave(
+    project: Project, verb: str, feature: Feature, text: str, past: FeatureHistory
+) -> Decision:
+    """Leave a decision in the inbox."""
+    from nightlatch.project.discovery import state_folder
+
+    state_folder(project)
+    # An answer in the plan is older than this one, and the later one counts.
+    if verb == "answer" and feature.answer not in ("", text, *past.answers):
+        inbox_io.leave(project, verb, feature.id, feature.answer, datetime.now(UTC))
+    return inbox_io.leave(project, verb, feature.id, text, datetime.now(UTC))
 
 
 def carry_out(project: Project) -> dict[str, str]:

@@ -104,18 +104,7 @@ def detected_lines(project: Project, found: DetectedProject) -> Iterator[tuple[s
         ("note", f"{tool.program} is configured but not installed: no checks/{tool.check} for it")
         for tool in found.absent
     )
-    if has_settings(project.repo.folder):
-        yield "found", f"agent {', '.join(project.config.agent)}, by your settings"
-    elif found.agents:
-        yield (
-            "found",
-            (
-                f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says"
-                " otherwise"
-            ),
-        )
-    else:
-        yield "note", "no agent CLI on PATH: install one, or name your own command in loop.toml"
+    yield agents_told(project, found)
     if found.hooks[0]:
         yield (
             "found",
@@ -126,6 +115,21 @@ def detected_lines(project: Project, found: DetectedProject) -> Iterator[tuple[s
         yield "note", f"no sandbox: {found.unsafe.problem}; {found.unsafe.fix}"
     else:
         yield "found", "sandbox bubblewrap, tried"
+
+
+def agents_told(project: Project, found: DetectedProject) -> tuple[str, str]:
+    """Return the line on who will work."""
+    if has_settings(project.repo.folder):
+        return "found", f"agent {', '.join(project.config.agent)}, by your settings"
+    if not found.agents:
+        return "note", "no agent CLI on PATH: install one, or name your own command in loop.toml"
+    return (
+        "found",
+        (
+            f"agents {', '.join(found.agents)}: {found.agents[0]} works, unless loop.toml says"
+            " otherwise"
+        ),
+    )
 
 
 def suites_told(found: DetectedProject) -> Iterator[tuple[str, str]]:
@@ -155,22 +159,25 @@ def missing_files(project: Project, found: DetectedProject) -> Iterator[Wanted]:
         yield "prd.json", json.dumps(EXAMPLE, indent=2) + "\n", 0o644
     if not has_settings(root):
         yield "loop.toml", default_toml(**settings(found)), 0o644
+    # A check that the person took out must not come back.
     if not (root / "checks").exists():
-        if found.suites:
-            yield "checks/10-tests", detect.suite_text(found.suites), 0o755
-        for name in sorted({tool.check for tool in found.tools}):
-            yield (
-                f"checks/{name}",
-                detect.check_text(tool for tool in found.tools if tool.check == name),
-                0o755,
-            )
-        if found.hooks[1]:
-            yield "checks/60-hooks", found.hooks[1], 0o755
+        yield from checks(found)
     if not (root / "prompts").exists():
         for prompt in sorted(data.path("prompts").iterdir()):
             yield f"prompts/{prompt.name}", prompt.read_text(encoding="utf-8"), 0o644
     if not (root / ".nightlatch/.gitignore").exists():
         yield ".nightlatch/.gitignore", "*\n", 0o644
+
+
+def checks(found: DetectedProject) -> Iterator[Wanted]:
+    """Yield the scripts for the suites, the tools and the hooks that were found."""
+    if found.suites:
+        yield "checks/10-tests", detect.suite_text(found.suites), 0o755
+    for name in sorted({tool.check for tool in found.tools}):
+        tools = (tool for tool in found.tools if tool.check == name)
+        yield f"checks/{name}", detect.check_text(tools), 0o755
+    if found.hooks[1]:
+        yield "checks/60-hooks", found.hooks[1], 0o755
 
 
 def settings(found: DetectedProject) -> dict[str, object]:

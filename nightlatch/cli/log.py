@@ -44,44 +44,56 @@ class Session:
 def command(name: str, count: int, as_json: bool) -> int:
     """Show how each session ended, of all features or of one. Of a single session it shows the
     details and the end of its transcript too."""
-    seen = status_io.glance(find_project(Path.cwd()))
-    project, sessions = seen.project, chosen(seen, name)[-count:]
+    status = status_io.glance(find_project(Path.cwd()))
+    project, sessions = status.project, chosen(status, name)[-count:]
     if as_json:
         body = {
             "schema": "nightlatch/log/1",
-            "unread": seen.unread or None,
-            "sessions": [to_json(project, one) for one in sessions],
+            "unread": status.unread or None,
+            "sessions": [to_json(project, session) for session in sessions],
         }
         click.echo(json.dumps(body, indent=2))
         return status_io.code(project)
-    if seen.unread:
-        click.echo(plain(seen.unread), err=True)
+    if status.unread:
+        click.echo(plain(status.unread), err=True)
     if not sessions and not name:
         click.echo("no session yet", err=True)
-    for one in sessions:
-        header, *details = render((one.entry,)).splitlines()
-        click.echo(plain(f"{header}   {one.commit[:9] or '-'} {one.id}"))
-        click.echo("".join(f"{plain(line)}\n" for line in details if name), nl=False)
-    if name and [one.id for one in sessions] == [name]:
-        click.echo("".join(f"{line}\n" for line in ending(project, sessions[0])), nl=False)
-    if name and sessions and (page := about_held(project, sessions[-1])):
-        click.echo(f"\n{harmless(page)}", nl=False)
+    for session in sessions:
+        show(session, details=bool(name))
+    if name and sessions:
+        show_last(project, name, sessions)
     return status_io.code(project)
 
 
-def chosen(seen: ProjectStatus, name: str) -> list[Session]:
+def show(session: Session, *, details: bool) -> None:
+    """Print the line of a session, and what stands below it in the record."""
+    header, *lines = render((session.entry,)).splitlines()
+    click.echo(plain(f"{header}   {session.commit[:9] or '-'} {session.id}"))
+    if details:
+        click.echo("".join(f"{plain(line)}\n" for line in lines), nl=False)
+
+
+def show_last(project: Project, name: str, sessions: Sequence[Session]) -> None:
+    """Print the end of the transcript of a session that was named, and what is held of the last."""
+    if [session.id for session in sessions] == [name]:
+        click.echo("".join(f"{line}\n" for line in ending(project, sessions[0])), nl=False)
+    if page := about_held(project, sessions[-1]):
+        click.echo(f"\n{harmless(page)}", nl=False)
+
+
+def chosen(status: ProjectStatus, name: str) -> list[Session]:
     """Return the sessions of this name, or of the feature of this name."""
-    known = list(sessions_of(seen.items, queries.landings(seen.project.repo, seen.tip)))
-    found = [one for one in known if name in ("", one.id, one.entry.feature)]
-    if name and not found:
-        if seen.plan.feature(name) is None:
+    every = list(sessions_of(status.items, queries.landings(status.project.repo, status.tip)))
+    sessions = [session for session in every if name in ("", session.id, session.entry.feature)]
+    if name and not sessions:
+        if status.plan.feature(name) is None:
             raise UsageError(
                 f"no session or feature {plain(name)} found",
-                place=seen.project.progress,
+                place=status.project.progress,
                 fix="nightlatch log",
             )
         click.echo(f"{plain(name)} has had no session yet", err=True)
-    return found
+    return sessions
 
 
 def sessions_of(items: Sequence[Item], commits: Mapping[str, str]) -> Iterator[Session]:
@@ -101,8 +113,9 @@ def sessions_of(items: Sequence[Item], commits: Mapping[str, str]) -> Iterator[S
 
 def folder(project: Project, session: Session) -> Path | None:
     """Return where its brief and its transcript lie, None where this machine has neither."""
-    found = project.state / "sessions" / session.id
-    return found if "/" not in session.id and found.is_dir() else None
+    # The id comes from progress.txt, which anybody may have written: it names no other folder.
+    place = project.state / "sessions" / session.id
+    return place if "/" not in session.id and place.is_dir() else None
 
 
 def about_held(project: Project, session: Session) -> str:

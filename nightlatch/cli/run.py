@@ -167,20 +167,28 @@ def first(seen: ProjectStatus) -> Iterator[tuple[str, str]]:
 
 
 def work(
-    seen: ProjectStatus, options: Options, answer: policy.Decision
+    status: ProjectStatus, options: Options, answer: policy.Decision
 ) -> Iterator[tuple[str, str]]:
     """Yield the features in the order of work, each with what keeps it."""
-    if not isinstance(answer, policy.Choice):
-        ends = f" (exit code {answer.code})" if isinstance(answer, policy.Stop) else ""
-        yield "would stop" if ends else "would wait", f"{plain(answer.why)}{ends}"
-    chosen = answer.feature.id if isinstance(answer, policy.Choice) else ""
-    for feature, waiting in seen.survey.left:
+    chosen = rule = ""
+    match answer:
+        case policy.Choice():
+            chosen, rule = answer.feature.id, answer.rule
+        case policy.Stop():
+            yield "would stop", f"{plain(answer.why)} (exit code {answer.code})"
+        case _:
+            yield "would wait", plain(answer.why)
+    for feature, waiting in status.survey.left:
         name = f"{plain(feature.id)} {plain(feature.title, 60)}"
-        if feature.id == chosen and isinstance(answer, policy.Choice):
-            yield "would run", f"{name}: {plain(answer.rule)}"
-        elif options.feature in ("", feature.id):
-            word = "then" if waiting is None or waiting.word == "behind" else "passes over"
-            yield word, name + (f"   {plain(waiting.says)}" if waiting else "")
+        if feature.id == chosen:
+            yield "would run", f"{name}: {plain(rule)}"
+        elif options.feature not in ("", feature.id):
+            continue
+        elif waiting is None:
+            yield "then", name
+        else:
+            word = "then" if waiting.word == "behind" else "passes over"
+            yield word, f"{name}   {plain(waiting.says)}"
 
 
 def terms(config: Config, *, once: bool) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,11 @@ import click
 from nightlatch.cli import Program
 from nightlatch.git import queries
 from nightlatch.journal import control_io, inbox_io, read_io
+from nightlatch.model.models import Feature
 from nightlatch.project.project import Project, begin_with, find_project, plans_near
 from nightlatch.report import status_io, unsettled_io
 from nightlatch.report.status_io import ProjectStatus
+from nightlatch.scheduler.policy import Waiting
 from nightlatch.scheduler.status import PlanStatus
 from nightlatch.util.text import plain
 
@@ -33,44 +35,56 @@ def command(program: Program, /, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(to_json(seen, program.name), indent=2))
     else:
-        for word, text in shown(seen, program.name):
+        for word, text in status_lines(seen, program.name):
             click.echo(f"{word:<7} {plain(text)}")
     return status_io.code(seen.project)
 
 
-def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
+def status_lines(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
     """Yield the same as words and lines."""
-    stands, project = seen.survey, seen.project
-    yield "plan", f"{passing(stands)}; {project.plan}" if seen.plan.features else nothing(project)
+    survey, project = seen.survey, seen.project
+    yield "plan", f"{passing(survey)}; {project.plan}" if seen.plan.features else nothing(project)
     if seen.unread:
         yield "", seen.unread
     if project.rivals or project.elsewhere:
         yield "", f"not read: {', '.join((*project.rivals, *project.elsewhere))}"
     yield "run", running(seen) or "none is going"
+    yield from note_lines(seen, program)
+    behind = f"your checkout is behind: {program} sync" if seen.behind else ""
+    yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
+    yield from remaining_lines(survey)
+    yield from decision_lines(seen, program)
+    for _, decision in inbox_io.waiting(project):
+        yield "decided", f"{decision.feature} {decision.verb}: waits for the run"
+
+
+def note_lines(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
+    """Yield how many notes of a session at work are not on record yet."""
     begun = unsettled_io.flight(seen)
-    if begun and (notes := unsettled_io.texts(project, begun)):
+    if begun and (notes := unsettled_io.texts(seen.project, begun)):
         listing = f"{program} note list --feature {shlex.quote(begun.feature)}"
         yield (
             "notes",
             f"{len(notes)} of the session on {begun.feature}, not on record yet: {listing}",
         )
-    behind = f"your checkout is behind: {program} sync" if seen.behind else ""
-    yield "branch", "; ".join(filter(None, (on_branch(seen), pushed(seen), behind)))
-    for number, (feature, waiting) in enumerate(stands.left):
-        if number < SHOWN and feature.id not in {*stands.asked, *stands.decided}:
-            yield (
-                "left" if waiting else "next",
-                f"{feature.id} {plain(feature.title, 80)}"
-                + (f"   {waiting.says}" if waiting else ""),
-            )
-    if len(stands.left) > SHOWN:
-        yield "", f"{len(stands.left)} remain in all"
-    for name, ask, what in stands.decisions(program):
+
+
+def remaining_lines(survey: PlanStatus) -> Iterator[tuple[str, str]]:
+    """Yield the first features that are left, apart from those that wait for a decision."""
+    for feature, waiting in survey.left[:SHOWN]:
+        if feature.id not in {*survey.asked, *survey.decided}:
+            name = f"{feature.id} {plain(feature.title, 80)}"
+            yield ("left", f"{name}   {waiting.says}") if waiting else ("next", name)
+    if len(survey.left) > SHOWN:
+        yield "", f"{len(survey.left)} remain in all"
+
+
+def decision_lines(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
+    """Yield each decision that waits for the person, with its commands."""
+    for name, ask, what in seen.survey.decisions(program):
         other = ask.other(program)
-        yield (
-            "DECIDE",
-            f"{name} {plain(ask.says, 120)}   {what}{f'   or   {other}' if other else ''}",
-        )
+        commands = f"{what}   or   {other}" if other else what
+        yield "DECIDE", f"{name} {plain(ask.says, 120)}   {commands}"
         if ask.others:
             yield (
                 "",
@@ -79,13 +93,11 @@ def shown(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
                     f' one: {program} refuse ID "why"'
                 ),
             )
-        elif ask.verb == "approve" and shown_page(seen, ask.feature):
+        elif ask.verb == "approve" and has_page(seen, ask.feature):
             yield "", f"what to look at: {program} log {plain(ask.feature)}"
-    for _, said in inbox_io.waiting(project):
-        yield "decided", f"{said.feature} {said.verb}: waits for the run"
 
 
-def shown_page(seen: ProjectStatus, name: str) -> bool:
+def has_page(seen: ProjectStatus, name: str) -> bool:
     """Return whether there is a page about the held work of this feature."""
     feature = seen.plan.feature(name)
     session = seen.history.of(feature).held if feature else ""
@@ -110,14 +122,14 @@ def nothing(project: Project) -> str:
 def running(seen: ProjectStatus) -> str:
     """Return what the run at work is doing, or what was cut off; "" when nothing is going on."""
     run = going(seen.project)
-    doing = f"works on {run.get('feature')}" if run.get("feature") else "between two sessions"
-    if run.get("process") is None:
+    if not run:
+        return ""
+    if run["process"] is None:
         return (
             f"none is running; the last was cut off at {run['feature']}, which the next one"
             " finishes"
-            if run
-            else ""
         )
+    doing = f"works on {run['feature']}" if run["feature"] else "between two sessions"
     wish = control_io.TOLD[control_io.asked(seen.project, read_io.holder(seen.project))]
     return f"{doing} since {str(run['since'])[:16]}Z (process {run['process']}){wish}"
 
@@ -144,7 +156,30 @@ def on_branch(seen: ProjectStatus) -> str:
 
 def pushed(seen: ProjectStatus) -> str:
     count = queries.unpushed(seen.project.repo, seen.branch)
-    return "" if count is None else f"{count} commits not pushed" if count else "all pushed"
+    if count is None:
+        return ""
+    return f"{count} commits not pushed" if count else "all pushed"
+
+
+def noted(seen: ProjectStatus) -> int:
+    """Return how many notes of a session at work are not on record yet."""
+    begun = unsettled_io.flight(seen)
+    return len(unsettled_io.texts(seen.project, begun)) if begun else 0
+
+
+def without_plan(project: Project) -> dict[str, str]:
+    if project.plan:
+        return {}
+    return {"problem": "there is no plan", "fix": begin_with(plans_near(project))}
+
+
+def remaining_json(feature: Feature, waiting: Waiting | None) -> dict[str, str]:
+    return {
+        "feature": feature.id,
+        "title": feature.title,
+        "state": waiting.word if waiting else "runnable",
+        "says": waiting.says if waiting else "",
+    }
 
 
 def to_json(seen: ProjectStatus, program: str) -> dict[str, object]:
@@ -156,11 +191,7 @@ def to_json(seen: ProjectStatus, program: str) -> dict[str, object]:
         "settings": seen.project.settings or None,
         "not_read": [*seen.project.rivals, *seen.project.elsewhere],
         "unread": seen.unread or None,
-        **(
-            {}
-            if seen.project.plan
-            else {"problem": "there is no plan", "fix": begin_with(plans_near(seen.project))}
-        ),
+        **without_plan(seen.project),
         "branch": seen.head,
         "features": {
             "total": len(stands.plan.features),
@@ -172,22 +203,10 @@ def to_json(seen: ProjectStatus, program: str) -> dict[str, object]:
         },
         "run": run if run.get("process") is not None else None,
         "cut_off": run if run and run["process"] is None else None,
-        "noted": (
-            len(unsettled_io.texts(seen.project, begun))
-            if (begun := unsettled_io.flight(seen))
-            else 0
-        ),
+        "noted": noted(seen),
         "unpushed": queries.unpushed(seen.project.repo, seen.branch),
         "behind": seen.behind,
-        "left": [
-            {
-                "feature": f.id,
-                "title": f.title,
-                "state": w.word if w else "runnable",
-                "says": w.says if w else "",
-            }
-            for f, w in stands.left
-        ],
+        "left": [remaining_json(feature, waiting) for feature, waiting in stands.left],
         "decide": [
             {"name": name, **asdict(ask), "command": what}
             for name, ask, what in stands.decisions(program)

@@ -92,41 +92,61 @@ def dialect_of(
 ) -> Dialect:
     """Return the dialect that these items are written in; `more` are words that say done in it, the
     first one to be written."""
-    used: dict[str, list[str]] = {}
-    for name in sorted(set().union(*items)):
-        used.setdefault(bare(name), []).append(name)
-    names = {
-        field: tuple(name for alias in aliases for name in used.get(bare(alias), ()))
-        for field, aliases in NAMES.items()
-    }
-    said = (
-        status_in(item, name)[1] for name in names["status"][:1] for item in items if name in item
-    )
-    words = Counter(word for word in said if isinstance(word, str))
+    names = names_of(items)
     finished = frozenset((*DONE, *map(word_of, more))) - {""}
-    done, fresh = (
-        next((word for word, _ in words.most_common() if word_of(word) in known), "")
-        for known in (finished, FRESH)
-    )
-    if more:
-        done = done or more[0]
-        fresh = fresh or next(
-            (word for word, _ in words.most_common() if word_of(word) not in finished), ""
-        )
-    tool = next(
-        (each for each in TOOLS if each[0] <= {bare(name) for name in names_in(items)}), None
-    )
-    if not done and tool:
-        done = tool[1]
-    done = done or cased(OPPOSITES.get(word_of(fresh), "done"), fresh)
-    fresh = fresh or next(
-        (one for one, other in OPPOSITES.items() if other == word_of(done)),
-        tool[2] if tool else "pending",
-    )
+    done, fresh = state_words(items, names["status"][:1], finished, more)
     flag = (*names["flag"], *names["status"], "passes")[0]
     return Dialect(
         path=path, doc=doc, names=names, flag=flag, done=done, fresh=fresh, finished=finished
     )
+
+
+def names_of(items: Sequence[Fields]) -> dict[str, tuple[str, ...]]:
+    """Return the names that these items have for each field that means something here."""
+    used: dict[str, list[str]] = {}
+    for name in sorted(set().union(*items)):
+        used.setdefault(bare(name), []).append(name)
+    return {
+        field: tuple(name for alias in aliases for name in used.get(bare(alias), ()))
+        for field, aliases in NAMES.items()
+    }
+
+
+def state_words(
+    items: Sequence[Fields], statuses: Sequence[str], finished: frozenset[str], more: Sequence[str]
+) -> tuple[str, str]:
+    """Return the words to write for done and for not done: those that the file has most often, else
+    those of the tool that it looks like, else each the opposite of the other."""
+    words = words_by_use(items, statuses)
+    done = next((word for word in words if word_of(word) in finished), "")
+    fresh = next((word for word in words if word_of(word) in FRESH), "")
+    if more and not fresh:
+        # Words of the person's own: what is none of them is not done, whatever it means elsewhere.
+        fresh = next((word for word in words if word_of(word) not in finished), "")
+    tool_done, tool_fresh = words_of_tool(items)
+    done = next(filter(None, (done, *more[:1], tool_done)), "")
+    done = done or cased(OPPOSITES.get(word_of(fresh), "done"), fresh)
+    return done, fresh or opposite_of(done) or tool_fresh or "pending"
+
+
+def words_by_use(items: Sequence[Fields], statuses: Sequence[str]) -> list[str]:
+    """Return the words that these fields hold, the most frequent first."""
+    states = [status_in(item, name)[1] for name in statuses for item in items if name in item]
+    words = Counter(word for word in states if isinstance(word, str))
+    return [word for word, _ in words.most_common()]
+
+
+def opposite_of(done: str) -> str:
+    """Return the word for what is not done beside a word for done, "" where none is known."""
+    words = (word for word, opposite in OPPOSITES.items() if opposite == word_of(done))
+    return next(words, "")
+
+
+def words_of_tool(items: Sequence[Fields]) -> tuple[str, str]:
+    """Return the words for done and not done of the tool whose fields these are, "" for none."""
+    names = {bare(name) for name in names_in(items)}
+    tools = ((done, fresh) for fields, done, fresh in TOOLS if fields <= names)
+    return next(tools, ("", ""))
 
 
 def cased(word: str, like: str) -> str:
@@ -331,35 +351,40 @@ def feature_of(
         phases=tuple(_phases(dialect, key, item)),
         raw=raw,
         key=key,
-        more=tuple(told_besides(dialect, item, raw)),
+        more=tuple(other_fields(dialect, item, raw)),
         **found,
     )
 
 
-def told_besides(dialect: Dialect, item: Fields, raw: str) -> Iterator[tuple[str, str]]:
+def other_fields(dialect: Dialect, item: Fields, raw: str) -> Iterator[tuple[str, str]]:
     """Yield what an item holds in fields that have no meaning here, under their own names: texts as
     they are, anything else as it is written."""
-    spent = {name for field in SPENT for name in dialect.names[field]}
-    spent |= {
-        next((name for name in dialect.names[field] if _plain(item.get(name))), "")
-        for field in ("title", "description", "notes")
-    }
-    spent |= {name for name in dialect.names["status"] if not isinstance(item.get(name), dict)}
+    spent = _spent_names(dialect, item)
     for member in members(raw, 0):
         value = item.get(member.name)
-        if (
-            member.name in spent
-            or value in (None, "", [], {})
-            or bare(member.name) in KEPT_BY_TOOLS
-        ):
+        if member.name in spent or bare(member.name) in KEPT_BY_TOOLS:
             continue
-        words = isinstance(value, list) and all(isinstance(each, str) for each in value)
-        listed = (
-            "\n".join(f"- {each}" for each in value)
-            if words
-            else raw[member.start : end_of(raw, member.start)]
-        )
-        yield member.name, value if isinstance(value, str) else listed
+        if value in (None, "", [], {}):
+            continue
+        if isinstance(value, str):
+            yield member.name, value
+        elif isinstance(value, list) and all(isinstance(part, str) for part in value):
+            yield member.name, "\n".join(f"- {part}" for part in value)
+        else:
+            yield member.name, raw[member.start : end_of(raw, member.start)]
+
+
+def _spent_names(dialect: Dialect, item: Fields) -> set[str]:
+    """Return the names of an item's fields that are told elsewhere."""
+    spent = {name for field in SPENT for name in dialect.names[field]}
+    # Of several names for a text only the first that has one was read: the others are still news.
+    for field in ("title", "description", "notes"):
+        names = dialect.names[field]
+        spent.add(next((name for name in names if _plain(item.get(name))), ""))
+    # A status that is an object says more than the state.
+    return spent | {
+        name for name in dialect.names["status"] if not isinstance(item.get(name), dict)
+    }
 
 
 def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, Key]]:
@@ -367,24 +392,20 @@ def depends_of(dialect: Dialect, key: Key, item: Fields) -> Iterator[tuple[str, 
     stands."""
     for name in dialect.names["depends"]:
         value = item.get(name)
-        listed = (
-            value
-            if isinstance(value, list)
-            else value.split(",")
-            if isinstance(value, str)
-            else [value]
-        )
-        for n, each in enumerate(listed):
-            if isinstance(each, dict) and word_of(each.get("type")) not in LINKS:
+        # Also "US-001, US-002", and one alone.
+        names = value.split(",") if isinstance(value, str) else [value]
+        listed = value if isinstance(value, list) else names
+        for n, other in enumerate(listed):
+            if isinstance(other, dict) and word_of(other.get("type")) not in LINKS:
                 continue  # a link of another kind
-            found = _id(linked(each) if isinstance(each, dict) else each)
+            called = _id(linked(other) if isinstance(other, dict) else other)
             place = (*key, name, n) if listed is value else (*key, name)
-            if found is None:
+            if called is None:
                 raise dialect.error(
                     place, "this is not the id of a feature", f'write "{name}": ["US-001"]'
                 )
-            if word_of(found) not in NOTHING:
-                yield found, place
+            if word_of(called) not in NOTHING:
+                yield called, place
 
 
 def linked(link: Fields) -> Any:
@@ -396,45 +417,49 @@ def linked(link: Fields) -> Any:
 
 
 def _phases(dialect: Dialect, key: Key, item: Fields) -> Iterator[Phase]:
-    """Yield the phases of an item: a list of objects or of bare names, or an object with one for
-    each name. Raises PlanError."""
+    """Yield the phases of an item. Raises PlanError."""
     field, value = dialect.first("phases", item), dialect.value("phases", item)
-    rows = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    given = [
-        (step, {"name": step, **each} if isinstance(each, dict) else {"name": each})
-        for step, each in rows
-    ]
-    inner = dialect_of(dialect.path, dialect.doc, [each for _, each in given]) if given else dialect
-    for step, each in given:
-        said = {bare(name): text for name, text in each.items() if isinstance(text, str)}
-        name = next(
-            (
-                " ".join(said[alias].split())
-                for alias in ("name", "phase", "title", "id")
-                if said.get(alias, "").strip()
-            ),
-            "",
-        )
-        if not name.isprintable() or not 0 < len(name) <= LONGEST_PHASE:
-            problem = f"this phase has no name of one line, up to {LONGEST_PHASE} characters"
-            raise dialect.error((*key, field, step), problem, 'write {"name": "architecture"}')
-        depends = tuple(
-            dict.fromkeys(other for other, _ in depends_of(inner, (*key, field, step), each))
-        )
-        more = {what: said.get(what, "").strip() for what in ("agent", "model", "artifact")}
-        yield Phase(name=name, depends=depends, **more)
-    if not given and value:
+    steps = _steps(value)
+    if value and not steps:
         raise dialect.error(
             (*key, field),
             f'"{field}" is not a list of phases',
             f'write "{field}": [{{"name": "architecture"}}]',
         )
+    if not steps:
+        return
+    # Phases may call things otherwise than the features around them.
+    inner = dialect_of(dialect.path, dialect.doc, [fields for _, fields in steps])
+    for step, fields in steps:
+        place = (*key, field, step)
+        texts = {bare(name): text for name, text in fields.items() if isinstance(text, str)}
+        name = _phase_name(texts)
+        # It stands on a line of its own in the record.
+        if not name.isprintable() or not 0 < len(name) <= LONGEST_PHASE:
+            problem = f"this phase has no name of one line, up to {LONGEST_PHASE} characters"
+            raise dialect.error(place, problem, 'write {"name": "architecture"}')
+        depends = tuple(dict.fromkeys(other for other, _ in depends_of(inner, place, fields)))
+        more = {word: texts.get(word, "").strip() for word in ("agent", "model", "artifact")}
+        yield Phase(name=name, depends=depends, **more)
+
+
+def _steps(value: object) -> list[tuple[str | int, Fields]]:
+    """Return the phases of a value by their place in it: a list of objects or of bare names, or an
+    object with one for each name."""
+    if isinstance(value, dict):
+        rows: Iterable[tuple[str | int, object]] = value.items()
+    else:
+        rows = enumerate(value) if isinstance(value, list) else ()
+    return [
+        (step, {"name": step, **phase} if isinstance(phase, dict) else {"name": phase})
+        for step, phase in rows
+    ]
+
+
+def _phase_name(texts: Mapping[str, str]) -> str:
+    """Return what a phase is called, on one line, "" where nothing names it."""
+    names = (" ".join(texts.get(alias, "").split()) for alias in ("name", "phase", "title", "id"))
+    return next(filter(None, names), "")
 
 
 def _commands(dialect: Dialect, key: Key, item: Fields) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class Document(Protocol):
     def root(self) -> object: ...
 
     @property
-    def says(self) -> tuple[str, ...]:
+    def readings(self) -> tuple[str, ...]:
         """What needed judgement to read the file, one sentence each."""
 
     def start(self, key: Key) -> int:
@@ -60,7 +60,7 @@ class Json:
 
     text: str
     root: object
-    says: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
     spans: dict[Key, list[tuple[int, int]]] = field(default_factory=dict)
 
     def start(self, key: Key) -> int:

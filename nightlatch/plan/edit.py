@@ -2,11 +2,11 @@
 byte stays as it was."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nightlatch.errors import PlanError
-from nightlatch.model.models import Plan
+from nightlatch.model.models import Feature, Plan
 from nightlatch.plan import file as planfile
 from nightlatch.plan import json_edit
 from nightlatch.plan.dialects import Fields
@@ -22,13 +22,9 @@ def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str =
     """New features in canonical form, not done, spelled as the file spells its own: at the end
     of its last list, or of that of `beside`."""
     file = _json(data, path)
-    text, place = (
-        file.doc.text,
-        next(
-            (key[:-1] for name, key in zip(file.ids, file.keys, strict=True) if name == beside),
-            file.lists[-1],
-        ),
-    )
+    text = file.doc.text
+    lists = (key[:-1] for name, key in zip(file.ids, file.keys, strict=True) if name == beside)
+    place = next(lists, file.lists[-1])
     start, end, gap, unit, close = _style(text, json_edit.start_of(text, place))
     lead = gap[gap.rfind("\n") :] if "\n" in gap else "\n"
     newline = "\r" + lead if "\r\n" in text else lead
@@ -79,29 +75,34 @@ def disturbed(old: Plan, new: Plan, added: Added) -> Iterator[str]:
     if [name for name in before if name in now] != [name for name in now if name in before]:
         yield "features would change their order"
     for name, was in before.items():
-        given, is_now = {field: getattr(was, field) for field in added.get(name, {})}, now.get(name)
-        if is_now is None:
-            yield f"{name} would be gone"
-        elif not given and is_now.raw != was.raw:
-            yield f"the text of {name} would change"
-        elif replace(is_now, raw="", key=(), **given) != replace(was, raw="", key=()):
-            yield f"{name} would read otherwise"
+        change = _disturbance(was, now.get(name), added.get(name, {}))
+        if change:
+            yield change
+
+
+def _disturbance(was: Feature, is_now: Feature | None, fields: Iterable[str]) -> str:
+    """Return what would happen to a feature that may get these fields, "" where only that does."""
+    given = {field: getattr(was, field) for field in fields}
+    if is_now is None:
+        return f"{was.id} would be gone"
+    if not given and is_now.raw != was.raw:
+        return f"the text of {was.id} would change"
+    if replace(is_now, raw="", key=(), **given) != replace(was, raw="", key=()):
+        return f"{was.id} would read otherwise"
+    return ""
 
 
 def _edit(file: File, called: str, field: str, value: Sequence[str]) -> tuple[int, int, str]:
     """Return what to put where, so that one field of one feature has this value."""
     at = file.ids.index(called)
-    key, shown = (
-        file.keys[at],
-        json.dumps(
-            value[0] if field == "verify" and len(value) == 1 else list(value), ensure_ascii=False
-        ),
-    )
+    key, text = file.keys[at], file.doc.text
+    is_alone = field == "verify" and len(value) == 1
+    shown = json.dumps(value[0] if is_alone else list(value), ensure_ascii=False)
     if name := file.dialect.first(field, file.items[at]):
-        start = json_edit.start_of(file.doc.text, (*key, name))
-        return start, json_edit.end_of(file.doc.text, start), shown
+        start = json_edit.start_of(text, (*key, name))
+        return start, json_edit.end_of(text, start), shown
     where, new = json_edit.with_member(
-        file.doc.text, json_edit.start_of(file.doc.text, key), _name(file, field), shown
+        text, json_edit.start_of(text, key), _name(file, field), shown
     )
     return where, where, new
 
@@ -112,11 +113,9 @@ def _name(file: File, field: str) -> str:
 
 def _spelled(file: File, item: Fields) -> dict[str, object]:
     """Return the item under the names that the file uses, with the flag that it writes."""
-    fields, flag, dialect = (
-        {aliases[0]: field for field, aliases in NAMES.items()},
-        file.dialect.flag,
-        file.dialect,
-    )
+    flag, dialect = file.dialect.flag, file.dialect
+    fields = {aliases[0]: field for field, aliases in NAMES.items()}
+    # A planner never says what is done: the flag of a new feature is ours.
     named = {
         _name(file, fields[name]): value
         for name, value in item.items()

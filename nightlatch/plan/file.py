@@ -20,16 +20,16 @@ from nightlatch.plan.json_edit import Key, inside
 from nightlatch.plan.vocabulary import BRANCHES, GATES, LISTS, NAMES, NESTED_GATES, PARTS
 from nightlatch.util import manifests
 
+# In the order in which they are looked for.
 USUAL_PLACES = (
-    *(
-        "prd.json",
-        "scripts/ralph/prd.json",
-        ".ralph/prd.json",
-        "plans/prd.json",
-        "ralph/prd.json",
-        "tasks/prd.json",
-    ),
-    *("feature_list.json", "feature-list.json"),
+    "prd.json",
+    "scripts/ralph/prd.json",
+    ".ralph/prd.json",
+    "plans/prd.json",
+    "ralph/prd.json",
+    "tasks/prd.json",
+    "feature_list.json",
+    "feature-list.json",
 )
 _EXAMPLE = 'write {"userStories": [{"id": "US-001", "title": "...", "passes": false}]}'
 
@@ -51,6 +51,7 @@ class File:
     ids: tuple[str, ...]
 
 
+# A session reads the plan of its base and of the tip, each many times over.
 @lru_cache(maxsize=4)
 def read(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> Plan:
     """Return the plan in this file, whatever its dialect; a plan may have no features.
@@ -65,26 +66,26 @@ def read(data: bytes, path: str, tag: str = "", words: tuple[str, ...] = ()) -> 
         _check_phases(file, key, feature)
     heads = _heads(file)
     gates = _gates(heads)
-    says = readings(
+    judged = readings(
         file.dialect,
         file.doc.root,
         [_name(place) for place in file.lists],
         list(zip(file.items, features, strict=True)),
     )
-    says = (*file.doc.says, *_again(file, features), *says)
-    if gates:
-        says = (
-            *says,
-            (
-                f"{few(gates)} of the whole plan: a check, for the folder checks/, and never what"
-                " proves one feature"
-            ),
-        )
+    of_gates = (
+        f"{few(gates)} of the whole plan: a check, for the folder checks/, and never what proves"
+        " one feature"
+    )
     return Plan(
         path=path,
         features=features,
         branch=_branch(heads),
-        readings=says,
+        readings=(
+            *file.doc.readings,
+            *_again(file, features),
+            *judged,
+            *([of_gates] if gates else []),
+        ),
         gates=tuple(_strings([*gates.values()])),
     )
 
@@ -110,6 +111,7 @@ def carry_flags(
     A feature that mine edited keeps its own flag, as what the tip has done was another one. A side
     that cannot be read has none to give.
     """
+    # First, and outside of what is forgiven below: a broken file of the person's own is told.
     file = take_apart(mine, path, tag, words)
     try:
         before, after = (
@@ -131,17 +133,23 @@ def describe(old: Plan | None, new: Plan) -> str:
     if old is None:
         return f"plan: {_count(len(new.features))}"
     before, after = ({f.id: f for f in plan.features} for plan in (old, new))
-    said = [
-        f"{sign}{_count(n)}"
-        for sign, n in (("+", len(after.keys() - before)), ("-", len(before.keys() - after)))
-        if n
-    ]
-    changed: dict[str, list[str]] = {}
-    for name in [name for name in after if name in before and before[name].raw != after[name].raw]:
-        changed.setdefault(_change(before[name], after[name]), []).append(name)
-    said += [f"{few(names)} {word}" for word, names in changed.items()]
-    moved = [name for name in before if name in after] != [name for name in after if name in before]
-    return "plan: " + (", ".join(said) or ("other order" if moved else "edited"))
+    counts = (("+", len(after.keys() - before)), ("-", len(before.keys() - after)))
+    parts = [f"{sign}{_count(n)}" for sign, n in counts if n]
+    parts += [f"{few(names)} {word}" for word, names in _changes(before, after).items()]
+    if parts:
+        return f"plan: {', '.join(parts)}"
+    stayed = [name for name in before if name in after]
+    is_moved = stayed != [name for name in after if name in before]
+    return f"plan: {'other order' if is_moved else 'edited'}"
+
+
+def _changes(before: Mapping[str, Feature], after: Mapping[str, Feature]) -> dict[str, list[str]]:
+    """Return the features that changed, by the word for what happened to them."""
+    changes: dict[str, list[str]] = {}
+    for name, feature in after.items():
+        if name in before and before[name].raw != feature.raw:
+            changes.setdefault(_change(before[name], feature), []).append(name)
+    return changes
 
 
 def canonical(plan: Plan) -> str:
@@ -174,34 +182,32 @@ def _change(old: Feature, new: Feature) -> str:
 
 
 def canonical_item(feature: Feature) -> dict[str, object]:
-    known = {
-        bare(alias) for field, aliases in NAMES.items() if field != "command" for alias in aliases
-    }
-    told = {name for name, _ in feature.more}
-    rest = {
-        name: value
-        for name, value in json.loads(feature.raw).items()
-        if name in told or bare(name) not in known
-    }
+    """Return a feature under the names of the canonical form."""
     fields = {
         spelled: getattr(feature, field)
         for field, (spelled, *_) in NAMES.items()
         if field in Feature.__slots__
     }
-    said = {name: value for name, value in fields.items() if value not in ("", (), False, None)}
+    item = {name: value for name, value in fields.items() if value not in ("", (), False, None)}
     if feature.priority is not None:
-        said["priority"] = (
+        item["priority"] = (
             int(feature.priority) if feature.priority.is_integer() else feature.priority
         )
     if feature.phases:
-        said["phases"] = [_canonical_phase(phase) for phase in feature.phases]
-    return {
-        "id": feature.id,
-        "title": feature.title,
-        "passes": feature.done,
-        **said,
-        **{n: v for n, v in rest.items() if n not in said},
-    }
+        item["phases"] = [_canonical_phase(phase) for phase in feature.phases]
+    more = {name: value for name, value in _fields_beside(feature).items() if name not in item}
+    head = {"id": feature.id, "title": feature.title, "passes": feature.done}
+    return {**head, **item, **more}
+
+
+def _fields_beside(feature: Feature) -> dict[str, object]:
+    """Return the fields of a feature that have no place in the canonical form."""
+    # A command that is never run stays: it is the person's.
+    kinds = [aliases for field, aliases in NAMES.items() if field != "command"]
+    known = {bare(alias) for aliases in kinds for alias in aliases}
+    unread = {name for name, _ in feature.more}
+    fields = json.loads(feature.raw).items()
+    return {name: value for name, value in fields if name in unread or bare(name) not in known}
 
 
 def _canonical_phase(phase: Phase) -> dict[str, object]:
@@ -256,38 +262,50 @@ def _lists(root: object, tag: str) -> Sequence[Key]:
         return [()]
     if not isinstance(root, dict):
         return []
-    phases = [(part, root[part]) for part in PARTS if isinstance(root.get(part), list)]
-    held = ((name, value) for name, value in root.items() if isinstance(value, dict))
-    tags = sorted(held, key=lambda pair: (pair[0] != tag, pair[0] != "master"))
-    groups: list[list[Key]] = [[(name,) for name in _best(root)]]
-    groups += [
-        (
-            [(part, n, name) for n, phase in enumerate(each) for name in _best(phase)]
-            if each
-            else [(part,)]
-        )
-        for part, each in phases
-    ]
-    groups += [[(tag_name, name) for name in _best(value)] for tag_name, value in tags]
-    found = [group for group in groups if group]
+    in_root: list[Key] = [(name,) for name in _best(root)]
+    groups = [group for group in (in_root, *_in_parts(root), *_in_tags(root, tag)) if group]
+    # A list of words holds features only where there is no better one: it may be their names.
     return min(
-        found,
+        groups,
         key=lambda group: min(_emptiness(inside(root, place)) for place in group) == 2,
         default=[],
     )
 
 
+def _in_parts(root: Fields) -> Iterator[list[Key]]:
+    """Yield the lists in each part that a plan is divided into, an empty list of parts itself."""
+    for part in PARTS:
+        phases = root.get(part)
+        if not isinstance(phases, list):
+            continue
+        lists: list[Key] = [
+            (part, n, name) for n, phase in enumerate(phases) for name in _best(phase)
+        ]
+        yield lists if phases else [(part,)]
+
+
+def _in_tags(root: Fields, tag: str) -> Iterator[list[Key]]:
+    """Yield the list in each object of the root, that of the tag in play first."""
+    tags = [name for name, value in root.items() if isinstance(value, dict)]
+    for name in sorted(tags, key=lambda name: (name != tag, name != "master")):
+        yield [(name, inner) for inner in _best(root[name])]
+
+
+def _names_of_part(root: object, key: Key) -> list[object]:
+    """Return what the part of a plan is called that an item lies in; nothing outside of parts."""
+    part = inside(root, key[:2]) if len(key) > 3 else {}
+    if not isinstance(part, dict):
+        return []
+    return [part.get(name) for name in ("id", "name", "title")]
+
+
 def _part(root: object, key: Key) -> str:
     """Return what the part of a plan is called that an item lies in, for an id: its name, or its
     number."""
-    part = inside(root, key[:2]) if len(key) > 3 else {}
-    said = (part.get(name) for name in ("id", "name", "title")) if isinstance(part, dict) else ()
-    named = next(
-        (str(each) for each in said if isinstance(each, str | int) and str(each).strip()), ""
-    )
-    return "-".join(re.findall(r"\w+", named))[:40] or (
-        str(int(key[1]) + 1) if len(key) > 3 else ""
-    )
+    names = [str(name) for name in _names_of_part(root, key) if isinstance(name, str | int)]
+    words = re.findall(r"\w+", next((name for name in names if name.strip()), ""))
+    number = str(int(key[1]) + 1) if len(key) > 3 else ""
+    return "-".join(words)[:40] or number
 
 
 def _again(file: File, features: Sequence[Feature]) -> Iterator[str]:
@@ -377,11 +395,9 @@ def _priorities(file: File) -> list[float | None]:
     """Return the priority of every item, the lower the sooner."""
     given = [dialects.priority_of(file.dialect, item) for item in file.items]
     numbers = numbers_of(file.dialect, file.items)
-    return (
-        [None if each is None else numbers[0] - each for each in given]
-        if larger_first(numbers)
-        else given
-    )
+    if not larger_first(numbers):
+        return given
+    return [None if priority is None else numbers[0] - priority for priority in given]
 
 
 def _resolved(file: File, features: Sequence[Feature]) -> tuple[Feature, ...]:
@@ -426,20 +442,10 @@ class _Names:
         for feature in features:
             for name in (feature.id, feature.title):
                 self.folded.setdefault(name.casefold().strip(), []).append(feature.id)
-        renamed = [
-            called for called, own in zip(file.ids, file.own, strict=True) if own and own != called
-        ]
-        again = {own for called, own in zip(file.ids, file.own, strict=True) if called in renamed}
-        rows = zip(file.keys, file.own, file.ids, strict=True)
-        self.own = {(key[:-1], own): [called] for key, own, called in rows if own in again}
+        self.own = _ids_in_lists(file)
         self.parts: dict[str, list[str]] = {}
         for key, feature in zip(file.keys, features, strict=True):
-            part = inside(file.doc.root, key[:2]) if len(key) > 3 else {}
-            for called in (
-                (part.get(each) for each in ("id", "name", "title"))
-                if isinstance(part, dict)
-                else ()
-            ):
+            for called in _names_of_part(file.doc.root, key):
                 if isinstance(called, str | int):
                     self.parts.setdefault(str(called).casefold().strip(), []).append(feature.id)
 
@@ -461,9 +467,18 @@ class _Names:
         return [whole] if whole in self.ids else None
 
 
+def _ids_in_lists(file: File) -> dict[tuple[Key, str], list[str]]:
+    """Return the features by their list and the id that they have in it, for ids that begin anew
+    in another list."""
+    rows = [*zip(file.keys, file.own, file.ids, strict=True)]
+    renamed = {own for _, own, called in rows if own and own != called}
+    return {(key[:-1], own): [called] for key, own, called in rows if own in renamed}
+
+
 def _check_rings(file: File, features: Sequence[Feature], found: Sequence[Feature]) -> None:
     """Raise PlanError where features wait for each other."""
     place = {called: n for n, called in enumerate(file.ids)}
+    # Where all that a feature waits for stands above it, as in most plans, there is no circle.
     ahead = any(place[name] >= n for n, feature in enumerate(found) for name in feature.depends)
     try:
         TopologicalSorter({feature.id: feature.depends for feature in found if ahead}).prepare()
@@ -472,7 +487,7 @@ def _check_rings(file: File, features: Sequence[Feature], found: Sequence[Featur
         says = f"these wait for each other: {' -> '.join(ring)}"
         named = features[place[ring[0]]].depends
         known = _Names(file, features)
-        name = next((each for each in named if ring[1] in (known.of(each) or ())), named[0])
+        name = next((other for other in named if ring[1] in (known.of(other) or ())), named[0])
         raise _misled(
             file, place[ring[0]], name, says, "take one of these dependencies out"
         ) from None
@@ -526,6 +541,7 @@ def _with_flags(file: File, wanted: Mapping[str, bool]) -> str:
         if wanted.get(called, done) != done:
             edits += _edits(file, key, place, not done)
     text = file.doc.text
+    # From the end: an edit moves whatever stands behind it.
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
@@ -536,6 +552,7 @@ def _edits(file: File, key: Key, place: Key, done: bool) -> list[document.Edit]:
     dialect = file.dialect
     *holder, name = place or (dialect.flag,)
     now = inside(file.doc.root, (*key, *place)) if place else ""
+    # A status that is true or false stays so: its tool would not read a word there.
     words = (holder or [name])[0] in dialect.names["status"] and not isinstance(now, bool)
     value = (dialect.done if done else dialect.fresh) if words else done
     return file.doc.set((*key, *holder), str(name), value)

@@ -43,16 +43,12 @@ def falls(values: Sequence[float]) -> bool:
 
 def numbers_of(dialect: Dialect, items: Sequence[Fields]) -> list[float]:
     """Return the priorities in file order, where all that are given are numbers."""
-    values = (
-        [value for item in items if (value := dialect.value("priority", item)) is not None]
-        if dialect.names["priority"]
-        else []
-    )
-    return (
-        []
-        if any(isinstance(value, str) for value in values)
-        else [float(v) for v in values if isinstance(v, int | float)]
-    )
+    if not dialect.names["priority"]:
+        return []
+    values = [dialect.value("priority", item) for item in items]
+    if any(isinstance(value, str) for value in values):
+        return []
+    return [float(value) for value in values if isinstance(value, int | float)]
 
 
 def larger_first(values: Sequence[float]) -> bool:
@@ -66,26 +62,28 @@ def _lists(root: object, places: Sequence[str]) -> Iterator[str]:
         yield f"{few(places)} are read as one list, in this order"
     elif "." in places[0]:
         yield f"{places[0]} is the list of features"
-    if isinstance(root, Mapping):
-        others = [
-            n
-            for n in root
-            if bare(n) in map(bare, LISTS)
-            and n not in places
-            and isinstance(root[n], list)
-            and root[n]
-        ]
-        tags = [
-            f"{tag}.{name}"
-            for tag, held in root.items()
-            for name in (held if isinstance(held, Mapping) else ())
-            if bare(name) in map(bare, LISTS)
-            and isinstance(held[name], list)
-            and held[name]
-            and f"{tag}.{name}" not in places
-        ]
-        if others or tags:
-            yield f"{few([*others, *tags])} beside {few(places)} is not read"
+    unread = _unread_lists(root, places)
+    if unread:
+        yield f"{few(unread)} beside {few(places)} is not read"
+
+
+def _unread_lists(root: object, places: Sequence[str]) -> list[str]:
+    """Return the lists in the root and one level down that may hold features and are not read."""
+    if not isinstance(root, Mapping):
+        return []
+    names = [*map(bare, LISTS)]
+    values = [(name, name, value) for name, value in root.items()] + [
+        (f"{tag}.{name}", name, value)
+        for tag, inner in root.items()
+        if isinstance(inner, Mapping)
+        for name, value in inner.items()
+    ]
+    lists = [
+        path
+        for path, name, value in values
+        if bare(name) in names and isinstance(value, list) and value
+    ]
+    return [path for path in lists if path not in places]
 
 
 def _ids(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
@@ -99,59 +97,82 @@ def _ids(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
 
 def _states(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:
     flags, statuses = dialect.names["flag"], dialect.names["status"]
-    several = [name for name in (*flags, *statuses) if any(name in item for item, _ in pairs)]
-    if len(several) > 1:
+    fields = _in_use((*flags, *statuses), pairs)
+    words = {name: _words_in(name, pairs) for name in statuses}
+    if len(fields) > 1:
         yield (
-            f"{', '.join(several)} all tell the state: the first that a feature has is read and"
+            f"{', '.join(fields)} all tell the state: the first that a feature has is read and"
             " written, the others stay as they are"
         )
-    said = {
-        name: [
-            (word, f)
-            for item, f in pairs
-            if name in item and isinstance(word := status_in(item, name)[1], str)
-        ]
-        for name in statuses
-    }
-    if several and statuses and several[0] in said:
-        words = dict.fromkeys(word for word, _ in said[several[0]])
-        done, rest = (
-            [word for word in words if word_of(word) in known]
-            for known in (dialect.finished, (*OPEN, *SKIPPED))
-        )
-        told = [f"{few(done)} as done"] if done else []
-        told += [f"{few(rest)} as not done"] if rest else []
-        yield (
-            f"{several[0]} tells what is done: {', '.join(told) or 'nothing yet'} is read,"
-            f' "{dialect.done}" is written'
-        )
-    words = dict.fromkeys(word for pair in said.values() for word, _ in pair)
-    if odd := [word for word in words if word_of(word) not in (*dialect.finished, *OPEN, *SKIPPED)]:
+    if fields and fields[0] in words:
+        yield _words_read(dialect, fields[0], dict(words[fields[0]]))
+    said = [pair for name in statuses for pair in words[name]]
+    if odd := _unknown(dialect, dict(said)):
         yield f"the words {few(odd)} are read as not done"
-    known = dialect.finished.union(OPEN) - {""}
-    told_done = [
-        (f, word_of(word) in dialect.finished)
-        for pair in said.values()
-        for word, f in pair
-        if word_of(word) in known
-    ]
-    if torn := [f.id for f, done in told_done if done != f.done]:
-        yield f"{few(torn)}: {several[0]} and {statuses[0]} disagree, {several[0]} counts"
-    if loose := [
-        f.id
-        for item, f in pairs
-        for name in flags[:1]
+    if torn := [feature.id for word, feature in said if _disagrees(dialect, word, feature)]:
+        yield f"{few(torn)}: {fields[0]} and {statuses[0]} disagree, {fields[0]} counts"
+    yield from _loose_flags(flags[:1], pairs)
+    yield from _stateless(dialect, [f for item, f in pairs if not item.keys() & {*fields}])
+
+
+def _in_use(names: Iterable[str], pairs: _Pairs) -> list[str]:
+    """Return those of the names that some item has."""
+    return [name for name in names if any(name in item for item, _ in pairs)]
+
+
+def _unknown(dialect: Dialect, words: Iterable[str]) -> list[str]:
+    """Return the words that say neither done nor not done."""
+    known = (*dialect.finished, *OPEN, *SKIPPED)
+    return [word for word in words if word_of(word) not in known]
+
+
+def _words_in(name: str, pairs: _Pairs) -> list[tuple[str, Feature]]:
+    """Return the words in a field that tells the state, each with its feature."""
+    states = ((status_in(item, name)[1], feature) for item, feature in pairs if name in item)
+    return [(word, feature) for word, feature in states if isinstance(word, str)]
+
+
+def _words_read(dialect: Dialect, field: str, words: Iterable[str]) -> str:
+    """Return how the words of a field are read, and which one is written."""
+    words = [*words]
+    done = [word for word in words if word_of(word) in dialect.finished]
+    rest = [word for word in words if word_of(word) in (*OPEN, *SKIPPED)]
+    parts = [f"{few(done)} as done"] if done else []
+    parts += [f"{few(rest)} as not done"] if rest else []
+    return (
+        f"{field} tells what is done: {', '.join(parts) or 'nothing yet'} is read,"
+        f' "{dialect.done}" is written'
+    )
+
+
+def _disagrees(dialect: Dialect, word: str, feature: Feature) -> bool:
+    """Does a word in a status say another thing than what the feature is read as?"""
+    state = word_of(word)
+    if state == "" or state not in (*dialect.finished, *OPEN):
+        return False
+    return (state in dialect.finished) != feature.done
+
+
+def _loose_flags(flags: Sequence[str], pairs: _Pairs) -> Iterator[str]:
+    loose = [
+        feature.id
+        for item, feature in pairs
+        for name in flags
         if name in item and not isinstance(item[name], bool)
-    ]:
+    ]
+    if loose:
         yield (
             f"{few(loose)}: {flags[0]} is neither true nor false, and read by what it says; null is"
             " not done"
         )
-    none = [f for item, f in pairs if not any(name in item for name in several)]
-    if met := [f.id for f in none if f.done]:
+
+
+def _stateless(dialect: Dialect, features: Sequence[Feature]) -> Iterator[str]:
+    """Yield how features are read that have no field for their state."""
+    if met := [feature.id for feature in features if feature.done]:
         yield f"{few(met)} without a done field: done, as every criterion says that it is met"
-    if left := [f.id for f in none if not f.done]:
-        yield f"{few(left)} without a done field: not done; {dialect.flag} is added when it is"
+    if rest := [feature.id for feature in features if not feature.done]:
+        yield f"{few(rest)} without a done field: not done; {dialect.flag} is added when it is"
 
 
 def _skips(dialect: Dialect, pairs: _Pairs) -> Iterator[str]:

@@ -74,11 +74,7 @@ def parse(text: str, path: str) -> Marked:
     Raises PlanError where there is neither.
     """
     lines = list(_lines(text))
-    if (
-        lines
-        and lines[0].text.lstrip("\ufeff").strip() == "---"
-        and not any(line.plain and BOX.match(line.text) for line in lines)
-    ):
+    if _is_one_task(lines):
         fix = (
             "name a file with a list of boxes, or make a plan of this one: nightlatch plan " + path
         )
@@ -106,8 +102,15 @@ def parse(text: str, path: str) -> Marked:
         starts=starts,
         marks=marks,
         spell=lambda value: DONE if value else FRESH,
-        says=tuple(_interpretations(items)),
+        readings=tuple(_interpretations(items)),
     )
+
+
+def _is_one_task(lines: Sequence[Line]) -> bool:
+    """Does a file begin with fields between two rules, and have no box?"""
+    if not lines or lines[0].text.lstrip("\ufeff").strip() != "---":
+        return False
+    return not any(line.plain and BOX.match(line.text) for line in lines)
 
 
 def _interpretations(items: Sequence[Item]) -> Iterator[str]:
@@ -131,6 +134,7 @@ def _lines(text: str) -> Iterator[Line]:
         line = whole.rstrip("\r\n")
         opened = FENCE.match(line)
         plain = not fence and not comment
+        # A box in an example of code or in a comment is nobody's task.
         if fence:
             fence = "" if opened and opened["fence"].startswith(fence) else fence
         elif opened and not comment:
@@ -144,6 +148,7 @@ def _lines(text: str) -> Iterator[Line]:
 
 def _items(lines: Sequence[Line]) -> list[Item]:
     stories, loose = _headed(lines)
+    # One box outside of the stories, and nobody can tell what the boxes in them are.
     if stories and not loose:
         return stories
     return _boxes(lines)
@@ -152,70 +157,89 @@ def _items(lines: Sequence[Line]) -> list[Item]:
 def _headed(lines: Sequence[Line]) -> tuple[list[Item], bool]:
     """Return the headings with an id that have boxes under them, and whether a box stands
     elsewhere."""
-    found: list[Item] = []
-    current: tuple[int, Item] | None = None
+    stories: list[Item] = []
+    level, current = 0, None
     loose = False
     for line in lines:
-        heading = HEADING.match(line.text) if line.plain else None
-        if heading:
-            story, level = STORY.match(heading["title"]), len(heading["level"])
-            if story:
-                item = Item(
-                    title=story["title"].strip("*_ "), at=line.at, id=" ".join(story["id"].split())
-                )
-                found.append(item)
-                current = (level, item)
-            elif current and level <= current[0]:
+        if heading := _match(HEADING, line):
+            if story := STORY.match(heading["title"]):
+                level, current = len(heading["level"]), _story(story, line.at)
+                stories.append(current)
+            elif len(heading["level"]) <= level:
                 current = None
-        elif box := BOX.match(line.text) if line.plain else None:
+        elif box := _match(BOX, line):
             if current is None:
                 loose = True
-                continue
-            item = current[1]
-            item.marks.append((line.at + box.start("mark"), line.at + box.end("mark")))
-            item.ticked.append(box["mark"] in "xX")
-            item.criteria.append(box["title"])
+            else:
+                _add_criterion(current, box, line.at)
         elif current and line.text.strip():
-            current[1].body.append(line.text.strip())
-    return [item for item in found if item.marks], loose
+            current.body.append(line.text.strip())
+    return [story for story in stories if story.marks], loose
+
+
+def _match(pattern: re.Pattern[str], line: Line) -> re.Match[str] | None:
+    """Return the match of a line that is plain Markdown."""
+    return pattern.match(line.text) if line.plain else None
+
+
+def _story(match: re.Match[str], at: int) -> Item:
+    return Item(title=match["title"].strip("*_ "), at=at, id=" ".join(match["id"].split()))
+
+
+def _add_criterion(story: Item, box: re.Match[str], at: int) -> None:
+    story.marks.append((at + box.start("mark"), at + box.end("mark")))
+    story.ticked.append(box["mark"] in "xX")
+    story.criteria.append(box["title"])
 
 
 def _boxes(lines: Sequence[Line]) -> list[Item]:
     """Return every box, with the lines that stand below it and further in."""
-    found: list[Item] = []
+    items: list[Item] = []
     headings: list[tuple[int, str]] = []
     open_items: list[int] = []
     for line in lines:
-        indent = len(line.text.expandtabs(4)) - len(line.text.expandtabs(4).lstrip())
-        if line.plain and (heading := HEADING.match(line.text)):
-            headings = [each for each in headings if each[0] < len(heading["level"])] + [
-                (len(heading["level"]), heading["title"])
-            ]
+        if heading := _match(HEADING, line):
+            level = len(heading["level"])
+            headings = [above for above in headings if above[0] < level]
+            headings.append((level, heading["title"]))
             open_items = []
-        elif line.plain and (box := BOX.match(line.text)):
-            open_items = [n for n in open_items if found[n].indent < indent]
-            mark = (line.at + box.start("mark"), line.at + box.end("mark"))
-            section = " / ".join(
-                title for level, title in headings if level > 1 or len(headings) == 1
-            )
-            found.append(
-                Item(
-                    title=box["title"],
-                    at=line.at,
-                    indent=indent,
-                    marks=[mark],
-                    ticked=[box["mark"] in "xX"],
-                    section=section,
-                    optional=bool(box["optional"]),
-                    parent=open_items[-1] if open_items else None,
-                )
-            )
-            open_items.append(len(found) - 1)
-        elif line.text.strip():
-            open_items = [n for n in open_items if found[n].indent < indent]
-            if open_items:
-                found[open_items[-1]].body.append(line.text.strip())
-    return found
+            continue
+        box = _match(BOX, line)
+        if not box and not line.text.strip():
+            continue
+        # What stands no further in than a box has nothing to do with it.
+        indent = _indent(line)
+        open_items = [n for n in open_items if items[n].indent < indent]
+        parent = open_items[-1] if open_items else None
+        if box:
+            items.append(_task(box, line, _section(headings), parent))
+            open_items.append(len(items) - 1)
+        elif parent is not None:
+            items[parent].body.append(line.text.strip())
+    return items
+
+
+def _indent(line: Line) -> int:
+    flat = line.text.expandtabs(4)
+    return len(flat) - len(flat.lstrip())
+
+
+def _section(headings: Sequence[tuple[int, str]]) -> str:
+    """Return the headings above a place; that of the whole file is told only where it is alone."""
+    return " / ".join(title for level, title in headings if level > 1 or len(headings) == 1)
+
+
+def _task(box: re.Match[str], line: Line, section: str, parent: int | None) -> Item:
+    return Item(
+        title=box["title"],
+        at=line.at,
+        indent=_indent(line),
+        marks=[(line.at + box.start("mark"), line.at + box.end("mark"))],
+        ticked=[box["mark"] in "xX"],
+        section=section,
+        optional=bool(box["optional"]),
+        parent=parent,
+    )
 
 
 def _name(items: Sequence[Item]) -> None:
@@ -227,6 +251,7 @@ def _name(items: Sequence[Item]) -> None:
     often = Counter(item.id for item in items)
     made: Counter[str] = Counter()
     for item in items:
+        # Not by its number in the file: a box that is put above would take over its history.
         if not item.id or often[item.id] > 1:
             words = "\0".join((item.section, item.id, item.title))
             stem = f"f-{sha256(words.encode()).hexdigest()[:8]}"
@@ -236,31 +261,38 @@ def _name(items: Sequence[Item]) -> None:
 
 def _fields(item: Item, n: int, items: Sequence[Item]) -> dict[str, Any]:
     """Return the item as a plan in JSON would have it."""
-    said: dict[str, Any] = {"id": item.id, "title": item.title, "done": all(item.ticked)}
-    # whoever has parts is done after them
-    depends = [other.id for other in items if other.parent == n]
-    body = []
+    fields, depends, body = _read_body(item)
+    # Whoever has parts is done after them.
+    parts = [other.id for other in items if other.parent == n]
+    whole = None if item.parent is None else items[item.parent]
+    more = {
+        "description": "\n".join(body),
+        "acceptanceCriteria": item.criteria,
+        "dependsOn": [*parts, *depends],
+        "section": item.section,
+        "partOf": f"{whole.id} {whole.title}" if whole else "",
+        "skip": "optional" if item.optional else "",
+    }
+    head = {"id": item.id, "title": item.title, "done": all(item.ticked)}
+    return {**head, **fields, **{name: value for name, value in more.items() if value}}
+
+
+def _read_body(item: Item) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Return the fields that the lines below an item give, what it depends on, and all other
+    lines."""
+    fields: dict[str, Any] = {}
+    depends: list[str] = []
+    body: list[str] = []
     for line in item.body:
         given = FIELD.match(line)
-        name = "".join(given["name"].lower().split()) if given else ""
-        if given and name == "verify":
-            said.setdefault("verify", []).append(given["value"].strip().strip("`"))
-        elif given and name == "priority":
-            said["priority"] = given["value"].strip()
-        elif given:
-            depends += [each.strip(" `*_.[]") for each in given["value"].split(",")]
-        else:
+        if given is None:
             body.append(line)
-    if body:
-        said["description"] = "\n".join(body)
-    if item.criteria:
-        said["acceptanceCriteria"] = item.criteria
-    if depends:
-        said["dependsOn"] = depends
-    if item.section:
-        said["section"] = item.section
-    if item.parent is not None:
-        said["partOf"] = f"{items[item.parent].id} {items[item.parent].title}"
-    if item.optional:
-        said["skip"] = "optional"
-    return said
+            continue
+        match "".join(given["name"].lower().split()):
+            case "verify":
+                fields.setdefault("verify", []).append(given["value"].strip().strip("`"))
+            case "priority":
+                fields["priority"] = given["value"].strip()
+            case _:
+                depends += [name.strip(" `*_.[]") for name in given["value"].split(",")]
+    return fields, depends, body

@@ -14,7 +14,7 @@ class Marked:
 
     `starts` has for each key where its value stands, `marks` for an item's field the spans to write
     into, `spell` what is written there for a value, and `added` what puts a field into an item that
-    has none: the place and the text. `says` is what needed judgement.
+    has none: the place and the text. `readings` are what needed judgement.
     """
 
     text: str
@@ -23,7 +23,7 @@ class Marked:
     marks: Mapping[Key, tuple[tuple[int, int], ...]]
     spell: Callable[[bool | str], str]
     added: Callable[[Key, str, bool | str], tuple[int, str]] | None = None
-    says: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
 
     def start(self, key: Key) -> int:
         while key and key not in self.starts:
