@@ -89,6 +89,31 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
     way, or a switch would touch edits.
     """
     top, head = str(repo.top), repo.head()
+    refuse_unready(repo, head, wanted)
+    if not wanted or wanted == head:
+        return head or ""
+    if wanted.startswith("-") or repo.ask("check-ref-format", f"refs/heads/{wanted}") is None:
+        raise RepoError(
+            f"{wanted!r} is not a valid branch name",
+            place=top,
+            fix="correct branchName in the plan",
+        )
+    # A branch that is made at HEAD touches no file, so edits stay as they are.
+    make = ("-c",) if repo.tip(wanted) is None else ()
+    if not make and has_edits(repo):
+        problem = (
+            f"the plan lands on {wanted}, and the checkout is on {head or 'no branch'} with"
+            " uncommitted edits"
+        )
+        raise RepoError(problem, place=top, fix=f"git switch {wanted}")
+    repo.as_person("switch", "-q", *make, wanted).output()
+    return wanted
+
+
+def refuse_unready(repo: Repo, head: str | None, wanted: str) -> None:
+    """Raise RepoError where the checkout has no branch that work could land on."""
+    top = str(repo.top)
+    # A landing in the middle of it would become part of their rebase or merge.
     if what := under_way(repo):
         fix = f"git {what} --continue, or git {what} --abort"
         raise RepoError(f"a {what} is under way in the checkout", place=top, fix=fix)
@@ -104,29 +129,12 @@ def take_branch(repo: Repo, wanted: str = "") -> str:
             place=top,
             fix="git add -A && git commit -m start",
         )
-    if not wanted or wanted == head:
-        return head or ""
-    if wanted.startswith("-") or repo.ask("check-ref-format", f"refs/heads/{wanted}") is None:
-        raise RepoError(
-            f"{wanted!r} is not a valid branch name",
-            place=top,
-            fix="correct branchName in the plan",
-        )
-    # a branch that is made at HEAD touches no file, so edits stay as they are
-    make = ("-c",) if repo.tip(wanted) is None else ()
-    if (
-        not make
-        and repo.as_person(
-            "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all"
-        ).output()
-    ):
-        problem = (
-            f"the plan lands on {wanted}, and the checkout is on {head or 'no branch'} with"
-            " uncommitted edits"
-        )
-        raise RepoError(problem, place=top, fix=f"git switch {wanted}")
-    repo.as_person("switch", "-q", *make, wanted).output()
-    return wanted
+
+
+def has_edits(repo: Repo) -> bool:
+    """Return whether the person changed a file that git knows and did not commit it."""
+    status = ("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+    return bool(repo.as_person(*status).output())
 
 
 def under_way(repo: Repo) -> str | None:
@@ -137,12 +145,9 @@ def under_way(repo: Repo) -> str | None:
 
 def is_ignored(repo: Repo, path: str) -> bool:
     """Return whether git ignores this existing file."""
-    return (
-        repo.as_person("check-ignore", "-q", f"./{path}", env={"GIT_LITERAL_PATHSPECS": "0"})
-        .finish()
-        .returncode
-        == 0
-    )
+    # `check-ignore` takes no literal paths; behind `./` none is read as anything but a path.
+    asked = repo.as_person("check-ignore", "-q", f"./{path}", env={"GIT_LITERAL_PATHSPECS": "0"})
+    return asked.finish().returncode == 0
 
 
 def plan_edit(repo: Repo, branch: str, path: str) -> PersonEdit | None:
@@ -158,11 +163,9 @@ def plan_edit(repo: Repo, branch: str, path: str) -> PersonEdit | None:
     seen, tip = file.read_bytes(), repo.read(f"refs/heads/{branch}", path)
     if seen == tip:
         return None
-    data = repo.run(
-        "cat-file",
-        "blob",
-        printed_id(repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen)),
-    )
+    # As git would keep it: line ends or a filter of the person's are no edit.
+    stored = repo.as_person("hash-object", "-w", "--stdin", f"--path={path}").output(seen)
+    data = repo.run("cat-file", "blob", printed_id(stored))
     behind = repo.tip_of(BEHIND)
     ancestor = repo.read(behind, path) if behind else tip
     if data in (tip, ancestor):
@@ -323,7 +326,7 @@ def rebasing(repo: Repo, branch: str) -> bool:
 
 
 def try_to_move(
-    way: EditHandling, changes: Iterable[Change], sorted_out: SortedOut
+    way: EditHandling, changes: Sequence[Change], sorted_out: SortedOut
 ) -> SyncResult | None:
     """Have git move what is neither there nor to stay, and bring edits and landings together.
 
@@ -333,29 +336,32 @@ def try_to_move(
     finished by the next one.
     """
     repo, stays = way.repo, sorted_out.stays
-    sides = {change.path: new_side(change) for change in changes}
-    # git would call the edited file untracked
-    later = {each.change.path for each in sorted_out.meetings if not each.change.new_mode}
-    moving = {path: side for path, side in sides.items() if path not in stays and path not in later}
-    target = repo.tree_with(way.start, moving) if stays or later else way.new
+    # Git would call the edited file untracked.
+    later = {meeting.change.path for meeting in sorted_out.meetings if not meeting.change.new_mode}
+    target = way.new
+    if stays or later:
+        target = repo.tree_with(way.start, sides_without(changes, stays | later))
     if sorted_out.meetings:
         repo.set_ref(BEHIND, repo.tree_of(way.start))
+    edited = [meeting.change for meeting in sorted_out.meetings]
     try:
-        to_record = [each.change for each in sorted_out.meetings if each.change.path not in later]
-        record(repo, [*sorted_out.there, *to_record])
+        # Before `read-tree`, which refuses a path whose index entry is not what it expects.
+        record(repo, [*sorted_out.there, *(c for c in edited if c.path not in later)])
         repo.as_person("read-tree", "-m", "-u", way.start, target).output()
     except RepoError:
         return None
     again = edit_merge.finish(repo, sorted_out.meetings)
     if stays or again:
-        left = {
-            path: side for path, side in sides.items() if path not in stays and path not in again
-        }
-        repo.set_ref(BEHIND, repo.tree_with(way.start, left))
+        repo.set_ref(BEHIND, repo.tree_with(way.start, sides_without(changes, {*stays, *again})))
     else:
         repo.delete_ref(BEHIND)
-    conflicts = (each.change.path for each in sorted_out.meetings if each.conflict)
+    conflicts = (meeting.change.path for meeting in sorted_out.meetings if meeting.conflict)
     return SyncResult(stays=tuple(sorted({*stays, *again})), conflicts=tuple(sorted(conflicts)))
+
+
+def sides_without(changes: Iterable[Change], paths: Collection[str]) -> dict[str, Entry | None]:
+    """Return what the changes make of their paths, apart from these paths."""
+    return {change.path: new_side(change) for change in changes if change.path not in paths}
 
 
 def sort_out(way: EditHandling, changes: Sequence[Change], *, torn: bool) -> SortedOut:
@@ -364,38 +370,67 @@ def sort_out(way: EditHandling, changes: Sequence[Change], *, torn: bool) -> Sor
 
     `torn`: a git was killed while it moved them.
     """
-    repo, found = way.repo, SortedOut()
+    repo, result = way.repo, SortedOut()
     index, disk = staged(repo, changes), on_disk(repo, changes)
     for change in changes:
-        path, old, new = change.path, old_side(change), new_side(change)
-        known, hidden = index.get(path, (None, False))
+        path, sides = change.path, (old_side(change), new_side(change))
+        # The folder of a submodule is a repository of its own, in which nothing lands.
         if GITLINK in (change.old_mode, change.new_mode):
             continue
+        known, hidden = index.get(path, (None, False))
         seen = disk.get(path)
-        if known not in (old, new) and seen in (old, new) and rewound(repo, way.new, change, known):
-            record(
-                repo,
-                [
-                    replace(
-                        change, new_mode=seen[0] if seen else "", new_oid=seen[1] if seen else ""
-                    )
-                ],
-            )
+        if was_put_back(way, change, known, seen):
+            record(repo, [with_new_side(change, seen)])
             known = seen
-        moved = known == new and not way.resumed and path not in way.met  # an edit of what landed
-        if known in (old, new) and (
-            seen == new or moved or (within(path, way.texts) and bring(repo, change))
-        ):
-            found.there.append(change)
-        elif known in (old, new) and (seen == old or hidden or (torn and unwritten(repo, change))):
+        if known in sides and is_there(way, change, known, seen):
+            result.there.append(change)
+        elif known in sides and git_moves(way, change, seen, hidden=hidden, torn=torn):
             continue
         elif within(path, way.texts):
-            found.stays.add(path)
-            if known == old or rewound(repo, way.new, change, known):
-                found.there.append(change)  # what they commit without naming it is what landed
+            result.stays.add(path)
+            # What they commit without naming it is what landed.
+            result.there += [change] if is_unstaged(way, change, known) else []
         else:
-            found.meetings.append(met(way, change, known, seen))
-    return found
+            result.meetings.append(met(way, change, known, seen))
+    return result
+
+
+def was_put_back(
+    way: EditHandling, change: Change, known: Entry | None, seen: Entry | None
+) -> bool:
+    """Return whether a git of the person put the index back, though not the file."""
+    sides = (old_side(change), new_side(change))
+    is_odd = known not in sides and seen in sides
+    return is_odd and rewound(way.repo, way.new, change, known)
+
+
+def is_unstaged(way: EditHandling, change: Change, known: Entry | None) -> bool:
+    """Return whether the index has of a path what the branch had."""
+    return known == old_side(change) or rewound(way.repo, way.new, change, known)
+
+
+def with_new_side(change: Change, entry: Entry | None) -> Change:
+    mode, oid = entry or ("", "")
+    return replace(change, new_mode=mode, new_oid=oid)
+
+
+def is_there(way: EditHandling, change: Change, known: Entry | None, seen: Entry | None) -> bool:
+    """Return whether a path that nothing is staged of needs no move, or is brought just now."""
+    new = new_side(change)
+    if seen == new:
+        return True
+    # An edit of what landed, which the index has already.
+    if known == new and not way.resumed and change.path not in way.met:
+        return True
+    return within(change.path, way.texts) and bring(way.repo, change)
+
+
+def git_moves(
+    way: EditHandling, change: Change, seen: Entry | None, *, hidden: bool, torn: bool
+) -> bool:
+    """Return whether git can move a path that nothing is staged of: it is as it was, kept away by
+    a sparse checkout, or half written."""
+    return seen == old_side(change) or hidden or (torn and unwritten(way.repo, change))
 
 
 def met(way: EditHandling, change: Change, known: Entry | None, seen: Entry | None) -> EditConflict:
@@ -441,10 +476,9 @@ def unwritten(repo: Repo, change: Change) -> bool:
         return bool(change.new_mode)
     if change.new_mode not in (FILE, PROGRAM) or file.is_symlink() or not file.is_file():
         return False
-    seen, text = (
-        file.read_bytes(),
-        repo.as_person("cat-file", "--filters", f"--path={change.path}", change.new_oid).output(),
-    )
+    seen = file.read_bytes()
+    show = ("cat-file", "--filters", f"--path={change.path}", change.new_oid)
+    text = repo.as_person(*show).output()
     if seen != text and text.startswith(seen):
         file.unlink()
         return True

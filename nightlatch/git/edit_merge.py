@@ -59,25 +59,27 @@ def meet(
     `union`: both sides' lines stay, as in a file to which lines are only added. The text of an
     `ignored` file is never stored.
     """
-    old, new = old_side(change), new_side(change)
-    mine = None if ignored else stored(repo, change.path, seen.disk)
-    staged, disk = (
-        brought(repo, change.path, old, each, new, union=union) for each in (seen.staged, mine)
-    )
+    path, old, new = change.path, old_side(change), new_side(change)
+    mine = None if ignored else stored(repo, path, seen.disk)
+    staged, staged_is_clean = brought(repo, path, old, seen.staged, new, union=union)
+    disk, disk_is_clean = brought(repo, path, old, mine, new, union=union)
     if seen.staged is None and old is None:
-        staged = (new, True)  # git did not know the file, so nothing is staged
-    bytes_seen = bytes_of(repo, change.path)
-    become = disk[0] if disk[0] != mine and not ignored else None
-    if staged[1] and disk[1] and not ignored:
+        # Git did not know the file, so nothing is staged.
+        staged, staged_is_clean = new, True
+    # What the file must still be when it is replaced: an editor may save meanwhile.
+    bytes_seen = bytes_of(repo, path)
+    is_clean = disk_is_clean and not ignored
+    become = disk if disk != mine and not ignored else None
+    if is_clean and staged_is_clean:
         return EditConflict(
-            change=change, conflict=False, staged=staged[0], disk=become, seen=bytes_seen
+            change=change, conflict=False, staged=staged, disk=become, seen=bytes_seen
         )
     return EditConflict(
         change=change,
         conflict=True,
         disk=become,
         seen=bytes_seen,
-        edited=seen.staged if disk[1] and not ignored else mine,
+        edited=seen.staged if is_clean else mine,
     )
 
 
@@ -118,18 +120,18 @@ def brought(
     """
     if edited in (old, new):
         return new, True
-    if (
-        edited is None
-        or new is None
-        or {edited[0], new[0]} - {*REGULAR}
-        or (old and old[0] not in REGULAR)
-    ):
+    if edited is None or new is None or not are_regular(old, edited, new):
         return None, False
-    text, clean = three_way(
-        repo, path, *(entry[1] if entry else "" for entry in (new, old, edited)), union=union
-    )
+    before = old[1] if old else ""
+    text, clean = three_way(repo, path, new[1], before, edited[1], union=union)
+    # Whoever changed it has made the file a program, or no longer one.
     mode = edited[0] if old and edited[0] != old[0] else new[0]
     return ((mode, text), clean) if text else (None, False)
+
+
+def are_regular(*entries: Entry | None) -> bool:
+    """Return whether all that is there is a file with a text that can be merged."""
+    return all(entry is None or entry[0] in REGULAR for entry in entries)
 
 
 def three_way(
@@ -149,12 +151,12 @@ def three_way(
             place.write_bytes(repo.run("cat-file", "blob", blob) if blob else b"")
         union = union or driver == "union"
         done = merged_files(repo, places, *(("--union",) if union else ()))
-        if (
-            before
-            and 0 < done.returncode < 128
-            and only_added(merged_files(repo, places, "--diff3").stdout)
-        ):
-            done = merged_files(repo, places, "--union")
+        # The exit code is the number of conflicts; from 128 on git could not merge at all.
+        has_conflict = 0 < done.returncode < 128
+        if before and has_conflict:
+            marked = merged_files(repo, places, "--diff3").stdout
+            if only_added(marked):
+                done = merged_files(repo, places, "--union")
     if not 0 <= done.returncode < 128:
         return "", False
     return repo.write_blob(done.stdout), done.returncode == 0

@@ -9,7 +9,7 @@ what a filter or an encoding makes of a file is shown there.
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,40 +36,64 @@ def as_kept(
     Raises RepoError for a filter whose command lies in the project, where an agent can change it.
     """
     blobs = list(blobs)
-    breaks = bool(blobs) and converts_breaks(repo)
-    if not blobs or not (breaks or rule_files(repo, rules)):
-        return  # mostly no file can be kept otherwise than it is
-    for (path, oid, old), said in zip(
-        blobs, attributes(repo, rules, [path for path, _, _ in blobs]), strict=True
-    ):
-        if oid == old:
+    if not blobs:
+        return
+    breaks = converts_breaks(repo)
+    # Mostly no file can be kept otherwise than it is.
+    if not breaks and not rule_files(repo, rules):
+        return
+    every = attributes(repo, rules, [path for path, _, _ in blobs])
+    for (path, oid, old), rule in zip(blobs, every, strict=True):
+        blob = None if oid == old else repo.find(oid)
+        if blob is None or not may_be_kept_otherwise(repo, rule, blob[2], old, breaks=breaks):
             continue
-        data = repo.find(oid)
-        if data is None:
+        # Secrets were looked for in the bytes: in another encoding they were not seen there.
+        if refuses(path, decoded(blob[2], rule["working-tree-encoding"])):
+            yield path, ""
             continue
-        filtered = said["filter"] not in OFF or said["working-tree-encoding"] not in OFF
-        keyword = said["ident"] == "set" and b"$Id:" in data[2]
-        texts = (
-            said["text"] not in OFF
-            or said["eol"] not in OFF
-            or said["crlf"] not in OFF
-            or (breaks and said["text"] != "unset")
-        )
-        by_chance = said["text"] == "auto" or (
-            said["text"] == "unspecified" and said["eol"] in OFF and said["crlf"] in OFF
-        )
-        # git leaves such files as they are
-        kept_so = by_chance and bool(old) and has_breaks((repo.find(old) or ("", "", b""))[2])
-        if filtered or keyword or (texts and not kept_so and b"\r" in data[2]):
-            if refuses(path, decoded(data[2], said["working-tree-encoding"])):
-                yield path, ""
-                continue
-            done = persons_command(
-                repo, rules, "hash-object", "-w", "--stdin", f"--path={path}"
-            ).finish(data[2])
-            kept = printed_id(done.stdout) if done.returncode == 0 else ""
-            if kept != oid:
-                yield path, kept
+        kept = cleaned(repo, rules, path, blob[2])
+        if kept != oid:
+            yield path, kept
+
+
+def may_be_kept_otherwise(
+    repo: Repo, rule: Mapping[str, str], data: bytes, old: str, *, breaks: bool
+) -> bool:
+    """Return whether git has to be asked what it makes of a file, whose blob in the base is `old`:
+    for most files this can be told without a process."""
+    if rule["filter"] not in OFF or rule["working-tree-encoding"] not in OFF:
+        return True
+    if rule["ident"] == "set" and b"$Id:" in data:
+        return True
+    if b"\r" not in data or not has_converted_breaks(rule, breaks=breaks):
+        return False
+    # Git leaves the line ends of a file alone that has been kept with them, unless a rule names it.
+    return not (is_text_by_chance(rule) and bool(old) and has_breaks(data_of(repo, old)))
+
+
+def has_converted_breaks(rule: Mapping[str, str], *, breaks: bool) -> bool:
+    """Return whether line ends are converted, by a rule or by the person's configuration."""
+    named = any(rule[name] not in OFF for name in ("text", "eol", "crlf"))
+    return named or (breaks and rule["text"] != "unset")
+
+
+def is_text_by_chance(rule: Mapping[str, str]) -> bool:
+    """Return whether no rule says outright that a file is a text."""
+    if rule["text"] == "auto":
+        return True
+    return rule["text"] == "unspecified" and rule["eol"] in OFF and rule["crlf"] in OFF
+
+
+def data_of(repo: Repo, oid: str) -> bytes:
+    blob = repo.find(oid)
+    return blob[2] if blob else b""
+
+
+def cleaned(repo: Repo, rules: Path, path: str, data: bytes) -> str:
+    """Return the blob that `git add` would make of a file, "" where a filter fails."""
+    stored = persons_command(repo, rules, "hash-object", "-w", "--stdin", f"--path={path}")
+    done = stored.finish(data)
+    return printed_id(done.stdout) if done.returncode == 0 else ""
 
 
 def decoded(data: bytes, coding: str) -> str:
@@ -167,18 +191,17 @@ def trusted(repo: Repo, name: str) -> None:
     """Raise RepoError where a command of this filter is a file of the project, which an agent could
     change."""
     for kind in ("clean", "process"):
-        command = os.fsdecode(
-            repo.as_person("config", "--get", f"filter.{name}.{kind}").finish().stdout
-        ).strip()
+        asked = repo.as_person("config", "--get", f"filter.{name}.{kind}")
+        command = os.fsdecode(asked.finish().stdout).strip()
         try:
             parts = shlex.split(command)
         except ValueError:
             parts = command.split()
         for part in parts:
             place = str(repo.top / part)  # an absolute one stays what it is
-            if (Path(part).is_absolute() or os.path.lexists(place)) and outside.in_project(
-                place, repo.top
-            ) is not None:
+            # `git` and `cat` are looked for on PATH; only what lies in the project is a file of it.
+            is_file = Path(part).is_absolute() or os.path.lexists(place)
+            if is_file and outside.in_project(place, repo.top) is not None:
                 problem = (
                     f"the filter {name} runs {part}, a file of the project, on everything that is"
                     " added; an agent could change it"

@@ -28,12 +28,7 @@ def open_repo(folder: Path) -> Repo:
     One without commits, or with a detached HEAD, opens, because it can be looked at;
     `checkout.take_branch` refuses it.
     """
-    safe = outside.environment(None, folder)
-    env = {
-        name: value
-        for name, value in safe.items()
-        if not name.startswith("GIT_") or name.startswith(PERSONS)
-    } | QUIET
+    env = environment_of(folder)
     places = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
     done = looking(
         folder, env, "rev-parse", "--is-bare-repository", "--show-object-format", *places
@@ -48,11 +43,6 @@ def open_repo(folder: Path) -> Repo:
     known = {key: value for key, _, value in (item.partition("\n") for item in settings)}
     refuse_partial(known, top)
     idents = dict(idents_of(folder, env))
-    named = {
-        f"GIT_{role}_{word}": value
-        for role, who in idents.items()
-        for word, value in (("NAME", who.name), ("EMAIL", who.email))
-    }
     usual = Path(env.get("XDG_CONFIG_HOME") or Path(env.get("HOME", "/"), ".config"), "git")
     return Repo(
         top=Path(top),
@@ -70,8 +60,29 @@ def open_repo(folder: Path) -> Repo:
             Path(common_dir, "info/attributes"),
         ),
         idents=idents,
-        env={**env, **named},
+        env={**env, **ident_variables(idents)},
     )
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """Return the environment of every git command, without what a hook or an editor of the
+    person's has set for another repository."""
+    safe = outside.environment(None, folder)
+    kept = {
+        name: value
+        for name, value in safe.items()
+        if not name.startswith("GIT_") or name.startswith(PERSONS)
+    }
+    return kept | QUIET
+
+
+def ident_variables(idents: Mapping[str, Ident]) -> dict[str, str]:
+    """Return who commits as git reads it from the environment."""
+    return {
+        f"GIT_{role}_{word}": value
+        for role, ident in idents.items()
+        for word, value in (("NAME", ident.name), ("EMAIL", ident.email))
+    }
 
 
 def refuse_partial(settings: Mapping[str, str], top: str) -> None:

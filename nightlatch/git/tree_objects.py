@@ -74,12 +74,23 @@ def differing(
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
-        inner = [entry[1] if entry and entry[0] == FOLDER else "" for entry in (was, now)]
-        if any(inner):
-            yield from differing(reader, width, inner[0], inner[1], f"{folder}{name}/")
-        sides = tuple(entry if entry and entry[0] != FOLDER else None for entry in (was, now))
-        if any(sides):
-            yield f"{folder}{name}", sides[0], sides[1]
+        # One side may be a folder and the other a file: then both of these have something to say.
+        was_tree, now_tree = tree_of(was), tree_of(now)
+        if was_tree or now_tree:
+            yield from differing(reader, width, was_tree, now_tree, f"{folder}{name}/")
+        was_file, now_file = file_of(was), file_of(now)
+        if was_file or now_file:
+            yield f"{folder}{name}", was_file, now_file
+
+
+def tree_of(entry: Entry | None) -> str:
+    """Return the id of the folder that an entry is, "" for any other entry."""
+    return entry[1] if entry and entry[0] == FOLDER else ""
+
+
+def file_of(entry: Entry | None) -> Entry | None:
+    """Return an entry that is no folder."""
+    return entry if entry and entry[0] != FOLDER else None
 
 
 def entries_of(tree: bytes, width: int) -> Iterator[tuple[str, Entry]]:

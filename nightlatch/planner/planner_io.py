@@ -7,7 +7,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from nightlatch.planner.proposal import Aim
 from nightlatch.project.project import Project, templates
 from nightlatch.record.progress import line
 from nightlatch.report.status_io import ProjectStatus
+from nightlatch.suite.evaluate_io import TreeEvaluator
 from nightlatch.suite.results import CheckStatus
 from nightlatch.util import fs
 from nightlatch.util.paths import FILE, PROGRAM
@@ -216,10 +217,8 @@ class Planning:
         the others are taken.
         """
         made, problems = self.files_written()
-        told = {planner.PLACE: said, **made}
-        if keys := tuple(
-            name for name, data in told.items() if self.project.secrets.hide_bytes(data) != data
-        ):
+        # First of all: a problem is told to the agent with words of its answer.
+        if keys := self.with_secrets({planner.PLACE: said, **made}):
             return (
                 f"there is a key or a token in {', '.join(keys)}, which is never written anywhere",
             )
@@ -233,13 +232,19 @@ class Planning:
             return problems
         untrue = dict(self.untrue(plan, proposal.proved, made))
         kept = {name: fields for name, fields in proposal.fields.items() if name not in untrue}
-        if untrue and not (last and kept and self.task.aim is Aim.PROVE):
+        may_leave_out = last and bool(kept) and self.task.aim is Aim.PROVE
+        if untrue and not may_leave_out:
             return tuple(untrue.values())
         if untrue:
             new = edit.with_fields(self.data, self.project.plan, kept)
             plan = planfile.read(new, self.project.plan, *self.project.reading)
         left_out = (f"left out, for it does not hold: {problem}" for problem in untrue.values())
         return Draft(plan=new, files=made, remarks=(*left_out, *self.remarks(plan)))
+
+    def with_secrets(self, files: Mapping[str, bytes]) -> list[str]:
+        """The names of those of these files that hold something secret."""
+        hide = self.project.secrets.hide_bytes
+        return [name for name, data in files.items() if hide(data) != data]
 
     def edited(self, said: bytes) -> tuple[bytes, planner.Proposal]:
         """The plan's text with what an answer adds to it. Raises PlanError."""
@@ -300,34 +305,31 @@ class Planning:
     ) -> Iterator[tuple[str, str]]:
         """What does not hold at the base with the new files, by file or feature: init.sh fails,
         a check is red, a verify is not."""
-        repo, usual = self.project.repo, self.engine.evaluator
+        usual = self.engine.evaluator
+        # One that hangs where there is no work yet would else take as long as a check of the night may.
         hands = replace(usual.hands, timeout=min(VERIFY, usual.hands.timeout))
         evaluator = replace(usual, hands=hands)
-        blobs = {
-            self.project.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()
-        }
-        base = (
-            repo.commit(repo.tree_with(self.base, blobs), [self.base], "what a planner made")
-            if made
-            else self.base
-        )
+        base = self.base_with(made) if made else self.base
         try:
-            for check in evaluator.checks(base, base) if made else ():
-                if check.name in made and check.answer not in (CheckStatus.GREEN, CheckStatus.SKIP):
-                    yield (
-                        check.name,
-                        (
-                            f"{check.name} is {check.answer} on the untouched project:"
-                            f" {line(check.tail[-300:])}"
-                        ),
-                    )
+            if made:
+                yield from red_checks(evaluator, base, made)
             for feature in (feature for feature in plan.features if feature.id in names):
                 if problem := planner.untrue(feature, evaluator.verify(base, base, feature)):
                     yield feature.id, problem
         except FaultError as error:
+            # Of the person's own init.sh it is no news about the answer.
             if INIT not in made:
                 raise
             yield INIT, f"{error.place}: {line(error.problem, 600)}"
+
+    def base_with(self, made: Mapping[str, bytes]) -> str:
+        """A commit of the base with the new files; no branch has it."""
+        repo = self.project.repo
+        blobs = {
+            self.project.path(name): (PROGRAM, repo.write_blob(data)) for name, data in made.items()
+        }
+        tree = repo.tree_with(self.base, blobs)
+        return repo.commit(tree, [self.base], "what a planner made")
 
     def remarks(self, plan: Plan) -> Iterator[str]:
         """What the person should look at: existing tests that may change, and what was done to
@@ -346,6 +348,21 @@ class Planning:
                 )
             edited = self.project.plan
             yield f"it edited {edited} in its workspace, which counts for nothing ({what})"
+
+
+def red_checks(
+    evaluator: TreeEvaluator, base: str, made: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Those of the new checks that are red before any work, each with what it printed."""
+    for check in evaluator.checks(base, base):
+        if check.name in made and check.answer not in (CheckStatus.GREEN, CheckStatus.SKIP):
+            yield (
+                check.name,
+                (
+                    f"{check.name} is {check.answer} on the untouched project:"
+                    f" {line(check.tail[-300:])}"
+                ),
+            )
 
 
 def drafted(project: Project, seen: ProjectStatus, agent: Agent, task: Task) -> Draft:

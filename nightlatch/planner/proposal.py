@@ -69,43 +69,50 @@ def answer_in(words: str) -> str:
 
 def read(text: str, plan: Plan, aim: Aim, schema: Mapping[str, Any], target: str = "") -> Proposal:
     """The proposal in an answer. `target` is the feature that is split."""
-    if not text.strip():
-        return Proposal(
-            problems=(
-                (
-                    "it answered nothing: no plan.json in $NIGHTLATCH_OUT, and no JSON in its last"
-                    " message"
-                ),
-            )
-        )
     try:
-        root = json_edit.parse(text, PLACE)
+        rows = _rows(text)
     except PlanError as error:
         return Proposal(problems=(f"{error.place}: {error.problem}\n{error.fix}",))
-    rows = root.get("userStories") if isinstance(root, dict) else None
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
-    ):
-        return Proposal(
-            problems=('expected {"userStories": [...]}, where each feature has a text "id"',)
-        )
+    if isinstance(rows, str):
+        return Proposal(problems=(rows,))
     known = {feature.id: feature for feature in plan.features}
     old, new = ([row for row in rows if (row["id"] in known) is there] for there in (True, False))
     if aim is Aim.PROVE:
         proposal, problems = _proofs(old, new, known, schema)
     else:
-        split = (
-            {target: {"depends": (*known[target].depends, *(row["id"] for row in new))}}
-            if target
-            else {}
-        )
-        proposal, problems = (
-            Proposal(items=tuple(new), fields=split),
-            [*_echoed(old, known), *_additions(new, plan, schema, target)],
-        )
+        proposal = Proposal(items=tuple(new), fields=_split(known.get(target), new))
+        problems = [*_echoed(old, known), *_additions(new, plan, schema, target)]
+    # These need rows of the right form, and would say more than the cause of it all.
     if not problems:
         problems = [*_commands(proposal, plan), *_dependencies(proposal, plan)]
     return Proposal(problems=tuple(problems)) if problems else proposal
+
+
+def _rows(text: str) -> list[Fields] | str:
+    """The features in an answer, or in words why there are none. Raises PlanError for what is no
+    JSON."""
+    if not text.strip():
+        return (
+            "it answered nothing: no plan.json in $NIGHTLATCH_OUT, and no JSON in its last message"
+        )
+    root = json_edit.parse(text, PLACE)
+    rows = root.get("userStories") if isinstance(root, dict) else None
+    if not isinstance(rows, list) or not all(map(_has_id, rows)):
+        return 'expected {"userStories": [...]}, where each feature has a text "id"'
+    return rows
+
+
+def _has_id(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str)
+
+
+def _split(
+    feature: Feature | None, parts: Sequence[Fields]
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What a feature that is split gets: it waits for its parts."""
+    if feature is None:
+        return {}
+    return {feature.id: {"depends": (*feature.depends, *(row["id"] for row in parts))}}
 
 
 def untrue(feature: Feature, said: VerifyResult) -> str:
@@ -220,29 +227,36 @@ def _proofs(
     ]
     fields: dict[str, dict[str, tuple[str, ...]]] = {}
     for row in rows:
-        feature, added = known[row["id"]], {n: v for n, v in row.items() if n in MAY_ADD}
-        rest = {n: v for n, v in row.items() if n not in added or getattr(feature, MAY_ADD[n])}
-        problems += [
-            f"{feature.id}: its {name} would change, and --prove only adds what is missing"
-            for name in _changed(rest, feature)
-        ]
-        problems += [f"{feature.id}: {problem}" for problem in _by_schema(added, schema, "proof")]
-        problems += (
-            [f"{feature.id} is done: there is nothing left to prove"]
-            if feature.done and added.keys() - rest.keys()
-            else []
-        )
-        lists = {
-            MAY_ADD[n]: tuple(map(str, _listed(v)))
-            for n, v in added.items()
-            if n not in rest and _listed(v)
-        }
+        feature = known[row["id"]]
+        added = _added(row, feature)
+        problems += _proof_problems(row, feature, added, schema)
+        lists = {MAY_ADD[n]: tuple(map(str, _listed(v))) for n, v in added.items() if _listed(v)}
         fields |= {feature.id: lists} if lists else {}
     if not problems and not 0 < len(fields) <= MOST:
         problems = [
             f"it adds something to {len(fields)} features: at least 1, at most {MOST} at a time"
         ]
     return Proposal(fields=fields), problems
+
+
+def _added(row: Fields, feature: Feature) -> Fields:
+    """What an answer adds to a feature that has nothing there yet."""
+    return {n: v for n, v in row.items() if n in MAY_ADD and not getattr(feature, MAY_ADD[n])}
+
+
+def _proof_problems(
+    row: Fields, feature: Feature, added: Fields, schema: Mapping[str, Any]
+) -> Iterator[str]:
+    """What is wrong with the fields that an answer has of one feature."""
+    rest = {n: v for n, v in row.items() if n not in added}
+    yield from (
+        f"{feature.id}: its {name} would change, and --prove only adds what is missing"
+        for name in _changed(rest, feature)
+    )
+    proofs = {n: v for n, v in row.items() if n in MAY_ADD}
+    yield from (f"{feature.id}: {problem}" for problem in _by_schema(proofs, schema, "proof"))
+    if feature.done and added:
+        yield f"{feature.id} is done: there is nothing left to prove"
 
 
 def _by_schema(row: Fields, schema: Mapping[str, Any], part: str) -> list[str]:
