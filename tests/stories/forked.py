@@ -15,6 +15,7 @@ import tempfile
 import threading
 import traceback
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -68,6 +69,7 @@ def become_program(
 ) -> NoReturn:
     """Be what `python -m nightlatch ARGS` is, and nothing of the tests any more."""
     code = 1
+    forget_parents_finalizers()
     try:
         os.chdir(cwd)
         os.environ.clear()
@@ -87,9 +89,17 @@ def become_program(
     except BaseException:  # noqa: BLE001  # as Python ends, whatever it was
         traceback.print_exc()
     finally:
+        # what it started ends before it does, as at the end of any Python
+        weakref.finalize._exitfunc()  # type: ignore[attr-defined]  # the one way to do that early
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def forget_parents_finalizers() -> None:
+    """Leave the temporary folders and the gits of the tests alone: they are the parent's."""
+    for finalizer in [*weakref.finalize._registry]:  # type: ignore[attr-defined]  # no other list
+        finalizer.detach()
 
 
 def stream(number: int, errors: str) -> TextIOWrapper:
