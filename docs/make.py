@@ -1,5 +1,5 @@
-"""Makes what the docs say because the code says it: commands.md, languages.md and the rules of
-ratchet.md.
+"""Makes what the docs say because the code says it: commands.md, and the lists in ratchet.md,
+languages.md and suites.md.
 
 ./init.sh python docs/make.py [--check]
 """
@@ -17,9 +17,10 @@ from nightlatch.agents import note_cli
 from nightlatch.cli import COMMANDS, Program, every_command
 from nightlatch.ratchet.languages import languages_page
 from nightlatch.suite import run_io, suites_page
-from nightlatch.verdict.rules_page import page
+from nightlatch.verdict import rules_page
 
 DOCS = Path(__file__).parent
+BY_PARTS = ("ratchet.md", "languages.md", "suites.md")  # written by hand but for what is marked
 BEGINNING = """\
 # The command line
 
@@ -103,10 +104,13 @@ def table(told: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> Iterator[s
 
 def main(*, check: bool) -> str:
     """Write what is not current, or only say so."""
-    rules = DOCS / "ratchet.md"
-    made = {DOCS / "commands.md": commands(), rules: page(rules.read_text(encoding="utf-8"))}
-    made[DOCS / "languages.md"] = languages_page.page()
-    made[DOCS / "suites.md"] = suites_page.page(run_io.shipped())
+    pages = {name: (DOCS / name).read_text(encoding="utf-8") for name in BY_PARTS}
+    made = {
+        DOCS / "commands.md": commands(),
+        DOCS / "ratchet.md": rules_page.page(pages["ratchet.md"]),
+        DOCS / "languages.md": languages_page.page(pages["languages.md"]),
+        DOCS / "suites.md": suites_page.page(pages["suites.md"], run_io.shipped()),
+    }
     old = [
         file
         for file, text in made.items()

@@ -306,7 +306,7 @@ class Planning:
         """What does not hold at the base with the new files, by file or feature: init.sh fails,
         a check is red, a verify is not."""
         usual = self.engine.evaluator
-        # One that hangs where there is no work yet would else take as long as a check of the night may.
+        # One that hangs where there is no work yet would else take as long as a check of the night.
         hands = replace(usual.hands, timeout=min(VERIFY, usual.hands.timeout))
         evaluator = replace(usual, hands=hands)
         base = self.base_with(made) if made else self.base

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from nightlatch.model.models import Rule, Ruling
 from nightlatch.model.rules import rules
+from nightlatch.util.made_pages import between_marks
 
 FAMILIES = {
     "scope": "What a candidate may hold at all, before anything runs",
@@ -17,7 +18,6 @@ FAMILIES = {
     "judge": "What no command can tell",
     "land": "On the way to the branch",
 }
-MARKS = ("<!-- rules: made by docs/make.py -->", "<!-- end of the rules -->")
 RULINGS = {Ruling.REJECT: "refused", Ruling.HOLD: "held for a person", Ruling.FLAG: "only said"}
 
 
@@ -34,11 +34,8 @@ def family_index(rule: str) -> int:
 
 
 def page(text: str) -> str:
-    """Return the page with the rules between its two marks made anew, the rest as it is."""
-    before, _, rest = text.partition(MARKS[0])
-    return (
-        "\n".join((f"{before}{MARKS[0]}", "", *sections(), MARKS[1])) + rest.partition(MARKS[1])[2]
-    )
+    """Return docs/ratchet.md with its rules made anew."""
+    return between_marks(text, "rules", [*sections()][:-1])
 
 
 def sections() -> Iterator[str]:

@@ -8,9 +8,8 @@ PAGE = ROOT / "docs/suites.md"
 
 
 def test_the_page_of_the_suites_is_what_the_data_files_make() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(run_io.shipped()), (
-        "make it anew: ./init.sh python docs/make.py"
-    )
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page(text, run_io.shipped()), "make it anew: ./init.sh python docs/make.py"
 
 
 def test_every_runner_says_all_that_a_suite_needs() -> None:
