@@ -45,7 +45,7 @@ class Removable:
 
 
 def leftovers(project: Project, before: float, keep: int) -> Iterator[Removable]:
-    """What is older than a moment (epoch seconds), refs also beyond the newest `keep`.
+    """Yield what is older than a moment (epoch seconds), refs also beyond the newest `keep`.
 
     Nothing of a session in flight, of work that is held, or of the last session of a feature that
     is open, is among it.
@@ -133,7 +133,7 @@ def newest(path: Path) -> float:
 
 
 def inside(path: Path) -> Iterator[os.stat_result]:
-    """Every file at or below a path, no link followed."""
+    """Return every file at or below a path, no link followed."""
     files = (
         (Path(place, name) for place, _, names in os.walk(path) for name in names)
         if path.is_dir()

@@ -24,7 +24,7 @@ from nightlatch.util.text import plain
 
 
 def close(context: RunContext, stop: Stop) -> int:
-    """The run ends as planned, or because something has to be seen to."""
+    """End the run as planned, or because something has to be seen to, and return its exit code."""
     told, block, tip = signed_off(context, stop)
     with suppress(OSError, NightlatchError):  # a full disk, say: what is old stays as it is
         transcripts_io.pack(
@@ -43,7 +43,7 @@ def close(context: RunContext, stop: Stop) -> int:
 
 
 def signed_off(context: RunContext, stop: Stop) -> tuple[Report, RunEnd, str]:
-    """The end block of the run, for the morning, as one further commit.
+    """Return the end block of the run, for the morning, as one further commit.
 
     A run that did nothing and has nothing new to say writes none.
     """
@@ -70,14 +70,14 @@ def show(context: RunContext, told: Report, block: RunEnd) -> None:
 
 
 def fault(context: RunContext, code: int) -> str:
-    """What is wrong, in the program's own words, "" where the run ended as planned or waits for
-    a person."""
+    """Return what is wrong, in the program's own words, "" where the run ended as planned or waits
+    for a person."""
     faults = context.history(context.tip()).faults
     return "" if code not in (4, 5) else faults[-1] if faults else FaultError.__doc__ or ""
 
 
 def report(context: RunContext, tip: str, stop: Stop, items: tuple[Item, ...]) -> Report:
-    """The report of this run as it ends now; `items` are those of progress.txt."""
+    """Return the report of this run as it ends now; `items` are those of progress.txt."""
     picked = chosen(items) if context.run_is_open(tip) else [RunRecord(run=context.run)]
     end = RunEnd(
         run=context.run,
@@ -114,7 +114,7 @@ def summarize(told: Report) -> None:
 
 
 def tests_at(context: RunContext, tip: str) -> str:
-    """What is known of the branch's tests, without running them."""
+    """Return what is known of the branch's tests, without running them."""
     known = context.engine.known_results(tip)
     return (
         f"{'red' if known.failing else 'green'}, {known.summary()}"

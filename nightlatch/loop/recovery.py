@@ -99,8 +99,8 @@ def end(context: RunContext, session: str) -> None:
 
 
 def left_behind(context: RunContext) -> Started | None:
-    """The session in flight with its workspace, or None where the workspace or the feature is
-    gone."""
+    """Return the session in flight with its workspace, or None where the workspace or the feature
+    is gone."""
     flight = context.journal.state.flight
     if flight is None:
         return None
@@ -139,7 +139,7 @@ def ours(context: RunContext, flight: InFlight) -> bool:
 
 
 def restored(context: RunContext, flight: InFlight) -> Workspace | None:
-    """A fresh workspace with the last snapshot in it, for a session whose own is gone; None
+    """Return a fresh workspace with the last snapshot in it, for a session whose own is gone; None
     where there is no snapshot."""
     repo, saved = context.project.repo, session_ref(flight.session)
     # a snapshot of another base belongs to an earlier life of this session
@@ -152,7 +152,7 @@ def restored(context: RunContext, flight: InFlight) -> Workspace | None:
 
 
 def how_it_ended(context: RunContext) -> AgentEnd:
-    """The agent's end as the journal has it, or that the loop itself was cut off."""
+    """Return the agent's end as the journal has it, or that the loop itself was cut off."""
     flight = context.journal.state.flight
     told = flight.end if flight else {}
     if not told:
@@ -199,7 +199,7 @@ def record(context: RunContext, ended: SessionEnded) -> None:
 
 
 def landed_as(ended: SessionEnded) -> dict[str, str]:
-    """What the person's command after a landing is told of it."""
+    """Return what the person's command after a landing is told of it."""
     told = {"SESSION": ended.session, "FEATURE": ended.feature.id, "TITLE": ended.feature.title}
     told |= {"COMMIT": ended.commit, "OUTCOME": str(ended.outcome)}
     return {f"NIGHTLATCH_{name}": text.replace("\0", "") for name, text in told.items()}

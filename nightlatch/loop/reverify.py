@@ -170,7 +170,7 @@ def stop_for_word(features: Sequence[Feature]) -> Stop:
 
 
 def verified(context: RunContext, tip: str, feature: Feature) -> VerifyResult | None:
-    """What the verify of a feature says at the tip; None where a signal ended it.
+    """Return what the verify of a feature says at the tip; None where a signal ended it.
 
     No work is lost by that: it is asked again.
     """

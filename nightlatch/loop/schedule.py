@@ -19,7 +19,7 @@ STOPPED = "stopped between two sessions, as you asked by nightlatch stop"
 
 
 def decide(context: RunContext) -> Choice | Wait | Stop:
-    """The next feature by the rules, with what must hold before any agent is paid for."""
+    """Return the next feature by the rules, with what must hold before any agent is paid for."""
     context.notice_sleep()
     tip = context.tip()
     plan = context.plan(tip)
@@ -53,8 +53,8 @@ def says_it_passes(stop: Stop) -> bool:
 
 
 def confirmed(context: RunContext, tip: str, plan: Plan, stop: Stop) -> Choice | Wait | Stop:
-    """The same reason to stop, once all of that has been seen at this commit; what has slipped
-    is decided about anew."""
+    """Return the same reason to stop, once all of that has been seen at this commit; what has
+    slipped is decided about anew."""
     only = context.options.feature
     wrong = reverify.confirm(
         context, tip, [feature for feature in plan.features if only in ("", feature.id)]
@@ -66,7 +66,7 @@ def confirmed(context: RunContext, tip: str, plan: Plan, stop: Stop) -> Choice |
 
 
 def budget(context: RunContext, tip: str) -> policy.RunLimits:
-    """What this run may use and has used, replayed from the branch and the journal."""
+    """Return what this run may use and has used, replayed from the branch and the journal."""
     context.take_lifted()
     limits, history, options = context.project.config.limits, context.history(tip), context.options
     held_back = [
@@ -111,8 +111,8 @@ def purses(context: RunContext, tip: str) -> tuple[Budget, ...]:
 
 
 def needs_the_person(context: RunContext, faults: tuple[str, ...]) -> Stop | None:
-    """A login or a credit that is missing does not come back by trying again: other agents go
-    on, and the run ends with the last one."""
+    """Return the stop for a login or a credit that is missing, which does not come back by trying
+    again: other agents go on, and the run ends with the last one."""
     says = {
         "agent.login": "is not logged in",
         "agent.credit": "has no credit left, or met its spend limit",
@@ -160,7 +160,7 @@ def wait(context: RunContext, until: Wait) -> None:
 
 
 def news(context: RunContext) -> bool:
-    """Whether a person did something that the last decision did not know of."""
+    """Return whether a person did something that the last decision did not know of."""
     project, memory = context.project, context.memory
     if (
         project.plan_stat() != memory.plan_stat

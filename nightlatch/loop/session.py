@@ -56,7 +56,7 @@ PICTURES = 4  # a side; more than the morning page shows
 
 
 def provision(context: RunContext, choice: Choice) -> Started:
-    """A fresh workspace at the branch's tip, with the feature's carried work in it as
+    """Take a fresh workspace at the branch's tip, with the feature's carried work in it as
     uncommitted changes."""
     base = context.tip()
     number = context.sessions_used(base) + 1
@@ -135,8 +135,8 @@ def lay_carried(context: RunContext, started: Started, *, fresh: bool) -> Starte
 
 
 def already_green(context: RunContext, started: Started) -> SessionEnded | None:
-    """A verify that is green before any agent worked: done if this branch has seen it red, else
-    a person looks. None: work is needed."""
+    """End a session before it begins where its verify is green already: done if this branch has
+    seen it red, else a person looks. None: work is needed."""
     verdict = context.engine.needless(started.base, context.memory.start_base, started.feature)
     if verdict is None:
         return None
@@ -150,7 +150,7 @@ def already_green(context: RunContext, started: Started) -> SessionEnded | None:
 
 
 def brief(context: RunContext, started: Started) -> str:
-    """The prompt of this session."""
+    """Return the prompt of this session."""
     past, project = context.history(started.base), context.project
     plan = context.plan(started.base)
     known = remembered(
@@ -186,7 +186,8 @@ def remembered(
     plan: Plan | None,
     most: int = retrieval.MOST,
 ) -> retrieval.RetrievedContext:
-    """What the record holds for any session on this feature, and how it stands at a commit."""
+    """Return what the record holds for any session on this feature, and how it stands at a
+    commit."""
     said = "\n".join((*retrieval.texts_of(feature), *feature.supersedes))
     files = touched(project.repo, feature, past.of(feature)) | named_files(
         said, project.repo.files(rev), project.inside
@@ -203,13 +204,13 @@ def remembered(
 
 
 def touched(repo: Repo, feature: Feature, past: FeatureHistory) -> frozenset[str]:
-    """The files of the feature's carried work and of what its last sessions left."""
+    """Return the files of the feature's carried work and of what its last sessions left."""
     names = (repo.work_ref(feature.id), *map(session_ref, past.sessions[-LOOKED_BACK:]))
     return frozenset[str]().union(*(changed_by(repo, name) for name in names))
 
 
 def changed_by(repo: Repo, ref: str) -> frozenset[str]:
-    """The files of the commit that a ref names, none where there is no such ref."""
+    """Return the files of the commit that a ref names, none where there is no such ref."""
     tip = repo.tip_of(ref)
     parent = repo.tip_of(f"{tip}^") if tip else None
     return (
@@ -220,7 +221,7 @@ def changed_by(repo: Repo, ref: str) -> frozenset[str]:
 
 
 def handover(project: Project, past: FeatureHistory) -> tuple[str, ...]:
-    """How the last session ended, what it changed, and what its transcript tells."""
+    """Return how the last session ended, what it changed, and what its transcript tells."""
     if not past.sessions:
         return ()
     session = past.sessions[-1]
@@ -243,7 +244,7 @@ def brief_parts(
     known: retrieval.RetrievedContext,
     plan: Plan | None,
 ) -> briefs.BriefParts:
-    """What any session on this feature is told, apart from what lies in its workspace."""
+    """Return what any session on this feature is told, apart from what lies in its workspace."""
     past, earlier = (
         history.of(feature),
         before(feature, plan.features if plan else (), history.foreign),
@@ -279,7 +280,8 @@ def brief_parts(
 
 
 def checks(project: Project, rev: str, plan: Plan | None) -> tuple[str, ...]:
-    """The command of the tests, the checks, and the gates of the plan, as an agent runs them."""
+    """Return the command of the tests, the checks, and the gates of the plan, as an agent runs
+    them."""
     folder = project.path("checks/")
     own, suites = list[str](), list[str]()
     for name, (mode, _) in sorted(project.repo.files(rev).items()):
@@ -347,7 +349,7 @@ def work(context: RunContext, started: Started, text: str) -> AgentEnd:
 
 
 def took(context: RunContext, started: Started, ran: registry_io.AgentRun) -> AgentEnd:
-    """How the agent ended, written down; a limit first, so that no loop that is started next
+    """Return how the agent ended, written down; a limit first, so that no loop that is started next
     forgets it."""
     end = phases_io.asked(context, started, believed(context, started, ran))
     if end.end is End.FINISHED and end.wonders and untouched(context, started):
@@ -376,7 +378,7 @@ def took(context: RunContext, started: Started, ran: registry_io.AgentRun) -> Ag
 
 
 def believed(context: RunContext, started: Started, ran: registry_io.AgentRun) -> AgentEnd:
-    """How the agent ended, once last words that read like a limit, a missing login or credit
+    """Return how the agent ended, once last words that read like a limit, a missing login or credit
     were tried by one short call.
 
     They count for nothing where the program ended well and left work.
@@ -404,7 +406,8 @@ def untouched(context: RunContext, started: Started) -> bool:
 
 
 def script_digest(agent: str) -> str:
-    """What the scripted agent's sessions are counted by: a new script begins at its first list.
+    """Return what the scripted agent's sessions are counted by: a new script begins at its first
+    list.
 
     "" for any other agent.
     """
@@ -417,8 +420,8 @@ def script_digest(agent: str) -> str:
 
 
 def collect(context: RunContext, started: Started) -> Candidate:
-    """The tree that the session produced, built from files alone, protected paths put back; and
-    what it noted, confirmed or not."""
+    """Return the tree that the session produced, built from files alone, protected paths put back;
+    and what it noted, confirmed or not."""
     built = build(context, started)
     # named before anything looks at it: `git gc` of the person may run at any moment
     keep(context, started, built.tree)
@@ -437,7 +440,8 @@ def collect(context: RunContext, started: Started) -> Candidate:
 
 
 def examine(context: RunContext, started: Started, made: Candidate, end: AgentEnd) -> Verdict:
-    """The verdict on the candidate against its base, and with the agent's end the outcome."""
+    """Return the verdict on the candidate against its base, and with the agent's end the
+    outcome."""
     context.console.say(
         "verdict",
         f"{started.feature.id} agent: {end.end}{f' ({end.says})' if end.says else ''}; checks"
@@ -495,8 +499,8 @@ def pictures(context: RunContext, started: Started, made: Candidate) -> None:
 
 
 def bench(context: RunContext, started: Started) -> judge_io.JudgeRunner | None:
-    """Where this session's work is judged; an earlier phase than the last one is not meant to
-    be done."""
+    """Return where this session's work is judged; an earlier phase than the last one is not meant
+    to be done."""
     if started.stage and not started.stage.last:
         return None
     return judge_io.bench(
@@ -514,7 +518,7 @@ def bench(context: RunContext, started: Started) -> judge_io.JudgeRunner | None:
 def again(
     context: RunContext, started: Started, made: Candidate, examined: Verdict, end: AgentEnd
 ) -> tuple[Candidate, Verdict]:
-    """The branch moved: merge in memory and judge the merged tree; a conflict, or a feature
+    """Merge in memory where the branch moved, and judge the merged tree; a conflict, or a feature
     that changed, is carried on.
 
     Where nothing but the plan and the record moved, the verdict stands.

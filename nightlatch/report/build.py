@@ -56,7 +56,7 @@ _FIX = re.compile(r"; fix: (.+)")
 
 
 def build(source: Source, picked: Sequence[RunRecord]) -> Report:
-    """The report on these runs; on none it says how things stand."""
+    """Return the report on these runs; on none it says how things stand."""
     last = picked[-1] if picked else RunRecord()
     end = source.stop or last.end
     # an older run is told as it was: what waits and what is next are facts of today
@@ -202,7 +202,7 @@ def _usual_fix(kind: str, program: str) -> str:
 
 
 def _last_tests(sessions: Sequence[SessionReport]) -> str:
-    """What the last landing's tests came to, where no end block says more."""
+    """Return what the last landing's tests came to, where no end block says more."""
     found = [proof for one in sessions for proof in one.proof if proof.startswith("tests ")]
     return f"{found[-1].removeprefix('tests ')} at the last landing" if found else ""
 
@@ -287,7 +287,8 @@ def _session(
 
 
 def _story(items: Iterable[Item]) -> dict[int, str]:
-    """What happened next to the feature of each entry, by the entry; "" where nothing did."""
+    """Return what happened next to the feature of each entry, by the entry; "" where nothing
+    did."""
     told: dict[int, str] = {}
     later: dict[str, str] = {}
     # from the end, so that each entry finds what came after it
@@ -331,7 +332,7 @@ def _risks_of(changes: Sequence[FileStat]) -> Iterator[Risk]:
 def _waits(
     source: Source, sessions: Sequence[SessionReport]
 ) -> Iterator[tuple[datetime, datetime, str]]:
-    """When the machine slept; the pauses between sessions of one run, with the limit that was
+    """Yield when the machine slept; the pauses between sessions of one run, with the limit that was
     met where one was."""
     slept = source.times.slept if sessions else ()
     yield from (
@@ -354,7 +355,7 @@ def _waits(
 def _burnup(
     start: datetime | None, before: int, picked: Sequence[RunRecord]
 ) -> Iterator[tuple[datetime, int]]:
-    """How many features passed when: landings and the person's word count up, what they took
+    """Yield how many features passed when: landings and the person's word count up, what they took
     back counts down."""
     if start:
         yield start, before
@@ -367,7 +368,7 @@ def _burnup(
 
 
 def _findings(source: Source, sessions: Sequence[SessionReport]) -> Iterator[Known]:
-    """What needs somebody first, then what is certain."""
+    """Yield what needs somebody first, then what is certain."""
     went_by = [name for one in sessions for word, name in named(one.said) if word == "reused"]
     # what needs the person comes first, what is settled last
     order = (State.BLOCKED, State.STALE, State.OPEN, State.VERIFIED, State.REJECTED)
@@ -386,7 +387,7 @@ def _findings(source: Source, sessions: Sequence[SessionReport]) -> Iterator[Kno
 
 
 def _next(source: Source, code: str) -> Iterator[tuple[str, str]]:
-    """What the next run would do, each with its command."""
+    """Yield what the next run would do, each with its command."""
     runs = [line(feature.id, 60) for feature, waiting in source.survey.left if waiting is None]
     behind = source.survey.count("behind")
     if runs:

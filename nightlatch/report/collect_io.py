@@ -52,7 +52,7 @@ def report(
     since: datetime | None = None,
     meanwhile: Callable[[], object] = bool,
 ) -> Report:
-    """The last run, the run of this name, or all since a moment.
+    """Return the last run, the run of this name, or all since a moment.
 
     Raises UsageError for a run that is not on record.
 
@@ -98,8 +98,8 @@ def source(
     landed: Callable[[], dict[str, LandedCommit]],
     stop: RunEnd | None = None,
 ) -> Source:
-    """Everything that these runs have left on a branch (name, tip); what is not on this machine
-    is named."""
+    """Return everything that these runs have left on a branch (name, tip); what is not on this
+    machine is named."""
     name, tip = branch
     here = store_of(project.state).path.is_file() or not picked
     missing = (
@@ -187,7 +187,7 @@ def counted(project: Project, *args: str, stdin: bytes = b"") -> dict[str, tuple
 
 
 def size(project: Project, old: str, new: str) -> str:
-    """What differs between two trees, in a few words."""
+    """Return what differs between two trees, in a few words."""
     return model.size(counted(project, old, new).get(""))
 
 
@@ -203,7 +203,7 @@ def number(text: str) -> int:
 
 
 def journal_of(project: Project, runs: Collection[str]) -> tuple[JournalTimes, str]:
-    """What the journal tells of these runs, and the run that it speaks of last."""
+    """Return what the journal tells of these runs, and the run that it speaks of last."""
     began: dict[str, datetime] = {}
     agents: dict[str, tuple[str, str]] = {}
     stops: dict[str, tuple[str, str, datetime]] = {}
@@ -241,7 +241,7 @@ def journal_of(project: Project, runs: Collection[str]) -> tuple[JournalTimes, s
 
 
 def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:
-    """The events that a report needs, oldest first, from as many segments as reach back to
+    """Yield the events that a report needs, oldest first, from as many segments as reach back to
     these runs."""
     found: list[lines.Fields] = []
     for segment in store_of(state).segments():
@@ -255,7 +255,7 @@ def events(state: Path, runs: Collection[str]) -> Iterator[lines.Fields]:
 def findings_of(
     project: Project, tip: str, entries: Iterable[Entry]
 ) -> tuple[tuple[Finding, ...], frozenset[str]]:
-    """The findings that these entries name, and which of them the code has left behind."""
+    """Return the findings that these entries name, and which of them the code has left behind."""
     told = [entry.feature for entry in entries if entry.word == "finding"]
     by_name = dict.fromkeys([name for entry in entries for _, name in named(entry.details)] + told)
     asked = [name for name in by_name if ID.fullmatch(name)][-MOST_FINDINGS:]
@@ -273,8 +273,8 @@ def findings_of(
 
 
 def differences(project: Project, tip: str, shown: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What held work would change, and what landed work has changed, by session; what is gone
-    is left out.
+    """Return what held work would change, and what landed work has changed, by session; what is
+    gone is left out.
 
     `shown` are sessions, each with the commit that it landed as where that is known.
     """
@@ -347,7 +347,7 @@ def read_pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def when(text: str, now: datetime) -> datetime:
-    """The moment that `--since` names: a date or a time (UTC where it does not say), or how
+    """Return the moment that `--since` names: a date or a time (UTC where it does not say), or how
     long ago. Raises UsageError."""
     from nightlatch.util.units import duration
 

@@ -59,7 +59,7 @@ def page(
     diffs: Mapping[str, str],
     pictures: Mapping[str, Sequence[tuple[str, str, bytes]]],
 ) -> str:
-    """The page.
+    """Return the page.
 
     Its own style is the only thing that its policy allows, beside the pictures that lie in it.
     """
@@ -138,7 +138,7 @@ def shortened(diffs: Mapping[str, str]) -> dict[str, str]:
 
 
 def charts(report: Report) -> dict[str, object]:
-    """What the charts and their tables show, in percent of their width."""
+    """Return what the charts and their tables show, in percent of their width."""
     recent = report.sessions[-TABLE:]
     start = recent[0].began if recent else EPOCH
     scale = Scale(start, max((one.ended for one in recent), default=EPOCH))
@@ -238,7 +238,7 @@ def by_day(sessions: Sequence[SessionReport]) -> Iterator[tuple[object, ...]]:
 
 
 def burnup(report: Report) -> dict[str, object]:
-    """A stair of at most a hundred steps, between the lowest and the highest count."""
+    """Return a stair of at most a hundred steps, between the lowest and the highest count."""
     changes = report.passing.burnup
     every = max(len(changes) // TABLE, 1)
     steps = [*changes[::every], *changes[-1:]]

@@ -13,7 +13,7 @@ NOT_LANDED = (
 
 
 def to_json(report: Report) -> dict[str, object]:
-    """The report as documented JSON; keys are only ever added."""
+    """Return the report as documented JSON; keys are only ever added."""
     body = asdict(report)
     return {
         "schema": "nightlatch/report/1",
@@ -81,7 +81,7 @@ def run_of(report: Report) -> dict[str, object] | None:
 
 
 def decided(each: dict[str, object]) -> dict[str, object]:
-    """A decision as JSON; only one about several features has parts."""
+    """Return a decision as JSON; only one about several features has parts."""
     usd, parts = each["usd"], each.pop("parts")
     return {
         **each,

@@ -97,7 +97,7 @@ class RunSnapshot:
 
 
 def rows(scene: RunSnapshot, width: int, note: str = "") -> list[Row]:
-    """Each row as its word and the rest; together no wider than `width`, in characters.
+    """Return each row as its word and the rest; together no wider than `width`, in characters.
 
     `note` answers the last key.
     """
@@ -159,7 +159,7 @@ def _narrow(scene: RunSnapshot) -> Iterator[Row]:
 
 
 def state(scene: RunSnapshot) -> str:
-    """The first word of the screen."""
+    """Return the first word of the screen."""
     if scene.process is None:
         return "NO RUN"
     if scene.wish == "stop":
@@ -169,7 +169,7 @@ def state(scene: RunSnapshot) -> str:
 
 
 def counted(scene: RunSnapshot) -> str:
-    """What the sessions of this run came to."""
+    """Return what the sessions of this run came to."""
     counts = Counter(entry.word for entry in scene.entries)
     came = (
         ", ".join(f"{count} {word}" for word, count in counts.items()) or "no session has ended yet"
@@ -178,7 +178,7 @@ def counted(scene: RunSnapshot) -> str:
 
 
 def span(now: datetime, then: datetime | None) -> str:
-    """How long ago, in two units at most."""
+    """Return how long ago, in two units at most."""
     seconds = max(int((now - then).total_seconds()), 0) if then else 0
     hours, minutes = seconds // 3600, seconds // 60 % 60
     return (
@@ -191,13 +191,13 @@ def span(now: datetime, then: datetime | None) -> str:
 
 
 def bar(part: float, whole: float) -> str:
-    """How much of it, in plain characters."""
+    """Return how much of it, in plain characters."""
     full = round(BAR * min(max(part / whole, 0.0), 1.0)) if whole > 0 else 0
     return "#" * full + "." * (BAR - full)
 
 
 def news(before: RunSnapshot | None, now: RunSnapshot) -> Iterator[Row]:
-    """What happened between two moments, for whoever reads lines."""
+    """Yield what happened between two moments, for whoever reads lines."""
     is_same_run = before is not None and before.run.name == now.run.name
     known = before.entries if before and is_same_run else ()
     for entry in now.entries[len(known) :]:

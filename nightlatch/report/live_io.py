@@ -66,7 +66,7 @@ class SnapshotReader:
 
 
 def at_rest(project: Project, process: int | None, events: list[Fields]) -> RunSnapshot:
-    """What does not change from one second to the next; the events of the last run, latest
+    """Return what does not change from one second to the next; the events of the last run, latest
     first."""
     seen = status_io.glance(project)
     opening = next((event for event in events if event.get("event") == "run.started"), {})
@@ -132,7 +132,7 @@ def session_at_work(seen: ProjectStatus, events: list[Fields]) -> SessionAtWork 
 
 
 def record(seen: ProjectStatus, run: str) -> tuple[Mapping[str, str], tuple[Entry, ...]]:
-    """The fields of this run's opening line, and its sessions and decisions."""
+    """Return the fields of this run's opening line, and its sessions and decisions."""
     begun = (
         at
         for at, item in enumerate(seen.items)
@@ -146,7 +146,7 @@ def record(seen: ProjectStatus, run: str) -> tuple[Mapping[str, str], tuple[Entr
 
 
 def tests(seen: ProjectStatus) -> str:
-    """What the last landing's trailer says of the branch's tests."""
+    """Return what the last landing's trailer says of the branch's tests."""
     told = (
         (
             commit.trailers.get("Nightlatch-Tests", "")
@@ -159,7 +159,7 @@ def tests(seen: ProjectStatus) -> str:
 
 
 def limited(events: list[Fields]) -> tuple[str, ...]:
-    """The agents that are limited now, each until when."""
+    """Return the agents that are limited now, each until when."""
     met = [event for event in reversed(events) if event.get("event") == "limit.met"]
     untils = {str(event["agent"]): datetime.fromisoformat(str(event["until"])) for event in met}
     return tuple(
@@ -170,7 +170,7 @@ def limited(events: list[Fields]) -> tuple[str, ...]:
 
 
 def ending(events: list[Fields]) -> str:
-    """How the last run ended, in a sentence."""
+    """Return how the last run ended, in a sentence."""
     turn: Fields = next((event for event in events if event.get("event") in TURNS), {})
     match turn.get("event"):
         case "run.ended":
@@ -184,7 +184,7 @@ def ending(events: list[Fields]) -> str:
 
 
 def last_words(project: Project, work: SessionAtWork) -> tuple[datetime | None, str]:
-    """When the agent was last heard, and what it said, made harmless."""
+    """Return when the agent was last heard, and what it said, made harmless."""
     try:
         with (project.state / "sessions" / work.session / transcripts_io.NAME).open("rb") as file:
             size, at = os.fstat(file.fileno()).st_size, os.fstat(file.fileno()).st_mtime

@@ -323,7 +323,7 @@ class Report:
 
 
 def on_clocks(report: Report, zone: tzinfo) -> Report:
-    """The report with its times in this zone."""
+    """Return the report with its times in this zone."""
 
     def at(moment: datetime | None) -> datetime | None:
         return moment and moment.astimezone(zone)
@@ -349,8 +349,8 @@ def on_clocks(report: Report, zone: tzinfo) -> Report:
 
 
 def size(changes: Sequence[FileStat] | None) -> str:
-    """What changed, in a few words: "+11 -0 in shop.py, test_total.py"; "" where nothing did,
-    or nobody knows."""
+    """Return what changed, in a few words: "+11 -0 in shop.py, test_total.py"; "" where nothing
+    did, or nobody knows."""
     if not changes:
         return ""
     added, removed = sum(each.added for each in changes), sum(each.removed for each in changes)

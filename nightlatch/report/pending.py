@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 
 def decisions(source: Source) -> Iterator[PendingDecision]:
-    """Every decision that waits now, whichever run it comes from."""
+    """Yield every decision that waits now, whichever run it comes from."""
     left = {feature.id: (feature, waiting) for feature, waiting in source.survey.left}
     for name, ask, command in source.survey.decisions(source.program):
         if ask.others:
@@ -105,7 +105,7 @@ def _cost(entries: Iterable[Entry]) -> float | None:
 
 
 def _together(source: Source, ask: Ask, answer: Answer) -> PendingDecision:
-    """One decision about all work that landed unproved, with each feature's landing."""
+    """Return one decision about all work that landed unproved, with each feature's landing."""
     left = {feature.id: feature for feature, _ in source.survey.left}
     features = [left[each] for each in ask.features]
     own = {feature.id: own_entries(source, feature) for feature in features}
@@ -147,7 +147,7 @@ def _part(source: Source, ask: Ask, feature: Feature, own: Sequence[Entry]) -> P
 
 
 def own_entries(source: Source, feature: Feature) -> list[Entry]:
-    """The sessions on a feature as it stands now."""
+    """Return the sessions on a feature as it stands now."""
     return [
         one
         for one in source.items
@@ -156,7 +156,7 @@ def own_entries(source: Source, feature: Feature) -> list[Entry]:
 
 
 def _behind(source: Source, names: Collection[str]) -> tuple[str, ...]:
-    """The features that wait behind these, and are none of them."""
+    """Return the features that wait behind these, and are none of them."""
     return tuple(
         line(f.id, 60)
         for f, _ in source.survey.left
@@ -167,8 +167,8 @@ def _behind(source: Source, names: Collection[str]) -> tuple[str, ...]:
 def reaching(
     items: Sequence[Item], picked: Sequence[RunRecord], asked: Collection[str]
 ) -> Sequence[RunRecord]:
-    """These runs, and before them the first one in which work landed unproved that a person is
-    asked about."""
+    """Return these runs, and before them the first one in which work landed unproved that a person
+    is asked about."""
     known = nights(items) if asked else ()
     first = next(
         (n for n in known if any(e.word == "unproved" and e.feature in asked for e in n.entries)),
@@ -179,13 +179,13 @@ def reaching(
 
 
 def _refused(own: Sequence[Entry], said: str) -> str:
-    """Why no session works on it any more, with the last refusal in words."""
+    """Return why no session works on it any more, with the last refusal in words."""
     told = [one.details[0] for one in own if one.word == "rejected" and not is_folded(one)]
     return f"{said}: {told[-1]}" if told else said
 
 
 def decided(source: Source) -> Iterator[Decided]:
-    """What the person decided since the last run ended, and what waits for the next one."""
+    """Yield what the person decided since the last run ended, and what waits for the next one."""
     since = takewhile(lambda item: not isinstance(item, RunStart | RunEnd), reversed(source.items))
     done = [
         (item.feature, decision_of(item)[0])
@@ -202,7 +202,7 @@ def decided(source: Source) -> Iterator[Decided]:
 
 
 def _asked(own: Sequence[Entry]) -> str:
-    """The question of the last session that asked one, whole."""
+    """Return the question of the last session that asked one, whole."""
     return next(
         (
             question_of(one.details)
@@ -214,7 +214,7 @@ def _asked(own: Sequence[Entry]) -> str:
 
 
 def slipped_features(source: Source) -> Iterator[PendingDecision]:
-    """The features that passed, slipped back and are work again: nothing waits, and a person
+    """Yield the features that passed, slipped back and are work again: nothing waits, and a person
     may want another thing than that."""
     last = {
         entry.feature: entry

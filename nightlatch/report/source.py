@@ -96,7 +96,7 @@ class RunRecord:
 
 
 def nights(items: Iterable[Item]) -> list[RunRecord]:
-    """The runs of a record, oldest first; what stands before the first one belongs to a run
+    """Return the runs of a record, oldest first; what stands before the first one belongs to a run
     without a name."""
     found, entries = [RunRecord()], list[Entry]()
     for item in items:
@@ -114,8 +114,8 @@ def nights(items: Iterable[Item]) -> list[RunRecord]:
 
 
 def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) -> list[RunRecord]:
-    """The last run with those before it that were cut off, for it goes on with them; or the run
-    of this name; since a moment, what happened in all of them."""
+    """Return the last run with those before it that were cut off, for it goes on with them; or the
+    run of this name; since a moment, what happened in all of them."""
     found = [night for night in nights(items) if run in ("", night.run)]
     if since is None:
         return last_with_interrupted(found) if not run else found[-1:]
@@ -127,7 +127,8 @@ def chosen(items: Iterable[Item], run: str = "", since: datetime | None = None) 
 
 
 def last_with_interrupted(found: Sequence[RunRecord]) -> list[RunRecord]:
-    """The last of these runs, with those directly before it that did not come to their end."""
+    """Return the last of these runs, with those directly before it that did not come to their
+    end."""
     first = len(found) - 1
     while first > 0 and found[first - 1].end is None and found[first - 1].start:
         first -= 1
@@ -135,7 +136,7 @@ def last_with_interrupted(found: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def began(night: RunRecord) -> datetime | None:
-    """When a run began: its name says so."""
+    """Return when a run began: its name says so."""
     found = _RUN.match(night.run)
     try:
         return (
@@ -148,7 +149,7 @@ def began(night: RunRecord) -> datetime | None:
 
 
 def _proof(landing: LandedCommit) -> Iterator[str]:
-    """What proved it, as its commit says."""
+    """Yield what proved it, as its commit says."""
     for name in ("Verify", "Checks", "Tests", "Judge", "Approved"):
         if value := landing.trailers.get(name):
             yield f"{name.lower()} {line(value, 160)}"

@@ -66,7 +66,7 @@ def glance(project: Project) -> ProjectStatus:
 
 
 def code(project: Project) -> int:
-    """The exit code of a command that shows what there is: where the plan in the checkout
+    """Return the exit code of a command that shows what there is: where the plan in the checkout
     cannot be read, that of a broken plan."""
     try:
         if (data := project.worktree_plan()) is not None:
@@ -113,7 +113,7 @@ def _with_landed_flags(project: Project, data: bytes, behind: str, tip: str) -> 
 
 
 def with_commit(project: Project) -> ProjectStatus:
-    """The view where there is a commit; RepoError where there is none yet."""
+    """Return the view where there is a commit; RepoError where there is none yet."""
     seen = view(project)
     if not seen.tip:
         raise RepoError(

@@ -19,7 +19,7 @@ LEFT = {"held": "HELD", "advanced": "CARRIED", "interrupted": "CUT OFF", "failed
 
 
 def text(report: Report) -> Iterator[str]:
-    """The lines for a terminal: 24 of them hold a normal night."""
+    """Yield the lines for a terminal: 24 of them hold a normal night."""
     yield ", ".join(filter(None, (report.project, span(report))))
     yield ""
     yield " ".join(report.verdict)
@@ -103,7 +103,7 @@ def refusal(one: SessionReport) -> str:
 
 
 def reason(one: SessionReport) -> str:
-    """The loop's first sentence on a session."""
+    """Return the loop's first sentence on a session."""
     return next(
         (said for said in one.said if not said.startswith(("next: ", "findings: ", LIST_PRICE))), ""
     )
@@ -119,8 +119,8 @@ def same(one: SessionReport, other: SessionReport) -> bool:
 
 
 def folded(sessions: Sequence[SessionReport]) -> tuple[SessionReport, ...]:
-    """The sessions with those that ended alike, one after the other, as one that says how many
-    they were."""
+    """Return the sessions with those that ended alike, one after the other, as one that says how
+    many they were."""
     found: list[SessionReport] = []
     for _, group in groupby(
         sessions, key=lambda one: (one.feature, one.outcome, one.rule, reason(one))
@@ -138,24 +138,24 @@ def folded(sessions: Sequence[SessionReport]) -> tuple[SessionReport, ...]:
 
 
 def brief(one: SessionReport) -> str:
-    """The same in its first words."""
+    """Return the same in its first words."""
     return line((reason(one) or one.rule or one.outcome).partition(":")[0], 60)
 
 
 def trouble(report: Report) -> str:
-    """What hung, failed, was cut off or waited, in words."""
+    """Return what hung, failed, was cut off or waited, in words."""
     waits = (f"{why} {since:%H:%M} to {until:%H:%M}" for since, until, why in report.waits[:2])
     return "; ".join((*counted(report.apart.of("interrupted", "failed"))[:4], *waits))
 
 
 def counted(sessions: Iterable[SessionReport]) -> list[str]:
-    """Each feature with what its sessions came to, equal ones once."""
+    """Return each feature with what its sessions came to, equal ones once."""
     found = Counter(f"{one.feature} {brief(one)}" for one in sessions)
     return [f"{what} x{n}" if n > 1 else what for what, n in found.items()]
 
 
 def span(report: Report) -> str:
-    """Which run, when, and how long."""
+    """Return which run, when, and how long."""
     names = report.run.names
     runs = f"run {names[-1]}" if len(names) == 1 else f"{len(names)} runs"
     return f"{runs}, {when(report)}" if report.run.start else ""
@@ -186,7 +186,7 @@ def money(usd: float) -> str:
 
 
 def state(report: Report) -> Iterator[tuple[str, str]]:
-    """The three lines: how the branch is, why it stopped, what is not pushed."""
+    """Yield the three lines: how the branch is, why it stopped, what is not pushed."""
     tests = report.branch.tests or "its test results are unknown here"
     good = "ok" if tests.startswith("green") else "FAIL" if tests.startswith("red") else "--"
     yield (
@@ -199,7 +199,7 @@ def state(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def stopped(report: Report) -> str:
-    """When the run stopped, and why; what waits for the person is told as decisions."""
+    """Return when the run stopped, and why; what waits for the person is told as decisions."""
     at = (
         f" {report.run.end:%H:%M %Z}"
         if report.run.end and report.run.kind not in ("going", "cut off")
@@ -232,7 +232,7 @@ def spent(whole: Totals, usd: float | None = None) -> str:
 
 
 def cost(report: Report) -> str:
-    """What was spent and what of it did not land, as far as the agents told."""
+    """Return what was spent and what of it did not land, as far as the agents told."""
     whole, budget = report.totals, report.run.budget
     if whole.unknown == whole.sessions:
         return "cost unknown: not reported" if whole.sessions else "nothing was spent"
@@ -250,7 +250,7 @@ def cost(report: Report) -> str:
 
 
 def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
-    """The block that closes a run: the same answer in eight lines at most, so that `tail -8`
+    """Return the block that closes a run: the same answer in eight lines at most, so that `tail -8`
     shows it all."""
     words = ("landed", "unproved", "rejected", "held", "blocked")
     counts = ((word, str(len(report.of(word)))) for word in words)
@@ -293,8 +293,8 @@ def end_block(report: Report, run: str, *, code: int, at: datetime) -> RunEnd:
 
 
 def night(report: Report, run: str) -> tuple[RunFeatures, ...]:
-    """What the run came to, for above the block that closes it: a line for each feature, what
-    landed with its commit."""
+    """Return what the run came to, for above the block that closes it: a line for each feature,
+    what landed with its commit."""
     if not report.sessions:
         return ()
     by_feature: dict[str, list[SessionReport]] = {}
@@ -310,8 +310,8 @@ def night(report: Report, run: str) -> tuple[RunFeatures, ...]:
 
 
 def came_to(own: Sequence[SessionReport]) -> str:
-    """What the sessions on one feature came to, in one line: what landed as which commit with
-    how many lines, or why nothing did."""
+    """Return what the sessions on one feature came to, in one line: what landed as which commit
+    with how many lines, or why nothing did."""
     last = own[-1]
     if last.outcome in LANDS:
         proved = last.outcome == "landed"
@@ -336,13 +336,13 @@ def why_read(one: SessionReport) -> str:
 
 
 def either(each: PendingDecision) -> str:
-    """The command that answers a decision, and the one for the opposite answer where there is
-    one."""
+    """Return the command that answers a decision, and the one for the opposite answer where there
+    is one."""
     return f"{each.command}   or   {each.other}" if each.other else each.command
 
 
 def _decisions(report: Report, room: int) -> tuple[str, ...]:
-    """One line per decision, as many as there is room for."""
+    """Return one line per decision, as many as there is room for."""
     lines = [
         f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}"
         for each in report.asks.pending
@@ -360,8 +360,8 @@ def iso(at: datetime | None) -> str | None:
 
 
 def markdown(report: Report) -> str:
-    """A job summary: what is too long is left out by whole sections, for a summary that is too
-    long is dropped whole."""
+    """Return a job summary: what is too long is left out by whole sections, for a summary that is
+    too long is dropped whole."""
     left, shown = MOST_MARKDOWN, []
     for section in filter(None, _sections(report)):
         size = len(section.encode())
@@ -451,7 +451,7 @@ def _left_cells(session: SessionReport) -> tuple[str, ...]:
 
 
 def _standing(report: Report) -> Iterator[tuple[str, str]]:
-    """The night in a few rows: how the branch is, what passes, what it cost, why it stopped,
+    """Yield the night in a few rows: how the branch is, what passes, what it cost, why it stopped,
     and what is next."""
     signs = {"ok": "✅ ", "FAIL": "❌ ", "--": ""}
     (word, tests), *_ = state(report)
@@ -470,7 +470,7 @@ def _standing(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _card(each: PendingDecision) -> str:
-    """One decision: what it is about, whose words, and each answer with its command."""
+    """Return one decision: what it is about, whose words, and each answer with its command."""
     about = f" ({quoted(behind(each))})" if behind(each) else ""
     asked = f"{each.by}: {quoted(each.question, 500)}\n\n" if each.question else ""
     title = quoted(f"{each.feature} {each.title}")
@@ -479,7 +479,7 @@ def _card(each: PendingDecision) -> str:
 
 
 def table(head: str, names: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """A table of at most 100 rows, "" for none; a bar in a cell does not end it."""
+    """Return a table of at most 100 rows, "" for none; a bar in a cell does not end it."""
     shown = [
         f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
         for cells in lines

@@ -17,7 +17,7 @@ from nightlatch.workspace.workspace import reopen
 
 
 def flight(seen: status_io.ProjectStatus) -> InFlight | None:
-    """The session that has begun and is not on record, None where there is none."""
+    """Return the session that has begun and is not on record, None where there is none."""
     if read_io.last_turn(seen.project).get("event") != "session.started":
         return None
     state, _ = file_io.load(seen.project.state / file_io.NAME)
@@ -27,8 +27,8 @@ def flight(seen: status_io.ProjectStatus) -> InFlight | None:
 
 
 def findings(seen: status_io.ProjectStatus) -> tuple[Finding, ...]:
-    """What is on record, then what the session in flight has noted, as its agent said it: the
-    loop has run nothing of it yet."""
+    """Return what is on record, then what the session in flight has noted, as its agent said it:
+    the loop has run nothing of it yet."""
     project, begun = seen.project, flight(seen)
     known = project.findings(seen.tip, {})
     return (
@@ -37,7 +37,7 @@ def findings(seen: status_io.ProjectStatus) -> tuple[Finding, ...]:
 
 
 def noted(project: Project, begun: InFlight, known: frozenset[str]) -> tuple[Finding, ...]:
-    """The notes of a session in flight that are not among the known findings."""
+    """Return the notes of a session in flight that are not among the known findings."""
     return notes_io.taken(
         project,
         texts(project, begun),
@@ -50,7 +50,8 @@ def noted(project: Project, begun: InFlight, known: frozenset[str]) -> tuple[Fin
 
 
 def texts(project: Project, begun: InFlight) -> list[str]:
-    """The notes of a session in flight, line by line, whether the loop has fetched them or not."""
+    """Return the notes of a session in flight, line by line, whether the loop has fetched them or
+    not."""
     # the folder stands in a journal that may have been copied with its repository
     place = (
         reopen(Path(begun.folder), begun.base)
@@ -63,8 +64,8 @@ def texts(project: Project, begun: InFlight) -> list[str]:
 
 
 def history(seen: status_io.ProjectStatus) -> History:
-    """The record, and where a run was cut off in a session, that it was: the next run writes it
-    down so, once it has had a verdict."""
+    """Return the record, and where a run was cut off in a session, that it was: the next run writes
+    it down so, once it has had a verdict."""
     begun = flight(seen)
     feature = (
         seen.plan.feature(begun.feature) if begun and read_io.holder(seen.project) is None else None

@@ -273,7 +273,8 @@ class RunContext:
         return self.project.config.land.sign
 
     def tip(self) -> str:
-        """The commit that the branch names now. RepoError where somebody renamed or deleted it."""
+        """Return the commit that the branch names now. RepoError where somebody renamed or deleted
+        it."""
         if tip := self.project.repo.tip(self.branch):
             return tip
         fix = (
@@ -294,7 +295,7 @@ class RunContext:
         return self.record.plan(tip)
 
     def findings(self, tip: str) -> tuple[Finding, ...]:
-        """Everything that is on record, oldest first."""
+        """Return everything that is on record, oldest first."""
         return self.record.findings(tip)
 
     def sessions_used(self, tip: str) -> int:
@@ -304,7 +305,7 @@ class RunContext:
         return sum(1 for _ in takewhile(lambda name: name.startswith(f"{self.run}-"), latest))
 
     def words(self, tip: str) -> list[str]:
-        """What the sessions of this run came to, as far as the branch has them."""
+        """Return what the sessions of this run came to, as far as the branch has them."""
         return [
             word
             for session, word in self.history(tip).sessions.items()
@@ -312,7 +313,7 @@ class RunContext:
         ]
 
     def asked(self, waits: Iterable[str]) -> dict[str, str]:
-        """These features with what each asks of the person."""
+        """Return these features with what each asks of the person."""
         tip = self.tip()
         plan, history = self.plan(tip), self.history(tip)
         found = {name: plan.feature(name) for name in waits} if plan else {}
@@ -321,7 +322,7 @@ class RunContext:
         }
 
     def limited(self, agent: Agent) -> datetime | None:
-        """When an agent's usage limit ends, None when none holds."""
+        """Return when an agent's usage limit ends, None when none holds."""
         until = self.journal.state.limits.get(agent.name)
         return until if until and until > self.now() else None
 
@@ -366,11 +367,11 @@ class RunContext:
         memory.wall = memory.wall and memory.wall + timedelta(seconds=seconds)
 
     def run_is_open(self, tip: str) -> bool:
-        """Whether progress.txt has this run's opening line."""
+        """Return whether progress.txt has this run's opening line."""
         return self.history(tip).run == self.run
 
     def run_start(self, tip: str) -> Item:
-        """The line that opens this run in progress.txt."""
+        """Return the line that opens this run in progress.txt."""
         budget = self.project.config.limits.budget
         spend = f"${budget:.2f}" if budget else "none"
         fields = {
@@ -387,8 +388,8 @@ class RunContext:
         return RunStart(run=self.run, fields=tuple(fields.items()), details=(says,) if cut else ())
 
     def cut(self, tip: str) -> str:
-        """The run before this one, if it did not come to its end, which may have left a session
-        in flight and nothing on the branch."""
+        """Return the run before this one, if it did not come to its end, which may have left a
+        session in flight and nothing on the branch."""
         past, flight = self.history(tip), self.journal.state.flight
         began = flight.session.rpartition("-")[0] if flight else ""
         return began if began not in ("", self.run) else past.run if past.cut else ""

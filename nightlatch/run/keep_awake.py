@@ -17,7 +17,8 @@ PATIENCE = 10.0  # seconds: a bus that hangs must not hold up the end of a run
 
 
 def asleep() -> float:
-    """How many seconds this machine has slept since it started; only differences mean anything.
+    """Return how many seconds this machine has slept since it started; only differences mean
+    anything.
 
     0 where no clock tells.
     """
@@ -65,7 +66,7 @@ def kept(patience: float = PATIENCE) -> Iterator[None]:
 
 
 def tried(power: Path = POWER) -> tuple[bool, str]:
-    """Whether the machine stays awake during a run, and why."""
+    """Return whether the machine stays awake during a run, and why."""
     command = keeper()
     if not command:
         says = f"{KEEPER} is not installed"

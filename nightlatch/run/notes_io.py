@@ -52,8 +52,8 @@ def schema() -> Mapping[str, object]:
 
 
 def harvest(context: RunContext, started: Started, *, over: bool = False) -> list[str]:
-    """The lines that this session has noted so far, kept beside its transcript: what the agent
-    takes away later stays.
+    """Return the lines that this session has noted so far, kept beside its transcript: what the
+    agent takes away later stays.
 
     Kept whole or not at all, so that no crash leaves half a note.
     """
@@ -66,7 +66,7 @@ def harvest(context: RunContext, started: Started, *, over: bool = False) -> lis
 
 
 def heard(project: Project, session: str, out: Path | None, *, over: bool) -> list[str]:
-    """The lines of a session: those that were kept, then those in its folder.
+    """Return the lines of a session: those that were kept, then those in its folder.
 
     One counts once it is whole, or the session is `over`.
     """
@@ -91,7 +91,7 @@ def kept_notes(project: Project, session: str) -> Path:
 def notes_of_lost_session(
     context: RunContext, session: str, feature: str, base: str
 ) -> CheckedNote:
-    """What a session had noted whose workspace is gone. What is on record is left out."""
+    """Return what a session had noted whose workspace is gone. What is on record is left out."""
     known = {finding.id: finding for finding in context.findings(context.tip())}
     said = {
         finding.id
@@ -122,8 +122,8 @@ def taken(
     base: str,
     at: datetime,
 ) -> CheckedNote:
-    """What these lines of a session say, as it was said, and nothing of it run; what is among
-    the known findings is left out."""
+    """Return what these lines of a session say, as it was said, and nothing of it run; what is
+    among the known findings is left out."""
     notes = [*model.take(texts[:MOST], schema(), feature, session, at)]
     new = tuple(
         anchored(project, base, base, note.finding)
@@ -134,8 +134,8 @@ def taken(
 
 
 def gather(context: RunContext, started: Started, tree: str) -> CheckedNote:
-    """What a session adds to the record, its claims run by the loop in fresh checkouts of what
-    it left."""
+    """Return what a session adds to the record, its claims run by the loop in fresh checkouts of
+    what it left."""
     texts = harvest(context, started, over=True)
     if not texts:
         return NOTHING_FOUND
@@ -172,7 +172,7 @@ def weighed(
     note: Note,
     until: float,
 ) -> CheckedNote:
-    """What was found, with one note more: its words as the agent's, and what the loop saw as
+    """Return what was found, with one note more: its words as the agent's, and what the loop saw as
     the loop's."""
     on_record = {**known, **{finding.id: finding for finding in found.new}}
     if note.event and note.id not in on_record:
@@ -266,7 +266,7 @@ def observed_events(
     ran: Iterable[tuple[Trial, Evidence]],
     state: State | None,
 ) -> tuple[FindingEvent, ...]:
-    """The loop's own event: what it ran, how often it failed, what it printed, and what that
+    """Return the loop's own event: what it ran, how often it failed, what it printed, and what that
     makes of the claim."""
     done = tuple(ran)
     if not done:
@@ -289,7 +289,7 @@ def observed_events(
 def tries(
     context: RunContext, base: str, tree: str, wanted: tuple[Trial, ...], *, until: float
 ) -> tuple[tuple[Trial, Evidence], ...]:
-    """The commands, each run in a checkout of its own until enough is known of it."""
+    """Return the commands, each run in a checkout of its own until enough is known of it."""
     done = []
     for trial in wanted:
         # a fresh checkout for each: what one command leaves must not prove the next claim
@@ -303,7 +303,7 @@ def tries(
 def run(
     context: RunContext, room: SandboxSpec, trial: Trial, until: float
 ) -> tuple[Trial, Evidence]:
-    """One command until its runs show something, the cap is reached or the time is up; and what
+    """Run one command until its runs show something, the cap is reached or the time is up; and what
     its last run came to."""
     ended = Evidence(command=trial.command)
     command = context.sandbox.command(room, ["sh", "-c", trial.command])
@@ -336,7 +336,7 @@ def run(
 def anchored(
     project: Project, tree: str, base: str, finding: Finding, started: Started | None = None
 ) -> Finding:
-    """A finding whose cites and evidence files can be found again."""
+    """Return a finding whose cites and evidence files can be found again."""
     cites = []
     for cite in finding.cites:
         path = path_of(project, cite.path)
@@ -353,7 +353,7 @@ def anchored(
 
 
 def path_of(project: Project, name: str) -> str:
-    """A path that somebody wrote, as git names it; "" where it lies outside."""
+    """Return a path that somebody wrote, as git names it; "" where it lies outside."""
     inside = (
         posixpath.relpath(name, project.repo.top)
         if name.startswith("/")
@@ -400,8 +400,8 @@ def is_text(data: bytes) -> bool:
 def with_chances(
     context: RunContext, candidate: Candidate, verdict: Verdict, session: str
 ) -> Candidate:
-    """The candidate with a finding for each flaky test that its verdict tolerated, unless that
-    is on record already; it is recorded as open."""
+    """Return the candidate with a finding for each flaky test that its verdict tolerated, unless
+    that is on record already; it is recorded as open."""
     known, new = {finding.id for finding in context.findings(context.tip())}, []
     for name, (failed, runs) in verdict.chances.items():
         said = f"failed {failed} of {runs} runs on the base and on the candidate"
@@ -433,7 +433,8 @@ def with_chances(
 
 
 def record(project: Project, tip: str, found: CheckedNote) -> dict[str, bytes | None]:
-    """The files that hold all this at a tip: new ones, and known ones with events at their end.
+    """Return the files that hold all this at a tip: new ones, and known ones with events at their
+    end.
 
     What is there is not written twice.
     """
@@ -451,7 +452,7 @@ def record(project: Project, tip: str, found: CheckedNote) -> dict[str, bytes | 
 
 
 def entries(context: RunContext, found: CheckedNote) -> tuple[Entry, ...]:
-    """The lines in progress.txt."""
+    """Return the lines in progress.txt."""
     now = context.now()
     known = (
         {finding.id: finding for finding in context.findings(context.tip())} if found.events else {}

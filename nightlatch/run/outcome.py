@@ -43,8 +43,8 @@ def close(
     goes_on: bool = False,
     named: Collection[str] = (),
 ) -> Verdict:
-    """The verdict with its final outcome: proved work lands however the agent ended, anything
-    less waits for a normal end.
+    """Return the verdict with its final outcome: proved work lands however the agent ended,
+    anything less waits for a normal end.
 
     Work that nothing proves is carried where its session says what is to be done next (`goes_on`),
     or that it is not finished. A session that only found something out has advanced, once the loop
@@ -89,7 +89,8 @@ def _without_empty(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 
 def named_paths(feature: Feature, inside: str = "") -> tuple[str, ...]:
-    """The files that a feature's words name, as git does; `inside` is the project's folder."""
+    """Return the files that a feature's words name, as git does; `inside` is the project's
+    folder."""
     words = " ".join(
         (feature.title, feature.description, *feature.criteria, *feature.steps, *feature.verify)
     )
@@ -98,7 +99,7 @@ def named_paths(feature: Feature, inside: str = "") -> tuple[str, ...]:
 
 
 def protected_in(verdict: Verdict) -> tuple[str, ...]:
-    """The protected files that a candidate changed, which were put back."""
+    """Return the protected files that a candidate changed, which were put back."""
     return tuple(
         path
         for reason in verdict.reasons
@@ -127,8 +128,8 @@ def phase_complete(verdict: Verdict) -> bool:
 def ended(
     session: str, feature: Feature, verdict: Verdict, end: AgentEnd, found: CheckedNote
 ) -> SessionEnded:
-    """The session as its line in progress.txt will tell it; what its judge cost is part of what
-    it cost."""
+    """Return the session as its line in progress.txt will tell it; what its judge cost is part of
+    what it cost."""
     details = (*((f"findings: {found.summary}",) if found.summary else ()), *found.remarks)
     whole = replace(end, usage=end.usage + verdict.usage)
     paths = protected_in(verdict) if verdict.outcome is Outcome.BLOCKED else ()
@@ -150,7 +151,8 @@ def ended(
 
 
 def done(feature: Feature, verdict: Verdict, size: str) -> str:
-    """What a landing changes and what proves it, in one line; why nothing does comes first."""
+    """Return what a landing changes and what proves it, in one line; why nothing does comes
+    first."""
     size = size or "no file changed"
     if verdict.outcome is Outcome.UNPROVED:
         return f"{unproved_by(feature, verdict)}: {size}"
@@ -164,7 +166,7 @@ def done(feature: Feature, verdict: Verdict, size: str) -> str:
 
 
 def unproved_by(feature: Feature, verdict: Verdict) -> str:
-    """Why nothing proves a feature whose work is safe."""
+    """Return why nothing proves a feature whose work is safe."""
     said = [reason.says for reason in verdict.reasons if reason.rule in NO_PROOF]
     if not feature.verify:
         return " and ".join(("it has no verify", *(said or ["no new test fails without it"])))
@@ -172,7 +174,7 @@ def unproved_by(feature: Feature, verdict: Verdict) -> str:
 
 
 def trailers(done: SessionEnded, verdict: Verdict) -> Mapping[str, str]:
-    """The proof of a landing, as it travels with the commit."""
+    """Return the proof of a landing, as it travels with the commit."""
     cost = (
         "unknown"
         if done.end.usage.usd is None

@@ -49,7 +49,7 @@ TEMPLATE = "progress.md.j2"
 
 
 def stage(project: Project, tip: str, feature: Feature, past: Sequence[Entry]) -> Stage | None:
-    """The phase that is next.
+    """Return the phase that is next.
 
     Where the record knows of none, a progress file that a person had says where to start.
     """
@@ -73,7 +73,7 @@ def stage_at(context: RunContext, tip: str, feature: Feature) -> Stage | None:
 
 
 def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
-    """Which of these progress files are a feature's: the one with its name first, then those
+    """Return which of these progress files are a feature's: the one with its name first, then those
     called by its id or title, in any domain."""
     called = {f"{phase_file.slug(name)}.md".casefold() for name in (feature.id, feature.title)}
     exact = phase_file.file_name(feature)
@@ -88,7 +88,7 @@ def own_files(known: Mapping[str, str], feature: Feature) -> list[str]:
 
 
 def folder(project: Project, tip: str) -> dict[str, str]:
-    """The progress files that are not archived, by name."""
+    """Return the progress files that are not archived, by name."""
     place = f"{tip}:{project.sheets}"
     known = project.repo.files(place) if project.repo.find(place) else {}
     # what lies deeper is the archive
@@ -100,7 +100,8 @@ def folder(project: Project, tip: str) -> dict[str, str]:
 
 
 def named(context: RunContext, named_in: Phase | Feature) -> tuple[Agent, ...]:
-    """The own agent of a phase or a feature, if it has one. ConfigError where it names nobody."""
+    """Return the own agent of a phase or a feature, if it has one. ConfigError where it names
+    nobody."""
     own = named_in.agent or named_in.model
     return (
         (
@@ -116,7 +117,7 @@ def named(context: RunContext, named_in: Phase | Feature) -> tuple[Agent, ...]:
 
 
 def crew(context: RunContext, feature: Feature, at: Stage | None) -> tuple[Agent, ...]:
-    """Who may work, in order: the phase's own agent, the feature's, then those of the run.
+    """Return who may work, in order: the phase's own agent, the feature's, then those of the run.
 
     A name that nobody has stops no night that is under way.
     """
@@ -134,7 +135,8 @@ def crew(context: RunContext, feature: Feature, at: Stage | None) -> tuple[Agent
 
 
 def hired(context: RunContext, feature: Feature, at: Stage | None) -> Agent:
-    """The first of them that no usage limit holds back and that needs nothing of the person."""
+    """Return the first of them that no usage limit holds back and that needs nothing of the
+    person."""
     every = crew(context, feature, at)
     # where all of them need the person, the first says so once more and ends the run
     known = [agent for agent in every if agent.name not in context.memory.out] or [*every]
@@ -144,8 +146,8 @@ def hired(context: RunContext, feature: Feature, at: Stage | None) -> Agent:
 def briefed(
     project: Project, tip: str, parts: BriefParts, at: Stage | None, past: Sequence[Entry]
 ) -> BriefParts:
-    """The parts of a brief with what there is to say of the phase, and with its template: the
-    person's, a shipped one, or the usual."""
+    """Return the parts of a brief with what there is to say of the phase, and with its template:
+    the person's, a shipped one, or the usual."""
     if at is None:
         return parts
     name = phase_file.prompt_name(at.phase)
@@ -165,7 +167,7 @@ def briefed(
 
 
 def was_there(project: Project, tip: str, feature: Feature) -> str:
-    """What a person's progress file of a feature said before this program had one: kept in
+    """Return what a person's progress file of a feature said before this program had one: kept in
     ours, or in a file that is left alone."""
     known, exact = folder(project, tip), phase_file.file_name(feature)
     texts = {name: phase_file.earlier(known[name].encode()) for name in own_files(known, feature)}
@@ -186,13 +188,14 @@ def schema() -> Mapping[str, object]:
 
 
 def output(context: RunContext, started: Started) -> Output | None:
-    """The agent's phase.json, as it lies in its workspace, without what is secret in it."""
+    """Return the agent's phase.json, as it lies in its workspace, without what is secret in it."""
     data = read_inside(started.workspace.out, OUTPUT, LONGEST)
     return core.output_of(context.project.secrets.hide_line(data) if data else data, schema())
 
 
 def asked(context: RunContext, started: Started, end: AgentEnd) -> AgentEnd:
-    """An agent that says in phase.json that it is blocked asks, like one that wrote blocked.md."""
+    """Return the end of the agent; one that says in phase.json that it is blocked asks, like one
+    that wrote blocked.md."""
     left = output(context, started) if started.stage and end.end is End.FINISHED else None
     if left is None or left.status != "blocked":
         return end
@@ -204,8 +207,8 @@ def asked(context: RunContext, started: Started, end: AgentEnd) -> AgentEnd:
 def conclude(
     context: RunContext, started: Started, made: Candidate, verdict: Verdict, end: AgentEnd
 ) -> Verdict:
-    """The verdict of a phase: the last one's as it is, an earlier one's by whether its artifact
-    is there."""
+    """Return the verdict of a phase: the last one's as it is, an earlier one's by whether its
+    artifact is there."""
     at, repo, project = started.stage, context.project.repo, context.project
     if at is None or at.last:
         return verdict
@@ -232,7 +235,7 @@ def conclude(
 
 
 def starting_work(context: RunContext, started: Started) -> str:
-    """The work that the session started from."""
+    """Return the work that the session started from."""
     return (
         started.laid
         or context.project.repo.tip_of(context.project.repo.work_ref(started.feature.id))
@@ -247,7 +250,7 @@ def phase_record(
     verdict: Verdict,
     ended: SessionEnded,
 ) -> SessionEnded:
-    """The session with the lines on its phase."""
+    """Return the session with the lines on its phase."""
     if started.stage is None:
         return ended
     created = [
@@ -268,15 +271,15 @@ def phase_record(
 
 
 def last_complete(context: RunContext, feature: Feature, tip: str) -> str:
-    """The session that completed a phase last: a fresh start goes back to its tree, not behind
-    it."""
+    """Return the session that completed a phase last: a fresh start goes back to its tree, not
+    behind it."""
     sessions = core.sessions(context.history(tip).phases_of(feature))
     return next((one.session for one in reversed(sessions) if one.complete), "")
 
 
 def sheets(context: RunContext, tip: str, items: Iterable[Item], done: str = "") -> Changes:
-    """What a commit with these items changes of the progress files, and items that say what a
-    person had edited there.
+    """Return what a commit with these items changes of the progress files, and items that say what
+    a person had edited there.
 
     `done` is the feature whose flag the commit sets.
     """
@@ -306,7 +309,8 @@ def sheets(context: RunContext, tip: str, items: Iterable[Item], done: str = "")
 
 
 def edited(context: RunContext, tip: str, old: Plan | None, new: Plan) -> Changes:
-    """The same for an edit of the plan: every progress file whose feature has another text now."""
+    """Return the same for an edit of the plan: every progress file whose feature has another text
+    now."""
     known = {feature.id: feature.raw for feature in old.features} if old else {}
     moved = [
         feature
@@ -332,7 +336,7 @@ def sheet(
     *,
     done: bool = False,
 ) -> Changes:
-    """The progress file of one feature after these items: rendered, archived when it is
+    """Return the progress file of one feature after these items: rendered, archived when it is
     finished and holds decisions, else deleted."""
     project, history = context.project, context.history(tip)
     after = replay(items, history)
@@ -366,8 +370,8 @@ def _without_sessions(path: str, old: bytes | None, earlier: str) -> dict[str, b
 
 
 def kept(context: RunContext, tip: str, plan: Plan, feature: Feature, old: bytes) -> Changes:
-    """What a person wrote into a progress file stays: their own file whole in ours, below; an
-    edited rendering in the archive."""
+    """Return what a person wrote into a progress file stays: their own file whole in ours, below;
+    an edited rendering in the archive."""
     if not old or phase_file.is_ours(old):
         return (), {}
     if phase_file.has_seal(old):
@@ -389,7 +393,7 @@ def kept(context: RunContext, tip: str, plan: Plan, feature: Feature, old: bytes
 def kept_by_hand(
     context: RunContext, tip: str, plan: Plan, feature: Feature, edited: bytes
 ) -> Changes:
-    """An edited rendering: the file as it was in the archive, its lines in the record."""
+    """Return an edited rendering: the file as it was in the archive, its lines in the record."""
     path, past = progress_path(context.project, feature), context.history(tip).phases_of(feature)
     kept = free(context.project, tip, path, "-by-hand")
     lines = phase_file.by_hand(
@@ -418,8 +422,8 @@ def rendered(
     lately: Sequence[tuple[str, str]] = (),
     earlier: str = "",
 ) -> bytes:
-    """The progress file of a feature, whether or not the record has one: also for whoever asks
-    for it."""
+    """Return the progress file of a feature, whether or not the record has one: also for whoever
+    asks for it."""
     from nightlatch.util.templates import renderer
 
     source = data.text("shipped", TEMPLATE)
@@ -459,7 +463,7 @@ def sketch(context: RunContext, started: Started, began: datetime, todo: str) ->
 
 
 def under_way(context: RunContext, started: Started) -> list[tuple[str, str]]:
-    """What a session has written so far: the files of its last snapshot, and what its
+    """Return what a session has written so far: the files of its last snapshot, and what its
     phase.json says."""
     repo, said = context.project.repo, output(context, started)
     tree = repo.tip_of(session_ref(started.id))
@@ -477,7 +481,7 @@ def under_way(context: RunContext, started: Started) -> list[tuple[str, str]]:
 
 
 def waits_for(past: FeatureHistory, feature: Feature) -> str:
-    """What a feature waits for, in words; "" when it can go on."""
+    """Return what a feature waits for, in words; "" when it can go on."""
     word = (
         past.waiting.value
         if past.waiting
@@ -495,7 +499,7 @@ def progress_path(project: Project, feature: Feature) -> str:
 
 
 def free(project: Project, tip: str, path: str, ending: str) -> str:
-    """The first name in the archive that nothing has."""
+    """Return the first name in the archive that nothing has."""
     above, _, name = path.rpartition("/")
     stems = (f"{name.removesuffix('.md')}{ending}{f'-{n}' if n > 1 else ''}" for n in count(1))
     return next(

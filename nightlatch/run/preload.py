@@ -91,8 +91,8 @@ def preload() -> None:
 
 
 def own_modules() -> Iterator[str]:
-    """The modules of this program that work in the night; commands are imported where they are
-    given."""
+    """Yield the modules of this program that work in the night; commands are imported where they
+    are given."""
     found = (module.name for module in walk_packages(nightlatch.__path__, "nightlatch."))
     for name in found:
         if not any(f"{name}.".startswith(f"{other}.") for other in NOT_IN_THE_NIGHT):

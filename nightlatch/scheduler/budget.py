@@ -49,12 +49,12 @@ def purses_of(
 
 
 def within(minutes: Mapping[datetime, float], now: datetime) -> float:
-    """What was spent in the hour before `now`."""
+    """Return what was spent in the hour before `now`."""
     return sum(usd for at, usd in minutes.items() if at > now - HOUR)
 
 
 def free_again(minutes: Mapping[datetime, float], now: datetime, most: float) -> datetime:
-    """When the dollars of one hour are less than `most` again."""
+    """Return when the dollars of one hour are less than `most` again."""
     last, left = (
         sorted((at, usd) for at, usd in minutes.items() if at > now - HOUR),
         within(minutes, now),

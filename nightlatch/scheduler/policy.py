@@ -153,8 +153,8 @@ def _next(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Dec
 def standing(
     plan: Plan, history: History, budget: RunLimits
 ) -> Iterator[tuple[Feature, Waiting | None]]:
-    """Every feature that does not pass, in the order of work, with what it waits for; None: it
-    can run."""
+    """Yield every feature that does not pass, in the order of work, with what it waits for; None:
+    it can run."""
     known = {feature.id: feature for feature in plan.features}
     left = [f for f in plan.features if not f.done and budget.only in ("", f.id)]
     for feature in sorted(left, key=lambda f: (f.priority is None, f.priority or 0.0)):
@@ -235,8 +235,8 @@ def _again(same: tuple[str, ...]) -> str:
 
 
 def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
-    """Every agent has met a usage limit, or an hour is paid for: wait for the first reset, if
-    that lies inside the run."""
+    """Return the wait where every agent has met a usage limit, or an hour is paid for: it lasts for
+    the first reset, if that lies inside the run."""
     limited, ends = budget.limited_until, budget.ends
     pauses = [
         (purse.free_at, f"{purse.empty}; resuming at", 0)
@@ -257,7 +257,8 @@ def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
 def _wait_of(
     feature: Feature, known: Mapping[str, Feature], history: History, budget: RunLimits
 ) -> tuple[str, str]:
-    """A word and a sentence on what keeps a feature from running, ("", "") when nothing does."""
+    """Return a word and a sentence on what keeps a feature from running, ("", "") when nothing
+    does."""
     past = history.of(feature)
     if feature.skip or past.skipped:
         return "skipped", "is skipped"
@@ -292,8 +293,8 @@ def _given_up(past: FeatureHistory, budget: RunLimits) -> str:
 
 
 def _satisfied(needed: Feature, history: History) -> bool:
-    """A dependency is met when it passes, or when its work has landed and only its proof waits
-    for a person."""
+    """Return whether a dependency is met: when it passes, or when its work has landed and only its
+    proof waits for a person."""
     return needed.done or history.of(needed).waiting is Outcome.UNPROVED
 
 
@@ -316,8 +317,8 @@ def _stuck(waits: list[Waiting]) -> Stop:
 
 
 def _waits_for(waits: Sequence[Waiting]) -> Iterator[str]:
-    """What each waits for, in their order; all that landed unproved is one thing, for a person
-    decides about it at one go."""
+    """Yield what each waits for, in their order; all that landed unproved is one thing, for a
+    person decides about it at one go."""
     unproved = [w for w in waits if w.word == Outcome.UNPROVED]
     for wait in waits:
         if len(unproved) < 2 or wait not in unproved:

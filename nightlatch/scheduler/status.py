@@ -63,7 +63,7 @@ class PlanStatus:
         return sum(feature.done for feature in self.plan.features)
 
     def count(self, *words: str) -> int:
-        """How many wait for one of these words; without words, how many can run."""
+        """Return how many wait for one of these words; without words, how many can run."""
         return sum(
             (waiting.word if waiting else "") in (words or ("",)) for _, waiting in self.left
         )
@@ -77,12 +77,13 @@ class PlanStatus:
         )
 
     def decisions(self, program: str) -> Iterator[tuple[str, Ask, str]]:
-        """Each decision under the name that it is called by, with the command that answers it."""
+        """Return each decision under the name that it is called by, with the command that answers
+        it."""
         return decisions(self.asks, program, self.numbers)
 
     def find(self, name: str) -> Feature:
-        """The feature of this id, or of this number in the last run's end; UsageError with the
-        nearest id where there is none."""
+        """Return the feature of this id, or of this number in the last run's end; UsageError with
+        the nearest id where there is none."""
         known = {str(number): feature for feature, number in self.numbers.items()}
         found = self.plan.feature(name) or self.plan.feature(known.get(name, ""))
         if found is None:
@@ -99,8 +100,8 @@ class PlanStatus:
 def survey(
     plan: Plan, history: History, limits: Limits, decided: Mapping[str, str] = NOTHING
 ) -> PlanStatus:
-    """What stands; features that are `decided` (their verbs) are asked no more, though no run
-    has carried it out yet."""
+    """Return what stands; features that are `decided` (their verbs) are asked no more, though no
+    run has carried it out yet."""
     left = tuple(standing(plan, history, budget_of(limits)))
     open_ = [
         (feature, waiting) for feature, waiting in left if waiting and feature.id not in decided
@@ -118,7 +119,7 @@ def survey(
 
 
 def folded(asks: Sequence[Ask], unproved: Mapping[str, str]) -> Iterator[Ask]:
-    """The decisions, with all work that landed unproved as one: a person who reads it decides
+    """Yield the decisions, with all work that landed unproved as one: a person who reads it decides
     about it at one go.
 
     `unproved` says of each such feature what is missing. Any of them can still be refused alone.
@@ -141,7 +142,7 @@ def folded(asks: Sequence[Ask], unproved: Mapping[str, str]) -> Iterator[Ask]:
 
 
 def missing_of(questions: Iterable[str]) -> str:
-    """What proofs are missing, each kind once with how often; the most frequent first.
+    """Return what proofs are missing, each kind once with how often; the most frequent first.
 
     "" where nothing but a proof is missing.
     """
@@ -154,8 +155,8 @@ def missing_of(questions: Iterable[str]) -> str:
 
 
 def ask_of(feature: Feature, waiting: Waiting, past: FeatureHistory) -> Ask | None:
-    """What a waiting feature asks of the person, None where the plan itself holds it or nobody
-    can do anything."""
+    """Return what a waiting feature asks of the person, None where the plan itself holds it or
+    nobody can do anything."""
     if feature.hold or (feature.too_long and not past.waiting) or not waiting.for_person:
         return None
     green = any(entry.rule == GREEN_ALREADY for entry in past.tried[:1])
