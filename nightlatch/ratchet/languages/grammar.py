@@ -16,7 +16,7 @@ from nightlatch import data
 from nightlatch.util.globs import matcher
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Query, Tree
+    from tree_sitter import Node, Query, Tree, TreeCursor
 
 OPEN = {
     "(": ")",
@@ -328,25 +328,34 @@ def leaves(
     tree: "Tree", source: bytes, atoms: Iterable[str], *, comments: bool = False
 ) -> Iterator[Token]:
     """All tokens in order, comments only where they are asked for."""
-    whole = frozenset(atoms)
+    single = frozenset(atoms)
+    # A cursor and no recursion: generated code nests deeper than Python's stack.
     cursor = tree.walk()
     while True:
         node = cursor.node
-        comment = node is not None and "comment" in node.type
-        aside = node is None or (comment and not comments)
-        if node and not aside and (node.child_count == 0 or node.type in whole or comment):
-            if (
-                node.end_byte > node.start_byte
-                and (
-                    text := source[node.start_byte : node.end_byte].decode("utf-8", "replace")
-                ).strip()
-            ):
-                yield Token(kind=node.type, text=text, at=node.start_byte)
-        elif not aside and cursor.goto_first_child():
-            continue
-        while not cursor.goto_next_sibling():
-            if not cursor.goto_parent():
-                return
+        is_comment = node is not None and "comment" in node.type
+        if node is not None and (comments or not is_comment):
+            if is_comment or node.child_count == 0 or node.type in single:
+                if token := _token(node, source):
+                    yield token
+            elif cursor.goto_first_child():
+                continue
+        if not _goes_on(cursor):
+            return
+
+
+def _token(node: "Node", source: bytes) -> Token | None:
+    """A leaf as a token, None for what is nothing but space."""
+    text = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    return Token(kind=node.type, text=text, at=node.start_byte) if text.strip() else None
+
+
+def _goes_on(cursor: "TreeCursor") -> bool:
+    """Move to the next node that does not lie below this one, if there is one."""
+    while not cursor.goto_next_sibling():
+        if not cursor.goto_parent():
+            return False
+    return True
 
 
 def brackets(tokens: Sequence[Token]) -> dict[int, int]:

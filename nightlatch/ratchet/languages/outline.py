@@ -3,7 +3,7 @@ loops, and what is tried."""
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -98,43 +98,47 @@ class Outline:
 
 def outline(parsed: Parsed) -> Outline:
     """Everything that the query of its language finds in a file."""
-    kinds: dict[str, list[Nodes]] = {}
-    for nodes in parsed.finds:
-        for kind in KINDS:
-            if kind in nodes:
-                kinds.setdefault(kind, []).append(nodes)
+    kinds = _by_kind(parsed)
     chains = _chains(parsed, kinds.get("call", ()))
-    infixes = _infixes(parsed, kinds.get("infix", ()))
     branches = [
         _branch(parsed, nodes, kind) for kind in ("if", "loop") for nodes in kinds.get(kind, ())
     ]
     attempts = _attempts(parsed, kinds.get("try", ()))
     lambdas = [parsed.span(node) for nodes in kinds.get("lambda", ()) for node in nodes["lambda"]]
-    scopes = [
-        *(b.body for b in branches if not _is_always(parsed, b)),
-        *(h for a in attempts for h in a.handlers),
-        *lambdas,
-    ]
-    returns = [parsed.span(nodes["return"][0]) for nodes in kinds.get("return", ())]
-    stated = [parsed.span(nodes["assert"][0]) for nodes in kinds.get("assert", ())]
-    guards = [parsed.span(nodes["guard"][0]) for nodes in kinds.get("guard", ())]
-    rounds = [*_rounds(parsed, branches, chains)]
-    leaving = _leaving(parsed, kinds, returns, scopes)
+    handlers = [handler for attempt in attempts for handler in attempt.handlers]
+    bodies = [b.body for b in branches if not _is_always(parsed, b)]
+    scopes = [*bodies, *handlers, *lambdas]
+    returns = _spans(parsed, kinds, "return")
     return Outline(
-        parsed,
-        kinds,
-        chains,
-        infixes,
-        branches,
-        attempts,
-        returns,
-        scopes,
-        stated,
-        guards,
-        sorted(chains),
-        rounds,
-        leaving,
+        parsed=parsed,
+        kinds=kinds,
+        chains=chains,
+        infixes=_infixes(parsed, kinds.get("infix", ())),
+        branches=branches,
+        attempts=attempts,
+        returns=returns,
+        scopes=scopes,
+        stated=_spans(parsed, kinds, "assert"),
+        guards=_spans(parsed, kinds, "guard"),
+        order=sorted(chains),
+        rounds=[*_rounds(parsed, branches, chains)],
+        leaving=_leaving(parsed, kinds, returns, scopes),
     )
+
+
+def _by_kind(parsed: Parsed) -> dict[str, list[Nodes]]:
+    """What the query finds, by what each of its patterns is for."""
+    kinds: dict[str, list[Nodes]] = {}
+    for nodes in parsed.finds:
+        for kind in KINDS:
+            if kind in nodes:
+                kinds.setdefault(kind, []).append(nodes)
+    return kinds
+
+
+def _spans(parsed: Parsed, kinds: Mapping[str, Sequence[Nodes]], kind: str) -> list[Span]:
+    """Where everything of one kind stands."""
+    return [parsed.span(nodes[kind][0]) for nodes in kinds.get(kind, ())]
 
 
 def _is_always(parsed: Parsed, branch: Branch) -> bool:
@@ -164,39 +168,20 @@ def _leaving(
 ) -> list[tuple[int, Span, Span | None]]:
     """For each return where it ends, the innermost scope that it leaves, and the innermost
     function that it stands in."""
-    functions = [parsed.span(nodes["function"][0]) for nodes in kinds.get("function", ())]
+    functions = _spans(parsed, kinds, "function")
     whole = (0, len(parsed.tokens))
-    found = []
+    leaving = []
     for start, end in returns:
         scope = max((s for s in (*scopes, whole) if s[0] <= start < s[1]), key=lambda s: s[0])
-        found.append(
-            (end, scope, max((f for f in functions if f[0] <= start < f[1]), default=None))
-        )
-    return found
+        function = max((f for f in functions if f[0] <= start < f[1]), default=None)
+        leaving.append((end, scope, function))
+    return leaving
 
 
 def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
-    """By the token that they start with.
-
-    Of several readings of one call the one with more arguments counts.
-    """
-    calls: dict[Span, Call] = {}
-    for nodes in found:
-        call = _call(parsed, nodes)
-        known = calls.get((call.start, call.end))
-        if known is None or (len(call.args), call.block is not None) > (
-            len(known.args),
-            known.block is not None,
-        ):
-            calls[call.start, call.end] = replace(
-                call, block=call.block or (known.block if known else None)
-            )
-        elif known.block is None and call.block:
-            calls[call.start, call.end] = replace(
-                known, block=call.block, callee=min(known.callee, call.callee)
-            )
+    """By the token that they start with."""
     by_start: dict[int, list[Call]] = {}
-    for call in sorted(calls.values(), key=lambda c: c.end):
+    for call in sorted(_distinct_calls(parsed, found), key=lambda c: c.end):
         by_start.setdefault(call.start, []).append(call)
     chains = {}
     for start, members in by_start.items():
@@ -205,6 +190,31 @@ def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
             end += 2
         chains[start] = Chain(start=start, end=end, calls=tuple(members))
     return chains
+
+
+def _distinct_calls(parsed: Parsed, found: Sequence[Nodes]) -> Iterable[Call]:
+    """Each call once.
+
+    Of several readings of one call the one with more arguments counts; a block that only one of
+    them has belongs to it.
+    """
+    calls: dict[Span, Call] = {}
+    for nodes in found:
+        call = _call(parsed, nodes)
+        span = (call.start, call.end)
+        known = calls.get(span)
+        if known is None:
+            calls[span] = call
+        elif _fullness(call) > _fullness(known):
+            calls[span] = replace(call, block=call.block or known.block)
+        elif known.block is None and call.block:
+            calls[span] = replace(known, block=call.block, callee=min(known.callee, call.callee))
+    return calls.values()
+
+
+def _fullness(call: Call) -> tuple[int, bool]:
+    """How much of a call one reading of it has."""
+    return len(call.args), call.block is not None
 
 
 def _call(parsed: Parsed, nodes: Nodes) -> Call:

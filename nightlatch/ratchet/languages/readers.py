@@ -30,26 +30,31 @@ def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Sour
 
 def read_all(texts: Sequence[Text], side: Side) -> Sources:
     """The test files that can be read; the helpers of one file count in those that import them."""
-    told = readable(texts)
-    sides = {t.path: t.old if side == "old" else t.new for t in told}
-    whole = {
-        t.path: unparsed_tests.read(text) for t in told if (text := sides[t.path]) and _by_file(t)
+    held = readable(texts)
+    sides = {t.path: t.old if side == "old" else t.new for t in held}
+    by_file = {
+        t.path: unparsed_tests.read(text) for t in held if (text := sides[t.path]) and _by_file(t)
     }
-    sides = {path: text for path, text in sides.items() if path not in whole}
-    first = {
+    parsed = {path: text for path, text in sides.items() if path not in by_file}
+    alone = {
         path: source
-        for path, text in sides.items()
+        for path, text in parsed.items()
         if text is not None and (source := _tried(path, text))
     }
-    helpers = {
-        n.rpartition("::")[2]: sum(a.weight for a in t.assertions)
-        for s in first.values()
-        for n, t in s.tests.items()
-        if t.helper
-    }
+    helpers = _weights_of_helpers(alone)
     return {
-        path: _with(path, sides[path] or "", source, helpers) for path, source in first.items()
-    } | whole
+        path: _with(path, parsed[path] or "", source, helpers) for path, source in alone.items()
+    } | by_file
+
+
+def _weights_of_helpers(sources: Sources) -> dict[str, int]:
+    """How often the helpers of some files assert, by their last names."""
+    return {
+        name.rpartition("::")[2]: sum(a.weight for a in test.assertions)
+        for source in sources.values()
+        for name, test in source.tests.items()
+        if test.helper
+    }
 
 
 def readable(texts: Sequence[Text]) -> list[Text]:

@@ -3,105 +3,32 @@ language's data file."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nightlatch.ratchet.languages.grammar import Parsed, Span
-from nightlatch.ratchet.languages.outline import MEMBER, NAME, Branch, Chain, Outline
+from nightlatch.ratchet.languages.outline import MEMBER, NAME, Branch, Call, Chain, Outline
+from nightlatch.ratchet.languages.tree_matchers import (
+    NEGATED,
+    NEVER,
+    ORDER,
+    TRUTHS,
+    Claim,
+    Matched,
+    compared,
+    limits_of,
+    matched,
+    norm,
+    truth,
+)
 from nightlatch.ratchet.model import EXACT, MANY, PARTLY, VAGUE, Assertion
 
-LEAD = re.compile(
-    r"(?:xct)?(?:assert_?that|assert|expect|check|require|refute|should|must|wont|to(?=[a-z])"
-    r"|is(?=equal|same|null|nil|empty|true|false))"
-)
-NEGATED = re.compile(
-    r"(?:.*_)?(?:not|never|wont|refute|no)(?:_|$)|.*(?:Not(?!hing|ebook|if|ic)|Never)(?=[A-Z]"
-    r"|$)|(?:wont|refute|DoesNot|doesNot)"
-)
-TRUTHS = frozenset(
-    {"", "true", "false", "ok", "truthy", "that", "expression", "istrue", "isfalse", "unwrap"}
-)
-FIXED = re.compile(
-    r"(?:true|false|null|undefined|nil|None|NULL|nullptr|TRUE|FALSE|-?"
-    r" ?[\d_.]+\w*|[ru@]?\"(?:[^\"$]|\$(?![\w{(]))*\"|'[^']*'"
-    r"|`[^`$]*`|:\w+)\Z",
-    re.DOTALL,
-)
-ALWAYS = re.compile(
-    r"(?:true|! false|not"
-    r" false|[1-9]\d*|\"[^\"]+\"|'[^']+'|\[.*\]|\{.*\}|:\w+|TRUE)$|(?:^|.*(?:\|\|| or) )true$",
-    re.DOTALL,
-)
-NEVER = re.compile(
-    r"\(? ?(?:.+ (?:&&|and) )?(?:false|False|0|! true|! 1|nil)(?: (?:&&|and) .*)? ?\)?$", re.DOTALL
-)
-EQUAL = re.compile(r"(.+?) (?:={1,3}|-eq|is|shouldBe|eq) (.+)", re.DOTALL)
-ORDER = re.compile(r"(.+?) (<=?|>=?|-l[te]|-g[te]) (.+)", re.DOTALL)
-PARTIAL = re.compile(
-    r"matches !|=~|(?:\.|->|\?\.|::|^)"
-    r" ?(?:includes\??|contains\??|include\?|startsWith|starts_with\?*|start_with\?|end_with\?"
-    r"|endsWith|hasPrefix|hasSuffix|member\?|has_key\?|test|match\??|find|in_array"
-    r"|str_contains|isSuperset)"
-    r" \(|\bin\b|\bStringMatch\b"
-)
-ANY_VALUE = re.compile(
-    r"(?:expect \. any(?:thing)?|any(?:thing)?|Arg \. Any|It \."
-    r" IsAny|anything|an_instance_of|_$)(?: \(| <|$)"
-)
-SOME_VALUE = re.compile(
-    r"expect \. (?:not \. )?(?:\w+Containing|stringMatching|closeTo)"
-    r" \(|(?:a_)?(?:string|hash|array)_including|a_\w+_matching"
-)
-NUMBER = re.compile(r"-? ?[\d_]+(?:\.[\d_]*)?(?:e-?\d+)?[fFdDmMlL]?\Z")
 GO_SAME = re.compile(
     r"! (?:\w+ \. (?:DeepEqual|Equal|EqualFold|Is|As)|cmp \. Diff) \( (.+?) [,)]|cmp \. Diff \("
     r" (.+?) ,"
 )
 WAITS = frozenset({"await", "return", "=>", ",", "[", "(", "void", "="})
-TURNS = {"<": 1, "<=": 1, ">": -1, ">=": -1, "-lt": 1, "-le": 1, "-gt": -1, "-ge": -1}
-BELOW = re.compile(
-    r"(?:be)?(?:lessthan|lessthanorequal|lessthanorequalto|below|less|lessorequal|lt|le|atmost)\Z"
-)
-ABOVE = re.compile(
-    r"(?:be)?(?:greaterthan|greaterthanorequal|greaterthanorequalto|above|greater"
-    r"|greaterorequal|gt|ge|atleast)\Z"
-)
-THROWS = re.compile(
-    r"(?:a|any)?(?:throws?|throwerror|throwsexactly|throwsasync|raises?|raiseerror|failswith"
-    r"|erroris|erroras|rejects|throwas|throwsas"
-    r"|exception|intercept|expectthrows|expectedexception)\Z"
-)
-CLOSE = re.compile(
-    r"(?:becloseto|closeto|indelta|inepsilon|approximately|near|equalwithdelta|bewithin"
-    r"|within|delta)\Z"
-)
-CALLED_ONLY = re.compile(r"to[A-Z]\w*\Z")  # `expect(x).toBe` without a call says nothing
 OWN = frozenset({"this", "self", "$this", "@", "Self", "static"})
 DECLARING = frozenset({"func", "fn", "function", "def", "defp"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """One assertion, the token where it stands, and what else it says.
-
-    `spared`: it stands in a branch of its own.
-    """
-
-    at: int
-    assertion: Assertion
-    marks: tuple[str, ...] = ()
-    limits: tuple[tuple[str, float], ...] = ()
-    raises: tuple[tuple[str, str], ...] = ()
-    spared: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
-    """A matcher, the names on the way to it, and its arguments."""
-
-    name: str
-    names: tuple[str, ...]
-    args: tuple[str, ...]
-    called: bool = True
 
 
 def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> Iterator[Claim]:
@@ -110,56 +37,72 @@ def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> I
     branches = [b for b in seen.branches if not b.loop]
     for chain in seen.between(start, end):
         yield from _of_chain(seen, chain, branches, helpers)
-    for left, op, right in seen.infixes:
-        if (
-            start <= left[0] < end
-            and (word := parsed.language.words.get("infix"))
-            and word.fullmatch(parsed.words(*op))
-        ):
-            yield _of_infix(seen, left, op, right)
+    yield from _of_infixes(seen, start, end)
     for span in seen.stated:
+        # The condition of a branch decides, and claims nothing.
         asked = any(b.condition[0] <= span[0] < b.condition[1] for b in seen.branches)
         if start <= span[0] < end and not asked:
-            yield _truth(span[0], parsed.words(*span), parsed.words(*span))
+            yield truth(span[0], parsed.words(*span), parsed.words(*span))
 
 
-def norm(name: str) -> str:
-    """A matcher's name without what frameworks put before it."""
-    bare = name.replace("_", "").lower().strip("?!")
-    stripped = LEAD.sub("", bare, count=1)
-    if not stripped and bare.startswith("should"):
-        return "be"
-    return stripped.removeprefix("to") if stripped.startswith("tobe") else stripped
+def _of_infixes(seen: Outline, start: int, end: int) -> Iterator[Claim]:
+    """The assertions between two tokens that a word between two values makes."""
+    word = seen.parsed.language.words.get("infix")
+    if word is None:
+        return
+    for left, op, right in seen.infixes:
+        if start <= left[0] < end and word.fullmatch(seen.parsed.words(*op)):
+            yield _of_infix(seen, left, op, right)
 
 
 def _of_chain(
     seen: Outline, chain: Chain, branches: Sequence[Branch], helpers: Mapping[str, int]
 ) -> Iterator[Claim]:
+    """What a chain of calls claims: as a helper that can be read, by a framework's words, or as a
+    helper by its name."""
     parsed = seen.parsed
     head = parsed.words(chain.start, chain.calls[0].callee)
     last = head.rpartition(" ")[2]
-    own = head == last or head.split(" ")[0] in OWN
-    before = parsed.word(chain.start - 1)
-    if last in helpers and own and last not in {"expect", "assert"} and before not in DECLARING:
-        text = parsed.words(chain.start, chain.end)
+    is_own = _calls_own(parsed, chain, head, last)
+    if is_own and last in helpers and last not in {"expect", "assert"}:
         if helpers[last]:
-            yield Claim(
-                at=chain.start,
-                assertion=Assertion(subject=text, rank=EXACT, text=text, weight=helpers[last]),
-            )
+            yield _whole_chain(parsed, chain, helpers[last])
         return
-    for rule in parsed.language.claims:
-        if rule["head"].fullmatch(head):
-            yield from _steps(seen, chain, rule)
-            if claim := STYLES[rule["style"]](seen, chain, rule, branches):
-                yield claim
-            return
+    rule = next((rule for rule in parsed.language.claims if rule["head"].fullmatch(head)), None)
+    if rule is not None:
+        yield from _by_rule(seen, chain, rule, branches)
+    elif is_own and parsed.word(chain.start - 1) not in MEMBER and _is_named_helper(parsed, last):
+        # What it asserts cannot be seen from here: it may be anything.
+        yield _whole_chain(parsed, chain, MANY)
+
+
+def _calls_own(parsed: Parsed, chain: Chain, head: str, last: str) -> bool:
+    """Is this a call of a function of the file or of the test itself, and not its declaration?"""
+    is_plain = head == last or head.split(" ")[0] in OWN
+    return is_plain and parsed.word(chain.start - 1) not in DECLARING
+
+
+def _by_rule(
+    seen: Outline, chain: Chain, rule: Mapping[str, object], branches: Sequence[Branch]
+) -> Iterator[Claim]:
+    """What a chain claims by a rule of its language's data file."""
+    yield from _steps(seen, chain, rule)
+    if claim := STYLES[str(rule["style"])](seen, chain, rule, branches):
+        yield claim
+
+
+def _is_named_helper(parsed: Parsed, name: str) -> bool:
+    """Does a name say that what it calls asserts something?"""
     helper = parsed.language.words.get("helper")
-    if helper and own and helper.match(last) and before not in DECLARING | MEMBER:
-        text = parsed.words(chain.start, chain.end)
-        yield Claim(
-            at=chain.start, assertion=Assertion(subject=text, rank=EXACT, text=text, weight=MANY)
-        )
+    return helper is not None and helper.match(name) is not None
+
+
+def _whole_chain(parsed: Parsed, chain: Chain, weight: int) -> Claim:
+    """A chain that counts as so many assertions, by its text alone."""
+    text = parsed.words(chain.start, chain.end)
+    return Claim(
+        at=chain.start, assertion=Assertion(subject=text, rank=EXACT, text=text, weight=weight)
+    )
 
 
 def _steps(seen: Outline, chain: Chain, rule: Mapping[str, object]) -> Iterator[Claim]:
@@ -179,7 +122,7 @@ def _steps(seen: Outline, chain: Chain, rule: Mapping[str, object]) -> Iterator[
             found = Matched(
                 name=names[-1], names=names[:-1], args=tuple(parsed.words(*a) for a in call.args)
             )
-            yield _matched(call.callee, found, subject, text, ranks)
+            yield matched(call.callee, found, subject, text, ranks)
 
 
 def _none(
@@ -203,20 +146,22 @@ def _by_call(
     name = re.split(r" (?:<|\[|!)", head)[0].rpartition(" ")[2]
     text = parsed.words(chain.start, chain.end)
     if rule.get("unwrap") and len(spans) > 1:
-        return _matched(chain.start, _matcher(seen, spans[1]), args[0], text, parsed.language.ranks)
+        return matched(chain.start, _matcher(seen, spans[1]), args[0], text, parsed.language.ranks)
     if norm(name) in TRUTHS and args:
-        claim = _truth(
+        claim = truth(
             chain.start,
             args[0],
             text,
             negated=norm(name).startswith("false") or bool(NEGATED.match(name)),
         )
     else:
-        claim = _compared(parsed, chain.start, name, args, text, head)
+        claim = compared(parsed, chain.start, name, args, text, head)
     return _waited(parsed, chain, claim, name.lower() == "rejects")
 
 
 def _waited(parsed: Parsed, chain: Chain, claim: Claim, promised: bool) -> Claim:
+    """The claim; marked where it is a promise that nothing waits for, so that its failure is
+    lost."""
     lost = (
         promised
         and parsed.language.words.get("promised") is not None
@@ -230,52 +175,63 @@ def _by_chain(
 ) -> Claim | None:
     """expect(x).not.toBe(y), assertThat(x).isEqualTo(y), expect(x).to eq(y), x.Should().Be(y),
     Assert.That(x, Is.EqualTo(y))."""
-    parsed, call = seen.parsed, chain.calls[0]
-    head = parsed.words(chain.start, call.callee)
-    text = parsed.words(chain.start, chain.end)
-    if len(chain.calls) > 2:
-        text = (
-            f"{parsed.words(chain.start, call.end)} {parsed.words(chain.calls[-2].end, chain.end)}"
-        )
+    parsed, ranks = seen.parsed, seen.parsed.language.ranks
+    subject, text = _chain_subject(parsed, chain, rule), _chain_text(parsed, chain)
+    call = chain.calls[0]
+    is_single = len(chain.calls) == 1 and not rule.get("receiver")
+    if is_single and rule.get("unwrap") and len(call.args) > 1:
+        return matched(chain.start, _matcher(seen, call.args[1]), subject, text, ranks)
+    names, final = _names_and_last_call(parsed, chain, rule)
+    claim = matched(chain.start, _last_matcher(seen, names, final), subject, text, ranks)
+    promised = bool({"rejects", "resolves"} & set(names))
+    return _waited(parsed, chain, claim, promised)
+
+
+def _chain_subject(parsed: Parsed, chain: Chain, rule: Mapping[str, object]) -> str:
+    """What a chain looks at: what stands before its first call, or what that is given."""
+    call = chain.calls[0]
     if rule.get("receiver"):
-        subject = parsed.words(chain.start, max(call.callee - 2, chain.start))
-    else:
-        subject = (
-            parsed.words(*call.args[0])
-            if call.args
-            else parsed.words(*call.block)
-            if call.block
-            else ""
-        )
-    if (
-        len(call.args) > 1
-        and len(chain.calls) == 1
-        and not rule.get("receiver")
-        and rule.get("unwrap")
-    ):
-        return _matched(
-            chain.start, _matcher(seen, call.args[1]), subject, text, parsed.language.ranks
-        )
-    names = (
-        _names(parsed, replace(chain, calls=chain.calls[-2:]))
-        if len(chain.calls) > 2
-        else _names(parsed, chain)
-    )
-    final = chain.calls[-1] if len(chain.calls) > 1 and chain.calls[-1].end == chain.end else None
-    if final is None and not names and rule.get("receiver"):
-        names = (head.rpartition(" ")[2],)
-        final = call
-    args = tuple(parsed.words(*a) for a in final.args) if final else ()
+        return parsed.words(chain.start, max(call.callee - 2, chain.start))
+    span = call.args[0] if call.args else call.block
+    return parsed.words(*span) if span else ""
+
+
+def _chain_text(parsed: Parsed, chain: Chain) -> str:
+    """A chain without the matchers between its first call and its last one, which are claims of
+    their own."""
+    if len(chain.calls) <= 2:
+        return parsed.words(chain.start, chain.end)
+    first, last = chain.calls[0], chain.calls[-2]
+    return f"{parsed.words(chain.start, first.end)} {parsed.words(last.end, chain.end)}"
+
+
+def _names_and_last_call(
+    parsed: Parsed, chain: Chain, rule: Mapping[str, object]
+) -> tuple[tuple[str, ...], Call | None]:
+    """The names on the way to the last matcher, and its call where it is one."""
+    names = _names(parsed, replace(chain, calls=chain.calls[-2:]))
+    last = chain.calls[-1]
+    if len(chain.calls) > 1 and last.end == chain.end:
+        return names, last
+    if names or not rule.get("receiver"):
+        return names, None
+    # `x.shouldBe(3)`: the first call is the matcher itself.
+    head = parsed.words(chain.start, chain.calls[0].callee)
+    return (head.rpartition(" ")[2],), chain.calls[0]
+
+
+def _last_matcher(seen: Outline, names: tuple[str, ...], final: Call | None) -> Matched:
+    """The matcher that a chain ends with, or the one that its last call is given."""
+    parsed = seen.parsed
     turn = parsed.language.words.get("to_matcher")
-    found = Matched(
-        name=names[-1] if names else "", names=names[:-1], args=args, called=final is not None
-    )
     if turn and final and names and turn.fullmatch(names[-1]) and final.args:
         inner = _matcher(seen, final.args[0])
-        found = Matched(name=inner.name, names=(*names, *inner.names), args=inner.args)
-    promised = bool({"rejects", "resolves"} & set(names))
-    return _waited(
-        parsed, chain, _matched(chain.start, found, subject, text, parsed.language.ranks), promised
+        return Matched(name=inner.name, names=(*names, *inner.names), args=inner.args)
+    return Matched(
+        name=names[-1] if names else "",
+        names=names[:-1],
+        args=tuple(parsed.words(*a) for a in final.args) if final else (),
+        called=final is not None,
     )
 
 
@@ -283,9 +239,8 @@ def _names(parsed: Parsed, chain: Chain) -> tuple[str, ...]:
     """The names that follow the first call, its own aside."""
     names = list[str]()
     for one, other in zip(chain.calls, chain.calls[1:], strict=False):
-        names += [t.text for t in parsed.tokens[one.end : other.callee] if NAME.match(t.text)]
-    names += [t.text for t in parsed.tokens[chain.calls[-1].end : chain.end] if NAME.match(t.text)]
-    return tuple(names)
+        names += _names_between(parsed, one.end, other.callee)
+    return (*names, *_names_between(parsed, chain.calls[-1].end, chain.end))
 
 
 def _matcher(seen: Outline, span: Span) -> Matched:
@@ -293,30 +248,39 @@ def _matcher(seen: Outline, span: Span) -> Matched:
     > 3."""
     parsed, chain = seen.parsed, seen.chains.get(span[0])
     if chain and chain.end <= span[1]:
-        head = [
-            t.text for t in parsed.tokens[chain.start : chain.calls[0].callee] if NAME.match(t.text)
-        ]
-        names = (*head, *_names(parsed, chain))
-        wanted = next((c for c in reversed(chain.calls) if c.args), chain.calls[0])
-        args = tuple(parsed.words(*a) for a in wanted.args)
-        name = head[-1] if head else ""
-        if (
-            norm(name) in {"is", "not", "be"}
-            and wanted.args
-            and (inner := seen.chains.get(wanted.args[0][0]))
-        ):
-            deeper = _matcher(seen, (inner.start, inner.end))
-            return Matched(name=deeper.name, names=(*names, *deeper.names), args=deeper.args)
-        return Matched(name=name, names=tuple(n for n in names if n != name), args=args)
+        return _matcher_of_chain(seen, chain)
     words = parsed.words(*span)
     if found := ORDER.match(words):
-        return Matched(
-            name="above" if found[2].startswith(">") else "below", names=(), args=(found[3],)
-        )
+        name = "above" if found[2].startswith(">") else "below"
+        return Matched(name=name, names=(), args=(found[3],))
     if found := re.match(r"(?:be )?==? (.+)", words):
         return Matched(name="eq", names=(), args=(found[1],))
-    names = tuple(t.text for t in parsed.tokens[span[0] : span[1]] if NAME.match(t.text))
+    names = _names_between(parsed, *span)
     return Matched(name=names[-1] if names else words, names=names[:-1], args=())
+
+
+def _matcher_of_chain(seen: Outline, chain: Chain) -> Matched:
+    """A matcher that is called: `is(equalTo(3))` is the inner one."""
+    parsed = seen.parsed
+    head = _names_between(parsed, chain.start, chain.calls[0].callee)
+    names = (*head, *_names(parsed, chain))
+    filled = next((c for c in reversed(chain.calls) if c.args), chain.calls[0])
+    name = head[-1] if head else ""
+    passes_on = norm(name) in {"is", "not", "be"}
+    inner = seen.chains.get(filled.args[0][0]) if passes_on and filled.args else None
+    if inner:
+        deeper = _matcher(seen, (inner.start, inner.end))
+        return Matched(name=deeper.name, names=(*names, *deeper.names), args=deeper.args)
+    return Matched(
+        name=name,
+        names=tuple(n for n in names if n != name),
+        args=tuple(parsed.words(*a) for a in filled.args),
+    )
+
+
+def _names_between(parsed: Parsed, start: int, end: int) -> tuple[str, ...]:
+    """The names among the tokens between two of them."""
+    return tuple(t.text for t in parsed.tokens[start:end] if NAME.match(t.text))
 
 
 def _of_infix(seen: Outline, left: Span, op: Span, right: Span) -> Claim:
@@ -335,148 +299,7 @@ def _of_infix(seen: Outline, left: Span, op: Span, right: Span) -> Claim:
         )
     else:
         found_matcher = Matched(name=word, names=names, args=(parsed.words(*right),))
-    return _matched(left[0], found_matcher, subject, text, parsed.language.ranks)
-
-
-def _matched(at: int, found: Matched, subject: str, text: str, ranks: Mapping[str, int]) -> Claim:
-    name, wanted = norm(found.name), found.args[0] if found.args else ""
-    negated = any(NEGATED.match(n) for n in (*found.names, found.name)) or any(
-        n in {"not", "never"} for n in found.names
-    )
-    silent = not found.name or (not found.called and CALLED_ONLY.match(found.name) is not None)
-    rank = VAGUE if negated or silent else ranks.get(name, ranks.get(found.name.lower(), PARTLY))
-    rank = min(
-        rank, VAGUE if ANY_VALUE.match(wanted) else PARTLY if SOME_VALUE.match(wanted) else rank
-    )
-    if {"true", "false"} & {wanted} or name in {
-        "true",
-        "false",
-        "betrue",
-        "befalse",
-        "istrue",
-        "isfalse",
-    }:
-        rank = VAGUE
-    raises = (
-        ((_type(wanted), found.args[1] if len(found.args) > 1 else ""),)
-        if THROWS.match(name) and not negated
-        else ()
-    )
-    fixed = bool(FIXED.match(subject)) and (not found.args or bool(FIXED.match(wanted)))
-    same = (subject == wanted or silent or fixed) and not (raises and subject != wanted)
-    limits = list[tuple[str, float]]()
-    if CLOSE.match(name):
-        limits += _tolerance(name, found)
-    elif (BELOW.match(name) or ABOVE.match(name)) and (number := _number(wanted)) is not None:
-        limits.append((f"limit of {subject}", (1 if BELOW.match(name) else -1) * number))
-    return Claim(
-        at=at,
-        marks=("always true",) if same else (),
-        limits=tuple(limits),
-        raises=raises,
-        assertion=Assertion(subject=subject, rank=rank, text=text, weight=0 if same else 1),
-    )
-
-
-def _tolerance(name: str, found: Matched) -> Iterator[tuple[str, float]]:
-    """Decimal places where larger is tighter, else a distance."""
-    number = (
-        _number(found.args[-1])
-        if found.args and (len(found.args) > 1 or name in {"bewithin", "within"})
-        else None
-    )
-    if name == "becloseto" and found.name.startswith("to"):
-        yield "toBeCloseTo", -2.0 if number is None else -number
-    elif number is not None:
-        yield found.name, number
-
-
-def _compared(
-    parsed: Parsed, at: int, name: str, args: tuple[str, ...], text: str, head: str
-) -> Claim:
-    one, two = (*args, "", "")[:2]
-    bare, ranks = norm(name), parsed.language.ranks
-    thrown = THROWS.match(bare)
-    subject = two if FIXED.match(one) and two else one
-    # `assert.is_not.equal(a, b)`: what turns a matcher round may stand before its name.
-    negated = any(NEGATED.match(word) for word in (name, *re.findall(r"\w+", head)[1:]))
-    rank = VAGUE if negated else ranks.get(bare, ranks.get(name.lower(), PARTLY))
-    same = not thrown and bool(two) and (one == two or bool(FIXED.match(one) and FIXED.match(two)))
-    rank = VAGUE if rank == EXACT and {"true", "false"} & {one, two} else rank
-    limits: tuple[tuple[str, float], ...] = ()
-    third = _number(re.sub(r"^\w+ (?:[:=]|=>) ", "", args[2])) if len(args) > 2 else None
-    if third is not None and (CLOSE.match(bare) or bare in {"equals", "equal", "almostequals"}):
-        limits = ((name, third),)
-    elif (BELOW.match(bare) or ABOVE.match(bare)) and (number := _number(two)) is not None:
-        limits = ((f"limit of {one}", (1 if BELOW.match(bare) else -1) * number),)
-    raises = (_raised(parsed, head, args),) if thrown else ()
-    assertion = Assertion(subject=subject, rank=rank, text=text, weight=0 if same else 1)
-    return Claim(
-        at=at,
-        assertion=assertion,
-        marks=("always true",) if same else (),
-        limits=limits,
-        raises=raises,
-    )
-
-
-def _raised(parsed: Parsed, head: str, args: Sequence[str]) -> tuple[str, str]:
-    """The type of the error that is expected: between angles, or the argument that looks like
-    one, and the message."""
-    if found := re.search(r"(?:<|\[) (.+?) (?:>|\])", head):
-        return _type(found[1]), ""
-    if "throw_second" in parsed.language.words:
-        return (_type(args[1]) if len(args) > 1 else ""), ""
-    kinds = [a for a in args if re.match(r"[A-Z\\:]|std ::", a) and "{" not in a]
-    return (_type(kinds[0]) if kinds else ""), next((a for a in args if a[:1] in "\"'/"), "")
-
-
-def _type(words: str) -> str:
-    return re.sub(r" (?:\. class|:: class|:: class \. java|\. self|\. type)$", "", words).lstrip(
-        "\\ "
-    )
-
-
-def _truth(at: int, expression: str, text: str, *, negated: bool = False) -> Claim:
-    subject, rank = _expression(
-        expression.removeprefix("( ").removesuffix(" )")
-        if expression.startswith("( ")
-        else expression
-    )
-    sides = EQUAL.fullmatch(expression.removeprefix("( ").removesuffix(" )"))
-    same = (
-        bool(ALWAYS.match(expression)) or (sides is not None and sides[1] == sides[2])
-    ) and not negated
-    same = same or (negated and bool(NEVER.match(expression)))
-    assertion = Assertion(
-        subject=subject,
-        rank=VAGUE if negated and rank == EXACT else rank,
-        text=text,
-        weight=0 if same else 1,
-    )
-    return Claim(
-        at=at,
-        assertion=assertion,
-        marks=("always true",) if same else (),
-        limits=_limits(expression, 1),
-    )
-
-
-def _expression(text: str) -> tuple[str, int]:
-    if found := EQUAL.match(text):
-        left, right = found.groups()
-        return (right if FIXED.match(left) else left), (
-            VAGUE
-            if {left, right}
-            & {
-                "true",
-                "false",
-            }
-            else EXACT
-        )
-    if found := ORDER.match(text):
-        return found[1], PARTLY
-    return text.removeprefix("! "), PARTLY if PARTIAL.search(text) else VAGUE
+    return matched(left[0], found_matcher, subject, text, parsed.language.ranks)
 
 
 def _failure(
@@ -490,52 +313,42 @@ def _failure(
         condition.removeprefix("( ").removesuffix(" )") if condition.startswith("( ") else condition
     )
     setup, _, test = bare.rpartition(" ; ")
-    rank, subject = VAGUE, test
-    if found := GO_SAME.search(test):
-        rank, subject = EXACT, found[1] or found[2]
-    elif found := re.match(r"(.+?) !==? (.+)", test):
-        rank, subject = (
-            VAGUE if found[2].split(" ")[0] in {"nil", "true", "false", "null"} else EXACT,
-            found[1],
-        )
-    elif found := ORDER.match(test):
-        rank, subject = PARTLY, found[1]
-    elif found := re.match(r"(.+?) ===? (.+)|! (.+)", test):
-        rank, subject = (
-            PARTLY if "Contains (" in test or "HasPrefix (" in test else VAGUE,
-            found[1] or found[3],
-        )
+    subject, rank = _failing_condition(test)
+    # `if got := Add(1, 2); got != 3`: what is looked at is what the call gave.
     made = re.match(rf"(?:\w+ , )?{re.escape(subject)}(?: , \w+)? := (.+)", setup)
-    sides = re.fullmatch(r"(.+?) !==? (.+)", test)
-    never = bool(test and NEVER.match(test)) or (sides is not None and sides[1] == sides[2])
-    weight = 0 if never else 1
-    told = Assertion(
-        subject=made[1] if made else subject, rank=rank, text=condition or "fail", weight=weight
-    )
     return Claim(
-        at=chain.start, limits=_limits(test, -1), assertion=told, spared=int(nearest is not None)
+        at=chain.start,
+        limits=limits_of(test, -1),
+        assertion=Assertion(
+            subject=made[1] if made else subject,
+            rank=rank,
+            text=condition or "fail",
+            weight=0 if _never_holds(test) else 1,
+        ),
+        spared=int(nearest is not None),
     )
 
 
-def _limits(text: str, turn: int) -> tuple[tuple[str, float], ...]:
-    found = ORDER.match(text)
-    number = _number(found[3].removesuffix(" )")) if found else None
-    return (
-        ()
-        if found is None or number is None
-        else ((f"limit of {found[1]}", turn * TURNS[found[2]] * number),)
-    )
+def _failing_condition(test: str) -> tuple[str, int]:
+    """What a condition looks at under which a test fails, and how exactly."""
+    if found := GO_SAME.search(test):
+        return found[1] or found[2], EXACT
+    if found := re.match(r"(.+?) !==? (.+)", test):
+        is_vague = found[2].split(" ")[0] in {"nil", "true", "false", "null"}
+        return found[1], VAGUE if is_vague else EXACT
+    if found := ORDER.match(test):
+        return found[1], PARTLY
+    if found := re.match(r"(.+?) ===? (.+)|! (.+)", test):
+        is_part = "Contains (" in test or "HasPrefix (" in test
+        return found[1] or found[3], PARTLY if is_part else VAGUE
+    return test, VAGUE
 
 
-def _number(text: str) -> float | None:
-    try:
-        return (
-            float(text.replace("_", "").replace(" ", "").rstrip("fFdDmMlL"))
-            if NUMBER.match(text)
-            else None
-        )
-    except ValueError:
-        return None
+def _never_holds(test: str) -> bool:
+    """Does a condition hold never: is it false, or something that differs from itself?"""
+    sides = re.fullmatch(r"(.+?) !==? (.+)", test)
+    is_never = bool(test and NEVER.match(test))
+    return is_never or (sides is not None and sides[1] == sides[2])
 
 
 def _by_last(
@@ -544,7 +357,7 @@ def _by_last(
     """s.Require().Equal(3, x): the last call of the chain compares."""
     parsed, call = seen.parsed, chain.calls[-1]
     args, text = tuple(parsed.words(*a) for a in call.args), parsed.words(chain.start, chain.end)
-    return _compared(parsed, chain.start, parsed.word(call.callee - 1), args, text, text)
+    return compared(parsed, chain.start, parsed.word(call.callee - 1), args, text, text)
 
 
 STYLES = {"last": _by_last, "call": _by_call, "chain": _by_chain, "fail": _failure, "none": _none}

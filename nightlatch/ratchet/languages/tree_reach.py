@@ -2,9 +2,11 @@
 built."""
 
 from collections import Counter
+from collections.abc import Iterator
 
+from nightlatch.ratchet.languages.grammar import Span
 from nightlatch.ratchet.languages.outline import Outline
-from nightlatch.ratchet.languages.tree_assertions import NEVER
+from nightlatch.ratchet.languages.tree_matchers import NEVER
 from nightlatch.ratchet.languages.tree_tests import FoundTests
 from nightlatch.ratchet.model import SKIP, WHEN, Marks
 
@@ -12,21 +14,33 @@ from nightlatch.ratchet.model import SKIP, WHEN, Marks
 def unreached(seen: Outline, test: FoundTests) -> Marks:
     """Marks for a branch around a test, for what is only built under a condition, and for a
     return before it."""
-    marks: Marks = Counter()
+    guards = [(start, end) for start, end in seen.guards if start < test.at and test.stop <= end]
+    return Counter(
+        [
+            *_branches_around(seen, test),
+            *[(WHEN, "built under a condition")] * len(guards),
+            *_returns_before(seen, test),
+        ]
+    )
+
+
+def _branches_around(seen: Outline, test: FoundTests) -> Iterator[tuple[str, str]]:
+    """A mark for each branch that a test is declared in."""
     for branch in seen.branches:
-        if (
-            not branch.loop
-            and branch.body[0] <= test.at
-            and test.stop <= branch.body[1]
-            and branch.start < test.at
-        ):
+        if not branch.loop and branch.start < test.at and _is_around(branch.body, test):
             never = NEVER.match(seen.parsed.words(*branch.condition))
-            marks += Counter({(SKIP if never else WHEN, "declared under a condition"): 1})
-    guarded = sum(start < test.at and test.stop <= end for start, end in seen.guards)
-    marks += Counter({(WHEN, "built under a condition"): guarded})
+            yield SKIP if never else WHEN, "declared under a condition"
+
+
+def _returns_before(seen: Outline, test: FoundTests) -> Iterator[tuple[str, str]]:
+    """A mark for each return that leaves what declares a test before it comes to it."""
     for end, scope, function in seen.leaving:
-        reaches = scope[0] <= test.at and test.stop <= scope[1]
-        alone = function is not None and not (function[0] <= test.at and test.stop <= function[1])
-        if end <= test.at and reaches and not alone:
-            marks += Counter({(SKIP, "behind a return"): 1})
-    return marks
+        # A return in a function beside the test only leaves that function.
+        leaves = function is None or _is_around(function, test)
+        if end <= test.at and _is_around(scope, test) and leaves:
+            yield SKIP, "behind a return"
+
+
+def _is_around(span: Span, test: FoundTests) -> bool:
+    """Does a test lie in this span?"""
+    return span[0] <= test.at and test.stop <= span[1]

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nightlatch.ratchet.languages.grammar import Language, Parsed, Span, parse
-from nightlatch.ratchet.languages.outline import Outline, outline
-from nightlatch.ratchet.languages.tree_assertions import NEVER, Claim, claims, norm
+from nightlatch.ratchet.languages.outline import Branch, Outline, outline
+from nightlatch.ratchet.languages.tree_assertions import claims
 from nightlatch.ratchet.languages.tree_locals import stands
+from nightlatch.ratchet.languages.tree_matchers import NEVER, Claim, norm
 from nightlatch.ratchet.languages.tree_origins import around as words_around
 from nightlatch.ratchet.languages.tree_origins import origins, package
 from nightlatch.ratchet.languages.tree_reach import unreached
@@ -57,42 +58,59 @@ def read(
     seen = outline(parse(path, text, language))
     parsed, every = seen.parsed, tests(seen)
     declared = [f for f in every if f.kind == "test"]
-    helping = [
-        f for f in every if f.kind == "helper" and not any(t.at <= f.at < t.stop for t in declared)
-    ]
-    known = dict(helpers or {})
-    counts = {
-        h.name: sum(c.assertion.weight for c in claims(seen, h.start, h.end, known))
-        for h in helping
-    }
-    known |= {name: count for name, count in counts.items() if count}
-    skippers = frozenset(h.name for h in helping if any(_skips(seen, h, frozenset())))
-    around = _Around(every, known, skippers)
+    helping = _helpers(every, declared)
+    around = _around(seen, every, helping, helpers or {})
     imports = dict(_imports(parsed))
-    outside = _outside(seen, declared, helping, imports)
+    outside = _outside(seen, declared, helping, imports) + _replaced(parsed, every)
     focused = frozenset(t.name for t in declared if t.focus)
-    outside += _replaced(parsed, every)
     made = {
         one.name: _test(seen, one, outside + _aside(one, focused) + unreached(seen, one), around)
         for one in declared
     }
     for one in helping:
         test = _test(seen, one, Counter(), around)
+        # a helper without assertions is any function, and of nobody's concern
         if test.assertions:
             made.setdefault(one.name, test)
-    twice = Counter(t.name for t in declared)
+    count = Counter(t.name for t in declared)
     return Source(
         tests=made,
         imports=imports,
         defined=_defined(parsed),
         broken=bool(parsed.faults),
         focused=focused,
-        shadowed=frozenset(name for name, count in twice.items() if count > 1),
+        shadowed=frozenset(name for name in count if count[name] > 1),
         torn=frozenset(t.name for t in declared if _is_torn(parsed, t)),
         origins=origins(parsed),
         package=package(parsed),
         around=words_around(parsed, declared),
     )
+
+
+def _helpers(every: Sequence[FoundTests], declared: Sequence[FoundTests]) -> list[FoundTests]:
+    """The functions that are no tests, those aside that stand in a test and are part of its
+    text."""
+    return [
+        one
+        for one in every
+        if one.kind == "helper" and not any(test.at <= one.at < test.stop for test in declared)
+    ]
+
+
+def _around(
+    seen: Outline,
+    every: Sequence[FoundTests],
+    helping: Sequence[FoundTests],
+    helpers: Mapping[str, int],
+) -> _Around:
+    """What the tests of a file lean on; its own helpers go before those of other files."""
+    counts = {
+        h.name: sum(c.assertion.weight for c in claims(seen, h.start, h.end, helpers))
+        for h in helping
+    }
+    own = {name: count for name, count in counts.items() if count}
+    skippers = frozenset(h.name for h in helping if any(_skips(seen, h, frozenset())))
+    return _Around(every, {**helpers, **own}, skippers)
 
 
 def _is_torn(parsed: Parsed, test: FoundTests) -> bool:
@@ -104,38 +122,34 @@ def _is_torn(parsed: Parsed, test: FoundTests) -> bool:
 
 def _replaced(parsed: Parsed, every: Sequence[FoundTests]) -> Marks:
     """Words of its frameworks that a file defines anew: its own `it`, its own `assertEquals`."""
+    words, ranks = parsed.language.words, parsed.language.ranks
     own = {one.name.rpartition("::")[2] for one in every if one.kind == "helper"}
-    words = [
-        parsed.language.words[key]
-        for key in ("test_call", "suite_call")
-        if key in parsed.language.words
-    ]
-    tests = {name for name in own if any(pattern.fullmatch(name) for pattern in words)}
-    ranks = parsed.language.ranks
-    asserting = {
-        name for name in own for rule in parsed.language.claims if rule["head"].fullmatch(name)
-    }
-    asserting |= {
-        name
-        for name in own
-        for rule in parsed.language.claims
-        if rule["head"].fullmatch(f"{name} !")
-    }
-    known = {name for name in asserting if norm(name) in {"", "that"} or norm(name) in ranks}
-    foreign = parsed.language.words.get("foreign")
-    others = [
-        name
-        for hit in (foreign.finditer(parsed.words(0, len(parsed.tokens))) if foreign else ())
-        for name in hit.groups()
-        if name
-    ]
-    taken = Counter({(WHEN, f"{name} from another file"): 1 for name in others})
-    return taken + Counter(
+    declaring = [words[key] for key in ("test_call", "suite_call") if key in words]
+    tests = {name for name in own if any(pattern.fullmatch(name) for pattern in declaring)}
+    asserting = {name for name in own if _is_asserting(parsed.language, name)}
+    matchers = {name for name in asserting if norm(name) in {"", "that"} or norm(name) in ranks}
+    others = _named_in(words.get("foreign"), parsed.words(0, len(parsed.tokens)))
+    return Counter(
         {
+            **{(WHEN, f"{name} from another file"): 1 for name in others},
             **{(SKIP, f"its own {name}"): 1 for name in tests},
-            **{(CONSTANT, f"its own {name}"): 1 for name in known},
+            **{(CONSTANT, f"its own {name}"): 1 for name in matchers},
         }
     )
+
+
+def _is_asserting(language: Language, name: str) -> bool:
+    """Is this how a framework of the language calls what asserts, as a function or as a macro?"""
+    return any(
+        rule["head"].fullmatch(name) or rule["head"].fullmatch(f"{name} !")
+        for rule in language.claims
+    )
+
+
+def _named_in(pattern: re.Pattern[str] | None, text: str) -> list[str]:
+    """The names that a pattern of the language finds in a text, where the language has one."""
+    hits = pattern.finditer(text) if pattern else ()
+    return [name for hit in hits for name in hit.groups() if name]
 
 
 def _aside(one: FoundTests, focused: frozenset[str]) -> Marks:
@@ -144,43 +158,20 @@ def _aside(one: FoundTests, focused: frozenset[str]) -> Marks:
 
 
 def _test(seen: Outline, found: FoundTests, outside: Marks, around: _Around) -> Test:
+    """Read one test or helper; `outside` is what the file does to it."""
     parsed, words = seen.parsed, seen.parsed.language.words
     text = parsed.words(found.start, found.end)
     whole = " ".join((*found.notes, text))
-    dead = tuple(_dead(seen, found))
-    known = {name: count for name, count in around.helpers.items() if name != found.name}
-    made = sorted(
-        (_alive(claim, dead) for claim in claims(seen, found.start, found.end, known)),
-        key=lambda c: c.at,
-    )
-    held = [*_enclosing(seen, found)]
+    made = _claims_in(seen, found, around)
+    enclosing = [*_enclosing(seen, found)]
     marks = found.marks + outside + Counter(_skips(seen, found, around.skippers))
-    marks += Counter(
-        {(LOOSER, "retry"): len(words["retry"].findall(whole)) if "retry" in words else 0}
-    )
-    marks += Counter(
-        {
-            (SWALLOWED, "a catch around an assertion"): sum(
-                _swallowing(seen, found, [c.at for c in made])
-            )
-        }
-    )
-    marks += Counter((CONSTANT, mark) for claim in made for mark in dict.fromkeys(claim.marks))
-    mocked = (
-        name
-        for hit in (words["mock"].finditer(text) if "mock" in words else ())
-        for name in hit.groups()
-        if name
-    )
-    marks += Counter(dict.fromkeys(((MOCKED, name) for name in mocked), 1))
     return Test(
         name=found.name,
         line=parsed.line(found.start if found.titled else found.at),
         text=text,
-        marks=marks,
+        marks=marks + _marks(seen, found, made, whole),
         assertions=tuple(
-            replace(c.assertion, inside=sum(a <= c.at < b for a, b in held) - c.spared)
-            for c in made
+            replace(c.assertion, inside=_depth(c.at, enclosing) - c.spared) for c in made
         ),
         limits=_limits(parsed.language, made, whole),
         raises=tuple(r for c in made for r in c.raises),
@@ -189,6 +180,33 @@ def _test(seen: Outline, found: FoundTests, outside: Marks, around: _Around) -> 
         helper=found.kind == "helper",
         stands=stands(parsed, found.start, found.end),
     )
+
+
+def _claims_in(seen: Outline, found: FoundTests, around: _Around) -> list[Claim]:
+    """What a test claims, in the order of its text."""
+    dead = tuple(_dead(seen, found))
+    # A helper that calls itself does not count what it asserts once more.
+    helpers = {name: count for name, count in around.helpers.items() if name != found.name}
+    made = [_alive(claim, dead) for claim in claims(seen, found.start, found.end, helpers)]
+    return sorted(made, key=lambda c: c.at)
+
+
+def _marks(seen: Outline, found: FoundTests, made: Sequence[Claim], whole: str) -> Marks:
+    """What weakens a test in its own text and the marks before it, skips aside."""
+    words = seen.parsed.language.words
+    retries = len(words["retry"].findall(whole)) if "retry" in words else 0
+    swallowed = sum(_swallowing(seen, found, [c.at for c in made]))
+    text = seen.parsed.words(found.start, found.end)
+    return (
+        Counter({(LOOSER, "retry"): retries, (SWALLOWED, "a catch around an assertion"): swallowed})
+        + Counter((CONSTANT, mark) for claim in made for mark in dict.fromkeys(claim.marks))
+        + Counter(dict.fromkeys(((MOCKED, name) for name in _named_in(words.get("mock"), text)), 1))
+    )
+
+
+def _depth(at: int, enclosing: Sequence[Span]) -> int:
+    """How many of these spans a token stands in."""
+    return sum(start <= at < end for start, end in enclosing)
 
 
 def _enclosing(seen: Outline, found: FoundTests) -> Iterator[Span]:
@@ -239,24 +257,31 @@ def _alive(claim: Claim, dead: Sequence[Span]) -> Claim:
 
 def _skips(seen: Outline, found: FoundTests, skippers: frozenset[str]) -> Iterator[tuple[str, str]]:
     """A skip from inside, at once or under a condition."""
-    parsed, words = seen.parsed, seen.parsed.language.words
+    parsed, assumes = seen.parsed, seen.parsed.language.words.get("assumes")
     ifs = [
         b.body
         for b in seen.branches
         if not b.loop and not ALWAYS_TRUE.match(parsed.words(*b.condition))
     ]
-    own, assumes = words.get("skip_taken"), words.get("assumes")
-    taken = own and own.search(parsed.words(found.start, min(found.start + OPENING, found.end)))
-    names = skippers | {"skip"} if taken else skippers
-    called = {
-        at for key in ("skips", "leaves") for at, _ in parsed.hits(key, found.start, found.end)
-    }
-    called |= {at for at in range(found.start, found.end) if _helped(parsed, at, names)}
-    for at in sorted(called):
+    for at in sorted(_places_of_skips(parsed, found, skippers)):
         said = parsed.words(at, min(at + OPENING, found.end))
+        # What is assumed of a constant skips at once, or never.
         assumed = bool(assumes and assumes.match(said)) and not CONSTANT_ARGUMENT.search(said)
         inside = any(start <= at < end for start, end in ifs)
         yield (WHEN if inside or assumed else SKIP), "skip from inside"
+
+
+def _places_of_skips(parsed: Parsed, found: FoundTests, skippers: frozenset[str]) -> set[int]:
+    """The tokens of a test at which it skips itself: by the words of its language, or by a
+    helper that does."""
+    taken = parsed.language.words.get("skip_taken")
+    opening = parsed.words(found.start, min(found.start + OPENING, found.end))
+    # A test that takes `skip` from its runner calls it by that name alone.
+    names = skippers | {"skip"} if taken and taken.search(opening) else skippers
+    places = {
+        at for key in ("skips", "leaves") for at, _ in parsed.hits(key, found.start, found.end)
+    }
+    return places | {at for at in range(found.start, found.end) if _helped(parsed, at, names)}
 
 
 def _helped(parsed: Parsed, at: int, names: frozenset[str]) -> bool:
@@ -271,35 +296,49 @@ def _helped(parsed: Parsed, at: int, names: frozenset[str]) -> bool:
 def _dead(seen: Outline, found: FoundTests) -> Iterator[Span]:
     """What is not run, as far as it shows: never entered, looped over nothing, or behind a
     return."""
-    parsed, words = seen.parsed, seen.parsed.language.words
-    gate, nothing = words.get("gate"), words.get("empty_loop")
-    for branch in (b for b in seen.branches if found.start <= b.start < found.end):
-        head = parsed.words(*branch.condition)
-        gated = not branch.loop and gate is not None and gate.search(head) is not None
-        empty = (
-            branch.loop
-            and nothing is not None
-            and nothing.search(f"{head} {parsed.word(branch.body[0])}") is not None
-        )
-        if gated or empty or NEVER.match(head):
-            yield branch.body
-        if gated and any(branch.body[0] <= start < branch.body[1] for start, _ in seen.returns):
-            yield branch.body[1], found.end
-    for at, _ in parsed.hits("empty_each", found.start, found.end):
+    for branch in seen.branches:
+        if found.start <= branch.start < found.end:
+            yield from _dead_by_branch(seen, found, branch)
+    for at, _ in seen.parsed.hits("empty_each", found.start, found.end):
         yield at, seen.chains[at].end if at in seen.chains else found.end
+    yield from _behind_returns(seen, found)
+
+
+def _dead_by_branch(seen: Outline, found: FoundTests, branch: Branch) -> Iterator[Span]:
+    """The body of a branch that is not entered, and what comes after one that may always leave."""
+    parsed, words = seen.parsed, seen.parsed.language.words
+    head = parsed.words(*branch.condition)
+    first, last = branch.body
+    if branch.loop:
+        gated, empty = False, _finds(words.get("empty_loop"), f"{head} {parsed.word(first)}")
+    else:
+        gated, empty = _finds(words.get("gate"), head), False
+    if gated or empty or NEVER.match(head):
+        yield branch.body
+    # The gate may hold wherever a judge looks: what comes after it is left out there.
+    if gated and any(first <= start < last for start, _ in seen.returns):
+        yield last, found.end
+
+
+def _finds(pattern: re.Pattern[str] | None, text: str) -> bool:
+    """Does a pattern of the language, where it has one, find anything in a text?"""
+    return pattern is not None and pattern.search(text) is not None
+
+
+def _behind_returns(seen: Outline, found: FoundTests) -> Iterator[Span]:
+    """What comes after each return that leaves the test itself, and not a function in it."""
     inner = [scope for scope in seen.scopes if found.start <= scope[0] < found.end]
     body = min(
         (scope for scope in inner if scope[1] >= found.end - 2), default=(found.start, found.end)
     )
     inner = [scope for scope in inner if scope != body and scope[0] >= body[0]]
     for start, end in seen.returns:
-        if found.start <= start < found.end and not any(
-            first <= start < last for first, last in inner
-        ):
+        if found.start <= start < found.end and not _depth(start, inner):
             yield end, found.end
 
 
 def _swallowing(seen: Outline, found: FoundTests, claimed: Sequence[int]) -> Iterator[bool]:
+    """Tell of each handler around an assertion whether it swallows the assertion's failure."""
     parsed, handled = seen.parsed, seen.parsed.language.words.get("handled")
     for attempt in seen.attempts:
         first, last = attempt.tried
@@ -319,47 +358,41 @@ def _outside(
     """What the file does to all of its tests: stand-ins, skips before each of them, and what
     keeps it from being built."""
     parsed, words = seen.parsed, seen.parsed.language.words
-    inside = [False] * (len(parsed.tokens) + 1)
-    for test in (
-        *declared,
-        *(one for one in helping if not SETUP.match(one.name.rpartition("::")[2])),
-    ):
-        inside[test.at : test.stop] = [True] * (test.stop - test.at)
-    around = " ".join(token.text for at, token in enumerate(parsed.tokens) if not inside[at])
+    # A setup runs before each test: where it skips, all of them do.
+    others = [one for one in helping if not SETUP.match(one.name.rpartition("::")[2])]
+    around = _without(parsed, [*declared, *others])
     marks: Marks = Counter()
-    for key in ("skips", "leaves"):
+    for key, mark, text in (
+        ("skips", (SKIP, "before each test"), around),
+        ("leaves", (SKIP, "before each test"), around),
+        ("outside_skip", (SKIP, "before each test"), around),
+        # Comments count here: Go has its build constraints in one.
+        ("file_when", (WHEN, "built under a condition"), parsed.text),
+        ("file_skip", (SKIP, "the file is left out"), parsed.text),
+    ):
         if key in words:
-            marks += Counter({(SKIP, "before each test"): len(words[key].findall(around))})
-    if "module_mock" in words:
-        hits = words["module_mock"].finditer(parsed.words(0, len(parsed.tokens)))
-        away = {_module(hit[1]) for hit in hits if hit[1][:1] == "."}
-        marks += Counter(
-            {
-                (MOCKED, name): 1
-                for name, source in imports.items()
-                if source.rpartition(".")[0] in away
-            }
-        )
-    if "spied" in words:
-        marks += Counter(
-            {
-                (MOCKED, name): 1
-                for hit in words["spied"].finditer(around)
-                for name in hit.groups()
-                if name
-            }
-        )
-    if "outside_skip" in words:
-        marks += Counter({(SKIP, "before each test"): len(words["outside_skip"].findall(around))})
-    if "file_when" in words:
-        marks += Counter(
-            {(WHEN, "built under a condition"): len(words["file_when"].findall(parsed.text))}
-        )
-    if "file_skip" in words:
-        marks += Counter(
-            {(SKIP, "the file is left out"): len(words["file_skip"].findall(parsed.text))}
-        )
-    return marks
+            marks[mark] += len(words[key].findall(text))
+    mocked = Counter((MOCKED, name) for name in _mocked_modules(parsed, imports))
+    spied = {(MOCKED, name): 1 for name in _named_in(words.get("spied"), around)}
+    return marks + mocked + Counter(spied)
+
+
+def _without(parsed: Parsed, some: Sequence[FoundTests]) -> str:
+    """The words of a file that stand in none of these."""
+    inside = [False] * (len(parsed.tokens) + 1)
+    for one in some:
+        inside[one.at : one.stop] = [True] * (one.stop - one.at)
+    return " ".join(token.text for at, token in enumerate(parsed.tokens) if not inside[at])
+
+
+def _mocked_modules(parsed: Parsed, imports: Mapping[str, str]) -> Iterator[str]:
+    """The names from modules of the project that the file replaces whole."""
+    pattern = parsed.language.words.get("module_mock")
+    if pattern is None:
+        return
+    hits = pattern.finditer(parsed.words(0, len(parsed.tokens)))
+    away = {_module(hit[1]) for hit in hits if hit[1][:1] == "."}
+    yield from (name for name, source in imports.items() if source.rpartition(".")[0] in away)
 
 
 def _imports(parsed: Parsed) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from nightlatch.ratchet.languages.grammar import Parsed
-from nightlatch.ratchet.languages.outline import NAME, Outline
+from nightlatch.ratchet.languages.outline import NAME, Call, Outline
 from nightlatch.ratchet.languages.tree_tests import FoundTests
 
 BRACKET = re.compile(r"[{(\[]")
@@ -24,30 +24,31 @@ def rows_of(
 
 def _called(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
     """The rows of `it.each(rows)(...)` or `it(...)->with(rows)`."""
-    parsed, pattern, chain = (
-        seen.parsed,
-        seen.parsed.language.words.get("rows_call"),
-        seen.chains.get(found.at),
-    )
+    parsed, chain = seen.parsed, seen.chains.get(found.at)
+    pattern = parsed.language.words.get("rows_call")
+    if chain is None or pattern is None:
+        return None
     before = found.at
-    for call in chain.calls if chain and pattern else ():
-        if pattern and call.args and pattern.search(parsed.words(before, call.callee)):
-            first = call.args[0][0]
-            if parsed.word(first)[:1] == "`":
-                return tuple(
-                    line.strip()
-                    for line in parsed.word(first).splitlines()[1:]
-                    if "|" in line or "${" in line
-                )
-            if first in parsed.pairs:
-                return tuple(
-                    parsed.words(*part) for part in parsed.parts(first + 1, parsed.pairs[first])
-                )
-            return listed(parsed, first) or (
-                tuple(parsed.words(*arg) for arg in call.args) if len(call.args) > 1 else None
-            )
+    for call in chain.calls:
+        if call.args and pattern.search(parsed.words(before, call.callee)):
+            return _given(parsed, call)
         before = call.end
     return None
+
+
+def _given(parsed: Parsed, call: Call) -> tuple[str, ...] | None:
+    """The rows that a call is given: as a table in a text, a list, the name of one, or each as
+    an argument."""
+    first = call.args[0][0]
+    if parsed.word(first)[:1] == "`":
+        lines = parsed.word(first).splitlines()[1:]
+        return tuple(line.strip() for line in lines if "|" in line or "${" in line)
+    if first in parsed.pairs:
+        parts = parsed.parts(first + 1, parsed.pairs[first])
+        return tuple(parsed.words(*part) for part in parts)
+    if rows := listed(parsed, first):
+        return rows
+    return tuple(parsed.words(*arg) for arg in call.args) if len(call.args) > 1 else None
 
 
 def _looped(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:

@@ -7,10 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from nightlatch.ratchet.languages.grammar import Parsed, Span
 from nightlatch.ratchet.languages.outline import MEMBER, Call, Chain, Nodes, Outline
 from nightlatch.ratchet.model import SKIP, WHEN, Marks
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 Marked = Sequence[tuple[int, int, str]]
 QUOTES = "\"'`"
@@ -85,44 +89,59 @@ def _notes(parsed: Parsed, marks: Marked, first: int, name: int) -> tuple[str, .
 
 
 def _functions(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[FoundTests]:
+    """Every function of a file, as a test where its name, a mark or a macro says so, else as a
+    helper."""
     words = parsed.language.words
-    pattern, marked, macro = (words.get(key) for key in ("test_name", "test_mark", "test_macro"))
+    pattern, macro = words.get("test_name"), words.get("test_macro")
     for nodes in found:
         node, name_node = nodes["function"][0], nodes["name"][0]
         at, stop = parsed.span(node)
-        start, end = parsed.span(nodes["body"][0]) if nodes.get("body") else (stop, stop)
+        start, end = _body_of(parsed, nodes, (stop, stop))
         notes = _notes(parsed, marks, node.start_byte, name_node.start_byte)
         name = original(parsed, name_node.start_byte, name_node.end_byte).strip("`")
-        header = original(
-            parsed,
-            node.start_byte,
-            parsed.starts[start] if start < len(parsed.starts) else node.end_byte,
-        )
+        is_marked = _has_test_mark(parsed, notes)
+        is_test = is_marked or (pattern and pattern.match(name))
+        header = _header(parsed, node, start) if macro else ""
         made = macro.match(header) if macro else None
-        is_test = (
-            made or (marked and any(map(marked.search, notes))) or (pattern and pattern.match(name))
-        )
         if made:
             name = _macro_name(made["name"])
             notes = (*notes, made[0])
-        kind = "test" if is_test and not not_test(parsed, name) else "helper"
-        says, off = parsed.words(at, start), words.get("uncollected")
-        marks_of = noted(parsed, notes) + Counter(
-            {(SKIP, "not collected"): int(off is not None and off.search(says) is not None)}
-        )
-        by_name = not made and not (marked and any(map(marked.search, notes)))
+        says = parsed.words(at, start)
         yield FoundTests(
             name=name,
             at=at,
             stop=stop,
             start=start,
             end=end,
-            marks=marks_of,
-            kind=kind,
+            marks=noted(parsed, notes) + _uncollected(parsed, "uncollected", says),
+            kind="test" if (made or is_test) and not not_test(parsed, name) else "helper",
             notes=notes,
             header=says,
-            by_name=by_name,
+            by_name=not made and not is_marked,
         )
+
+
+def _body_of(parsed: Parsed, nodes: Nodes, default: Span) -> Span:
+    """Where the body of a function or a group lies."""
+    return parsed.span(nodes["body"][0]) if nodes.get("body") else default
+
+
+def _has_test_mark(parsed: Parsed, notes: Sequence[str]) -> bool:
+    """Does an annotation or an attribute say that what it stands before is a test?"""
+    mark = parsed.language.words.get("test_mark")
+    return mark is not None and any(map(mark.search, notes))
+
+
+def _header(parsed: Parsed, node: "Node", start: int) -> str:
+    """A function as it was written up to its body."""
+    last = parsed.starts[start] if start < len(parsed.starts) else node.end_byte
+    return original(parsed, node.start_byte, last)
+
+
+def _uncollected(parsed: Parsed, key: str, says: str) -> Marks:
+    """A mark where the words of a function or a group say that no runner collects it."""
+    off = parsed.language.words.get(key)
+    return Counter({(SKIP, "not collected"): int(off is not None and off.search(says) is not None)})
 
 
 def _macro_name(args: str) -> str:
@@ -156,26 +175,20 @@ def noted(parsed: Parsed, notes: Sequence[str]) -> Marks:
 
 
 def _groups(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[FoundTests]:
+    """Every class, module or namespace of a file that may hold tests."""
     for nodes in found:
-        node, named = nodes["group"][0], nodes["name"][0]
+        node, name_node = nodes["group"][0], nodes["name"][0]
         at, stop = parsed.span(node)
-        start, end = parsed.span(nodes["body"][0]) if nodes.get("body") else (at, stop)
-        notes = _notes(parsed, marks, node.start_byte, named.start_byte)
-        name = parsed.words(*parsed.span(named)).strip(QUOTES)
-        says, off = (
-            parsed.words(at, min(start + OPENING, end)),
-            parsed.language.words.get("uncollected_group"),
-        )
-        marks_of = noted(parsed, notes) + Counter(
-            {(SKIP, "not collected"): int(off is not None and off.search(says) is not None)}
-        )
+        start, end = _body_of(parsed, nodes, (at, stop))
+        notes = _notes(parsed, marks, node.start_byte, name_node.start_byte)
+        says = parsed.words(at, min(start + OPENING, end))
         yield FoundTests(
-            name=name,
+            name=parsed.words(*parsed.span(name_node)).strip(QUOTES),
             at=at,
             stop=stop,
             start=start,
             end=end,
-            marks=marks_of,
+            marks=noted(parsed, notes) + _uncollected(parsed, "uncollected_group", says),
             kind="group",
             notes=notes,
             header=says,
@@ -183,52 +196,43 @@ def _groups(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[F
 
 
 def _calls(seen: Outline, marks: Marked) -> Iterator[FoundTests]:
+    """The tests and groups that a call declares."""
     parsed, words = seen.parsed, seen.parsed.language.words
     test, suite = words.get("test_call"), words.get("suite_call")
     for chain in seen.chains.values() if test or suite else ():
         head = parsed.words(chain.start, chain.calls[0].callee)
-        kind = (
-            "group"
-            if suite and suite.fullmatch(head)
-            else "test"
-            if test and test.fullmatch(head)
-            else ""
-        )
+        kind = _kind(head, test, suite)
         if kind and (found := _titled(parsed, chain, head, kind, marks)):
             yield found
 
 
+def _kind(word: str, test: re.Pattern[str] | None, suite: re.Pattern[str] | None) -> str:
+    """What a word declares, "" for neither a test nor a group."""
+    if suite and suite.fullmatch(word):
+        return "group"
+    return "test" if test and test.fullmatch(word) else ""
+
+
 def _titled(parsed: Parsed, chain: Chain, head: str, kind: str, marks: Marked) -> FoundTests | None:
     """A test or a group that a call declares, with its title."""
-    words = parsed.language.words
-    between = " ".join(
-        parsed.words(a.end, b.callee) for a, b in zip(chain.calls, chain.calls[1:], strict=False)
-    )
-    around = f"{head} {between} {parsed.words(chain.calls[-1].end, chain.end)}"
-    told = _title(parsed, chain, head)
-    if told is None:
+    titled = _title(parsed, chain, head)
+    if titled is None:
         return None
-    title, holder = told
+    title, holder = titled
+    around = f"{head} {_words_between(parsed, chain)}"
     bodied = next((call for call in chain.calls if call.block), None)
-    alone = words.get("one_arg")
-    empty = (
-        bodied is None
-        and all(len(call.args) < 2 for call in chain.calls)
-        and not (alone and alone.fullmatch(head))
-    )
-    start, end = _body(holder, bodied) if not empty else (holder.callee, holder.end)
+    empty = bodied is None and _has_only_title(parsed, chain, head)
+    start, end = (holder.callee, holder.end) if empty else _body(holder, bodied)
     is_body = partial(_holds, (start, end), bodied)
     options = " ".join(
         parsed.words(*arg) for call in chain.calls for arg in call.args if not is_body(arg)
     )
     before = _notes(parsed, marks, parsed.starts[chain.start], parsed.starts[chain.start])
     own = noted(parsed, before) + _modified(parsed, head, around, options, empty=empty)
-    only, first = words.get("focus"), words.get("focus_title")
-    focus = bool(
-        (only and (only.search(around.strip()) or only.search(f"{{ {options} }}")))
-        or (first and first.match(title))
-    )
-    if (off := words.get("skip_title")) and (found := off.match(title)):
+    focus = _is_focused(parsed, around, options, title)
+    off = parsed.language.words.get("skip_title")
+    if off and (found := off.match(title)):
+        # Without it the test is the same one, skipped: it must not count as a new test.
         title = title[found.end() :]
         own += Counter({(SKIP, "title"): 1})
     return FoundTests(
@@ -242,6 +246,29 @@ def _titled(parsed: Parsed, chain: Chain, head: str, kind: str, marks: Marked) -
         titled=True,
         focus=focus,
     )
+
+
+def _words_between(parsed: Parsed, chain: Chain) -> str:
+    """What stands between the calls of a chain and behind the last one: `.only`, `.skip`."""
+    between = " ".join(
+        parsed.words(a.end, b.callee) for a, b in zip(chain.calls, chain.calls[1:], strict=False)
+    )
+    return f"{between} {parsed.words(chain.calls[-1].end, chain.end)}"
+
+
+def _has_only_title(parsed: Parsed, chain: Chain, head: str) -> bool:
+    """Is a test without a block given a title and nothing to run, as `it('adds')` is?"""
+    alone = parsed.language.words.get("one_arg")
+    takes_one = alone is not None and alone.fullmatch(head) is not None
+    return not takes_one and all(len(call.args) < 2 for call in chain.calls)
+
+
+def _is_focused(parsed: Parsed, around: str, options: str, title: str) -> bool:
+    """Does a call, one of its options or its title put all other tests aside?"""
+    only, first = (parsed.language.words.get(key) for key in ("focus", "focus_title"))
+    if only and (only.search(around.strip()) or only.search(f"{{ {options} }}")):
+        return True
+    return first is not None and first.match(title) is not None
 
 
 def _title(parsed: Parsed, chain: Chain, head: str) -> tuple[str, Call] | None:
@@ -324,13 +351,7 @@ def _infix_tests(seen: Outline) -> Iterator[FoundTests]:
     test, suite = words.get("infix_test"), words.get("infix_suite")
     for left, op, right in seen.infixes if test else ():
         word = parsed.words(*op)
-        kind = (
-            "test"
-            if test and test.fullmatch(word)
-            else "group"
-            if suite and suite.fullmatch(word)
-            else ""
-        )
+        kind = _kind(word, None, suite) if not test or not test.fullmatch(word) else "test"
         if not kind or parsed.word(right[0]) not in {"{", ":"}:
             continue
         title = " ".join(_bare(token.text) for token in parsed.tokens[left[0] : left[1]])

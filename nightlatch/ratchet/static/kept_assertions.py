@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.languages.grammar import language_of
 from nightlatch.ratchet.languages.readers import Sources
-from nightlatch.ratchet.languages.tree_assertions import CLOSE, TRUTHS, norm
+from nightlatch.ratchet.languages.tree_matchers import CLOSE, TRUTHS, norm
 from nightlatch.ratchet.languages.tree_rows import split
 from nightlatch.ratchet.model import EXACT, SKIP, Assertion, Source, Test
 from nightlatch.ratchet.static.moved_tests import LITERAL, TITLE, inlined, is_made_up, shape

@@ -12,7 +12,7 @@ from posixpath import dirname, join, normpath
 from nightlatch.ratchet.file_diffs import Text
 from nightlatch.ratchet.languages.grammar import language_of, languages
 from nightlatch.ratchet.languages.readers import Sources
-from nightlatch.ratchet.languages.tree_assertions import norm
+from nightlatch.ratchet.languages.tree_matchers import norm
 from nightlatch.ratchet.model import Source, Test
 from nightlatch.suite.runner_detection import supersedes
 
