@@ -78,17 +78,11 @@ def after(summary: Summary, event: Event) -> Summary:
     """The summary with one more event."""
     match event.kind:
         case Kind.OTHER:
-            return (
-                replace(summary, stray=f"{summary.stray}\n{event.text}"[-TAIL:])
-                if event.text
-                else summary
-            )
+            # Only the end of it: a program may print for hours.
+            stray = f"{summary.stray}\n{event.text}"[-TAIL:]
+            return replace(summary, stray=stray) if event.text else summary
         case Kind.SESSION:
-            return replace(
-                summary,
-                session=_text(event, "id") or summary.session,
-                model=_text(event, "model") or summary.model,
-            )
+            return _begun(summary, event)
         case Kind.RETRY | Kind.ERROR:
             return replace(
                 summary, trouble=event.text or "retrying", trouble_status=_number(event, "status")
@@ -98,17 +92,29 @@ def after(summary: Summary, event: Event) -> Summary:
         case Kind.LIMIT:
             return _limited(summary, event)
         case Kind.RESULT:
-            said = ClosingResult(
-                ok=event.data.get("ok") is True,
-                says=event.text,
-                cls=_text(event, "cls"),
-                status=_number(event, "status"),
-            )
-            return replace(
-                summary, result=said, turns=_number(event, "turns") or summary.turns, open_tools=()
-            )
+            return _closed(summary, event)
         case _:
+            # Whatever it says or does, it got over its trouble.
             return _went_on(replace(summary, trouble="", trouble_status=0), event)
+
+
+def _begun(summary: Summary, event: Event) -> Summary:
+    return replace(
+        summary,
+        session=_text(event, "id") or summary.session,
+        model=_text(event, "model") or summary.model,
+    )
+
+
+def _closed(summary: Summary, event: Event) -> Summary:
+    result = ClosingResult(
+        ok=event.data.get("ok") is True,
+        says=event.text,
+        cls=_text(event, "cls"),
+        status=_number(event, "status"),
+    )
+    turns = _number(event, "turns") or summary.turns
+    return replace(summary, result=result, turns=turns, open_tools=())
 
 
 def _went_on(summary: Summary, event: Event) -> Summary:

@@ -97,14 +97,13 @@ def parser() -> Parser:
 def read(args: Sequence[str]) -> dict[str, object]:
     """The note that these words make; ValueError where they make none."""
     given = parser().parse_intermixed_args(args)
-    against = [given.text.pop(0)] if given.word == "challenge" else []
-    claim = " ".join(given.text).strip()
+    against = given.text.pop(0) if given.word == "challenge" else None
     proof = [{kind: text} for kind in ("file", "trace") for text in getattr(given, kind)]
     note = {
-        "claim": claim,
+        "claim": " ".join(given.text).strip(),
         "state": given.word if given.word in STATES else given.state,
         "kind": given.word if given.word in KINDS else None,
-        "challenge": against[0] if against else None,
+        "challenge": against,
         "evidence": [*given.evidence, *proof],
         "cites": given.cite,
         "reproduction": (
@@ -116,18 +115,31 @@ def read(args: Sequence[str]) -> dict[str, object]:
             for name in ("next", "feature", "choice", "why", "alternatives")
         },
     }
-    if not claim or max(map(len, (claim, given.next or "", given.why or ""))) > LONGEST:
+    check_texts(note)
+    check_options(note, given)
+    return {name: value for name, value in note.items() if value not in (None, [])}
+
+
+def check_texts(note: Mapping[str, object]) -> None:
+    """Raise ValueError for a claim that is empty, and for texts that are too long."""
+    # Here the agent can still put the rest elsewhere: later it would be cut off.
+    texts = [str(note[name] or "") for name in ("claim", "next", "why")]
+    if not note["claim"] or any(len(text) > LONGEST for text in texts):
         raise ValueError(
             f"a text is empty or longer than {LONGEST} characters; put the rest in a file and name"
             " it with --file"
         )
-    if against and not note["evidence"]:
+
+
+def check_options(note: Mapping[str, object], given: argparse.Namespace) -> None:
+    """Raise ValueError for options that mean nothing with each other."""
+    is_challenge = note["challenge"] is not None
+    if is_challenge and not note["evidence"]:
         raise ValueError("a challenge needs evidence: give --evidence CMD or --file PATH")
-    if given.state and not against:
+    if given.state and not is_challenge:
         raise ValueError("--state is only valid with `challenge`")
     if given.fails and not given.reproduce:
         raise ValueError("--fails is only valid with --reproduce, whose command it counts")
-    return {name: value for name, value in note.items() if value not in (None, [])}
 
 
 def rate(text: str | None) -> dict[str, int]:
@@ -141,6 +153,7 @@ def append(out: Path, note: Mapping[str, object]) -> str:
     """One write at the end of the file, on a line of its own; the line."""
     handle = os.open(out / "notes.jsonl", os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     size, line = os.fstat(handle).st_size, json.dumps(note)
+    # An agent may have written there itself, without a line end: two notes on a line are none.
     torn = size and os.pread(handle, 1, size - 1) != b"\n"
     os.write(handle, ("\n" * bool(torn) + line + "\n").encode())
     os.close(handle)

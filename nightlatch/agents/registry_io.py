@@ -74,7 +74,7 @@ class AgentRun:
     doubt: AgentEnd | None = None
 
     @property
-    def known(self) -> AgentEnd:
+    def believed_end(self) -> AgentEnd:
         """How it ended; the last words of one that failed are believed, those of one that ended
         well are not."""
         return self.doubt if self.doubt and self.end.end is not End.FINISHED else self.end
@@ -290,19 +290,8 @@ def outcome_of(
     agent: Agent, invocation: AgentInvocation, listener: AgentStreamListener, done: ProcessExit
 ) -> AgentRun:
     """Return how the agent ended, by its stream, its exit code and what asked it to end."""
-    own = "budget" if listener.spent else "idle" if listener.gave_up else ""
-    by = own if own and done.by == "stop" and not invocation.stop() else done.by
+    by = ended_by(invocation, listener, done)
     now = local(invocation.now())
-    wall, idle, tool = (
-        show_duration(seconds)
-        for seconds in (invocation.limits.wall, invocation.limits.idle, invocation.limits.tool)
-    )
-    why = {
-        "wall": f"it had {wall}: limits.session",
-        "idle": f"nothing came from it for {idle}: limits.idle",
-        "tool": f"it took {tool}: limits.tool",
-        "disk": FILLED,
-    }
     end_of = partial(
         ended,
         listener.summary,
@@ -311,21 +300,37 @@ def outcome_of(
         by=by,
         now=now,
         zone=now.tzinfo or UTC,
-        why=why.get(by, listener.spent),
+        why=reasons(invocation.limits).get(by, listener.spent),
         seconds=done.seconds,
         question=question(invocation.out),
     )
     end, failed = (hidden(end_of(code=code), invocation.secrets) for code in (done.exit, 1))
     if agent.events != "text":
         return AgentRun(end=end, summary=listener.summary)
+    # In plain text an announcement of the agent's looks like any other words of its own.
     if end.end is End.FINISHED and announced(listener.summary.words) and failed.end in BY_WORDS:
         return AgentRun(end=end, summary=listener.summary, doubt=failed)
-    doubtful = end.end in BY_WORDS
-    return AgentRun(
-        end=replace(end, end=End.FAULT) if doubtful else end,
-        summary=listener.summary,
-        doubt=end if doubtful else None,
-    )
+    if end.end in BY_WORDS:
+        return AgentRun(end=replace(end, end=End.FAULT), summary=listener.summary, doubt=end)
+    return AgentRun(end=end, summary=listener.summary)
+
+
+def ended_by(invocation: AgentInvocation, listener: AgentStreamListener, done: ProcessExit) -> str:
+    """Return what asked the agent to end: what its stream showed, unless the person did."""
+    shown = "budget" if listener.spent else "idle" if listener.gave_up else ""
+    is_shown = bool(shown) and done.by == "stop" and not invocation.stop()
+    return shown if is_shown else done.by
+
+
+def reasons(limits: Timeouts) -> dict[str, str]:
+    """Return the words for an end by a limit, each with its setting."""
+    wall, idle, tool = map(show_duration, (limits.wall, limits.idle, limits.tool))
+    return {
+        "wall": f"it had {wall}: limits.session",
+        "idle": f"nothing came from it for {idle}: limits.idle",
+        "tool": f"it took {tool}: limits.tool",
+        "disk": FILLED,
+    }
 
 
 def hidden(end: AgentEnd, secrets: Secrets) -> AgentEnd:

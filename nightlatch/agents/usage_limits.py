@@ -81,21 +81,27 @@ def sort_of(text: str, status: int = 0) -> str:
     """
     if _TURNS.search(text):
         return "turns"
+    # Before the limits: "context limit exceeded" has the words of both.
     if _CONTEXT.search(text):
         return "context"
-    if (
-        status == 402
-        or _SPENT.search(text)
-        or (_CREDIT.search(text) and moment(text, _SOME_DAY, UTC) is None)
-    ):
+    if status == 402 or _says_no_credit(text):
         return "credit"
     if status in {500, 502, 503, 504, 529}:
         return "overloaded"
+    # A 403 may be either: its words tell.
     if status == 429 or (status in {0, 403} and _LIMIT.search(text)):
         return "limit"
     if status in {401, 403} or _LOGIN.search(text):
         return "login"
     return "overloaded" if _BUSY.search(text) else ""
+
+
+def _says_no_credit(text: str) -> bool:
+    """Does a text say that money is lacking?"""
+    if _SPENT.search(text):
+        return True
+    # With a time at which it goes on, it is a limit that a subscription has.
+    return _CREDIT.search(text) is not None and moment(text, _SOME_DAY, UTC) is None
 
 
 def reset_time(text: str, now: datetime, zone: tzinfo) -> datetime | None:
@@ -114,11 +120,9 @@ def clamp(when: datetime, now: datetime) -> datetime:
 def from_epoch(seconds: float, now: datetime) -> datetime:
     """A reset given as epoch seconds, or milliseconds, clamped."""
     seconds = seconds / 1000 if seconds > 1e11 else seconds
-    return (
-        now + SOONEST
-        if not 0 <= seconds < 1e11
-        else clamp(datetime.fromtimestamp(seconds, UTC), now)
-    )
+    if not 0 <= seconds < 1e11:
+        return now + SOONEST
+    return clamp(datetime.fromtimestamp(seconds, UTC), now)
 
 
 def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
@@ -126,22 +130,24 @@ def moment(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     text = text[-TAIL:]
     if found := _EPOCH.search(text):
         return datetime.fromtimestamp(int(found[1]), UTC)
-    dates = (_date(found, zone) for form in (_DATE, _HTTP_DATE) for found in form.finditer(text))
-    # one that is not is the time of a line in a log
-    if ahead := next((when for when in dates if when and when > now), None):
+    if ahead := _date_ahead(text, now, zone):
         return ahead
     if found := _SECONDS.search(text):
         return now + timedelta(seconds=min(float(found[1]), 1e7))
     if found := _SPAN.search(text):
-        return now + timedelta(
-            seconds=min(
-                sum(float(n) * SPANS[unit.lower()] for n, unit in _PART.findall(found[1])), 1e7
-            )
-        )
-    told = next(
-        (told for clock in _CLOCK.finditer(text) if (told := _clock(clock, now, zone))), None
-    )
-    return told or (_midnight(now, zone_of(_PACIFIC) or zone) if _DAILY.search(text) else None)
+        seconds = sum(float(n) * SPANS[unit.lower()] for n, unit in _PART.findall(found[1]))
+        return now + timedelta(seconds=min(seconds, 1e7))
+    clocks = (_clock(clock, now, zone) for clock in _CLOCK.finditer(text))
+    if when := next(filter(None, clocks), None):
+        return when
+    return _midnight(now, zone_of(_PACIFIC) or zone) if _DAILY.search(text) else None
+
+
+def _date_ahead(text: str, now: datetime, zone: tzinfo) -> datetime | None:
+    """The first date in a text that is still to come."""
+    dates = (_date(found, zone) for form in (_DATE, _HTTP_DATE) for found in form.finditer(text))
+    # One that is not is the time of a line in a log.
+    return next((when for when in dates if when and when > now), None)
 
 
 def unknown(times: int) -> timedelta:

@@ -146,6 +146,7 @@ def last_events(project: Project, session: str, agent: str = "") -> Iterator[Eve
     if place is None:
         return
     with unpacked(place) as file:
+        # A packed one can only be read from its beginning.
         file.seek(0 if place.suffix == ".gz" else max(0, place.stat().st_size - TAIL))
         stream = dialect(project, session, agent)
         for line in file:
@@ -154,41 +155,53 @@ def last_events(project: Project, session: str, agent: str = "") -> Iterator[Eve
 
 def last_of(events: Iterable[Event]) -> Iterator[str]:
     """What the events of a session tell of its end."""
-    items: object = ()
-    calls, open_calls, message, failed, speaking = (
-        dict[object, str](),
-        dict[object, str](),
-        "",
-        "",
-        False,
-    )
+    ending = _Ending()
     for event in events:
+        ending.see(event)
+    return ending.lines()
+
+
+class _Ending:
+    """What was going on when a session ended, kept while its events are read."""
+
+    def __init__(self) -> None:
+        self._items: object = ()
+        self._calls: dict[object, str] = {}
+        self._open_calls: dict[object, str] = {}
+        self._message = ""
+        self._failed = ""
+        self._speaking = False
+
+    def see(self, event: Event) -> None:
+        call = event.data.get("id")
         match event.kind:
             case Kind.MESSAGE:
-                message, speaking = f"{message if speaking else ''}{event.text}\n"[-LAST:], True
+                # Many agents write a message in pieces: only another event ends it.
+                before = self._message if self._speaking else ""
+                self._message = f"{before}{event.text}\n"[-LAST:]
+                self._speaking = True
             case Kind.TOOL_CALL:
-                calls[event.data.get("id")], speaking = event.text, False
-                open_calls[event.data.get("id")] = event.text
+                self._calls[call] = self._open_calls[call] = event.text
+                self._speaking = False
             case Kind.TOOL_RESULT:
-                open_calls.pop(event.data.get("id"), None)
-                called, speaking = calls.get(event.data.get("id"), ""), False
-                failed = (
-                    f"{called}: {event.text[-LAST // 2 :]}"
-                    if event.data.get("ok") is False
-                    else failed
-                )
+                self._open_calls.pop(call, None)
+                self._speaking = False
+                if event.data.get("ok") is False:
+                    self._failed = f"{self._calls.get(call, '')}: {event.text[-LAST // 2 :]}"
             case Kind.TODO:
-                items = event.data.get("items")
+                self._items = event.data.get("items")
             case Kind.RESULT:
-                open_calls.clear()
-    if isinstance(items, tuple) and items:
-        yield f"its list: {listed(items)}"
-    if failed:
-        yield f"the last command that failed: {failed}"
-    if open_calls:
-        yield f"a command that never ended: {[*open_calls.values()][-1]}"
-    if message.strip():
-        yield f"its last words: {message}"
+                self._open_calls.clear()
+
+    def lines(self) -> Iterator[str]:
+        if isinstance(self._items, tuple) and self._items:
+            yield f"its list: {listed(self._items)}"
+        if self._failed:
+            yield f"the last command that failed: {self._failed}"
+        if self._open_calls:
+            yield f"a command that never ended: {[*self._open_calls.values()][-1]}"
+        if self._message.strip():
+            yield f"its last words: {self._message}"
 
 
 def words(stream: Reader, raw: Iterable[bytes]) -> Iterator[str]:
@@ -206,6 +219,7 @@ def pack(project: Project, before: float) -> None:
     for place in (project.state / "sessions").glob("*/*.jsonl"):
         if place.name == "notes.jsonl" or place.stat().st_mtime > before:
             continue
+        # By another name first: killed in the middle, it must not look like a whole transcript.
         draft = place.with_name(f"{place.name}.draft")
         draft.touch(mode=0o600)
         with place.open("rb") as source, draft.open("wb") as file:

@@ -143,7 +143,7 @@ class Planning:
             on_event=ears.hear,
             stop=ears.flooded,
         )
-        end = registry_io.invoke(self.agent, invocation).known
+        end = registry_io.invoke(self.agent, invocation).believed_end
         said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
         if said is None:
             said = planner.answer_in(ears.words).encode("utf-8", "replace")

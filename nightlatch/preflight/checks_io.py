@@ -4,7 +4,7 @@ disk, agents, limits."""
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from nightlatch.errors import NightlatchError
 from nightlatch.git import filters
 from nightlatch.git.checkout import under_way
 from nightlatch.git.repo import Repo
+from nightlatch.git.tree_objects import Entry
 from nightlatch.journal import read_io
 from nightlatch.plan.interpretations import few
 from nightlatch.preflight.forecast import Diagnostic, Level, dollars
@@ -316,18 +317,7 @@ def kinds(seen: ProjectStatus) -> Iterator[Diagnostic]:
     """What is special about the repository."""
     repo = seen.project.repo
     files = repo.files(seen.tip) if seen.tip else {}
-    links = [(path, oid) for path, (mode, oid) in files.items() if mode == GITLINK]
-    if links:
-        lacking = submodules.missing(repo, links)
-        says = f"submodules that this clone does not have are empty in a workspace: {few(lacking)}"
-        had = ok(
-            "repository",
-            f"{len(links)} submodules: their files lie in every workspace, and nothing of them"
-            " lands",
-        )
-        yield (
-            warn("repository", says, "git submodule update --init --recursive") if lacking else had
-        )
+    yield from submodule_lines(repo, files)
     own = [
         name
         for name in seen.project.config.workspace.share
@@ -339,14 +329,7 @@ def kinds(seen: ProjectStatus) -> Iterator[Diagnostic]:
             " install, and what it asks for is made anew"
         )
         yield ok("repository", says)
-    attributes = b"\n".join(
-        repo.read(seen.tip, path) or b""
-        for path in files
-        if path.rpartition("/")[2] == ".gitattributes"
-    )
-    for name in sorted(
-        {os.fsdecode(found) for found in re.findall(rb"\bfilter=([^\s#]+)", attributes)}
-    ):
+    for name in filters_named(repo, seen.tip, files):
         yield filtered(repo, name)
     notes = (
         (
@@ -359,6 +342,30 @@ def kinds(seen: ProjectStatus) -> Iterator[Diagnostic]:
         ),
     )
     yield from (warn("repository", says) for holds, says in notes if holds)
+
+
+def submodule_lines(repo: Repo, files: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+    """Yield what becomes of submodules, and which of them this clone does not have."""
+    links = [(path, oid) for path, (mode, oid) in files.items() if mode == GITLINK]
+    if not links:
+        return
+    lacking = submodules.missing(repo, links)
+    if lacking:
+        says = f"submodules that this clone does not have are empty in a workspace: {few(lacking)}"
+        yield warn("repository", says, "git submodule update --init --recursive")
+    else:
+        yield ok(
+            "repository",
+            f"{len(links)} submodules: their files lie in every workspace, and nothing of them"
+            " lands",
+        )
+
+
+def filters_named(repo: Repo, tip: str, files: Iterable[str]) -> list[str]:
+    """Return the filters that any .gitattributes of the tip names."""
+    rules = [path for path in files if path.rpartition("/")[2] == ".gitattributes"]
+    attributes = b"\n".join(repo.read(tip, path) or b"" for path in rules)
+    return sorted(map(os.fsdecode, set(re.findall(rb"\bfilter=([^\s#]+)", attributes))))
 
 
 def reserved(seen: ProjectStatus) -> Iterator[Diagnostic]:

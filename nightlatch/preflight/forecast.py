@@ -78,6 +78,7 @@ def forecast(
     """
     level, says, fix, proof = _level_of(feature, said, outlook, unwritten)
     if level is not Level.FAIL and wants:
+        # It is red for the wrong reason: no work of an agent's would turn it green.
         says, proof, level = f"its verify is red because {wants} is missing", "", Level.FAIL
         fix = (
             "install it in init.sh, or name the environment that has it under share in [workspace]"
@@ -88,13 +89,7 @@ def forecast(
         fix = f"give {plain(feature.id)} a verify command that runs what the feature is to do"
     elif level is Level.OK and through:
         says = f"{says}; {through} must stay unchanged, or be named in its supersedes"
-    runs = (
-        (0, 0)
-        if not outlook.tests or level is Level.FAIL
-        else (2, 2)
-        if proof == "proof test"
-        else (1, 2)
-    )
+    runs = _suite_runs(level, proof, outlook)
     cost = f"; {_runs(runs)}" if level is Level.OK and runs[1] else ""
     return Diagnostic(
         level=level,
@@ -106,9 +101,18 @@ def forecast(
     )
 
 
+def _suite_runs(level: Level, proof: str, outlook: ProofSources) -> tuple[int, int]:
+    """Return the fewest and the most runs of the suite that landing a feature takes."""
+    if not outlook.tests or level is Level.FAIL:
+        return 0, 0
+    # A new test is run on the old code too: it has to fail there.
+    return (2, 2) if proof == "proof test" else (1, 2)
+
+
 def _level_of(
     feature: Feature, said: VerifyResult | None, outlook: ProofSources, unwritten: str
 ) -> tuple[Level, str, str, str]:
+    """Return level, sentence, what to do and what will be the proof."""
     failing = f"give {plain(feature.id)} a verify command that fails today"
     if feature.verify and all(command.strip() in VACUOUS for command in feature.verify):
         return (
@@ -119,33 +123,8 @@ def _level_of(
         )
     judged = f", if {outlook.judge} finds the criteria met" if outlook.judge else ""
     test = f"a new test that fails on today's code will prove it{judged}"
-    match said.answer if said else None:
-        case CheckStatus.GREEN:
-            return (
-                Level.WARN,
-                "its verify is green already",
-                f"nightlatch done {plain(feature.id)}, or {failing}",
-                "person",
-            )
-        case CheckStatus.RED if unwritten and outlook.tests:
-            return (
-                Level.OK,
-                f"its verify runs {unwritten}, which its agent has yet to write: {test}",
-                "",
-                "proof test",
-            )
-        case CheckStatus.RED:
-            why = why_red(said.tail) if said else ""
-            return (
-                Level.OK,
-                f"its verify is red now{f' ({why})' if why else ''}; green will prove it",
-                "",
-                "verify",
-            )
-        case CheckStatus.FAULT | CheckStatus.SKIP:
-            tail = " / ".join([line for line in last_lines(said.tail) if line][-2:]) if said else ""
-            fix = "install what it needs in init.sh, or correct the command"
-            return Level.FAIL, f"its verify cannot be run: {plain(tail, 200)}", fix, ""
+    if said is not None:
+        return _level_of_answer(feature, said, failing, test if outlook.tests else "", unwritten)
     if outlook.tests:
         return Level.OK, f"no verify: {test}, else it waits for you", "", "proof test"
     brings = f"one that its agent brings can prove it{judged}"
@@ -155,6 +134,40 @@ def _level_of(
         failing,
         "proof test",
     )
+
+
+def _level_of_answer(
+    feature: Feature, said: VerifyResult, failing: str, test: str, unwritten: str
+) -> tuple[Level, str, str, str]:
+    """Return the same by what a verify answers at the base; `test` says how a new test would prove
+    it, "" where tests are not run by id."""
+    match said.answer:
+        case CheckStatus.GREEN:
+            return (
+                Level.WARN,
+                "its verify is green already",
+                f"nightlatch done {plain(feature.id)}, or {failing}",
+                "person",
+            )
+        case CheckStatus.RED if unwritten and test:
+            return (
+                Level.OK,
+                f"its verify runs {unwritten}, which its agent has yet to write: {test}",
+                "",
+                "proof test",
+            )
+        case CheckStatus.RED:
+            why = why_red(said.tail)
+            return (
+                Level.OK,
+                f"its verify is red now{f' ({why})' if why else ''}; green will prove it",
+                "",
+                "verify",
+            )
+        case _:
+            tail = " / ".join([line for line in last_lines(said.tail) if line][-2:])
+            fix = "install what it needs in init.sh, or correct the command"
+            return Level.FAIL, f"its verify cannot be run: {plain(tail, 200)}", fix, ""
 
 
 def unproven(left: Sequence[Feature]) -> tuple[str, str]:
@@ -190,17 +203,16 @@ def bill(findings: Sequence[Diagnostic], seconds: float = 0.0) -> str:
         sum(finding.suite_runs[0] for finding in findings),
         sum(finding.suite_runs[1] for finding in findings),
     )
+    if not runs[1]:
+        return ""
     whole = "1 feature, if it" if len(findings) == 1 else f"{len(findings)} features, if each"
+    took = seconds * runs[1]
     long = (
-        f": about {show_duration(round(seconds * runs[1] / 60) * 60)} beside what the agents take"
-        if seconds * runs[1] >= 60
+        f": about {show_duration(round(took / 60) * 60)} beside what the agents take"
+        if took >= 60
         else ""
     )
-    return (
-        f"{_runs(runs)} of the branch's tests for {whole} lands at its first session{long}"
-        if runs[1]
-        else ""
-    )
+    return f"{_runs(runs)} of the branch's tests for {whole} lands at its first session{long}"
 
 
 def hurried(seconds: float, session: float) -> Diagnostic | None:

@@ -32,16 +32,7 @@ MOST_SHOWN = 4_000
 def foretold(seen: ProjectStatus, engine: VerdictEngine) -> Iterator[Diagnostic]:
     """Feature by feature what will prove it, then what all of it costs, and whether it is worth
     a night."""
-    suite, agent = (
-        engine.evaluator.suite(seen.tip, seen.tip),
-        judge_io.hired(seen.project, seen.project.config.agent[0]),
-    )
-    checks = bool(
-        engine.evaluator.check_files(seen.tip) or engine.evaluator.commands.gates(seen.tip)
-    )
-    outlook = ProofSources(
-        tests=suite.runner is not None, checks=checks, judge=agent.name if agent else ""
-    )
+    outlook = proof_sources(seen, engine)
     left = [
         feature
         for feature, waiting in seen.survey.left
@@ -49,22 +40,7 @@ def foretold(seen: ProjectStatus, engine: VerdictEngine) -> Iterator[Diagnostic]
     ]
     findings = []
     for feature, said in answers(engine, seen.tip, left):
-        yet = (
-            unwritten(engine, seen.tip, feature) if said and said.answer is CheckStatus.RED else ""
-        )
-        wants = engine.lacking(seen.tip, said) if said else ""
-        weak = weakness(feature.verify, harness_io.shipped_tools())
-        findings.append(
-            forecast(
-                feature,
-                said,
-                outlook,
-                unwritten=yet,
-                wants=wants,
-                weak=weak,
-                through=through(engine, seen.tip, feature),
-            )
-        )
+        findings.append(foretold_of(engine, seen.tip, feature, said, outlook))
         yield findings[-1]
     for feature, waiting in seen.survey.left:
         if waiting and waiting.for_person:
@@ -75,12 +51,45 @@ def foretold(seen: ProjectStatus, engine: VerdictEngine) -> Iterator[Diagnostic]
                 fix="nightlatch status",
             )
     says, offer = unproven(left)
+    # The scripted agent only does what it was told to: it cannot write a verify.
     if says and seen.project.config.agent[0] != "scripted":
         yield Diagnostic(level=Level.OK, topic="prove", says=says, fix=offer)
     if says := bill(findings, engine.state(seen.tip).tests.seconds):
         yield Diagnostic(level=Level.OK, topic="cost", says=says)
     if says := overhead(left, findings, outlook):
         yield Diagnostic(level=Level.WARN, topic="overhead", says=says)
+
+
+def proof_sources(seen: ProjectStatus, engine: VerdictEngine) -> ProofSources:
+    """Return what the branch has to prove things with."""
+    evaluator = engine.evaluator
+    suite = evaluator.suite(seen.tip, seen.tip)
+    agent = judge_io.hired(seen.project, seen.project.config.agent[0])
+    return ProofSources(
+        tests=suite.runner is not None,
+        checks=bool(evaluator.check_files(seen.tip) or evaluator.commands.gates(seen.tip)),
+        judge=agent.name if agent else "",
+    )
+
+
+def foretold_of(
+    engine: VerdictEngine,
+    tip: str,
+    feature: Feature,
+    said: VerifyResult | None,
+    outlook: ProofSources,
+) -> Diagnostic:
+    """Return what will prove a feature whose verify says this at the tip."""
+    is_red = said is not None and said.answer is CheckStatus.RED
+    return forecast(
+        feature,
+        said,
+        outlook,
+        unwritten=unwritten(engine, tip, feature) if is_red else "",
+        wants=engine.lacking(tip, said) if said else "",
+        weak=weakness(feature.verify, harness_io.shipped_tools()),
+        through=through(engine, tip, feature),
+    )
 
 
 def answers(

@@ -22,8 +22,8 @@ from nightlatch.report.status_io import ProjectStatus
 from nightlatch.sandbox.base import Sandbox
 from nightlatch.suite import run_io
 from nightlatch.suite.causes_io import cause_of, said_why
-from nightlatch.suite.results import BaselineState, CheckStatus
-from nightlatch.suite.suites import Suites, loose, run_by_nothing, weak
+from nightlatch.suite.results import BaselineState, CheckStatus, SuiteResult
+from nightlatch.suite.suites import Suite, Suites, loose, run_by_nothing, weak
 from nightlatch.util.console import Console
 from nightlatch.util.text import plain
 from nightlatch.verdict import engine_io, hidden_checks_io, judge_io, standalone_io
@@ -248,28 +248,9 @@ def of_suites(
 ) -> Iterator[Diagnostic]:
     """How far each suite is protected, what of them flickers, and the test files that none of
     them runs."""
-    known = state.tests
+    results = state.tests
     for suite in suites.every:
-        part = known.parts.get(suite.name)
-        if part and part.absent:
-            cause = cause_of(part.absent)
-            says = (
-                f"{suite.name} cannot be started ({plain(part.absent, 160)}): its tests are"
-                " protected by declaration"
-            )
-            yield warn("suite", says, cause.fix if cause else "make init.sh install what it needs")
-        elif suite.weak and not known.has_ids(suite.name):
-            yield warn(
-                "suite",
-                weak(suite),
-                "command under [[checks.suite]], or checks.tests, in loop.toml",
-            )
-        else:
-            came = f"{part.summary}; " if part else ""
-            yield ok(
-                "suite",
-                f"{suite.name}: {came}protected {suite.protection if suite.by_id else 'by id'}",
-            )
+        yield of_suite(suite, results)
     if not suites.every:
         says = (
             "there is no test, so nothing that works today is protected; a feature is proved by its"
@@ -278,11 +259,12 @@ def of_suites(
         yield warn(
             "suite", says, "write a test of what must not break: its runner is found by itself"
         )
-    if known.flaky:
-        names = f"{', '.join(map(plain, known.flaky[:5]))}{' and more' * (len(known.flaky) > 5)}"
+    if results.flaky:
+        more = " and more" if len(results.flaky) > 5 else ""
+        names = f"{', '.join(map(plain, results.flaky[:5]))}{more}"
         says = f"passed only when run again: {names}; they cost time, and excuse no feature"
         yield warn("flaky", says, "make them pass every time, or skip them")
-    if known.failing and (cause := cause_of(known.tail)):
+    if results.failing and (cause := cause_of(results.tail)):
         yield warn("suite", f"of what fails: {cause.says}", cause.fix)
     paths = [
         path
@@ -291,3 +273,22 @@ def of_suites(
     ]
     for folder, files in run_by_nothing(paths, suites.every, run_io.shipped()).items():
         yield warn("suite", loose(folder, files), "[[checks.suite]] in loop.toml")
+
+
+def of_suite(suite: Suite, results: SuiteResult) -> Diagnostic:
+    """How far one suite is protected, and what keeps it from more."""
+    part = results.parts.get(suite.name)
+    if part and part.absent:
+        cause = cause_of(part.absent)
+        says = (
+            f"{suite.name} cannot be started ({plain(part.absent, 160)}): its tests are"
+            " protected by declaration"
+        )
+        return warn("suite", says, cause.fix if cause else "make init.sh install what it needs")
+    if suite.weak and not results.has_ids(suite.name):
+        return warn(
+            "suite", weak(suite), "command under [[checks.suite]], or checks.tests, in loop.toml"
+        )
+    came = f"{part.summary}; " if part else ""
+    protection = suite.protection if suite.by_id else "by id"
+    return ok("suite", f"{suite.name}: {came}protected {protection}")

@@ -134,28 +134,33 @@ def configured(repo: Repo) -> Iterator[str]:
     items = iter(words(repo.as_person("config", "-z", "--show-origin", "--list").output()))
     for origin, item in zip(items, items, strict=False):
         key, _, value = item.partition("\n")
-        file = (
-            Path(os.path.realpath(repo.top / origin.removeprefix("file:")))
-            if origin.startswith("file:")
-            else None
-        )
-        places = [str(file)] if file else []
-        if file and INCLUDES.fullmatch(key):
-            places.append(os.path.normpath(file.parent / os.path.expanduser(value)))  # noqa: PTH111  # as above
-        inside = (
-            place
-            for place in places
-            if is_inside(place, str(repo.top)) and not is_inside(place, str(repo.git_dir))
-        )
         yield from (
             os.path.relpath(place, repo.top)
-            for place in inside
-            if not is_inside(place, str(repo.common_dir))
+            for place in configuration_files(repo, origin, key, value)
+            if is_landable(repo, place)
         )
         if key == "core.hookspath":
             yield from (f"{folder}/**" for folder in hooks_in_tree(repo))
         if RUNS.fullmatch(key):
             yield from named(repo, own_files.words(value.removeprefix("!")), repo.top)
+
+
+def configuration_files(repo: Repo, origin: str, key: str, value: str) -> Iterator[str]:
+    """Yield the file that a setting stands in, and the one that it includes."""
+    if not origin.startswith("file:"):
+        return
+    file = Path(os.path.realpath(repo.top / origin.removeprefix("file:")))
+    yield str(file)
+    # Also one that is not there yet: whoever lands it gives git its configuration.
+    if INCLUDES.fullmatch(key):
+        yield os.path.normpath(file.parent / os.path.expanduser(value))  # noqa: PTH111  # the value stays text, as git has it
+
+
+def is_landable(repo: Repo, place: str) -> bool:
+    """Return whether a file lies in the tree, and not in .git, where nothing lands."""
+    git_dirs = (str(repo.git_dir), str(repo.common_dir))
+    in_git = any(is_inside(place, git_dir) for git_dir in git_dirs)
+    return is_inside(place, str(repo.top)) and not in_git
 
 
 def imported(project: Project) -> Iterator[str]:

@@ -126,33 +126,57 @@ def makers(
     machine `has` the program for it.
     """
     names, given = frozenset(files), [*shares]
-    at_top = [f"{top}/{each.folder}".removeprefix("/") for each in known.filled]
-    for shared in dict.fromkeys((*given, *at_top)):
-        above, folder = dirname(shared), basename(shared)
-        beside = sorted(path for path in names if dirname(path) == above)
-        for each in (each for each in known.filled if each.folder == folder):
-            lists = tuple(path for path in beside if matcher([each.by])(basename(path)))
-            program, *_ = words = tuple(each.command.split()) or ("",)
-            if lists and each.script and shared in given:
-                yield Maker(
-                    argv=("sh", "-c", each.script, "pip"), cwd=above, folder=shared, lists=lists
-                )
-            elif lists and program and (shared in given or has(program)):
-                yield Maker(argv=words, cwd=above, folder=shared)
-            if lists:
-                break
+    at_top = [f"{top}/{filled.folder}".removeprefix("/") for filled in known.filled]
+    for folder in dict.fromkeys((*given, *at_top)):
+        maker = maker_of_folder(known, folder, names, has, is_shared=folder in given)
+        if maker:
+            yield maker
     for store in known.stores:
-        homes = {
-            dirname(path)
-            for path in names
-            if store.by and basename(path) == store.by and not NOT_SUITES.search(path)
-        }
-        own = {
-            folder
-            for folder in homes
-            if not store.vendored or f"{folder}/{store.vendored}".removeprefix("/") not in names
-        }
-        yield from (Maker(argv=tuple(store.command.split()), cwd=folder) for folder in sorted(own))
+        words = tuple(store.command.split())
+        yield from (Maker(argv=words, cwd=folder) for folder in sorted(homes_of(store, names)))
+
+
+def maker_of_folder(
+    known: Managers,
+    shared: str,
+    names: frozenset[str],
+    has: Callable[[str], bool],
+    *,
+    is_shared: bool,
+) -> Maker | None:
+    """Return what fills a folder, by the first list of packages that lies beside it."""
+    above, folder = dirname(shared), basename(shared)
+    beside = sorted(path for path in names if dirname(path) == above)
+    for filled in known.filled:
+        if filled.folder != folder:
+            continue
+        fits = matcher([filled.by])
+        lists = tuple(path for path in beside if fits(basename(path)))
+        if not lists:
+            continue
+        words = tuple(filled.command.split())
+        if filled.script and is_shared:
+            argv = ("sh", "-c", filled.script, "pip")
+            return Maker(argv=argv, cwd=above, folder=shared, lists=lists)
+        if words and (is_shared or has(words[0])):
+            return Maker(argv=words, cwd=above, folder=shared)
+        # Two managers would fill one folder: the one whose list comes first has it.
+        return None
+    return None
+
+
+def homes_of(store: Store, names: frozenset[str]) -> set[str]:
+    """Return the folders whose packages are in a store, and not beside them in the tree."""
+    if not store.by:
+        return set()
+    homes = {
+        dirname(path)
+        for path in names
+        if basename(path) == store.by and not NOT_SUITES.search(path)
+    }
+    if not store.vendored:
+        return homes
+    return {home for home in homes if f"{home}/{store.vendored}".removeprefix("/") not in names}
 
 
 def pip_words(lists: Sequence[str], before: Iterable[str], now: Iterable[str]) -> tuple[str, ...]:
@@ -223,10 +247,6 @@ def cargo_files(lock: str) -> Iterator[str]:
 
 def index_folder(name: str) -> str:
     """Return the folder of a crate in an index: by its length, or by its first four letters."""
-    return (
-        f"3/{name[0]}"
-        if len(name) == 3
-        else str(len(name))
-        if len(name) < 3
-        else f"{name[:2]}/{name[2:4]}"
-    )
+    if len(name) < 3:
+        return str(len(name))
+    return f"3/{name[0]}" if len(name) == 3 else f"{name[:2]}/{name[2:4]}"

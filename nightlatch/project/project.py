@@ -4,7 +4,7 @@ its settings."""
 import json
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -216,57 +216,91 @@ def find_project(folder: Path, flags: Mapping[str, object] | None = None) -> Pro
     Raises RepoError, ConfigError, or UsageError for a plan that is named and not there.
     """
     repo = open_repo(folder)
-    start = [f for f in (folder.resolve(), *folder.resolve().parents) if f.is_relative_to(repo.top)]
-    home = next((f for f in start if has_settings(f)), None)
-    toml, pyproject = (
-        read_text((home or repo.top) / name) for name in ("loop.toml", "pyproject.toml")
-    )
+    here = folder.resolve()
+    start = folders_up(here, repo.top)
+    home = next(filter(has_settings, start), None)
+    near = home or repo.top
+    toml, pyproject = (read_text(near / name) for name in ("loop.toml", "pyproject.toml"))
     config = settings.load(toml, pyproject, os.environ, flags or {})
     if config.plan:
-        root = home or folder.resolve()
-        plan = root / config.plan
-        if not plan.is_file():
-            raise UsageError(
-                f"the plan {config.plan} does not exist",
-                place=str(root),
-                fix="correct `plan` in loop.toml",
-            )
+        root = home or here
+        plan = named_plan(root, config.plan)
     else:
         found = next(usual_plans([home] if home else start), None)
-        root, plan = found or (home or repo.top, repo.top)
-    near = home or repo.top
-    own = next(
-        (near / name for name in ("loop.toml", "pyproject.toml") if gives_settings(near / name)),
-        None,
+        root, plan = found or (near, repo.top)
+    own = settings_in(near)
+    others = other_plans(start, plan)
+    # Where nobody named one, two at the usual places are a question for the person.
+    rivals = [] if config.plan else at_usual_places(others, root)
+    unread = [place for place in others if place not in rivals] + other_settings(start, near)
+    project = Project(
+        repo=replace(repo, folder=root),
+        config=config,
+        plan=path_of_plan(plan, repo.top),
+        progress="",
+        settings=os.path.relpath(own, repo.top) if own else "",
+        rivals=relative(rivals, repo.top),
+        elsewhere=relative(unread, repo.top),
+        tag=tag_of(plan),
     )
-    others = [place for folder, place in usual_plans(start) if place != plan and is_plan(place)]
-    usual = {root / place for place in USUAL_PLACES}
-    rivals = () if config.plan else tuple(place for place in others if place in usual)
-    others += [
-        folder / "loop.toml"
-        for folder in start
-        if folder != near and (folder / "loop.toml").is_file()
-    ]
-    where = "" if plan == repo.top else os.path.relpath(plan, repo.top)
-    if where.startswith("../"):
+    return replace(project, progress=project.path(config.progress))
+
+
+def folders_up(folder: Path, top: Path) -> list[Path]:
+    """Return a folder and those above it, up to the top of the repository."""
+    return [place for place in (folder, *folder.parents) if place.is_relative_to(top)]
+
+
+def relative(places: Iterable[Path], top: Path) -> tuple[str, ...]:
+    return tuple(os.path.relpath(place, top) for place in places)
+
+
+def path_of_plan(plan: Path, top: Path) -> str:
+    """Return a plan as git names it, "" for none. Raises UsageError where it is not in the
+    repository."""
+    path = "" if plan == top else os.path.relpath(plan, top)
+    # What lands there could not be one commit with the work.
+    if path.startswith("../"):
         raise UsageError(
             f"the plan {plan} is outside the repository",
             fix="keep the plan in the repository that it plans",
         )
-    repo = replace(repo, folder=root)
-    project = Project(
-        repo=repo,
-        config=config,
-        plan=where,
-        progress="",
-        settings=os.path.relpath(own, repo.top) if own else "",
-        rivals=tuple(os.path.relpath(place, repo.top) for place in rivals),
-        elsewhere=tuple(
-            os.path.relpath(place, repo.top) for place in others if place not in rivals
-        ),
-        tag=tag_of(plan) if where else "",
-    )
-    return replace(project, progress=project.path(config.progress))
+    return path
+
+
+def other_plans(folders: list[Path], plan: Path) -> list[Path]:
+    """Return the plans at the usual places of these folders, apart from the one that is read."""
+    places = (place for _, place in usual_plans(folders))
+    return [place for place in places if place != plan and is_plan(place)]
+
+
+def at_usual_places(plans: Iterable[Path], root: Path) -> list[Path]:
+    usual = {root / place for place in USUAL_PLACES}
+    return [plan for plan in plans if plan in usual]
+
+
+def other_settings(folders: Iterable[Path], own: Path) -> list[Path]:
+    """Return the settings in other folders than the project's own, which are not read."""
+    files = (folder / "loop.toml" for folder in folders if folder != own)
+    return [file for file in files if file.is_file()]
+
+
+def named_plan(root: Path, name: str) -> Path:
+    """Return the plan that the settings name. Raises UsageError where it is not there."""
+    plan = root / name
+    if not plan.is_file():
+        raise UsageError(
+            f"the plan {name} does not exist",
+            place=str(root),
+            fix="correct `plan` in loop.toml",
+        )
+    return plan
+
+
+def settings_in(folder: Path) -> Path | None:
+    """Return the file with the settings of a folder, None where it has none."""
+    files = (folder / name for name in ("loop.toml", "pyproject.toml"))
+    return next((file for file in files if gives_settings(file)), None)
 
 
 def tag_of(plan: Path) -> str:
@@ -301,7 +335,7 @@ def is_plan(place: Path) -> bool:
 
 
 def has_settings(folder: Path) -> bool:
-    return any(gives_settings(folder / name) for name in ("loop.toml", "pyproject.toml"))
+    return settings_in(folder) is not None
 
 
 def gives_settings(file: Path) -> bool:
@@ -313,6 +347,7 @@ def gives_settings(file: Path) -> bool:
     try:
         return text is not None and "nightlatch" in tomllib.loads(text).get("tool", {})
     except tomllib.TOMLDecodeError:
+        # A broken one is its project's business, as long as nobody says that it is ours.
         return False
 
 

@@ -52,31 +52,37 @@ def own_stores(
     or else at the person's. `linked`: of the archives, which are large, there are links to where
     `given` shows them.
     """
+    # A link of an agent's could name a lock file of the person's anywhere.
     texts = [
         (lock.name, lock.read_text(encoding="utf-8", errors="replace"))
         for lock in locks
         if lock.is_file() and not lock.is_symlink()
     ]
     for store in shipped().stores:
-        if not (own / store.folder).is_dir():
-            (own / store.folder).mkdir(parents=True)
-            source = source_of(store, kept, home)
-            patterns = {
-                pattern
-                for name, text in texts
-                if name == store.lock
-                for pattern in LOCKS[name](text)
-            }
-            for file in {
-                file for pattern in patterns for file in source.glob(pattern) if file.is_file()
-            }:
-                target = own / store.folder / file.relative_to(source)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if linked and file.suffix in ARCHIVES:
-                    target.symlink_to(GIVEN / store.folder / file.relative_to(source))
-                else:
-                    shutil.copyfile(file, target)
+        target = own / store.folder
+        # One that is there has been filled already.
+        if not target.is_dir():
+            target.mkdir(parents=True)
+            fill(target, store, texts, source_of(store, kept, home), linked=linked)
     return tuple((own / store.folder, home / store.folder) for store in shipped().stores)
+
+
+def fill(
+    target: Path, store: Store, texts: Iterable[tuple[str, str]], source: Path, *, linked: bool
+) -> None:
+    """Put into a new store what these lock files name, by their names and texts."""
+    patterns = {
+        pattern for name, text in texts if name == store.lock for pattern in LOCKS[name](text)
+    }
+    files = {file for pattern in patterns for file in source.glob(pattern) if file.is_file()}
+    for file in files:
+        inside = file.relative_to(source)
+        place = target / inside
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if linked and file.suffix in ARCHIVES:
+            place.symlink_to(GIVEN / store.folder / inside)
+        else:
+            shutil.copyfile(file, place)
 
 
 def pnpm_store(modules: Path, own: Path, private: Path) -> Pairs:

@@ -234,7 +234,7 @@ class JudgeRunner:
                     "judge.started", agent=agent.name, process=process
                 ),
             )
-            return registry_io.invoke(agent, invocation).known
+            return registry_io.invoke(agent, invocation).believed_end
         except FaultError as error:
             return AgentEnd(end=End.FAULT, says=error.problem)
 

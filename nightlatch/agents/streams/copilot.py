@@ -13,7 +13,7 @@ class Copilot(wire.JsonReader):
         data = wire.obj(line.get("data"))
         match line.get("type"):
             case "assistant.message":
-                yield from _said(data)
+                yield from _message_events(data)
             case "assistant.reasoning":
                 yield wire.thought(data.get("content") or data.get("text"))
             case "tool.execution_complete":
@@ -33,7 +33,7 @@ class Copilot(wire.JsonReader):
                 yield wire.result(line.get("exitCode", data.get("exitCode")) == 0)
 
 
-def _said(data: wire.Json) -> Iterator[Event]:
+def _message_events(data: wire.Json) -> Iterator[Event]:
     if data.get("model"):
         yield wire.session("", data.get("model"))
     if wire.text(data.get("content")).strip():

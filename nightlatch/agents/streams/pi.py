@@ -20,7 +20,7 @@ class Pi(wire.JsonReader):
             case "session":
                 yield wire.session(line.get("id"))
             case "message_end" if wire.obj(line.get("message")).get("role") == "assistant":
-                yield from self._said(wire.obj(line.get("message")))
+                yield from self._message_events(wire.obj(line.get("message")))
             case "tool_execution_start":
                 yield wire.tool_call(line.get("toolCallId"), line.get("toolName"), line.get("args"))
             case "tool_execution_end":
@@ -36,13 +36,11 @@ class Pi(wire.JsonReader):
             case "agent_settled":
                 yield wire.result(self._stop == "stop", self._error or self._stop)
 
-    def _said(self, said: wire.Json) -> Iterator[Event]:
-        self._stop, self._error = (
-            wire.text(said.get("stopReason")),
-            wire.text(said.get("errorMessage")),
-        )
-        yield wire.usage(_used(wire.obj(said.get("usage"))), total=False)
-        for block in wire.items(said.get("content")):
+    def _message_events(self, message: wire.Json) -> Iterator[Event]:
+        self._stop = wire.text(message.get("stopReason"))
+        self._error = wire.text(message.get("errorMessage"))
+        yield wire.usage(_used(wire.obj(message.get("usage"))), total=False)
+        for block in wire.items(message.get("content")):
             if block.get("type") == "text":
                 yield wire.message(block.get("text"))
             elif block.get("type") == "thinking":

@@ -68,28 +68,34 @@ def read(text: str) -> Note:
     sections: dict[str, list[str]] = {"": []}
     fences: dict[str, list[list[str]]] = {"": []}
     name, fence, fresh = "", "", True
-    for each in text.splitlines():
-        if (mark := FENCED.match(each)) and (
-            not fence or (mark[1].startswith(fence) and not mark[2].strip())
-        ):
+    for row in text.splitlines():
+        mark = FENCED.match(row)
+        if mark and is_fence(mark, fence):
             fence = "" if fence else mark[1]
             if fence:
                 fences[name].append([])
         elif fence:
-            fences[name][-1].append(each)
-        elif heading := HEADING.match(each):
+            fences[name][-1].append(row)
+        elif heading := HEADING.match(row):
             name = heading[1].strip().lower()
+            # A note may have the same heading twice.
             sections.setdefault(name, [])
             fences.setdefault(name, [])
             fresh = True
-        elif not each.strip():
+        elif not row.strip():
             fresh = True
-        elif fresh or ITEM.match(each):
-            sections[name].append(ITEM.sub("", each).strip())
+        elif fresh or ITEM.match(row):
+            sections[name].append(ITEM.sub("", row).strip())
             fresh = False
         else:
-            sections[name][-1] += f"\n{each.strip()}"
+            sections[name][-1] += f"\n{row.strip()}"
     return Note(sections=sections, fences=fences)
+
+
+def is_fence(mark: re.Match[str], opened: str) -> bool:
+    """Does such a line open a fence, or close the one that is open?"""
+    # A fence in a longer one is a part of what it shows.
+    return not opened or (mark[1].startswith(opened) and not mark[2].strip())
 
 
 def lint(text: str, words: Words, stale: Container[str] = ()) -> tuple[LintIssue, ...]:

@@ -32,21 +32,16 @@ def note(
 ) -> str:
     """The note as it stands at a commit; `carried` are the files of the work that has not
     landed, `earlier` is what other tools wrote."""
-    by_state = {state: [each for each in known.findings if each.state is state] for state in State}
     sections = {
         "Objective": [*objectively(feature)],
-        "Reproduction": (
-            [f"- {text}" for text in known.reproductions]
-            or [f"- {quoted(command)} fails now" for command in feature.verify]
-        ),
+        "Reproduction": reproduction(feature, known),
         "Done": [*(f"- {quoted(text, 900)}" for text in earlier), *done(past, phases, carried)],
         "Decisions": items(known.decisions),
-        **{state.value.capitalize(): items(by_state[state]) for state in State},
-        "Evidence": [f"- {each.finding.id}: {each.proof}" for each in known.findings if each.proof][
-            :SECTION
-        ],
+        **{state.value.capitalize(): items(in_state(known, state)) for state in State},
+        "Evidence": evidence(known)[:SECTION],
         "Next action": [quoted(known.next)] if known.next else [],
     }
+    # An empty section says so: a reader must not take it for one that was forgotten.
     body = "\n".join(
         f"## {name}\n\n{chr(10).join(lines or ['None.'])}\n" for name, lines in sections.items()
     )
@@ -54,6 +49,22 @@ def note(
         f"# Restart note: {quoted(f'{feature.id} {feature.title}')}\n\nobjective"
         f" {objective(feature)}, at commit {tip[:9]}\n\n{body}"
     )
+
+
+def reproduction(feature: Feature, known: RetrievedContext) -> list[str]:
+    """The commands that show what fails: those of findings, else the feature's own."""
+    if known.reproductions:
+        return [f"- {text}" for text in known.reproductions]
+    return [f"- {quoted(command)} fails now" for command in feature.verify]
+
+
+def in_state(known: RetrievedContext, state: State) -> list[RelevantFinding]:
+    return [finding for finding in known.findings if finding.state is state]
+
+
+def evidence(known: RetrievedContext) -> list[str]:
+    proofs = ((finding.finding.id, finding.proof) for finding in known.findings)
+    return [f"- {name}: {proof}" for name, proof in proofs if proof]
 
 
 def objectively(feature: Feature) -> Iterator[str]:
@@ -95,20 +106,15 @@ def item(known: RelevantFinding) -> str:
     parts = [f"{found.id} by {found.word_of}: {quoted(found.claim)}"]
     if known.state is State.STALE and known.standing:
         parts.append(f"was {found.state}; check again, for {quoted(known.standing.summary)}")
-    parts += [
-        f"{word} {quoted(text)}"
-        for word, text in (("chosen", found.choice), ("because", found.why))
-        if text
-    ]
-    parts += (
-        [f"instead of {', '.join(map(quoted, found.alternatives))}"] if found.alternatives else []
-    )
-    parts += (
-        [f"cites {', '.join(quoted(location(cite)) for cite in found.standing_cites[:3])}"]
-        if found.standing_cites
-        else []
-    )
+    if found.choice:
+        parts.append(f"chosen {quoted(found.choice)}")
+    if found.why:
+        parts.append(f"because {quoted(found.why)}")
+    if found.alternatives:
+        parts.append(f"instead of {', '.join(map(quoted, found.alternatives))}")
+    if cites := found.standing_cites[:3]:
+        parts.append(f"cites {', '.join(quoted(location(cite)) for cite in cites)}")
     parts += [f"contradicted: {quoted(event.why)}" for event in found.challenges[-2:]]
-    return "; ".join(
-        (*parts, *([f"next: {quoted(found.next_action)}"] if found.next_action else []))
-    )
+    if found.next_action:
+        parts.append(f"next: {quoted(found.next_action)}")
+    return "; ".join(parts)

@@ -78,7 +78,7 @@ def session(place: TrialSetup, agent: Agent, note: str, known: KnownFacts) -> Re
         count = RepeatCounter(known=known, top=str(sandbox.inside(spec, spec.tree)))
         spec = profiles.with_notes(spec, space, sandbox)
         usual = invoke_io.invocation(project, space, sandbox, spec, brief)
-        end = registry_io.invoke(agent, replace(usual, on_event=count.hear)).known
+        end = registry_io.invoke(agent, replace(usual, on_event=count.hear)).believed_end
     if not count.calls or end.end not in SHOWS:
         says = (
             f"{agent.name} made {count.calls} tool calls and ended so:"

@@ -277,12 +277,7 @@ def run(
     with ProcessTree(command, stdin=stdin, merged=True) as tree:
         while not tree.ended:
             left = began + timeout - time.monotonic()
-            timed_out = (
-                timed_out
-                or left <= 0
-                or (over is not None and over(tree.pid))
-                or (stop is not None and stop.is_set())
-            )
+            timed_out = timed_out or left <= 0 or is_over(tree, over, stop)
             crowded = crowded or tree.crowded
             if timed_out or crowded:
                 tree.end()
@@ -304,6 +299,13 @@ def run(
     )
 
 
+def is_over(tree: ProcessTree, over: Callable[[int], bool] | None, stop: Event | None) -> bool:
+    """Return whether a process is to be treated as if its time were up."""
+    if over is not None and over(tree.pid):
+        return True
+    return stop is not None and stop.is_set()
+
+
 def status(tree: ProcessTree, output: bytes) -> tuple[int | None, int | None]:
     """Exit code and signal; a sandbox that never came to the command is a fault and not a
     result."""
@@ -314,6 +316,7 @@ def status(tree: ProcessTree, output: bytes) -> tuple[int | None, int | None]:
         )
     if tree.code < 0:
         return None, -tree.code
+    # A shell says so of a command that a signal ended.
     return tree.code, tree.code - 128 if tree.code - 128 in CRASHES else None
 
 
