@@ -235,8 +235,8 @@ def _again(same: tuple[str, ...]) -> str:
 
 
 def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
-    """Return the wait where every agent has met a usage limit, or an hour is paid for: it lasts for
-    the first reset, if that lies inside the run."""
+    """Return the wait for the first reset where every agent has met a usage limit, or an hour is
+    paid for; the stop where that reset lies beyond the run."""
     limited, ends = budget.limited_until, budget.ends
     pauses = [
         (purse.free_at, f"{purse.empty}; resuming at", 0)
