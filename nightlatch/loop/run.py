@@ -52,8 +52,10 @@ def begin(context: RunContext) -> None:
         unheld=unheld,
     )
     limits, now = context.project.config.limits, context.now()
-    context.memory.until = next_clock(limits.until, clock.local(now)) if limits.until else None
-    context.memory.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
+    context.memory.times.until = (
+        next_clock(limits.until, clock.local(now)) if limits.until else None
+    )
+    context.memory.times.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
     # a verify that is green later, and was red here, was made green in this run
     context.memory.start_base = context.tip()
     context.notice_sleep()

@@ -1,7 +1,7 @@
 """What is next: the policy asked with what the branch, the journal and the disk say."""
 
 import os
-from dataclasses import replace
+from datetime import datetime
 from math import ceil
 
 from nightlatch.agents.registry_io import load
@@ -25,7 +25,7 @@ def decide(context: RunContext) -> Choice | Wait | Stop:
     plan = context.plan(tip)
     if plan is None:
         return Stop(code=2, why=f"{context.project.plan} is no longer on the branch")
-    answer = policy.decide(plan, context.history(tip), budget(context, tip), context.now())
+    answer = policy.decide(plan, context.history(tip), limits_of(context, tip), context.now())
     # after the policy: a night that is over anyway ends with its own reason
     if isinstance(answer, Choice) and (short := context.sandbox.bounds.short()):
         return Stop(code=4, why=short)
@@ -65,43 +65,52 @@ def confirmed(context: RunContext, tip: str, plan: Plan, stop: Stop) -> Choice |
     return wrong or stop
 
 
-def budget(context: RunContext, tip: str) -> policy.RunLimits:
+def limits_of(context: RunContext, tip: str) -> policy.RunLimits:
     """Return what this run may use and has used, replayed from the branch and the journal."""
     context.take_lifted()
     limits, history, options = context.project.config.limits, context.history(tip), context.options
-    held_back = [
-        context.limited(agent) for agent in context.agents if agent.name not in context.memory.out
-    ]
     own = history.run == context.run
     wish = context.memory.wish = control_io.asked(context.project, os.getpid())
-    return replace(
-        policy.budget_of(limits),
-        used=context.sessions_used(tip),
-        purses=purses(context, tip),
-        until=context.memory.until,
-        wall=context.memory.wall,
-        # faults of an earlier run may have been mended since: each run tries for itself
-        faults=history.faults if own else (),
-        barren=history.barren if own else 0,
-        fault=needs_the_person(context, history.faults if own else ()),
-        limited_until=(
-            min((until for until in held_back if until), default=None)
-            if held_back and all(held_back)
-            else None
+    # faults of an earlier run may have been mended since: each run tries for itself
+    faults = history.faults if own else ()
+    return policy.RunLimits(
+        feature=policy.feature_limits(limits),
+        budget=policy.RunBudget(
+            sessions=limits.sessions,
+            used=context.sessions_used(tip),
+            once=options.once,
+            purses=purses(context, tip),
+            until=context.memory.times.until,
+            wall=context.memory.times.wall,
         ),
-        only=options.feature,
-        once=options.once,
-        stop_asked=(
-            f"stopped by {context.signals.asked}"
-            if context.signals.asked
-            else STOPPED
-            if wish == control_io.STOP
-            else ""
+        troubles=policy.RunTroubles(
+            stop=needs_the_person(context, faults),
+            faults=faults,
+            barren=history.barren if own else 0,
+            limited_until=first_reset(context),
         ),
-        stop_code=context.signals.code,
-        paused=wish == control_io.PAUSE,
-        stay=options.stay,
+        wishes=policy.RunWishes(
+            only=options.feature,
+            stop=asked_to_stop(context, wish),
+            paused=wish == control_io.PAUSE,
+            stay=options.stay,
+        ),
     )
+
+
+def first_reset(context: RunContext) -> datetime | None:
+    """Return when the first agent may work again, None where one may now, or all of them need the
+    person."""
+    able = [agent for agent in context.agents if agent.name not in context.memory.out]
+    resets = [until for agent in able if (until := context.limited(agent))]
+    return min(resets) if resets and len(resets) == len(able) else None
+
+
+def asked_to_stop(context: RunContext, wish: str) -> Stop | None:
+    """Return the stop that the person asked for, by signal or by command."""
+    if context.signals.asked:
+        return Stop(code=context.signals.code, why=f"stopped by {context.signals.asked}")
+    return Stop(code=0, why=STOPPED) if wish == control_io.STOP else None
 
 
 def purses(context: RunContext, tip: str) -> tuple[Budget, ...]:

@@ -194,7 +194,11 @@ def budget(seen: ProjectStatus, only: str = "", *, once: bool = False) -> policy
     until = next_clock(limits.until, clock.local(now)) if limits.until else None
     day = day_purse(limits, seen.history, now)
     purses = (day,) if day.most else ()
-    return replace(policy.budget_of(limits), purses=purses, until=until, only=only, once=once)
+    return policy.RunLimits(
+        feature=policy.feature_limits(limits),
+        budget=policy.RunBudget(sessions=limits.sessions, once=once, purses=purses, until=until),
+        wishes=policy.RunWishes(only=only),
+    )
 
 
 def landing(seen: ProjectStatus) -> Iterator[Diagnostic]:

@@ -115,6 +115,16 @@ class Signals:
 
 
 @dataclass(slots=True, kw_only=True)
+class RunTimes:
+    """When the run ends by `limits.until` and by `limits.wall`, which sleep moves on; `asleep` is
+    how many seconds the machine had slept in all at the last look (None: nobody looked)."""
+
+    until: datetime | None = None
+    wall: datetime | None = None
+    asleep: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class RunMemory:
     """What the run knows from one verb to the next, and no commit says.
 
@@ -133,9 +143,7 @@ class RunMemory:
     proven: str = ""
     base_seen: bool = False
     out: dict[str, str] = field(default_factory=dict)
-    until: datetime | None = None
-    wall: datetime | None = None
-    asleep: float | None = None
+    times: RunTimes = field(default_factory=RunTimes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +364,10 @@ class RunContext:
         wall time is moved on.
         """
         memory, total = self.memory, self.options.clock.asleep()
-        seconds, memory.asleep = total - (total if memory.asleep is None else memory.asleep), total
+        seconds, memory.times.asleep = (
+            total - (total if memory.times.asleep is None else memory.times.asleep),
+            total,
+        )
         if seconds < SLEPT:
             return
         self.journal.write("machine.slept", seconds=round(seconds))
@@ -364,7 +375,7 @@ class RunContext:
             "slept",
             f"the machine slept {show_duration(60 * round(seconds / 60))}; no time-out counts it",
         )
-        memory.wall = memory.wall and memory.wall + timedelta(seconds=seconds)
+        times.wall = times.wall and times.wall + timedelta(seconds=seconds)
 
     def run_is_open(self, tip: str) -> bool:
         """Return whether progress.txt has this run's opening line."""

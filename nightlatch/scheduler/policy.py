@@ -1,7 +1,7 @@
 """What to do next: one question, one answer, with the sentence that a person reads."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TypeAlias
@@ -64,50 +64,71 @@ Decision: TypeAlias = Choice | Wait | Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunLimits:
-    """What this run may use (0: no limit) and has used.
+class FeatureLimits:
+    """How much one feature may use before it is left to the person; 0: no limit.
 
-    `fault` is a stop that a fault asks for at once, such as a login.
-
-    `purses` pay for its sessions. `faults` are the rules of the sessions that failed in a row up to
-    now, `barren` is how many came to nothing in a row, `stop_asked` the sentence of a person's stop
-    with its exit code. `paused`: a person wants no new session. `stay`: with nothing left to run,
-    it waits for what a person does.
+    `faults` is how often in a row the same thing may go wrong, in a feature or in the run.
     """
+
+    attempts: int = 3
+    continues: int = 6
+    faults: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBudget:
+    """What this run may use (0 or None: no limit) and has used: `used` of `sessions`, or only
+    `once`; `purses` pay for them."""
 
     sessions: int = 0
     used: int = 0
+    once: bool = False
     purses: tuple[Budget, ...] = ()
     until: datetime | None = None
     wall: datetime | None = None
-    attempts: int = 3
-    continues: int = 6
-    faults_allowed: int = 3
-    faults: tuple[str, ...] = ()
-    barren: int = 0
-    fault: Stop | None = None
-    limited_until: datetime | None = None
-    only: str = ""
-    once: bool = False
-    stop_asked: str = ""
-    stop_code: int = 0
-    paused: bool = False
-    stay: bool = False
 
     @property
     def ends(self) -> datetime | None:
-        """When the run does, whatever else happens."""
+        """The moment at which the run ends, whatever else happens."""
         return min((moment for moment in (self.until, self.wall) if moment), default=None)
 
 
-def budget_of(limits: Limits) -> RunLimits:
-    """Return what the settings allow, to a run that has used nothing of it yet."""
-    return RunLimits(
-        sessions=limits.sessions,
-        attempts=limits.attempts,
-        continues=limits.continues,
-        faults_allowed=limits.faults,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTroubles:
+    """What went wrong: `stop` is asked for at once, such as by a login; `faults` are the rules of
+    the sessions that failed in a row up to now, `barren` is how many came to nothing in a row, and
+    `limited_until` is when the first agent may work again."""
+
+    stop: Stop | None = None
+    faults: tuple[str, ...] = ()
+    barren: int = 0
+    limited_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWishes:
+    """What the person wants of the run: `only` one feature; its `stop`; `paused`: no new session;
+    `stay`: with nothing left to run, it waits for what a person does."""
+
+    only: str = ""
+    stop: Stop | None = None
+    paused: bool = False
+    stay: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """What a decision goes by, apart from the plan and the record."""
+
+    feature: FeatureLimits = field(default_factory=FeatureLimits)
+    budget: RunBudget = field(default_factory=RunBudget)
+    troubles: RunTroubles = field(default_factory=RunTroubles)
+    wishes: RunWishes = field(default_factory=RunWishes)
+
+
+def feature_limits(limits: Limits) -> FeatureLimits:
+    """Return what the settings allow each feature."""
+    return FeatureLimits(attempts=limits.attempts, continues=limits.continues, faults=limits.faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,27 +144,27 @@ class Waiting:
         return self.word not in ("skipped", "behind")
 
 
-def decide(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Decision:
+def decide(plan: Plan, history: History, limits: RunLimits, now: datetime) -> Decision:
     """Return the next feature, the moment to wait for, or the reason to stop."""
-    answer = _next(plan, history, budget, now)
-    is_over = budget.ends is not None and budget.ends <= now
+    answer = _next(plan, history, limits, now)
+    is_over = limits.budget.ends is not None and limits.budget.ends <= now
     if isinstance(answer, Stop):
-        if answer.idle and budget.stay and not is_over:
+        if answer.idle and limits.wishes.stay and not is_over:
             why = f"{answer.why}; {STAYS}"
-            return Wait(until=budget.ends or FOREVER, why=why, waits=answer.waits)
+            return Wait(until=limits.budget.ends or FOREVER, why=why, waits=answer.waits)
         return answer
-    return Wait(until=budget.ends or FOREVER, why=PAUSED) if budget.paused else answer
+    return Wait(until=limits.budget.ends or FOREVER, why=PAUSED) if limits.wishes.paused else answer
 
 
-def _next(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Decision:
+def _next(plan: Plan, history: History, limits: RunLimits, now: datetime) -> Decision:
     """Dependencies first, then priority, then file order."""
-    if stop := _ended(plan, history, budget, now):
+    if stop := _ended(plan, history, limits, now):
         return stop
     waits: list[Waiting] = []
-    for feature, waiting in standing(plan, history, budget):
+    for feature, waiting in standing(plan, history, limits):
         if waiting is None:
-            rule = _rule(feature, plan, budget, waits)
-            return _held_up(budget, now) or Choice(
+            rule = _rule(feature, plan, limits, waits)
+            return _held_up(limits, now) or Choice(
                 feature=feature, rule=rule, fresh=history.of(feature).fresh
             )
         waits.append(waiting)
@@ -151,32 +172,32 @@ def _next(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Dec
 
 
 def standing(
-    plan: Plan, history: History, budget: RunLimits
+    plan: Plan, history: History, limits: RunLimits
 ) -> Iterator[tuple[Feature, Waiting | None]]:
     """Yield every feature that does not pass, in the order of work, with what it waits for; None:
     it can run."""
     known = {feature.id: feature for feature in plan.features}
-    left = [f for f in plan.features if not f.done and budget.only in ("", f.id)]
+    left = [f for f in plan.features if not f.done and limits.wishes.only in ("", f.id)]
     for feature in sorted(left, key=lambda f: (f.priority is None, f.priority or 0.0)):
-        word, says = _wait_of(feature, known, history, budget)
+        word, says = _wait_of(feature, known, history, limits)
         yield feature, Waiting(feature=feature.id, word=word, says=says) if word else None
 
 
-def _ended(plan: Plan, history: History, budget: RunLimits, now: datetime) -> Stop | None:
+def _ended(plan: Plan, history: History, limits: RunLimits, now: datetime) -> Stop | None:
     """Return the first stop that does not depend on which feature would be next."""
     # in this order: a plan that is done is no fault, and a fault says more than a budget
     stops = chain(
-        _asked_to_stop(budget),
-        _nothing_to_do(plan, history, budget.only),
-        _broken(budget),
-        _used_up(budget, now),
+        _asked_to_stop(limits),
+        _nothing_to_do(plan, history, limits.wishes.only),
+        _broken(limits),
+        _used_up(limits.budget, now),
     )
     return next(stops, None)
 
 
-def _asked_to_stop(budget: RunLimits) -> Iterator[Stop]:
-    if budget.stop_asked:
-        yield Stop(code=budget.stop_code, why=budget.stop_asked)
+def _asked_to_stop(limits: RunLimits) -> Iterator[Stop]:
+    if limits.wishes.stop:
+        yield limits.wishes.stop
 
 
 def _nothing_to_do(plan: Plan, history: History, only: str) -> Iterator[Stop]:
@@ -198,19 +219,19 @@ def _nothing_to_do(plan: Plan, history: History, only: str) -> Iterator[Stop]:
             yield Stop(code=0, why=f"{plain(only)} {PASSES}")
 
 
-def _broken(budget: RunLimits) -> Iterator[Stop]:
+def _broken(limits: RunLimits) -> Iterator[Stop]:
     """Yield the stops that only a person can mend."""
-    if budget.fault:
-        yield Stop(code=budget.fault.code, why=budget.fault.why)
-    same = budget.faults[-budget.faults_allowed :] if budget.faults_allowed else ()
-    if same and same == same[:1] * budget.faults_allowed:
+    if limits.troubles.stop:
+        yield limits.troubles.stop
+    same = limits.troubles.faults[-limits.feature.faults :] if limits.feature.faults else ()
+    if same and same == same[:1] * limits.feature.faults:
         yield Stop(code=4, why=_again(same))
-    if budget.barren >= NO_PROGRESS:
-        why = f"no progress: nothing came of {budget.barren} sessions in a row"
+    if limits.troubles.barren >= NO_PROGRESS:
+        why = f"no progress: nothing came of {limits.troubles.barren} sessions in a row"
         yield Stop(code=4, why=why)
 
 
-def _used_up(budget: RunLimits, now: datetime) -> Iterator[Stop]:
+def _used_up(budget: RunBudget, now: datetime) -> Iterator[Stop]:
     """Yield the stops of a run that has had what it was given."""
     if budget.once and budget.used > 0:
         yield Stop(code=0, why="one session has run, as asked")
@@ -234,13 +255,13 @@ def _again(same: tuple[str, ...]) -> str:
     )
 
 
-def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
+def _held_up(limits: RunLimits, now: datetime) -> Wait | Stop | None:
     """Return the wait for the first reset where every agent has met a usage limit, or an hour is
     paid for; the stop where that reset lies beyond the run."""
-    limited, ends = budget.limited_until, budget.ends
+    limited, ends = limits.troubles.limited_until, limits.budget.ends
     pauses = [
         (purse.free_at, f"{purse.empty}; resuming at", 0)
-        for purse in budget.purses
+        for purse in limits.budget.purses
         if purse.empty and purse.free_at
     ]
     pauses += [(limited, "every agent is limited until", 75)] if limited and limited > now else []
@@ -255,7 +276,7 @@ def _held_up(budget: RunLimits, now: datetime) -> Wait | Stop | None:
 
 
 def _wait_of(
-    feature: Feature, known: Mapping[str, Feature], history: History, budget: RunLimits
+    feature: Feature, known: Mapping[str, Feature], history: History, limits: RunLimits
 ) -> tuple[str, str]:
     """Return a word and a sentence on what keeps a feature from running, ("", "") when nothing
     does."""
@@ -275,19 +296,19 @@ def _wait_of(
             "held",
             "is too long for a brief: split it, or move its detail to a file that it names",
         )
-    if why := _given_up(past, budget):
+    if why := _given_up(past, limits.feature):
         return "worn out", why
     behind = [name for name in feature.depends if not _satisfied(known[name], history)]
     return ("behind", f"waits for {few(behind)}") if behind else ("", "")
 
 
-def _given_up(past: FeatureHistory, budget: RunLimits) -> str:
+def _given_up(past: FeatureHistory, limits: FeatureLimits) -> str:
     """Return why no session works on a feature any more, "" where one may."""
-    if budget.faults_allowed and max(budget.faults_allowed, SAME_REFUSAL) <= past.same:
+    if limits.faults and max(limits.faults, SAME_REFUSAL) <= past.same:
         return f"was rejected {past.same} times in a row by the same rule, {past.tried[0].rule}"
-    if 0 < budget.attempts <= past.attempts:
+    if 0 < limits.attempts <= past.attempts:
         return f"was given up after {past.attempts} attempts"
-    if 0 < budget.continues <= past.continues:
+    if 0 < limits.continues <= past.continues:
         return f"was given up after {past.continues} sessions that only carried its work on"
     return ""
 
@@ -327,8 +348,8 @@ def _waits_for(waits: Sequence[Waiting]) -> Iterator[str]:
             yield f"{plain(wait.feature, 60)} and {len(unproved) - 1} more have landed unproved"
 
 
-def _rule(feature: Feature, plan: Plan, budget: RunLimits, waits: list[Waiting]) -> str:
-    if budget.only:
+def _rule(feature: Feature, plan: Plan, limits: RunLimits, waits: list[Waiting]) -> str:
+    if limits.wishes.only:
         return "asked for by name"
     left = sum(not f.done for f in plan.features)
     order = "in file order" if feature.priority is None else "by priority"

@@ -11,7 +11,7 @@ from nightlatch.model.models import Feature, Plan
 from nightlatch.project.config.settings import Limits
 from nightlatch.record.history import GREEN_ALREADY, FeatureHistory, History
 from nightlatch.record.progress import Ask, decisions
-from nightlatch.scheduler.policy import Waiting, budget_of, standing
+from nightlatch.scheduler.policy import RunLimits, Waiting, feature_limits, standing
 from nightlatch.util.text import plain
 
 NO_PROOF = "nothing proves it"
@@ -102,7 +102,7 @@ def survey(
 ) -> PlanStatus:
     """Return what stands; features that are `decided` (their verbs) are asked no more, though no
     run has carried it out yet."""
-    left = tuple(standing(plan, history, budget_of(limits)))
+    left = tuple(standing(plan, history, RunLimits(feature=feature_limits(limits))))
     open_ = [
         (feature, waiting) for feature, waiting in left if waiting and feature.id not in decided
     ]

@@ -19,7 +19,11 @@ from nightlatch.scheduler.policy import (
     PAUSED,
     Choice,
     Decision,
+    FeatureLimits,
+    RunBudget,
     RunLimits,
+    RunTroubles,
+    RunWishes,
     Stop,
     Wait,
     decide,
@@ -45,6 +49,29 @@ def past(of: Plan, **known: FeatureHistory) -> History:
         (f.id, f.digest): FeatureRecord(before=known[f.id]) for f in of.features if f.id in known
     }
     return History(records=records)
+
+
+def limits(
+    *,
+    faults_allowed: int = 3,
+    attempts: int = 3,
+    continues: int = 6,
+    faults: tuple[str, ...] = (),
+    fault: Stop | None = None,
+    barren: int = 0,
+    limited_until: datetime | None = None,
+    only: str = "",
+    stop: Stop | None = None,
+    paused: bool = False,
+    stay: bool = False,
+    **budget: Any,
+) -> RunLimits:
+    return RunLimits(
+        feature=FeatureLimits(attempts=attempts, continues=continues, faults=faults_allowed),
+        budget=RunBudget(**budget),
+        troubles=RunTroubles(stop=fault, faults=faults, barren=barren, limited_until=limited_until),
+        wishes=RunWishes(only=only, stop=stop, paused=paused, stay=stay),
+    )
 
 
 def decision(of: Plan, budget: RunLimits | None = None, **known: FeatureHistory) -> Decision:
@@ -140,7 +167,7 @@ def test_what_waits_for_a_person_is_passed_over_and_named_at_the_end(
     known: FeatureHistory, word: str, says: str
 ) -> None:
     assert chosen(plan("A", "B"), A=known)[0] == "B"
-    ((_, waiting),) = standing(plan("A"), past(plan("A"), A=known), RunLimits())
+    ((_, waiting),) = standing(plan("A"), past(plan("A"), A=known), limits())
     assert waiting is not None
     assert (waiting.word, waiting.says, waiting.for_person) == (word, says, word != "skipped")
 
@@ -220,13 +247,12 @@ def test_an_answer_in_the_plan_lets_a_blocked_feature_go_on_once() -> None:
 
 
 def test_paused_no_session_starts_and_a_run_with_nothing_left_ends_all_the_same() -> None:
-    assert decision(plan("A"), RunLimits(paused=True)) == Wait(until=FOREVER, why=PAUSED)
-    assert decision(plan("A"), RunLimits(paused=True, until=LATER)) == Wait(until=LATER, why=PAUSED)
+    assert decision(plan("A"), limits(paused=True)) == Wait(until=FOREVER, why=PAUSED)
+    assert decision(plan("A"), limits(paused=True, until=LATER)) == Wait(until=LATER, why=PAUSED)
     assert (
-        stop(plan("A"), RunLimits(paused=True, stop_asked="stopped by SIGINT", stop_code=130))[0]
-        == 130
+        stop(plan("A"), limits(paused=True, stop=Stop(code=130, why="stopped by SIGINT")))[0] == 130
     )
-    assert stop(plan(feature("A", done=True)), RunLimits(paused=True)) == (
+    assert stop(plan(feature("A", done=True)), limits(paused=True)) == (
         0,
         "every feature passes",
         (),
@@ -234,18 +260,18 @@ def test_paused_no_session_starts_and_a_run_with_nothing_left_ends_all_the_same(
 
 
 def test_a_run_that_stays_waits_with_nothing_left_until_its_end_and_for_no_other_stop() -> None:
-    held = decision(plan("A"), RunLimits(stay=True, until=LATER), A=HELD)
+    held = decision(plan("A"), limits(stay=True, until=LATER), A=HELD)
     assert isinstance(held, Wait)
     assert (held.until, held.waits) == (LATER, ("A",))
     for done in (plan(), plan(feature("A", done=True)), plan(feature("A", skip=True))):
-        assert isinstance(decision(done, RunLimits(stay=True)), Wait)
-    assert stop(plan("A"), RunLimits(stay=True, until=NOW), A=HELD)[0] == 0
+        assert isinstance(decision(done, limits(stay=True)), Wait)
+    assert stop(plan("A"), limits(stay=True, until=NOW), A=HELD)[0] == 0
     assert (
-        stop(plan(feature("A", done=True)), RunLimits(stay=True, until=NOW))[1]
+        stop(plan(feature("A", done=True)), limits(stay=True, until=NOW))[1]
         == "every feature passes"
     )
-    assert stop(plan("A"), RunLimits(stay=True, purses=(replace(RUN, spent=20.0),)))[0] == 0
-    assert stop(plan("A"), RunLimits(stay=True, faults=("agent.fault",) * 3))[0] == 4
+    assert stop(plan("A"), limits(stay=True, purses=(replace(RUN, spent=20.0),)))[0] == 0
+    assert stop(plan("A"), limits(stay=True, faults=("agent.fault",) * 3))[0] == 4
 
 
 @pytest.mark.parametrize("known", [HELD, UNPROVED])
@@ -260,14 +286,14 @@ def test_a_feature_runs_until_its_limit(known: FeatureHistory) -> None:
 
 def test_the_same_refusal_wears_a_feature_out_by_its_own_number_and_never_the_first_time() -> None:
     again = replace(SAME, attempts=2, same=2)
-    assert chosen(plan("A"), RunLimits(faults_allowed=1), A=again)[0] == "A"
-    assert chosen(plan("A"), RunLimits(faults_allowed=4, attempts=9), A=SAME)[0] == "A"
-    assert stop(plan("A"), RunLimits(faults_allowed=1), A=SAME)[0] == 3
+    assert chosen(plan("A"), limits(faults_allowed=1), A=again)[0] == "A"
+    assert chosen(plan("A"), limits(faults_allowed=4, attempts=9), A=SAME)[0] == "A"
+    assert stop(plan("A"), limits(faults_allowed=1), A=SAME)[0] == 3
 
 
 @pytest.mark.parametrize("known", [WORN, CARRIED])
 def test_a_limit_of_zero_is_no_limit(known: FeatureHistory) -> None:
-    assert chosen(plan("A"), RunLimits(attempts=0, continues=0), A=known)[0] == "A"
+    assert chosen(plan("A"), limits(attempts=0, continues=0), A=known)[0] == "A"
 
 
 @pytest.mark.parametrize("fresh", [True, False])
@@ -307,11 +333,11 @@ CANNOT_PAY = (
         (plan(), {}, 3, "the plan has no features: add one to it"),
         (
             plan("A"),
-            {"stop_asked": "stopped by Ctrl-C", "stop_code": 130},
+            {"stop": Stop(code=130, why="stopped by Ctrl-C")},
             130,
             "stopped by Ctrl-C",
         ),
-        (plan("A"), {"stop_asked": "stopped, as asked"}, 0, "stopped, as asked"),
+        (plan("A"), {"stop": Stop(code=0, why="stopped, as asked")}, 0, "stopped, as asked"),
         (plan("A"), {"once": True, "used": 1}, 0, "one session has run, as asked"),
         (plan("A"), {"sessions": 2, "used": 2}, 0, "all 2 sessions of this run are used"),
         (plan("A"), {"purses": (RUN, DAY)}, 0, "the daily budget is used up: $10.00 of $9.00"),
@@ -368,7 +394,7 @@ CANNOT_PAY = (
 def test_every_stop_has_its_code_and_its_sentence(
     of: Plan, budget: dict[str, Any], code: int, why: str
 ) -> None:
-    assert stop(of, RunLimits(**budget))[:2] == (code, why)
+    assert stop(of, limits(**budget))[:2] == (code, why)
 
 
 def test_a_plan_whose_last_feature_a_person_skipped_is_done() -> None:
@@ -397,24 +423,24 @@ def test_a_plan_whose_last_feature_a_person_skipped_is_done() -> None:
     ],
 )
 def test_what_is_not_used_up_does_not_stop_the_run(budget: dict[str, Any]) -> None:
-    assert chosen(plan("A"), RunLimits(**budget))[0] == "A"
+    assert chosen(plan("A"), limits(**budget))[0] == "A"
 
 
 def test_only_the_feature_that_was_asked_for_runs() -> None:
-    assert chosen(plan(feature("A", priority=1.0), "B"), RunLimits(only="B")) == (
+    assert chosen(plan(feature("A", priority=1.0), "B"), limits(only="B")) == (
         "B",
         "asked for by name",
     )
 
 
 def test_when_every_agent_is_limited_the_loop_waits_for_the_reset() -> None:
-    assert decision(plan("A"), RunLimits(limited_until=LATER)) == Wait(
+    assert decision(plan("A"), limits(limited_until=LATER)) == Wait(
         until=LATER, why="every agent is limited until 2026-11-21 07:00 UTC"
     )
 
 
 def test_a_limit_beyond_the_end_of_the_run_is_not_waited_for() -> None:
-    code, why, _ = stop(plan("A"), RunLimits(limited_until=LATER, until=NOW + timedelta(hours=1)))
+    code, why, _ = stop(plan("A"), limits(limited_until=LATER, until=NOW + timedelta(hours=1)))
     assert (code, why) == (
         75,
         (
@@ -426,11 +452,11 @@ def test_a_limit_beyond_the_end_of_the_run_is_not_waited_for() -> None:
 
 def test_an_hour_that_is_paid_for_is_waited_out_unless_the_run_ends_in_it() -> None:
     why = "the hourly budget is used up: $2.50 of $2.00; resuming at 2026-11-21 07:00 UTC"
-    assert decision(plan("A"), RunLimits(purses=(HOUR,))) == Wait(until=LATER, why=why)
+    assert decision(plan("A"), limits(purses=(HOUR,))) == Wait(until=LATER, why=why)
     assert decision(
-        plan("A"), RunLimits(purses=(HOUR,), limited_until=NOW + timedelta(hours=1))
+        plan("A"), limits(purses=(HOUR,), limited_until=NOW + timedelta(hours=1))
     ) == Wait(until=LATER, why=why)
-    ends = RunLimits(purses=(HOUR,), wall=NOW + timedelta(hours=1))
+    ends = limits(purses=(HOUR,), wall=NOW + timedelta(hours=1))
     assert stop(plan("A"), ends)[:2] == (
         0,
         f"{why}, past the end of this run at 2026-11-21 04:00 UTC",
@@ -438,7 +464,7 @@ def test_an_hour_that_is_paid_for_is_waited_out_unless_the_run_ends_in_it() -> N
 
 
 def test_nobody_waits_for_a_limit_when_nothing_could_run_after_it() -> None:
-    assert stop(plan("A"), RunLimits(limited_until=LATER), A=HELD)[0] == 3
+    assert stop(plan("A"), limits(limited_until=LATER), A=HELD)[0] == 3
 
 
 outcomes = st.sampled_from([None, Outcome.HELD, Outcome.BLOCKED, Outcome.UNPROVED])
@@ -478,8 +504,8 @@ def test_what_is_chosen_can_run_and_nothing_that_can_run_is_left_behind(
     night: tuple[Plan, History],
 ) -> None:
     of, history = night
-    found = decide(of, history, RunLimits(), NOW)
-    can_run = [f for f, waiting in standing(of, history, RunLimits()) if waiting is None]
+    found = decide(of, history, limits(), NOW)
+    can_run = [f for f, waiting in standing(of, history, limits()) if waiting is None]
     if isinstance(found, Choice):
         assert found.feature is can_run[0]
         assert not found.feature.done
