@@ -52,10 +52,9 @@ def begin(context: RunContext) -> None:
         unheld=unheld,
     )
     limits, now = context.project.config.limits, context.now()
-    context.memory.times.until = (
-        next_clock(limits.until, clock.local(now)) if limits.until else None
-    )
-    context.memory.times.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
+    times = context.memory.times
+    times.until = next_clock(limits.until, clock.local(now)) if limits.until else None
+    times.wall = now + timedelta(seconds=limits.wall) if limits.wall else None
     # a verify that is green later, and was red here, was made green in this run
     context.memory.start_base = context.tip()
     context.notice_sleep()

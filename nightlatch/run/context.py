@@ -363,11 +363,10 @@ class RunContext:
         No time-out counts that: they go by a clock that stood still meanwhile, and the run's own
         wall time is moved on.
         """
-        memory, total = self.memory, self.options.clock.asleep()
-        seconds, memory.times.asleep = (
-            total - (total if memory.times.asleep is None else memory.times.asleep),
-            total,
-        )
+        times, total = self.memory.times, self.options.clock.asleep()
+        # the first look only remembers: the machine slept before this run
+        seconds = 0.0 if times.asleep is None else total - times.asleep
+        times.asleep = total
         if seconds < SLEPT:
             return
         self.journal.write("machine.slept", seconds=round(seconds))
