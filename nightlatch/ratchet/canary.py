@@ -3,7 +3,7 @@
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nightlatch.suite import test_names
@@ -24,40 +24,33 @@ class PlantedCanary:
     text: str
     ids: tuple[str, ...]
 
-    def wanted(self) -> tuple[str, ...]:
+    def names_to_run(self) -> tuple[str, ...]:
+        """The names by which a runner is asked for the canary: its file and its tests."""
         return (self.path, *(f"{self.path}{end}" for end in self.ids))
 
     def wrong(self, found: SuiteResult) -> str:
         """What the runner's report has wrong, "" where it is right."""
         if found.broken:
             return found.broken
-        told = {
+        # A runner may put more before the end of an id: a folder, a package, a class.
+        results = {
             end: result
             for end in self.ids
             for name, result in found.ids.items()
             if name.endswith(end)
         }
-        green = sum(told.get(end) not in NOT_GREEN for end in self.ids[:MUST_FAIL])
-        passed = told.get(self.ids[-1]) is Result.PASSED
-        return (
-            f"{green} of {MUST_FAIL} tests that must fail did not"
-            if green
-            else ""
-            if passed
-            else "a test that must pass did not"
-        )
+        green = sum(results.get(end) not in NOT_GREEN for end in self.ids[:MUST_FAIL])
+        if green:
+            return f"{green} of {MUST_FAIL} tests that must fail did not"
+        # A runner that reports every test as failed would pass for one that judges.
+        passed = results.get(self.ids[-1]) is Result.PASSED
+        return "" if passed else "a test that must pass did not"
 
 
 def plant(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]) -> PlantedCanary:
     """The canary beside a test file of the base, whose text is given; it imports these files of
     code first."""
     folder, base = posixpath.split(beside)
-    shape = test_names.SHAPE.fullmatch(base)
-    own = (
-        "".join((shape[1] or "", name, shape[2] or "", shape[3]))
-        if shape and kind.file == "{name}"
-        else kind.file
-    )
     package = re.search(r"^package (\w+)", text, re.MULTILINE)
     modules = [module(path) if path.endswith(".py") else relative(path, folder) for path in sources]
     words = {
@@ -65,18 +58,27 @@ def plant(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str
         "{modules}": json.dumps(modules),
         "{package}": package[1] if package else "main",
     }
-    path, filled, ends = (
-        posixpath.join(folder, own),
-        kind.text,
-        [kind.id.replace("{n}", str(n + 1)) for n in range(MUST_FAIL + 1)],
+    ends = (kind.id.replace("{n}", str(n + 1)) for n in range(MUST_FAIL + 1))
+    return PlantedCanary(
+        path=_filled(posixpath.join(folder, _file_name(kind, name, base)), words),
+        text=_filled(kind.text, words),
+        ids=tuple(_filled(end, words) for end in ends),
     )
+
+
+def _file_name(kind: Canary, name: str, base: str) -> str:
+    """A name like that of the test file beside it, so that the project's own patterns take it."""
+    shape = test_names.SHAPE.fullmatch(base)
+    if shape is None or kind.file != "{name}":
+        return kind.file
+    return "".join((shape[1] or "", name, shape[2] or "", shape[3]))
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """A text with these words put in their places."""
     for word, value in words.items():
-        path, filled, ends = (
-            path.replace(word, value),
-            filled.replace(word, value),
-            [end.replace(word, value) for end in ends],
-        )
-    return PlantedCanary(path=path, text=filled, ids=tuple(ends))
+        text = text.replace(word, value)
+    return text
 
 
 def module(path: str) -> str:

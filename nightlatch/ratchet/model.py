@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# More than any test asserts by itself: a loop whose length nobody knows is not made up for.
 MANY = 1000
+# In this order: a lower rank in the place of a higher one is looser.
 EXACT, PARTLY, VAGUE = 3, 2, 1
 SKIP, WHEN, CONSTANT, SWALLOWED, MOCKED, LOOSER = (
     f"ratchet.{name}"
@@ -51,6 +53,7 @@ class Test:
     `stands` says what its names stand for that are assigned once.
     """
 
+    # pytest would take a class of this name for tests.
     __test__ = False
     name: str
     line: int

@@ -302,7 +302,7 @@ def request_of(
         if comparison.suite.code(path) and suite in holders(comparison.suite.every, path)
     )
     # the canary comes last
-    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *planted.wanted()))
+    names = dict.fromkeys((*fresh, *sample.beside, *sample.ids, *planted.names_to_run()))
     return RunRequest(tree=whole, only=(*names,), seconds=SHARE * evaluator.hands.timeout)
 
 

@@ -30,6 +30,7 @@ OPEN = {
     "%w(": ")",
 }
 FILL = "_"
+# Folders in which no runner looks: a test that moves there is a test that is gone.
 NEVER_RUN = re.compile(
     r"(?:^|/)(?:node_modules|bower_components|vendor|third_party|dist|build|target|out"
     r"|coverage|obj|testdata|__pycache__|__fixtures__"
@@ -204,6 +205,7 @@ def _claim(data: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**data, "head": re.compile(data["head"])}
 
 
+# Asked for every file of a change, and by every layer.
 @cache
 def _by_ending() -> Mapping[str, Language]:
     return {ending: language for language in languages().values() for ending in language.endings}
@@ -236,10 +238,12 @@ def collected(path: str) -> bool:
     language = language_of(path)
     if language is None or NEVER_RUN.search(path):
         return False
+    # Some runners leave single names out of what their patterns take.
     never = language.words.get("never_run")
     return matches(language.collected, path) and not (never and never.search(path))
 
 
+# A grammar is a library of its own: each is loaded once a process.
 @cache
 def _grammar(module: str, function: str) -> Any:
     core = importlib.import_module("tree_sitter")
@@ -275,10 +279,12 @@ def _entry_point(variant: str) -> tuple[str, str]:
 
 def parse(path: str, text: str, language: Language) -> Parsed:
     """The text as its language's grammar reads it, faults included."""
+    # The library is heavy: it is loaded where a text is read, not where this module is.
     core = importlib.import_module("tree_sitter")
     source = rewritten(text, language).encode("utf-8", "surrogatepass")
     found = tree(path, source, language)
     tokens = tuple(leaves(found, source, language.atoms))
+    # Places are bytes of the rewritten source, which is as long as the text: lines are found in it.
     breaks = [hit.start() for hit in re.finditer(b"\n", source)]
     query = _query(language.name, *_grammar_of(path, language))
     finds = [captures for _, captures in core.QueryCursor(query).matches(found.root_node)]
@@ -376,6 +382,7 @@ def faults(tree: "Tree") -> tuple[Span, ...]:
         node = waiting.pop()
         if node.is_error or node.is_missing:
             found.append((node.start_byte, node.end_byte))
+        # Only branches with an error in them are gone down: a sound file costs one look.
         elif node.has_error:
             waiting += node.children
     return tuple(found)

@@ -27,7 +27,9 @@ KINDS = (
     "assert",
     "guard",
 )
+# `if (true) { return }` is a return, whatever it looks like.
 TAKEN = re.compile(r"\(? ?(?:true|True|TRUE|1|not false|! ?false) ?\)?")
+# Calls that go through a list as a loop does.
 EACH = frozenset({"forEach", "each", "map", "foreach"})
 MEMBER = frozenset({".", "?.", "->", "?->", "!.", "!!."})
 NAME = re.compile(r"[^\W\d]\w*[?!]?\Z")
@@ -186,6 +188,7 @@ def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
     chains = {}
     for start, members in by_start.items():
         end = members[-1].end
+        # Members without a call, such as `.not.toBe` or `.rejects`, are part of what is asserted.
         while parsed.word(end) in MEMBER and NAME.match(parsed.word(end + 1)):
             end += 2
         chains[start] = Chain(start=start, end=end, calls=tuple(members))
@@ -224,6 +227,7 @@ def _call(parsed: Parsed, nodes: Nodes) -> Call:
     for node in nodes.get("args", ()):
         first, last = parsed.span(node)
         edges.append(first)
+        # The arguments of a macro in Rust are tokens to its grammar, and no expressions.
         if node.type == "token_tree":
             args += parsed.parts(first + 1, last - 1)
         elif node.child_count == 0 or node.type in parsed.language.atoms:
@@ -253,6 +257,7 @@ def _branch(parsed: Parsed, nodes: Nodes, kind: str) -> Branch:
     start, end = parsed.span(nodes[kind][0])
     body = parsed.span(nodes["body"][0]) if nodes.get("body") else (end, end)
     told = parsed.span(nodes["condition"][0]) if nodes.get("condition") else (start + 1, body[0])
+    # Where a grammar gives a part of the condition, all of it up to the body counts.
     condition = (start + 1, body[0]) if start + 1 <= told[0] < body[0] else told
     while condition[1] > condition[0] + 1 and parsed.word(condition[1] - 1) in {
         "{",
@@ -274,5 +279,6 @@ def _attempts(parsed: Parsed, found: Sequence[Nodes]) -> list[Attempt]:
             if nodes.get("tried")
             else (whole[0], handlers[0][0] if handlers else whole[1])
         )
+        # Each handler comes as a match of its own, all with the same try.
         tries.setdefault(whole, (tried, []))[1].extend(handlers)
     return [Attempt(tried=tried, handlers=tuple(handlers)) for tried, handlers in tries.values()]

@@ -31,6 +31,7 @@ RANKS = {
     "assertNotIsInstance": VAGUE,
     "assertNotAlmostEqual": VAGUE,
 }
+# Names that unittest had before: the same test in newer words is no weaker one.
 OLD_NAMES = {
     "assertEquals": "assertEqual",
     "assertRegexpMatches": "assertRegex",
@@ -38,6 +39,7 @@ OLD_NAMES = {
     "assert_": "assertTrue",
 }
 SINGLE = {"assertIsNone", "assertIsNotNone"}
+# Methods of which either argument may be the expected one.
 TURNED = {
     "assertEqual",
     "assertIs",
@@ -140,6 +142,7 @@ def as_expression(name: str, args: Sequence[ast.expr]) -> str:
     one, two = (
         ast.unparse(arg) for arg in (*args, ast.Constant(value=None), ast.Constant(value=None))[:2]
     )
+    # With a message more the call says more than the expression would.
     if name in ALIKE and len(args) == 1 + (name not in SINGLE):
         fixed = isinstance(args[0], ast.Constant) and name in TURNED
         one, two = (two, one) if fixed else (one, two)
@@ -187,6 +190,7 @@ def _subject_of_call(func: ast.expr, args: Sequence[ast.expr]) -> tuple[str, int
 
 
 def _rank(op: ast.cmpop, subject: ast.expr, other: ast.expr) -> int:
+    # `== ANY`, `is True` and `type(x) ==` hold for many a wrong result.
     if isinstance(op, (ast.Eq, ast.Is)):
         vague = (
             ast.unparse(other) in TRUTH

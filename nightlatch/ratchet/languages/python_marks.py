@@ -19,6 +19,7 @@ BY_NAME = re.compile(r"getattr\(.*(?:skip|xfail)")
 CONDITIONAL = re.compile(r"(?:skipif|skipIf|skipUnless|importorskip)$")
 SETUPS = re.compile(r"set[uU]p|set_?up_?(?:class|method|module|function)|pytestmark|asyncSetUp")
 PATCHES = re.compile(r"(?:^|\.)(?:patch(?:\.object)?|setattr)$")
+# A block in which a failed assertion is swallowed as if nothing had failed.
 SUPPRESSES = re.compile(r"suppress\(.*\b(?:BaseException|Exception|AssertionError)\b")
 WIDE = {"", "Exception", "BaseException", "AssertionError"}
 

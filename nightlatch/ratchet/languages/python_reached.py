@@ -13,8 +13,10 @@ RAISES = re.compile(
     r"(?:^|\.)(?:raises|warns|assertRaises(?:Regex)?|assertWarns(?:Regex)?|deprecated_call"
     r"|assertLogs)$"
 )
+# Names of helpers that lie elsewhere, and say that they assert something.
 ASSERTING = re.compile(r"(?:assert|check|verify|expect|ensure|validate)(?:_|[A-Z]|$)")
 FAILS = re.compile(r"(?:^|\.)fail$")
+# What differs between machines and hours: behind it an assertion may run at the base and not here.
 GATES = re.compile(
     r"environ|getenv|\btime\.|datetime|\bdate\.|platform|gethostname|getuser|\bCI\b"
     r"|sys\.modules|TYPE_CHECKING"
@@ -63,6 +65,7 @@ def _assertions_of(scope: Scope, node: ast.stmt, weight: int) -> Iterator[Assert
             yield from walk(scope, node.body, weight if _is_used(scope, node) else 0)
         case ast.Raise(exc=exc) if exc and ast.unparse(exc).startswith("AssertionError"):
             yield replace(FAIL, weight=weight)
+        # Methods of a class in a test are functions that something else calls.
         case ast.ClassDef():
             return
         case _:
@@ -142,6 +145,7 @@ def _length(scope: Scope, node: ast.expr) -> int:
             return _length(scope, first)
         case ast.Call(func=ast.Attribute(value=inner, attr="items" | "values" | "keys")):
             return _length(scope, inner)
+        # A list that is built in place can be counted; one that the code returns cannot.
         case ast.Name(id=name):
             value = scope.names.get(name, scope.file.constants.get(name))
             return (

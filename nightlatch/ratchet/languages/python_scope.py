@@ -31,6 +31,7 @@ class File:
             for n in nodes
             if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
         ]
+        # A name that is assigned twice stands for whatever came last: nothing is said of it.
         count = Counter(name for name, _ in pairs)
         return Scope(self, fn, nodes, {name: value for name, value in pairs if count[name] == 1})
 

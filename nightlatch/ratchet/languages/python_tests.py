@@ -33,6 +33,7 @@ from nightlatch.ratchet.model import (
 
 Found = tuple[str, Function, tuple[ast.ClassDef, ...]]
 RETRIES = re.compile(r"\b(?:mark\.)?(?:flaky|rerun\w*|retry)\b")
+# Of decimal places fewer are looser, of all others more: -1 turns them round.
 TOLERANCES = {
     "abs": 1,
     "rel": 1,
@@ -172,6 +173,7 @@ def _functions(
             yield f"{name}{node.name}", node, classes
         elif isinstance(node, ast.ClassDef):
             yield from _functions(node.body, f"{name}{node.name}::", (*classes, node))
+        # Tests are declared under conditions, too: for a platform, or where a module is there.
         elif isinstance(node, (ast.If, ast.Try, ast.With)):
             yield from _functions([*node.body, *getattr(node, "orelse", ())], name, classes)
 
@@ -242,6 +244,7 @@ def _tested(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 | ast.Expr(value=value)
                 | ast.Return(value=ast.expr() as value)
             ):
+                # `self.assertEqual(add(1, 2), 3)` tests add, and not assertEqual.
                 outer = isinstance(value, ast.Call) and unittest_claims(value, 1)
                 found = [value, *(value.args if outer and isinstance(value, ast.Call) else ())]
             case _:
@@ -285,6 +288,7 @@ def _number(node: ast.expr) -> float | None:
             return float(value)
         case ast.BinOp(left=left, op=ast.Mult() | ast.Pow() as op, right=right):
             a, b = _number(left), _number(right)
+            # `9 ** 9 ** 9` in a test must not keep the judge busy for hours.
             if a is not None and b is not None and abs(b) < 100:
                 return a * b if isinstance(op, ast.Mult) else a**b if abs(a) < 100 else None
     return None

@@ -41,6 +41,7 @@ def read_all(texts: Sequence[Text], side: Side) -> Sources:
         for path, text in parsed.items()
         if text is not None and (source := _tried(path, text))
     }
+    # Read a second time only where a file imports a helper of another one: see _with.
     helpers = _weights_of_helpers(alone)
     return {
         path: _with(path, parsed[path] or "", source, helpers) for path, source in alone.items()
@@ -61,6 +62,7 @@ def readable(texts: Sequence[Text]) -> list[Text]:
     """The texts that hold tests, marked as such; of a Rust source file what lies in its own
     tests."""
     tests = [replace(text, test=True) for text in texts if text.test or text.declares]
+    # Rust keeps unit tests beside the code: the code above them is no test.
     crates = [
         text for text in texts if not text.test and text.path.endswith(".rs") and _has_tests(text)
     ]
@@ -102,6 +104,7 @@ def _by_file(text: Text) -> bool:
 def unreadable(old: Source, new: Source) -> bool:
     """Can a file not be read any more that could be at the base: is a test lost, or another
     one, where its grammar stumbles?"""
+    # A file that its grammar could not read at the base either is nobody's doing.
     if not new.broken or old.broken:
         return False
     kept = {name: new.tests.get(name) for name, test in old.tests.items() if not test.helper}

@@ -48,6 +48,7 @@ def language(path: str) -> str:
     return LANGUAGES.get(found.name, "") if found else ""
 
 
+# Several layers ask for the same file one after another.
 @lru_cache(maxsize=MOST_KEPT)
 def tokens(text: str, path: str) -> tuple[Token, ...]:
     """All of the text, in order, in the language of a path; what its grammar cannot read comes
@@ -58,6 +59,7 @@ def tokens(text: str, path: str) -> tuple[Token, ...]:
 
 def _tokens_and_gaps(text: str, path: str, found: grammar.Language) -> Iterator[Token]:
     source = text.encode("utf-8", "surrogatepass")
+    # `at` counts characters and `before` bytes: the grammar knows bytes, and edits cut the text.
     at, before = 0, 0
     for leaf in grammar.leaves(
         grammar.tree(path, source, found), source, found.atoms | {"lifetime"}, comments=True
@@ -105,6 +107,7 @@ def brackets(found: Sequence[Token]) -> Mapping[int, int]:
     left out."""
     pairs, waiting = {}, list[tuple[str, int]]()
     for i, token in enumerate(found):
+        # A bracket in a text or a comment opens nothing.
         if token.kind != "op":
             continue
         if token.text in OPEN:

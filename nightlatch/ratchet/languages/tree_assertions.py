@@ -26,6 +26,7 @@ GO_SAME = re.compile(
     r"! (?:\w+ \. (?:DeepEqual|Equal|EqualFold|Is|As)|cmp \. Diff) \( (.+?) [,)]|cmp \. Diff \("
     r" (.+?) ,"
 )
+# What stands before a promise that something waits for.
 WAITS = frozenset({"await", "return", "=>", ",", "[", "(", "void", "="})
 OWN = frozenset({"this", "self", "$this", "@", "Self", "static"})
 DECLARING = frozenset({"func", "fn", "function", "def", "defp"})
@@ -115,6 +116,7 @@ def _steps(seen: Outline, chain: Chain, rule: Mapping[str, object]) -> Iterator[
     subject = (
         parsed.words(*first.args[0]) if first.args else parsed.words(chain.start, first.callee)
     )
+    # The last one is the claim of the chain itself.
     for before, call in zip(chain.calls, chain.calls[1:-1], strict=False):
         names = tuple(t.text for t in parsed.tokens[before.end : call.callee] if NAME.match(t.text))
         if names and norm(names[-1]) in ranks:

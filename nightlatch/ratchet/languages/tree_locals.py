@@ -30,6 +30,7 @@ def _assigned(parsed: Parsed, start: int, end: int) -> Iterator[tuple[str, str]]
             inside.append(word)
         elif inside and word == OPEN[inside[-1]]:
             inside.pop()
+        # Inside brackets an equals sign names an argument.
         elif (
             word in ASSIGNS
             and not (inside and inside[-1] in {"(", "["})

@@ -43,6 +43,7 @@ PARTIAL = re.compile(
     r"|str_contains|isSuperset)"
     r" \(|\bin\b|\bStringMatch\b"
 )
+# Placeholders that are equal to anything: an exact matcher with one of them is none.
 ANY_VALUE = re.compile(
     r"(?:expect \. any(?:thing)?|any(?:thing)?|Arg \. Any|It \."
     r" IsAny|anything|an_instance_of|_$)(?: \(| <|$)"
@@ -186,6 +187,7 @@ def _tolerance(name: str, found: Matched) -> Iterator[tuple[str, float]]:
         if found.args and (len(found.args) > 1 or name in {"bewithin", "within"})
         else None
     )
+    # Jest counts decimal places, two where nothing is said; Chai and others give a distance.
     if name == "becloseto" and found.name.startswith("to"):
         yield "toBeCloseTo", -2.0 if number is None else -number
     elif number is not None:

@@ -10,6 +10,7 @@ from nightlatch.ratchet.languages.tree_tests import FoundTests
 RENAMED = re.compile(r"(?:(\w+) (?:as|:|=>) )?(\w+)")
 QUOTED = re.compile(r'(?:(?!import )([\w.]+) )?"([^"]*)"')
 SPACED = re.compile(r"\s*(\.|::|\\|/)\s*")
+# Words that take the place of a name and bring in all of a module, or itself.
 EVERYTHING = frozenset({"*", "_", "self"})
 WORD = re.compile(r"[^\W\d]\w*[?!]?|\d[\w.]*|\"[^\"]*\"|'[^']*'|`[^`]*`")
 

@@ -115,6 +115,7 @@ def _around(
 
 def _is_torn(parsed: Parsed, test: FoundTests) -> bool:
     """Does something that the grammar cannot read lie inside a test?"""
+    # A test at the end of the file ends with the source, behind the last token.
     ends = (*parsed.starts, len(parsed.source))
     first, last = ends[min(test.at, len(parsed.starts))], ends[min(test.stop, len(parsed.starts))]
     return any(first <= start < last for start, _ in parsed.faults)

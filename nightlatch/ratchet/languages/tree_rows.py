@@ -59,6 +59,7 @@ def _looped(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
         for listing, body in seen.rounds
         if body[0] <= found.at and found.stop <= body[1] and listing[0] < found.at
     ]
+    # The innermost loop gives the rows of the test itself.
     for start, end in sorted(loops, reverse=True):
         for at in range(start, end):
             if rows := listed(parsed, at):

@@ -79,6 +79,7 @@ def _notes(parsed: Parsed, marks: Marked, first: int, name: int) -> tuple[str, .
     """The marks between two bytes, and those that stand right before the first one."""
     inside = [text for start, end, text in marks if first <= start and end <= name]
     before, edge = list[str](), first
+    # Backwards, as long as nothing but space stands between one mark and the next.
     for i in range(bisect_left(marks, (first, 0, "")) - 1, -1, -1):
         start, end, text = marks[i]
         if parsed.source[end:edge].strip():
@@ -373,6 +374,7 @@ def named(found: Sequence[FoundTests], base: re.Pattern[str] | None) -> list[Fou
     joined as its runner joins them."""
     made = list[FoundTests]()
     around = list[FoundTests]()
+    # What is outside comes before what is inside, also where both begin at the same token.
     for one in sorted(found, key=lambda f: (f.at, -f.stop)):
         around = [outer for outer in around if outer.stop >= one.stop and outer.at < one.at]
         whole = _within(one, around[-1], base) if around and around[-1].name else one

@@ -58,6 +58,7 @@ class Work:
         """
         found: dict[str, str] = {}
         for name in self.ids:
+            # What ended before a test was come to stands for all tests behind it.
             keys = (called(self.how, name), f"{name.split('::', 1)[0]}::*", "*")
             came = next((told[key] for key in keys if key in told), "")
             found |= {name: came} if came else {}
@@ -105,29 +106,29 @@ def node_words(command: Iterable[str]) -> list[str]:
     what is set in its environment."""
     words = [*command]
     try:
-        words = (
-            shlex.split(words[2].partition(";")[2] or words[2])
-            if words[:2] == ["sh", "-c"] and len(words) > 2
-            else words
-        )
+        if words[:2] == ["sh", "-c"] and len(words) > 2:
+            words = shlex.split(words[2].partition(";")[2] or words[2])
     except ValueError:
         return ["node"]
     at = next((n for n, word in enumerate(words) if word.rpartition("/")[2] in STARTS), None)
     if at is None:
         return ["node"]
     first = next((n for n in range(at, 0, -1) if not ASSIGNED.match(words[n - 1])), 0)
-    env, found, rest = words[first:at], list[str](), iter(words[at + 1 :])
+    env = words[first:at]
+    return [*(["env", *env] if env else []), words[at], *_options(words[at + 1 :])]
+
+
+def _options(words: Iterable[str]) -> list[str]:
+    """The options before the first file, with their values."""
+    options, rest = list[str](), iter(words)
     for word in rest:
         if not word.startswith("-"):
             break
-        found += (
-            []
-            if word.startswith("--test")
-            else [word, next(rest, "")]
-            if word in LOADING
-            else [word]
-        )
-    return [*(["env", *env] if env else []), words[at], *found]
+        # With these node would look for tests itself, and run no single file.
+        if word.startswith("--test"):
+            continue
+        options += [word, next(rest, "")] if word in LOADING else [word]
+    return options
 
 
 def module_paths(read: Callable[[str], str | None]) -> list[str]:

@@ -70,12 +70,15 @@ def _parts(name: str, top: str, folder: str, texts: Mapping[str, str]) -> Iterat
         kinds.setdefault(said[1] if said else "", {})[path] = text
     for package, files in kinds.items():
         outside = package.endswith("_test")
+        # A program cannot be imported: its tests cannot be called from another one.
         if package in ("", "main"):
             continue
+        # Tests from outside are a package of their own, and need a folder of their own.
         place = f"{folder}/{name}x".lstrip("/") if outside else folder
         functions: dict[str, str] = {}
         laid = {}
         for n, (_, text) in enumerate(sorted(files.items())):
+            # The framework is replaced under its own name, so that the tests stay as they are.
             plain = FRAMEWORK.sub(rf'\1testing "{top}/{name}/part"', text)
             for test in TEST.findall(text):
                 functions[test] = f"Part{len(functions)}"

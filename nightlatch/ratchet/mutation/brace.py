@@ -39,6 +39,7 @@ STARTS = re.compile(
     r"\s*\([^()]*\)[^;{}\n]*\{",
     re.MULTILINE,
 )
+# A fault in an import or an attribute fails to load or compile, and every test notices that.
 UNTOUCHED = re.compile(
     (
         r"^[ \t]*(?:import\b[^\n;(]*(?:\{[^}]*\}[^\n;]*|\([^)]*\))?|package\b[^\n]*|use\b[^;]*"
@@ -47,6 +48,7 @@ UNTOUCHED = re.compile(
     re.MULTILINE,
 )
 RUST_TESTS = re.compile(r"^\s*#\[cfg\(test\)\]", re.MULTILINE)
+# A thousandth more: a test that compares with a tolerance as wide as the result notices nothing.
 NUDGE = '((v) => typeof v === "number" ? v + 1e-3 * (Math.abs(v) || 1) : v)(({}))'
 GO_OTHER = {
     "float64": "({}) * 1.001",
@@ -55,6 +57,7 @@ GO_OTHER = {
     "bool": "!({})",
     "error": "nil",
 }
+# Words that stand before a bracket as a call does.
 NO_CALL = frozenset(
     {
         "if",
@@ -73,6 +76,7 @@ NO_CALL = frozenset(
         "match",
     }
 )
+Fault = tuple[int, int, str, str]  # from, to, what comes there, and what is said of it
 VALUE = frozenset({"name", "number", "string", "template", "regex"})
 
 
@@ -133,48 +137,68 @@ def edits(text: str, path: str) -> Iterator[Edit]:
     found = code(tokens(text[: own.start()] if own else text, path))
     source = Code(text=text, lang=lang, found=found, pairs=dict(brackets(found)))
     names = [(m.start(), m[m.lastindex or 0]) for m in STARTS.finditer(text)]
-    places, aside = [at for at, _ in names], [m.span() for m in UNTOUCHED.finditer(text)]
-    for i, token in enumerate(found):
-        if any(at <= token.at < end for at, end in aside):
-            continue
-        for at, end, new, says in (*_of_token(source, i, token), *_of_statement(source, i, token)):
-            n = bisect_right(places, at)
-            said = says or f"{' '.join(text[at:end].split())[:60]} became {new[:60]}"
-            yield Edit(
-                at=at,
-                end=end,
-                text=new,
-                says=said,
-                place=names[n - 1][1] if n else "",
-                line=text.count("\n", 0, at) + 1,
-            )
+    places = [at for at, _ in names]
+    for at, end, new, says in _faults(source):
+        n = bisect_right(places, at)
+        yield Edit(
+            at=at,
+            end=end,
+            text=new,
+            says=says or f"{' '.join(text[at:end].split())[:60]} became {new[:60]}",
+            place=names[n - 1][1] if n else "",
+            line=text.count("\n", 0, at) + 1,
+        )
 
 
-def _of_token(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+def _faults(c: Code) -> Iterator[Fault]:
+    """The faults of each token and each statement, where they touch nothing that only brings
+    names in."""
+    aside = [m.span() for m in UNTOUCHED.finditer(c.text)]
+    for i, token in enumerate(c.found):
+        if not any(at <= token.at < end for at, end in aside):
+            yield from _of_token(c, i, token)
+            yield from _of_statement(c, i, token)
+
+
+def _of_token(c: Code, i: int, token: Token) -> Iterator[Fault]:
+    """Another operator, another value, or none."""
     at, end, text = token.at, c.end(i), token.text
-    if token.kind == "op" and text in SWAPS and _binary(c, i):
-        yield at, end, SWAPS[text], ""
-    elif text == "!" and not _value(c, i - 1) and re.match(r"[\w(]", c.word(i + 1)):
-        yield at, end, "", "! dropped"
-    elif text in {"true", "false"}:
-        yield at, end, "false" if text == "true" else "true", ""
-    elif (
-        token.kind == "number"
-        and c.word(i - 1) != "."
-        and (digits := re.match(r"(\d+)(\.\d+)?(?![\dxXbBoO_eE])", text))
-    ):
+    match token.kind:
+        case "op" if text in SWAPS and _binary(c, i):
+            yield at, end, SWAPS[text], ""
+        # a tuple's field in Rust, `pair.0`, is no number
+        case "number" if c.word(i - 1) != ".":
+            yield from _other_number(token, end)
+        case "template" if len(text) > 1:
+            yield at, end, longer(text), f"{text[:60]} has an X at its end"
+        case "string" if _is_text(c, i):
+            yield from _other_string(token, end)
+        case _ if text == "!" and not _value(c, i - 1) and re.match(r"[\w(]", c.word(i + 1)):
+            yield at, end, "", "! dropped"
+        case _ if text in {"true", "false"}:
+            yield at, end, "false" if text == "true" else "true", ""
+
+
+def _other_string(token: Token, end: int) -> Iterator[Fault]:
+    """A longer text, and an empty one."""
+    yield token.at, end, longer(token.text), f"{token.text[:60]} has an X at its end"
+    if len(token.text) > 2:
+        yield token.at, end, token.text[0] * 2, f"{token.text[:60]} emptied"
+
+
+def _other_number(token: Token, end: int) -> Iterator[Fault]:
+    """One more, or a thousandth more where it has a point; hexadecimal and the like stay."""
+    digits = re.match(r"(\d+)(\.\d+)?(?![\dxXbBoO_eE])", token.text)
+    if digits:
         new = repr(float(digits[0]) * 1.001 or 1.0) if digits[2] else str(int(digits[0]) + 1)
-        yield at, end, new + text[digits.end() :], ""
-    elif token.kind == "template" and len(text) > 1:
-        yield at, end, longer(text), f"{text[:60]} has an X at its end"
-    elif (
-        token.kind == "string"
-        and (text[0] == '"' or (text[0] == "'" and c.lang == "js"))
-        and c.word(i + 1) != ":"
-    ):
-        yield at, end, longer(text), f"{text[:60]} has an X at its end"
-        if len(text) > 2:
-            yield at, end, text[0] * 2, f"{text[:60]} emptied"
+        yield token.at, end, new + token.text[digits.end() :], ""
+
+
+def _is_text(c: Code, i: int) -> bool:
+    """Is this string a value: no character of Go or Rust, and no name of a property?"""
+    quote = c.found[i].text[0]
+    is_string = quote == '"' or (quote == "'" and c.lang == "js")
+    return is_string and c.word(i + 1) != ":"
 
 
 def _value(c: Code, i: int) -> bool:
@@ -188,54 +212,51 @@ def _value(c: Code, i: int) -> bool:
 def _binary(c: Code, i: int) -> bool:
     """Between two values, with spaces on both sides, as no type argument and no pointer has
     them; texts are not subtracted."""
-    token, around = (
-        c.found[i],
-        c.text[c.found[i].at - 1 : c.found[i].at] + c.text[c.end(i) : c.end(i) + 1],
-    )
-    quoted = any(
-        t.kind in {"string", "template"} for t in (*c.found[i - 1 : i], *c.found[i + 1 : i + 2])
-    )
-    return (
-        _value(c, i - 1)
-        and around.strip() == ""
-        and len(around) == 2
-        and not (quoted and token.text in {"+", "+="})
-    )
+    token = c.found[i]
+    around = c.text[token.at - 1 : token.at] + c.text[c.end(i) : c.end(i) + 1]
+    if not _value(c, i - 1) or around.strip() != "" or len(around) != 2:
+        return False
+    beside = (*c.found[i - 1 : i], *c.found[i + 1 : i + 2])
+    joins_texts = any(t.kind in {"string", "template"} for t in beside)
+    return not (joins_texts and token.text in {"+", "+="})
 
 
-def _of_statement(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
-    following = c.found[i + 1].at if i + 1 < len(c.found) else len(c.text)
+def _of_statement(c: Code, i: int, token: Token) -> Iterator[Fault]:
+    """A result, a condition, an error or a call that is left out or another."""
     match token.text:
-        case "return" if (
-            c.lang != "rust" and (end := c.until(i + 1, "; \n")) > i + 1 and not c.new_line(i + 1)
-        ):
-            yield from _returned(c, i, following, end)
+        case "return" if c.lang != "rust":
+            yield from _of_return(c, i)
         case "throw" if (end := c.until(i + 1, "; \n")) > i + 1:
-            yield (
-                token.at,
-                c.end(end - 1),
-                "",
-                f"{' '.join(c.text[token.at : c.end(end - 1)].split())[:60]} dropped",
-            )
-            if c.word(i + 1) == "new":
-                other = "TypeError" if c.word(i + 2) == "Error" else "Error"
-                yield (
-                    c.found[i + 2].at,
-                    c.end(i + 2),
-                    other,
-                    f"throw {c.word(i + 2)} became throw {other}",
-                )
+            yield from _thrown(c, i, end)
         case "panic" if c.word(i + 1) == "(":
             yield token.at, c.end(i), "_ =", "panic dropped"
         case "panic" if c.word(i + 1) == "!":
             yield token.at, c.end(i), "let _ = format", "panic dropped"
+        # `if let` binds names: a constant in its place would not compile
         case "if" | "while" if c.word(i + 1) != "let":
             yield from _condition(c, i, token)
         case word if token.kind == "name" and word not in NO_CALL and c.begins(i):
             yield from _call(c, i, token)
 
 
-def _condition(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+def _of_return(c: Code, i: int) -> Iterator[Fault]:
+    """Another result, where a return has one on its line."""
+    end = c.until(i + 1, "; \n")
+    if end > i + 1 and not c.new_line(i + 1):
+        yield from _returned(c, i, c.found[i + 1].at, end)
+
+
+def _thrown(c: Code, i: int, end: int) -> Iterator[Fault]:
+    """An error that is not thrown, or one of another type."""
+    at, stop = c.found[i].at, c.end(end - 1)
+    yield at, stop, "", f"{' '.join(c.text[at:stop].split())[:60]} dropped"
+    if c.word(i + 1) == "new":
+        was = c.word(i + 2)
+        other = "TypeError" if was == "Error" else "Error"
+        yield c.found[i + 2].at, c.end(i + 2), other, f"throw {was} became throw {other}"
+
+
+def _condition(c: Code, i: int, token: Token) -> Iterator[Fault]:
     first, last = (
         (i + 2, c.pairs.get(i + 1, i + 2)) if c.lang == "js" else (i + 1, c.until(i + 1, "{"))
     )
@@ -253,7 +274,7 @@ def _condition(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, s
         )
 
 
-def _returned(c: Code, i: int, at: int, last: int) -> Iterator[tuple[int, int, str, str]]:
+def _returned(c: Code, i: int, at: int, last: int) -> Iterator[Fault]:
     end = c.end(last - 1)
     if c.lang == "js":
         yield at, end, "undefined", "return value became undefined"
@@ -279,14 +300,15 @@ def _returned(c: Code, i: int, at: int, last: int) -> Iterator[tuple[int, int, s
             break
 
 
-def _call(c: Code, i: int, token: Token) -> Iterator[tuple[int, int, str, str]]:
+def _call(c: Code, i: int, token: Token) -> Iterator[Fault]:
     """A statement that is one call and no more."""
     last = i
     while c.word(last + 1) in {".", "?.", "::"}:
         last += 2
     closing = c.pairs.get(last + 1, 0) if c.word(last + 1) == "(" else 0
-    if closing and (
-        c.word(closing + 1) in {"", ";", "}"}
-        or (c.new_line(closing + 1) and c.word(closing + 1) != "{")
-    ):
+    if not closing:
+        return
+    behind = c.word(closing + 1)
+    # A method's declaration in JavaScript looks like a call up to its brace.
+    if behind in {"", ";", "}"} or (c.new_line(closing + 1) and behind != "{"):
         yield token.at, c.end(closing), "", f"call of {c.text[token.at : c.end(last)][:60]} dropped"

@@ -3,7 +3,8 @@ the answer from the test."""
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from nightlatch.ratchet.languages.tokenizer import Token, brackets, code, language, tokens
 from nightlatch.ratchet.mutation.edits import Edit, Python, applied, longer, parses
@@ -65,6 +66,7 @@ def other_expectations(path: str, text: str) -> str | None:
 
 def _kept(text: str) -> str:
     """Golden text of the same shape: other digits, or else other words."""
+    # Of the same length and shape, so that only the values differ.
     other = re.sub(r"\d", lambda found: str(int(found[0]) % 9 + 1), text)
     return other if other != text else WORD.sub(r"\g<0>X", text)
 
@@ -82,33 +84,36 @@ def _sides(node: ast.AST) -> Iterator[ast.expr]:
     """The expressions below a node that say what is expected."""
     match node:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
-            yield from [side for side in (right, left) if _states(side)][:1]
+            yield from _first_stated(right, left)
         case ast.Compare(left=left, ops=[ast.In()], comparators=[right]):
-            yield from [side for side in (left, right) if _states(side)][:1]
+            yield from _first_stated(left, right)
         case ast.Call(
             func=ast.Attribute(attr=name) | ast.Name(id=name), args=[first, second, *_]
         ) if PY_CALL.fullmatch(name):
-            yield from [side for side in (second, first) if _states(side)][:1]
-        case ast.Call(
-            func=ast.Attribute(attr="parametrize"),
-            args=[ast.Constant(value=str() as names), rows, *_],
-        ):
-            yield from _rows(re.split(r"[\s,]+", names.strip()), rows)
-        case ast.Call(
-            func=ast.Attribute(attr="parametrize"),
-            args=[ast.List(elts=names) | ast.Tuple(elts=names), rows, *_],
-        ):
-            yield from _rows(
-                [str(name.value) for name in names if isinstance(name, ast.Constant)], rows
-            )
+            yield from _first_stated(second, first)
+        case ast.Call(func=ast.Attribute(attr="parametrize"), args=[names, rows, *_]):
+            yield from _rows(_names(names), rows)
         case ast.Call(func=ast.Attribute(attr="approx") | ast.Name(id="approx"), args=[first, *_]):
             yield first
-        case (
-            ast.Assign(targets=[ast.Name(id=name)], value=value)
-            | ast.keyword(arg=str() as name, value=value)
-        ):
-            if NAMED.search(name) or (isinstance(node, ast.keyword) and name == "match"):
-                yield value
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if NAMED.search(name):
+            yield value
+        case ast.keyword(arg=str() as name, value=value) if name == "match" or NAMED.search(name):
+            yield value
+
+
+def _first_stated(*sides: ast.expr) -> list[ast.expr]:
+    """The first of these that states a value, if any does: the other one is looked at."""
+    return [side for side in sides if _states(side)][:1]
+
+
+def _names(names: ast.expr) -> list[str]:
+    """The names of parameters, as one text or as a list of texts; none where it is neither."""
+    match names:
+        case ast.Constant(value=str() as words):
+            return re.split(r"[\s,]+", words.strip())
+        case ast.List(elts=elts) | ast.Tuple(elts=elts):
+            return [str(name.value) for name in elts if isinstance(name, ast.Constant)]
+    return []
 
 
 def _states(side: ast.expr) -> bool:
@@ -122,16 +127,20 @@ def _states(side: ast.expr) -> bool:
 
 def _rows(names: list[str], rows: ast.expr) -> Iterator[ast.expr]:
     """In rows of parameters: those that are named like an expectation, else the last."""
+    # A single parameter is what is asked.
+    if len(names) < 2 or not isinstance(rows, (ast.List, ast.Tuple)):
+        return
     places = [i for i, name in enumerate(names) if NAMED.search(name)] or [len(names) - 1]
-    for row in rows.elts if isinstance(rows, (ast.List, ast.Tuple)) and len(names) > 1 else ():
-        cells = (
-            row.args
-            if isinstance(row, ast.Call)
-            else row.elts
-            if isinstance(row, (ast.Tuple, ast.List))
-            else []
-        )
+    for row in rows.elts:
+        cells = _cells_of_row(row)
         yield from (cells[i] for i in places if i < len(cells))
+
+
+def _cells_of_row(row: ast.expr) -> list[ast.expr]:
+    """The values of one row; `pytest.param` has them as its arguments."""
+    if isinstance(row, ast.Call):
+        return row.args
+    return row.elts if isinstance(row, (ast.Tuple, ast.List)) else []
 
 
 def _literals(side: ast.expr) -> Iterator[ast.Constant]:
@@ -156,70 +165,93 @@ def _other(literal: ast.Constant, text: str) -> str:
 
 
 def _code(text: str, path: str) -> Iterator[Edit]:
+    """Another literal for each on an expected side, in a language that has tokens here."""
     lang, found = language(path), code(tokens(text, path))
-    pairs = brackets(found)
-    for at, end in _spans(found, dict(pairs), lang):
+    for at, end in _spans(_Code(lang, found, dict(brackets(found)))):
         for i in range(at, min(end, len(found))):
-            field = (
+            token = found[i]
+            is_field = (
                 lang == "js"
                 and found[i - 1].text in {"{", ","}
                 and "".join(t.text for t in found[i + 1 : i + 2]) == ":"
             )
-            new = "" if field or (lang != "js" and found[i].text[0] == "'") else _changed(found[i])
+            # 'x' is a character in Go and Rust: with one more it would not compile
+            is_character = lang != "js" and token.text[0] == "'"
+            new = "" if is_field or is_character else _changed(token)
             if new:
-                yield Edit(at=found[i].at, end=found[i].at + len(found[i].text), text=new)
+                yield Edit(at=token.at, end=token.at + len(token.text), text=new)
 
 
-def _spans(found: tuple[Token, ...], pairs: dict[int, int], lang: str) -> Iterator[tuple[int, int]]:
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """One test file as tokens, and which bracket closes which."""
+
+    lang: str
+    found: Sequence[Token]
+    pairs: Mapping[int, int]
+
+    def word(self, at: int) -> str:
+        """The text of a token, "" behind the last one."""
+        return self.found[at].text if at < len(self.found) else ""
+
+    def cells(self, opening: int) -> list[tuple[int, int]]:
+        """What the commas between two brackets part."""
+        cells, at = [], opening + 1
+        while at < self.pairs[opening]:
+            end = self.until(at)
+            cells.append((at, end))
+            at = end + 1
+        return cells
+
+    def until(self, at: int) -> int:
+        """The next comma or closing bracket at this depth."""
+        while at < len(self.found) and self.found[at].text not in {",", ")", "]", "}", ";"}:
+            at = self.pairs.get(at, at) + 1
+        return min(at, len(self.found))
+
+
+def _spans(source: _Code) -> Iterator[tuple[int, int]]:
     """First token and the one behind the last, of what is expected."""
-    for i, token in enumerate(found):
-        word, called = (
-            token.text,
-            i + 1 + (lang == "rust" and "".join(t.text for t in found[i + 1 : i + 2]) == "!"),
-        )
-        if token.kind == "name" and called in pairs and found[called].text == "(":
-            cells = list(_cells(found, pairs, called))
-            if lang == "js" and FIRST.fullmatch(word):
-                yield from cells[:1]
-            elif lang != "go" and SECOND.fullmatch(word):
-                yield from cells[1:2]
-            elif lang == "go" and GO_CALL.fullmatch(word):
-                yield from cells[1:]
-            elif lang == "js" and word == "each" and found[called + 1].text == "[":
-                rows = (
-                    first
-                    for first, _ in _cells(found, pairs, called + 1)
-                    if found[first].text == "["
-                )
-                yield from (
-                    list(_cells(found, pairs, row))[-1]
-                    for row in rows
-                    if row in pairs and pairs[row] > row + 1
-                )
-        elif word == ":" and i and NAMED.search(found[i - 1].text):
-            yield i + 1, _until(found, pairs, i + 1)
-        elif lang != "js" and word in {"==", "!="} and i + 1 < len(found):
-            yield i + 1, i + 2 + (found[i + 1].text == "-")
-        elif lang == "go" and word == "{" and i in pairs and found[i - 1].text in {"{", ","}:
-            yield from list(_cells(found, pairs, i))[-1:]
+    for i, token in enumerate(source.found):
+        # a macro of Rust has a sign between its name and its arguments
+        is_macro = source.lang == "rust" and source.word(i + 1) == "!"
+        opening = i + 1 + is_macro
+        if token.kind == "name" and opening in source.pairs and source.word(opening) == "(":
+            yield from _in_call(source, token.text, opening)
+        else:
+            yield from _beside_sign(source, i)
 
 
-def _cells(
-    found: tuple[Token, ...], pairs: dict[int, int], opening: int
-) -> Iterator[tuple[int, int]]:
-    """What the commas between two brackets part."""
-    at = opening + 1
-    while at < pairs[opening]:
-        end = _until(found, pairs, at)
-        yield at, end
-        at = end + 1
+def _in_call(source: _Code, name: str, opening: int) -> Iterator[tuple[int, int]]:
+    """What a call expects: an argument by the place that its framework gives it."""
+    is_js, is_go = source.lang == "js", source.lang == "go"
+    if is_js and FIRST.fullmatch(name):
+        yield from source.cells(opening)[:1]
+    elif not is_go and SECOND.fullmatch(name):
+        yield from source.cells(opening)[1:2]
+    elif is_go and GO_CALL.fullmatch(name):
+        yield from source.cells(opening)[1:]
+    elif is_js and name == "each" and source.word(opening + 1) == "[":
+        yield from _last_of_rows(source, opening + 1)
 
 
-def _until(found: tuple[Token, ...], pairs: dict[int, int], at: int) -> int:
-    """The next comma or closing bracket at this depth."""
-    while at < len(found) and found[at].text not in {",", ")", "]", "}", ";"}:
-        at = pairs.get(at, at) + 1
-    return min(at, len(found))
+def _last_of_rows(source: _Code, opening: int) -> Iterator[tuple[int, int]]:
+    """The last value of each row in a list of rows: where tests have what they expect."""
+    for row, _ in source.cells(opening):
+        if source.word(row) == "[" and source.pairs.get(row, 0) > row + 1:
+            yield source.cells(row)[-1]
+
+
+def _beside_sign(source: _Code, i: int) -> Iterator[tuple[int, int]]:
+    """What is expected by the sign before it: of a field of that name, of a comparison, or last in
+    a row of a table in Go."""
+    sign, before = source.word(i), source.found[i - 1].text
+    if sign == ":" and i and NAMED.search(before):
+        yield i + 1, source.until(i + 1)
+    elif source.lang != "js" and sign in {"==", "!="} and i + 1 < len(source.found):
+        yield i + 1, i + 2 + (source.word(i + 1) == "-")
+    elif source.lang == "go" and sign == "{" and i in source.pairs and before in {"{", ","}:
+        yield from source.cells(i)[-1:]
 
 
 def _changed(token: Token) -> str:

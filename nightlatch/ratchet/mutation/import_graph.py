@@ -43,6 +43,7 @@ def reached(
     Without `read` only the tests' own imports are known.
     """
     index, seen, ahead = _index({*sources, *through}), list(tests), list(tests)
+    # The nearest come first, so a large project is not walked through to its end.
     while ahead and len(seen) < 20 * most:
         path = ahead.pop(0)
         text = tests.get(path) or (read(path) if read else "")
@@ -69,6 +70,7 @@ def users(helpers: Iterable[str], tests: Mapping[str, str]) -> frozenset[str]:
 def references(path: str, text: str, index: Mapping[str, list[str]]) -> list[str]:
     """The known files that one file imports, in the order in which it names them."""
     if path.endswith(".py"):
+        # pytest loads these without being told to.
         beside = [join(folder, "conftest.py") for folder in _above(path)]
         return [
             *_python(path, text, index),
@@ -135,27 +137,29 @@ def _js(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
 
 def _go(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
     """The files of the package, and of the packages that it names."""
-    named = [
-        name
-        for line in re.findall(r"^import\s*\([^)]*\)|^import\s.*$", text, re.MULTILINE)
-        for name in QUOTED.findall(line)
-    ]
-    code = [
+    sources = _go_sources(index)
+    yield from (file for file in sources if dirname(file) == dirname(path))
+    lines = re.findall(r"^import\s*\([^)]*\)|^import\s.*$", text, re.MULTILINE)
+    for name in (name for line in lines for name in QUOTED.findall(line)):
+        yield from (file for file in sources if dirname(file) and _is_package(name, dirname(file)))
+        # `example.org/group/shop` is the module itself, whose package lies at the top.
+        if "." in name.split("/")[0] and name.count("/") == 2:
+            yield from (file for file in sources if not dirname(file))
+
+
+def _go_sources(index: Mapping[str, list[str]]) -> list[str]:
+    """The files of Go in a project that are no tests."""
+    return [
         file
         for files in index.values()
         for file in files
         if file.endswith(".go") and not file.endswith("_test.go")
     ]
-    yield from (file for file in code if dirname(file) == dirname(path))
-    for name in named:
-        yield from (
-            file for file in code if dirname(file) and f"/{name}".endswith(f"/{dirname(file)}")
-        )
-        yield from (
-            file
-            for file in code
-            if not dirname(file) and "." in name.split("/")[0] and name.count("/") == 2
-        )
+
+
+def _is_package(name: str, folder: str) -> bool:
+    """Could a package of this name lie in that folder?"""
+    return f"/{name}".endswith(f"/{folder}")
 
 
 def _rust(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:

@@ -29,8 +29,11 @@ CODE = re.compile(
     r"|json|csv|tsv|ya?ml|toml)$"
 )
 CLOSING = {"(": ")", "[": "]", "{": "}"}
+# An input and its result are two values; a single pair that tests know may be chance.
 FEW, MANY_ALONE = 2, 3
+# A longer text is what a program works on, and no code or name that it has a table of.
 LONG_NAME = 12
+# Data files can be long, and each bracket of them is read sign by sign.
 MOST_ENTRIES = 400
 LONGEST_ENTRY = 400
 MOST_TEXT = 200_000
@@ -53,6 +56,7 @@ def tabled(
     `asked` are the tests that stay as they are and the checks, `commands` what a verify runs.
     """
     suspects = [(text, tables) for text in texts if (tables := list(new_tables(text)))]
+    # Tests are read only where there is a table at all: most changes have none.
     if not suspects:
         return
     tests = [t for t in texts if t.test or t.declares]
@@ -69,13 +73,7 @@ def tabled(
 def new_tables(text: Text) -> Iterator[list[TableEntry]]:
     """The groups of entries that a file of code or data has now and did not have: inside one
     bracket, or on lines that follow."""
-    if (
-        text.test
-        or text.declares
-        or not text.new
-        or len(text.new) > MOST_TEXT
-        or not CODE.search(text.path)
-    ):
+    if not text.new or not _may_hold_tables(text):
         return
     before = {entry.values for group in _groups(text.old or "") for entry in group}
     for group in _groups(text.new):
@@ -84,31 +82,49 @@ def new_tables(text: Text) -> Iterator[list[TableEntry]]:
             yield fresh
 
 
+def _may_hold_tables(text: Text) -> bool:
+    """Is this a file of code or data, and short enough to be read sign by sign?"""
+    if text.test or text.declares:
+        return False
+    return len(text.new or "") <= MOST_TEXT and CODE.search(text.path) is not None
+
+
 def _groups(text: str) -> Iterator[list[TableEntry]]:
     """The entries of each bracket, and the lines, each with the next one, that have at least
     two values."""
+    # Comments become spaces, so that every place stays where it was.
     bare = COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
-    spans, waiting = list[tuple[int, list[int], int]](), list[tuple[str, int, list[int]]]()
-    aside = [found.span() for found in VALUE.finditer(bare) if found[0][0] in "\"'`"]
-    inside = bytearray(len(bare) + 1)
-    for start, end in aside:
-        inside[start:end] = b"\1" * (end - start)
-    for at, sign in enumerate(bare):
-        if inside[at]:
-            continue
-        if sign in CLOSING:
-            waiting.append((CLOSING[sign], at, []))
-        elif waiting and sign == waiting[-1][0]:
-            _, first, cuts = waiting.pop()
-            spans.append((first, cuts, at))
-        elif waiting and sign in ",;\n":
-            waiting[-1][2].append(at)
-    for first, cuts, last in spans:
-        edges = [first, *cuts, last]
+    for edges in _brackets(bare):
         yield _entries(bare, [(a + 1, b) for a, b in pairwise(edges)])
     lines = [found.span() for found in re.finditer(r"[^\n]*\S[^\n]*", bare)]
     yield _entries(bare, lines)
     yield _entries(bare, [(a, d) for (a, _), (_, d) in pairwise(lines)])
+
+
+def _brackets(text: str) -> list[list[int]]:
+    """Each bracket as the places of its opening sign, of what parts its entries, and of its
+    closing sign, the inner ones first."""
+    inside = _in_texts(text)
+    brackets, waiting = list[list[int]](), list[tuple[str, list[int]]]()
+    for at, sign in enumerate(text):
+        if inside[at]:
+            continue
+        if sign in CLOSING:
+            waiting.append((CLOSING[sign], [at]))
+        elif waiting and sign == waiting[-1][0]:
+            brackets.append([*waiting.pop()[1], at])
+        elif waiting and sign in ",;\n":
+            waiting[-1][1].append(at)
+    return brackets
+
+
+def _in_texts(text: str) -> bytearray:
+    """For each place whether it lies inside quotes, where a bracket is only a sign."""
+    inside = bytearray(len(text) + 1)
+    for found in VALUE.finditer(text):
+        if found[0][0] in "\"'`":
+            inside[found.start() : found.end()] = b"\1" * (found.end() - found.start())
+    return inside
 
 
 def _entries(text: str, spans: Iterable[tuple[int, int]]) -> list[TableEntry]:
@@ -145,23 +161,27 @@ def _plain(number: str) -> str:
 def points(tests: Iterable[Text], commands: Iterable[str] = ()) -> frozenset[tuple[str, ...]]:
     """What tests ask beside what they expect, as sorted values: from their assertions, and from
     the lines of checks and commands."""
-    found = set[tuple[str, ...]]()
-    for text in tests:
-        version = text.new if text.new is not None else text.old
-        if version is None:
-            continue
-        try:
-            source = read(text.path, version)
-        except UnreadableError:
-            continue
-        for test in source.tests.values():
-            found |= {tuple(sorted(values)) for values in _asked(test)}
-        if not source.tests:
-            found |= {*_script_values(version)}
-    found |= {values for command in commands for values in _script_values(command)}
+    asked = {values for text in tests for values in _points_of(text)}
+    asked |= {values for command in commands for values in _script_values(command)}
+    # One value alone, or names alone, stand in any code.
     return frozenset(
-        values for values in found if len(values) >= FEW and any(map(_is_worked_with, values))
+        values for values in asked if len(values) >= FEW and any(map(_is_worked_with, values))
     )
+
+
+def _points_of(text: Text) -> Iterator[tuple[str, ...]]:
+    """The sorted values of each assertion of a test file, or of each piece of a check."""
+    version = text.new if text.new is not None else text.old
+    if version is None:
+        return
+    try:
+        source = read(text.path, version)
+    except UnreadableError:
+        return
+    if not source.tests:
+        yield from _script_values(version)
+    for test in source.tests.values():
+        yield from (tuple(sorted(values)) for values in _asked(test))
 
 
 def _script_values(text: str) -> Iterator[tuple[str, ...]]:

@@ -47,6 +47,7 @@ def mutants(
         if len(chosen) == most:
             break
         whole = applied(text, [edit])
+        # A fault that does not parse would be noticed by everything, and says nothing of the tests.
         if whole not in {text, *chosen} and parses(path, whole, text):
             says = plain(f"{path}:{edit.line} {edit.says}", 160)
             chosen[whole] = Mutant(path=path, text=whole, says=says, name=f"{path} {name}")
@@ -60,6 +61,7 @@ def _edits(path: str, text: str) -> Iterator[Edit]:
 
 
 def _mixed(close: Iterator[Named], far: Iterator[Named]) -> Iterator[Named]:
+    # Mostly near the change, and always some elsewhere: what a test reaches is not known for sure.
     while row := [*islice(close, 3), *islice(far, 1)]:
         yield from row
 
@@ -75,6 +77,7 @@ def _spread(edits: Iterable[Edit], seed: str) -> Iterator[Named]:
         while name in named:
             name, n = f"{edit.place}: {edit.says} ({n + 1})", n + 1
         named[name] = edit
+    # One function after the other: a long one would have all the faults else.
     rows = [
         sorted(places[place].items(), key=lambda item: _rank(seed, item[0]))
         for place in sorted(places, key=lambda p: _rank(seed, p))

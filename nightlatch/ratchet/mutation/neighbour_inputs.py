@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+# Each probe is run with the suite: a few say as much as hundreds.
 MOST_CALLS, MOST_PROBES, MOST_ROWS, LEAST = 8, 12, 4, 2
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?\Z")
 WORD = re.compile(r"[A-Za-z_]*\Z")
@@ -38,24 +39,24 @@ def others(literal: str) -> list[str]:
     """
     if NUMBER.match(literal):
         number = float(literal) if "." in literal else int(literal)
-        found = [number + 1, number - 1, number * 2]
-        return [repr(one) for one in dict.fromkeys(found) if one != number]
+        near = [number + 1, number - 1, number * 2]
+        return [repr(one) for one in dict.fromkeys(near) if one != number]
     quote, inner = literal[:1], literal[1:-1]
+    # Of a text with escapes no other one is sure to be well-formed.
     if quote not in ("'", '"') or "\\" in inner or WORD.match(inner):
         return []
-    digit = re.search(r"\d(?=\D*\Z)", inner)
-    letter = re.search(r"[A-Za-z](?=[^A-Za-z]*\Z)", inner)
-    found_texts = []
-    if digit:
-        found_texts.append(
-            inner[: digit.start()] + str((int(digit[0]) + 1) % 10) + inner[digit.end() :]
-        )
-    if letter:
-        found_texts.append(
-            inner[: letter.start()] + ("b" if letter[0] != "b" else "c") + inner[letter.end() :]
-        )
-    found_texts += [inner[:-1], f"{inner}{inner[-1]}"]
-    return [f"{quote}{one}{quote}" for one in dict.fromkeys(found_texts) if one != inner]
+    texts = []
+    if digit := re.search(r"\d(?=\D*\Z)", inner):
+        texts.append(_with_other(inner, digit, str((int(digit[0]) + 1) % 10)))
+    if letter := re.search(r"[A-Za-z](?=[^A-Za-z]*\Z)", inner):
+        texts.append(_with_other(inner, letter, "b" if letter[0] != "b" else "c"))
+    texts += [inner[:-1], f"{inner}{inner[-1]}"]
+    return [f"{quote}{one}{quote}" for one in dict.fromkeys(texts) if one != inner]
+
+
+def _with_other(text: str, place: re.Match[str], sign: str) -> str:
+    """A text with another sign in one place."""
+    return text[: place.start()] + sign + text[place.end() :]
 
 
 def stands(literal: str, written: str) -> bool:
@@ -73,11 +74,17 @@ def closed(inputs: Sequence[str], expected: Sequence[str], written: str, tests: 
     """
     if not inputs or not expected or not all(stands(one, written) for one in (*inputs, *expected)):
         return False
+    return all(_is_named(key, tests) for key in _keys_near(inputs, written))
+
+
+def _keys_near(inputs: Sequence[str], written: str) -> Iterator[str]:
+    """The keys on the lines that have one of these inputs, and on two lines before and after."""
     lines = written.splitlines()
-    near = {n for n, line in enumerate(lines) if any(stands(one, line) for one in inputs)}
-    close = {other for n in near for other in range(n - 2, n + 3)}
-    keys = [part for n, line in enumerate(lines) if n in close for part in _keys(line)]
-    return all(_is_named(part, tests) for part in keys)
+    hits = {n for n, line in enumerate(lines) if any(stands(one, line) for one in inputs)}
+    near = {other for n in hits for other in range(n - 2, n + 3)}
+    for n, line in enumerate(lines):
+        if n in near:
+            yield from _keys(line)
 
 
 def _is_named(key: str, tests: str) -> bool:
@@ -101,6 +108,7 @@ def varied(call: str, inputs: Iterable[tuple[int, int]]) -> list[str]:
         [call[:start] + other + call[end:] for other in others(call[start:end])]
         for start, end in inputs
     ]
+    # In turn, so that the first few calls change each of the inputs.
     mixed = [row[n] for n in range(max(map(len, rows), default=0)) for row in rows if n < len(row)]
     return list(dict.fromkeys(mixed))[:MOST_CALLS]
 
@@ -159,22 +167,24 @@ def rows_of(function: ast.FunctionDef) -> list[dict[str, ast.expr]]:
             and ast.unparse(mark.func).endswith("mark.parametrize")
             and len(mark.args) > 1
         ):
-            told, table = mark.args[0], mark.args[1]
-            if isinstance(told, ast.Constant):
-                names = [word.strip() for word in str(told.value).split(",")]
-            else:
-                names = [
-                    str(part.value)
-                    for part in getattr(told, "elts", ())
-                    if isinstance(part, ast.Constant)
-                ]
-            rows = [
-                row.elts if isinstance(row, (ast.Tuple, ast.List)) and len(names) > 1 else [row]
-                for row in getattr(table, "elts", ())
-            ]
-            whole = [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
-            return whole[:MOST_ROWS]
+            names = _parameters(mark.args[0])
+            rows = [_cells(row, len(names)) for row in getattr(mark.args[1], "elts", ())]
+            full = [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
+            return full[:MOST_ROWS]
     return [{}]
+
+
+def _parameters(names: ast.expr) -> list[str]:
+    """The names that a mark gives to the values of its rows."""
+    if isinstance(names, ast.Constant):
+        return [word.strip() for word in str(names.value).split(",")]
+    parts = getattr(names, "elts", ())
+    return [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+
+
+def _cells(row: ast.expr, count: int) -> list[ast.expr]:
+    """The values of a row for so many parameters; a single one may be a tuple itself."""
+    return row.elts if isinstance(row, (ast.Tuple, ast.List)) and count > 1 else [row]
 
 
 class _Filled(ast.NodeTransformer):
@@ -200,23 +210,15 @@ def _python_probe(
     both = _compared(function.body[at])
     if both is None:
         return None
-    call, expected = (
-        ast.unparse(_Filled(row).visit(ast.parse(ast.unparse(side), mode="eval").body))
-        for side in both
-    )
-    spans = _literals(call)
-    wants = [expected[start:end] for start, end in _literals(expected, whole=True)]
-    inputs = [call[start:end] for start, end in spans]
-    if not closed(inputs, wants, written, text) or expected in ("True", "False", "None"):
+    call, expected = (_filled(side, row) for side in both)
+    # One of so few results says little: a call may give it for any input.
+    if expected in ("True", "False", "None"):
         return None
-    calls = [call, *varied(call, spans)]
+    calls = _calls_beside(call, expected, written, text)
     if len(calls) <= LEAST:
         return None
     arguments = [arg.arg for arg in function.args.args if arg.arg not in row and arg.arg != "self"]
-    before = "".join(
-        f"    {line}\n" for one in function.body[:at] for line in ast.unparse(one).splitlines()
-    )
-    before = "".join(f"    {key} = {ast.unparse(value)}\n" for key, value in row.items()) + before
+    before = _lines_before(function, at, row)
     tried = ", ".join(f"lambda: {one}" for one in calls)
     if re.search(r"\bself\b", before + tried):
         return None  # this needs the object that the test is of
@@ -225,6 +227,27 @@ def _python_probe(
         "      try:\n            came.append((call(),))\n        except BaseException:\n          "
         f"  came.append(None)\n    assert not _nothing(came, {expected})"
     )
+
+
+def _filled(side: ast.expr, row: Mapping[str, ast.expr]) -> str:
+    """One side of an assertion with the values of a row in the place of their names."""
+    # Parsed anew: the transformer changes what it is given, which other rows need as it was.
+    return ast.unparse(_Filled(row).visit(ast.parse(ast.unparse(side), mode="eval").body))
+
+
+def _calls_beside(call: str, expected: str, written: str, text: str) -> list[str]:
+    """The call and others beside it; none where its values are no sign of a table."""
+    spans = _literals(call)
+    results = [expected[start:end] for start, end in _literals(expected, whole=True)]
+    inputs = [call[start:end] for start, end in spans]
+    return [call, *varied(call, spans)] if closed(inputs, results, written, text) else []
+
+
+def _lines_before(function: ast.FunctionDef, at: int, row: Mapping[str, ast.expr]) -> str:
+    """The values of a row under their names, and what a test does before one of its steps."""
+    values = [f"{key} = {ast.unparse(value)}" for key, value in row.items()]
+    steps = [line for step in function.body[:at] for line in ast.unparse(step).splitlines()]
+    return "".join(f"    {line}\n" for line in (*values, *steps))
 
 
 def _compared(step: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
@@ -263,24 +286,21 @@ def _literals(text: str, *, whole: bool = False) -> list[tuple[int, int]]:
         if whole or not isinstance(tree, ast.Call)
         else [*tree.args, *(word.value for word in tree.keywords)]
     )
-    spans = []
-    for part in inside:
-        for node in ast.walk(part):
-            if (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, (int, float, str))
-                and not isinstance(node.value, bool)
-            ):
-                start = len(text.encode()[: node.col_offset].decode("utf-8", "ignore"))
-                spans.append(
-                    (
-                        start,
-                        start
-                        + len(
-                            text.encode()[node.col_offset : node.end_col_offset].decode(
-                                "utf-8", "ignore"
-                            )
-                        ),
-                    )
-                )
-    return sorted(spans)
+    # ast counts bytes, and what cuts the text counts characters.
+    source = text.encode()
+    return sorted(
+        (_characters(source, node.col_offset), _characters(source, node.end_col_offset or 0))
+        for part in inside
+        for node in ast.walk(part)
+        if isinstance(node, ast.Constant) and _is_input(node.value)
+    )
+
+
+def _is_input(value: object) -> bool:
+    """Is this a number or a text? Of true and false there is no other one beside."""
+    return isinstance(value, (int, float, str)) and not isinstance(value, bool)
+
+
+def _characters(source: bytes, offset: int) -> int:
+    """How many characters the first bytes are."""
+    return len(source[:offset].decode("utf-8", "ignore"))

@@ -51,6 +51,8 @@ UNLIKE_NUMBERS = (
     ast.Compare,
     ast.Lambda,
 )
+# Annotations and decorators run when a module is loaded, if at all: a fault there breaks all or
+# nothing.
 ASIDE = frozenset({"annotation", "returns", "decorator_list", "type_params", "bases"})
 Change = tuple[ast.expr | ast.stmt | tuple[int, int], str, str]
 
@@ -94,14 +96,16 @@ def _left_alone(node: ast.AST) -> bool:
 
 
 def _changes(source: Python, node: ast.AST) -> Iterator[Change]:
+    """The faults that can be put into one node."""
     match node:
         case ast.BinOp(left=left, op=op, right=right) if not (_text(left) or _text(right)):
             yield from _swap(source, left, op, right)
         case ast.AugAssign(target=left, op=op, value=right) if not _text(right):
             yield from _swap(source, left, op, right)
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            yield from _swap(source, left, op, right)
-        case ast.BoolOp(op=op, values=[left, right]):
+        case (
+            ast.Compare(left=left, ops=[op], comparators=[right])
+            | ast.BoolOp(op=op, values=[left, right])
+        ):
             yield from _swap(source, left, op, right)
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
             yield node, source.of(operand), "not or minus dropped"
@@ -112,9 +116,11 @@ def _changes(source: Python, node: ast.AST) -> Iterator[Change]:
         case ast.Raise(exc=ast.expr() as exc):
             yield from _raised(source, node, exc)
         case ast.If(test=test) | ast.IfExp(test=test):
-            yield from ((test, word, f"condition became {word}") for word in ("True", "False"))
+            yield test, "True", "condition became True"
+            yield test, "False", "condition became False"
             yield test, f"not ({source.of(test)})", "condition negated"
         case ast.While(test=test):
+            # the other way round it would never end
             yield test, "False", "loop never entered"
         case ast.Continue():
             yield node, "break", ""

@@ -2,6 +2,7 @@
 nothing."""
 
 import ast
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from nightlatch.ratchet.languages import grammar
@@ -23,24 +24,33 @@ def stubbed(path: str, old: str | None, new: str) -> str | None:
     """
     if not path.endswith(".py"):
         return _by_grammar(path, old or "", new)
-    before = frozenset(_functions(Python(old or "").tree))
+    before = _functions(Python(old or "").tree).keys()
     source = Python(new)
-    edits = []
-    for name, node in _functions(source.tree).items():
-        inside_another = any(
-            name.startswith(f"{other}.") and other not in before
-            for other in _functions(source.tree)
-        )
-        if name in before or inside_another or node.name in KEPT:
-            continue
-        body = [part for part in node.body if not _is_text(part)] or node.body
-        start, end = source.span(body[0])[0], source.span(body[-1])[1]
-        edits.append(Edit(at=start, end=end, text="return None"))
+    functions = _functions(source.tree)
+    added = functions.keys() - before
+    edits = [
+        _emptied(source, node)
+        for name, node in functions.items()
+        if name in added and node.name not in KEPT and not _is_inside(name, added)
+    ]
     text = applied(new, edits)
     return text if text != new else None
 
 
+def _is_inside(name: str, others: Collection[str]) -> bool:
+    """Does a function stand in another one of these, whose body is emptied with it?"""
+    return any(name.startswith(f"{other}.") for other in others)
+
+
+def _emptied(source: Python, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Edit:
+    """An edit that leaves of a function nothing but its texts."""
+    body = [part for part in node.body if not _is_text(part)] or node.body
+    start, end = source.span(body[0])[0], source.span(body[-1])[1]
+    return Edit(at=start, end=end, text="return None")
+
+
 def _by_grammar(path: str, old: str, new: str) -> str | None:
+    """The same for a language that a grammar reads."""
     language = grammar.language_of(path)
     if language is None or not language.stub:
         return None
@@ -49,16 +59,19 @@ def _by_grammar(path: str, old: str, new: str) -> str | None:
     for body in sorted(_bodies(path, new, language), key=lambda body: body.start):
         if body.name in before or body.name in CONSTRUCTORS or body.start < end:
             continue  # known already, or inside another function that is emptied
-        bare = path.rpartition(".")[2] in SCRIPTS and not source[body.start : body.stop].startswith(
-            b"{"
-        )
-        empty = "undefined" if bare else body.empty or language.stub
+        is_arrow = _is_arrow(path, source[body.start : body.stop])
+        empty = "undefined" if is_arrow else body.empty or language.stub
         parts += [source[end : body.start], empty.encode()]
         end = body.stop
     text = b"".join([*parts, source[end:]]).decode("utf-8", "surrogatepass")
     if text == new:
         return None
     return without_idle_imports(text) if path.endswith(".go") else text
+
+
+def _is_arrow(path: str, body: bytes) -> bool:
+    """Is this the body of an arrow function without braces, which wants a value in its place?"""
+    return path.rpartition(".")[2] in SCRIPTS and not body.startswith(b"{")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,30 +106,32 @@ def tree_probes(path: str, text: str, written: str, name: str) -> Probes | None:
     source = text.encode("utf-8", "surrogatepass")
     made, says = list[str](), dict[str, str]()
     for call, expected in _pairs(grammar.tree(path, source, language).root_node):
-        said = _text(call)
-        spans = [
-            (node.start_byte - call.start_byte, node.end_byte - call.start_byte)
-            for node in _literals(_arguments(call))
-        ]
-        inputs, wants = (
-            [_text(node) for node in nodes]
-            for nodes in (_literals(_arguments(call)), _literals([expected]))
-        )
-        if (
-            len(made) == MOST_PROBES
-            or not said.isascii()
-            or not closed(inputs, wants, written, text)
-        ):
-            continue
-        calls = [said, *varied(said, spans)]
+        if len(made) == MOST_PROBES:
+            break
+        calls = _calls_beside(call, expected, written, text)
         if len(calls) > LEAST:
             own = f"{name}_{len(made)}"
             made.append(_probe(language.name, text, name, own, calls))
             line = call.start_point[0] + 1
-            says[own] = f"{path} (line {line}): {said[:80]} is {_text(expected)[:40]}"
+            says[own] = f"{path} (line {line}): {calls[0][:80]} is {_text(expected)[:40]}"
     if not made:
         return None
     return Probes(path=path, text=_with_script(language.name, text, name, made), says=says)
+
+
+def _calls_beside(call: "Node", expected: "Node", written: str, text: str) -> list[str]:
+    """The call as it is written and others beside it; none where its values are no sign of a
+    table."""
+    literals, words = _literals(_arguments(call)), _text(call)
+    inputs = [_text(node) for node in literals]
+    results = [_text(node) for node in _literals([expected])]
+    # Places in a node are bytes, and those in a text are characters.
+    if not words.isascii() or not closed(inputs, results, written, text):
+        return []
+    spans = [
+        (node.start_byte - call.start_byte, node.end_byte - call.start_byte) for node in literals
+    ]
+    return [words, *varied(words, spans)]
 
 
 def _probe(language: str, text: str, name: str, own: str, calls: Sequence[str]) -> str:
@@ -161,6 +163,7 @@ def _pairs(root: "Node") -> Iterator[tuple["Node", "Node"]]:
         """The call itself, or the one that a name was last given before."""
         if node.type in CALLS:
             return node
+        # A name stands for the last call that it was given above this place.
         before = [
             call
             for name, call in named
@@ -205,23 +208,33 @@ def _differs(node: "Node") -> Iterator[tuple["Node", "Node"]]:
 
 def _matched(node: "Node") -> Iterator[tuple["Node", "Node"]]:
     """`expect(call).toBe(x)`, `assert.equal(call, x)`, `assert.Equal(t, x, call)`."""
-    if node.type not in CALLS:
+    parts = _owner_and_name(node)
+    if parts is None:
         return
-    function, given = node.child_by_field_name("function"), _arguments(node)
-    if function is None or function.type not in ("member_expression", "selector_expression"):
-        return
-    owner, last = function.child(0), function.child(function.child_count - 1)
-    if owner is None or last is None:
-        return
+    owner, last = parts
+    given = _arguments(node)
     if _text(last) in MATCHERS and owner.type in CALLS and _text(owner).startswith("expect"):
-        inner = _arguments(owner)
-        if len(inner) == 1 and len(given) == 1 and _is_plain(given[0]):
-            yield inner[0], given[0]
+        yield from _expected(_arguments(owner), given)
     elif _text(last) in EQUALS:
         plain = [one for one in given if _is_plain(one)]
         values = [one for one in given if one not in plain and _text(one) != "t"]
         if len(values) == 1 and plain:
             yield values[0], plain[0]
+
+
+def _owner_and_name(node: "Node") -> tuple["Node", "Node"] | None:
+    """Of a call of a method what that belongs to, and its name."""
+    function = node.child_by_field_name("function") if node.type in CALLS else None
+    if function is None or function.type not in ("member_expression", "selector_expression"):
+        return None
+    owner, last = function.child(0), function.child(function.child_count - 1)
+    return None if owner is None or last is None else (owner, last)
+
+
+def _expected(inner: Sequence["Node"], given: Sequence["Node"]) -> Iterator[tuple["Node", "Node"]]:
+    """What `expect` is given and what its matcher is, where both are one value."""
+    if len(inner) == 1 and len(given) == 1 and _is_plain(given[0]):
+        yield inner[0], given[0]
 
 
 def _arguments(call: "Node") -> list["Node"]:

@@ -14,6 +14,7 @@ LOOSENED = "ratchet.check-loosened"
 # The end of a line about a setting of which nothing tells whether it enforces more or less:
 # measuring may settle it.
 UNKNOWN = ", and what that means is not known"
+# Levels of many tools in one order; a rule that is only there counts as a warning.
 LEVELS = {
     "off": 0,
     "0": 0,
@@ -196,6 +197,8 @@ def _set(value: Any) -> set[str]:
 
 
 def _truth(value: Any) -> float:
+    # A tool's default is not known: between on and off it makes taking out the one, and putting in
+    # the other, a loosening.
     if value is None:
         return 0.5
     return float(str(value).strip().lower() not in NO)
@@ -248,6 +251,7 @@ def _baseline(text: Text, known: Checkers) -> Iterator[Finding]:
         re.sub(r"\d+|[,\s]+$", "", version or "", flags=re.MULTILINE).splitlines()
         for version in (text.old, text.new)
     )
+    # Line numbers are gone by now: an entry that only moved is the same one.
     left = list(map(str.strip, before))
     for number, line in enumerate(map(str.strip, after), 1):
         if line in left:

@@ -159,6 +159,7 @@ def in_force(
     """Those tools that check this project: by a file of theirs among its files, or by their
     names in what starts checks."""
     names = tuple(paths)
+    # A tool that nothing starts and nothing configures enforces nothing: its words are only words.
     used = tuple(
         tool
         for tool in known.tools

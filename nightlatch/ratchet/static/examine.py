@@ -36,6 +36,7 @@ def static_reasons(
     tools that check the base, `beside` the unchanged files that configure them. `asked` are
     unchanged tests and checks, `commands` what proves features.
     """
+    # Unchanged texts are there for what they configure, and are no change.
     changed = [text for text in texts if text.old != text.new]
     is_protected = matcher(protected)
     found = {("ratchet.protected-path", text.path) for text in changed if is_protected(text.path)}
@@ -58,5 +59,6 @@ def _findings(
         yield from brought_in(text, runner)
         yield from steering(text)
         yield from knowing(text)
+    # In a project without a runner a new file only chooses one.
     yield from selected([text for text in texts if runner or text.old is not None])
     yield from weakened(texts, names)

@@ -38,6 +38,7 @@ def moved(
             f"{path}::{owner}::{name}"
             for name in _renamed_above(names.get(place, ()), test.partition("[")[0], found)
         ]
+        # Only an id that the run reports is there: a name in the text may never be collected.
         if there := next((option for option in options if option in fresh), None):
             gone[wanted] = there
     return gone
@@ -71,6 +72,7 @@ def _renamed(place: Place, old: Classes, new: Classes) -> str:
     """The new name of a class whose bases are the same ones and whose body is much the same."""
     path, before = place[0], old[place]
     for (file, name), after in new.items():
+        # A class that the base has already cannot be the new name of another one.
         if file == path and (file, name) not in old and bases(after) == bases(before):
             one, other = ("\n".join(map(ast.unparse, each.body)) for each in (before, after))
             if SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE:

@@ -55,6 +55,7 @@ DEFINES = (
     ),
     r"(?<![\w.]){n}\s*(?:\.|->|::)\s*\w+\s*=(?![=>~])",
 )
+# More places than any test writes, fewer than a float is sure of.
 PLACES = 12
 GONE = " is not in it any more"
 TABLE = 2  # a loop, and what runs each of its rows
@@ -414,6 +415,7 @@ def _without_message(text: str) -> str:
     name = re.split(r"[ (!]", head[0].rstrip(" (!"))[-1].rpartition(".")[2]
     parts = split(text[head.end() : text.rindex(")")] if ")" in text else text[head.end() :])
     kept = 1 if norm(name) in TRUTHS else len(parts) if CLOSE.match(norm(name)) else 2
+    # Only a text can be a message: a third number is a tolerance.
     message = parts[kept:] and re.match(r"[a-zA-Z@$]{0,3}[\"'`]|format\b", parts[kept])
     return f"{head[0]}{' , '.join(parts[:kept])} )" if message else text
 
@@ -438,6 +440,7 @@ def _is_spoken(piece: str, ranks: Mapping[str, int]) -> bool:
 def _has(values: Counter[str], form: str, one: _Made) -> bool:
     """Does an assertion of this form have these values: its own, or with those of one of its
     rows?"""
+    # Assertions are made of a name or of what it stands for: either form will do.
     text = inlined(one.claim.text, one.test)
     if form not in {shape(text), shape(one.claim.text)}:
         return False

@@ -54,7 +54,9 @@ KEYS = (
     "doctest_optionflags",
     "confcutdir",
 )
+# A first `testpaths` with these takes in what pytest found by itself before.
 USUAL_FOLDERS = {"test", "tests", "testing", "src", "./tests", "tests/", "."}
+# Options that change what is shown, how fast, or ask for more; all others may leave tests out.
 HARMLESS = re.compile(
     r"-[qvls]+|-r\w*|-n (?:auto|logical|\d+)|--showlocals|--strict(?:-markers|-config)?|--tb"
     r" (?:auto|short|long|line|native)|--color yes"
@@ -64,6 +66,7 @@ HARMLESS = re.compile(
     r"|timeout)=\S*|-p"
     r" no:cacheprovider"
 )
+# Options that ask for more than without them: taking them out asks for less.
 NEEDED = re.compile(r"--doctest-.*|--runxfail|--strict.*|--cov-fail-under.*|-W error.*")
 JS_CONFIG = re.compile(
     r"(?:vitest|vite|jest)\.(?:config|workspace)\.[cm]?[jt]s(?:on)?|\.mocharc\.\w+"
@@ -220,6 +223,7 @@ def _pytest(texts: Iterable[Text]) -> Iterator[Finding]:
         (t for t in texts if basename(t.path) in PYTEST_FILES),
         key=lambda t: PYTEST_FILES.index(basename(t.path)),
     )
+    # Each folder by itself: pytest takes one file, so a setting may move between them.
     for folder in sorted({dirname(t.path) for t in files}):
         here = [t for t in files if dirname(t.path) == folder]
         old = next((s for t in here if (s := settings(t.path, t.old)) is not None), None)
@@ -421,6 +425,7 @@ def _tags(text: str) -> set[str]:
 def _lowered(old: str, new: str) -> str:
     """The first coverage threshold that is lower now."""
     before, after = THRESHOLD.findall(old), THRESHOLD.findall(new)
+    # With one threshold more or less nothing tells which stands for which.
     lower = [
         f"coverage {a} became {b}"
         for a, b in zip(before, after, strict=False)

@@ -13,6 +13,7 @@ from nightlatch.ratchet.languages.tokenizer import brackets, code, tokens
 from nightlatch.ratchet.static.runner_config import SELECTION, STARTUP, Finding
 
 HOOK = "ratchet.runner-hook"
+# Hooks that honest plugins have, with all that they may call.
 HARMLESS_HOOKS = {
     "pytest_addoption": {"addoption", "getgroup", "addini"},
     "pytest_configure": {"addinivalue_line"},
@@ -24,6 +25,7 @@ PATCHED = re.compile(
 FIXTURE_PATCH = re.compile(
     r"\b_?exit\(|\bexitstatus\b|\bsetattr\(|\bpatch(?:\.object|\.dict)?\(|sys\.modules\["
 )
+# What honest projects do when tests start, and what changes no verdict.
 KNOWN_CALLS = re.compile(
     r"settings\.(?:register|load)_profile\(|warnings\.|logging\."
     r"|pytest\.register_assert_rewrite\(|faulthandler\."
@@ -187,6 +189,7 @@ def _inside(node: ast.Try) -> list[ast.stmt]:
 def _go(text: Text) -> Iterator[Finding]:
     old, new = _go_functions(text.old or ""), _go_functions(text.new or "")
     for name, body in new.items():
+        # A TestMain that never runs the tests, or ends with success, passes all of them.
         if body != old.get(name):
             cheats = name == "TestMain" and (not GO_MAIN.search(body) or GO_CHEATS.search(body))
             yield (HOOK if cheats else STARTUP), f"{text.path}::{name}"

@@ -86,6 +86,7 @@ def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppre
     """
     for found in kind.find.finditer(text):
         start = text.rfind("\n", 0, found.start()) + 1
+        # The signs that begin a comment are no code.
         before = text[start : found.start()].rstrip().rstrip("/*#{<!-").strip()
         below = next(
             (line.strip() for line in text[found.end() :].splitlines()[1:] if line.strip()), ""
@@ -97,6 +98,7 @@ def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppre
             else "next" in says.lower()
         )
         code = "" if kind.at == "block" else before if kind.at == "line" and before else below
+        # A line that stays may hold a type that another change made wrong; its lint is as it was.
         only_lint = kind.kind == "lint" and kind.at != "block" and for_line and bool(code)
         yield Suppressions(
             says=says,

@@ -16,6 +16,7 @@ from nightlatch.ratchet.static.runner_config import JS_CONFIG, Finding
 KNOWS = "ratchet.knows-tests"
 END, EQUAL = "an end of the process", "what compares equal to anything"
 COMPARING = {"__eq__", "__ne__", "__instancecheck__"}
+# Programs that people start to run tests: they speak of tests by trade.
 PEOPLE = re.compile(r"(?:noxfile|setup|tasks|fabfile|manage)\.py")
 FOLDER = r"(?:tests?|testdata|__tests__|__snapshots__|goldens?)"
 FILING = (
@@ -112,6 +113,7 @@ RUST = {
     r"Location :: caller \(|Backtrace ::": "its callers",
     r"current_exe \( \).*(?:deps|test)": "the program that runs it",
 }
+# An end with a number or a text that says what failed is an honest one.
 EXITS = re.compile(r"(?:(?:sys\.)?exit|quit|raise SystemExit)(?:\((?!f?['\"1-9])|$)")
 # The same in languages for which the words of a line are all that is read.
 OTHERS = {
@@ -150,6 +152,7 @@ def knowing(text: Text) -> Iterator[Finding]:
         or JS_CONFIG.fullmatch(name)
     ):
         return
+    # What the file looked at before is counted, so that a line that moves is not new.
     before = Counter(what for _, what in _looks(text.path, lang, text.old or ""))
     for line, what in _looks(text.path, lang, text.new):
         before[what] -= 1
@@ -203,6 +206,7 @@ def python_lines(text: str) -> Iterator[tuple[int, str]]:
         ]
         parts = [child for child in ast.iter_child_nodes(node) if child not in bodies]
         line = ast.unparse(node) if not bodies else " ".join(map(ast.unparse, parts))
+        # "PYTEST_" + "CURRENT_TEST" must not hide what it names.
         yield node.lineno, re.sub(r"(['\"]) \+ f?\1", "", line)
 
 

@@ -23,6 +23,7 @@ DATA = re.compile(
     r"\.(?:json[5cl]?|ya?ml|csv|tsv|xml|html?|txt|golden|snap|out|expected|sql|toml|ini|dat"
     r"|tap|svg|md)$"
 )
+# Settings and locks lie among tests, and no test compares with them.
 SETTINGS = re.compile(
     (
         r"^(?:package|tsconfig|jsconfig|\.?\w+rc)\b|\.config\.|^(?:README|CMakeLists|requirements"
@@ -37,6 +38,7 @@ def changed(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> 
     """A detail for each such file of the base that says something else now, where no suite with
     ids lies beside it."""
     covers = _beside(ids)
+    # A file that only moved says what it said.
     there = {text.new for text in texts if text.new is not None and text.old != text.new}
     for text in texts:
         if (

@@ -143,6 +143,7 @@ class Units:
         after = {pair for path, other in others for pair in owned(other, self.new[path])}
         for owner, name in before - after:
             now = {other for other, called in after if called == name}
+            # A module that the change takes away has to be replaced by another one.
             if now and owner not in self.sides.gone:
                 return True
         return False
@@ -201,6 +202,7 @@ class Units:
         )
         if symbol != again and not {symbol, again} & (self.sides.gone | self.sides.came):
             return False
+        # A path from the file and one from a root name one module where one ends with the other.
         loose = _is_relative(module) != _is_relative(found) or "" in (one, other)
         alike = one == other or (
             loose and (f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}"))

@@ -16,6 +16,7 @@ COMMENT = re.compile(r"^\s*(?:#|//|;|\*|/\*|<!--).*$")
 RULE = re.compile(
     r"""["']?([\w@/-]+)["']?\s*:\s*\[?\s*["']?(off|warn|error|[012])["']?(?=\s*[,\]}\n])"""
 )
+# Configuration in JSON has comments and trailing commas more often than not.
 IN_JSON = re.compile(
     r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/|,(?=\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*[}\]])', re.DOTALL
 )
@@ -116,6 +117,7 @@ def _purpose(part: Mapping[str, Any]) -> str:
 
 def _ini(text: str, table: str) -> Flat | None:
     parser = RawConfigParser(strict=False, allow_no_value=True)
+    # Some of these files have no header at all.
     headed = text if re.search(r"^\s*\[", text, re.MULTILINE) else f"[top]\n{text}"
     parser.read_string(headed)
     sections = [name for name in parser.sections() if not table or fnmatchcase(name, table)]

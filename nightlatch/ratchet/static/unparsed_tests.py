@@ -79,6 +79,7 @@ def rewritten(old: str, new: str) -> Iterator[str]:
     """
     before, after = _code(old), _code(new)
     one, other = ([" ".join(line.split()) for line in side] for side in (before, after))
+    # Without autojunk: it takes lines that stand often, such as closing ones, for noise.
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     names = set(re.findall(r"\w+", "\n".join(before)))
     for kind, first, _, start, stop in matcher.get_opcodes():

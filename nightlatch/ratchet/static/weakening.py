@@ -32,6 +32,7 @@ from nightlatch.ratchet.static.test_subjects import Units, is_superseded, sides
 from nightlatch.suite.runner_detection import supersedes
 
 NARROW = 1e-3
+# Names under which any failure passes for the expected one.
 ANY_ERROR = {
     "Exception",
     "BaseException",
@@ -47,6 +48,7 @@ ANY_ERROR = {
     "Object",
     "any Error",
 }
+# The children that tests name most: a parent in the place of one takes in more.
 PARENTS = {
     "LookupError": {"KeyError", "IndexError"},
     "ArithmeticError": {"ZeroDivisionError", "OverflowError"},
@@ -196,6 +198,7 @@ def replaced(old: Source, new: Source | None, texts: Sequence[Text]) -> frozense
     file."""
     if new is None:
         return frozenset()
+    # A stand-in from another test file takes the unit's place as one in this file does.
     files = {
         t.path.rpartition(".")[0].replace("/", ".")
         for t in texts
@@ -244,6 +247,7 @@ def _fewer_rows(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding
 
 def _difference(one: Test, other: Test) -> list[Assertion]:
     """The assertions that only the first test makes."""
+    # Counted, not collected: the same claim made twice and once is one claim less.
     unmatched = Counter(a.text for a in other.assertions if a.weight)
     only = []
     for a in one.assertions:

@@ -87,7 +87,7 @@ def flown(
             "CARGO_TARGET_DIR": str(project.folder / "target"),
         }
         room = SandboxSpec(tree=room.tree, at=room.at, home=room.home, env=env)
-    return laid, run_io.run_suite(HANDS, room, chosen, "python3", laid.wanted())
+    return laid, run_io.run_suite(HANDS, room, chosen, "python3", laid.names_to_run())
 
 
 @pytest.mark.parametrize("name", PROJECTS)
