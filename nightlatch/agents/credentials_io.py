@@ -49,8 +49,11 @@ class CredentialCopy:
         person's own are still those that were lent."""
         for name in self.credentials:
             fresh, own = read_inside(self.private, name), Path(os.path.realpath(self.home / name))
+            # Half written, or no JSON any more: an agent must not log the person out.
             if fresh is None or fresh == self.lent.get(name, fresh) or not is_object(fresh):
                 continue
+            # The person, or another session, may have logged in anew meanwhile: theirs is the newer
+            # one.
             if own.is_file() and own.read_bytes() == self.lent[name]:
                 replace(own, fresh)
                 self.lent[name] = fresh
@@ -67,6 +70,7 @@ def lend(
             shutil.copytree(source, target, ignore_dangling_symlinks=True)
         elif source.is_file():
             lent[name] = source.read_bytes()
+            # Before it holds anything: nobody else may open it.
             target.touch(mode=0o600)
             target.write_bytes(lent[name])
     return CredentialCopy(home=home, private=private, credentials=credentials, lent=lent)

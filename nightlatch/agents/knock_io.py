@@ -26,4 +26,5 @@ def knock(project: Project, pool: Pool, agent: Agent, tip: str) -> AgentEnd:
         spec = profiles.agent_spec(project, place, pool.sandbox, session="doctor", feature="doctor")
         usual = invoke_io.invocation(project, place, pool.sandbox, spec, brief)
         ran = registry_io.invoke(agent, replace(usual, limits=limits))
+    # Asked for one word an agent says nothing about a project: its words are believed.
     return ran.doubt or ran.end

@@ -146,6 +146,7 @@ def _shipped(name: str, given: AgentSettings, model: str, how: str) -> Agent:
 def which(agent: Agent, project: Path, environ: Mapping[str, str]) -> Path | None:
     """The agent's program: in the project if its command names a file there, else on PATH."""
     program = agent.command[0]
+    # By the checkout of the person, and never by that of an agent.
     if "/" in program and not program.startswith("/"):
         return project / program if os.access(project / program, os.X_OK) else None
     found = shutil.which(program, path=environ.get("PATH", os.defpath))
@@ -252,6 +253,7 @@ class AgentStreamListener:
         self.spent = self.spent or self.invocation.cap.reached(
             self.summary.usage, listed=self.summary.plan
         )
+        # At every tick, for the loop may be killed: the login of before is worth nothing by then.
         self.loan.bring_back()
         self.invocation.tick(elapsed, silence)
 

@@ -144,6 +144,7 @@ def follow(step: Step) -> None:
 def main(environ: Mapping[str, str]) -> None:
     if "NIGHTLATCH_SCRIPT" not in environ:
         sys.exit("the scripted agent needs NIGHTLATCH_SCRIPT=FILE")
+    # The brief: a loop that is not read from would fill the pipe and wait.
     sys.stdin.read()
     name = environ.get("NIGHTLATCH_SESSION", "scripted-s1")
     counted = re.search(r"-s(\d+)$", name)

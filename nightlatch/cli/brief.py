@@ -33,6 +33,7 @@ def command(feature: str, explain: bool, as_json: bool) -> None:
     project = require_plan(find_project(Path.cwd()))
     seen = status_io.with_commit(project)
     found = seen.survey.find(feature)
+    # With what a cut-off session left: the next run records that first, and the brief is of after.
     past = unsettled_io.history(seen)
     record = past.phases_of(found)
     known = remembered(project, seen.tip, found, past, unsettled_io.findings(seen), seen.plan)

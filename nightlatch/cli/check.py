@@ -39,6 +39,7 @@ def command(rev: str | None, name: str, as_json: bool) -> int:
     base, tree, named = subject(project, rev)
     feature = stands.find(name) if name else stands.plan.feature(named) or NAMELESS
     verdict = judged(project, base, tree, feature, rev)
+    # Without a feature there is nothing that could be proved, only something that must not break.
     proved = None if feature is NAMELESS else verdict.proved
     if as_json:
         subject_of = {"feature": feature.id or None, "base": base, "judge": verdict.judge}

@@ -46,6 +46,7 @@ def command(*, older: str, keep: int, yes: bool, as_json: bool) -> None:
             f"--older {plain(older, 40)} is not a duration", fix='give one such as "14d" or "12h"'
         ) from None
     project = find_project(Path.cwd())
+    # A run that starts meanwhile would need what is being removed; a look disturbs nobody.
     with fs.Lock(project.state / "lock") if yes and project.state.is_dir() else nullcontext():
         found = list(cleanup.leftovers(project, before, keep))
         for one in found if yes else ():

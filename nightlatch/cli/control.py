@@ -35,6 +35,7 @@ def command(name: str) -> click.Command:
 def wish(project: Project, name: str) -> str:
     """Say it to the run at work; returns what becomes of it. UsageError where no run is."""
     process = read_io.holder(project)
+    # Also without a run: a usage limit that was met is asked about again.
     if name == "resume":
         control_io.lift(project)
     if process is None and name == "resume":
@@ -50,6 +51,7 @@ def wish(project: Project, name: str) -> str:
         )
     known = control_io.asked(project, process)
     asks = {"pause": control_io.PAUSE, "stop": control_io.STOP, "resume": control_io.NOTHING}[name]
+    # The one file holds one wish: a pause would take back the stop without a word.
     if known == control_io.STOP and asks == control_io.PAUSE:
         return (
             f"the run (process {process}) already stops after this session; to cancel that:"

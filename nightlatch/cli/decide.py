@@ -22,6 +22,7 @@ from nightlatch.report import status_io
 from nightlatch.report.status_io import ProjectStatus
 from nightlatch.util.text import plain
 
+# Another command that carries decisions out is done in seconds; a run would take the night.
 PATIENCE = 20.0
 OPPOSITES = [{yes, no} for yes in ("approve", "done") for no in ("refuse", "revert")]
 NUMBERS = "FEATURE is an id from the plan, or its number under DECIDE at the end of progress.txt."
@@ -104,6 +105,7 @@ OPTIONS = {
 
 def command(name: str) -> click.Command:
     """The click command of one verb."""
+    # Made from the table, so that help, completion and errors of all verbs are alike.
     verb = VERBS[name]
 
     def callback(
@@ -165,6 +167,7 @@ def features(
     known = [
         feature
         for feature in plan.features
+        # What is offered is typed into the person's shell: no id with a control character is.
         if feature.id.startswith(incomplete) and feature.id == plain(feature.id)
     ]
     return [CompletionItem(feature.id, help=plain(feature.title, 60)) for feature in known]
@@ -181,6 +184,7 @@ def decide(verb: str, words: Sequence[str], text: str, *, now: bool) -> None:
     status = status_io.view(project)
     if takes_text_last(verb, words) and status.plan.feature(words[-1]) is None:
         words, text = words[:-1], words[-1]
+    # Named twice is decided once.
     features = [*dict.fromkeys(map(status.survey.find, words))]
     recorded = [
         record(project, status, verb, feature, text, alone=len(features) == 1)
@@ -299,6 +303,7 @@ def carry_out(project: Project) -> dict[str, str]:
                 landing.commit_plan_edits(context)
                 failed |= decisions_io.carry_out(context)
         except BusyError:
+            # A run has the lock, and carries everything out before its next session.
             if read_io.last_turn(project).get("event") not in (None, "run.ended"):
                 break
             sleep(0.05)

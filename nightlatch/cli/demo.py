@@ -86,6 +86,7 @@ def environment(folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in outside.environment().items()
+        # The person's own settings must not decide what the demo shows.
         if not name.startswith(("GIT_", "NIGHTLATCH_"))
     }
     person = {"NAME": "You", "EMAIL": "you@example.org"}
@@ -120,6 +121,7 @@ def nightlatch(project: Path, env: dict[str, str], *args: str, quiet: bool = Fal
         stdout=subprocess.DEVNULL if quiet else None,
         check=False,
     )
+    # 3: the night is over, and something waits for a person, as the story has it.
     if done.returncode not in (0, 3):
         raise SystemExit(done.returncode)
 

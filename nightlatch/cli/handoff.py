@@ -86,6 +86,7 @@ def compare(
     from nightlatch.agents import registry_io
     from nightlatch.prompt.handoff import trial_io as trial
 
+    # Two sessions cost money, and would show nothing.
     settled = trodden(known.findings)
     if not settled:
         raise UsageError(
@@ -100,6 +101,7 @@ def compare(
             for name, note in (("note", text), ("empty", ""))
         }
     finally:
+        # Also when an agent fails: its workspace holds a whole checkout.
         place.pool.close()
 
 

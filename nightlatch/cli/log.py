@@ -44,7 +44,9 @@ class Session:
 def command(name: str, count: int, as_json: bool) -> int:
     """Show how each session ended, of all features or of one. Of a single session it shows the
     details and the end of its transcript too."""
+    # A look only: it shows the last committed plan while an edit of it is half done.
     status = status_io.glance(find_project(Path.cwd()))
+    # `-n 0` means all, and so does a slice from -0.
     project, sessions = status.project, chosen(status, name)[-count:]
     if as_json:
         body = {
@@ -92,6 +94,7 @@ def chosen(status: ProjectStatus, name: str) -> list[Session]:
                 place=status.project.progress,
                 fix="nightlatch log",
             )
+        # No error: a feature before its first session is as it should be.
         click.echo(f"{plain(name)} has had no session yet", err=True)
     return sessions
 

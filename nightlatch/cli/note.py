@@ -47,6 +47,8 @@ def command() -> None:
 
 def saying(word: str) -> Callable[..., int]:
     def callback(words: tuple[str, ...]) -> int:
+        # In a workspace it is an agent that speaks: its words go to the loop, which checks them
+        # first.
         if os.environ.get("NIGHTLATCH_OUT") or "--help" in words:
             return note_cli.main(["note", word, *words], os.environ)
         try:
@@ -75,6 +77,7 @@ def record_note(note: dict[str, object]) -> str:
     against = str(note.get("challenge", ""))
     if against and against not in {finding.id for finding in project.findings(seen.tip, {})}:
         raise FindingError(f"finding {against!r} not found", fix="nightlatch note list")
+    # The first note may come before the first run, which otherwise makes it.
     discovery.state_folder(project)
     left = inbox_io.leave(
         project,

@@ -94,6 +94,7 @@ def command(
     }
     flags |= {"agent": (agent,)} if agent else {}
     options = Options(once=once, feature=feature, accept_red=accept_red, stay=stay, flags=flags)
+    # Before the run begins: an unknown feature must not be the end of a process in the background.
     if feature:
         status_io.view(require_plan(find_project(Path.cwd(), options.flags))).survey.find(feature)
     if dry_run:
@@ -142,6 +143,7 @@ def rehearse(options: Options) -> int:
     for word, text in (*first(seen), *work(seen, options, answer)):
         click.echo(f"{word:<12} {text}")
     for one in found:
+        # The plan's own reason to stop is said above.
         if one.level is Level.FAIL and one.topic != "plan":
             click.echo(f"{'would stop':<12} {plain(one.says)}; fix: {plain(one.fix)}")
     for word, text in terms(seen.project.config, once=options.once):

@@ -31,6 +31,7 @@ def command(program: Program, /, *, as_json: bool) -> int:
 
     Changes nothing: safe at any time, also during a run.
     """
+    # A look only: it shows the last committed plan while an edit of it is half done.
     seen = status_io.glance(find_project(Path.cwd()))
     if as_json:
         click.echo(json.dumps(to_json(seen, program.name), indent=2))
@@ -71,6 +72,7 @@ def note_lines(seen: ProjectStatus, program: str) -> Iterator[tuple[str, str]]:
 
 def remaining_lines(survey: PlanStatus) -> Iterator[tuple[str, str]]:
     """Yield the first features that are left, apart from those that wait for a decision."""
+    # Those that wait for a decision stand below, beside the commands that answer it.
     for feature, waiting in survey.left[:SHOWN]:
         if feature.id not in {*survey.asked, *survey.decided}:
             name = f"{feature.id} {plain(feature.title, 80)}"
@@ -203,6 +205,8 @@ def to_json(seen: ProjectStatus, program: str) -> dict[str, object]:
         },
         "run": run if run.get("process") is not None else None,
         "cut_off": run if run and run["process"] is None else None,
+        # Notes of a session at work stand in no commit: without this a kill before the next run
+        # would hide them.
         "noted": noted(seen),
         "unpushed": queries.unpushed(seen.project.repo, seen.branch),
         "behind": seen.behind,

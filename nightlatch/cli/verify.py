@@ -65,6 +65,7 @@ def passing(project: Project, name: str) -> list[Feature]:
             place=project.plan,
             fix="nightlatch status",
         )
+    # Not the person's edit: the proof is of what is committed, and so are the flags.
     plan = project.read_plan("HEAD")
     if plan is None:
         raise UsageError(
@@ -102,6 +103,7 @@ def by_landing(engine: VerdictEngine, head: str, commit: str, feature: Feature) 
         for change in changes
         if change.status != "D" and suite.files(engine.evaluator.project_path(change.path))
     }
+    # Nothing of it can be run again: the flag is a person's word, and that cannot fail.
     if not files:
         return Proof(feature=feature, how="person")
     return by_tests(

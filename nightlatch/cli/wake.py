@@ -36,6 +36,7 @@ def command(program: Program, /, session: str, *, agent: str | None) -> int:
 def feature_of(project: Project, session: str) -> str:
     """Return what a session worked on: by the journal while it is in flight, by the record
     afterwards. UsageError where nobody knows."""
+    # First the journal: what is in flight stands in no record yet.
     flight = file_io.load(project.state / file_io.NAME)[0].flight
     if flight and flight.session == session:
         return flight.feature

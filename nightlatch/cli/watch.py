@@ -60,6 +60,7 @@ def command(*, as_json: bool) -> None:
     the run.
     """
     watcher = SnapshotReader(project=require_plan(find_project(Path.cwd())))
+    # Rows go to the one and keys come from the other.
     terminal = (
         sys.stdin.isatty()
         and sys.stdout.isatty()
@@ -164,6 +165,7 @@ def picture(scene: RunSnapshot, width: int, note: str = "") -> "Group":
 def obeyed(watcher: SnapshotReader, scene: RunSnapshot, live: "Live", key: str) -> str:
     """Carry out what a key asks for by the command of that name, and return its message."""
     name = {"p": "resume" if scene.wish == "pause" else "pause", "s": "stop", "l": "log"}.get(key)
+    # The page has the terminal to itself, and the screen is drawn anew behind it.
     if name == "log":
         live.stop()
         log.command.main(["-n", "12"], standalone_mode=False)
@@ -202,6 +204,7 @@ def keyboard() -> Iterator[None]:
         termios.tcgetattr(sys.stdin),
         {kind: signal.signal(kind, leave) for kind in (signal.SIGTERM, signal.SIGHUP)},
     )
+    # After the handlers: a signal in between would leave a terminal that shows no keys.
     tty.setcbreak(sys.stdin)
     try:
         yield

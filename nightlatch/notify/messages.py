@@ -52,6 +52,7 @@ def run_ended(code: int, words: Iterable[str], passing: str) -> Notice:
 def needs_you(asked: Mapping[str, str], *, question: bool) -> Notice:
     """`asked` are the features that wait, each with its question; that is told only where the
     person allows it."""
+    # It goes to services of others: ids and counts, and the question only where it is allowed.
     names = [plain(name, 60) for name in asked]
     told = "; ".join(
         f"{plain(name, 60)}: {plain(text, QUESTION)}"

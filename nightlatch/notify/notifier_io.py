@@ -15,6 +15,7 @@ from nightlatch.project.config.settings import Notify
 from nightlatch.project.project import Project
 from nightlatch.util import outside
 
+# seconds
 PING_EVERY = 600.0
 
 
@@ -108,6 +109,8 @@ class Notifier:
 
     def _send(self, what: Sequence[Mapping[str, object] | None], after: int = 0) -> int:
         with suppress(OSError), self._log.open("ab") as log:
+            # Notices arrive in their order: each sender waits for the one before, as long as that
+            # is ours.
             running = {process.pid for process in self._sent}
             self._sent.append(
                 send(self.project, what, log.fileno(), after if after in running else 0)

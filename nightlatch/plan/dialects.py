@@ -233,6 +233,7 @@ def met_by_criteria(dialect: Dialect, item: Fields) -> bool:
         )
         for each in listed
     ]
+    # Without any mark nothing is said: all() alone would call the feature done.
     return bool(flags) and all(flag is True for flag in flags)
 
 
@@ -304,6 +305,7 @@ def _id(value: object) -> str | None:
 def _derived_id(dialect: Dialect, item: Fields, seen: set[str]) -> str:
     names = dialect.names
     wanted = _text(item, names["description"]) or _text(item, names["title"])
+    # Not by its place in the list: a feature that is moved keeps its history.
     text = f"{item.get('category')}\0{wanted}"
     return _free(f"f-{sha256(text.encode()).hexdigest()[:8]}", seen)
 
@@ -319,6 +321,7 @@ def priority_of(dialect: Dialect, item: Fields) -> float | None:
             return float(value)
         words = (bare(value), *(word.lower() for word in WORDS.findall(value)))
         return next((PRIORITIES[word] for word in words if word in PRIORITIES), None)
+    # True is an integer to Python, and no priority.
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 

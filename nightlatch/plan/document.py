@@ -68,6 +68,8 @@ class Json:
 
     def raw(self, key: Key) -> str:
         place, n = key[:-1], key[-1]
+        # Each list is walked once: element by element a plan of thousands would take as long as its
+        # square.
         if place not in self.spans:
             self.spans[place] = list(
                 json_edit.elements(self.text, json_edit.start_of(self.text, place))
@@ -96,6 +98,7 @@ def document(data: bytes, path: str) -> Document:
     try:
         return Json(text=text, root=json_edit.parse(text, path))
     except PlanError as error:
+        # Else Markdown would be told that JSON has no comments.
         kind = looks_like(text)
         if not kind:
             raise
@@ -113,6 +116,7 @@ def looks_like(text: str) -> tuple[str, str] | None:
     """Return what a file that is no JSON seems to be, with the usual end of its name; None for what
     begins like JSON."""
     begin = text.lstrip("\ufeff \t\r\n")
+    # `[ ]` begins a list of boxes, and no list of JSON.
     if begin[:1] in ("{", "[", '"') and not begin.startswith("[ ]"):
         return None
     lines = [line.strip() for line in begin.splitlines()[:60]]

@@ -27,11 +27,13 @@ def with_features(data: bytes, path: str, items: Sequence[Fields], beside: str =
     place = next(lists, file.lists[-1])
     start, end, gap, unit, close = _style(text, json_edit.start_of(text, place))
     lead = gap[gap.rfind("\n") :] if "\n" in gap else "\n"
+    # json.dumps writes line ends of its own, and the file has others.
     newline = "\r" + lead if "\r\n" in text else lead
     shown = [
         json.dumps(_spelled(file, item), ensure_ascii=False, indent=unit).replace("\n", newline)
         for item in items
     ]
+    # An empty array is written anew, and so is its bracket.
     begin = "[" if close else ","
     added = f",{gap}".join(shown)
     return f"{text[:start]}{begin}{gap}{added}{close}{text[end:]}".encode()
@@ -47,6 +49,7 @@ def with_fields(data: bytes, path: str, added: Added) -> bytes:
         for field, value in fields.items()
     ]
     text, done = [], 0
+    # In the order of their places, which are those in the old text.
     for start, end, new in sorted(edits, key=lambda edit: edit[0]):
         text += [file.doc.text[done:start], new]
         done = end

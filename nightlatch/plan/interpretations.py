@@ -31,6 +31,7 @@ def readings(
 
 def few(names: Iterable[str]) -> str:
     """Return a list of names that stays short however long it is."""
+    # Anybody's words, on their way to a terminal.
     known = [plain(name, 60) for name in names]
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     return ", ".join(known[:_NAMED]) + more
@@ -38,6 +39,7 @@ def few(names: Iterable[str]) -> str:
 
 def falls(values: Sequence[float]) -> bool:
     """Return whether priorities only ever fall down the file."""
+    # Where all are the same, the order of the file says nothing.
     return len(set(values)) > 1 and all(a >= b for a, b in pairwise(values))
 
 

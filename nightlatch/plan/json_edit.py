@@ -17,6 +17,7 @@ _COMMA = re.compile(r"[ \t\r\n,]*")
 _COLON = re.compile(r"[ \t\r\n:]*")
 _CONSTANT = re.compile(r"NaN|-?Infinity")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
+# Python reads half of a pair of escapes, and could not write it to a file again.
 _HALF = re.compile(
     (
         r"(?<!\\)(?:\\\\)*(\\u(?:d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})"
@@ -89,6 +90,7 @@ def parse(text: str, path: str) -> object:
             text, path, 0, "it is nested too deeply for a plan", "keep features in one flat list"
         ) from None
     except ValueError:
+        # Python refuses an integer of thousands of digits without a word on where it stands.
         number = re.search(r"[0-9]{4000,}", text)
         raise error_at(
             text,
@@ -167,6 +169,7 @@ def with_member(text: str, at: int, name: str, value: str) -> tuple[int, str]:
     known = list(members(text, at))
     last = known[-1]
     before = end_of(text, known[-2].start) if len(known) > 1 else at + 1
+    # What stands between two members is the style of the file: a new line, or a space.
     gap = text[before : last.at].replace(",", "", 1)
     colon = text[end_of(text, last.at) : last.start]
     return (
@@ -179,8 +182,10 @@ def error_at(text: str, path: str, at: int, problem: str, fix: str) -> PlanError
     """Return the error at a position of the text, with its line and a caret under the place."""
     head = text[:at]
     line, begin = head.count("\n") + 1, head.rfind("\n") + 1
+    # The byte order mark has no width: the caret would stand one column off.
     begin += text.startswith("\ufeff", begin)
     whole = text[begin:].partition("\n")[0].rstrip("\r")
+    # Some plans are one line of a megabyte.
     cut = max(0, at - begin - _SHOWN // 2)
     shown = "".join(
         c if c.isprintable() or c == "\t" else "\N{MIDDLE DOT}" for c in whole[cut : cut + _SHOWN]
@@ -211,6 +216,8 @@ def _strict(text: str, path: str) -> tuple[object, int]:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Of a name given twice Python keeps the last and other tools the first: a flag would be set in
+    # one, and read in the other.
     value = dict(pairs)
     if len(value) != len(pairs):
         raise _OddError
@@ -244,6 +251,7 @@ def _oddities(text: str, at: int) -> Iterator[tuple[int, str, str]]:
 def _broken(text: str, path: str, error: json.JSONDecodeError) -> PlanError:
     """Return what is wrong where Python's reader stopped, in words that do not depend on its
     version."""
+    # First of all: the reader stops at the marks with words that help nobody.
     if conflict := _CONFLICT.search(text):
         return error_at(
             text,

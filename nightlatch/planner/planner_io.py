@@ -58,6 +58,7 @@ MOST_ANSWER = 2_000_000
 MOST_FILE, MOST_FILES = 64_000, 50
 LISTED = 12_000
 NAME = re.compile(r"[\w.-]+")
+# seconds
 VERIFY = 300.0
 
 
@@ -105,6 +106,8 @@ class Planning:
         Raises PlannerError with every reason, after it was told them once.
         """
         problems: tuple[str, ...] = ()
+        # Told once what is wrong, most agents mend it; what is wrong twice is for the person to
+        # read.
         for turn in (1, 2):
             found = self.examined(self.ask(turn, problems), last=turn == 2)
             if isinstance(found, Draft):
@@ -130,6 +133,8 @@ class Planning:
         ears, brief = LastMessage(), self.folder / f"brief-{turn}.md"
         fs.make_folder(self.folder)
         for old in self.folder.glob(f"*-[{turn}-9].*"):
+            # The folder is what the error points to: answers of an earlier plan would be taken for
+            # this one's.
             old.unlink()
         fs.write_private(brief, self.brief(problems))
         sandbox = self.pool.sandbox
@@ -144,6 +149,7 @@ class Planning:
             stop=ears.flooded,
         )
         end = registry_io.invoke(self.agent, invocation).believed_end
+        # One byte more than is allowed, so that too much can be told from just enough.
         said = read_inside(self.place.out, planner.PLACE, MOST_ANSWER + 1)
         if said is None:
             said = planner.answer_in(ears.words).encode("utf-8", "replace")
@@ -181,6 +187,7 @@ class Planning:
             ]
             text = line(f"{feature.id}{' (done)' if feature.done else ''} {feature.title}", 200)
             text += f" [lacks {', '.join(lacks)}]" if lacks and self.task.aim is Aim.PROVE else ""
+            # Of 10,000 features the first are told, and how many more there are.
             if (room := room - len(text)) < 0:
                 break
             told.append(text)
@@ -394,6 +401,7 @@ def write(project: Project, old: bytes | None, draft: Draft) -> None:
     Raises BusyError, and nothing is written, where the plan is no longer what it was.
     """
     root = project.repo.folder
+    # The agent took minutes: what appeared meanwhile is the person's.
     there = [name for name in draft.files if os.path.lexists(root / name)]
     if project.worktree_plan() != old or there:
         what = ", ".join(there) or project.plan
@@ -403,6 +411,7 @@ def write(project: Project, old: bytes | None, draft: Draft) -> None:
         )
     for name, content in draft.files.items():
         (root / name).parent.mkdir(exist_ok=True)
+        # Not through a link, and never over a file that is there.
         with (root / name).open("xb") as file:
             file.write(content)
         (root / name).chmod(0o755)

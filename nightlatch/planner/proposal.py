@@ -145,7 +145,9 @@ def hopeless(command: str) -> bool:
     """
     if inner := _WRAPPED.fullmatch(command.strip()):
         return hopeless(inner[2])
+    # A separator within quotes separates nothing.
     bare = _QUOTED.sub("~", command)
+    # What follows `||` may save it, so then nothing is certain.
     return "||" not in bare and any(
         _NEVER.fullmatch(part.strip()) for part in re.split(r"&&|[;|\n]", bare)
     )
@@ -191,6 +193,7 @@ def _additions(
         yield f"it has {len(rows)} new features: at least {least}, at most {MOST} at a time"
         return
     numbers = any(feature.id.isdecimal() for feature in plan.features)
+    # US-1 and us_001 would be told apart by the loop, and by no person.
     taken = {_folded(feature.id): feature.id for feature in plan.features}
     for row in rows:
         name = line(row["id"], 60)
@@ -286,12 +289,14 @@ def _commands(proposal: Proposal, plan: Plan) -> Iterator[str]:
             yield f"{name}: its verify is red whatever is done: {line(never)}"
         plan_name = re.escape(plan.path.rpartition("/")[2] or "prd.json")
         records = rf"(?<![\w.-])({plan_name}|progress\.txt)(?![\w-])"
+        # It would be green by what the loop writes itself.
         if record := next(
             filter(None, (re.search(records, command) for command in commands)), None
         ):
             yield f"{name}: its verify looks at {record[1]}, which no agent may change"
         if other := owners.get(commands):
             yield f"{name} and {other} have the same verify, so one of them would prove the other"
+        # Also among the new ones: two features with one proof are proved by either's work.
         owners[commands] = name
 
 

@@ -34,6 +34,7 @@ from nightlatch.util.text import plain
 from nightlatch.util.units import next_clock
 from nightlatch.workspace import profiles, submodules
 
+# The first whose merge-tree merges without a checkout.
 OLDEST_GIT = (2, 38)
 
 
@@ -46,6 +47,7 @@ def before(project: Project) -> tuple[ProjectStatus, list[Diagnostic]]:
     ]
     try:
         seen = status_io.view(project)
+    # A plan that cannot be read hides nothing else: every probe is still asked.
     except NightlatchError:
         seen = status_io.view(replace(project, plan=""))
     probes = (
@@ -284,6 +286,7 @@ def briefed(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
 def hired(seen: ProjectStatus) -> Iterator[Diagnostic]:
     """The agents that are here, and who pays for each."""
+    # The first has to be there; the others stand in for it when it meets a limit.
     for number, name in enumerate(seen.project.config.agent):
         try:
             agent = registry_io.load(name, seen.project.config.agents)
@@ -376,6 +379,7 @@ def reserved(seen: ProjectStatus) -> Iterator[Diagnostic]:
     """Features whose words name files that only the person and the loop may change."""
     guarded_paths = matcher(seen.project.protected())
     for feature in seen.plan.features:
+        # No session will ever be given these.
         if feature.done or feature.skip:
             continue
         allowed = matcher(tuple(map(seen.project.path, feature.may_change)))
@@ -420,6 +424,7 @@ def signing(seen: ProjectStatus) -> Iterator[Diagnostic]:
 
     An error says that it cannot.
     """
+    # A passphrase that is asked for at three in the morning ends the night.
     if seen.project.config.land.sign and seen.tip:
         seen.project.repo.commit(
             seen.project.repo.tree_of(seen.tip), [seen.tip], "can this be signed?", sign=True

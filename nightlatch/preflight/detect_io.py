@@ -75,6 +75,7 @@ def look(project: Project) -> DetectedProject:
         tools=tuple(tool for tool in tools if has_program(root, tool.program)),
         absent=tuple(tool for tool in tools if not has_program(root, tool.program)),
         agents=agents_on_path(root),
+        # An init.sh makes the environment itself, in each workspace.
         share=() if "init.sh" in paths else environments(project),
         unsafe=unsafe(),
         hooks=detect.hooks(paths, lambda program: has_program(root, program)),
@@ -135,6 +136,7 @@ def imports(project: Project, module: str, folder: str = "") -> bool:
         for place in own
         if not project.repo.as_person("ls-files", "--", str(place)).output()
     )
+    # What is imported here runs as the person.
     python = next(made, None) or outside.program("python3")
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
     return python is not None and outside.asked([python, "-P", "-c", code, module]).returncode == 0

@@ -36,6 +36,7 @@ from nightlatch.workspace.pool import Pool
 def examine(project: Project, console: Console) -> Iterator[Diagnostic]:
     """One finding after another, the cheap ones first; the console shows what runs meanwhile."""
     seen, found = before(project)
+    # What costs nothing comes first: nobody waits for agents to learn that git is too old.
     yield from found
     if seen.tip and seen.plan.features:
         yield from guarded("sandbox", lambda: tried_out(seen, console))
@@ -108,6 +109,7 @@ def confined(seen: ProjectStatus, sandbox: Sandbox) -> Iterator[Diagnostic]:
 def spoken_to(seen: ProjectStatus, pool: Pool, name: str) -> Iterator[Diagnostic]:
     """An agent's answer to one word, where it is here."""
     agent = registry_io.load(name, seen.project.config.agents)
+    # The scripted one has no account and no limit that could keep it from answering.
     if name != "scripted" and registry_io.which(agent, seen.project.repo.folder, os.environ):
         end = knock(seen.project, pool, agent, seen.tip)
         yield answered(agent, end)
@@ -197,11 +199,13 @@ def offline(seen: ProjectStatus, pool: Pool, engine: VerdictEngine) -> Iterator[
     """What fails on the branch only because checks have no network: what does not pass is tried
     once more with it."""
     config, bad = seen.project.config, without_success(engine.state(seen.tip))
+    # Everything is run once more, so only where something fails and the network could be why.
     if config.checks.network or not pool.sandbox.traits.network or not bad:
         return
     project = replace(
         seen.project, config=replace(config, checks=replace(config.checks, network=True))
     )
+    # A cache of its own: results with the network must not be taken for those without.
     with TemporaryDirectory(prefix="nightlatch-") as folder:
         progress = engine.evaluator.progress
         online = engine_io.verdict_engine(project, pool, progress=progress, cache=Path(folder))

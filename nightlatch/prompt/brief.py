@@ -148,13 +148,17 @@ def compose(parts: BriefParts, templates: Templates, budget: int = BUDGET) -> Br
         **whole,
         "patterns": _shorter(whole["patterns"], _bytes(*whole["patterns"]) - PATTERNS),
     }
+    # Rendered again after each cut: only the text shows how many bytes the template makes of a
+    # part.
     render = renderer(parts.template, templates, NAMES)
     text = render(_values(parts, lists, whole))
+    # Findings that are less near go before anything else: they were given the room that is left.
     near = max(len(whole["findings"]) - parts.spare, 0)
     for name, least in (("findings", near), *((name, 0) for name in CUT_FIRST)):
         while (over := _bytes(text) - budget) > 0 and len(lists[name]) > least:
             lists[name] = _shorter(lists[name], over, least)
             text = render(_values(parts, lists, whole))
+    # Last of all the plan's own fields: an agent can read them there, and is told which.
     if _bytes(text) > budget and parts.feature.more:
         return compose(
             replace(parts, feature=shortened(parts.feature, _bytes(text) - budget)),
@@ -201,6 +205,7 @@ def _lists(parts: BriefParts) -> dict[str, tuple[str, ...]]:
 def _shorter(items: tuple[str, ...], over: int, least: int = 0) -> tuple[str, ...]:
     """The items without as many of the last ones as are needed to save `over` bytes; the first
     `least` stay."""
+    # From the end: what comes first is worth most.
     keep = len(items)
     while over > 0 and keep > least:
         keep -= 1
@@ -260,6 +265,7 @@ def _kept(parts: BriefParts, lists: Mapping[str, tuple[str, ...]], text: str) ->
         "next": _bytes(line(parts.next, 500)),
     }
     sizes = {**own, **{name: _bytes(*lists[name]) for name in reversed(CUT_FIRST)}}
+    # What is left is the template's: nobody counts its words.
     sizes["rules"] = _bytes(text) - sum(sizes.values())
     return tuple(Part(name=name, size=size) for name, size in sizes.items() if size)
 

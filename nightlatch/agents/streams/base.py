@@ -59,6 +59,7 @@ def other(raw: str, *, known: bool) -> Event:
 
 def cut(value: str, most: int = LONGEST_TEXT) -> str:
     """The beginning and the end of a long text."""
+    # Both ends: how it began, and the error at its end.
     half = most // 2
     return (
         value
@@ -80,6 +81,7 @@ def text(value: object) -> str:
 
 
 def number(value: object) -> int:
+    # Anybody's number: NaN, infinity and what is below nothing count as nothing.
     return int(value) if isinstance(value, int | float) and 0 <= value < 1e15 else 0
 
 
@@ -139,6 +141,7 @@ def tokens(
 ) -> Usage:
     """Counts as a stream gives them; `written` to a cache is fresh input; with `holds_cached`
     the fresh count has the cached in it."""
+    # Providers count in two ways, and a cached token must not cost twice.
     read = number(cached)
     new = max(0, number(fresh) - read) if holds_cached else number(fresh)
     return Usage(input=new + number(written), cached=read, output=number(output), usd=dollars(usd))

@@ -61,6 +61,7 @@ class Claude(wire.JsonReader):
 
     def _assistant(self, line: wire.Json) -> Iterator[Event]:
         said, ours = wire.obj(line.get("message")), line.get("parent_tool_use_id") is None
+        # What follows is not said by the model: it is the program's own message on an error.
         self._error = wire.text(line.get("error"))
         if wire.text(said.get("id")) != self._message and said.get("usage") and not self._error:
             self._message = wire.text(said.get("id"))

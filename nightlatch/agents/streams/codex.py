@@ -20,6 +20,7 @@ class Codex(wire.JsonReader):
                 yield from _item(str(stage), wire.obj(line.get("item")))
             case "error":
                 words = wire.text(line.get("message"))
+                # Not its end: it goes on by itself.
                 yield wire.retry(words) if words.startswith("Reconnecting") else wire.error(words)
             case "turn.completed":
                 yield wire.usage(_used(wire.obj(line.get("usage"))), total=True)

@@ -59,6 +59,7 @@ def _failed(told: wire.Json) -> Iterator[Event]:
         f"{wire.text(data.get('message')) or wire.text(told.get('name'))}"
         f" {wire.text(data.get('responseBody'))}".strip()
     )
+    # When a limit ends stands in a header only, and is read from words.
     later = wire.text(wire.obj(data.get("responseHeaders")).get("retry-after"))
     words += f" retry-after: {later}" if later else ""
     yield wire.error(words, status=data.get("statusCode"))

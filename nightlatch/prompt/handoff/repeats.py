@@ -31,6 +31,7 @@ def trodden(found: Sequence[RelevantFinding]) -> KnownFacts:
 
     The reproduction is to be run again; a file that another finding cites is no dead end.
     """
+    # To see the failure again is what a note asks for, and no repetition.
     again = {each.finding.reproduction.command for each in found if each.finding.reproduction}
     settled = [each for each in found if each.state in CONFIRMED]
     alive = {

@@ -50,6 +50,7 @@ def ground(project: Project, tip: str, feature: Feature, branch: str) -> TrialSe
 
 def bare(project: Project, tree: str) -> str:
     """A tree without the record: the note is all that is told."""
+    # A session that could read them would know what the note leaves out.
     recorded = matcher((project.progress, project.path("findings"), project.sheets))
     return project.repo.tree_with(
         tree, {path: None for path in project.repo.files(tree) if recorded(path)}
@@ -79,6 +80,7 @@ def session(place: TrialSetup, agent: Agent, note: str, known: KnownFacts) -> Re
         spec = profiles.with_notes(spec, space, sandbox)
         usual = invoke_io.invocation(project, space, sandbox, spec, brief)
         end = registry_io.invoke(agent, replace(usual, on_event=count.hear)).believed_end
+    # Nothing repeated by an agent that did nothing would be the best result of all.
     if not count.calls or end.end not in SHOWS:
         says = (
             f"{agent.name} made {count.calls} tool calls and ended so:"
