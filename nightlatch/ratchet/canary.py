@@ -25,11 +25,11 @@ class PlantedCanary:
     ids: tuple[str, ...]
 
     def names_to_run(self) -> tuple[str, ...]:
-        """The names by which a runner is asked for the canary: its file and its tests."""
+        """Return the names by which a runner is asked for the canary: its file and its tests."""
         return (self.path, *(f"{self.path}{end}" for end in self.ids))
 
     def wrong(self, found: SuiteResult) -> str:
-        """What the runner's report has wrong, "" where it is right."""
+        """Return what the runner's report has wrong, "" where it is right."""
         if found.broken:
             return found.broken
         # A runner may put more before the end of an id: a folder, a package, a class.
@@ -48,8 +48,8 @@ class PlantedCanary:
 
 
 def plant(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str]) -> PlantedCanary:
-    """The canary beside a test file of the base, whose text is given; it imports these files of
-    code first."""
+    """Return the canary beside a test file of the base, whose text is given; it imports these
+    files of code first."""
     folder, base = posixpath.split(beside)
     package = re.search(r"^package (\w+)", text, re.MULTILINE)
     modules = [module(path) if path.endswith(".py") else relative(path, folder) for path in sources]
@@ -67,7 +67,8 @@ def plant(kind: Canary, name: str, beside: str, text: str, sources: Iterable[str
 
 
 def _file_name(kind: Canary, name: str, base: str) -> str:
-    """A name like that of the test file beside it, so that the project's own patterns take it."""
+    """Return a name like that of the test file beside it, so that the project's own patterns
+    take it."""
     shape = test_names.SHAPE.fullmatch(base)
     if shape is None or kind.file != "{name}":
         return kind.file
@@ -75,14 +76,14 @@ def _file_name(kind: Canary, name: str, base: str) -> str:
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
-    """A text with these words put in their places."""
+    """Return a text with these words put in their places."""
     for word, value in words.items():
         text = text.replace(word, value)
     return text
 
 
 def module(path: str) -> str:
-    """The dotted name that a Python file is usually imported by."""
+    """Return the dotted name that a Python file is usually imported by."""
     inner = path.rpartition("src/")[2].removesuffix(".py").removesuffix("/__init__")
     return inner.replace("/", ".")
 
@@ -93,7 +94,7 @@ def relative(path: str, folder: str) -> str:
 
 
 def ranked(files: Sequence[str], texts: Sequence[str], sources: Iterable[str]) -> list[str]:
-    """Test files, those first that speak of the changed files."""
+    """Return test files, those first that speak of the changed files."""
     stems = "|".join(
         re.escape(stem)
         for stem in sorted({posixpath.basename(path).partition(".")[0] for path in sources})

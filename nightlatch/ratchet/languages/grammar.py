@@ -124,7 +124,7 @@ class Parsed:
         return bisect_left(self.breaks, self.starts[at]) + 1 if at < len(self.starts) else 1
 
     def parts(self, start: int, end: int) -> list[Span]:
-        """What stands between the commas of a bracket."""
+        """Return what stands between the commas of a bracket."""
         cuts, at = [start], start
         while at < end:
             if self.tokens[at].text == ",":
@@ -135,7 +135,8 @@ class Parsed:
         ]
 
     def hits(self, name: str, start: int, end: int) -> Iterator[tuple[int, re.Match[str]]]:
-        """The first token of each place where a pattern of the language is found, and the match."""
+        """Yield the first token of each place where a pattern of the language is found, and the
+        match."""
         pattern = self.language.words.get(name)
         if pattern is None or start >= end:
             return
@@ -149,7 +150,7 @@ class Parsed:
 
 @cache
 def languages() -> Mapping[str, Language]:
-    """Every language by its name, from its data file."""
+    """Return every language by its name, from its data file."""
     ranks = data.table(DATA, "ranks.toml")
     names = (name for name in data.names(DATA, ".toml") if name != "ranks")
     return {name: _language(data.table(DATA, f"{name}.toml"), ranks) for name in names}
@@ -212,7 +213,7 @@ def _by_ending() -> Mapping[str, Language]:
 
 
 def language_of(path: str) -> Language | None:
-    """The language of a file by its ending; None where no data file knows it."""
+    """Return the language of a file by its ending; None where no data file knows it."""
     name = path.rpartition("/")[2]
     return _by_ending().get(name.rpartition(".")[2].lower()) if "." in name else None
 
@@ -265,7 +266,7 @@ def preload() -> None:
 
 
 def _places(language: Language) -> set[tuple[str, str]]:
-    """The modules and functions of a language's grammars."""
+    """Return the modules and functions of a language's grammars."""
     return {
         (language.module, language.function),
         *(_entry_point(variant) for variant in language.variants.values()),
@@ -278,7 +279,7 @@ def _entry_point(variant: str) -> tuple[str, str]:
 
 
 def parse(path: str, text: str, language: Language) -> Parsed:
-    """The text as its language's grammar reads it, faults included."""
+    """Return the text as its language's grammar reads it, faults included."""
     # The library is heavy: it is loaded where a text is read, not where this module is.
     core = importlib.import_module("tree_sitter")
     source = rewritten(text, language).encode("utf-8", "surrogatepass")
@@ -302,22 +303,22 @@ def parse(path: str, text: str, language: Language) -> Parsed:
 
 
 def _grammar_of(path: str, language: Language) -> tuple[str, str]:
-    """The module and the function of the grammar for a path: TypeScript and its markup have
-    their own."""
+    """Return the module and the function of the grammar for a path: TypeScript and its markup
+    have their own."""
     variant = language.variants.get(path.rpartition(".")[2].lower())
     return _entry_point(variant) if variant else (language.module, language.function)
 
 
 def tree(path: str, source: bytes, language: Language) -> "Tree":
-    """The syntax tree of a text in the language of a path."""
+    """Return the syntax tree of a text in the language of a path."""
     core = importlib.import_module("tree_sitter")
     found: Tree = core.Parser(_grammar(*_grammar_of(path, language))).parse(source)
     return found
 
 
 def rewritten(text: str, language: Language) -> str:
-    """The text with what its grammar does not know put as something that it knows, byte for
-    byte as long."""
+    """Return the text with what its grammar does not know put as something that it knows, byte
+    for byte as long."""
     for pattern, shape in language.rewrite:
         text = pattern.sub(lambda found, shape=shape: _filled(found, shape), text)  # type: ignore[misc]  # a default argument
     return text
@@ -333,7 +334,7 @@ def _filled(found: re.Match[str], shape: str) -> str:
 def leaves(
     tree: "Tree", source: bytes, atoms: Iterable[str], *, comments: bool = False
 ) -> Iterator[Token]:
-    """All tokens in order, comments only where they are asked for."""
+    """Yield all tokens in order, comments only where they are asked for."""
     single = frozenset(atoms)
     # A cursor and no recursion: generated code nests deeper than Python's stack.
     cursor = tree.walk()
@@ -351,7 +352,7 @@ def leaves(
 
 
 def _token(node: "Node", source: bytes) -> Token | None:
-    """A leaf as a token, None for what is nothing but space."""
+    """Return a leaf as a token, None for what is nothing but space."""
     text = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
     return Token(kind=node.type, text=text, at=node.start_byte) if text.strip() else None
 
@@ -365,7 +366,7 @@ def _goes_on(cursor: "TreeCursor") -> bool:
 
 
 def brackets(tokens: Sequence[Token]) -> dict[int, int]:
-    """Index of each opening bracket to that of its closing one."""
+    """Return index of each opening bracket to that of its closing one."""
     pairs, waiting = dict[int, int](), list[tuple[str, int]]()
     for i, token in enumerate(tokens):
         if token.text in OPEN:
@@ -376,7 +377,7 @@ def brackets(tokens: Sequence[Token]) -> dict[int, int]:
 
 
 def faults(tree: "Tree") -> tuple[Span, ...]:
-    """Where the grammar met something that it cannot read, in bytes."""
+    """Return where the grammar met something that it cannot read, in bytes."""
     found, waiting = list[Span](), [tree.root_node] if tree.root_node.has_error else []
     while waiting:
         node = waiting.pop()

@@ -25,8 +25,8 @@ def how(language: Language) -> str:
 
 
 def patterns(language: Language) -> Iterator[str]:
-    """The files of one language that hold tests by custom, and those that its runners take by
-    themselves."""
+    """Yield the files of one language that hold tests by custom, and those that its runners take
+    by themselves."""
     told = f"- **{language.title}**: {listed(language.files)}."
     anywhere = "hint" in language.words
     elsewhere = bool(language.endings) and language.collected != language.files

@@ -93,13 +93,13 @@ class Outline:
     leaving: Sequence[tuple[int, Span, Span | None]]
 
     def between(self, start: int, end: int) -> Iterator[Chain]:
-        """The chains that start between two tokens."""
+        """Yield the chains that start between two tokens."""
         for at in self.order[bisect_left(self.order, start) : bisect_left(self.order, end)]:
             yield self.chains[at]
 
 
 def outline(parsed: Parsed) -> Outline:
-    """Everything that the query of its language finds in a file."""
+    """Return everything that the query of its language finds in a file."""
     kinds = _by_kind(parsed)
     chains = _chains(parsed, kinds.get("call", ()))
     branches = [
@@ -129,7 +129,7 @@ def outline(parsed: Parsed) -> Outline:
 
 
 def _by_kind(parsed: Parsed) -> dict[str, list[Nodes]]:
-    """What the query finds, by what each of its patterns is for."""
+    """Return what the query finds, by what each of its patterns is for."""
     kinds: dict[str, list[Nodes]] = {}
     for nodes in parsed.finds:
         for kind in KINDS:
@@ -139,7 +139,7 @@ def _by_kind(parsed: Parsed) -> dict[str, list[Nodes]]:
 
 
 def _spans(parsed: Parsed, kinds: Mapping[str, Sequence[Nodes]], kind: str) -> list[Span]:
-    """Where everything of one kind stands."""
+    """Return where everything of one kind stands."""
     return [parsed.span(nodes[kind][0]) for nodes in kinds.get(kind, ())]
 
 
@@ -154,7 +154,8 @@ def _is_always(parsed: Parsed, branch: Branch) -> bool:
 def _rounds(
     parsed: Parsed, branches: Sequence[Branch], chains: Mapping[int, Chain]
 ) -> Iterator[tuple[Span, Span]]:
-    """What goes through a list: where the list stands, and what is done with each of its rows."""
+    """Yield what goes through a list: where the list stands, and what is done with each of its
+    rows."""
     yield from ((branch.condition, branch.body) for branch in branches if branch.loop)
     for chain in chains.values():
         for call in chain.calls:
@@ -196,7 +197,7 @@ def _chains(parsed: Parsed, found: Sequence[Nodes]) -> dict[int, Chain]:
 
 
 def _distinct_calls(parsed: Parsed, found: Sequence[Nodes]) -> Iterable[Call]:
-    """Each call once.
+    """Return each call once.
 
     Of several readings of one call the one with more arguments counts; a block that only one of
     them has belongs to it.
@@ -216,7 +217,7 @@ def _distinct_calls(parsed: Parsed, found: Sequence[Nodes]) -> Iterable[Call]:
 
 
 def _fullness(call: Call) -> tuple[int, bool]:
-    """How much of a call one reading of it has."""
+    """Return how much of a call one reading of it has."""
     return len(call.args), call.block is not None
 
 

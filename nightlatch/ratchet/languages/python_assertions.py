@@ -86,7 +86,7 @@ PARTIAL = {
 
 
 def claims(test: ast.expr, weight: int) -> Iterator[Assertion]:
-    """The assertions that one expression makes."""
+    """Yield the assertions that one expression makes."""
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
         for part in test.values:
             yield from claims(part, weight)
@@ -101,7 +101,7 @@ def claims(test: ast.expr, weight: int) -> Iterator[Assertion]:
 
 
 def unittest_claims(call: ast.Call, weight: int) -> tuple[Assertion, ...]:
-    """The same for a method of unittest.TestCase, empty where it is none."""
+    """Return the same for a method of unittest.TestCase, empty where it is none."""
     if not isinstance(call.func, ast.Attribute) or not call.args:
         return ()
     name, args = OLD_NAMES.get(call.func.attr, call.func.attr), call.args
@@ -124,21 +124,22 @@ def unittest_claims(call: ast.Call, weight: int) -> tuple[Assertion, ...]:
 
 
 def _unittest_subject(name: str, args: Sequence[ast.expr]) -> ast.expr:
-    """What a method looks at: the second where the first is a constant, or should be held by it."""
+    """Return what a method looks at: the second where the first is a constant, or should be held
+    by it."""
     first, second = args[0], args[1] if len(args) > 1 else ast.Constant(value=None)
     is_turned = name in {"assertIn", "assertNotIn"} and len(args) > 1
     return second if is_turned or isinstance(first, ast.Constant) else first
 
 
 def _unittest_rank(name: str, first: ast.expr, second: ast.expr) -> int:
-    """How exactly a method compares; what is only true or false says little."""
+    """Return how exactly a method compares; what is only true or false says little."""
     says_truth = bool(TRUTH & {ast.unparse(first), ast.unparse(second)})
     return VAGUE if RANKS[name] == EXACT and says_truth else RANKS[name]
 
 
 def as_expression(name: str, args: Sequence[ast.expr]) -> str:
-    """The expression that pytest would be given for a method of unittest, "" where none says
-    the same."""
+    """Return the expression that pytest would be given for a method of unittest, "" where none
+    says the same."""
     one, two = (
         ast.unparse(arg) for arg in (*args, ast.Constant(value=None), ast.Constant(value=None))[:2]
     )
@@ -151,7 +152,7 @@ def as_expression(name: str, args: Sequence[ast.expr]) -> str:
 
 
 def _subject(test: ast.expr) -> tuple[str, int]:
-    """What an expression claims something of, and how exactly."""
+    """Return what an expression claims something of, and how exactly."""
     match test:
         case ast.Compare(left=left, ops=[op], comparators=[right]):
             return _subject_of_comparison(left, op, right)
@@ -170,14 +171,16 @@ def _subject(test: ast.expr) -> tuple[str, int]:
 
 
 def _subject_of_comparison(left: ast.expr, op: ast.cmpop, right: ast.expr) -> tuple[str, int]:
-    """The side that is looked at: not the constant, and of `in` what should hold the other."""
+    """Return the side that is looked at: not the constant, and of `in` what should hold the
+    other."""
     is_turned = isinstance(left, ast.Constant) or isinstance(op, (ast.In, ast.NotIn))
     subject, other = (right, left) if is_turned else (left, right)
     return ast.unparse(subject), _rank(op, subject, other)
 
 
 def _subject_of_call(func: ast.expr, args: Sequence[ast.expr]) -> tuple[str, int]:
-    """What a call that gives a truth value looks at: its receiver, or one of its arguments."""
+    """Return what a call that gives a truth value looks at: its receiver, or one of its
+    arguments."""
     last = ast.unparse(func).rpartition(".")[2]
     if last in CLOSE and args:
         return ast.unparse(args[0]), EXACT

@@ -25,8 +25,8 @@ WIDE = {"", "Exception", "BaseException", "AssertionError"}
 
 
 def gated(tree: ast.Module) -> Iterator[Function]:
-    """The functions that are only there under a condition: where it does not hold, no runner
-    misses a test that it never saw."""
+    """Yield the functions that are only there under a condition: where it does not hold, no
+    runner misses a test that it never saw."""
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and constant(node.test) is not True:
             branches = (inner for part in (*node.body, *node.orelse) for inner in ast.walk(part))
@@ -34,7 +34,7 @@ def gated(tree: ast.Module) -> Iterator[Function]:
 
 
 def skips(file: File, nodes: Sequence[ast.AST]) -> Marks:
-    """How often a skip or an expected failure is asked for, at once or under a condition."""
+    """Return how often a skip or an expected failure is asked for, at once or under a condition."""
     marks: Marks = Counter()
     calls = {id(n.func): n for n in nodes if isinstance(n, ast.Call)}
     conditional = _ids_under_conditions(nodes)
@@ -52,13 +52,13 @@ def skips(file: File, nodes: Sequence[ast.AST]) -> Marks:
 
 
 def _ids_under_conditions(nodes: Sequence[ast.AST]) -> set[int]:
-    """The ids of all nodes that stand in a branch or behind a failure."""
+    """Return the ids of all nodes that stand in a branch or behind a failure."""
     parts = [part for node in nodes for part in _conditional_parts(node)]
     return {id(inner) for part in parts for inner in ast.walk(part)}
 
 
 def _conditional_parts(node: ast.AST) -> Sequence[ast.stmt]:
-    """The statements in a node that only run under a condition, or after a failure."""
+    """Return the statements in a node that only run under a condition, or after a failure."""
     if isinstance(node, ast.If) and constant(node.test) is None:
         return [*node.body, *node.orelse]
     return node.body if isinstance(node, ast.ExceptHandler) else ()
@@ -75,7 +75,7 @@ def _has_condition(name: str, call: ast.Call | None) -> bool:
 
 
 def inherited(file: File, body: Sequence[ast.stmt], decorators: Sequence[ast.expr] = ()) -> Marks:
-    """What the top of a file, or a class, does to all of its tests."""
+    """Return what the top of a file, or a class, does to all of its tests."""
     nodes = [*decorators, *(node for node in body if _acts_on_all(file, node))]
     inner = [n for node in nodes for n in ast.walk(node)]
     off = sum(map(_takes_tests_away, body))
@@ -127,7 +127,7 @@ def _swallows(scope: Scope, handler: ast.ExceptHandler) -> bool:
 
 
 def mocked(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """The last names of what is replaced by a stand-in."""
+    """Yield the last names of what is replaced by a stand-in."""
     for node in nodes:
         match node:
             case ast.Call(func=func, args=[first, *rest]) if PATCHES.search(ast.unparse(func)):

@@ -25,7 +25,7 @@ FAIL = Assertion(subject="fail", rank=EXACT, text="fail")
 
 
 def walk(scope: Scope, body: Sequence[ast.stmt], weight: int = 1) -> Iterator[Assertion]:
-    """The assertions that are reached, each as often as can be told."""
+    """Yield the assertions that are reached, each as often as can be told."""
     for node in body:
         yield from _assertions_of(scope, node, weight)
         if isinstance(node, (ast.Return, ast.Raise, ast.Continue, ast.Break)):
@@ -41,7 +41,7 @@ def _may_always_hold(test: ast.expr) -> bool:
 
 
 def _assertions_of(scope: Scope, node: ast.stmt, weight: int) -> Iterator[Assertion]:
-    """The assertions of one statement and of what stands in it."""
+    """Yield the assertions of one statement and of what stands in it."""
     match node:
         case ast.Assert():
             yield from claims(node.test, weight)
@@ -73,8 +73,8 @@ def _assertions_of(scope: Scope, node: ast.stmt, weight: int) -> Iterator[Assert
 
 
 def _of_branches(scope: Scope, node: ast.If, weight: int) -> Iterator[Assertion]:
-    """The assertions of both branches; what never holds, or holds by the clock or the machine,
-    counts for nothing."""
+    """Yield the assertions of both branches; what never holds, or holds by the clock or the
+    machine, counts for nothing."""
     value = constant(node.test)
     gated = bool(GATES.search(ast.unparse(node.test)))
     yield from walk(scope, node.body, 0 if value is False or gated else weight)
@@ -88,8 +88,8 @@ def _is_used(scope: Scope, node: Function) -> bool:
 
 
 def _of_calls(file: File, node: ast.AST, weight: int) -> Iterator[Assertion]:
-    """Assertions that are calls: unittest's, raises, and helpers, of which those that are not
-    in sight count as MANY."""
+    """Yield assertions that are calls: unittest's, raises, and helpers, of which those that are
+    not in sight count as MANY."""
     for call in ast.walk(node):
         if not isinstance(call, ast.Call):
             continue
@@ -102,7 +102,8 @@ def _of_calls(file: File, node: ast.AST, weight: int) -> Iterator[Assertion]:
 
 
 def _claim_of_call(file: File, call: ast.Call) -> tuple[str, int]:
-    """What a call claims, and for how many assertions it stands, 0 where it claims nothing."""
+    """Return what a call claims, and for how many assertions it stands, 0 where it claims
+    nothing."""
     name, text = ast.unparse(call.func), ast.unparse(call)
     last = name.rpartition(".")[2]
     if FAILS.search(name):
@@ -131,7 +132,7 @@ def _leaves(body: Sequence[ast.stmt]) -> bool:
 
 
 def _length(scope: Scope, node: ast.expr) -> int:
-    """How often a loop runs, MANY where that cannot be told."""
+    """Return how often a loop runs, MANY where that cannot be told."""
     match node:
         case ast.List() | ast.Tuple() | ast.Set():
             return len(node.elts)
@@ -161,8 +162,8 @@ def _length(scope: Scope, node: ast.expr) -> int:
 
 
 def depths(body: Sequence[ast.stmt], depth: int) -> Iterator[tuple[str, int]]:
-    """Each statement, or what it asserts, with the number of branches, loops and functions that
-    it stands in."""
+    """Yield each statement, or what it asserts, with the number of branches, loops and functions
+    that it stands in."""
     for node in body:
         inner = [
             part for name in ("body", "orelse", "finalbody") for part in getattr(node, name, ())

@@ -24,7 +24,8 @@ class File:
     helpers: Mapping[str, int]
 
     def scope(self, fn: Function) -> "Scope":
-        """The function with its local names that are assigned once and what they stand for."""
+        """Return the function with its local names that are assigned once and what they stand
+        for."""
         nodes = tuple(n for n in ast.walk(fn) if n is not fn)
         pairs = [
             (n.targets[0].id, n.value)
@@ -36,7 +37,7 @@ class File:
         return Scope(self, fn, nodes, {name: value for name, value in pairs if count[name] == 1})
 
     def full(self, node: ast.AST) -> str:
-        """The dotted name with its imported root in full."""
+        """Return the dotted name with its imported root in full."""
         text = ast.unparse(node)
         root, dot, rest = text.partition(".")
         return f"{self.imports.get(root, root)}{dot}{rest}"
@@ -53,7 +54,7 @@ class Scope:
 
 
 def imported(tree: ast.Module) -> dict[str, str]:
-    """Every imported name with the full name of what it stands for."""
+    """Return every imported name with the full name of what it stands for."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

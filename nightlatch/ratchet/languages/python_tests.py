@@ -80,7 +80,7 @@ def _read(tree: ast.Module, helpers: Mapping[str, int]) -> Source:
 
 
 def _file_of(tree: ast.Module, functions: Sequence[Found], helpers: Mapping[str, int]) -> File:
-    """What the tests of a file lean on: its imports, constants, named skips and helpers."""
+    """Return what the tests of a file lean on: its imports, constants, named skips and helpers."""
     plain = File(imported(tree), _constants(tree), {}, {})
     scopes = [plain.scope(fn) for _, fn, _ in functions if not fn.name.startswith("test")]
     own = {scope.fn.name: sum(a.weight for a in walk(scope, scope.fn.body)) for scope in scopes}
@@ -88,7 +88,7 @@ def _file_of(tree: ast.Module, functions: Sequence[Found], helpers: Mapping[str,
 
 
 def _constants(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names that are assigned at the top of a file, with what they stand for."""
+    """Return the names that are assigned at the top of a file, with what they stand for."""
     return {
         t.id: node.value
         for node in tree.body
@@ -99,8 +99,8 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _named_skips(file: File, scopes: Sequence[Scope]) -> dict[str, Marks]:
-    """The skips that a test asks for by a name: of a constant that holds a mark, of a helper or a
-    fixture that skips."""
+    """Return the skips that a test asks for by a name: of a constant that holds a mark, of a
+    helper or a fixture that skips."""
     named = {
         name: marks
         for name, value in file.constants.items()
@@ -128,8 +128,8 @@ def _marks_from_outside(
 
 
 def _origins(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """(name, module) of each import, what the name is called there behind a `#`; "" where it
-    brings in everything."""
+    """Yield (name, module) of each import, what the name is called there behind a `#`; "" where
+    it brings in everything."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((a.asname or a.name.partition(".")[0], a.name) for a in node.names)
@@ -142,7 +142,7 @@ def _origins(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _around(node: ast.AST, tests: set[int]) -> Iterator[str]:
-    """The words and literals of a file outside its tests and imports."""
+    """Yield the words and literals of a file outside its tests and imports."""
     for child in ast.iter_child_nodes(node):
         if id(child) in tests or isinstance(child, (ast.Import, ast.ImportFrom)):
             continue
@@ -200,7 +200,7 @@ def _test(file: File, name: str, fn: Function, outside: Marks) -> Test:
 
 
 def _marks(scope: Scope, names: Mapping[str, str]) -> Marks:
-    """What weakens a test in its own text and its decorators."""
+    """Return what weakens a test in its own text and its decorators."""
     file, fn = scope.file, scope.fn
     asked = {a.arg for a in fn.args.args} | {
         n.value for d in fn.decorator_list for n in ast.walk(d) if isinstance(n, ast.Constant)
@@ -221,7 +221,7 @@ def _marks(scope: Scope, names: Mapping[str, str]) -> Marks:
 
 
 def _claimed(scope: Scope, body: Sequence[ast.stmt]) -> Iterator[Assertion]:
-    """The assertions of a function, each with how deep it stands."""
+    """Yield the assertions of a function, each with how deep it stands."""
     # Of an assertion that is made twice the first place counts.
     deep = dict(reversed([*depths(body, 0)]))
     for a in walk(scope, scope.fn.body):
@@ -232,8 +232,8 @@ def _claimed(scope: Scope, body: Sequence[ast.stmt]) -> Iterator[Assertion]:
 
 
 def _tested(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """The names of the outermost calls: what stands in an assertion, is assigned, or stands
-    alone."""
+    """Yield the names of the outermost calls: what stands in an assertion, is assigned, or
+    stands alone."""
     for node in nodes:
         match node:
             case ast.Assert(test=ast.Compare(left=left, comparators=others)):
@@ -255,7 +255,7 @@ def _tested(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _limits(nodes: Iterable[ast.AST]) -> dict[str, tuple[float, ...]]:
-    """Tolerances, time-outs and thresholds, turned so that larger is looser."""
+    """Return tolerances, time-outs and thresholds, turned so that larger is looser."""
     limits: dict[str, list[float]] = {}
     for node in nodes:
         for key, number in _limits_of(node):
@@ -264,7 +264,7 @@ def _limits(nodes: Iterable[ast.AST]) -> dict[str, tuple[float, ...]]:
 
 
 def _limits_of(node: ast.AST) -> Iterator[tuple[str, float]]:
-    """What one call or one comparison limits, and by which number."""
+    """Yield what one call or one comparison limits, and by which number."""
     match node:
         case ast.Call(keywords=words):
             for word in words:
@@ -295,7 +295,7 @@ def _number(node: ast.expr) -> float | None:
 
 
 def _raises(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    """(type, message) of each exception that is expected."""
+    """Yield (type, message) of each exception that is expected."""
     for node in nodes:
         match node:
             case ast.Call(func=func, args=[kind, *rest], keywords=words) if RAISES.search(
@@ -308,8 +308,8 @@ def _raises(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
 
 
 def _rows(file: File, fn: Function) -> tuple[str, ...] | None:
-    """The rows of all parametrize decorators together, None where there are none or one cannot
-    be told."""
+    """Return the rows of all parametrize decorators together, None where there are none or one
+    cannot be told."""
     rows: tuple[str, ...] | None = None
     for mark in fn.decorator_list:
         if not _is_parametrize(mark):

@@ -17,7 +17,8 @@ MOST_KEPT = 256
 
 
 def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Source:
-    """The tests of one file, none where nothing here knows its language. Raises UnreadableError."""
+    """Return the tests of one file, none where nothing here knows its language. Raises
+    UnreadableError."""
     language = grammar.language_of(path)
     if language is None:
         return Source()
@@ -29,7 +30,8 @@ def read(path: str, text: str, helpers: Mapping[str, int] | None = None) -> Sour
 
 
 def read_all(texts: Sequence[Text], side: Side) -> Sources:
-    """The test files that can be read; the helpers of one file count in those that import them."""
+    """Return the test files that can be read; the helpers of one file count in those that import
+    them."""
     held = readable(texts)
     sides = {t.path: t.old if side == "old" else t.new for t in held}
     by_file = {
@@ -49,7 +51,7 @@ def read_all(texts: Sequence[Text], side: Side) -> Sources:
 
 
 def _weights_of_helpers(sources: Sources) -> dict[str, int]:
-    """How often the helpers of some files assert, by their last names."""
+    """Return how often the helpers of some files assert, by their last names."""
     return {
         name.rpartition("::")[2]: sum(a.weight for a in test.assertions)
         for source in sources.values()
@@ -59,8 +61,8 @@ def _weights_of_helpers(sources: Sources) -> dict[str, int]:
 
 
 def readable(texts: Sequence[Text]) -> list[Text]:
-    """The texts that hold tests, marked as such; of a Rust source file what lies in its own
-    tests."""
+    """Return the texts that hold tests, marked as such; of a Rust source file what lies in its
+    own tests."""
     tests = [replace(text, test=True) for text in texts if text.test or text.declares]
     # Rust keeps unit tests beside the code: the code above them is no test.
     crates = [
@@ -75,7 +77,8 @@ def _has_tests(text: Text) -> bool:
 
 
 def _inside(text: Text) -> Text:
-    """A Rust source file without what stands before its own tests, which keep their lines."""
+    """Return a Rust source file without what stands before its own tests, which keep their
+    lines."""
     old, new = (version and _blanked(version) for version in (text.old, text.new))
     return replace(text, old=old, new=new, test=True)
 
@@ -130,7 +133,7 @@ def _tried(path: str, text: str, helpers: Mapping[str, int] | None = None) -> So
 
 @lru_cache(maxsize=MOST_KEPT)
 def _alone(path: str, text: str) -> Source | None:
-    """A file read by itself, which several layers ask for one after another."""
+    """Return a file read by itself, which several layers ask for one after another."""
     try:
         return read(path, text)
     except UnreadableError:

@@ -51,8 +51,8 @@ def language(path: str) -> str:
 # Several layers ask for the same file one after another.
 @lru_cache(maxsize=MOST_KEPT)
 def tokens(text: str, path: str) -> tuple[Token, ...]:
-    """All of the text, in order, in the language of a path; what its grammar cannot read comes
-    as single characters."""
+    """Return all of the text, in order, in the language of a path; what its grammar cannot read
+    comes as single characters."""
     found = grammar.language_of(path)
     return tuple(_tokens_and_gaps(text, path, found)) if found else ()
 
@@ -79,7 +79,7 @@ def _tokens_and_gaps(text: str, path: str, found: grammar.Language) -> Iterator[
 
 
 def _between(text: str, at: int) -> Iterator[Token]:
-    """Spaces, and what the grammar left out."""
+    """Yield spaces, and what the grammar left out."""
     for found in re.finditer(r"\s+|\S", text):
         yield Token(
             kind="space" if found[0].isspace() else "op", text=found[0], at=at + found.start()
@@ -103,8 +103,8 @@ def code(found: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def brackets(found: Sequence[Token]) -> Mapping[int, int]:
-    """Index of each opening bracket to that of its closing one; a bracket without partner is
-    left out."""
+    """Return index of each opening bracket to that of its closing one; a bracket without partner
+    is left out."""
     pairs, waiting = {}, list[tuple[str, int]]()
     for i, token in enumerate(found):
         # A bracket in a text or a comment opens nothing.

@@ -33,7 +33,7 @@ DECLARING = frozenset({"func", "fn", "function", "def", "defp"})
 
 
 def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> Iterator[Claim]:
-    """Every assertion between two tokens, in order of what kind it is."""
+    """Yield every assertion between two tokens, in order of what kind it is."""
     parsed = seen.parsed
     branches = [b for b in seen.branches if not b.loop]
     for chain in seen.between(start, end):
@@ -47,7 +47,7 @@ def claims(seen: Outline, start: int, end: int, helpers: Mapping[str, int]) -> I
 
 
 def _of_infixes(seen: Outline, start: int, end: int) -> Iterator[Claim]:
-    """The assertions between two tokens that a word between two values makes."""
+    """Yield the assertions between two tokens that a word between two values makes."""
     word = seen.parsed.language.words.get("infix")
     if word is None:
         return
@@ -59,8 +59,8 @@ def _of_infixes(seen: Outline, start: int, end: int) -> Iterator[Claim]:
 def _of_chain(
     seen: Outline, chain: Chain, branches: Sequence[Branch], helpers: Mapping[str, int]
 ) -> Iterator[Claim]:
-    """What a chain of calls claims: as a helper that can be read, by a framework's words, or as a
-    helper by its name."""
+    """Yield what a chain of calls claims: as a helper that can be read, by a framework's words,
+    or as a helper by its name."""
     parsed = seen.parsed
     head = parsed.words(chain.start, chain.calls[0].callee)
     last = head.rpartition(" ")[2]
@@ -86,7 +86,7 @@ def _calls_own(parsed: Parsed, chain: Chain, head: str, last: str) -> bool:
 def _by_rule(
     seen: Outline, chain: Chain, rule: Mapping[str, object], branches: Sequence[Branch]
 ) -> Iterator[Claim]:
-    """What a chain claims by a rule of its language's data file."""
+    """Yield what a chain claims by a rule of its language's data file."""
     yield from _steps(seen, chain, rule)
     if claim := STYLES[str(rule["style"])](seen, chain, rule, branches):
         yield claim
@@ -99,7 +99,7 @@ def _is_named_helper(parsed: Parsed, name: str) -> bool:
 
 
 def _whole_chain(parsed: Parsed, chain: Chain, weight: int) -> Claim:
-    """A chain that counts as so many assertions, by its text alone."""
+    """Return a chain that counts as so many assertions, by its text alone."""
     text = parsed.words(chain.start, chain.end)
     return Claim(
         at=chain.start, assertion=Assertion(subject=text, rank=EXACT, text=text, weight=weight)
@@ -107,8 +107,8 @@ def _whole_chain(parsed: Parsed, chain: Chain, weight: int) -> Claim:
 
 
 def _steps(seen: Outline, chain: Chain, rule: Mapping[str, object]) -> Iterator[Claim]:
-    """The matchers before the last one: `assertThat(x).isNotNull().isEqualTo(3)` claims two
-    things."""
+    """Yield the matchers before the last one: `assertThat(x).isNotNull().isEqualTo(3)` claims
+    two things."""
     parsed, ranks = seen.parsed, seen.parsed.language.ranks
     if rule["style"] != "chain" or len(chain.calls) < 3:
         return
@@ -162,8 +162,8 @@ def _by_call(
 
 
 def _waited(parsed: Parsed, chain: Chain, claim: Claim, promised: bool) -> Claim:
-    """The claim; marked where it is a promise that nothing waits for, so that its failure is
-    lost."""
+    """Return the claim; marked where it is a promise that nothing waits for, so that its failure
+    is lost."""
     lost = (
         promised
         and parsed.language.words.get("promised") is not None
@@ -190,7 +190,7 @@ def _by_chain(
 
 
 def _chain_subject(parsed: Parsed, chain: Chain, rule: Mapping[str, object]) -> str:
-    """What a chain looks at: what stands before its first call, or what that is given."""
+    """Return what a chain looks at: what stands before its first call, or what that is given."""
     call = chain.calls[0]
     if rule.get("receiver"):
         return parsed.words(chain.start, max(call.callee - 2, chain.start))
@@ -199,8 +199,8 @@ def _chain_subject(parsed: Parsed, chain: Chain, rule: Mapping[str, object]) -> 
 
 
 def _chain_text(parsed: Parsed, chain: Chain) -> str:
-    """A chain without the matchers between its first call and its last one, which are claims of
-    their own."""
+    """Return a chain without the matchers between its first call and its last one, which are
+    claims of their own."""
     if len(chain.calls) <= 2:
         return parsed.words(chain.start, chain.end)
     first, last = chain.calls[0], chain.calls[-2]
@@ -210,7 +210,7 @@ def _chain_text(parsed: Parsed, chain: Chain) -> str:
 def _names_and_last_call(
     parsed: Parsed, chain: Chain, rule: Mapping[str, object]
 ) -> tuple[tuple[str, ...], Call | None]:
-    """The names on the way to the last matcher, and its call where it is one."""
+    """Return the names on the way to the last matcher, and its call where it is one."""
     names = _names(parsed, replace(chain, calls=chain.calls[-2:]))
     last = chain.calls[-1]
     if len(chain.calls) > 1 and last.end == chain.end:
@@ -223,7 +223,7 @@ def _names_and_last_call(
 
 
 def _last_matcher(seen: Outline, names: tuple[str, ...], final: Call | None) -> Matched:
-    """The matcher that a chain ends with, or the one that its last call is given."""
+    """Return the matcher that a chain ends with, or the one that its last call is given."""
     parsed = seen.parsed
     turn = parsed.language.words.get("to_matcher")
     if turn and final and names and turn.fullmatch(names[-1]) and final.args:
@@ -238,7 +238,7 @@ def _last_matcher(seen: Outline, names: tuple[str, ...], final: Call | None) -> 
 
 
 def _names(parsed: Parsed, chain: Chain) -> tuple[str, ...]:
-    """The names that follow the first call, its own aside."""
+    """Return the names that follow the first call, its own aside."""
     names = list[str]()
     for one, other in zip(chain.calls, chain.calls[1:], strict=False):
         names += _names_between(parsed, one.end, other.callee)
@@ -246,8 +246,8 @@ def _names(parsed: Parsed, chain: Chain) -> tuple[str, ...]:
 
 
 def _matcher(seen: Outline, span: Span) -> Matched:
-    """What stands as an argument and says how to compare: eq(3), Is.Not.EqualTo(3), be_nil, be
-    > 3."""
+    """Return what stands as an argument and says how to compare: eq(3), Is.Not.EqualTo(3),
+    be_nil, be > 3."""
     parsed, chain = seen.parsed, seen.chains.get(span[0])
     if chain and chain.end <= span[1]:
         return _matcher_of_chain(seen, chain)
@@ -262,7 +262,7 @@ def _matcher(seen: Outline, span: Span) -> Matched:
 
 
 def _matcher_of_chain(seen: Outline, chain: Chain) -> Matched:
-    """A matcher that is called: `is(equalTo(3))` is the inner one."""
+    """Return a matcher that is called: `is(equalTo(3))` is the inner one."""
     parsed = seen.parsed
     head = _names_between(parsed, chain.start, chain.calls[0].callee)
     names = (*head, *_names(parsed, chain))
@@ -281,7 +281,7 @@ def _matcher_of_chain(seen: Outline, chain: Chain) -> Matched:
 
 
 def _names_between(parsed: Parsed, start: int, end: int) -> tuple[str, ...]:
-    """The names among the tokens between two of them."""
+    """Return the names among the tokens between two of them."""
     return tuple(t.text for t in parsed.tokens[start:end] if NAME.match(t.text))
 
 
@@ -332,7 +332,7 @@ def _failure(
 
 
 def _failing_condition(test: str) -> tuple[str, int]:
-    """What a condition looks at under which a test fails, and how exactly."""
+    """Return what a condition looks at under which a test fails, and how exactly."""
     if found := GO_SAME.search(test):
         return found[1] or found[2], EXACT
     if found := re.match(r"(.+?) !==? (.+)", test):

@@ -16,7 +16,7 @@ LONGEST = 60  # tokens: what is longer is no name for one value
 
 
 def stands(parsed: Parsed, start: int, end: int) -> dict[str, str]:
-    """Each local name between two tokens that is assigned once, with what it is assigned."""
+    """Return each local name between two tokens that is assigned once, with what it is assigned."""
     pairs = list(_assigned(parsed, start, end))
     count = Counter(name for name, _ in pairs)
     return {name: value for name, value in pairs if count[name] == 1 and value}
@@ -42,7 +42,8 @@ def _assigned(parsed: Parsed, start: int, end: int) -> Iterator[tuple[str, str]]
 
 
 def _name(parsed: Parsed, at: int) -> str:
-    """The name before an assignment, or before its type; "" where it is a member of something."""
+    """Return the name before an assignment, or before its type; "" where it is a member of
+    something."""
     place = at - 3 if parsed.word(at - 2) == ":" else at - 1
     word = parsed.word(place)
     plain = NAME.match(word.removeprefix("$")) and parsed.word(place - 1) not in {
@@ -55,7 +56,8 @@ def _name(parsed: Parsed, at: int) -> str:
 
 
 def _ends(parsed: Parsed, first: int, end: int) -> int:
-    """Where an expression ends: at a semicolon, a comma, a closing bracket, or with its line."""
+    """Return where an expression ends: at a semicolon, a comma, a closing bracket, or with its
+    line."""
     at = first
     while at < end:
         if parsed.word(at) in {";", ",", ")", "]", "}", "end"}:

@@ -99,7 +99,7 @@ class Matched:
 
 
 def norm(name: str) -> str:
-    """A matcher's name without what frameworks put before it."""
+    """Return a matcher's name without what frameworks put before it."""
     bare = name.replace("_", "").lower().strip("?!")
     stripped = LEAD.sub("", bare, count=1)
     if not stripped and bare.startswith("should"):
@@ -108,7 +108,7 @@ def norm(name: str) -> str:
 
 
 def matched(at: int, found: Matched, subject: str, text: str, ranks: Mapping[str, int]) -> Claim:
-    """What a matcher claims of a subject."""
+    """Return what a matcher claims of a subject."""
     name, expected = norm(found.name), found.args[0] if found.args else ""
     negated, is_silent = _is_negated(found), _is_silent(found)
     raises = _error_of(name, found, negated=negated)
@@ -149,7 +149,7 @@ def _is_negated(found: Matched) -> bool:
 
 
 def _rank_of(name: str, found: Matched, expected: str, ranks: Mapping[str, int]) -> int:
-    """How exactly a matcher compares: no more so than what it expects is told."""
+    """Return how exactly a matcher compares: no more so than what it expects is told."""
     if expected in {"true", "false"} or name in TRUTH_MATCHERS or ANY_VALUE.match(expected):
         return VAGUE
     rank = ranks.get(name, ranks.get(found.name.lower(), PARTLY))
@@ -157,7 +157,7 @@ def _rank_of(name: str, found: Matched, expected: str, ranks: Mapping[str, int])
 
 
 def _error_of(name: str, found: Matched, *, negated: bool) -> tuple[tuple[str, str], ...]:
-    """The error that a matcher expects, as (type, message)."""
+    """Return the error that a matcher expects, as (type, message)."""
     # That nothing is thrown expects no error.
     if negated or not THROWS.match(name):
         return ()
@@ -166,14 +166,14 @@ def _error_of(name: str, found: Matched, *, negated: bool) -> tuple[tuple[str, s
 
 
 def _limits_of_matcher(name: str, found: Matched, subject: str) -> tuple[tuple[str, float], ...]:
-    """How near is near enough, or what the subject may not pass."""
+    """Return how near is near enough, or what the subject may not pass."""
     if CLOSE.match(name):
         return tuple(_tolerance(name, found))
     return _limit(name, subject, found.args[0] if found.args else "")
 
 
 def _limit(name: str, subject: str, value: str) -> tuple[tuple[str, float], ...]:
-    """The number that a comparison by order holds a subject to, turned so that larger is
+    """Return the number that a comparison by order holds a subject to, turned so that larger is
     looser."""
     is_below = BELOW.match(name) is not None
     number = _number(value) if is_below or ABOVE.match(name) else None
@@ -181,7 +181,7 @@ def _limit(name: str, subject: str, value: str) -> tuple[tuple[str, float], ...]
 
 
 def _tolerance(name: str, found: Matched) -> Iterator[tuple[str, float]]:
-    """Decimal places where larger is tighter, else a distance."""
+    """Yield decimal places where larger is tighter, else a distance."""
     number = (
         _number(found.args[-1])
         if found.args and (len(found.args) > 1 or name in {"bewithin", "within"})
@@ -197,7 +197,7 @@ def _tolerance(name: str, found: Matched) -> Iterator[tuple[str, float]]:
 def compared(
     parsed: Parsed, at: int, name: str, args: tuple[str, ...], text: str, head: str
 ) -> Claim:
-    """What a call that is given two values claims of them."""
+    """Return what a call that is given two values claims of them."""
     one, two = (*args, "", "")[:2]
     bare, ranks = norm(name), parsed.language.ranks
     thrown = THROWS.match(bare)
@@ -229,7 +229,7 @@ def _compare_alike(one: str, other: str) -> bool:
 
 
 def _limits_of_call(name: str, bare: str, args: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """The tolerance that stands third, or the number that a comparison by order holds to."""
+    """Return the tolerance that stands third, or the number that a comparison by order holds to."""
     one, two = (*args, "", "")[:2]
     # JUnit, XCTest and others take a third number in assertEquals as the distance.
     may_be_near = CLOSE.match(bare) or bare in {"equals", "equal", "almostequals"}
@@ -241,8 +241,8 @@ def _limits_of_call(name: str, bare: str, args: Sequence[str]) -> tuple[tuple[st
 
 
 def _raised(parsed: Parsed, head: str, args: Sequence[str]) -> tuple[str, str]:
-    """The type of the error that is expected: between angles, or the argument that looks like
-    one, and the message."""
+    """Return the type of the error that is expected: between angles, or the argument that looks
+    like one, and the message."""
     if found := re.search(r"(?:<|\[) (.+?) (?:>|\])", head):
         return _type(found[1]), ""
     if "throw_second" in parsed.language.words:
@@ -258,7 +258,7 @@ def _type(words: str) -> str:
 
 
 def truth(at: int, expression: str, text: str, *, negated: bool = False) -> Claim:
-    """What an expression claims that has to be true, or false where it is negated."""
+    """Return what an expression claims that has to be true, or false where it is negated."""
     inner = expression.removeprefix("( ").removesuffix(" )")
     subject, rank = _expression(inner if expression.startswith("( ") else expression)
     sides = EQUAL.fullmatch(inner)
@@ -281,7 +281,7 @@ def truth(at: int, expression: str, text: str, *, negated: bool = False) -> Clai
 
 
 def _expression(text: str) -> tuple[str, int]:
-    """What an expression looks at, and how exactly."""
+    """Return what an expression looks at, and how exactly."""
     if found := EQUAL.match(text):
         left, right = found.groups()
         rank = VAGUE if {left, right} & {"true", "false"} else EXACT
@@ -292,8 +292,8 @@ def _expression(text: str) -> tuple[str, int]:
 
 
 def limits_of(text: str, turn: int) -> tuple[tuple[str, float], ...]:
-    """The number that a condition holds something to; `turn` is -1 where it says what must not
-    be."""
+    """Return the number that a condition holds something to; `turn` is -1 where it says what
+    must not be."""
     found = ORDER.match(text)
     number = _number(found[3].removesuffix(" )")) if found else None
     if found is None or number is None:
@@ -302,7 +302,7 @@ def limits_of(text: str, turn: int) -> tuple[tuple[str, float], ...]:
 
 
 def _number(text: str) -> float | None:
-    """A number as any of the languages writes it, None where it is none."""
+    """Return a number as any of the languages writes it, None where it is none."""
     if not NUMBER.match(text):
         return None
     try:

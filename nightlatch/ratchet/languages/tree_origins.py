@@ -16,8 +16,8 @@ WORD = re.compile(r"[^\W\d]\w*[?!]?|\d[\w.]*|\"[^\"]*\"|'[^']*'|`[^`]*`")
 
 
 def origins(parsed: Parsed) -> frozenset[tuple[str, str]]:
-    """(name, module) for each name that is imported, as the file writes the module; "" for the
-    name where it brings in all of it.
+    """Return (name, module) for each name that is imported, as the file writes the module; "" for
+    the name where it brings in all of it.
 
     What the name is called in its module stands behind a `#` where the file says it.
     """
@@ -68,14 +68,14 @@ def _of_path(path: str) -> Iterator[tuple[str, str]]:
 
 
 def package(parsed: Parsed) -> str:
-    """The package that a file says it is part of."""
+    """Return the package that a file says it is part of."""
     pattern = parsed.language.words.get("package")
     found = pattern.search(parsed.words(0, len(parsed.tokens))) if pattern else None
     return SPACED.sub(r"\1", found[1]) if found else ""
 
 
 def around(parsed: Parsed, tests: Iterable[FoundTests]) -> tuple[str, ...]:
-    """The words and literals outside the tests of a file, without what its imports say."""
+    """Return the words and literals outside the tests of a file, without what its imports say."""
     inside = [False] * (len(parsed.tokens) + 1)
     for test in tests:
         inside[test.at : test.stop] = [True] * (test.stop - test.at)

@@ -54,7 +54,8 @@ class _Around:
 def read(
     path: str, text: str, language: Language, helpers: Mapping[str, int] | None = None
 ) -> Source:
-    """The tests of one file; `broken` says that the grammar met something that it cannot read."""
+    """Return the tests of one file; `broken` says that the grammar met something that it cannot
+    read."""
     seen = outline(parse(path, text, language))
     parsed, every = seen.parsed, tests(seen)
     declared = [f for f in every if f.kind == "test"]
@@ -88,8 +89,8 @@ def read(
 
 
 def _helpers(every: Sequence[FoundTests], declared: Sequence[FoundTests]) -> list[FoundTests]:
-    """The functions that are no tests, those aside that stand in a test and are part of its
-    text."""
+    """Return the functions that are no tests, those aside that stand in a test and are part of
+    its text."""
     return [
         one
         for one in every
@@ -103,7 +104,7 @@ def _around(
     helping: Sequence[FoundTests],
     helpers: Mapping[str, int],
 ) -> _Around:
-    """What the tests of a file lean on; its own helpers go before those of other files."""
+    """Return what the tests of a file lean on; its own helpers go before those of other files."""
     counts = {
         h.name: sum(c.assertion.weight for c in claims(seen, h.start, h.end, helpers))
         for h in helping
@@ -122,7 +123,8 @@ def _is_torn(parsed: Parsed, test: FoundTests) -> bool:
 
 
 def _replaced(parsed: Parsed, every: Sequence[FoundTests]) -> Marks:
-    """Words of its frameworks that a file defines anew: its own `it`, its own `assertEquals`."""
+    """Return words of its frameworks that a file defines anew: its own `it`, its own
+    `assertEquals`."""
     words, ranks = parsed.language.words, parsed.language.ranks
     own = {one.name.rpartition("::")[2] for one in every if one.kind == "helper"}
     declaring = [words[key] for key in ("test_call", "suite_call") if key in words]
@@ -148,13 +150,14 @@ def _is_asserting(language: Language, name: str) -> bool:
 
 
 def _named_in(pattern: re.Pattern[str] | None, text: str) -> list[str]:
-    """The names that a pattern of the language finds in a text, where the language has one."""
+    """Return the names that a pattern of the language finds in a text, where the language has
+    one."""
     hits = pattern.finditer(text) if pattern else ()
     return [name for hit in hits for name in hit.groups() if name]
 
 
 def _aside(one: FoundTests, focused: frozenset[str]) -> Marks:
-    """What a focus on others does to a test."""
+    """Return what a focus on others does to a test."""
     return Counter({(SKIP, "only others run"): int(bool(focused) and one.name not in focused)})
 
 
@@ -184,7 +187,7 @@ def _test(seen: Outline, found: FoundTests, outside: Marks, around: _Around) -> 
 
 
 def _claims_in(seen: Outline, found: FoundTests, around: _Around) -> list[Claim]:
-    """What a test claims, in the order of its text."""
+    """Return what a test claims, in the order of its text."""
     dead = tuple(_dead(seen, found))
     # A helper that calls itself does not count what it asserts once more.
     helpers = {name: count for name, count in around.helpers.items() if name != found.name}
@@ -193,7 +196,7 @@ def _claims_in(seen: Outline, found: FoundTests, around: _Around) -> list[Claim]
 
 
 def _marks(seen: Outline, found: FoundTests, made: Sequence[Claim], whole: str) -> Marks:
-    """What weakens a test in its own text and the marks before it, skips aside."""
+    """Return what weakens a test in its own text and the marks before it, skips aside."""
     words = seen.parsed.language.words
     retries = len(words["retry"].findall(whole)) if "retry" in words else 0
     swallowed = sum(_swallowing(seen, found, [c.at for c in made]))
@@ -206,13 +209,13 @@ def _marks(seen: Outline, found: FoundTests, made: Sequence[Claim], whole: str) 
 
 
 def _depth(at: int, enclosing: Sequence[Span]) -> int:
-    """How many of these spans a token stands in."""
+    """Return how many of these spans a token stands in."""
     return sum(start <= at < end for start, end in enclosing)
 
 
 def _enclosing(seen: Outline, found: FoundTests) -> Iterator[Span]:
-    """The branches, loops, handlers and functions inside a test, those aside that a framework
-    is handed to run at once."""
+    """Yield the branches, loops, handlers and functions inside a test, those aside that a
+    framework is handed to run at once."""
     parsed = seen.parsed
     functions = [
         parsed.span(nodes["body"][0])
@@ -235,7 +238,7 @@ def _enclosing(seen: Outline, found: FoundTests) -> Iterator[Span]:
 
 
 def _limits(language: Language, made: Sequence[Claim], text: str) -> dict[str, tuple[float, ...]]:
-    """Tolerances, time-outs and thresholds, turned so that larger is looser."""
+    """Return tolerances, time-outs and thresholds, turned so that larger is looser."""
     found: dict[str, list[float]] = {}
     for key, number in (pair for claim in made for pair in claim.limits):
         found.setdefault(key, []).append(number)
@@ -251,13 +254,13 @@ def _limits(language: Language, made: Sequence[Claim], text: str) -> dict[str, t
 
 
 def _alive(claim: Claim, dead: Sequence[Span]) -> Claim:
-    """The claim; without weight where it is never reached."""
+    """Return the claim; without weight where it is never reached."""
     reached = not any(start <= claim.at < end for start, end in dead)
     return claim if reached else replace(claim, assertion=replace(claim.assertion, weight=0))
 
 
 def _skips(seen: Outline, found: FoundTests, skippers: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """A skip from inside, at once or under a condition."""
+    """Yield a skip from inside, at once or under a condition."""
     parsed, assumes = seen.parsed, seen.parsed.language.words.get("assumes")
     ifs = [
         b.body
@@ -273,8 +276,8 @@ def _skips(seen: Outline, found: FoundTests, skippers: frozenset[str]) -> Iterat
 
 
 def _places_of_skips(parsed: Parsed, found: FoundTests, skippers: frozenset[str]) -> set[int]:
-    """The tokens of a test at which it skips itself: by the words of its language, or by a
-    helper that does."""
+    """Return the tokens of a test at which it skips itself: by the words of its language, or by
+    a helper that does."""
     taken = parsed.language.words.get("skip_taken")
     opening = parsed.words(found.start, min(found.start + OPENING, found.end))
     # A test that takes `skip` from its runner calls it by that name alone.
@@ -295,7 +298,7 @@ def _helped(parsed: Parsed, at: int, names: frozenset[str]) -> bool:
 
 
 def _dead(seen: Outline, found: FoundTests) -> Iterator[Span]:
-    """What is not run, as far as it shows: never entered, looped over nothing, or behind a
+    """Yield what is not run, as far as it shows: never entered, looped over nothing, or behind a
     return."""
     for branch in seen.branches:
         if found.start <= branch.start < found.end:
@@ -306,7 +309,8 @@ def _dead(seen: Outline, found: FoundTests) -> Iterator[Span]:
 
 
 def _dead_by_branch(seen: Outline, found: FoundTests, branch: Branch) -> Iterator[Span]:
-    """The body of a branch that is not entered, and what comes after one that may always leave."""
+    """Yield the body of a branch that is not entered, and what comes after one that may always
+    leave."""
     parsed, words = seen.parsed, seen.parsed.language.words
     head = parsed.words(*branch.condition)
     first, last = branch.body
@@ -327,7 +331,7 @@ def _finds(pattern: re.Pattern[str] | None, text: str) -> bool:
 
 
 def _behind_returns(seen: Outline, found: FoundTests) -> Iterator[Span]:
-    """What comes after each return that leaves the test itself, and not a function in it."""
+    """Yield what comes after each return that leaves the test itself, and not a function in it."""
     inner = [scope for scope in seen.scopes if found.start <= scope[0] < found.end]
     body = min(
         (scope for scope in inner if scope[1] >= found.end - 2), default=(found.start, found.end)
@@ -356,8 +360,8 @@ def _outside(
     helping: Sequence[FoundTests],
     imports: Mapping[str, str],
 ) -> Marks:
-    """What the file does to all of its tests: stand-ins, skips before each of them, and what
-    keeps it from being built."""
+    """Return what the file does to all of its tests: stand-ins, skips before each of them, and
+    what keeps it from being built."""
     parsed, words = seen.parsed, seen.parsed.language.words
     # A setup runs before each test: where it skips, all of them do.
     others = [one for one in helping if not SETUP.match(one.name.rpartition("::")[2])]
@@ -379,7 +383,7 @@ def _outside(
 
 
 def _without(parsed: Parsed, some: Sequence[FoundTests]) -> str:
-    """The words of a file that stand in none of these."""
+    """Return the words of a file that stand in none of these."""
     inside = [False] * (len(parsed.tokens) + 1)
     for one in some:
         inside[one.at : one.stop] = [True] * (one.stop - one.at)
@@ -387,7 +391,7 @@ def _without(parsed: Parsed, some: Sequence[FoundTests]) -> str:
 
 
 def _mocked_modules(parsed: Parsed, imports: Mapping[str, str]) -> Iterator[str]:
-    """The names from modules of the project that the file replaces whole."""
+    """Yield the names from modules of the project that the file replaces whole."""
     pattern = parsed.language.words.get("module_mock")
     if pattern is None:
         return
@@ -397,7 +401,7 @@ def _mocked_modules(parsed: Parsed, imports: Mapping[str, str]) -> Iterator[str]
 
 
 def _imports(parsed: Parsed) -> Iterator[tuple[str, str]]:
-    """Every imported name with the full name of what it stands for."""
+    """Yield every imported name with the full name of what it stands for."""
     pattern = parsed.language.words.get("import")
     for hit in pattern.finditer(parsed.words(0, len(parsed.tokens))) if pattern else ():
         first, module, second, other = hit.groups()
@@ -410,7 +414,7 @@ def _module(path: str) -> str:
 
 
 def _defined(parsed: Parsed) -> frozenset[str]:
-    """What the file defines at its top."""
+    """Return what the file defines at its top."""
     pattern = parsed.language.words.get("defined")
     if pattern is None:
         return frozenset()

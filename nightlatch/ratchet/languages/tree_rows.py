@@ -16,14 +16,14 @@ PART = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|[(\[{]|[)\]}]|,|\n")
 def rows_of(
     seen: Outline, found: FoundTests, every: Sequence[FoundTests]
 ) -> tuple[str, ...] | None:
-    """The rows that a test runs with, None where it has none or they cannot be told."""
+    """Return the rows that a test runs with, None where it has none or they cannot be told."""
     parsed = seen.parsed
     rows = (*_marked(parsed, found), *_provided(parsed, found, every))
     return rows or _called(seen, found) or _table(parsed, found) or _looped(seen, found)
 
 
 def _called(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
-    """The rows of `it.each(rows)(...)` or `it(...)->with(rows)`."""
+    """Return the rows of `it.each(rows)(...)` or `it(...)->with(rows)`."""
     parsed, chain = seen.parsed, seen.chains.get(found.at)
     pattern = parsed.language.words.get("rows_call")
     if chain is None or pattern is None:
@@ -37,8 +37,8 @@ def _called(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
 
 
 def _given(parsed: Parsed, call: Call) -> tuple[str, ...] | None:
-    """The rows that a call is given: as a table in a text, a list, the name of one, or each as
-    an argument."""
+    """Return the rows that a call is given: as a table in a text, a list, the name of one, or
+    each as an argument."""
     first = call.args[0][0]
     if parsed.word(first)[:1] == "`":
         lines = parsed.word(first).splitlines()[1:]
@@ -52,7 +52,7 @@ def _given(parsed: Parsed, call: Call) -> tuple[str, ...] | None:
 
 
 def _looped(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
-    """The list that a loop around the test goes through."""
+    """Return the list that a loop around the test goes through."""
     parsed = seen.parsed
     loops = [
         listing
@@ -68,7 +68,7 @@ def _looped(seen: Outline, found: FoundTests) -> tuple[str, ...] | None:
 
 
 def listed(parsed: Parsed, at: int) -> tuple[str, ...]:
-    """The rows of the list that begins at a token, or that the name there stands for."""
+    """Return the rows of the list that begins at a token, or that the name there stands for."""
     if parsed.word(at) in {"[", "{", "("} and at in parsed.pairs:
         return _rows(parsed, at)
     if not NAME.match(parsed.word(at)):
@@ -96,7 +96,7 @@ def _marked(parsed: Parsed, found: FoundTests) -> tuple[str, ...]:
 
 
 def _provided(parsed: Parsed, found: FoundTests, every: Sequence[FoundTests]) -> tuple[str, ...]:
-    """What the functions that a mark names give."""
+    """Return what the functions that a mark names give."""
     provider, rows = parsed.language.words.get("provider_mark"), list[str]()
     for hit in (hit for note in found.notes if provider and (hit := provider.search(note))):
         name = next((group for group in hit.groups() if group), found.name.rpartition("::")[2])
@@ -117,7 +117,7 @@ def _table(parsed: Parsed, found: FoundTests) -> tuple[str, ...] | None:
 
 
 def split(words: str) -> list[str]:
-    """What stands between the commas, or on the lines, of one level."""
+    """Return what stands between the commas, or on the lines, of one level."""
     parts, depth, last = list[str](), 0, 0
     for hit in PART.finditer(words):
         depth += (hit[0] in {"(", "[", "{"}) - (hit[0] in {")", "]", "}"})
@@ -128,13 +128,14 @@ def split(words: str) -> list[str]:
 
 
 def _rows(parsed: Parsed, opened: int) -> tuple[str, ...]:
-    """What lies between two brackets, if all of it are rows."""
+    """Return what lies between two brackets, if all of it are rows."""
     made = tuple(parsed.words(*part) for part in parsed.parts(opened + 1, parsed.pairs[opened]))
     return made if all(BRACKET.search(row) for row in made) else ()
 
 
 def _listed(parsed: Parsed, start: int, end: int) -> tuple[str, ...]:
-    """The rows of the first list of lists between two tokens, or what is yielded one by one."""
+    """Return the rows of the first list of lists between two tokens, or what is yielded one by
+    one."""
     for at in range(start + 1, end):
         if (
             parsed.word(at) in {"[", "{", "("}

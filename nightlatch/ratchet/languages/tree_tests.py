@@ -46,8 +46,8 @@ class FoundTests:
 
 
 def tests(seen: Outline) -> list[FoundTests]:
-    """Everything that is a test, may help one, or groups some, with the names and marks of what
-    it stands in."""
+    """Return everything that is a test, may help one, or groups some, with the names and marks
+    of what it stands in."""
     parsed, kinds = seen.parsed, seen.kinds
     marks = _marks(parsed, kinds.get("mark", ()))
     return named(
@@ -62,7 +62,7 @@ def tests(seen: Outline) -> list[FoundTests]:
 
 
 def _marks(parsed: Parsed, found: Sequence[Nodes]) -> list[tuple[int, int, str]]:
-    """Annotations, attributes and the like: their first and last byte, and their words."""
+    """Return annotations, attributes and the like: their first and last byte, and their words."""
     marks = []
     for node in (nodes["mark"][0] for nodes in found):
         words = parsed.words(*parsed.span(node))
@@ -76,7 +76,7 @@ def _marks(parsed: Parsed, found: Sequence[Nodes]) -> list[tuple[int, int, str]]
 
 
 def _notes(parsed: Parsed, marks: Marked, first: int, name: int) -> tuple[str, ...]:
-    """The marks between two bytes, and those that stand right before the first one."""
+    """Return the marks between two bytes, and those that stand right before the first one."""
     inside = [text for start, end, text in marks if first <= start and end <= name]
     before, edge = list[str](), first
     # Backwards, as long as nothing but space stands between one mark and the next.
@@ -90,8 +90,8 @@ def _notes(parsed: Parsed, marks: Marked, first: int, name: int) -> tuple[str, .
 
 
 def _functions(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[FoundTests]:
-    """Every function of a file, as a test where its name, a mark or a macro says so, else as a
-    helper."""
+    """Yield every function of a file, as a test where its name, a mark or a macro says so, else
+    as a helper."""
     words = parsed.language.words
     pattern, macro = words.get("test_name"), words.get("test_macro")
     for nodes in found:
@@ -123,7 +123,7 @@ def _functions(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterato
 
 
 def _body_of(parsed: Parsed, nodes: Nodes, default: Span) -> Span:
-    """Where the body of a function or a group lies."""
+    """Return where the body of a function or a group lies."""
     return parsed.span(nodes["body"][0]) if nodes.get("body") else default
 
 
@@ -134,20 +134,20 @@ def _has_test_mark(parsed: Parsed, notes: Sequence[str]) -> bool:
 
 
 def _header(parsed: Parsed, node: "Node", start: int) -> str:
-    """A function as it was written up to its body."""
+    """Return a function as it was written up to its body."""
     last = parsed.starts[start] if start < len(parsed.starts) else node.end_byte
     return original(parsed, node.start_byte, last)
 
 
 def _uncollected(parsed: Parsed, key: str, says: str) -> Marks:
-    """A mark where the words of a function or a group say that no runner collects it."""
+    """Return a mark where the words of a function or a group say that no runner collects it."""
     off = parsed.language.words.get(key)
     return Counter({(SKIP, "not collected"): int(off is not None and off.search(says) is not None)})
 
 
 def _macro_name(args: str) -> str:
-    """What a macro's arguments call a test: its suite and its name, or the text up to the first
-    string."""
+    """Return what a macro's arguments call a test: its suite and its name, or the text up to the
+    first string."""
     quoted = re.match(r"(.*?)([\"'])((?:[^\"'\\]|\\.)*)\2", args, re.DOTALL)
     words = f"{quoted[1]}{quoted[3]}" if quoted else args
     return re.sub(r"\s*,\s*", ".", words.strip())
@@ -159,12 +159,12 @@ def not_test(parsed: Parsed, name: str) -> bool:
 
 
 def original(parsed: Parsed, start: int, end: int) -> str:
-    """What stood between two bytes before anything was rewritten."""
+    """Return what stood between two bytes before anything was rewritten."""
     return parsed.text.encode("utf-8", "surrogatepass")[start:end].decode("utf-8", "replace")
 
 
 def noted(parsed: Parsed, notes: Sequence[str]) -> Marks:
-    """What marks take away from what they stand before: all of it, or under a condition."""
+    """Return what marks take away from what they stand before: all of it, or under a condition."""
     when, off = parsed.language.words.get("when_mark"), parsed.language.words.get("skip_mark")
     found: Marks = Counter()
     for note in notes:
@@ -176,7 +176,7 @@ def noted(parsed: Parsed, notes: Sequence[str]) -> Marks:
 
 
 def _groups(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[FoundTests]:
-    """Every class, module or namespace of a file that may hold tests."""
+    """Yield every class, module or namespace of a file that may hold tests."""
     for nodes in found:
         node, name_node = nodes["group"][0], nodes["name"][0]
         at, stop = parsed.span(node)
@@ -197,7 +197,7 @@ def _groups(parsed: Parsed, found: Sequence[Nodes], marks: Marked) -> Iterator[F
 
 
 def _calls(seen: Outline, marks: Marked) -> Iterator[FoundTests]:
-    """The tests and groups that a call declares."""
+    """Yield the tests and groups that a call declares."""
     parsed, words = seen.parsed, seen.parsed.language.words
     test, suite = words.get("test_call"), words.get("suite_call")
     for chain in seen.chains.values() if test or suite else ():
@@ -208,14 +208,14 @@ def _calls(seen: Outline, marks: Marked) -> Iterator[FoundTests]:
 
 
 def _kind(word: str, test: re.Pattern[str] | None, suite: re.Pattern[str] | None) -> str:
-    """What a word declares, "" for neither a test nor a group."""
+    """Return what a word declares, "" for neither a test nor a group."""
     if suite and suite.fullmatch(word):
         return "group"
     return "test" if test and test.fullmatch(word) else ""
 
 
 def _titled(parsed: Parsed, chain: Chain, head: str, kind: str, marks: Marked) -> FoundTests | None:
-    """A test or a group that a call declares, with its title."""
+    """Return a test or a group that a call declares, with its title."""
     titled = _title(parsed, chain, head)
     if titled is None:
         return None
@@ -250,7 +250,7 @@ def _titled(parsed: Parsed, chain: Chain, head: str, kind: str, marks: Marked) -
 
 
 def _words_between(parsed: Parsed, chain: Chain) -> str:
-    """What stands between the calls of a chain and behind the last one: `.only`, `.skip`."""
+    """Return what stands between the calls of a chain and behind the last one: `.only`, `.skip`."""
     between = " ".join(
         parsed.words(a.end, b.callee) for a, b in zip(chain.calls, chain.calls[1:], strict=False)
     )
@@ -273,8 +273,8 @@ def _is_focused(parsed: Parsed, around: str, options: str, title: str) -> bool:
 
 
 def _title(parsed: Parsed, chain: Chain, head: str) -> tuple[str, Call] | None:
-    """The title, and the call that has it: an argument, the name itself where that is a text,
-    or, without one, what the block says."""
+    """Return the title, and the call that has it: an argument, the name itself where that is a
+    text, or, without one, what the block says."""
     told = _title_call(parsed, chain)
     if told is not None:
         first, last = told.args[0]
@@ -287,8 +287,8 @@ def _title(parsed: Parsed, chain: Chain, head: str) -> tuple[str, Call] | None:
 
 
 def _body(holder: Call, bodied: Call | None) -> Span:
-    """Where the text of a test lies: in a block, or among the arguments of the call that has
-    its title."""
+    """Return where the text of a test lies: in a block, or among the arguments of the call that
+    has its title."""
     if bodied and bodied.block:
         return bodied.block
     return holder.args[0][0], holder.args[-1][1]
@@ -300,15 +300,15 @@ def _holds(body: Span, bodied: Call | None, arg: Span) -> bool:
 
 
 def _bare(words: str) -> str:
-    """A title as its runner shows it: without the quotes around it, and without the strokes
-    before those in it."""
+    """Return a title as its runner shows it: without the quotes around it, and without the
+    strokes before those in it."""
     found = QUOTED.fullmatch(words)
     return ESCAPED.sub(r"\1", found[2]) if found else words
 
 
 def _title_call(parsed: Parsed, chain: Chain) -> Call | None:
-    """The call whose first argument is the title: the first one with a text there, rows aside,
-    or else the last with a body."""
+    """Return the call whose first argument is the title: the first one with a text there, rows
+    aside, or else the last with a body."""
     rows = parsed.language.words.get("rows_call")
     for i, call in enumerate(chain.calls):
         callee = parsed.words(chain.calls[i - 1].end if i else chain.start, call.callee)
@@ -329,7 +329,7 @@ def _title_call(parsed: Parsed, chain: Chain) -> Call | None:
 
 
 def _modified(parsed: Parsed, head: str, around: str, options: str, *, empty: bool) -> Marks:
-    """Skips that the call itself asks for."""
+    """Return skips that the call itself asks for."""
     words, names = parsed.language.words, set(re.findall(r"\w+", around))
     off, when, option = words.get("skip_call"), words.get("when_call"), words.get("skip_option")
     asked = bool(when and any(map(when.fullmatch, names)))
@@ -370,8 +370,8 @@ def _infix_tests(seen: Outline) -> Iterator[FoundTests]:
 
 
 def named(found: Sequence[FoundTests], base: re.Pattern[str] | None) -> list[FoundTests]:
-    """All of them with the names and the marks of what they stand in; a title inside another is
-    joined as its runner joins them."""
+    """Return all of them with the names and the marks of what they stand in; a title inside
+    another is joined as its runner joins them."""
     made = list[FoundTests]()
     around = list[FoundTests]()
     # What is outside comes before what is inside, also where both begin at the same token.
@@ -385,8 +385,8 @@ def named(found: Sequence[FoundTests], base: re.Pattern[str] | None) -> list[Fou
 
 
 def _within(one: FoundTests, outer: FoundTests, base: re.Pattern[str] | None) -> FoundTests:
-    """The same with the name and the marks of what is around it; a class may be none that a
-    runner collects."""
+    """Return the same with the name and the marks of what is around it; a class may be none that
+    a runner collects."""
     link = " > " if one.titled else "::"
     asked = (
         base is not None

@@ -51,7 +51,7 @@ class Work:
     given: str = ""
 
     def outcomes(self, told: Mapping[str, str]) -> dict[str, str]:
-        """What each id came to, by what was written down; an id of rows comes to what its
+        """Return what each id came to, by what was written down; an id of rows comes to what its
         function does.
 
         `file::*` and `*` stand for what was not even come to.
@@ -66,13 +66,13 @@ class Work:
 
 
 def called(how: str, name: str) -> str:
-    """How the caller of functions names an id: without its row where the rows are the
+    """Return how the caller of functions names an id: without its row where the rows are the
     function's own."""
     return name if how in BETWEEN else function_of(name)
 
 
 def python_work(name: str, ids: Iterable[str], read: Callable[[str], str | None]) -> Work:
-    """What is needed for test functions of Python.
+    """Return what is needed for test functions of Python.
 
     `read` gives the text of a file in the suite's folder.
     """
@@ -83,7 +83,8 @@ def python_work(name: str, ids: Iterable[str], read: Callable[[str], str | None]
 
 
 def script_work(how: str, name: str, ids: Iterable[str]) -> Work:
-    """The same for JavaScript and TypeScript, where a file's tests are only known by running it."""
+    """Return the same for JavaScript and TypeScript, where a file's tests are only known by
+    running it."""
     names = tuple(ids)
     files = sorted({one.split("::", 1)[0] for one in names})
     given = json.dumps({"files": files, "between": BETWEEN[how], "vite": how == "vite"})
@@ -102,8 +103,8 @@ test("part", (): void => {
 
 
 def node_words(command: Iterable[str]) -> list[str]:
-    """How a suite's command starts node: the program, with all by which files are loaded, and
-    what is set in its environment."""
+    """Return how a suite's command starts node: the program, with all by which files are loaded,
+    and what is set in its environment."""
     words = [*command]
     try:
         if words[:2] == ["sh", "-c"] and len(words) > 2:
@@ -119,7 +120,7 @@ def node_words(command: Iterable[str]) -> list[str]:
 
 
 def _options(words: Iterable[str]) -> list[str]:
-    """The options before the first file, with their values."""
+    """Return the options before the first file, with their values."""
     options, rest = list[str](), iter(words)
     for word in rest:
         if not word.startswith("-"):
@@ -132,8 +133,8 @@ def _options(words: Iterable[str]) -> list[str]:
 
 
 def module_paths(read: Callable[[str], str | None]) -> list[str]:
-    """Where pytest would look for modules of the project: its folder, and what the setting
-    `pythonpath` names."""
+    """Return where pytest would look for modules of the project: its folder, and what the
+    setting `pythonpath` names."""
     found = [""]
     for name in SETTINGS:
         text = read(name)
@@ -160,8 +161,8 @@ def _pythonpath(name: str, text: str) -> list[str]:
 
 
 def python_in_clothes(work: Work, source: str) -> dict[str, str]:
-    """A test file that calls the same functions in the same way inside of the framework, with
-    one test for each id."""
+    """Return a test file that calls the same functions in the same way inside of the framework,
+    with one test for each id."""
     wanted = json.loads(work.given)["wanted"]
     tail = f"""
 
@@ -178,7 +179,7 @@ def test_{work.name}(n):
 
 
 def script_in_clothes(work: Work, source: str, path: str) -> dict[str, str]:
-    """The same for JavaScript."""
+    """Return the same for JavaScript."""
     framework = "node:test" if work.how == "node" else "vitest"
     names = json.dumps(list(work.ids))
     tail = f"""
@@ -195,7 +196,7 @@ for (const [n, name] of {names}.entries()) {{
 
 
 def clothed_id(work: Work, name: str, path: str) -> str:
-    """The id under which the test file above reports one of the work's ids."""
+    """Return the id under which the test file above reports one of the work's ids."""
     if work.how == "python":
         wanted = [tuple(one) for one in json.loads(work.given)["wanted"]]
         row = wanted.index(tuple(function_of(name).split("::", 1)))

@@ -30,7 +30,7 @@ class Part:
 def go_work(
     name: str, ids: Iterable[str], module: str, texts: Mapping[str, str], source: str
 ) -> Work | None:
-    """What is needed to call these ids.
+    """Return what is needed to call these ids.
 
     `texts` are the test files of the suite's folder, `module` is the text of go.mod, `source` is
     what stands for the framework.
@@ -54,7 +54,7 @@ def go_work(
 
 
 def folder_of(top: str, package: str) -> str:
-    """The folder of a package as its module's folder names it."""
+    """Return the folder of a package as its module's folder names it."""
     return package.removeprefix(top).strip("/")
 
 
@@ -91,7 +91,7 @@ def _parts(name: str, top: str, folder: str, texts: Mapping[str, str]) -> Iterat
 
 
 def _programs(name: str, top: str, number: int, part: Part) -> dict[str, str]:
-    """The program that calls a part's functions, and a test that does so inside of the
+    """Return the program that calls a part's functions, and a test that does so inside of the
     framework."""
     package = f"{top}/{part.folder}".rstrip("/")
     ones = "\n".join(
@@ -117,7 +117,7 @@ def _programs(name: str, top: str, number: int, part: Part) -> dict[str, str]:
 
 
 def programs(work: Work) -> list[list[str]]:
-    """The tests that each program calls, by their names in the report."""
+    """Return the tests that each program calls, by their names in the report."""
     mains = sorted(
         (path for path in work.files if path.endswith("/main.go")),
         key=lambda path: (len(path), path),

@@ -93,8 +93,8 @@ class Code:
         return self.found[i].text if 0 <= i < len(self.found) else ""
 
     def until(self, i: int, ends: str) -> int:
-        """The first token from here on, at this depth, that is one of these, begins a new line
-        where "\\n" is among them, or closes."""
+        """Return the first token from here on, at this depth, that is one of these, begins a new
+        line where "\\n" is among them, or closes."""
         first = i
         while i < len(self.found):
             if (
@@ -128,7 +128,7 @@ class Code:
 
 
 def edits(text: str, path: str) -> Iterator[Edit]:
-    """All single faults, in the order of the source.
+    """Yield all single faults, in the order of the source.
 
     Imports, attributes and the tests inside a Rust file stay as they are.
     """
@@ -151,8 +151,8 @@ def edits(text: str, path: str) -> Iterator[Edit]:
 
 
 def _faults(c: Code) -> Iterator[Fault]:
-    """The faults of each token and each statement, where they touch nothing that only brings
-    names in."""
+    """Yield the faults of each token and each statement, where they touch nothing that only
+    brings names in."""
     aside = [m.span() for m in UNTOUCHED.finditer(c.text)]
     for i, token in enumerate(c.found):
         if not any(at <= token.at < end for at, end in aside):
@@ -161,7 +161,7 @@ def _faults(c: Code) -> Iterator[Fault]:
 
 
 def _of_token(c: Code, i: int, token: Token) -> Iterator[Fault]:
-    """Another operator, another value, or none."""
+    """Yield another operator, another value, or none."""
     at, end, text = token.at, c.end(i), token.text
     match token.kind:
         case "op" if text in SWAPS and _binary(c, i):
@@ -180,14 +180,14 @@ def _of_token(c: Code, i: int, token: Token) -> Iterator[Fault]:
 
 
 def _other_string(token: Token, end: int) -> Iterator[Fault]:
-    """A longer text, and an empty one."""
+    """Yield a longer text, and an empty one."""
     yield token.at, end, longer(token.text), f"{token.text[:60]} has an X at its end"
     if len(token.text) > 2:
         yield token.at, end, token.text[0] * 2, f"{token.text[:60]} emptied"
 
 
 def _other_number(token: Token, end: int) -> Iterator[Fault]:
-    """One more, or a thousandth more where it has a point; hexadecimal and the like stay."""
+    """Yield one more, or a thousandth more where it has a point; hexadecimal and the like stay."""
     digits = re.match(r"(\d+)(\.\d+)?(?![\dxXbBoO_eE])", token.text)
     if digits:
         new = repr(float(digits[0]) * 1.001 or 1.0) if digits[2] else str(int(digits[0]) + 1)
@@ -222,7 +222,7 @@ def _binary(c: Code, i: int) -> bool:
 
 
 def _of_statement(c: Code, i: int, token: Token) -> Iterator[Fault]:
-    """A result, a condition, an error or a call that is left out or another."""
+    """Yield a result, a condition, an error or a call that is left out or another."""
     match token.text:
         case "return" if c.lang != "rust":
             yield from _of_return(c, i)
@@ -240,14 +240,14 @@ def _of_statement(c: Code, i: int, token: Token) -> Iterator[Fault]:
 
 
 def _of_return(c: Code, i: int) -> Iterator[Fault]:
-    """Another result, where a return has one on its line."""
+    """Yield another result, where a return has one on its line."""
     end = c.until(i + 1, "; \n")
     if end > i + 1 and not c.new_line(i + 1):
         yield from _returned(c, i, c.found[i + 1].at, end)
 
 
 def _thrown(c: Code, i: int, end: int) -> Iterator[Fault]:
-    """An error that is not thrown, or one of another type."""
+    """Yield an error that is not thrown, or one of another type."""
     at, stop = c.found[i].at, c.end(end - 1)
     yield at, stop, "", f"{' '.join(c.text[at:stop].split())[:60]} dropped"
     if c.word(i + 1) == "new":
@@ -301,7 +301,7 @@ def _returned(c: Code, i: int, at: int, last: int) -> Iterator[Fault]:
 
 
 def _call(c: Code, i: int, token: Token) -> Iterator[Fault]:
-    """A statement that is one call and no more."""
+    """Yield a statement that is one call and no more."""
     last = i
     while c.word(last + 1) in {".", "?.", "::"}:
         last += 2

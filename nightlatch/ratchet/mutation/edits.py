@@ -22,7 +22,7 @@ class Edit:
 
 
 def applied(text: str, edits: Iterable[Edit]) -> str:
-    """The text with all edits made; of two that overlap the first one by offset."""
+    """Return the text with all edits made; of two that overlap the first one by offset."""
     parts, at = [], 0
     for edit in sorted(edits, key=lambda e: (e.at, e.end)):
         if edit.at >= at:
@@ -32,7 +32,7 @@ def applied(text: str, edits: Iterable[Edit]) -> str:
 
 
 def python(text: str) -> ast.Module | None:
-    """The syntax tree; None where this Python cannot read it."""
+    """Return the syntax tree; None where this Python cannot read it."""
     with warnings.catch_warnings():
         # a strange escape in somebody's file is no news for the terminal
         warnings.simplefilter("ignore")
@@ -63,7 +63,7 @@ class Python:
             self.starts.append(self.starts[-1] + len(line) + 1)
 
     def offset(self, line: int, column: int) -> int:
-        """The offset of a position as ast gives it: line from 1, column in bytes."""
+        """Return the offset of a position as ast gives it: line from 1, column in bytes."""
         before = self.lines[line - 1].encode("utf-8", "surrogatepass")[:column]
         return self.starts[line - 1] + len(before.decode("utf-8", "replace"))
 
@@ -78,6 +78,6 @@ class Python:
 
 
 def longer(literal: str, more: str = "X") -> str:
-    """A string literal, quotes and all, with something at its end."""
+    """Return a string literal, quotes and all, with something at its end."""
     quote = literal[-3:] if len(literal) >= 6 and literal[-3:] in {'"""', "'''"} else literal[-1:]
     return f"{literal[: -len(quote)]}{more}{quote}"

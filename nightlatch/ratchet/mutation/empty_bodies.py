@@ -65,7 +65,7 @@ def _rust(kind: str, text: str) -> str:
 
 
 def _first(kinds: str) -> str:
-    """The first of some types, which may have others in them."""
+    """Return the first of some types, which may have others in them."""
     depth = 0
     for at, letter in enumerate(kinds):
         depth += (letter in "<([") - (letter in ">)]")

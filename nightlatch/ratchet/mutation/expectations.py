@@ -51,8 +51,8 @@ GO_CALL = re.compile(
 
 
 def other_expectations(path: str, text: str) -> str | None:
-    """The same file with every literal on an expected side changed, well-formed still; None
-    where there is nothing to change."""
+    """Return the same file with every literal on an expected side changed, well-formed still;
+    None where there is nothing to change."""
     if KEPT.search(path):
         changed = _kept(text)
     elif path.endswith(".py"):
@@ -65,7 +65,7 @@ def other_expectations(path: str, text: str) -> str | None:
 
 
 def _kept(text: str) -> str:
-    """Golden text of the same shape: other digits, or else other words."""
+    """Return golden text of the same shape: other digits, or else other words."""
     # Of the same length and shape, so that only the values differ.
     other = re.sub(r"\d", lambda found: str(int(found[0]) % 9 + 1), text)
     return other if other != text else WORD.sub(r"\g<0>X", text)
@@ -81,7 +81,7 @@ def _python(text: str) -> Iterator[Edit]:
 
 
 def _sides(node: ast.AST) -> Iterator[ast.expr]:
-    """The expressions below a node that say what is expected."""
+    """Yield the expressions below a node that say what is expected."""
     match node:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
             yield from _first_stated(right, left)
@@ -102,12 +102,13 @@ def _sides(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _first_stated(*sides: ast.expr) -> list[ast.expr]:
-    """The first of these that states a value, if any does: the other one is looked at."""
+    """Return the first of these that states a value, if any does: the other one is looked at."""
     return [side for side in sides if _states(side)][:1]
 
 
 def _names(names: ast.expr) -> list[str]:
-    """The names of parameters, as one text or as a list of texts; none where it is neither."""
+    """Return the names of parameters, as one text or as a list of texts; none where it is
+    neither."""
     match names:
         case ast.Constant(value=str() as words):
             return re.split(r"[\s,]+", words.strip())
@@ -137,7 +138,7 @@ def _rows(names: list[str], rows: ast.expr) -> Iterator[ast.expr]:
 
 
 def _cells_of_row(row: ast.expr) -> list[ast.expr]:
-    """The values of one row; `pytest.param` has them as its arguments."""
+    """Return the values of one row; `pytest.param` has them as its arguments."""
     if isinstance(row, ast.Call):
         return row.args
     return row.elts if isinstance(row, (ast.Tuple, ast.List)) else []
@@ -165,7 +166,7 @@ def _other(literal: ast.Constant, text: str) -> str:
 
 
 def _code(text: str, path: str) -> Iterator[Edit]:
-    """Another literal for each on an expected side, in a language that has tokens here."""
+    """Yield another literal for each on an expected side, in a language that has tokens here."""
     lang, found = language(path), code(tokens(text, path))
     for at, end in _spans(_Code(lang, found, dict(brackets(found)))):
         for i in range(at, min(end, len(found))):
@@ -191,11 +192,11 @@ class _Code:
     pairs: Mapping[int, int]
 
     def word(self, at: int) -> str:
-        """The text of a token, "" behind the last one."""
+        """Return the text of a token, "" behind the last one."""
         return self.found[at].text if at < len(self.found) else ""
 
     def cells(self, opening: int) -> list[tuple[int, int]]:
-        """What the commas between two brackets part."""
+        """Return what the commas between two brackets part."""
         cells, at = [], opening + 1
         while at < self.pairs[opening]:
             end = self.until(at)
@@ -204,14 +205,14 @@ class _Code:
         return cells
 
     def until(self, at: int) -> int:
-        """The next comma or closing bracket at this depth."""
+        """Return the next comma or closing bracket at this depth."""
         while at < len(self.found) and self.found[at].text not in {",", ")", "]", "}", ";"}:
             at = self.pairs.get(at, at) + 1
         return min(at, len(self.found))
 
 
 def _spans(source: _Code) -> Iterator[tuple[int, int]]:
-    """First token and the one behind the last, of what is expected."""
+    """Yield first token and the one behind the last, of what is expected."""
     for i, token in enumerate(source.found):
         # a macro of Rust has a sign between its name and its arguments
         is_macro = source.lang == "rust" and source.word(i + 1) == "!"
@@ -223,7 +224,7 @@ def _spans(source: _Code) -> Iterator[tuple[int, int]]:
 
 
 def _in_call(source: _Code, name: str, opening: int) -> Iterator[tuple[int, int]]:
-    """What a call expects: an argument by the place that its framework gives it."""
+    """Yield what a call expects: an argument by the place that its framework gives it."""
     is_js, is_go = source.lang == "js", source.lang == "go"
     if is_js and FIRST.fullmatch(name):
         yield from source.cells(opening)[:1]
@@ -236,15 +237,15 @@ def _in_call(source: _Code, name: str, opening: int) -> Iterator[tuple[int, int]
 
 
 def _last_of_rows(source: _Code, opening: int) -> Iterator[tuple[int, int]]:
-    """The last value of each row in a list of rows: where tests have what they expect."""
+    """Yield the last value of each row in a list of rows: where tests have what they expect."""
     for row, _ in source.cells(opening):
         if source.word(row) == "[" and source.pairs.get(row, 0) > row + 1:
             yield source.cells(row)[-1]
 
 
 def _beside_sign(source: _Code, i: int) -> Iterator[tuple[int, int]]:
-    """What is expected by the sign before it: of a field of that name, of a comparison, or last in
-    a row of a table in Go."""
+    """Yield what is expected by the sign before it: of a field of that name, of a comparison, or
+    last in a row of a table in Go."""
     sign, before = source.word(i), source.found[i - 1].text
     if sign == ":" and i and NAMED.search(before):
         yield i + 1, source.until(i + 1)
@@ -255,7 +256,7 @@ def _beside_sign(source: _Code, i: int) -> Iterator[tuple[int, int]]:
 
 
 def _changed(token: Token) -> str:
-    """Another literal of the same type; "" for what is none."""
+    """Return another literal of the same type; "" for what is none."""
     text = token.text
     if token.kind == "number" and (number := re.fullmatch(r"(\d+)(\.\d+)?([a-z]\w*)?", text)):
         return (

@@ -36,8 +36,8 @@ def reached(
     read: Callable[[str], str] | None = None,
     most: int = MOST,
 ) -> tuple[str, ...]:
-    """The sources that these tests (path to text) import, and what those import; `through` are
-    helpers that are followed, not returned.
+    """Return the sources that these tests (path to text) import, and what those import; `through`
+    are helpers that are followed, not returned.
 
     Where imports lead nowhere: the source that a test is named after, else those that lie nearest.
     Without `read` only the tests' own imports are known.
@@ -58,7 +58,7 @@ def reached(
 
 
 def users(helpers: Iterable[str], tests: Mapping[str, str]) -> frozenset[str]:
-    """The test files that import any of these helpers, also by way of others."""
+    """Return the test files that import any of these helpers, also by way of others."""
     index = _index({*tests, *helpers})
     known = {path: frozenset(references(path, text, index)) for path, text in tests.items()}
     found, size = frozenset(helpers), -1
@@ -68,7 +68,7 @@ def users(helpers: Iterable[str], tests: Mapping[str, str]) -> frozenset[str]:
 
 
 def references(path: str, text: str, index: Mapping[str, list[str]]) -> list[str]:
-    """The known files that one file imports, in the order in which it names them."""
+    """Return the known files that one file imports, in the order in which it names them."""
     if path.endswith(".py"):
         # pytest loads these without being told to.
         beside = [join(folder, "conftest.py") for folder in _above(path)]
@@ -82,7 +82,7 @@ def references(path: str, text: str, index: Mapping[str, list[str]]) -> list[str
 
 
 def _index(paths: Iterable[str]) -> Mapping[str, list[str]]:
-    """Paths by file name, the shortest first."""
+    """Return paths by file name, the shortest first."""
     index: dict[str, list[str]] = defaultdict(list)
     for path in sorted(paths, key=lambda p: (p.count("/"), p)):
         index[basename(path)].append(path)
@@ -120,8 +120,8 @@ def _python(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[st
 
 
 def _module(name: str, index: Mapping[str, list[str]]) -> Iterator[str]:
-    """A module's file, whatever folder it is imported from: the project's, src/, or that of the
-    test."""
+    """Yield a module's file, whatever folder it is imported from: the project's, src/, or that
+    of the test."""
     for end in (f"{name}.py", f"{name}/__init__.py"):
         yield from list(_ending(index, end))[:1]
 
@@ -136,7 +136,7 @@ def _js(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def _go(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
-    """The files of the package, and of the packages that it names."""
+    """Yield the files of the package, and of the packages that it names."""
     sources = _go_sources(index)
     yield from (file for file in sources if dirname(file) == dirname(path))
     lines = re.findall(r"^import\s*\([^)]*\)|^import\s.*$", text, re.MULTILINE)
@@ -148,7 +148,7 @@ def _go(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def _go_sources(index: Mapping[str, list[str]]) -> list[str]:
-    """The files of Go in a project that are no tests."""
+    """Return the files of Go in a project that are no tests."""
     return [
         file
         for files in index.values()
@@ -163,7 +163,7 @@ def _is_package(name: str, folder: str) -> bool:
 
 
 def _rust(path: str, text: str, index: Mapping[str, list[str]]) -> Iterator[str]:
-    """The files of the crate; first those whose names the text has."""
+    """Yield the files of the crate; first those whose names the text has."""
     crate = next(
         (
             folder

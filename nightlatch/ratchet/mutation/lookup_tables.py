@@ -50,8 +50,8 @@ class TableEntry:
 def tabled(
     texts: Sequence[Text], asked: Sequence[Text], commands: Iterable[str] = ()
 ) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each new table in the code of which the better part is what tests ask
-    and expect.
+    """Yield (rule, detail) for each new table in the code of which the better part is what tests
+    ask and expect.
 
     `asked` are the tests that stay as they are and the checks, `commands` what a verify runs.
     """
@@ -71,8 +71,8 @@ def tabled(
 
 
 def new_tables(text: Text) -> Iterator[list[TableEntry]]:
-    """The groups of entries that a file of code or data has now and did not have: inside one
-    bracket, or on lines that follow."""
+    """Yield the groups of entries that a file of code or data has now and did not have: inside
+    one bracket, or on lines that follow."""
     if not text.new or not _may_hold_tables(text):
         return
     before = {entry.values for group in _groups(text.old or "") for entry in group}
@@ -90,8 +90,8 @@ def _may_hold_tables(text: Text) -> bool:
 
 
 def _groups(text: str) -> Iterator[list[TableEntry]]:
-    """The entries of each bracket, and the lines, each with the next one, that have at least
-    two values."""
+    """Yield the entries of each bracket, and the lines, each with the next one, that have at
+    least two values."""
     # Comments become spaces, so that every place stays where it was.
     bare = COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     for edges in _brackets(bare):
@@ -102,8 +102,8 @@ def _groups(text: str) -> Iterator[list[TableEntry]]:
 
 
 def _brackets(text: str) -> list[list[int]]:
-    """Each bracket as the places of its opening sign, of what parts its entries, and of its
-    closing sign, the inner ones first."""
+    """Return each bracket as the places of its opening sign, of what parts its entries, and of
+    its closing sign, the inner ones first."""
     inside = _in_texts(text)
     brackets, waiting = list[list[int]](), list[tuple[str, list[int]]]()
     for at, sign in enumerate(text):
@@ -140,8 +140,8 @@ def _entries(text: str, spans: Iterable[tuple[int, int]]) -> list[TableEntry]:
 
 
 def _values(text: str) -> tuple[str, ...]:
-    """The numbers and texts of a piece, and the numbers in a text of nothing else: `"100,250"`
-    is two."""
+    """Return the numbers and texts of a piece, and the numbers in a text of nothing else:
+    `"100,250"` is two."""
     found = list[str]()
     for value in VALUE.findall(text):
         inner = value.strip("\"'`")
@@ -159,8 +159,8 @@ def _plain(number: str) -> str:
 
 
 def points(tests: Iterable[Text], commands: Iterable[str] = ()) -> frozenset[tuple[str, ...]]:
-    """What tests ask beside what they expect, as sorted values: from their assertions, and from
-    the lines of checks and commands."""
+    """Return what tests ask beside what they expect, as sorted values: from their assertions,
+    and from the lines of checks and commands."""
     asked = {values for text in tests for values in _points_of(text)}
     asked |= {values for command in commands for values in _script_values(command)}
     # One value alone, or names alone, stand in any code.
@@ -170,7 +170,7 @@ def points(tests: Iterable[Text], commands: Iterable[str] = ()) -> frozenset[tup
 
 
 def _points_of(text: Text) -> Iterator[tuple[str, ...]]:
-    """The sorted values of each assertion of a test file, or of each piece of a check."""
+    """Yield the sorted values of each assertion of a test file, or of each piece of a check."""
     version = text.new if text.new is not None else text.old
     if version is None:
         return
@@ -185,7 +185,7 @@ def _points_of(text: Text) -> Iterator[tuple[str, ...]]:
 
 
 def _script_values(text: str) -> Iterator[tuple[str, ...]]:
-    """The values of each piece of a script, those inside its quotes too."""
+    """Yield the values of each piece of a script, those inside its quotes too."""
     for part in re.split(r"[;\n]|&&", text):
         yield from (
             tuple(sorted(_values(piece)))

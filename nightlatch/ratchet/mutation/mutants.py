@@ -67,7 +67,7 @@ def _mixed(close: Iterator[Named], far: Iterator[Named]) -> Iterator[Named]:
 
 
 def _spread(edits: Iterable[Edit], seed: str) -> Iterator[Named]:
-    """The edits by name, one of each function in turn.
+    """Yield the edits by name, one of each function in turn.
 
     The order hangs on the names alone, so it outlives edits elsewhere.
     """

@@ -33,7 +33,7 @@ class Probes:
 
 
 def others(literal: str) -> list[str]:
-    """Inputs beside a literal one.
+    """Return inputs beside a literal one.
 
     A single word has none: whoever knows a few words by name is honest.
     """
@@ -55,7 +55,7 @@ def others(literal: str) -> list[str]:
 
 
 def _with_other(text: str, place: re.Match[str], sign: str) -> str:
-    """A text with another sign in one place."""
+    """Return a text with another sign in one place."""
     return text[: place.start()] + sign + text[place.end() :]
 
 
@@ -78,7 +78,8 @@ def closed(inputs: Sequence[str], expected: Sequence[str], written: str, tests: 
 
 
 def _keys_near(inputs: Sequence[str], written: str) -> Iterator[str]:
-    """The keys on the lines that have one of these inputs, and on two lines before and after."""
+    """Yield the keys on the lines that have one of these inputs, and on two lines before and
+    after."""
     lines = written.splitlines()
     hits = {n for n, line in enumerate(lines) if any(stands(one, line) for one in inputs)}
     near = {other for n in hits for other in range(n - 2, n + 3)}
@@ -102,8 +103,8 @@ def _keys(line: str) -> Iterator[str]:
 
 
 def varied(call: str, inputs: Iterable[tuple[int, int]]) -> list[str]:
-    """The call with one of its literal inputs changed, in turn; `inputs` are where they stand
-    in its text."""
+    """Return the call with one of its literal inputs changed, in turn; `inputs` are where they
+    stand in its text."""
     rows = [
         [call[:start] + other + call[end:] for other in others(call[start:end])]
         for start, end in inputs
@@ -128,8 +129,8 @@ def _nothing(came, expected):
 def python_probes(
     path: str, text: str, names: Iterable[str], written: str, name: str
 ) -> Probes | None:
-    """A Python test file with probes for these test functions; None where nothing in them is a
-    sign of a table."""
+    """Return a Python test file with probes for these test functions; None where nothing in them
+    is a sign of a table."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -151,7 +152,7 @@ def python_probes(
 
 
 def _functions(tree: ast.Module, names: frozenset[str]) -> Iterator[ast.FunctionDef]:
-    """The test functions of these names, and those of classes."""
+    """Yield the test functions of these names, and those of classes."""
     for node in tree.body:
         owner = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
         for inner in node.body if isinstance(node, ast.ClassDef) else [node]:
@@ -160,7 +161,8 @@ def _functions(tree: ast.Module, names: frozenset[str]) -> Iterator[ast.Function
 
 
 def rows_of(function: ast.FunctionDef) -> list[dict[str, ast.expr]]:
-    """The first rows of a parametrized test, by names; one without any where there are none."""
+    """Return the first rows of a parametrized test, by names; one without any where there are
+    none."""
     for mark in function.decorator_list:
         if (
             isinstance(mark, ast.Call)
@@ -175,7 +177,7 @@ def rows_of(function: ast.FunctionDef) -> list[dict[str, ast.expr]]:
 
 
 def _parameters(names: ast.expr) -> list[str]:
-    """The names that a mark gives to the values of its rows."""
+    """Return the names that a mark gives to the values of its rows."""
     if isinstance(names, ast.Constant):
         return [word.strip() for word in str(names.value).split(",")]
     parts = getattr(names, "elts", ())
@@ -183,7 +185,7 @@ def _parameters(names: ast.expr) -> list[str]:
 
 
 def _cells(row: ast.expr, count: int) -> list[ast.expr]:
-    """The values of a row for so many parameters; a single one may be a tuple itself."""
+    """Return the values of a row for so many parameters; a single one may be a tuple itself."""
     return row.elts if isinstance(row, (ast.Tuple, ast.List)) and count > 1 else [row]
 
 
@@ -205,7 +207,7 @@ def _python_probe(
     text: str,
     own: str,
 ) -> str | None:
-    """A function that does what a test does before one of its assertions, and tries other
+    """Return a function that does what a test does before one of its assertions, and tries other
     inputs there."""
     both = _compared(function.body[at])
     if both is None:
@@ -230,13 +232,13 @@ def _python_probe(
 
 
 def _filled(side: ast.expr, row: Mapping[str, ast.expr]) -> str:
-    """One side of an assertion with the values of a row in the place of their names."""
+    """Return one side of an assertion with the values of a row in the place of their names."""
     # Parsed anew: the transformer changes what it is given, which other rows need as it was.
     return ast.unparse(_Filled(row).visit(ast.parse(ast.unparse(side), mode="eval").body))
 
 
 def _calls_beside(call: str, expected: str, written: str, text: str) -> list[str]:
-    """The call and others beside it; none where its values are no sign of a table."""
+    """Return the call and others beside it; none where its values are no sign of a table."""
     spans = _literals(call)
     results = [expected[start:end] for start, end in _literals(expected, whole=True)]
     inputs = [call[start:end] for start, end in spans]
@@ -244,14 +246,15 @@ def _calls_beside(call: str, expected: str, written: str, text: str) -> list[str
 
 
 def _lines_before(function: ast.FunctionDef, at: int, row: Mapping[str, ast.expr]) -> str:
-    """The values of a row under their names, and what a test does before one of its steps."""
+    """Return the values of a row under their names, and what a test does before one of its
+    steps."""
     values = [f"{key} = {ast.unparse(value)}" for key, value in row.items()]
     steps = [line for step in function.body[:at] for line in ast.unparse(step).splitlines()]
     return "".join(f"    {line}\n" for line in (*values, *steps))
 
 
 def _compared(step: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
-    """(the call, what it is compared with) of an assertion of equality."""
+    """Return (the call, what it is compared with) of an assertion of equality."""
     sides: list[ast.expr] = []
     if (
         isinstance(step, ast.Assert)
@@ -278,8 +281,8 @@ def _compared(step: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
 
 
 def _literals(text: str, *, whole: bool = False) -> list[tuple[int, int]]:
-    """Where numbers and texts stand in an expression: in what is handed to a call, or in the
-    `whole` of it."""
+    """Return where numbers and texts stand in an expression: in what is handed to a call, or in
+    the `whole` of it."""
     tree = ast.parse(text, mode="eval").body
     inside = (
         [tree]
@@ -302,5 +305,5 @@ def _is_input(value: object) -> bool:
 
 
 def _characters(source: bytes, offset: int) -> int:
-    """How many characters the first bytes are."""
+    """Return how many characters the first bytes are."""
     return len(source[:offset].decode("utf-8", "ignore"))

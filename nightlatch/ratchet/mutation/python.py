@@ -58,8 +58,8 @@ Change = tuple[ast.expr | ast.stmt | tuple[int, int], str, str]
 
 
 def edits(text: str) -> Iterator[Edit]:
-    """All single faults, in the order of the source; annotations, decorators, docstrings and
-    f-strings stay as they are."""
+    """Yield all single faults, in the order of the source; annotations, decorators, docstrings
+    and f-strings stay as they are."""
     source = Python(text)
     ahead: list[tuple[ast.AST, str]] = [(source.tree, "")] if source.tree else []
     while ahead:
@@ -96,7 +96,7 @@ def _left_alone(node: ast.AST) -> bool:
 
 
 def _changes(source: Python, node: ast.AST) -> Iterator[Change]:
-    """The faults that can be put into one node."""
+    """Yield the faults that can be put into one node."""
     match node:
         case ast.BinOp(left=left, op=op, right=right) if not (_text(left) or _text(right)):
             yield from _swap(source, left, op, right)
@@ -129,7 +129,8 @@ def _changes(source: Python, node: ast.AST) -> Iterator[Change]:
 
 
 def _swap(source: Python, left: ast.AST, op: ast.AST, right: ast.AST) -> Iterator[Change]:
-    """Another operator between two operands; brackets may stand beside it, a comment may not."""
+    """Yield another operator between two operands; brackets may stand beside it, a comment may
+    not."""
     old, new = SWAPS.get(type(op), ("", ""))
     at, end = source.span(_located(left))[1], source.span(_located(right))[0]
     between = source.text[at:end]

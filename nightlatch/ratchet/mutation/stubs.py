@@ -43,14 +43,14 @@ def _is_inside(name: str, others: Collection[str]) -> bool:
 
 
 def _emptied(source: Python, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Edit:
-    """An edit that leaves of a function nothing but its texts."""
+    """Return an edit that leaves of a function nothing but its texts."""
     body = [part for part in node.body if not _is_text(part)] or node.body
     start, end = source.span(body[0])[0], source.span(body[-1])[1]
     return Edit(at=start, end=end, text="return None")
 
 
 def _by_grammar(path: str, old: str, new: str) -> str | None:
-    """The same for a language that a grammar reads."""
+    """Return the same for a language that a grammar reads."""
     language = grammar.language_of(path)
     if language is None or not language.stub:
         return None
@@ -103,7 +103,7 @@ def _bodies(path: str, text: str, language: grammar.Language) -> list[_Body]:
 
 
 def _functions(tree: ast.AST | None) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Every function by its dotted name."""
+    """Return every function by its dotted name."""
     found: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
     ahead: list[tuple[ast.AST, str]] = [(tree, "")] if tree else []
     while ahead:

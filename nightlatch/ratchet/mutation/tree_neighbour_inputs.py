@@ -98,8 +98,8 @@ func Test_{own}(t *testing.T) {{
 
 
 def tree_probes(path: str, text: str, written: str, name: str) -> Probes | None:
-    """A test file with probes; None where nothing in it is a sign of a table, or its language
-    is not known here."""
+    """Return a test file with probes; None where nothing in it is a sign of a table, or its
+    language is not known here."""
     language = grammar.language_of(path)
     if language is None or language.name not in ("javascript", "go"):
         return None
@@ -120,8 +120,8 @@ def tree_probes(path: str, text: str, written: str, name: str) -> Probes | None:
 
 
 def _calls_beside(call: "Node", expected: "Node", written: str, text: str) -> list[str]:
-    """The call as it is written and others beside it; none where its values are no sign of a
-    table."""
+    """Return the call as it is written and others beside it; none where its values are no sign
+    of a table."""
     literals, words = _literals(_arguments(call)), _text(call)
     inputs = [_text(node) for node in literals]
     results = [_text(node) for node in _literals([expected])]
@@ -154,13 +154,13 @@ def _with_script(language: str, text: str, name: str, made: Sequence[str]) -> st
 
 
 def _pairs(root: "Node") -> Iterator[tuple["Node", "Node"]]:
-    """(the call, what it is compared with) of every assertion of equality that a test makes, in
-    their order."""
+    """Yield (the call, what it is compared with) of every assertion of equality that a test
+    makes, in their order."""
     nodes = sorted(_walk(root), key=lambda node: node.start_byte)
     named = [found for node in nodes for found in _declared(node)]
 
     def called(node: "Node") -> "Node | None":
-        """The call itself, or the one that a name was last given before."""
+        """Return the call itself, or the one that a name was last given before."""
         if node.type in CALLS:
             return node
         # A name stands for the last call that it was given above this place.
@@ -181,7 +181,7 @@ def _pairs(root: "Node") -> Iterator[tuple["Node", "Node"]]:
 
 
 def _declared(node: "Node") -> Iterator[tuple[str, "Node"]]:
-    """A name, and the call whose value it gets."""
+    """Yield a name, and the call whose value it gets."""
     if node.type == "variable_declarator":
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
     elif node.type == "short_var_declaration":
@@ -232,7 +232,7 @@ def _owner_and_name(node: "Node") -> tuple["Node", "Node"] | None:
 
 
 def _expected(inner: Sequence["Node"], given: Sequence["Node"]) -> Iterator[tuple["Node", "Node"]]:
-    """What `expect` is given and what its matcher is, where both are one value."""
+    """Yield what `expect` is given and what its matcher is, where both are one value."""
     if len(inner) == 1 and len(given) == 1 and _is_plain(given[0]):
         yield inner[0], given[0]
 

@@ -44,7 +44,7 @@ Finding = tuple[str, str]
 
 
 def loosened(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
-    """(rule, detail) for everything by which a check lets more pass.
+    """Yield (rule, detail) for everything by which a check lets more pass.
 
     Unchanged files are among the texts where they decide which counts.
     """
@@ -60,8 +60,8 @@ def loosened(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
 
 
 def _tool(tool: Tool, texts: Sequence[Text]) -> Iterator[Finding]:
-    """What changed in a tool's configuration, folder by folder: a file that takes another's
-    place with the same meaning changes nothing."""
+    """Yield what changed in a tool's configuration, folder by folder: a file that takes
+    another's place with the same meaning changes nothing."""
     files = [source.name for source in tool.sources]
     configs = [text for text in texts if named(text.path, files)]
     for folder in sorted({dirname(text.path) for text in configs if text.old != text.new}):
@@ -74,7 +74,7 @@ def _tool(tool: Tool, texts: Sequence[Text]) -> Iterator[Finding]:
 
 
 def _folder(tool: Tool, folder: str, configs: Sequence[Text]) -> Iterator[Finding]:
-    """What the settings in a folder let pass now. Raises UnreadableError."""
+    """Yield what the settings in a folder let pass now. Raises UnreadableError."""
     here = [text for text in configs if dirname(text.path) == folder]
     (had, _), (has, text) = _effective(tool, here, old=True), _effective(tool, here, old=False)
     # A file where none was cuts the folder off from the configuration above it.
@@ -98,7 +98,7 @@ def _is_above(folder: str, other: str) -> bool:
 
 
 def _parts(tool: Tool, configs: Sequence[Text], texts: Sequence[Text]) -> Iterator[Finding]:
-    """What changed in files that the tool's own configuration names: a shared part of it,
+    """Yield what changed in files that the tool's own configuration names: a shared part of it,
     however it is called."""
     before = "\n".join(text.old or "" for text in configs)
     for text in texts:
@@ -111,8 +111,8 @@ def _parts(tool: Tool, configs: Sequence[Text], texts: Sequence[Text]) -> Iterat
 
 
 def _effective(tool: Tool, here: Sequence[Text], *, old: bool) -> tuple[Flat | None, Text]:
-    """The settings that the tool takes in a folder, None for none, and the file that they come
-    from."""
+    """Return the settings that the tool takes in a folder, None for none, and the file that they
+    come from."""
     for source in tool.sources:
         for text in here:
             version = text.old if old else text.new
@@ -177,7 +177,7 @@ def _number(sort: str, old: Any, new: Any) -> bool:
 
 
 def _warnings(old: Any, new: Any) -> bool:
-    """pytest's filters: an error taken out, or anything else put in, lets a warning pass."""
+    """Return pytest's filters: an error taken out, or anything else put in, lets a warning pass."""
     before, after = ({line.strip() for line in _list(value)} for value in (old, new))
     return any(line.startswith("error") for line in before - after) or any(
         not line.startswith("error") for line in after - before
@@ -244,7 +244,7 @@ COMPARED_BY: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _baseline(text: Text, known: Checkers) -> Iterator[Finding]:
-    """A list of what is overlooked that has grown; numbers of lines in it do not matter."""
+    """Yield a list of what is overlooked that has grown; numbers of lines in it do not matter."""
     if not named(text.path, known.baselines) or text.new is None:
         return
     before, after = (
@@ -262,7 +262,7 @@ def _baseline(text: Text, known: Checkers) -> Iterator[Finding]:
 
 
 def _words(text: Text, known: Checkers) -> Iterator[Finding]:
-    """Words of build files that switch a check on and are fewer, or off and are more."""
+    """Yield words of build files that switch a check on and are fewer, or off and are more."""
     for words in known.words:
         if named(text.path, words.files):
             for pattern in words.fewer:
@@ -272,7 +272,7 @@ def _words(text: Text, known: Checkers) -> Iterator[Finding]:
 
 
 def _fewer_words(text: Text, pattern: re.Pattern[str]) -> Iterator[Finding]:
-    """A word that stands in a file less often; one that is deleted is another matter."""
+    """Yield a word that stands in a file less often; one that is deleted is another matter."""
     before, after = _counts(text, pattern)
     if before > after and text.new is not None:
         what = _first(pattern, text.old or "")
@@ -280,7 +280,7 @@ def _fewer_words(text: Text, pattern: re.Pattern[str]) -> Iterator[Finding]:
 
 
 def _more_words(text: Text, pattern: re.Pattern[str]) -> Iterator[Finding]:
-    """A word that stands in a file more often; a new file may say what it likes."""
+    """Yield a word that stands in a file more often; a new file may say what it likes."""
     before, after = _counts(text, pattern)
     if after > before and text.old is not None:
         what, where = _first(pattern, text.new or ""), _at(text.new, pattern)
@@ -288,19 +288,19 @@ def _more_words(text: Text, pattern: re.Pattern[str]) -> Iterator[Finding]:
 
 
 def _counts(text: Text, pattern: re.Pattern[str]) -> tuple[int, int]:
-    """How often a pattern stands in a file, before and after."""
+    """Return how often a pattern stands in a file, before and after."""
     return len(pattern.findall(text.old or "")), len(pattern.findall(text.new or ""))
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
-    """The first words that fit a pattern, for a detail."""
+    """Return the first words that fit a pattern, for a detail."""
     found = pattern.search(text)
     return (found[0].strip() if found else pattern.pattern)[:SHOWN]
 
 
 def _tries(text: Text, known: Checkers) -> Iterator[Finding]:
-    """Properties that are tried less often than before; a new property may be tried as often as
-    it likes."""
+    """Yield properties that are tried less often than before; a new property may be tried as
+    often as it likes."""
     for tries in known.tries:
         if text.old is None or text.new is None or not named(text.path, tries.files):
             continue
@@ -326,7 +326,7 @@ def _without(numbers: Iterable[int], others: Iterable[int]) -> list[int]:
 
 
 def _scripts(text: Text, known: Checkers) -> Iterator[Finding]:
-    """Scripts that start a checker and no longer end as it does."""
+    """Yield scripts that start a checker and no longer end as it does."""
     try:
         old, new = (
             read(version or "{}", "json", "scripts") or {} for version in (text.old, text.new)
@@ -359,7 +359,7 @@ def _shown(value: Any) -> str:
 
 
 def _line(text: str | None, key: str) -> str:
-    """Where the last part of a dotted name stands first."""
+    """Return where the last part of a dotted name stands first."""
     word = (
         key.removeprefix("line ").rpartition(".")[2]
         if not key.startswith("line ")

@@ -60,7 +60,7 @@ class Tool:
     suppressions: tuple[Suppression, ...] = ()
 
     def sort(self, key: str) -> str:
-        """What kind of setting this is, "same" for one that may not change."""
+        """Return what kind of setting this is, "same" for one that may not change."""
         return next((sort for pattern, sort in self.sorts if fnmatchcase(key, pattern)), "same")
 
 
@@ -99,7 +99,7 @@ NOTHING_KNOWN = Checkers()
 
 
 def parse(text: str) -> Checkers:
-    """The value of the data file."""
+    """Return the value of the data file."""
     data = tomllib.loads(text)
     tools = tuple(map(_tool, data["tool"]))
     return Checkers(
@@ -156,8 +156,8 @@ def named(path: str, patterns: Iterable[str]) -> bool:
 def in_force(
     known: Checkers, paths: Iterable[str], starters: str, has_settings: Callable[[Tool, str], bool]
 ) -> Checkers:
-    """Those tools that check this project: by a file of theirs among its files, or by their
-    names in what starts checks."""
+    """Return those tools that check this project: by a file of theirs among its files, or by
+    their names in what starts checks."""
     names = tuple(paths)
     # A tool that nothing starts and nothing configures enforces nothing: its words are only words.
     used = tuple(

@@ -47,8 +47,8 @@ def beside(
     ids: Iterable[str],
     failing: Iterable[str] = (),
 ) -> tuple[Reason, ...]:
-    """What was said already, and what a change takes away of the tests that no id of the base
-    stands for, or one that fails there.
+    """Return what was said already, and what a change takes away of the tests that no id of the
+    base stands for, or one that fails there.
 
     `names` are what the feature supersedes.
     """
@@ -77,8 +77,8 @@ def beside(
 
 
 def covering(ids: Iterable[str]) -> Callable[[str], bool]:
-    """A function that says whether the results of a run, by id, cover the tests that a file
-    declares."""
+    """Return a function that says whether the results of a run, by id, cover the tests that a
+    file declares."""
     every = tuple(ids)
     files = {file_of(name) for name in every}
     classes: dict[str, list[str]] = {}
@@ -113,7 +113,7 @@ def lost(
     covers: Callable[[str], bool],
     failing: Sequence[str] = (),
 ) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each declaration that is gone and found nowhere else, and for each
+    """Yield (rule, detail) for each declaration that is gone and found nowhere else, and for each
     focus that puts others aside.
 
     An id that fails at the base stands for nothing: it may go without anybody missing it.
@@ -128,7 +128,7 @@ def lost(
 
 
 def _gone(old: Sources, new: Sources, texts: Sequence[Text]) -> Iterator[Place]:
-    """The tests of the base that stand in no file any more that a runner would take."""
+    """Yield the tests of the base that stand in no file any more that a runner would take."""
     kept = {path: source for path, source in new.items() if path in old or taken(path, old)}
     moved = successors(old, kept, texts)
     for path, source in old.items():
@@ -147,8 +147,8 @@ def reclaimed(
     covers: Callable[[str], bool],
     ids: Iterable[str] = (),
 ) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each test of the base that claims, asks or looks at something else
-    now, where no run tells which is right."""
+    """Yield (rule, detail) for each test of the base that claims, asks or looks at something
+    else now, where no run tells which is right."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
     claims, moved = claims_of(texts, old, new), successors(old, new, texts)
     spoken, used = _languages(map(file_of, ids)), _words_of_tests(old)
@@ -183,7 +183,7 @@ def _has_only_helpers(source: Source) -> bool:
 
 
 def _lost_around(path: str, claims: Claims) -> Iterator[tuple[str, str]]:
-    """A value that stood around the tests of a file and is nowhere any more."""
+    """Yield a value that stood around the tests of a file and is nowhere any more."""
     if value := claims.lost_around(path):
         yield CHANGED, f"{path}: {value[:40]} is not in it any more"
 
@@ -191,7 +191,7 @@ def _lost_around(path: str, claims: Claims) -> Iterator[tuple[str, str]]:
 def _objection(
     place: Place, test: Test, now: Sequence[tuple[str, Test]], claims: Claims
 ) -> Iterator[tuple[str, str]]:
-    """The first thing that a test claims no more, so that one edit is one objection."""
+    """Yield the first thing that a test claims no more, so that one edit is one objection."""
     path, name = place
     where, first = now[0]
     if name == unparsed_tests.WHOLE:
@@ -204,18 +204,19 @@ def _objection(
 
 
 def _languages(paths: Iterable[str]) -> set[str]:
-    """The languages of these files, as far as they are known."""
+    """Return the languages of these files, as far as they are known."""
     return {language.name for path in paths if (language := grammar.language_of(path))}
 
 
 def _words_of_tests(sources: Sources) -> frozenset[str]:
-    """Every word in the tests of one side, helpers aside."""
+    """Return every word in the tests of one side, helpers aside."""
     tests = (test for source in sources.values() for test in source.tests.values())
     return frozenset[str]().union(*(words_of(test) for test in tests if not test.helper))
 
 
 def forgotten(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> dict[str, str]:
-    """What each of these ids asked and does not ask any more, though there is a test of its name.
+    """Return what each of these ids asked and does not ask any more, though there is a test of its
+    name.
 
     Whether that is held against anybody only a run tells: what the new code fails had to change.
     """
@@ -238,7 +239,7 @@ def forgotten(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -
 
 
 def _edited(old: Sources, new: Sources) -> Iterator[Place]:
-    """The tests that have another text in the same place, in files that can be read still."""
+    """Yield the tests that have another text in the same place, in files that can be read still."""
     for path, source in old.items():
         if path not in new or _is_torn(path, old, new):
             continue
@@ -251,7 +252,7 @@ def _edited(old: Sources, new: Sources) -> Iterator[Place]:
 def narrowed(
     texts: Sequence[Text], names: Sequence[str], ids: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
-    """(rule, detail) for each file that tells a runner what to run and that tells it less,
+    """Yield (rule, detail) for each file that tells a runner what to run and that tells it less,
     where no ids would show it."""
     shown_by_id = _languages(map(file_of, ids))
     # Some runners name classes in the place of files, whatever the language of these is.
@@ -270,7 +271,8 @@ def narrowed(
 
 
 def _selects_less(select: grammar.Select, text: Text, *, names_count: bool) -> list[str]:
-    """What a file that selects tests says to run fewer of them: words that narrow, names gone."""
+    """Return what a file that selects tests says to run fewer of them: words that narrow, names
+    gone."""
     if not text.old or not grammar.matches(select.files, text.path):
         return []
     old, new = text.old, text.new or ""
@@ -300,8 +302,8 @@ def shown(place: Place) -> str:
 def _focused(
     old: Sources, new: Sources, names: Sequence[str], covers: Callable[[str], bool]
 ) -> Iterator[tuple[str, str]]:
-    """A focus that the base does not have, also in a new file: with many runners it puts all
-    other files aside."""
+    """Yield a focus that the base does not have, also in a new file: with many runners it puts
+    all other files aside."""
     for path, source in new.items():
         before = old.get(path, Source()).focused
         for name in sorted(source.focused - before):

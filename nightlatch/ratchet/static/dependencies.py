@@ -34,7 +34,7 @@ GO_REPLACE = re.compile(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s+=>\s+(\S.*)$", 
 
 
 def brought_in(text: Text, runner: str) -> Iterator[Finding]:
-    """(rule, detail) for each new dependency, and for each change of the runner's own.
+    """Yield (rule, detail) for each new dependency, and for each change of the runner's own.
 
     `runner`: "" where the base has none.
     """
@@ -58,7 +58,7 @@ def _is_of_runner(name: str) -> bool:
 
 
 def dependencies_in(path: str, text: str | None) -> Iterator[tuple[str, str]]:
-    """(name, version) of what a file asks for."""
+    """Yield (name, version) of what a file asks for."""
     if not text:
         return
     name = basename(path)
@@ -73,7 +73,7 @@ def dependencies_in(path: str, text: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _asked_for(name: str, text: str) -> Iterator[tuple[str, str]]:
-    """(name, version) in a file of this name."""
+    """Yield (name, version) in a file of this name."""
     if name == "package.json":
         yield from _node_packages(json.loads(text))
     elif name in {"pyproject.toml", "Cargo.toml", "Pipfile"}:
@@ -88,7 +88,7 @@ def _asked_for(name: str, text: str) -> Iterator[tuple[str, str]]:
 
 
 def _node_packages(data: Any) -> Iterator[tuple[str, str]]:
-    """(name, version) in every group of a package.json."""
+    """Yield (name, version) in every group of a package.json."""
     for group in GROUPS & data.keys():
         instead = "replace " if group in {"overrides", "resolutions"} else ""
         for name, version in data[group].items():
@@ -102,7 +102,7 @@ def _specs(lines: Iterable[object]) -> Iterator[tuple[str, str]]:
 
 
 def _tables(data: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Every table or list of a TOML file that is called dependencies, whoever's it is."""
+    """Yield every table or list of a TOML file that is called dependencies, whoever's it is."""
     for key, value in data.items():
         if isinstance(value, dict):
             if key.endswith(("dependencies", "dependency-groups", "packages")):

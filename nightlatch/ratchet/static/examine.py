@@ -28,7 +28,7 @@ def static_reasons(
     asked: Sequence[Text] = (),
     commands: Sequence[str] = (),
 ) -> tuple[Reason, ...]:
-    """One reason for each rule that has something to name; a detail is `path::name (line 3):
+    """Return one reason for each rule that has something to name; a detail is `path::name (line 3):
     what`, as far as there is such a thing.
 
     `runner` is the name of the base's runner, "" where it has none. `protected` are patterns of

@@ -47,7 +47,8 @@ def moved(
 def _renamed_above(
     above: Collection[str], test: str, found: Mapping[Place, Sequence[Place]]
 ) -> Iterator[str]:
-    """The names that a test of one of these classes has now, in whatever file the class stands."""
+    """Yield the names that a test of one of these classes has now, in whatever file the class
+    stands."""
     for (_, before), after in found.items():
         owner, _, name = before.rpartition("::")
         if owner in above and name == test:
@@ -55,7 +56,7 @@ def _renamed_above(
 
 
 def classes(texts: Iterable[tuple[str, str | None]]) -> Iterator[tuple[Place, ast.ClassDef]]:
-    """Every class at the top of a file in Python."""
+    """Yield every class at the top of a file in Python."""
     for path, text in texts:
         try:
             body = ast.parse(text).body if text and path.endswith(".py") else []
@@ -69,7 +70,8 @@ def bases(node: ast.ClassDef) -> tuple[str, ...]:
 
 
 def _renamed(place: Place, old: Classes, new: Classes) -> str:
-    """The new name of a class whose bases are the same ones and whose body is much the same."""
+    """Return the new name of a class whose bases are the same ones and whose body is much the
+    same."""
     path, before = place[0], old[place]
     for (file, name), after in new.items():
         # A class that the base has already cannot be the new name of another one.

@@ -111,7 +111,8 @@ class Claims:
     whole: Mapping[str, Text]
 
     def gone(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> Iterator[str]:
-        """What a test of the base claims, asks or looks at, and the tests in its place do not.
+        """Yield what a test of the base claims, asks or looks at, and the tests in its place do
+        not.
 
         `now`: each with its file.
         """
@@ -135,7 +136,7 @@ class Claims:
         yield from _raises_gone(test, [other for _, other in tests], bare)
 
     def _unclaimed(self, test: Test, path: str, made: Sequence[_Made]) -> Iterator[str]:
-        """The assertions of a test of the base that are not among those that are made now."""
+        """Yield the assertions of a test of the base that are not among those that are made now."""
         for a in test.assertions:
             # What is never reached, or looks at a constant of its own, claimed nothing before.
             claims_something = a.weight and not is_made_up(a, test)
@@ -143,7 +144,7 @@ class Claims:
                 yield f"{_shortened(a.text)} is claimed no more"
 
     def _made(self, tests: Sequence[tuple[str, Test]]) -> list[_Made]:
-        """The assertions of these tests that claim something of what the unit gives."""
+        """Return the assertions of these tests that claim something of what the unit gives."""
         made = [
             _Made(a, other, self.key(a, other, path))
             for path, other in tests
@@ -160,7 +161,7 @@ class Claims:
         ]
 
     def _values_in(self, tests: Sequence[tuple[str, Test]]) -> frozenset[str]:
-        """The values of these tests, and those that stand around them in their files."""
+        """Return the values of these tests, and those that stand around them in their files."""
         return frozenset[str]().union(
             *(_values(test).union(self.units.new[path].around) for path, test in tests)
         )
@@ -173,7 +174,8 @@ class Claims:
             yield f"{name} is given another meaning"
 
     def _anew(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> str:
-        """A name of the unit that a test file defines, or assigns to, more often than it did."""
+        """Return a name of the unit that a test file defines, or assigns to, more often than it
+        did."""
         before = self.whole[place[0]].old or ""
         names = {
             name
@@ -188,8 +190,8 @@ class Claims:
         return ""
 
     def lost_around(self, path: str) -> str:
-        """A value that stood outside the tests of a file, such as a constant or what a fixture
-        gives, and is in no test file any more."""
+        """Return a value that stood outside the tests of a file, such as a constant or what a
+        fixture gives, and is in no test file any more."""
         source = self.units.old[path]
         before, after = (
             Counter(map(_bare, filter(LITERAL.fullmatch, one.around)))
@@ -219,15 +221,16 @@ class Claims:
         )
 
     def _elsewhere(self, place: Place, test: Test, now: Sequence[tuple[str, Test]]) -> str:
-        """What a test looked at and the tests in its place do not, or not from the same module."""
+        """Return what a test looked at and the tests in its place do not, or not from the same
+        module."""
         if self.units.same(place, test, now):
             return ""
         missing = sorted(looks(place[0], test) - self.units.words_in(now) - self.renamed)
         return missing[0] if missing else f"what {place[0]} imported"
 
     def key(self, a: Assertion, test: Test, path: str) -> Key:
-        """What an assertion compares, without the words of its framework and without what it
-        says when it fails."""
+        """Return what an assertion compares, without the words of its framework and without what
+        it says when it fails."""
         said = self._plain(_without_message(inlined(a.text, test)))
         subject = self._plain(inlined(a.subject, test))
         language = language_of(path)
@@ -248,7 +251,8 @@ class Claims:
         )
 
     def _plain(self, text: str) -> str:
-        """Numbers and quotes in one form, and names that the change itself renames as one name."""
+        """Return numbers and quotes in one form, and names that the change itself renames as one
+        name."""
         text = STRING.sub(lambda found: f'"{found[0][1:-1]}"', text)
         text = NUMBER.sub(lambda found: _plain_number(found[0]), text)
         return (
@@ -284,7 +288,7 @@ class Claims:
 
 
 def claims_of(texts: Sequence[Text], old: Sources, new: Sources) -> Claims:
-    """What is asked of two versions of the tests of a project."""
+    """Return what is asked of two versions of the tests of a project."""
     units = Units(old, new, sides(texts))
     before = {
         (path, name): test for path, source in old.items() for name, test in source.tests.items()
@@ -305,7 +309,8 @@ def _reads_the_same(test: Test, now: Sequence[tuple[str, Test]]) -> bool:
 
 
 def _changed_or_new(before: Mapping[Place, Test], new: Sources) -> list[tuple[str, Test]]:
-    """The tests that the base does not have so and that nothing skips, each with its file."""
+    """Return the tests that the base does not have so and that nothing skips, each with its
+    file."""
     return [
         (path, test)
         for path, source in new.items()
@@ -316,7 +321,8 @@ def _changed_or_new(before: Mapping[Place, Test], new: Sources) -> list[tuple[st
 
 
 def _renamed(units: Units, old: Sources, new: Sources) -> frozenset[str]:
-    """The names that a change takes away and those that it brings, where it takes any away."""
+    """Return the names that a change takes away and those that it brings, where it takes any
+    away."""
     defined, still = (
         frozenset[str]().union(*(source.defined for source in side.values())) for side in (old, new)
     )
@@ -325,7 +331,7 @@ def _renamed(units: Units, old: Sources, new: Sources) -> frozenset[str]:
 
 
 def _values_of_tests(sources: Sources) -> Counter[str]:
-    """The values in all tests of one side, each as often as it stands there; what helpers
+    """Return the values in all tests of one side, each as often as it stands there; what helpers
     have stands around them."""
     tests = [
         test for source in sources.values() for test in source.tests.values() if not test.helper
@@ -334,8 +340,8 @@ def _values_of_tests(sources: Sources) -> Counter[str]:
 
 
 def _looked_at_elsewhere(source: Source) -> set[str]:
-    """The values around the tests of a file that are looked at with the tests: their names, and
-    what they take from a table outside of them."""
+    """Return the values around the tests of a file that are looked at with the tests: their
+    names, and what they take from a table outside of them."""
     parts = {part for name in source.tests for part in re.split(r" > |::", name)}
     rows = {
         _bare(value)
@@ -347,7 +353,8 @@ def _looked_at_elsewhere(source: Source) -> set[str]:
 
 
 def _raises_gone(test: Test, others: Sequence[Test], bare: frozenset[str]) -> Iterator[str]:
-    """The exceptions that a test expects and none of the others does; `bare` are their values."""
+    """Yield the exceptions that a test expects and none of the others does; `bare` are their
+    values."""
     raised = [pair for other in others for pair in other.raises]
     for kind, message in test.raises:
         is_expected = any(
@@ -369,7 +376,7 @@ def _is_near(one: _Made, a: Assertion, test: Test) -> bool:
 
 
 def _rows_of_values(test: Test) -> set[tuple[str, ...]]:
-    """The rows of a test, each as its values."""
+    """Return the rows of a test, each as its values."""
     return {tuple(_literals(row)) for row in test.rows or ()}
 
 
@@ -386,8 +393,8 @@ def _is_made_by_rows(a: Assertion, test: Test, near: Sequence[_Made]) -> bool:
 
 
 def _defined(name: str, text: str) -> int:
-    """How often a text gives a name a meaning: defines it, assigns to it or to what belongs to
-    it."""
+    """Return how often a text gives a name a meaning: defines it, assigns to it or to what
+    belongs to it."""
     word = re.escape(name)
     return sum(
         len(re.findall(pattern.replace("{n}", word), STRING.sub('""', text), re.MULTILINE))
@@ -400,7 +407,7 @@ def _shortened(text: str) -> str:
 
 
 def _plain_number(text: str) -> str:
-    """One form for 1_000, 1000 and 1e3, for 0.50 and .5."""
+    """Return one form for 1_000, 1000 and 1e3, for 0.50 and .5."""
     try:
         return f"{float(text.replace('_', '')):.{PLACES}f}".rstrip("0").rstrip(".")
     except (ValueError, OverflowError):
@@ -408,7 +415,8 @@ def _plain_number(text: str) -> str:
 
 
 def _without_message(text: str) -> str:
-    """An assertion that compares one or two values, without the text that stands behind them."""
+    """Return an assertion that compares one or two values, without the text that stands behind
+    them."""
     head = ASSERTS.match(text)
     if head is None:
         return text
@@ -421,7 +429,7 @@ def _without_message(text: str) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """The literals, the names and the arithmetic of an expression."""
+    """Return the literals, the names and the arithmetic of an expression."""
     bare = STRING.sub(" ", text)
     return [*LITERAL.findall(text), *NAME.findall(bare), *SIGN.findall(bare)]
 
@@ -461,8 +469,8 @@ def _bare(value: str) -> str:
 
 
 def _asked(test: Test) -> frozenset[str]:
-    """The values that a test uses, those aside that only talk, its title and texts with spaces,
-    and how near is near enough."""
+    """Return the values that a test uses, those aside that only talk, its title and texts with
+    spaces, and how near is near enough."""
     found = _literals("\n".join((TITLE.sub("", test.text), *(test.rows or ()))))
     return (
         frozenset(value for value in found if " " not in value.strip()) - _tolerances(test).keys()

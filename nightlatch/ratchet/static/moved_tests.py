@@ -123,15 +123,15 @@ def is_class(name: str, path: str) -> bool:
 
 
 def joined(test: str) -> str:
-    """A test with its groups before it, as RSpec and ExUnit write them."""
+    """Return a test with its groups before it, as RSpec and ExUnit write them."""
     return re.sub(r" (?=[#.])", "", test.replace("::", " "))
 
 
 def in_place_of(
     place: Place, test: Test, new: Sources, moved: Mapping[Place, Sequence[Place]]
 ) -> list[tuple[str, Test]]:
-    """The tests that stand for one of the base now, each with its file: its namesake in the same
-    place, or its successors."""
+    """Return the tests that stand for one of the base now, each with its file: its namesake in
+    the same place, or its successors."""
     path, name = place
     here = new[path].tests.get(name) if path in new else None
     # A helper that has become a test, or the other way round, only has the name.
@@ -169,7 +169,7 @@ def successors(old: Sources, new: Sources, texts: Sequence[Text]) -> dict[Place,
 
 
 def _tests_in(sources: Sources) -> dict[Place, Test]:
-    """All tests of one side by their places, helpers aside."""
+    """Return all tests of one side by their places, helpers aside."""
     return {
         (path, name): test
         for path, source in sources.items()
@@ -208,7 +208,7 @@ def _namesake(
 
 
 def _twin(place: Place, test: Test, kept: Mapping[Place, Test]) -> tuple[Place, ...]:
-    """A test of the same file that says the same word for word, and stays."""
+    """Return a test of the same file that says the same word for word, and stays."""
     same = (p for p, t in kept.items() if p[0] == place[0] and _alike(t) == _alike(test))
     return tuple(same)[:1] if test.assertions else ()
 
@@ -226,8 +226,8 @@ def _successor(
 def _likely(
     place: Place, test: Test, fresh: Mapping[Place, Test], units: Units
 ) -> tuple[Place, ...]:
-    """The test that asserts as much, else one that reads much like it, else several that do so
-    together."""
+    """Return the test that asserts as much, else one that reads much like it, else several that
+    do so together."""
     alone = {p: t for p, t in fresh.items() if units.same(place, test, [(p[0], t)])}
     for there in sorted(alone, key=lambda p: _far(place, test, p, alone[p])):
         if covers(test, [alone[there]]):
@@ -241,7 +241,7 @@ def _likely(
 
 
 def _nearest(test: Test, alone: Mapping[Place, Test]) -> Place | None:
-    """The test that reads most like this one, if it is similar and asserts as often."""
+    """Return the test that reads most like this one, if it is similar and asserts as often."""
     # Likeness compares two texts word by word: with many candidates that takes minutes.
     if not alone or len(alone) >= MOST_COMPARED / 20:
         return None
@@ -251,7 +251,7 @@ def _nearest(test: Test, alone: Mapping[Place, Test]) -> Place | None:
 
 
 def _forms(test: Test, *, rows: bool | None = None) -> set[str]:
-    """What a test asserts, with its values left open where it has rows of them."""
+    """Return what a test asserts, with its values left open where it has rows of them."""
     open_values = bool(test.rows) if rows is None else rows
     texts = [inlined(a.text, test) for a in test.assertions]
     return (
@@ -262,8 +262,8 @@ def _forms(test: Test, *, rows: bool | None = None) -> set[str]:
 
 
 def _far(place: Place, test: Test, there: Place, other: Test) -> tuple[bool, bool, bool]:
-    """How far another test is from where this one was: the same words come first, then the same
-    file, then the same class."""
+    """Return how far another test is from where this one was: the same words come first, then
+    the same file, then the same class."""
     return (
         test.text != other.text,
         place[0] != there[0],
@@ -356,8 +356,8 @@ def text_with_rows(test: Test) -> str:
 
 
 def inlined(text: str, test: Test) -> str:
-    """An assertion with the names that its test assigns once put as what they stand for, those
-    of a condition's own setup too."""
+    """Return an assertion with the names that its test assigns once put as what they stand for,
+    those of a condition's own setup too."""
     setup, _, condition = text.rpartition(" ; ")
     made = SETUP.match(setup)
     names = {**test.stands, made[1]: made[2]} if made else test.stands
@@ -373,8 +373,8 @@ def inlined(text: str, test: Test) -> str:
 
 
 def shape(text: str) -> str:
-    """An assertion with what it is called with, and what it expects, left open; a list or an
-    object of values is one value."""
+    """Return an assertion with what it is called with, and what it expects, left open; a list or
+    an object of values is one value."""
     found = re.sub(r"\s+", "", OPERAND.sub("_", LITERAL.sub("_", text)))
     while (less := VALUES.sub("_", found)) != found:
         found = less

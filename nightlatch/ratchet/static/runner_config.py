@@ -143,7 +143,7 @@ Settings = Mapping[str, tuple[str, ...]]
 
 
 def selected(texts: Sequence[Text]) -> Iterator[Finding]:
-    """(rule, detail) for each setting that decides which tests run, or how."""
+    """Yield (rule, detail) for each setting that decides which tests run, or how."""
     yield from _pytest(texts)
     for text in texts:
         yield from _of_file(text)
@@ -151,7 +151,7 @@ def selected(texts: Sequence[Text]) -> Iterator[Finding]:
 
 
 def _of_file(text: Text) -> Iterator[Finding]:
-    """What changed in a file that a runner, a build or a package manager goes by."""
+    """Yield what changed in a file that a runner, a build or a package manager goes by."""
     name = basename(text.path)
     if JS_CONFIG.fullmatch(name):
         yield from _js_config(text, name)
@@ -170,7 +170,8 @@ def _of_file(text: Text) -> Iterator[Finding]:
 
 
 def _js_config(text: Text, name: str) -> Iterator[Finding]:
-    """What changed in the configuration of a JavaScript runner, which is a program as a rule."""
+    """Yield what changed in the configuration of a JavaScript runner, which is a program as a
+    rule."""
     old, new = text.old or "", text.new or ""
     shared = name.startswith("vite.")
     yield from _settings(
@@ -187,7 +188,7 @@ def _js_config(text: Text, name: str) -> Iterator[Finding]:
 
 
 def _cargo_targets(text: Text) -> Iterator[Finding]:
-    """The targets that Cargo tests no longer, or with another program."""
+    """Yield the targets that Cargo tests no longer, or with another program."""
     before = set(_cargo(_toml(text.old or "")))
     for line in _cargo(_toml(text.new or "")):
         if line not in before:
@@ -201,14 +202,14 @@ def _node_options(text: Text) -> Iterator[Finding]:
 
 
 def _build_tags(text: Text) -> Iterator[Finding]:
-    """Constraints under which a test file of Go is built, where it was without them."""
+    """Yield constraints under which a test file of Go is built, where it was without them."""
     more = _tags(text.new or "") - _tags(text.old or "")
     if text.old is not None and more:
         yield SELECTION, f"{text.path}::{', '.join(sorted(more))}"
 
 
 def _threshold(text: Text) -> Iterator[Finding]:
-    """A coverage threshold that was lowered, in a file that may set one."""
+    """Yield a coverage threshold that was lowered, in a file that may set one."""
     name = basename(text.path)
     sets_one = name in PYTEST_FILES or name in {".coveragerc", "package.json"}
     if not sets_one and not JS_CONFIG.fullmatch(name):
@@ -218,7 +219,7 @@ def _threshold(text: Text) -> Iterator[Finding]:
 
 
 def _pytest(texts: Iterable[Text]) -> Iterator[Finding]:
-    """The settings that pytest goes by: those of the first of its files that has any."""
+    """Yield the settings that pytest goes by: those of the first of its files that has any."""
     files = sorted(
         (t for t in texts if basename(t.path) in PYTEST_FILES),
         key=lambda t: PYTEST_FILES.index(basename(t.path)),
@@ -243,7 +244,7 @@ def _pytest(texts: Iterable[Text]) -> Iterator[Finding]:
 
 
 def settings(path: str, text: str | None) -> Settings | None:
-    """pytest's settings in one file as words, None where pytest would look further."""
+    """Return pytest's settings in one file as words, None where pytest would look further."""
     if text is None:
         return None
     name = basename(path)
@@ -251,7 +252,7 @@ def settings(path: str, text: str | None) -> Settings | None:
 
 
 def _toml_settings(name: str, text: str) -> Settings | None:
-    """pytest's settings in a TOML file; only pyproject.toml may have none."""
+    """Return pytest's settings in a TOML file; only pyproject.toml may have none."""
     data = _toml(text)
     above = _table(data, "tool") if name == "pyproject.toml" else data
     if name == "pyproject.toml" and "pytest" not in above:
@@ -262,7 +263,7 @@ def _toml_settings(name: str, text: str) -> Settings | None:
 
 
 def _ini_settings(name: str, text: str) -> Settings | None:
-    """pytest's settings in an INI file, without its comments."""
+    """Return pytest's settings in an INI file, without its comments."""
     title = "tool:pytest" if name == "setup.cfg" else "pytest"
     section = re.search(rf"^\[{title}\][^\n]*\n(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
     if section is None:
@@ -316,7 +317,7 @@ def _fine_options(old: set[str], new: set[str]) -> bool:
 
 
 def _options(words: Sequence[str] | None) -> set[str]:
-    """Each option with its value."""
+    """Return each option with its value."""
     found = list[str]()
     for word in words or ():
         if word.startswith("-") or not found or " " in found[-1] or "=" in found[-1]:
@@ -327,7 +328,7 @@ def _options(words: Sequence[str] | None) -> set[str]:
 
 
 def _settings(text: Text, old: Settings, new: Settings) -> Iterator[Finding]:
-    """The same for settings of JavaScript runners."""
+    """Yield the same for settings of JavaScript runners."""
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
         if before != after and not _runs_more(key, set(before or ()), set(after or ())):
@@ -364,7 +365,7 @@ def _js_settings(path: str, text: str, *, shared: bool) -> Settings:
 
 
 def _js_value(words: Sequence[Token], pairs: Mapping[int, int], start: int) -> list[str]:
-    """The words of a value up to the end of its pair, brackets and commas aside."""
+    """Return the words of a value up to the end of its pair, brackets and commas aside."""
     value, at = list[str](), start
     while at < len(words) and words[at].text not in {",", "}", ";"}:
         end = pairs.get(at, at)
@@ -375,7 +376,8 @@ def _js_value(words: Sequence[Token], pairs: Mapping[int, int], start: int) -> l
 
 
 def _package(text: Text, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Finding]:
-    """What changed in the scripts that test, and in the runners' settings, of a package.json."""
+    """Yield what changed in the scripts that test, and in the runners' settings, of a
+    package.json."""
     before, after = _table(old, "scripts"), _table(new, "scripts")
     for name in sorted(filter(SCRIPT.fullmatch, before.keys() | after.keys())):
         was, now = str(before.get(name, "")), str(after.get(name, ""))
@@ -398,7 +400,7 @@ def _flat(table: Mapping[str, object]) -> Settings:
 
 
 def _cargo(data: Mapping[str, object]) -> Iterator[str]:
-    """What keeps targets from being tested, or tests them with another program."""
+    """Yield what keeps targets from being tested, or tests them with another program."""
     package = _table(data, "package")
     for key in ("autotests", "autobins", "autoexamples"):
         if package.get(key) is False:
@@ -413,7 +415,7 @@ def _cargo(data: Mapping[str, object]) -> Iterator[str]:
 
 
 def _targets(value: object) -> list[Mapping[str, object]]:
-    """The tables of one kind of target, of which `lib` has one and others have lists."""
+    """Return the tables of one kind of target, of which `lib` has one and others have lists."""
     targets = value if isinstance(value, list) else [value]
     return [target for target in targets if isinstance(target, dict)]
 
@@ -423,7 +425,7 @@ def _tags(text: str) -> set[str]:
 
 
 def _lowered(old: str, new: str) -> str:
-    """The first coverage threshold that is lower now."""
+    """Return the first coverage threshold that is lower now."""
     before, after = THRESHOLD.findall(old), THRESHOLD.findall(new)
     # With one threshold more or less nothing tells which stands for which.
     lower = [
@@ -455,6 +457,6 @@ def _table(data: Mapping[str, object], key: str) -> Mapping[str, object]:
 
 
 def _line(text: str | None, word: str) -> str:
-    """Where a word stands first, for a detail."""
+    """Return where a word stands first, for a detail."""
     at = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text or "")
     return f" (line {(text or '').count(chr(10), 0, at.start()) + 1})" if at else ""

@@ -39,7 +39,7 @@ GO_CHEATS = re.compile(
 
 
 def steering(text: Text) -> Iterator[Finding]:
-    """(rule, detail) for each hook that the new version of a test or helper file adds or
+    """Yield (rule, detail) for each hook that the new version of a test or helper file adds or
     changes."""
     name = basename(text.path)
     if name.endswith("_test.go"):
@@ -69,7 +69,7 @@ def _python(path: str, old: ast.Module, new: ast.Module, *, conftest: bool) -> I
 
 
 def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tuple[int, str]]:
-    """(rule, name) of everything that steers the runner, with its line and what it says."""
+    """Return (rule, name) of everything that steers the runner, with its line and what it says."""
     steered: dict[tuple[str, str], tuple[int, str]] = {}
     # What a conftest.py imports under a hook's name is a hook as good as one that it defines.
     for name, source in imported(tree).items() if conftest else ():
@@ -82,7 +82,8 @@ def _steered(tree: ast.Module, *, conftest: bool) -> Mapping[tuple[str, str], tu
 
 
 def _steered_by(node: ast.stmt, *, conftest: bool) -> tuple[str, str] | None:
-    """The rule and the name of what steers the runner in a statement, None where nothing does."""
+    """Return the rule and the name of what steers the runner in a statement, None where nothing
+    does."""
     if isinstance(node, Function):
         return _steering_function(node)
     names = _assigned(node) if conftest else set()
@@ -94,7 +95,7 @@ def _steered_by(node: ast.stmt, *, conftest: bool) -> tuple[str, str] | None:
 
 
 def _steering_function(node: Function) -> tuple[str, str] | None:
-    """The rule and the name of a function that is a hook or repairs code for every test."""
+    """Return the rule and the name of a function that is a hook or repairs code for every test."""
     is_hook = _hook(node)
     if not (is_hook and not _harmless(node)) and not _repairs(node):
         return None
@@ -103,7 +104,7 @@ def _steering_function(node: Function) -> tuple[str, str] | None:
 
 
 def _assigned(node: ast.stmt) -> set[str]:
-    """The names that a statement assigns to."""
+    """Return the names that a statement assigns to."""
     if isinstance(node, ast.Assign):
         return {word for t in node.targets for word in re.findall(r"[\w.]+", ast.unparse(t))}
     if isinstance(node, (ast.AugAssign, ast.AnnAssign)):
@@ -147,8 +148,8 @@ def _repairs(node: Function) -> bool:
 
 
 def _startup(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Statements at the top of a conftest.py, or of a package of tests, that do something when
-    it is read."""
+    """Yield statements at the top of a conftest.py, or of a package of tests, that do something
+    when it is read."""
     for node in tree.body:
         if _only_defines(node) or _imports_what_may_be_missing(node):
             continue
@@ -196,7 +197,7 @@ def _go(text: Text) -> Iterator[Finding]:
 
 
 def _go_functions(text: str) -> dict[str, str]:
-    """The bodies of TestMain and init."""
+    """Return the bodies of TestMain and init."""
     found = code(tokens(text, "main.go"))
     pairs, bodies = brackets(found), dict[str, str]()
     for i, token in enumerate(found[:-2]):

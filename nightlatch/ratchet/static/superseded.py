@@ -8,7 +8,7 @@ from nightlatch.suite.runner_detection import supersedes
 
 
 def pruned(path: str, text: str, names: Iterable[str]) -> str | None:
-    """The Python module without its superseded tests and without what it imports for them
+    """Return the Python module without its superseded tests and without what it imports for them
     alone; None where nothing of that is there."""
     try:
         tree, wanted = ast.parse(text), tuple(names)
@@ -36,8 +36,8 @@ def _take_out_imports(tree: ast.Module, names: set[str]) -> None:
 
 
 def _tests(tree: ast.Module) -> Iterator[tuple[ast.Module | ast.ClassDef, ast.stmt, str]]:
-    """Every function and class that may be a test, where it stands, and its name as an id has
-    it."""
+    """Yield every function and class that may be a test, where it stands, and its name as an id
+    has it."""
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield tree, node, node.name
@@ -50,7 +50,7 @@ def _tests(tree: ast.Module) -> Iterator[tuple[ast.Module | ast.ClassDef, ast.st
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
-    """Every name that is used: as such, as a fixture, or in a string."""
+    """Yield every name that is used: as such, as a fixture, or in a string."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             yield node.id

@@ -24,8 +24,8 @@ class Suppressions:
 
 
 def added(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
-    """(rule, detail) for each suppression that the base did not have; the same for a line that
-    was there already is none, where it can hide nothing new in it."""
+    """Yield (rule, detail) for each suppression that the base did not have; the same for a line
+    that was there already is none, where it can hide nothing new in it."""
     changed = [text for text in texts if text.old != text.new]
     lines = _old_lines(changed)
     gone = {text.path for text in changed if text.new is None}
@@ -39,22 +39,23 @@ def added(texts: Sequence[Text], known: Checkers) -> Iterator[Finding]:
 
 
 def _old_lines(texts: Iterable[Text]) -> set[str]:
-    """The lines of the base's versions, wherever they stand."""
+    """Return the lines of the base's versions, wherever they stand."""
     return {line.strip() for text in texts for line in (text.old or "").splitlines()}
 
 
 def _all_suppressions(
     texts: Iterable[tuple[str, str | None]], kind: Suppression
 ) -> list[Suppressions]:
-    """Every suppression of a kind in some files."""
+    """Return every suppression of a kind in some files."""
     return [seen for path, text in texts for seen in _suppressions_of(path, text or "", kind)]
 
 
 def _new(
     had: Sequence[Suppressions], has: Sequence[Suppressions], lines: set[str], gone: set[str]
 ) -> Iterator[Suppressions]:
-    """Those that no suppression of the base stands for: one with the same code anywhere, or one
-    that is gone from the same file, whose line was edited, or from a file that is no more."""
+    """Yield those that no suppression of the base stands for: one with the same code anywhere,
+    or one that is gone from the same file, whose line was edited, or from a file that is no
+    more."""
     spare = Counter((seen.says, seen.code) for seen in had)
     # Those with the same code go first: an edited line must not use up one that has only moved.
     unmatched = [seen for seen in has if not _take_one(spare, (seen.says, seen.code))]
@@ -79,7 +80,7 @@ def _take_one(counts: Counter[tuple[str, str]], key: tuple[str, str]) -> bool:
 
 
 def _suppressions_of(path: str, text: str, kind: Suppression) -> Iterator[Suppressions]:
-    """Every suppression of a kind.
+    """Yield every suppression of a kind.
 
     One at the end of a line is for that line; one on a line of its own may be for all that follows,
     but where it says that it is for the next line.

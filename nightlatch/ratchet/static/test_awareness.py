@@ -141,8 +141,8 @@ BY_LANGUAGE = {"py": PYTHON, "js": JS, "go": GO, "rust": RUST, **dict.fromkeys(K
 
 
 def knowing(text: Text) -> Iterator[Finding]:
-    """(rule, detail) for each thing that the new version of a source file looks at more often
-    than the old one did."""
+    """Yield (rule, detail) for each thing that the new version of a source file looks at more
+    often than the old one did."""
     name, lang = basename(text.path), spoken(text.path)
     if (
         text.test
@@ -161,7 +161,7 @@ def knowing(text: Text) -> Iterator[Finding]:
 
 
 def spoken(path: str) -> str:
-    """The language of a file as its patterns know it, "" for none."""
+    """Return the language of a file as its patterns know it, "" for none."""
     if path.endswith(".py"):
         return "py"
     found = grammar.language_of(path)
@@ -169,7 +169,7 @@ def spoken(path: str) -> str:
 
 
 def _looks(path: str, lang: str, text: str) -> Iterator[tuple[int, str]]:
-    """The line and the kind of everything in a file that looks at how it is tested."""
+    """Yield the line and the kind of everything in a file that looks at how it is tested."""
     others = lang in KNOWN
     lines = list(
         python_lines(text)
@@ -188,8 +188,8 @@ def _looks(path: str, lang: str, text: str) -> Iterator[tuple[int, str]]:
 
 
 def python_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The statements without comments and docstrings, each on one line, words put together from
-    pieces as one word."""
+    """Yield the statements without comments and docstrings, each on one line, words put together
+    from pieces as one word."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -211,7 +211,7 @@ def python_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def block_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
-    """The lines of other languages without comments, with one space between tokens."""
+    """Yield the lines of other languages without comments, with one space between tokens."""
     number, words = 1, list[str]()
     for token in tokens(text, path):
         if token.kind not in {"space", "comment"}:
@@ -223,8 +223,8 @@ def block_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
 
 
 def word_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
-    """Each line of a language that only its grammar reads, as words parted by one space, and
-    the whole text as one more."""
+    """Yield each line of a language that only its grammar reads, as words parted by one space,
+    and the whole text as one more."""
     found = grammar.language_of(path)
     if found is None or not text:
         return
@@ -239,7 +239,7 @@ def word_lines(text: str, path: str) -> Iterator[tuple[int, str]]:
 
 
 def _python(text: str) -> Iterator[tuple[int, str]]:
-    """Equality that is always true, and a process that ends while the module is imported."""
+    """Yield equality that is always true, and a process that ends while the module is imported."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -287,8 +287,8 @@ def _blind(node: ast.FunctionDef | ast.AsyncFunctionDef, returns: list[str]) -> 
 
 
 def _ends(lines: list[tuple[int, str]], text: str, path: str) -> Iterator[tuple[int, str]]:
-    """A process that ends with success at the top of a module or in init, and equality that is
-    always true."""
+    """Yield a process that ends with success at the top of a module or in init, and equality
+    that is always true."""
     words = code(tokens(text, path))
     match language(path):
         case "go":
@@ -302,7 +302,7 @@ def _ends(lines: list[tuple[int, str]], text: str, path: str) -> Iterator[tuple[
 
 
 def _go_ends(lines: list[tuple[int, str]], words: str) -> Iterator[tuple[int, str]]:
-    """An end of the process in an init, or one with success in what is no program."""
+    """Yield an end of the process in an init, or one with success in what is no program."""
     for body in re.findall(r"func init \( \) \{ (.*?) \}(?= func| var| type|$)", words):
         if "os . Exit (" in body:
             yield _where(lines, "os . Exit"), END
@@ -311,12 +311,12 @@ def _go_ends(lines: list[tuple[int, str]], words: str) -> Iterator[tuple[int, st
 
 
 def _spaced(words: Iterable[Token]) -> str:
-    """Tokens as one text, with a space between them."""
+    """Return tokens as one text, with a space between them."""
     return " ".join(token.text for token in words)
 
 
 def _outside_blocks(words: Sequence[Token]) -> str:
-    """The tokens that stand in no braces: what runs while a module is loaded."""
+    """Return the tokens that stand in no braces: what runs while a module is loaded."""
     pairs = brackets(words)
     inside = {
         k for start, end in pairs.items() if words[start].text == "{" for k in range(start, end)

@@ -35,8 +35,8 @@ MOST_SHOWN = 80
 
 
 def changed(texts: Sequence[Text], names: Sequence[str], ids: Iterable[str]) -> Iterator[str]:
-    """A detail for each such file of the base that says something else now, where no suite with
-    ids lies beside it."""
+    """Yield a detail for each such file of the base that says something else now, where no suite
+    with ids lies beside it."""
     covers = _beside(ids)
     # A file that only moved says what it said.
     there = {text.new for text in texts if text.new is not None and text.old != text.new}
@@ -64,15 +64,15 @@ def is_data(path: str) -> bool:
 
 
 def _lines(text: str) -> Counter[str]:
-    """The lines of a file; a comma behind one says nothing."""
+    """Return the lines of a file; a comma behind one says nothing."""
     return Counter(
         line for line in (line.strip().rstrip(",") for line in text.splitlines()) if line
     )
 
 
 def _beside(ids: Iterable[str]) -> Callable[[str], bool]:
-    """A function that says whether tests whose ids a run gives lie in the folder of which a
-    file is part."""
+    """Return a function that says whether tests whose ids a run gives lie in the folder of which
+    a file is part."""
     files = {f"/{file_of(name)}" for name in ids}
 
     def covers(path: str) -> bool:

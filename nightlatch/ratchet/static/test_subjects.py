@@ -66,7 +66,7 @@ class Sides:
 
 
 def sides(texts: Iterable[Text]) -> Sides:
-    """What a change does to the names of the code."""
+    """Return what a change does to the names of the code."""
     code = [
         text
         for text in texts
@@ -124,7 +124,7 @@ class Units:
         return all(self.near(place, test, path) for path in files)
 
     def words_in(self, tests: Sequence[tuple[str, Test]]) -> frozenset[str]:
-        """The words of some tests, and those that stand around them in their files."""
+        """Return the words of some tests, and those that stand around them in their files."""
         return frozenset[str]().union(
             *(words_of(test).union(self.new[path].around) for path, test in tests)
         )
@@ -245,8 +245,8 @@ def _is_relative(module: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _resolved(path: str, module: str) -> tuple[str, str]:
-    """A module as a path of the project, as far as its own file tells, and what is taken out of
-    it."""
+    """Return a module as a path of the project, as far as its own file tells, and what is taken
+    out of it."""
     whole, _, symbol = module.partition("#")
     whole = ENDING.sub("", whole)
     if whole.startswith(("./", "../")) or whole in {".", ".."}:
@@ -263,12 +263,12 @@ def _resolved(path: str, module: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=1024)
 def joined(text: str) -> str:
-    """A test's text without spaces between the parts of a name, and without its strings."""
+    """Return a test's text without spaces between the parts of a name, and without its strings."""
     return JOINED.sub(r"\1", STRING.sub('""', text))
 
 
 def owned(test: Test, source: Source) -> frozenset[tuple[str, str]]:
-    """What a test asks of modules and classes: (owner, name)."""
+    """Return what a test asks of modules and classes: (owner, name)."""
     brought = {name for name, _ in source.origins}
     pairs = OWNED.findall(joined(test.text).replace("::", ".").replace("->", "."))
     return frozenset(
@@ -279,12 +279,12 @@ def owned(test: Test, source: Source) -> frozenset[tuple[str, str]]:
 
 
 def words_of(test: Test) -> frozenset[str]:
-    """Every word of a test and its rows."""
+    """Return every word of a test and its rows."""
     return frozenset(WORD.findall("\n".join((test.text, *(test.rows or ())))))
 
 
 def _expected_errors(test: Test) -> frozenset[str]:
-    """The names of the exceptions that a test expects."""
+    """Return the names of the exceptions that a test expects."""
     return frozenset(name for kind, _ in test.raises for name in WORD.findall(kind))
 
 
@@ -297,8 +297,8 @@ def is_superseded(names: Iterable[str], place: Place) -> bool:
 
 
 def looks(path: str, test: Test) -> frozenset[str]:
-    """The names that a test calls and the types that it names, those of frameworks and its own
-    aside."""
+    """Return the names that a test calls and the types that it names, those of frameworks and
+    its own aside."""
     language = language_of(path)
     text = joined(test.text)
     names = {*CALLED.findall(text), *TYPE.findall(text), *test.calls}

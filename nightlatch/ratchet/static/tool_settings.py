@@ -27,7 +27,7 @@ class UnreadableError(ValueError):
 
 
 def read(text: str, form: str, table: str = "") -> Flat | None:
-    """The settings in a file, None where it has no such table. Raises UnreadableError."""
+    """Return the settings in a file, None where it has no such table. Raises UnreadableError."""
     try:
         match form:
             case "toml":
@@ -56,7 +56,7 @@ def read(text: str, form: str, table: str = "") -> Flat | None:
 
 
 def _below(data: object, table: str) -> Flat | None:
-    """The tables that a dotted pattern names, flat."""
+    """Return the tables that a dotted pattern names, flat."""
     if not isinstance(data, dict):
         return {} if data is None else {"value": str(data)}
     if not table:
@@ -89,7 +89,7 @@ def _tables(
 
 
 def flat(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value by its dotted name; of lists of tables each by what it is for."""
+    """Yield every value by its dotted name; of lists of tables each by what it is for."""
     for name, value in data.items():
         if isinstance(value, dict):
             yield from _flat_or_empty(f"{above}{name}", value)
@@ -103,12 +103,12 @@ def flat(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _flat_or_empty(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The values of a table; that an empty one is there is a value as well."""
+    """Yield the values of a table; that an empty one is there is a value as well."""
     yield from flat(table, f"{name}.") if table else [(name, "")]
 
 
 def _purpose(part: Mapping[str, Any]) -> str:
-    """What one table of a list is for, so that it keeps its name when the list is sorted."""
+    """Return what one table of a list is for, so that it keeps its name when the list is sorted."""
     for key in NAMES:
         if key in part:
             return str(part[key])
@@ -131,8 +131,8 @@ def _ini(text: str, table: str) -> Flat | None:
 
 
 def _prefix(section: str, table: str) -> str:
-    """What a section's keys are called by, so that they are called the same in every form of
-    file."""
+    """Return what a section's keys are called by, so that they are called the same in every form
+    of file."""
     if not table:
         return f"{section.lower()}."
     rest = section.removeprefix(table.rstrip("*")).strip("-:. ").lower() if "*" in table else ""
@@ -152,7 +152,7 @@ def _yaml(text: str) -> object:
 
 
 def _js(text: str) -> Flat:
-    """The rules that a program sets, and the rest of it by lines."""
+    """Return the rules that a program sets, and the rest of it by lines."""
     found = {f"rules.{name}": level for name, level in RULE.findall(text)}
     rest = Counter(
         " ".join(re.findall(r"[\w./@*-]+", line)) for line in _lines(RULE.sub("", text)).elements()
@@ -161,7 +161,7 @@ def _js(text: str) -> Flat:
 
 
 def _lines(text: str) -> Counter[str]:
-    """What a file says line by line: neither comments nor blanks."""
+    """Return what a file says line by line: neither comments nor blanks."""
     return Counter(
         " ".join(line.split()).rstrip(",")
         for line in text.splitlines()

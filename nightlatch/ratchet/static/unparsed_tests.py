@@ -48,8 +48,8 @@ def says_test(path: str) -> bool:
 
 
 def read(text: str) -> Source:
-    """The whole file as one test without a name; its assertions are the lines in which one
-    stands."""
+    """Return the whole file as one test without a name; its assertions are the lines in which
+    one stands."""
     words = languages()["others"].words
     lines = [" ".join(line.split()) for line in text.splitlines()]
     code = [line for line in lines if not COMMENT.match(line)]
@@ -71,7 +71,7 @@ def read(text: str) -> Source:
 
 
 def rewritten(old: str, new: str) -> Iterator[str]:
-    """The first line of each change that is more than new tests, new modules, or further
+    """Yield the first line of each change that is more than new tests, new modules, or further
     assertions: what it does cannot be told.
 
     Tests that no grammar reads are only their lines here: a branch around them, or another value on
@@ -92,8 +92,8 @@ def rewritten(old: str, new: str) -> Iterator[str]:
 
 
 def _slid(lines: Sequence[str], start: int, stop: int) -> Iterator[int]:
-    """Where else the same insertion can be seen to begin: a block that ends like the one before
-    it has two such places."""
+    """Yield where else the same insertion can be seen to begin: a block that ends like the one
+    before it has two such places."""
     yield start
     words = [line.split() for line in lines]
     up = down = 0
@@ -106,7 +106,7 @@ def _slid(lines: Sequence[str], start: int, stop: int) -> Iterator[int]:
 
 
 def _code(text: str) -> list[str]:
-    """The lines that say something, with their indentation."""
+    """Return the lines that say something, with their indentation."""
     return [
         line.expandtabs()
         for line in text.splitlines()
@@ -145,7 +145,7 @@ def _declares_whole(lines: Sequence[str]) -> bool:
 
 
 def _indentation(line: str) -> int:
-    """How far a line stands from the edge."""
+    """Return how far a line stands from the edge."""
     return len(line) - len(line.lstrip())
 
 

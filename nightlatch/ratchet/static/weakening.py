@@ -68,8 +68,8 @@ Finding = tuple[str, str]
 
 
 def weakened(texts: Sequence[Text], names: Sequence[str]) -> Iterator[Finding]:
-    """(rule, detail) for every test of the base that says less now; `names` are the feature's
-    superseded tests."""
+    """Yield (rule, detail) for every test of the base that says less now; `names` are the
+    feature's superseded tests."""
     old, new = read_all(texts, "old"), read_all(texts, "new")
     torn = {path for path, source in new.items() if path in old and unreadable(old[path], source)}
     # Where a grammar stumbles, tests seem to be gone that are not: a person looks at the file.
@@ -108,7 +108,7 @@ def _weaker_tests(
 
 
 def _shadowed(old: Sources, new: Sources, names: Sequence[str]) -> Iterator[Finding]:
-    """Tests whose name is given to something else further down, so that they never run."""
+    """Yield tests whose name is given to something else further down, so that they never run."""
     for path, source in new.items():
         before = old.get(path, Source())
         for name in source.shadowed - before.shadowed:
@@ -117,7 +117,7 @@ def _shadowed(old: Sources, new: Sources, names: Sequence[str]) -> Iterator[Find
 
 
 def _fresh(old: Sources, new: Sources) -> list[tuple[str, Test]]:
-    """The tests that the base does not have and that nothing skips, each with its file."""
+    """Return the tests that the base does not have and that nothing skips, each with its file."""
     before = {(path, name) for path, source in old.items() for name in source.tests}
     return [
         (path, test)
@@ -130,7 +130,7 @@ def _fresh(old: Sources, new: Sources) -> list[tuple[str, Test]]:
 
 
 def _apart(tests: Sequence[Test]) -> frozenset[str]:
-    """What some tests assert, and their rows."""
+    """Return what some tests assert, and their rows."""
     claims = frozenset(
         a.text for t in tests for a in t.assertions if a.weight and not is_made_up(a, t)
     )
@@ -140,7 +140,8 @@ def _apart(tests: Sequence[Test]) -> frozenset[str]:
 def _compared(
     old: Test, new: Sequence[Test], replaced: frozenset[str], apart: frozenset[str]
 ) -> Iterator[Finding]:
-    """What is weaker: a skip, and the first of all else, so that one edit is one objection."""
+    """Yield what is weaker: a skip, and the first of all else, so that one edit is one
+    objection."""
     is_unchanged = len(new) == 1 and new[0] == old
     if is_unchanged and not replaced & old.calls:
         return
@@ -157,7 +158,7 @@ def _compared(
 
 
 def _marked(old: Test, marks: Counter[tuple[str, str]], new: Sequence[Test]) -> Iterator[Finding]:
-    """Marks that the tests did not have: swallowed failures, looser matchers, constants."""
+    """Yield marks that the tests did not have: swallowed failures, looser matchers, constants."""
     kept = {a.text for t in new for a in t.assertions}
     loses_claims = any(a.text not in kept for a in old.assertions)
     more = sum(len(t.assertions) for t in new) - len(old.assertions)
@@ -170,7 +171,8 @@ def _marked(old: Test, marks: Counter[tuple[str, str]], new: Sequence[Test]) -> 
 
 
 def _made_up(old: Test, new: Sequence[Test]) -> Iterator[Finding]:
-    """Assertions that looked at what a call gives, and look at a constant of their own now."""
+    """Yield assertions that looked at what a call gives, and look at a constant of their own
+    now."""
     for test in new:
         for a in test.assertions:
             was = inlined(a.subject, old)
@@ -194,8 +196,8 @@ def _mocked(
 
 
 def replaced(old: Source, new: Source | None, texts: Sequence[Text]) -> frozenset[str]:
-    """Names that the file imported and that it defines itself now, or takes from another test
-    file."""
+    """Return names that the file imported and that it defines itself now, or takes from another
+    test file."""
     if new is None:
         return frozenset()
     # A stand-in from another test file takes the unit's place as one in this file does.
@@ -219,7 +221,8 @@ def _from(source: str, files: set[str]) -> bool:
 
 
 def _narrowed(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding]:
-    """What one test asserts less than it did; `apart` is what other new tests assert instead."""
+    """Yield what one test asserts less than it did; `apart` is what other new tests assert
+    instead."""
     missing, gained = _difference(old, new), _difference(new, old)
     lost = [a for a in missing if a.text not in apart and not any(_merged(a, g) for g in gained)]
     yield from _wider(old, new)
@@ -238,7 +241,7 @@ def _narrowed(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding]:
 
 
 def _fewer_rows(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding]:
-    """Rows of parameters that are gone, and that no other new test has."""
+    """Yield rows of parameters that are gone, and that no other new test has."""
     if not old.rows or not new.rows or len(new.rows) >= len(old.rows):
         return
     if not set(old.rows) - set(new.rows) <= apart:
@@ -246,7 +249,7 @@ def _fewer_rows(old: Test, new: Test, apart: frozenset[str]) -> Iterator[Finding
 
 
 def _difference(one: Test, other: Test) -> list[Assertion]:
-    """The assertions that only the first test makes."""
+    """Return the assertions that only the first test makes."""
     # Counted, not collected: the same claim made twice and once is one claim less.
     unmatched = Counter(a.text for a in other.assertions if a.weight)
     only = []
@@ -270,13 +273,13 @@ def _merged(lost: Assertion, gained: Assertion) -> bool:
 
 
 def _total(assertions: Sequence[Assertion], test: Test, other: Test) -> int:
-    """How often a test asserts; each row counts where the other test has none."""
+    """Return how often a test asserts; each row counts where the other test has none."""
     total = sum(a.weight for a in assertions)
     return total * (len(test.rows) if test.rows is not None and other.rows is None else 1)
 
 
 def _wider(old: Test, new: Test) -> Iterator[Finding]:
-    """Expected exceptions that take in more than they did."""
+    """Yield expected exceptions that take in more than they did."""
     # With one more or less nothing tells which of them stands for which.
     if len(old.raises) != len(new.raises):
         return
@@ -294,14 +297,15 @@ def _is_wider(kind: str, now: str) -> bool:
 
 
 def _kinds(kind: str) -> set[str]:
-    """The exceptions of a tuple of them."""
+    """Return the exceptions of a tuple of them."""
     return set(kind.strip("()").split(", "))
 
 
 def _looser(
     old: Test, new: Test, lost: Sequence[Assertion], gained: Sequence[Assertion]
 ) -> Iterator[Finding]:
-    """What is compared less exactly: by a limit, of one subject, or of the test as a whole."""
+    """Yield what is compared less exactly: by a limit, of one subject, or of the test as a
+    whole."""
     yield from _looser_limits(old, new, lost)
     yield from _lower_ranks(new, lost, gained)
     exact = sum(a.rank == EXACT for a in lost) - sum(a.rank == EXACT for a in gained)
@@ -311,7 +315,7 @@ def _looser(
 
 
 def _looser_limits(old: Test, new: Test, lost: Sequence[Assertion]) -> Iterator[Finding]:
-    """Limits that are larger than they were, and tolerances in the place of exact values."""
+    """Yield limits that are larger than they were, and tolerances in the place of exact values."""
     is_longer = len(new.assertions) > len(old.assertions)
     for key, numbers in new.limits.items():
         before = old.limits.get(key)
@@ -338,14 +342,14 @@ def _has_larger(before: Sequence[float], numbers: Sequence[float]) -> bool:
 
 
 def _magnitudes(numbers: Sequence[float]) -> str:
-    """Numbers for a detail, without the sign that makes larger ones looser."""
+    """Return numbers for a detail, without the sign that makes larger ones looser."""
     return ", ".join(f"{abs(n):g}" for n in numbers)
 
 
 def _lower_ranks(
     new: Test, lost: Sequence[Assertion], gained: Sequence[Assertion]
 ) -> Iterator[Finding]:
-    """Assertions in whose place the same subject is compared less exactly."""
+    """Yield assertions in whose place the same subject is compared less exactly."""
     for a in lost:
         successor = next((g for g in gained if g.subject == a.subject), None)
         best = max((b.rank for b in new.assertions if b.subject == a.subject), default=0)
