@@ -75,7 +75,9 @@ def write_page(project: Project, told: Report, page: Path) -> None:
     left."""
     from nightlatch.report import collect_io, html
 
-    asked = [(each.session, each.commit) for each in told.asks.pending if each.session]
+    asked = [
+        (each.work.session, each.work.commit) for each in told.asks.pending if each.work.session
+    ]
     asked += [(part.id, part.commit) for part in told.parts if part.id]
     shown = dict((*asked, *((one.id, one.commit) for one in (*told.of("held"), *told.read))))
     known = [*shown.items()][: 2 * html.MOST]

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from nightlatch.report.model import Report, SessionReport
+from nightlatch.report.model import PendingDecision, Report, SessionReport
 from nightlatch.report.text import iso, reason
 
 # the outcomes beside "landed", in the order in which the document has them
@@ -14,7 +14,6 @@ NOT_LANDED = (
 
 def to_json(report: Report) -> dict[str, object]:
     """Return the report as documented JSON; keys are only ever added."""
-    body = asdict(report)
     return {
         "schema": "nightlatch/report/1",
         "verdict": " ".join(report.verdict),
@@ -32,7 +31,7 @@ def to_json(report: Report) -> dict[str, object]:
         },
         "fix": report.run.fix or None,
         "cost": cost_of(report),
-        "decide": [decided(each) for each in body["asks"]["pending"]],
+        "decide": [*map(pending, report.asks.pending)],
         "decided": [{**asdict(each), "state": each.state} for each in report.asks.decided],
         "landed": [*map(row, report.landed)],
         **{word: [*map(row, report.of(word))] for word in NOT_LANDED},
@@ -42,7 +41,7 @@ def to_json(report: Report) -> dict[str, object]:
         "burnup": [{"at": iso(at), "passing": count} for at, count in report.passing.burnup],
         "by_feature": [asdict(each) for each in report.features],
         "by_agent": [asdict(each) for each in report.agents],
-        "findings": body["findings"],
+        "findings": [asdict(each) for each in report.findings],
         "next": [{"says": says, "command": command} for says, command in report.asks.next],
         "missing": report.missing,
     }
@@ -80,13 +79,25 @@ def run_of(report: Report) -> dict[str, object] | None:
     }
 
 
-def decided(each: dict[str, object]) -> dict[str, object]:
+def pending(each: PendingDecision) -> dict[str, object]:
     """Return a decision as JSON; only one about several features has parts."""
-    usd, parts = each["usd"], each.pop("parts")
+    usd = each.work.usd
     return {
-        **each,
-        "usd": round(usd, 2) if isinstance(usd, float) else usd,
-        **({"parts": parts} if parts else {}),
+        "name": each.name,
+        "feature": each.feature,
+        "title": each.title,
+        "kind": each.kind,
+        "by": each.question.by,
+        "question": each.question.text,
+        "says": each.question.says,
+        **asdict(each.answers),
+        "holds_up": each.holds_up,
+        "sessions": each.work.sessions,
+        "usd": None if usd is None else round(usd, 2),
+        "session": each.work.session,
+        "commit": each.work.commit,
+        "checked": each.work.checked,
+        **({"parts": [asdict(part) for part in each.parts]} if each.parts else {}),
     }
 
 

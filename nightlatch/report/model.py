@@ -109,32 +109,51 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the person is asked, and whose words that is; `says` is all of it in one line."""
+
+    by: str
+    text: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The command that gives a decision, the one for the opposite ("" for none), and the other way
+    to decide: an edit of the plan."""
+
+    command: str
+    other: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSoFar:
+    """The sessions on what a decision is about: their number, their dollars (None: none reported
+    any), and the one that is asked about, which landed as `commit` where it did; `checked` is what
+    was run on its work."""
+
+    sessions: int = 0
+    usd: float | None = None
+    session: str = ""
+    commit: str = ""
+    checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingDecision:
-    """One decision that waits, with the command that gives it.
-
-    `by` is whose words `question` is; `says` is all in one line.
-
-    One about several features has them as `parts`. `session` is the one that it is about, which
-    landed as `commit` where it did; `checked` is what was run on its work.
-    """
+    """One decision that waits; one about several features has them as `parts`, and `holds_up` are
+    the features that wait behind it."""
 
     name: str
     feature: str
     title: str
     kind: str
-    by: str
-    question: str
-    says: str
-    command: str
-    other: str
-    otherwise: str
+    question: Question
+    answers: Answers
     holds_up: tuple[str, ...]
-    sessions: int
-    usd: float | None
+    work: WorkSoFar
     parts: tuple[Part, ...] = ()
-    session: str = ""
-    commit: str = ""
-    checked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +274,7 @@ class Report:
         """The same without the sessions that its decisions are about: a page tells each thing
         once."""
         pending = self.asks.pending
-        asked = {each.session for each in pending} | {part.id for part in self.parts}
+        asked = {each.work.session for each in pending} | {part.id for part in self.parts}
         # the decision about a worn-out feature tells its refusals
         worn_out = {each.feature for each in pending if each.kind == "worn out"}
         told = asked | {

@@ -18,7 +18,14 @@ from nightlatch.record.progress import (
     line,
     question_of,
 )
-from nightlatch.report.model import Decided, Part, PendingDecision
+from nightlatch.report.model import (
+    Answers,
+    Decided,
+    Part,
+    PendingDecision,
+    Question,
+    WorkSoFar,
+)
 from nightlatch.report.source import (
     _SESSION,
     MOST_COMMAND,
@@ -65,18 +72,24 @@ def _single(
         feature=line(feature.id, 60),
         title=line(feature.title, TITLE),
         kind=kind,
-        by="the agent asks" if kind == "blocked" else "the loop",
-        question=line(_question(kind, says, own) or says, 500),
-        says=line(ask.says),
-        command=line(answer.command),
-        other=line(ask.other(source.program)),
-        otherwise=_in_the_plan(kind, ask),
+        question=Question(
+            by="the agent asks" if kind == "blocked" else "the loop",
+            text=line(_question(kind, says, own) or says, 500),
+            says=line(ask.says),
+        ),
+        answers=Answers(
+            command=line(answer.command),
+            other=line(ask.other(source.program)),
+            otherwise=_in_the_plan(kind, ask),
+        ),
         holds_up=_behind(source, {feature.id}),
-        sessions=len(own),
-        usd=_cost(own),
-        session=line(session, 80),
-        commit=landing.commit if landing else "",
-        checked=tuple(_proof(landing)) if landing else (),
+        work=WorkSoFar(
+            sessions=len(own),
+            usd=_cost(own),
+            session=line(session, 80),
+            commit=landing.commit if landing else "",
+            checked=tuple(_proof(landing)) if landing else (),
+        ),
     )
 
 
@@ -114,15 +127,18 @@ def _together(source: Source, ask: Ask, answer: Answer) -> PendingDecision:
         feature=line(ask.feature, 60),
         title="have landed unproved",
         kind="unproved",
-        by="the loop",
-        question=line(ask.says.partition(": ")[2], 500),
-        says=line(ask.says),
-        command=line(answer.command, MOST_COMMAND),
-        other=line(ask.other(source.program), MOST_COMMAND),
-        otherwise="or refuse some of them first, and approve the rest",
+        question=Question(
+            by="the loop", text=line(ask.says.partition(": ")[2], 500), says=line(ask.says)
+        ),
+        answers=Answers(
+            command=line(answer.command, MOST_COMMAND),
+            other=line(ask.other(source.program), MOST_COMMAND),
+            otherwise="or refuse some of them first, and approve the rest",
+        ),
         holds_up=_behind(source, {*ask.features}),
-        sessions=sum(map(len, own.values())),
-        usd=_cost(chain.from_iterable(own.values())),
+        work=WorkSoFar(
+            sessions=sum(map(len, own.values())), usd=_cost(chain.from_iterable(own.values()))
+        ),
         parts=tuple(_part(source, ask, feature, own[feature.id]) for feature in features),
     )
 
@@ -237,16 +253,19 @@ def slipped_features(source: Source) -> Iterator[PendingDecision]:
             feature=line(feature.id, 60),
             title=line(feature.title, TITLE),
             kind="slipped",
-            by="the loop",
-            question=line(entry.title, 500),
-            says=line(f"{feature.title} {entry.title}"),
-            command=line(f"{source.program} hold {feature.id}"),
-            other="",
-            otherwise=(
-                "or leave it as it is: the next session on it repairs what broke, or `git revert`"
-                " the commit that did"
+            question=Question(
+                by="the loop",
+                text=line(entry.title, 500),
+                says=line(f"{feature.title} {entry.title}"),
+            ),
+            answers=Answers(
+                command=line(f"{source.program} hold {feature.id}"),
+                other="",
+                otherwise=(
+                    "or leave it as it is: the next session on it repairs what broke, or"
+                    " `git revert` the commit that did"
+                ),
             ),
             holds_up=(),
-            sessions=0,
-            usd=None,
+            work=WorkSoFar(),
         )

@@ -42,7 +42,7 @@ def _decision_lines(report: Report) -> Iterator[str]:
     pending = report.asks.pending
     for each in pending[: ROWS["DECIDE"]]:
         yield f"DECIDE  {each.name} {each.title}   ({behind(each)})"
-        yield f"        {each.by}: {line(each.question, 500)}"
+        yield f"        {each.question.by}: {line(each.question.text, 500)}"
         yield f"        {either(each)}"
     yield from more(len(pending) - ROWS["DECIDE"], f"{report.program} status")
     for done in report.asks.decided:
@@ -76,11 +76,12 @@ def more(left: int, command: str) -> Iterator[str]:
 
 def behind(each: PendingDecision) -> str:
     held = f"holds up {line(', '.join(each.holds_up), 60)}" if each.holds_up else ""
-    tries = f"{each.sessions} session{'s' * (each.sessions != 1)}" if each.sessions else ""
+    count, usd = each.work.sessions, each.work.usd
+    tries = f"{count} session{'s' * (count != 1)}" if count else ""
     return "; ".join(
         filter(
             None,
-            (held, ", ".join(filter(None, (tries, "" if each.usd is None else money(each.usd))))),
+            (held, ", ".join(filter(None, (tries, "" if usd is None else money(usd))))),
         )
     )
 
@@ -338,13 +339,14 @@ def why_read(one: SessionReport) -> str:
 def either(each: PendingDecision) -> str:
     """Return the command that answers a decision, and the one for the opposite answer where there
     is one."""
-    return f"{each.command}   or   {each.other}" if each.other else each.command
+    answers = each.answers
+    return f"{answers.command}   or   {answers.other}" if answers.other else answers.command
 
 
 def _decisions(report: Report, room: int) -> tuple[str, ...]:
     """Return one line per decision, as many as there is room for."""
     lines = [
-        f"DECIDE  {each.name} {line(each.says, 120)}   {either(each)}"
+        f"DECIDE  {each.name} {line(each.question.says, 120)}   {either(each)}"
         for each in report.asks.pending
     ]
     if len(lines) <= room:
@@ -472,9 +474,10 @@ def _standing(report: Report) -> Iterator[tuple[str, str]]:
 def _card(each: PendingDecision) -> str:
     """Return one decision: what it is about, whose words, and each answer with its command."""
     about = f" ({quoted(behind(each))})" if behind(each) else ""
-    asked = f"{each.by}: {quoted(each.question, 500)}\n\n" if each.question else ""
+    question = each.question
+    asked = f"{question.by}: {quoted(question.text, 500)}\n\n" if question.text else ""
     title = quoted(f"{each.feature} {each.title}")
-    commands = fenced([*filter(None, (each.command, each.other))])
+    commands = fenced([*filter(None, (each.answers.command, each.answers.other))])
     return f"**{title}**{about}\n\n{asked}{commands}"
 
 

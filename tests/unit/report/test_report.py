@@ -133,19 +133,19 @@ def test_what_was_refused_says_what_happened_next() -> None:
 
 def test_a_decision_says_who_asks_what_it_holds_up_and_what_was_spent_on_it() -> None:
     (one,) = report().asks.pending
-    assert (one.by, one.question) == (
+    assert (one.question.by, one.question.text) == (
         "the agent asks",
         "Which PDF library may I add: reportlab or weasyprint?",
     )
-    assert (one.holds_up, one.sessions, one.usd) == (("US-038", "US-039"), 3, 8.05)
-    assert (one.command, one.otherwise) == (
+    assert (one.holds_up, one.work.sessions, one.work.usd) == (("US-038", "US-039"), 3, 8.05)
+    assert (one.answers.command, one.answers.otherwise) == (
         'python loop.py answer US-036 "..."',
         'in the plan: "answer": "..."',
     )
     (unproved,) = report(
         items(entries([("US-031", 20, 19, "unproved", 1.12, "", "nothing proves it")]))
     ).asks.pending
-    assert (unproved.command, unproved.other) == (
+    assert (unproved.answers.command, unproved.answers.other) == (
         "python loop.py approve US-031",
         'python loop.py refuse US-031 "why"',
     )
@@ -511,7 +511,7 @@ def test_a_feature_that_is_worn_out_is_told_once_with_its_last_refusal() -> None
     told = report(items(entries(alike(3))))
     (asked,) = told.asks.pending
     assert (
-        asked.question
+        asked.question.text
         == "was rejected 3 times in a row by the same rule, scope.empty: the candidate changes"
         " nothing"
     )
