@@ -69,7 +69,7 @@ def limits_of(context: RunContext, tip: str) -> policy.RunLimits:
     """Return what this run may use and has used, replayed from the branch and the journal."""
     context.take_lifted()
     limits, history, options = context.project.config.limits, context.history(tip), context.options
-    own = history.run == context.run
+    own = history.spending.run == context.run
     wish = context.memory.wish = control_io.asked(context.project, os.getpid())
     # faults of an earlier run may have been mended since: each run tries for itself
     faults = history.faults if own else ()

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property, reduce
-from typing import Any
 
 from nightlatch.model.models import LANDS, Feature, Outcome
 from nightlatch.record import progress as grammar
@@ -128,6 +127,29 @@ class FeatureRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """The dollars that were paid, by run, by UTC day and by minute; `costs` are those of the last
+    sessions.
+
+    `run` is the last one. A run that was `cut` off goes on in the next one, which pays for it too.
+    """
+
+    runs: Mapping[str, float] = field(default_factory=dict)
+    days: Mapping[date, float] = field(default_factory=dict)
+    minutes: Mapping[datetime, float] = field(default_factory=dict)
+    costs: tuple[float, ...] = ()
+    run: str = ""
+    cut: bool = False
+
+    def of_run(self, run: str) -> float:
+        return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
+
+    def on_day(self, day: date) -> float:
+        """Dollars of the sessions that ended on this UTC day."""
+        return self.days.get(day, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Everything progress.txt says that decisions stand on; `sessions` maps each recorded
     session to its outcome.
@@ -137,19 +159,12 @@ class History:
     `foreign` is what other tools wrote, `used` how many sessions went by a finding, by its id;
     `numbers` are the features by the numbers that the end of the last run gave them. `landings` are
     the last ones, latest first; `faults` the rules of the failed sessions at the very end of the
-    current run, `barren` how many sessions at its end came to nothing. `runs`, `days` and `minutes`
-    have the dollars that were paid, `costs` those of the last sessions. A run that was `cut` off
-    goes on in the next one, which pays for it too.
+    current run, `barren` how many sessions at its end came to nothing.
     """
 
     records: Mapping[tuple[str, str], FeatureRecord] = field(default_factory=dict)
     sessions: Mapping[str, str] = field(default_factory=dict)
-    runs: Mapping[str, float] = field(default_factory=dict)
-    days: Mapping[date, float] = field(default_factory=dict)
-    minutes: Mapping[datetime, float] = field(default_factory=dict)
-    costs: tuple[float, ...] = ()
-    run: str = ""
-    cut: bool = False
+    spending: Spending = field(default_factory=Spending)
     landings: tuple[Entry, ...] = ()
     faults: tuple[str, ...] = ()
     barren: int = 0
@@ -170,13 +185,6 @@ class History:
         record = self.records.get((feature.id, feature.digest))
         return record.history if record else NEW
 
-    def spent(self, run: str) -> float:
-        return self.runs.get(run, self.runs.get(self.run, 0.0) if self.cut else 0.0)
-
-    def spent_on(self, day: date) -> float:
-        """Dollars of the sessions that ended on this UTC day."""
-        return self.days.get(day, 0.0)
-
 
 def after(history: History, item: Item) -> History:
     """Return the history once one more item has been written."""
@@ -196,7 +204,7 @@ class _Replay:
 
     def __init__(self, past: History) -> None:
         self._past = past
-        self._spent = _Spent(past)
+        self._purse = _Purse(past.spending)
         # By feature, and joined to the records once at the end: thousands of sessions of one
         # feature would else copy its entries at each of them.
         self._added: dict[tuple[str, str], list[tuple[Entry, str]]] = {}
@@ -210,7 +218,7 @@ class _Replay:
         self._numbers = past.numbers
 
     def read(self, item: Item) -> None:
-        self._spent.hear(item)
+        self._purse.hear(item)
         match item:
             case Text():
                 self._foreign += read(item.text)
@@ -240,7 +248,7 @@ class _Replay:
         for word, name in named(entry.details):
             if word == "reused":
                 self._used[name] = self._used.get(name, 0) + 1
-        self._spent.pay(entry)
+        self._purse.pay(entry)
         if entry.word in LANDS:
             self._landings = (entry, *self._landings)[:KEPT]
         self._faults = (*self._faults, entry.rule)[-KEPT:] if entry.word == "failed" else ()
@@ -258,6 +266,7 @@ class _Replay:
         return History(
             records=records,
             sessions=self._sessions,
+            spending=self._purse.spending(),
             landings=self._landings,
             faults=self._faults,
             barren=self._barren,
@@ -265,7 +274,6 @@ class _Replay:
             foreign=tuple(self._foreign),
             used=self._used,
             numbers=self._numbers,
-            **self._spent.totals(),
         )
 
 
@@ -280,10 +288,10 @@ def named(details: Iterable[str]) -> Iterator[tuple[str, str]]:
     return ((word, name) for word, names in lists for name in ID.findall(names))
 
 
-class _Spent:
+class _Purse:
     """The dollars of a history, while it is replayed."""
 
-    def __init__(self, past: History) -> None:
+    def __init__(self, past: Spending) -> None:
         self.runs = dict(past.runs)
         self.days = dict(past.days)
         self.minutes = dict(past.minutes)
@@ -308,8 +316,15 @@ class _Spent:
         # A budget must have room for the cheapest of these: a free one would always fit.
         self.costs = (*self.costs, usd)[-KEPT:] if usd else self.costs
 
-    def totals(self) -> dict[str, Any]:
-        return vars(self)
+    def spending(self) -> Spending:
+        return Spending(
+            runs=self.runs,
+            days=self.days,
+            minutes=self.minutes,
+            costs=self.costs,
+            run=self.run,
+            cut=self.cut,
+        )
 
 
 def _phased(phased: dict[str, tuple[Entry, ...]], entry: Entry) -> None:

@@ -82,7 +82,7 @@ def at_rest(project: Project, process: int | None, events: list[Fields]) -> RunS
             branch=seen.branch,
             began=moment(opening),
             until=limits.until,
-            spent=seen.history.spent(name),
+            spent=seen.history.spending.of_run(name),
             budget=limits.budget,
             used=len(entries),
             sessions=limits.sessions,

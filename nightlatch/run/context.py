@@ -378,7 +378,7 @@ class RunContext:
 
     def run_is_open(self, tip: str) -> bool:
         """Return whether progress.txt has this run's opening line."""
-        return self.history(tip).run == self.run
+        return self.history(tip).spending.run == self.run
 
     def run_start(self, tip: str) -> Item:
         """Return the line that opens this run in progress.txt."""
@@ -400,7 +400,7 @@ class RunContext:
     def cut(self, tip: str) -> str:
         """Return the run before this one, if it did not come to its end, which may have left a
         session in flight and nothing on the branch."""
-        past, flight = self.history(tip), self.journal.state.flight
+        past, flight = self.history(tip).spending, self.journal.state.flight
         began = flight.session.rpartition("-")[0] if flight else ""
         return began if began not in ("", self.run) else past.run if past.cut else ""
 

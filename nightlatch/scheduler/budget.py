@@ -16,8 +16,8 @@ def day_purse(limits: Limits, history: History, now: datetime) -> Budget:
     return Budget(
         what="the daily budget",
         most=limits.budget_day,
-        spent=history.spent_on(now.date()),
-        cheapest=min(history.costs, default=0.0),
+        spent=history.spending.on_day(now.date()),
+        cheapest=min(history.spending.costs, default=0.0),
     )
 
 
@@ -31,8 +31,8 @@ def purses_of(
     of_run = Budget(
         what="the budget",
         most=limits.budget,
-        spent=history.spent(run),
-        cheapest=min(history.costs, default=0.0),
+        spent=history.spending.of_run(run),
+        cheapest=min(history.spending.costs, default=0.0),
     )
     of_tokens = Budget(
         what="the run's number of tokens", most=limits.tokens, spent=tokens, tokens=True
@@ -40,8 +40,8 @@ def purses_of(
     of_hour = Budget(
         what="the hourly budget",
         most=limits.budget_hour,
-        spent=within(history.minutes, now),
-        free_at=free_again(history.minutes, now, limits.budget_hour),
+        spent=within(history.spending.minutes, now),
+        free_at=free_again(history.spending.minutes, now, limits.budget_hour),
     )
     # in this order they are named where several are empty: the run's own comes first
     every = (of_run, day_purse(limits, history, now), of_tokens, of_hour)

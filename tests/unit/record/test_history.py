@@ -278,31 +278,43 @@ def test_costs_add_up_by_run_and_by_utc_day() -> None:
             RunEnd(run="r-2"),
         ]
     )
-    assert (told.spent("r-1"), told.spent("r-2"), told.spent("r-3")) == (3.91, 1.0, 0.0)
-    assert (told.costs, told.minutes) == (
+    assert (
+        told.spending.of_run("r-1"),
+        told.spending.of_run("r-2"),
+        told.spending.of_run("r-3"),
+    ) == (3.91, 1.0, 0.0)
+    assert (told.spending.costs, told.spending.minutes) == (
         (3.41, 0.5, 1.0),
         {AT: 4.41, AT + timedelta(minutes=20): 0.5},
     )
     assert (
-        told.spent_on(date(2026, 11, 20)),
-        told.spent_on(date(2026, 11, 21)),
-        told.spent_on(date(2026, 1, 1)),
+        told.spending.on_day(date(2026, 11, 20)),
+        told.spending.on_day(date(2026, 11, 21)),
+        told.spending.on_day(date(2026, 1, 1)),
     ) == (4.41, 0.5, 0.0)
 
 
 def test_a_run_that_was_cut_off_goes_on_in_the_next_which_pays_for_it_too() -> None:
     cut = replay([RunStart(run="r-1"), session("rejected", usd=3.0)])
-    assert cut.spent("r-2") == 3.0
+    assert cut.spending.of_run("r-2") == 3.0
     on = replay([RunStart(run="r-2"), session("landed", usd=1.0)], cut)
-    assert (on.spent("r-1"), on.spent("r-2"), on.spent("r-3")) == (3.0, 4.0, 4.0)
-    assert replay([RunEnd(run="r-2")], on).spent("r-3") == 0.0
+    assert (on.spending.of_run("r-1"), on.spending.of_run("r-2"), on.spending.of_run("r-3")) == (
+        3.0,
+        4.0,
+        4.0,
+    )
+    assert replay([RunEnd(run="r-2")], on).spending.of_run("r-3") == 0.0
 
 
 def test_a_list_price_is_paid_by_nobody() -> None:
     told = session("landed", usd=9.0)
     told = replace(told, details=(LIST_PRICE, *told.details))
     listed = replay([RunStart(run="r-1"), told])
-    assert (listed.spent("r-1"), listed.spent_on(AT.date()), listed.costs) == (0.0, 0.0, ())
+    assert (
+        listed.spending.of_run("r-1"),
+        listed.spending.on_day(AT.date()),
+        listed.spending.costs,
+    ) == (0.0, 0.0, ())
     asks, refused = (
         replace(session(word), details=(LIST_PRICE, told.details[-1]))
         for word in ("unproved", "rejected")
