@@ -163,6 +163,7 @@ def _counted(summary: Summary, event: Event) -> Summary:
     used = event.data.get("usage")
     if not isinstance(used, Usage):
         return summary
+    # After a stream that was begun anew the sum of its turns counts the dead one too.
     if event.data.get("total") is True:
         return replace(summary, usage=used)
     return replace(summary, usage=summary.usage + used, turns=summary.turns + 1)
@@ -188,9 +189,12 @@ def ended(
     """
     end, says = _why(summary, events, code, signal, by)
     says = says or (why if end is CUT_OFF.get(by) else "")
+    # A question that was written down counts however the agent ended, but not over the person's
+    # stop.
     if question and end is not End.STOPPED:
         end, says = End.BLOCKED, question
     resets = _resets(summary, says, now, zone) if end is End.LIMIT else None
+    # Also of one that finished: the next session would meet the limit in its middle.
     full = from_epoch(summary.full_until, now) if summary.full_until else None
     says = " ".join(says.split())[:LONGEST_SAYING]
     return AgentEnd(
@@ -229,12 +233,14 @@ def wondered(summary: Summary) -> str:
 def _why(
     summary: Summary, events: str, code: int | None, signal: int | None, by: str
 ) -> tuple[End, str]:
+    # Before all else: an agent that said its end and then hung has done its work.
     if summary.result and summary.result.ok:
         return End.FINISHED, ""
     if by in CUT_OFF:
         return _cut_off(summary, by)
     if summary.result:
         return _failed(summary, summary.result, code)
+    # Plain text has no other way to say that it is finished.
     if events == "text" and code == 0:
         return End.FINISHED, ""
     return _without_result(summary, events, code, signal)
@@ -256,6 +262,7 @@ def _failed(summary: Summary, result: ClosingResult, code: int | None) -> tuple[
     )
     sort = (
         result.cls
+        # An event of the stream is certain, and words are a guess.
         or ("limit" if summary.limited else sort_of(says, status))
         or EXITS.get(code or 0, "")
     )

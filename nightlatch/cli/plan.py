@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nightlatch.planner.planner_io import Draft, Task
 
 LONGEST = 200_000
+# The exit code of everything that waits for a person.
 NOT_ASKED = 3
 
 
@@ -72,6 +73,7 @@ def command(spec: Path | None, refine: str, *, prove: bool, agent: str, yes: boo
         click.echo(f"note    {plain(remark)}", err=True)
     for text in shown(project, old, draft):
         click.echo(plain(text))
+    # Nobody is there to say yes, and a proposal that nobody read is not written.
     if not yes and not sys.stdin.isatty():
         click.echo(
             "plan    nothing is written: --yes writes without asking, and on a terminal you are"

@@ -113,6 +113,7 @@ def tell(verdict: Verdict, proved: bool | None, *, quoted: bool) -> None:
     """The verdict for a person; `quoted`: nothing in it is a command to GitHub, whatever a test
     is called."""
     token = secrets.token_hex(16)
+    # The word that ends it is random: no name of a test can guess it.
     fence = [f"::stop-commands::{token}", f"::{token}::"] if quoted else ["", ""]
     lines = [fence[0], *verdict_view.shown(verdict, proved), fence[1]]
     click.echo("\n".join(filter(None, lines)))

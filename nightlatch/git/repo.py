@@ -167,6 +167,7 @@ class Repo:
     def find(self, name: str) -> tuple[str, str, bytes] | None:
         """Return id, type and bytes of what a name such as `main:a.py` means; None where it means
         nothing."""
+        # The standing process takes one name a line: a line break would be two questions.
         if "\n" in name:
             oid = self.ask("rev-parse", "-q", "--verify", "--end-of-options", name)
             return self.find(printed_id(oid)) if oid else None
@@ -193,6 +194,7 @@ class Repo:
         if found is None:
             raise RepoError(f"{rev} is not a tree", place=str(self.top), fix="git fsck")
         tree = found[0]
+        # A branch may mean another tree at the next question.
         if self.is_id(rev):
             self.trees.put({rev: tree})
         return tree
@@ -225,6 +227,8 @@ class Repo:
     def write_blob(
         self, data: bytes, kind: str = "blob", settings: tuple[str, ...] = HANDED
     ) -> str:
+        # By a file in memory: the process that stays reads paths, and nothing has to be put on a
+        # disk.
         with os.fdopen(os.memfd_create("blob"), "w+b") as file:
             file.write(data)
             file.flush()
@@ -253,6 +257,7 @@ class Repo:
         args = (
             "hash-object",
             "-w",
+            # A tree comes from trees that git has checked; a commit is put together here.
             *(() if kind == "commit" else ("--literally",)),
             "-t",
             kind,

@@ -85,6 +85,7 @@ def tools(paths: Collection[str], read: Callable[[str], str]) -> tuple[Tool, ...
         if any(
             file in paths and re.search(text, read(file), re.MULTILINE) for file, text in tool.signs
         ):
+            # Two signs of one tool are one check.
             seen.setdefault(tool.program, tool)
     return tuple(seen.values())
 
@@ -145,6 +146,7 @@ def hooks(paths: Collection[str], has: Callable[[str], bool]) -> tuple[tuple[str
     ]
     if not found:
         return (), ""
+    # Each in a shell of its own: `exec` in it would skip those behind it.
     lines = [f"({line}) || exit 1" for _, line in found]
     head = (
         "#!/bin/sh\n# What these hold before a commit, for the whole checkout: no hook runs at"

@@ -42,6 +42,7 @@ def tests_without_files(
         for name in mentioned(state.tests.tail)
         if (seen.project.repo.folder / name).is_file() and within(name, there)
     ]
+    # First the files that the output names: the fewer are copied, the less an agent can see.
     for tried in (told, there) if told != there else (there,):
         if tried and (helped := here - unhappy(with_copies(seen, tried, console))):
             names = ", ".join(map(plain, sorted(helped)[:10])) + f" and {len(helped) - 10} more" * (
@@ -96,6 +97,7 @@ def size(path: Path) -> int:
     total = 0
     for folder, _, files in os.walk(path):
         total += sum(Path(folder, name).lstat().st_size for name in files)
+        # A folder of models may have millions of files, and is too large anyway.
         if total > LARGEST:
             break
     return total or path.lstat().st_size
@@ -107,6 +109,7 @@ def within(name: str, there: list[str]) -> bool:
 
 def mentioned(said: str) -> list[str]:
     """What may be a path of the project in a text."""
+    # Text of tests: a path in it must not lead out of the project.
     return [name for name in dict.fromkeys(PATH_IN_TEXT.findall(said)) if ".." not in name]
 
 

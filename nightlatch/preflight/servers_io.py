@@ -19,6 +19,7 @@ COST = (
     "what agents write may then do there whatever you may, and with a container engine that is"
     " everything"
 )
+# Each is a run of its own, and somebody waits for the answer.
 MOST_ALONE = 10
 
 
@@ -40,6 +41,7 @@ def unreached(
     It is seen by running it: each call is written down, and none gets through to the server.
     """
     checks = project.config.checks
+    # What passes needs no server, and with the network all of them are reached.
     if not failing or checks.network or not pool.sandbox.traits.network:
         return
     places = listening((project.repo.top, project.cache))

@@ -45,6 +45,7 @@ def settings(project: Project) -> Iterator[SettingsError]:
     if now is None or by is None or (here.is_file() and here.read_bytes() != now):
         return
     had, has = (read_settings(name, data) for data in (past, now))
+    # Another order or a comment changes nothing that the person would have to look at.
     if changed := sorted(key for key in {*had, *has} if had.get(key) != has.get(key)):
         yield not_by_hand(
             project, f"{name} has settings that a session landed: {', '.join(changed)}", name, by
@@ -94,6 +95,7 @@ def by_session(repo: Repo, commit: Commit) -> bool:
         or not commit.parents
     ):
         return False
+    # Trailers are copied along when somebody amends or squashes: the paths tell whose it is.
     said = commit.trailers.get("Nightlatch-Changed")
     return said is None or said == changed(repo.diff(commit.parents[0], commit.id))
 

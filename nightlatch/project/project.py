@@ -94,7 +94,10 @@ class Project:
     def sheets(self) -> str:
         """The folder of the progress files, always inside the project."""
         parts = [
-            part for part in self.config.phase_progress.split("/") if part not in ("", ".", "..")
+            # The loop writes there: `..` would lead it out of the project.
+            part
+            for part in self.config.phase_progress.split("/")
+            if part not in ("", ".", "..")
         ]
         return self.path("/".join(parts) or "progress")
 
@@ -113,6 +116,7 @@ class Project:
             os.environ.get("NIGHTLATCH_CACHE")
             or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nightlatch"
         )
+        # Two clones, and two projects of one repository, must not share workspaces.
         name = sha256(os.fsencode(f"{self.repo.common_dir}\0{self.repo.folder}")).hexdigest()[:16]
         return Path(root).absolute() / name
 
@@ -147,6 +151,7 @@ class Project:
 
     def progress_text(self, rev: str) -> str:
         data = self.repo.read(rev, self.progress)
+        # Others write into that file too: what is no UTF-8 must come back byte for byte.
         return "" if data is None else data.decode("utf-8", "surrogateescape")
 
     def history(self, rev: str) -> History:
@@ -172,6 +177,8 @@ class Project:
                 for name, (mode, oid) in entries
                 if name.endswith(".toml") and mode != FOLDER
             }
+            # All of them asked before the first is answered: thousands of findings cost one round
+            # trip.
             for found in talk.find_all(oid for oid in named if oid not in known):
                 if found:
                     known[found[0]] = readable(found[2], named[found[0]])
@@ -193,6 +200,7 @@ class Project:
             found = (self.repo.top / self.plan).stat()
         except OSError:
             return None
+        # Cheap enough to be asked for all night long.
         return found.st_mtime_ns, found.st_size
 
 
@@ -205,6 +213,7 @@ def readable(data: bytes, name: str) -> Finding:
             id=name,
             claim=f"findings/{name}.toml cannot be read: {error}",
             by=Author.LOOP,
+            # The oldest of all, so that it stands behind whatever can be read.
             at=datetime.fromtimestamp(0, UTC),
         )
 

@@ -80,6 +80,7 @@ class BranchReader:
         for _, known in self._progress.newest_first():
             if text == known.text:
                 return known
+            # The file only grows, so most commits cost as much as their last entry.
             if known.text and text.startswith(known.text):
                 return Progress(text, replay(parse(text[len(known.text) :]), known.history))
         return Progress(text, replay(parse(text)))

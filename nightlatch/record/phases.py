@@ -33,6 +33,7 @@ ASKS = {
     "constraint": "constraints",
     "target": "performance_targets",
 }
+# In the middle of a feature its verify is still red, and a phase may only write a plan.
 _EXPECTED = frozenset({"verify.red", "scope.empty"})
 _MOST = 8
 # the lines on the phase say the rest; no flag, so that its rule is told first
@@ -145,6 +146,7 @@ def stage(
     )
     done = completed(past) | {*before}
     left = [phase for phase in feature.phases if phase.name not in done]
+    # Where all is done the last one is worked on once more: the feature has not landed yet.
     ready = [phase for phase in left if done.issuperset(phase.depends)] or list(feature.phases[-1:])
     wanted = [phase for phase in ready if phase.name == current and not known]
     return Stage(phase=(wanted or ready)[0], last=len(left) <= 1, before=before)
@@ -178,6 +180,7 @@ def missing(
     `absent` are files that phase.json names and the candidate lacks. Of an agent that was cut off
     only phase.json counts.
     """
+    # The agent's own word against it ends the matter; its word for it is checked below.
     if output and (output.fault or output.status != "complete"):
         return output.fault or f"phase.json says {output.status}"
     if output:
@@ -197,6 +200,7 @@ def conclude(verdict: Verdict, stage: Stage, end: AgentEnd, gap: str) -> Verdict
     What the verdict objects to is told, and the work is carried on.
     """
     told = tuple(reason for reason in verdict.reasons if reason.rule not in _EXPECTED)
+    # A question of the agent's comes first: the next phase would build on its guess.
     if not gap and end.end is not End.BLOCKED:
         return replace(verdict, proved=None, outcome=Outcome.ADVANCED, reasons=(DONE, *told))
     lacks = Reason(
@@ -260,6 +264,7 @@ def listed(todo: Sequence[tuple[str, bool]]) -> str:
 def worked(entry: Entry) -> PhaseRecord | None:
     """Return the session in a phase that an entry tells of, None for any other entry."""
     told, tail = entry.details[:-1], entry.details[-1:]
+    # The last of them: what an agent said before may look like the first two lines.
     starts = [
         n
         for n, (one, two) in enumerate(pairwise(told))
@@ -311,6 +316,7 @@ def _resolution(one: PhaseRecord, later: Sequence[Entry]) -> str:
     """Return an answer to what was asked, else the first session that went on, with nothing to
     object to if that was the error."""
     for entry in later:
+        # An answer resolves what was asked, whatever it says.
         if entry.word == "decision" and one.word in ("blocked", "held"):
             return f"the person said {line(entry.title, 200)}"
         if (

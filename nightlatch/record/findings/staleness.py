@@ -73,6 +73,7 @@ class Blob:
     def mark(self, below: int, words: str) -> str:
         """Return six hex digits for a line whatever its spacing; in Python how far below the
         block's first line it stands is part of it."""
+        # Elsewhere a formatter may indent as it likes; in Python it is another block then.
         text = f"{below} {words}" if self.python else words
         return f"{crc32(text.encode('utf-8', 'replace')) & 0xFFFFFF:06x}"
 
@@ -120,6 +121,7 @@ class Blob:
         No more than that is parsed.
         """
         if self.python and symbol not in self._digests and (not symbol or symbol in self.symbols):
+            # Parsing is what costs here, and one function is a hundredth of most files.
             self._digests[symbol] = digest(self.source(symbol), whole=not symbol)
         return self._digests.get(symbol, "")
 
